@@ -1,0 +1,43 @@
+"""The only defaults: CLI options, API arguments and app widgets all come from these."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+Device = Literal["auto", "cpu", "cuda"]
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeConfig:
+    """Limits of the decoder."""
+
+    max_pixels: int = 150_000_000
+    """Pictures of more pixels are refused before they are decoded."""
+    max_bytes: int = 512 * 1024 * 1024
+    """Files of more bytes are refused before they are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildConfig:
+    """How a folder of pictures becomes an index."""
+
+    encoder: str = "builtin"
+    kind: str = "auto"
+    device: Device = "auto"
+    recall: float = 0.95
+    """Recall@10 that an approximate structure is tuned for."""
+    labels: str = "folder"
+    """`folder` (the name of a picture's folder), `none`, or the path of a CSV with the columns path and label."""
+    batch_size: int = 64
+    workers: int = min(8, os.cpu_count() or 1)
+    """Threads that read and decode pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryConfig:
+    """How a query is answered."""
+
+    k: int = 10
+    device: Device = "auto"

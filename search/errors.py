@@ -1,0 +1,53 @@
+"""Every error that Twinlens raises on purpose.
+
+TwinlensError
+├── PictureError          a picture that cannot be read; `.source` and `.reason`
+├── EncoderError          an encoder that is unknown, cannot be loaded, or does not belong here
+├── IndexFolderError      an index folder that is missing, unfinished, damaged, or of another version
+│   └── IndexLockedError  another process is writing it
+├── UnsupportedError      something that an index kind or a device cannot do
+├── QueryError            a question that makes no sense: k < 1, an unknown filter, an empty picture list
+└── DataError             a collection, CSV or label file that cannot be used
+
+A message says what was wrong, where, and what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class TwinlensError(Exception):
+    """Base of all errors below: catch this one to catch them all."""
+
+
+class PictureError(TwinlensError):
+    """A picture that cannot be read."""
+
+    def __init__(self, source: str, reason: str) -> None:
+        """Name the picture (a path, or `<bytes>` and the like) and say why in one sentence."""
+        super().__init__(f"{source}: {reason}")
+        self.source = source
+        self.reason = reason
+
+
+class EncoderError(TwinlensError):
+    """An encoder that is unknown, cannot be loaded, or does not belong to this index."""
+
+
+class IndexFolderError(TwinlensError):
+    """An index folder that is missing, unfinished, damaged, or of another version."""
+
+
+class IndexLockedError(IndexFolderError):
+    """Another process is writing the index."""
+
+
+class UnsupportedError(TwinlensError):
+    """Something that an index kind or a device cannot do."""
+
+
+class QueryError(TwinlensError):
+    """A question that makes no sense."""
+
+
+class DataError(TwinlensError):
+    """A collection, CSV or label file that cannot be used."""

@@ -1,0 +1,87 @@
+"""The values that cross the library's boundary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    import os
+    from typing import BinaryIO
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+    Picture: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | Image | NDArray[Any]
+    """Whatever `search.images.load_picture` reads: a path, the bytes of a file, an open file, a PIL image, an array."""
+
+    Floats: TypeAlias = NDArray[np.float32]
+    """Embeddings `(N, D)` or distances `(Q, k)`."""
+
+    Rows: TypeAlias = NDArray[np.int64]
+    """Row numbers `(Q, k)`; -1 stands where there is no answer."""
+
+    Mask: TypeAlias = NDArray[np.bool_]
+    """One truth value a row, `(N,)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One neighbour of a query.
+
+    `distance` is Euclidean between unit vectors, in [0, 2]; `probability` is the calibrated chance, in [0, 1],
+    that both pictures show the same thing, or None where the index was not calibrated.
+    """
+
+    id: int
+    path: Path
+    label: str | None
+    distance: float
+    probability: float | None = None
+
+    @property
+    def similarity(self) -> float:
+        """Cosine of the two embeddings, in [-1, 1], from d^2 = 2 - 2 cos."""
+        return 1.0 - self.distance**2 / 2.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {
+            "id": self.id,
+            "path": str(self.path),
+            "label": self.label,
+            "distance": self.distance,
+            "similarity": self.similarity,
+            "probability": self.probability,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentInfo:
+    """What the catalog says of one segment."""
+
+    id: int
+    rows: int
+    live: int
+    kind: str
+    recall: float | None
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexInfo:
+    """What `twinlens info` tells of an index folder; `size` is in bytes."""
+
+    path: Path
+    images: int
+    labels: int
+    dim: int
+    encoder: str
+    fingerprint: str
+    kind: str
+    segments: tuple[SegmentInfo, ...]
+    size: int
+    created: str
+    updated: str
