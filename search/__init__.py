@@ -1,0 +1,56 @@
+"""Twinlens: find the pictures of a collection that look like a given picture.
+
+    from search import open_index
+
+    with open_index("photos.index") as engine:
+        for hit in engine.search("query.jpg", k=10):
+            print(hit.path, hit.distance, hit.similarity)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from search.errors import (
+    DataError,
+    EncoderError,
+    IndexFolderError,
+    IndexLockedError,
+    PictureError,
+    QueryError,
+    TwinlensError,
+    UnsupportedError,
+)
+from search.types import Hit, IndexInfo, SegmentInfo
+
+if TYPE_CHECKING:
+    from search.engine import Answer, SearchEngine, Timing, open_index
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Answer",
+    "DataError",
+    "EncoderError",
+    "Hit",
+    "IndexFolderError",
+    "IndexInfo",
+    "IndexLockedError",
+    "PictureError",
+    "QueryError",
+    "SearchEngine",
+    "SegmentInfo",
+    "Timing",
+    "TwinlensError",
+    "UnsupportedError",
+    "open_index",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import the engine, and numpy with it, when it is first asked for: `import search` stays fast (PEP 562)."""
+    if name in {"Answer", "SearchEngine", "Timing", "open_index"}:
+        from search import engine
+
+        return getattr(engine, name)
+    raise AttributeError(f"module 'search' has no attribute {name!r}")

@@ -1,0 +1,258 @@
+"""The catalog: one SQLite file that says what an index folder holds.
+
+A change becomes visible by one transaction here and by nothing else. The file is in WAL mode: a reader that began a
+transaction keeps its snapshot however many commits follow, and never blocks the writer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from search.errors import IndexFolderError
+from search.migrations import MIGRATIONS, checked_version, migrate
+from search.records import FileRecord, PictureRecord, SegmentRecord, SkippedRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+CATALOG_NAME = "catalog.sqlite"
+_IN_CHUNK = 500
+"""Values bound in one `IN (...)`: SQLite's oldest limit is 999."""
+
+
+class Catalog:
+    """The catalog of one index folder, safe to use from several threads."""
+
+    def __init__(self, connection: sqlite3.Connection, folder: Path) -> None:
+        """Wrap an open connection: use `read` or `write` instead."""
+        self.folder = folder
+        self._connection = connection
+        self._lock = threading.RLock()
+        # File names need not be UTF-8. They are bound as bytes, stored as text, and decoded as Python decodes names.
+        connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+
+    @classmethod
+    def read(cls, folder: Path) -> Catalog:
+        """Open for reading, pinned to the snapshot of this moment.
+
+        Raises:
+            IndexFolderError: no index there, an unfinished one, a newer one, or a damaged one.
+        """
+        file = folder / CATALOG_NAME
+        if not file.is_file():
+            raise IndexFolderError(f"{folder}: no index here. Make one: twinlens build PICTURES --index {folder}")
+        with _damage_named(file):
+            connection = _connect_reader(file)
+            if checked_version(connection) != len(MIGRATIONS):
+                connection.close()
+                raise IndexFolderError(f"{folder}: unfinished or older index. Run twinlens build again")
+            return cls(connection, folder)
+
+    @classmethod
+    def write(cls, folder: Path) -> Catalog:
+        """Open for writing, creating or upgrading what is there. The caller holds the writer's lock."""
+        file = folder / CATALOG_NAME
+        with _damage_named(file):
+            connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            migrate(connection)
+            return cls(connection, folder)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing: commit at the end, roll back on any exception."""
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    # Settings and files ------------------------------------------------------------------------------------------
+
+    def settings(self) -> dict[str, Any]:
+        """All settings, decoded."""
+        return {key: json.loads(value) for key, value in self._rows("SELECT key, value FROM settings")}
+
+    def set(self, **values: Any) -> None:
+        """Store settings; each value must be JSON."""
+        self._many(
+            "INSERT OR REPLACE INTO settings VALUES (?, ?)", ((key, json.dumps(v)) for key, v in values.items())
+        )
+
+    def files(self) -> list[FileRecord]:
+        """Every file that the index consists of, beside the catalog."""
+        return [FileRecord(*row) for row in self._rows("SELECT name, bytes, sha256 FROM files ORDER BY name")]
+
+    def add_files(self, files: Iterable[FileRecord]) -> None:
+        """Name files that were written and synced."""
+        self._many("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", ((f.name, f.bytes, f.sha256) for f in files))
+
+    # Segments ----------------------------------------------------------------------------------------------------
+
+    def segments(self) -> list[SegmentRecord]:
+        """All segments, oldest first."""
+        sql = "SELECT id, vectors, structure, rows, kind, parameters, recall FROM segments ORDER BY id"
+        return [SegmentRecord(*row[:5], json.loads(row[5]), row[6]) for row in self._rows(sql)]
+
+    def add_segment(self, segment: SegmentRecord, created: str) -> None:
+        """Name a segment whose files are in place."""
+        self._many(
+            "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [(segment.id, segment.vectors, segment.structure, segment.rows, segment.kind,
+              json.dumps(segment.parameters), segment.recall, created)],
+        )  # fmt: skip
+
+    def next_segment_id(self) -> int:
+        """An id that no segment has had since the oldest one that is still there."""
+        return int(self._rows("SELECT coalesce(max(id), 0) + 1 FROM segments")[0][0])
+
+    def tombstones(self, segment: int) -> list[int]:
+        """Rows of a segment that no picture has any more."""
+        return [row for (row,) in self._rows("SELECT row FROM tombstones WHERE segment = ?", (segment,))]
+
+    # Pictures ----------------------------------------------------------------------------------------------------
+
+    def count(self) -> int:
+        """Pictures in the index."""
+        return int(self._rows("SELECT count(*) FROM pictures")[0][0])
+
+    def label_counts(self) -> dict[str, int]:
+        """Pictures a label, without the unlabelled."""
+        sql = "SELECT label, count(*) FROM pictures WHERE label IS NOT NULL GROUP BY label ORDER BY label"
+        return dict(self._rows(sql))
+
+    def pictures(self, *, after: int = 0, limit: int = -1) -> list[PictureRecord]:
+        """Pictures by ascending id, from the first id above `after`; `limit` -1 for all."""
+        return self._pictures("WHERE id > ? ORDER BY id LIMIT ?", (after, limit))
+
+    def picture(self, picture_id: int) -> PictureRecord | None:
+        """The picture of an id, or None."""
+        found = self._pictures("WHERE id = ?", (picture_id,))
+        return found[0] if found else None
+
+    def pictures_at(self, segment: int, rows: Sequence[int]) -> dict[int, PictureRecord]:
+        """Row -> picture, for the rows of one segment that have one."""
+        found: dict[int, PictureRecord] = {}
+        for start in range(0, len(rows), _IN_CHUNK):
+            chunk = rows[start : start + _IN_CHUNK]
+            marks = ",".join("?" * len(chunk))
+            for picture in self._pictures(f"WHERE segment = ? AND row IN ({marks})", (segment, *chunk)):
+                found[picture.row] = picture
+        return found
+
+    def rows_where(self, segment: int, *, label: str) -> list[int]:
+        """Rows of one segment whose picture has this label."""
+        sql = "SELECT row FROM pictures WHERE segment = ? AND label = CAST(? AS TEXT)"
+        return [row for (row,) in self._rows(sql, (segment, _text(label)))]
+
+    def put_pictures(self, pictures: Iterable[PictureRecord]) -> None:
+        """Add pictures (id 0: a new one) or replace those of the same id."""
+        self._many(
+            "INSERT INTO pictures VALUES (?, CAST(? AS TEXT), ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET path = excluded.path, content = excluded.content, bytes = excluded.bytes,"
+            " mtime_ns = excluded.mtime_ns, width = excluded.width, height = excluded.height, label = excluded.label,"
+            " segment = excluded.segment, row = excluded.row",
+            ((p.id or None, os.fsencode(p.path), p.content, p.bytes, p.mtime_ns, p.width, p.height,
+              None if p.label is None else _text(p.label), p.segment, p.row) for p in pictures),
+        )  # fmt: skip
+
+    def remove_pictures(self, pictures: Iterable[PictureRecord]) -> None:
+        """Forget pictures; their rows become tombstones."""
+        gone = list(pictures)
+        self._many("DELETE FROM pictures WHERE id = ?", ((p.id,) for p in gone))
+        self.bury(gone)
+
+    def bury(self, pictures: Iterable[PictureRecord]) -> None:
+        """Put a tombstone on the row that each picture had."""
+        self._many("INSERT OR IGNORE INTO tombstones VALUES (?, ?)", ((p.segment, p.row) for p in pictures))
+
+    def skipped(self) -> list[SkippedRecord]:
+        """Files that could not be read when they were last looked at."""
+        sql = "SELECT path, bytes, mtime_ns, reason FROM skipped ORDER BY path"
+        return [SkippedRecord(Path(path), *rest) for path, *rest in self._rows(sql)]
+
+    def replace_skipped(self, skipped: Iterable[SkippedRecord]) -> None:
+        """Remember exactly these."""
+        self._many("DELETE FROM skipped", [()])
+        self._many(
+            "INSERT INTO skipped VALUES (CAST(? AS TEXT), ?, ?, CAST(? AS TEXT))",
+            ((os.fsencode(s.path), s.bytes, s.mtime_ns, _text(s.reason)) for s in skipped),
+        )
+
+    def integrity_errors(self) -> list[str]:
+        """What SQLite itself finds wrong with the file."""
+        return [str(row[0]) for row in self._rows("PRAGMA integrity_check") if row[0] != "ok"]
+
+    def _pictures(self, clause: str, values: Sequence[Any]) -> list[PictureRecord]:
+        columns = "id, path, content, bytes, mtime_ns, width, height, label, segment, row"
+        rows = self._rows(f"SELECT {columns} FROM pictures {clause}", values)
+        return [PictureRecord(row[0], Path(row[1]), *row[2:]) for row in rows]
+
+    def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        with self._lock, _damage_named(self.folder / CATALOG_NAME):
+            return self._connection.execute(sql, values).fetchall()
+
+    def _many(self, sql: str, values: Iterable[Sequence[Any]]) -> None:
+        with self._lock:
+            self._connection.executemany(sql, values)
+
+
+def generation(folder: Path) -> tuple[int, int, int]:
+    """A value that changes with every commit: what a long-lived reader compares to know that it is behind."""
+    found = [0, 0, 0]
+    for suffix in ("", "-wal"):
+        try:
+            status = (folder / (CATALOG_NAME + suffix)).stat()
+        except FileNotFoundError:
+            continue
+        found[0] ^= status.st_ino
+        found[1] += status.st_size
+        found[2] = max(found[2], status.st_mtime_ns)
+    return found[0], found[1], found[2]
+
+
+def _text(value: str) -> bytes:
+    return value.encode("utf-8", "surrogateescape")
+
+
+def _connect_reader(file: Path) -> sqlite3.Connection:
+    """Open read-only and pin the snapshot; a folder that cannot be written is opened as one that nobody writes."""
+    uri = file.absolute().as_uri()
+    for mode in ("mode=ro", "mode=ro&immutable=1"):
+        connection = sqlite3.connect(f"{uri}?{mode}", uri=True, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("BEGIN")
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError:
+            connection.close()
+            if os.access(file.parent, os.W_OK):
+                raise
+        else:
+            return connection
+    raise IndexFolderError(f"{file}: cannot be opened for reading. Check the permissions of the folder")
+
+
+@contextmanager
+def _damage_named(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise IndexFolderError(
+            f"{file}: cannot be read as a catalog ({error}). Restore the index from a backup, or delete it and build it again"
+        ) from error

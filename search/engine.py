@@ -1,0 +1,295 @@
+"""The engine: decode, encode, search the segments, merge, and join the catalog. The only place where those meet."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from search.catalog import Catalog, generation
+from search.config import DecodeConfig, Device, QueryConfig
+from search.errors import EncoderError, IndexFolderError, QueryError
+from search.images import load_picture
+from search.indexes import resolve_device
+from search.query import Query
+from search.segments import Segment, open_segment, verify
+from search.types import Hit, IndexInfo, SegmentInfo
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from search.encoders.base import Encoder
+    from search.query import Where
+    from search.records import FileRecord, PictureRecord
+    from search.types import Floats, Mask, Picture, Rows
+
+_DECODED_AT_ONCE = 64
+"""Pictures of one `search_many` that are decoded and embedded together."""
+
+
+@dataclass(slots=True)
+class Timing:
+    """Seconds that each step of a query took."""
+
+    decode: float = 0.0
+    encode: float = 0.0
+    search: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The hits of one question and what it cost."""
+
+    hits: list[Hit]
+    timing: Timing = field(default_factory=Timing)
+
+
+class SearchEngine:
+    """An open index folder: a snapshot of it, which later commits do not change. Usable from several threads."""
+
+    def __init__(self, folder: Path, *, device: Device = QueryConfig.device) -> None:
+        """Open the newest snapshot of an index folder; see `open_index`."""
+        self.folder = folder
+        self.generation = generation(folder)
+        self._device: Device = device
+        self._catalog = Catalog.read(folder)
+        try:
+            self._settings = self._catalog.settings()
+            if "encoder" not in self._settings:
+                raise IndexFolderError(f"{folder}: its first build was not finished. Run the same twinlens build again")
+            self._files: dict[str, FileRecord] = {record.name: record for record in self._catalog.files()}
+            self._segments = [self._open(record.id) for record in self._catalog.segments()]
+        except BaseException:
+            self._catalog.close()
+            raise
+        self._encoder: Encoder | None = None
+        self._encoder_lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the snapshot."""
+        self._catalog.close()
+        self._segments = []
+
+    def __len__(self) -> int:
+        """Pictures in the index."""
+        return self._catalog.count()
+
+    @property
+    def dim(self) -> int:
+        """Length of an embedding."""
+        return int(self._settings["dim"])
+
+    @property
+    def stale(self) -> bool:
+        """Whether a commit came after this snapshot: open the index again to see it."""
+        return generation(self.folder) != self.generation
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder that the folder carries, loaded when first needed.
+
+        Raises:
+            EncoderError: its files are damaged, or are of another encoder than the vectors.
+        """
+        with self._encoder_lock:
+            if self._encoder is None:
+                self._encoder = self._load_encoder()
+            return self._encoder
+
+    def embed(self, picture: Picture) -> Floats:
+        """Embed one picture as a `(dim,) float32` unit vector.
+
+        Raises:
+            PictureError: the picture cannot be read.
+        """
+        return self.embed_many([picture])[0]
+
+    def embed_many(self, pictures: Sequence[Picture]) -> Floats:
+        """Embed pictures as `(N, dim) float32` unit rows."""
+        return self._embed(pictures, Timing())
+
+    def search(self, picture: Picture, k: int = QueryConfig.k, *, where: Where | None = None) -> list[Hit]:
+        """Find the k pictures of the collection that look most like a picture, nearest first.
+
+        Fewer than k come back where the index, or what the filter leaves of it, holds fewer.
+
+        Raises:
+            PictureError: the picture cannot be read.
+            QueryError: k < 1, or a filter by an unknown column.
+        """
+        return self.ask(picture, k, where=where).hits
+
+    def search_many(
+        self, pictures: Sequence[Picture], k: int = QueryConfig.k, *, where: Where | None = None
+    ) -> list[list[Hit]]:
+        """Answer several pictures, each on its own: one list of hits a picture, in their order."""
+        query = Query(k, where)
+        answers: list[list[Hit]] = []
+        for start in range(0, len(pictures), _DECODED_AT_ONCE):
+            answers += self._answer(self.embed_many(pictures[start : start + _DECODED_AT_ONCE]), query)
+        return answers
+
+    def search_vectors(self, vectors: Floats, k: int = QueryConfig.k, *, where: Where | None = None) -> list[list[Hit]]:
+        """Answer embeddings `(Q, dim) float32`, unit rows of this index's encoder."""
+        queries = np.atleast_2d(np.asarray(vectors, dtype=np.float32))
+        if queries.shape[1] != self.dim:
+            raise QueryError(f"vectors of length {queries.shape[1]} cannot be searched in an index of {self.dim}")
+        if not np.allclose(np.linalg.norm(queries, axis=1), 1.0, atol=1e-3):
+            raise QueryError("vectors must be of unit length: divide each by its Euclidean norm")
+        return self._answer(queries, Query(k, where))
+
+    def search_id(self, picture_id: int, k: int = QueryConfig.k, *, where: Where | None = None) -> list[Hit]:
+        """Find what looks like a picture of the collection, by its stored embedding; it is its own first answer."""
+        return self.search_vectors(self.vector(picture_id)[None], k, where=where)[0]
+
+    def ask(self, picture: Picture, k: int = QueryConfig.k, *, where: Where | None = None) -> Answer:
+        """`search`, with the seconds that each step took."""
+        query, timing = Query(k, where), Timing()
+        embedding = self._embed([picture], timing)
+        start = time.perf_counter()
+        hits = self._answer(embedding, query)[0]
+        timing.search = time.perf_counter() - start
+        return Answer(hits, timing)
+
+    def picture(self, picture_id: int) -> PictureRecord:
+        """What the catalog knows of one picture.
+
+        Raises:
+            QueryError: no picture has this id.
+        """
+        record = self._catalog.picture(picture_id)
+        if record is None:
+            raise QueryError(f"no picture has the id {picture_id} in {self.folder}")
+        return record
+
+    def pictures(self, *, after: int = 0, limit: int = -1) -> list[PictureRecord]:
+        """Pictures by ascending id, from the first id above `after`; all of them unless limited."""
+        return self._catalog.pictures(after=after, limit=limit)
+
+    def vector(self, picture_id: int) -> Floats:
+        """The stored embedding of one picture, `(dim,) float32`."""
+        record = self.picture(picture_id)
+        segment = next(s for s in self._segments if s.id == record.segment)
+        return np.array(segment.vectors[record.row])
+
+    def vectors(self) -> tuple[list[PictureRecord], Floats]:
+        """Every picture by ascending id, and their embeddings `(N, dim) float32` in the same order."""
+        records = self.pictures()
+        matrix = np.empty((len(records), self.dim), dtype=np.float32)
+        for segment in self._segments:
+            mine = [(place, record.row) for place, record in enumerate(records) if record.segment == segment.id]
+            if mine:
+                places, rows = np.array(mine).T
+                matrix[places] = segment.vectors[rows]
+        return records, matrix
+
+    def info(self) -> IndexInfo:
+        """What the folder holds."""
+        live = {s.id: s.structure.size if s.live is None else int(s.live.sum()) for s in self._segments}
+        segments = tuple(
+            SegmentInfo(r.id, r.rows, live[r.id], r.kind, r.recall, r.parameters) for r in self._catalog.segments()
+        )
+        return IndexInfo(
+            path=self.folder,
+            images=len(self),
+            labels=len(self._catalog.label_counts()),
+            dim=self.dim,
+            encoder=self._settings["encoder"],
+            fingerprint=self._settings["fingerprint"],
+            kind="+".join(sorted({s.kind for s in segments})) or "flat",
+            segments=segments,
+            size=sum(record.bytes for record in self._files.values()),
+            created=self._settings["created"],
+            updated=self._settings["updated"],
+        )
+
+    def labels(self) -> dict[str, int]:
+        """Pictures a label, by label."""
+        return self._catalog.label_counts()
+
+    # Steps -------------------------------------------------------------------------------------------------------
+
+    def _open(self, segment_id: int) -> Segment:
+        record = next(r for r in self._catalog.segments() if r.id == segment_id)
+        device = resolve_device(self._device, record.kind)
+        return open_segment(self.folder, record, self._files, self.dim, self._catalog.tombstones(record.id), device)
+
+    def _load_encoder(self) -> Encoder:
+        from search.encoders import load_encoder
+
+        place = self._settings["encoder_folder"]
+        for record in self._files.values():
+            if record.name.startswith(place + "/"):
+                verify(self.folder, record)
+        encoder = load_encoder(self.folder / place, device=self._device)
+        if encoder.fingerprint != self._settings["fingerprint"]:
+            raise EncoderError(
+                f"{self.folder / place}: holds the encoder {encoder.fingerprint}, but the vectors were made by"
+                f" {self._settings['fingerprint']}. Restore it, or build the index again"
+            )
+        return encoder
+
+    def _embed(self, pictures: Sequence[Picture], timing: Timing) -> Floats:
+        encoder = self.encoder
+        parts: list[Floats] = []
+        for start in range(0, len(pictures), _DECODED_AT_ONCE):
+            begun = time.perf_counter()
+            images = [
+                load_picture(picture, target=encoder.input_size, config=DecodeConfig())
+                for picture in pictures[start : start + _DECODED_AT_ONCE]
+            ]
+            decoded = time.perf_counter()
+            parts.append(encoder.encode(images))
+            timing.decode += decoded - begun
+            timing.encode += time.perf_counter() - decoded
+        return np.concatenate(parts) if parts else np.empty((0, self.dim), dtype=np.float32)
+
+    def _answer(self, queries: Floats, query: Query) -> list[list[Hit]]:
+        """Search every segment, merge by distance, and join the catalog; ties are answered by ascending id."""
+        merged: list[list[Hit]] = [[] for _ in queries]
+        for segment in self._segments:
+            distances, rows = segment.search(queries, query.k, self._chosen(segment, query.where))
+            pictures = self._catalog.pictures_at(segment.id, np.unique(rows[rows >= 0]).tolist())
+            for hits, near, found in zip(merged, distances, rows, strict=True):
+                hits += _hits(pictures, near, found)
+        return [sorted(hits, key=lambda hit: (hit.distance, hit.id))[: query.k] for hits in merged]
+
+    def _chosen(self, segment: Segment, where: Where | None) -> Mask | None:
+        if not where:
+            return None
+        mask = np.zeros(len(segment.vectors), dtype=np.bool_)
+        mask[self._catalog.rows_where(segment.id, label=where["label"])] = True
+        return mask
+
+
+def _hits(pictures: dict[int, PictureRecord], distances: Floats, rows: Rows) -> list[Hit]:
+    found: list[tuple[PictureRecord, Any]] = [
+        (pictures[row], distance) for row, distance in zip(rows.tolist(), distances, strict=True) if row in pictures
+    ]
+    return [Hit(record.id, record.path, record.label, float(distance)) for record, distance in found]
+
+
+def open_index(folder: str | os.PathLike[str], *, device: Device = QueryConfig.device) -> SearchEngine:
+    """Open an index folder for searching.
+
+    Args:
+        folder: what `twinlens build --index` was given.
+        device: where to encode and search; `auto` takes a GPU where there is one.
+
+    Raises:
+        IndexFolderError: no index there, an unfinished one, or a damaged one.
+        UnsupportedError: the device cannot be had.
+    """
+    return SearchEngine(Path(folder), device=device)

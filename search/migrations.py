@@ -1,0 +1,81 @@
+"""The history of the catalog's schema: append a step, never edit one that was released."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from search.errors import IndexFolderError
+
+if TYPE_CHECKING:
+    import sqlite3
+
+M001_INITIAL = """
+CREATE TABLE settings (          -- one JSON value a key: encoder, dim, kind, recall, created, updated
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+);
+CREATE TABLE files (             -- every file that the index consists of, beside this one
+    name TEXT PRIMARY KEY,       -- relative to the index folder, with forward slashes
+    bytes INTEGER NOT NULL,
+    sha256 TEXT NOT NULL
+);
+CREATE TABLE segments (          -- immutable blocks of vectors
+    id INTEGER PRIMARY KEY,
+    vectors TEXT NOT NULL REFERENCES files (name),
+    structure TEXT REFERENCES files (name),   -- NULL for a kind that needs none (flat)
+    rows INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    parameters TEXT NOT NULL,    -- JSON
+    recall REAL,                 -- recall@10 measured when it was built; NULL for an exact kind
+    created TEXT NOT NULL
+);
+CREATE TABLE pictures (          -- one row of one segment each
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    path TEXT NOT NULL UNIQUE,   -- absolute
+    content TEXT NOT NULL,       -- hash of the file's bytes
+    bytes INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    width INTEGER NOT NULL,
+    height INTEGER NOT NULL,
+    label TEXT,
+    segment INTEGER NOT NULL REFERENCES segments (id),
+    row INTEGER NOT NULL,
+    UNIQUE (segment, row)
+);
+CREATE INDEX pictures_by_content ON pictures (content);
+CREATE INDEX pictures_by_label ON pictures (label);
+CREATE TABLE tombstones (        -- rows of segments that no picture has any more
+    segment INTEGER NOT NULL REFERENCES segments (id),
+    row INTEGER NOT NULL,
+    PRIMARY KEY (segment, row)
+) WITHOUT ROWID;
+CREATE TABLE skipped (           -- files that look like pictures and could not be read
+    path TEXT PRIMARY KEY,
+    bytes INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    reason TEXT NOT NULL
+);
+"""
+
+MIGRATIONS = (M001_INITIAL,)
+"""Step n takes a catalog of version n (`PRAGMA user_version`) to version n + 1."""
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring a catalog up to the newest version, each step in one transaction.
+
+    Raises:
+        IndexFolderError: the catalog was written by a newer Twinlens.
+    """
+    for step in range(checked_version(connection), len(MIGRATIONS)):
+        connection.executescript(f"BEGIN IMMEDIATE; {MIGRATIONS[step]} PRAGMA user_version = {step + 1}; COMMIT;")
+
+
+def checked_version(connection: sqlite3.Connection) -> int:
+    """Version of a catalog's schema, 0 for an empty file; raises IndexFolderError for one from the future."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(MIGRATIONS):
+        raise IndexFolderError(
+            f"the index has format {version}, this Twinlens reads up to {len(MIGRATIONS)}: upgrade Twinlens"
+        )
+    return version

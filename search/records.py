@@ -1,0 +1,57 @@
+"""The rows of the catalog, as values that every module may hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """A file of the index folder, by its name relative to the folder."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRecord:
+    """One segment as the catalog names it; `structure` is None for a kind that needs no file."""
+
+    id: int
+    vectors: str
+    structure: str | None
+    rows: int
+    kind: str
+    parameters: dict[str, Any]
+    recall: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PictureRecord:
+    """One picture of the collection and the row that holds its embedding."""
+
+    id: int
+    path: Path
+    content: str
+    bytes: int
+    mtime_ns: int
+    width: int
+    height: int
+    label: str | None
+    segment: int
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedRecord:
+    """A file that could not be read as a picture."""
+
+    path: Path
+    bytes: int
+    mtime_ns: int
+    reason: str

@@ -1,0 +1,213 @@
+"""Segments: immutable blocks of vectors, each with the structure built over it.
+
+A segment is written aside, synced, renamed to a name that no other file ever had, and only then named by the catalog.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import uuid
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from search.errors import IndexFolderError
+from search.indexes import choose_kind, index_class
+from search.records import FileRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from search.indexes.base import VectorIndex
+    from search.records import SegmentRecord
+    from search.types import Floats, Mask, Rows
+
+SEGMENTS_FOLDER = "segments"
+_RERANK_BYTES = 64 * 1024 * 1024
+"""Candidates' vectors gathered at once while re-ranking."""
+
+
+class Segment:
+    """The vectors `(N, D) float32` of one segment, its structure, and which of its rows are alive."""
+
+    def __init__(self, id: int, vectors: Floats, structure: VectorIndex, dead: Sequence[int] = ()) -> None:
+        """Join vectors with the structure built over them; `dead` are the rows under tombstones."""
+        self.id = id
+        self.vectors = vectors
+        self.structure = structure
+        self.live: Mask | None = None
+        if len(dead):
+            self.live = np.ones(len(vectors), dtype=np.bool_)
+            self.live[np.asarray(dead)] = False
+
+    def search(self, queries: Floats, k: int, chosen: Mask | None = None) -> tuple[Floats, Rows]:
+        """Find the k nearest live rows of each query, by exact distance, ties by row.
+
+        Args:
+            queries: `(Q, D) float32` unit rows.
+            k: neighbours asked for.
+            chosen: `(N,) bool`, a filter; None for every live row.
+
+        Returns:
+            distances `(Q, k) float32` padded with inf, rows `(Q, k) int64` padded with -1. The candidates come from
+            the structure, their distances and order from the stored vectors. A filter is answered exactly while its
+            subset is small enough, and so is whatever the structure cannot do or found too little of.
+        """
+        allowed = _both(self.live, chosen)
+        wanted = len(self.vectors) if allowed is None else int(np.count_nonzero(allowed))
+        fetch = min(wanted, k if self.structure.exact else k * self.structure.overfetch + 16)
+        if wanted == 0:
+            return _padded(len(queries), k)
+        narrow = chosen is not None and choose_kind(wanted, self.vectors.shape[1]) == "flat"
+        if (narrow and not self.structure.exact) or not self.structure.supports(
+            filtering=allowed is not None, k=fetch
+        ):
+            return exact_search(self.vectors, queries, k, allowed)
+        distances, rows = self.structure.search(queries, fetch, allowed)
+        if not self.structure.exact:
+            short = np.count_nonzero(rows >= 0, axis=1) < min(k, wanted)
+            distances, rows = rerank(self.vectors, queries, rows, min(k, fetch))
+            if short.any():
+                exact = exact_search(self.vectors, queries[short], min(k, fetch), allowed)
+                distances[short], rows[short] = exact
+        return _widen(distances, rows, k)
+
+
+def rerank(vectors: Floats, queries: Floats, rows: Rows, k: int) -> tuple[Floats, Rows]:
+    """Order candidate rows `(Q, C)` by their exact distance to each query and keep k; -1 candidates come last."""
+    distances, kept = _padded(len(queries), k)
+    step = max(1, _RERANK_BYTES // max(1, rows.shape[1] * vectors.shape[1] * 4))
+    for start in range(0, len(queries), step):
+        part = slice(start, start + step)
+        candidates = rows[part]
+        gathered = vectors[np.maximum(candidates, 0)]
+        exact = np.linalg.norm(gathered - queries[part][:, None, :], axis=2).astype(np.float32)
+        exact[candidates < 0] = np.inf
+        order = np.lexsort((candidates, exact), axis=1)[:, :k]
+        distances[part, : order.shape[1]] = np.take_along_axis(exact, order, axis=1)
+        kept[part, : order.shape[1]] = np.take_along_axis(candidates, order, axis=1)
+    return distances, kept
+
+
+def exact_search(vectors: Floats, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
+    """Answer over a subset of rows by the flat kind: the way out wherever a structure cannot answer well."""
+    subset = np.arange(len(vectors)) if allowed is None else np.flatnonzero(allowed)
+    distances, found = index_class("flat")().build(np.ascontiguousarray(vectors[subset])).search(queries, k)
+    if len(subset) == 0:
+        return distances, found
+    return distances, np.where(found >= 0, subset[np.maximum(found, 0)], -1)
+
+
+def write_segment(folder: Path, vectors: Floats, structure: VectorIndex) -> tuple[str, str | None, list[FileRecord]]:
+    """Write a segment's files into an index folder, synced under their final names.
+
+    Returns:
+        The name of the vectors' file, that of the structure's (None for a kind that needs none), and a record of
+        each file for the catalog.
+    """
+    place = folder / SEGMENTS_FOLDER
+    place.mkdir(exist_ok=True)
+    stem = uuid.uuid4().hex
+    names = [f"{SEGMENTS_FOLDER}/{stem}.npy"]
+    aside = place / f"{stem}.part"
+    with aside.open("wb") as file:
+        np.save(file, vectors, allow_pickle=False)
+    aside.rename(folder / names[0])
+    if structure.stored:
+        names.append(f"{SEGMENTS_FOLDER}/{stem}.{structure.kind}")
+        structure.save(aside)
+        aside.rename(folder / names[1])
+    records = [sealed(folder, name) for name in names]
+    sync_folder(place)
+    return names[0], names[1] if structure.stored else None, records
+
+
+def open_segment(folder: Path, record: SegmentRecord, files: dict[str, FileRecord], dim: int, dead: Sequence[int],
+                 device: str) -> Segment:  # fmt: skip
+    """Map a segment's vectors and load its structure, whose checksum is verified before anything parses it.
+
+    Raises:
+        IndexFolderError: a file is missing, cut, or not what the catalog says it is.
+    """
+    vectors = map_vectors(folder, files[record.vectors], (record.rows, dim))
+    kind = index_class(record.kind)
+    if record.structure is None:
+        structure: VectorIndex = kind(device=device, **record.parameters).build(vectors)
+    else:
+        verify(folder, files[record.structure])
+        structure = kind.load(folder / record.structure, vectors, device=device, **record.parameters)
+    return Segment(record.id, vectors, structure, dead)
+
+
+def map_vectors(folder: Path, record: FileRecord, shape: tuple[int, int]) -> Floats:
+    """Map a file of vectors, whose size and shape are checked here and whose bytes are checked by `twinlens check`.
+
+    Reading every byte at each opening would cost seconds a gigabyte; a wrong vector gives a wrong distance, never a
+    crash.
+    """
+    path = folder / record.name
+    try:
+        if path.stat().st_size != record.bytes:
+            raise IndexFolderError(f"{path}: has {path.stat().st_size} bytes instead of {record.bytes}: damaged")
+        vectors: Floats = np.load(path, mmap_mode="r" if shape[0] else None, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise IndexFolderError(f"{path}: cannot be read ({error}). Restore it, or build the index again") from error
+    if vectors.shape != shape or vectors.dtype != np.float32:
+        raise IndexFolderError(f"{path}: holds {vectors.shape} {vectors.dtype} instead of {shape} float32: damaged")
+    return vectors
+
+
+def sealed(folder: Path, name: str) -> FileRecord:
+    """Sync a file to the disk and take its size and checksum."""
+    path = folder / name
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    return FileRecord(name, path.stat().st_size, checksum(path))
+
+
+def verify(folder: Path, record: FileRecord) -> None:
+    """Raise IndexFolderError unless the file has the bytes that the catalog says."""
+    path = folder / record.name
+    if not path.is_file():
+        raise IndexFolderError(f"{path}: missing. Restore it, or build the index again")
+    if path.stat().st_size != record.bytes or checksum(path) != record.sha256:
+        raise IndexFolderError(f"{path}: damaged (wrong checksum). Restore it, or build the index again")
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file, as hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder durable; a system that cannot sync folders has nothing to do."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _both(live: Mask | None, chosen: Mask | None) -> Mask | None:
+    if live is None or chosen is None:
+        return chosen if live is None else live
+    return live & chosen
+
+
+def _padded(queries: int, k: int) -> tuple[Floats, Rows]:
+    return np.full((queries, k), np.inf, dtype=np.float32), np.full((queries, k), -1, dtype=np.int64)
+
+
+def _widen(distances: Floats, rows: Rows, k: int) -> tuple[Floats, Rows]:
+    if distances.shape[1] == k:
+        return distances, rows
+    wide, wide_rows = _padded(len(rows), k)
+    wide[:, : rows.shape[1]], wide_rows[:, : rows.shape[1]] = distances[:, :k], rows[:, :k]
+    return wide, wide_rows
