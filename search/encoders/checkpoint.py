@@ -1,0 +1,87 @@
+"""A network that `twinlens train` wrote, and the built-in encoder, which is one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from search.encoders.manifest import read_manifest
+from search.encoders.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from search.encoders.torch_base import TorchEncoder, load_network_weights
+from search.errors import EncoderError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from torch import nn
+
+    from search.config import Device
+
+
+class CheckpointEncoder(TorchEncoder):
+    """A network of `search.encoders.networks`, rebuilt from its spec."""
+
+    family: ClassVar[str] = "checkpoint"
+
+    def __init__(
+        self,
+        network: nn.Module,
+        network_spec: dict[str, Any],
+        *,
+        name: str,
+        input_size: int,
+        dim: int,
+        mean: Sequence[float] = IMAGENET_MEAN,
+        std: Sequence[float] = IMAGENET_STD,
+        card: dict[str, Any] | None = None,
+        device: Device = "auto",
+    ) -> None:
+        """Take over a network that `build_network(network_spec)` gives again; the spec is plain JSON values."""
+        self.card = dict(card or {})
+        super().__init__(
+            network,
+            name=name,
+            dim=dim,
+            preprocessing=Preprocessing.of(input_size, mean, std),
+            architecture={"network": dict(network_spec)},
+            device=device,
+        )
+
+    def extra(self) -> dict[str, Any]:
+        """Add the model card, which is no part of the fingerprint."""
+        return {**super().extra(), "card": self.card}
+
+    @classmethod
+    def load(cls, folder: Path, device: Device = "auto") -> CheckpointEncoder:
+        """Rebuild the network of a saved checkpoint and check it against its fingerprint.
+
+        Raises:
+            EncoderError: a file is missing, damaged or of another version.
+        """
+        manifest = read_manifest(folder)
+        spec = manifest.require("network", dict)
+        preprocessing = Preprocessing.from_json(manifest.input_size, manifest.preprocessing)
+        network = _build(folder, spec)
+        load_network_weights(network, folder)
+        encoder = cls(
+            network,
+            spec,
+            name=manifest.name,
+            input_size=manifest.input_size,
+            dim=manifest.dim,
+            mean=preprocessing.mean,
+            std=preprocessing.std,
+            card=manifest.extra.get("card"),
+            device=device,
+        )
+        manifest.verify(folder, encoder.fingerprint)
+        return encoder
+
+
+def _build(folder: Path, spec: dict[str, Any]) -> nn.Module:
+    from search.encoders.networks import build_network
+
+    try:
+        return build_network(spec)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise EncoderError(f"{folder}: this version cannot build the network {spec}: {error}") from error

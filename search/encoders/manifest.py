@@ -1,0 +1,118 @@
+"""`encoder.json`: what a saved encoder says of itself, beside `weights.safetensors` where it has weights.
+
+    {
+      "format": 1,
+      "family": "checkpoint",            key of the table in search.encoders
+      "name": "builtin",                 what people call it; not part of the fingerprint
+      "dim": 128,
+      "input_size": 128,                 pixels
+      "preprocessing": {...},            all that decides what the network is shown
+      "fingerprint": "0123456789abcdef0123456789abcdef",
+      ...                                the keys of the family: "network" and "card", or "model"
+    }
+
+`card` is a free object, the model card: data, recipe, figures.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from search.errors import EncoderError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MANIFEST_FILE = "encoder.json"
+FORMAT = 1
+_COMMON: dict[str, type] = {
+    "family": str,
+    "name": str,
+    "dim": int,
+    "input_size": int,
+    "preprocessing": dict,
+    "fingerprint": str,
+}
+_LARGEST = 65_536
+"""Bound on `dim` and `input_size`: beyond it the file is damaged, and believing it would ask for absurd memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The contents of one `encoder.json`."""
+
+    family: str
+    name: str
+    dim: int
+    input_size: int
+    preprocessing: dict[str, Any]
+    fingerprint: str
+    extra: dict[str, Any] = field(default_factory=dict)
+    """The family's own keys, on the top level of the file."""
+
+    def write(self, folder: Path) -> None:
+        """Write `encoder.json` into an existing folder, aside first: a reader never sees half of it."""
+        common = {key: getattr(self, key) for key in _COMMON}
+        text = json.dumps({"format": FORMAT, **common, **self.extra}, indent=2, ensure_ascii=False)
+        aside = folder / f"{MANIFEST_FILE}.part"
+        aside.write_text(text + "\n", encoding="utf-8")
+        aside.replace(folder / MANIFEST_FILE)
+
+    def require(self, key: str, kind: type) -> Any:
+        """Give the family's own key, or say that the file lacks it.
+
+        Raises:
+            EncoderError: the key is missing or its value is of another type.
+        """
+        value = self.extra.get(key)
+        if not isinstance(value, kind):
+            raise EncoderError(f"damaged: {MANIFEST_FILE} of the {self.family} encoder {self.name!r} needs {key!r}")
+        return value
+
+    def verify(self, folder: Path, fingerprint: str) -> None:
+        """Compare with the fingerprint recomputed from what was loaded.
+
+        Raises:
+            EncoderError: they differ.
+        """
+        if fingerprint != self.fingerprint:
+            raise EncoderError(
+                f"damaged: {folder}: the encoder's files give the fingerprint {fingerprint}, but {MANIFEST_FILE} "
+                f"says {self.fingerprint}; copy the folder again from where it was made"
+            )
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check `encoder.json` of a saved encoder.
+
+    Raises:
+        EncoderError: missing, unreadable, of another format, or with keys missing or of the wrong type.
+    """
+    path = folder / MANIFEST_FILE
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise EncoderError(f"{folder} holds no saved encoder: {path} is missing") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise EncoderError(f"damaged: {path} cannot be read as JSON: {error}") from error
+    if not isinstance(values, dict) or "family" not in values:
+        raise EncoderError(f"{path} does not describe an encoder of Twinlens: it has no 'family'")
+    if values.get("format") != FORMAT:
+        raise EncoderError(
+            f"{path} has the format {values.get('format')!r}, this version reads {FORMAT}: "
+            "use the version of Twinlens that wrote it, or save the encoder again"
+        )
+    common = {key: _checked(path, values, key) for key in _COMMON}
+    extra = {key: value for key, value in values.items() if key not in _COMMON and key != "format"}
+    return Manifest(**common, extra=extra)
+
+
+def _checked(path: Path, values: dict[str, Any], key: str) -> Any:
+    value, kind = values.get(key), _COMMON[key]
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise EncoderError(f"damaged: {path}: {key!r} must be of type {kind.__name__}, found {value!r}")
+    if isinstance(value, int) and not 1 <= value <= _LARGEST:
+        raise EncoderError(f"damaged: {path}: {key!r} is {value}, not in 1..{_LARGEST}")
+    return value

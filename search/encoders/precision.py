@@ -1,0 +1,69 @@
+"""Full float32 on a GPU while an encoder runs."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_lock = threading.Lock()
+_running = 0
+_before: tuple[Any, Any] = (None, None)
+
+
+@contextmanager
+def full_float32(device: torch.device) -> Iterator[None]:
+    """Switch TF32 off in convolutions and matrix products, and back to what it was afterwards.
+
+    torch allows TF32 (10 bits of mantissa) in convolutions unless told otherwise: vectors of a GPU and of a CPU
+    would then differ in the third digit. The switches belong to the whole process, so the first of several threads
+    sets them and the last one sets them back.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    _enter()
+    try:
+        yield
+    finally:
+        _leave()
+
+
+def _enter() -> None:
+    global _running, _before
+    with _lock:
+        if _running == 0:
+            _before = _switches()
+            _set_switches(("ieee", "ieee") if _has_fp32_precision() else (False, False))
+        _running += 1
+
+
+def _leave() -> None:
+    global _running
+    with _lock:
+        _running -= 1
+        if _running == 0:
+            _set_switches(_before)
+
+
+def _has_fp32_precision() -> bool:
+    """Tell torch 2.9 and newer, where `allow_tf32` is on its way out and mixing both raises."""
+    return hasattr(torch.backends.cudnn, "conv") and hasattr(torch.backends.cuda.matmul, "fp32_precision")
+
+
+def _switches() -> tuple[Any, Any]:
+    if _has_fp32_precision():
+        return torch.backends.cudnn.conv.fp32_precision, torch.backends.cuda.matmul.fp32_precision
+    return torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+
+
+def _set_switches(values: tuple[Any, Any]) -> None:
+    if _has_fp32_precision():
+        torch.backends.cudnn.conv.fp32_precision, torch.backends.cuda.matmul.fp32_precision = values
+    else:
+        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = values

@@ -1,0 +1,144 @@
+"""Every encoder that is a network: preprocessing, device, float32 inference, fingerprint, saving."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import torch
+
+from search.encoders.base import Encoder
+from search.encoders.manifest import Manifest
+from search.encoders.precision import full_float32
+from search.encoders.preprocessing import Preprocessing, squash
+from search.encoders.weights_file import read_weights, write_weights
+from search.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+    from torch import nn
+
+    from search.config import Device
+    from search.types import Floats
+
+MAX_BATCH = 256
+"""Larger batches are split: memory stays bounded whatever the caller stacks."""
+
+
+class TorchEncoder(Encoder):
+    """A network in evaluation mode on one device.
+
+    The network takes `(B, 3, S, S) float32` and gives `(B, dim)`. Everything runs in float32, on a GPU too (no
+    autocast, no TF32), so that the vectors of two devices differ by rounding only and one index serves both.
+    The network is taken over: put in evaluation mode, moved to the device and to channels-last memory. Hand over a
+    copy where it is still being trained.
+    """
+
+    family: ClassVar[str]
+
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        name: str,
+        dim: int,
+        preprocessing: Preprocessing,
+        architecture: dict[str, Any],
+        device: Device = "auto",
+    ) -> None:
+        """Take `architecture` as the family's own keys of `encoder.json` that, with the weights, decide the vectors."""
+        self.name = name
+        self.dim = dim
+        self.input_size = preprocessing.input_size
+        self.preprocessing = preprocessing
+        self.architecture = architecture
+        self.device = resolve_device(device)
+        self.network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._mean = _channels(preprocessing.mean, self.device)
+        self._std = _channels(preprocessing.std, self.device)
+        self.fingerprint = fingerprint_of(
+            self.network, {"family": self.family, "dim": dim, "input_size": self.input_size, **self._identity()}
+        )
+
+    def prepare(self, image: Image) -> NDArray[np.uint8]:
+        """Squash one RGB picture to `(S, S, 3) uint8`."""
+        return squash(image, self.input_size)
+
+    @torch.inference_mode()
+    def forward(self, batch: NDArray[Any]) -> Floats:
+        """Embed `(B, S, S, 3) uint8` as `(B, dim) float32`, at most `MAX_BATCH` pictures at once."""
+        with full_float32(self.device):
+            parts = [self._embed(batch[start : start + MAX_BATCH]) for start in range(0, len(batch), MAX_BATCH)]
+        return np.concatenate(parts)
+
+    def save(self, folder: Path) -> None:
+        """Write `weights.safetensors` and, last, `encoder.json` into an existing folder."""
+        write_weights(folder, self.network)
+        Manifest(
+            family=self.family,
+            name=self.name,
+            dim=self.dim,
+            input_size=self.input_size,
+            preprocessing=self.preprocessing.to_json(),
+            fingerprint=self.fingerprint,
+            extra=self.extra(),
+        ).write(folder)
+
+    def extra(self) -> dict[str, Any]:
+        """Give the family's own keys of `encoder.json`."""
+        return dict(self.architecture)
+
+    def _identity(self) -> dict[str, Any]:
+        return {"preprocessing": self.preprocessing.to_json(), "architecture": self.architecture}
+
+    def _embed(self, batch: NDArray[Any]) -> Floats:
+        # `(B, H, W, C)` in memory, seen as `(B, C, H, W)`, is channels-last as it stands: nothing is copied twice.
+        pixels = torch.from_numpy(np.require(batch, np.uint8, ("C", "W"))).to(self.device)
+        normalised = pixels.permute(0, 3, 1, 2).float().div_(255.0).sub_(self._mean).div_(self._std)
+        vectors: Floats = self.network(normalised).float().cpu().numpy()
+        return vectors
+
+
+def resolve_device(device: Device) -> torch.device:
+    """Turn `auto` into the GPU where there is one.
+
+    Raises:
+        UnsupportedError: `cuda` was asked for and there is none.
+    """
+    available = torch.cuda.is_available()
+    if device == "auto":
+        return torch.device("cuda" if available else "cpu")
+    if device == "cuda" and not available:
+        raise UnsupportedError("device 'cuda' was asked for, but torch sees no GPU here: use 'cpu' or 'auto'")
+    return torch.device(device)
+
+
+def fingerprint_of(network: nn.Module, identity: dict[str, Any]) -> str:
+    """Hash an identity and every weight: 32 hex digits of SHA-256.
+
+    Hashed are the identity as JSON with sorted keys, then for every tensor of the state, sorted by name: its name,
+    dtype, shape and bytes.
+    """
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode())
+    for key, tensor in sorted(network.state_dict().items()):
+        digest.update(f"\n{key} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()[:32]
+
+
+def load_network_weights(network: nn.Module, folder: Path) -> None:
+    """Fill a network of the right architecture from `weights.safetensors`.
+
+    Raises:
+        EncoderError: the file is missing or damaged, or holds tensors of other names, shapes or dtypes.
+    """
+    network.load_state_dict(read_weights(folder, network))
+
+
+def _channels(values: tuple[float, float, float], device: torch.device) -> torch.Tensor:
+    return torch.tensor(values, dtype=torch.float32, device=device).view(1, 3, 1, 1)
