@@ -180,7 +180,12 @@ class Catalog:
 
     def bury(self, pictures: Iterable[PictureRecord]) -> None:
         """Put a tombstone on the row that each picture had."""
-        self._many("INSERT OR IGNORE INTO tombstones VALUES (?, ?)", ((p.segment, p.row) for p in pictures))
+        self._many("INSERT OR IGNORE INTO tombstones VALUES (?, ?, ?)", ((p.segment, p.row, p.content) for p in pictures))
+
+    def buried(self) -> dict[str, tuple[int, int]]:
+        """Content hash -> (segment, row) of the vectors under tombstones."""
+        rows = self._rows("SELECT content, segment, row FROM tombstones")
+        return {content: (segment, row) for content, segment, row in rows}
 
     def skipped(self) -> list[SkippedRecord]:
         """Files that could not be read when they were last looked at."""

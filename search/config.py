@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -19,11 +19,14 @@ class DecodeConfig:
     """Files of more bytes are refused before they are read."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BuildConfig:
     """How a folder of pictures becomes an index."""
 
-    encoder: str = "builtin"
+    default_encoder: ClassVar[str] = "builtin"
+
+    encoder: str | None = None
+    """None: the encoder that the index already has, `default_encoder` for a new one."""
     kind: str = "auto"
     device: Device = "auto"
     recall: float = 0.95
@@ -35,7 +38,7 @@ class BuildConfig:
     """Threads that read and decode pictures."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class QueryConfig:
     """How a query is answered."""
 

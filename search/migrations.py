@@ -47,6 +47,7 @@ CREATE INDEX pictures_by_label ON pictures (label);
 CREATE TABLE tombstones (        -- rows of segments that no picture has any more
     segment INTEGER NOT NULL REFERENCES segments (id),
     row INTEGER NOT NULL,
+    content TEXT NOT NULL,       -- what the row shows: if it comes back, it need not be embedded again
     PRIMARY KEY (segment, row)
 ) WITHOUT ROWID;
 CREATE TABLE skipped (           -- files that look like pictures and could not be read

@@ -1,0 +1,214 @@
+"""The offline road: scan, read and embed what is new, build the structure, commit."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indexer.changes import compare, is_same
+from indexer.embed import embed_files
+from indexer.lock import writer_lock
+from indexer.progress import Silent, Stages
+from indexer.scan import labeller, scan
+from indexer.staging import Staging
+from indexer.tune import build_structure
+from search.catalog import Catalog
+from search.config import BuildConfig
+from search.encoders import load_encoder
+from search.errors import DataError, EncoderError
+from search.images import PICTURE_SUFFIXES
+from search.records import SegmentRecord
+from search.segments import map_vectors, sealed, sync_folder, write_segment
+
+if TYPE_CHECKING:
+    from indexer.changes import Changes
+    from indexer.progress import Progress
+    from search.encoders.base import Encoder
+    from search.records import FileRecord, PictureRecord
+    from search.types import Floats
+
+ENCODERS_FOLDER = "encoders"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """What a build did; `seconds` by stage, `skipped` as (path, reason)."""
+
+    images: int
+    added: int
+    changed: int
+    moved: int
+    removed: int
+    unchanged: int
+    embedded: int
+    skipped: list[tuple[Path, str]]
+    encoder: str
+    kind: str | None
+    recall: float | None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def build(pictures: str | os.PathLike[str], index: str | os.PathLike[str], config: BuildConfig | None = None, *,
+          progress: Progress | None = None) -> BuildReport:  # fmt: skip
+    """Make an index folder show exactly what a folder of pictures holds.
+
+    The first build makes the index; a later one adds what is new, drops what is gone, follows what was moved, and
+    embeds only contents that the index never saw. Pictures that came from other folders stay. A build that was
+    killed is continued by running it again.
+
+    Raises:
+        DataError: no pictures there.
+        EncoderError: the encoder is unknown, or is not the one of the index.
+        IndexLockedError: another process is writing this index.
+    """
+    config = config or BuildConfig()
+    root, folder = Path(pictures).absolute(), Path(index).absolute()
+    root = Path(os.path.normpath(root))
+    stages = Stages(progress or Silent())
+    with stages.stage("scan"):
+        found = scan(root, leave_out=folder)
+        label = labeller(config.labels, root)
+    if not found:
+        raise DataError(f"{pictures}: no pictures below this folder (known suffixes: {' '.join(sorted(PICTURE_SUFFIXES))})")
+    folder.mkdir(parents=True, exist_ok=True)
+    with writer_lock(folder):
+        catalog = Catalog.write(folder)
+        try:
+            sweep(catalog)
+            with stages.stage("load encoder"):
+                encoder = choose_encoder(catalog, config)
+            staging = Staging(folder, encoder.fingerprint)
+            try:
+                before = catalog.pictures()
+                known = {record.content: (record.width, record.height) for record in before} | staging.sizes()
+                old, staged = {record.path: record for record in before}, staging.looked_at()
+                todo = [f for f in found if not is_same(old.get(f.path), f) and not is_same(staged.get(f.path), f)]
+                with stages.stage("embed", len(todo)):
+                    embedded = embed_files(todo, encoder, staging, known, batch_size=config.batch_size,
+                                           workers=config.workers, stages=stages)  # fmt: skip
+                changes = compare(found, staging.looked_at(), before, root, label, known)
+                vectors = gather(catalog, staging, changes, encoder.dim)
+                kind, recall = commit(catalog, encoder, changes, vectors, config, stages)
+            except BaseException:
+                staging.close()
+                raise
+            staging.discard()
+            return BuildReport(
+                images=catalog.count(), added=len(changes.added), changed=len(changes.changed),
+                moved=len(changes.moved), removed=len(changes.removed), unchanged=changes.unchanged,
+                embedded=embedded, skipped=[(s.path, s.reason) for s in changes.skipped],
+                encoder=encoder.name, kind=kind, recall=recall, seconds=stages.seconds,
+            )  # fmt: skip
+        finally:
+            catalog.close()
+
+
+def choose_encoder(catalog: Catalog, config: BuildConfig) -> Encoder:
+    """Load the encoder of the index, or, for a new index, the one that was asked for."""
+    settings = catalog.settings()
+    if "encoder" not in settings:
+        return load_encoder(config.encoder or BuildConfig.default_encoder, device=config.device)
+    own = load_encoder(catalog.folder / settings["encoder_folder"], device=config.device)
+    if config.encoder and load_encoder(config.encoder, device=config.device).fingerprint != own.fingerprint:
+        raise EncoderError(
+            f"{catalog.folder}: was built with the encoder {settings['encoder']}, and vectors of two encoders cannot be"
+            f" compared. Leave --encoder out, or build {config.encoder} into another folder"
+        )
+    return own
+
+
+def gather(catalog: Catalog, staging: Staging, changes: Changes, dim: int) -> Floats:
+    """Collect the vectors `(N, dim) float32` of the pictures that need a row: changed ones first, then added ones.
+
+    In this order the rows of a segment ascend with the ids of their pictures, so that ties by row are ties by id.
+    """
+    needed = _rows_needed(changes)
+    vectors = np.empty((len(needed), dim), dtype=np.float32)
+    stored: dict[int, Floats] = {}
+    places = catalog.buried() | {record.content: (record.segment, record.row) for record in catalog.pictures()}
+    records = {record.id: record for record in catalog.segments()}
+    files = {file.name: file for file in catalog.files()}
+    for place, picture in enumerate(needed):
+        staged = staging.vector(picture.content)
+        if staged is not None:
+            vectors[place] = staged
+            continue
+        segment, row = places[picture.content]
+        if segment not in stored:
+            record = records[segment]
+            stored[segment] = map_vectors(catalog.folder, files[record.vectors], (record.rows, dim))
+        vectors[place] = stored[segment][row]
+    return vectors
+
+
+def commit(catalog: Catalog, encoder: Encoder, changes: Changes, vectors: Floats, config: BuildConfig,
+           stages: Stages) -> tuple[str | None, float | None]:  # fmt: skip
+    """Write the new segment aside, then make everything visible in one transaction."""
+    first = "encoder" not in catalog.settings()
+    files: list[FileRecord] = []
+    segment: SegmentRecord | None = None
+    if len(vectors):
+        with stages.stage("build structure"):
+            structure, recall = build_structure(vectors, kind=config.kind, recall=config.recall, device=config.device)
+        with stages.stage("write"):
+            names = write_segment(catalog.folder, vectors, structure)
+            files += names[2]
+            segment = SegmentRecord(catalog.next_segment_id(), names[0], names[1], len(vectors), structure.kind,
+                                    structure.parameters, recall)  # fmt: skip
+    with stages.stage("commit"):
+        place = f"{ENCODERS_FOLDER}/{encoder.fingerprint}"
+        if first:
+            files += store_encoder(catalog.folder, place, encoder)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        with catalog.transaction():
+            if first:
+                catalog.set(encoder=encoder.name, fingerprint=encoder.fingerprint, encoder_folder=place,
+                            dim=encoder.dim, created=now)  # fmt: skip
+            if first or changes:
+                catalog.set(updated=now)
+            catalog.add_files(files)
+            catalog.remove_pictures(changes.removed)
+            catalog.bury(changes.replaced)
+            catalog.put_pictures(changes.moved + changes.updated)
+            if segment is not None:
+                catalog.add_segment(segment, now)
+                rows = enumerate(_rows_needed(changes))
+                catalog.put_pictures(replace(p, segment=segment.id, row=row) for row, p in rows)
+            catalog.replace_skipped(changes.skipped)
+    return (None, None) if segment is None else (segment.kind, segment.recall)
+
+
+def store_encoder(folder: Path, place: str, encoder: Encoder) -> list[FileRecord]:
+    """Write the encoder into the index folder, synced, so that the folder needs nothing else to answer."""
+    target = folder / place
+    aside = folder / ENCODERS_FOLDER / f"{uuid.uuid4().hex}.part"
+    aside.mkdir(parents=True)
+    encoder.save(aside)
+    shutil.rmtree(target, ignore_errors=True)
+    aside.rename(target)
+    records = [sealed(folder, f"{place}/{file.name}") for file in sorted(target.iterdir())]
+    sync_folder(target)
+    sync_folder(target.parent)
+    return records
+
+
+def sweep(catalog: Catalog) -> None:
+    """Delete what a killed writer left: files that the catalog does not name."""
+    named = {record.name for record in catalog.files()}
+    for part in ("segments", ENCODERS_FOLDER):
+        for path in sorted((catalog.folder / part).rglob("*"), reverse=True):
+            if path.is_file() and path.relative_to(catalog.folder).as_posix() not in named:
+                path.unlink()
+            elif path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
+
+
+def _rows_needed(changes: Changes) -> list[PictureRecord]:
+    return sorted(changes.changed, key=lambda picture: picture.id) + changes.added

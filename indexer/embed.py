@@ -1,0 +1,114 @@
+"""Read, hash, decode and embed files: threads read and decode ahead, the encoder takes whole batches in order."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from indexer.staging import LookedAt
+from search.config import DecodeConfig
+from search.errors import PictureError
+from search.images import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Iterable, Iterator
+    from concurrent.futures import Future
+
+    from numpy.typing import NDArray
+
+    from indexer.progress import Stages
+    from indexer.scan import FoundFile
+    from indexer.staging import Staging
+    from search.encoders.base import Encoder
+
+_AHEAD = 4
+"""Files in flight a thread: enough to keep the decoders busy while a batch is encoded."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Files looked at since the last batch was staged, and the distinct new contents among them."""
+
+    files: list[LookedAt] = field(default_factory=list)
+    distinct: list[tuple[LookedAt, NDArray[Any]]] = field(default_factory=list)
+
+
+def embed_files(files: list[FoundFile], encoder: Encoder, staging: Staging, known: dict[str, tuple[int, int]], *,
+                batch_size: int, workers: int, stages: Stages) -> int:  # fmt: skip
+    """Look at every file, embed the contents that are not `known` yet, and stage both.
+
+    Args:
+        files: what to look at, in the order in which it is staged.
+        known: content hash -> (width, height) of every vector that need not be computed; grows.
+
+    Returns:
+        How many pictures were embedded.
+    """
+    embedded = 0
+    batch = Batch()
+    with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
+        looks = _ordered(pool, lambda file: _look(file, encoder, known), files, ahead=_AHEAD * workers + batch_size)
+        for _ in files:
+            with stages.timed("read and decode"):
+                look, prepared = next(looks)
+            batch.files.append(look)
+            if prepared is not None and look.content not in known:
+                known[look.content] = (look.width, look.height)
+                batch.distinct.append((look, prepared))
+            if len(batch.distinct) == batch_size or len(batch.files) == 16 * batch_size:
+                embedded += _finish(batch, encoder, staging, stages)
+                batch = Batch()
+    return embedded + _finish(batch, encoder, staging, stages)
+
+
+def _finish(batch: Batch, encoder: Encoder, staging: Staging, stages: Stages) -> int:
+    looks = [look for look, _ in batch.distinct]
+    with stages.timed("encode"):
+        prepared = [array for _, array in batch.distinct]
+        vectors = encoder.encode_prepared(np.stack(prepared)) if prepared else np.empty((0, encoder.dim), np.float32)
+    with stages.timed("stage"):
+        staging.add(batch.files, zip(looks, vectors, strict=True))
+    stages.progress.advance(len(batch.files))
+    return len(looks)
+
+
+def _look(file: FoundFile, encoder: Encoder, known: Container[str]) -> tuple[LookedAt, NDArray[Any] | None]:
+    """Read one file; decode and prepare it unless its content is known."""
+    limits = DecodeConfig()
+    try:
+        if file.bytes > limits.max_bytes:
+            raise PictureError(str(file.path), f"has {file.bytes} bytes, more than the limit of {limits.max_bytes}")
+        try:
+            data = file.path.read_bytes()
+        except OSError as error:
+            raise PictureError(str(file.path), f"cannot be read ({error.strerror or error})") from error
+        content = content_hash(data)
+        if content in known:
+            return LookedAt(file.path, file.bytes, file.mtime_ns, content), None
+        image = decode(data, name=str(file.path), target=encoder.input_size, config=limits)
+    except PictureError as error:
+        return LookedAt(file.path, file.bytes, file.mtime_ns, reason=error.reason), None
+    width, height = image.info.get("full_size", image.size)
+    return LookedAt(file.path, file.bytes, file.mtime_ns, content, width, height), encoder.prepare(image)
+
+
+def content_hash(data: bytes) -> str:
+    """BLAKE2b of a file's bytes, 160 bits as hex: what makes two files the same picture wherever they lie."""
+    return hashlib.blake2b(data, digest_size=20).hexdigest()
+
+
+def _ordered(pool: ThreadPoolExecutor, work: Callable[[FoundFile], Any], items: Iterable[FoundFile], *,
+             ahead: int) -> Iterator[Any]:  # fmt: skip
+    """Map in threads, in order, with a bounded number of results waiting: `Executor.map` would hold them all."""
+    waiting: deque[Future[Any]] = deque()
+    for item in items:
+        waiting.append(pool.submit(work, item))
+        if len(waiting) >= ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()

@@ -1,0 +1,51 @@
+"""One writer at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from search.errors import IndexLockedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LOCK_NAME = "writer.lock"
+HOLDER_NAME = "writer.json"
+
+
+@contextmanager
+def writer_lock(folder: Path) -> Iterator[None]:
+    """Hold the index folder for writing; the system frees the lock of a process that dies.
+
+    Raises:
+        IndexLockedError: another process holds it; the message says which, since when.
+    """
+    lock = FileLock(folder / LOCK_NAME)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise IndexLockedError(
+            f"{folder}: is being written by {_holder(folder)}. Wait for it to end, or stop it, and try again"
+        ) from None
+    try:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        (folder / HOLDER_NAME).write_text(json.dumps({"process": os.getpid(), "since": now}))
+        yield
+    finally:
+        (folder / HOLDER_NAME).unlink(missing_ok=True)
+        lock.release()
+
+
+def _holder(folder: Path) -> str:
+    try:
+        holder = json.loads((folder / HOLDER_NAME).read_text())
+        return f"process {holder['process']} since {holder['since']}"
+    except (OSError, ValueError, KeyError):
+        return "another process"
