@@ -1,0 +1,70 @@
+"""Progress on a terminal: a bar with rate and time left; plain lines where nobody watches."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
+_QUIET_INTERVAL = 10.0
+"""Seconds between the lines written to a log."""
+
+
+class ConsoleProgress:
+    """Draws the stages of a build on standard error, so that standard output stays clean for results."""
+
+    def __init__(self) -> None:
+        self._bar: RichProgress | None = _bar() if sys.stderr.isatty() else None
+        self._task: TaskID | None = None
+        self._stage, self._total, self._done = "", 0, 0
+        self._began = self._told = 0.0
+
+    def __enter__(self) -> Self:
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def begin(self, stage: str, total: int | None) -> None:
+        """Show a stage; its `total` is None where it cannot be counted."""
+        self._stage, self._total, self._done = stage, total or 0, 0
+        self._began = self._told = time.monotonic()
+        if self._bar is not None:
+            if self._task is not None:
+                self._bar.remove_task(self._task)
+            self._task = self._bar.add_task(stage, total=total)
+
+    def advance(self, count: int) -> None:
+        """Move the bar on, or write a line when the last one is old."""
+        self._done += count
+        if self._bar is not None and self._task is not None:
+            self._bar.advance(self._task, count)
+        elif time.monotonic() - self._told > _QUIET_INTERVAL:
+            self._told = time.monotonic()
+            rate = self._done / (self._told - self._began)
+            left = (self._total - self._done) / rate
+            sys.stderr.write(f"{self._stage}: {self._done} of {self._total}, {rate:.0f}/s, {left:.0f} s left\n")
+
+
+def _bar() -> RichProgress:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class RateColumn(ProgressColumn):
+        """Pictures a second."""
+
+        def render(self, task: Task) -> Text:
+            return Text("" if not task.speed else f"{task.speed:.0f}/s", style="cyan")
+
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn()]
+    return Progress(*columns, console=Console(stderr=True), transient=True)

@@ -1,0 +1,74 @@
+"""Figures of retrieval, by label, leave-one-out: every picture asks, all others are the gallery."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from search.types import Floats
+
+_BLOCK_BYTES = 256 * 1024 * 1024
+"""Similarities held at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """Mean over the queries that have at least one other picture of their label in the gallery."""
+
+    queries: int
+    recall_at: dict[int, float]
+    map_at_r: float
+
+
+def retrieval(vectors: Floats, labels: Sequence[str | None], ks: Sequence[int] = (1, 5, 10)) -> Retrieval:
+    """R@k and mAP@R of unit rows `(N, D) float32`.
+
+    R@k is the share of queries with a picture of their own label among the k nearest others. mAP@R (Musgrave et al.,
+    "A Metric Learning Reality Check", ECCV 2020) takes, for a query with R others of its label, the precision at each
+    of the first R ranks that is right, summed and divided by R. Pictures without a label, or alone with theirs, ask
+    nothing but stay in the gallery. No query at all gives zeros.
+    """
+    codes, counts = _codes(labels)
+    asking = np.flatnonzero((codes >= 0) & (counts[codes] > 1))
+    if len(asking) == 0:
+        return Retrieval(0, dict.fromkeys(ks, 0.0), 0.0)
+    depth = min(len(vectors) - 1, max(int(counts.max()) - 1, *ks))
+    hits = dict.fromkeys(ks, 0)
+    precision = 0.0
+    step = max(1, _BLOCK_BYTES // (8 * len(vectors)))
+    for start in range(0, len(asking), step):
+        rows = asking[start : start + step]
+        right = codes[_nearest(vectors, rows, depth)] == codes[rows][:, None]
+        for k in ks:
+            hits[k] += int(right[:, :k].any(axis=1).sum())
+        precision += float(_average_precision_at_r(right, counts[codes[rows]] - 1).sum())
+    return Retrieval(len(asking), {k: hits[k] / len(asking) for k in ks}, precision / len(asking))
+
+
+def _codes(labels: Sequence[str | None]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Labels as numbers, -1 for none, and how many pictures each number has."""
+    names = {name: code for code, name in enumerate(sorted({label for label in labels if label is not None}))}
+    codes = np.array([-1 if label is None else names[label] for label in labels], dtype=np.int64)
+    return codes, np.bincount(codes[codes >= 0], minlength=max(1, len(names)))
+
+
+def _nearest(vectors: Floats, rows: NDArray[np.int64], depth: int) -> NDArray[np.int64]:
+    """The `depth` nearest others of each row, nearest first."""
+    similarity = vectors[rows] @ vectors.T
+    similarity[np.arange(len(rows)), rows] = -np.inf
+    found = np.argpartition(-similarity, depth - 1, axis=1)[:, :depth]
+    order = np.argsort(-np.take_along_axis(similarity, found, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(found, order, axis=1)
+
+
+def _average_precision_at_r(right: NDArray[np.bool_], relevant: NDArray[np.int64]) -> NDArray[np.float64]:
+    ranks = np.arange(1, right.shape[1] + 1)
+    counted = right & (ranks <= relevant[:, None])
+    return (np.cumsum(counted, axis=1) / ranks * counted).sum(axis=1) / relevant

@@ -1,0 +1,132 @@
+"""The commands that need no indexer: `query` and `info`. A server can ship with these alone (`python -m search`)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from search.config import Device, QueryConfig
+from search.errors import PictureError, TwinlensError
+
+if TYPE_CHECKING:
+    from search.types import Hit, IndexInfo
+
+IndexOption = Annotated[Path, typer.Option("--index", "-i", help="The index folder.")]
+DeviceOption = Annotated[Device, typer.Option(help="Where to compute: auto takes a GPU where there is one.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+SKIPPED_EXIT = 3
+"""Exit code of a command that ran through but left broken pictures out."""
+
+
+def run(app: typer.Typer) -> None:
+    """Run the commands; an error of ours becomes one line on standard error and the exit code 1."""
+    try:
+        app()
+    except TwinlensError as error:
+        typer.secho(f"error: {printable(str(error))}", fg="red", err=True)
+        raise SystemExit(1) from None
+
+
+def query(
+    pictures: Annotated[list[str], typer.Argument(help="One or more pictures; each is answered on its own.")],
+    index: IndexOption,
+    k: Annotated[int, typer.Option("-k", help="Neighbours a picture.")] = QueryConfig.k,
+    where: Annotated[list[str] | None, typer.Option(help="Only pictures with, for example, label=shoe.")] = None,
+    device: DeviceOption = QueryConfig.device,
+    as_json: JsonOption = False,
+) -> None:
+    """Find the pictures of an index that look like a given picture.
+
+    With --json, one line of JSON a picture: {"query": PATH, "hits": [{id, path, label, distance, similarity,
+    probability}, ...]}, or {"query": PATH, "error": REASON}. Exit code 3 when a picture could not be read.
+    """
+    from search.engine import open_index
+    from search.query import parse_where
+
+    filters = parse_where(where or [])
+    failed = False
+    with open_index(index, device=device) as engine:
+        for picture in pictures:
+            try:
+                hits = engine.search(picture, k, where=filters)
+            except PictureError as error:
+                failed = True
+                _show_failure(picture, error, as_json=as_json)
+                continue
+            _show_hits(picture, hits, as_json=as_json)
+    if failed:
+        raise typer.Exit(SKIPPED_EXIT)
+
+
+def info(
+    index: Annotated[Path, typer.Argument(help="The index folder.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Tell what an index holds: pictures, encoder, structure, measured recall, size."""
+    from search.engine import open_index
+
+    with open_index(index, device="cpu") as engine:
+        found = engine.info()
+    typer.echo(json.dumps(info_dict(found), indent=2) if as_json else _info_text(found))
+
+
+def info_dict(found: IndexInfo) -> dict[str, Any]:
+    """An `IndexInfo` as plain values: `segments` is their number, `segment_list` what each is."""
+    plain = asdict(found)
+    plain["segment_list"] = plain.pop("segments")
+    return {**plain, "path": str(found.path), "segments": len(found.segments)}
+
+
+def printable(text: str) -> str:
+    """Text that any terminal takes: bytes of a file name that are not UTF-8 become escapes, and so do controls."""
+    shown = text.encode("utf-8", "backslashreplace").decode()
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in shown)
+
+
+def megabytes(size: int) -> str:
+    """A size in bytes for people, in units of 1024^2."""
+    return f"{size / 2**20:.1f} MiB"
+
+
+def _show_hits(picture: str, hits: list[Hit], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"query": picture, "hits": [hit.to_dict() for hit in hits]}))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("rank", "distance", "similarity", "label", "path", title=Text(printable(picture)), title_justify="left",
+                  box=None)  # fmt: skip
+    for rank, hit in enumerate(hits, 1):
+        path = Text(printable(str(hit.path)).replace("\n", "\\n"), overflow="fold")
+        table.add_row(f"{rank}", f"{hit.distance:.4f}", f"{hit.similarity:.4f}", printable(hit.label or ""), path)
+    Console().print(table)
+
+
+def _show_failure(picture: str, error: PictureError, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"query": picture, "error": error.reason}))
+    else:
+        typer.secho(f"error: {printable(str(error))}", fg="red", err=True)
+
+
+def _info_text(found: IndexInfo) -> str:
+    lines = [
+        f"index     {found.path}",
+        f"images    {found.images} ({found.labels} labels)",
+        f"encoder   {found.encoder} ({found.dim} dimensions, fingerprint {found.fingerprint})",
+        f"size      {megabytes(found.size)}",
+        f"built     {found.created}, last changed {found.updated}",
+    ]
+    for segment in found.segments:
+        recall = "exact" if segment.recall is None else f"recall@10 measured {segment.recall:.3f}"
+        settings = ", ".join(f"{key}={value}" for key, value in segment.parameters.items())
+        about = f"{recall}; {settings}" if settings else recall
+        lines.append(f"segment {segment.id}  {segment.live} of {segment.rows} rows live, {segment.kind} ({about})")
+    return printable("\n".join(lines))
