@@ -76,7 +76,9 @@ def build(pictures: str | os.PathLike[str], index: str | os.PathLike[str], confi
         found = scan(root, leave_out=folder)
         label = labeller(config.labels, root)
     if not found:
-        raise DataError(f"{pictures}: no pictures below this folder (known suffixes: {' '.join(sorted(PICTURE_SUFFIXES))})")
+        raise DataError(
+            f"{pictures}: no pictures below this folder (known suffixes: {' '.join(sorted(PICTURE_SUFFIXES))})"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     with writer_lock(folder):
         catalog = Catalog.write(folder)

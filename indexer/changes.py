@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Changes:
-    """Pictures that need a row (`added` with id 0, `changed` with the id they keep), that only need their record
-    rewritten (`moved`, `updated`), and that are gone (`removed`)."""
+    """Pictures that need a row, that only need their record rewritten (`moved`, `updated`), and that are gone.
+
+    An added picture has the id 0 until the catalog gives it one; a changed picture keeps the id of its path.
+    """
 
     added: list[PictureRecord] = field(default_factory=list)
     changed: list[PictureRecord] = field(default_factory=list)
@@ -66,7 +68,8 @@ def compare(found: list[FoundFile], looked: dict[Path, LookedAt], before: Iterab
 
 
 def _place(file: FoundFile, look: LookedAt | None, old: PictureRecord | None, label: str | None,
-           strays: dict[str, list[PictureRecord]], sizes: dict[str, tuple[int, int]], changes: Changes) -> None:  # fmt: skip
+           strays: dict[str, list[PictureRecord]], sizes: dict[str, tuple[int, int]],
+           changes: Changes) -> None:  # fmt: skip
     """Put one found file into the list that it belongs to."""
     if old is not None and is_same(old, file):
         if old.label == label:

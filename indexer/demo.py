@@ -50,7 +50,9 @@ def serve(index: Path, port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise DataError(f"port {port} of 127.0.0.1 is taken: stop what listens there, or give another --port") from error
+            raise DataError(
+                f"port {port} of 127.0.0.1 is taken: stop what listens there, or give another --port"
+            ) from error
     os.chdir(HOME)  # where .streamlit/config.toml lies
     command = app_command(index, port)
-    os.execv(command[0], command)  # noqa: S606 - no shell, and Ctrl-C goes straight to the server
+    os.execv(command[0], command)  # no shell, and Ctrl-C goes straight to the server

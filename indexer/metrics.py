@@ -71,4 +71,5 @@ def _nearest(vectors: Floats, rows: NDArray[np.int64], depth: int) -> NDArray[np
 def _average_precision_at_r(right: NDArray[np.bool_], relevant: NDArray[np.int64]) -> NDArray[np.float64]:
     ranks = np.arange(1, right.shape[1] + 1)
     counted = right & (ranks <= relevant[:, None])
-    return (np.cumsum(counted, axis=1) / ranks * counted).sum(axis=1) / relevant
+    precision: NDArray[np.float64] = (np.cumsum(counted, axis=1) / ranks * counted).sum(axis=1) / relevant
+    return precision

@@ -60,7 +60,9 @@ def _found(path: Path) -> FoundFile:
 
 
 def _refuse(error: OSError) -> None:
-    raise DataError(f"{error.filename}: this folder cannot be listed ({error.strerror}). Check its permissions") from error
+    raise DataError(
+        f"{error.filename}: this folder cannot be listed ({error.strerror}). Check its permissions"
+    ) from error
 
 
 def labeller(labels: str, root: Path) -> Callable[[Path], str | None]:
@@ -89,7 +91,9 @@ def read_labels(file: Path, root: Path) -> dict[Path, str]:
             reader = csv.DictReader(stream)
             missing = {"path", "label"} - set(reader.fieldnames or ())
             if missing:
-                raise DataError(f"{file}: lacks the column {' and '.join(sorted(missing))} (it has {reader.fieldnames})")
+                raise DataError(
+                    f"{file}: lacks the column {' and '.join(sorted(missing))} (it has {reader.fieldnames})"
+                )
             rows = [(row["path"], row["label"]) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{file}: cannot be read as a CSV of labels ({error})") from error

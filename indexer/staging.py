@@ -86,7 +86,9 @@ class Staging:
 
     def sizes(self) -> dict[str, tuple[int, int]]:
         """Content hash -> (width, height) of every staged vector."""
-        return {row[0]: (row[1], row[2]) for row in self._connection.execute("SELECT content, width, height FROM vectors")}
+        return {
+            row[0]: (row[1], row[2]) for row in self._connection.execute("SELECT content, width, height FROM vectors")
+        }
 
     def vector(self, content: str) -> Floats | None:
         """The staged embedding of a content hash, `(dim,) float32`, or None."""

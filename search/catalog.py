@@ -91,9 +91,7 @@ class Catalog:
 
     def set(self, **values: Any) -> None:
         """Store settings; each value must be JSON."""
-        self._many(
-            "INSERT OR REPLACE INTO settings VALUES (?, ?)", ((key, json.dumps(v)) for key, v in values.items())
-        )
+        self._many("INSERT OR REPLACE INTO settings VALUES (?, ?)", ((key, json.dumps(v)) for key, v in values.items()))
 
     def files(self) -> list[FileRecord]:
         """Every file that the index consists of, beside the catalog."""
@@ -108,7 +106,10 @@ class Catalog:
     def segments(self) -> list[SegmentRecord]:
         """All segments, oldest first."""
         sql = "SELECT id, vectors, structure, rows, kind, parameters, recall FROM segments ORDER BY id"
-        return [SegmentRecord(*row[:5], json.loads(row[5]), row[6]) for row in self._rows(sql)]
+        return [
+            SegmentRecord(key, vectors, structure, rows, kind, json.loads(parameters), recall)
+            for key, vectors, structure, rows, kind, parameters, recall in self._rows(sql)
+        ]
 
     def add_segment(self, segment: SegmentRecord, created: str) -> None:
         """Name a segment whose files are in place."""
@@ -180,7 +181,9 @@ class Catalog:
 
     def bury(self, pictures: Iterable[PictureRecord]) -> None:
         """Put a tombstone on the row that each picture had."""
-        self._many("INSERT OR IGNORE INTO tombstones VALUES (?, ?, ?)", ((p.segment, p.row, p.content) for p in pictures))
+        self._many(
+            "INSERT OR IGNORE INTO tombstones VALUES (?, ?, ?)", ((p.segment, p.row, p.content) for p in pictures)
+        )
 
     def buried(self) -> dict[str, tuple[int, int]]:
         """Content hash -> (segment, row) of the vectors under tombstones."""
@@ -259,5 +262,6 @@ def _damage_named(file: Path) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         raise IndexFolderError(
-            f"{file}: cannot be read as a catalog ({error}). Restore the index from a backup, or delete it and build it again"
+            f"{file}: cannot be read as a catalog ({error})."
+            " Restore the index from a backup, or delete it and build it again"
         ) from error

@@ -101,8 +101,8 @@ def _show_hits(picture: str, hits: list[Hit], *, as_json: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("rank", "distance", "similarity", "label", "path", title=Text(printable(picture)), title_justify="left",
-                  box=None)  # fmt: skip
+    columns = ("rank", "distance", "similarity", "label", "path")
+    table = Table(*columns, title=Text(printable(picture)), title_justify="left", box=None)
     for rank, hit in enumerate(hits, 1):
         path = Text(printable(str(hit.path)).replace("\n", "\\n"), overflow="fold")
         table.add_row(f"{rank}", f"{hit.distance:.4f}", f"{hit.similarity:.4f}", printable(hit.label or ""), path)

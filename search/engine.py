@@ -74,7 +74,9 @@ class SearchEngine:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -114,7 +116,8 @@ class SearchEngine:
         Raises:
             PictureError: the picture cannot be read.
         """
-        return self.embed_many([picture])[0]
+        embedding: Floats = self.embed_many([picture])[0]
+        return embedding
 
     def embed_many(self, pictures: Sequence[Picture]) -> Floats:
         """Embed pictures as `(N, dim) float32` unit rows."""

@@ -61,9 +61,7 @@ class Segment:
         if wanted == 0:
             return _padded(len(queries), k)
         narrow = chosen is not None and choose_kind(wanted, self.vectors.shape[1]) == "flat"
-        if (narrow and not self.structure.exact) or not self.structure.supports(
-            filtering=allowed is not None, k=fetch
-        ):
+        if (narrow and not self.structure.exact) or not self.structure.supports(filtering=allowed is not None, k=fetch):
             return exact_search(self.vectors, queries, k, allowed)
         distances, rows = self.structure.search(queries, fetch, allowed)
         if not self.structure.exact:

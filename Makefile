@@ -1,0 +1,36 @@
+# make demo    index the sample collection, answer a query, serve the app on 127.0.0.1:8501
+# make test    the tests
+# make check   format, lint, types, tests: what CI runs
+# Each does its own set-up in .venv. Needed: Python 3.11 or newer with venv and headers, a C++ compiler, make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check format lint types clean
+
+demo: $(READY)
+	$(BIN)/twinlens demo
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+check: format lint types test
+
+format: $(READY)
+	$(BIN)/ruff format --check
+
+lint: $(READY)
+	$(BIN)/ruff check
+
+types: $(READY)
+	$(BIN)/mypy
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) data/sample.index .cache

@@ -1,0 +1,113 @@
+"""The house rules of ARCHITECTURE.md: imports run downward only, each big dependency has one home."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+HEAVY = {"torch", "torchvision", "timm", "faiss", "hnswlib", "streamlit", "pytorch_metric_learning", "PIL", "numpy"}
+HOMES = {
+    "faiss": ("search/indexes/",),
+    "hnswlib": ("search/indexes/",),
+    "torch": ("search/encoders/", "search/indexes/", "indexer/training/"),
+    "torchvision": ("search/encoders/", "indexer/training/"),
+    "timm": ("search/encoders/",),
+    "pytorch_metric_learning": ("indexer/training/",),
+    "streamlit": ("app.py", "pages/"),
+    "sqlite3": ("search/catalog.py", "search/migrations.py", "indexer/staging.py"),
+}
+
+
+def modules() -> list[Path]:
+    found = [*ROOT.glob("search/**/*.py"), *ROOT.glob("indexer/**/*.py"), ROOT / "app.py", *ROOT.glob("pages/*.py")]
+    return sorted(path for path in found if path.is_file())
+
+
+def imports(path: Path, *, at_import_time: bool = False) -> set[str]:
+    """Dotted names that a file imports; at import time only: what stands outside functions and TYPE_CHECKING."""
+    found: set[str] = set()
+    waiting: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while waiting:
+        node = waiting.pop()
+        if at_import_time and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
+        waiting += ast.iter_child_nodes(node)
+    return found
+
+
+def below(names: set[str], package: str) -> set[str]:
+    return {name for name in names if name == package or name.startswith(package + ".")}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_run_downward(path: Path) -> None:
+    place, names = path.relative_to(ROOT).as_posix(), imports(path)
+    if place.startswith("search/"):
+        assert not below(names, "indexer"), "search never imports indexer"
+        assert not below(names, "app")
+    if place in {"search/types.py", "search/errors.py", "search/config.py"}:
+        assert not below(names, "search"), "types, errors and config import nothing of ours"
+    if place.startswith("search/encoders/"):
+        assert not below(names, "search.indexes") | below(names, "search.catalog") | below(names, "search.engine")
+    if place.startswith("search/indexes/"):
+        assert not below(names, "search.encoders") | below(names, "search.catalog") | below(names, "search.engine")
+    if place in {"search/catalog.py", "search/migrations.py"}:
+        assert not below(names, "search.encoders") | below(names, "search.indexes") | below(names, "search.engine")
+    if place == "search/segments.py":
+        assert not below(names, "search.encoders") | below(names, "search.catalog")
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_big_dependencies_have_one_home(path: Path) -> None:
+    place, names = path.relative_to(ROOT).as_posix(), imports(path)
+    for library, homes in HOMES.items():
+        if below(names, library):
+            assert place.startswith(homes), f"{library} belongs into {homes}"
+
+
+@pytest.mark.parametrize(
+    ("statement", "may_have"),
+    [
+        ("import search", set()),
+        ("import search.cli", set()),
+        ("import indexer.cli", set()),
+        ("import search.indexes", {"numpy"}),
+        ("import search.encoders", {"numpy"}),
+        ("import search.engine", {"numpy"}),
+        ("import search.images", set()),
+    ],
+)
+def test_importing_is_light(statement: str, may_have: set[str]) -> None:
+    script = f"import sys; {statement}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert HEAVY & set(done.stdout.split()) <= may_have
+
+
+@pytest.mark.parametrize("command", [[], ["build"], ["query"], ["train"], ["demo"]])
+def test_help_is_light(command: list[str]) -> None:
+    script = (
+        "import sys; from indexer.cli import app; app(sys.argv[1:], standalone_mode=False);"
+        " sys.stderr.write(' '.join(sys.modules))"
+    )
+    words = [sys.executable, "-c", script, *command, "--help"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert "Usage" in done.stdout
+    assert not HEAVY & set(done.stderr.split())
+
+
+def test_nothing_reads_pickles_or_evaluates_text() -> None:
+    forbidden = {"pickle", "eval", "exec", "torch.load", "joblib"}
+    for path in modules():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+        assert not forbidden & (called | imports(path)), path
