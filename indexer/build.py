@@ -24,6 +24,7 @@ from search.config import BuildConfig
 from search.encoders import load_encoder
 from search.errors import DataError, EncoderError
 from search.images import PICTURE_SUFFIXES
+from search.indexes import resolve_device
 from search.records import SegmentRecord
 from search.segments import map_vectors, sealed, sync_folder, write_segment
 
@@ -72,6 +73,8 @@ def build(pictures: str | os.PathLike[str], index: str | os.PathLike[str], confi
     root, folder = Path(pictures).absolute(), Path(index).absolute()
     root = Path(os.path.normpath(root))
     stages = Stages(progress or Silent())
+    if config.kind != "auto":
+        resolve_device(config.device, config.kind)  # an unknown kind, or one that the device lacks: said before the work
     with stages.stage("scan"):
         found = scan(root, leave_out=folder)
         label = labeller(config.labels, root)

@@ -1,0 +1,53 @@
+"""A structure says the recall that it was measured to have."""
+
+import numpy as np
+import pytest
+
+from indexer.tune import build_structure, overlap
+from search.segments import Segment
+from search.types import Floats
+
+
+def clustered(count: int, dim: int = 16) -> Floats:
+    random = np.random.default_rng(1)
+    centres = random.standard_normal((20, dim))
+    vectors = centres[random.integers(0, 20, count)] + 0.5 * random.standard_normal((count, dim))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize("kind", ["hnsw", "ivf", "ivfpq", "hnswlib"])
+def test_the_recall_told_is_the_recall_had(kind: str) -> None:
+    vectors = clustered(3000)
+    structure, recall = build_structure(vectors, kind=kind, recall=0.9, device="cpu")
+    assert recall is not None
+    assert recall >= 0.9
+    probes = np.random.default_rng(5).choice(3000, 300, replace=False)
+    found = Segment(1, vectors, structure).search(vectors[probes], 11)[1]
+    similarity = vectors[probes] @ vectors.T
+    truth = np.argsort(-similarity, axis=1, kind="stable")[:, :11]
+    had = overlap([set(row) for row in found.tolist()], [set(row) for row in truth.tolist()])
+    assert had == pytest.approx(recall, abs=0.06)
+
+
+def test_more_recall_costs_more_effort() -> None:
+    vectors = clustered(4000)
+    low, _ = build_structure(vectors, kind="ivf", recall=0.3, device="cpu")
+    high, _ = build_structure(vectors, kind="ivf", recall=0.999, device="cpu")
+    assert low.effort is not None
+    assert high.effort is not None
+    assert low.effort < high.effort
+
+
+def test_auto_is_exact_while_that_is_fast() -> None:
+    structure, recall = build_structure(clustered(500), kind="auto", recall=0.95, device="cpu")
+    assert (structure.kind, recall) == ("flat", None)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+@pytest.mark.parametrize("kind", ["flat", "hnsw", "ivf", "ivfpq", "hnswlib"])
+def test_hardly_any_vectors(kind: str, count: int) -> None:
+    vectors = clustered(5)[:count]
+    structure, _ = build_structure(vectors, kind=kind, recall=0.95, device="cpu")
+    distances, rows = Segment(1, vectors, structure).search(clustered(1), 3)
+    assert sorted(rows[0].tolist(), reverse=True)[:count] == list(range(count))[::-1]
+    assert np.isinf(distances[0, count:]).all()
