@@ -1,0 +1,117 @@
+"""Where a picture's bytes come from: a file or a stream read within limits, and the name that errors give it."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from typing import TYPE_CHECKING, Any
+
+from search.config import DecodeConfig
+from search.errors import PictureError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from search.types import Picture
+
+_DEFAULTS = DecodeConfig()
+
+_READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+"""Not blocking, or else opening a FIFO would wait for a writer that may never come."""
+
+
+def picture_name(source: Picture) -> str:
+    """How errors name a picture: its path, the name of the open file, or `<bytes>`, `<file>`, `<image>`, `<array>`."""
+    if isinstance(source, str | os.PathLike):
+        return os.fsdecode(source)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return "<bytes>"
+    if hasattr(source, "read"):
+        name = getattr(source, "name", None)
+        return name if isinstance(name, str) and name else "<file>"
+    if is_pil_image(source):
+        return "<image>"
+    return "<array>" if is_array(source) else f"<{type(source).__name__}>"
+
+
+def read_file(path: str | os.PathLike[str], *, config: DecodeConfig = _DEFAULTS) -> bytes:
+    """Read a picture's file whole, once it is known to be a regular file within the limits.
+
+    Raises:
+        PictureError: missing, unreadable, a folder or a device, empty, or of more bytes than allowed.
+    """
+    name = os.fsdecode(path)
+    try:
+        descriptor = os.open(path, _READ_ONLY)
+        try:
+            return _read_descriptor(descriptor, name, config)
+        finally:
+            os.close(descriptor)
+    except FileNotFoundError as error:
+        raise PictureError(name, "no such file") from error
+    except IsADirectoryError as error:
+        raise PictureError(name, "is a folder, not a picture") from error
+    except PermissionError as error:
+        raise PictureError(name, "permission denied") from error
+    except OSError as error:
+        raise PictureError(name, f"cannot be read ({error.strerror or error})") from error
+    except ValueError as error:
+        raise PictureError(name, f"not a path ({error})") from error
+
+
+def _read_descriptor(descriptor: int, name: str, config: DecodeConfig) -> bytes:
+    status = os.fstat(descriptor)
+    if stat.S_ISDIR(status.st_mode):
+        raise PictureError(name, "is a folder, not a picture")
+    if not stat.S_ISREG(status.st_mode):
+        raise PictureError(name, "is not a regular file")
+    if status.st_size == 0:
+        raise PictureError(name, "empty file (0 bytes)")
+    check_bytes(name, status.st_size, config)
+    with open(descriptor, "rb", closefd=False) as file:
+        return file.read(config.max_bytes + 1)  # and no more, should it be growing
+
+
+def read_stream(file: Any, name: str, config: DecodeConfig) -> bytes:
+    """Read from here to the end, and go back: the same object can then be read a second time, by anyone."""
+    try:
+        start = file.tell() if hasattr(file, "seekable") and file.seekable() else None
+        try:
+            return _read_chunks(file.read, name, config)
+        finally:
+            if start is not None:
+                file.seek(start)
+    except (OSError, ValueError) as error:
+        raise PictureError(name, f"cannot be read ({error})") from error
+
+
+def _read_chunks(read: Callable[[int], Any], name: str, config: DecodeConfig) -> bytes:
+    """Collect chunk by chunk, as a raw stream may give less than asked for; one byte above the limit is enough."""
+    data = bytearray()
+    while len(data) <= config.max_bytes:
+        chunk = read(min(1 << 20, config.max_bytes + 1 - len(data)))
+        if isinstance(chunk, str):
+            raise PictureError(name, 'open in text mode: open it with mode "rb"')
+        if not chunk:
+            break
+        data += chunk
+    return bytes(data)
+
+
+def check_bytes(name: str, size: int, config: DecodeConfig) -> None:
+    """Raise PictureError above `config.max_bytes`."""
+    if size > config.max_bytes:
+        raise PictureError(name, f"too many bytes: more than the limit of {config.max_bytes:,}")
+
+
+def is_pil_image(source: object) -> bool:
+    """Without importing Pillow: where nobody has, nobody can hold one of its images."""
+    module = sys.modules.get("PIL.Image")
+    return module is not None and isinstance(source, module.Image)
+
+
+def is_array(source: object) -> bool:
+    """As `is_pil_image`, for numpy."""
+    module = sys.modules.get("numpy")
+    return module is not None and isinstance(source, module.ndarray)
