@@ -13,7 +13,7 @@ import numpy as np
 from indexer.staging import LookedAt
 from search.config import DecodeConfig
 from search.errors import PictureError
-from search.images import decode
+from search.images import decode, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator
@@ -81,19 +81,14 @@ def _look(file: FoundFile, encoder: Encoder, known: Container[str]) -> tuple[Loo
     """Read one file; decode and prepare it unless its content is known."""
     limits = DecodeConfig()
     try:
-        if file.bytes > limits.max_bytes:
-            raise PictureError(str(file.path), f"has {file.bytes} bytes, more than the limit of {limits.max_bytes}")
-        try:
-            data = file.path.read_bytes()
-        except OSError as error:
-            raise PictureError(str(file.path), f"cannot be read ({error.strerror or error})") from error
+        data = read_file(file.path, config=limits)
         content = content_hash(data)
         if content in known:
             return LookedAt(file.path, file.bytes, file.mtime_ns, content), None
         image = decode(data, name=str(file.path), target=encoder.input_size, config=limits)
     except PictureError as error:
         return LookedAt(file.path, file.bytes, file.mtime_ns, reason=error.reason), None
-    width, height = image.info.get("full_size", image.size)
+    width, height = image.info["full_size"]
     return LookedAt(file.path, file.bytes, file.mtime_ns, content, width, height), encoder.prepare(image)
 
 
