@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
+    from search.config import Device
     from search.types import Floats
 
 
@@ -50,6 +51,25 @@ class Encoder(ABC):
     def save(self, folder: Path) -> None:
         """Write `encoder.json`, and `weights.safetensors` where there are weights, into an existing folder."""
 
+    @classmethod
+    @abstractmethod
+    def load(cls, folder: Path, device: Device = "auto") -> Encoder:
+        """Read back what `save` wrote: the same fingerprint and, on the same machine, the same vectors to the bit.
+
+        Raises:
+            EncoderError: a file is missing, damaged, or of another version.
+        """
+
+    @classmethod
+    def create(cls, name: str, device: Device = "auto") -> Encoder:
+        """Make the encoder of a name, such as `torchvision:resnet18`, without a folder.
+
+        Raises:
+            EncoderError: there is no such encoder, its weights cannot be fetched, or this family comes from a
+                folder only (unless a subclass says otherwise).
+        """
+        raise EncoderError(f"{name!r}: an encoder of the family {cls.family!r} comes from a folder, not from a name")
+
     def encode_prepared(self, batch: NDArray[Any]) -> Floats:
         """Embed `(B, ...)` prepared arrays as `(B, dim) float32` unit rows.
 
@@ -75,6 +95,6 @@ class Encoder(ABC):
 def unit_rows(vectors: Floats) -> Floats:
     """Divide rows `(N, D)` by their Euclidean norm; a zero row becomes the first axis, so that every row is a unit."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    units = vectors / np.maximum(norms, np.finfo(np.float32).tiny)
+    units: Floats = vectors / np.maximum(norms, np.finfo(np.float32).tiny)
     units[norms[:, 0] == 0, 0] = 1.0
     return units.astype(np.float32, copy=False)

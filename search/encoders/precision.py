@@ -11,6 +11,8 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_backends: Any = torch.backends
+"""Without types: torch's stubs do not know the newer switches."""
 _lock = threading.Lock()
 _running = 0
 _before: tuple[Any, Any] = (None, None)
@@ -53,17 +55,17 @@ def _leave() -> None:
 
 def _has_fp32_precision() -> bool:
     """Tell torch 2.9 and newer, where `allow_tf32` is on its way out and mixing both raises."""
-    return hasattr(torch.backends.cudnn, "conv") and hasattr(torch.backends.cuda.matmul, "fp32_precision")
+    return hasattr(_backends.cudnn, "conv") and hasattr(_backends.cuda.matmul, "fp32_precision")
 
 
 def _switches() -> tuple[Any, Any]:
     if _has_fp32_precision():
-        return torch.backends.cudnn.conv.fp32_precision, torch.backends.cuda.matmul.fp32_precision
-    return torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+        return _backends.cudnn.conv.fp32_precision, _backends.cuda.matmul.fp32_precision
+    return _backends.cudnn.allow_tf32, _backends.cuda.matmul.allow_tf32
 
 
 def _set_switches(values: tuple[Any, Any]) -> None:
     if _has_fp32_precision():
-        torch.backends.cudnn.conv.fp32_precision, torch.backends.cuda.matmul.fp32_precision = values
+        _backends.cudnn.conv.fp32_precision, _backends.cuda.matmul.fp32_precision = values
     else:
-        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = values
+        _backends.cudnn.allow_tf32, _backends.cuda.matmul.allow_tf32 = values

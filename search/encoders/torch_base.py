@@ -13,6 +13,7 @@ from search.encoders.base import Encoder
 from search.encoders.manifest import Manifest
 from search.encoders.precision import full_float32
 from search.encoders.preprocessing import Preprocessing, squash
+from search.encoders.steady import PADDING, with_steady_rows
 from search.encoders.weights_file import read_weights, write_weights
 from search.errors import UnsupportedError
 
@@ -35,8 +36,9 @@ class TorchEncoder(Encoder):
 
     The network takes `(B, 3, S, S) float32` and gives `(B, dim)`. Everything runs in float32, on a GPU too (no
     autocast, no TF32), so that the vectors of two devices differ by rounding only and one index serves both.
-    The network is taken over: put in evaluation mode, moved to the device and to channels-last memory. Hand over a
-    copy where it is still being trained.
+    On a CPU the vector of a picture does not depend on what it is batched with: see `search.encoders.steady`.
+    The network is taken over: put in evaluation mode, moved to the device and to channels-last memory, its linear
+    layers exchanged for steady ones. Hand over a copy where it is still being trained.
     """
 
     family: ClassVar[str]
@@ -58,7 +60,8 @@ class TorchEncoder(Encoder):
         self.preprocessing = preprocessing
         self.architecture = architecture
         self.device = resolve_device(device)
-        self.network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network: nn.Module = with_steady_rows(network).eval()
+        self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._mean = _channels(preprocessing.mean, self.device)
         self._std = _channels(preprocessing.std, self.device)
         self.fingerprint = fingerprint_of(
@@ -98,10 +101,18 @@ class TorchEncoder(Encoder):
 
     def _embed(self, batch: NDArray[Any]) -> Floats:
         # `(B, H, W, C)` in memory, seen as `(B, C, H, W)`, is channels-last as it stands: nothing is copied twice.
-        pixels = torch.from_numpy(np.require(batch, np.uint8, ("C", "W"))).to(self.device)
+        pixels = torch.from_numpy(self._padded(batch)).to(self.device)
         normalised = pixels.permute(0, 3, 1, 2).float().div_(255.0).sub_(self._mean).div_(self._std)
         vectors: Floats = self.network(normalised).float().cpu().numpy()
-        return vectors
+        return vectors[: len(batch)]
+
+    def _padded(self, batch: NDArray[Any]) -> NDArray[np.uint8]:
+        """Add black pictures up to a multiple of `PADDING` on a CPU: see `search.encoders.steady`."""
+        rows = len(batch)
+        missing = -rows % PADDING if self.device.type == "cpu" else 0
+        padded = np.zeros((rows + missing, *batch.shape[1:]), dtype=np.uint8)
+        padded[:rows] = batch
+        return padded
 
 
 def resolve_device(device: Device) -> torch.device:
