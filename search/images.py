@@ -55,8 +55,8 @@ def load_picture(source: Picture, *, target: int | None = None, config: DecodeCo
             back there where it can seek, and left open; a PIL image, left unaltered; or an array as
             `search.pixel_modes.array_to_rgb` describes.
         target: side in pixels at which the picture will be used. A larger picture may then come back reduced, by a
-            whole factor, so that its shorter side is at least `2 * target` and less than `4 * target`: enough that a
-            resize to `target` gives what it would have given from the full picture, but for rounding. None: full size.
+            whole factor, so that its shorter side is at least `2 * target` and less than `4 * target`: enough that
+            a resize to `target` gives very nearly what the full picture would have given. None: full size.
         config: limits on pixels and bytes.
 
     Raises:
@@ -184,9 +184,9 @@ def _turned(image: Image, orientation: int) -> Image:
 def _reason(error: Exception, kind: Format, data: bytes) -> str:
     if isinstance(error, MemoryError):
         return "not enough memory to decode it"
-    if ends_early(kind, data):
-        return "truncated: the file ends before the picture does"
     detail = " ".join(str(error).split())
+    if ends_early(kind, data) or (kind == "TIFF" and "truncated" in detail):
+        return "truncated: the file ends before the picture does"
     if "decompression bomb" in detail:
         return "too many pixels for Pillow's limit on this format"
     return f"corrupt or unsupported {kind} data ({detail or type(error).__name__})"

@@ -5,6 +5,7 @@ Nothing here decodes, and nothing here imports Pillow: a file is only handed to 
 
 from __future__ import annotations
 
+import codecs
 import struct
 from typing import Literal, TypeAlias
 
@@ -79,9 +80,7 @@ def looks_like(data: bytes) -> str:
         return "nothing but zero bytes"
     if data[4:8] == b"ftyp":
         return "a video, or another file in the MP4 family"
-    if all(byte >= 32 or byte in b"\t\n\r\f" for byte in start):
-        return "text"
-    return "in no format that is known"
+    return "text" if _is_text(start) else "in no format that is known"
 
 
 def header_size(kind: Format, data: bytes) -> tuple[int, int] | None:
@@ -104,7 +103,7 @@ def header_size(kind: Format, data: bytes) -> tuple[int, int] | None:
 def ends_early(kind: Format, data: bytes) -> bool:
     """Whether the end that the format prescribes is missing; asked only once decoding has failed.
 
-    A False says nothing for TIFF, whose parts may stand in any order.
+    A False says little for TIFF, whose parts may stand in any order: only the directory's place is looked at.
     """
     if kind == "JPEG":
         return not data.rstrip(b"\0").endswith(b"\xff\xd9")
@@ -117,7 +116,7 @@ def ends_early(kind: Format, data: bytes) -> bool:
     if kind == "BMP":
         return len(data) < int.from_bytes(data[2:6], "little")
     if kind == "TIFF":
-        return len(data) < 8
+        return _tiff_directory(data) + 2 > len(data)
     return _boxes_end_early(data)
 
 
@@ -146,6 +145,23 @@ def _webp_size(data: bytes) -> tuple[int, int] | None:
         width, height = struct.unpack_from("<HH", data, 26)
         return width & 0x3FFF, height & 0x3FFF
     return None
+
+
+def _tiff_directory(data: bytes) -> int:
+    """Offset of the first directory, which most writers put behind the pixels; BigTIFF gives it in 64 bits."""
+    order: Literal["little", "big"] = "little" if data.startswith(b"II") else "big"
+    place = data[8:16] if b"+" in data[2:4] else data[4:8]
+    return int.from_bytes(place, order)
+
+
+def _is_text(start: bytes) -> bool:
+    if any(byte < 32 and byte not in b"\t\n\r\f" for byte in start):
+        return False
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(start)  # incremental: a letter cut in two at the end is fine
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _boxes_end_early(data: bytes) -> bool:

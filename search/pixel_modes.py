@@ -72,7 +72,7 @@ def _array_levels(array: NDArray[Any]) -> Bytes:
         return array
     if array.dtype == np.bool_:
         return array.astype(np.uint8) * np.uint8(255)
-    if array.dtype == np.uint16:
+    if array.dtype.kind == "u" and array.dtype.itemsize == 2:  # of either byte order
         return _to_8_bit(array)
     if array.dtype.kind == "f":
         # Written so that a NaN, which compares false with everything, fails too.
@@ -96,8 +96,8 @@ def _to_8_bit_by_range(values: NDArray[Any]) -> Bytes:
         raise ValueError("pixel values that are not finite (NaN or infinity)")
     tops = (1, 255, 65535) if values.dtype.kind == "f" else (255, 65535)
     top = next((top for top in tops if lowest >= 0 and highest <= top), None)
-    black, span = (0.0, float(top)) if top is not None else (lowest, max(highest - lowest, np.finfo(np.float64).tiny))
-    return _round((values.astype(np.float64) - black) * (255 / span))
+    black, span = (0.0, float(top)) if top is not None else (lowest, highest - lowest or 1.0)
+    return _round((values.astype(np.float64) - black) * 255 / span)
 
 
 def _round(levels: NDArray[Any]) -> Bytes:

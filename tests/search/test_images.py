@@ -1,0 +1,472 @@
+from __future__ import annotations
+
+import io
+import os
+import random
+import subprocess
+import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pillow_heif
+import pytest
+from PIL import Image, ImageFile
+
+from search.config import DecodeConfig
+from search.errors import PictureError
+from search.images import PICTURE_SUFFIXES, decode, load_picture, picture_name, read_file
+from tests.awkward import broken_files, exif, expected_pictures, good_files, laid, scene
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory) -> dict[str, Path]:
+    return good_files(tmp_path_factory.mktemp("good"))
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory) -> dict[str, Path]:
+    return broken_files(tmp_path_factory.mktemp("broken"))
+
+
+def difference(one: Image.Image, other: Image.Image) -> float:
+    """Mean absolute difference in levels of 0..255; infinite where the sizes differ."""
+    if one.size != other.size:
+        return float("inf")
+    return float(np.abs(np.asarray(one).astype(int) - np.asarray(other).astype(int)).mean())
+
+
+def reason(source, **options) -> str:
+    with pytest.raises(PictureError) as caught:
+        load_picture(source, **options)
+    assert caught.value.source == picture_name(source)
+    return caught.value.reason
+
+
+def saved(image: Image.Image, kind: str, **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+# Every kind of file
+
+
+def test_every_good_file_shows_its_scene_upright_in_rgb(good):
+    exact = ("lossless", "png", "tiff", "bmp", "gif")
+    expected = expected_pictures()
+    wrong = {}
+    for kind, path in good.items():
+        picture = load_picture(path)
+        allowed = 2.0 if kind.startswith(exact) else 5.0
+        if picture.mode != "RGB" or (gap := difference(picture, expected[kind])) > allowed:
+            wrong[kind] = (picture.mode, picture.size, gap)
+    assert wrong == {}
+    assert len(good) > 40
+
+
+def test_scenes_differ_far_more_than_any_format_alters_them():
+    thumbnails = [np.asarray(image.resize((16, 12))).astype(int) for image in expected_pictures().values()]
+    nearest = min(np.abs(a - b).mean() for i, a in enumerate(thumbnails) for b in thumbnails[:i])
+    assert nearest > 15
+
+
+def test_every_broken_file_is_an_error_that_names_it(broken):
+    errors = {}
+    for kind, path in broken.items():
+        try:
+            load_picture(path)
+        except PictureError as error:
+            errors[kind] = error
+    assert set(errors) == set(broken)
+    assert len(errors) > 40
+    for kind, error in errors.items():
+        assert str(error) == f"{broken[kind]}: {error.reason}"
+        assert error.reason.splitlines() == [error.reason]
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("empty", "empty file (0 bytes)"),
+        ("zero bytes", "zero bytes"),
+        ("text", "text"),
+        ("html", "web page"),
+        ("zip", "ZIP"),
+        ("program", "program"),
+        ("random", "no format that is known"),
+        ("jpeg truncated", "truncated"),
+        ("png truncated", "truncated"),
+        ("gif truncated", "truncated"),
+        ("webp truncated", "truncated"),
+        ("avif truncated", "truncated"),
+        ("heic truncated", "truncated"),
+        ("tiff truncated", "truncated"),
+        ("tiff lzw truncated", "truncated"),
+        ("bmp truncated", "truncated"),
+        ("png bad checksum", "corrupt"),
+        ("png zero width", "no pixels: its size is 0 x 10"),
+        ("bmp negative width", "no pixels: its size is -160 x 120"),
+        ("png bomb", "too many pixels: 60000 x 60000"),
+        ("jpeg bomb", "too many pixels: 65000 x 65000"),
+        ("webp bomb", "too many pixels: 16384 x 16384"),
+        ("gif bomb", "too many pixels: 65535 x 65535"),
+    ],
+)
+def test_the_reason_says_what_is_wrong(broken, kind, words):
+    assert words in reason(broken[kind])
+
+
+def test_mutated_files_decode_or_raise_picture_error(good):
+    files = [(kind, path.read_bytes()) for kind, path in good.items()]
+    chance = random.Random(0)
+    outcomes = {"decoded": 0, "refused": 0}
+    for turn in range(600):
+        kind, data = files[turn % len(files)]
+        damaged = bytearray(data)
+        for _ in range(chance.choice((1, 3, 12))):
+            reach = min(len(damaged), chance.choice((64, 400, len(damaged))))
+            damaged[chance.randrange(reach)] = chance.choice((0, 255, 128, chance.randrange(256)))
+        if chance.random() < 0.2:
+            del damaged[chance.randrange(len(damaged)) :]
+        try:
+            assert decode(bytes(damaged), name=kind, target=chance.choice((None, 16))).mode == "RGB"
+            outcomes["decoded"] += 1
+        except PictureError:
+            outcomes["refused"] += 1
+    assert min(outcomes.values()) > 50
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".jfif", ".jpe", ".tif", ".heif", ".avif", ".webp", ".bmp", ".gif", ".png"])
+def test_suffixes_are_known_in_lower_case(suffix):
+    assert suffix in PICTURE_SUFFIXES
+    assert all(known == known.lower() for known in PICTURE_SUFFIXES)
+
+
+# Orientation
+
+
+def test_heic_is_turned_once_when_it_carries_exif_too():
+    upright = scene(5)
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(laid(upright, 8)).save(buffer, quality=90, exif=exif(8))
+    picture = load_picture(buffer.getvalue())
+    assert picture.size == upright.size
+    assert difference(picture, upright) < 5
+
+
+def test_a_pil_image_is_turned_by_its_exif():
+    upright = scene(5)
+    opened = Image.open(io.BytesIO(saved(laid(upright, 6), "PNG", exif=exif(6))))
+    assert difference(load_picture(opened), upright) == 0
+
+
+@pytest.mark.parametrize(
+    "patch", [b"XXXXXXXX", b"MM\0*\x7f\xff\xff\xff", b"MM\0*\0\0\0\x08\xff\xff\x01\x12\x09\x09\xff"]
+)
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_a_corrupt_exif_block_leaves_the_picture_as_it_lies(kind, patch):
+    upright = scene(6)
+    data = saved(upright, kind, quality=90, exif=exif(6))
+    at = data.index(exif(6)[6:])
+    assert difference(load_picture(data[:at] + patch + data[at + len(patch) :]), upright) < 5
+
+
+@pytest.mark.parametrize("value", [0, 9, 65535])
+def test_an_orientation_that_does_not_exist_is_none(value):
+    assert load_picture(saved(scene(6), "PNG", exif=exif(value))).size == scene(6).size
+
+
+# Scaled decoding
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("target", [1, 16, 31, 32, 100, 128, 250, 300, 700])
+def test_target_bounds_the_shorter_side(kind, target):
+    picture = decode(saved(scene(1, (900, 601)), kind), name="x", target=target)
+    assert picture.info["full_size"] == (900, 601)
+    shorter = min(picture.size)
+    if 4 * target > 601:
+        assert shorter == 601 or 2 * target <= shorter
+    else:
+        assert 2 * target <= shorter < 4 * target
+    assert picture.width / picture.height == pytest.approx(900 / 601, rel=1 / shorter)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_24_megapixel_jpeg_is_decoded_at_an_eighth(orientation):
+    stored = scene(2, (600, 400)).resize((6000, 4000), Image.Resampling.NEAREST)
+    data = saved(stored, "JPEG", quality=90, exif=exif(orientation))
+    picture = decode(data, name="x", target=128)
+    assert picture.size == ((750, 500) if orientation == 1 else (500, 750))
+    assert picture.info["full_size"] == ((6000, 4000) if orientation == 1 else (4000, 6000))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_scaled_picture_resizes_to_nearly_what_the_full_one_does(kind):
+    data = saved(scene(3, (1200, 900)), kind)
+    full, scaled = decode(data, name="x"), decode(data, name="x", target=64)
+    assert scaled.size != full.size
+    small = [image.resize((64, 64), Image.Resampling.BICUBIC) for image in (full, scaled)]
+    assert difference(*small) < 1
+
+
+def test_target_reduces_images_and_arrays_too():
+    image = scene(3, (1200, 900))
+    for source in (image, np.asarray(image)):
+        picture = load_picture(source, target=64)
+        assert picture.size == (172, 129)  # 900 // 128 = 7
+        assert picture.info["full_size"] == (1200, 900)
+
+
+def test_a_long_thin_picture_is_left_alone():
+    assert load_picture(Image.new("RGB", (5000, 3)), target=64).size == (5000, 3)
+
+
+def test_target_below_one_is_the_callers_mistake():
+    for call in (lambda: load_picture("missing.jpg", target=0), lambda: decode(b"", name="x", target=-1)):
+        with pytest.raises(ValueError, match="at least 1"):
+            call()
+
+
+# Limits
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "AVIF", "TIFF", "BMP"])
+def test_the_pixel_cap_is_checked_before_pixels_are_decoded(kind, monkeypatch):
+    data = saved(scene(4, (40, 30)), kind)
+    assert decode(data, name="x", config=DecodeConfig(max_pixels=1200)).size == (40, 30)
+
+    def load(self):
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", load)
+    with pytest.raises(PictureError, match=r"^x: too many pixels: 40 x 30, the limit is 1,199 in all$"):
+        decode(data, name="x", config=DecodeConfig(max_pixels=1199))
+
+
+def test_the_pixel_cap_holds_for_images_and_arrays():
+    small = DecodeConfig(max_pixels=1199)
+    assert "too many pixels" in reason(scene(4, (40, 30)), config=small)
+    assert "too many pixels" in reason(np.zeros((30, 40), np.uint8), config=small)
+
+
+def test_our_cap_counts_and_not_pillows(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # Image.open would call 1200 pixels a bomb
+    assert decode(saved(scene(4, (40, 30)), "JPEG"), name="x").size == (40, 30)
+    assert decode(saved(scene(4, (40, 30)), "PNG"), name="x").size == (40, 30)
+
+
+def test_pillows_own_bomb_check_comes_out_as_picture_error(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    assert "too many pixels" in reason(saved(scene(4, (40, 30)), "TIFF"))
+
+
+def test_the_byte_cap_is_checked_before_reading(tmp_path, monkeypatch):
+    path = tmp_path / "large.jpg"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)  # a hole: takes no room on the disk
+    assert "too many bytes" in reason(path)
+    config = DecodeConfig(max_bytes=10)
+    assert "too many bytes" in reason(b"12345678901", config=config)
+    assert "too many bytes" in reason(io.BytesIO(b"12345678901"), config=config)
+    assert "no format" in reason(b"\x01234567890"[:10], config=config)
+
+
+def test_no_setting_of_pillow_is_touched(good, broken):
+    before = (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, sorted(Image.OPEN))
+    for path in (*good.values(), *broken.values()):
+        try:
+            load_picture(path)
+        except PictureError:
+            continue
+    assert before[:2] == (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES)
+    assert "HEIF" not in before[2]
+    assert "HEIF" not in Image.OPEN
+
+
+def test_formats_that_were_not_asked_for_are_never_opened(tmp_path):
+    for kind, suffix in (("PPM", "ppm"), ("TGA", "tga"), ("ICO", "ico"), ("PCX", "pcx"), ("EPS", "eps")):
+        path = tmp_path / f"picture.{suffix}.png"
+        path.write_bytes(saved(scene(1, (32, 32)), kind))
+        assert "not a picture" in reason(path)
+
+
+# Sources
+
+
+def test_path_bytes_file_image_and_array_give_the_same_picture(tmp_path):
+    image = scene(8)
+    path = tmp_path / "picture.png"
+    image.save(path)
+    data = path.read_bytes()
+    with path.open("rb") as file:
+        pictures = [
+            load_picture(s)
+            for s in (path, str(path), data, bytearray(data), memoryview(data), io.BytesIO(data), file, image)
+        ]
+        assert not file.closed
+    pictures.append(load_picture(np.asarray(image)))
+    assert [difference(picture, image) for picture in pictures] == [0] * 9
+    assert {type(picture) for picture in pictures} == {Image.Image}
+    assert all(picture.info == {"full_size": image.size} for picture in pictures)
+
+
+@pytest.mark.parametrize("name", ["naïve 写真 🌄.png", " leading and  double ", "new\nline.png", "-k.png", "%s{0}.png"])
+def test_any_name_that_the_disk_takes(tmp_path, name):
+    path = tmp_path / name
+    scene(9).save(path, "PNG")
+    assert difference(load_picture(path), scene(9)) == 0
+    path.write_bytes(b"")
+    assert reason(str(path)) == "empty file (0 bytes)"
+
+
+def test_a_file_is_read_from_where_it_stands_and_put_back():
+    data = saved(scene(9), "PNG")
+    file = io.BytesIO(b"header" + data)
+    file.seek(6)
+    for _ in range(2):
+        assert difference(load_picture(file), scene(9)) == 0
+        assert file.tell() == 6
+    file.seek(0)
+    assert "not a picture" in reason(file)
+    assert file.tell() == 0
+    file.seek(0, io.SEEK_END)
+    assert reason(file) == "empty file (0 bytes)"
+
+
+def test_a_stream_that_cannot_seek_and_gives_little_at_a_time():
+    class Trickle(io.RawIOBase):
+        def __init__(self, data):
+            self.rest = data
+
+        def readable(self):
+            return True
+
+        def read(self, size=-1):
+            chunk, self.rest = self.rest[: min(size, 100)], self.rest[min(size, 100) :]
+            return chunk
+
+    assert difference(load_picture(Trickle(saved(scene(9), "PNG"))), scene(9)) == 0
+
+
+def test_files_that_cannot_be_read_say_so(tmp_path):
+    closed = io.BytesIO(b"x")
+    closed.close()
+    assert "cannot be read" in reason(closed)
+    assert "text mode" in reason(io.StringIO("x"))
+    assert reason(tmp_path / "missing.jpg") == "no such file"
+    assert reason(tmp_path) == "is a folder, not a picture"
+    assert "not a path" in reason("nul\0byte.jpg")
+    assert "cannot be read" in reason("x" * 5000)
+    (tmp_path / "file.jpg").write_bytes(b"x")
+    assert "cannot be read" in reason(tmp_path / "file.jpg" / "below.jpg")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")
+def test_a_fifo_is_refused_without_waiting_for_a_writer(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    assert reason(tmp_path / "pipe.jpg") == "is not a regular file"
+
+
+def test_permission_denied(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)  # chmod would not stop root, as whom tests run in containers
+    assert reason(tmp_path / "x.jpg") == "permission denied"
+
+
+def test_read_file_gives_the_bytes_that_decode_takes(good):
+    path = good["jpeg"]
+    data = read_file(path)
+    assert data == path.read_bytes()
+    assert difference(decode(data, name="x"), load_picture(path)) == 0
+
+
+@pytest.mark.parametrize("source", [None, 3, [[1, 2]], {"a": 1}])
+def test_what_is_no_picture_at_all_is_named_by_its_type(source):
+    assert type(source).__name__ in reason(source)
+
+
+def test_picture_names(tmp_path):
+    named = io.BytesIO()
+    named.name = "upload.png"
+    sources = [tmp_path, "a.jpg", b"x", io.BytesIO(), named, Image.new("L", (1, 1)), np.zeros(1), None]
+    names = [str(tmp_path), "a.jpg", "<bytes>", "<file>", "upload.png", "<image>", "<array>", "<NoneType>"]
+    assert [picture_name(source) for source in sources] == names
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "I;16", "F"])
+def test_a_pil_image_is_never_altered(mode):
+    image = Image.new(mode, (8, 6))
+    image.info["transparency"] = 0
+    before = (image.mode, image.size, dict(image.info), image.tobytes(), image.getpalette())
+    load_picture(image, target=1).paste("red", (0, 0, 8, 6))
+    assert (image.mode, image.size, dict(image.info), image.tobytes(), image.getpalette()) == before
+
+
+def test_a_closed_or_broken_pil_image_is_an_error(broken):
+    closed = scene(1)
+    closed.close()
+    assert reason(closed)
+    with Image.open(broken["jpeg truncated"]) as lazy:
+        assert "truncated" in reason(lazy)
+
+
+# Warnings, threads, imports
+
+
+PILLOW_SAYS = "corrupt EXIF|larger than file|Truncated"
+
+
+def _tiff_that_makes_pillow_warn() -> bytes:
+    """A fine picture whose description claims more bytes than the file has."""
+    data = saved(scene(9), "TIFF", description="x" * 40)
+    at = data.index(b"\x0e\x01\x02\x00")  # tag 270, ASCII
+    return data[: at + 4] + b"\xff\xff\xff\x0f" + data[at + 8 :]
+
+
+def test_this_tiff_does_make_pillow_warn():
+    with pytest.warns(UserWarning, match=PILLOW_SAYS), Image.open(io.BytesIO(_tiff_that_makes_pillow_warn())) as image:
+        image.load()
+
+
+def test_plugin_warnings_neither_escape_nor_stop_the_decoding():
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        assert difference(load_picture(_tiff_that_makes_pillow_warn()), scene(9)) == 0
+    assert seen == []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert difference(load_picture(_tiff_that_makes_pillow_warn()), scene(9)) == 0
+
+
+def test_warnings_are_still_the_callers_business_after_decoding():
+    load_picture(_tiff_that_makes_pillow_warn())
+    with pytest.warns(UserWarning, match=PILLOW_SAYS), Image.open(io.BytesIO(_tiff_that_makes_pillow_warn())) as image:
+        image.load()
+
+
+def test_threads_decode_side_by_side_without_a_warning(good):
+    data = {kind: path.read_bytes() for kind, path in good.items()} | {"warns": _tiff_that_makes_pillow_warn()}
+    alone = {kind: decode(content, name=kind).tobytes() for kind, content in data.items()}
+    jobs = list(data) * 3
+    with ThreadPoolExecutor(6) as threads:
+        together = threads.map(lambda kind: decode(data[kind], name=kind).tobytes(), jobs)
+        assert all(pixels == alone[kind] for kind, pixels in zip(jobs, together, strict=True))
+
+
+def test_importing_the_decoder_imports_neither_pillow_nor_numpy(good):
+    code = (
+        "import sys; from search import picture_source, images\n"
+        "def loaded(): return [m for m in ('PIL', 'numpy', 'pillow_heif') if m in sys.modules]\n"
+        "assert loaded() == [], loaded()\n"
+        f"images.load_picture({str(good['jpeg'])!r})\n"
+        "assert 'pillow_heif' not in sys.modules\n"
+        f"images.load_picture({str(good['heic'])!r})\n"
+        "assert 'pillow_heif' in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
