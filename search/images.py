@@ -6,7 +6,9 @@ start Ghostscript) are never shown a file. Of an animation the first frame is re
 colour profiles are ignored. How each kind of pixel becomes RGB is told in `search.pixel_modes`.
 
 All that can go wrong with a picture is a `PictureError` naming it and the reason, and no setting of Pillow or of the
-process is touched. Pillow is imported at the first picture, pillow-heif at the first HEIC.
+process is touched. (libtiff may still print a line of its own to standard error about a damaged TIFF, which nothing
+in Python can stop.) EXIF that is damaged is passed over and the picture left as it lies; only of AVIF does libavif
+refuse a file whose EXIF block is none at all. Pillow is imported at the first picture, pillow-heif at the first HEIC.
 """
 
 from __future__ import annotations

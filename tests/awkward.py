@@ -97,7 +97,10 @@ def ycck_jpeg(image: Image.Image) -> bytes:
     """
     bands = np.asarray(image.convert("CMYK"))
     ycc = np.asarray(Image.fromarray(bands[:, :, :3]).convert("YCbCr"))
-    data = bytearray(_bytes(Image.fromarray(np.dstack([255 - ycc, bands[:, :, 3]]), "CMYK"), "JPEG", quality=95))
+    prepared = Image.merge(
+        "CMYK", [Image.fromarray(band) for band in (*(255 - ycc).transpose(2, 0, 1), bands[:, :, 3])]
+    )
+    data = bytearray(_bytes(prepared, "JPEG", quality=95))
     data[data.index(b"Adobe") + 11] = 2
     return bytes(data)
 

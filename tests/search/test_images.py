@@ -422,9 +422,9 @@ PILLOW_SAYS = "corrupt EXIF|larger than file|Truncated"
 
 
 def _tiff_that_makes_pillow_warn() -> bytes:
-    """A fine picture whose description claims more bytes than the file has."""
-    data = saved(scene(9), "TIFF", description="x" * 40)
-    at = data.index(b"\x0e\x01\x02\x00")  # tag 270, ASCII
+    """A fine picture whose last tag claims more bytes than the file has."""
+    data = saved(scene(9), "TIFF", copyright="x" * 40)
+    at = data.index(b"\x98\x82\x02\x00")  # tag 33432, ASCII
     return data[: at + 4] + b"\xff\xff\xff\x0f" + data[at + 8 :]
 
 
