@@ -92,7 +92,7 @@ def build(pictures: str | os.PathLike[str], index: str | os.PathLike[str], confi
             staging = Staging(folder, encoder.fingerprint)
             try:
                 before = catalog.pictures()
-                known = {record.content: (record.width, record.height) for record in before} | staging.sizes()
+                known = {r.content: (r.width, r.height) for r in catalog.embedded().values()} | staging.sizes()
                 old, staged = {record.path: record for record in before}, staging.looked_at()
                 todo = [f for f in found if not is_same(old.get(f.path), f) and not is_same(staged.get(f.path), f)]
                 with stages.stage("embed", len(todo)):
@@ -137,7 +137,7 @@ def gather(catalog: Catalog, staging: Staging, changes: Changes, dim: int) -> Fl
     needed = _rows_needed(changes)
     vectors = np.empty((len(needed), dim), dtype=np.float32)
     stored: dict[int, Floats] = {}
-    places = catalog.buried() | {record.content: (record.segment, record.row) for record in catalog.pictures()}
+    places = catalog.embedded()
     records = {record.id: record for record in catalog.segments()}
     files = {file.name: file for file in catalog.files()}
     for place, picture in enumerate(needed):
@@ -145,11 +145,11 @@ def gather(catalog: Catalog, staging: Staging, changes: Changes, dim: int) -> Fl
         if staged is not None:
             vectors[place] = staged
             continue
-        segment, row = places[picture.content]
-        if segment not in stored:
-            record = records[segment]
-            stored[segment] = map_vectors(catalog.folder, files[record.vectors], (record.rows, dim))
-        vectors[place] = stored[segment][row]
+        known = places[picture.content]
+        if known.segment not in stored:
+            record = records[known.segment]
+            stored[known.segment] = map_vectors(catalog.folder, files[record.vectors], (record.rows, dim))
+        vectors[place] = stored[known.segment][known.row]
     return vectors
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from search.errors import IndexFolderError
 from search.migrations import MIGRATIONS, checked_version, migrate
-from search.records import FileRecord, PictureRecord, SegmentRecord, SkippedRecord
+from search.records import EmbeddedRecord, FileRecord, PictureRecord, SegmentRecord, SkippedRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -182,13 +182,15 @@ class Catalog:
     def bury(self, pictures: Iterable[PictureRecord]) -> None:
         """Put a tombstone on the row that each picture had."""
         self._many(
-            "INSERT OR IGNORE INTO tombstones VALUES (?, ?, ?)", ((p.segment, p.row, p.content) for p in pictures)
+            "INSERT OR IGNORE INTO tombstones VALUES (?, ?, ?, ?, ?)",
+            ((p.segment, p.row, p.content, p.width, p.height) for p in pictures),
         )
 
-    def buried(self) -> dict[str, tuple[int, int]]:
-        """Content hash -> (segment, row) of the vectors under tombstones."""
-        rows = self._rows("SELECT content, segment, row FROM tombstones")
-        return {content: (segment, row) for content, segment, row in rows}
+    def embedded(self) -> dict[str, EmbeddedRecord]:
+        """Content hash -> the row that holds its vector, of pictures and under tombstones alike."""
+        columns = "content, segment, row, width, height"
+        sql = f"SELECT {columns} FROM tombstones UNION ALL SELECT {columns} FROM pictures"
+        return {row[0]: EmbeddedRecord(*row) for row in self._rows(sql)}
 
     def skipped(self) -> list[SkippedRecord]:
         """Files that could not be read when they were last looked at."""

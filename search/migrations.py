@@ -48,6 +48,8 @@ CREATE TABLE tombstones (        -- rows of segments that no picture has any mor
     segment INTEGER NOT NULL REFERENCES segments (id),
     row INTEGER NOT NULL,
     content TEXT NOT NULL,       -- what the row shows: if it comes back, it need not be embedded again
+    width INTEGER NOT NULL,
+    height INTEGER NOT NULL,
     PRIMARY KEY (segment, row)
 ) WITHOUT ROWID;
 CREATE TABLE skipped (           -- files that look like pictures and could not be read

@@ -48,6 +48,17 @@ class PictureRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class EmbeddedRecord:
+    """Where the vector of a content is, and the picture's size in pixels."""
+
+    content: str
+    segment: int
+    row: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
 class SkippedRecord:
     """A file that could not be read as a picture."""
 

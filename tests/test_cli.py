@@ -71,7 +71,7 @@ def test_check_and_evaluate(index: Path) -> None:
         (("query", "x.png", "--index", "nowhere"), "twinlens build"),
         (("info", "nowhere"), "nowhere"),
         (("build", "nowhere", "--index", "i"), "nowhere"),
-        (("build", "tests", "--index", "i", "--kind", "magic"), "tests"),
+        (("build", "tests", "--index", "i", "--kind", "magic"), "magic"),
     ],
 )
 def test_errors_are_one_line_with_a_remedy(words: tuple[str, ...], says: str) -> None:
