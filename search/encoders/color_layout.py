@@ -79,7 +79,7 @@ class ColorLayoutEncoder(Encoder):
         Manifest(self.family, self.name, self.dim, self.input_size, settings, self.fingerprint).write(folder)
 
     @classmethod
-    def create(cls, name: str, device: Device) -> ColorLayoutEncoder:
+    def create(cls, name: str, device: Device = "auto") -> ColorLayoutEncoder:
         """Make it; numpy does the work, so any device will do."""
         return cls()
 

@@ -1,0 +1,54 @@
+"""`timm:NAME`: the models of timm, an extra. The only home of timm."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from search.encoders.backbone_base import BackboneEncoder
+from search.encoders.preprocessing import Preprocessing
+from search.errors import EncoderError
+
+try:
+    import timm
+    import timm.data
+except ModuleNotFoundError as missing:
+    raise EncoderError('timm is not installed, and timm:NAME needs it: pip install "twinlens[timm]"') from missing
+
+_data: Any = timm.data
+"""Without types: timm does not say which of its names are public."""
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class TimmEncoder(BackboneEncoder):
+    """A model of timm without its classifier, with its pretrained weights."""
+
+    family: ClassVar[str] = "timm"
+
+    @classmethod
+    def build(cls, model: str) -> tuple[nn.Module, Preprocessing]:
+        """Build the model, headless, with the size, mean and deviation that timm names for its weights."""
+        return _make(model, pretrained=False)
+
+    @classmethod
+    def fetch(cls, model: str) -> tuple[nn.Module, Preprocessing]:
+        """Download the weights, or take them from the hub's own cache."""
+        return _make(model, pretrained=True)
+
+
+def _make(model: str, *, pretrained: bool) -> tuple[nn.Module, Preprocessing]:
+    # Only names of timm itself: `hf-hub:OWNER/MODEL` could not be built again without the network.
+    if not timm.is_model(model):
+        near = difflib.get_close_matches(model, timm.list_models(), n=5, cutoff=0.4) or ["mobilenetv4_conv_small"]
+        raise EncoderError(f"timm {timm.__version__} has no model {model!r}: near it are {', '.join(near)}")
+    try:
+        network: nn.Module = timm.create_model(model, pretrained=pretrained, num_classes=0)
+    except RuntimeError as error:
+        if pretrained:
+            raise
+        raise EncoderError(f"timm {timm.__version__} cannot build {model!r}: {error}") from error
+    config = _data.resolve_model_data_config(network)
+    _, height, width = config["input_size"]
+    return network, Preprocessing.of(max(height, width), config["mean"], config["std"])
