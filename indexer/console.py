@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
+
+    from indexer.training.trainer import TrainEvent
 
 _QUIET_INTERVAL = 10.0
 """Seconds between the lines written to a log."""
@@ -77,4 +80,43 @@ def _bar() -> RichProgress:
             return Text("" if not task.speed else f"{task.speed:.0f}/s", style="cyan")
 
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn()]
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+class TrainingConsole:
+    """Shows a training: a bar for the run, and a line for every row of its history."""
+
+    def __init__(self) -> None:
+        self._bar: RichProgress | None = _training_bar() if sys.stderr.isatty() else None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        if self._bar is not None:
+            self._bar.start()
+            self._task = self._bar.add_task("train", total=1.0)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def tell(self, event: TrainEvent) -> None:
+        """Show one step."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=event.progress, description=f"loss {event.loss:.4f}")
+        if event.row is not None:
+            line = ", ".join(f"{name} {value:.4g}" for name, value in asdict(event.row).items())
+            if self._bar is not None:
+                self._bar.console.print(line, highlight=False)
+            else:
+                sys.stderr.write(line + "\n")
+
+
+def _training_bar() -> RichProgress:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = [TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()]
     return Progress(*columns, console=Console(stderr=True), transient=True)
