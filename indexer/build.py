@@ -74,7 +74,7 @@ def build(pictures: str | os.PathLike[str], index: str | os.PathLike[str], confi
     root = Path(os.path.normpath(root))
     stages = Stages(progress or Silent())
     if config.kind != "auto":
-        resolve_device(config.device, config.kind)  # an unknown kind, or one that the device lacks: said before the work
+        resolve_device(config.device, config.kind)  # what cannot be had is said before the work
     with stages.stage("scan"):
         found = scan(root, leave_out=folder)
         label = labeller(config.labels, root)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -121,7 +121,7 @@ def train(
     from indexer.training import TrainConfig, load_recipe
     from indexer.training import train as train_encoder
 
-    given = {"max_minutes": minutes, "steps": steps, "loss": loss, "margin": margin, "mining": mining,
+    given: dict[str, Any] = {"max_minutes": minutes, "steps": steps, "loss": loss, "margin": margin, "mining": mining,
              "input_size": input_size, "seed": seed, "device": device}  # fmt: skip
     config = load_recipe(recipe) if recipe else TrainConfig()
     config = replace(config, **{name: value for name, value in given.items() if value is not None})

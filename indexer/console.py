@@ -107,7 +107,7 @@ class TrainingConsole:
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=event.progress, description=f"loss {event.loss:.4f}")
         if event.row is not None:
-            line = ", ".join(f"{name} {value:.4g}" for name, value in asdict(event.row).items())
+            line = ", ".join(f"{name} {value:.4g}" for name, value in asdict(event.row).items() if value is not None)
             if self._bar is not None:
                 self._bar.console.print(line, highlight=False)
             else:
