@@ -55,7 +55,7 @@ def load_encoder(name: str | os.PathLike[str], *, device: Device = "auto") -> En
         family, colon, _ = text.partition(":")
         if (family in _BACKBONES and colon) or text == "color-layout":
             return family_class(family).create(text, device)
-    if Path(text).is_dir():
+    if text and Path(text).is_dir():
         return load_folder(Path(text), device=device)
     raise EncoderError(
         f"there is no encoder {text!r}: known are {', '.join(encoder_names())}, and a folder that holds encoder.json"

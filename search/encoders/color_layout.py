@@ -46,11 +46,11 @@ class ColorLayoutEncoder(Encoder):
     """Two halves, both of CIELAB pixels of the picture squashed to 64 by 64.
 
     Layout: the means over an 8 by 8 grid, less mid grey (50, 0, 0), their orthonormal 2-D DCT, and of it the low
-    orders: 21 of L, 10 of a, 10 of b. Each coefficient c counts as sign(c) sqrt(|c| / unit), so that one strong
-    contrast does not drown the rest.
+    orders: 21 of L, 10 of a, 10 of b, in units in which it weighs about as much as the histogram.
     Histogram: 5 by 7 by 7 bins of L, a, b, each pixel shared by trilinear weights among its 8 neighbours, then the
     square root of every share (Hellinger), less that of an even histogram.
-    Nothing in it was learned from data.
+    Subtracting mid grey and the even histogram, both fixed, lets cosines spread below zero too. Nothing in it was
+    learned from data.
 
     Source: ISO/IEC 15938-3 (MPEG-7) colour layout descriptor, with CIELAB for YCbCr; CIE 15 and IEC 61966-2-1 for
     the conversion (white D65); Arandjelovic and Zisserman 2012 (RootSIFT) for the square root.
@@ -123,8 +123,8 @@ def _layout(lab: Floats) -> Floats:
     for channel, order in enumerate(_LAYOUT_ORDERS):
         coefficients = cosines @ means[:, :, channel] @ cosines.T / (_GRID * _LAYOUT_UNIT)
         kept.append(coefficients[np.add.outer(np.arange(_GRID), np.arange(_GRID)) < order])
-    flat: Floats = np.concatenate(kept).astype(np.float32)
-    return np.sign(flat) * np.sqrt(np.abs(flat))
+    layout: Floats = np.concatenate(kept).astype(np.float32)
+    return layout
 
 
 @cache
