@@ -10,7 +10,7 @@ import torch
 
 from search.encoders.manifest import read_manifest
 from search.encoders.preprocessing import Preprocessing
-from search.encoders.torch_base import TorchEncoder, load_network_weights
+from search.encoders.torch_base import TorchEncoder, load_network_weights, resolve_device
 from search.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class BackboneEncoder(TorchEncoder):
         Raises:
             EncoderError: an unknown model, or weights that cannot be fetched.
         """
+        resolve_device(device)  # A device that is not there is told before a download, not after.
         wanted = name.partition(":")[2]
         model = wanted.removesuffix(RANDOM)
         with _seeded():

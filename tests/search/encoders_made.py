@@ -1,0 +1,60 @@
+"""The encoders that tests share, each made once: they are slow to make and do not change."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+
+from PIL import Image
+
+from search.encoders import load_encoder
+from tests.conftest import draw
+
+SPEC = {"kind": "resnet", "stem": 8, "widths": [8, 16], "depths": [1, 1], "dim": 24}
+CHECKPOINT = "checkpoint"
+NAMES = (
+    "color-layout",
+    CHECKPOINT,
+    "torchvision:resnet18@random",
+    "torchvision:mobilenet_v3_small@random",
+    "timm:test_resnet.r160_in1k@random",
+)
+IMAGES = (
+    draw(0),
+    draw(1),
+    draw(2, (200, 120)),
+    Image.new("RGB", (40, 30), "grey"),
+    Image.new("RGB", (1, 1), "blue"),
+    draw(3, (900, 3)),
+)
+"""Three as usual, then the awkward: flat, one pixel, very wide."""
+
+
+def make(name):
+    return checkpoint() if name == CHECKPOINT else load_encoder(name, device="cpu")
+
+
+@cache
+def made(name):
+    return make(name)
+
+
+def checkpoint(seed=3, **options):
+    import torch
+
+    from search.encoders.checkpoint import CheckpointEncoder
+    from search.encoders.networks import build_network
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = build_network(SPEC)
+    return CheckpointEncoder(
+        network, SPEC, name=CHECKPOINT, input_size=48, dim=24, device="cpu", card={"data": "none"}, **options
+    )
+
+
+def edit(folder, **values):
+    """Change keys of `encoder.json`; None takes one out."""
+    path = folder / "encoder.json"
+    manifest = json.loads(path.read_text(encoding="utf-8")) | values
+    path.write_text(json.dumps({key: value for key, value in manifest.items() if value is not None}), encoding="utf-8")

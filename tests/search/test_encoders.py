@@ -1,0 +1,192 @@
+"""One contract for every encoder, the base class, and the table of names."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from search.encoders import FAMILIES, encoder_names, load_encoder
+from search.encoders.base import unit_rows
+from search.errors import EncoderError
+from tests.conftest import draw
+from tests.search.encoders_made import IMAGES, NAMES, made, make
+
+
+@pytest.fixture(params=NAMES)
+def encoder(request):
+    return made(request.param)
+
+
+def test_gives_one_unit_row_a_picture(encoder):
+    vectors = encoder.encode(IMAGES)
+    assert vectors.shape == (len(IMAGES), encoder.dim)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+
+
+def test_gives_no_rows_for_no_pictures(encoder):
+    for empty in (encoder.encode([]), encoder.encode_prepared(np.empty((0, 1, 1, 3), dtype=np.uint8))):
+        assert empty.shape == (0, encoder.dim)
+        assert empty.dtype == np.float32
+
+
+def test_a_picture_alone_is_the_same_as_in_a_batch(encoder):
+    together = encoder.encode(IMAGES)
+    alone = np.concatenate([encoder.encode([image]) for image in IMAGES[:3]])
+    np.testing.assert_allclose(alone, together[:3], rtol=0, atol=1e-6)
+
+
+def test_rows_follow_the_order_of_the_pictures(encoder):
+    backward = encoder.encode(IMAGES[::-1])
+    np.testing.assert_allclose(backward[::-1], encoder.encode(IMAGES), rtol=0, atol=1e-6)
+
+
+def test_identical_pictures_have_identical_vectors(encoder):
+    vectors = encoder.encode([IMAGES[0], IMAGES[1], IMAGES[0].copy(), IMAGES[1].copy()])
+    np.testing.assert_array_equal(vectors[:2], vectors[2:])
+
+
+def test_different_pictures_have_different_vectors(encoder):
+    vectors = encoder.encode(IMAGES[:3])
+    distances = np.linalg.norm(vectors[:, None] - vectors, axis=2)
+    assert distances[np.triu_indices(3, 1)].min() > 1e-2
+
+
+def test_other_modes_are_converted(encoder):
+    images = [IMAGES[0].convert(mode) for mode in ("L", "RGBA", "P", "CMYK", "1")]
+    np.testing.assert_array_equal(encoder.encode(images), encoder.encode([image.convert("RGB") for image in images]))
+
+
+def test_prepare_is_thread_safe(encoder):
+    serial = [encoder.prepare(image) for image in IMAGES * 4]
+    with ThreadPoolExecutor(8) as pool:
+        for expected, found in zip(serial, pool.map(encoder.prepare, IMAGES * 4), strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_works_at_the_size_that_it_names(encoder):
+    prepared = encoder.prepare(IMAGES[0])
+    assert max(prepared.shape) == encoder.input_size
+    assert prepared.dtype == np.uint8
+
+
+def test_comes_back_from_its_folder(encoder, tmp_path, no_network):
+    encoder.save(tmp_path)
+    again = load_encoder(tmp_path, device="cpu")
+    assert type(again) is type(encoder)
+    assert (again.name, again.dim, again.input_size) == (encoder.name, encoder.dim, encoder.input_size)
+    assert again.fingerprint == encoder.fingerprint
+    np.testing.assert_array_equal(again.encode(IMAGES[:4]), encoder.encode(IMAGES[:4]))
+    assert {path.suffix for path in tmp_path.iterdir()} <= {".json", ".safetensors"}
+
+
+def test_a_folder_may_be_named_by_a_string(tmp_path):
+    made("color-layout").save(tmp_path)
+    assert load_encoder(str(tmp_path)).fingerprint == made("color-layout").fingerprint
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_name_is_one_encoder(name):
+    assert make(name).fingerprint == made(name).fingerprint
+
+
+def test_no_two_encoders_share_a_fingerprint():
+    assert len({made(name).fingerprint for name in NAMES}) == len(NAMES)
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    import socket
+
+    def refuse(*_):
+        raise AssertionError("an encoder in a folder went to the network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+# The base class -------------------------------------------------------------------------------------------------------
+
+
+def test_a_zero_row_becomes_a_unit_row():
+    rows = unit_rows(np.array([[3, 4], [0, 0]], dtype=np.float32))
+    np.testing.assert_allclose(rows, [[0.6, 0.8], [1, 0]], atol=1e-7)
+
+
+@pytest.mark.parametrize(("raw", "message"), [(np.zeros((1, 7)), "shape"), (np.full((1, 286), np.nan), "not finite")])
+def test_a_wrong_forward_is_caught(monkeypatch, raw, message):
+    encoder = load_encoder("color-layout")
+    monkeypatch.setattr(type(encoder), "forward", lambda self, batch: raw)
+    with pytest.raises(EncoderError, match=message):
+        encoder.encode([draw(1)])
+
+
+# The table ------------------------------------------------------------------------------------------------------------
+
+
+def test_names_begin_with_the_default():
+    assert encoder_names()[:2] == ("builtin", "color-layout")
+
+
+@pytest.mark.parametrize("name", ["resnet18", "", "color-layout:3", "checkpoint:x", "torchvision", "no/such/folder"])
+def test_an_unknown_name_lists_what_exists(name):
+    with pytest.raises(EncoderError, match="builtin, color-layout, torchvision:NAME, timm:NAME"):
+        load_encoder(name)
+
+
+@pytest.mark.parametrize("name", ["torchvision:resnet1", "torchvision:", "timm:resnet1", "timm:hf-hub:owner/resnet18"])
+def test_an_unknown_model_names_its_neighbours(name):
+    with pytest.raises(EncoderError, match=r"has no .*model.*near it are"):
+        load_encoder(name)
+
+
+def test_a_tag_that_timm_does_not_know_is_an_error():
+    with pytest.raises(EncoderError, match=r"cannot build 'test_resnet\.bogus'"):
+        load_encoder("timm:test_resnet.bogus@random")
+
+
+def test_a_folder_without_an_encoder_is_an_error(tmp_path):
+    with pytest.raises(EncoderError, match=r"encoder\.json is missing"):
+        load_encoder(tmp_path)
+
+
+def test_a_family_of_folders_has_no_names():
+    from search.encoders import family_class
+
+    with pytest.raises(EncoderError, match="comes from a folder"):
+        family_class("checkpoint").create("checkpoint")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_table_and_the_classes_agree(family):
+    module, _, class_name = FAMILIES[family].partition(":")
+    assert getattr(importlib.import_module(module), class_name).family == family
+
+
+def test_a_lost_built_in_encoder_is_told(monkeypatch):
+    monkeypatch.setattr("search.encoders.BUILTIN", "lost")
+    with pytest.raises(EncoderError, match="missing from this installation"):
+        load_encoder("lost")
+
+
+def test_the_table_imports_nothing_heavy():
+    code = (
+        "import sys, search.encoders\n"
+        "assert not {'torch', 'numpy', 'PIL'} & set(sys.modules)\n"
+        "search.encoders.load_encoder('color-layout')\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+    assert "torch" in FAMILIES["torchvision"]
+
+
+def test_timm_is_asked_for_where_it_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "timm", None)
+    monkeypatch.delitem(sys.modules, "search.encoders.timm_backbones", raising=False)
+    with pytest.raises(EncoderError, match=r"pip install \"twinlens\[timm\]\""):
+        load_encoder("timm:test_resnet@random")
