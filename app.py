@@ -1,0 +1,329 @@
+"""The app: upload a picture, or pick one of the collection, and see which pictures look most like it.
+
+    streamlit run app.py -- --index DIR
+
+The address of the page says what it shows (`?picture=12&k=20`), so that a search can be sent to somebody.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import random
+import time
+from array import array
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import streamlit as st
+from PIL import ImageOps
+
+from search import PictureError, TwinlensError, open_index
+from search.cli import megabytes, printable
+from search.config import QueryConfig
+from search.images import load_picture
+
+if TYPE_CHECKING:
+    from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+    from search import Hit, SearchEngine
+    from search.types import Picture
+
+MOST_RESULTS = 50
+PAGE = 32
+"""Pictures of the collection shown at once."""
+TILE = 320
+"""Side of a thumbnail in pixels: twice as much as a card is wide, for fine screens."""
+GROUNDS = {"light": "#f2f0ea", "dark": "#1f2226"}
+"""What surrounds a thumbnail that is not square: the secondary background of .streamlit/config.toml."""
+LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" fill="none" stroke-width="3.5">
+<circle cx="12" cy="16" r="9.5" stroke="#1d6b66"/><circle cx="20" cy="16" r="9.5" stroke="#d99a4e"/></svg>"""
+
+
+# The index and its answers --------------------------------------------------------------------------------------------
+
+
+class Opened:
+    """An engine that all sessions share, closed when the last run that holds it lets go.
+
+    After a commit the next run opens the index anew, while another session may be in the middle of a query.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.engine = open_index(folder)
+
+    def __del__(self) -> None:
+        if "engine" in self.__dict__:  # it is not where opening failed
+            self.engine.close()
+
+    @cached_property
+    def ids(self) -> dict[str | None, array[int]]:
+        """Ids of the pictures, ascending, by label, and all of them under None; read once, as a catalog can be long."""
+        found: dict[str | None, array[int]] = {None: array("q")}
+        last = 0
+        while records := self.engine.pictures(after=last, limit=10_000):
+            for record in records:
+                found[None].append(record.id)
+                if record.label is not None:
+                    found.setdefault(record.label, array("q")).append(record.id)
+            last = records[-1].id
+        return found
+
+
+@st.cache_resource(show_spinner="Opening the index …", max_entries=1, validate=lambda opened: not opened.engine.stale)
+def opened_index(folder: bytes) -> Opened:
+    """Open an index once for everybody, and again after each commit; bytes, as a folder's name need not be text."""
+    return Opened(Path(os.fsdecode(folder)))
+
+
+class Asked(NamedTuple):
+    """A query and its answer: what was asked with, its thumbnail if it has one, and the seconds of each step."""
+
+    name: str
+    facts: list[str]
+    tile: bytes | None
+    hits: list[Hit]
+    seconds: dict[str, float]
+
+
+def ask_upload(engine: SearchEngine, upload: UploadedFile, k: int, where: dict[str, str]) -> Asked:
+    """Search from an uploaded picture."""
+    answer = engine.ask(upload, k, where=where)
+    width, height = load_picture(upload, target=TILE).info["full_size"]
+    facts = ["uploaded", f"{width} × {height} pixels"]
+    took = answer.timing
+    seconds = {"decoded": took.decode, "encoded": took.encode, "searched": took.search}
+    return Asked(upload.name, facts, thumbnail(upload, ground()), answer.hits, seconds)
+
+
+def ask_picked(engine: SearchEngine, picture_id: str, k: int, where: dict[str, str]) -> Asked:
+    """Search from a picture of the collection by its stored embedding; it is not shown as its own neighbour."""
+    record = engine.picture(int(picture_id) if picture_id.isdecimal() and len(picture_id) < 19 else -1)
+    begun = time.perf_counter()
+    vector = engine.vector(record.id)
+    looked_up = time.perf_counter()
+    hits = engine.search_vectors(vector[None], k + 1, where=where)[0]
+    seconds = {"looked up": looked_up - begun, "searched": time.perf_counter() - looked_up}
+    facts = [f"picture {record.id}", f"{record.width} × {record.height} pixels"]
+    others = [hit for hit in hits if hit.id != record.id][:k]
+    return Asked(str(record.path), [record.label or "no label", *facts], file_tile(record.path), others, seconds)
+
+
+# Texts and pictures that come from files ------------------------------------------------------------------------------
+
+
+def plain(text: object) -> str:
+    """One line that a page can hold, whatever bytes and controls a file name has; to be shown by `st.text`."""
+    return printable(str(text)).replace("\n", "\\n")
+
+
+def literal(text: object) -> str:
+    """A code span, in which nothing is markup: for what comes from files where only Markdown is taken."""
+    fence = "`"
+    while fence in plain(text):
+        fence += "`"
+    return f"{fence} {plain(text)} {fence}"
+
+
+def ground() -> str:
+    """The colour around thumbnails in this visitor's theme."""
+    return GROUNDS.get(st.context.theme.type or "light", GROUNDS["light"])
+
+
+def thumbnail(picture: Picture, ground: str) -> bytes:
+    """Fit a picture whole into a square JPEG."""
+    data = io.BytesIO()
+    ImageOps.pad(load_picture(picture, target=TILE), (TILE, TILE), color=ground).save(data, "JPEG", quality=88)
+    return data.getvalue()
+
+
+@st.cache_data(show_spinner=False, max_entries=2_000)
+def cached_thumbnail(path: bytes, changed: int, ground: str) -> bytes | None:
+    """Make the thumbnail of a file once for each time that it `changed`; None where it cannot be read."""
+    try:
+        return thumbnail(os.fsdecode(path), ground)
+    except PictureError:
+        return None
+
+
+def file_tile(path: Path) -> bytes | None:
+    """Thumbnail of a picture of the collection; None where its file is gone."""
+    try:
+        changed = path.stat().st_mtime_ns
+    except OSError:
+        return None
+    return cached_thumbnail(os.fsencode(path), changed, ground())
+
+
+def show_tile(tile: bytes | None, path: str | Path, alt: str) -> None:
+    """Show a thumbnail, or say which file is gone."""
+    if tile is not None:
+        st.image(tile, width="stretch", alt=f"{alt}: {plain(path)}")
+    else:
+        st.caption(":material/hide_image: gone or unreadable:")
+        st.text(plain(path))
+
+
+# Parts of the page ----------------------------------------------------------------------------------------------------
+
+
+def pick(picture_id: int | None) -> None:
+    """Search from a picture of the collection, or from none; an upload is let go."""
+    if picture_id is None:
+        let_go()
+    else:
+        st.query_params["picture"] = str(picture_id)  # one change of the address: one step of the browser's history
+    st.session_state.uploads += 1  # a new key makes a new, empty uploader
+
+
+def let_go() -> None:
+    """Forget the picture that was picked."""
+    st.query_params.pop("picture", None)
+
+
+def show_answer(asked: Asked, images: int) -> None:
+    """The query beside its facts, and its neighbours."""
+    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="medium"):
+        with st.container(width=140):
+            show_tile(asked.tile, asked.name, "Query")
+        with st.container(width="stretch", gap="xsmall"):
+            st.subheader("Your picture", anchor=False)
+            st.text(plain(asked.name))
+            st.text(" · ".join(map(plain, asked.facts)))
+            st.caption(" · ".join(f"{step} {1000 * took:.1f} ms" for step, took in asked.seconds.items()))
+        st.button("Back to the collection", icon=":material/arrow_back:", on_click=pick, args=(None,))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.subheader("Neighbours", anchor=False, width="content")
+        if asked.hits:
+            st.caption(
+                f"{len(asked.hits)} of {images:,} pictures, the nearest at distance {asked.hits[0].distance:.4f}"
+            )
+        else:
+            st.caption("none: no other picture may answer")
+    with st.grid(columns=5, min_column_width=140) as grid:
+        for rank, hit in enumerate(asked.hits, 1):
+            with grid.cell(), st.container(gap="xxsmall"):
+                show_hit(rank, hit)
+
+
+def show_hit(rank: int, hit: Hit) -> None:
+    """One card."""
+    show_tile(file_tile(hit.path), hit.path, f"Neighbour {rank}")
+    st.text(f"{rank}. {plain(hit.label or hit.path.name)}")
+    st.caption(f"distance {hit.distance:.4f}  \nsimilarity {hit.similarity:.4f}")
+    st.caption(literal(hit.path.name))
+    st.button("Search from this", key=f"from-{hit.id}", on_click=pick, args=(hit.id,), width="stretch")
+
+
+def show_collection(opened: Opened) -> None:
+    """A page of the collection to pick from."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader("Or pick from the collection", anchor=False, width="stretch")
+        label = pick_label("Show", opened.engine, key="shown", label_visibility="collapsed", width=220)
+        ids = opened.ids[label]
+        if ids:
+            st.button("Surprise me", icon=":material/casino:", on_click=pick, args=(random.choice(ids),))
+    grid = st.grid(columns=8, min_column_width=85)
+    pages = -(-len(ids) // PAGE)
+    page = 1
+    if pages > 1:
+        with st.container(horizontal_alignment="center"):
+            page = st.pagination(pages, key=f"page-{label}")
+    for picture_id in ids[(page - 1) * PAGE : page * PAGE]:
+        path = opened.engine.picture(picture_id).path
+        with grid.cell(), st.container(gap="xxsmall"):
+            show_tile(file_tile(path), path, "Picture of the collection")
+            st.button(
+                "Search", key=f"pick-{picture_id}", type="tertiary", on_click=pick, args=(picture_id,), width="stretch"
+            )
+
+
+def pick_label(title: str, engine: SearchEngine, **options: Any) -> str | None:
+    """Let the visitor choose a label; None for all pictures, or where none has a label."""
+    labels = {"": len(engine)} | engine.labels()  # "", as None among the options could be cleared to nothing
+
+    def shown(label: str) -> str:
+        return f"{plain(label) or 'All pictures'} ({labels[label]:,})"
+
+    return (st.selectbox(title, labels, format_func=shown, **options) or None) if len(labels) > 1 else None
+
+
+def show_settings(engine: SearchEngine) -> tuple[int, dict[str, str]]:
+    """Let the visitor choose how many neighbours, and among which pictures."""
+    most = max(2, min(MOST_RESULTS, len(engine)))
+    k = st.slider("Number of results", 1, most, min(QueryConfig.k, most), key="k", bind="query-params")
+    label = pick_label("Only pictures labelled", engine, key="label")
+    return k, {} if label is None else {"label": label}
+
+
+def show_info(engine: SearchEngine) -> None:
+    """What answers here."""
+    info = engine.info()
+    recalls = [segment.recall for segment in info.segments if segment.recall is not None]
+    facts = {
+        "Folder": plain(info.path),
+        "Pictures": f"{info.images:,}" + (f" with {info.labels:,} labels" if info.labels else ""),
+        "Encoder": f"{plain(info.encoder)}, {info.dim} dimensions",
+        "Structure": f"{info.kind}, {len(info.segments)} segment" + "s" * (len(info.segments) != 1),
+        "Recall@10": f"{min(recalls):.3f}, measured on this collection" if recalls else "exact search",
+        "Size": megabytes(info.size),
+        "Last change": info.updated,
+    }
+    st.subheader("The index", anchor=False)
+    for name, fact in facts.items():
+        with st.container(gap=None):
+            st.caption(name)
+            st.text(fact)
+
+
+def show_missing(problem: str) -> None:
+    """What to do where there is no index to search."""
+    st.error(problem)
+    st.markdown("Make an index of a folder of pictures, then start the app on it:")
+    st.code(
+        "twinlens build PICTURES --index photos.index\nstreamlit run app.py -- --index photos.index", language="bash"
+    )
+    st.markdown("Or look at the sample collection: `twinlens demo`.")
+
+
+def index_folder() -> str | None:
+    """The index that the command line or the environment names."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--index", nargs="?")
+    return parser.parse_known_args()[0].index or os.environ.get("TWINLENS_INDEX") or None
+
+
+def main() -> None:
+    """The page, from top to bottom; Streamlit runs it again after every click."""
+    st.set_page_config("Twinlens", page_icon=LOGO, layout="wide")
+    st.session_state.setdefault("uploads", 0)
+    head, drop = st.columns([2, 3], vertical_alignment="center", gap="large")
+    head.title("Twinlens", anchor=False)
+    folder = index_folder()
+    if folder is None:
+        return show_missing("No index was named.")
+    try:
+        opened = opened_index(os.fsencode(folder))
+    except TwinlensError as error:
+        return show_missing(literal(error))
+    engine = opened.engine
+    head.markdown(f"Which of {len(engine):,} pictures look most like yours?")
+    with st.sidebar:
+        k, where = show_settings(engine)
+        show_info(engine)
+    upload = drop.file_uploader("Upload or drop a picture", key=f"upload-{st.session_state.uploads}", on_change=let_go)
+    picked = st.query_params.get("picture")
+    try:
+        if upload is not None:
+            return show_answer(ask_upload(engine, upload, k, where), len(engine))
+        if picked is not None:
+            return show_answer(ask_picked(engine, picked, k, where), len(engine))
+    except TwinlensError as error:
+        st.error(literal(error), title="This picture cannot be searched from")
+    show_collection(opened)
+
+
+if __name__ == "__main__":
+    main()

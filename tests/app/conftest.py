@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import pytest
+import streamlit as st
+
+from indexer.build import build
+from tests.conftest import FAST, fill
+
+
+@pytest.fixture(scope="session")
+def gallery(tmp_path_factory):
+    """An index of 40 drawn pictures, `label{n % 3}/{n:04d}.png`, that tests do not change."""
+    folder = tmp_path_factory.mktemp("app")
+    fill(folder / "pictures", 40)
+    build(folder / "pictures", folder / "photos.index", FAST)
+    return folder / "photos.index"
+
+
+@pytest.fixture(autouse=True)
+def _no_index_left_open():
+    """Streamlit's caches live as long as the process."""
+    yield
+    st.cache_resource.clear()

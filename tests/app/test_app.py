@@ -1,0 +1,287 @@
+from __future__ import annotations
+
+import io
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from indexer.build import build
+from search import open_index
+from search.config import QueryConfig
+from tests.awkward import broken_files, good_files
+from tests.conftest import FAST, draw, fill
+
+APP = Path(__file__).resolve().parents[2] / "app.py"
+
+
+@pytest.fixture
+def app(gallery, monkeypatch):
+    monkeypatch.setenv("TWINLENS_INDEX", str(gallery))
+    return started()
+
+
+def started(**query_params):
+    page = AppTest.from_file(str(APP), default_timeout=60)
+    page.query_params.update(query_params)
+    return sound(page.run())
+
+
+def sound(page):
+    """The page, once it is known to have no traceback."""
+    assert [error.message for error in page.exception] == []
+    return page
+
+
+def texts(page):
+    return " \n".join(
+        element.value for element in [*page.text, *page.markdown, *page.caption, *page.error, *page.subheader]
+    )
+
+
+def neighbours(page):
+    """Ids of the neighbours, nearest first."""
+    return [int(button.key.removeprefix("from-")) for button in page.button if (button.key or "").startswith("from-")]
+
+
+def offered(page):
+    """Ids of the pictures of the collection that can be picked."""
+    return [int(button.key.removeprefix("pick-")) for button in page.button if (button.key or "").startswith("pick-")]
+
+
+def upload(page, name, data):
+    page.file_uploader[0].set_value((name, data, "application/octet-stream"))
+    return sound(page.run())
+
+
+def jpeg(image):
+    data = io.BytesIO()
+    image.save(data, "JPEG", quality=85)
+    return data.getvalue()
+
+
+def click(page, key):
+    return sound(page.button(key=key).click().run())
+
+
+def path_of(index, picture_id):
+    with open_index(index) as engine:
+        return engine.picture(picture_id).path
+
+
+def test_without_an_index_the_page_tells_how_to_make_one(monkeypatch):
+    monkeypatch.delenv("TWINLENS_INDEX", raising=False)
+    page = started()
+    assert "No index" in page.error[0].value
+    assert "twinlens build" in page.code[0].value
+
+
+def test_a_folder_that_is_no_index_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("TWINLENS_INDEX", str(tmp_path))
+    page = started()
+    assert str(tmp_path) in page.error[0].value
+    assert not page.file_uploader
+
+
+def test_the_command_line_goes_before_the_environment(gallery, monkeypatch, tmp_path):
+    monkeypatch.setenv("TWINLENS_INDEX", str(tmp_path))
+    monkeypatch.setattr("sys.argv", ["app.py", "--index", str(gallery)])
+    assert str(gallery) in texts(started())
+
+
+def test_the_page_tells_what_index_it_searches(app, gallery):
+    shown = texts(app)
+    assert str(gallery) in shown
+    assert "color-layout" in shown
+    assert "40 pictures" in shown
+    assert "flat" in shown
+
+
+def test_an_upload_finds_its_original_first(app, gallery):
+    page = upload(app, "holiday.jpg", jpeg(draw(5, (300, 250))))
+    found = neighbours(page)
+    assert len(found) == QueryConfig.k
+    assert path_of(gallery, found[0]).parts[-2:] == ("label2", "0005.png")
+    assert "1. label2" in texts(page)
+    for step in ("decoded", "encoded", "searched"):
+        assert f"{step} " in texts(page)
+
+
+def test_hits_are_those_of_the_engine(app, gallery):
+    data = jpeg(draw(3))
+    with open_index(gallery) as engine:
+        expected = engine.search(data, QueryConfig.k)
+    page = upload(app, "three.jpg", data)
+    assert neighbours(page) == [hit.id for hit in expected]
+    shown = texts(page)
+    for hit in expected:
+        assert f"{hit.distance:.4f}" in shown
+        assert f"{hit.similarity:.4f}" in shown
+
+
+def test_a_picked_picture_is_searched_from_and_is_not_its_own_neighbour(app, gallery):
+    chosen = offered(app)[9]
+    page = click(app, f"pick-{chosen}")
+    with open_index(gallery) as engine:
+        expected = [hit.id for hit in engine.search_id(chosen, QueryConfig.k + 1) if hit.id != chosen]
+    assert neighbours(page) == expected[: QueryConfig.k]
+    assert page.query_params["picture"] == str(chosen)
+    assert "looked up" in texts(page)
+    assert "decoded" not in texts(page)
+
+
+def test_a_neighbour_is_searched_from_in_its_turn(app):
+    page = upload(app, "three.jpg", jpeg(draw(3)))
+    second = neighbours(page)[1]
+    page = click(page, f"from-{second}")
+    assert page.query_params["picture"] == str(second)
+    assert second not in neighbours(page)
+    assert page.file_uploader[0].value is None
+
+
+def test_an_upload_takes_the_place_of_what_was_picked(app, gallery):
+    page = click(app, f"pick-{offered(app)[0]}")
+    page = upload(page, "three.jpg", jpeg(draw(3)))
+    assert "picture" not in page.query_params
+    assert path_of(gallery, neighbours(page)[0]).parts[-2:] == ("label0", "0003.png")
+
+
+def test_the_way_back_leads_to_the_collection(app):
+    page = click(app, f"pick-{offered(app)[0]}")
+    page = sound(next(b for b in page.button if "Back" in b.label).click().run())
+    assert offered(page)
+    assert "picture" not in page.query_params
+
+
+def test_an_address_shows_its_search(gallery, monkeypatch):
+    monkeypatch.setenv("TWINLENS_INDEX", str(gallery))
+    assert len(neighbours(started(picture="5", k="3"))) == 3
+
+
+@pytest.mark.parametrize("picture", ["999999", "-1", "cat", "", "²", "9" * 40])
+def test_an_address_of_no_picture_is_told(gallery, monkeypatch, picture):
+    monkeypatch.setenv("TWINLENS_INDEX", str(gallery))
+    page = started(picture=picture)
+    assert len(page.error) == 1
+    assert offered(page)
+
+
+def test_k_says_how_many(app):
+    page = click(app, f"pick-{offered(app)[0]}")
+    page.slider(key="k").set_value(4)
+    assert len(neighbours(sound(page.run()))) == 4
+
+
+def test_a_label_filters_the_neighbours(app, gallery):
+    page = click(app, f"pick-{offered(app)[0]}")
+    page.selectbox(key="label").set_value("label1")
+    found = neighbours(sound(page.run()))
+    assert len(found) == QueryConfig.k
+    assert {path_of(gallery, picture).parent.name for picture in found} == {"label1"}
+
+
+def test_the_collection_is_shown_by_label_and_page(app, gallery):
+    assert offered(app) == list(range(1, 33))
+    app.pagination[0].set_value(2)
+    assert offered(sound(app.run())) == list(range(33, 41))
+    app.selectbox(key="shown").set_value("label2")
+    shown = offered(sound(app.run()))
+    assert len(shown) == 13
+    assert {path_of(gallery, picture).parent.name for picture in shown} == {"label2"}
+
+
+UNUSUAL = ["heic orientation 6", "png 16-bit rgb", "png palette alpha", "webp animated", "tiff cmyk", "jpeg named png"]
+
+
+@pytest.mark.parametrize("kind", UNUSUAL)
+def test_unusual_pictures_are_answered(app, tmp_path, kind):
+    file = good_files(tmp_path)[kind]
+    page = upload(app, file.name, file.read_bytes())
+    assert [error.value for error in page.error] == []
+    assert len(neighbours(page)) == QueryConfig.k
+
+
+@pytest.mark.parametrize("size", [(1, 1), (4000, 3), (2, 900)])
+def test_pictures_of_any_shape_are_answered(app, size):
+    page = upload(app, "strip.jpg", jpeg(draw(1, size)))
+    assert len(neighbours(page)) == QueryConfig.k
+    assert f"{size[0]} × {size[1]} pixels" in texts(page)
+
+
+BAD = {
+    "text": "text",
+    "empty": "empty",
+    "jpeg truncated": "truncated",
+    "png bomb": "too many pixels",
+    "heic garbage": "truncated",
+}
+
+
+@pytest.mark.parametrize(("kind", "reason"), BAD.items())
+def test_a_bad_upload_gets_a_message_and_the_page_lives_on(app, gallery, tmp_path, kind, reason):
+    file = broken_files(tmp_path)[kind]
+    page = upload(app, file.name, file.read_bytes())
+    assert len(page.error) == 1
+    assert file.name in page.error[0].value
+    assert reason in page.error[0].value
+    assert offered(page)
+    page = upload(page, "three.jpg", jpeg(draw(3)))
+    assert not page.error
+    assert path_of(gallery, neighbours(page)[0]).parts[-2:] == ("label0", "0003.png")
+
+
+@pytest.fixture
+def own(pictures, index, monkeypatch):
+    """A collection of 12 and its index, which a test may change; gives the folder, and how to build again."""
+    monkeypatch.setenv("TWINLENS_INDEX", str(index))
+    return pictures, lambda: build(pictures, index, FAST)
+
+
+def test_a_commit_is_seen_at_the_next_click(own):
+    pictures, rebuild = own
+    page = started()
+    fill(pictures, 2, first=12)
+    rebuild()
+    page = sound(page.run())
+    assert "14 pictures" in texts(page)
+    assert len(offered(page)) == 14
+
+
+def test_an_index_that_vanishes_is_told(own, index):
+    page = started()
+    shutil.rmtree(index)
+    page = sound(page.run())
+    assert str(index) in page.error[0].value
+
+
+def test_a_file_that_is_gone_leaves_its_card(own):
+    pictures, _ = own
+    gone = pictures / "label0" / "0003.png"
+    gone.unlink()
+    page = started(k="12")
+    first, second = offered(page)[:2]
+    assert str(gone) in texts(page)
+    page = click(page, f"pick-{first}")
+    assert second in neighbours(page)
+    assert str(gone) in texts(page)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file names are Unicode there")
+def test_any_file_name_and_label_is_shown_as_text(own):
+    pictures, rebuild = own
+    label = os.fsdecode(b"caf\xe9 <b>*_x_*\n")
+    (pictures / label).mkdir()
+    for seed, name in enumerate(
+        (b"\xff\xfe.png", b"line\nbreak.png", b"`tick``s` $x$ [y](z).png", b":smile: &amp;.png")
+    ):
+        draw(seed).save(pictures / label / os.fsdecode(name))
+    rebuild()
+    page = started()
+    page.selectbox(key="label").set_value(label)
+    page = click(page, f"pick-{offered(page)[0]}")
+    assert len(neighbours(page)) == 4
+    assert "caf\\udce9 <b>*_x_*\\n" in texts(page)
+    assert "```` `tick``s` $x$ [y](z).png ````" not in texts(page)
+    assert "``` `tick``s` $x$ [y](z).png ```" in texts(page)
