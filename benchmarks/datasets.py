@@ -1,0 +1,137 @@
+"""Unpack the data sets into folders of pictures: `python -m benchmarks.datasets --out .cache/datasets`.
+
+    OUT/tiny-imagenet/train/WNID/*.webp     OUT/tiny-imagenet/val/WNID/*.webp
+    OUT/clothing/train|validation|test/CLASS/*.jpg
+    OUT/omniglot/ALPHABET/characterNN/*.png
+    OUT/faces/sN/*.png         (PGM in the archive, which Twinlens does not read)
+    OUT/signatures/writerNNN/*.png
+
+The archives are looked for in the folder that the environment variable `TWINLENS_DATASETS` names, `../shared/datasets`
+from the repository's root where it is not set. What is already unpacked is left alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import tarfile
+import zipfile
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from typing import IO, TYPE_CHECKING
+
+from PIL import Image
+
+from search.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+ROOT = Path(__file__).resolve().parent.parent
+PICTURES = frozenset({".webp", ".jpg", ".jpeg", ".png", ".pgm"})
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """One data set: its file, and the folder within it whose pictures are wanted (empty: all of them)."""
+
+    file: str
+    inside: str = ""
+
+
+ARCHIVES = {
+    "tiny-imagenet": Archive("photos_tiny_imagenet_160.zip"),
+    "clothing": Archive("clothing_small_112.zip"),
+    "omniglot": Archive("omniglot_background.tar.xz", inside="images_background"),
+    "faces": Archive("faces_orl40.tar.xz"),
+    "signatures": Archive("sig_crossmedia_w001-070_gray160.zip"),
+}
+
+
+def datasets_folder() -> Path:
+    """Give the folder of the archives, whether it is there or not."""
+    return Path(os.environ.get("TWINLENS_DATASETS") or ROOT.parent / "shared" / "datasets")
+
+
+def unpack(name: str, out: Path, source: Path | None = None) -> Path:
+    """Unpack one data set into `out/name`, aside first, so that a folder of that name is whole; return the folder.
+
+    Raises:
+        DataError: an unknown name, a missing archive, or an archive with a member that leads out of the folder.
+    """
+    if name not in ARCHIVES:
+        raise DataError(f"no data set is called {name!r}: there are {', '.join(ARCHIVES)}")
+    folder = out / name
+    if folder.is_dir():
+        return folder
+    archive = ARCHIVES[name]
+    file = (source or datasets_folder()) / archive.file
+    if not file.is_file():
+        raise DataError(f"{file}: no such archive. Set TWINLENS_DATASETS to the folder that holds it")
+    aside = out / f"{name}.part"
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    for member, stream in _members(file):
+        _write(aside, _inside(member, archive.inside, file), stream)
+    aside.rename(folder)
+    return folder
+
+
+def _members(file: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    """Every regular file of a zip or tar, with its content; links and devices are passed over."""
+    if file.suffix == ".zip":
+        with zipfile.ZipFile(file) as packed:
+            for info in packed.infolist():
+                if not info.is_dir():
+                    with packed.open(info) as stream:
+                        yield info.filename, stream
+    else:
+        with tarfile.open(file) as tape:
+            for entry in tape:
+                content = tape.extractfile(entry) if entry.isfile() else None
+                if content is not None:
+                    yield entry.name, content
+
+
+def _inside(member: str, inside: str, file: Path) -> PurePosixPath | None:
+    """Where a member goes, relative to the data set's folder; None: it is not wanted."""
+    path = PurePosixPath(member)
+    if path.is_absolute() or ".." in path.parts or "\\" in member or ":" in member:
+        raise DataError(f"{file}: its member {member!r} leads out of the folder. The archive is not what it should be")
+    if path.suffix.lower() not in PICTURES:
+        return None
+    if not inside:
+        return path
+    return path.relative_to(inside) if path.is_relative_to(inside) else None
+
+
+def _write(folder: Path, path: PurePosixPath | None, stream: IO[bytes]) -> None:
+    if path is not None:
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.suffix.lower() == ".pgm":
+            Image.open(BytesIO(stream.read()), formats=("PPM",)).save(target.with_suffix(".png"))
+            return
+        with target.open("wb") as file:
+            shutil.copyfileobj(stream, file)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Unpack the named data sets, all of them unless told."""
+    parser = argparse.ArgumentParser(description="Unpack the data sets into folders of pictures.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(ARCHIVES)} (all)")
+    parser.add_argument("--out", type=Path, default=Path(".cache/datasets"), help="folder to write (.cache/datasets)")
+    options = parser.parse_args(arguments)
+    try:
+        for name in options.names or ARCHIVES:
+            folder = unpack(name, options.out)
+            pictures = sum(1 for path in folder.rglob("*") if path.is_file())
+            print(f"{folder}: {pictures} pictures")
+    except DataError as error:
+        parser.exit(1, f"error: {error}\n")
+
+
+if __name__ == "__main__":
+    main()

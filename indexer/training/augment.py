@@ -1,0 +1,133 @@
+"""Views of pictures for training, a whole batch at once.
+
+All numbers are drawn on the CPU from one generator, so that a seed gives the same views on every device; the pixels
+stay where they are. One affine `grid_sample` does crop, stretch, mirror and both rotations, one 3x3 matrix a picture
+does all that happens to colours.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from indexer.training.jpeg import quantised
+
+if TYPE_CHECKING:
+    from indexer.training.config import AugmentConfig
+
+_LUMA = torch.tensor([0.299, 0.587, 0.114])
+_FILLS = (0.0, 0.5, 1.0, None)
+"""What lies beyond the picture's border, one a batch: black, grey, white, or the picture reflected."""
+
+
+def augment(pixels: Tensor, size: int, config: AugmentConfig, generator: torch.Generator) -> Tensor:
+    """One random view of each picture: `(B, S, S, 3) uint8 -> (B, 3, size, size) float32` in [0, 1].
+
+    `generator` lives on the CPU.
+    """
+    views = pixels.permute(0, 3, 1, 2).contiguous().float().div_(255.0)
+    views = _move(views, size, config, generator)
+    views = _color(views, config, generator)
+    views = _degrade(views, config.p_jpeg, generator)
+    return _noise(views, config.p_noise, generator)
+
+
+def affine_maps(count: int, config: AugmentConfig, generator: torch.Generator) -> Tensor:
+    """Random maps `(B, 2, 3)` from places in the view to places in the picture, both in [-1, 1]."""
+    side = torch.sqrt(_uniform(count, config.min_area, 1.0, generator))
+    stretch = torch.exp(_uniform(count, -1.0, 1.0, generator) * 0.5 * math.log(config.max_aspect))
+    width, height = (side * stretch).clamp(max=1.0), (side / stretch).clamp(max=1.0)
+    angle = _uniform(count, -1.0, 1.0, generator) * math.radians(config.degrees)
+    angle = angle * _chosen(count, config.p_rotate, generator)
+    turns = torch.randint(1, 4, (count,), generator=generator) * _chosen(count, config.p_quarter, generator)
+    angle = angle + turns * (math.pi / 2)
+    mirror = 1.0 - 2.0 * _chosen(count, config.p_flip, generator)
+    cosine, sine = torch.cos(angle), torch.sin(angle)
+    maps = torch.empty(count, 2, 3)
+    maps[:, 0, 0], maps[:, 0, 1] = width * cosine * mirror, -width * sine
+    maps[:, 1, 0], maps[:, 1, 1] = height * sine * mirror, height * cosine
+    maps[:, 0, 2] = (1.0 - width) * _uniform(count, -1.0, 1.0, generator)
+    maps[:, 1, 2] = (1.0 - height) * _uniform(count, -1.0, 1.0, generator)
+    return maps
+
+
+def color_maps(count: int, config: AugmentConfig, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Random colour matrices `(B, 3, 3)` and offsets `(B, 3, 1)`; white stays grey unless brightness moves it."""
+    touched = _chosen(count, config.p_color, generator)
+    saturation = 1.0 + touched * _uniform(count, -0.5, 0.5, generator)
+    contrast = 1.0 + touched * _uniform(count, -0.35, 0.35, generator)
+    brightness = touched * _uniform(count, -0.2, 0.2, generator)
+    hue = touched * _uniform(count, -0.25, 0.25, generator)
+    faded = _chosen(count, config.p_fade, generator)
+    saturation = torch.lerp(saturation, _uniform(count, 0.2, 0.6, generator), faded)
+    contrast = torch.lerp(contrast, _uniform(count, 0.4, 0.7, generator), faded)
+    brightness = torch.lerp(brightness, _uniform(count, 0.0, 0.25, generator), faded)
+    saturation = saturation * (1.0 - _chosen(count, config.p_gray, generator))
+    gray = _LUMA.expand(3, 3)
+    mix = saturation.view(-1, 1, 1) * (_hue_turn(hue) - gray) + gray
+    matrices = contrast.view(-1, 1, 1) * mix
+    offsets = (0.5 * (1.0 - contrast) + brightness).view(-1, 1, 1).expand(count, 3, 1)
+    return matrices, offsets
+
+
+def _hue_turn(angle: Tensor) -> Tensor:
+    """Rotations `(B, 3, 3)` of RGB about its grey axis (Rodrigues' formula)."""
+    axis = 1.0 / math.sqrt(3.0)
+    cross = torch.tensor([[0.0, -axis, axis], [axis, 0.0, -axis], [-axis, axis, 0.0]])
+    cosine, sine = torch.cos(angle).view(-1, 1, 1), torch.sin(angle).view(-1, 1, 1)
+    return cosine * torch.eye(3) + sine * cross + (1.0 - cosine) / 3.0
+
+
+def _move(pictures: Tensor, size: int, config: AugmentConfig, generator: torch.Generator) -> Tensor:
+    maps = affine_maps(len(pictures), config, generator).to(pictures.device)
+    fill = _FILLS[int(torch.randint(len(_FILLS), (1,), generator=generator))]
+    grid = functional.affine_grid(maps, [len(pictures), 3, size, size], align_corners=False)
+    if fill is None:
+        return functional.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
+    return functional.grid_sample(pictures - fill, grid, padding_mode="zeros", align_corners=False) + fill
+
+
+def _color(views: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
+    matrices, offsets = color_maps(len(views), config, generator)
+    flat = torch.baddbmm(offsets.to(views.device), matrices.to(views.device), views.flatten(2))
+    return flat.view_as(views).clamp_(0.0, 1.0)
+
+
+def _degrade(views: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    rows = _rows(len(views), share, generator).to(views.device)
+    shrink = (1.0, 0.75, 0.5, 0.35)[int(torch.randint(4, (1,), generator=generator))]
+    strength = torch.exp(_uniform(len(rows), math.log(0.5), math.log(4.0), generator)).to(views.device)
+    if len(rows) == 0:
+        return views
+    size = views.shape[-1]
+    small = max(8, round(size * shrink))
+    shrunk = views[rows] if small == size else functional.interpolate(views[rows], (small, small), mode="area")
+    worse = quantised(shrunk, strength)
+    views[rows] = functional.interpolate(worse, (size, size), mode="bilinear") if small != size else worse
+    return views
+
+
+def _noise(views: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    rows = _rows(len(views), share, generator)
+    sigma = _uniform(len(rows), 0.0, 0.06, generator).view(-1, 1, 1, 1)
+    noise = sigma * torch.randn((len(rows), *views.shape[1:]), generator=generator)
+    if len(rows):
+        rows, noise = rows.to(views.device), noise.to(views.device)
+        views[rows] = (views[rows] + noise).clamp_(0.0, 1.0)
+    return views
+
+
+def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
+    return torch.rand(count, generator=generator) * (high - low) + low
+
+
+def _chosen(count: int, share: float, generator: torch.Generator) -> Tensor:
+    return (torch.rand(count, generator=generator) < share).float()
+
+
+def _rows(count: int, share: float, generator: torch.Generator) -> Tensor:
+    return torch.nonzero(torch.rand(count, generator=generator) < share).flatten()

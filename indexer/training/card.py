@@ -1,0 +1,34 @@
+"""The model card that travels in `encoder.json`: what the encoder was trained on, how, and with what outcome."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from indexer.training.run_folder import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from indexer.training.config import TrainConfig
+    from indexer.training.data import Split
+    from indexer.training.history import HistoryRow
+
+
+def card_of(
+    config: TrainConfig, recipe: str | None, train: Split, validation: Split, history: Sequence[HistoryRow]
+) -> dict[str, Any]:
+    """Plain values; classes are named, files are not."""
+    return {
+        "made_with": f"twinlens train, torch {torch.__version__}",
+        "date": datetime.now(UTC).date().isoformat(),
+        "recipe": recipe,
+        "trained_on": {"pictures": len(train.paths), "classes": len(train.names)},
+        "validated_on": {"pictures": len(validation.paths), "classes": list(validation.names)},
+        "never_opened": list(config.held_out),
+        "last": asdict(history[-1]) if history else None,
+        "config": settings(config),
+    }

@@ -1,0 +1,93 @@
+"""The state of a run in one file, so that a killed run goes on where it was.
+
+Tensors are named `network.*`, `objective.*` and `optimizer.<parameter>.<moment>`; the rest stands as JSON in the file's
+own metadata. One file, because two could disagree after a crash; safetensors, because a pickle runs code.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from search.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+    from torch import Tensor, nn
+
+STATE_FILE = "resume.safetensors"
+
+
+def save_state(
+    folder: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer, notes: dict[str, Any]
+) -> None:
+    """Write aside, fsync, rename: a kill at any moment leaves the old state or the new one."""
+    tensors = {
+        f"{prefix}.{name}": tensor.detach().cpu().contiguous().clone()
+        for prefix, module in modules.items()
+        for name, tensor in module.state_dict().items()
+    }
+    for number, moments in optimizer.state_dict()["state"].items():
+        for name, tensor in moments.items():
+            tensors[f"optimizer.{number}.{name}"] = tensor.detach().cpu().contiguous().clone()
+    aside = folder / f"{STATE_FILE}.part"
+    save_file(tensors, aside, metadata={"notes": json.dumps(notes)})
+    with aside.open("rb+") as file:
+        os.fsync(file.fileno())
+    aside.replace(folder / STATE_FILE)
+    sync_folder(folder)
+
+
+def load_state(folder: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
+    """Put a saved state back; give its notes, or None where nothing was saved.
+
+    Raises:
+        DataError: the file is damaged or of another network.
+    """
+    file = folder / STATE_FILE
+    if not file.is_file():
+        return None
+    try:
+        tensors, notes = _read(file)
+        for prefix, module in modules.items():
+            module.load_state_dict(_below(tensors, prefix))
+        _load_optimizer(optimizer, _below(tensors, "optimizer"))
+    except (SafetensorError, OSError, ValueError, KeyError, RuntimeError) as error:
+        raise DataError(
+            f"{file}: the run cannot be resumed from it ({error}). Delete the file to begin again"
+        ) from error
+    return notes
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder outlast a power cut; a no-op where folders cannot be opened (Windows)."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    with safe_open(file, framework="pt") as opened:
+        notes: dict[str, Any] = json.loads(opened.metadata()["notes"])
+        return {key: opened.get_tensor(key) for key in opened.keys()}, notes  # noqa: SIM118 - not a mapping
+
+
+def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {key.removeprefix(f"{prefix}."): tensor for key, tensor in tensors.items() if key.startswith(f"{prefix}.")}
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        number, name = key.split(".", 1)
+        state.setdefault(int(number), {})[name] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -1,0 +1,107 @@
+"""The only defaults of training: the CLI's options, the recipes and `train` all come from these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from search.config import Device
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """What one view of a picture may differ in; `p_` is the share of the views that an alteration touches."""
+
+    min_area: float = 0.35
+    """Smallest crop, as a share of the picture's area."""
+    max_aspect: float = 1.33
+    """Largest stretch of a crop, as a ratio of its sides."""
+    p_flip: float = 0.5
+    p_rotate: float = 0.5
+    degrees: float = 15.0
+    """Largest small rotation, either way."""
+    p_quarter: float = 0.2
+    """Turned by 90, 180 or 270 degrees."""
+    p_color: float = 0.7
+    """Brightness, contrast, saturation and hue."""
+    p_gray: float = 0.1
+    p_fade: float = 0.12
+    """Colours washed out toward a light grey."""
+    p_jpeg: float = 0.25
+    """Shrunk, its 8x8 blocks quantised as JPEG does, and enlarged again."""
+    p_noise: float = 0.1
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How an encoder is trained."""
+
+    network: dict[str, Any] = field(
+        default_factory=lambda: {
+            "kind": "resnet",
+            "stem": 32,
+            "widths": [32, 64, 128, 256],
+            "depths": [1, 2, 2, 2],
+            "pooled": 2,
+            "dim": 128,
+        }
+    )
+    """The spec that `search.encoders.networks.build_network` takes."""
+    name: str | None = None
+    """What the encoder is called; None: the name of its folder."""
+
+    classes: tuple[str, ...] = ("*",)
+    """Patterns (`*` and `?`) of the classes to train on. A class is called by its folder, relative to PICTURES."""
+    validation: tuple[str, ...] = ()
+    """Patterns of the classes that are watched but never trained on."""
+    held_out: tuple[str, ...] = ()
+    """Patterns of the classes that training never opens."""
+    validation_pictures: int = 1000
+    """At most so many pictures are watched, the same number of each class."""
+
+    input_size: int = 64
+    """Side in pixels at which pictures are kept, and at which the encoder will work."""
+    train_sizes: tuple[tuple[float, int], ...] = ()
+    """(share of the run, side in pixels of a view from there on); empty: `input_size` throughout. Small views first
+    train several times faster. The last ones should be smaller than `input_size` too, because a crop shows things
+    larger than whole pictures will (Touvron et al., "Fixing the train-test resolution discrepancy", NeurIPS 2019)."""
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+
+    classes_per_batch: int = 32
+    """P of the P x K batches."""
+    views_per_class: int = 4
+    """K of the P x K batches."""
+    repeats: int = 1
+    """Of the K views of a class, so many are second views of a picture that the batch has already."""
+
+    loss: str = "triplet"
+    """A name of `indexer.training.losses.LOSSES`; `margin` and `mining` are for the losses that use them."""
+    margin: float = 0.1
+    """Euclidean, between unit vectors."""
+    mining: str = "violating"
+    """A name of `indexer.training.mining.MINERS`."""
+    instance_weight: float = 0.5
+    """Weight of the same loss over pictures in place of classes: two views of one picture against all other
+    pictures. 0 leaves it out."""
+    warmup_loss: str | None = None
+    """A loss over classes that takes the place of `loss` at first; None: no warm-up."""
+    warmup_instance_loss: str = "supcon"
+    """The loss over pictures during the warm-up."""
+    warmup_share: float = 0.0
+    """Share of the run that the warm-up takes."""
+
+    learning_rate: float = 2e-3
+    """Highest rate of AdamW; it rises over the first `rise_share` of the run and falls as a cosine to zero."""
+    rise_share: float = 0.03
+    weight_decay: float = 0.05
+    steps: int = 5000
+    """Batches in the whole run."""
+    max_minutes: float | None = None
+    """Shorten the run to so many minutes, schedule and all. The same minutes do not give the same curve; the same
+    steps do."""
+    evaluate_every: int = 250
+    """Steps between two rows of the history; the state to resume from is written at each."""
+    seed: int = 0
+    device: Device = "auto"
+    workers: int = 4
+    """Threads that decode pictures."""

@@ -1,0 +1,90 @@
+"""Every picture decoded once, kept as small squares of bytes in one file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from search.encoders.preprocessing import squash
+from search.errors import PictureError
+from search.images import load_picture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+CACHE_FOLDER = "pixels"
+_CHUNK = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """`squares (N, S, S, 3) uint8`, in the order of the paths; rows of `unreadable` are black."""
+
+    squares: NDArray[np.uint8]
+    unreadable: dict[int, str]
+    """Row -> what was wrong, with the picture's path."""
+
+
+def decode_all(
+    paths: Sequence[Path],
+    size: int,
+    out: Path,
+    *,
+    workers: int = 4,
+    advance: Callable[[int], None] = lambda count: None,
+) -> Pixels:
+    """Decode pictures as an encoder will see them, or open what an earlier call with the same files left in `out`.
+
+    The squares stay on disk and are mapped, so that a collection may be larger than the memory.
+    """
+    folder = out / CACHE_FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    key = _key(paths, size)
+    squares_file, notes_file = folder / f"{key}.npy", folder / f"{key}.json"
+    if not notes_file.is_file():
+        unreadable = _decode(paths, size, squares_file, workers, advance)
+        aside = notes_file.with_suffix(".part")
+        aside.write_text(json.dumps({str(row): reason for row, reason in unreadable.items()}), encoding="utf-8")
+        aside.replace(notes_file)
+    notes = json.loads(notes_file.read_text(encoding="utf-8"))
+    squares: NDArray[np.uint8] = np.load(squares_file, mmap_mode="r")
+    return Pixels(squares, {int(row): reason for row, reason in notes.items()})
+
+
+def _decode(
+    paths: Sequence[Path], size: int, file: Path, workers: int, advance: Callable[[int], None]
+) -> dict[int, str]:
+    shape = (len(paths), size, size, 3)
+    squares = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=shape)
+    unreadable: dict[int, str] = {}
+
+    def one(row: int) -> None:
+        try:
+            squares[row] = squash(load_picture(paths[row], target=size), size)
+        except PictureError as error:
+            unreadable[row] = str(error)
+
+    with ThreadPoolExecutor(workers) as pool:
+        for start in range(0, len(paths), _CHUNK):
+            rows = range(start, min(start + _CHUNK, len(paths)))
+            list(pool.map(one, rows))
+            advance(len(rows))
+    squares.flush()
+    return dict(sorted(unreadable.items()))
+
+
+def _key(paths: Sequence[Path], size: int) -> str:
+    digest = hashlib.sha256(str(size).encode())
+    for path in paths:
+        status = path.stat() if path.exists() else None
+        found = (str(path.absolute()), status and status.st_size, status and status.st_mtime_ns)
+        digest.update(repr(found).encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()[:16]

@@ -1,0 +1,64 @@
+"""What a run's folder says of it: `run.json`, which tells one run from another."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from search.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from indexer.training.config import TrainConfig
+
+RUN_FILE = "run.json"
+_FREE = frozenset({"device", "workers"})
+"""Settings that may differ between a run and its resumption."""
+
+
+def open_run(out: Path, config: TrainConfig, data: str, *, resume: bool) -> bool:
+    """Begin a run in a new folder, or find the one to go on with; give whether it is finished already.
+
+    Raises:
+        DataError: the folder holds another run, or any and `resume` is false, or other files of an encoder.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    file = out / RUN_FILE
+    wanted = {"config": settings(config), "data": data}
+    if not file.is_file():
+        if (out / "encoder.json").exists():
+            raise DataError(f"{out}: holds an encoder that no training run of this kind left. Choose another folder")
+        write_run(out, config, data, finished=False)
+        return False
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file}: cannot be read ({error}). Choose another folder, or delete this one") from error
+    if not resume:
+        raise DataError(f"{out}: holds a training run. Resume it, choose another folder, or delete this one")
+    if odd := _differing(wanted, found):
+        raise DataError(f"{out}: holds another training run ({odd} differ). Choose another folder, or delete this one")
+    return bool(found.get("finished"))
+
+
+def write_run(out: Path, config: TrainConfig, data: str, *, finished: bool) -> None:
+    """Write `run.json`, aside first."""
+    aside = out / f"{RUN_FILE}.part"
+    content = {"finished": finished, "data": data, "config": settings(config)}
+    aside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    aside.replace(out / RUN_FILE)
+
+
+def settings(config: TrainConfig) -> dict[str, Any]:
+    """Every setting that decides the outcome, as plain JSON values."""
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(config)))
+    return {key: value for key, value in plain.items() if key not in _FREE}
+
+
+def _differing(wanted: dict[str, Any], found: dict[str, Any]) -> str:
+    if wanted["data"] != found.get("data"):
+        return "the pictures"
+    before = found.get("config", {})
+    return ", ".join(sorted(key for key, value in wanted["config"].items() if before.get(key) != value))
