@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from search.errors import QueryError, UnsupportedError
+from search.errors import IndexFolderError, QueryError, UnsupportedError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from search.types import Floats, Mask, Rows
@@ -19,13 +20,22 @@ class VectorIndex(ABC):
     """A structure over the rows of one block of unit vectors `(N, D) float32`.
 
     The public methods check and convert; a subclass writes the ones with an underscore. `search` always returns
-    Euclidean distances, ascending, whatever the library underneath computes.
+    Euclidean distances, ascending, ties by row, whatever the library underneath computes. Several threads may search
+    one index at once; building, loading and setting the effort belong to one thread.
     """
 
     kind: ClassVar[str]
     exact: ClassVar[bool] = False
+    stored: ClassVar[bool] = True
+    """Whether the structure needs a file of its own; False where `load` is given all it needs with `vectors`."""
+    overfetch: ClassVar[int] = 1
+    """Candidates worth fetching for each neighbour wanted, by one who re-ranks them with the exact vectors."""
     devices: ClassVar[frozenset[str]] = frozenset({"cpu"})
     """Where this kind can live: a subset of {"cpu", "cuda"}."""
+    defaults: ClassVar[Mapping[str, int | None]] = {}
+    """The kind's parameters, all whole numbers; None: chosen from the rows when built."""
+    least: ClassVar[Mapping[str, int]] = {"seed": 0}
+    """Smallest value of a parameter where it is not 1."""
     max_k: int | None = None
     """Most neighbours one search can ask for on the present device; None for no limit."""
 
@@ -36,16 +46,31 @@ class VectorIndex(ABC):
         """Prepare an empty structure; `parameters` are the kind's own (see its docstring).
 
         Raises:
-            UnsupportedError: the kind cannot live on this device.
+            UnsupportedError: the kind cannot live on this device, or has no such parameter or value.
         """
         if device not in self.devices:
             raise UnsupportedError(
                 f"index kind {self.kind!r} has no {device} version: use --device cpu, or one of the kinds that do"
             )
+        for name, value in parameters.items():
+            self._check_parameter(name, value)
         self.device = device
-        self.parameters: dict[str, Any] = parameters
+        self.parameters: dict[str, Any] = {**self.defaults, **parameters}
+        """After `build` the values really used, ready for JSON; `load` takes them back."""
         self.size = 0
         self.dim = 0
+
+    def _check_parameter(self, name: str, value: Any) -> None:
+        if name not in self.defaults:
+            known = ", ".join(self.defaults) or "none"
+            raise UnsupportedError(f"index kind {self.kind!r} has no parameter {name!r}; it has: {known}")
+        if value is None and self.defaults[name] is None:
+            return
+        least = self.least.get(name, 1)
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise UnsupportedError(
+                f"index kind {self.kind!r}: {name} must be a whole number from {least}, not {value!r}"
+            )
 
     @classmethod
     def effort_ladder(cls, rows: int) -> tuple[int, ...]:
@@ -55,23 +80,35 @@ class VectorIndex(ABC):
     @property
     def effort(self) -> int | None:
         """What a search spends (efSearch, nprobe); None where there is nothing to choose."""
-        return None
+        value: int | None = self.parameters.get("effort")
+        return value
 
     @effort.setter
     def effort(self, value: int) -> None:
-        raise UnsupportedError(f"index kind {self.kind!r} has no search effort to set")
+        if "effort" not in self.defaults:
+            raise UnsupportedError(f"index kind {self.kind!r} has no search effort to set")
+        self._check_parameter("effort", value)
+        self.parameters["effort"] = value
 
     def supports(self, *, filtering: bool = False, k: int = 1) -> bool:
         """Whether `search` can be asked for this: row filters, and k neighbours, on the present device."""
         return self.max_k is None or k <= self.max_k
 
     def build(self, vectors: Floats) -> Self:
-        """Index the rows of `(N, D) float32`, N >= 0."""
-        if vectors.ndim != 2 or vectors.dtype != np.float32:
+        """Index the rows of `(N, D) float32`, N >= 0, D >= 1; what is not contiguous in memory is copied.
+
+        Raises:
+            QueryError: another shape or type.
+            UnsupportedError: the device has no room or no version for it.
+        """
+        self._build(self._measure(vectors))
+        return self
+
+    def _measure(self, vectors: Floats) -> Floats:
+        if vectors.ndim != 2 or vectors.shape[1] == 0 or vectors.dtype != np.float32:
             raise QueryError(f"vectors must be (N, D) float32, not {vectors.shape} {vectors.dtype}")
         self.size, self.dim = int(vectors.shape[0]), int(vectors.shape[1])
-        self._build(np.ascontiguousarray(vectors))
-        return self
+        return np.ascontiguousarray(vectors)
 
     def search(self, queries: Floats, k: int, allowed: Mask | None = None) -> tuple[Floats, Rows]:
         """Find the k nearest rows of each query.
@@ -82,46 +119,95 @@ class VectorIndex(ABC):
             allowed: `(N,) bool`; only rows that are True may be answered.
 
         Returns:
-            distances `(Q, k) float32` ascending, padded with inf; rows `(Q, k) int64`, padded with -1.
+            distances `(Q, k) float32` ascending, ties by row, padded with inf; rows `(Q, k) int64`, padded with -1.
 
         Raises:
-            QueryError: k < 1, or shapes that do not fit.
+            QueryError: k < 1, shapes that do not fit, or a query that is not finite.
             UnsupportedError: what `supports` says no to.
         """
-        if k < 1:
-            raise QueryError(f"k must be at least 1, not {k}")
-        if queries.ndim != 2 or queries.shape[1] != self.dim:
-            raise QueryError(f"queries must be (Q, {self.dim}), not {queries.shape}")
-        if allowed is not None and allowed.shape != (self.size,):
-            raise QueryError(f"allowed must be ({self.size},), not {allowed.shape}")
-        if not self.supports(filtering=allowed is not None, k=k):
-            raise UnsupportedError(self._why_not(filtering=allowed is not None, k=k))
+        self._check_search(queries, k, allowed)
         distances = np.full((len(queries), k), np.inf, dtype=np.float32)
         rows = np.full((len(queries), k), -1, dtype=np.int64)
         reachable = min(k, self.size if allowed is None else int(np.count_nonzero(allowed)))
         if len(queries) and reachable:
             found = self._search(np.ascontiguousarray(queries, dtype=np.float32), reachable, allowed)
-            distances[:, :reachable], rows[:, :reachable] = found
-            distances[rows == -1] = np.inf
+            distances[:, :reachable], rows[:, :reachable] = _in_order(*found)
         return distances, rows
+
+    def _check_search(self, queries: Floats, k: int, allowed: Mask | None) -> None:
+        if k < 1:
+            raise QueryError(f"k must be at least 1, not {k}")
+        if queries.ndim != 2 or queries.shape[1] != self.dim:
+            raise QueryError(f"queries must be (Q, {self.dim}), not {queries.shape}")
+        if not np.isfinite(queries).all():
+            raise QueryError("queries must be finite numbers")
+        if allowed is not None and (allowed.shape != (self.size,) or allowed.dtype != np.bool_):
+            raise QueryError(f"allowed must be ({self.size},) bool, not {allowed.shape} {allowed.dtype}")
+        if not self.supports(filtering=allowed is not None, k=k):
+            raise UnsupportedError(self._why_not(filtering=allowed is not None, k=k))
 
     def _why_not(self, *, filtering: bool, k: int) -> str:
         if self.max_k is not None and k > self.max_k:
-            return f"index kind {self.kind!r} on {self.device} answers at most k={self.max_k}, not {k}: use --device cpu"
+            return (
+                f"index kind {self.kind!r} on {self.device} answers at most k={self.max_k}, not {k}: use --device cpu"
+            )
         return f"index kind {self.kind!r} on {self.device} cannot filter rows: use --device cpu"
 
+    def save(self, path: Path) -> None:
+        """Write the structure to one file, as a CPU index that any machine opens.
+
+        Raises:
+            UnsupportedError: the kind is not `stored`, so that there is nothing to write.
+            OSError: the file cannot be written.
+        """
+        if not self.stored:
+            raise UnsupportedError(f"index kind {self.kind!r} has no structure to save beside its vectors")
+        self._save(path)
+
+    @classmethod
+    def load(cls, path: Path, vectors: Floats, *, device: str = "cpu", **parameters: Any) -> Self:
+        """Read back what `save` wrote, onto `device`; not `stored`: build again, and `path` is not looked at.
+
+        Args:
+            path: the file of `save`.
+            vectors: the rows that it was built over; may be a read-only memory map, which must stay as it is.
+            device: "cpu" or "cuda".
+            parameters: those of the index that was saved.
+
+        Raises:
+            IndexFolderError: the file is missing, damaged, or was built over other vectors.
+        """
+        index = cls(device=device, **parameters)
+        rows = index._measure(vectors)
+        if not cls.stored:
+            index._build(rows)
+            return index
+        try:
+            index._load(path, rows)
+        except (OSError, RuntimeError, ValueError, MemoryError) as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise IndexFolderError(
+                f"{path}: cannot be read as an index of kind {cls.kind!r} over {index.size} vectors of {index.dim}"
+                f" ({reason}). Restore it, or build the index again"
+            ) from error
+        return index
+
     @abstractmethod
-    def _build(self, vectors: Floats) -> None: ...
+    def _build(self, vectors: Floats) -> None:
+        """As `build`, with `size` and `dim` already set."""
 
     @abstractmethod
     def _search(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
-        """As `search`, with 1 <= k <= rows allowed; may pad with -1 where an approximate search found fewer."""
+        """As `search`, with 1 <= k <= rows allowed, in any order; -1 where an approximate search found fewer."""
 
-    @abstractmethod
-    def save(self, path: Path) -> None:
-        """Write the structure to one file, as a CPU index that any machine opens."""
+    def _save(self, path: Path) -> None:  # noqa: B027  (a kind that is not stored has nothing to write)
+        """Write the one file."""
 
-    @classmethod
-    @abstractmethod
-    def load(cls, path: Path, vectors: Floats, *, device: str = "cpu", **parameters: Any) -> Self:
-        """Read back what `save` wrote, onto `device`; `vectors` are the rows that it was built over."""
+    def _load(self, path: Path, vectors: Floats) -> None:  # noqa: B027
+        """Read it, raising OSError, RuntimeError or ValueError for what is not that file."""
+
+
+def _in_order(distances: Floats, rows: Rows) -> tuple[Floats, Rows]:
+    distances = np.where(rows < 0, np.float32(np.inf), distances)
+    order = np.lexsort((rows, distances), axis=1)
+    return np.take_along_axis(distances, order, axis=1), np.take_along_axis(rows, order, axis=1)

@@ -1,0 +1,150 @@
+"""What the FAISS kinds share: units, filters, the GPU, files."""
+
+from __future__ import annotations
+
+import threading
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from search.indexes.base import VectorIndex
+from search.indexes.faiss_library import faiss
+from search.indexes.gpu import MAX_K, add_on_gpu, copy_to_cpu, gpu_lock, move_to_gpu
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from search.types import Floats, Mask, Rows
+
+
+class FaissIndex(VectorIndex):
+    """A structure of FAISS under METRIC_L2: its squared distances become distances here, and nowhere else.
+
+    A subclass makes the empty FAISS index and the parameters of one search. Those are passed with each search and
+    never set on the index, so that threads with different filters do not meet.
+    """
+
+    def __init__(self, *, device: str = "cpu", **parameters: Any) -> None:
+        super().__init__(device=device, **parameters)
+        self._cpu: Any = None
+        self._gpu: Any = None
+        self._copying = threading.Lock()
+        if device == "cuda":
+            self.max_k = MAX_K
+
+    @abstractmethod
+    def _empty(self) -> Any:
+        """Choose the parameters left open and make the untrained CPU index."""
+
+    @abstractmethod
+    def _search_parameters(self, effort: int, selector: Any) -> Any:
+        """The FAISS parameters of one search; `selector` is an IDSelector, or None for every row."""
+
+    @abstractmethod
+    def _full_effort(self) -> int:
+        """The effort beyond which more is no use."""
+
+    def _half_tables(self) -> bool:
+        return False
+
+    def _check_gpu(self) -> None:
+        """Raise UnsupportedError for parameters that the GPU version does not have."""
+
+    def _train(self, index: Any, vectors: Floats) -> None:
+        """Learn what the structure needs from at least one vector; nothing where it needs none."""
+
+    def _build(self, vectors: Floats) -> None:
+        index = self._empty()
+        if self.device == "cuda":
+            self._check_gpu()
+        if self.size == 0:
+            self._cpu = index
+            return
+        self._train(index, vectors)
+        if self.device == "cuda":
+            self._gpu = move_to_gpu(index, half_tables=self._half_tables())
+            add_on_gpu(self._gpu, vectors)
+        else:
+            self._add(index, vectors)
+            self._cpu = index
+
+    def _add(self, index: Any, vectors: Floats) -> None:
+        index.add(vectors)
+
+    def _search(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
+        excluded = 0 if allowed is None else self.size - int(np.count_nonzero(allowed))
+        if self._gpu is not None and k + excluded <= MAX_K:
+            squares, rows = self._search_gpu(queries, k + excluded)
+            if allowed is not None:
+                squares, rows = _only(allowed, squares, rows, k)
+        else:
+            squares, rows = self._search_cpu(queries, k, allowed)
+        return np.minimum(np.sqrt(np.maximum(squares, 0)), np.float32(2.0)), rows
+
+    def _search_cpu(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
+        """Search with a selector; a filter that lets one row in n through is given n times the effort.
+
+        The nearest allowed rows lie n times as far down the list of all rows; and rows that the selector refuses
+        cost little, so that the work stays about the same.
+        """
+        effort, selector = int(self.parameters["effort"]), None
+        if allowed is not None:
+            selector = faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
+            effort = effort * self.size // int(np.count_nonzero(allowed))
+        effort = max(1, min(effort, self._full_effort()))
+        found: tuple[Floats, Rows] = self._on_cpu().search(queries, k, params=self._search_parameters(effort, selector))
+        return found
+
+    def _search_gpu(self, queries: Floats, k: int) -> tuple[Floats, Rows]:
+        """Search without a selector, which FAISS's GPU indexes would ignore without a word."""
+        effort = max(1, min(int(self.parameters["effort"]), self._full_effort(), MAX_K))
+        with gpu_lock:
+            found: tuple[Floats, Rows] = self._gpu.search(queries, k, params=self._search_parameters(effort, None))
+        return found
+
+    def _on_cpu(self) -> Any:
+        """The CPU index; made, once, of the GPU's where it lives there and a wide filter or `save` asks for it."""
+        with self._copying:
+            if self._cpu is None:
+                self._cpu = copy_to_cpu(self._gpu)
+            return self._cpu
+
+    def _save(self, path: Path) -> None:
+        # Through Python's file rather than by name: FAISS opens names as UTF-8 only, and a full disk raises OSError.
+        with path.open("wb") as file:
+            faiss.write_index(self._on_cpu(), faiss.PyCallbackIOWriter(file.write), self._write_flags())
+
+    def _write_flags(self) -> int:
+        return 0
+
+    def _load(self, path: Path, vectors: Floats) -> None:
+        wanted = type(self._empty())
+        with path.open("rb") as file:
+            index = faiss.read_index(faiss.PyCallbackIOReader(file.read))
+        if type(index) is not wanted:
+            raise ValueError(f"it holds a {type(index).__name__}, not a {wanted.__name__}")
+        if (index.ntotal, index.d) != (self.size, self.dim):
+            raise ValueError(f"it holds {index.ntotal} vectors of {index.d}")
+        self._attach(index, vectors)
+        self._cpu = index
+        if self.device == "cuda" and self.size:
+            self._check_gpu()
+            self._gpu = move_to_gpu(index, half_tables=self._half_tables())
+            self._cpu = None  # made again if it is needed
+
+    def _attach(self, index: Any, vectors: Floats) -> None:
+        """Give a structure that was read back what its file leaves out, and check the rest against the parameters."""
+
+
+def chosen(value: int | None, fallback: int, at_most: int) -> int:
+    """A parameter as given, or the fallback; never more than there is use for, never less than 1."""
+    return max(1, min(fallback if value is None else value, at_most))
+
+
+def _only(allowed: Mask, squares: Floats, rows: Rows, k: int) -> tuple[Floats, Rows]:
+    """Take out what is not allowed, keep order, and keep k."""
+    fits = (rows >= 0) & allowed[np.maximum(rows, 0)]
+    order = np.argsort(~fits, axis=1, kind="stable")[:, :k]
+    kept = np.take_along_axis(np.where(fits, rows, -1), order, axis=1)
+    return np.take_along_axis(squares, order, axis=1), kept

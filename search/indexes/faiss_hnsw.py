@@ -1,0 +1,68 @@
+"""A graph of near neighbours, by FAISS."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from search.indexes.faiss_base import FaissIndex
+from search.indexes.faiss_library import faiss
+from search.indexes.ladder import candidate_ladder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from search.types import Floats
+
+
+class FaissHnswIndex(FaissIndex):
+    """Walks from neighbour to neighbour towards the query, on the CPU; the file holds the graph without the vectors.
+
+    Parameters:
+        M: links of a row, twice as many on the lowest level; at least 2.
+        efConstruction: candidates weighed for the links of a row while building.
+        threads: threads that build. One gives the same graph each time; more, or 0 for all, build it faster and
+            give another one of the same quality each time.
+        effort: efSearch, candidates kept while walking; a search uses at least k.
+
+    Source: Malkov and Yashunin, Efficient and robust approximate nearest neighbor search using Hierarchical Navigable
+    Small World graphs, 2018.
+    """
+
+    kind: ClassVar[str] = "hnsw"
+    defaults: ClassVar[Mapping[str, int | None]] = {"M": 32, "efConstruction": 200, "threads": 1, "effort": 64}
+    least: ClassVar[Mapping[str, int]] = {"M": 2, "threads": 0}
+
+    @classmethod
+    def effort_ladder(cls, rows: int) -> tuple[int, ...]:
+        """Doubles efSearch from 16 to all rows, or to 4,096."""
+        return candidate_ladder(rows)
+
+    def _empty(self) -> Any:
+        index = faiss.IndexHNSWFlat(self.dim, self.parameters["M"])
+        index.hnsw.efConstruction = self.parameters["efConstruction"]
+        return index
+
+    def _add(self, index: Any, vectors: Floats) -> None:
+        before = faiss.omp_get_max_threads()
+        faiss.omp_set_num_threads(self.parameters["threads"] or before)
+        try:
+            index.add(vectors)
+        finally:
+            faiss.omp_set_num_threads(before)
+
+    def _search_parameters(self, effort: int, selector: Any) -> Any:
+        return faiss.SearchParametersHNSW(efSearch=effort, sel=selector)
+
+    def _full_effort(self) -> int:
+        return self.size
+
+    def _write_flags(self) -> int:
+        return int(faiss.IO_FLAG_SKIP_STORAGE)
+
+    def _attach(self, index: Any, vectors: Floats) -> None:
+        if index.hnsw.levels.size() != self.size:
+            raise ValueError(f"its graph has {index.hnsw.levels.size()} rows")
+        storage = faiss.IndexFlatL2(self.dim)
+        storage.add(vectors)
+        index.storage, index.own_fields = storage, True
+        storage.this.disown()

@@ -1,0 +1,72 @@
+"""Clusters, the nearest few of which are searched, by FAISS."""
+
+from __future__ import annotations
+
+from math import isqrt
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from search.indexes.faiss_base import FaissIndex, chosen
+from search.indexes.faiss_library import faiss
+from search.indexes.gpu import gpu_lock, move_to_gpu
+from search.indexes.ladder import doubling
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from search.types import Floats
+
+_ROWS_A_CLUSTER = 39
+"""Fewest rows to learn a centroid from, as FAISS recommends."""
+
+
+def clusters_for(rows: int) -> int:
+    """4 sqrt(N) clusters, fewer where each would have under 39 rows to learn from; at least 1."""
+    return max(1, min(4 * isqrt(rows), rows // _ROWS_A_CLUSTER))
+
+
+class FaissIvfIndex(FaissIndex):
+    """Compares the rows of the clusters nearest to the query; exact when it probes all of them.
+
+    Parameters:
+        nlist: clusters; None for `clusters_for` the rows. Never more than rows.
+        seed: of the clustering.
+        effort: nprobe, clusters searched; never more than nlist, nor than 2048 on the GPU.
+    """
+
+    kind: ClassVar[str] = "ivf"
+    devices: ClassVar[frozenset[str]] = frozenset({"cpu", "cuda"})
+    defaults: ClassVar[Mapping[str, int | None]] = {"nlist": None, "seed": 1234, "effort": 16}
+
+    @classmethod
+    def effort_ladder(cls, rows: int) -> tuple[int, ...]:
+        """Doubles nprobe from 1 to all clusters."""
+        return doubling(1, clusters_for(rows))
+
+    def _empty(self) -> Any:
+        self._choose()
+        return faiss.IndexIVFFlat(faiss.IndexFlatL2(self.dim), self.dim, self.parameters["nlist"], faiss.METRIC_L2)
+
+    def _choose(self) -> None:
+        self.parameters["nlist"] = chosen(self.parameters["nlist"], clusters_for(self.size), self.size)
+
+    def _train(self, index: Any, vectors: Floats) -> None:
+        index.cp.seed = self.parameters["seed"]
+        index.cp.min_points_per_centroid = 1  # else FAISS prints a warning for a small block; the choice is ours
+        if self.device == "cuda":
+            nearest_centroid = move_to_gpu(faiss.IndexFlatL2(self.dim))
+            index.clustering_index = nearest_centroid
+            with gpu_lock:
+                index.train(vectors)
+            index.clustering_index = None
+        else:
+            index.train(vectors)
+
+    def _search_parameters(self, effort: int, selector: Any) -> Any:
+        return faiss.SearchParametersIVF(nprobe=effort, sel=selector)
+
+    def _full_effort(self) -> int:
+        return int(self.parameters["nlist"])
+
+    def _attach(self, index: Any, vectors: Floats) -> None:
+        if index.nlist != self.parameters["nlist"]:
+            raise ValueError(f"it has {index.nlist} clusters, not {self.parameters['nlist']}")

@@ -1,0 +1,95 @@
+"""Clusters of compressed vectors, by FAISS."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from search.errors import UnsupportedError
+from search.indexes.faiss_ivf import FaissIvfIndex
+from search.indexes.faiss_library import faiss
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from search.types import Floats
+
+_GPU_PARTS = (1, 2, 3, 4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96)
+"""Parts of a code that FAISS's GPU kernels are compiled for."""
+_GPU_FLOAT_PARTS = 48
+"""Most parts whose lookup tables (256 float32 a part) fit the 48 KiB of shared memory; above, they are float16."""
+_DEFAULT_PARTS = 64
+
+
+def parts_for(dim: int) -> int:
+    """The most parts that divide D, keep at least two dimensions each, and have a GPU version; up to 64."""
+    able = [m for m in _GPU_PARTS if m <= _DEFAULT_PARTS and dim % m == 0 and dim // m >= 2]
+    return max(able, default=1)
+
+
+class FaissIvfPqIndex(FaissIvfIndex):
+    """Clusters as `ivf`, each row kept as the residual to its centroid, product-quantized to `m * nbits / 8` bytes.
+
+    Its distances are those to the compressed rows: they rank, and whoever shows them measures again. Fewer rows than a
+    codebook has entries are learnt from in repetition, so that every size has the same code, and a GPU version.
+
+    Parameters:
+        m: parts of a code; divides D; None for `parts_for` D.
+        nbits: bits of a part, at most 8.
+        nlist, seed, effort: as those of `ivf`.
+
+    Source: Jegou, Douze and Schmid, Product Quantization for Nearest Neighbor Search, 2011.
+    """
+
+    kind: ClassVar[str] = "ivfpq"
+    overfetch: ClassVar[int] = 8
+    defaults: ClassVar[Mapping[str, int | None]] = {
+        "nlist": None,
+        "m": None,
+        "nbits": 8,
+        "seed": 1234,
+        "effort": 16,
+    }
+
+    def _empty(self) -> Any:
+        self._choose()
+        parts, bits = self.parameters["m"], self.parameters["nbits"]
+        return faiss.IndexIVFPQ(faiss.IndexFlatL2(self.dim), self.dim, self.parameters["nlist"], parts, bits)
+
+    def _choose(self) -> None:
+        super()._choose()
+        if self.parameters["m"] is None:
+            self.parameters["m"] = parts_for(self.dim)
+        if self.dim % self.parameters["m"]:
+            raise UnsupportedError(
+                f"index kind 'ivfpq': m must divide the {self.dim} dimensions, and {self.parameters['m']} does not"
+            )
+        if self.parameters["nbits"] > 8:
+            raise UnsupportedError(f"index kind 'ivfpq': nbits must be at most 8, not {self.parameters['nbits']}")
+
+    def _train(self, index: Any, vectors: Floats) -> None:
+        index.pq.cp.seed = self.parameters["seed"]
+        index.pq.cp.min_points_per_centroid = 1
+        entries = 1 << self.parameters["nbits"]
+        if len(vectors) < entries:
+            vectors = np.resize(vectors, (entries, self.dim))
+        super()._train(index, vectors)
+
+    def _half_tables(self) -> bool:
+        return bool(self.parameters["m"] > _GPU_FLOAT_PARTS)
+
+    def _check_gpu(self) -> None:
+        parts, bits = self.parameters["m"], self.parameters["nbits"]
+        if bits != 8:
+            raise UnsupportedError(f"index kind 'ivfpq' on the GPU needs nbits=8, not {bits}: use --device cpu")
+        if parts not in _GPU_PARTS:
+            raise UnsupportedError(
+                f"index kind 'ivfpq' on the GPU has no version for m={parts}: use --device cpu, or an m that divides"
+                f" {self.dim} out of {', '.join(map(str, _GPU_PARTS))}"
+            )
+
+    def _attach(self, index: Any, vectors: Floats) -> None:
+        super()._attach(index, vectors)
+        if (index.pq.M, index.pq.nbits) != (self.parameters["m"], self.parameters["nbits"]):
+            raise ValueError(f"its codes have {index.pq.M} parts of {index.pq.nbits} bits")

@@ -1,0 +1,132 @@
+"""Exact search: the oracle that every other kind is measured against."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from search.indexes.base import VectorIndex
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from search.types import Floats, Mask, Rows
+
+_BLOCK_BYTES = 64 * 2**20
+"""Memory for the scores of one block of queries, and for the vectors gathered at once."""
+_GPU_SPARE = 64
+"""Candidates fetched from the GPU beyond k, so that rounding and ties seldom leave the answer open."""
+
+
+class FlatIndex(VectorIndex):
+    """Compares every vector; keeps no copy of them and no file (parameters: none).
+
+    In two steps. Cosines of all rows come from one float32 matrix product, whose rounding error has a bound; every row
+    that the bound does not exclude from the first k is measured again as ||q - v|| in float64 and rounded to float32.
+    Answers are therefore those of a brute-force loop, near distance 0 too, where 2 - 2 cos keeps only half the digits.
+    NumPy rather than FAISS: it searches the memory map where it lies, and took half the time.
+    """
+
+    kind: ClassVar[str] = "flat"
+    exact: ClassVar[bool] = True
+    stored: ClassVar[bool] = False
+    devices: ClassVar[frozenset[str]] = frozenset({"cpu", "cuda"})
+
+    def __init__(self, *, device: str = "cpu", **parameters: Any) -> None:
+        super().__init__(device=device, **parameters)
+        self._gpu: Any = None
+        if device == "cuda":
+            from search.indexes.gpu import MAX_K
+
+            self.max_k = MAX_K
+
+    def _build(self, vectors: Floats) -> None:
+        self._vectors = vectors
+        # A float32 product of D terms of unit vectors is off by less than D * 2^-24 in whatever order it is summed;
+        # 2^-20 more for rows that are unit length only to within rounding.
+        self._tolerance = np.float32(self.dim * 2.0**-24 + 2.0**-20)
+        if self.device == "cuda" and self.size:
+            from search.indexes.faiss_library import faiss
+            from search.indexes.gpu import add_on_gpu, move_to_gpu
+
+            self._gpu = move_to_gpu(faiss.IndexFlatIP(self.dim))
+            add_on_gpu(self._gpu, vectors)
+
+    def _search(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
+        if self._gpu is not None:
+            return self._search_gpu(queries, k, allowed)
+        return self._search_cpu(queries, k, allowed)
+
+    def _search_cpu(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
+        vectors, subset, banned = self._vectors, None, None
+        if allowed is not None:
+            chosen = np.flatnonzero(allowed)
+            if len(chosen) * 8 <= self.size and len(chosen) * self.dim * 4 <= _BLOCK_BYTES:
+                vectors, subset = vectors[chosen], chosen
+            else:
+                banned = ~allowed
+        distances = np.empty((len(queries), k), dtype=np.float32)
+        rows = np.empty((len(queries), k), dtype=np.int64)
+        step = max(1, _BLOCK_BYTES // (4 * len(vectors)))
+        for start in range(0, len(queries), step):
+            block = queries[start : start + step]
+            scores = block @ vectors.T
+            if banned is not None:
+                scores[:, banned] = -np.inf
+            which, candidates = np.nonzero(scores >= self._floor(scores, k))
+            distances[start : start + step], rows[start : start + step] = _nearest(vectors, block, which, candidates, k)
+        return distances, rows if subset is None else subset[rows]
+
+    def _floor(self, scores: Floats, k: int) -> NDArray[np.float32]:
+        """The score `(Q, 1)` below which a row cannot be among the first k, whatever the rounding."""
+        last = scores.shape[1] - k
+        kth: NDArray[np.float32] = np.partition(scores, last, axis=1)[:, last : last + 1]
+        return kth - 2 * self._tolerance
+
+    def _search_gpu(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
+        """The GPU proposes; where it cannot have fetched every row that the bound admits, the CPU answers.
+
+        FAISS's GPU indexes ignore selectors, so that rows not allowed are fetched too and taken out.
+        """
+        from search.indexes.gpu import MAX_K, gpu_lock
+
+        excluded = 0 if allowed is None else self.size - int(np.count_nonzero(allowed))
+        fetch = min(self.size, MAX_K, k + excluded + _GPU_SPARE)
+        if k + excluded > fetch:
+            return self._search_cpu(queries, k, allowed)
+        with gpu_lock:
+            scores, rows = self._gpu.search(queries, fetch)
+        return self._settle(queries, k, allowed, scores, rows)
+
+    def _settle(
+        self, queries: Floats, k: int, allowed: Mask | None, scores: Floats, fetched: Rows
+    ) -> tuple[Floats, Rows]:
+        """Answer from the rows `(Q, F)` with the F best scores, descending; from all rows where those leave it open."""
+        weakest = scores[:, -1].copy()
+        if allowed is not None:
+            scores = np.where(allowed[fetched], scores, np.float32(-np.inf))
+        floor = self._floor(scores, k)
+        which, place = np.nonzero(scores >= floor)
+        distances, rows = _nearest(self._vectors, queries, which, fetched[which, place], k)
+        unsettled = weakest >= floor[:, 0] if fetched.shape[1] < self.size else np.zeros(len(queries), dtype=np.bool_)
+        if unsettled.any():
+            distances[unsettled], rows[unsettled] = self._search_cpu(queries[unsettled], k, allowed)
+        return distances, rows
+
+
+def _nearest(
+    vectors: Floats, queries: Floats, which: NDArray[np.intp], candidates: Rows, k: int
+) -> tuple[Floats, Rows]:
+    """Measure the pairs (query `which[i]`, row `candidates[i]`), at least k a query, and keep each query's first k."""
+    distances = np.empty(len(which), dtype=np.float32)
+    step = max(1, _BLOCK_BYTES // (8 * vectors.shape[1]))
+    for start in range(0, len(which), step):
+        pairs = slice(start, start + step)
+        apart = vectors[candidates[pairs]].astype(np.float64)
+        apart -= queries[which[pairs]]
+        distances[pairs] = np.sqrt(np.sum(np.square(apart, out=apart), axis=1))
+    order = np.lexsort((candidates, distances, which))
+    starts = np.searchsorted(which, np.arange(len(queries)))
+    first = order[starts[:, None] + np.arange(k)]
+    return np.minimum(distances[first], np.float32(2.0)), candidates[first].astype(np.int64)
