@@ -28,7 +28,8 @@ from search.images import load_picture
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-    from search import Hit, SearchEngine
+    from search import Hit, IndexInfo, SearchEngine
+    from search.query import Where
     from search.types import Picture
 
 MOST_RESULTS = 50
@@ -46,13 +47,16 @@ LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" fill="none
 
 
 class Opened:
-    """An engine that all sessions share, closed when the last run that holds it lets go.
+    """An engine that all sessions share, and what is told of it; closed when the last run that holds it lets go.
 
-    After a commit the next run opens the index anew, while another session may be in the middle of a query.
+    After a commit the next run opens the index anew, while another session may be in the middle of a query. As an
+    engine is a snapshot, what was once read of it stays true.
     """
 
     def __init__(self, folder: Path) -> None:
         self.engine = open_index(folder)
+        self.info = self.engine.info()
+        self.labels = self.engine.labels()
 
     def __del__(self) -> None:
         if "engine" in self.__dict__:  # it is not where opening failed
@@ -60,7 +64,7 @@ class Opened:
 
     @cached_property
     def ids(self) -> dict[str | None, array[int]]:
-        """Ids of the pictures, ascending, by label, and all of them under None; read once, as a catalog can be long."""
+        """Ids of the pictures, ascending, by label, and all of them under None; a catalog can be long to read."""
         found: dict[str | None, array[int]] = {None: array("q")}
         last = 0
         while records := self.engine.pictures(after=last, limit=10_000):
@@ -88,17 +92,25 @@ class Asked(NamedTuple):
     seconds: dict[str, float]
 
 
-def ask_upload(engine: SearchEngine, upload: UploadedFile, k: int, where: dict[str, str]) -> Asked:
+def ask(engine: SearchEngine, upload: UploadedFile | None, picked: str | None, k: int, where: Where) -> Asked | None:
+    """Search from what was uploaded, or else picked; None where nothing was."""
+    if upload is not None:
+        return ask_upload(engine, upload, k, where)
+    return None if picked is None else ask_picked(engine, picked, k, where)
+
+
+def ask_upload(engine: SearchEngine, upload: UploadedFile, k: int, where: Where) -> Asked:
     """Search from an uploaded picture."""
     answer = engine.ask(upload, k, where=where)
-    width, height = load_picture(upload, target=TILE).info["full_size"]
+    image = load_picture(upload, target=TILE)
+    width, height = image.info["full_size"]
     facts = ["uploaded", f"{width} × {height} pixels"]
     took = answer.timing
     seconds = {"decoded": took.decode, "encoded": took.encode, "searched": took.search}
-    return Asked(upload.name, facts, thumbnail(upload, ground()), answer.hits, seconds)
+    return Asked(upload.name, facts, thumbnail(image, ground()), answer.hits, seconds)
 
 
-def ask_picked(engine: SearchEngine, picture_id: str, k: int, where: dict[str, str]) -> Asked:
+def ask_picked(engine: SearchEngine, picture_id: str, k: int, where: Where) -> Asked:
     """Search from a picture of the collection by its stored embedding; it is not shown as its own neighbour."""
     record = engine.picture(int(picture_id) if picture_id.isdecimal() and len(picture_id) < 19 else -1)
     begun = time.perf_counter()
@@ -221,7 +233,7 @@ def show_collection(opened: Opened) -> None:
     """A page of the collection to pick from."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader("Or pick from the collection", anchor=False, width="stretch")
-        label = pick_label("Show", opened.engine, key="shown", label_visibility="collapsed", width=220)
+        label = pick_label("Show", opened, key="shown", label_visibility="collapsed", width=220)
         ids = opened.ids[label]
         if ids:
             st.button("Surprise me", icon=":material/casino:", on_click=pick, args=(random.choice(ids),))
@@ -230,7 +242,7 @@ def show_collection(opened: Opened) -> None:
     page = 1
     if pages > 1:
         with st.container(horizontal_alignment="center"):
-            page = st.pagination(pages, key=f"page-{label}")
+            page = st.pagination(pages, key=f"page-{plain(label)}")
     for picture_id in ids[(page - 1) * PAGE : page * PAGE]:
         path = opened.engine.picture(picture_id).path
         with grid.cell(), st.container(gap="xxsmall"):
@@ -240,9 +252,9 @@ def show_collection(opened: Opened) -> None:
             )
 
 
-def pick_label(title: str, engine: SearchEngine, **options: Any) -> str | None:
+def pick_label(title: str, opened: Opened, **options: Any) -> str | None:
     """Let the visitor choose a label; None for all pictures, or where none has a label."""
-    labels = {"": len(engine)} | engine.labels()  # "", as None among the options could be cleared to nothing
+    labels = {"": opened.info.images} | opened.labels  # "", as a None among the options could be cleared to nothing
 
     def shown(label: str) -> str:
         return f"{plain(label) or 'All pictures'} ({labels[label]:,})"
@@ -250,17 +262,16 @@ def pick_label(title: str, engine: SearchEngine, **options: Any) -> str | None:
     return (st.selectbox(title, labels, format_func=shown, **options) or None) if len(labels) > 1 else None
 
 
-def show_settings(engine: SearchEngine) -> tuple[int, dict[str, str]]:
+def show_settings(opened: Opened) -> tuple[int, Where]:
     """Let the visitor choose how many neighbours, and among which pictures."""
-    most = max(2, min(MOST_RESULTS, len(engine)))
+    most = max(2, min(MOST_RESULTS, opened.info.images))
     k = st.slider("Number of results", 1, most, min(QueryConfig.k, most), key="k", bind="query-params")
-    label = pick_label("Only pictures labelled", engine, key="label")
+    label = pick_label("Only pictures labelled", opened, key="label")
     return k, {} if label is None else {"label": label}
 
 
-def show_info(engine: SearchEngine) -> None:
+def show_info(info: IndexInfo) -> None:
     """What answers here."""
-    info = engine.info()
     recalls = [segment.recall for segment in info.segments if segment.recall is not None]
     facts = {
         "Folder": plain(info.path),
@@ -308,21 +319,21 @@ def main() -> None:
         opened = opened_index(os.fsencode(folder))
     except TwinlensError as error:
         return show_missing(literal(error))
-    engine = opened.engine
-    head.markdown(f"Which of {len(engine):,} pictures look most like yours?")
+    head.markdown(f"Which of {opened.info.images:,} pictures look most like yours?")
     with st.sidebar:
-        k, where = show_settings(engine)
-        show_info(engine)
+        k, where = show_settings(opened)
+        show_info(opened.info)
     upload = drop.file_uploader("Upload or drop a picture", key=f"upload-{st.session_state.uploads}", on_change=let_go)
-    picked = st.query_params.get("picture")
     try:
-        if upload is not None:
-            return show_answer(ask_upload(engine, upload, k, where), len(engine))
-        if picked is not None:
-            return show_answer(ask_picked(engine, picked, k, where), len(engine))
+        with st.spinner("Searching …"):
+            asked = ask(opened.engine, upload, st.query_params.get("picture"), k, where)
     except TwinlensError as error:
-        st.error(literal(error), title="This picture cannot be searched from")
-    show_collection(opened)
+        st.error(literal(error), title="This search did not work")
+        asked = None
+    if asked is None:
+        show_collection(opened)
+    else:
+        show_answer(asked, opened.info.images)
 
 
 if __name__ == "__main__":

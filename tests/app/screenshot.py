@@ -22,15 +22,18 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--height", type=int, default=900)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as home, served(given.index, Path(home)) as address:
-        with chromium(height=given.height) as browser:
-            page = browser.new_page()
-            page.goto(address)
-            page.locator("input[type=file]").set_input_files(given.picture)
-            page.locator('img[alt^="Neighbour 1: "]').wait_for()
-            page.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth)")
-            page.get_by_test_id("stStatusWidget").wait_for(state="detached")
-            shown = Image.open(io.BytesIO(page.screenshot(animations="disabled")))
+    with (
+        tempfile.TemporaryDirectory() as home,
+        served(given.index, Path(home)) as address,
+        chromium(height=given.height) as browser,
+    ):
+        page = browser.new_page()
+        page.goto(address)
+        page.locator("input[type=file]").set_input_files(given.picture)
+        page.locator('img[alt^="Neighbour 1: "]').wait_for()
+        page.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth)")
+        page.get_by_test_id("stStatusWidget").wait_for(state="detached")
+        shown = Image.open(io.BytesIO(page.screenshot(animations="disabled")))
     given.out.parent.mkdir(parents=True, exist_ok=True)
     shown.convert("RGB").quantize(256).save(given.out, optimize=True)  # a third of the bytes of full colour
     size = given.out.stat().st_size
