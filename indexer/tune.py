@@ -26,8 +26,9 @@ def build_structure(vectors: Floats, *, kind: str, recall: float, device: Device
         The structure, its effort set; and the recall@10 measured with it, None for an exact kind. Under `auto` an
         approximate structure that misses the recall is given up for the exact one; a kind asked for by name is kept.
     """
-    chosen = choose_kind(len(vectors), vectors.shape[1]) if kind == "auto" else kind
-    structure = index_class(chosen)(device=resolve_device(device, chosen)).build(vectors)
+    place = resolve_device(device, kind)
+    chosen = choose_kind(*vectors.shape, place) if kind == "auto" else kind
+    structure = index_class(chosen)(device=place).build(vectors)
     if structure.exact:
         return structure, None
     measured = tune(structure, vectors, recall)

@@ -5,10 +5,9 @@ import pytest
 
 from indexer.tune import build_structure, overlap
 from search.segments import Segment
-from search.types import Floats
 
 
-def clustered(count: int, dim: int = 16) -> Floats:
+def clustered(count: int, dim: int = 16) -> np.ndarray:
     random = np.random.default_rng(1)
     centres = random.standard_normal((20, dim))
     vectors = centres[random.integers(0, 20, count)] + 0.5 * random.standard_normal((count, dim))
