@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -282,3 +283,17 @@ def test_any_file_name_and_label_is_shown_as_text(own):
     assert len(neighbours(page)) == 40 - 1
     assert "caf\\udce9 <b>*_x_*\\n" in texts(page)
     assert "``` `tick``s` $x$ [y](z).png ```" in texts(page)
+
+
+def test_the_configuration_keeps_the_app_on_this_machine():
+    config = tomllib.loads((APP.parent / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    assert config["server"]["address"] == "127.0.0.1"
+    assert config["browser"]["gatherUsageStats"] is False
+    assert "://" not in str(config), "the page loads nothing from elsewhere"
+
+
+def test_thumbnails_stand_on_the_colours_of_the_theme():
+    import app
+
+    theme = tomllib.loads((APP.parent / ".streamlit" / "config.toml").read_text(encoding="utf-8"))["theme"]
+    assert {name: theme[name]["secondaryBackgroundColor"] for name in ("light", "dark")} == app.GROUNDS
