@@ -35,8 +35,12 @@ def _triplet(settings: LossSettings) -> nn.Module:
 def _normalized_softmax(settings: LossSettings) -> nn.Module:
     from pytorch_metric_learning.losses import NormalizedSoftmaxLoss
 
-    loss: nn.Module = NormalizedSoftmaxLoss(settings.classes, settings.dim, temperature=0.05)
-    return loss
+    loss = NormalizedSoftmaxLoss(settings.classes, settings.dim, temperature=0.05)
+    # Columns of length 1: the library's are ten times longer, and Adam, whose steps know no scale, turns them ten
+    # times more slowly.
+    nn.init.normal_(loss.W, std=settings.dim**-0.5)
+    softmax: nn.Module = loss
+    return softmax
 
 
 def _supcon(settings: LossSettings) -> nn.Module:

@@ -58,5 +58,7 @@ class BatchesByClass:
 
     def _of_class(self, rows: NDArray[np.int64], generator: np.random.Generator) -> NDArray[np.int64]:
         fresh = self.views_per_class - self.repeats
-        drawn = generator.choice(rows, fresh, replace=len(rows) < fresh)
+        if len(rows) < fresh:
+            return np.resize(generator.permutation(rows), self.views_per_class)
+        drawn = generator.choice(rows, fresh, replace=False)
         return np.concatenate([drawn, drawn[: self.repeats]])

@@ -7,7 +7,7 @@ Time and machine: RESULT_TIME
 Result: RESULT_FIGURES
 """
 
-from indexer.training.config import TrainConfig
+from indexer.training.config import AugmentConfig, TrainConfig
 
 HELD_OUT = (
     "n01443537", "n02058221", "n02099712", "n02106662", "n02123045", "n02124075", "n02802426",
@@ -31,9 +31,14 @@ CONFIG = TrainConfig(
     validation=tuple(f"tiny-imagenet/train/{wnid}" for wnid in VALIDATION),
     held_out=tuple(f"tiny-imagenet/train/{wnid}" for wnid in HELD_OUT),
     input_size=64,
+    augment=AugmentConfig(min_area=0.4, p_quarter=0.15, p_color=0.6, p_jpeg=0.2, p_noise=0.05),
+    classes_per_batch=24,
+    instance_weight=0.25,
+    learning_rate=3e-3,
+    rise_share=0.05,
     train_sizes=((0.0, 32), (0.5, 48)),
     warmup_loss="normalized-softmax",
-    warmup_share=0.65,
+    warmup_share=0.75,
     steps=20_000,
-    max_minutes=45.0,
+    max_minutes=36.0,
 )

@@ -1,0 +1,98 @@
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+import torch
+
+from indexer.training.augment import affine_maps, augment, color_maps
+from indexer.training.config import AugmentConfig
+from indexer.training.jpeg import cosine_transform, quantised
+
+NOTHING = replace(
+    AugmentConfig(min_area=1.0, max_aspect=1.0),
+    **{field.name: 0.0 for field in fields(AugmentConfig) if field.name.startswith("p_")},
+)
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture
+def pictures() -> torch.Tensor:
+    return torch.randint(0, 256, (12, 16, 16, 3), dtype=torch.uint8, generator=seeded(5))
+
+
+def test_no_alteration_gives_the_picture_back(pictures: torch.Tensor) -> None:
+    views = augment(pictures, 16, NOTHING, seeded())
+    torch.testing.assert_close(views, pictures.permute(0, 3, 1, 2) / 255.0, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_mirror_and_quarter_turns_are_exact(pictures: torch.Tensor, seed: int) -> None:
+    plain = pictures.permute(0, 3, 1, 2) / 255.0
+    mirrored = augment(pictures, 16, replace(NOTHING, p_flip=1.0), seeded(seed))
+    torch.testing.assert_close(mirrored, plain.flip(3), atol=1e-4, rtol=0)
+    turned = augment(pictures, 16, replace(NOTHING, p_quarter=1.0), seeded(seed))
+    for view, picture in zip(turned, plain, strict=True):
+        gaps = [float((view - torch.rot90(picture, turns, (1, 2))).abs().max()) for turns in (1, 2, 3)]
+        assert min(gaps) < 1e-3
+
+
+def test_crops_stay_inside_and_as_large_as_asked() -> None:
+    maps = affine_maps(500, replace(NOTHING, min_area=0.3, max_aspect=1.5), seeded())
+    width, height = maps[:, 0, 0], maps[:, 1, 1]
+    assert ((maps[:, 0, 2].abs() + width) <= 1 + 1e-5).all()
+    assert ((maps[:, 1, 2].abs() + height) <= 1 + 1e-5).all()
+    area = width * height
+    assert 0.2 < float(area.min()) < 0.4
+    assert 0.9 < float(area.max()) <= 1.0001
+
+
+def test_gray_has_equal_channels_by_luma(pictures: torch.Tensor) -> None:
+    views = augment(pictures, 16, replace(NOTHING, p_gray=1.0), seeded())
+    luma = (pictures / 255.0) @ torch.tensor([0.299, 0.587, 0.114])
+    torch.testing.assert_close(views, luma.unsqueeze(1).expand(-1, 3, -1, -1), atol=1e-4, rtol=0)
+
+
+def test_gray_stays_gray_under_hue_and_saturation() -> None:
+    matrices, offsets = color_maps(50, replace(NOTHING, p_color=1.0), seeded())
+    colors = matrices @ torch.full((3, 1), 0.4) + offsets
+    torch.testing.assert_close(colors[:, :1].expand(-1, 3, 1), colors, atol=1e-5, rtol=0)
+
+
+def test_everything_at_once_is_finite_in_range_and_follows_the_seed(pictures: torch.Tensor) -> None:
+    config = AugmentConfig(p_jpeg=0.7, p_noise=0.7, p_fade=0.5)
+    views = [augment(pictures, size, config, seeded(seed)) for size, seed in ((11, 1), (11, 1), (11, 2))]
+    assert views[0].shape == (12, 3, 11, 11)
+    assert torch.equal(views[0], views[1])
+    assert not torch.equal(views[0], views[2])
+    assert torch.isfinite(views[0]).all()
+    assert views[0].min() >= 0
+    assert views[0].max() <= 1
+
+
+def test_the_cosine_transform_is_orthonormal_and_the_textbooks() -> None:
+    matrix = cosine_transform()
+    torch.testing.assert_close(matrix @ matrix.T, torch.eye(8), atol=1e-5, rtol=0)
+    k, n = 3, 5
+    assert float(matrix[k, n]) == pytest.approx(np.sqrt(2 / 8) * np.cos(np.pi * (2 * n + 1) * k / 16), abs=1e-6)
+
+
+def test_quantising_a_slow_way(pictures: torch.Tensor) -> None:
+    from indexer.training.jpeg import _TABLE
+
+    images, strength = pictures[:2, :, :10].permute(0, 3, 1, 2) / 255.0, torch.tensor([0.7, 3.0])
+    found = quantised(images, strength)
+    matrix = cosine_transform().numpy()
+    padded = np.pad(images.numpy(), ((0, 0), (0, 0), (0, 0), (0, 6)), mode="edge")
+    for image in range(2):
+        steps = _TABLE.numpy() / 255 * float(strength[image])
+        for channel in range(3):
+            for row in (0, 8):
+                for column in (0, 8):
+                    block = padded[image, channel, row : row + 8, column : column + 8] - 0.5
+                    worse = matrix.T @ (np.round(matrix @ block @ matrix.T / steps) * steps) @ matrix + 0.5
+                    got = found[image, channel, row : row + 8, column : min(column + 8, 10)].numpy()
+                    close = np.isclose(got, worse.clip(0, 1)[:, : got.shape[1]], atol=1e-3)
+                    assert close.all()

@@ -1,0 +1,209 @@
+"""Whole runs, small enough to take a second."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.numpy import load_file
+
+from indexer.training import TrainConfig, load_recipe, recipe_names, train
+from indexer.training.collapse import LEAST_SPREAD, TrainingCollapsedError, check_spread, spread_of
+from indexer.training.trainer import TrainEvent
+from search.encoders.checkpoint import CheckpointEncoder
+from search.errors import DataError
+
+ROOT = Path(__file__).parents[3]
+
+
+def curve(folder: Path) -> list[dict[str, str]]:
+    with (folder / "history.csv").open(newline="") as file:
+        return [{key: value for key, value in row.items() if key != "minutes"} for row in csv.DictReader(file)]
+
+
+def assert_same_run(one: Path, other: Path) -> None:
+    assert curve(one) == curve(other)
+    first, second = load_file(one / "weights.safetensors"), load_file(other / "weights.safetensors")
+    assert first.keys() == second.keys()
+    for key, values in first.items():
+        np.testing.assert_array_equal(values, second[key], err_msg=key)
+
+
+class StoppedError(Exception):
+    pass
+
+
+def stop_after(step: int):  # a run that ends as if the machine had
+    def tell(event: TrainEvent) -> None:
+        if event.step == step:
+            raise StoppedError
+
+    return tell
+
+
+def test_a_run_leaves_an_encoder_and_its_course(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+    events: list[TrainEvent] = []
+    report = train(collection, tmp_path / "mine", config=config, progress=events.append)
+    assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == [
+        "encoder.json",
+        "history.csv",
+        "run.json",
+        "weights.safetensors",
+    ]
+    assert (report.steps, report.pictures, report.classes, report.resumed_at) == (9, 18, 3, 0)
+    assert [event.step for event in events] == list(range(1, 10))
+    assert [event.step for event in events if event.row] == [3, 6, 9]
+    assert [int(row["step"]) for row in curve(tmp_path / "mine")] == [3, 6, 9]
+    encoder = CheckpointEncoder.load(tmp_path / "mine", device="cpu")
+    assert (encoder.name, encoder.dim, encoder.input_size) == ("mine", 8, 16)
+    assert encoder.card["trained_on"] == {"pictures": 18, "classes": 3}
+    assert encoder.card["validated_on"] == {"pictures": 6, "classes": ["gray"]}
+    vectors = encoder.encode([Image.new("RGB", (30, 20), "red")])
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+def test_training_learns(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+    learnable = replace(config, steps=60, evaluate_every=60, learning_rate=0.01, instance_weight=0.0, validation=())
+    losses: list[float] = []
+    train(collection, tmp_path / "out", config=learnable, progress=lambda event: losses.append(event.loss))
+    encoder = CheckpointEncoder.load(tmp_path / "out", device="cpu")
+    paths = sorted(collection.rglob("*.png"))
+    vectors = encoder.encode([Image.open(path) for path in paths])
+    similarity = vectors @ vectors.T - 2 * np.eye(len(paths))
+    right = [paths[int(row.argmax())].parent == paths[index].parent for index, row in enumerate(similarity)]
+    assert np.mean(right) > 0.9
+
+
+def test_same_seed_same_curve(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+    for name, seed in (("one", 0), ("two", 0), ("other", 1)):
+        train(collection, tmp_path / name, config=replace(config, name="x", seed=seed))
+    assert_same_run(tmp_path / "one", tmp_path / "two")
+    assert curve(tmp_path / "one") != curve(tmp_path / "other")
+
+
+@pytest.mark.parametrize("step", [1, 6, 8])
+def test_a_stopped_run_goes_on_to_the_same_curve(
+    collection: Path, config: TrainConfig, tmp_path: Path, step: int
+) -> None:
+    warmed = replace(config, warmup_loss="normalized-softmax", warmup_share=0.5, name="x")
+    train(collection, tmp_path / "whole", config=warmed)
+    with pytest.raises(StoppedError):
+        train(collection, tmp_path / "stopped", config=warmed, progress=stop_after(step))
+    report = train(collection, tmp_path / "stopped", config=warmed)
+    assert report.resumed_at == step // 3 * 3
+    assert_same_run(tmp_path / "whole", tmp_path / "stopped")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX")
+def test_a_killed_run_goes_on_to_the_same_curve(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+    settings = replace(config, name="x")
+    script = f"""
+import os, signal, sys
+from pathlib import Path
+from indexer.training import TrainConfig, train
+def tell(event):
+    if event.step == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+fields = {asdict(replace(settings))!r}
+fields.pop("augment")
+train(Path(sys.argv[1]), Path(sys.argv[2]), config=TrainConfig(**fields), progress=tell)
+"""
+    words = [sys.executable, "-c", script, str(collection), str(tmp_path / "killed")]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert not (tmp_path / "killed" / "encoder.json").exists()
+    assert train(collection, tmp_path / "killed", config=settings).resumed_at == 3
+    train(collection, tmp_path / "whole", config=settings)
+    first, second = (load_file(tmp_path / name / "weights.safetensors") for name in ("killed", "whole"))
+    for key, values in first.items():  # another process may use another number of threads: rounding only
+        np.testing.assert_allclose(values, second[key], rtol=1e-3, atol=1e-4, err_msg=key)
+
+
+def test_a_finished_run_is_left_alone(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+    train(collection, tmp_path / "out", config=config)
+    before = (tmp_path / "out" / "weights.safetensors").stat().st_mtime_ns
+    report = train(collection, tmp_path / "out", config=replace(config, workers=1))
+    assert report.already_finished
+    assert (tmp_path / "out" / "weights.safetensors").stat().st_mtime_ns == before
+
+
+def test_a_folder_with_another_run_is_refused(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    train(collection, out, config=config)
+    with pytest.raises(DataError, match=r"another training run \(margin, steps differ\)"):
+        train(collection, out, config=replace(config, margin=0.2, steps=10))
+    with pytest.raises(DataError, match="holds a training run"):
+        train(collection, out, config=config, resume=False)
+    Image.new("RGB", (8, 8)).save(collection / "red" / "new.png")
+    with pytest.raises(DataError, match=r"\(the pictures differ\)"):
+        train(collection, out, config=config)
+    (out / "run.json").unlink()
+    with pytest.raises(DataError, match="holds an encoder"):
+        train(collection, out, config=config)
+
+
+def test_broken_pictures_and_lonely_classes_are_told(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+    (collection / "red" / "2.png").write_bytes(b"broken")
+    (collection / "alone").mkdir()
+    Image.new("RGB", (8, 8)).save(collection / "alone" / "1.png")
+    report = train(collection, tmp_path / "out", config=config)
+    assert len(report.unreadable) == 1
+    assert str(collection / "red" / "2.png") in report.unreadable[0]
+    assert report.lonely_classes == ("alone",)
+    assert report.pictures == 18
+
+
+def test_too_few_classes(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="at least 2 classes"):
+        train(collection, tmp_path / "out", config=replace(config, classes=("red",)))
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_clock_ends_a_run(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+    report = train(collection, tmp_path / "out", config=replace(config, steps=10**9, max_minutes=0.01))
+    assert 0 < report.steps < 10**4
+    assert report.history[-1].step == report.steps
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["finished"]
+
+
+def test_collapse_stops_the_run_with_advice(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+    with pytest.raises(TrainingCollapsedError, match="lower learning rate"):
+        train(collection, tmp_path / "out", config=replace(config, learning_rate=1e30))
+    same = torch.ones(6, 8) + 1e-4 * torch.randn(6, 8, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(TrainingCollapsedError, match="begin again"):
+        check_spread(spread_of(same), 3)
+    random = torch.randn(200, 128, generator=torch.Generator().manual_seed(0))
+    assert spread_of(random) > 4 * LEAST_SPREAD
+    check_spread(spread_of(random), 3)
+
+
+def test_every_recipe_can_be_read() -> None:
+    assert "builtin" in recipe_names()
+    for name in recipe_names():
+        assert isinstance(load_recipe(name), TrainConfig)
+    with pytest.raises(DataError, match=r"'nothing'.*builtin"):
+        load_recipe("nothing")
+
+
+def test_the_builtin_recipe_keeps_its_classes_apart() -> None:
+    config = load_recipe("builtin")
+    assert len(set(config.held_out)) == 20
+    assert len(set(config.validation)) == 10
+    assert not set(config.held_out) & set(config.validation)
+    assert config.loss == "triplet"
+    assert config.warmup_share < 1
+
+
+@pytest.mark.gpu
+def test_training_on_a_gpu(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+    report = train(collection, tmp_path / "out", config=replace(config, device="cuda"))
+    assert report.steps == 9
+    assert CheckpointEncoder.load(tmp_path / "out", device="cpu").dim == 8
