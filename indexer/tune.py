@@ -27,7 +27,7 @@ def build_structure(vectors: Floats, *, kind: str, recall: float, device: Device
         approximate structure that misses the recall is given up for the exact one; a kind asked for by name is kept.
     """
     place = resolve_device(device, kind)
-    chosen = choose_kind(*vectors.shape, place) if kind == "auto" else kind
+    chosen = choose_kind(len(vectors), vectors.shape[1], place) if kind == "auto" else kind
     structure = index_class(chosen)(device=place).build(vectors)
     if structure.exact:
         return structure, None

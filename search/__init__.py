@@ -1,10 +1,9 @@
 """Twinlens: find the pictures of a collection that look like a given picture.
 
-    from search import open_index
-
-    with open_index("photos.index") as engine:
-        for hit in engine.search("query.jpg", k=10):
-            print(hit.path, hit.distance, hit.similarity)
+>>> from search import open_index
+>>> with open_index("photos.index") as engine:
+...     for hit in engine.search("query.jpg", k=10):
+...         print(hit.path, hit.distance, hit.similarity)
 """
 
 from __future__ import annotations

@@ -73,11 +73,12 @@ class Catalog:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing: commit at the end, roll back on any exception."""
+        """All or nothing: commit at the end, roll back on any exception. Each commit is a new generation."""
         with self._lock:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self.set(generation=self.generation() + 1)
             except BaseException:
                 self._connection.execute("ROLLBACK")
                 raise
@@ -88,6 +89,10 @@ class Catalog:
     def settings(self) -> dict[str, Any]:
         """All settings, decoded."""
         return {key: json.loads(value) for key, value in self._rows("SELECT key, value FROM settings")}
+
+    def generation(self) -> int:
+        """How many commits came before this snapshot."""
+        return int(self.settings().get("generation", 0))
 
     def set(self, **values: Any) -> None:
         """Store settings; each value must be JSON."""
@@ -223,39 +228,34 @@ class Catalog:
             self._connection.executemany(sql, values)
 
 
-def generation(folder: Path) -> tuple[int, int, int]:
-    """A value that changes with every commit: what a long-lived reader compares to know that it is behind."""
-    found = [0, 0, 0]
-    for suffix in ("", "-wal"):
-        try:
-            status = (folder / (CATALOG_NAME + suffix)).stat()
-        except FileNotFoundError:
-            continue
-        found[0] ^= status.st_ino
-        found[1] += status.st_size
-        found[2] = max(found[2], status.st_mtime_ns)
-    return found[0], found[1], found[2]
-
-
 def _text(value: str) -> bytes:
     return value.encode("utf-8", "surrogateescape")
 
 
 def _connect_reader(file: Path) -> sqlite3.Connection:
-    """Open read-only and pin the snapshot; a folder that cannot be written is opened as one that nobody writes."""
+    """Open for reading and pin the snapshot.
+
+    A reader that may write to the folder (never to the tables) takes SQLite's side files away when it is the last to
+    go. One that may not leaves them; and a folder that nobody may write is opened as one that nobody does.
+    """
     uri = file.absolute().as_uri()
-    for mode in ("mode=ro", "mode=ro&immutable=1"):
+    modes = ("mode=rw",) if os.access(file.parent, os.W_OK) else ("mode=ro", "immutable=1")
+    for mode in modes:
         connection = sqlite3.connect(f"{uri}?{mode}", uri=True, isolation_level=None, check_same_thread=False)
         try:
+            connection.execute("PRAGMA query_only = ON")
             connection.execute("BEGIN")
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         except sqlite3.OperationalError:
             connection.close()
-            if os.access(file.parent, os.W_OK):
+            if mode == modes[-1]:
                 raise
+        except BaseException:
+            connection.close()
+            raise
         else:
             return connection
-    raise IndexFolderError(f"{file}: cannot be opened for reading. Check the permissions of the folder")
+    raise AssertionError("unreachable: the last mode returns or raises")
 
 
 @contextmanager

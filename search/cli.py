@@ -89,8 +89,8 @@ def printable(text: str) -> str:
 
 
 def megabytes(size: int) -> str:
-    """A size in bytes for people, in units of 1024^2."""
-    return f"{size / 2**20:.1f} MiB"
+    """A size in bytes for people, in units of 1024^2, with two figures at least."""
+    return f"{size / 2**20:.{1 if size >= 2**20 else 3}f} MiB"
 
 
 def _show_hits(picture: str, hits: list[Hit], *, as_json: bool) -> None:

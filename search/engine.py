@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from search.catalog import Catalog, generation
+from search.catalog import Catalog
 from search.config import DecodeConfig, Device, QueryConfig
 from search.errors import EncoderError, IndexFolderError, QueryError
 from search.images import load_picture
@@ -56,7 +56,6 @@ class SearchEngine:
     def __init__(self, folder: Path, *, device: Device = QueryConfig.device) -> None:
         """Open the newest snapshot of an index folder; see `open_index`."""
         self.folder = folder
-        self.generation = generation(folder)
         self._device: Device = device
         self._catalog = Catalog.read(folder)
         try:
@@ -96,7 +95,11 @@ class SearchEngine:
     @property
     def stale(self) -> bool:
         """Whether a commit came after this snapshot: open the index again to see it."""
-        return generation(self.folder) != self.generation
+        newest = Catalog.read(self.folder)
+        try:
+            return newest.generation() != int(self._settings["generation"])
+        finally:
+            newest.close()
 
     @property
     def encoder(self) -> Encoder:

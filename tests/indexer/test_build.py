@@ -231,6 +231,7 @@ def test_damaged_encoder_is_refused(pictures: Path, index: Path) -> None:
 
 def test_a_reader_keeps_its_snapshot(pictures: Path, index: Path) -> None:
     with open_index(index) as engine:
+        assert not engine.stale
         (pictures / "label0" / "0000.png").unlink()
         fill(pictures, 3, first=70)
         build(pictures, index, FAST)
