@@ -90,12 +90,8 @@ def rerank(vectors: Floats, queries: Floats, rows: Rows, k: int) -> tuple[Floats
 
 
 def exact_search(vectors: Floats, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
-    """Answer over a subset of rows by the flat kind: the way out wherever a structure cannot answer well."""
-    subset = np.arange(len(vectors)) if allowed is None else np.flatnonzero(allowed)
-    distances, found = index_class("flat")().build(np.ascontiguousarray(vectors[subset])).search(queries, k)
-    if len(subset) == 0:
-        return distances, found
-    return distances, np.where(found >= 0, subset[np.maximum(found, 0)], -1)
+    """Answer by the flat kind: the way out wherever a structure cannot answer well."""
+    return index_class("flat")().build(vectors).search(queries, k, allowed)
 
 
 def write_segment(folder: Path, vectors: Floats, structure: VectorIndex) -> tuple[str, str | None, list[FileRecord]]:
