@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from importlib import resources
 
 from PIL import Image
 
@@ -19,6 +20,9 @@ NAMES = (
     "torchvision:mobilenet_v3_small@random",
     "timm:test_resnet.r160_in1k@random",
 )
+SHIPPED = (resources.files("search.encoders") / "weights" / "builtin" / "encoder.json").is_file()
+if SHIPPED:
+    NAMES += ("builtin",)
 IMAGES = (
     draw(0),
     draw(1),

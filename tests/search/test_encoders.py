@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from search.config import BuildConfig
 from search.encoders import FAMILIES, encoder_names, load_encoder
 from search.encoders.base import unit_rows
 from search.errors import EncoderError
 from tests.conftest import draw
-from tests.search.encoders_made import IMAGES, NAMES, made, make
+from tests.search.encoders_made import IMAGES, NAMES, SHIPPED, made, make
 
 
 @pytest.fixture(params=NAMES)
@@ -166,6 +167,11 @@ def test_a_family_of_folders_has_no_names():
 def test_the_table_and_the_classes_agree(family):
     module, _, class_name = FAMILIES[family].partition(":")
     assert getattr(importlib.import_module(module), class_name).family == family
+
+
+@pytest.mark.skipif(not SHIPPED, reason="the weights of the built-in encoder are not in this checkout")
+def test_the_built_in_encoder_ships_and_is_the_default():
+    assert load_encoder(BuildConfig().encoder, device="cpu").name == "builtin"
 
 
 def test_a_lost_built_in_encoder_is_told(monkeypatch):
