@@ -54,7 +54,8 @@ def read_pictures(pictures: Path, labels: str = "folder") -> list[LabelledPictur
 
     `folder`: a class is the folder that holds a picture, called by its path relative to `pictures`, so that two
     folders of one name in different places are two classes. Anything else: the path of a CSV with the columns `path`
-    (relative to `pictures`, or absolute), `label`, and perhaps `split` (train, validation or test).
+    (absolute, or relative to `pictures` or to the CSV's folder), `label`, and perhaps `split` (train, validation or
+    test).
 
     Raises:
         DataError: no such folder or CSV, no pictures, a missing column, an unknown split.
@@ -110,7 +111,8 @@ def digest(pictures: Path, splits: dict[str, Split]) -> str:
     sha = hashlib.sha256()
     for split, content in sorted(splits.items()):
         for path, number in zip(content.paths, content.classes, strict=True):
-            line = (split, content.names[number], os.path.relpath(path, pictures), path.stat().st_size)
+            size = path.stat().st_size if path.exists() else -1
+            line = (split, content.names[number], os.path.relpath(path, pictures), size)
             sha.update(repr(line).encode("utf-8", "surrogateescape"))
     return sha.hexdigest()[:16]
 
@@ -138,7 +140,8 @@ def _by_csv(file: Path, root: Path) -> Iterable[LabelledPicture]:
         if split is not None and split not in _SPLIT_NAMES:
             raise DataError(f"{file}: {path} has the split {split!r}; known are train, validation and test")
         if path and label:
-            yield LabelledPicture(root / path, label, None if split is None else _SPLIT_NAMES[split])
+            place = root / path if (root / path).exists() else file.parent / path
+            yield LabelledPicture(place, label, None if split is None else _SPLIT_NAMES[split])
 
 
 def _split_of_class(name: str, config: TrainConfig) -> str:

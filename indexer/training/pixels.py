@@ -50,6 +50,8 @@ def decode_all(
     key = _key(paths, size)
     squares_file, notes_file = folder / f"{key}.npy", folder / f"{key}.json"
     if not notes_file.is_file():
+        for other in folder.iterdir():  # of a run that gave way to this one
+            other.unlink()
         unreadable = _decode(paths, size, squares_file, workers, advance)
         aside = notes_file.with_suffix(".part")
         aside.write_text(json.dumps({str(row): reason for row, reason in unreadable.items()}), encoding="utf-8")

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from indexer.training.checkpoints import STATE_FILE
 from search.errors import DataError
 
 if TYPE_CHECKING:
@@ -21,21 +22,20 @@ _FREE = frozenset({"device", "workers"})
 def open_run(out: Path, config: TrainConfig, data: str, *, resume: bool) -> bool:
     """Begin a run in a new folder, or find the one to go on with; give whether it is finished already.
 
+    A run that was stopped before its first saved state has nothing to lose, and gives way to any other.
+
     Raises:
         DataError: the folder holds another run, or any and `resume` is false, or other files of an encoder.
     """
-    out.mkdir(parents=True, exist_ok=True)
     file = out / RUN_FILE
     wanted = {"config": settings(config), "data": data}
-    if not file.is_file():
-        if (out / "encoder.json").exists():
+    if not (out / STATE_FILE).exists():
+        if (out / "encoder.json").exists() and not file.is_file():
             raise DataError(f"{out}: holds an encoder that no training run of this kind left. Choose another folder")
-        write_run(out, config, data, finished=False)
-        return False
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{file}: cannot be read ({error}). Choose another folder, or delete this one") from error
+        if not _finished(file):
+            write_run(out, config, data, finished=False)
+            return False
+    found = _read(file)
     if not resume:
         raise DataError(f"{out}: holds a training run. Resume it, choose another folder, or delete this one")
     if odd := _differing(wanted, found):
@@ -55,6 +55,18 @@ def settings(config: TrainConfig) -> dict[str, Any]:
     """Every setting that decides the outcome, as plain JSON values."""
     plain: dict[str, Any] = json.loads(json.dumps(asdict(config)))
     return {key: value for key, value in plain.items() if key not in _FREE}
+
+
+def _finished(file: Path) -> bool:
+    return file.is_file() and bool(_read(file).get("finished"))
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file}: cannot be read ({error}). Choose another folder, or delete this one") from error
+    return found
 
 
 def _differing(wanted: dict[str, Any], found: dict[str, Any]) -> str:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from indexer.lock import LOCK_NAME, writer_lock
 from indexer.training.batches import BatchMaker
 from indexer.training.card import card_of
 from indexer.training.checkpoints import STATE_FILE
+from indexer.training.checks import check_config
 from indexer.training.data import Split, digest, evenly, read_pictures, split_by_class
 from indexer.training.pixels import CACHE_FOLDER, Pixels, decode_all
 from indexer.training.run_folder import open_run, write_run
@@ -59,12 +61,27 @@ def run(
     progress: Callable[[TrainEvent], None],
 ) -> TrainReport:
     """Read, decode, train, write the encoder; see `indexer.training.train`."""
+    check_config(config)
     splits = split_by_class(read_pictures(pictures, labels), config)
     splits["validation"] = evenly(splits["validation"], config.validation_pictures)
     _check_classes(splits["train"])
     data = digest(pictures, splits)
-    if open_run(out, config, data, resume=resume):
-        return TrainReport(out, already_finished=True)
+    out.mkdir(parents=True, exist_ok=True)
+    with writer_lock(out):
+        if open_run(out, config, data, resume=resume):
+            report = TrainReport(out, already_finished=True)
+        else:
+            report = _train(splits, out, config, recipe, progress)
+            write_run(out, config, data, finished=True)
+            (out / STATE_FILE).unlink(missing_ok=True)
+            shutil.rmtree(out / CACHE_FOLDER, ignore_errors=True)
+    (out / LOCK_NAME).unlink(missing_ok=True)
+    return report
+
+
+def _train(
+    splits: dict[str, Split], out: Path, config: TrainConfig, recipe: str | None, progress: Callable[[TrainEvent], None]
+) -> TrainReport:
     pixels = decode_all(
         [*splits["train"].paths, *splits["validation"].paths], config.input_size, out, workers=config.workers
     )
@@ -74,9 +91,8 @@ def run(
     trainer = _trainer(config, pixels, train, train_rows, validation, validation_rows, out)
     resumed_at = trainer.step if trainer.resume() else 0
     trainer.run(progress)
-    network = trainer.trained()
     CheckpointEncoder(
-        network,
+        trainer.trained(),
         config.network,
         name=config.name or out.absolute().name,
         input_size=config.input_size,
@@ -84,9 +100,6 @@ def run(
         card=card_of(config, recipe, train, validation, trainer.history),
         device="cpu",
     ).save(out)
-    write_run(out, config, data, finished=True)
-    (out / STATE_FILE).unlink(missing_ok=True)
-    shutil.rmtree(out / CACHE_FOLDER, ignore_errors=True)
     return TrainReport(
         out=out,
         steps=trainer.step,

@@ -15,11 +15,12 @@ import torch
 from PIL import Image
 from safetensors.numpy import load_file
 
+from indexer.lock import writer_lock
 from indexer.training import TrainConfig, load_recipe, recipe_names, train
 from indexer.training.collapse import LEAST_SPREAD, TrainingCollapsedError, check_spread, spread_of
 from indexer.training.trainer import TrainEvent
 from search.encoders.checkpoint import CheckpointEncoder
-from search.errors import DataError
+from search.errors import DataError, IndexLockedError
 
 ROOT = Path(__file__).parents[3]
 
@@ -108,6 +109,7 @@ def test_a_killed_run_goes_on_to_the_same_curve(collection: Path, config: TrainC
     script = f"""
 import os, signal, sys
 from pathlib import Path
+from indexer.lock import writer_lock
 from indexer.training import TrainConfig, train
 def tell(event):
     if event.step == 5:
@@ -159,6 +161,40 @@ def test_broken_pictures_and_lonely_classes_are_told(collection: Path, config: T
     assert str(collection / "red" / "2.png") in report.unreadable[0]
     assert report.lonely_classes == ("alone",)
     assert report.pictures == 18
+
+
+def test_a_run_that_saved_nothing_gives_way(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+    with pytest.raises(StoppedError):
+        train(collection, tmp_path / "out", config=config, progress=stop_after(1))
+    report = train(collection, tmp_path / "out", config=replace(config, margin=0.2, steps=3), resume=False)
+    assert (report.steps, report.already_finished) == (3, False)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("loss", "tripel"),
+        ("warmup_loss", "soft"),
+        ("mining", "gold"),
+        ("warmup_share", 1.0),
+        ("steps", 0),
+        ("max_minutes", 0.0),
+        ("learning_rate", float("nan")),
+        ("network", {"kind": "perceptron"}),
+    ],
+)
+def test_settings_that_cannot_work(
+    collection: Path, config: TrainConfig, tmp_path: Path, setting: str, value: object
+) -> None:
+    with pytest.raises(DataError, match=setting):
+        train(collection, tmp_path / "out", config=replace(config, **{setting: value}))
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_writer_at_a_time(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    with writer_lock(tmp_path / "out"), pytest.raises(IndexLockedError):
+        train(collection, tmp_path / "out", config=config)
 
 
 def test_too_few_classes(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
