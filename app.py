@@ -195,8 +195,8 @@ def let_go() -> None:
     st.query_params.pop("picture", None)
 
 
-def show_answer(asked: Asked, images: int) -> None:
-    """The query beside its facts, and its neighbours."""
+def show_answer(asked: Asked, among: int) -> None:
+    """The query beside its facts, and its neighbours among so many pictures."""
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="medium"):
         with st.container(width=140):
             show_tile(asked.tile, asked.name, "Query")
@@ -209,9 +209,7 @@ def show_answer(asked: Asked, images: int) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.subheader("Neighbours", anchor=False, width="content")
         if asked.hits:
-            st.caption(
-                f"{len(asked.hits)} of {images:,} pictures, the nearest at distance {asked.hits[0].distance:.4f}"
-            )
+            st.caption(f"{len(asked.hits)} of {among:,} pictures, the nearest at distance {asked.hits[0].distance:.4f}")
         else:
             st.caption("none: no other picture may answer")
     with st.grid(columns=5, min_column_width=140) as grid:
@@ -333,7 +331,7 @@ def main() -> None:
     if asked is None:
         show_collection(opened)
     else:
-        show_answer(asked, opened.info.images)
+        show_answer(asked, opened.labels[where["label"]] if where else opened.info.images)
 
 
 if __name__ == "__main__":

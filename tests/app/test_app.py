@@ -180,6 +180,7 @@ def test_a_label_filters_the_neighbours(app, gallery):
     page.selectbox(key="label").set_value("label1")
     found = neighbours(sound(page.run()))
     assert len(found) == QueryConfig.k
+    assert "10 of 13 pictures" in texts(page)
     assert {path_of(gallery, picture).parent.name for picture in found} == {"label1"}
 
 
