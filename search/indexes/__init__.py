@@ -3,7 +3,7 @@
     flat      exact: every vector compared; needs no library but numpy, and no structure file; CPU or GPU
     hnsw      FAISS: a graph walked from neighbour to neighbour; fast and accurate, more memory; CPU
     ivf       FAISS: clusters, of which the nearest few are searched; CPU or GPU
-    ivfpq     FAISS: the same over compressed vectors, an eighth of the memory or less; CPU or GPU
+    ivfpq     FAISS: the same over compressed vectors, a sixteenth of the memory or so; CPU or GPU
     hnswlib   the same idea as hnsw from the library of that name, which also filters inside the walk; CPU
 
 `auto` chooses with `choose_kind`.
@@ -51,10 +51,10 @@ def index_class(kind: str) -> type[VectorIndex]:
 def choose_kind(rows: int, dim: int, device: str = "cpu") -> str:
     """Choose what `auto` means for `(rows, dim) float32`: exact while one exact query is fast, else approximate.
 
-    On the CPU the limit is 128 MiB (262,144 vectors of 128): one exact query then takes some 30 ms on two busy cores
-    (measured for k=10 at D=128: 16,000 rows 3 ms, 64,000 rows 9 ms, 250,000 rows 32 ms), less than decoding and
-    embedding the picture that asks. Above it, `hnsw`. A GPU reads its memory some hundred times as fast, and the limit
-    there, 2 GiB, is set by what else must fit; above it, `ivf`, since the graph kinds have no GPU version.
+    On the CPU the limit is 128 MiB (262,144 vectors of 128). One exact query over that takes 15 to 30 ms on two busy
+    cores (measured for k=10 at D=128: 16,000 rows 2 ms, 64,000 rows 6 to 9 ms, 250,000 rows 16 to 32 ms), less than
+    decoding and embedding the picture that asks. Above it, `hnsw`. A GPU reads its memory tens of times as fast; the
+    limit there, 2 GiB, leaves room for an encoder beside it. Above it, `ivf`: the graph kinds have no GPU version.
     """
     if rows * dim * 4 <= _EXACT_BYTES[device]:
         return "flat"

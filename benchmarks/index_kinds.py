@@ -1,0 +1,184 @@
+"""Build every index kind over real embeddings, walk its efforts, and write recall and speed as Markdown.
+
+    python -m benchmarks.index_kinds --vectors X.npy --out docs/results/index_kinds.md
+
+X.npy holds unit rows `(N, D) float32`. The queries are rows of it, drawn at random and held out: no index holds them.
+Each figure of speed is a ratio to `flat`, measured again beside each kind, so that a busy machine disturbs both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from search.indexes import KINDS, index_class, resolve_device
+from search.segments import Segment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from search.indexes.base import VectorIndex
+    from search.types import Floats
+
+K = 10
+_SECONDS = 1.5
+"""Least time that each figure of speed is taken over."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Queries a second, asked one at a time and all at once."""
+
+    single: float
+    batched: float
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One kind at one effort; `speed` and `flat` were measured one after the other."""
+
+    kind: str
+    device: str
+    build_seconds: float
+    structure_bytes: int
+    effort: int | None
+    recall_at_1: float
+    recall_at_10: float
+    speed: Speed
+    flat: Speed
+
+
+def split(path: Path, held_out: int, seed: int) -> tuple[Floats, Floats]:
+    """Read the vectors and draw the queries from them: (rows that are indexed, rows that ask)."""
+    vectors = np.load(path, allow_pickle=False)
+    if vectors.ndim != 2 or vectors.dtype != np.float32 or len(vectors) < 20:
+        raise SystemExit(f"{path}: must hold at least 20 rows (N, D) float32, not {vectors.shape} {vectors.dtype}")
+    if np.abs(np.linalg.norm(vectors, axis=1) - 1).max() > 1e-3:
+        raise SystemExit(f"{path}: its rows must have unit length")
+    order = np.random.default_rng(seed).permutation(len(vectors))
+    asking = min(held_out, len(vectors) // 10)
+    return vectors[np.sort(order[asking:])], vectors[order[:asking]]
+
+
+def recall(distances: Floats, truth: Floats, k: int) -> float:
+    """Share of the first k answers that are no farther than the true k-th: equal rows may stand for each other."""
+    return float(np.mean(distances[:, :k] <= truth[:, k - 1 : k] + 1e-6))
+
+
+def per_second(ask: Callable[[int], int]) -> float:
+    """Run `ask(turn)`, which says how many queries it answered, for a while and return queries a second."""
+    ask(0)
+    answered, turn, start = 0, 1, time.perf_counter()
+    while (spent := time.perf_counter() - start) < _SECONDS or turn < 3:
+        answered += ask(turn)
+        turn += 1
+    return answered / spent
+
+
+def speed(segment: Segment, queries: Floats) -> Speed:
+    """Measure a segment as the engine asks it: candidates, then their exact distances."""
+
+    def one(turn: int) -> int:
+        place = turn % len(queries)
+        segment.search(queries[place : place + 1], K)
+        return 1
+
+    def all_at_once(turn: int) -> int:
+        segment.search(queries, K)
+        return len(queries)
+
+    return Speed(per_second(one), per_second(all_at_once))
+
+
+def bytes_on_disk(structure: VectorIndex) -> int:
+    """Size of the file that `save` writes; 0 for a kind that needs none."""
+    if not structure.stored:
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "structure"
+        structure.save(path)
+        return path.stat().st_size
+
+
+def measure(kind: str, device: str, vectors: Floats, queries: Floats, flat: Segment, truth: Floats) -> list[Figures]:
+    """Build one kind and walk its ladder of efforts."""
+    start = time.perf_counter()
+    structure = index_class(kind)(device=device).build(vectors)
+    seconds = time.perf_counter() - start
+    segment, size = Segment(0, vectors, structure), bytes_on_disk(structure)
+    found = []
+    for effort in structure.effort_ladder(len(vectors)) or (None,):
+        if effort is not None:
+            structure.effort = effort
+        distances, _ = segment.search(queries, K)
+        found.append(
+            Figures(kind, device, seconds, size, effort, recall(distances, truth, 1), recall(distances, truth, K),
+                    speed(segment, queries), speed(flat, queries))
+        )  # fmt: skip
+        sys.stderr.write(f"{found[-1]}\n")
+        if found[-1].recall_at_10 >= 0.9999:
+            break
+    return found
+
+
+def table(rows: list[Figures], vectors: Floats, queries: Floats, source: str) -> str:
+    """The figures as Markdown."""
+    flat = next(row for row in rows if row.kind == "flat").speed
+    lines = [
+        "# Index kinds",
+        "",
+        f"Written by `python -m benchmarks.index_kinds` on {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, from"
+        f" `{source}`: {len(vectors):,} vectors of {vectors.shape[1]} indexed ({vectors.nbytes / 2**20:.1f} MiB),"
+        f" {len(queries):,} other rows of the same file, held out, asking for {K}.",
+        "",
+        "Recall is against `flat`; an answer as near as the true k-th counts, so that equal rows may stand for each"
+        " other. Each kind is asked as the engine asks it: candidates from the structure, re-ranked by exact distance."
+        " Efforts double until recall@10 reaches 1. Speeds are ratios to `flat`, measured beside each; above 1 is"
+        f" faster than exact. `flat` itself: {flat.single:,.0f} queries a second one by one, {flat.batched:,.0f} in one"
+        " batch. Parameters are the defaults; graphs are built by one thread, so that each build gives the same graph.",
+        "",
+        "| kind | device | build, s | structure, MiB | effort | recall@1 | recall@10 | one by one | batched |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    lines += [
+        f"| {row.kind} | {row.device} | {row.build_seconds:.2f} | {row.structure_bytes / 2**20:.1f}"
+        f" | {row.effort or '—'} | {row.recall_at_1:.4f} | {row.recall_at_10:.4f}"
+        f" | {row.speed.single / row.flat.single:.2f} | {row.speed.batched / row.flat.batched:.2f} |"
+        for row in rows
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measure the kinds asked for and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--vectors", type=Path, required=True, help="unit rows (N, D) float32, as .npy")
+    parser.add_argument("--out", type=Path, default=Path("docs/results/index_kinds.md"))
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="cpu", help="for the kinds that can")
+    parser.add_argument("--queries", type=int, default=1000, help="rows held out; at most a tenth of them")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    vectors, queries = split(options.vectors, options.queries, options.seed)
+    resolve_device(options.device, "auto")  # cuda where there is none is said before the work
+    flat = Segment(0, vectors, index_class("flat")().build(vectors))
+    truth, _ = flat.search(queries, K)
+    rows = []
+    for kind in dict.fromkeys(["flat", *options.kinds]):
+        device = resolve_device("auto" if options.device == "cuda" else options.device, kind)
+        rows += measure(kind, device, vectors, queries, flat, truth)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(table(rows, vectors, queries, options.vectors.name), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
