@@ -86,7 +86,9 @@ def table(rows: list[Figures]) -> str:
         "",
         f"Written by `python -m benchmarks.build` on {datetime.now(UTC):%Y-%m-%d}; {os.cpu_count()} cores, no GPU. Pictures a"
         " second are those of the whole build: scan, read, decode, encode, structure, commit. The index size counts"
-        " the catalog, the vectors and the encoder. R@1 and mAP@R are by folder label, every picture asking all the others.",
+        " the catalog, the vectors and the encoder. R@1 and mAP@R are by folder label, every picture asking all the others. `builtin` was trained on"
+        " most of these classes, so its figures here say how it finds what it has learnt; those on classes that it never"
+        " saw are in [builtin.md](builtin.md).",
         "",
         "| collection | encoder | pictures | skipped | pictures/s | peak memory | index size | dim | kind | R@1 | mAP@R |"
         " build again, unchanged |",
