@@ -29,7 +29,7 @@ class FaissHnswIndex(FaissIndex):
     """
 
     kind: ClassVar[str] = "hnsw"
-    defaults: ClassVar[Mapping[str, int | None]] = {"M": 32, "efConstruction": 200, "threads": 1, "effort": 64}
+    defaults: ClassVar[Mapping[str, int | None]] = {"M": 32, "efConstruction": 100, "threads": 1, "effort": 64}
     least: ClassVar[Mapping[str, int]] = {"M": 2, "threads": 0}
 
     @classmethod

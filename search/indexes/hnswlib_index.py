@@ -43,7 +43,7 @@ class HnswlibIndex(VectorIndex):
     kind: ClassVar[str] = "hnswlib"
     defaults: ClassVar[Mapping[str, int | None]] = {
         "M": 32,
-        "ef_construction": 200,
+        "ef_construction": 100,
         "seed": 100,
         "threads": 1,
         "effort": 64,
