@@ -74,7 +74,8 @@ def measure(pictures: Path, index: Path, encoder: str) -> Figures:
     info = json.loads(python("-m", "indexer", "info", index, "--json"))
     figures = json.loads(python("-m", "indexer", "evaluate", index, "--json"))
     size = sum(path.stat().st_size for path in index.rglob("*") if path.is_file())
-    return Figures(pictures.name, encoder, built["images"], built["skipped"], built["seconds"], built["stages"],
+    name = "/".join(pictures.absolute().parts[-2:])
+    return Figures(name, encoder, built["images"], built["skipped"], built["seconds"], built["stages"],
                    built["peak"], size, info["dim"], info["kind"], figures["recall_at"]["1"], figures["map_at_r"],
                    seconds_again)  # fmt: skip
 
@@ -84,19 +85,19 @@ def table(rows: list[Figures]) -> str:
     lines = [
         "# Building real collections",
         "",
-        f"Written by `python -m benchmarks.build` on {datetime.now(UTC):%Y-%m-%d}; {os.cpu_count()} cores, no GPU. Pictures a"
-        " second are those of the whole build: scan, read, decode, encode, structure, commit. The index size counts"
-        " the catalog, the vectors and the encoder. R@1 and mAP@R are by folder label, every picture asking all the others. `builtin` was trained on"
-        " most of these classes, so its figures here say how it finds what it has learnt; those on classes that it never"
-        " saw are in [builtin.md](builtin.md).",
+        f"Written by `python -m benchmarks.build` on {datetime.now(UTC):%Y-%m-%d}; {os.cpu_count()} cores, no GPU."
+        " Pictures a second are those of the whole build: scan, read, decode, encode, structure, commit. The index"
+        " size counts the catalog, the vectors and the encoder. R@1 and mAP@R are by folder label, every picture"
+        " asking all the others. `builtin` was trained on most of these classes, so its figures here say how it finds"
+        " what it has learnt; those on classes that it never saw are in [builtin.md](builtin.md).",
         "",
-        "| collection | encoder | pictures | skipped | pictures/s | peak memory | index size | dim | kind | R@1 | mAP@R |"
-        " build again, unchanged |",
+        "| collection | encoder | pictures | skipped | pictures/s | peak memory | index size | dim | kind | R@1"
+        " | mAP@R | build again, unchanged |",
         "|---|---|---:|---:|---:|---:|---:|---:|---|---:|---:|---:|",
     ]
     lines += [
-        f"| {r.collection} | {r.encoder} | {r.images} | {r.skipped} | {r.images / r.seconds:.0f} | {r.peak / 2**20:.0f} MiB"
-        f" | {r.size / 2**20:.1f} MiB | {r.dim} | {r.kind} | {r.r_at_1:.4f} | {r.map_at_r:.4f} | {r.again:.1f} s |"
+        f"| {r.collection} | {r.encoder} | {r.images} | {r.skipped} | {r.images / r.seconds:.0f}"
+        f" | {r.peak / 2**20:.0f} MiB | {r.size / 2**20:.1f} MiB | {r.dim} | {r.kind} | {r.r_at_1:.4f} | {r.map_at_r:.4f} | {r.again:.1f} s |"
         for r in rows
     ]
     lines += ["", "Seconds by stage (reading and decoding is the time that the encoder waited for it):", ""]
@@ -119,7 +120,13 @@ def main() -> None:
         for file in scan(pictures):
             file.path.read_bytes()
         for encoder in ENCODERS:
-            rows.append(measure(pictures, options.work / f"{pictures.name}-{encoder}.index", encoder))
+            rows.append(
+                measure(
+                    pictures,
+                    options.work / f"{pictures.absolute().parent.name}-{pictures.name}-{encoder}.index",
+                    encoder,
+                )
+            )
             sys.stderr.write(f"{rows[-1]}\n")
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(table(rows), encoding="utf-8")
