@@ -97,7 +97,8 @@ def table(rows: list[Figures]) -> str:
     ]
     lines += [
         f"| {r.collection} | {r.encoder} | {r.images} | {r.skipped} | {r.images / r.seconds:.0f}"
-        f" | {r.peak / 2**20:.0f} MiB | {r.size / 2**20:.1f} MiB | {r.dim} | {r.kind} | {r.r_at_1:.4f} | {r.map_at_r:.4f} | {r.again:.1f} s |"
+        f" | {r.peak / 2**20:.0f} MiB | {r.size / 2**20:.1f} MiB | {r.dim} | {r.kind}"
+        f" | {r.r_at_1:.4f} | {r.map_at_r:.4f} | {r.again:.1f} s |"
         for r in rows
     ]
     lines += ["", "Seconds by stage (reading and decoding is the time that the encoder waited for it):", ""]
