@@ -223,7 +223,7 @@ def show_hit(rank: int, hit: Hit) -> None:
     show_tile(file_tile(hit.path), hit.path, f"Neighbour {rank}")
     st.text(f"{rank}. {plain(hit.label or hit.path.name)}")
     st.caption(f"distance {hit.distance:.4f}  \nsimilarity {hit.similarity:.4f}")
-    st.caption(literal(hit.path.name))
+    st.caption(literal(Path(*hit.path.parts[-2:])))
     st.button("Search from this", key=f"from-{hit.id}", on_click=pick, args=(hit.id,), width="stretch")
 
 

@@ -28,8 +28,10 @@ def main() -> None:
         chromium(height=given.height) as browser,
     ):
         page = browser.new_page()
-        page.goto(address)
+        page.goto(f"{address}/?picture=1")  # so that the times shown are not those of the first search of a process
+        page.locator('img[alt^="Neighbour 1: "]').wait_for()
         page.locator("input[type=file]").set_input_files(given.picture)
+        page.get_by_text("uploaded").wait_for()
         page.locator('img[alt^="Neighbour 1: "]').wait_for()
         page.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth)")
         page.get_by_test_id("stStatusWidget").wait_for(state="detached")

@@ -283,7 +283,7 @@ def test_any_file_name_and_label_is_shown_as_text(own):
     page = click(page, f"pick-{offered(page)[0]}")
     assert len(neighbours(page)) == 40 - 1
     assert "caf\\udce9 <b>*_x_*\\n" in texts(page)
-    assert "``` `tick``s` $x$ [y](z).png ```" in texts(page)
+    assert "\\n/`tick``s` $x$ [y](z).png ```" in texts(page)
 
 
 def test_the_configuration_keeps_the_app_on_this_machine():
