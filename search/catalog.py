@@ -149,6 +149,8 @@ class Catalog:
 
     def picture(self, picture_id: int) -> PictureRecord | None:
         """The picture of an id, or None."""
+        if not 0 < picture_id < 2**63:  # more than SQLite's integers hold
+            return None
         found = self._pictures("WHERE id = ?", (picture_id,))
         return found[0] if found else None
 

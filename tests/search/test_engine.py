@@ -93,8 +93,9 @@ def test_senseless_questions(index: Path) -> None:
             engine.search_vectors(np.ones((1, 3), dtype=np.float32))
         with pytest.raises(QueryError, match="unit"):
             engine.search_vectors(np.ones((1, engine.dim), dtype=np.float32))
-        with pytest.raises(QueryError, match="4711"):
-            engine.search_id(4711)
+        for unknown in (4711, 0, -1, 10**40):
+            with pytest.raises(QueryError, match=f"id {unknown}"):
+                engine.search_id(unknown)
 
 
 def test_search_by_id_uses_the_stored_vector(index: Path) -> None:
