@@ -19,8 +19,9 @@ def test_finds_pictures_only_in_order(tmp_path: Path) -> None:
     touch(tmp_path, "b/2.JPG", "a/1.png", "c.heic", "notes.txt", ".hidden.png", ".git/x.png", "a/deep/er/3.webp")
     touch(tmp_path, "photos.index/segments/x.png")
     found = scan(tmp_path, leave_out=tmp_path / "photos.index")
-    assert [str(file.path.relative_to(tmp_path)) for file in found] == ["a/1.png", "a/deep/er/3.webp", "b/2.JPG", "c.heic"]
-    assert [file.bytes for file in found] == [len("a/1.png"), len("a/deep/er/3.webp"), len("b/2.JPG"), len("c.heic")]
+    names = ["a/1.png", "a/deep/er/3.webp", "b/2.JPG", "c.heic"]
+    assert [str(file.path.relative_to(tmp_path)) for file in found] == names
+    assert [file.bytes for file in found] == [len(name) for name in names]
 
 
 def test_one_file_is_a_collection(tmp_path: Path) -> None:
@@ -73,6 +74,8 @@ def test_a_missing_csv(tmp_path: Path) -> None:
 def test_csv_paths(tmp_path: Path) -> None:
     (tmp_path / "tables").mkdir()
     table = tmp_path / "tables" / "l.csv"
-    table.write_text(f'\ufeffpath,label,more\nsub/1.png,"a, b",x\n{tmp_path}/2.png,two,\n../3.png,three,\n4.png,,\n', "utf-8")
+    rows = ["\ufeffpath,label,more", 'sub/1.png,"a, b",x', f"{tmp_path}/2.png,two,", "../3.png,three,", "4.png,,"]
+    table.write_text("\n".join(rows), "utf-8")
     label = labeller(str(table), tmp_path)
-    assert [label(tmp_path / name) for name in ("sub/1.png", "2.png", "3.png", "4.png")] == ["a, b", "two", "three", None]
+    names = ("sub/1.png", "2.png", "3.png", "4.png")
+    assert [label(tmp_path / name) for name in names] == ["a, b", "two", "three", None]
