@@ -2,6 +2,7 @@
 
     OUT/tiny-imagenet/train/WNID/*.webp     OUT/tiny-imagenet/val/WNID/*.webp
     OUT/clothing/train|validation|test/CLASS/*.jpg
+    OUT/clothing-full/**/*.jpg  (150 of them at full size)
     OUT/omniglot/ALPHABET/characterNN/*.png
     OUT/faces/sN/*.png         (PGM in the archive, which Twinlens does not read)
     OUT/signatures/writerNNN/*.png
@@ -44,6 +45,7 @@ class Archive:
 ARCHIVES = {
     "tiny-imagenet": Archive("photos_tiny_imagenet_160.zip"),
     "clothing": Archive("clothing_small_112.zip"),
+    "clothing-full": Archive("photos_fullsize_clothing_150.zip"),
     "omniglot": Archive("omniglot_background.tar.xz", inside="images_background"),
     "faces": Archive("faces_orl40.tar.xz"),
     "signatures": Archive("sig_crossmedia_w001-070_gray160.zip"),

@@ -1,0 +1,36 @@
+"""The encoder in the package is the one that its recipe describes."""
+
+import csv
+from importlib import resources
+
+import numpy as np
+from PIL import ImageOps
+
+from indexer.training import load_recipe
+from search.encoders import load_encoder
+from search.encoders.checkpoint import CheckpointEncoder
+from tests.conftest import draw
+
+
+def test_it_is_what_its_recipe_makes() -> None:
+    encoder, recipe = load_encoder("builtin", device="cpu"), load_recipe("builtin")
+    assert isinstance(encoder, CheckpointEncoder)
+    assert encoder.architecture["network"] == recipe.network
+    assert (encoder.name, encoder.input_size, encoder.dim) == ("builtin", recipe.input_size, recipe.network["dim"])
+    assert encoder.card["recipe"] == "builtin"
+    assert set(encoder.card["never_opened"]) == set(recipe.held_out)
+    assert encoder.card["measured"]["recall_at_1"]
+
+
+def test_its_course_is_shipped_and_nothing_to_resume() -> None:
+    folder = resources.files("search.encoders") / "weights" / "builtin"
+    assert sorted(each.name for each in folder.iterdir()) == ["encoder.json", "history.csv", "weights.safetensors"]
+    rows = list(csv.DictReader((folder / "history.csv").read_text("utf-8").splitlines()))
+    assert float(rows[-1]["recall_at_1"]) > float(rows[0]["recall_at_1"])
+
+
+def test_it_finds_a_mirrored_picture_among_others() -> None:
+    encoder = load_encoder("builtin", device="cpu")
+    pictures = [draw(seed) for seed in range(20)]
+    originals, copies = encoder.encode(pictures), encoder.encode([ImageOps.mirror(each) for each in pictures])
+    assert float(((copies @ originals.T).argmax(axis=1) == np.arange(20)).mean()) > 0.9
