@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from importlib import resources
 
 from PIL import Image
 
@@ -19,10 +18,8 @@ NAMES = (
     "torchvision:resnet18@random",
     "torchvision:mobilenet_v3_small@random",
     "timm:test_resnet.r160_in1k@random",
+    "builtin",
 )
-SHIPPED = (resources.files("search.encoders") / "weights" / "builtin" / "encoder.json").is_file()
-if SHIPPED:
-    NAMES += ("builtin",)
 IMAGES = (
     draw(0),
     draw(1),

@@ -16,7 +16,7 @@ from search.encoders import FAMILIES, encoder_names, load_encoder
 from search.encoders.base import unit_rows
 from search.errors import EncoderError
 from tests.conftest import draw
-from tests.search.encoders_made import IMAGES, NAMES, SHIPPED, made, make
+from tests.search.encoders_made import IMAGES, NAMES, made, make
 
 
 @pytest.fixture(params=NAMES)
@@ -169,9 +169,8 @@ def test_the_table_and_the_classes_agree(family):
     assert getattr(importlib.import_module(module), class_name).family == family
 
 
-@pytest.mark.skipif(not SHIPPED, reason="the weights of the built-in encoder are not in this checkout")
 def test_the_built_in_encoder_ships_and_is_the_default():
-    assert load_encoder(BuildConfig().encoder, device="cpu").name == "builtin"
+    assert load_encoder(BuildConfig.default_encoder, device="cpu").name == "builtin"
 
 
 def test_a_lost_built_in_encoder_is_told(monkeypatch):
