@@ -7,7 +7,8 @@ TwinlensError
 │   └── IndexLockedError  another process is writing it
 ├── UnsupportedError      something that an index kind or a device cannot do
 ├── QueryError            a question that makes no sense: k < 1, an unknown filter, an empty picture list
-└── DataError             a collection, CSV or label file that cannot be used
+├── DataError             a collection, CSV or label file that cannot be used
+└── (indexer.training)    TrainingCollapsedError: every picture got the same embedding
 
 A message says what was wrong, where, and what to do about it.
 """

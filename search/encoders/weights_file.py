@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from search.errors import EncoderError
 
@@ -22,7 +22,7 @@ def write_weights(folder: Path, network: nn.Module) -> None:
     # Clones, because safetensors refuses two names that share memory (tied weights).
     tensors = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in network.state_dict().items()}
     aside = folder / f"{WEIGHTS_FILE}.part"
-    save_file(tensors, aside)
+    aside.write_bytes(save(tensors))  # save_file would make a file that nobody but its owner may read
     aside.replace(folder / WEIGHTS_FILE)
 
 
