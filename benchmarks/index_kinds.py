@@ -137,7 +137,7 @@ def table(rows: list[Figures], vectors: Floats, queries: Floats, source: str) ->
         "# Index kinds",
         "",
         f"Written by `python -m benchmarks.index_kinds` on {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, from"
-        f" `{source}`: {len(vectors):,} vectors of {vectors.shape[1]} indexed ({vectors.nbytes / 2**20:.1f} MiB),"
+        f" {source}: {len(vectors):,} vectors of {vectors.shape[1]} indexed ({vectors.nbytes / 2**20:.1f} MiB),"
         f" {len(queries):,} other rows of the same file, held out, asking for {K}.",
         "",
         "Recall is against `flat`; an answer as near as the true k-th counts, so that equal rows may stand for each"
@@ -162,6 +162,7 @@ def main() -> None:
     """Measure the kinds asked for and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--vectors", type=Path, required=True, help="unit rows (N, D) float32, as .npy")
+    parser.add_argument("--about", help="what the vectors are, for the reader of the page")
     parser.add_argument("--out", type=Path, default=Path("docs/results/index_kinds.md"))
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="cpu", help="for the kinds that can")
@@ -177,7 +178,9 @@ def main() -> None:
         device = resolve_device("auto" if options.device == "cuda" else options.device, kind)
         rows += measure(kind, device, vectors, queries, flat, truth)
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(table(rows, vectors, queries, options.vectors.name), encoding="utf-8")
+    options.out.write_text(
+        table(rows, vectors, queries, options.about or f"`{options.vectors.name}`"), encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":
