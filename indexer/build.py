@@ -19,14 +19,15 @@ from indexer.progress import Silent, Stages
 from indexer.scan import labeller, scan
 from indexer.staging import Staging
 from indexer.tune import build_structure
-from search.catalog import Catalog
+from search.catalog import CATALOG_NAME, Catalog
 from search.config import BuildConfig
+from search.durable import sealed, sync_folder
 from search.encoders import load_encoder
 from search.errors import DataError, EncoderError
 from search.images import PICTURE_SUFFIXES
 from search.indexes import resolve_device
 from search.records import SegmentRecord
-from search.segments import map_vectors, sealed, sync_folder, write_segment
+from search.segments import map_vectors, write_segment
 
 if TYPE_CHECKING:
     from indexer.changes import Changes
@@ -82,13 +83,17 @@ def build(pictures: str | os.PathLike[str], index: str | os.PathLike[str], confi
         raise DataError(
             f"{pictures}: no pictures below this folder (known suffixes: {' '.join(sorted(PICTURE_SUFFIXES))})"
         )
+    new = None
+    if not (folder / CATALOG_NAME).exists():  # an encoder that cannot be had leaves no empty index behind
+        with stages.stage("load encoder"):
+            new = load_encoder(new_encoder(config), device=config.device)
     folder.mkdir(parents=True, exist_ok=True)
     with writer_lock(folder):
         catalog = Catalog.write(folder)
         try:
             sweep(catalog)
             with stages.stage("load encoder"):
-                encoder = choose_encoder(catalog, config)
+                encoder = new or choose_encoder(catalog, config)
             staging = Staging(folder, encoder.fingerprint)
             try:
                 before = catalog.pictures()
@@ -116,10 +121,10 @@ def build(pictures: str | os.PathLike[str], index: str | os.PathLike[str], confi
 
 
 def choose_encoder(catalog: Catalog, config: BuildConfig) -> Encoder:
-    """Load the encoder of the index, or, for a new index, the one that was asked for."""
+    """Load the encoder of the index, or, where its first build was not finished, the one that was asked for."""
     settings = catalog.settings()
     if "encoder" not in settings:
-        return load_encoder(config.encoder or BuildConfig.default_encoder, device=config.device)
+        return load_encoder(new_encoder(config), device=config.device)
     own = load_encoder(catalog.folder / settings["encoder_folder"], device=config.device)
     if config.encoder and load_encoder(config.encoder, device=config.device).fingerprint != own.fingerprint:
         raise EncoderError(
@@ -127,6 +132,11 @@ def choose_encoder(catalog: Catalog, config: BuildConfig) -> Encoder:
             f" compared. Leave --encoder out, or build {config.encoder} into another folder"
         )
     return own
+
+
+def new_encoder(config: BuildConfig) -> str:
+    """Name the encoder of an index that has none yet."""
+    return config.encoder or BuildConfig.default_encoder
 
 
 def gather(catalog: Catalog, staging: Staging, changes: Changes, dim: int) -> Floats:

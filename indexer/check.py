@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.catalog import Catalog
+from search.durable import verify
 from search.errors import IndexFolderError
-from search.segments import verify
 
 if TYPE_CHECKING:
     import os

@@ -104,9 +104,14 @@ def _show_hits(picture: str, hits: list[Hit], *, as_json: bool) -> None:
     columns = ("rank", "distance", "similarity", "label", "path")
     table = Table(*columns, title=Text(printable(picture)), title_justify="left", box=None)
     for rank, hit in enumerate(hits, 1):
-        path = Text(printable(str(hit.path)).replace("\n", "\\n"), overflow="fold")
+        path = Text(printable(str(_seen_from_here(hit.path))).replace("\n", "\\n"), overflow="fold")
         table.add_row(f"{rank}", f"{hit.distance:.4f}", f"{hit.similarity:.4f}", printable(hit.label or ""), path)
     Console().print(table)
+
+
+def _seen_from_here(path: Path) -> Path:
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _show_failure(picture: str, error: PictureError, *, as_json: bool) -> None:

@@ -12,11 +12,12 @@ import numpy as np
 
 from search.catalog import Catalog
 from search.config import DecodeConfig, Device, QueryConfig
+from search.durable import verify
 from search.errors import EncoderError, IndexFolderError, QueryError
 from search.images import load_picture
 from search.indexes import resolve_device
 from search.query import Query
-from search.segments import Segment, open_segment, verify
+from search.segments import Segment, open_segment
 from search.types import Hit, IndexInfo, SegmentInfo
 
 if TYPE_CHECKING:

@@ -5,13 +5,12 @@ A segment is written aside, synced, renamed to a name that no other file ever ha
 
 from __future__ import annotations
 
-import hashlib
-import os
 import uuid
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from search.durable import sealed, sync_folder, verify
 from search.errors import IndexFolderError
 from search.indexes import choose_kind, index_class
 from search.records import FileRecord
@@ -151,42 +150,6 @@ def map_vectors(folder: Path, record: FileRecord, shape: tuple[int, int]) -> Flo
     if vectors.shape != shape or vectors.dtype != np.float32:
         raise IndexFolderError(f"{path}: holds {vectors.shape} {vectors.dtype} instead of {shape} float32: damaged")
     return vectors
-
-
-def sealed(folder: Path, name: str) -> FileRecord:
-    """Sync a file to the disk and take its size and checksum."""
-    path = folder / name
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    return FileRecord(name, path.stat().st_size, checksum(path))
-
-
-def verify(folder: Path, record: FileRecord) -> None:
-    """Raise IndexFolderError unless the file has the bytes that the catalog says."""
-    path = folder / record.name
-    if not path.is_file():
-        raise IndexFolderError(f"{path}: missing. Restore it, or build the index again")
-    if path.stat().st_size != record.bytes or checksum(path) != record.sha256:
-        raise IndexFolderError(f"{path}: damaged (wrong checksum). Restore it, or build the index again")
-
-
-def checksum(path: Path) -> str:
-    """SHA-256 of a file, as hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in a folder durable; a system that cannot sync folders has nothing to do."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _both(live: Mask | None, chosen: Mask | None) -> Mask | None:

@@ -87,7 +87,7 @@ def test_unknown_names_are_refused_before_any_work(pictures: Path, tmp_path: Pat
         done = twinlens("build", pictures, "--index", tmp_path / "i", option, value)
         assert done.returncode == 1
         assert "magic" in done.stderr
-        assert not (tmp_path / "i" / "segments").exists()
+        assert not (tmp_path / "i").exists()
 
 
 def test_build_in_json(pictures: Path, tmp_path: Path) -> None:

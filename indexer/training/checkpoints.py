@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from search.durable import sync_folder
 from search.errors import DataError
 
 if TYPE_CHECKING:
@@ -63,16 +64,6 @@ def load_state(folder: Path, modules: dict[str, nn.Module], optimizer: torch.opt
             f"{file}: the run cannot be resumed from it ({error}). Delete the file to begin again"
         ) from error
     return notes
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in a folder outlast a power cut; a no-op where folders cannot be opened (Windows)."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

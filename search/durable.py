@@ -1,0 +1,49 @@
+"""Files that last: synced to the disk, known by their checksum, verified before anything parses them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import TYPE_CHECKING
+
+from search.errors import IndexFolderError
+from search.records import FileRecord
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def sealed(folder: Path, name: str) -> FileRecord:
+    """Sync a file to the disk and take its size and checksum."""
+    path = folder / name
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    return FileRecord(name, path.stat().st_size, checksum(path))
+
+
+def verify(folder: Path, record: FileRecord) -> None:
+    """Raise IndexFolderError unless the file has the bytes that the catalog says."""
+    path = folder / record.name
+    if not path.is_file():
+        raise IndexFolderError(f"{path}: missing. Restore it, or build the index again")
+    if path.stat().st_size != record.bytes or checksum(path) != record.sha256:
+        raise IndexFolderError(f"{path}: damaged (wrong checksum). Restore it, or build the index again")
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file, as hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder durable; a system that cannot sync folders has nothing to do."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
