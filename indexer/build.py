@@ -93,7 +93,7 @@ def build(pictures: str | os.PathLike[str], index: str | os.PathLike[str], confi
         try:
             sweep(catalog)
             with stages.stage("load encoder"):
-                encoder = new or choose_encoder(catalog, config)
+                encoder = choose_encoder(catalog, config, new)
             staging = Staging(folder, encoder.fingerprint)
             try:
                 before = catalog.pictures()
@@ -120,11 +120,11 @@ def build(pictures: str | os.PathLike[str], index: str | os.PathLike[str], confi
             catalog.close()
 
 
-def choose_encoder(catalog: Catalog, config: BuildConfig) -> Encoder:
-    """Load the encoder of the index, or, where its first build was not finished, the one that was asked for."""
+def choose_encoder(catalog: Catalog, config: BuildConfig, new: Encoder | None) -> Encoder:
+    """Load the encoder of the index; where it has none yet, take the new one, or load the one that was asked for."""
     settings = catalog.settings()
     if "encoder" not in settings:
-        return load_encoder(new_encoder(config), device=config.device)
+        return new or load_encoder(new_encoder(config), device=config.device)
     own = load_encoder(catalog.folder / settings["encoder_folder"], device=config.device)
     if config.encoder and load_encoder(config.encoder, device=config.device).fingerprint != own.fingerprint:
         raise EncoderError(
