@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,50 +16,20 @@ import numpy as np
 import pytest
 
 from search.errors import IndexFolderError, QueryError, UnsupportedError
-from search.indexes import KINDS, choose_kind, index_class, resolve_device
-from search.indexes.base import VectorIndex
-
-ON_GPU = ("flat", "ivf", "ivfpq")
-RECALL = {"flat": 1.0, "hnsw": 0.99, "ivf": 1.0, "ivfpq": 0.8, "hnswlib": 0.99}
-"""Least recall@10 at full effort; ivfpq is measured without the re-ranking that it needs."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """A kind, and where it is to live; `label` tells a stand-in from a GPU."""
-
-    kind: str
-    device: str
-    label: str = ""
-
-    def build(self, vectors: np.ndarray, **parameters: Any) -> VectorIndex:
-        return index_class(self.kind)(device=self.device, **parameters).build(vectors)
-
-    def ready(self, *, effort: int | None = None) -> VectorIndex:
-        """The one index over `clustered()` that tests may read but not change, at its full effort unless told."""
-        index = _shared(self)
-        ladder = index.effort_ladder(index.size)
-        if ladder:
-            index.effort = effort or ladder[-1]
-        return index
-
-    def load(self, path: Path, vectors: np.ndarray, **parameters: Any) -> VectorIndex:
-        return index_class(self.kind).load(path, vectors, device=self.device, **parameters)
-
-
-class GpuStandIn:
-    """A FAISS CPU index that behaves as a GPU's."""
-
-    def __init__(self, index: Any) -> None:
-        self.index = index
-
-    def add(self, vectors: np.ndarray) -> None:
-        self.index.add(vectors)
-
-    def search(self, queries: np.ndarray, k: int, params: Any = None) -> Any:
-        assert k <= 2048
-        assert params is None or params.sel is None, "FAISS's GPU indexes ignore selectors"
-        return self.index.search(queries, k, params=params)
+from search.indexes import KINDS, index_class
+from tests.search.indexes_made import (
+    ON_GPU,
+    RECALL,
+    Place,
+    brute_force,
+    check_answers,
+    clustered,
+    full_effort,
+    queries,
+    recall,
+    stand_in,
+    unit,
+)
 
 
 @pytest.fixture(
@@ -81,95 +49,6 @@ def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Pl
     if device == "stand-in":
         stand_in(monkeypatch)
     return Place(kind, "cpu" if device == "cpu" else "cuda", device)
-
-
-@cache
-def _shared(place: Place) -> VectorIndex:
-    return place.build(clustered())
-
-
-def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    from search.indexes import faiss_base, faiss_ivf, gpu
-    from search.indexes.faiss_library import faiss
-
-    def move(index: Any, *, half_tables: bool = False) -> Any:
-        return GpuStandIn(faiss.clone_index(index))
-
-    def move_quantizer(index: Any) -> Any:
-        return faiss.clone_index(index)
-
-    monkeypatch.setattr(gpu, "move_to_gpu", move)
-    monkeypatch.setattr(faiss_base, "move_to_gpu", move)
-    monkeypatch.setattr(faiss_ivf, "move_to_gpu", move_quantizer)
-    monkeypatch.setattr(faiss_base, "copy_to_cpu", lambda index: faiss.clone_index(index.index))
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-
-
-@cache
-def clustered(rows: int = 2000, dim: int = 32, seed: int = 0) -> np.ndarray:
-    """Forty clusters, and every hundredth row the double of the one before."""
-    random = np.random.default_rng(seed)
-    centres = random.standard_normal((40, dim))
-    vectors = unit(centres[random.integers(40, size=rows)] + 0.35 * random.standard_normal((rows, dim)))
-    vectors[1::100] = vectors[0::100][: len(vectors[1::100])]
-    vectors.flags.writeable = False
-    return vectors
-
-
-def queries(count: int = 40, dim: int = 32) -> np.ndarray:
-    """Half of them rows of the collection, half of them new."""
-    new = clustered(dim=dim, seed=0)[500 : 500 + count // 2] + np.float32(0.05)
-    return np.concatenate([clustered(dim=dim)[: count // 2], unit(new)])
-
-
-def brute_force(
-    vectors: np.ndarray, asked: np.ndarray, k: int, allowed: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Distances in float64, rounded to float32; ties by row."""
-    distances, rows = np.full((len(asked), k), np.inf, np.float32), np.full((len(asked), k), -1)
-    candidates = np.arange(len(vectors)) if allowed is None else np.flatnonzero(allowed)
-    for number, query in enumerate(asked.astype(np.float64)):
-        apart = np.sqrt(((vectors[candidates].astype(np.float64) - query) ** 2).sum(axis=1)).astype(np.float32)
-        found = sorted(zip(apart.tolist(), candidates.tolist(), strict=True))[:k]
-        for position, (distance, row) in enumerate(found):
-            distances[number, position], rows[number, position] = distance, row
-    return distances, rows
-
-
-def full_effort(index: VectorIndex) -> VectorIndex:
-    ladder = index.effort_ladder(index.size)
-    if ladder:
-        index.effort = ladder[-1]
-    return index
-
-
-def recall(found: np.ndarray, truth: np.ndarray) -> float:
-    return float(np.mean([len(set(f) & set(t)) / len(t) for f, t in zip(found.tolist(), truth.tolist(), strict=True)]))
-
-
-def check_answers(
-    place: Place, vectors: np.ndarray, asked: np.ndarray, distances: np.ndarray, rows: np.ndarray
-) -> None:
-    """What holds for every answer of every kind."""
-    assert distances.dtype == np.float32
-    assert rows.dtype == np.int64
-    assert distances.shape == rows.shape
-    assert (np.isinf(distances) == (rows == -1)).all()
-    for number, query in enumerate(asked.astype(np.float64)):
-        found = rows[number][rows[number] >= 0]
-        shown = distances[number][: len(found)]
-        assert (rows[number][len(found) :] == -1).all(), "padding comes last"
-        assert len(set(found.tolist())) == len(found)
-        assert (shown >= 0).all()
-        assert (shown <= 2).all()
-        assert sorted(zip(shown.tolist(), found.tolist(), strict=True)) == list(
-            zip(shown.tolist(), found.tolist(), strict=True)
-        )
-        true = np.linalg.norm(vectors[found].astype(np.float64) - query, axis=1)
-        assert np.abs(shown - true).max(initial=0) <= (0.3 if place.kind == "ivfpq" else 1e-5)
 
 
 @pytest.mark.parametrize("k", [1, 10, 1999])
@@ -287,15 +166,6 @@ def test_save_and_load(place: Place, name: str, tmp_path: Path) -> None:
     if again.stored:
         again.save(tmp_path / "again")
         assert (tmp_path / "again").read_bytes() == (tmp_path / name).read_bytes()
-
-
-def test_a_cpu_opens_what_a_gpu_built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    stand_in(monkeypatch)
-    for kind in ("ivf", "ivfpq"):
-        index = Place(kind, "cuda", "stand-in").ready(effort=5)
-        index.save(tmp_path / kind)
-        again = Place(kind, "cpu").load(tmp_path / kind, clustered(), **index.parameters)
-        np.testing.assert_array_equal(again.search(queries(), 5)[1], index.search(queries(), 5)[1])
 
 
 def test_the_same_vectors_give_the_same_structure(place: Place, tmp_path: Path) -> None:
@@ -417,55 +287,3 @@ def test_threads_search_at_once(place: Place) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(ask, range(24)))
-
-
-def test_limits_of_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_in(monkeypatch)
-    for kind in ON_GPU:
-        index = Place(kind, "cuda", "stand-in").ready()
-        assert index.supports(k=2048, filtering=True)
-        assert not index.supports(k=2049)
-        with pytest.raises(UnsupportedError, match=r"at most k=2048, not 2049: use --device cpu"):
-            index.search(queries(), 2049)
-        assert Place(kind, "cpu", "cpu").ready().supports(k=2049)
-    for parameters, said in (({"m": 5}, "no version for m=5"), ({"nbits": 6}, "nbits=8")):
-        with pytest.raises(UnsupportedError, match=said):
-            Place("ivfpq", "cuda").build(clustered(300, 100), **parameters)
-    for kind in set(KINDS) - set(ON_GPU):
-        with pytest.raises(UnsupportedError, match=f"{kind}.*no cuda version"):
-            index_class(kind)(device="cuda")
-
-
-def test_ivfpq_says_what_it_cannot_do() -> None:
-    with pytest.raises(UnsupportedError, match="divide"):
-        index_class("ivfpq")(m=7).build(clustered())
-    with pytest.raises(UnsupportedError, match="nbits"):
-        index_class("ivfpq")(nbits=12).build(clustered())
-
-
-def test_kinds_and_devices(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert KINDS == ("flat", "hnsw", "ivf", "ivfpq", "hnswlib")
-    with pytest.raises(UnsupportedError, match="flat, hnsw, ivf, ivfpq, hnswlib"):
-        index_class("tree")
-    for gpu in (False, True):
-        monkeypatch.setattr("search.indexes._gpu_is_there", lambda there=gpu: there)
-        for kind in (*KINDS, "auto"):
-            able = kind in ON_GPU or kind == "auto"
-            assert resolve_device("cpu", kind) == "cpu"
-            assert resolve_device("auto", kind) == ("cuda" if gpu and able else "cpu")
-            if gpu and able:
-                assert resolve_device("cuda", kind) == "cuda"
-            else:
-                with pytest.raises(UnsupportedError, match="no GPU") as caught:
-                    resolve_device("cuda", kind)
-                assert "use --device auto or cpu" in str(caught.value)
-    with pytest.raises(UnsupportedError, match="tpu"):
-        resolve_device("tpu", "flat")  # type: ignore[arg-type]
-    with pytest.raises(UnsupportedError, match="tree"):
-        resolve_device("auto", "tree")
-
-
-def test_auto_is_exact_while_exact_is_fast() -> None:
-    assert [choose_kind(rows, 128) for rows in (0, 1000, 262_144, 262_145)] == ["flat", "flat", "flat", "hnsw"]
-    assert [choose_kind(rows, 128, "cuda") for rows in (262_145, 2**22, 2**22 + 1)] == ["flat", "flat", "ivf"]
-    assert choose_kind(262_144, 256) == "hnsw"

@@ -1,0 +1,73 @@
+"""Which kind lives where: the choice of `auto`, and the limits of the GPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from search.errors import UnsupportedError
+from search.indexes import KINDS, choose_kind, index_class, resolve_device
+from tests.search.indexes_made import ON_GPU, Place, clustered, queries, stand_in
+
+
+def test_a_cpu_opens_what_a_gpu_built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    stand_in(monkeypatch)
+    for kind in ("ivf", "ivfpq"):
+        index = Place(kind, "cuda", "stand-in").ready(effort=5)
+        index.save(tmp_path / kind)
+        again = Place(kind, "cpu").load(tmp_path / kind, clustered(), **index.parameters)
+        np.testing.assert_array_equal(again.search(queries(), 5)[1], index.search(queries(), 5)[1])
+
+
+def test_limits_of_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(monkeypatch)
+    for kind in ON_GPU:
+        index = Place(kind, "cuda", "stand-in").ready()
+        assert index.supports(k=2048, filtering=True)
+        assert not index.supports(k=2049)
+        with pytest.raises(UnsupportedError, match=r"at most k=2048, not 2049: use --device cpu"):
+            index.search(queries(), 2049)
+        assert Place(kind, "cpu", "cpu").ready().supports(k=2049)
+    for parameters, said in (({"m": 5}, "no version for m=5"), ({"nbits": 6}, "nbits=8")):
+        with pytest.raises(UnsupportedError, match=said):
+            Place("ivfpq", "cuda").build(clustered(300, 100), **parameters)
+    for kind in set(KINDS) - set(ON_GPU):
+        with pytest.raises(UnsupportedError, match=f"{kind}.*no cuda version"):
+            index_class(kind)(device="cuda")
+
+
+def test_ivfpq_says_what_it_cannot_do() -> None:
+    with pytest.raises(UnsupportedError, match="divide"):
+        index_class("ivfpq")(m=7).build(clustered())
+    with pytest.raises(UnsupportedError, match="nbits"):
+        index_class("ivfpq")(nbits=12).build(clustered())
+
+
+def test_kinds_and_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert KINDS == ("flat", "hnsw", "ivf", "ivfpq", "hnswlib")
+    with pytest.raises(UnsupportedError, match="flat, hnsw, ivf, ivfpq, hnswlib"):
+        index_class("tree")
+    for gpu in (False, True):
+        monkeypatch.setattr("search.indexes._gpu_is_there", lambda there=gpu: there)
+        for kind in (*KINDS, "auto"):
+            able = kind in ON_GPU or kind == "auto"
+            assert resolve_device("cpu", kind) == "cpu"
+            assert resolve_device("auto", kind) == ("cuda" if gpu and able else "cpu")
+            if gpu and able:
+                assert resolve_device("cuda", kind) == "cuda"
+            else:
+                with pytest.raises(UnsupportedError, match="no GPU") as caught:
+                    resolve_device("cuda", kind)
+                assert "use --device auto or cpu" in str(caught.value)
+    with pytest.raises(UnsupportedError, match="tpu"):
+        resolve_device("tpu", "flat")  # type: ignore[arg-type]
+    with pytest.raises(UnsupportedError, match="tree"):
+        resolve_device("auto", "tree")
+
+
+def test_auto_is_exact_while_exact_is_fast() -> None:
+    assert [choose_kind(rows, 128) for rows in (0, 1000, 262_144, 262_145)] == ["flat", "flat", "flat", "hnsw"]
+    assert [choose_kind(rows, 128, "cuda") for rows in (262_145, 2**22, 2**22 + 1)] == ["flat", "flat", "ivf"]
+    assert choose_kind(262_144, 256) == "hnsw"
