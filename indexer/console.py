@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from rich.progress import Progress as RichProgress
@@ -19,14 +20,12 @@ _QUIET_INTERVAL = 10.0
 """Seconds between the lines written to a log."""
 
 
-class ConsoleProgress:
-    """Draws the stages of a build on standard error, so that standard output stays clean for results."""
+class _Bar:
+    """A bar on standard error, where somebody watches it; standard output stays clean for results."""
 
-    def __init__(self) -> None:
-        self._bar: RichProgress | None = _bar() if sys.stderr.isatty() else None
+    def __init__(self, make: Callable[[], RichProgress]) -> None:
+        self._bar: RichProgress | None = make() if sys.stderr.isatty() else None
         self._task: TaskID | None = None
-        self._stage, self._total, self._done = "", 0, 0
-        self._began = self._told = 0.0
 
     def __enter__(self) -> Self:
         if self._bar is not None:
@@ -38,6 +37,15 @@ class ConsoleProgress:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+
+
+class ConsoleProgress(_Bar):
+    """Draws the stages of a build."""
+
+    def __init__(self) -> None:
+        super().__init__(_build_bar)
+        self._stage, self._total, self._done = "", 0, 0
+        self._began = self._told = 0.0
 
     def begin(self, stage: str, total: int | None) -> None:
         """Show a stage; its `total` is None where it cannot be counted."""
@@ -60,7 +68,7 @@ class ConsoleProgress:
             sys.stderr.write(f"{self._stage}: {self._done} of {self._total}, {rate:.0f}/s, {left:.0f} s left\n")
 
 
-def _bar() -> RichProgress:
+def _build_bar() -> RichProgress:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -83,24 +91,13 @@ def _bar() -> RichProgress:
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
-class TrainingConsole:
+class TrainingConsole(_Bar):
     """Shows a training: a bar for the run, and a line for every row of its history."""
 
     def __init__(self) -> None:
-        self._bar: RichProgress | None = _training_bar() if sys.stderr.isatty() else None
-        self._task: TaskID | None = None
-
-    def __enter__(self) -> Self:
+        super().__init__(_training_bar)
         if self._bar is not None:
-            self._bar.start()
             self._task = self._bar.add_task("train", total=1.0)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
 
     def tell(self, event: TrainEvent) -> None:
         """Show one step."""
