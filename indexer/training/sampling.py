@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -11,13 +11,50 @@ from search.errors import DataError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from indexer.training.config import TrainConfig
+
+
+class Sampler(Protocol):
+    """Chooses the pictures of a batch from the step alone, so that a resumed run draws what it would have drawn.
+
+    The samplers of pytorch-metric-learning carry their state from batch to batch, and know no second views.
+    """
+
+    def batch(self, step: int) -> NDArray[np.int64]:
+        """Rows of the pictures of one batch `(B,)`; a row that stands twice is one picture in two views."""
+        ...
+
+
+def make_sampler(config: TrainConfig, classes: NDArray[np.int64]) -> Sampler:
+    """Choose by `config.sampling`; `classes (N,)` has the class of each picture.
+
+    Where no class is known (`config.labelled` is false), each picture comes in two views, which are the positive pair,
+    and each once an epoch: `p-x-k` and `random` are then the same.
+
+    Raises:
+        DataError: too few classes or pictures, a batch that is too small, or triplets where no class is known.
+    """
+    views = config.classes_per_batch * config.views_per_class
+    if not config.labelled:
+        if config.sampling == "random-triplets":
+            raise DataError("sampling random-triplets: draws by class, and no class is known. Use p-x-k or random")
+        return RandomBatches(len(classes), size=views // 2, views=2, seed=config.seed)
+    if config.sampling == "random":
+        _check_two_classes(classes)
+        return RandomBatches(len(classes), size=views, seed=config.seed)
+    if config.sampling == "random-triplets":
+        return RandomTriplets(classes, triplets=views // 3, seed=config.seed)
+    return BatchesByClass(
+        classes,
+        classes_per_batch=config.classes_per_batch,
+        views_per_class=config.views_per_class,
+        repeats=config.repeats,
+        seed=config.seed,
+    )
+
 
 class BatchesByClass:
-    """P x K batches: P classes, K views of each, `repeats` of which show a picture that is there already.
-
-    A batch follows from `(seed, step)` alone, so that a resumed run draws what it would have drawn. The samplers of
-    pytorch-metric-learning carry their state from batch to batch, and know no second views.
-    """
+    """P x K batches: P classes, K views of each, `repeats` of which show a picture that is there already."""
 
     def __init__(
         self,
@@ -62,3 +99,82 @@ class BatchesByClass:
             return np.resize(generator.permutation(rows), self.views_per_class)
         drawn = generator.choice(rows, fresh, replace=False)
         return np.concatenate([drawn, drawn[: self.repeats]])
+
+
+class RandomBatches:
+    """Pictures as they come, each once an epoch; every epoch is shuffled anew.
+
+    The epochs follow each other without a gap: a batch that one epoch does not fill goes on with the next, so that all
+    batches have one size and no picture is left out. There a picture may stand twice in a batch.
+    """
+
+    def __init__(self, pictures: int, *, size: int, views: int = 1, seed: int) -> None:
+        """`size` pictures a batch, each in so many `views`.
+
+        Raises:
+            DataError: fewer than two pictures, in all or in a batch.
+        """
+        if min(pictures, size) < 2:
+            raise DataError(
+                f"{pictures} pictures in batches of {size}: training needs at least 2 pictures, and 2 in a batch"
+            )
+        self.pictures = pictures
+        self.size = size
+        self.views = views
+        self.seed = seed
+        self._shuffled: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, dtype=np.int64))
+
+    def batch(self, step: int) -> NDArray[np.int64]:
+        """Rows of one batch `(size * views,)`, the views of a picture side by side."""
+        position, end = step * self.size, (step + 1) * self.size
+        parts = []
+        while position < end:
+            epoch, start = divmod(position, self.pictures)
+            part = self._order(epoch)[start : start + end - position]
+            parts.append(part)
+            position += len(part)
+        return np.repeat(np.concatenate(parts), self.views)
+
+    def _order(self, epoch: int) -> NDArray[np.int64]:
+        """Follows from the epoch alone; the last one is kept because many batches ask for it."""
+        if self._shuffled[0] != epoch:
+            self._shuffled = (epoch, np.random.default_rng((self.seed, epoch)).permutation(self.pictures))
+        return self._shuffled[1]
+
+
+class RandomTriplets:
+    """Anchors drawn from all pictures alike, each with a positive and a negative drawn alike from what they may be."""
+
+    def __init__(self, classes: NDArray[np.int64], *, triplets: int, seed: int) -> None:
+        """Take the class `(N,)` of each picture; the only one of its class is never an anchor, but may be a negative.
+
+        Raises:
+            DataError: no class of two pictures, no second class, or no triplet in a batch.
+        """
+        _check_two_classes(classes)
+        if triplets < 1:
+            raise DataError("sampling random-triplets: a batch of fewer than 3 views holds no triplet")
+        self.triplets = triplets
+        self.seed = seed
+        self._order = np.argsort(classes, kind="stable")
+        _, starts, counts = np.unique(classes[self._order], return_index=True, return_counts=True)
+        self._starts, self._counts = np.repeat(starts, counts), np.repeat(counts, counts)
+        self._anchors = np.flatnonzero(self._counts > 1)
+        if len(self._anchors) == 0:
+            raise DataError("training needs a class of at least 2 pictures: none has a positive to its anchor")
+
+    def batch(self, step: int) -> NDArray[np.int64]:
+        """Rows of one batch `(3 * triplets,)`: anchor, positive, negative, and so on."""
+        generator = np.random.default_rng((self.seed, step))
+        # Places among the pictures sorted by class, where each class is one run: `count` of them from `start` on.
+        anchors = generator.choice(self._anchors, self.triplets)
+        starts, counts = self._starts[anchors], self._counts[anchors]
+        positives = starts + (anchors - starts + generator.integers(1, counts)) % counts
+        others = generator.integers(0, len(self._order) - counts)
+        negatives = others + np.where(others >= starts, counts, 0)
+        return self._order[np.stack([anchors, positives, negatives], axis=1).ravel()]
+
+
+def _check_two_classes(classes: NDArray[np.int64]) -> None:
+    if len(classes) == 0 or (classes == classes[0]).all():
+        raise DataError("training needs at least 2 classes: here all pictures have one, so that no two are different")

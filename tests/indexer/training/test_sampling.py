@@ -1,10 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from indexer.training.sampling import BatchesByClass
+from indexer.training.config import TrainConfig
+from indexer.training.sampling import BatchesByClass, RandomBatches, RandomTriplets, Sampler, make_sampler
 from search.errors import DataError
 
 CLASSES = np.array([0] * 5 + [1] * 2 + [2] * 1 + [3] * 9 + [4] * 4)
+SHUFFLED = np.random.default_rng(0).permutation(CLASSES)
+CONFIG = TrainConfig(classes_per_batch=3, views_per_class=4, repeats=1, seed=7)
 
 
 def sampler(**changes: int) -> BatchesByClass:
@@ -25,13 +30,24 @@ def test_p_classes_of_k_views_with_repeats() -> None:
             assert sorted(counts) == ([2, 2] if CLASSES[group[0]] == 1 else [1, 1, 2])
 
 
-def test_a_batch_follows_from_seed_and_step_alone() -> None:
-    first, second = sampler(), sampler()
-    later = [second.batch(step) for step in (5, 3)]
-    assert np.array_equal(first.batch(5), later[0])
+def every_sampler(seed: int = 7) -> dict[str, Sampler]:
+    config = replace(CONFIG, seed=seed)
+    made: dict[str, Sampler] = {
+        name: make_sampler(replace(config, sampling=name), SHUFFLED) for name in ("p-x-k", "random", "random-triplets")
+    }
+    return made | {"instances": make_sampler(replace(config, labelled=False), np.arange(21))}
+
+
+@pytest.mark.parametrize("name", list(every_sampler()))
+def test_a_batch_follows_from_seed_and_step_alone(name: str) -> None:
+    first, second = every_sampler()[name], every_sampler()[name]
+    later = [second.batch(step) for step in (50, 3, 4)]
     assert np.array_equal(first.batch(3), later[1])
+    assert np.array_equal(first.batch(50), later[0])
     assert not np.array_equal(first.batch(3), first.batch(4))
-    assert not np.array_equal(first.batch(3), sampler(seed=8).batch(3))
+    assert not np.array_equal(first.batch(3), every_sampler(seed=8)[name].batch(3))
+    assert first.batch(0).dtype == np.int64
+    assert {len(first.batch(step)) for step in range(30)} == {12}
 
 
 def test_every_picture_gets_its_turn_and_classes_share_alike() -> None:
@@ -45,6 +61,59 @@ def test_fewer_classes_than_p() -> None:
     assert len(sampler(classes_per_batch=50).batch(0)) == 4 * 4
 
 
+@pytest.mark.parametrize(("pictures", "size"), [(21, 12), (24, 12), (5, 12), (12, 12)])
+def test_random_shows_each_picture_once_an_epoch(pictures: int, size: int) -> None:
+    batches = RandomBatches(pictures, size=size, seed=3)
+    drawn = np.concatenate([batches.batch(step) for step in range(3 * pictures)])
+    epochs = drawn[: len(drawn) // pictures * pictures].reshape(-1, pictures)
+    assert len(epochs) == 3 * size
+    assert (np.sort(epochs, axis=1) == np.arange(pictures)).all()
+    assert len({tuple(epoch) for epoch in epochs}) > len(epochs) // 2
+
+
+def test_random_takes_pictures_of_all_classes_the_lonely_ones_too() -> None:
+    batches = make_sampler(replace(CONFIG, sampling="random"), CLASSES)
+    drawn = np.concatenate([batches.batch(step) for step in range(7)])  # 84 views: four epochs of 21
+    assert (np.bincount(drawn) == 4).all()
+
+
+def test_random_triplets_against_the_rules() -> None:
+    batches = RandomTriplets(SHUFFLED, triplets=4, seed=7)
+    drawn = np.concatenate([batches.batch(step).reshape(4, 3) for step in range(4000)])
+    anchors, positives, negatives = drawn.T
+    assert (SHUFFLED[anchors] == SHUFFLED[positives]).all()
+    assert (anchors != positives).all()
+    assert (SHUFFLED[anchors] != SHUFFLED[negatives]).all()
+    of = {name: np.flatnonzero(name == SHUFFLED) for name in range(5)}
+    lonely = of[2][0]
+    assert lonely not in anchors
+    assert lonely in negatives
+    shares = np.bincount(anchors, minlength=21) / len(anchors)
+    np.testing.assert_allclose(np.delete(shares, lonely), 1 / 20, atol=0.008)
+    for name in (0, 1, 3, 4):
+        rows = SHUFFLED[anchors] == name
+        others = np.flatnonzero(name != SHUFFLED)
+        np.testing.assert_allclose(np.bincount(negatives[rows], minlength=21)[others] / rows.sum(), 1 / len(others),
+                                   atol=0.02)  # fmt: skip
+        one = rows & (anchors == of[name][0])
+        np.testing.assert_allclose(np.bincount(positives[one], minlength=21)[of[name][1:]] / one.sum(),
+                                   1 / (len(of[name]) - 1), atol=0.06)  # fmt: skip
+
+
+def test_triplets_fill_as_much_of_a_batch_as_they_can() -> None:
+    config = replace(CONFIG, sampling="random-triplets", classes_per_batch=4, views_per_class=5)
+    assert len(make_sampler(config, CLASSES).batch(0)) == 18
+
+
+def test_pictures_without_a_class_come_in_two_views_each_once_an_epoch() -> None:
+    for sampling in ("p-x-k", "random"):
+        batches = make_sampler(replace(CONFIG, labelled=False, sampling=sampling), np.arange(18))
+        drawn = np.concatenate([batches.batch(step).reshape(6, 2) for step in range(6)])
+        assert (drawn[:, 0] == drawn[:, 1]).all()
+        assert (np.bincount(drawn[:, 0]) == 2).all()
+        assert len(set(batches.batch(0))) == 6
+
+
 def test_what_makes_no_batch() -> None:
     with pytest.raises(DataError, match="at least 2 classes"):
         BatchesByClass(np.array([0, 0, 1]), classes_per_batch=2, views_per_class=2, repeats=0, seed=0)
@@ -52,3 +121,22 @@ def test_what_makes_no_batch() -> None:
         sampler(repeats=3)
     with pytest.raises(DataError, match="views_per_class 1"):
         sampler(views_per_class=1, repeats=0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "classes", "message"),
+    [
+        ({"sampling": "p-x-k"}, [0, 0, 1], "2 classes of at least 2"),
+        ({"sampling": "random"}, [], "at least 2 classes"),
+        ({"sampling": "random"}, [4, 4, 4], "at least 2 classes"),
+        ({"sampling": "random-triplets"}, [4, 4, 4], "at least 2 classes"),
+        ({"sampling": "random-triplets"}, [0, 1, 2], "a class of at least 2 pictures"),
+        ({"sampling": "random-triplets", "classes_per_batch": 2, "views_per_class": 1}, [0, 0, 1], "fewer than 3"),
+        ({"labelled": False}, [0], "1 pictures in batches of 6"),
+        ({"labelled": False, "classes_per_batch": 1, "views_per_class": 2}, [0, 1], "batches of 1"),
+        ({"labelled": False, "sampling": "random-triplets"}, [0, 1, 2], "no class is known"),
+    ],
+)
+def test_what_a_sampler_cannot_be_made_of(changes: dict[str, object], classes: list[int], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        make_sampler(replace(CONFIG, **changes), np.array(classes, dtype=np.int64))

@@ -1,0 +1,67 @@
+"""Losses that classify by weights of their own, and whose embedding is used afterwards.
+
+The weights are trained by the optimizer of the network. Adam's steps know no scale: weights that begin ten times longer
+turn ten times more slowly. Where only their direction counts, they begin with length 1, unlike the library's.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from pytorch_metric_learning.losses import ArcFaceLoss, NormalizedSoftmaxLoss, ProxyAnchorLoss
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from indexer.training.losses import LossSettings
+
+_TEMPERATURE = 0.05
+
+
+def normalized_softmax(settings: LossSettings) -> nn.Module:
+    """Cross-entropy of cosines to the weights of the classes, divided by 0.05; `margin` is not used.
+
+    Source: Zhai, Wu, "Classification is a Strong Baseline for Deep Metric Learning", BMVC 2019.
+    """
+    loss = NormalizedSoftmaxLoss(settings.classes, settings.dim, temperature=_TEMPERATURE)
+    return _of_length_1(loss, loss.W, settings.dim)
+
+
+def arcface(settings: LossSettings) -> nn.Module:
+    """`normalized-softmax`, with `margin` (an angle in radians) added to the angle to the right class.
+
+    With the same temperature, so that margin 0 is that loss; the paper's scale of 64 and margin of 0.5 are for tens of
+    thousands of faces, and need a network that is trained already.
+
+    Source: Deng, Guo, Xue, Zafeiriou, "ArcFace: Additive Angular Margin Loss for Deep Face Recognition", CVPR 2019.
+    """
+    loss = _ArcFace(settings.classes, settings.dim, margin=math.degrees(settings.margin), scale=1 / _TEMPERATURE)
+    return _of_length_1(loss, loss.W, settings.dim)
+
+
+def proxy_anchor(settings: LossSettings) -> nn.Module:
+    """Each class has a proxy, which draws its views and repels all others.
+
+    With s the cosines of views to a proxy:
+
+        mean over classes of the batch of log(1 + sum over their views of exp(-32 (s - margin)))
+        + mean over all classes of log(1 + sum over other views of exp(32 (s + margin))).
+
+    Source: Kim, Kim, Cho, Kwak, "Proxy Anchor Loss for Deep Metric Learning", CVPR 2020, with its 32; its margin is
+    0.1.
+    """
+    loss = ProxyAnchorLoss(settings.classes, settings.dim, margin=settings.margin, alpha=32)
+    return _of_length_1(loss, loss.proxies, settings.dim)
+
+
+class _ArcFace(ArcFaceLoss):  # type: ignore[misc]
+    """The slope of the arc cosine is infinite at 1, where the library's gradient is NaN: stay clear of it."""
+
+    def get_angles(self, cosine_of_target_classes: Tensor) -> Tensor:
+        return torch.acos(cosine_of_target_classes.clamp(-1 + 1e-6, 1 - 1e-6))
+
+
+def _of_length_1(loss: nn.Module, weights: Tensor, dim: int) -> nn.Module:
+    nn.init.normal_(weights, std=dim**-0.5)
+    return loss

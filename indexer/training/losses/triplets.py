@@ -1,0 +1,130 @@
+"""Losses over triplets: those that were mined, or else all of the batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from pytorch_metric_learning.distances import CosineSimilarity
+from pytorch_metric_learning.losses import TripletMarginLoss
+from pytorch_metric_learning.utils.loss_and_miner_utils import convert_to_triplets
+from torch import Tensor, nn
+from torch.nn import functional
+
+from indexer.training.mining import distances_of
+
+if TYPE_CHECKING:
+    from indexer.training.losses import LossSettings
+    from indexer.training.mining import Triplets
+
+
+def triplet(settings: LossSettings) -> nn.Module:
+    """`max(0, d(a,p) - d(a,n) + margin)`, d Euclidean, not squared, between unit vectors; the mean over what costs.
+
+    Tuned margins for unit vectors lie near 0.05 to 0.15 (Musgrave et al. 2020), not at the 0.2 of squared distances.
+
+    Source: Schroff, Kalenichenko, Philbin, "FaceNet", CVPR 2015; unsquared and averaged over what costs as in Hermans
+    et al. 2017.
+    """
+    loss: nn.Module = TripletMarginLoss(margin=settings.margin)
+    return loss
+
+
+def triplet_cosine(settings: LossSettings) -> nn.Module:
+    """`max(0, cos(a,n) - cos(a,p) + margin)`, half the loss over squared distances with twice the margin.
+
+    The mean over what costs. `indexer.training.mining` measures Euclidean distances for this one too.
+    """
+    loss: nn.Module = TripletMarginLoss(margin=settings.margin, distance=CosineSimilarity())
+    return loss
+
+
+def triplet_soft(settings: LossSettings) -> nn.Module:
+    """`m log(1 + exp((d(a,p) - d(a,n)) / m))`, d Euclidean between unit vectors, m the margin; the mean over all.
+
+    m = 1 is the formula of Hermans et al. 2017. There embeddings are not scaled to unit length, and the network picks
+    the size at which the bend is sharp; on the sphere it has to be said.
+    """
+    return SoftTripletLoss(settings.margin)
+
+
+def triplet_soft_cosine(settings: LossSettings) -> nn.Module:
+    """`m log(1 + exp((cos(a,n) - cos(a,p)) / m))`, m the margin; the mean over all.
+
+    The cross-entropy of telling the positive from one negative by cosine at temperature m.
+    """
+    return SoftTripletLoss(settings.margin, cosine=True)
+
+
+def triplet_adapted(settings: LossSettings) -> nn.Module:
+    """The triplet loss with corrected selection bias; see `AdaptedTripletLoss`."""
+    return AdaptedTripletLoss(settings.margin)
+
+
+class SoftTripletLoss(nn.Module):
+    """A hinge of `max(0, violation)` with a bend of a given width in place of the corner; no triplet costs nothing."""
+
+    def __init__(self, width: float, *, cosine: bool = False) -> None:
+        super().__init__()
+        self.width = width
+        self.cosine = cosine
+
+    def forward(self, embeddings: Tensor, labels: Tensor, mined: Triplets | None = None) -> Tensor:
+        """Scalar loss of embeddings `(B, D)`."""
+        anchors, positives, negatives = convert_to_triplets(mined, labels, labels, t_per_anchor="all")
+        if len(anchors) == 0:
+            return embeddings.sum() * 0.0
+        unit = functional.normalize(embeddings)
+        far = -(unit @ unit.T) if self.cosine else distances_of(embeddings)
+        violations = far[anchors, positives] - far[anchors, negatives]
+        return functional.softplus(violations / self.width).mean() * self.width
+
+
+class AdaptedTripletLoss(nn.Module):
+    """The triplet loss, plus what draws the views that were selected back to what their classes are.
+
+    Mining selects views that are not typical of their class: the loss sees P_s(x | y) where it should see P(x | y).
+    With f the unit embeddings, w_i the number of mined triplets in which view i stands (as anchor, positive or
+    negative), and Y the classes of those views:
+
+        L = L_triplet + weight * L_match
+        L_match = 1/|Y| * sum over y in Y of || m(y) - s(y) ||^2
+        m(y) = mean of f_i over the views i of class y in the batch
+        s(y) = sum of w_i f_i over the same views / sum of w_i
+
+    `L_triplet` is that of `triplet`. Assumed: a batch's views of a class are a fair sample of it; given their classes,
+    the three views of a triplet are independent; and the shift shows in the means (a linear kernel), not in the
+    covariances alone. Chosen here, the paper's text not being at hand: the square, the mean over classes, so that the
+    term does not grow with their number, and that the three roles count alike. Where all triplets of a batch are used,
+    `s(y) = m(y)`: the term is 0, and this is `triplet`.
+
+    Source: Yu, Liu, Gong, Ding, Tao, "Correcting the Triplet Selection Bias for Triplet Loss", ECCV 2018, where it is
+    called the adapted triplet loss.
+    """
+
+    def __init__(self, margin: float, weight: float = 1.0) -> None:
+        super().__init__()
+        self.triplet: nn.Module = TripletMarginLoss(margin=margin)
+        self.weight = weight
+
+    def forward(self, embeddings: Tensor, labels: Tensor, mined: Triplets | None = None) -> Tensor:
+        """Scalar loss of embeddings `(B, D)`."""
+        cost: Tensor = self.triplet(embeddings, labels, mined)
+        if mined is None or len(mined[0]) == 0:
+            return cost
+        return cost + self.weight * _shift(functional.normalize(embeddings), labels, mined)
+
+
+def _shift(unit: Tensor, labels: Tensor, mined: Triplets) -> Tensor:
+    """Mean over classes of the squared distance between the mean of their views and that of the selected ones."""
+    times = torch.bincount(torch.cat(mined), minlength=len(unit)).to(unit.dtype)
+    names, of_class = labels.unique(return_inverse=True)
+    member = functional.one_hot(of_class, len(names)).T.to(unit.dtype)
+    selected = member * times
+    chosen = selected.sum(dim=1) > 0
+    apart = _weighted_means(member[chosen], unit) - _weighted_means(selected[chosen], unit)
+    return apart.square().sum(dim=1).mean()
+
+
+def _weighted_means(weights: Tensor, rows: Tensor) -> Tensor:
+    return weights @ rows / weights.sum(dim=1, keepdim=True)
