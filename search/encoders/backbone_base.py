@@ -39,7 +39,7 @@ class BackboneEncoder(TorchEncoder):
         super().__init__(
             network,
             name=name,
-            dim=_dimension(name, network, preprocessing.input_size),
+            dim=feature_dim(name, network, preprocessing.input_size),
             preprocessing=preprocessing,
             architecture={"model": model},
             device=device,
@@ -111,8 +111,13 @@ def _seeded() -> Iterator[None]:
         yield
 
 
-@torch.inference_mode()
-def _dimension(name: str, network: nn.Module, size: int) -> int:
+@torch.no_grad()  # Not inference mode: a tensor that a network keeps from it could not be trained with.
+def feature_dim(name: str, network: nn.Module, size: int) -> int:
+    """Find the number of features of a headless network by a dry run; it is left in evaluation mode.
+
+    Raises:
+        EncoderError: it does not give one vector a picture.
+    """
     features = network.eval()(torch.zeros(1, 3, size, size))
     if not isinstance(features, torch.Tensor) or features.dim() != 2:
         raise EncoderError(f"{name} gives no single vector a picture without its last layer: choose another model")

@@ -1,6 +1,12 @@
 """The networks that `twinlens train` trains, rebuilt from a few plain values.
 
-A spec is JSON: `{"kind": "resnet", "stem": 24, "widths": [48, 96, 192], "depths": [2, 2, 2], "pooled": 2, "dim": 128}`.
+A spec is JSON; `kind` names the network, the other keys are its constructor's arguments:
+
+    {"kind": "resnet", "stem": 24, "widths": [48, 96, 192], "depths": [2, 2, 2], "pooled": 2, "dim": 128}
+    {"kind": "backbone", "name": "torchvision:resnet18", "dim": 128, "head": "linear", "frozen": true}
+    {"kind": "cnn", "size": 28, "widths": [32, 64], "hidden": [256], "dropout": 0.1, "gray": true, "dim": 64}
+    {"kind": "mlp", "size": 28, "widths": [200, 100], "dim": 2}
+
 It stands in `encoder.json`, so a key may be added with a default that keeps old files true, never changed in meaning.
 """
 
@@ -11,18 +17,32 @@ from typing import Any
 
 from torch import nn
 
+from search.encoders.projected_backbone import ProjectedBackbone
 from search.encoders.resnet import ResNet
+from search.encoders.small_networks import ConvNet, MultilayerPerceptron
 
-KINDS: dict[str, Callable[..., nn.Module]] = {"resnet": ResNet}
-"""What `kind` may say; the spec's other keys are the constructor's arguments."""
+KINDS: dict[str, Callable[..., nn.Module]] = {
+    "backbone": ProjectedBackbone,
+    "cnn": ConvNet,
+    "mlp": MultilayerPerceptron,
+    "resnet": ResNet,
+}
+"""What `kind` may say."""
 
 
-def build_network(spec: dict[str, Any]) -> nn.Module:
+def build_network(spec: dict[str, Any], *, pretrained: bool = False) -> nn.Module:
     """Build the network of a spec, with random weights.
+
+    `pretrained`, where a training begins, fetches a backbone's pretrained weights unless its spec says
+    `"pretrained": false`; the other kinds have none. Whoever loads weights of their own leaves it out.
 
     Raises:
         KeyError: no or an unknown `kind`.
-        TypeError: a key that this kind does not take.
+        TypeError: a key that this kind does not take, or one that is missing.
         ValueError: values that make no network.
+        EncoderError: a backbone that its library does not know, or weights that cannot be fetched.
     """
-    return KINDS[spec["kind"]](**{key: value for key, value in spec.items() if key != "kind"})
+    arguments = {key: value for key, value in spec.items() if key != "kind"}
+    if spec["kind"] == "backbone":
+        arguments["pretrained"] = pretrained and bool(arguments.get("pretrained", True))
+    return KINDS[spec["kind"]](**arguments)

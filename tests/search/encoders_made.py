@@ -12,9 +12,19 @@ from tests.conftest import draw
 
 SPEC = {"kind": "resnet", "stem": 8, "widths": [8, 16], "depths": [1, 1], "dim": 24}
 CHECKPOINT = "checkpoint"
+PROJECTED = {
+    "checkpoint of torchvision": {
+        "kind": "backbone",
+        "name": "torchvision:mobilenet_v3_small",
+        "dim": 24,
+        "head": "mlp",
+    },
+    "checkpoint of timm": {"kind": "backbone", "name": "timm:test_resnet.r160_in1k", "dim": 24, "frozen": True},
+}
 NAMES = (
     "color-layout",
     CHECKPOINT,
+    *PROJECTED,
     "torchvision:resnet18@random",
     "torchvision:mobilenet_v3_small@random",
     "timm:test_resnet.r160_in1k@random",
@@ -36,7 +46,9 @@ def make(name):
         import torch
 
         torch.set_num_threads(1)  # On shared cores, threads that wait for each other took twice the time.
-    return checkpoint() if name == CHECKPOINT else load_encoder(name, device="cpu")
+    if name == CHECKPOINT or name in PROJECTED:
+        return checkpoint(name=name, spec=PROJECTED.get(name, SPEC))
+    return load_encoder(name, device="cpu")
 
 
 @cache
@@ -44,7 +56,7 @@ def made(name):
     return make(name)
 
 
-def checkpoint(seed=3, **options):
+def checkpoint(seed=3, *, name=CHECKPOINT, spec=SPEC, **options):
     import torch
 
     from search.encoders.checkpoint import CheckpointEncoder
@@ -52,9 +64,9 @@ def checkpoint(seed=3, **options):
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = build_network(SPEC)
+        network = build_network(spec)
     return CheckpointEncoder(
-        network, SPEC, name=CHECKPOINT, input_size=48, dim=24, device="cpu", card={"data": "none"}, **options
+        network, spec, name=name, input_size=48, dim=24, device="cpu", card={"data": "none"}, **options
     )
 
 

@@ -57,6 +57,71 @@ def test_specs_that_make_no_network() -> None:
         build_network({})
     with pytest.raises(TypeError):
         build_network({"kind": "resnet", "colour": 3})
+    with pytest.raises(TypeError, match="size"):
+        build_network({"kind": "mlp"})
     for wrong in ({"depths": (1,)}, {"pooled": 0}, {"pooled": 4}, {"dim": 0}):
         with pytest.raises(ValueError, match="make no network"):
             ResNet(**{"widths": (4, 4, 4), "depths": (1, 1, 1), **wrong})
+
+
+def test_a_perceptron_is_matrices_and_relu() -> None:
+    network = build_network({"kind": "mlp", "size": 6, "widths": [9, 5], "dim": 2}).eval()
+    pictures = torch.rand(4, 3, 6, 6)
+    first, second, third = (layer for layer in network.layers if isinstance(layer, torch.nn.Linear))
+    hidden = (pictures.reshape(4, -1) @ first.weight.T + first.bias).clamp(min=0)
+    hidden = (hidden @ second.weight.T + second.bias).clamp(min=0)
+    torch.testing.assert_close(network(pictures), hidden @ third.weight.T + third.bias)
+    assert (first.in_features, third.out_features) == (108, 2)
+
+
+SMALL = [
+    {"kind": "mlp", "size": 12, "widths": [7], "dim": 3},
+    {"kind": "mlp", "size": 12, "widths": [], "dim": 3},
+    {"kind": "cnn", "size": 12, "widths": [4, 6], "hidden": [7], "dropout": 0.2, "dim": 3},
+    {"kind": "cnn", "size": 13, "widths": [4], "kernel": 5, "hidden": [], "dim": 3},
+]
+
+
+@pytest.mark.parametrize("gray", [False, True])
+@pytest.mark.parametrize("spec", SMALL)
+def test_small_networks_do_not_mind_the_memory_format(spec: dict[str, object], gray: bool) -> None:
+    network = build_network({**spec, "gray": gray}).eval()
+    pictures = torch.rand(5, 3, spec["size"], spec["size"])
+    vectors = network(pictures)
+    assert vectors.shape == (5, 3)
+    torch.testing.assert_close(network(pictures.contiguous(memory_format=torch.channels_last)), vectors)
+
+
+@pytest.mark.parametrize("spec", [SMALL[0], SMALL[2]])
+def test_gray_networks_see_the_mean_of_the_channels(spec: dict[str, object]) -> None:
+    network = build_network({**spec, "gray": True}).eval()
+    pictures = torch.rand(2, 3, 12, 12)
+    means = pictures.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
+    torch.testing.assert_close(network(pictures), network(means))
+    assert not torch.allclose(network(pictures), network(torch.rand(2, 3, 12, 12)))
+
+
+def test_dropout_is_for_training_only() -> None:
+    network = build_network(SMALL[2])
+    pictures = torch.rand(4, 3, 12, 12)
+    assert not torch.equal(network.train()(pictures), network(pictures))
+    assert torch.equal(network.eval()(pictures), network(pictures))
+
+
+def test_another_size_than_the_small_networks_take_is_told() -> None:
+    for spec in (SMALL[0], SMALL[2]):
+        with pytest.raises(ValueError, match="12x12 pixels"):
+            build_network(spec)(torch.rand(1, 3, 16, 16))
+
+
+@pytest.mark.parametrize("wrong", [{"size": 0}, {"dim": 0}, {"widths": [0]}, {"dropout": 1.0}, {"dropout": -0.1}])
+@pytest.mark.parametrize("spec", [SMALL[0], SMALL[2]])
+def test_small_specs_that_make_no_network(spec: dict[str, object], wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="make no network"):
+        build_network({**spec, **wrong})
+
+
+@pytest.mark.parametrize("wrong", [{"kernel": 2}, {"hidden": [0]}, {"widths": [4] * 4}])
+def test_convolutions_that_make_no_network(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="make no network"):
+        build_network({**SMALL[2], **wrong})
