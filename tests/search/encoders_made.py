@@ -15,7 +15,7 @@ CHECKPOINT = "checkpoint"
 PROJECTED = {
     "checkpoint of torchvision": {
         "kind": "backbone",
-        "name": "torchvision:mobilenet_v3_small",
+        "name": "torchvision:resnet18",
         "dim": 24,
         "head": "mlp",
     },
