@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from indexer.training.losses import LOSSES
+from indexer.training.losses import CLASSIFIERS, LOSSES
 from indexer.training.mining import MINERS
 from search.encoders.networks import build_network
 from search.errors import DataError
@@ -22,10 +22,13 @@ def check_config(config: TrainConfig) -> None:
     for setting, name in (
         ("loss", config.loss),
         ("warmup_loss", config.warmup_loss),
+        ("instance_loss", config.instance_loss),
         ("warmup_instance_loss", config.warmup_instance_loss),
     ):
         if name is not None and name not in LOSSES:
             raise DataError(f"{setting}: no loss is called {name!r}: there are {', '.join(sorted(LOSSES))}")
+        if "instance" in setting and name in CLASSIFIERS:
+            raise DataError(f"{setting}: {name} learns weights for each class, and cannot be a loss over pictures")
     if config.mining not in MINERS:
         raise DataError(f"mining: none is called {config.mining!r}: there are {', '.join(sorted(MINERS))}")
     if not 0 <= config.warmup_share < 1:

@@ -172,7 +172,8 @@ class RandomTriplets:
         positives = starts + (anchors - starts + generator.integers(1, counts)) % counts
         others = generator.integers(0, len(self._order) - counts)
         negatives = others + np.where(others >= starts, counts, 0)
-        return self._order[np.stack([anchors, positives, negatives], axis=1).ravel()]
+        rows: NDArray[np.int64] = self._order[np.stack([anchors, positives, negatives], axis=1).ravel()]
+        return rows
 
 
 def _check_two_classes(classes: NDArray[np.int64]) -> None:

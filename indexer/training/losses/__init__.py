@@ -59,7 +59,7 @@ def make_loss(name: str, settings: LossSettings) -> nn.Module:
     A batch that holds none of the pairs or triplets that a loss looks at costs 0, with a gradient of zeros.
 
     Raises:
-        DataError: an unknown name.
+        DataError: an unknown name, or a margin that this loss cannot have.
     """
     if name not in LOSSES:
         raise DataError(f"no loss is called {name!r}: there are {', '.join(sorted(LOSSES))}")

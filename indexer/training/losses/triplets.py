@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from indexer.training.mining import distances_of
+from search.errors import DataError
 
 if TYPE_CHECKING:
     from indexer.training.losses import LossSettings
@@ -66,6 +67,8 @@ class SoftTripletLoss(nn.Module):
 
     def __init__(self, width: float, *, cosine: bool = False) -> None:
         super().__init__()
+        if not width > 0:
+            raise DataError(f"margin {width}: is the width of a soft margin's bend, and must be more than 0")
         self.width = width
         self.cosine = cosine
 
@@ -118,7 +121,7 @@ class AdaptedTripletLoss(nn.Module):
 def _shift(unit: Tensor, labels: Tensor, mined: Triplets) -> Tensor:
     """Mean over classes of the squared distance between the mean of their views and that of the selected ones."""
     times = torch.bincount(torch.cat(mined), minlength=len(unit)).to(unit.dtype)
-    names, of_class = labels.unique(return_inverse=True)
+    names, of_class = labels.unique(return_inverse=True)  # type: ignore[no-untyped-call]
     member = functional.one_hot(of_class, len(names)).T.to(unit.dtype)
     selected = member * times
     chosen = selected.sum(dim=1) > 0

@@ -308,3 +308,9 @@ def test_the_weights_of_classifiers_are_found_by_adamw(name: str) -> None:
 def test_unknown_names_list_the_known_ones() -> None:
     with pytest.raises(DataError, match=r"'tripel'.*triplet"):
         make_loss("tripel", SETTINGS)
+
+
+@pytest.mark.parametrize("name", ["triplet-soft", "triplet-soft-cosine"])
+def test_a_soft_margin_needs_a_width(name: str) -> None:
+    with pytest.raises(DataError, match=r"margin 0\.0"):
+        make_loss(name, LossSettings(0.0, classes=4, dim=5))
