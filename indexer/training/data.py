@@ -1,4 +1,4 @@
-"""The pictures of a training run, their classes, and which classes are trained on."""
+"""The pictures of a training run and their classes, from folders or a CSV."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import csv
 import hashlib
 import os
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,23 +15,26 @@ from search.errors import DataError
 from search.images import PICTURE_SUFFIXES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from indexer.training.config import TrainConfig
-
-SPLITS = ("train", "validation", "held_out")
 _SPLIT_NAMES = {"": "train", "train": "train", "validation": "validation", "val": "validation", "test": "held_out"}
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledPicture:
-    """One picture, the name of its class, and its split where a CSV says one."""
+    """One picture and what is known of it."""
 
     path: Path
     label: str
+    """Its class; its own relative path where no class is known."""
+    group: str
+    """What the patterns of `TrainConfig` are matched with: the class, or the folder where no class is known."""
     split: str | None = None
+    """`train`, `validation` or `held_out`, where a CSV says it."""
+    subject: str | None = None
+    """The person, writer or thing that it shows, where a CSV says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,68 +44,69 @@ class Split:
     paths: tuple[Path, ...]
     classes: NDArray[np.int64]
     names: tuple[str, ...]
+    names_shared: bool = False
+    """Whether `names` are also those of the other splits: a part then keeps them, with its classes numbered as here."""
 
     def take(self, rows: NDArray[np.int64]) -> Split:
-        """Keep some pictures; classes are counted anew."""
+        """Keep some pictures; classes are counted anew unless their names are shared."""
         kept = [(self.names[self.classes[row]], self.paths[row]) for row in rows]
-        return split_of(kept)
+        return split_of(kept, self.names if self.names_shared else None)
 
 
-def read_pictures(pictures: Path, labels: str = "folder") -> list[LabelledPicture]:
-    """List labelled pictures.
+def read_pictures(pictures: Path, labels: str = "folder", *, labelled: bool = True) -> list[LabelledPicture]:
+    """List the pictures to train on, sorted by class and path.
 
     `folder`: a class is the folder that holds a picture, called by its path relative to `pictures`, so that two
     folders of one name in different places are two classes. Anything else: the path of a CSV with the columns `path`
     (absolute, or relative to `pictures` or to the CSV's folder), `label`, and perhaps `split` (train, validation or
-    test).
+    test) and `subject`. A row without a path or label is left out; one that is repeated counts once.
+
+    Where `labelled` is false every picture is its own class: those of all folders, `pictures` itself among them, or
+    those of a CSV, which then needs no labels.
 
     Raises:
-        DataError: no such folder or CSV, no pictures, a missing column, an unknown split.
+        DataError: no such folder or CSV, no pictures, a missing column, an unknown split, or a picture of which two
+            rows say different things.
     """
     if not pictures.is_dir():
         raise DataError(f"{pictures}: no such folder of pictures")
-    found = list(_by_folder(pictures) if labels == "folder" else _by_csv(Path(labels), pictures))
+    by_folder = labels == "folder"
+    found = list(
+        _by_folder(pictures, labelled=labelled)
+        if by_folder
+        else _once(_by_csv(Path(labels), pictures, labelled=labelled), Path(labels))
+    )
     if not found:
-        raise DataError(f"{pictures}: no labelled pictures here. Training wants a folder a class, or a CSV")
+        raise DataError(_nothing_in(pictures if by_folder else Path(labels), by_folder=by_folder, labelled=labelled))
     return sorted(found, key=lambda picture: (picture.label, os.fsencode(picture.path)))
 
 
-def split_by_class(found: Sequence[LabelledPicture], config: TrainConfig) -> dict[str, Split]:
-    """Sort pictures into `train` and `validation`; `held_out` ones are dropped here and never opened.
-
-    A pattern of `held_out` wins over one of `validation`, that over `classes`; a CSV's split wins over all.
-
-    Raises:
-        DataError: a pattern that no class matches.
-    """
-    names = {picture.label for picture in found}
-    for pattern in (*config.classes, *config.validation, *config.held_out):
-        if not any(fnmatchcase(name, pattern) for name in names):
-            raise DataError(f"no class matches {pattern!r}: the classes are {_listed(names)}")
-    where = {name: _split_of_class(name, config) for name in names}
-    chosen: dict[str, list[tuple[str, Path]]] = {split: [] for split in (*SPLITS, "left_out")}
-    for picture in found:
-        chosen[picture.split or where[picture.label]].append((picture.label, picture.path))
-    return {split: split_of(chosen[split]) for split in ("train", "validation")}
-
-
-def split_of(pictures: Iterable[tuple[str, Path]]) -> Split:
-    """Number the classes of (class, path) pairs, in the order of their names."""
+def split_of(pictures: Iterable[tuple[str, Path]], names: tuple[str, ...] | None = None) -> Split:
+    """Number the classes of (class, path) pairs by their place in `names`; None: in the order of their names."""
     pairs = list(pictures)
-    names = tuple(sorted({name for name, _ in pairs}))
-    number = {name: index for index, name in enumerate(names)}
+    counted = tuple(sorted({name for name, _ in pairs})) if names is None else names
+    number = {name: index for index, name in enumerate(counted)}
     classes = np.array([number[name] for name, _ in pairs], dtype=np.int64)
-    return Split(tuple(path for _, path in pairs), classes, names)
+    return Split(tuple(path for _, path in pairs), classes, counted, names_shared=names is not None)
 
 
 def evenly(split: Split, most: int) -> Split:
-    """At most `most` pictures, the same number of each class, spread over its files; never fewer than two a class."""
+    """At most `most` pictures, the same number of each class, spread over its files.
+
+    Of more classes than `most` can show two pictures each, some are left out, evenly spread over their names.
+    """
     if len(split.paths) <= most:
         return split
-    each = max(2, most // len(split.names))
-    rows = [np.flatnonzero(split.classes == number) for number in range(len(split.names))]
-    spread = [of[np.unique(np.linspace(0, len(of) - 1, min(each, len(of))).astype(np.int64))] for of in rows]
-    return split.take(np.concatenate(spread))
+    numbers, counts = np.unique(split.classes, return_counts=True)
+    each = min(max(2, most // len(numbers)), int(counts.max()))
+    chosen = numbers[_spread(len(numbers), max(1, most // each))]
+    rows = [np.flatnonzero(split.classes == number) for number in chosen]
+    return split.take(np.concatenate([of[_spread(len(of), each)] for of in rows]))
+
+
+def _spread(count: int, most: int) -> NDArray[np.int64]:
+    """At most `most` of the places 0 to count - 1, from the first to the last."""
+    return np.unique(np.linspace(0, count - 1, min(most, count)).astype(np.int64))
 
 
 def digest(pictures: Path, splits: dict[str, Split]) -> str:
@@ -117,40 +120,64 @@ def digest(pictures: Path, splits: dict[str, Split]) -> str:
     return sha.hexdigest()[:16]
 
 
-def _by_folder(root: Path) -> Iterable[LabelledPicture]:
+def _by_folder(root: Path, *, labelled: bool) -> Iterator[LabelledPicture]:
     for folder, subfolders, names in os.walk(root):
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-        label = Path(folder).relative_to(root).as_posix()
-        if label != ".":
-            for name in names:
-                if Path(name).suffix.lower() in PICTURE_SUFFIXES and not name.startswith("."):
-                    yield LabelledPicture(Path(folder, name), label)
+        group = Path(folder).relative_to(root).as_posix()
+        if group == "." and labelled:
+            continue
+        for name in names:
+            if Path(name).suffix.lower() in PICTURE_SUFFIXES and not name.startswith("."):
+                path = Path(folder, name)
+                yield LabelledPicture(path, group if labelled else path.relative_to(root).as_posix(), group)
 
 
-def _by_csv(file: Path, root: Path) -> Iterable[LabelledPicture]:
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            if missing := {"path", "label"} - set(reader.fieldnames or ()):
-                raise DataError(f"{file}: lacks the column {' and '.join(sorted(missing))}")
-            rows = [(row["path"], row["label"], row.get("split")) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{file}: cannot be read as a CSV of labels ({error})") from error
-    for path, label, split in rows:
+def _by_csv(file: Path, root: Path, *, labelled: bool) -> Iterator[LabelledPicture]:
+    for row in _rows(file, {"path", "label"} if labelled else {"path"}):
+        path, split = row["path"], row.get("split")
         if split is not None and split not in _SPLIT_NAMES:
             raise DataError(f"{file}: {path} has the split {split!r}; known are train, validation and test")
-        if path and label:
-            place = root / path if (root / path).exists() else file.parent / path
-            yield LabelledPicture(place, label, None if split is None else _SPLIT_NAMES[split])
+        if not path or (labelled and not row["label"]):
+            continue
+        place = Path(os.path.normpath(root / path if (root / path).exists() else file.parent / path))
+        name = Path(os.path.relpath(place, root))
+        yield LabelledPicture(
+            path=place,
+            label=row["label"] if labelled else name.as_posix(),
+            group=row["label"] if labelled else name.parent.as_posix(),
+            split=None if split is None else _SPLIT_NAMES[split],
+            subject=row.get("subject") or None,
+        )
 
 
-def _split_of_class(name: str, config: TrainConfig) -> str:
-    for split, patterns in (("held_out", config.held_out), ("validation", config.validation)):
-        if any(fnmatchcase(name, pattern) for pattern in patterns):
-            return split
-    return "train" if any(fnmatchcase(name, pattern) for pattern in config.classes) else "left_out"
+def _rows(file: Path, wanted: set[str]) -> list[dict[str, str]]:
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream, restval="")
+            if missing := wanted - set(reader.fieldnames or ()):
+                raise DataError(f"{file}: lacks the column {' and '.join(sorted(missing))}")
+            return list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{file}: cannot be read as a CSV of labels ({error})") from error
 
 
-def _listed(names: Iterable[str], most: int = 8) -> str:
-    ordered = sorted(names)
-    return ", ".join(ordered[:most]) + (f" and {len(ordered) - most} more" if len(ordered) > most else "")
+def _once(pictures: Iterable[LabelledPicture], file: Path) -> Sequence[LabelledPicture]:
+    """Drop rows that say the same again; two that disagree on a picture leave nothing to believe."""
+    known: dict[Path, LabelledPicture] = {}
+    for picture in pictures:
+        before = known.setdefault(picture.path, picture)
+        for column in ("label", "split", "subject"):
+            one, other = getattr(before, column), getattr(picture, column)
+            if one != other:
+                raise DataError(
+                    f"{file}: {picture.path} stands there twice, with the {column} {one!r} and {other!r}. "
+                    "Keep one of the two rows"
+                )
+    return list(known.values())
+
+
+def _nothing_in(place: Path, *, by_folder: bool, labelled: bool) -> str:
+    if not labelled:
+        return f"{place}: no pictures here"
+    shape = "a folder a class, or a CSV" if by_folder else "a path and a label in a row"
+    return f"{place}: no labelled pictures here. Training wants {shape}; without classes, train unlabelled"
