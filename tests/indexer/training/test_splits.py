@@ -95,7 +95,7 @@ def test_the_seed_decides(by: str) -> None:
 
 
 def test_by_picture_every_class_gives_its_share_and_both_sides_share_numbers() -> None:
-    found = many(classes=6, each=20) + [picture("only", "lonely")]
+    found = [*many(classes=6, each=20), picture("only", "lonely")]
     split = split_pictures(found, TrainConfig(split_by="picture", validation_share=0.1))
     assert split["train"].names == split["validation"].names
     counts = Counter(labels(split["validation"]))
