@@ -1,0 +1,293 @@
+"""Every loss and every mining on one budget: the same network, batches and steps, judged on classes never seen.
+
+    python -m benchmarks.datasets --out .cache/datasets omniglot tiny-imagenet
+    python -m benchmarks.losses
+    python -m benchmarks.losses --data omniglot photos    (both on one page)
+
+Each contender's margin is chosen by mAP@R on the validation classes, with the first seed; the test classes are looked
+at only afterwards, with every seed. Learning rate and batches are the same for all. Each run that is done is kept under
+`--work`, so that the same command goes on where it was stopped. Writes docs/results/losses.md at the end.
+
+Source: the protocol follows Musgrave, Belongie, Lim, "A Metric Learning Reality Check", ECCV 2020, on a small scale.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from indexer.metrics import retrieval
+from indexer.training import AugmentConfig, TrainConfig, train
+from indexer.training.collapse import TrainingCollapsedError
+from indexer.training.losses import LOSSES, MINED
+from indexer.training.mining import MINERS
+from indexer.training.recipes.builtin import HELD_OUT, VALIDATION
+from search.encoders import load_encoder
+from search.encoders.checkpoint import CheckpointEncoder
+from search.encoders.networks import build_network
+from search.images import load_picture
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from search.encoders.base import Encoder
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "results" / "losses.md"
+NETWORK = {"kind": "resnet", "stem": 16, "widths": [16, 32, 64], "depths": [1, 1, 1], "pooled": 2, "dim": 64}
+SIZE = 32
+MOST = 3000
+"""Test pictures at most, the same number of each class."""
+T_95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571}
+"""Of Student's t by degrees of freedom: two-sided, 95 %."""
+_BATCH = 256
+
+MARGINS: dict[str, tuple[float, ...]] = {
+    "arcface": (0.05, 0.15, 0.3),
+    "contrastive": (0.1, 0.3, 0.6),
+    "cosine-embedding": (0.0, 0.3, 0.5),
+    "proxy-anchor": (0.0, 0.1, 0.3),
+    "triplet": (0.05, 0.15, 0.4),
+    "triplet-adapted": (0.05, 0.15, 0.4),
+    "triplet-cosine": (0.05, 0.15, 0.4),
+    "triplet-soft": (0.05, 0.15, 0.4),
+    "triplet-soft-cosine": (0.05, 0.15, 0.4),
+}
+"""What is tried; a loss that is not named here uses no margin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Which classes of one data set are trained on, watched and tested; patterns of folders."""
+
+    folder: str
+    about: str
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+    augment: AugmentConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A loss and, where it takes triplets, a mining."""
+
+    loss: str
+    mining: str | None = None
+
+    @property
+    def margins(self) -> tuple[float, ...]:
+        """Margins to try; those of `hard` differ by a constant, which has no gradient."""
+        return (0.1,) if self.mining == "hard" else MARGINS.get(self.loss, (0.1,))
+
+    @property
+    def name(self) -> str:
+        """What the table says."""
+        return self.loss if self.mining is None else f"{self.loss}, {self.mining}"
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Shares in [0, 1]; a run that collapsed has none."""
+
+    validation: float
+    recall_at_1: float
+    map_at_r: float
+    collapsed: bool = False
+
+
+DATA = {
+    "omniglot": Data(
+        "omniglot",
+        "characters of alphabets never seen, 32 x 32 pixels",
+        ("Bengali/*", "Cyrillic/*", "Greek/*", "Gujarati/*", "Hebrew/*", "Korean/*", "Latin/*", "Sanskrit/*"),
+        ("Armenian/*", "Early_Aramaic/*", "Tagalog/*"),
+        ("Anglo-Saxon_Futhorc/*", "Balinese/*", "Futurama/*", "Tifinagh/*"),
+        AugmentConfig(min_area=0.8, max_aspect=1.1, p_flip=0, degrees=10, p_quarter=0, p_color=0, p_gray=0, p_fade=0,
+                      p_jpeg=0, p_noise=0),
+    ),
+    "photos": Data(
+        "tiny-imagenet/train",
+        "photos of classes never seen, 32 x 32 pixels",
+        ("n0164*", "n0174*", "n0176*", "n0177*", "n019*", "n021*", "n027*", "n028*"),
+        VALIDATION,
+        HELD_OUT,
+        AugmentConfig(min_area=0.5, p_rotate=0.2, p_quarter=0, p_fade=0, p_jpeg=0, p_noise=0),
+    ),
+}  # fmt: skip
+CONTENDERS = (
+    *(Contender(name) for name in LOSSES if name not in MINED),
+    *(Contender(name, "all") for name in ("triplet-cosine", "triplet-soft", "triplet-soft-cosine")),
+    *(Contender("triplet", mining) for mining in MINERS if mining != "violating"),
+    *(Contender("triplet-adapted", mining) for mining in ("batch-hard", "semihard", "violating")),
+)
+"""`triplet, violating` is left out: triplets that cost nothing count for nothing, so that it is `triplet, all`."""
+
+
+def config_of(data: Data, contender: Contender, margin: float, seed: int, steps: int) -> TrainConfig:
+    """Give the settings of one run: all contenders differ in loss, mining and margin alone."""
+    return TrainConfig(
+        network=NETWORK,
+        classes=data.train,
+        validation=data.validation,
+        held_out=data.test,
+        input_size=SIZE,
+        augment=data.augment,
+        classes_per_batch=16,
+        views_per_class=4,
+        repeats=0,
+        loss=contender.loss,
+        mining=contender.mining or "all",
+        margin=margin,
+        instance_weight=0.0,
+        steps=steps,
+        evaluate_every=steps,
+        seed=seed,
+        device="cpu",
+    )
+
+
+def run(data: Data, contender: Contender, margin: float, seed: int, steps: int, options: Options) -> Figures:
+    """Train and measure, or read what was measured before."""
+    name = f"{contender.loss}-{contender.mining or 'all'}-{margin}-{seed}"
+    out = options.work / f"{data.folder.replace('/', '-')}-{steps}" / name
+    if (out / "figures.json").exists():
+        return Figures(**json.loads((out / "figures.json").read_text(encoding="utf-8")))
+    config = config_of(data, contender, margin, seed, steps)
+    try:
+        train(options.datasets / data.folder, out, config=config)
+        card = json.loads((out / "encoder.json").read_text(encoding="utf-8"))["card"]
+        recall, precision = measure(load_encoder(out, device="cpu"), options.datasets, data)
+        figures = Figures(float(card["last"]["map_at_r"]), recall, precision)
+    except TrainingCollapsedError:
+        figures = Figures(0.0, 0.0, 0.0, collapsed=True)
+        out.mkdir(parents=True, exist_ok=True)
+    (out / "figures.json").write_text(json.dumps(asdict(figures)), encoding="utf-8")
+    sys.stderr.write(f"{name}: {figures}\n")
+    return figures
+
+
+def measure(encoder: Encoder, datasets: Path, data: Data) -> tuple[float, float]:
+    """R@1 and mAP@R of the test classes."""
+    images, labels = test_pictures(datasets / data.folder, data.test)
+    parts = [encoder.encode(images[start : start + _BATCH]) for start in range(0, len(images), _BATCH)]
+    found = retrieval(np.concatenate(parts), labels, ks=(1,))
+    return found.recall_at[1], found.map_at_r
+
+
+@cache
+def test_pictures(folder: Path, patterns: tuple[str, ...]) -> tuple[list[Image], list[str]]:
+    """Decode the test pictures once."""
+    classes = sorted(found for pattern in patterns for found in folder.glob(pattern) if found.is_dir())
+    chosen = [path for each in classes for path in sorted(each.iterdir())[: MOST // len(classes)]]
+    return [load_picture(path) for path in chosen], [str(path.parent) for path in chosen]
+
+
+def untrained(data: Data, seed: int, options: Options) -> Figures:
+    """Measure the network as it is before training."""
+    torch.manual_seed(seed)
+    encoder = CheckpointEncoder(
+        build_network(NETWORK), NETWORK, name="untrained", input_size=SIZE, dim=NETWORK["dim"], device="cpu"
+    )
+    return Figures(0.0, *measure(encoder, options.datasets, data))
+
+
+def contest(data: Data, steps: int, options: Options) -> list[str]:
+    """Run all contenders on one data set and write its table."""
+    seeds = range(options.seeds)
+    rows = [("not trained", "", [untrained(data, seed, options) for seed in seeds])]
+    for contender in options.contenders:
+        first = {margin: run(data, contender, margin, 0, steps, options) for margin in contender.margins}
+        margin = max(first, key=lambda each: first[each].validation)
+        figures = [run(data, contender, margin, seed, steps, options) for seed in seeds]
+        rows.append((contender.name, f"{margin:g}" if len(first) > 1 else "", figures))
+    rows.sort(key=lambda row: -float(np.mean([each.map_at_r for each in row[2]])))
+    pictures, labels = test_pictures(options.datasets / data.folder, data.test)
+    return [
+        f"## {data.folder}: {data.about}",
+        "",
+        f"{len(set(labels))} test classes, {len(pictures)} pictures; {steps} batches of 16 classes x 4 views.",
+        "",
+        "| loss, mining | margin | R@1 | mAP@R | mAP@R, validation |",
+        "|---|---:|---:|---:|---:|",
+        *(line(*row) for row in rows),
+        "",
+    ]
+
+
+def line(name: str, margin: str, figures: list[Figures]) -> str:
+    """One row of the table."""
+    collapsed = sum(each.collapsed for each in figures)
+    name += f" (collapsed: {collapsed} of {len(figures)} runs)" if collapsed else ""
+    columns = [[each.recall_at_1 for each in figures], [each.map_at_r for each in figures]]
+    watched = [each.validation for each in figures]
+    last = interval(watched) if any(watched) else ""
+    return f"| {name} | {margin} | {' | '.join(interval(column) for column in columns)} | {last} |"
+
+
+def interval(values: list[float]) -> str:
+    """Mean and half the width of its 95 % interval over seeds, by Student's t."""
+    mean = f"{np.mean(values):.3f}"
+    if len(values) < 2:
+        return mean
+    half = T_95[len(values) - 1] * float(np.std(values, ddof=1)) / len(values) ** 0.5
+    return f"{mean} ± {half:.3f}"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says."""
+
+    datasets: Path
+    work: Path
+    seeds: int
+    contenders: tuple[Contender, ...]
+
+
+def main() -> None:
+    """Run what is not run yet, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", nargs="+", choices=DATA, default=["omniglot"])
+    parser.add_argument("--datasets", type=Path, default=ROOT / ".cache" / "datasets")
+    parser.add_argument("--work", type=Path, default=ROOT / ".cache" / "losses", help="where runs are kept")
+    parser.add_argument("--out", type=Path, default=PAGE)
+    parser.add_argument("--steps", type=int, default=400, help="batches of a run")
+    parser.add_argument("--seeds", type=int, default=3, choices=range(1, len(T_95) + 2))
+    parser.add_argument("--losses", nargs="+", choices=LOSSES, default=list(LOSSES))
+    given = parser.parse_args()
+    chosen = tuple(each for each in CONTENDERS if each.loss in given.losses)
+    options = Options(given.datasets, given.work, given.seeds, chosen)
+    tables = [text for name in given.data for text in contest(DATA[name], given.steps, options)]
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    given.out.write_text("\n".join([*heading(given.seeds), *tables]), encoding="utf-8")
+
+
+def heading(seeds: int) -> list[str]:
+    """Say what these figures are."""
+    return [
+        "# Losses and minings",
+        "",
+        f"Written by `python -m benchmarks.losses` on {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, "
+        f"{platform.machine()}, torch {torch.__version__}.",
+        "",
+        f"One network (`{json.dumps(NETWORK)}`), one budget, one learning rate; each margin chosen by mAP@R on "
+        f"validation classes with the first seed. Means over {seeds} seeds, with 95 % intervals by Student's t. "
+        "Ordered by mAP@R on the test classes. `triplet, violating` would be `triplet, all`: what costs nothing counts "
+        "for nothing.",
+        "",
+    ]
+
+
+if __name__ == "__main__":
+    main()
