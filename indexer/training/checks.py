@@ -2,51 +2,202 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
-from indexer.training.losses import CLASSIFIERS, LOSSES
+import torch
+
+from indexer.training.config import TrainConfig
+from indexer.training.losses import CLASSIFIERS, LOSSES, LossSettings, make_loss
 from indexer.training.mining import MINERS
 from search.encoders.networks import build_network
-from search.errors import DataError
+from search.errors import DataError, EncoderError
 
 if TYPE_CHECKING:
-    from indexer.training.config import TrainConfig
+    from indexer.training.data import Split
+
+_LOSS_SETTINGS = ("loss", "warmup_loss", "instance_loss", "warmup_instance_loss")
+_RANGES: tuple[tuple[str, Callable[[Any], bool], tuple[str, ...]], ...] = (
+    (
+        "must be 1 or more",
+        lambda value: value >= 1,
+        ("steps", "evaluate_every", "early_stopping", "plateau_patience", "input_size", "views_per_class", "workers"),
+    ),
+    ("must be 2 or more", lambda value: value >= 2, ("classes_per_batch", "validation_pictures")),
+    ("must be more than 0", lambda value: 0 < value < math.inf, ("learning_rate", "max_minutes")),
+    (
+        "must be 0 or more",
+        lambda value: 0 <= value < math.inf,
+        ("class_weight", "instance_weight", "teacher_weight", "weight_decay", "repeats", "margin", "seed"),
+    ),
+    (
+        "must be from 0 to less than 1",
+        lambda value: 0 <= value < 1,
+        ("validation_share", "warmup_share", "rise_share", "ema"),
+    ),
+    ("must lie between 0 and 1", lambda value: 0 < value < 1, ("plateau_factor",)),
+)
+"""What must hold, and of which settings; None is no value and always right."""
 
 
 def check_config(config: TrainConfig) -> None:
-    """Check names, ranges and the network's spec.
+    """Check names, ranges, what fits together, and the network by a dry run at each size.
 
     Raises:
-        DataError: a setting that cannot work; the message names it.
+        DataError: a setting that cannot work; the message names it, its value and the remedy.
     """
-    for setting, name in (
-        ("loss", config.loss),
-        ("warmup_loss", config.warmup_loss),
-        ("instance_loss", config.instance_loss),
-        ("warmup_instance_loss", config.warmup_instance_loss),
-    ):
+    _check_names(config)
+    for rule, holds, settings in _RANGES:
+        for setting in settings:
+            value = getattr(config, setting)
+            if value is not None and not holds(value):
+                raise DataError(f"{setting} {value}: {rule}")
+    _check_augment(config)
+    _check_sizes(config)
+    _check_validation(config)
+    _check_objective(config)
+    _check_batches(config)
+    if not config.labelled:
+        _check_unlabelled(config)
+    with torch.random.fork_rng(devices=[]):
+        _check_network(config)
+        _check_losses(config)
+
+
+def check_watched(validation: Split, config: TrainConfig) -> None:
+    """See that pictures are watched where the run is steered by them; a CSV may name them, so `config` cannot tell.
+
+    Raises:
+        DataError: `plateau` or `early_stopping` with nothing to watch.
+    """
+    steered = "schedule plateau" if config.schedule == "plateau" else "early_stopping"
+    if (config.schedule == "plateau" or config.early_stopping is not None) and len(validation.paths) < 2:
+        raise DataError(
+            f"{steered}: waits for a better validation mAP@R, and nothing is watched. Name classes in validation, set "
+            "validation_share, or name the pictures in the CSV"
+        )
+
+
+def _check_names(config: TrainConfig) -> None:
+    for setting, kind in get_type_hints(TrainConfig).items():
+        if get_origin(kind) is Literal and getattr(config, setting) not in get_args(kind):
+            raise DataError(f"{setting} {getattr(config, setting)!r}: must be one of {', '.join(get_args(kind))}")
+    for setting in _LOSS_SETTINGS:
+        name = getattr(config, setting)
         if name is not None and name not in LOSSES:
             raise DataError(f"{setting}: no loss is called {name!r}: there are {', '.join(sorted(LOSSES))}")
         if "instance" in setting and name in CLASSIFIERS:
             raise DataError(f"{setting}: {name} learns weights for each class, and cannot be a loss over pictures")
     if config.mining not in MINERS:
         raise DataError(f"mining: none is called {config.mining!r}: there are {', '.join(sorted(MINERS))}")
-    if not 0 <= config.warmup_share < 1:
+
+
+def _check_augment(config: TrainConfig) -> None:
+    if config.augment is None:
+        return
+    for name in (each.name for each in fields(config.augment)):
+        value = getattr(config.augment, name)
+        if name.startswith("p_") and not 0 <= value <= 1:
+            raise DataError(f"augment.{name} {value}: is a share of the views, from 0 to 1")
+    if not 0 < config.augment.min_area <= 1:
         raise DataError(
-            f"warmup_share {config.warmup_share}: must be from 0 to less than 1, so that {config.loss} ends"
+            f"augment.min_area {config.augment.min_area}: is a share of the picture, more than 0, at most 1"
         )
-    for setting, value in (
-        ("steps", config.steps),
-        ("evaluate_every", config.evaluate_every),
-        ("learning_rate", config.learning_rate),
-        ("input_size", config.input_size),
-        ("classes_per_batch", config.classes_per_batch - 1),
-    ):
-        if not value > 0:
-            raise DataError(f"{setting}: too small; steps, rates and sizes are positive, and a batch has 2 classes")
-    if config.max_minutes is not None and not config.max_minutes > 0:
-        raise DataError(f"max_minutes {config.max_minutes}: a run takes more than no time")
+    if not config.augment.max_aspect >= 1:
+        raise DataError(f"augment.max_aspect {config.augment.max_aspect}: 1 leaves the sides alone; it cannot be less")
+
+
+def _check_sizes(config: TrainConfig) -> None:
+    shares = [share for share, _ in config.train_sizes]
+    if sorted(set(shares)) != shares or not all(0 <= share < 1 and side >= 1 for share, side in config.train_sizes):
+        raise DataError(
+            f"train_sizes {config.train_sizes}: pairs of a share of the run, from 0 to less than 1 and rising, and a "
+            "side in pixels"
+        )
+
+
+def _check_validation(config: TrainConfig) -> None:
+    if config.validation and config.validation_share > 0:
+        raise DataError(
+            f"validation_share {config.validation_share}: validation names already what is watched. Use one of the two"
+        )
+
+
+def _check_objective(config: TrainConfig) -> None:
+    if config.class_weight == 0 and config.instance_weight == 0 and config.teacher is None:
+        raise DataError("class_weight 0 and instance_weight 0: leave nothing to minimise without a teacher")
+    if (config.warmup_loss is None) != (config.warmup_share == 0):
+        raise DataError(
+            f"warmup_loss {config.warmup_loss} with warmup_share {config.warmup_share}: a warm-up has a loss and a "
+            "share of the run, or neither (None and 0)"
+        )
+    if config.teacher is not None and not Path(config.teacher).is_dir():
+        raise DataError(f"teacher {config.teacher}: no such folder of embeddings. Make it first, or leave it out")
+
+
+def _check_batches(config: TrainConfig) -> None:
+    if config.sampling == "p-x-k" and config.labelled and config.views_per_class < 2:
+        raise DataError(f"views_per_class {config.views_per_class}: sampling p-x-k needs 2 views of a class or more")
+    if config.sampling == "p-x-k" and config.labelled and not config.repeats <= config.views_per_class // 2:
+        raise DataError(
+            f"repeats {config.repeats}: at most half of views_per_class {config.views_per_class} can be second views"
+        )
+    if config.sampling != "p-x-k" and config.class_draw != TrainConfig.class_draw:
+        raise DataError(f"class_draw {config.class_draw}: sampling {config.sampling} draws no classes. Use p-x-k")
+    if config.sampling == "random-triplets" and config.mining not in ("all", TrainConfig.mining):
+        raise DataError(
+            f"mining {config.mining}: sampling random-triplets leaves its triplets as they are. Use mining all, or "
+            "sampling p-x-k"
+        )
+
+
+def _check_unlabelled(config: TrainConfig) -> None:
+    """Each picture its own class: what learns weights a class, or asks for other pictures of it, cannot work."""
+    for setting in ("loss", "warmup_loss"):
+        name = getattr(config, setting)
+        if config.class_weight > 0 and name in CLASSIFIERS:
+            raise DataError(
+                f"{setting} {name}: learns weights for each class, and none is known where labelled is false. Use "
+                "another, for example triplet or supcon"
+            )
+    if config.sampling == "random-triplets":
+        raise DataError(
+            "sampling random-triplets: draws by class, and none is known where labelled is false. Use p-x-k"
+        )
+    if config.augment is None:
+        raise DataError("augment None: where labelled is false, two views of one picture must differ. Leave it on")
+    if config.schedule == "plateau" or config.early_stopping is not None:
+        steered = "schedule plateau" if config.schedule == "plateau" else f"early_stopping {config.early_stopping}"
+        raise DataError(
+            f"{steered}: waits for a better validation mAP@R, which needs labels. Use cosine and run through"
+        )
+
+
+def _check_network(config: TrainConfig) -> None:
+    dim = config.network.get("dim")
+    if not isinstance(dim, int):
+        raise DataError(f'network: {config.network} does not say how many dimensions: add "dim": 128')
     try:
-        build_network(config.network)
-    except (KeyError, TypeError, ValueError) as error:
+        network = build_network(config.network).eval()
+    except (KeyError, TypeError, ValueError, EncoderError) as error:
         raise DataError(f"network: {config.network} cannot be built ({error})") from error
+    for size in sorted({config.input_size, *(side for _, side in config.train_sizes)}):
+        try:
+            with torch.no_grad():
+                shape = tuple(network(torch.zeros(1, 3, size, size)).shape)
+        except (RuntimeError, ValueError, AssertionError) as error:
+            raise DataError(
+                f"network: {config.network} cannot take pictures of {size} pixels ({error}). Change input_size or "
+                "train_sizes"
+            ) from error
+        if shape != (1, dim):
+            raise DataError(f"network: {config.network} gives {shape} for one picture, not {(1, dim)}")
+
+
+def _check_losses(config: TrainConfig) -> None:
+    """Make every loss once: some cannot work with any margin, which they say themselves."""
+    for name in {getattr(config, setting) for setting in _LOSS_SETTINGS} - {None}:
+        make_loss(name, LossSettings(config.margin, 2, int(config.network["dim"])))

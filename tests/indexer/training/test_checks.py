@@ -1,0 +1,150 @@
+"""Every setting that cannot work is refused by its name, before anything is read."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from indexer.training import TrainConfig, load_recipe, recipe_names
+from indexer.training.checks import check_config, check_watched
+from indexer.training.config import AugmentConfig
+from indexer.training.data import split_of
+from search.errors import DataError
+
+NAN = float("nan")
+MLP = {"kind": "mlp", "size": 16, "dim": 4}
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        # names
+        ({"loss": "tripel"}, "loss: no loss is called 'tripel': there are .*triplet"),
+        ({"warmup_loss": "soft"}, "warmup_loss: no loss is called 'soft'"),
+        ({"instance_loss": "soft"}, "instance_loss: no loss is called 'soft'"),
+        ({"warmup_instance_loss": "soft"}, "warmup_instance_loss: no loss is called 'soft'"),
+        ({"instance_loss": "softmax"}, "instance_loss: softmax learns weights"),
+        ({"mining": "gold"}, "mining: none is called 'gold': there are .*violating"),
+        ({"sampling": "pxk"}, "sampling 'pxk': must be one of p-x-k, random, random-triplets"),
+        ({"class_draw": "all"}, "class_draw 'all': must be one of"),
+        ({"split_by": "person"}, "split_by 'person': must be one of class, subject, picture"),
+        ({"schedule": "step"}, "schedule 'step': must be one of cosine, plateau"),
+        ({"optimizer": "sgd"}, "optimizer 'sgd': must be one of adamw, adam"),
+        ({"precision": "half"}, "precision 'half': must be one of auto, float32"),
+        ({"device": "tpu"}, "device 'tpu': must be one of auto, cpu, cuda"),
+        # ranges
+        ({"steps": 0}, "steps 0: must be 1 or more"),
+        ({"evaluate_every": 0}, "evaluate_every 0"),
+        ({"early_stopping": 0}, "early_stopping 0"),
+        ({"plateau_patience": 0}, "plateau_patience 0"),
+        ({"input_size": 0}, "input_size 0"),
+        ({"workers": 0}, "workers 0"),
+        ({"views_per_class": 0}, "views_per_class 0"),
+        ({"classes_per_batch": 1}, "classes_per_batch 1: must be 2 or more"),
+        ({"validation_pictures": 1}, "validation_pictures 1"),
+        ({"learning_rate": 0.0}, "learning_rate 0.0: must be more than 0"),
+        ({"learning_rate": NAN}, "learning_rate nan"),
+        ({"learning_rate": float("inf")}, "learning_rate inf"),
+        ({"max_minutes": 0.0}, "max_minutes 0.0: must be more than 0"),
+        ({"class_weight": -1.0}, "class_weight -1.0: must be 0 or more"),
+        ({"instance_weight": NAN}, "instance_weight nan"),
+        ({"teacher_weight": -0.1}, "teacher_weight -0.1"),
+        ({"weight_decay": -0.1}, "weight_decay -0.1"),
+        ({"margin": -0.1}, "margin -0.1"),
+        ({"repeats": -1}, "repeats -1"),
+        ({"seed": -1}, "seed -1"),
+        ({"validation_share": 1.0}, "validation_share 1.0: must be from 0 to less than 1"),
+        ({"warmup_share": 1.0}, "warmup_share 1.0"),
+        ({"rise_share": -0.1}, "rise_share -0.1"),
+        ({"ema": 1.0}, "ema 1.0"),
+        ({"ema": NAN}, "ema nan"),
+        ({"plateau_factor": 1.0}, "plateau_factor 1.0: must lie between 0 and 1"),
+        ({"augment": AugmentConfig(p_flip=1.2)}, r"augment.p_flip 1.2: is a share"),
+        ({"augment": AugmentConfig(min_area=0.0)}, r"augment.min_area 0.0"),
+        ({"augment": AugmentConfig(max_aspect=0.5)}, r"augment.max_aspect 0.5"),
+        ({"train_sizes": ((0.5, 16), (0.2, 32))}, "train_sizes .*rising"),
+        ({"train_sizes": ((0.0, 16), (0.0, 32))}, "train_sizes .*rising"),
+        ({"train_sizes": ((1.0, 16),)}, "train_sizes"),
+        ({"train_sizes": ((0.0, 0),)}, "train_sizes"),
+        # what does not go together
+        ({"validation": ("a",), "validation_share": 0.1}, "validation_share 0.1: validation names already"),
+        ({"class_weight": 0.0, "instance_weight": 0.0}, "class_weight 0 and instance_weight 0"),
+        ({"warmup_loss": "softmax"}, "warmup_loss softmax with warmup_share 0.0"),
+        ({"warmup_share": 0.5}, "warmup_loss None with warmup_share 0.5"),
+        ({"teacher": "no/such/folder"}, "teacher no/such/folder: no such folder"),
+        ({"views_per_class": 1, "repeats": 0}, "views_per_class 1: sampling p-x-k needs 2 views"),
+        ({"views_per_class": 3, "repeats": 2}, "repeats 2: at most half of views_per_class 3"),
+        ({"sampling": "random", "class_draw": "by-size"}, "class_draw by-size: sampling random draws no classes"),
+        ({"sampling": "random-triplets", "mining": "hard"}, "mining hard: .*Use mining all"),
+        ({"labelled": False, "loss": "arcface"}, "loss arcface: learns weights for each class"),
+        ({"labelled": False, "warmup_loss": "softmax", "warmup_share": 0.5}, "warmup_loss softmax: learns weights"),
+        ({"labelled": False, "sampling": "random-triplets"}, "sampling random-triplets: draws by class"),
+        ({"labelled": False, "augment": None}, "augment None: .*views"),
+        ({"labelled": False, "schedule": "plateau"}, r"schedule plateau: .*needs labels"),
+        ({"labelled": False, "early_stopping": 3}, r"early_stopping 3: .*needs labels"),
+        ({"loss": "triplet-soft", "margin": 0.0}, "margin"),
+        # the network
+        ({"network": {"kind": "perceptron", "dim": 4}}, "network: .*cannot be built"),
+        ({"network": {"kind": "resnet"}}, "network: .*how many dimensions"),
+        ({"network": {"kind": "resnet", "dim": 4, "colour": 1}}, "network: .*cannot be built.*colour"),
+        ({"network": {"kind": "resnet", "dim": 0}}, "network: .*cannot be built"),
+        ({"network": {"kind": "backbone", "dim": 4, "name": "torchvision:resnet1"}}, "network: .*near it are"),
+        ({"network": {"kind": "backbone", "dim": 4, "name": "resnet18"}}, "network: .*torchvision:NAME or timm:NAME"),
+        ({"network": MLP, "input_size": 28}, "cannot take pictures of 28 pixels .*takes pictures of 16x16"),
+        ({"network": MLP, "input_size": 16, "train_sizes": ((0.0, 8),)}, "cannot take pictures of 8 pixels"),
+    ],
+)
+def test_settings_that_cannot_work(config: TrainConfig, settings: dict[str, Any], said: str) -> None:
+    given = {"validation": (), **settings}
+    with pytest.raises(DataError, match=said):
+        check_config(replace(config, **given))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"validation": (), "validation_share": 0.1},
+        {"sampling": "random-triplets"},
+        {"sampling": "random-triplets", "mining": "all"},
+        {"sampling": "random", "loss": "softmax", "views_per_class": 1, "repeats": 0},
+        {"labelled": False, "validation": ()},
+        {"labelled": False, "class_weight": 0.0},
+        {"augment": None, "ema": 0.99, "precision": "bfloat16", "schedule": "plateau", "early_stopping": 2},
+        {"warmup_loss": "softmax", "warmup_share": 0.5, "train_sizes": ((0.0, 16), (0.5, 24))},
+        {"class_weight": 0.0},
+        {"network": MLP},
+        {"network": {"kind": "cnn", "size": 16, "widths": [4], "dim": 2, "gray": True}},
+    ],
+)
+def test_settings_that_work(config: TrainConfig, settings: dict[str, Any]) -> None:
+    assert check_config(replace(config, **settings)) is None
+
+
+def test_a_teacher_alone_is_enough(config: TrainConfig, tmp_path: Path) -> None:
+    taught = replace(config, teacher=str(tmp_path), class_weight=0.0, instance_weight=0.0)
+    assert check_config(taught) is None
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_passes(name: str) -> None:
+    assert check_config(replace(load_recipe(name), teacher=None)) is None
+
+
+def test_checking_draws_no_random_numbers(config: TrainConfig) -> None:
+    before = torch.random.get_rng_state()
+    check_config(replace(config, loss="softmax"))
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(("settings", "said"), [({"schedule": "plateau"}, "schedule plateau"),
+                                                ({"early_stopping": 2}, "early_stopping")])  # fmt: skip
+def test_a_run_that_waits_for_a_score_needs_one(config: TrainConfig, settings: dict[str, Any], said: str) -> None:
+    nothing, some = split_of([]), split_of([("a", Path("1")), ("a", Path("2"))])
+    waiting = replace(config, **settings)
+    with pytest.raises(DataError, match=f"{said}: waits for .* nothing is watched"):
+        check_watched(nothing, waiting)
+    assert check_watched(some, waiting) is None
+    assert check_watched(nothing, config) is None
