@@ -49,6 +49,7 @@ def make_sampler(config: TrainConfig, classes: NDArray[np.int64]) -> Sampler:
         classes_per_batch=config.classes_per_batch,
         views_per_class=config.views_per_class,
         repeats=config.repeats,
+        by_size=config.class_draw == "by-size",
         seed=config.seed,
     )
 
@@ -64,8 +65,11 @@ class BatchesByClass:
         views_per_class: int,
         repeats: int,
         seed: int,
+        by_size: bool = False,
     ) -> None:
         """Take the class `(N,)` of each picture; a class of one picture is never drawn.
+
+        `by_size` draws classes in proportion to their pictures in place of evenly.
 
         Raises:
             DataError: fewer than two classes of at least two pictures.
@@ -84,13 +88,15 @@ class BatchesByClass:
         self.views_per_class = views_per_class
         self.repeats = repeats
         self.seed = seed
+        sizes = np.array([len(rows) for rows in self._rows], dtype=np.float64)
+        self._chances = sizes / sizes.sum() if by_size else None
 
     def batch(self, step: int) -> NDArray[np.int64]:
         """Rows of the pictures of one batch `(P * K,)`, class by class; a row that stands twice is one picture
         in two views.
         """
         generator = np.random.default_rng((self.seed, step))
-        chosen = generator.choice(len(self._rows), self.classes_per_batch, replace=False)
+        chosen = generator.choice(len(self._rows), self.classes_per_batch, replace=False, p=self._chances)
         return np.concatenate([self._of_class(self._rows[number], generator) for number in chosen])
 
     def _of_class(self, rows: NDArray[np.int64], generator: np.random.Generator) -> NDArray[np.int64]:

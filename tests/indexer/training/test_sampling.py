@@ -57,6 +57,17 @@ def test_every_picture_gets_its_turn_and_classes_share_alike() -> None:
     np.testing.assert_allclose(shares, 0.25, atol=0.03)
 
 
+def test_classes_drawn_by_their_size() -> None:
+    classes = np.repeat(np.arange(30), np.arange(1, 31))  # the first, of one picture, is never drawn
+    config = replace(CONFIG, classes_per_batch=2, class_draw="by-size")
+    batches = make_sampler(config, classes)
+    drawn = np.concatenate([np.unique(classes[batches.batch(step)]) for step in range(4000)])
+    shares = np.bincount(drawn, minlength=30) / len(drawn)
+    assert shares[0] == 0.0
+    np.testing.assert_allclose(shares[1:], np.arange(2, 31) / np.arange(2, 31).sum(), atol=0.006)
+    assert all(len(set(classes[batches.batch(step)])) == 2 for step in range(50))
+
+
 def test_fewer_classes_than_p() -> None:
     assert len(sampler(classes_per_batch=50).batch(0)) == 4 * 4
 
