@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from indexer.train_cli import recipes, train
 from search.cli import SKIPPED_EXIT, DeviceOption, IndexOption, JsonOption, info, printable, query, run
-from search.config import BuildConfig, Device
+from search.config import BuildConfig
 
 if TYPE_CHECKING:
     from indexer.build import BuildReport
@@ -24,6 +25,8 @@ app = typer.Typer(
 )
 app.command()(query)
 app.command()(info)
+app.command()(train)
+app.command()(recipes)
 
 _SHOWN = 20
 """Skipped pictures listed in a summary; --json lists them all."""
@@ -92,53 +95,6 @@ def evaluate(
         return
     figures = [f"R@{k} {value:.4f}" for k, value in found.recall_at.items()] + [f"mAP@R {found.map_at_r:.4f}"]
     typer.echo(f"{found.queries} queries: {', '.join(figures)}")
-
-
-@app.command()
-def train(
-    pictures: Annotated[Path, typer.Argument(help="The folder of pictures, a folder a class.")],
-    out: Annotated[Path, typer.Option(help="Where the encoder goes: a new folder, or that of a run to resume.")],
-    recipe: Annotated[str | None, typer.Option(help="Settings to start from, by name: builtin.")] = None,
-    labels: Annotated[str, typer.Option(help="folder, or a CSV with the columns path and label.")] = "folder",
-    minutes: Annotated[float | None, typer.Option(help="Shorten the whole schedule to so many minutes.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Batches in the whole run.", min=1)] = None,
-    loss: Annotated[str | None, typer.Option(help="triplet, or another name of indexer.training.losses.")] = None,
-    margin: Annotated[float | None, typer.Option(help="Margin of the triplets, between unit vectors.")] = None,
-    mining: Annotated[str | None, typer.Option(help="Which triplets count, for example hard or semihard.")] = None,
-    input_size: Annotated[int | None, typer.Option(help="Side in pixels that the encoder works at.", min=16)] = None,
-    seed: Annotated[int | None, typer.Option(help="Same seed and data, same curve.")] = None,
-    device: Annotated[Device | None, typer.Option(help="auto takes a GPU where there is one.")] = None,
-    resume: Annotated[bool, typer.Option(help="Go on with the run in OUT.")] = True,
-) -> None:
-    """Train an encoder with triplet loss on a folder a class; give it to build with --encoder OUT.
-
-    Options that are left out come from the recipe, or from the defaults of indexer.training.config. A run that was
-    stopped goes on when the same command is given again.
-    """
-    from dataclasses import replace
-
-    from indexer.console import TrainingConsole
-    from indexer.training import TrainConfig, load_recipe
-    from indexer.training import train as train_encoder
-
-    given: dict[str, Any] = {"max_minutes": minutes, "steps": steps, "loss": loss, "margin": margin, "mining": mining,
-             "input_size": input_size, "seed": seed, "device": device}  # fmt: skip
-    config = load_recipe(recipe) if recipe else TrainConfig()
-    config = replace(config, **{name: value for name, value in given.items() if value is not None})
-    with TrainingConsole() as console:
-        report = train_encoder(pictures, out, recipe=recipe, config=config, labels=labels, resume=resume,
-                               progress=console.tell)  # fmt: skip
-    for complaint in report.unreadable[:_SHOWN]:
-        typer.echo(printable(f"skipped {complaint}"), err=True)
-    if report.already_finished:
-        typer.echo(printable(f"{out}: this run was finished before"))
-    else:
-        about = (
-            f"{report.steps} steps, {report.minutes:.1f} minutes, {report.pictures} pictures, {report.classes} classes"
-        )
-        typer.echo(printable(f"{out}: {about}. Use it: twinlens build PICTURES --index DIR --encoder {out}"))
-    if report.unreadable:
-        raise typer.Exit(SKIPPED_EXIT)
 
 
 @app.command()

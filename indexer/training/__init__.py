@@ -37,7 +37,7 @@ def train(
         out: a new folder, or that of the run to resume.
         recipe: a name in `indexer.training.recipes`; its settings are used where `config` is None.
         config: settings; None: those of the recipe, or the defaults.
-        labels: `folder`, or the path of a CSV with the columns path, label and perhaps split.
+        labels: `folder`, or the path of a CSV with the columns path, label and perhaps split and subject.
         resume: false refuses a folder that holds a run already.
         progress: told after every step.
 

@@ -24,3 +24,8 @@ def load_recipe(name: str) -> TrainConfig:
         raise DataError(f"no recipe is called {name!r}: there are {', '.join(recipe_names())}")
     config: TrainConfig = import_module(f"{__name__}.{name}").CONFIG
     return config
+
+
+def recipe_summary(name: str) -> str:
+    """Give the first line of a recipe's docstring."""
+    return (import_module(f"{__name__}.{name}").__doc__ or "").strip().partition("\n")[0]

@@ -1,0 +1,126 @@
+"""Settings from text: `steps=200`, `augment.p_flip=0.2`, `network.dim=64`. Every field can be reached."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields, is_dataclass, replace
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from indexer.training.config import AugmentConfig, TrainConfig
+from search.errors import DataError
+
+
+def with_settings(config: TrainConfig, texts: Sequence[str]) -> TrainConfig:
+    """Apply `NAME=VALUE` texts in their order. A value is JSON; text that is none stands for itself: `loss=triplet`.
+
+    Lists become tuples. `augment.NAME` sets one of its fields, `network.KEY` one key of the network's spec.
+
+    Raises:
+        DataError: no `=`, an unknown name, or a value of another type.
+    """
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise DataError(f"{text!r}: a setting is NAME=VALUE, for example steps=200")
+        config = _with(config, name.strip(), value.strip())
+    return config
+
+
+def setting_names() -> list[str]:
+    """Every name that `with_settings` takes, but for the keys of `network`."""
+    return [each.name for each in fields(TrainConfig)] + [f"augment.{each.name}" for each in fields(AugmentConfig)]
+
+
+def _with(config: TrainConfig, name: str, text: str) -> TrainConfig:
+    field, dot, key = name.partition(".")
+    if field == "network" and key:
+        return replace(config, network={**config.network, key: _parsed(text)})
+    if name not in setting_names():
+        raise DataError(f"no setting is called {name!r}: there are {', '.join(setting_names())}, and network.KEY")
+    if dot:
+        augment = config.augment or AugmentConfig()
+        return replace(config, augment=replace(augment, **{key: _value(AugmentConfig, augment, key, text, name)}))
+    return replace(config, **{name: _value(TrainConfig, config, name, text, name)})
+
+
+def _value(owner: type, current: Any, field: str, text: str, name: str) -> Any:
+    kind = get_type_hints(owner)[field]
+    for value in (_parsed(text), text):
+        try:
+            return _converted(value, kind)
+        except ValueError:
+            continue
+    now = getattr(current, field)
+    now = json.dumps(asdict(now) if is_dataclass(now) and not isinstance(now, type) else now)
+    raise DataError(f"{name}={text}: {name} takes {_words(kind)}, as JSON; it is {now} now")
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _converted(value: Any, kind: Any) -> Any:
+    """Turn a JSON value into one of `kind`, a type as the fields of the settings have it.
+
+    Raises:
+        ValueError: it is of another type.
+    """
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        return _first_of(value, arguments)
+    if origin is tuple and isinstance(value, list):
+        return _tuple(value, arguments)
+    if kind is AugmentConfig and isinstance(value, Mapping):
+        return _augment(value)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if origin is Literal:
+        fits = value in arguments
+    else:
+        fits = isinstance(value, origin or kind) and not (isinstance(value, bool) and kind is not bool)
+    if not fits or origin is tuple:
+        raise ValueError(value)
+    return value
+
+
+def _first_of(value: Any, kinds: Sequence[Any]) -> Any:
+    for kind in kinds:
+        try:
+            return _converted(value, kind)
+        except ValueError:
+            continue
+    raise ValueError(value)
+
+
+def _tuple(values: list[Any], kinds: tuple[Any, ...]) -> tuple[Any, ...]:
+    expected = (kinds[0],) * len(values) if kinds[-1] is Ellipsis else kinds
+    return tuple(_converted(value, kind) for value, kind in zip(values, expected, strict=True))
+
+
+def _augment(values: Mapping[str, Any]) -> AugmentConfig:
+    kinds = get_type_hints(AugmentConfig)
+    if unknown := sorted(values.keys() - kinds.keys()):
+        raise ValueError(unknown)
+    return AugmentConfig(**{name: _converted(value, kinds[name]) for name, value in values.items()})
+
+
+def _words(kind: Any) -> str:
+    """Name a type for people."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        return " or ".join(_words(each) for each in arguments)
+    if origin is Literal:
+        return " or ".join(json.dumps(each) for each in arguments)
+    if origin is tuple:
+        if arguments[-1] is Ellipsis:
+            return f"a list, each {_words(arguments[0])}"
+        return f"a list of {' and '.join(_words(each) for each in arguments)}"
+    if origin is dict or kind is AugmentConfig:
+        return "an object"
+    plain = {int: "a whole number", float: "a number", str: "text", bool: "true or false", NoneType: "null"}
+    return plain.get(kind, str(kind))
