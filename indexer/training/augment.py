@@ -24,16 +24,24 @@ _FILLS = (0.0, 0.5, 1.0, None)
 """What lies beyond the picture's border, one a batch: black, grey, white, or the picture reflected."""
 
 
-def augment(pixels: Tensor, size: int, config: AugmentConfig, generator: torch.Generator) -> Tensor:
+def augment(pixels: Tensor, size: int, config: AugmentConfig | None, generator: torch.Generator) -> Tensor:
     """One random view of each picture: `(B, S, S, 3) uint8 -> (B, 3, size, size) float32` in [0, 1].
 
-    `generator` lives on the CPU.
+    `generator` lives on the CPU. Without a config the view is the picture, resized where `size` differs.
     """
     views = pixels.permute(0, 3, 1, 2).contiguous().float().div_(255.0)
+    if config is None:
+        return _resized(views, size)
     views = _move(views, size, config, generator)
     views = _color(views, config, generator)
     views = _degrade(views, config.p_jpeg, generator)
     return _noise(views, config.p_noise, generator)
+
+
+def _resized(views: Tensor, size: int) -> Tensor:
+    if views.shape[-1] == size:
+        return views
+    return functional.interpolate(views, (size, size), mode="bilinear", align_corners=False, antialias=True)
 
 
 def affine_maps(count: int, config: AugmentConfig, generator: torch.Generator) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from indexer.training.augment import augment
-from indexer.training.sampling import BatchesByClass
+from indexer.training.sampling import make_sampler
 from indexer.training.validation import normalised
 
 if TYPE_CHECKING:
@@ -24,11 +24,15 @@ _DEVICE_SHARE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """`views (B, 3, T, T)` as the network takes them, their `classes (B,)`, and their `pictures (B,)` by number."""
+    """`views (B, 3, T, T)` as the network takes them, with what is known of each."""
 
     views: Tensor
     classes: Tensor
+    """`(B,)`, by number."""
     pictures: Tensor
+    """`(B,)`, by number: two views of one picture share it."""
+    taught: Tensor | None = None
+    """`(B, T)`: the teacher's embeddings of the pictures, where there is a teacher."""
 
 
 class BatchMaker:
@@ -41,31 +45,31 @@ class BatchMaker:
         classes: NDArray[np.int64],
         config: TrainConfig,
         device: torch.device,
+        taught: NDArray[np.float16] | None = None,
     ) -> None:
-        """Take `squares (M, S, S, 3)`, perhaps mapped from a file, the `rows (N,)` of them to use and their classes."""
-        self.sampler = BatchesByClass(
-            classes,
-            classes_per_batch=config.classes_per_batch,
-            views_per_class=config.views_per_class,
-            repeats=config.repeats,
-            seed=config.seed,
-        )
+        """Take `squares (M, S, S, 3)`, perhaps mapped from a file, the `rows (N,)` of them to use and their classes.
+
+        `taught (N, T)` are a teacher's embeddings of the same pictures.
+        """
+        self.sampler = make_sampler(config, classes)
         self.config = config
         self.device = device
         self._classes = classes
         self._rows = rows
         self._squares = squares
+        self._taught = taught
         self._resident = torch.from_numpy(np.array(squares)).to(device) if _fits(squares, device) else None
 
     def make(self, step: int, size: int) -> Batch:
         """Sample, alter to views of `size` pixels, normalise; `step` counts from 0."""
         chosen = self.sampler.batch(step)
-        generator = torch.Generator().manual_seed(_seed_of(self.config.seed, step))
+        generator = torch.Generator().manual_seed(seed_of(self.config.seed, step))
         views = augment(self._pixels(self._rows[chosen]), size, self.config.augment, generator)
         return Batch(
             normalised(views),
             torch.from_numpy(self._classes[chosen]).to(self.device),
             torch.from_numpy(chosen).to(self.device),
+            None if self._taught is None else torch.from_numpy(self._taught[chosen]).to(self.device).float(),
         )
 
     def _pixels(self, rows: NDArray[np.int64]) -> Tensor:
@@ -78,6 +82,6 @@ def _fits(squares: NDArray[np.uint8], device: torch.device) -> bool:
     return device.type == "cuda" and squares.nbytes < _DEVICE_SHARE * torch.cuda.mem_get_info(device)[0]
 
 
-def _seed_of(seed: int, step: int) -> int:
+def seed_of(seed: int, step: int) -> int:
     """Spread neighbouring (seed, step) pairs far apart; torch takes 64 bits."""
     return int(np.random.SeedSequence((seed, step, 1)).generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -26,8 +26,11 @@ def card_of(
         "made_with": f"twinlens train, torch {torch.__version__}",
         "date": datetime.now(UTC).date().isoformat(),
         "recipe": recipe,
-        "trained_on": {"pictures": len(train.paths), "classes": len(train.names)},
-        "validated_on": {"pictures": len(validation.paths), "classes": list(validation.names)},
+        "trained_on": {"pictures": len(train.paths), "classes": len(train.names) if config.labelled else None},
+        "validated_on": {
+            "pictures": len(validation.paths),
+            "classes": list(validation.names) if config.labelled else None,
+        },
         "never_opened": list(config.held_out),
         "last": asdict(history[-1]) if history else None,
         "config": settings(config),

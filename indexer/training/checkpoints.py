@@ -11,7 +11,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from search.durable import sync_folder
 from search.errors import DataError
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 STATE_FILE = "resume.safetensors"
+BEST_FILE = "best.safetensors"
 
 
 def save_state(
@@ -37,12 +38,27 @@ def save_state(
     for number, moments in optimizer.state_dict()["state"].items():
         for name, tensor in moments.items():
             tensors[f"optimizer.{number}.{name}"] = tensor.detach().cpu().contiguous().clone()
-    aside = folder / f"{STATE_FILE}.part"
-    save_file(tensors, aside, metadata={"notes": json.dumps(notes)})
-    with aside.open("rb+") as file:
-        os.fsync(file.fileno())
-    aside.replace(folder / STATE_FILE)
-    sync_folder(folder)
+    _write(folder / STATE_FILE, tensors, {"notes": json.dumps(notes)})
+
+
+def save_best(folder: Path, network: nn.Module) -> None:
+    """Keep the weights of the best evaluation so far."""
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in network.state_dict().items()}
+    _write(folder / BEST_FILE, tensors, {})
+
+
+def load_best(folder: Path, network: nn.Module) -> None:
+    """Put the weights of the best evaluation into a network on the CPU."""
+    network.load_state_dict(load_file(folder / BEST_FILE))
+
+
+def _write(file: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    aside = file.with_name(f"{file.name}.part")
+    save_file(tensors, aside, metadata=metadata)
+    with aside.open("rb+") as stream:
+        os.fsync(stream.fileno())
+    aside.replace(file)
+    sync_folder(file.parent)
 
 
 def load_state(folder: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:

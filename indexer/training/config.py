@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from search.config import Device
+
+SplitBy = Literal["class", "subject", "picture"]
+Sampling = Literal["p-x-k", "random", "random-triplets"]
+ClassDraw = Literal["evenly", "by-size"]
+Schedule = Literal["cosine", "plateau"]
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
 
 @dataclass(frozen=True)
@@ -50,12 +56,21 @@ class TrainConfig:
     name: str | None = None
     """What the encoder is called; None: the name of its folder."""
 
+    labelled: bool = True
+    """False: no class is known. Every picture is its own class, its views are the positive pairs, and folders mean
+    nothing."""
     classes: tuple[str, ...] = ("*",)
     """Patterns (`*` and `?`) of the classes to train on. A class is called by its folder, relative to PICTURES."""
     validation: tuple[str, ...] = ()
     """Patterns of the classes that are watched but never trained on."""
     held_out: tuple[str, ...] = ()
     """Patterns of the classes that training never opens."""
+    validation_share: float = 0.0
+    """Where `validation` is empty: the share of the classes, subjects or pictures (see `split_by`) that is watched and
+    not trained on, drawn by `seed`."""
+    split_by: SplitBy = "class"
+    """What must not stand on both sides: a class, a subject (a column of the CSV: a person, a writer), or nothing but
+    the picture itself, for a classifier that is to know the same classes later."""
     validation_pictures: int = 1000
     """At most so many pictures are watched, the same number of each class."""
 
@@ -65,12 +80,20 @@ class TrainConfig:
     """(share of the run, side in pixels of a view from there on); empty: `input_size` throughout. Small views first
     train several times faster. The last ones should be smaller than `input_size` too, because a crop shows things
     larger than whole pictures will (Touvron et al., "Fixing the train-test resolution discrepancy", NeurIPS 2019)."""
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    augment: AugmentConfig | None = field(default_factory=AugmentConfig)
+    """None: views are the pictures as they are."""
 
+    sampling: Sampling = "p-x-k"
+    """`p-x-k`: P classes, K views of each. `random`: pictures as they come, each once an epoch. `random-triplets`:
+    anchor, positive and negative drawn at random, one triplet for every three views, which `mining` then leaves as
+    they are."""
     classes_per_batch: int = 32
-    """P of the P x K batches."""
+    """P of the P x K batches; a batch of any kind has P x K views."""
     views_per_class: int = 4
     """K of the P x K batches."""
+    class_draw: ClassDraw = "evenly"
+    """Every class into a batch as often as any other, or in proportion to its pictures (`by-size`), so that many small
+    classes do not push out a few large ones."""
     repeats: int = 1
     """Of the K views of a class, so many are second views of a picture that the batch has already."""
 
@@ -80,20 +103,37 @@ class TrainConfig:
     """Euclidean, between unit vectors."""
     mining: str = "violating"
     """A name of `indexer.training.mining.MINERS`."""
+    class_weight: float = 1.0
+    """Weight of the loss over classes."""
     instance_weight: float = 0.5
-    """Weight of the same loss over pictures in place of classes: two views of one picture against all other
-    pictures. 0 leaves it out."""
+    """Weight of a loss over pictures in place of classes: two views of one picture against all other pictures.
+    0 leaves it out."""
+    instance_loss: str = "triplet"
+    """The loss over pictures."""
     warmup_loss: str | None = None
     """A loss over classes that takes the place of `loss` at first; None: no warm-up."""
     warmup_instance_loss: str = "supcon"
     """The loss over pictures during the warm-up."""
     warmup_share: float = 0.0
     """Share of the run that the warm-up takes."""
+    teacher: str | None = None
+    """A folder of embeddings, as `indexer.training.teacher` reads it, that the network is to agree with."""
+    teacher_weight: float = 1.0
 
+    optimizer: Literal["adamw", "adam"] = "adamw"
     learning_rate: float = 2e-3
-    """Highest rate of AdamW; it rises over the first `rise_share` of the run and falls as a cosine to zero."""
+    """Highest rate. `cosine`: it rises over the first `rise_share` of the run and falls to zero. `plateau`: it rises
+    so too, and is then multiplied by `plateau_factor` whenever validation mAP@R has not risen for
+    `plateau_patience` evaluations."""
+    schedule: Schedule = "cosine"
     rise_share: float = 0.03
+    plateau_factor: float = 0.5
+    plateau_patience: int = 3
+    early_stopping: int | None = None
+    """End when validation mAP@R has not risen for so many evaluations, and keep the best weights. None: run through."""
     weight_decay: float = 0.05
+    ema: float = 0.0
+    """Decay per step of the moving average of the weights that is validated and kept; 0 keeps the last ones."""
     steps: int = 5000
     """Batches in the whole run."""
     max_minutes: float | None = None
@@ -101,6 +141,10 @@ class TrainConfig:
     steps do."""
     evaluate_every: int = 250
     """Steps between two rows of the history; the state to resume from is written at each."""
+    precision: Precision = "auto"
+    """`auto`: bfloat16 on a GPU that has it, float32 elsewhere."""
+    compile: bool = False
+    """Pass the network through `torch.compile` while training."""
     seed: int = 0
     device: Device = "auto"
     workers: int = 4

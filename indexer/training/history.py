@@ -26,6 +26,10 @@ class HistoryRow:
     """Standard deviation of the distances between the embeddings of the last batch; 0 is collapse."""
     recall_at_1: float | None
     """By class, over the validation pictures; None where there are none."""
+    map_at_r: float | None
+    """The same of mAP@R."""
+    active: float | None
+    """Share of the last batch's triplets that still cost, at the run's margin."""
     copies_found: float | None
     """Share of altered validation pictures whose nearest neighbour is their original."""
 

@@ -23,7 +23,7 @@ def size_at(progress: float, sizes: Sequence[tuple[float, int]], otherwise: int)
     return size
 
 
-def learning_rate(progress: float, highest: float, rise_share: float) -> float:
+def cosine_rate(progress: float, highest: float, rise_share: float) -> float:
     """A linear rise, then half a cosine down to zero.
 
     Source: Loshchilov and Hutter, "SGDR", ICLR 2017 (one period); Goyal et al., 2017 (the rise).
@@ -32,3 +32,31 @@ def learning_rate(progress: float, highest: float, rise_share: float) -> float:
         return highest * max(0.02, progress / rise_share)
     share = (progress - rise_share) / max(1e-9, 1.0 - rise_share)
     return highest * 0.5 * (1.0 + math.cos(math.pi * min(1.0, share)))
+
+
+def plateau_rate(
+    progress: float, highest: float, rise_share: float, *, factor: float, patience: int, scores: Sequence[float | None]
+) -> float:
+    """A linear rise, then `highest`, multiplied by `factor` after every `patience` evaluations without a new best.
+
+    `scores` are the validation scores so far, higher is better. A function of them alone, so that a resumed run goes
+    on at the rate that it had. Unlike torch's ReduceLROnPlateau, which waits for one more than `patience`.
+    """
+    rise = min(1.0, max(0.02, progress / rise_share)) if rise_share > 0 else 1.0
+    best, waited, cuts = -math.inf, 0, 0
+    for score in scores:
+        if score is None:
+            continue
+        if score > best:
+            best, waited = score, 0
+        else:
+            waited += 1
+            if waited >= patience:
+                waited, cuts = 0, cuts + 1
+    return highest * rise * factor**cuts
+
+
+def waited_for(scores: Sequence[float | None]) -> int:
+    """Evaluations since the best one; 0: the last one is the best, or there is none."""
+    known = [score for score in scores if score is not None]
+    return len(known) - 1 - known.index(max(known)) if known else 0

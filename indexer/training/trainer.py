@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from indexer.training.checkpoints import load_state, save_state
+from indexer.training.averaging import MovingAverage
+from indexer.training.batches import seed_of
+from indexer.training.checkpoints import STATE_FILE, load_best, load_state, save_best, save_state
 from indexer.training.collapse import TrainingCollapsedError, check_spread, spread_of
 from indexer.training.history import HistoryRow, write_history
-from indexer.training.losses import Objective
-from indexer.training.schedule import learning_rate, progress_of, size_at
+from indexer.training.mining import active_share
+from indexer.training.objective import Objective
+from indexer.training.optimizing import autocast, dtype_of, make_optimizer
+from indexer.training.schedule import cosine_rate, plateau_rate, progress_of, size_at, waited_for
 from search.encoders.networks import build_network
 
 if TYPE_CHECKING:
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from indexer.training.batches import BatchMaker
+    from indexer.training.batches import Batch, BatchMaker
     from indexer.training.config import TrainConfig
     from indexer.training.validation import Validator
 
@@ -51,11 +55,16 @@ class Trainer:
         self.device = batches.device
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
-            self.network = build_network(config.network)
+            # A run to resume brings its own weights: nothing is downloaded for it.
+            self.network = build_network(config.network, pretrained=not (out / STATE_FILE).exists())
             self.objective = Objective(config, classes)
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.objective.to(self.device)
-        self.optimizer = torch.optim.AdamW(self._groups(), lr=config.learning_rate)
+        self.average = MovingAverage(self.network, config.ema) if config.ema > 0 else None
+        self.optimizer = make_optimizer(config, self.network, self.objective)
+        self.dtype = dtype_of(config.precision, self.device)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
+        self._forward: Callable[[Tensor], Tensor] = torch.compile(self.network) if config.compile else self.network
         self.step = 0
         self.seconds = 0.0
         self.history: list[HistoryRow] = []
@@ -64,6 +73,13 @@ class Trainer:
     def progress(self) -> float:
         """Share of the run that is over."""
         return progress_of(self.step, self.config.steps, self.seconds, self.config.max_minutes)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run is through, or has waited long enough for a better score."""
+        stopping = self.config.early_stopping
+        waited = stopping is not None and waited_for([row.map_at_r for row in self.history]) >= stopping
+        return waited or self.progress >= 1.0
 
     def resume(self) -> bool:
         """Go back to the last saved state; false where there is none.
@@ -75,6 +91,7 @@ class Trainer:
         if notes is None:
             return False
         self.step, self.seconds = int(notes["step"]), float(notes["seconds"])
+        self.scaler.load_state_dict(notes["scaler"])
         self.history = [HistoryRow(**row) for row in notes["history"]]
         write_history(self.out, self.history)
         return True
@@ -88,73 +105,97 @@ class Trainer:
         self.network.train()
         began = time.monotonic() - self.seconds
         costs: list[Tensor] = []
-        while self.progress < 1.0:
-            loss, embeddings = self.take_step()
+        while not self.finished:
+            loss, embeddings, batch = self.take_step()
             costs.append(loss)
             self.step += 1
             self.seconds = time.monotonic() - began
             row = None
             if self.step % self.config.evaluate_every == 0 or self.progress >= 1.0:
-                row = self._row(torch.stack(costs), embeddings)
+                row = self._row(torch.stack(costs), embeddings, batch)
                 costs.clear()
                 self.seconds = time.monotonic() - began
                 self._save()
             tell(TrainEvent(self.step, self.progress, float(loss), row))
 
-    def take_step(self) -> tuple[Tensor, Tensor]:
+    def take_step(self) -> tuple[Tensor, Tensor, Batch]:
         """One batch, forward, backward, update; the loss and the embeddings `(B, dim)`, both detached."""
-        rate = learning_rate(self.progress, self.config.learning_rate, self.config.rise_share)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = self._rate()
         size = size_at(self.progress, self.config.train_sizes, self.config.input_size)
         batch = self.batches.make(self.step, size)
-        embeddings = self.network(batch.views)
-        loss = self.objective(embeddings, batch.classes, batch.pictures, self.progress)
+        # Dropout and miners draw from torch's own generator: seeded here, a resumed run draws what it would have drawn.
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(seed_of(self.config.seed, self.step))
+            with autocast(self.device, self.dtype):
+                embeddings = self._forward(batch.views)
+            embeddings = embeddings.float()
+            loss = self.objective(embeddings, batch, self.progress)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer.step()
-        return loss.detach(), embeddings.detach()
+        self.scaler.scale(loss).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        if self.average is not None:
+            self.average.follow(self.network, self.step + 1)
+        return loss.detach(), embeddings.detach(), batch
 
     def trained(self) -> nn.Module:
-        """Give a copy of the network in evaluation mode, on the CPU."""
-        return copy.deepcopy(self.network).cpu().eval()
+        """Give a copy of the network to keep, in evaluation mode, on the CPU."""
+        network = copy.deepcopy(self._current()).cpu().eval()
+        if self.config.early_stopping is not None:
+            load_best(self.out, network)
+        return network
 
-    def _row(self, costs: Tensor, embeddings: Tensor) -> HistoryRow:
+    def _current(self) -> nn.Module:
+        return self.network if self.average is None else self.average.network
+
+    def _rate(self) -> float:
+        config = self.config
+        if config.schedule == "cosine":
+            return cosine_rate(self.progress, config.learning_rate, config.rise_share)
+        return plateau_rate(
+            self.progress,
+            config.learning_rate,
+            config.rise_share,
+            factor=config.plateau_factor,
+            patience=config.plateau_patience,
+            scores=[row.map_at_r for row in self.history],
+        )
+
+    def _row(self, costs: Tensor, embeddings: Tensor, batch: Batch) -> HistoryRow:
         if not bool(torch.isfinite(costs).all()):
             raise TrainingCollapsedError(
                 f"step {self.step}: the loss is not a number. Use a lower learning rate and begin again in a new folder"
             )
         spread = spread_of(embeddings)
         check_spread(spread, self.step)
-        found = self.validator(self.network) if self.validator else None
+        found = self.validator(self._current()) if self.validator else None
         row = HistoryRow(
             step=self.step,
             minutes=self.seconds / 60,
             learning_rate=float(self.optimizer.param_groups[0]["lr"]),
             loss=float(costs.mean()),
             spread=spread,
+            active=active_share(embeddings, batch.classes, self.config.margin),
             recall_at_1=found.recall_at_1 if found else None,
+            map_at_r=found.map_at_r if found else None,
             copies_found=found.copies_found if found else None,
         )
         self.history.append(row)
         return row
 
     def _save(self) -> None:
+        if self.config.early_stopping is not None and waited_for([row.map_at_r for row in self.history]) == 0:
+            save_best(self.out, self._current())
         notes: dict[str, Any] = {
             "step": self.step,
             "seconds": self.seconds,
+            "scaler": self.scaler.state_dict(),
             "history": [asdict(row) for row in self.history],
         }
         save_state(self.out, self._modules(), self.optimizer, notes)
         write_history(self.out, self.history)
 
     def _modules(self) -> dict[str, nn.Module]:
-        return {"network": self.network, "objective": self.objective}
-
-    def _groups(self) -> list[dict[str, Any]]:
-        """Weight decay for matrices and kernels only: on norms, biases and exponents it does harm."""
-        parameters = [*self.network.parameters(), *self.objective.parameters()]
-        return [
-            {"params": [each for each in parameters if each.ndim > 1], "weight_decay": self.config.weight_decay},
-            {"params": [each for each in parameters if each.ndim <= 1], "weight_decay": 0.0},
-        ]
+        average = {} if self.average is None else {"average": self.average.network}
+        return {"network": self.network, "objective": self.objective, **average}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,11 +12,13 @@ import numpy as np
 from indexer.lock import LOCK_NAME, writer_lock
 from indexer.training.batches import BatchMaker
 from indexer.training.card import card_of
-from indexer.training.checkpoints import STATE_FILE
-from indexer.training.checks import check_config
-from indexer.training.data import Split, digest, evenly, read_pictures, split_by_class
+from indexer.training.checkpoints import BEST_FILE, STATE_FILE
+from indexer.training.checks import check_config, check_watched
+from indexer.training.data import Split, digest, evenly, read_pictures
 from indexer.training.pixels import CACHE_FOLDER, Pixels, decode_all
 from indexer.training.run_folder import open_run, write_run
+from indexer.training.splits import check_trainable, lonely_classes, split_pictures
+from indexer.training.teacher import principal, read_teacher
 from indexer.training.trainer import Trainer, TrainEvent
 from indexer.training.validation import Validator
 from search.encoders.checkpoint import CheckpointEncoder
@@ -24,8 +27,8 @@ from search.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
+    import torch
     from numpy.typing import NDArray
 
     from indexer.training.config import TrainConfig
@@ -62,33 +65,47 @@ def run(
 ) -> TrainReport:
     """Read, decode, train, write the encoder; see `indexer.training.train`."""
     check_config(config)
-    splits = split_by_class(read_pictures(pictures, labels), config)
+    splits = split_pictures(read_pictures(pictures, labels, labelled=config.labelled), config)
     splits["validation"] = evenly(splits["validation"], config.validation_pictures)
-    _check_classes(splits["train"])
+    check_trainable(splits["train"], config)
+    check_watched(splits["validation"], config)
     data = digest(pictures, splits)
     out.mkdir(parents=True, exist_ok=True)
     with writer_lock(out):
         if open_run(out, config, data, resume=resume):
             report = TrainReport(out, already_finished=True)
         else:
-            report = _train(splits, out, config, recipe, progress)
+            report = _train(splits, pictures, out, config, recipe, progress)
             write_run(out, config, data, finished=True)
-            (out / STATE_FILE).unlink(missing_ok=True)
+            for file in (STATE_FILE, BEST_FILE):
+                (out / file).unlink(missing_ok=True)
             shutil.rmtree(out / CACHE_FOLDER, ignore_errors=True)
     (out / LOCK_NAME).unlink(missing_ok=True)
     return report
 
 
 def _train(
-    splits: dict[str, Split], out: Path, config: TrainConfig, recipe: str | None, progress: Callable[[TrainEvent], None]
+    splits: dict[str, Split],
+    pictures: Path,
+    out: Path,
+    config: TrainConfig,
+    recipe: str | None,
+    progress: Callable[[TrainEvent], None],
 ) -> TrainReport:
     pixels = decode_all(
         [*splits["train"].paths, *splits["validation"].paths], config.input_size, out, workers=config.workers
     )
     train, train_rows = _readable(splits["train"], pixels, 0)
     validation, validation_rows = _readable(splits["validation"], pixels, len(splits["train"].paths))
-    _check_classes(train)
-    trainer = _trainer(config, pixels, train, train_rows, validation, validation_rows, out)
+    check_trainable(train, config)
+    device = resolve_device(config.device)
+    trainer = Trainer(
+        config,
+        len(train.names),
+        BatchMaker(pixels.squares, train_rows, train.classes, config, device, _taught(config, train, pictures)),
+        _validator(config, validation, pixels.squares[validation_rows], device),
+        out,
+    )
     resumed_at = trainer.step if trainer.resume() else 0
     trainer.run(progress)
     CheckpointEncoder(
@@ -109,43 +126,30 @@ def _train(
         resumed_at=resumed_at,
         history=tuple(trainer.history),
         unreadable=tuple(pixels.unreadable.values()),
-        lonely_classes=_lonely(train),
+        lonely_classes=lonely_classes(train) if config.labelled and config.sampling != "random" else (),
     )
 
 
-def _trainer(
-    config: TrainConfig,
-    pixels: Pixels,
-    train: Split,
-    train_rows: NDArray[np.int64],
-    validation: Split,
-    validation_rows: NDArray[np.int64],
-    out: Path,
-) -> Trainer:
-    device = resolve_device(config.device)
-    validator = None
-    if len(validation.paths) > 1:
-        labels = [validation.names[number] for number in validation.classes]
-        validator = Validator(pixels.squares[validation_rows], labels, config.augment, device)
-    batches = BatchMaker(pixels.squares, train_rows, train.classes, config, device)
-    return Trainer(config, len(train.names), batches, validator, out)
+def _validator(
+    config: TrainConfig, validation: Split, squares: NDArray[np.uint8], device: torch.device
+) -> Validator | None:
+    if len(validation.paths) < 2:
+        return None
+    labels = [validation.names[number] for number in validation.classes] if config.labelled else None
+    return Validator(squares, labels, config.augment, device)
+
+
+def _taught(config: TrainConfig, train: Split, pictures: Path) -> NDArray[np.float16] | None:
+    """What the network `(N, dim)` is to answer for the training pictures, where there is a teacher."""
+    if config.teacher is None:
+        return None
+    taught = read_teacher(Path(config.teacher)).of(train.paths, pictures)
+    if not taught.any():
+        raise DataError(f"teacher {config.teacher}: knows none of the pictures in {pictures}. Embed them first")
+    return principal(taught, int(config.network["dim"]))
 
 
 def _readable(split: Split, pixels: Pixels, offset: int) -> tuple[Split, NDArray[np.int64]]:
     """Drop what could not be decoded; give the rows of the rest in `pixels`."""
     rows = np.array([row for row in range(len(split.paths)) if row + offset not in pixels.unreadable], dtype=np.int64)
     return split.take(rows), rows + offset
-
-
-def _lonely(split: Split) -> tuple[str, ...]:
-    counts = np.bincount(split.classes, minlength=len(split.names))
-    return tuple(split.names[number] for number in np.flatnonzero(counts == 1))
-
-
-def _check_classes(split: Split) -> None:
-    counts = np.bincount(split.classes, minlength=1)
-    if int((counts > 1).sum()) < 2:
-        raise DataError(
-            f"training needs at least 2 classes of at least 2 readable pictures each; found {len(split.names)} "
-            f"classes, {len(_lonely(split))} of them with a single picture. Put each class into a folder of its own"
-        )

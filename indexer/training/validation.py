@@ -20,15 +20,18 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from indexer.training.config import AugmentConfig
+    from search.types import Floats
 
 _BATCH = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """Both in [0, 1]."""
+    """All in [0, 1]."""
 
-    recall_at_1: float
+    recall_at_1: float | None
+    """None where no class is known."""
+    map_at_r: float | None
     copies_found: float
 
 
@@ -36,9 +39,16 @@ class Validator:
     """Watches a fixed set of pictures and one altered copy of each."""
 
     def __init__(
-        self, squares: NDArray[np.uint8], labels: Sequence[str], config: AugmentConfig, device: torch.device
+        self,
+        squares: NDArray[np.uint8],
+        labels: Sequence[str] | None,
+        config: AugmentConfig | None,
+        device: torch.device,
     ) -> None:
-        """Make the copies of `squares (N, S, S, 3)` once, by the training's own alterations under a fixed seed."""
+        """Make the copies of `squares (N, S, S, 3)` once, by the training's own alterations under a fixed seed.
+
+        `labels` is None where no class is known; then only copies are looked for.
+        """
         self.labels = labels
         self.device = device
         self.originals = torch.from_numpy(np.ascontiguousarray(squares))
@@ -48,13 +58,20 @@ class Validator:
         self.copies = (torch.cat(copies) * 255).round().byte().permute(0, 2, 3, 1).contiguous()
 
     def __call__(self, network: nn.Module) -> Validation:
-        """Measure, and leave the network in training mode."""
+        """Measure, and leave the network in the mode that it was in."""
+        training = network.training
         network.eval()
         originals, copies = self._embed(network, self.originals), self._embed(network, self.copies)
-        network.train()
-        found = (copies @ originals.T).argmax(dim=1).numpy() == np.arange(len(originals))
-        recall = retrieval(originals.numpy(), self.labels, ks=(1,)).recall_at[1]
-        return Validation(recall, float(found.mean()))
+        network.train(training)
+        copies_found = float(((copies @ originals.T).argmax(dim=1).numpy() == np.arange(len(originals))).mean())
+        if self.labels is None:
+            return Validation(None, None, copies_found)
+        found = retrieval(originals.numpy(), self.labels, ks=(1,))
+        return Validation(found.recall_at[1], found.map_at_r, copies_found)
+
+    def embed(self, network: nn.Module) -> Floats:
+        """Unit rows `(N, D) float32` of the watched pictures; the network must be in evaluation mode."""
+        return self._embed(network, self.originals).numpy()
 
     @torch.inference_mode()
     def _embed(self, network: nn.Module, squares: Tensor) -> Tensor:

@@ -18,7 +18,9 @@ from safetensors.numpy import load_file
 from indexer.lock import writer_lock
 from indexer.training import TrainConfig, load_recipe, recipe_names, train
 from indexer.training.collapse import LEAST_SPREAD, TrainingCollapsedError, check_spread, spread_of
+from indexer.training.teacher import embed_for_training, write_teacher
 from indexer.training.trainer import TrainEvent
+from search.encoders import load_encoder
 from search.encoders.checkpoint import CheckpointEncoder
 from search.errors import DataError, IndexLockedError
 
@@ -94,13 +96,85 @@ def test_same_seed_same_curve(collection: Path, config: TrainConfig, tmp_path: P
 def test_a_stopped_run_goes_on_to_the_same_curve(
     collection: Path, config: TrainConfig, tmp_path: Path, step: int
 ) -> None:
-    warmed = replace(config, warmup_loss="normalized-softmax", warmup_share=0.5, name="x")
+    warmed = replace(config, warmup_loss="normalized-softmax", warmup_share=0.5, name="x", ema=0.9)
     train(collection, tmp_path / "whole", config=warmed)
     with pytest.raises(StoppedError):
         train(collection, tmp_path / "stopped", config=warmed, progress=stop_after(step))
     report = train(collection, tmp_path / "stopped", config=warmed)
     assert report.resumed_at == step // 3 * 3
     assert_same_run(tmp_path / "whole", tmp_path / "stopped")
+
+
+def test_early_stopping_keeps_the_best_and_resumes(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+    patient = replace(
+        config, validation=("red", "gray"), validation_pictures=12, schedule="plateau", plateau_patience=1, name="x",
+        steps=60, early_stopping=3, learning_rate=0.05,
+    )  # fmt: skip
+    report = train(collection, tmp_path / "whole", config=patient)
+    scores = [row.map_at_r for row in report.history]
+    assert None not in scores
+    best = scores.index(max(scores))
+    assert report.steps == 3 * len(scores)
+    assert len(scores) == best + 4 or report.steps == 60
+    rates = [row.learning_rate for row in report.history]
+    assert rates[-1] < max(rates)
+    assert not (tmp_path / "whole" / "best.safetensors").exists()
+    if best + 1 < len(scores):  # what was kept is what a run that ends at its best evaluation has
+        short = train(collection, tmp_path / "short", config=replace(patient, steps=3 * (best + 1), rise_share=0.0))
+        assert short.steps == 3 * (best + 1)
+    with pytest.raises(StoppedError):
+        train(collection, tmp_path / "stopped", config=patient, progress=stop_after(7))
+    train(collection, tmp_path / "stopped", config=patient)
+    assert_same_run(tmp_path / "whole", tmp_path / "stopped")
+
+
+def test_the_average_is_what_is_kept(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+    train(collection, tmp_path / "last", config=replace(config, name="x"))
+    train(collection, tmp_path / "average", config=replace(config, name="x", ema=0.99))
+    last, average = (load_file(tmp_path / name / "weights.safetensors") for name in ("last", "average"))
+    assert any(not np.array_equal(values, average[key]) for key, values in last.items())
+
+
+def test_lower_precision_trains_and_is_stored_as_float32(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+    report = train(collection, tmp_path / "out", config=replace(config, precision="bfloat16"))
+    assert np.isfinite([row.loss for row in report.history]).all()
+    weights = load_file(tmp_path / "out" / "weights.safetensors")
+    assert {values.dtype for key, values in weights.items() if "num_batches" not in key} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw"])
+def test_a_teacher_is_followed(collection: Path, config: TrainConfig, tmp_path: Path, optimizer: str) -> None:
+    encoder = load_encoder("color-layout")
+    paths = sorted(collection.rglob("*.png"))
+    names, vectors = embed_for_training(encoder, paths, collection)
+    write_teacher(tmp_path / "teacher", names, vectors)
+    taught = replace(
+        config, teacher=str(tmp_path / "teacher"), class_weight=0.0, instance_weight=0.0, steps=120, evaluate_every=40,
+        learning_rate=0.02, augment=None, optimizer=optimizer,
+    )  # fmt: skip
+    report = train(collection, tmp_path / "out", config=taught)
+    losses = [row.loss for row in report.history]
+    assert losses[-1] < 0.5 * losses[0]
+    write_teacher(tmp_path / "teacher", ["elsewhere.png"], vectors[:1])
+    with pytest.raises(DataError, match="knows none of the pictures"):
+        train(collection, tmp_path / "other", config=taught)
+
+
+def test_unlabelled_pictures_are_told_apart(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+    unlabelled = replace(config, labelled=False, validation=(), validation_share=0.25)
+    report = train(collection, tmp_path / "out", config=unlabelled)
+    assert report.pictures == 18
+    assert [row.recall_at_1 for row in report.history] == [None] * 3
+    assert all(row.copies_found is not None for row in report.history)
+
+
+@pytest.mark.slow
+def test_a_compiled_network_trains_alike(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+    train(collection, tmp_path / "plain", config=replace(config, name="x"))
+    train(collection, tmp_path / "compiled", config=replace(config, name="x", compile=True))
+    plain, compiled = (load_file(tmp_path / name / "weights.safetensors") for name in ("plain", "compiled"))
+    for key, values in plain.items():
+        np.testing.assert_allclose(values, compiled[key], rtol=1e-2, atol=1e-3, err_msg=key)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX")
@@ -231,9 +305,13 @@ def test_every_recipe_can_be_read() -> None:
 
 def test_the_builtin_recipe_keeps_its_classes_apart() -> None:
     config = load_recipe("builtin")
-    assert len(set(config.held_out)) == 20
-    assert len(set(config.validation)) == 10
-    assert not set(config.held_out) & set(config.validation)
+    held_out, watched = ({each for each in patterns if each.startswith("tiny-imagenet/")} for patterns in
+                         (config.held_out, config.validation))  # fmt: skip
+    assert (len(held_out), len(watched)) == (20, 10)
+    assert not held_out & watched
+    assert set(config.held_out) - held_out == {"omniglot/[K-Z]*/*"}
+    assert set(config.validation) - watched == {"clothing/validation/*"}
+    assert not any("test" in pattern for pattern in (*config.classes, *config.validation))
     assert config.loss == "triplet"
     assert config.warmup_share < 1
 

@@ -1,0 +1,58 @@
+"""What training minimises: losses over classes, over pictures, and against a teacher, weighted and added."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+
+from indexer.training.distillation import AgreementLoss
+from indexer.training.losses import MINED, LossSettings, make_loss
+from indexer.training.mining import make_miner, triplets_as_drawn
+
+if TYPE_CHECKING:
+    from indexer.training.batches import Batch
+    from indexer.training.config import TrainConfig
+
+
+class Objective(nn.Module):
+    """A loss over classes, and one over pictures, where two views show one; perhaps agreement with a teacher.
+
+    During the warm-up another loss over classes stands in for the first, and another over pictures for the second.
+    """
+
+    def __init__(self, config: TrainConfig, classes: int) -> None:
+        super().__init__()
+        settings = LossSettings(config.margin, classes, int(config.network["dim"]))
+        self.config = config
+        self.by_class = make_loss(config.loss, settings)
+        self.warmup = None if config.warmup_loss is None else make_loss(config.warmup_loss, settings)
+        self.by_picture = make_loss(config.instance_loss, settings)
+        self.warmup_by_picture = make_loss(config.warmup_instance_loss, settings)
+        self.agreement = AgreementLoss()
+        drawn = config.sampling == "random-triplets"
+        self._miner = triplets_as_drawn if drawn else make_miner(config.mining, config.margin)
+
+    def forward(self, embeddings: Tensor, batch: Batch, progress: float) -> Tensor:
+        """Scalar loss of `(B, D)` embeddings of a batch's views, at a share `progress` of the run."""
+        config = self.config
+        warming = self.warmup is not None and progress < config.warmup_share
+        total = embeddings.new_zeros(())
+        if config.class_weight > 0:
+            names = (config.warmup_loss, self.warmup) if warming else (config.loss, self.by_class)
+            total = total + config.class_weight * self._mined(*names, embeddings, batch.classes)
+        if config.instance_weight > 0:
+            names = (
+                (config.warmup_instance_loss, self.warmup_by_picture)
+                if warming
+                else (config.instance_loss, self.by_picture)
+            )
+            total = total + config.instance_weight * self._mined(*names, embeddings, batch.pictures)
+        if batch.taught is not None:
+            total = total + config.teacher_weight * self.agreement(embeddings, batch.taught)
+        return total
+
+    def _mined(self, name: str | None, loss: nn.Module | None, embeddings: Tensor, labels: Tensor) -> Any:
+        assert loss is not None
+        mined = self._miner(embeddings, labels) if name in MINED and self._miner is not None else None
+        return loss(embeddings, labels, mined)

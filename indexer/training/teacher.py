@@ -1,0 +1,128 @@
+"""Embeddings of another encoder, made beforehand, that a network is trained to agree with.
+
+A folder holds `vectors.npy`, `(N, D) float16` unit rows, and `paths.json`, the N pictures relative to the folder that
+will be trained on. Any encoder can be the teacher: `embed_for_training` runs one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from search.errors import DataError, PictureError
+from search.images import load_picture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from search.encoders.base import Encoder
+    from search.types import Floats
+
+VECTORS_FILE = "vectors.npy"
+PATHS_FILE = "paths.json"
+_BATCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Teacher:
+    """What a teacher says of pictures; `vectors (N, D) float16`, rows unit length, maybe mapped from the disk."""
+
+    rows: dict[str, int]
+    """Path relative to the pictures' folder, with forward slashes -> row."""
+    vectors: NDArray[np.float16]
+
+    @property
+    def dim(self) -> int:
+        """D."""
+        return int(self.vectors.shape[1])
+
+    def of(self, paths: Sequence[Path], root: Path) -> NDArray[np.float16]:
+        """Rows `(len(paths), D)` of pictures below `root`; a picture that the teacher never saw gets a row of zeros."""
+        found = [self.rows.get(_name(path, root), -1) for path in paths]
+        rows = np.array(found, dtype=np.int64)
+        taken = np.zeros((len(rows), self.dim), dtype=np.float16)
+        taken[rows >= 0] = self.vectors[rows[rows >= 0]]
+        return taken
+
+
+def read_teacher(folder: Path) -> Teacher:
+    """Open what `write_teacher` left.
+
+    Raises:
+        DataError: files are missing, damaged, or do not fit each other.
+    """
+    try:
+        vectors = np.load(folder / VECTORS_FILE, mmap_mode="r", allow_pickle=False)
+        paths = json.loads((folder / PATHS_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder}: holds no teacher's embeddings that can be read ({error})") from error
+    if vectors.ndim != 2 or not isinstance(paths, list) or len(paths) != len(vectors):
+        raise DataError(f"{folder}: {PATHS_FILE} and {VECTORS_FILE} do not fit each other. Make them again")
+    return Teacher({str(path): row for row, path in enumerate(paths)}, vectors)
+
+
+def write_teacher(folder: Path, paths: Sequence[str], vectors: Floats) -> None:
+    """Write unit rows `(N, D)` and the relative paths they belong to; the paths go last and make the folder whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / PATHS_FILE).unlink(missing_ok=True)
+    np.save(folder / VECTORS_FILE, vectors.astype(np.float16))
+    aside = folder / f"{PATHS_FILE}.part"
+    aside.write_text(json.dumps(list(paths)), encoding="utf-8")
+    aside.replace(folder / PATHS_FILE)
+
+
+def principal(taught: NDArray[np.float16], dim: int) -> NDArray[np.float16]:
+    """Reduce a teacher's rows `(N, T)` to unit rows `(N, dim)` for a student of fewer dimensions.
+
+    Centred, since pooled activations are never negative and all point one way; turned to their principal axes, of
+    which the first `dim` are kept; each axis divided by the square root of its deviation, half of the way to
+    whitening: the few strongest axes no longer drown the rest. On ten classes of photos held out for such choices,
+    R@1 of a MobileNetV2 was 0.797 with its own 1,280 numbers, 0.800 with 256 principal ones and 0.818 with these.
+    Rows of zeros stay so; axes that the teacher lacks are zeros.
+    Source: Jegou and Chum, "Negative evidences and co-occurrences in image retrieval: the benefit of PCA and
+    whitening", ECCV 2012.
+    """
+    known = taught.any(axis=1)
+    rows = taught[known].astype(np.float32)
+    rows -= rows.mean(axis=0)
+    variances, axes = np.linalg.eigh(rows.T @ rows / max(1, len(rows)))
+    strongest = np.argsort(variances)[::-1][:dim]
+    turned = rows @ axes[:, strongest] / np.sqrt(np.sqrt(np.maximum(variances[strongest], 1e-12)))
+    turned /= np.maximum(np.linalg.norm(turned, axis=1, keepdims=True), 1e-12)
+    reduced = np.zeros((len(taught), dim), dtype=np.float16)
+    reduced[known, : turned.shape[1]] = turned
+    return reduced
+
+
+def embed_for_training(
+    encoder: Encoder,
+    paths: Sequence[Path],
+    root: Path,
+    *,
+    advance: Callable[[int], None] = lambda count: None,
+) -> tuple[list[str], Floats]:
+    """Embed pictures below `root`: their relative paths and unit rows `(N, dim) float32`, unreadable ones left out."""
+    names: list[str] = []
+    parts: list[Floats] = []
+    for start in range(0, len(paths), _BATCH):
+        images = []
+        for path in paths[start : start + _BATCH]:
+            try:
+                images.append(load_picture(path, target=encoder.input_size))
+            except PictureError:  # the training run names it
+                continue
+            names.append(_name(path, root))
+        parts.append(encoder.encode(images))
+        advance(len(paths[start : start + _BATCH]))
+    return names, np.concatenate(parts) if parts else np.empty((0, encoder.dim), np.float32)
+
+
+def _name(path: Path, root: Path) -> str:
+    return Path(os.path.relpath(path, root)).as_posix()
