@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from indexer.evaluate_cli import evaluate
 from indexer.train_cli import recipes, train
 from search.cli import SKIPPED_EXIT, DeviceOption, IndexOption, JsonOption, info, printable, query, run
 from search.config import BuildConfig
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.command()(query)
 app.command()(info)
+app.command()(evaluate)
 app.command()(train)
 app.command()(recipes)
 
@@ -78,23 +80,6 @@ def check(index: Annotated[Path, typer.Argument(help="The index folder.")]) -> N
     if findings:
         raise typer.Exit(1)
     typer.echo(printable(f"{index}: whole"))
-
-
-@app.command()
-def evaluate(
-    index: Annotated[Path, typer.Argument(help="An index whose pictures have labels.")],
-    as_json: JsonOption = False,
-) -> None:
-    """Measure retrieval by label: R@1, R@5, R@10 and mAP@R, every picture asking all the others."""
-    from indexer.evaluate import evaluate as evaluate_index
-
-    found = evaluate_index(index)
-    if as_json:
-        recalls = {str(k): value for k, value in found.recall_at.items()}
-        typer.echo(json.dumps({"queries": found.queries, "recall_at": recalls, "map_at_r": found.map_at_r}))
-        return
-    figures = [f"R@{k} {value:.4f}" for k, value in found.recall_at.items()] + [f"mAP@R {found.map_at_r:.4f}"]
-    typer.echo(f"{found.queries} queries: {', '.join(figures)}")
 
 
 @app.command()

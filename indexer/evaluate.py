@@ -1,26 +1,113 @@
-"""Measure an index by the labels of its pictures."""
+"""Measure an index, or an encoder on a folder of pictures, by the labels."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.metrics import Retrieval, retrieval
-from search.engine import open_index
-from search.errors import DataError
+from indexer.evaluate_config import EvaluateConfig
+from indexer.evaluation import Evaluation, measure
+from indexer.robustness import measure_robustness
+from search.errors import DataError, PictureError
+from search.images import decode, load_picture, read_file
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
+
+    from PIL.Image import Image
+
+    from indexer.progress import Progress
+    from search.records import PictureRecord
+
+ALTERED_SIZE = 512
+"""Side in pixels, as `search.images.load_picture` takes it, at which pictures are altered: a photograph of 24
+megapixels would be altered for minutes, to be shown to a network of a few hundred pixels."""
 
 
-def evaluate(index: str | os.PathLike[str]) -> Retrieval:
-    """R@1, R@5, R@10 and mAP@R of the stored embeddings, exact, whatever the index's structure.
+def evaluate(
+    target: str | os.PathLike[str], config: EvaluateConfig | None = None, *, progress: Progress | None = None
+) -> Evaluation:
+    """R@1, R@5, R@10, mAP@R and NMI, exact, with intervals, and perhaps how they stand alterations of the pictures.
+
+    Args:
+        target: an index folder; where `config.encoder` is given, a folder of pictures.
+        config: what to measure; the defaults where it is left out.
+        progress: is told of every picture.
 
     Raises:
-        DataError: no two pictures share a label.
+        DataError: no pictures, fewer than two labels, or no two pictures that share one.
+        IndexFolderError: `target` is no index.
+        EncoderError: there is no such encoder.
     """
-    with open_index(index, device="cpu") as engine:
+    config = config or EvaluateConfig()
+    if config.encoder is None:
+        return _of_index(Path(target), config, progress)
+    return _of_folder(Path(target), config.encoder, config, progress)
+
+
+def labelled_pictures(root: Path, labels: str = "folder", include: Sequence[str] = ()) -> tuple[list[Path], list[str]]:
+    """Paths below `root` and their classes, as `twinlens train` reads them, those that a pattern matches.
+
+    Raises:
+        DataError: no such pictures, or a pattern that no class matches.
+    """
+    from indexer.training.data import read_pictures
+
+    found = read_pictures(root, labels)
+    for pattern in include:
+        if not any(fnmatchcase(each.group, pattern) for each in found):
+            raise DataError(f"{root}: no class matches {pattern!r}. A class is called like {found[0].group!r}")
+    kept = [each for each in found if not include or any(fnmatchcase(each.group, pattern) for pattern in include)]
+    return [each.path for each in kept], [each.label for each in kept]
+
+
+def _of_folder(root: Path, encoder: str, config: EvaluateConfig, progress: Progress | None) -> Evaluation:
+    from indexer.embed_in_memory import embed_in_memory
+    from search.encoders import load_encoder
+
+    paths, labels = labelled_pictures(root, config.labels, config.include)
+    loaded = load_encoder(encoder, device=config.device)
+    embedded = embed_in_memory(loaded, paths, progress=progress)
+    paths, labels = ([each[row] for row in embedded.rows.tolist()] for each in (paths, labels))
+    found = measure(embedded.vectors, labels, collection=root.resolve().name, encoder=loaded.name)
+    found = replace(found, skipped=embedded.skipped)
+    if not config.robustness:
+        return found
+
+    def load(row: int) -> Image:
+        return load_picture(paths[row], target=ALTERED_SIZE)
+
+    table = measure_robustness(loaded, load, embedded.vectors, labels, queries=config.queries, progress=progress)
+    return replace(found, robustness=table, skipped=(*embedded.skipped, *table.skipped))
+
+
+def _of_index(index: Path, config: EvaluateConfig, progress: Progress | None) -> Evaluation:
+    from search.engine import open_index
+
+    with open_index(index, device=config.device if config.robustness else "cpu") as engine:
         records, vectors = engine.vectors()
-    found = retrieval(vectors, [record.label for record in records])
-    if found.queries == 0:
-        raise DataError(f"{index}: no two pictures share a label, so there is nothing to measure (see build --labels)")
-    return found
+        labels = [record.label for record in records]
+        found = measure(vectors, labels, collection=index.resolve().name, encoder=engine.info().encoder)
+        if not config.robustness:
+            return found
+        table = measure_robustness(
+            engine.encoder,
+            lambda row: _read_again(records[row]),
+            vectors,
+            labels,
+            queries=config.queries,
+            progress=progress,
+        )
+    return replace(found, robustness=table, skipped=table.skipped)
+
+
+def _read_again(record: PictureRecord) -> Image:
+    from indexer.embed import content_hash
+
+    data = read_file(record.path)
+    if content_hash(data) != record.content:
+        raise PictureError(str(record.path), "has changed since it was indexed")
+    return decode(data, name=str(record.path), target=ALTERED_SIZE)

@@ -27,32 +27,55 @@ class Retrieval:
     map_at_r: float
 
 
+@dataclass(frozen=True, slots=True)
+class QueryFigures:
+    """The same, query by query: what an interval is resampled from."""
+
+    rows: NDArray[np.int64]
+    """`(Q,)` which pictures ask."""
+    classes: NDArray[np.int64]
+    """`(Q,)` the number of each one's label."""
+    hits: dict[int, NDArray[np.bool_]]
+    """k -> `(Q,)` whether a picture of the same label is among the k nearest others."""
+    average_precision: NDArray[np.float64]
+    """`(Q,)` at R."""
+
+
 def retrieval(vectors: Floats, labels: Sequence[str | None], ks: Sequence[int] = (1, 5, 10)) -> Retrieval:
-    """R@k and mAP@R of unit rows `(N, D) float32`.
-
-    R@k is the share of queries with a picture of their own label among the k nearest others. mAP@R (Musgrave et al.,
-    "A Metric Learning Reality Check", ECCV 2020) takes, for a query with R others of its label, the precision at each
-    of the first R ranks that is right, summed and divided by R. Pictures without a label, or alone with theirs, ask
-    nothing but stay in the gallery. No query at all gives zeros.
-    """
-    codes, counts = _codes(labels)
-    asking = np.flatnonzero((codes >= 0) & (counts[codes] > 1))
-    if len(asking) == 0:
+    """R@k and mAP@R of unit rows `(N, D) float32`: the means of `query_figures`; no query at all gives zeros."""
+    of = query_figures(vectors, labels, ks)
+    if len(of.rows) == 0:
         return Retrieval(0, dict.fromkeys(ks, 0.0), 0.0)
-    depth = min(len(vectors) - 1, max(int(counts.max()) - 1, *ks))
-    hits = dict.fromkeys(ks, 0)
-    precision = 0.0
-    step = max(1, _BLOCK_BYTES // (8 * len(vectors)))
-    for start in range(0, len(asking), step):
-        rows = asking[start : start + step]
-        right = codes[_nearest(vectors, rows, depth)] == codes[rows][:, None]
-        for k in ks:
-            hits[k] += int(right[:, :k].any(axis=1).sum())
-        precision += float(_average_precision_at_r(right, counts[codes[rows]] - 1).sum())
-    return Retrieval(len(asking), {k: hits[k] / len(asking) for k in ks}, precision / len(asking))
+    return Retrieval(
+        len(of.rows), {k: float(hits.mean()) for k, hits in of.hits.items()}, float(of.average_precision.mean())
+    )
 
 
-def _codes(labels: Sequence[str | None]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def query_figures(vectors: Floats, labels: Sequence[str | None], ks: Sequence[int] = (1, 5, 10)) -> QueryFigures:
+    """R@k and average precision at R of every picture that has a companion, among unit rows `(N, D) float32`.
+
+    R@k is the share of queries with a picture of their own label among the k nearest others. mAP@R takes, for a query
+    with R others of its label, the precision at each of the first R ranks that is right, summed and divided by R.
+    Pictures without a label, or alone with theirs, ask nothing but stay in the gallery.
+    Source: Musgrave, Belongie, Lim, "A Metric Learning Reality Check", ECCV 2020.
+    """
+    codes, counts = label_codes(labels)
+    asking = np.flatnonzero((codes >= 0) & (counts[codes] > 1))
+    hits = {k: np.zeros(len(asking), dtype=np.bool_) for k in ks}
+    precision = np.zeros(len(asking))
+    if len(asking) > 0:
+        depth = min(len(vectors) - 1, max(int(counts.max()) - 1, *ks))
+        step = max(1, _BLOCK_BYTES // (8 * len(vectors)))
+        for start in range(0, len(asking), step):
+            rows = asking[start : start + step]
+            right = codes[_nearest(vectors, rows, depth)] == codes[rows][:, None]
+            for k in ks:
+                hits[k][start : start + step] = right[:, :k].any(axis=1)
+            precision[start : start + step] = _average_precision_at_r(right, counts[codes[rows]] - 1)
+    return QueryFigures(asking, codes[asking], hits, precision)
+
+
+def label_codes(labels: Sequence[str | None]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Labels as numbers, -1 for none, and how many pictures each number has."""
     names = {name: code for code, name in enumerate(sorted({label for label in labels if label is not None}))}
     codes = np.array([-1 if label is None else names[label] for label in labels], dtype=np.int64)

@@ -1,0 +1,89 @@
+"""How well clusters of the embeddings agree with the labels: normalised mutual information (NMI)."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indexer.bootstrap import RESAMPLES, SEED, Figure, class_draws, percentiles
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from search.types import Floats
+
+_MOST_WORK = 16_000_000
+"""Pictures times clusters in one round of k-means. 64,000 pictures of 160 classes are 10 million and took 13 s on one
+core; mini-batches took 12 s, and their clusters were worse (NMI 0.59 in place of 0.77 with 964 classes)."""
+_ROUNDS = 100
+
+
+def nmi_figure(vectors: Floats, classes: NDArray[np.int64], resamples: int = RESAMPLES) -> Figure:
+    """NMI of k-means on unit rows `(N, D)`, with as many clusters as `classes (N,)` has classes.
+
+    2 I / (H(classes) + H(clusters)), the arithmetic-mean normalisation, in [0, 1]. Of single pictures in single
+    clusters it is 1 whatever they show, so compare it only on one collection.
+
+    Where pictures times classes exceed 16 million, whole classes are left out, evenly, until they do not: the figure
+    is then that of fewer classes, and higher.
+
+    The interval resamples classes and keeps the clusters. A resample lacks about a third of the classes, and what
+    remains is easier to tell apart, so the resampled figures lie higher: their interval is moved so that its mean is
+    the figure, and says how wide, not where.
+    Source: Manning, Raghavan, Schuetze, "Introduction to Information Retrieval", 2008, section 16.3; the measure's
+    place beside R@k: Song et al., "Deep Metric Learning via Lifted Structured Feature Embedding", CVPR 2016.
+    """
+    kept = _affordable(classes)
+    distinct, numbers = np.unique(classes[kept], return_inverse=True)
+    clusters = cluster(vectors[kept], len(distinct))
+    kinds = np.unique(numbers * np.int64(len(distinct)) + clusters, return_counts=True)
+    cells = (kinds[0] // len(distinct), kinds[0] % len(distinct), kinds[1])
+    value = _nmi(*cells)
+    if len(distinct) < 2:
+        return Figure(value)
+    drawn = [_nmi(cells[0], cells[1], cells[2] * times[cells[0]]) for times in class_draws(len(distinct), resamples)]
+    low, high = (bound + value - float(np.mean(drawn)) for bound in percentiles(drawn))
+    return Figure(value, max(0.0, low), min(1.0, high))
+
+
+def nmi(classes: NDArray[np.int64], clusters: NDArray[np.int64]) -> float:
+    """NMI of two numberings `(N,)` of the same pictures, arithmetic mean; 1 where both know a single group."""
+    pairs, counts = np.unique(np.stack([classes, clusters]), axis=1, return_counts=True)
+    return _nmi(pairs[0], pairs[1], counts)
+
+
+def cluster(vectors: Floats, clusters: int) -> NDArray[np.int64]:
+    """Cluster numbers `(N,)` of k-means (k-means++, one start, at most 100 rounds), seeded."""
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+
+    means = KMeans(min(clusters, len(vectors)), n_init=1, max_iter=_ROUNDS, random_state=SEED)
+    with warnings.catch_warnings():  # embeddings that coincide give fewer clusters: a finding, not a fault
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found: NDArray[np.int64] = means.fit_predict(vectors).astype(np.int64)
+    return found
+
+
+def _affordable(classes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows of as many whole classes as k-means can take, evenly spread over their numbers."""
+    distinct = np.unique(classes)
+    share = min(1.0, float(np.sqrt(_MOST_WORK / max(1, len(classes) * len(distinct)))))
+    kept = distinct[np.linspace(0, len(distinct) - 1, max(1, int(share * len(distinct)))).astype(np.int64)]
+    return np.flatnonzero(np.isin(classes, kept))
+
+
+def _nmi(classes: NDArray[np.int64], clusters: NDArray[np.int64], counts: NDArray[np.int64]) -> float:
+    """From the cells of the contingency table: class, cluster, pictures."""
+    of_classes, of_clusters = _entropy(np.bincount(classes, counts)), _entropy(np.bincount(clusters, counts))
+    if of_classes + of_clusters == 0:
+        return 1.0
+    shared = of_classes + of_clusters - _entropy(counts)
+    return float(min(1.0, max(0.0, 2 * shared / (of_classes + of_clusters))))
+
+
+def _entropy(counts: NDArray[np.int64] | NDArray[np.float64]) -> float:
+    """In nats."""
+    shares = counts[counts > 0] / counts.sum()
+    return float(-(shares * np.log(shares)).sum()) + 0.0

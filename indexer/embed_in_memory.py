@@ -1,0 +1,69 @@
+"""Embed a list of pictures without an index: threads decode a batch, the encoder takes it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from indexer.progress import Silent
+from search.config import BuildConfig
+from search.errors import PictureError
+from search.images import load_picture
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from indexer.progress import Progress
+    from search.encoders.base import Encoder
+    from search.types import Floats
+
+_BATCH = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """What became of a list of pictures."""
+
+    rows: NDArray[np.int64]
+    """`(N,)` places in the list of those that could be read, ascending."""
+    vectors: Floats
+    """`(N, dim)`, their unit rows."""
+    skipped: tuple[PictureError, ...]
+
+
+def embed_in_memory(
+    encoder: Encoder,
+    paths: Sequence[Path],
+    *,
+    workers: int = BuildConfig.workers,
+    progress: Progress | None = None,
+) -> Embedded:
+    """Embed pictures as a build does, so that both give the same vectors."""
+    progress = progress or Silent()
+    progress.begin("encode", len(paths))
+    rows: list[int] = []
+    parts: list[Floats] = [np.empty((0, encoder.dim), dtype=np.float32)]
+    skipped: list[PictureError] = []
+
+    def prepared(path: Path) -> NDArray[Any] | PictureError:
+        try:
+            return encoder.prepare(load_picture(path, target=encoder.input_size))
+        except PictureError as error:
+            return error
+
+    with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
+        for start in range(0, len(paths), _BATCH):
+            batch = list(pool.map(prepared, paths[start : start + _BATCH]))
+            read = {start + place: each for place, each in enumerate(batch) if not isinstance(each, PictureError)}
+            skipped += [each for each in batch if isinstance(each, PictureError)]
+            if read:
+                parts.append(encoder.encode_prepared(np.stack(list(read.values()))))
+                rows += read
+            progress.advance(len(batch))
+    return Embedded(np.array(rows, dtype=np.int64), np.concatenate(parts), tuple(skipped))

@@ -1,0 +1,119 @@
+"""The command `evaluate`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from indexer.evaluate_config import EvaluateConfig
+from search.cli import SKIPPED_EXIT, DeviceOption, JsonOption, printable
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from indexer.evaluation import Evaluation
+    from indexer.robustness import Robustness
+
+_SHOWN = 20
+"""Skipped pictures listed; --json lists them all."""
+
+
+def evaluate(
+    target: Annotated[
+        Path, typer.Argument(help="An index whose pictures have labels; with --encoder, a folder of pictures.")
+    ],
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="Measure this encoder on a folder of pictures, without an index: builtin, color-layout, "
+                     "torchvision:NAME, timm:NAME, or a folder that train wrote."),
+    ] = EvaluateConfig.encoder,
+    labels: Annotated[
+        str, typer.Option(help="Of a folder of pictures: folder, or a CSV with the columns path and label.")
+    ] = EvaluateConfig.labels,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="Of a folder of pictures: only the classes that match, such as "
+                     "'val/*'. May be repeated."),
+    ] = None,
+    robustness: Annotated[
+        bool, typer.Option("--robustness", help="Alter pictures (crop, flip, turn, JPEG, ...) and ask for them.")
+    ] = EvaluateConfig.robustness,
+    queries: Annotated[int, typer.Option(help="Pictures that --robustness alters at most.", min=1)] =
+    EvaluateConfig.queries,
+    card: Annotated[
+        bool, typer.Option("--card", help="Write the figures into the model card of the --encoder folder.")
+    ] = False,
+    device: DeviceOption = EvaluateConfig.device,
+    as_json: JsonOption = False,
+) -> None:  # fmt: skip
+    """Measure retrieval by label: R@1, R@5, R@10, mAP@R and NMI, every picture asking all the others.
+
+    Each figure comes with a 95 % interval, by bootstrap over classes. Exit code 3 when pictures were skipped.
+    """
+    _refuse_what_does_not_fit(encoder, labels, include, card=card)
+    from indexer.console import ConsoleProgress
+    from indexer.evaluate import evaluate as evaluate_target
+    from indexer.evaluation import write_measured
+
+    config = EvaluateConfig(encoder=encoder, labels=labels, include=tuple(include or ()), robustness=robustness,
+                            queries=queries, device=device)  # fmt: skip
+    with ConsoleProgress() as progress:
+        found = evaluate_target(target, config, progress=progress)
+    if card and encoder is not None:
+        write_measured(Path(encoder), found)
+    if as_json:
+        typer.echo(json.dumps(found.to_dict()))
+    else:
+        _show(found)
+    if found.skipped:
+        raise typer.Exit(SKIPPED_EXIT)
+
+
+def _refuse_what_does_not_fit(encoder: str | None, labels: str, include: list[str] | None, *, card: bool) -> None:
+    given = {"--labels": labels != "folder", "--include": bool(include), "--card": card}
+    for option, is_given in given.items():
+        if is_given and encoder is None:
+            raise typer.BadParameter("goes with --encoder and a folder of pictures only", param_hint=option)
+    if card and encoder is not None and not Path(encoder, "encoder.json").is_file():
+        raise typer.BadParameter(f"{encoder} is not a folder that train wrote: it has no card", param_hint="--card")
+
+
+def _show(found: Evaluation) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    typer.echo(printable(f"{found.collection}: {found.pictures} pictures, {found.classes} classes, "
+                         f"{found.queries} queries, encoder {found.encoder}"))  # fmt: skip
+    table = Table("", "figure", "95 % interval", box=None)
+    figures = {**{f"R@{k}": figure for k, figure in found.recall_at.items()}, "mAP@R": found.map_at_r, "NMI": found.nmi}
+    for name, figure in figures.items():
+        bounds = "of one class: none" if figure.interval is None else "{:.4f} to {:.4f}".format(*figure.interval)
+        table.add_row(name, f"{figure.value:.4f}", bounds)
+    console = Console()
+    console.print(table)
+    if found.robustness is not None:
+        console.print(_robustness_table(found.robustness))
+    for error in found.skipped[:_SHOWN]:
+        typer.echo(printable(f"skipped {error}"), err=True)
+    if len(found.skipped) > _SHOWN:
+        typer.echo(f"... and {len(found.skipped) - _SHOWN} more: --json lists them all", err=True)
+
+
+def _robustness_table(found: Robustness) -> Table:
+    from rich.table import Table
+
+    table = Table("altered", "strength", "R@1", "fall", "copies found", box=None, title_justify="left",
+                  title=f"{found.queries} pictures altered")  # fmt: skip
+    plain = found.recall_at_1
+    table.add_row("not at all", "", _shown(plain), "", "")
+    for row in found.rows:
+        fall = None if plain is None or row.recall_at_1 is None else plain - row.recall_at_1
+        table.add_row(row.kind, row.strength, _shown(row.recall_at_1), _shown(fall), _shown(row.copies_found))
+    return table
+
+
+def _shown(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"

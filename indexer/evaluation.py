@@ -1,0 +1,111 @@
+"""The figures of a collection whose pictures have labels, each with its interval over classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from indexer.bootstrap import Figure, mean_figure
+from indexer.clustering import nmi_figure
+from indexer.metrics import label_codes, query_figures
+from search.errors import DataError, PictureError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from indexer.robustness import Robustness
+    from search.types import Floats
+
+KS = (1, 5, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What was measured, each figure in [0, 1] with its interval over classes."""
+
+    collection: str
+    encoder: str
+    pictures: int
+    classes: int
+    queries: int
+    """Pictures with at least one other of their label."""
+    recall_at: dict[int, Figure]
+    map_at_r: Figure
+    nmi: Figure
+    robustness: Robustness | None = None
+    skipped: tuple[PictureError, ...] = ()
+    """Pictures that could not be read."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON: the figures by themselves, their intervals beside them."""
+        figures = {"map_at_r": self.map_at_r, "nmi": self.nmi}
+        return {
+            "collection": self.collection,
+            "encoder": self.encoder,
+            "pictures": self.pictures,
+            "classes": self.classes,
+            "queries": self.queries,
+            "recall_at": {str(k): figure.value for k, figure in self.recall_at.items()},
+            **{name: figure.value for name, figure in figures.items()},
+            "intervals": {
+                "recall_at": {str(k): figure.interval for k, figure in self.recall_at.items()},
+                **{name: figure.interval for name, figure in figures.items()},
+            },
+            "robustness": self.robustness.to_dict() if self.robustness else None,
+            "skipped": [{"path": each.source, "reason": each.reason} for each in self.skipped],
+        }
+
+
+def measure(vectors: Floats, labels: Sequence[str | None], *, collection: str = "", encoder: str = "") -> Evaluation:
+    """Measure unit rows `(N, D) float32` by their labels, None for none.
+
+    Raises:
+        DataError: fewer than two labels, or no two pictures that share one.
+    """
+    codes, _ = label_codes(labels)
+    known = codes >= 0
+    classes = len(np.unique(codes[known]))
+    if not known.any():
+        raise DataError(f"{collection}: no picture has a label, so there is nothing to measure (see build --labels)")
+    if classes < 2:
+        raise DataError(f"{collection}: all pictures have the label {next(filter(None, labels))!r}. Nothing can be "
+                        "mistaken for anything: measure at least two labels")  # fmt: skip
+    of = query_figures(vectors, labels, KS)
+    if len(of.rows) == 0:
+        raise DataError(f"{collection}: no two pictures share a label, so there is nothing to measure")
+    return Evaluation(
+        collection=collection,
+        encoder=encoder,
+        pictures=len(vectors),
+        classes=classes,
+        queries=len(of.rows),
+        recall_at={k: mean_figure(hits.astype(np.float64), of.classes) for k, hits in of.hits.items()},
+        map_at_r=mean_figure(of.average_precision, of.classes),
+        nmi=nmi_figure(vectors[known], codes[known]),
+    )
+
+
+def write_measured(folder: Path, found: Evaluation) -> None:
+    """Add figures to the model card of a saved encoder, under the collection's name.
+
+    The card is no part of the fingerprint: the encoder stays the same.
+
+    Raises:
+        EncoderError: the folder holds no saved encoder.
+    """
+    from search.encoders.manifest import read_manifest
+
+    manifest = read_manifest(folder)
+    card = dict(manifest.extra.get("card") or {})
+    measured = {name: dict(of) for name, of in card.get("measured", {}).items()}
+    figures = {**{f"recall_at_{k}": figure for k, figure in found.recall_at.items()},
+               "map_at_r": found.map_at_r, "nmi": found.nmi}  # fmt: skip
+    for name, figure in figures.items():
+        measured.setdefault(name, {})[found.collection] = figure.to_dict()
+    if found.robustness is not None:
+        measured.setdefault("copies_found", {})[found.collection] = found.robustness.copies_found
+    card["measured"] = measured
+    replace(manifest, extra={**manifest.extra, "card": card}).write(folder)
