@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from indexer.alterations import ALTERATIONS
 from indexer.evaluate_config import EvaluateConfig
 from indexer.metrics import label_codes
 from indexer.progress import Silent
+from search.config import BuildConfig
 from search.errors import PictureError
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from indexer.alterations import Alteration
     from indexer.progress import Progress
     from search.encoders.base import Encoder
-    from search.types import Floats
+    from search.types import Floats, Mask
 
 _BATCH = 64
 _TIE = 1e-6
@@ -55,8 +57,8 @@ class Robustness:
 
     @property
     def copies_found(self) -> float:
-        """Mean over the alterations."""
-        return float(np.mean([row.copies_found for row in self.rows]))
+        """Mean over the alterations; 0 where no picture could be altered."""
+        return float(np.mean([row.copies_found for row in self.rows])) if self.rows else 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -93,53 +95,80 @@ def measure_robustness(
     progress = progress or Silent()
     codes, counts = label_codes(labels)
     chosen = np.unique(np.linspace(0, len(vectors) - 1, min(queries, len(vectors))).astype(np.int64))
-    progress.begin("alter", len(chosen))
-    rows: list[NDArray[np.int64]] = []
+    answered = _Answers.none(len(alterations), len(chosen))
     skipped: list[PictureError] = []
-    firsts: list[list[NDArray[np.bool_]]] = [[] for _ in alterations]
-    rights: list[list[NDArray[np.bool_]]] = [[] for _ in (None, *alterations)]
-    for start in range(0, len(chosen), _BATCH):
-        batch = chosen[start : start + _BATCH]
-        images = _load(batch, load, skipped)
-        if images:
-            asked = np.array(list(images), dtype=np.int64)
-            rows.append(asked)
-            rights[0].append(_answers(vectors[asked], vectors, asked, codes)[1])
-            for place, each in enumerate(alterations):
-                copies = encoder.encode([each.alter(image) for image in images.values()])
-                first, right = _answers(copies, vectors, asked, codes)
-                firsts[place].append(first)
-                rights[place + 1].append(right)
-        progress.advance(len(batch))
-    if not rows:
-        return Robustness(0, None, (), tuple(skipped))
-    asked_codes = codes[np.concatenate(rows)]
-    asking = (asked_codes >= 0) & (counts[asked_codes] > 1)
-    plain, *altered = (float(np.concatenate(of)[asking].mean()) if asking.any() else None for of in rights)
-    return Robustness(
-        len(asking),
-        plain,
-        tuple(
-            RobustnessRow(each.kind, each.strength, recall, float(np.concatenate(first).mean()))
-            for each, recall, first in zip(alterations, altered, firsts, strict=True)
-        ),
-        tuple(skipped),
+    progress.begin("alter", len(chosen))
+    with ThreadPoolExecutor(BuildConfig.workers, thread_name_prefix="alter") as pool:
+        for start in range(0, len(chosen), _BATCH):
+            rows = chosen[start : start + _BATCH]
+            images, read = _load(rows, load, skipped)
+            if images:
+                rows, places = rows[read], start + read
+                answered.put(None, places, _ask(vectors[rows], vectors, rows, codes))
+                for number, alteration in enumerate(alterations):
+                    prepared = pool.map(lambda image, alter=alteration.alter: encoder.prepare(alter(image)), images)
+                    copies = encoder.encode_prepared(np.stack(list(prepared)))
+                    answered.put(number, places, _ask(copies, vectors, rows, codes))
+            progress.advance(min(_BATCH, len(chosen) - start))
+    asking = answered.read & (codes[chosen] >= 0) & (counts[codes[chosen]] > 1)
+    return _summary(answered, asking, alterations, tuple(skipped))
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """For A alterations of Q pictures, the first row of `right` being that of the pictures as they are."""
+
+    read: NDArray[np.bool_]
+    """`(Q,)` whether the picture could be read."""
+    first: NDArray[np.bool_]
+    """`(A, Q)` whether the original came first."""
+    right: NDArray[np.bool_]
+    """`(A + 1, Q)` whether the nearest other picture had the original's label."""
+
+    @classmethod
+    def none(cls, alterations: int, queries: int) -> _Answers:
+        """Nothing asked yet."""
+        shapes = ((queries,), (alterations, queries), (alterations + 1, queries))
+        return cls(*(np.zeros(shape, dtype=np.bool_) for shape in shapes))
+
+    def put(self, alteration: int | None, places: NDArray[np.int64], answer: tuple[Mask, Mask]) -> None:
+        """Keep what some pictures got; None: unaltered."""
+        first, right = answer
+        self.read[places] = True
+        if alteration is None:
+            self.right[0, places] = right
+        else:
+            self.first[alteration, places], self.right[alteration + 1, places] = first, right
+
+
+def _summary(
+    answered: _Answers, asking: Mask, alterations: Sequence[Alteration], skipped: tuple[PictureError, ...]
+) -> Robustness:
+    queries = int(answered.read.sum())
+    plain, *altered = (float(right[asking].mean()) if asking.any() else None for right in answered.right)
+    found = answered.first[:, answered.read].mean(axis=1) if queries else np.zeros(len(alterations))
+    rows = (
+        RobustnessRow(each.kind, each.strength, recall, float(share))
+        for each, recall, share in zip(alterations, altered, found, strict=True)
     )
+    return Robustness(queries, plain, tuple(rows) if queries else (), skipped)
 
 
-def _load(rows: NDArray[np.int64], load: Callable[[int], Image], skipped: list[PictureError]) -> dict[int, Image]:
-    images = {}
-    for row in rows.tolist():
+def _load(
+    rows: NDArray[np.int64], load: Callable[[int], Image], skipped: list[PictureError]
+) -> tuple[list[Image], NDArray[np.int64]]:
+    """The pictures that can be read, and their places in `rows`."""
+    images, read = [], []
+    for place, row in enumerate(rows.tolist()):
         try:
-            images[row] = load(row)
+            images.append(load(row))
+            read.append(place)
         except PictureError as error:
             skipped.append(error)
-    return images
+    return images, np.array(read, dtype=np.int64)
 
 
-def _answers(
-    copies: Floats, vectors: Floats, rows: NDArray[np.int64], codes: NDArray[np.int64]
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _ask(copies: Floats, vectors: Floats, rows: NDArray[np.int64], codes: NDArray[np.int64]) -> tuple[Mask, Mask]:
     """`(Q,)` whether the original comes first, and whether the nearest other picture has the original's label."""
     similarity = copies @ vectors.T
     places = np.arange(len(rows))

@@ -58,6 +58,8 @@ def test_check_and_evaluate(index: Path) -> None:
     told = json.loads(twinlens("evaluate", index, "--json").stdout)
     assert told["queries"] == 12
     assert 0 <= told["recall_at"]["1"] <= told["recall_at"]["5"] <= 1
+    low, high = told["intervals"]["map_at_r"]
+    assert 0 <= low <= told["map_at_r"] <= high <= 1
     vectors = next((index / "segments").glob("*.npy"))
     vectors.write_bytes(vectors.read_bytes()[:-1] + b"!")
     done = twinlens("check", index)
@@ -65,11 +67,33 @@ def test_check_and_evaluate(index: Path) -> None:
     assert vectors.name in done.stdout
 
 
+def test_evaluate_for_people(pictures: Path, index: Path) -> None:
+    done = twinlens("evaluate", index)
+    assert done.returncode == 0, done.stderr
+    assert all(name in done.stdout for name in ("R@1", "R@10", "mAP@R", "NMI", "95 % interval"))
+    (pictures / "label0" / "bad.png").write_bytes(b"bad")
+    done = twinlens("evaluate", pictures, "--encoder", "color-layout", "--include", "label[01]", "--robustness",
+                    "--queries", "2")  # fmt: skip
+    assert done.returncode == 3
+    assert "8 pictures, 2 classes" in done.stdout
+    assert "quality 20" in done.stdout
+    assert "bad.png" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("--card",), ("--include", "x"), ("--card", "--encoder", "color-layout")])
+def test_evaluate_refuses_what_does_not_fit(index: Path, words: tuple[str, ...]) -> None:
+    done = twinlens("evaluate", index, *words)
+    assert done.returncode == 2
+    assert words[0] in done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
         (("query", "x.png", "--index", "nowhere"), "twinlens build"),
         (("info", "nowhere"), "nowhere"),
+        (("evaluate", "nowhere"), "nowhere"),
+        (("evaluate", "nowhere", "--encoder", "color-layout"), "no such folder"),
         (("build", "nowhere", "--index", "i"), "nowhere"),
         (("build", "tests", "--index", "i", "--kind", "magic"), "magic"),
     ],

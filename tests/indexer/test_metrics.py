@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from indexer import metrics
-from indexer.metrics import retrieval
+from indexer.metrics import query_figures, retrieval
 
 
 def slowly(vectors: np.ndarray, labels: list[str | None], ks: list[int]) -> tuple[int, dict[int, float], float]:
@@ -50,3 +50,14 @@ def test_by_hand() -> None:
 def test_nothing_to_ask(labels: list[str | None]) -> None:
     vectors = np.ones((len(labels), 1), dtype=np.float32)
     assert retrieval(vectors, labels) == metrics.Retrieval(0, {1: 0.0, 5: 0.0, 10: 0.0}, 0.0)
+
+
+def test_query_by_query() -> None:
+    angles = np.radians([0, 10, 25, 90])
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    of = query_figures(vectors, ["a", "b", "a", "a"], ks=[1, 2])
+    assert of.rows.tolist() == [0, 2, 3]
+    assert of.classes.tolist() == [0, 0, 0]
+    assert {k: hits.tolist() for k, hits in of.hits.items()} == {1: [False, False, True], 2: [True, True, True]}
+    assert of.average_precision.tolist() == pytest.approx([1 / 4, 1 / 4, 1 / 2])
+    assert len(query_figures(vectors, [None, "b", None, "c"]).rows) == 0

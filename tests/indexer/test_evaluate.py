@@ -1,0 +1,141 @@
+"""Two doors to one measurement: an index, and an encoder on a folder."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from indexer.bootstrap import mean_figure
+from indexer.build import build
+from indexer.clustering import nmi_figure
+from indexer.embed_in_memory import embed_in_memory
+from indexer.evaluate import evaluate, labelled_pictures
+from indexer.evaluate_config import EvaluateConfig
+from indexer.evaluation import measure, write_measured
+from indexer.metrics import query_figures, retrieval
+from indexer.robustness import Robustness, RobustnessRow
+from search.encoders import load_encoder
+from search.engine import open_index
+from search.errors import DataError, EncoderError
+from tests.conftest import FAST, draw, fill
+
+BY_ENCODER = EvaluateConfig(encoder="color-layout", device="cpu")
+
+
+def test_an_index_and_its_pictures_give_the_same(pictures: Path, index: Path) -> None:
+    of_index, of_folder = evaluate(index), evaluate(pictures, BY_ENCODER)
+    assert (of_index.collection, of_folder.collection) == ("photos.index", "pictures")
+    assert of_index.encoder == of_folder.encoder == "color-layout"
+    assert of_index.recall_at == of_folder.recall_at
+    assert (of_index.map_at_r, of_index.nmi) == (of_folder.map_at_r, of_folder.nmi)
+
+
+def test_the_figures_are_those_of_the_metrics(index: Path) -> None:
+    with open_index(index, device="cpu") as engine:
+        records, vectors = engine.vectors()
+    labels = [record.label for record in records]
+    codes = np.array([int(str(label).removeprefix("label")) for label in labels])
+    found, expected = evaluate(index), retrieval(vectors, labels)
+    assert (found.pictures, found.classes, found.queries) == (12, 3, expected.queries)
+    assert {k: figure.value for k, figure in found.recall_at.items()} == pytest.approx(expected.recall_at)
+    assert found.map_at_r.value == pytest.approx(expected.map_at_r)
+    assert found.map_at_r == mean_figure(query_figures(vectors, labels).average_precision, codes)
+    assert found.nmi == nmi_figure(vectors, codes)
+    told = json.loads(json.dumps(found.to_dict()))
+    assert told["recall_at"]["5"] == found.recall_at[5].value
+    assert told["intervals"]["map_at_r"] == [found.map_at_r.low, found.map_at_r.high]
+
+
+def test_both_doors_alter_alike_and_name_what_is_gone(tmp_path: Path) -> None:
+    paths = fill(tmp_path / "pictures", 12)
+    build(tmp_path / "pictures", tmp_path / "i", FAST)
+    config = EvaluateConfig(robustness=True, device="cpu")
+    of_index = evaluate(tmp_path / "i", config)
+    of_folder = evaluate(tmp_path / "pictures", EvaluateConfig(encoder="color-layout", robustness=True, device="cpu"))
+    assert of_index.robustness is not None
+    assert of_index.robustness == of_folder.robustness
+    assert of_index.robustness.queries == 12
+    paths[0].unlink()
+    draw(99).save(paths[1])
+    later = evaluate(tmp_path / "i", config)
+    assert later.recall_at == of_index.recall_at
+    assert {Path(error.source) for error in later.skipped} == set(paths[:2])
+    assert later.robustness is not None
+    assert later.robustness.queries == 10
+    assert len(later.to_dict()["skipped"]) == 2
+
+
+def test_patterns_choose_classes(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        fill(tmp_path / split, 6, labels=2)
+    paths, labels = labelled_pictures(tmp_path, include=["test/*"])
+    assert sorted(set(labels)) == ["test/label0", "test/label1"]
+    assert {path.parent.parent.name for path in paths} == {"test"}
+    assert len(labelled_pictures(tmp_path, include=["*/label0", "test/*"])[0]) == 9
+    assert evaluate(tmp_path, EvaluateConfig(encoder="color-layout", include=("test/*",))).pictures == 6
+    with pytest.raises(DataError, match="no class matches 'dev/\\*'"):
+        labelled_pictures(tmp_path, include=["test/*", "dev/*"])
+
+
+def test_labels_from_a_csv(pictures: Path, tmp_path: Path) -> None:
+    names = sorted(path.relative_to(pictures).as_posix() for path in pictures.rglob("*.png"))
+    rows = [f"{name},{'ab'[place % 2]}" for place, name in enumerate(names[:6])]
+    (tmp_path / "labels.csv").write_text("\n".join(["path,label", *rows]))
+    found = evaluate(pictures, EvaluateConfig(encoder="color-layout", labels=str(tmp_path / "labels.csv")))
+    assert (found.pictures, found.classes) == (6, 2)
+
+
+def test_a_broken_picture_is_left_out_and_named(pictures: Path) -> None:
+    (pictures / "label0" / "bad.png").write_bytes(b"bad")
+    found = evaluate(pictures, BY_ENCODER)
+    assert found.pictures == 12
+    assert [Path(error.source).name for error in found.skipped] == ["bad.png"]
+
+
+def test_embedding_in_memory_is_that_of_a_build(pictures: Path, index: Path) -> None:
+    with open_index(index, device="cpu") as engine:
+        records, vectors = engine.vectors()
+    embedded = embed_in_memory(load_encoder("color-layout"), [record.path for record in records])
+    assert embedded.rows.tolist() == list(range(12))
+    assert (embedded.vectors == vectors).all()
+    empty = embed_in_memory(load_encoder("color-layout"), [])
+    assert (len(empty.rows), empty.vectors.shape[0]) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("labels", "says"),
+    [([], "no picture has a label"), ([None, None], "no picture has a label"), (["a", "a"], "have the label 'a'"),
+     (["a", "b", None], "no two pictures share a label")],
+)  # fmt: skip
+def test_nothing_to_measure(labels: list[str | None], says: str) -> None:
+    vectors = np.eye(4, dtype=np.float32)[: len(labels)]
+    with pytest.raises(DataError, match=says):
+        measure(vectors, labels, collection="photos")
+
+
+def test_targets_that_cannot_be_measured(pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no labelled pictures"):
+        evaluate(tmp_path / "empty", BY_ENCODER)
+    with pytest.raises(EncoderError, match="magic"):
+        evaluate(pictures, EvaluateConfig(encoder="magic"))
+
+
+def test_the_card_takes_figures_and_the_encoder_stays_the_same(pictures: Path, tmp_path: Path) -> None:
+    encoder = load_encoder("builtin", device="cpu")
+    encoder.save(tmp_path)
+    shutil.copy(tmp_path / "weights.safetensors", tmp_path / "before")
+    table = Robustness(12, 0.5, (RobustnessRow("crop", "much", 0.25, 0.5), RobustnessRow("crop", "more", 0.25, 0.25)))
+    found = replace(evaluate(pictures, EvaluateConfig(encoder=str(tmp_path), device="cpu")), robustness=table)
+    write_measured(tmp_path, found)
+    after = load_encoder(tmp_path, device="cpu")
+    assert after.fingerprint == encoder.fingerprint
+    card = json.loads((tmp_path / "encoder.json").read_text())["card"]
+    assert card["config"] == encoder.card["config"]  # type: ignore[attr-defined]
+    assert card["measured"]["recall_at_1"]["pictures"] == found.recall_at[1].to_dict()
+    assert card["measured"]["copies_found"]["pictures"] == 0.375
+    assert encoder.card["measured"]["recall_at_1"].items() <= card["measured"]["recall_at_1"].items()  # type: ignore[attr-defined]
+    assert (tmp_path / "before").read_bytes() == (tmp_path / "weights.safetensors").read_bytes()
