@@ -16,12 +16,18 @@ if TYPE_CHECKING:
     from indexer.training.config import TrainConfig
     from indexer.training.data import Split
     from indexer.training.history import HistoryRow
+    from indexer.training.validation import Validation
 
 
 def card_of(
-    config: TrainConfig, recipe: str | None, train: Split, validation: Split, history: Sequence[HistoryRow]
+    config: TrainConfig,
+    recipe: str | None,
+    train: Split,
+    validation: Split,
+    history: Sequence[HistoryRow],
+    final: Validation | None,
 ) -> dict[str, Any]:
-    """Plain values; classes are named, files are not."""
+    """Plain values; classes are named, files are not. `final` is of the encoder as it is saved."""
     return {
         "made_with": f"twinlens train, torch {torch.__version__}",
         "date": datetime.now(UTC).date().isoformat(),
@@ -33,5 +39,6 @@ def card_of(
         },
         "never_opened": list(config.held_out),
         "last": asdict(history[-1]) if history else None,
+        "final": asdict(final) if final else None,
         "config": settings(config),
     }

@@ -62,6 +62,7 @@ def check_config(config: TrainConfig) -> None:
     _check_batches(config)
     if not config.labelled:
         _check_unlabelled(config)
+    _check_join(config)
     with torch.random.fork_rng(devices=[]):
         _check_network(config)
         _check_losses(config)
@@ -173,6 +174,20 @@ def _check_unlabelled(config: TrainConfig) -> None:
         steered = "schedule plateau" if config.schedule == "plateau" else f"early_stopping {config.early_stopping}"
         raise DataError(
             f"{steered}: waits for a better validation mAP@R, which needs labels. Use cosine and run through"
+        )
+
+
+def _check_join(config: TrainConfig) -> None:
+    join = config.join
+    if join is None:
+        return
+    weights = (join.learned, join.colors, join.edges)
+    if not all(0 <= each < math.inf for each in weights) or not sum(weights) > 0:
+        raise DataError(f"join: the weights {weights} must be 0 or more, and one of them more")
+    if join.dim < 1 or join.pictures < 2 or not 0 <= join.whitening <= 1:
+        raise DataError(
+            f"join: dim {join.dim} must be 1 or more, pictures {join.pictures} 2 or more, and whitening "
+            f"{join.whitening} from 0 to 1"
         )
 
 

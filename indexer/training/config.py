@@ -39,6 +39,24 @@ class AugmentConfig:
 
 
 @dataclass(frozen=True)
+class JoinConfig:
+    """How the learned embedding is joined with descriptors by formula: see `search.encoders.joined`.
+
+    The three weights are relative to each other.
+    """
+
+    learned: float = 0.6
+    colors: float = 0.2
+    edges: float = 0.2
+    dim: int = 256
+    """Of the joined vector, after the projection to principal axes."""
+    whitening: float = 0.5
+    """0: distances as they are, 1: all principal axes count alike."""
+    pictures: int = 8000
+    """Training pictures, at most, that the axes are fitted on."""
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """How an encoder is trained."""
 
@@ -134,6 +152,8 @@ class TrainConfig:
     weight_decay: float = 0.05
     ema: float = 0.0
     """Decay per step of the moving average of the weights that is validated and kept; 0 keeps the last ones."""
+    join: JoinConfig | None = None
+    """Join the trained network with colours and edges at the end; None: it stands alone."""
     steps: int = 5000
     """Batches in the whole run."""
     max_minutes: float | None = None

@@ -15,6 +15,7 @@ from indexer.training.card import card_of
 from indexer.training.checkpoints import BEST_FILE, STATE_FILE
 from indexer.training.checks import check_config, check_watched
 from indexer.training.data import Split, digest, evenly, read_pictures
+from indexer.training.joining import join_network, joined_spec
 from indexer.training.pixels import CACHE_FOLDER, Pixels, decode_all
 from indexer.training.run_folder import open_run, write_run
 from indexer.training.splits import check_trainable, lonely_classes, split_pictures
@@ -99,22 +100,24 @@ def _train(
     validation, validation_rows = _readable(splits["validation"], pixels, len(splits["train"].paths))
     check_trainable(train, config)
     device = resolve_device(config.device)
-    trainer = Trainer(
-        config,
-        len(train.names),
-        BatchMaker(pixels.squares, train_rows, train.classes, config, device, _taught(config, train, pictures)),
-        _validator(config, validation, pixels.squares[validation_rows], device),
-        out,
-    )
+    validator = _validator(config, validation, pixels.squares[validation_rows], device)
+    taught = _taught(config, train, pictures)
+    batches = BatchMaker(pixels.squares, train_rows, train.classes, config, device, taught)
+    trainer = Trainer(config, len(train.names), batches, validator, out)
     resumed_at = trainer.step if trainer.resume() else 0
     trainer.run(progress)
+    network, spec = trainer.trained(), config.network
+    if config.join:
+        network = join_network(network, pixels.squares, train_rows, config, config.join)
+        spec = joined_spec(config.network, config.join)
+    final = validator(network) if validator else None
     CheckpointEncoder(
-        trainer.trained(),
-        config.network,
+        network,
+        spec,
         name=config.name or out.absolute().name,
         input_size=config.input_size,
-        dim=int(config.network["dim"]),
-        card=card_of(config, recipe, train, validation, trainer.history),
+        dim=int(spec["dim"]),
+        card=card_of(config, recipe, train, validation, trainer.history, final),
         device="cpu",
     ).save(out)
     return TrainReport(

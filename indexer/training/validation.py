@@ -58,7 +58,7 @@ class Validator:
         self.copies = (torch.cat(copies) * 255).round().byte().permute(0, 2, 3, 1).contiguous()
 
     def __call__(self, network: nn.Module) -> Validation:
-        """Measure, and leave the network in the mode that it was in."""
+        """Measure a network on the run's device, and leave it in the mode that it was in."""
         training = network.training
         network.eval()
         originals, copies = self._embed(network, self.originals), self._embed(network, self.copies)
@@ -70,13 +70,14 @@ class Validator:
         return Validation(found.recall_at[1], found.map_at_r, copies_found)
 
     def embed(self, network: nn.Module) -> Floats:
-        """Unit rows `(N, D) float32` of the watched pictures; the network must be in evaluation mode."""
+        """Unit rows `(N, D) float32` of the watched pictures, by a network in evaluation mode."""
         return self._embed(network, self.originals).numpy()
 
     @torch.inference_mode()
     def _embed(self, network: nn.Module, squares: Tensor) -> Tensor:
+        device = next(network.parameters()).device
         parts = [
-            network(normalised(part.to(self.device).permute(0, 3, 1, 2).float() / 255.0))
+            network(normalised(part.to(device).permute(0, 3, 1, 2).float() / 255.0))
             for part in torch.split(squares, _BATCH)
         ]
         return functional.normalize(torch.cat(parts)).cpu()

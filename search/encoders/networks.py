@@ -6,6 +6,7 @@ A spec is JSON; `kind` names the network, the other keys are its constructor's a
     {"kind": "backbone", "name": "torchvision:resnet18", "dim": 128, "head": "linear", "frozen": true}
     {"kind": "cnn", "size": 28, "widths": [32, 64], "hidden": [256], "dropout": 0.1, "gray": true, "dim": 64}
     {"kind": "mlp", "size": 28, "widths": [200, 100], "dim": 2}
+    {"kind": "joined", "learned": {"kind": "resnet", ...}, "weights": [0.6, 0.2, 0.2], "dim": 256}
 
 It stands in `encoder.json`, so a key may be added with a default that keeps old files true, never changed in meaning.
 """
@@ -17,6 +18,7 @@ from typing import Any
 
 from torch import nn
 
+from search.encoders.joined import Joined
 from search.encoders.projected_backbone import ProjectedBackbone
 from search.encoders.resnet import ResNet
 from search.encoders.small_networks import ConvNet, MultilayerPerceptron
@@ -24,6 +26,7 @@ from search.encoders.small_networks import ConvNet, MultilayerPerceptron
 KINDS: dict[str, Callable[..., nn.Module]] = {
     "backbone": ProjectedBackbone,
     "cnn": ConvNet,
+    "joined": Joined,
     "mlp": MultilayerPerceptron,
     "resnet": ResNet,
 }

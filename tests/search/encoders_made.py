@@ -20,6 +20,7 @@ PROJECTED = {
         "head": "mlp",
     },
     "checkpoint of timm": {"kind": "backbone", "name": "timm:test_resnet.r160_in1k", "dim": 24, "frozen": True},
+    "checkpoint, joined": {"kind": "joined", "learned": SPEC, "weights": [0.6, 0.2, 0.2], "dim": 24},
 }
 NAMES = (
     "color-layout",

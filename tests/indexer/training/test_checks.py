@@ -9,7 +9,7 @@ import torch
 
 from indexer.training import TrainConfig, load_recipe, recipe_names
 from indexer.training.checks import check_config, check_watched
-from indexer.training.config import AugmentConfig
+from indexer.training.config import AugmentConfig, JoinConfig
 from indexer.training.data import split_of
 from search.errors import DataError
 
@@ -35,6 +35,10 @@ MLP = {"kind": "mlp", "size": 16, "dim": 4}
         ({"precision": "half"}, "precision 'half': must be one of auto, float32"),
         ({"device": "tpu"}, "device 'tpu': must be one of auto, cpu, cuda"),
         # ranges
+        ({"join": JoinConfig(learned=-1.0)}, "join: the weights .* must be 0 or more"),
+        ({"join": JoinConfig(learned=0.0, colors=0.0, edges=0.0)}, "join: the weights"),
+        ({"join": JoinConfig(dim=0)}, "join: dim 0 must be 1 or more"),
+        ({"join": JoinConfig(whitening=2.0)}, "whitening 2.0 from 0 to 1"),
         ({"steps": 0}, "steps 0: must be 1 or more"),
         ({"evaluate_every": 0}, "evaluate_every 0"),
         ({"early_stopping": 0}, "early_stopping 0"),

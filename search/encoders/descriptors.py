@@ -1,0 +1,124 @@
+"""Descriptors by formula, as modules without weights: what the colours are, and which way the edges run where.
+
+They know what a network trained on photographs of a few classes does not: they treat drawings, signs and pictures from
+above like any other. Both take `(B, 3, S, S) float32` in [0, 1] and work on their own resized copy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+_TO_XYZ = ((0.4124564, 0.3575761, 0.1804375), (0.2126729, 0.7151522, 0.0721750), (0.0193339, 0.1191920, 0.9503041))
+_LUMA = (0.299, 0.587, 0.114)
+
+
+class ColorHistogram(nn.Module):
+    """Square roots of a histogram of CIELAB, `(B, 3, S, S) -> (B, 245)`, less that of an even one, not unit length.
+
+    5 x 7 x 7 bins of L, a, b, closer together near grey, each pixel shared linearly between neighbouring bins. The
+    same however the picture is mirrored or turned by right angles. The histogram of `color-layout`, at a quarter of
+    its pixels and for a whole batch.
+    Source: IEC 61966-2-1 (sRGB) and CIE 15 (CIELAB, white D65); Arandjelovic and Zisserman 2012 (the square root).
+    """
+
+    size = 32
+    lightness = (0.0, 25.0, 50.0, 75.0, 100.0)
+    color = (-60.0, -30.0, -12.0, 0.0, 12.0, 30.0, 60.0)
+    dim = len(lightness) * len(color) ** 2
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Count `(B, 3, S, S)` in [0, 1]."""
+        lab = _to_lab(_resized(pictures, self.size)).flatten(2)
+        lightness = _shares(lab[:, 0], self.lightness)
+        first, second = _shares(lab[:, 1], self.color), _shares(lab[:, 2], self.color)
+        colors = (first[:, :, None] * second[:, None, :]).flatten(1, 2)
+        counts = torch.bmm(lightness, colors.transpose(1, 2)).flatten(1) / lab.shape[-1]
+        return counts.clamp(min=0).sqrt() - math.sqrt(1 / self.dim)
+
+
+class GradientLayout(nn.Module):
+    """Which way edges run, cell by cell, `(B, 3, S, S) -> (B, 8 * 8 * 6)`, centred, not unit length.
+
+    Of the luma, at 64 by 64 pixels: gradients by central differences; their strength shared linearly between the two
+    nearest of 6 directions, without sign, and the four nearest of 8 by 8 cells; shares of the picture's whole
+    strength; square roots, so that a few strong edges do not drown the rest.
+    Source: Dalal and Triggs, "Histograms of Oriented Gradients for Human Detection", CVPR 2005, with one
+    normalisation over the picture in place of theirs over blocks.
+    """
+
+    size = 64
+    cells = 8
+    directions = 6
+    dim = cells * cells * directions
+    faintest = 0.02
+    """Mean strength of gradient that counts as much as the picture's own: noise in a blank one is not blown up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        step = self.size // self.cells
+        rising = torch.arange(0.5, step) / step
+        tent = torch.cat([rising, rising.flip(0)])
+        window = torch.outer(tent, tent) / step**2
+        self.register_buffer("window", window.expand(self.directions, 1, -1, -1).clone(), persistent=False)
+
+    window: Tensor
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Describe `(B, 3, S, S)` in [0, 1]."""
+        luma = (_resized(pictures, self.size) * _column(_LUMA, pictures)).sum(dim=1, keepdim=True)
+        around = functional.pad(luma, (1, 1, 1, 1), mode="replicate")
+        across = (around[:, :, 1:-1, 2:] - around[:, :, 1:-1, :-2]) / 2
+        down = (around[:, :, 2:, 1:-1] - around[:, :, :-2, 1:-1]) / 2
+        strength = (across.square() + down.square()).sqrt()
+        direction = torch.atan2(down, across) / math.pi * self.directions
+        bins = torch.arange(self.directions, device=luma.device, dtype=luma.dtype).view(1, -1, 1, 1)
+        half = self.directions / 2
+        shares = (1.0 - (torch.remainder(direction - bins + half, self.directions) - half).abs()).clamp(min=0)
+        step = self.size // self.cells
+        cells = functional.conv2d(
+            shares * strength, self.window, stride=step, padding=step // 2, groups=self.directions
+        ).flatten(1)
+        roots = (cells / (cells.mean(dim=1, keepdim=True) + self.faintest * self.directions**-1)).sqrt()
+        return roots - roots.mean(dim=1, keepdim=True)
+
+
+def _resized(pictures: Tensor, size: int) -> Tensor:
+    if pictures.shape[-1] == size:
+        return pictures
+    if pictures.shape[-1] % size == 0:
+        return functional.avg_pool2d(pictures, pictures.shape[-1] // size)
+    return functional.interpolate(pictures, (size, size), mode="bilinear", align_corners=False, antialias=True)
+
+
+def _to_lab(pictures: Tensor) -> Tensor:
+    """Turn sRGB `(B, 3, S, S)` in [0, 1] into CIELAB: L in [0, 100], a and b within about 128 of 0."""
+    linear = torch.where(
+        pictures <= 0.04045, pictures / 12.92, ((pictures.clamp(min=0.04045) + 0.055) / 1.055).pow(2.4)
+    )
+    to_xyz = torch.tensor(_TO_XYZ, dtype=pictures.dtype, device=pictures.device)
+    relative = torch.einsum("xc,bchw->bxhw", to_xyz / to_xyz.sum(dim=1, keepdim=True), linear)
+    delta = 6 / 29
+    bent = torch.where(relative > delta**3, relative.clamp(min=delta**3).pow(1 / 3), relative / (3 * delta**2) + 4 / 29)
+    x, y, z = bent.unbind(dim=1)
+    return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], dim=1)
+
+
+def _shares(values: Tensor, nodes: Sequence[float]) -> Tensor:
+    """Linear shares `(B, len(nodes), P)` of values `(B, P)` between the nodes around them; beyond the ends, the end."""
+    places = torch.tensor(nodes, dtype=values.dtype, device=values.device)
+    inside = values.clamp(nodes[0], nodes[-1])
+    right = torch.searchsorted(places, inside.contiguous()).clamp(1, len(nodes) - 1)
+    low, high = places[right - 1], places[right]
+    share = ((inside - low) / (high - low))[:, None]
+    bins = torch.arange(len(nodes), device=values.device).view(1, -1, 1)
+    right = right[:, None]
+    return torch.where(bins == right, share, torch.where(bins == right - 1, 1.0 - share, 0.0))
+
+
+def _column(values: Sequence[float], like: Tensor) -> Tensor:
+    return torch.tensor(values, dtype=like.dtype, device=like.device).view(1, -1, 1, 1)

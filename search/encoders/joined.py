@@ -1,0 +1,64 @@
+"""`{"kind": "joined", ...}`: a learned embedding and two descriptors by formula in one vector.
+
+{"kind": "joined", "learned": {"kind": "resnet", ...}, "weights": [0.6, 0.2, 0.2], "dim": 256}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from search.encoders.descriptors import ColorHistogram, GradientLayout
+from search.encoders.preprocessing import IMAGENET_MEAN, IMAGENET_STD
+
+
+class Joined(nn.Module):
+    """`(B, 3, S, S) float32 -> (B, dim)`, not unit length.
+
+    Three parts, each made unit length and scaled by the square root of its weight, so that the squared distance of two
+    pictures is the weighted sum of theirs in each part: the learned embedding (what is shown), a histogram of colours,
+    and a layout of edges. They are joined, centred and turned to `dim` principal axes by `projection`, which is fitted
+    after training, on training pictures: see `indexer.training.joining`.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, *, learned: dict[str, Any], weights: Sequence[float], dim: int) -> None:
+        """`weights`, of the learned embedding, the colours and the edges, add up to 1.
+
+        Raises:
+            KeyError, TypeError, ValueError: `learned` makes no network, or weights that are none.
+        """
+        from search.encoders.networks import build_network
+
+        super().__init__()
+        if len(weights) != 3 or min(weights) < 0 or abs(sum(weights) - 1.0) > 1e-6 or dim < 1:
+            raise ValueError(f"weights {weights} and dim {dim}: three weights add up to 1, and dim is positive")
+        self.learned = build_network(learned)
+        self.colors, self.edges = ColorHistogram(), GradientLayout()
+        self.weights = tuple(float(weight) for weight in weights)
+        self.projection = nn.Linear(int(learned["dim"]) + self.colors.dim + self.edges.dim, dim)
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+
+    def joined(self, pictures: Tensor) -> Tensor:
+        """Unit rows `(B, T)` of all parts of normalised pictures `(B, 3, S, S)`, before the projection."""
+        plain = (pictures.float() * self.std + self.mean).clamp(0.0, 1.0)
+        parts = (self.learned(pictures), self.colors(plain), self.edges(plain))
+        return torch.cat(
+            [
+                weight**0.5 * functional.normalize(part.float())
+                for weight, part in zip(self.weights, parts, strict=True)
+            ],
+            dim=1,
+        )
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Embed normalised pictures `(B, 3, S, S)`."""
+        vectors: Tensor = self.projection(self.joined(pictures))
+        return vectors
