@@ -85,7 +85,9 @@ def test_any_size_is_described_alike(size: int) -> None:
 
 
 def test_the_histogram_does_not_care_for_mirrors_and_quarter_turns() -> None:
-    plain, mirrored, turned = ColorHistogram()(batch_of(draw(1), ImageOps.mirror(draw(1)), draw(1).transpose(Transpose.ROTATE_90)))
+    plain, mirrored, turned = ColorHistogram()(
+        batch_of(draw(1), ImageOps.mirror(draw(1)), draw(1).transpose(Transpose.ROTATE_90))
+    )
     torch.testing.assert_close(plain, mirrored, atol=2e-3, rtol=0)
     torch.testing.assert_close(plain, turned, atol=2e-3, rtol=0)
 
