@@ -6,6 +6,7 @@
     OUT/omniglot/ALPHABET/characterNN/*.png
     OUT/faces/sN/*.png         (PGM in the archive, which Twinlens does not read)
     OUT/signatures/writerNNN/*.png
+    OUT/mnist/test/DIGIT/*.png    OUT/fashion-mnist/test/CLASS/*.png  (the test sets, CLASS being a digit too)
 
 The archives are looked for in the folder that the environment variable `TWINLENS_DATASETS` names, `../shared/datasets`
 from the repository's root where it is not set. What is already unpacked is left alone.
@@ -25,6 +26,7 @@ from typing import IO, TYPE_CHECKING
 
 from PIL import Image
 
+from benchmarks.idx import read_idx
 from search.errors import DataError
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ class Archive:
 
     file: str
     inside: str = ""
+    labels: str = ""
+    """Where pictures and labels are two IDX files: the second one."""
 
 
 ARCHIVES = {
@@ -49,6 +53,10 @@ ARCHIVES = {
     "omniglot": Archive("omniglot_background.tar.xz", inside="images_background"),
     "faces": Archive("faces_orl40.tar.xz"),
     "signatures": Archive("sig_crossmedia_w001-070_gray160.zip"),
+    "mnist": Archive("mnist/t10k-images-idx3-ubyte.gz", labels="mnist/t10k-labels-idx1-ubyte.gz"),
+    "fashion-mnist": Archive(
+        "fashion_mnist/t10k-images-idx3-ubyte.gz", labels="fashion_mnist/t10k-labels-idx1-ubyte.gz"
+    ),
 }
 
 
@@ -75,8 +83,11 @@ def unpack(name: str, out: Path, source: Path | None = None) -> Path:
     aside = out / f"{name}.part"
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    for member, stream in _members(file):
-        _write(aside, _inside(member, archive.inside, file), stream)
+    if archive.labels:
+        _write_idx(aside / "test", file, (source or datasets_folder()) / archive.labels)
+    else:
+        for member, stream in _members(file):
+            _write(aside, _inside(member, archive.inside, file), stream)
     aside.rename(folder)
     return folder
 
@@ -118,6 +129,17 @@ def _write(folder: Path, path: PurePosixPath | None, stream: IO[bytes]) -> None:
             return
         with target.open("wb") as file:
             shutil.copyfileobj(stream, file)
+
+
+def _write_idx(folder: Path, pictures: Path, labels: Path) -> None:
+    """One PNG a picture, called by its place in the file, in the folder of its label."""
+    pixels, codes = read_idx(pictures), read_idx(labels)
+    if pixels.ndim != 3 or codes.shape != pixels.shape[:1]:
+        raise DataError(f"{pictures} and {labels}: {pixels.shape} pixels do not go with {codes.shape} labels")
+    for code in sorted(set(codes.tolist())):
+        (folder / str(code)).mkdir(parents=True)
+    for place, (picture, code) in enumerate(zip(pixels, codes.tolist(), strict=True)):
+        Image.fromarray(picture).save(folder / str(code) / f"{place:05}.png")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

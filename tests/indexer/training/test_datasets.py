@@ -1,9 +1,13 @@
+import gzip
 import io
+import struct
 import tarfile
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from benchmarks.datasets import ARCHIVES, unpack
 from search.errors import DataError
@@ -51,3 +55,39 @@ def test_unknown_names_and_missing_archives(tmp_path: Path) -> None:
         unpack("cloth", tmp_path, tmp_path)
     with pytest.raises(DataError, match="TWINLENS_DATASETS"):
         unpack("clothing", tmp_path, tmp_path)
+
+
+def make_idx(file: Path, values: np.ndarray) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    head = bytes([0, 0, 8, values.ndim]) + struct.pack(f">{values.ndim}I", *values.shape)
+    file.write_bytes(gzip.compress(head + values.astype(np.uint8).tobytes()))
+
+
+def test_idx_files_become_a_folder_a_label(tmp_path: Path) -> None:
+    pixels, archive = np.arange(3 * 4 * 5).reshape(3, 4, 5), ARCHIVES["mnist"]
+    make_idx(tmp_path / archive.file, pixels)
+    make_idx(tmp_path / archive.labels, np.array([7, 0, 7]))
+    folder = unpack("mnist", tmp_path / "out", tmp_path)
+    found = {path.relative_to(folder).as_posix(): np.asarray(Image.open(path)) for path in folder.rglob("*.png")}
+    assert sorted(found) == ["test/0/00001.png", "test/7/00000.png", "test/7/00002.png"]
+    assert (found["test/7/00002.png"] == pixels[2]).all()
+
+
+@pytest.mark.parametrize("labels", [np.array([1, 2]), np.zeros((3, 1))])
+def test_idx_files_that_do_not_go_together(tmp_path: Path, labels: np.ndarray) -> None:
+    make_idx(tmp_path / ARCHIVES["mnist"].file, np.zeros((3, 4, 5)))
+    make_idx(tmp_path / ARCHIVES["mnist"].labels, labels)
+    with pytest.raises(DataError, match="do not go with"):
+        unpack("mnist", tmp_path / "out", tmp_path)
+    assert not (tmp_path / "out" / "mnist").exists()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no gzip", gzip.compress(b""), gzip.compress(b"\0\0\x08\x03\0"), gzip.compress(bytes(20)),
+                gzip.compress(b"\0\0\x08\x01\0\0\0\x05abc")]
+)  # fmt: skip
+def test_damaged_idx_files(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / ARCHIVES["mnist"].file).parent.mkdir()
+    (tmp_path / ARCHIVES["mnist"].file).write_bytes(content)
+    with pytest.raises(DataError, match="t10k-images"):
+        unpack("mnist", tmp_path / "out", tmp_path)
