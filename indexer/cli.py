@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from indexer.evaluate_cli import evaluate
-from indexer.train_cli import recipes, train
+from indexer.train_cli import recipes, teach, train
 from search.cli import SKIPPED_EXIT, DeviceOption, IndexOption, JsonOption, info, printable, query, run
 from search.config import BuildConfig
 
@@ -28,6 +28,7 @@ app.command()(query)
 app.command()(info)
 app.command()(evaluate)
 app.command()(train)
+app.command()(teach)
 app.command()(recipes)
 
 _SHOWN = 20

@@ -131,6 +131,23 @@ def train(
         raise typer.Exit(SKIPPED_EXIT)
 
 
+def teach(
+    pictures: Annotated[Path, typer.Argument(help="The folder of pictures that will be trained on.")],
+    out: Annotated[Path, typer.Option(help="Where the embeddings go: give it to train with --teacher OUT.")],
+    encoder: Annotated[
+        str, typer.Option(help="Who teaches: torchvision:NAME, timm:NAME, or any other encoder.")
+    ] = "torchvision:resnet50",
+    device: Annotated[Device, typer.Option(help="auto takes a GPU where there is one.")] = "auto",
+) -> None:
+    """Embed pictures with a large encoder, so that a small one can be trained to agree with it."""
+    from indexer.console import ConsoleProgress
+    from indexer.training.teacher import teach as embed
+
+    with ConsoleProgress() as console:
+        count = embed(pictures, out, encoder=encoder, device=device, progress=console)
+    typer.echo(printable(f"{out}: {count} pictures embedded by {encoder}. Use it: twinlens train --teacher {out}"))
+
+
 def recipes() -> None:
     """List the recipes that train takes, each with the first line of its description."""
     from indexer.training.recipes import recipe_names, recipe_summary

@@ -1,7 +1,7 @@
 """Embeddings of another encoder, made beforehand, that a network is trained to agree with.
 
 A folder holds `vectors.npy`, `(N, D) float16` unit rows, and `paths.json`, the N pictures relative to the folder that
-will be trained on. Any encoder can be the teacher: `embed_for_training` runs one.
+will be trained on. Any encoder can be the teacher: see `teach`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from indexer.progress import Silent
+from search.encoders import load_encoder
 from search.errors import DataError, PictureError
-from search.images import load_picture
+from search.images import PICTURE_SUFFIXES, load_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
+    from indexer.progress import Progress
+    from search.config import Device
     from search.encoders.base import Encoder
     from search.types import Floats
 
@@ -99,6 +103,25 @@ def principal(taught: NDArray[np.float16], dim: int) -> NDArray[np.float16]:
     reduced = np.zeros((len(taught), dim), dtype=np.float16)
     reduced[known, : turned.shape[1]] = turned
     return reduced
+
+
+def teach(pictures: Path, out: Path, *, encoder: str, device: Device = "auto", progress: Progress | None = None) -> int:
+    """Embed every picture below a folder with the encoder of a name or folder; give how many.
+
+    Raises:
+        DataError: no such folder, or no picture in it that can be read.
+        EncoderError: there is no such encoder.
+    """
+    if not pictures.is_dir():
+        raise DataError(f"{pictures}: no such folder of pictures")
+    paths = sorted(path for path in pictures.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
+    progress = progress or Silent()
+    progress.begin("embed", len(paths))
+    names, vectors = embed_for_training(load_encoder(encoder, device=device), paths, pictures, advance=progress.advance)
+    if not names:
+        raise DataError(f"{pictures}: no picture here that can be read")
+    write_teacher(out, names, vectors)
+    return len(names)
 
 
 def embed_for_training(

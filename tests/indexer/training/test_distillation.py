@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from indexer.training.distillation import AgreementLoss
-from indexer.training.teacher import embed_for_training, principal, read_teacher, write_teacher
+from indexer.training.teacher import embed_for_training, principal, read_teacher, teach, write_teacher
 from search.encoders import load_encoder
 from search.errors import DataError
 
@@ -94,6 +94,19 @@ def test_a_teacher_is_read_as_it_was_written(collection: Path, tmp_path: Path) -
     taught = read_teacher(tmp_path / "teacher").of(paths, collection)
     assert not taught[0].any()
     np.testing.assert_allclose(taught[1:].astype(np.float32), vectors, atol=1e-3)
+
+
+def test_any_encoder_teaches(collection: Path, tmp_path: Path) -> None:
+    assert teach(collection, tmp_path / "teacher", encoder="color-layout") == 24
+    paths = sorted(collection.rglob("*.png"))
+    taught = read_teacher(tmp_path / "teacher").of(paths, collection).astype(np.float32)
+    expected = load_encoder("color-layout").encode([Image.open(path) for path in paths])
+    np.testing.assert_allclose(taught, expected, atol=1e-3)
+    (tmp_path / "empty").mkdir()
+    for folder in ("empty", "nowhere"):
+        with pytest.raises(DataError, match=folder):
+            teach(tmp_path / folder, tmp_path / "other", encoder="color-layout")
+    assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut", "fewer", "text"])
