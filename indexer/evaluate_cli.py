@@ -63,7 +63,7 @@ def evaluate(
     with ConsoleProgress() as progress:
         found = evaluate_target(target, config, progress=progress)
     if card and encoder is not None:
-        write_measured(Path(encoder), found)
+        write_measured(Path(encoder), found.collection, found.figures())
     if as_json:
         typer.echo(json.dumps(found.to_dict()))
     else:
@@ -96,6 +96,8 @@ def _show(found: Evaluation) -> None:
     console.print(table)
     if found.robustness is not None:
         console.print(_robustness_table(found.robustness))
+        if found.robustness.copies_found is not None:
+            typer.echo(f"everyday copies found first, mean of six: {found.robustness.copies_found:.3f}")
     for error in found.skipped[:_SHOWN]:
         typer.echo(printable(f"skipped {error}"), err=True)
     if len(found.skipped) > _SHOWN:

@@ -13,7 +13,7 @@ from indexer.metrics import label_codes, query_figures
 from search.errors import DataError, PictureError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from indexer.robustness import Robustness
@@ -38,6 +38,15 @@ class Evaluation:
     robustness: Robustness | None = None
     skipped: tuple[PictureError, ...] = ()
     """Pictures that could not be read."""
+
+    def figures(self) -> dict[str, Any]:
+        """What a model card keeps: each figure with its interval, and the share of everyday copies found."""
+        named = {f"recall_at_{k}": figure for k, figure in self.recall_at.items()}
+        named |= {"map_at_r": self.map_at_r, "nmi": self.nmi}
+        kept: dict[str, Any] = {name: figure.to_dict() for name, figure in named.items()}
+        if self.robustness is not None and self.robustness.copies_found is not None:
+            kept["copies_found"] = self.robustness.copies_found
+        return kept
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON: the figures by themselves, their intervals beside them."""
@@ -88,10 +97,15 @@ def measure(vectors: Floats, labels: Sequence[str | None], *, collection: str = 
     )
 
 
-def write_measured(folder: Path, found: Evaluation) -> None:
-    """Add figures to the model card of a saved encoder, under the collection's name.
+def write_measured(folder: Path, collection: str, figures: Mapping[str, Any]) -> None:
+    """Add figures of a collection to the model card of a saved encoder: `measured`, by figure, then by collection.
 
     The card is no part of the fingerprint: the encoder stays the same.
+
+    Args:
+        folder: holds `encoder.json`.
+        collection: a name for what was measured.
+        figures: by name, as `Evaluation.figures` gives them.
 
     Raises:
         EncoderError: the folder holds no saved encoder.
@@ -101,11 +115,6 @@ def write_measured(folder: Path, found: Evaluation) -> None:
     manifest = read_manifest(folder)
     card = dict(manifest.extra.get("card") or {})
     measured = {name: dict(of) for name, of in card.get("measured", {}).items()}
-    figures = {**{f"recall_at_{k}": figure for k, figure in found.recall_at.items()},
-               "map_at_r": found.map_at_r, "nmi": found.nmi}  # fmt: skip
     for name, figure in figures.items():
-        measured.setdefault(name, {})[found.collection] = figure.to_dict()
-    if found.robustness is not None:
-        measured.setdefault("copies_found", {})[found.collection] = found.robustness.copies_found
-    card["measured"] = measured
-    replace(manifest, extra={**manifest.extra, "card": card}).write(folder)
+        measured.setdefault(name, {})[collection] = figure
+    replace(manifest, extra={**manifest.extra, "card": {**card, "measured": measured}}).write(folder)

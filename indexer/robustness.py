@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from indexer.alterations import ALTERATIONS
+from indexer.alterations import ALTERATIONS, COPIES
 from indexer.evaluate_config import EvaluateConfig
 from indexer.metrics import label_codes
 from indexer.progress import Silent
@@ -56,9 +56,11 @@ class Robustness:
     """Pictures that could not be read again."""
 
     @property
-    def copies_found(self) -> float:
-        """Mean over the alterations; 0 where no picture could be altered."""
-        return float(np.mean([row.copies_found for row in self.rows])) if self.rows else 0.0
+    def copies_found(self) -> float | None:
+        """Mean over the everyday copies (`indexer.alterations.COPIES`) among the rows; None where there are none."""
+        everyday = {(each.kind, each.strength) for each in COPIES}
+        shares = [row.copies_found for row in self.rows if (row.kind, row.strength) in everyday]
+        return float(np.mean(shares)) if shares else None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from indexer.alterations import COPIES
 from indexer.bootstrap import mean_figure
 from indexer.build import build
 from indexer.clustering import nmi_figure
@@ -128,9 +129,13 @@ def test_the_card_takes_figures_and_the_encoder_stays_the_same(pictures: Path, t
     encoder = load_encoder("builtin", device="cpu")
     encoder.save(tmp_path)
     shutil.copy(tmp_path / "weights.safetensors", tmp_path / "before")
-    table = Robustness(12, 0.5, (RobustnessRow("crop", "much", 0.25, 0.5), RobustnessRow("crop", "more", 0.25, 0.25)))
+    everyday = [
+        RobustnessRow(each.kind, each.strength, 0.25, share)
+        for each, share in zip(COPIES[:2], (0.5, 0.25), strict=True)
+    ]
+    table = Robustness(12, 0.5, (*everyday, RobustnessRow("crop", "85 % of each side", 0.25, 1.0)))
     found = replace(evaluate(pictures, EvaluateConfig(encoder=str(tmp_path), device="cpu")), robustness=table)
-    write_measured(tmp_path, found)
+    write_measured(tmp_path, found.collection, found.figures())
     after = load_encoder(tmp_path, device="cpu")
     assert after.fingerprint == encoder.fingerprint
     card = json.loads((tmp_path / "encoder.json").read_text())["card"]

@@ -54,6 +54,7 @@ def test_unaltered_copies_are_found_and_twins_count_as_found() -> None:
     assert table.rows[0].copies_found == 1.0
     assert table.recall_at_1 is None
     assert table.rows[0].recall_at_1 is None
+    assert table.copies_found is None  # of the six
 
 
 def test_a_picture_that_is_gone_asks_nothing_but_is_searched() -> None:
@@ -73,7 +74,7 @@ def test_no_picture_at_all() -> None:
         raise PictureError(f"{row}.png", "no such file")
 
     table = measure_robustness(ENCODER, gone, VECTORS, LABELS, alterations=COPIES)
-    assert (table.queries, table.rows, len(table.skipped), table.copies_found) == (0, (), 30, 0.0)
+    assert (table.queries, table.rows, len(table.skipped), table.copies_found) == (0, (), 30, None)
     assert table.to_dict()["recall_at_1"] is None
     assert measure_robustness(ENCODER, load, VECTORS[:0], [], alterations=COPIES).queries == 0
 
