@@ -8,14 +8,18 @@ from dataclasses import asdict, fields, is_dataclass, replace
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from indexer.training.config import AugmentConfig, TrainConfig
+from indexer.training.config import AugmentConfig, JoinConfig, TrainConfig
 from search.errors import DataError
+
+_GROUPS: dict[str, type[AugmentConfig] | type[JoinConfig]] = {"augment": AugmentConfig, "join": JoinConfig}
+"""Fields that are settings of their own, and their types."""
 
 
 def with_settings(config: TrainConfig, texts: Sequence[str]) -> TrainConfig:
     """Apply `NAME=VALUE` texts in their order. A value is JSON; text that is none stands for itself: `loss=triplet`.
 
-    Lists become tuples. `augment.NAME` sets one of its fields, `network.KEY` one key of the network's spec.
+    Lists become tuples. `augment.NAME` and `join.NAME` set one of their fields, `network.KEY` one key
+    of the network's spec.
 
     Raises:
         DataError: no `=`, an unknown name, or a value of another type.
@@ -30,7 +34,8 @@ def with_settings(config: TrainConfig, texts: Sequence[str]) -> TrainConfig:
 
 def setting_names() -> list[str]:
     """Every name that `with_settings` takes, but for the keys of `network`."""
-    return [each.name for each in fields(TrainConfig)] + [f"augment.{each.name}" for each in fields(AugmentConfig)]
+    nested = [f"{group}.{each.name}" for group, kind in _GROUPS.items() for each in fields(kind)]
+    return [each.name for each in fields(TrainConfig)] + nested
 
 
 def _with(config: TrainConfig, name: str, text: str) -> TrainConfig:
@@ -40,8 +45,9 @@ def _with(config: TrainConfig, name: str, text: str) -> TrainConfig:
     if name not in setting_names():
         raise DataError(f"no setting is called {name!r}: there are {', '.join(setting_names())}, and network.KEY")
     if dot:
-        augment = config.augment or AugmentConfig()
-        return replace(config, augment=replace(augment, **{key: _value(AugmentConfig, augment, key, text, name)}))
+        group = getattr(config, field) or _GROUPS[field]()
+        changed: dict[str, Any] = {field: replace(group, **{key: _value(type(group), group, key, text, name)})}
+        return replace(config, **changed)
     return replace(config, **{name: _value(TrainConfig, config, name, text, name)})
 
 
@@ -75,8 +81,8 @@ def _converted(value: Any, kind: Any) -> Any:
         return _first_of(value, arguments)
     if origin is tuple and isinstance(value, list):
         return _tuple(value, arguments)
-    if kind is AugmentConfig and isinstance(value, Mapping):
-        return _augment(value)
+    if kind in _GROUPS.values() and isinstance(value, Mapping):
+        return _group(value, kind)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if origin is Literal:
@@ -102,11 +108,11 @@ def _tuple(values: list[Any], kinds: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(_converted(value, kind) for value, kind in zip(values, expected, strict=True))
 
 
-def _augment(values: Mapping[str, Any]) -> AugmentConfig:
-    kinds = get_type_hints(AugmentConfig)
+def _group(values: Mapping[str, Any], kind: type) -> Any:
+    kinds = get_type_hints(kind)
     if unknown := sorted(values.keys() - kinds.keys()):
         raise ValueError(unknown)
-    return AugmentConfig(**{name: _converted(value, kinds[name]) for name, value in values.items()})
+    return kind(**{name: _converted(value, kinds[name]) for name, value in values.items()})
 
 
 def _words(kind: Any) -> str:
@@ -120,7 +126,7 @@ def _words(kind: Any) -> str:
         if arguments[-1] is Ellipsis:
             return f"a list, each {_words(arguments[0])}"
         return f"a list of {' and '.join(_words(each) for each in arguments)}"
-    if origin is dict or kind is AugmentConfig:
+    if origin is dict or kind in _GROUPS.values():
         return "an object"
     plain = {int: "a whole number", float: "a number", str: "text", bool: "true or false", NoneType: "null"}
     return plain.get(kind, str(kind))

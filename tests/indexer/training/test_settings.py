@@ -5,7 +5,7 @@ from dataclasses import asdict, fields, replace
 
 import pytest
 
-from indexer.training.config import AugmentConfig, TrainConfig
+from indexer.training.config import AugmentConfig, JoinConfig, TrainConfig
 from indexer.training.settings import setting_names, with_settings
 from search.errors import DataError
 
@@ -36,6 +36,8 @@ PLAIN = TrainConfig()
         ("augment=null", "augment", None),
         ('augment={"p_flip": 0}', "augment", AugmentConfig(p_flip=0.0)),
         ("augment.p_flip=0.25", "augment", AugmentConfig(p_flip=0.25)),
+        ("join={}", "join", JoinConfig()),
+        ("join.dim=64", "join", JoinConfig(dim=64)),
         ('network={"kind": "mlp", "size": 8}', "network", {"kind": "mlp", "size": 8}),
         ("network.dim=64", "network", {**PLAIN.network, "dim": 64}),
         ("network.widths=[4, 8]", "network", {**PLAIN.network, "widths": [4, 8]}),
