@@ -1,7 +1,7 @@
 """Every field of the settings can be set from text, and nothing else."""
 
 import json
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace, fields, replace
 
 import pytest
 
@@ -59,11 +59,13 @@ def test_they_apply_in_order_and_leave_the_original_alone() -> None:
 
 
 def test_every_default_survives_its_own_text() -> None:
-    plain = json.loads(json.dumps(asdict(PLAIN)))
+    whole = replace(PLAIN, join=JoinConfig())
+    plain = json.loads(json.dumps(asdict(whole)))
     texts = [f"{name}={json.dumps(value)}" for name, value in plain.items()]
-    texts += [f"augment.{name}={json.dumps(value)}" for name, value in plain["augment"].items()]
+    for group in ("augment", "join"):
+        texts += [f"{group}.{name}={json.dumps(value)}" for name, value in plain[group].items()]
     assert {text.partition("=")[0] for text in texts} == set(setting_names())
-    assert with_settings(PLAIN, texts) == PLAIN
+    assert with_settings(PLAIN, texts) == whole
 
 
 @pytest.mark.parametrize(
