@@ -1,7 +1,7 @@
 """Every field of the settings can be set from text, and nothing else."""
 
 import json
-from dataclasses import asdict, replace, fields, replace
+from dataclasses import asdict, fields, replace
 
 import pytest
 
