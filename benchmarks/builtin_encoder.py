@@ -1,90 +1,112 @@
-"""How good the built-in encoder is, beside the colour baseline and its own network untrained.
+"""How good the built-in encoder is, beside the colour baseline, its own network untrained, and the teacher.
 
     python -m benchmarks.datasets --out .cache/datasets
     python -m benchmarks.builtin_encoder --card search/encoders/weights/builtin
 
-Writes docs/results/builtin.md, and with `--card` the figures into the model card of that folder.
+Writes docs/results/builtin.md, and with `--card` the figures into the model card of that folder. The teacher's column
+needs ai-edge-litert and the model (see benchmarks.teacher), and takes what it can from the embeddings that were made
+for training.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
+import sys
 import time
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from benchmarks.alterations import ALTERATIONS
-from indexer.metrics import retrieval
-from indexer.training.recipes.builtin import HELD_OUT
+from benchmarks.builtin_page import Column, page
+from benchmarks.datasets import datasets_folder
+from benchmarks.held_out import COLLECTIONS, FULL_SIZE, PHOTOS, pictures_of, touched
+from benchmarks.teacher import MODEL, TFLiteEncoder
+from indexer.alterations import ALTERATIONS, COPIES
+from indexer.embed_in_memory import embed_in_memory
+from indexer.evaluation import Evaluation, measure, write_measured
+from indexer.robustness import measure_robustness
+from indexer.training.teacher import PATHS_FILE, read_teacher
 from search.encoders import load_encoder
+from search.encoders.base import unit_rows
 from search.encoders.checkpoint import CheckpointEncoder
 from search.encoders.networks import build_network
+from search.errors import DataError
 from search.images import load_picture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from numpy.typing import NDArray
     from PIL.Image import Image
 
+    from indexer.alterations import Alteration
+    from indexer.robustness import Robustness
+    from indexer.training.data import Split
+    from indexer.training.teacher import Teacher
     from search.encoders.base import Encoder
+    from search.types import Floats
 
 ROOT = Path(__file__).resolve().parent.parent
-COPIES = 1000
-PHOTOS = "photos, 20 unseen classes"
-FULL_SIZE = "clothes, full size"
+COPIED = (PHOTOS, FULL_SIZE)
+"""Collections whose altered copies are looked for; the second is too small to tell anything by label."""
+QUERIES = 1000
+QUERIES_BY_STRENGTH = 500
 BATCH = 128
+_TIMED = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """All shares in [0, 1]."""
+class Bench:
+    """The pictures, and how to embed them."""
 
-    recall_at_1: dict[str, float]
-    copies_found: dict[str, dict[str, float]]
-    """By collection, then by alteration."""
-    pictures_per_second: float
+    datasets: Path
+    collections: dict[str, Split]
+    known: Teacher | None
+    """What the teacher said of pictures before."""
+    queries: int
 
+    def embed(self, encoder: Encoder, title: str) -> Floats:
+        """Unit rows `(N, dim)` of a collection; the teacher computes only what is not known of it."""
+        paths = self.collections[title].paths
+        vectors = np.zeros((len(paths), encoder.dim), dtype=np.float32)
+        if self.known is not None and isinstance(encoder, TFLiteEncoder):
+            vectors = self.known.of(paths, self.datasets).astype(np.float32)
+        lacking = np.flatnonzero(~vectors.any(axis=1))
+        embedded = embed_in_memory(encoder, [paths[row] for row in lacking])
+        if embedded.skipped:
+            raise DataError(f"{embedded.skipped[0]}. Unpack the data sets again")
+        vectors[lacking] = embedded.vectors
+        return unit_rows(vectors)
 
-def measure(encoder: Encoder, collections: dict[str, list[Path]]) -> Figures:
-    """R@1 by label of each collection, and the share of altered copies whose original comes first, in `COPIED`."""
-    vectors = {name: embed(encoder, paths) for name, paths in collections.items()}
-    recall = {
-        name: retrieval(vectors[name], [str(path.parent) for path in paths], ks=(1,)).recall_at[1]
-        for name, paths in collections.items()
-        if name != FULL_SIZE
-    }
-    found = {name: copies_found(encoder, collections[name], vectors[name]) for name in (PHOTOS, FULL_SIZE)}
-    return Figures(recall, found, speed(encoder, collections[PHOTOS][:512]))
+    def measure(self, encoder: Encoder) -> Column:
+        """Every figure of one encoder."""
+        by_label: dict[str, Evaluation] = {}
+        copies: dict[str, Robustness] = {}
+        for title in self.collections:
+            vectors = self.embed(encoder, title)
+            if title != FULL_SIZE:
+                by_label[title] = measure(vectors, self.labels(title), collection=title, encoder=encoder.name)
+            if title in COPIED:
+                copies[title] = self.altered(encoder, title, vectors, COPIES, self.queries)
+        return Column(by_label, copies, speed(encoder, self.collections[PHOTOS].paths[:_TIMED]))
 
+    def altered(
+        self, encoder: Encoder, title: str, vectors: Floats, alterations: Sequence[Alteration], queries: int
+    ) -> Robustness:
+        """Alter pictures of a collection and ask for them."""
+        paths = self.collections[title].paths
 
-def copies_found(encoder: Encoder, paths: Sequence[Path], vectors: NDArray[np.float32]) -> dict[str, float]:
-    """Share of altered copies whose nearest of all `vectors (N, dim)` is their original, by alteration."""
-    chosen = np.linspace(0, len(paths) - 1, min(COPIES, len(paths))).astype(int)
-    copied = [paths[row] for row in chosen]
-    return {
-        name: float(((embed(encoder, copied, alter) @ vectors.T).argmax(axis=1) == chosen).mean())
-        for name, alter in ALTERATIONS.items()
-    }
+        def load(row: int) -> Image:
+            return load_picture(paths[row])
 
+        return measure_robustness(encoder, load, vectors, self.labels(title), alterations=alterations, queries=queries)
 
-def embed(
-    encoder: Encoder, paths: Sequence[Path], alter: Callable[[Image], Image] = lambda image: image
-) -> NDArray[np.float32]:
-    """Embed files `(N, dim)`, each altered first."""
-    parts = [
-        encoder.encode([alter(load_picture(path)) for path in paths[start : start + BATCH]])
-        for start in range(0, len(paths), BATCH)
-    ]
-    return np.concatenate(parts)
+    def labels(self, title: str) -> list[str]:
+        """The label of every picture of a collection."""
+        of = self.collections[title]
+        return [of.names[number] for number in of.classes]
 
 
 def speed(encoder: Encoder, paths: Sequence[Path]) -> float:
@@ -100,123 +122,91 @@ def speed(encoder: Encoder, paths: Sequence[Path]) -> float:
 
 
 def untrained(encoder: CheckpointEncoder) -> CheckpointEncoder:
-    """Make the same network as it is before training."""
+    """Make the same network as it is before training, without descriptors that were joined to it."""
     torch.manual_seed(0)
     spec = encoder.architecture["network"]
+    spec = spec["learned"] if spec["kind"] == "joined" else spec
     return CheckpointEncoder(
-        build_network(spec), spec, name="random weights", input_size=encoder.input_size, dim=encoder.dim, device="cpu"
+        build_network(spec), spec, name="random weights", input_size=encoder.input_size, dim=spec["dim"], device="cpu"
     )
 
 
-def collections_in(datasets: Path) -> dict[str, list[Path]]:
-    """Find pictures that no training opened."""
-    held_out = [path for wnid in HELD_OUT for path in (datasets / "tiny-imagenet" / "train" / wnid).glob("*.webp")]
-    return {
-        PHOTOS: sorted(held_out),
-        "clothes, test split": sorted((datasets / "clothing" / "test").glob("*/*.jpg")),
-        "faces of 40 people": sorted((datasets / "faces").glob("*/*.png")),
-        "964 characters, 5 drawers": sorted((datasets / "omniglot").glob("*/*/*_0[1-5].png")),
-        FULL_SIZE: sorted((datasets / "clothing-full").rglob("*.jpg")),
-    }
+def teacher_column(model: Path) -> TFLiteEncoder | str:
+    """Open the teacher, or say what is missing."""
+    if not model.is_file():
+        return f"The teacher is left out: {MODEL.name} was not there."
+    try:
+        encoder = TFLiteEncoder(model, threads=torch.get_num_threads())
+    except ImportError:
+        return "The teacher is left out: ai-edge-litert was not installed."
+    encoder.name = "teacher"
+    return encoder
 
 
-def page(figures: dict[str, Figures], encoder: CheckpointEncoder, collections: dict[str, list[Path]]) -> str:
-    """Write the results as Markdown."""
-    every = list(figures.values())
-    lines = [
-        "# The built-in encoder",
-        "",
-        "Written by `python -m benchmarks.builtin_encoder`; the recipe is `indexer/training/recipes/builtin.py`.",
-        "",
-        *provenance(encoder),
-        "",
-        "`color-layout` knows colours and where they are, and was not trained. `random weights` is the network of "
-        "`builtin` before training.",
-        "",
-        "## The nearest other picture has the same label (R@1)",
-        "",
-        *table(
-            figures,
-            {
-                f"{key} ({len(collections[key])})": [each.recall_at_1[key] for each in every]
-                for key in every[0].recall_at_1
-            },
-        ),
-    ]
-    for name in every[0].copies_found:
-        originals = len(collections[name])
-        rows = {key: [each.copies_found[name][key] for each in every] for key in ALTERATIONS}
-        rows["mean"] = [float(np.mean(list(each.copies_found[name].values()))) for each in every]
-        lines += [
-            "",
-            f"## An altered copy finds its original first: {name} ({min(COPIES, originals)} copies of each kind, "
-            f"{originals} originals)",
-            "",
-            *table(figures, rows),
-        ]
-    pace = {"pictures a second": [each.pictures_per_second for each in every]}
-    speed_title = "## Speed of `encode`: decoded pictures of 64 x 64 in batches of 128, the best of three rounds"
-    return "\n".join([*lines, "", speed_title, "", *table(figures, pace, "{:.0f}"), ""])
+def columns_of(encoder: CheckpointEncoder, model: Path, only: Sequence[str]) -> tuple[dict[str, Encoder], str]:
+    """The encoders to measure by name, and what is to be said of one that is left out."""
+    teacher = teacher_column(model)
+    found: dict[str, Encoder] = {encoder.name: encoder, "color-layout": load_encoder("color-layout")}
+    found["random weights"] = untrained(encoder)
+    remark = teacher if isinstance(teacher, str) else ""
+    if isinstance(teacher, TFLiteEncoder):
+        found["teacher"] = teacher
+    kept = {name: each for name, each in found.items() if not only or name == encoder.name or name in only}
+    return kept, remark
 
 
-def provenance(encoder: CheckpointEncoder) -> list[str]:
-    """Say when, on what, and of what these figures are."""
-    trained, last = encoder.card.get("trained_on", {}), encoder.card.get("last") or {}
-    return [
-        f"Measured on {datetime.now(UTC).date().isoformat()}: {os.cpu_count()} cores shared with other work, "
-        f"{platform.machine()}, torch {torch.__version__} on the CPU. Fingerprint `{encoder.fingerprint}`, "
-        f"{encoder.dim} dimensions, input {encoder.input_size} x {encoder.input_size}. Trained on "
-        f"{trained.get('pictures', '?')} pictures of {trained.get('classes', '?')} classes in "
-        f"{last.get('minutes', 0):.0f} minutes ({last.get('step', '?')} batches). No class of the photos below was "
-        "among them, no face and no character; the classes of the clothes were, but no picture of the test split. "
-        "The full-size clothes were among them too, at 112 pixels: their copies are the easier for it."
-    ]
+def known_by(folder: Path) -> Teacher | None:
+    """What the teacher said of pictures when a training asked it; None where it was not asked."""
+    return read_teacher(folder) if (folder / PATHS_FILE).is_file() else None
 
 
-def table(figures: dict[str, Figures], rows: dict[str, list[float]], shown: str = "{:.3f}") -> list[str]:
-    """One column an encoder, one row a figure."""
-    head = ["|  | " + " | ".join(figures) + " |", "|---|" + "---:|" * len(figures)]
-    return head + [
-        f"| {name} | " + " | ".join(shown.format(value) for value in row) + " |" for name, row in rows.items()
-    ]
-
-
-def write_card(folder: Path, figures: Figures) -> None:
-    """Add what was measured to the card in `encoder.json`; the card is no part of the fingerprint."""
-    file = folder / "encoder.json"
-    content = json.loads(file.read_text(encoding="utf-8"))
-    content["card"]["measured"] = {
-        "recall_at_1": {key: round(value, 4) for key, value in figures.recall_at_1.items()},
-        "copies_found": {key: round(float(np.mean(list(of.values()))), 4) for key, of in figures.copies_found.items()},
-    }
-    aside = file.with_suffix(".part")
-    aside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    aside.replace(file)
+def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description="Measure the built-in encoder.")
+    parser.add_argument("--datasets", type=Path, default=Path(".cache/datasets"))
+    parser.add_argument("--encoder", default="builtin", help="or the folder of another run of training")
+    parser.add_argument("--model", type=Path, default=datasets_folder() / MODEL, help="the teacher's file")
+    parser.add_argument("--teacher", type=Path, default=Path(".cache/teacher"), help="embeddings it has made already")
+    parser.add_argument("--only", nargs="+", default=(), metavar="COLUMN",
+                        help="measure the encoder and these: color-layout, random weights, teacher")  # fmt: skip
+    parser.add_argument("--limit", type=int, default=1_000_000, help="pictures of a collection, and copies, at most")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results" / "builtin.md")
+    parser.add_argument("--card", type=Path, default=None, help="folder whose encoder.json takes the figures")
+    return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure three encoders and write the page."""
-    parser = argparse.ArgumentParser(description="Measure the built-in encoder.")
-    parser.add_argument("--datasets", type=Path, default=ROOT / ".cache" / "datasets")
-    parser.add_argument("--encoder", default="builtin", help="or the folder of another run of training")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results" / "builtin.md")
-    parser.add_argument("--card", type=Path, default=None, help="folder whose encoder.json takes the figures")
-    options = parser.parse_args(arguments)
+    """Measure the encoders and write the page."""
+    options = options_of(arguments)
     encoder = load_encoder(options.encoder, device="cpu")
     if not isinstance(encoder, CheckpointEncoder):
-        parser.exit(1, f"error: {options.encoder} is not an encoder that training made\n")
-    collections = collections_in(options.datasets)
-    if not all(collections.values()):
-        parser.exit(1, f"error: no pictures in {options.datasets}: run python -m benchmarks.datasets first\n")
-    figures = {}
-    for each in (encoder, load_encoder("color-layout"), untrained(encoder)):
-        figures[each.name] = measure(each, collections)
-        print(each.name, figures[each.name], flush=True)
+        sys.exit(f"error: {options.encoder} is not an encoder that training made")
+    collections = {each.title: pictures_of(each, options.datasets, options.limit) for each in COLLECTIONS}
+    if lacking := [title for title, of in collections.items() if not of.paths]:
+        sys.exit(f"error: {options.datasets}: lacks {', '.join(lacking)}: run python -m benchmarks.datasets first")
+    bench = Bench(options.datasets, collections, known_by(options.teacher), min(QUERIES, options.limit))
+    encoders, remark = columns_of(encoder, options.model, options.only)
+    columns = {}
+    for name, each in encoders.items():
+        start = time.perf_counter()
+        columns[name] = bench.measure(each)
+        print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
+    strengths = bench.altered(encoder, PHOTOS, bench.embed(encoder, PHOTOS), ALTERATIONS,
+                              min(QUERIES_BY_STRENGTH, options.limit))  # fmt: skip
+    contact = {each.title: touched(each, collections[each.title].paths, options.datasets, encoder.card.get("config"))
+               for each in COLLECTIONS}  # fmt: skip
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(page(figures, encoder, collections), encoding="utf-8")
+    options.out.write_text(page(encoder, columns, strengths, contact, remark), encoding="utf-8")
     if options.card:
-        write_card(options.card, figures[encoder.name])
+        write_card(options.card, columns[encoder.name])
     print(f"wrote {options.out}")
+
+
+def write_card(folder: Path, of: Column) -> None:
+    """Add the figures to the card in `encoder.json`."""
+    for title, found in of.by_label.items():
+        write_measured(folder, title, replace(found, robustness=of.copies.get(title)).figures())
+    write_measured(folder, FULL_SIZE, {"copies_found": of.copies[FULL_SIZE].copies_found})
 
 
 if __name__ == "__main__":

@@ -15,24 +15,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.alterations import ALTERATIONS
+from indexer.alterations import COPIES
+from indexer.embed_in_memory import embed_in_memory
 from indexer.metrics import retrieval
+from indexer.robustness import measure_robustness
 from indexer.training.recipes.builtin import CONFIG
 from search.encoders import load_encoder
 from search.errors import TwinlensError
 from search.images import PICTURE_SUFFIXES, load_picture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from PIL.Image import Image
 
+    from indexer.robustness import Robustness
     from search.encoders.base import Encoder
-    from search.types import Floats
 
 PICTURES_OF_A_CLASS = 200
-COPIES = 300
-_BATCH = 64
+QUERIES = 300
 
 
 def collections(datasets: Path) -> dict[str, list[Path]]:
@@ -50,27 +51,16 @@ def evenly(paths: Sequence[Path], most: int) -> list[Path]:
     return [paths[row] for row in np.linspace(0, len(paths) - 1, min(most, len(paths))).astype(int)]
 
 
-def measure(encoder: Encoder, paths: Sequence[Path]) -> tuple[float, dict[str, float]]:
-    """R@1 by folder, and by alteration the share of copies whose original comes first of all `paths`."""
-    vectors = embed(encoder, paths)
-    recall = retrieval(vectors, [path.parent.name for path in paths], ks=(1,)).recall_at[1]
-    rows = np.linspace(0, len(paths) - 1, min(COPIES, len(paths))).astype(int)
-    copied = [paths[row] for row in rows]
-    found = {
-        name: float(((embed(encoder, copied, alter) @ vectors.T).argmax(axis=1) == rows).mean())
-        for name, alter in ALTERATIONS.items()
-    }
-    return recall, found
+def measure(encoder: Encoder, paths: Sequence[Path]) -> tuple[float, Robustness]:
+    """R@1 by folder, and the everyday copies."""
+    labels = [path.parent.name for path in paths]
+    vectors = embed_in_memory(encoder, paths).vectors
 
+    def load(row: int) -> Image:
+        return load_picture(paths[row])
 
-def embed(encoder: Encoder, paths: Sequence[Path], alter: Callable[[Image], Image] = lambda image: image) -> Floats:
-    """Embed files `(N, dim)`, each altered first."""
-    return np.concatenate(
-        [
-            encoder.encode([alter(load_picture(path)) for path in paths[start : start + _BATCH]])
-            for start in range(0, len(paths), _BATCH)
-        ]
-    )
+    copies = measure_robustness(encoder, load, vectors, labels, alterations=COPIES, queries=QUERIES)
+    return retrieval(vectors, labels, ks=(1,)).recall_at[1], copies
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -86,14 +76,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         encoder = load_encoder(options.encoder, device="cpu")
     except TwinlensError as error:
         parser.exit(1, f"error: {error}\n")
-    recalls, shares = [], []
+    measured = {}
     for name, paths in sets.items():
-        recall, found = measure(encoder, paths)
-        recalls.append(recall)
-        shares.append(float(np.mean(list(found.values()))))
-        print(f"{name} ({len(paths)} pictures): R@1 {recall:.3f}, copies found first {shares[-1]:.3f}", flush=True)
-        print("\n".join(f"  {share:.3f} {kind}" for kind, share in found.items()), flush=True)
-    print(f"mean R@1 {np.mean(recalls):.3f}, mean copies found {np.mean(shares):.3f}")
+        recall, copies = measured[name] = measure(encoder, paths)
+        print(f"{name} ({len(paths)} pictures): R@1 {recall:.3f}, copies found first {copies.copies_found:.3f}")
+        print("\n".join(f"  {row.copies_found:.3f} {row.kind}, {row.strength}" for row in copies.rows), flush=True)
+    mean_recall = np.mean([recall for recall, _ in measured.values()])
+    mean_copies = np.mean([copies.copies_found for _, copies in measured.values()])
+    print(f"mean R@1 {mean_recall:.3f}, mean copies found {mean_copies:.3f}")
 
 
 if __name__ == "__main__":

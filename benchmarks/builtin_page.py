@@ -1,0 +1,157 @@
+"""The page of the built-in encoder, in Markdown."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from benchmarks.held_out import PHOTOS
+from indexer.alterations import COPIES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from indexer.evaluation import Evaluation
+    from indexer.robustness import Robustness
+    from search.encoders.checkpoint import CheckpointEncoder
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What was measured of one encoder."""
+
+    by_label: dict[str, Evaluation]
+    copies: dict[str, Robustness]
+    """By collection: the six everyday copies."""
+    pictures_per_second: float
+
+    @property
+    def mean_recall(self) -> float:
+        """R@1, mean over collections."""
+        return float(np.mean([each.recall_at[1].value for each in self.by_label.values()]))
+
+    @property
+    def mean_copies(self) -> float:
+        """Everyday copies found first, mean over kinds and collections."""
+        return float(np.mean([each.copies_found for each in self.copies.values() if each.copies_found is not None]))
+
+
+def page(
+    encoder: CheckpointEncoder,
+    columns: Mapping[str, Column],
+    strengths: Robustness,
+    contact: Mapping[str, str],
+    remark: str,
+) -> str:
+    """Write the results.
+
+    Args:
+        encoder: the one that the page is about.
+        columns: by encoder, the one of the page among them.
+        strengths: its table on the photos, by strength.
+        contact: by collection, what its training had to do with it.
+        remark: on a column that is missing; empty where none is.
+    """
+    parts = [
+        ["# The built-in encoder"],
+        ["Written by `python -m benchmarks.builtin_encoder`; the recipe is `indexer/training/recipes/builtin.py`."],
+        provenance(encoder),
+        [
+            "`color-layout` knows colours and where they are, and was not trained. `random weights` is the network of "
+            f"`{encoder.name}` before training. `teacher` is a MobileNetV2 at 224 pixels, trained on ImageNet, whose "
+            f"1,000 classes include those of the photos here. {remark}".rstrip()
+        ],
+        ["## What the training has touched"],
+        ["| collection | |", "|---|---|", *(f"| {title} | {told} |" for title, told in contact.items())],
+        ["## The nearest other picture has the same label (R@1)"],
+        [
+            "In brackets the 95 % interval by bootstrap over classes: where the figure would probably lie with other "
+            "classes of the kind. Two columns were measured on the same classes, and may differ surely though their "
+            "intervals overlap."
+        ],
+        by_label(columns),
+        [f"## More on {PHOTOS}"],
+        photos(columns),
+        *(part for title in columns[encoder.name].copies for part in copies(columns, title)),
+        table(columns, {"mean over kinds and collections": [f"{each.mean_copies:.3f}" for each in columns.values()]}),
+        [f"## `{encoder.name}` by kind and strength of alteration: {PHOTOS}"],
+        by_strength(strengths),
+        ["## Speed of `encode`: decoded pictures of 64 x 64 in batches of 128, the best of three rounds"],
+        table(columns, {"pictures a second": [f"{each.pictures_per_second:.0f}" for each in columns.values()]}),
+    ]
+    return "\n\n".join("\n".join(part) for part in parts) + "\n"
+
+
+def provenance(encoder: CheckpointEncoder) -> list[str]:
+    """Say when, on what, and of what these figures are."""
+    trained, last = encoder.card.get("trained_on", {}), encoder.card.get("last") or {}
+    minutes = f" in {last['minutes']:.0f} minutes" if "minutes" in last else ""
+    taught = (encoder.card.get("config") or {}).get("teacher")
+    teacher = " It was trained to agree with a teacher's embeddings, besides its labels." if taught else ""
+    return [
+        f"Measured on {datetime.now(UTC).date().isoformat()}: {os.cpu_count()} cores, perhaps shared with other work, "
+        f"{platform.machine()}, torch {torch.__version__} on the CPU. Fingerprint `{encoder.fingerprint}`, "
+        f"{encoder.dim} dimensions, input {encoder.input_size} x {encoder.input_size}. Trained on "
+        f"{trained.get('pictures', '?')} pictures of {trained.get('classes', '?')} classes{minutes} "
+        f"({last.get('step', '?')} batches).{teacher}"
+    ]
+
+
+def by_label(columns: Mapping[str, Column]) -> list[str]:
+    """R@1 of every collection, and the mean."""
+    first = next(iter(columns.values()))
+    rows = {
+        f"{title} ({of.pictures} pictures, {of.classes} labels)": [
+            str(each.by_label[title].recall_at[1]) for each in columns.values()
+        ]
+        for title, of in first.by_label.items()
+    }
+    rows["mean over collections"] = [f"{each.mean_recall:.3f}" for each in columns.values()]
+    return table(columns, rows)
+
+
+def photos(columns: Mapping[str, Column]) -> list[str]:
+    """The figures beside R@1."""
+    found = [each.by_label[PHOTOS] for each in columns.values()]
+    rows = {f"R@{k}": [str(each.recall_at[k]) for each in found] for k in (5, 10)}
+    rows["mAP@R"] = [str(each.map_at_r) for each in found]
+    rows["NMI of k-means with as many clusters as labels"] = [str(each.nmi) for each in found]
+    return table(columns, rows)
+
+
+def copies(columns: Mapping[str, Column], title: str) -> list[list[str]]:
+    """Everyday copies found first in one collection."""
+    found = [each.copies[title] for each in columns.values()]
+    shares = [{(row.kind, row.strength): row.copies_found for row in each.rows} for each in found]
+    rows = {each.name: [f"{of[each.kind, each.strength]:.3f}" for of in shares] for each in COPIES}
+    rows["mean"] = [f"{each.copies_found:.3f}" for each in found]
+    heading = f"## An altered copy finds its original first: {title} ({found[0].queries} copies of each kind)"
+    return [[heading], table(columns, rows)]
+
+
+def by_strength(found: Robustness) -> list[str]:
+    """R@1 and copies found, one row a strength."""
+    plain = found.recall_at_1 or 0.0
+    lines = [
+        f"{found.queries} pictures altered, all others searched. R@1 of the same pictures unaltered: {plain:.3f}.",
+        "",
+        "| altered | strength | R@1 by label | fall | copies found first |",
+        "|---|---|---:|---:|---:|",
+    ]
+    return lines + [
+        f"| {row.kind} | {row.strength} | {row.recall_at_1 or 0.0:.3f} | {plain - (row.recall_at_1 or 0.0):.3f} "
+        f"| {row.copies_found:.3f} |"
+        for row in found.rows
+    ]
+
+
+def table(columns: Mapping[str, Column], rows: Mapping[str, Sequence[str]]) -> list[str]:
+    """One column an encoder, one row a figure."""
+    head = ["|  | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
+    return head + [f"| {name} | " + " | ".join(row) + " |" for name, row in rows.items()]

@@ -1,0 +1,79 @@
+"""Pictures that encoders are measured on, and which of them the training of an encoder has touched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from indexer.training.data import Split, evenly, split_of
+from indexer.training.recipes.builtin import HELD_OUT
+from search.images import PICTURE_SUFFIXES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+PHOTOS = "photos, 20 unseen classes"
+FULL_SIZE = "clothes, full size"
+_ALL = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """Where it lies below the data sets' folder; a picture's label is its folder."""
+
+    title: str
+    patterns: tuple[str, ...]
+    most: int = _ALL
+    """At most so many pictures, the same number of each label."""
+    twin: str = ""
+    """Another data set that holds the same pictures, by the same file names, in another size."""
+
+
+COLLECTIONS = (
+    Collection(PHOTOS, tuple(f"tiny-imagenet/train/{wnid}/*" for wnid in HELD_OUT)),
+    Collection("clothes, test split", ("clothing/test/*/*",)),
+    Collection("faces of 40 people", ("faces/*/*",)),
+    Collection("characters of alphabets K to Z, 5 drawers", ("omniglot/[K-Z]*/*/*_0[1-5].png",)),
+    Collection("signatures, by writer", ("signatures/*/*",), most=1000),
+    Collection("Fashion-MNIST, test", ("fashion-mnist/test/*/*",), most=1000),
+    Collection("MNIST, test", ("mnist/test/*/*",), most=1000),
+    Collection(FULL_SIZE, ("clothing-full/*/*",), twin="clothing"),
+)
+
+
+def pictures_of(collection: Collection, datasets: Path, limit: int = _ALL) -> Split:
+    """The pictures of a collection and their labels; none where the data set was not unpacked."""
+    paths = (path for pattern in collection.patterns for path in sorted(datasets.glob(pattern)))
+    found = [path for path in paths if path.suffix.lower() in PICTURE_SUFFIXES]
+    split = split_of((path.parent.relative_to(datasets).as_posix(), path) for path in found)
+    return evenly(split, min(limit, collection.most))
+
+
+def touched(collection: Collection, paths: Sequence[Path], datasets: Path, config: dict[str, Any] | None) -> str:
+    """Say what a training had to do with a collection, from the `config` of the encoder's card."""
+    if not config:
+        return "the card does not say what was trained on"
+    twins = {path.name: path for path in (datasets / collection.twin).rglob("*")} if collection.twin else {}
+    places = [twins.get(path.name, path).parent.relative_to(datasets).as_posix() for path in paths]
+    trained = sum(_side(place, config) == "classes" for place in places)
+    watched = sum(_side(place, config) == "validation" for place in places)
+    if trained:
+        size = ", in another size" if collection.twin else ""
+        return f"{trained} of {len(paths)} pictures were trained on{size}"
+    if watched:
+        return f"{watched} of {len(paths)} pictures were watched while settings were chosen"
+    data_set = places[0].partition("/")[0]
+    others = [f"`{pattern}`" for pattern in config["classes"] if pattern.partition("/")[0] in (data_set, "*")]
+    if others:
+        return f"none of these was opened; others of the same data set were trained on ({', '.join(others)})"
+    return "nothing of this data set was opened"
+
+
+def _side(place: str, config: dict[str, Any]) -> str | None:
+    """As `indexer.training.splits` decides it."""
+    for side in ("held_out", "validation", "classes"):
+        if any(fnmatchcase(place, pattern) for pattern in config[side]):
+            return side
+    return None
