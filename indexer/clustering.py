@@ -31,7 +31,8 @@ def nmi_figure(vectors: Floats, classes: NDArray[np.int64], resamples: int = RES
 
     The interval resamples classes and keeps the clusters. A resample lacks about a third of the classes, and what
     remains is easier to tell apart, so the resampled figures lie higher: their interval is moved so that its mean is
-    the figure, and says how wide, not where.
+    the figure, and says how wide, not where. As the clusters are kept it is somewhat too narrow: for 20 classes of
+    photos its deviation was 0.025, and 0.034 over truly other sets of 20 classes, clustered anew.
     Source: Manning, Raghavan, Schuetze, "Introduction to Information Retrieval", 2008, section 16.3; the measure's
     place beside R@k: Song et al., "Deep Metric Learning via Lifted Structured Feature Embedding", CVPR 2016.
     """
