@@ -169,3 +169,5 @@ class TrainConfig:
     device: Device = "auto"
     workers: int = 4
     """Threads that decode pictures."""
+    report: bool = True
+    """Draw curves, distances, a map and a gallery into `report/` at the end."""

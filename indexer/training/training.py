@@ -17,6 +17,7 @@ from indexer.training.checks import check_config, check_watched
 from indexer.training.data import Split, digest, evenly, read_pictures
 from indexer.training.joining import join_network, joined_spec
 from indexer.training.pixels import CACHE_FOLDER, Pixels, decode_all
+from indexer.training.report import write_report
 from indexer.training.run_folder import open_run, write_run
 from indexer.training.splits import check_trainable, lonely_classes, split_pictures
 from indexer.training.teacher import principal, read_teacher
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     import torch
     from numpy.typing import NDArray
+    from torch import nn
 
     from indexer.training.config import TrainConfig
     from indexer.training.history import HistoryRow
@@ -120,6 +122,8 @@ def _train(
         card=card_of(config, recipe, train, validation, trainer.history, final),
         device="cpu",
     ).save(out)
+    if config.report:
+        _draw(out, config, network, trainer, train, pixels.squares[validation_rows])
     return TrainReport(
         out=out,
         steps=trainer.step,
@@ -130,6 +134,25 @@ def _train(
         history=tuple(trainer.history),
         unreadable=tuple(pixels.unreadable.values()),
         lonely_classes=lonely_classes(train) if config.labelled and config.sampling != "random" else (),
+    )
+
+
+def _draw(
+    out: Path, config: TrainConfig, network: nn.Module, trainer: Trainer, train: Split, squares: NDArray[np.uint8]
+) -> None:
+    """Draw the course of the run and, where labelled pictures were watched, what their embeddings look like."""
+    validator = trainer.validator
+    labels = validator.labels if validator else None
+    vectors = validator.embed(network) if validator and labels else np.empty((0, 1), dtype=np.float32)
+    classes = f", {len(train.names)} classes" if config.labelled else ""
+    write_report(
+        out,
+        history=trainer.history,
+        squares=squares[: len(vectors)],
+        vectors=vectors,
+        labels=labels or (),
+        title=f"{config.name or out.absolute().name}: trained on {len(train.paths):,} pictures{classes}",
+        seed=config.seed,
     )
 
 

@@ -47,4 +47,5 @@ def config() -> TrainConfig:
         validation_pictures=6,
         device="cpu",
         workers=2,
+        report=False,
     )

@@ -73,6 +73,15 @@ def test_a_run_leaves_an_encoder_and_its_course(collection: Path, config: TrainC
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
+def test_a_run_leaves_pictures_of_itself(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+    watched = replace(config, validation=("gray", "red"), validation_pictures=12, report=True, steps=3)
+    train(collection, tmp_path / "out", config=watched)
+    drawn = ["curves.png", "distances.png", "gallery.png", "map.png"]
+    assert sorted(path.name for path in (tmp_path / "out" / "report").iterdir()) == drawn
+    train(collection, tmp_path / "blind", config=replace(watched, labelled=False, validation=(), validation_share=0.2))
+    assert sorted(path.name for path in (tmp_path / "blind" / "report").iterdir()) == ["curves.png"]
+
+
 def test_training_learns(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
     learnable = replace(config, steps=60, evaluate_every=60, learning_rate=0.01, instance_weight=0.0, validation=())
     losses: list[float] = []
