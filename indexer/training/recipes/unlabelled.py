@@ -1,0 +1,26 @@
+"""No labels at all: an encoder for a folder of pictures that finds copies, and pictures of the same look.
+
+    twinlens train PICTURES --recipe unlabelled --out my-encoder
+
+Every picture is a class of its own; two altered views of it are the positive pair, all other pictures of the batch the
+negatives (supervised contrastive loss over pictures, which is SimCLR's loss with this sampling: Chen et al., 2020).
+The network is joined with colours and edges at the end, which need no training.
+"""
+
+from indexer.training.config import AugmentConfig, JoinConfig, TrainConfig
+
+CONFIG = TrainConfig(
+    labelled=False,
+    validation_share=0.05,
+    augment=AugmentConfig(min_area=0.25, p_quarter=0.2, p_color=0.8, p_gray=0.2, p_jpeg=0.25),
+    classes_per_batch=64,
+    views_per_class=4,
+    class_weight=0.0,
+    instance_weight=1.0,
+    instance_loss="supcon",
+    train_sizes=((0.0, 32), (0.7, 48)),
+    join=JoinConfig(dim=128),
+    ema=0.99,
+    steps=1500,
+    evaluate_every=150,
+)
