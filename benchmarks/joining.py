@@ -1,0 +1,187 @@
+"""How much of what: the weights and whitening of a joined encoder, chosen on validation pictures.
+
+    python -m benchmarks.datasets --out .cache/datasets
+    python -m benchmarks.joining .cache/builtin
+
+Takes a joined encoder apart into its learned embedding, colours and edges, joins them again with other settings, and
+measures each on pictures that are there to choose settings by: no picture of docs/results/builtin.md is among them.
+Writes docs/results/joining.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from indexer.alterations import COPIES
+from indexer.metrics import retrieval
+from indexer.training.config import JoinConfig
+from indexer.training.data import read_pictures
+from indexer.training.joining import principal_projection
+from indexer.training.recipes.builtin import CONFIG, VALIDATION
+from indexer.training.splits import split_pictures
+from indexer.training.validation import normalised
+from search.encoders import load_encoder
+from search.encoders.joined import Joined
+from search.encoders.preprocessing import squash
+from search.images import load_picture
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from PIL.Image import Image
+
+    from search.types import Floats
+
+ROOT = Path(__file__).resolve().parent.parent
+VALIDATED = {
+    "photos": tuple(f"tiny-imagenet/train/{wnid}/*_??.webp" for wnid in VALIDATION),
+    "clothes": ("clothing/validation/*/*",),
+    "faces": ("faces/s[1-9]/*", "faces/s1?/*", "faces/s20/*"),
+    "signatures": ("signatures/writer00?/*", "signatures/writer010/*"),
+    "characters": ("omniglot/[A-C]*/*/*_0[1-4].png",),
+}
+"""Writers 1 to 10, people 1 to 20; the characters are of alphabets that the recipe trains on."""
+COPIED = ("photos", "clothes")
+QUERIES = 250
+MOST = 1200
+FIT = 6000
+SETTINGS = (
+    JoinConfig(learned=1, colors=0, edges=0, dim=256, whitening=0),
+    JoinConfig(learned=0, colors=1, edges=0, dim=245, whitening=0),
+    JoinConfig(learned=0, colors=0, edges=1, dim=384, whitening=0),
+    JoinConfig(learned=1, colors=0, edges=0, dim=256, whitening=0.5),
+    *(JoinConfig(0.6, 0.2, 0.2, dim=dim, whitening=0.5) for dim in (128, 256, 384)),
+    *(JoinConfig(0.6, 0.2, 0.2, dim=256, whitening=whitening) for whitening in (0, 0.25, 0.75)),
+    JoinConfig(0.8, 0.1, 0.1, dim=256, whitening=0.5),
+    JoinConfig(0.7, 0.1, 0.2, dim=256, whitening=0.5),
+    JoinConfig(0.7, 0.2, 0.1, dim=256, whitening=0.5),
+    JoinConfig(0.7, 0.15, 0.15, dim=256, whitening=0.5),
+    JoinConfig(0.5, 0.2, 0.3, dim=256, whitening=0.5),
+    JoinConfig(0.4, 0.3, 0.3, dim=256, whitening=0.5),
+    JoinConfig(0.5, 0.25, 0.25, dim=256, whitening=0.5),
+)
+
+Parts = tuple["Floats", "Floats", "Floats"]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A collection in parts, unit rows each; `copies` by alteration, of the rows `copied`."""
+
+    parts: Parts
+    labels: list[str]
+    copied: list[int]
+    copies: dict[str, Parts]
+
+
+@torch.inference_mode()
+def parts_of(network: Joined, images: Sequence[Image], size: int) -> Parts:
+    """Learned, colours and edges of pictures, unit rows."""
+    found: list[list[torch.Tensor]] = [[], [], []]
+    for start in range(0, len(images), 128):
+        squares = np.stack([squash(image, size) for image in images[start : start + 128]])
+        pixels = torch.from_numpy(squares).permute(0, 3, 1, 2).float() / 255.0
+        for place, part in zip(
+            found, (network.learned(normalised(pixels)), network.colors(pixels), network.edges(pixels)), strict=True
+        ):
+            place.append(functional.normalize(part))
+    learned, colors, edges = (torch.cat(each).numpy() for each in found)
+    return learned, colors, edges
+
+
+def joined(parts: Parts, settings: JoinConfig) -> Floats:
+    """Join with the weights of some settings, before any projection."""
+    total = settings.learned + settings.colors + settings.edges
+    weights = (settings.learned / total, settings.colors / total, settings.edges / total)
+    kept = [weight**0.5 * part for weight, part in zip(weights, parts, strict=True) if weight > 0]
+    rows: Floats = np.concatenate(kept, axis=1)
+    return rows
+
+
+def take(network: Joined, datasets: Path, name: str, size: int) -> Taken:
+    """Decode a collection, its altered copies too where these are asked for, and take it apart."""
+    paths = [path for pattern in VALIDATED[name] for path in sorted(datasets.glob(pattern))]
+    paths = [paths[row] for row in np.linspace(0, len(paths) - 1, min(MOST, len(paths))).astype(int)]
+    images = [load_picture(path) for path in paths]
+    rows = np.linspace(0, len(paths) - 1, min(QUERIES, len(paths))).astype(int).tolist() if name in COPIED else []
+    copies = {each.name: parts_of(network, [each.alter(images[row]) for row in rows], size) for each in COPIES if rows}
+    return Taken(parts_of(network, images, size), [str(path.parent) for path in paths], rows, copies)
+
+
+def fitted_on(network: Joined, datasets: Path, size: int) -> Parts:
+    """Some of the pictures that the recipe trains on, in parts."""
+    train = split_pictures(read_pictures(datasets), CONFIG)["train"]
+    rows = np.random.default_rng(0).permutation(len(train.paths))[:FIT]
+    return parts_of(network, [load_picture(train.paths[row]) for row in rows], size)
+
+
+def measure(settings: JoinConfig, fit: Parts, collections: dict[str, Taken]) -> dict[str, float]:
+    """R@1 of each collection, its mean, and the mean share of copies found first."""
+    weight, bias = principal_projection(joined(fit, settings), settings.dim, settings.whitening)
+
+    def project(parts: Parts) -> Floats:
+        rows = joined(parts, settings) @ weight.T + bias
+        return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+
+    figures: dict[str, float] = {}
+    found = []
+    for name, taken in collections.items():
+        vectors = project(taken.parts)
+        figures[name] = retrieval(vectors, taken.labels, ks=(1,)).recall_at[1]
+        found += [
+            float(((project(copy) @ vectors.T).argmax(axis=1) == np.array(taken.copied)).mean())
+            for copy in taken.copies.values()
+        ]
+    return {**figures, "mean R@1": float(np.mean(list(figures.values()))), "copies": float(np.mean(found))}
+
+
+def page(rows: list[tuple[JoinConfig, dict[str, float]]]) -> str:
+    """Write the results as Markdown."""
+    names = list(rows[0][1])
+    lines = [
+        "# Joining the learned embedding with colours and edges",
+        "",
+        "Written by `python -m benchmarks.joining`. R@1 on validation pictures, and the share of altered copies whose "
+        "original is found first; the recipe's settings were chosen by this table and not by the pictures of "
+        "[builtin.md](builtin.md).",
+        "",
+        "| learned | colours | edges | dimensions | whitening | " + " | ".join(names) + " |",
+        "|---:|---:|---:|---:|---:|" + "---:|" * len(names),
+    ]
+    for settings, figures in rows:
+        knobs = (settings.learned, settings.colors, settings.edges, settings.dim, settings.whitening)
+        values = [f"{value:g}" for value in knobs] + [f"{figures[name]:.3f}" for name in names]
+        lines.append("| " + " | ".join(values) + " |")
+    return "\n".join([*lines, ""])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure every setting and write the page."""
+    parser = argparse.ArgumentParser(description="Choose how an encoder is joined.")
+    parser.add_argument("encoder", help="a folder that train --recipe builtin wrote, or builtin")
+    parser.add_argument("--datasets", type=Path, default=Path(".cache/datasets"))
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results" / "joining.md")
+    options = parser.parse_args(arguments)
+    encoder = load_encoder(options.encoder, device="cpu")
+    network = getattr(encoder, "network", None)
+    if not isinstance(network, Joined):
+        parser.exit(1, f"error: {options.encoder} is not a joined encoder\n")
+    collections = {name: take(network, options.datasets, name, encoder.input_size) for name in VALIDATED}
+    fit = fitted_on(network, options.datasets, encoder.input_size)
+    rows = []
+    for settings in SETTINGS:
+        rows.append((settings, measure(settings, fit, collections)))
+        print(settings, {name: round(value, 3) for name, value in rows[-1][1].items()}, flush=True)
+    options.out.write_text(page(rows), encoding="utf-8")
+    print(f"wrote {options.out}")
+
+
+if __name__ == "__main__":
+    main()
