@@ -24,10 +24,10 @@ from benchmarks.builtin_page import Column, page
 from benchmarks.datasets import datasets_folder
 from benchmarks.held_out import COLLECTIONS, FULL_SIZE, PHOTOS, pictures_of, touched
 from benchmarks.teacher import MODEL, TFLiteEncoder
-from indexer.alterations import ALTERATIONS, COPIES
-from indexer.embed_in_memory import embed_in_memory
-from indexer.evaluation import Evaluation, measure, write_measured
-from indexer.robustness import measure_robustness
+from indexer.evaluation.alterations import ALTERATIONS, COPIES
+from indexer.evaluation.embed_in_memory import embed_in_memory
+from indexer.evaluation.figures import Evaluation, measure, write_measured
+from indexer.evaluation.robustness import measure_robustness
 from indexer.training.teacher import PATHS_FILE, read_teacher
 from search.encoders import load_encoder
 from search.encoders.base import unit_rows
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
-    from indexer.alterations import Alteration
-    from indexer.robustness import Robustness
+    from indexer.evaluation.alterations import Alteration
+    from indexer.evaluation.robustness import Robustness
     from indexer.training.data import Split
     from indexer.training.teacher import Teacher
     from search.encoders.base import Encoder

@@ -12,13 +12,13 @@ import numpy as np
 import torch
 
 from benchmarks.held_out import PHOTOS
-from indexer.alterations import COPIES
+from indexer.evaluation.alterations import COPIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from indexer.evaluation import Evaluation
-    from indexer.robustness import Robustness
+    from indexer.evaluation.figures import Evaluation
+    from indexer.evaluation.robustness import Robustness
     from search.encoders.checkpoint import CheckpointEncoder
 
 

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from indexer.alterations import COPIES
-from indexer.metrics import retrieval
+from indexer.evaluation.alterations import COPIES
+from indexer.evaluation.metrics import retrieval
 from indexer.training.config import JoinConfig
 from indexer.training.data import read_pictures
 from indexer.training.joining import principal_projection

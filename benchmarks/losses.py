@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from indexer.metrics import retrieval
+from indexer.evaluation.metrics import retrieval
 from indexer.training import AugmentConfig, TrainConfig, train
 from indexer.training.collapse import TrainingCollapsedError
 from indexer.training.losses import LOSSES, MINED

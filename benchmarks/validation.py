@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.alterations import COPIES
-from indexer.embed_in_memory import embed_in_memory
-from indexer.metrics import retrieval
-from indexer.robustness import measure_robustness
+from indexer.evaluation.alterations import COPIES
+from indexer.evaluation.embed_in_memory import embed_in_memory
+from indexer.evaluation.metrics import retrieval
+from indexer.evaluation.robustness import measure_robustness
 from indexer.training.recipes.builtin import CONFIG
 from search.encoders import load_encoder
 from search.errors import TwinlensError
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
-    from indexer.robustness import Robustness
+    from indexer.evaluation.robustness import Robustness
     from search.encoders.base import Encoder
 
 PICTURES_OF_A_CLASS = 200

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.evaluate_cli import evaluate
-from indexer.train_cli import recipes, teach, train
+from indexer.commands.evaluate import evaluate
+from indexer.commands.train import recipes, teach, train
 from search.cli import SKIPPED_EXIT, DeviceOption, IndexOption, JsonOption, info, printable, query, run
 from search.config import BuildConfig
 

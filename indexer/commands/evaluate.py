@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.evaluate_config import EvaluateConfig
+from indexer.evaluation.config import EvaluateConfig
 from search.cli import SKIPPED_EXIT, DeviceOption, JsonOption, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from indexer.evaluation import Evaluation
-    from indexer.robustness import Robustness
+    from indexer.evaluation.figures import Evaluation
+    from indexer.evaluation.robustness import Robustness
 
 _SHOWN = 20
 """Skipped pictures listed; --json lists them all."""
@@ -55,8 +55,8 @@ def evaluate(
     """
     _refuse_what_does_not_fit(encoder, labels, include, card=card)
     from indexer.console import ConsoleProgress
-    from indexer.evaluate import evaluate as evaluate_target
-    from indexer.evaluation import write_measured
+    from indexer.evaluation.evaluate import evaluate as evaluate_target
+    from indexer.evaluation.figures import write_measured
 
     config = EvaluateConfig(encoder=encoder, labels=labels, include=tuple(include or ()), robustness=robustness,
                             queries=queries, device=device)  # fmt: skip

@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.alterations import COPIES
-from indexer.bootstrap import mean_figure
 from indexer.build import build
-from indexer.clustering import nmi_figure
-from indexer.embed_in_memory import embed_in_memory
-from indexer.evaluate import evaluate, labelled_pictures
-from indexer.evaluate_config import EvaluateConfig
-from indexer.evaluation import measure, write_measured
-from indexer.metrics import query_figures, retrieval
-from indexer.robustness import Robustness, RobustnessRow
+from indexer.evaluation.alterations import COPIES
+from indexer.evaluation.bootstrap import mean_figure
+from indexer.evaluation.clustering import nmi_figure
+from indexer.evaluation.config import EvaluateConfig
+from indexer.evaluation.embed_in_memory import embed_in_memory
+from indexer.evaluation.evaluate import evaluate, labelled_pictures
+from indexer.evaluation.figures import measure, write_measured
+from indexer.evaluation.metrics import query_figures, retrieval
+from indexer.evaluation.robustness import Robustness, RobustnessRow
 from search.encoders import load_encoder
 from search.engine import open_index
 from search.errors import DataError, EncoderError

@@ -13,7 +13,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from indexer.cli import app
-from indexer.train_cli import train
+from indexer.commands.train import train
 from indexer.training import TrainConfig, load_recipe
 from indexer.training.training import TrainReport
 from search.errors import DataError

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from indexer.alterations import ALTERATIONS, COPIES
-from indexer.evaluate_config import EvaluateConfig
-from indexer.metrics import label_codes
+from indexer.evaluation.alterations import ALTERATIONS, COPIES
+from indexer.evaluation.config import EvaluateConfig
+from indexer.evaluation.metrics import label_codes
 from indexer.progress import Silent
 from search.config import BuildConfig
 from search.errors import PictureError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-    from indexer.alterations import Alteration
+    from indexer.evaluation.alterations import Alteration
     from indexer.progress import Progress
     from search.encoders.base import Encoder
     from search.types import Floats, Mask
@@ -57,7 +57,7 @@ class Robustness:
 
     @property
     def copies_found(self) -> float | None:
-        """Mean over the everyday copies (`indexer.alterations.COPIES`) among the rows; None where there are none."""
+        """Mean over the everyday copies (`alterations.COPIES`) among the rows; None where there are none."""
         everyday = {(each.kind, each.strength) for each in COPIES}
         shares = [row.copies_found for row in self.rows if (row.kind, row.strength) in everyday]
         return float(np.mean(shares)) if shares else None

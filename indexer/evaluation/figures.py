@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from indexer.bootstrap import Figure, mean_figure
-from indexer.clustering import nmi_figure
-from indexer.metrics import label_codes, query_figures
+from indexer.evaluation.bootstrap import Figure, mean_figure
+from indexer.evaluation.clustering import nmi_figure
+from indexer.evaluation.metrics import label_codes, query_figures
 from search.errors import DataError, PictureError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from indexer.robustness import Robustness
+    from indexer.evaluation.robustness import Robustness
     from search.types import Floats
 
 KS = (1, 5, 10)

@@ -7,9 +7,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.evaluate_config import EvaluateConfig
-from indexer.evaluation import Evaluation, measure
-from indexer.robustness import measure_robustness
+from indexer.evaluation.config import EvaluateConfig
+from indexer.evaluation.figures import Evaluation, measure
+from indexer.evaluation.robustness import measure_robustness
 from search.errors import DataError, PictureError
 from search.images import decode, load_picture, read_file
 
@@ -65,7 +65,7 @@ def labelled_pictures(root: Path, labels: str = "folder", include: Sequence[str]
 
 
 def _of_folder(root: Path, encoder: str, config: EvaluateConfig, progress: Progress | None) -> Evaluation:
-    from indexer.embed_in_memory import embed_in_memory
+    from indexer.evaluation.embed_in_memory import embed_in_memory
     from search.encoders import load_encoder
 
     paths, labels = labelled_pictures(root, config.labels, config.include)

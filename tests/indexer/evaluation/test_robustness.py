@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer import robustness as robustness_module
-from indexer.alterations import COPIES, Alteration
-from indexer.robustness import measure_robustness
+from indexer.evaluation import robustness as robustness_module
+from indexer.evaluation.alterations import COPIES, Alteration
+from indexer.evaluation.robustness import measure_robustness
 from search.encoders import load_encoder
 from search.errors import PictureError
 from tests.conftest import draw
