@@ -89,6 +89,9 @@ def train(
     ] = None,
     precision: Annotated[Precision | None, _setting("precision", "What the network computes in.")] = None,
     compile: Annotated[bool | None, _setting("compile", "Pass the network through torch.compile.")] = None,
+    stop_after: Annotated[
+        int | None, _setting("stop_after", "Pause at the first evaluation after so many batches, schedule untouched.")
+    ] = None,
     seed: Annotated[int | None, _setting("seed", "Same seed and data, same curve.")] = None,
     device: Annotated[Device | None, _setting("device", "auto takes a GPU where there is one.")] = None,
     settings: Annotated[
@@ -171,6 +174,8 @@ def _summary(report: TrainReport, *, labelled: bool) -> str:
     out = report.out
     if report.already_finished:
         lines = [f"{out}: this run was finished before"]
+    elif report.paused:
+        lines = [f"{out}: paused after {report.steps} steps; the same command without --stop-after goes on"]
     else:
         classes = f", {report.classes} classes" if labelled else ""
         lines = [f"{out}: {report.steps} steps, {report.minutes:.1f} minutes, {report.pictures} pictures{classes}"]
@@ -178,7 +183,8 @@ def _summary(report: TrainReport, *, labelled: bool) -> str:
         names = ", ".join(report.lonely_classes[:_SHOWN])
         more = f" and {len(report.lonely_classes) - _SHOWN} more" if len(report.lonely_classes) > _SHOWN else ""
         lines.append(f"left out  classes of a single picture: {names}{more}")
-    lines.append(f"encoder   {out} (twinlens build PICTURES --index DIR --encoder {out})")
+    if not report.paused:
+        lines.append(f"encoder   {out} (twinlens build PICTURES --index DIR --encoder {out})")
     lines.append(f"history   {out / 'history.csv'}")
     lines += [f"report    {picture}" for picture in sorted(out.rglob("*.png"))]
     return "\n".join(lines)

@@ -24,7 +24,16 @@ _RANGES: tuple[tuple[str, Callable[[Any], bool], tuple[str, ...]], ...] = (
     (
         "must be 1 or more",
         lambda value: value >= 1,
-        ("steps", "evaluate_every", "early_stopping", "plateau_patience", "input_size", "views_per_class", "workers"),
+        (
+            "steps",
+            "evaluate_every",
+            "early_stopping",
+            "stop_after",
+            "plateau_patience",
+            "input_size",
+            "views_per_class",
+            "workers",
+        ),
     ),
     ("must be 2 or more", lambda value: value >= 2, ("classes_per_batch", "validation_pictures")),
     ("must be more than 0", lambda value: 0 < value < math.inf, ("learning_rate", "max_minutes")),

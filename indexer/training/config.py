@@ -169,5 +169,7 @@ class TrainConfig:
     device: Device = "auto"
     workers: int = 4
     """Threads that decode pictures."""
+    stop_after: int | None = None
+    """Pause at the first evaluation after so many batches, schedule untouched; the same run without it goes on."""
     report: bool = True
     """Draw curves, distances, a map and a gallery into `report/` at the end."""

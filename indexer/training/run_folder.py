@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from indexer.training.config import TrainConfig
 
 RUN_FILE = "run.json"
-_FREE = frozenset({"device", "workers", "report"})
+_FREE = frozenset({"device", "workers", "stop_after", "report"})
 """Settings that may differ between a run and its resumption."""
 
 

@@ -81,6 +81,12 @@ class Trainer:
         waited = stopping is not None and waited_for([row.map_at_r for row in self.history]) >= stopping
         return waited or self.progress >= 1.0
 
+    @property
+    def paused(self) -> bool:
+        """Whether the run has come as far as it was asked to for now."""
+        limit = self.config.stop_after
+        return limit is not None and bool(self.history) and self.history[-1].step >= limit
+
     def resume(self) -> bool:
         """Go back to the last saved state; false where there is none.
 
@@ -97,7 +103,7 @@ class Trainer:
         return True
 
     def run(self, tell: Callable[[TrainEvent], None]) -> None:
-        """Train to the end; the state is saved at every row of the history.
+        """Train to the end, or to a pause; the state is saved at every row of the history.
 
         Raises:
             TrainingCollapsedError: all pictures get the same embedding, or the loss is not a number.
@@ -105,7 +111,7 @@ class Trainer:
         self.network.train()
         began = time.monotonic() - self.seconds
         costs: list[Tensor] = []
-        while not self.finished:
+        while not (self.finished or self.paused):
             loss, embeddings, batch = self.take_step()
             costs.append(loss)
             self.step += 1

@@ -11,19 +11,16 @@ import numpy as np
 
 from indexer.lock import LOCK_NAME, writer_lock
 from indexer.training.batches import BatchMaker
-from indexer.training.card import card_of
 from indexer.training.checkpoints import BEST_FILE, STATE_FILE
 from indexer.training.checks import check_config, check_watched
 from indexer.training.data import Split, digest, evenly, read_pictures
-from indexer.training.joining import join_network, joined_spec
+from indexer.training.outcome import Material, write_outcome
 from indexer.training.pixels import CACHE_FOLDER, Pixels, decode_all
-from indexer.training.report import write_report
 from indexer.training.run_folder import open_run, write_run
 from indexer.training.splits import check_trainable, lonely_classes, split_pictures
 from indexer.training.teacher import principal, read_teacher
 from indexer.training.trainer import Trainer, TrainEvent
 from indexer.training.validation import Validator
-from search.encoders.checkpoint import CheckpointEncoder
 from search.encoders.torch_base import resolve_device
 from search.errors import DataError
 
@@ -32,7 +29,6 @@ if TYPE_CHECKING:
 
     import torch
     from numpy.typing import NDArray
-    from torch import nn
 
     from indexer.training.config import TrainConfig
     from indexer.training.history import HistoryRow
@@ -54,6 +50,8 @@ class TrainReport:
     lonely_classes: tuple[str, ...] = field(default=())
     """Classes of a single picture, which no batch shows."""
     already_finished: bool = False
+    paused: bool = False
+    """It stopped at `stop_after` and wrote no encoder yet."""
 
 
 def run(
@@ -79,12 +77,18 @@ def run(
             report = TrainReport(out, already_finished=True)
         else:
             report = _train(splits, pictures, out, config, recipe, progress)
-            write_run(out, config, data, finished=True)
-            for file in (STATE_FILE, BEST_FILE):
-                (out / file).unlink(missing_ok=True)
-            shutil.rmtree(out / CACHE_FOLDER, ignore_errors=True)
+            if not report.paused:
+                _tidy(out, config, data)
     (out / LOCK_NAME).unlink(missing_ok=True)
     return report
+
+
+def _tidy(out: Path, config: TrainConfig, data: str) -> None:
+    """Mark the run finished, and delete what only its resumption would need."""
+    write_run(out, config, data, finished=True)
+    for file in (STATE_FILE, BEST_FILE):
+        (out / file).unlink(missing_ok=True)
+    shutil.rmtree(out / CACHE_FOLDER, ignore_errors=True)
 
 
 def _train(
@@ -95,35 +99,23 @@ def _train(
     recipe: str | None,
     progress: Callable[[TrainEvent], None],
 ) -> TrainReport:
-    pixels = decode_all(
-        [*splits["train"].paths, *splits["validation"].paths], config.input_size, out, workers=config.workers
-    )
-    train, train_rows = _readable(splits["train"], pixels, 0)
-    validation, validation_rows = _readable(splits["validation"], pixels, len(splits["train"].paths))
+    material, unreadable = _material(splits, config, out)
+    train = material.train
     check_trainable(train, config)
     device = resolve_device(config.device)
-    validator = _validator(config, validation, pixels.squares[validation_rows], device)
-    taught = _taught(config, train, pictures)
-    batches = BatchMaker(pixels.squares, train_rows, train.classes, config, device, taught)
-    trainer = Trainer(config, len(train.names), batches, validator, out)
+    trainer = Trainer(
+        config,
+        len(train.names),
+        BatchMaker(
+            material.squares, material.train_rows, train.classes, config, device, _taught(config, train, pictures)
+        ),
+        _validator(config, material, device),
+        out,
+    )
     resumed_at = trainer.step if trainer.resume() else 0
     trainer.run(progress)
-    network, spec = trainer.trained(), config.network
-    if config.join:
-        network = join_network(network, pixels.squares, train_rows, config, config.join)
-        spec = joined_spec(config.network, config.join)
-    final = validator(network) if validator else None
-    CheckpointEncoder(
-        network,
-        spec,
-        name=config.name or out.absolute().name,
-        input_size=config.input_size,
-        dim=int(spec["dim"]),
-        card=card_of(config, recipe, train, validation, trainer.history, final),
-        device="cpu",
-    ).save(out)
-    if config.report:
-        _draw(out, config, network, trainer, train, pixels.squares[validation_rows])
+    if trainer.finished:
+        write_outcome(out, config, recipe, trainer, material)
     return TrainReport(
         out=out,
         steps=trainer.step,
@@ -132,37 +124,27 @@ def _train(
         classes=len(train.names),
         resumed_at=resumed_at,
         history=tuple(trainer.history),
-        unreadable=tuple(pixels.unreadable.values()),
+        unreadable=unreadable,
         lonely_classes=lonely_classes(train) if config.labelled and config.sampling != "random" else (),
+        paused=not trainer.finished,
     )
 
 
-def _draw(
-    out: Path, config: TrainConfig, network: nn.Module, trainer: Trainer, train: Split, squares: NDArray[np.uint8]
-) -> None:
-    """Draw the course of the run and, where labelled pictures were watched, what their embeddings look like."""
-    validator = trainer.validator
-    labels = validator.labels if validator else None
-    vectors = validator.embed(network) if validator and labels else np.empty((0, 1), dtype=np.float32)
-    classes = f", {len(train.names)} classes" if config.labelled else ""
-    write_report(
-        out,
-        history=trainer.history,
-        squares=squares[: len(vectors)],
-        vectors=vectors,
-        labels=labels or (),
-        title=f"{config.name or out.absolute().name}: trained on {len(train.paths):,} pictures{classes}",
-        seed=config.seed,
-    )
+def _material(splits: dict[str, Split], config: TrainConfig, out: Path) -> tuple[Material, tuple[str, ...]]:
+    """Decode what is trained on and watched; what cannot be read is left out and told."""
+    paths = [*splits["train"].paths, *splits["validation"].paths]
+    pixels = decode_all(paths, config.input_size, out, workers=config.workers)
+    train = _readable(splits["train"], pixels, 0)
+    validation = _readable(splits["validation"], pixels, len(splits["train"].paths))
+    return Material(pixels.squares, *train, *validation), tuple(pixels.unreadable.values())
 
 
-def _validator(
-    config: TrainConfig, validation: Split, squares: NDArray[np.uint8], device: torch.device
-) -> Validator | None:
-    if len(validation.paths) < 2:
+def _validator(config: TrainConfig, material: Material, device: torch.device) -> Validator | None:
+    watched = material.validation
+    if len(watched.paths) < 2:
         return None
-    labels = [validation.names[number] for number in validation.classes] if config.labelled else None
-    return Validator(squares, labels, config.augment, device)
+    labels = [watched.names[number] for number in watched.classes] if config.labelled else None
+    return Validator(material.squares[material.validation_rows], labels, config.augment, device)
 
 
 def _taught(config: TrainConfig, train: Split, pictures: Path) -> NDArray[np.float16] | None:

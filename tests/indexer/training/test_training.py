@@ -114,6 +114,18 @@ def test_a_stopped_run_goes_on_to_the_same_curve(
     assert_same_run(tmp_path / "whole", tmp_path / "stopped")
 
 
+def test_a_paused_run_goes_on_to_the_same_curve(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+    plain = replace(config, name="x")
+    train(collection, tmp_path / "whole", config=plain)
+    report = train(collection, tmp_path / "paused", config=replace(plain, stop_after=4))
+    assert (report.steps, report.paused) == (6, True)
+    assert not (tmp_path / "paused" / "encoder.json").exists()
+    assert curve(tmp_path / "paused") == curve(tmp_path / "whole")[:2]
+    report = train(collection, tmp_path / "paused", config=plain)
+    assert (report.resumed_at, report.paused) == (6, False)
+    assert_same_run(tmp_path / "whole", tmp_path / "paused")
+
+
 def test_early_stopping_keeps_the_best_and_resumes(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
     patient = replace(
         config, validation=("red", "gray"), validation_pictures=12, schedule="plateau", plateau_patience=1, name="x",

@@ -1,0 +1,72 @@
+"""What a run leaves when it is through: the encoder with its card, and pictures of its course."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indexer.training.card import card_of
+from indexer.training.joining import join_network, joined_spec
+from indexer.training.report import write_report
+from search.encoders.checkpoint import CheckpointEncoder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from torch import nn
+
+    from indexer.training.config import TrainConfig
+    from indexer.training.data import Split
+    from indexer.training.trainer import Trainer
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """The pictures of a run: `squares (M, S, S, 3) uint8`, and which rows of them are trained on and watched."""
+
+    squares: NDArray[np.uint8]
+    train: Split
+    train_rows: NDArray[np.int64]
+    validation: Split
+    validation_rows: NDArray[np.int64]
+
+
+def write_outcome(out: Path, config: TrainConfig, recipe: str | None, trainer: Trainer, material: Material) -> None:
+    """Join the trained network if it is to be joined, measure it, save it as an encoder, draw the report."""
+    network, spec = trainer.trained(), config.network
+    if config.join:
+        network = join_network(network, material.squares, material.train_rows, config, config.join)
+        spec = joined_spec(config.network, config.join)
+    final = trainer.validator(network) if trainer.validator else None
+    name = config.name or out.absolute().name
+    CheckpointEncoder(
+        network,
+        spec,
+        name=name,
+        input_size=config.input_size,
+        dim=int(spec["dim"]),
+        card=card_of(config, recipe, material.train, material.validation, trainer.history, final),
+        device="cpu",
+    ).save(out)
+    if config.report:
+        _draw(out, config, network, trainer, material, name)
+
+
+def _draw(out: Path, config: TrainConfig, network: nn.Module, trainer: Trainer, material: Material, name: str) -> None:
+    """Draw the course of the run and, where labelled pictures were watched, what their embeddings look like."""
+    validator = trainer.validator
+    labels = validator.labels if validator else None
+    vectors = validator.embed(network) if validator and labels else np.empty((0, 1), dtype=np.float32)
+    classes = f", {len(material.train.names)} classes" if config.labelled else ""
+    write_report(
+        out,
+        history=trainer.history,
+        squares=material.squares[material.validation_rows][: len(vectors)],
+        vectors=vectors,
+        labels=labels or (),
+        title=f"{name}: trained on {len(material.train.paths):,} pictures{classes}",
+        seed=config.seed,
+    )
