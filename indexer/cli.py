@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from indexer.commands.evaluate import evaluate
+from indexer.commands.map import draw_map
 from indexer.commands.train import recipes, teach, train
 from search.cli import SKIPPED_EXIT, DeviceOption, IndexOption, JsonOption, info, printable, query, run
 from search.config import BuildConfig
@@ -27,6 +28,7 @@ app = typer.Typer(
 app.command()(query)
 app.command()(info)
 app.command()(evaluate)
+app.command("map")(draw_map)
 app.command()(train)
 app.command()(teach)
 app.command()(recipes)

@@ -1,0 +1,88 @@
+"""Embeddings laid out in the plane, for people to look at."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from search.types import Floats
+
+Method = Literal["auto", "umap", "pca"]
+
+FEW = 50
+"""Vectors up to which `auto` takes PCA: so few have no neighbourhoods for UMAP to keep."""
+_NEIGHBORS = 15
+_MIN_DISTANCE = 0.1
+_START_EXTENT = 10.0
+"""UMAP's own figure for the layout that it starts from."""
+_START_NOISE = 1e-3
+_NEGLIGIBLE = 1e-10
+"""Share of the variance below which an axis is rounding error."""
+
+
+def project(vectors: Floats, *, method: Method = "auto", seed: int = 0) -> Floats:
+    """Lay out vectors `(N, D) float32` as `(N, 2) float32`; the same input and seed give the same layout.
+
+    Vectors of one or two dimensions are their own layout. UMAP keeps neighbours together, and neither the distances
+    between groups nor their sizes mean anything; PCA keeps the two directions of largest variance, to scale. The first
+    UMAP of a process compiles its code for some 20 seconds.
+    Source: McInnes, Healy, Melville, "UMAP", arXiv 1802.03426; starting from PCA: Kobak and Linderman, "Initialization
+    is critical for preserving global data structure", Nature Biotechnology 2021.
+
+    Args:
+        vectors: what to lay out.
+        method: `auto` takes UMAP for more than 50 vectors and PCA for fewer.
+        seed: of UMAP, which draws at random.
+
+    Raises:
+        ValueError: vectors that are not a table of finite numbers, or an unknown method.
+    """
+    if method not in get_args(Method):
+        raise ValueError(f"unknown projection {method!r}: there are {', '.join(get_args(Method))}")
+    if vectors.ndim != 2 or not np.isfinite(vectors).all():
+        raise ValueError(f"vectors must be finite and of shape (N, D), not {vectors.shape}")
+    if vectors.shape[1] <= 2:
+        return np.pad(vectors, ((0, 0), (0, 2 - vectors.shape[1]))).astype(np.float32)
+    if method == "auto":
+        method = "umap" if len(vectors) > FEW else "pca"
+    if method == "umap" and len(vectors) > 3:  # three points have no neighbourhood that PCA could lose
+        return _umap(vectors, seed)
+    return _pca(vectors).astype(np.float32)
+
+
+def _pca(vectors: Floats) -> NDArray[np.float64]:
+    """Coordinates along the two main axes, each pointing to the side of its largest component."""
+    if len(vectors) < 2:
+        return np.zeros((len(vectors), 2))
+    centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
+    variances, axes = np.linalg.eigh(centred.T @ centred)
+    main = axes[:, :-3:-1]
+    main *= np.sign(main[np.abs(main).argmax(axis=0), [0, 1]])
+    main[:, variances[:-3:-1] <= _NEGLIGIBLE * max(1.0, variances.sum())] = 0.0
+    coordinates: NDArray[np.float64] = centred @ main
+    return coordinates
+
+
+def _umap(vectors: Floats, seed: int) -> Floats:
+    with warnings.catch_warnings():  # umap tells every importer that its variant for TensorFlow is not there
+        warnings.filterwarnings("ignore", "Tensorflow not installed", ImportWarning)
+        from umap import UMAP
+
+    # From PCA rather than UMAP's spectral layout, which warns and falls back wherever groups are not connected.
+    start = _pca(vectors)
+    start *= _START_EXTENT / max(float(np.abs(start).max()), _NEGLIGIBLE)
+    start += np.random.default_rng(seed).normal(scale=_START_NOISE, size=start.shape)  # duplicates must come apart
+    layout = UMAP(
+        n_neighbors=min(_NEIGHBORS, len(vectors) - 1),
+        min_dist=_MIN_DISTANCE,
+        init=start.astype(np.float32),
+        random_state=seed,
+        n_jobs=1,  # several threads would not repeat themselves
+    )
+    placed: Floats = layout.fit_transform(vectors).astype(np.float32)
+    return placed

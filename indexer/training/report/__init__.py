@@ -1,0 +1,74 @@
+"""The pictures that a training run leaves in `report/`, a file for each. matplotlib is imported when one is drawn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from indexer.training.history import HistoryRow
+    from search.types import Floats
+
+__all__ = ["REPORT_FOLDER", "write_report"]
+
+REPORT_FOLDER = "report"
+
+
+def write_report(
+    out: Path,
+    *,
+    history: Sequence[HistoryRow],
+    squares: NDArray[np.uint8],
+    vectors: Floats,
+    labels: Sequence[str],
+    title: str,
+    seed: int = 0,
+) -> list[Path]:
+    """Draw `curves.png`, `distances.png`, `map.png` and `gallery.png` into `out/report/`; give the paths written.
+
+    What cannot be drawn is left out, and a picture of an earlier report with it: curves without history, distances
+    where there are not both same and different pairs, a map of no picture, a gallery of one. The same arguments give
+    the same bytes.
+
+    Args:
+        out: the folder of the run.
+        history: its rows, in order.
+        squares: the validation pictures, `(N, S, S, 3) uint8`.
+        vectors: their embeddings, `(N, D) float32`, unit rows.
+        labels: the class of each.
+        title: what was trained, and on what: stands under the heading of every picture.
+        seed: of what is drawn at random.
+
+    Raises:
+        ValueError: pictures, vectors and labels of different number.
+    """
+    from indexer.training.report.curves import draw_curves
+    from indexer.training.report.distances import draw_distances
+    from indexer.training.report.gallery import draw_gallery
+    from indexer.training.report.map import draw_map
+    from indexer.training.report.style import save
+
+    if not len(squares) == len(vectors) == len(labels):
+        raise ValueError(f"{len(squares)} pictures, {len(vectors)} vectors and {len(labels)} labels do not match")
+    folder = out / REPORT_FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    drawings: dict[str, Callable[[], Figure | None]] = {
+        "curves.png": lambda: draw_curves(history, title),
+        "distances.png": lambda: draw_distances(vectors, labels, title, seed),
+        "map.png": lambda: draw_map(squares, vectors, labels, title, seed),
+        "gallery.png": lambda: draw_gallery(squares, vectors, labels, title, seed),
+    }
+    written = []
+    for name, draw in drawings.items():
+        figure = draw()
+        if figure is None:
+            (folder / name).unlink(missing_ok=True)
+        else:
+            written.append(save(figure, folder / name))
+    return written

@@ -1,0 +1,49 @@
+"""The map of an index."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from indexer.build import build
+from indexer.cli import app
+from indexer.index_map import draw_index_map
+from search.config import BuildConfig
+from search.errors import DataError
+from tests.conftest import fill
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Path:
+    fill(tmp_path / "pictures" / "a <b>", 4)
+    fill(tmp_path / "pictures" / "c", 3, first=10)
+    build(tmp_path / "pictures", tmp_path / "index", BuildConfig(encoder="color-layout"))
+    return tmp_path / "index"
+
+
+def test_a_map_and_its_page(index: Path, tmp_path: Path) -> None:
+    report = draw_index_map(index, tmp_path / "map.png", limit=5, page=tmp_path / "map.html")
+    assert (report.pictures, report.shown, report.gone) == (7, 5, ())
+    with Image.open(tmp_path / "map.png") as image:
+        assert min(image.size) > 300
+    page = (tmp_path / "map.html").read_text("utf-8")
+    assert page.count("<img ") == 5
+    assert page.count('src="data:image/jpeg;base64,') == 5
+    assert "a &lt;b&gt;" in page
+    assert "http" not in page
+
+
+def test_gone_pictures_are_grey_and_told(index: Path, tmp_path: Path) -> None:
+    victim = next((tmp_path / "pictures" / "c").rglob("*.png"))
+    victim.unlink()
+    done = CliRunner().invoke(app, ["map", str(index), "--out", str(tmp_path / "map.png")])
+    assert done.exit_code == 3
+    assert victim.name in done.output
+    assert "7 of 7 pictures" in done.output
+
+
+def test_the_limit_has_limits(index: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="limit 99999"):
+        draw_index_map(index, tmp_path / "map.png", limit=99_999)
+    assert not (tmp_path / "map.png").exists()
