@@ -22,7 +22,7 @@ What is weak: crops (0.460 of them found among 8,000 photos of 64 pixels) and sm
 probably because no view in training is as sharp as those photos are at 64 pixels.
 """
 
-from indexer.training.config import AugmentConfig, TrainConfig
+from indexer.training.config import AugmentConfig, JoinConfig, TrainConfig
 
 HELD_OUT = (
     "n01443537", "n02058221", "n02099712", "n02106662", "n02123045", "n02124075", "n02802426",
@@ -41,19 +41,27 @@ VALIDATION = (
 """Classes that are watched during training, and by which settings may be chosen."""
 
 CONFIG = TrainConfig(
+    network={"kind": "resnet", "stem": 32, "widths": [64, 128, 256], "depths": [2, 2, 2], "pooled": 2, "dim": 256},
     name="builtin",
-    classes=("tiny-imagenet/train/*", "clothing/train/*"),
-    validation=tuple(f"tiny-imagenet/train/{wnid}" for wnid in VALIDATION),
-    held_out=tuple(f"tiny-imagenet/train/{wnid}" for wnid in HELD_OUT),
+    classes=("tiny-imagenet/train/*", "clothing/train/*", "omniglot/[A-J]*/*"),
+    validation=(*(f"tiny-imagenet/train/{wnid}" for wnid in VALIDATION), "clothing/validation/*"),
+    held_out=(*(f"tiny-imagenet/train/{wnid}" for wnid in HELD_OUT), "omniglot/[K-Z]*/*"),
+    validation_pictures=1500,
     input_size=64,
-    augment=AugmentConfig(min_area=0.4, p_quarter=0.15, p_color=0.6, p_jpeg=0.2, p_noise=0.05),
-    classes_per_batch=24,
+    augment=AugmentConfig(min_area=0.4, p_quarter=0.2, p_color=0.6, p_jpeg=0.25, p_noise=0.05),
+    classes_per_batch=32,
+    class_draw="by-size",
+    class_weight=0.25,
     instance_weight=0.25,
+    instance_loss="supcon",
+    teacher=".cache/teacher",
     learning_rate=3e-3,
     rise_share=0.05,
-    train_sizes=((0.0, 32), (0.5, 48)),
+    train_sizes=((0.0, 32), (0.668, 48), (0.969, 64)),
     warmup_loss="normalized-softmax",
-    warmup_share=0.75,
-    steps=20_000,
-    max_minutes=36.0,
+    warmup_share=0.8,
+    ema=0.998,
+    join=JoinConfig(),
+    steps=8050,
+    evaluate_every=400,
 )

@@ -4,9 +4,11 @@ import csv
 from importlib import resources
 
 import numpy as np
-from PIL import ImageOps
+import pytest
 
+from indexer.evaluation.alterations import COPIES, Alteration
 from indexer.training import load_recipe
+from indexer.training.joining import joined_spec
 from search.encoders import load_encoder
 from search.encoders.checkpoint import CheckpointEncoder
 from tests.conftest import draw
@@ -15,8 +17,9 @@ from tests.conftest import draw
 def test_it_is_what_its_recipe_makes() -> None:
     encoder, recipe = load_encoder("builtin", device="cpu"), load_recipe("builtin")
     assert isinstance(encoder, CheckpointEncoder)
-    assert encoder.architecture["network"] == recipe.network
-    assert (encoder.name, encoder.input_size, encoder.dim) == ("builtin", recipe.input_size, recipe.network["dim"])
+    assert recipe.join is not None
+    assert encoder.architecture["network"] == joined_spec(recipe.network, recipe.join)
+    assert (encoder.name, encoder.input_size, encoder.dim) == ("builtin", recipe.input_size, recipe.join.dim)
     assert encoder.card["recipe"] == "builtin"
     assert set(encoder.card["never_opened"]) == set(recipe.held_out)
     assert encoder.card["measured"]["recall_at_1"]
@@ -29,8 +32,14 @@ def test_its_course_is_shipped_and_nothing_to_resume() -> None:
     assert float(rows[-1]["recall_at_1"]) > float(rows[0]["recall_at_1"])
 
 
-def test_it_finds_a_mirrored_picture_among_others() -> None:
+def test_its_weights_are_small() -> None:
+    weights = resources.files("search.encoders") / "weights" / "builtin" / "weights.safetensors"
+    assert len(weights.read_bytes()) < 12 * 2**20
+
+
+@pytest.mark.parametrize("copy", COPIES, ids=lambda copy: copy.name)
+def test_it_finds_altered_pictures_among_others(copy: Alteration) -> None:
     encoder = load_encoder("builtin", device="cpu")
     pictures = [draw(seed) for seed in range(20)]
-    originals, copies = encoder.encode(pictures), encoder.encode([ImageOps.mirror(each) for each in pictures])
+    originals, copies = encoder.encode(pictures), encoder.encode([copy.alter(each) for each in pictures])
     assert float(((copies @ originals.T).argmax(axis=1) == np.arange(20)).mean()) > 0.9
