@@ -48,7 +48,6 @@ VALIDATED = {
     "characters": ("omniglot/[A-C]*/*/*_0[1-4].png",),
 }
 """Writers 1 to 10, people 1 to 20; the characters are of alphabets that the recipe trains on."""
-COPIED = ("photos", "clothes")
 QUERIES = 250
 MOST = 1200
 FIT = 6000
@@ -57,15 +56,18 @@ SETTINGS = (
     JoinConfig(learned=0, colors=1, edges=0, dim=245, whitening=0),
     JoinConfig(learned=0, colors=0, edges=1, dim=384, whitening=0),
     JoinConfig(learned=1, colors=0, edges=0, dim=256, whitening=0.5),
-    *(JoinConfig(0.6, 0.2, 0.2, dim=dim, whitening=0.5) for dim in (128, 256, 384)),
-    *(JoinConfig(0.6, 0.2, 0.2, dim=256, whitening=whitening) for whitening in (0, 0.25, 0.75)),
+    *(JoinConfig(0.9, 0.05, 0.05, dim=dim, whitening=0.5) for dim in (128, 256, 384)),
+    *(JoinConfig(0.9, 0.05, 0.05, dim=256, whitening=whitening) for whitening in (0, 0.25, 0.75)),
+    JoinConfig(0.95, 0.025, 0.025, dim=256, whitening=0.5),
     JoinConfig(0.8, 0.1, 0.1, dim=256, whitening=0.5),
-    JoinConfig(0.7, 0.1, 0.2, dim=256, whitening=0.5),
-    JoinConfig(0.7, 0.2, 0.1, dim=256, whitening=0.5),
+    JoinConfig(0.9, 0.1, 0, dim=256, whitening=0.5),
+    JoinConfig(0.8, 0.2, 0, dim=256, whitening=0.5),
+    JoinConfig(0.8, 0.15, 0.05, dim=256, whitening=0.5),
     JoinConfig(0.7, 0.15, 0.15, dim=256, whitening=0.5),
+    JoinConfig(0.7, 0.2, 0.1, dim=256, whitening=0.5),
+    JoinConfig(0.6, 0.2, 0.2, dim=256, whitening=0.5),
     JoinConfig(0.5, 0.2, 0.3, dim=256, whitening=0.5),
     JoinConfig(0.4, 0.3, 0.3, dim=256, whitening=0.5),
-    JoinConfig(0.5, 0.25, 0.25, dim=256, whitening=0.5),
 )
 
 Parts = tuple["Floats", "Floats", "Floats"]
@@ -88,10 +90,9 @@ def parts_of(network: Joined, images: Sequence[Image], size: int) -> Parts:
     for start in range(0, len(images), 128):
         squares = np.stack([squash(image, size) for image in images[start : start + 128]])
         pixels = torch.from_numpy(squares).permute(0, 3, 1, 2).float() / 255.0
-        for place, part in zip(
-            found, (network.learned(normalised(pixels)), network.colors(pixels), network.edges(pixels)), strict=True
-        ):
-            place.append(functional.normalize(part))
+        learned, colors = functional.normalize(network.learned(normalised(pixels))), network.colors(pixels)
+        for place, part in zip(found, (learned, functional.normalize(colors), network.edges(pixels)), strict=True):
+            place.append(part)
     learned, colors, edges = (torch.cat(each).numpy() for each in found)
     return learned, colors, edges
 
@@ -106,12 +107,12 @@ def joined(parts: Parts, settings: JoinConfig) -> Floats:
 
 
 def take(network: Joined, datasets: Path, name: str, size: int) -> Taken:
-    """Decode a collection, its altered copies too where these are asked for, and take it apart."""
+    """Decode a collection, alter some of its pictures too, and take it all apart."""
     paths = [path for pattern in VALIDATED[name] for path in sorted(datasets.glob(pattern))]
     paths = [paths[row] for row in np.linspace(0, len(paths) - 1, min(MOST, len(paths))).astype(int)]
     images = [load_picture(path) for path in paths]
-    rows = np.linspace(0, len(paths) - 1, min(QUERIES, len(paths))).astype(int).tolist() if name in COPIED else []
-    copies = {each.name: parts_of(network, [each.alter(images[row]) for row in rows], size) for each in COPIES if rows}
+    rows = np.linspace(0, len(paths) - 1, min(QUERIES, len(paths))).astype(int).tolist()
+    copies = {each.name: parts_of(network, [each.alter(images[row]) for row in rows], size) for each in COPIES}
     return Taken(parts_of(network, images, size), [str(path.parent) for path in paths], rows, copies)
 
 

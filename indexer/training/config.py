@@ -45,9 +45,9 @@ class JoinConfig:
     The three weights are relative to each other.
     """
 
-    learned: float = 0.6
-    colors: float = 0.2
-    edges: float = 0.2
+    learned: float = 0.9
+    colors: float = 0.05
+    edges: float = 0.05
     dim: int = 256
     """Of the joined vector, after the projection to principal axes."""
     whitening: float = 0.5

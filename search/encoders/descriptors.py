@@ -29,6 +29,8 @@ class ColorHistogram(nn.Module):
     size = 32
     lightness = (0.0, 25.0, 50.0, 75.0, 100.0)
     color = (-60.0, -30.0, -12.0, 0.0, 12.0, 30.0, 60.0)
+    rounding = 1e-5
+    """Shares below it are rounding errors, which the square root would blow up."""
     dim = len(lightness) * len(color) ** 2
 
     def forward(self, pictures: Tensor) -> Tensor:
@@ -38,11 +40,11 @@ class ColorHistogram(nn.Module):
         first, second = _shares(lab[:, 1], self.color), _shares(lab[:, 2], self.color)
         colors = (first[:, :, None] * second[:, None, :]).flatten(1, 2)
         counts = torch.bmm(lightness, colors.transpose(1, 2)).flatten(1) / lab.shape[-1]
-        return counts.clamp(min=0).sqrt() - math.sqrt(1 / self.dim)
+        return functional.threshold(counts, self.rounding, 0.0).sqrt() - math.sqrt(1 / self.dim)
 
 
 class GradientLayout(nn.Module):
-    """Which way edges run, cell by cell, `(B, 3, S, S) -> (B, 8 * 8 * 6)`, centred, not unit length.
+    """Which way edges run, cell by cell, `(B, 3, S, S) -> (B, 8 * 8 * 6)`, centred, of length 1 or, if blank, less.
 
     Of the luma, at 64 by 64 pixels: gradients by central differences; their strength shared linearly between the two
     nearest of 6 directions, without sign, and the four nearest of 8 by 8 cells; shares of the picture's whole
@@ -57,6 +59,8 @@ class GradientLayout(nn.Module):
     dim = cells * cells * directions
     faintest = 0.02
     """Mean strength of gradient that counts as much as the picture's own: noise in a blank one is not blown up."""
+    rounding = 1e-4
+    """Strengths below it are rounding errors: half of what the smallest step of one byte makes is 2e-4."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,7 +78,7 @@ class GradientLayout(nn.Module):
         around = functional.pad(luma, (1, 1, 1, 1), mode="replicate")
         across = (around[:, :, 1:-1, 2:] - around[:, :, 1:-1, :-2]) / 2
         down = (around[:, :, 2:, 1:-1] - around[:, :, :-2, 1:-1]) / 2
-        strength = (across.square() + down.square()).sqrt()
+        strength = functional.threshold((across.square() + down.square()).sqrt(), self.rounding, 0.0)
         direction = torch.atan2(down, across) / math.pi * self.directions
         bins = torch.arange(self.directions, device=luma.device, dtype=luma.dtype).view(1, -1, 1, 1)
         half = self.directions / 2
@@ -84,7 +88,8 @@ class GradientLayout(nn.Module):
             shares * strength, self.window, stride=step, padding=step // 2, groups=self.directions
         ).flatten(1)
         roots = (cells / (cells.mean(dim=1, keepdim=True) + self.faintest * self.directions**-1)).sqrt()
-        return roots - roots.mean(dim=1, keepdim=True)
+        centred = roots - roots.mean(dim=1, keepdim=True)
+        return centred / centred.norm(dim=1, keepdim=True).clamp(min=1.0)
 
 
 def _resized(pictures: Tensor, size: int) -> Tensor:

@@ -19,10 +19,11 @@ from search.encoders.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 class Joined(nn.Module):
     """`(B, 3, S, S) float32 -> (B, dim)`, not unit length.
 
-    Three parts, each made unit length and scaled by the square root of its weight, so that the squared distance of two
-    pictures is the weighted sum of theirs in each part: the learned embedding (what is shown), a histogram of colours,
-    and a layout of edges. They are joined, centred and turned to `dim` principal axes by `projection`, which is fitted
-    after training, on training pictures: see `indexer.training.joining`.
+    Three parts, each of unit length (the edges of a blank picture, which has none, of less) and scaled by the square
+    root of its weight, so that the squared distance of two pictures is the weighted sum of theirs in each part: the
+    learned embedding (what is shown), a histogram of colours, and a layout of edges. They are joined, centred and
+    turned to `dim` principal axes by `projection`, which is fitted after training, on training pictures: see
+    `indexer.training.joining`.
     """
 
     mean: Tensor
@@ -47,16 +48,11 @@ class Joined(nn.Module):
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
 
     def joined(self, pictures: Tensor) -> Tensor:
-        """Unit rows `(B, T)` of all parts of normalised pictures `(B, 3, S, S)`, before the projection."""
+        """Rows `(B, T)` of all parts, unit length of normalised pictures `(B, 3, S, S)`, before the projection."""
         plain = (pictures.float() * self.std + self.mean).clamp(0.0, 1.0)
-        parts = (self.learned(pictures), self.colors(plain), self.edges(plain))
-        return torch.cat(
-            [
-                weight**0.5 * functional.normalize(part.float())
-                for weight, part in zip(self.weights, parts, strict=True)
-            ],
-            dim=1,
-        )
+        learned, colors = functional.normalize(self.learned(pictures).float()), functional.normalize(self.colors(plain))
+        parts = zip(self.weights, (learned, colors, self.edges(plain)), strict=True)
+        return torch.cat([weight**0.5 * part for weight, part in parts], dim=1)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Embed normalised pictures `(B, 3, S, S)`."""

@@ -37,7 +37,7 @@ def slow_histogram(picture: torch.Tensor) -> list[float]:
             for j, two in enumerate(shares[1]):
                 for k, three in enumerate(shares[2]):
                     counts[(i * 7 + j) * 7 + k] += one * two * three / len(pixels)
-    return [math.sqrt(count) - math.sqrt(1 / len(counts)) for count in counts]
+    return [(math.sqrt(count) if count > 1e-5 else 0.0) - math.sqrt(1 / len(counts)) for count in counts]
 
 
 def slow_gradients(picture: torch.Tensor) -> list[float]:
@@ -61,7 +61,9 @@ def slow_gradients(picture: torch.Tensor) -> list[float]:
     flat = [value for plane in cells for line in plane for value in line]
     mean = sum(flat) / len(flat)
     roots = [math.sqrt(value / (mean + 0.02 / 6)) for value in flat]
-    return [root - sum(roots) / len(roots) for root in roots]
+    centred = [root - sum(roots) / len(roots) for root in roots]
+    length = math.sqrt(sum(value * value for value in centred))
+    return [value / max(1.0, length) for value in centred]
 
 
 def test_the_histogram_is_the_slow_loop() -> None:
@@ -72,7 +74,7 @@ def test_the_histogram_is_the_slow_loop() -> None:
 
 def test_the_layout_of_edges_is_the_slow_loop() -> None:
     picture = batch_of(draw(3))
-    np.testing.assert_allclose(GradientLayout()(picture)[0].numpy(), slow_gradients(picture[0]), atol=2e-3)
+    np.testing.assert_allclose(GradientLayout()(picture)[0].numpy(), slow_gradients(picture[0]), atol=2e-4)
 
 
 @pytest.mark.parametrize("size", [16, 32, 48, 64, 100, 128])
@@ -104,7 +106,7 @@ def test_edges_do_not_care_for_colour_and_light() -> None:
 
 def test_blank_pictures_have_no_edges_and_no_accident() -> None:
     blank = torch.stack([torch.full((3, 64, 64), value) for value in (0.0, 0.5, 1.0)])
-    assert GradientLayout()(blank).abs().max() < 1e-3
+    assert not GradientLayout()(blank).any()
     assert torch.isfinite(ColorHistogram()(blank)).all()
 
 
