@@ -7,10 +7,11 @@ by `twinlens calibrate` and read here; numpy is all that it needs.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from search.config import VerifyConfig
 from search.errors import DataError, QueryError
 from search.probability_maps import ProbabilityMap, map_from_dict
 
@@ -19,11 +20,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from search.config import References
     from search.types import Floats
 
 FORMAT = 1
-References = Literal["mean", "best"]
-"""How several reference pictures of one thing answer: by their mean embedding, or by the nearest of them."""
 _FARTHEST = 2.0
 _SLACK = 1e-6
 """Two unit rows in float32 can lie so much farther apart than 2."""
@@ -224,7 +224,7 @@ class Calibration:
                 data=_text(values, "data"),
                 created=_text(values, "created"),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise DataError(f"the calibration is damaged: {type(error).__name__} {error}") from error
 
 
@@ -254,7 +254,10 @@ class Verification:
 
 
 def verify_vectors(
-    probe: Floats, references: Floats, calibration: Calibration | None = None, how: References = "mean"
+    probe: Floats,
+    references: Floats,
+    calibration: Calibration | None = None,
+    how: References = VerifyConfig.references,
 ) -> Verification:
     """Compare an embedding `(D,)` with the embeddings `(R, D)` of one thing, all unit rows of one encoder.
 
@@ -274,7 +277,7 @@ def verify_vectors(
     )
 
 
-def reference_distance(probe: Floats, references: Floats, how: References = "mean") -> float:
+def reference_distance(probe: Floats, references: Floats, how: References = VerifyConfig.references) -> float:
     """Euclidean distance in [0, 2] from `(D,)` to `(R, D)`: to their mean on the sphere, or to the nearest of them.
 
     Raises:

@@ -90,7 +90,7 @@ class ErrorRates:
         return float((total - under if same else under) / total)
 
     def knots(self, *kept: int) -> NDArray[np.int64]:
-        """Places of some hundred thresholds that draw both curves: even steps of FRR, even ratios of FAR, and `kept`."""
+        """Places of some hundred thresholds that draw both curves, even steps of FRR and ratios of FAR, and `kept`."""
         different, same = (self.reached[kind] for kind in (False, True))
         tail = np.geomspace(1, different[-1], _KNOTS)
         even = np.linspace(1, same[-1], _KNOTS)
