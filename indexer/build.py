@@ -179,15 +179,12 @@ def commit(catalog: Catalog, encoder: Encoder, changes: Changes, vectors: Floats
             segment = SegmentRecord(catalog.next_segment_id(), names[0], names[1], len(vectors), structure.kind,
                                     structure.parameters, recall)  # fmt: skip
     with stages.stage("commit"):
-        place = f"{ENCODERS_FOLDER}/{encoder.fingerprint}"
-        if first:
-            files += store_encoder(catalog.folder, place, encoder)
+        stored = store_encoder(catalog.folder, encoder) if first else []
         now = datetime.now(UTC).isoformat(timespec="seconds")
         calibration = fitting_calibration(catalog.settings().get("calibration"), encoder, config)
         with catalog.transaction():
             if first:
-                catalog.set(encoder=encoder.name, fingerprint=encoder.fingerprint, encoder_folder=place,
-                            dim=encoder.dim, created=now)  # fmt: skip
+                name_encoder(catalog, encoder, stored, now)
             catalog.set(calibration=calibration)
             if first or changes:
                 catalog.set(updated=now)
@@ -203,8 +200,29 @@ def commit(catalog: Catalog, encoder: Encoder, changes: Changes, vectors: Floats
     return (None, None) if segment is None else (segment.kind, segment.recall)
 
 
-def store_encoder(folder: Path, place: str, encoder: Encoder) -> list[FileRecord]:
+def commit_encoder(catalog: Catalog, encoder: Encoder, config: BuildConfig) -> None:
+    """Make an index that has an encoder, perhaps its calibration, and no pictures."""
+    stored, now = store_encoder(catalog.folder, encoder), datetime.now(UTC).isoformat(timespec="seconds")
+    calibration = fitting_calibration(None, encoder, config)
+    with catalog.transaction():
+        name_encoder(catalog, encoder, stored, now)
+        catalog.set(calibration=calibration, updated=now)
+
+
+def name_encoder(catalog: Catalog, encoder: Encoder, stored: list[FileRecord], now: str) -> None:
+    """Say in the catalog which encoder the index has from now on; within a transaction."""
+    catalog.add_files(stored)
+    catalog.set(encoder=encoder.name, fingerprint=encoder.fingerprint, encoder_folder=_place(encoder), dim=encoder.dim,
+                created=now)  # fmt: skip
+
+
+def _place(encoder: Encoder) -> str:
+    return f"{ENCODERS_FOLDER}/{encoder.fingerprint}"
+
+
+def store_encoder(folder: Path, encoder: Encoder) -> list[FileRecord]:
     """Write the encoder into the index folder, synced, so that the folder needs nothing else to answer."""
+    place = _place(encoder)
     target = folder / place
     aside = folder / ENCODERS_FOLDER / f"{uuid.uuid4().hex}.part"
     aside.mkdir(parents=True)

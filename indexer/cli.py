@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from indexer.commands.evaluate import evaluate
+from indexer.commands.identities import attend, enroll, unenroll
 from indexer.commands.map import draw_map
 from indexer.commands.train import recipes, teach, train
 from search.cli import SKIPPED_EXIT, DeviceOption, IndexOption, JsonOption, info, printable, query, run
+from search.commands.identify import identify, identities
 from search.config import BuildConfig
 
 if TYPE_CHECKING:
@@ -27,6 +29,11 @@ app = typer.Typer(
 )
 app.command()(query)
 app.command()(info)
+app.command()(enroll)
+app.command()(unenroll)
+app.command()(identities)
+app.command()(identify)
+app.command()(attend)
 app.command()(evaluate)
 app.command("map")(draw_map)
 app.command()(train)

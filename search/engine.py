@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from search.catalog import Catalog
-from search.config import DecodeConfig, Device, QueryConfig, VerifyConfig
+from search.config import DecodeConfig, Device, IdentifyConfig, QueryConfig, VerifyConfig
 from search.durable import verify
 from search.errors import EncoderError, IndexFolderError, QueryError
-from search.images import load_picture
+from search.identities import Decider, Gallery
+from search.images import load_picture, picture_name
 from search.indexes import resolve_device
+from search.quality import checked_quality
 from search.query import Query
 from search.segments import Segment, open_segment
 from search.stored_calibration import index_calibration
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
     from search.config import References
     from search.encoders.base import Encoder
+    from search.identities import Identification, Identity
     from search.query import Where
     from search.records import FileRecord, PictureRecord
     from search.types import Floats, Mask, Picture, Rows
@@ -210,6 +213,28 @@ class SearchEngine:
         hits = self._answer(embedding, query)[0]
         timing.search = time.perf_counter() - start
         return Answer(hits, timing)
+
+    @cached_property
+    def gallery(self) -> Gallery:
+        """Everybody enrolled in this snapshot, with the embeddings of their reference pictures."""
+        return Gallery(self._catalog.templates(), self.dim)
+
+    def identities(self) -> list[Identity]:
+        """Everybody that `identify` can recognise, by name."""
+        return self.gallery.identities()
+
+    def identify(self, picture: Picture, config: IdentifyConfig | None = None) -> Identification:
+        """Say whom of the enrolled a picture shows, or that it shows none of them.
+
+        Raises:
+            PictureError: the picture cannot be read, or is too poor (unless forced); the reason says why.
+            QueryError: nobody is enrolled, or there is neither a calibration nor a threshold to decide by.
+        """
+        config = config or IdentifyConfig()
+        decider = Decider(self.folder, self.gallery, self.calibration, config)
+        image = load_picture(picture, target=self.encoder.input_size)
+        quality = checked_quality(image, picture_name(picture), force=config.force)
+        return decider.decide(self.encoder.encode([image])[0], quality)
 
     def picture(self, picture_id: int) -> PictureRecord:
         """What the catalog knows of one picture.
