@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from indexer.commands.calibrate import calibrate
 from indexer.commands.evaluate import evaluate
 from indexer.commands.map import draw_map
 from indexer.commands.train import recipes, teach, train
 from search.cli import SKIPPED_EXIT, DeviceOption, IndexOption, JsonOption, info, printable, query, run
 from search.config import BuildConfig
+from search.verify import verify
 
 if TYPE_CHECKING:
     from indexer.build import BuildReport
@@ -28,6 +30,8 @@ app = typer.Typer(
 app.command()(query)
 app.command()(info)
 app.command()(evaluate)
+app.command()(calibrate)
+app.command()(verify)
 app.command("map")(draw_map)
 app.command()(train)
 app.command()(teach)
