@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from indexer.commands.calibrate import calibrate
 from indexer.commands.evaluate import evaluate
 from indexer.commands.identities import attend, enroll, unenroll
 from indexer.commands.map import draw_map
@@ -15,6 +16,7 @@ from indexer.commands.train import recipes, teach, train
 from search.cli import SKIPPED_EXIT, DeviceOption, IndexOption, JsonOption, info, printable, query, run
 from search.commands.identify import identify, identities
 from search.config import BuildConfig
+from search.verify import verify
 
 if TYPE_CHECKING:
     from indexer.build import BuildReport
@@ -35,6 +37,8 @@ app.command()(identities)
 app.command()(identify)
 app.command()(attend)
 app.command()(evaluate)
+app.command()(calibrate)
+app.command()(verify)
 app.command("map")(draw_map)
 app.command()(train)
 app.command()(teach)

@@ -102,6 +102,11 @@ class SearchEngine:
         return int(self._settings["dim"])
 
     @property
+    def fingerprint(self) -> str:
+        """Of the encoder that made the vectors."""
+        return str(self._settings["fingerprint"])
+
+    @property
     def stale(self) -> bool:
         """Whether a commit came after this snapshot: open the index again to see it."""
         newest = Catalog.read(self.folder)
