@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from search.verification import Calibration
 
 _RULE_OF_THREE = 3.0
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +206,7 @@ def open_set_threshold(
         )
     else:
         wanted = _each(max_false_accept, comparisons)
-    distance = min(calibration.threshold, calibration.threshold_at(wanted))
+    distance = min(calibration.threshold, calibration.threshold_at(wanted * (1 + _ROUNDING)))
     return OpenSetThreshold(distance, _any(calibration.far_at(distance), comparisons))
 
 
