@@ -107,8 +107,9 @@ class Calibration:
     """Equal error rate: where FAR and FRR cross."""
     auc: ErrorRate
     """Chance that a same pair is nearer than a different one (no error rate, but a rate with an interval)."""
-    ece: float
-    """Expected calibration error of the probabilities on subjects that they were not fitted on."""
+    ece: ErrorRate
+    """Expected calibration error of the probabilities on subjects that they were not fitted on; the interval is where
+    that of new subjects is expected."""
     same_pairs: int
     different_pairs: int
     subjects: int
@@ -120,8 +121,8 @@ class Calibration:
     def __post_init__(self) -> None:
         if not 0 <= self.threshold <= _FARTHEST:
             raise DataError(f"the threshold {self.threshold} is no distance between unit vectors, from 0 to 2")
-        if not 0 < self.prior < 1 or not 0 <= self.ece <= 1:
-            raise DataError(f"prior {self.prior} and calibration error {self.ece} must be shares")
+        if not 0 < self.prior < 1:
+            raise DataError(f"the prior {self.prior} is no share of same pairs")
         if min(self.same_pairs, self.different_pairs, self.subjects) < 1:
             raise DataError("a calibration needs same pairs, different pairs and subjects: one of them is missing")
 
@@ -185,7 +186,7 @@ class Calibration:
             "prior": self.prior,
             "eer": self.eer.to_dict(),
             "auc": self.auc.to_dict(),
-            "ece": self.ece,
+            "ece": self.ece.to_dict(),
             "same_pairs": self.same_pairs,
             "different_pairs": self.different_pairs,
             "subjects": self.subjects,
@@ -217,7 +218,7 @@ class Calibration:
                 rates=RateTable(*(tuple(map(float, rates[name])) for name in ("distances", "far", "frr"))),
                 eer=ErrorRate.from_dict(values["eer"]),
                 auc=ErrorRate.from_dict(values["auc"]),
-                ece=_number(values, "ece"),
+                ece=ErrorRate.from_dict(values["ece"]),
                 same_pairs=_count(values, "same_pairs"),
                 different_pairs=_count(values, "different_pairs"),
                 subjects=_count(values, "subjects"),
