@@ -6,6 +6,7 @@ by `twinlens calibrate` and read here; numpy is all that it needs.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -151,11 +152,10 @@ class Calibration:
         """
         if not 0 < far < 1:
             raise QueryError(f"a false-accept rate lies between 0 and 1, unlike {far}")
-        if far * self.different_pairs < _RULE_OF_THREE:
+        if far < (lowest := lowest_rate(self.different_pairs)):
             raise QueryError(
-                f"a false-accept rate of {far} needs {_RULE_OF_THREE / far:.0f} different pairs, and this calibration "
-                f"saw {self.different_pairs}. Calibrate with more pictures, or ask for "
-                f"{_RULE_OF_THREE / self.different_pairs:.2g} or more"
+                f"a false-accept rate of {far} needs {pairs_for(far)} different pairs, and this calibration saw "
+                f"{self.different_pairs}. Calibrate with more pictures, or ask for {lowest:g} or more"
             )
         knot = int(np.searchsorted(self.rates.far, far, side="right")) - 1
         if knot < 0:
@@ -297,6 +297,21 @@ def reference_distance(probe: Floats, references: Floats, how: References = Veri
     if length < _SLACK:
         raise QueryError("the references cancel each other out: their mean is zero. Compare by best, or with fewer")
     return float(np.linalg.norm((middle / length).astype(np.float32) - probe))
+
+
+def lowest_rate(pairs: int) -> float:
+    """Lowest rate that so many pairs can tell, rounded up to two figures: three in their number.
+
+    Where none of n pairs was mistaken, the rate is below 3 / n with a confidence of 95 %.
+    Source: Hanley and Lippman-Hand, "If nothing goes wrong, is everything all right?", JAMA 249, 1983.
+    """
+    digits = 1 - math.floor(math.log10(_RULE_OF_THREE / pairs))
+    return float(f"{math.ceil(round(_RULE_OF_THREE / pairs * 10**digits, 9)) / 10**digits:.2g}")
+
+
+def pairs_for(rate: float) -> int:
+    """Pairs that can tell so low a rate: the rule of three the other way round."""
+    return math.ceil(round(_RULE_OF_THREE / rate, 6))
 
 
 def _text(values: Mapping[str, Any], key: str) -> str:
