@@ -6,6 +6,7 @@ by `twinlens calibrate` and read here; numpy is all that it needs.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -107,8 +108,9 @@ class Calibration:
     """Equal error rate: where FAR and FRR cross."""
     auc: ErrorRate
     """Chance that a same pair is nearer than a different one (no error rate, but a rate with an interval)."""
-    ece: float
-    """Expected calibration error of the probabilities on subjects that they were not fitted on."""
+    ece: ErrorRate
+    """Expected calibration error of the probabilities on subjects that they were not fitted on; the interval is where
+    that of new subjects is expected."""
     same_pairs: int
     different_pairs: int
     subjects: int
@@ -120,8 +122,8 @@ class Calibration:
     def __post_init__(self) -> None:
         if not 0 <= self.threshold <= _FARTHEST:
             raise DataError(f"the threshold {self.threshold} is no distance between unit vectors, from 0 to 2")
-        if not 0 < self.prior < 1 or not 0 <= self.ece <= 1:
-            raise DataError(f"prior {self.prior} and calibration error {self.ece} must be shares")
+        if not 0 < self.prior < 1:
+            raise DataError(f"the prior {self.prior} is no share of same pairs")
         if min(self.same_pairs, self.different_pairs, self.subjects) < 1:
             raise DataError("a calibration needs same pairs, different pairs and subjects: one of them is missing")
 
@@ -150,11 +152,10 @@ class Calibration:
         """
         if not 0 < far < 1:
             raise QueryError(f"a false-accept rate lies between 0 and 1, unlike {far}")
-        if far * self.different_pairs < _RULE_OF_THREE:
+        if far < (lowest := lowest_rate(self.different_pairs)):
             raise QueryError(
-                f"a false-accept rate of {far} needs {_RULE_OF_THREE / far:.0f} different pairs, and this calibration "
-                f"saw {self.different_pairs}. Calibrate with more pictures, or ask for "
-                f"{_RULE_OF_THREE / self.different_pairs:.2g} or more"
+                f"a false-accept rate of {far} needs {pairs_for(far)} different pairs, and this calibration saw "
+                f"{self.different_pairs}. Calibrate with more pictures, or ask for {lowest:g} or more"
             )
         knot = int(np.searchsorted(self.rates.far, far, side="right")) - 1
         if knot < 0:
@@ -185,7 +186,7 @@ class Calibration:
             "prior": self.prior,
             "eer": self.eer.to_dict(),
             "auc": self.auc.to_dict(),
-            "ece": self.ece,
+            "ece": self.ece.to_dict(),
             "same_pairs": self.same_pairs,
             "different_pairs": self.different_pairs,
             "subjects": self.subjects,
@@ -217,7 +218,7 @@ class Calibration:
                 rates=RateTable(*(tuple(map(float, rates[name])) for name in ("distances", "far", "frr"))),
                 eer=ErrorRate.from_dict(values["eer"]),
                 auc=ErrorRate.from_dict(values["auc"]),
-                ece=_number(values, "ece"),
+                ece=ErrorRate.from_dict(values["ece"]),
                 same_pairs=_count(values, "same_pairs"),
                 different_pairs=_count(values, "different_pairs"),
                 subjects=_count(values, "subjects"),
@@ -296,6 +297,21 @@ def reference_distance(probe: Floats, references: Floats, how: References = Veri
     if length < _SLACK:
         raise QueryError("the references cancel each other out: their mean is zero. Compare by best, or with fewer")
     return float(np.linalg.norm((middle / length).astype(np.float32) - probe))
+
+
+def lowest_rate(pairs: int) -> float:
+    """Lowest rate that so many pairs can tell, rounded up to two figures: three in their number.
+
+    Where none of n pairs was mistaken, the rate is below 3 / n with a confidence of 95 %.
+    Source: Hanley and Lippman-Hand, "If nothing goes wrong, is everything all right?", JAMA 249, 1983.
+    """
+    digits = 1 - math.floor(math.log10(_RULE_OF_THREE / pairs))
+    return float(f"{math.ceil(round(_RULE_OF_THREE / pairs * 10**digits, 9)) / 10**digits:.2g}")
+
+
+def pairs_for(rate: float) -> int:
+    """Pairs that can tell so low a rate: the rule of three the other way round."""
+    return math.ceil(round(_RULE_OF_THREE / rate, 6))
 
 
 def _text(values: Mapping[str, Any], key: str) -> str:

@@ -170,8 +170,8 @@ def _cautions(found: Measured, config: CalibrateConfig) -> tuple[str, ...]:
         )
     if calibration.frr.value > 1 - _GOOD_ECE:
         told.append(f"at this threshold {calibration.frr.value:.0%} of the same pairs are rejected: allow a higher FAR")
-    if calibration.ece > _GOOD_ECE:
+    if calibration.ece.value > _GOOD_ECE:
         other = "isotonic" if config.method == "logistic" else "logistic"
-        better = f"; --method {other} has {found.other_ece:.3f}" if found.other_ece < calibration.ece else ""
-        told.append(f"probabilities are off by {calibration.ece:.3f} on average{better}")
+        better = f"; --method {other} has {found.other_ece:.3f}" if found.other_ece < calibration.ece.value else ""
+        told.append(f"probabilities are off by {calibration.ece.value:.3f} on average{better}")
     return tuple(told)

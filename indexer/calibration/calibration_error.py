@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from indexer.calibration.pairs import MeasuredPairs
 
 BINS = 15
-_FOLDS = 5
-_REPEATS = 4
+_DEALS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,46 +52,53 @@ def reliability(
 
 
 @dataclass(frozen=True, slots=True)
-class OutOfFold:
-    """What maps said of subjects that they were not fitted on: the error, and the bins that draw it."""
+class HeldOut:
+    """What maps said of subjects that they were not fitted on."""
 
-    error: float
-    """Mean of the expected calibration errors of the single repeats."""
+    errors: tuple[float, ...]
+    """Expected calibration error of each half."""
     reliability: Reliability
-    """Of all repeats together."""
+    """Of all halves together."""
+
+    @property
+    def error(self) -> float:
+        """Mean over the halves."""
+        return float(np.mean(self.errors))
 
 
-def out_of_fold(pairs: MeasuredPairs, method: Method, prior: float, seed: int) -> OutOfFold | None:
-    """Reliability on subjects that the map was not fitted on; None where no fold has both kinds of pairs.
+def held_out(pairs: MeasuredPairs, method: Method, prior: float, seed: int) -> HeldOut | None:
+    """Deal the subjects into halves, 40 times; fit a map on one half, ask it about the other, and the other way round.
 
-    Subjects are dealt into five folds (two where they are fewer than ten), four times over. A map is fitted on the
-    pairs outside a fold and asked about the pairs inside it; a pair across counts for neither. What the folds of one
-    repeat gave is put together, weighted for `prior`. Errors are taken before repeats are joined: joined, the chances
-    of one deal would cancel those of another, as they do not on new subjects.
+    A pair across the halves counts for neither, and each half is weighted for `prior`. None where no half has both
+    kinds of pairs.
+
+    Errors are taken half by half and not of all answers together: new subjects differ from the old ones as a whole,
+    and together the halves would be the old ones again. (Of 20 people, cross-validation with its answers joined gave
+    0.02 where 20 others had 0.07.) With half of the subjects to fit and half to ask, the error of as many new subjects
+    as were calibrated on is rather less than this.
     """
     random = np.random.default_rng(seed)
-    folds = _FOLDS if pairs.subjects >= 2 * _FOLDS else 2
     errors, said, same = [], [], []
-    for _ in range(_REPEATS):
-        fold = random.permutation(np.arange(pairs.subjects) % folds)
-        answers = [_fold(pairs, fold == number, method, prior) for number in range(folds)]
-        probabilities = np.concatenate([each[0] for each in answers])
-        truth = np.concatenate([each[1] for each in answers])
-        if _both_kinds(truth):
-            errors.append(reliability(probabilities, truth, weights_for(truth, prior)).error)
-            said.append(probabilities)
-            same.append(truth)
+    for _ in range(_DEALS):
+        first = random.permutation(pairs.subjects) < pairs.subjects // 2
+        for half in (first, ~first):
+            probabilities, truth = _ask(pairs, half, method, prior)
+            if _both_kinds(truth):
+                errors.append(reliability(probabilities, truth, weights_for(truth, prior)).error)
+                said.append(probabilities)
+                same.append(truth)
     if not errors:
         return None
     truth = np.concatenate(same)
-    return OutOfFold(float(np.mean(errors)), reliability(np.concatenate(said), truth, weights_for(truth, prior)))
+    together = reliability(np.concatenate(said), truth, weights_for(truth, prior))
+    return HeldOut(tuple(min(1.0, error) for error in errors), together)
 
 
-def _fold(
-    pairs: MeasuredPairs, held: NDArray[np.bool_], method: Method, prior: float
+def _ask(
+    pairs: MeasuredPairs, asked: NDArray[np.bool_], method: Method, prior: float
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Probabilities and truth of the pairs within the subjects `held (S,)`, from a map of those without."""
-    one, other = held[pairs.one], held[pairs.other]
+    """Probabilities and truth of the pairs within the subjects `asked (S,)`, from a map of those without."""
+    one, other = asked[pairs.one], asked[pairs.other]
     outside, inside = pairs.take(~one & ~other), pairs.take(one & other)
     if not _both_kinds(outside.same):
         return np.empty(0), np.empty(0, dtype=np.bool_)

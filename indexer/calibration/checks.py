@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from indexer.calibration.rules import MaxFar
 from search.errors import DataError
+from search.verification import lowest_rate, pairs_for
 
 if TYPE_CHECKING:
     from indexer.calibration.pairs import MeasuredPairs
@@ -19,7 +19,6 @@ FEWEST_PAIRS = 10
 """Of either kind."""
 FEW_SUBJECTS = 20
 """Below this an interval is told to be a rough one."""
-_RULE_OF_THREE = 3.0
 
 
 def check_pairs(pairs: MeasuredPairs, rule: Rule, data: str) -> None:
@@ -50,10 +49,9 @@ def check_pairs(pairs: MeasuredPairs, rule: Rule, data: str) -> None:
     for count, kind in ((same, "same"), (different, "different")):
         if count < FEWEST_PAIRS:
             raise DataError(f"{data}: {count} {kind} pairs are too few to measure a rate on: {FEWEST_PAIRS} at least")
-    if isinstance(rule, MaxFar) and different * rule.rate < _RULE_OF_THREE:
+    if isinstance(rule, MaxFar) and rule.rate < (lowest := lowest_rate(different)):
         raise DataError(
             f"{data}: {different} different pairs cannot support a false-accept rate of {rule.rate:g}: even without "
-            f"one false accept among them it may be {_RULE_OF_THREE / different:.2g} (the rule of three). Give "
-            f"{math.ceil(_RULE_OF_THREE / rule.rate - 1e-9)} different pairs or more, or ask for "
-            f"{_RULE_OF_THREE / different:.2g} or more"
+            f"one false accept among them it may be {lowest:g} (the rule of three). Give {pairs_for(rule.rate)} "
+            f"different pairs or more, or ask for {lowest:g} or more"
         )

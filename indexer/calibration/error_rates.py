@@ -90,11 +90,11 @@ class ErrorRates:
         return float((total - under if same else under) / total)
 
     def knots(self, *kept: int) -> NDArray[np.int64]:
-        """Places of some hundred thresholds that draw both curves, even steps of FRR and ratios of FAR, and `kept`."""
+        """Places of some hundred thresholds that draw both curves, at small FAR as well as at large, and `kept`."""
         different, same = (self.reached[kind] for kind in (False, True))
-        tail = np.geomspace(1, different[-1], _KNOTS)
-        even = np.linspace(1, same[-1], _KNOTS)
-        found = [np.searchsorted(different, tail), np.searchsorted(same, even), [0, *kept, len(self.thresholds) - 1]]
+        tail, even = np.geomspace(1, different[-1], _KNOTS), np.linspace(1, different[-1], _KNOTS)
+        found = [np.searchsorted(different, steps) for steps in (tail, even)]
+        found += [np.searchsorted(same, np.linspace(1, same[-1], _KNOTS)), np.array([0, *kept])]
         return np.unique(np.clip(np.concatenate(found), 0, len(self.thresholds) - 1).astype(np.int64))
 
     def table(self, curves: Curves, knots: NDArray[np.int64]) -> RateTable:

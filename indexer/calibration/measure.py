@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.calibration.calibration_error import out_of_fold
+from indexer.calibration.calibration_error import held_out
 from indexer.calibration.checks import check_pairs
 from indexer.calibration.error_rates import ErrorRates
 from indexer.calibration.fitting import fit
@@ -78,8 +78,8 @@ def measure(pairs: MeasuredPairs, config: CalibrateConfig, *, prior: float, fing
         )
     knots = rates.knots(chosen)
     drawn = resample(pairs, rates, rule, knots, draws=config.resamples, seed=config.seed)
-    trusted = out_of_fold(pairs, config.method, prior, config.seed)
-    other = out_of_fold(pairs, "isotonic" if config.method == "logistic" else "logistic", prior, config.seed)
+    trusted = held_out(pairs, config.method, prior, config.seed)
+    other = held_out(pairs, "isotonic" if config.method == "logistic" else "logistic", prior, config.seed)
     if not (drawn.new_far and drawn.new_frr and trusted and other):
         raise DataError(
             f"{data}: too few subjects have both same and different pairs to tell how a threshold does on others. Add "
@@ -96,7 +96,7 @@ def measure(pairs: MeasuredPairs, config: CalibrateConfig, *, prior: float, fing
         rates=rates.table(curves, knots),
         eer=rate_with_interval(curves.eer, drawn.eer),
         auc=rate_with_interval(curves.auc, drawn.auc),
-        ece=min(1.0, trusted.error),
+        ece=rate_with_interval(trusted.error, trusted.errors),
         same_pairs=int(np.count_nonzero(pairs.same)),
         different_pairs=int(np.count_nonzero(~pairs.same)),
         subjects=pairs.subjects,

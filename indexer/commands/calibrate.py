@@ -111,7 +111,7 @@ def _show(done: CalibrateReport) -> None:
         f"FRR          {found.frr} of same pairs are taken for different",
         f"EER          {found.eer}",
         f"AUC          {found.auc}",
-        f"probability  {found.summary()['method']}, off by {found.ece:.4f} on subjects not fitted on, where "
+        f"probability  {found.summary()['method']}, off by {found.ece} on subjects not fitted on, where "
         f"{found.prior:.3g} of the pairs are the same",
         *(f"beware       {caution}" for caution in done.cautions),
         *(f"report       {path}" for path in done.written),

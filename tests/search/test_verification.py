@@ -8,7 +8,16 @@ import pytest
 
 from search.errors import DataError, QueryError
 from search.probability_maps import IsotonicMap, LogisticMap, map_from_dict
-from search.verification import Calibration, ErrorRate, RateTable, Verification, reference_distance, verify_vectors
+from search.verification import (
+    Calibration,
+    ErrorRate,
+    RateTable,
+    Verification,
+    lowest_rate,
+    pairs_for,
+    reference_distance,
+    verify_vectors,
+)
 
 
 def made(**changes: object) -> Calibration:
@@ -16,8 +25,8 @@ def made(**changes: object) -> Calibration:
         "fingerprint": "f" * 32, "threshold": 0.8, "rule": "far<=0.01", "far": ErrorRate(0.01, 0.0, 0.03),
         "frr": ErrorRate(0.2, 0.1, 0.3), "probability_map": LogisticMap(8.0, -10.0), "prior": 0.5,
         "rates": RateTable((0.0, 0.5, 0.8, 1.0, 2.0), (0.0, 0.0, 0.01, 0.1, 1.0), (1.0, 0.6, 0.2, 0.05, 0.0)),
-        "eer": ErrorRate(0.07, 0.05, 0.09), "auc": ErrorRate(0.97, 0.9, 0.99), "ece": 0.02, "same_pairs": 100,
-        "different_pairs": 1000, "subjects": 20, "data": "faces", "created": "2026-01-01T00:00:00+00:00",
+        "eer": ErrorRate(0.07, 0.05, 0.09), "auc": ErrorRate(0.97, 0.9, 0.99), "ece": ErrorRate(0.02, 0.01, 0.05),
+        "same_pairs": 100, "different_pairs": 1000, "subjects": 20, "data": "faces", "created": "2026-01-01",
     }  # fmt: skip
     return Calibration(**(values | changes))  # type: ignore[arg-type]
 
@@ -142,3 +151,14 @@ def test_a_verification_says_what_the_calibration_knows() -> None:
     plain = verify_vectors(probe, reference)
     assert plain == Verification(found.distance)
     assert plain.to_dict()["same"] is None
+
+
+@pytest.mark.parametrize(("pairs", "rate"), [(300, 0.01), (448, 0.0067), (3000, 0.001), (299, 0.011), (10, 0.3)])
+def test_the_rule_of_three(pairs: int, rate: float) -> None:
+    assert lowest_rate(pairs) == rate
+    assert pairs_for(rate) <= pairs
+    assert (1 - rate) ** pairs <= 0.05, "a rate so high would have shown with 95 % confidence"
+
+
+def test_pairs_for_a_rate() -> None:
+    assert [pairs_for(rate) for rate in (0.01, 0.001, 0.3, 0.05)] == [300, 3000, 10, 60]

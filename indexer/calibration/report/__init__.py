@@ -28,7 +28,8 @@ def write_report(folder: Path, found: Measured, *, encoder: str) -> list[Path]:
     from indexer.training.report.style import save
 
     folder.mkdir(parents=True, exist_ok=True)
-    about = f"{encoder} on {found.calibration.data} · {found.calibration.subjects:,} subjects"
+    where = "" if encoder == found.calibration.data else f"{encoder} on "
+    about = f"{where}{found.calibration.data} · {found.calibration.subjects:,} subjects"
     drawings = {
         "roc.png": draw_roc,
         "det.png": draw_det,

@@ -33,7 +33,7 @@ def draw_roc(found: Measured, about: str) -> Figure:
     axes.plot(np.geomspace(least, 1), np.geomspace(least, 1), color=MUTED, linewidth=1, linestyle=":", label="chance")
     axes.plot([calibration.eer.value], [1 - calibration.eer.value], "o", color=ORANGE,
               label=f"EER {calibration.eer}")  # fmt: skip
-    _operating_point(axes, found, least / 2, accepted=True)
+    _operating_point(axes, found, least / 2)
     axes.set_xscale("log")
     axes.set_xlim(least / 2, 1)
     axes.set_ylim(0, 1.02)
@@ -100,11 +100,11 @@ def _page(size: tuple[int, int], title: str, about: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _operating_point(axes: Axes, found: Measured, least: float, *, accepted: bool) -> None:
+def _operating_point(axes: Axes, found: Measured, least: float) -> None:
     """The chosen threshold, with the intervals of both rates as a cross."""
     calibration = found.calibration
     far, frr = calibration.far, calibration.frr
-    x, y = max(far.value, least), 1 - frr.value if accepted else frr.value
+    x, y = max(far.value, least), 1 - frr.value
     axes.plot([x], [y], "s", color=RED, label=f"threshold {calibration.threshold:.4f} ({calibration.rule})")
     if far.low is not None and far.high is not None:
         axes.plot([max(far.low, least), max(far.high, least)], [y, y], color=RED, linewidth=1.4)

@@ -42,13 +42,13 @@ def draw_distances(found: Measured, about: str) -> Figure:
     right.set_ylim(0, 1.02)
     right.set_ylabel("probability", size=SMALL + 1.5, color=MUTED)
     right.tick_params(labelsize=SMALL + 0.5, colors=MUTED, length=3)
-    right.spines[["top", "left", "bottom"]].set_visible(False)
+    right.spines[:].set_visible(False)
     _legend(axes, "upper left")
     return figure
 
 
 def draw_reliability(found: Measured, about: str) -> Figure:
-    """Share of same pairs over the probability that was said of them, out of fold; bars are where the pairs lie."""
+    """Share of same pairs over the probability that maps of other subjects gave them; bars are where pairs lie."""
     calibration, bins = found.calibration, found.reliability
     figure = new_figure(1000, 1020)
     head(figure, "Reliability of the probabilities on subjects not fitted on", about)
@@ -58,7 +58,7 @@ def draw_reliability(found: Measured, about: str) -> Figure:
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=":", label="what is said holds")
     filled = bins.mass > 0
     axes.plot(bins.said[filled], bins.true[filled], "o-", color=BLUE, linewidth=1.6, markersize=5,
-              label=f"expected calibration error {calibration.ece:.3f}")  # fmt: skip
+              label=f"expected calibration error {calibration.ece}")  # fmt: skip
     axes.set_xlim(-0.01, 1.01)
     axes.set_ylim(-0.02, 1.02)
     _legend(axes, "upper left")

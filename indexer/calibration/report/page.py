@@ -26,8 +26,8 @@ Measured on {_cell(calibration.data)}, {calibration.created}.
 |---|---|
 {rows}
 
-The intervals of FAR and FRR say where the rates of new subjects are expected, as many as a third of those here or
-more. Those of EER and AUC are of these subjects, drawn anew.
+The intervals of FAR, FRR and the calibration error say where those of new subjects are expected, as many as a third
+(for the calibration error: half) of those here or more. Those of EER and AUC are of these subjects, drawn anew.
 
 ## Other thresholds
 
@@ -57,7 +57,7 @@ def _figures(calibration: Calibration, found: Measured) -> dict[str, str]:
         "FRR at the threshold": str(calibration.frr),
         "EER": str(calibration.eer),
         "AUC": str(calibration.auc),
-        "expected calibration error, out of fold": f"{calibration.ece:.4f} "
+        "expected calibration error, on subjects not fitted on": f"{calibration.ece} "
         f"({calibration.to_dict()['method']}; the other method {found.other_ece:.4f})",
         "share of same pairs that probabilities are made for": f"{calibration.prior:.4g}",
         "same pairs": f"{calibration.same_pairs:,}",
