@@ -14,8 +14,8 @@ from indexer.commands.identities import attend, enroll, unenroll
 from indexer.commands.map import draw_map
 from indexer.commands.train import recipes, teach, train
 from search.cli import SKIPPED_EXIT, DeviceOption, IndexOption, JsonOption, info, printable, query, run
-from search.commands.identify import identify, identities
 from search.config import BuildConfig
+from search.identify import identify, identities
 from search.verify import verify
 
 if TYPE_CHECKING:

@@ -52,7 +52,7 @@ def calibration(fingerprint: str, threshold: float = 0.3, different_pairs: int =
         rates=RateTable(knots, far, tuple(max(0.0, 1.0 - 10 * knot) for knot in knots)),
         eer=ErrorRate(0.0),
         auc=ErrorRate(1.0),
-        ece=0.0,
+        ece=ErrorRate(0.0),
         same_pairs=100,
         different_pairs=different_pairs,
         subjects=50,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search.cli import DeviceOption, IndexOption, JsonOption, printable
-from search.commands.identify import MaxFalseAcceptOption, ReferencesOption, ThresholdOption
 from search.config import AttendConfig, EnrollConfig, IdentifyConfig, QueryConfig
+from search.identify import MaxFalseAcceptOption, ReferencesOption, ThresholdOption
 
 if TYPE_CHECKING:
     from indexer.attendance import Seen

@@ -1,4 +1,4 @@
-"""The commands `identify` and `identities`: who a picture shows, and who can be recognised."""
+"""The commands `identify` and `identities`; `python -m search.identify` where a server ships without the indexer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.cli import SKIPPED_EXIT, DeviceOption, IndexOption, JsonOption, printable
+from search.cli import SKIPPED_EXIT, DeviceOption, IndexOption, JsonOption, printable, run
 from search.config import IdentifyConfig, QueryConfig, References
 from search.errors import PictureError
 
@@ -102,3 +102,9 @@ def _show_failure(picture: str, error: PictureError, *, as_json: bool) -> None:
         typer.echo(json.dumps({"picture": picture, "error": error.reason}))
     else:
         typer.secho(f"error: {printable(str(error))}", fg="red", err=True)
+
+
+if __name__ == "__main__":
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(identify)
+    run(app)
