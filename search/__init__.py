@@ -24,13 +24,16 @@ from search.types import Hit, IndexInfo, SegmentInfo
 
 if TYPE_CHECKING:
     from search.engine import Answer, SearchEngine, Timing, open_index
+    from search.verification import Calibration, ErrorRate, Verification
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Answer",
+    "Calibration",
     "DataError",
     "EncoderError",
+    "ErrorRate",
     "Hit",
     "IndexFolderError",
     "IndexInfo",
@@ -42,6 +45,7 @@ __all__ = [
     "Timing",
     "TwinlensError",
     "UnsupportedError",
+    "Verification",
     "open_index",
 ]
 
@@ -52,4 +56,8 @@ def __getattr__(name: str) -> object:
         from search import engine
 
         return getattr(engine, name)
+    if name in {"Calibration", "ErrorRate", "Verification"}:
+        from search import verification
+
+        return getattr(verification, name)
     raise AttributeError(f"module 'search' has no attribute {name!r}")

@@ -84,11 +84,11 @@ def verify_with_encoder(
 
 def _text(found: Verification, calibration: Calibration | None, whose: str, *, several: bool) -> str:
     if calibration is None:
+        target = whose if Path(whose).is_dir() else f"DIR    (an index built with --encoder {whose})"
         return (
             f"distance     {found.distance:.4f}\n"
-            f"nothing was calibrated for {whose}, so nobody can say whether that is near. With same and different "
-            f"pairs:\ntwinlens calibrate {whose} --pairs pairs.csv    (columns a, b, same; or a folder of labelled "
-            "pictures in place of --pairs)"
+            f"nothing was calibrated for {whose}, so nobody can say whether that is near. From labelled pictures, or "
+            f"same and different pairs (--pairs), this learns it:\ntwinlens calibrate {target}"
         )
     lines = [
         f"{'the same' if found.same else 'different'}",

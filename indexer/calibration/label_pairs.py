@@ -109,7 +109,8 @@ def _shares(there: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     sums = np.concatenate([[0], np.cumsum(there[order])[:-1]])
     level = (most - sums) // np.arange(len(there), 0, -1)
     cut = int(np.argmax(there[order] > level))
-    return np.minimum(there, level[cut])
+    wanted: NDArray[np.int64] = np.minimum(there, level[cut])
+    return wanted
 
 
 def _triangle(places: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from statistics import NormalDist
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,7 +37,7 @@ def draw_roc(found: Measured, about: str) -> Figure:
     axes.set_xscale("log")
     axes.set_xlim(least / 2, 1)
     axes.set_ylim(0, 1.02)
-    _legend(axes, "lower right")
+    legend(axes, "lower right")
     return figure
 
 
@@ -61,7 +61,7 @@ def draw_det(found: Measured, about: str) -> Figure:
     axes.set_xlim(*limits)
     axes.set_ylim(*limits)
     axes.axline((0, 0), slope=1, color=MUTED, linewidth=1, linestyle=":")
-    _legend(axes, "upper right")
+    legend(axes, "upper right")
     return figure
 
 
@@ -87,7 +87,7 @@ def draw_rates(found: Measured, about: str) -> Figure:
     axes.plot([], [], color=MUTED, linewidth=5, alpha=0.8, label="where new subjects are expected")
     axes.set_ylim(0, 1.02)
     axes.margins(x=0.01)
-    _legend(axes, "center left")
+    legend(axes, "center left")
     return figure
 
 
@@ -119,5 +119,6 @@ def _deviate(rates: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.array([normal.inv_cdf(min(max(float(rate), 1e-6), 1 - 1e-6)) for rate in rates])
 
 
-def _legend(axes: Axes, place: str) -> None:
+def legend(axes: Axes, place: Any) -> None:
+    """Give axes a legend that lets nothing shine through."""
     axes.legend(loc=place, fontsize=SMALL + 1, frameon=True, framealpha=0.9, edgecolor="none", labelcolor=INK)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.training.report.style import BLUE, GREEN, INK, MUTED, ORANGE, RED, SMALL, head, new_figure, plain_axes
+from indexer.calibration.report.curves import legend
+from indexer.training.report.style import BLUE, GREEN, MUTED, ORANGE, RED, SMALL, head, new_figure, plain_axes
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from indexer.calibration.measure import Measured
@@ -43,7 +43,7 @@ def draw_distances(found: Measured, about: str) -> Figure:
     right.set_ylabel("probability", size=SMALL + 1.5, color=MUTED)
     right.tick_params(labelsize=SMALL + 0.5, colors=MUTED, length=3)
     right.spines[:].set_visible(False)
-    _legend(axes, "upper left")
+    legend(axes, "upper left")
     return figure
 
 
@@ -61,12 +61,8 @@ def draw_reliability(found: Measured, about: str) -> Figure:
               label=f"expected calibration error {calibration.ece}")  # fmt: skip
     axes.set_xlim(-0.01, 1.01)
     axes.set_ylim(-0.02, 1.02)
-    _legend(axes, "upper left")
+    legend(axes, "upper left")
     plain_axes(below, "", x=f"probability, where {calibration.prior:.2g} of the pairs are the same", y="share of pairs")
     edges = np.linspace(0, 1, len(bins.mass) + 1)
     below.stairs(bins.mass, edges, fill=True, color=BLUE, alpha=0.45)
     return figure
-
-
-def _legend(axes: Axes, place: str) -> None:
-    axes.legend(loc=place, fontsize=SMALL + 1, frameon=True, framealpha=0.9, edgecolor="none", labelcolor=INK)

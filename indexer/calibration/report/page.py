@@ -26,8 +26,8 @@ Measured on {_cell(calibration.data)}, {calibration.created}.
 |---|---|
 {rows}
 
-The intervals of FAR, FRR and the calibration error say where those of new subjects are expected, as many as a third
-(for the calibration error: half) of those here or more. Those of EER and AUC are of these subjects, drawn anew.
+The intervals of FAR, FRR and the calibration error say where those of new subjects are expected, half as many as
+these or more. Those of EER and AUC are of these subjects, drawn anew.
 
 ## Other thresholds
 
