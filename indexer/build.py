@@ -95,6 +95,7 @@ def build(pictures: str | os.PathLike[str], index: str | os.PathLike[str], confi
             sweep(catalog)
             with stages.stage("load encoder"):
                 encoder = choose_encoder(catalog, config, new)
+                fitting_calibration(catalog.settings().get("calibration"), encoder, config)  # damage is told at once
             staging = Staging(folder, encoder.fingerprint)
             try:
                 before = catalog.pictures()

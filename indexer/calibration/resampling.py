@@ -45,8 +45,9 @@ def resample(
 
     About 37 % of the subjects are left out of a draw. So a rate of theirs varies both with who was calibrated on and
     with who is met, and its percentiles hold for sets of new subjects of that size or larger (where subjects are few,
-    for half as many as there are or more: FAR is skewed, and its percentiles then somewhat too low). The usual bootstrap,
-    which measures a threshold on the subjects that gave it, tells neither: FAR would be the rate asked for each time.
+    for half as many as there are or more: FAR is skewed, and its percentiles then somewhat too low). The usual
+    bootstrap, which measures a threshold on the subjects that gave it, tells neither: FAR would be the rate asked for
+    each time.
 
     Source: Efron and Tibshirani, "Improvements on cross-validation: the .632+ bootstrap", JASA 92, 1997 (leaving out
     what is not drawn); weights of pairs: `MeasuredPairs.weights`.
