@@ -148,9 +148,9 @@ def config_of(data: Data, contender: Contender, margin: float, seed: int, steps:
     """Give the settings of one run: all contenders differ in loss, mining and margin alone."""
     return TrainConfig(
         network=NETWORK,
-        classes=data.train,
+        classes=data.train if data.validation else ("*",),
         validation=data.validation,
-        held_out=data.test,
+        held_out=data.test if data.validation else (),
         split_by="class" if data.validation else "picture",
         input_size=SIZE,
         augment=data.augment,
@@ -293,7 +293,7 @@ def main() -> None:
     parser.add_argument("--datasets", type=Path, default=ROOT / ".cache" / "datasets")
     parser.add_argument("--work", type=Path, default=ROOT / ".cache" / "losses", help="where runs are kept")
     parser.add_argument("--out", type=Path, default=PAGE)
-    parser.add_argument("--steps", type=int, default=400, help="batches of a run")
+    parser.add_argument("--steps", type=int, default=300, help="batches of a run")
     parser.add_argument("--seeds", type=int, default=3, choices=range(1, len(T_95) + 2))
     parser.add_argument("--losses", nargs="+", choices=LOSSES, default=list(LOSSES))
     given = parser.parse_args()
