@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from search.errors import (
@@ -24,6 +25,7 @@ from search.types import Hit, IndexInfo, SegmentInfo
 
 if TYPE_CHECKING:
     from search.engine import Answer, SearchEngine, Timing, open_index
+    from search.identities import Identification, Identity
     from search.verification import Calibration, ErrorRate, Verification
 
 __version__ = "0.1.0"
@@ -35,6 +37,8 @@ __all__ = [
     "EncoderError",
     "ErrorRate",
     "Hit",
+    "Identification",
+    "Identity",
     "IndexFolderError",
     "IndexInfo",
     "IndexLockedError",
@@ -50,14 +54,16 @@ __all__ = [
 ]
 
 
+_LAZY = {
+    "engine": {"Answer", "SearchEngine", "Timing", "open_index"},
+    "identities": {"Identification", "Identity"},
+    "verification": {"Calibration", "ErrorRate", "Verification"},
+}
+
+
 def __getattr__(name: str) -> object:
     """Import the engine, and numpy with it, when it is first asked for: `import search` stays fast (PEP 562)."""
-    if name in {"Answer", "SearchEngine", "Timing", "open_index"}:
-        from search import engine
-
-        return getattr(engine, name)
-    if name in {"Calibration", "ErrorRate", "Verification"}:
-        from search import verification
-
-        return getattr(verification, name)
+    for module, names in _LAZY.items():
+        if name in names:
+            return getattr(import_module(f"search.{module}"), name)
     raise AttributeError(f"module 'search' has no attribute {name!r}")

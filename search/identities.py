@@ -9,7 +9,7 @@ import numpy as np
 
 from search.config import IdentifyConfig
 from search.errors import IndexFolderError, QueryError
-from search.verification import reference_distance
+from search.verification import lowest_rate, pairs_for, reference_distance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from search.types import Floats
     from search.verification import Calibration
 
-_RULE_OF_THREE = 3.0
 _ROUNDING = 1e-9
 
 
@@ -193,7 +192,7 @@ def open_set_threshold(
     Raises:
         QueryError: a share that is none, or lower than the calibration's pairs can tell.
     """
-    least = _RULE_OF_THREE / calibration.different_pairs
+    least = lowest_rate(calibration.different_pairs)
     if max_false_accept is None:
         wanted = max(_each(max(calibration.far.value, least), comparisons), least)
     elif not 0 < max_false_accept < 1:
@@ -201,7 +200,7 @@ def open_set_threshold(
     elif _each(max_false_accept, comparisons) < least:
         raise QueryError(
             f"at most {max_false_accept:g} of strangers among {comparisons} reference pictures needs a calibration on "
-            f"{_RULE_OF_THREE / _each(max_false_accept, comparisons):.0f} different pairs, and this one saw "
+            f"{pairs_for(_each(max_false_accept, comparisons)):.0f} different pairs, and this one saw "
             f"{calibration.different_pairs}. Calibrate with more pictures, or allow {_any(least, comparisons):.2g}"
         )
     else:
