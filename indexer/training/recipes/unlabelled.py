@@ -4,7 +4,8 @@
 
 Every picture is a class of its own; two altered views of it are the positive pair, all other pictures of the batch the
 negatives (supervised contrastive loss over pictures, which is SimCLR's loss with this sampling: Chen et al., 2020).
-The network is joined with colours and edges at the end, which need no training.
+The network is joined with colours and edges at the end, which need no training; they count for more than they do in
+the built-in encoder, because the network knows less.
 """
 
 from indexer.training.config import AugmentConfig, JoinConfig, TrainConfig
@@ -19,7 +20,7 @@ CONFIG = TrainConfig(
     instance_weight=1.0,
     instance_loss="supcon",
     train_sizes=((0.0, 32), (0.7, 48)),
-    join=JoinConfig(dim=128),
+    join=JoinConfig(learned=0.6, colors=0.2, edges=0.2, dim=128),
     ema=0.99,
     steps=1500,
     evaluate_every=150,
