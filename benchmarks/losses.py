@@ -313,9 +313,9 @@ def heading(seeds: int) -> list[str]:
         f"{platform.machine()}, torch {torch.__version__}.",
         "",
         f"One network (`{json.dumps(NETWORK)}`), one budget, one learning rate; each margin chosen by mAP@R on "
-        f"validation classes with the first seed. Means over {seeds} seeds, with 95 % intervals by Student's t. "
-        "Ordered by mAP@R on the test classes. `triplet, violating` would be `triplet, all`: what costs nothing counts "
-        "for nothing.",
+        f"validation pictures with the first seed. Means over {seeds} seeds, with 95 % intervals by Student's t. "
+        "Ordered by mAP@R on the test pictures. `triplet, violating` would be `triplet, all`: what costs nothing "
+        "counts for nothing. What this teaches: [training](../training.md#what-is-minimised).",
         "",
     ]
 
