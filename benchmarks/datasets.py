@@ -4,6 +4,7 @@
     OUT/clothing/train|validation|test/CLASS/*.jpg
     OUT/clothing-full/**/*.jpg  (150 of them at full size)
     OUT/omniglot/ALPHABET/characterNN/*.png
+    OUT/omniglot-runs/runNN/training|test/*.png, class_labels.txt   (the one-shot test: never to be trained on)
     OUT/faces/sN/*.png         (PGM in the archive, which Twinlens does not read)
     OUT/signatures/writerNNN/*.png
     OUT/mnist/test/DIGIT/*.png    OUT/fashion-mnist/test/CLASS/*.png  (the test sets, CLASS being a digit too)
@@ -44,6 +45,10 @@ class Archive:
     inside: str = ""
     labels: str = ""
     """Where pictures and labels are two IDX files: the second one."""
+    nested: str = ""
+    """Where the data set is a zip within the archive: its name there."""
+    texts: bool = False
+    """Whether `.txt` files are wanted too."""
 
 
 ARCHIVES = {
@@ -51,6 +56,7 @@ ARCHIVES = {
     "clothing": Archive("clothing_small_112.zip"),
     "clothing-full": Archive("photos_fullsize_clothing_150.zip"),
     "omniglot": Archive("omniglot_background.tar.xz", inside="images_background"),
+    "omniglot-runs": Archive("omniglot_background.tar.xz", nested="all_runs.zip", texts=True),
     "faces": Archive("faces_orl40.tar.xz"),
     "signatures": Archive("sig_crossmedia_w001-070_gray160.zip"),
     "mnist": Archive("mnist/t10k-images-idx3-ubyte.gz", labels="mnist/t10k-labels-idx1-ubyte.gz"),
@@ -86,10 +92,23 @@ def unpack(name: str, out: Path, source: Path | None = None) -> Path:
     if archive.labels:
         _write_idx(aside / "test", file, (source or datasets_folder()) / archive.labels)
     else:
-        for member, stream in _members(file):
-            _write(aside, _inside(member, archive.inside, file), stream)
+        for member, stream in _nested(file, archive.nested) if archive.nested else _members(file):
+            _write(aside, _inside(member, archive, file), stream)
     aside.rename(folder)
     return folder
+
+
+def _nested(file: Path, name: str) -> Iterator[tuple[str, IO[bytes]]]:
+    """Every regular file of a zip that is itself a member."""
+    for member, stream in _members(file):
+        if member == name:
+            with zipfile.ZipFile(BytesIO(stream.read())) as packed:
+                for info in packed.infolist():
+                    if not info.is_dir():
+                        with packed.open(info) as content:
+                            yield info.filename, content
+            return
+    raise DataError(f"{file}: holds no {name}. The archive is not what it should be")
 
 
 def _members(file: Path) -> Iterator[tuple[str, IO[bytes]]]:
@@ -108,16 +127,16 @@ def _members(file: Path) -> Iterator[tuple[str, IO[bytes]]]:
                     yield entry.name, content
 
 
-def _inside(member: str, inside: str, file: Path) -> PurePosixPath | None:
+def _inside(member: str, archive: Archive, file: Path) -> PurePosixPath | None:
     """Where a member goes, relative to the data set's folder; None: it is not wanted."""
     path = PurePosixPath(member)
     if path.is_absolute() or ".." in path.parts or "\\" in member or ":" in member:
         raise DataError(f"{file}: its member {member!r} leads out of the folder. The archive is not what it should be")
-    if path.suffix.lower() not in PICTURES:
+    if path.suffix.lower() not in PICTURES and not (archive.texts and path.suffix == ".txt"):
         return None
-    if not inside:
+    if not archive.inside:
         return path
-    return path.relative_to(inside) if path.is_relative_to(inside) else None
+    return path.relative_to(archive.inside) if path.is_relative_to(archive.inside) else None
 
 
 def _write(folder: Path, path: PurePosixPath | None, stream: IO[bytes]) -> None:

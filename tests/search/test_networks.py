@@ -125,3 +125,15 @@ def test_small_specs_that_make_no_network(spec: dict[str, object], wrong: dict[s
 def test_convolutions_that_make_no_network(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="make no network"):
         build_network({**SMALL[2], **wrong})
+
+
+def test_a_grid_of_places_tells_where_a_thing_stands() -> None:
+    spec = {"kind": "resnet", "stem": 4, "widths": [4, 8], "depths": [1, 1], "pooled": 2, "dim": 6}
+    network = build_network({**spec, "grid": 2}).eval()
+    assert network.embedding.in_features == 4 + 4 * 8
+    maps = torch.rand(3, 8, 4, 4)
+    by_hand = torch.stack([maps[:, :, y : y + 2, x : x + 2].mean(dim=(2, 3)) for y in (0, 2) for x in (0, 2)], dim=2)
+    torch.testing.assert_close(network.pools[-1](maps), by_hand.flatten(1))
+    assert network(torch.rand(2, 3, 32, 32)).shape == (2, 6)
+    with pytest.raises(ValueError, match="grid 0"):
+        build_network({**spec, "grid": 0})
