@@ -4,6 +4,7 @@
     OUT/clothing/train|validation|test/CLASS/*.jpg
     OUT/clothing-full/**/*.jpg  (150 of them at full size)
     OUT/omniglot/ALPHABET/characterNN/*.png
+    OUT/omniglot-runs/runNN/training|test/*.png, class_labels.txt   (the one-shot test: never to be trained on)
     OUT/faces/sN/*.png         (PGM in the archive, which Twinlens does not read)
     OUT/signatures/writerNNN/*.png
     OUT/mnist/train|test/DIGIT/*.png    OUT/fashion-mnist/train|test/CLASS/*.png  (CLASS is a digit too)
@@ -43,6 +44,10 @@ class Archive:
 
     file: str
     inside: str = ""
+    nested: str = ""
+    """Where the data set is a zip within the archive: its name there."""
+    texts: bool = False
+    """Whether `.txt` files are wanted too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,7 @@ ARCHIVES: dict[str, Archive | IdxFolder] = {
     "clothing": Archive("clothing_small_112.zip"),
     "clothing-full": Archive("photos_fullsize_clothing_150.zip"),
     "omniglot": Archive("omniglot_background.tar.xz", inside="images_background"),
+    "omniglot-runs": Archive("omniglot_background.tar.xz", nested="all_runs.zip", texts=True),
     "faces": Archive("faces_orl40.tar.xz"),
     "signatures": Archive("sig_crossmedia_w001-070_gray160.zip"),
     "mnist": IdxFolder("mnist"),
@@ -94,7 +100,7 @@ def unpack(name: str, out: Path, source: Path | None = None) -> Path:
     file = source / archive.file
     if not folder.is_dir() and not file.is_file():
         raise DataError(f"{file}: no such archive. Set TWINLENS_DATASETS to the folder that holds it")
-    return _whole(folder, out / f"{name}.part", partial(_write_members, file=file, inside=archive.inside))
+    return _whole(folder, out / f"{name}.part", partial(_write_members, file=file, archive=archive))
 
 
 def _whole(folder: Path, aside: Path, fill: Callable[[Path], None]) -> Path:
@@ -108,9 +114,22 @@ def _whole(folder: Path, aside: Path, fill: Callable[[Path], None]) -> Path:
     return folder
 
 
-def _write_members(folder: Path, *, file: Path, inside: str) -> None:
+def _write_members(folder: Path, *, file: Path, archive: Archive) -> None:
+    for member, stream in _nested(file, archive.nested) if archive.nested else _members(file):
+        _write(folder, _inside(member, archive, file), stream)
+
+
+def _nested(file: Path, name: str) -> Iterator[tuple[str, IO[bytes]]]:
+    """Every regular file of a zip that is itself a member."""
     for member, stream in _members(file):
-        _write(folder, _inside(member, inside, file), stream)
+        if member == name:
+            with zipfile.ZipFile(BytesIO(stream.read())) as packed:
+                for info in packed.infolist():
+                    if not info.is_dir():
+                        with packed.open(info) as content:
+                            yield info.filename, content
+            return
+    raise DataError(f"{file}: holds no {name}. The archive is not what it should be")
 
 
 def _members(file: Path) -> Iterator[tuple[str, IO[bytes]]]:
@@ -129,16 +148,16 @@ def _members(file: Path) -> Iterator[tuple[str, IO[bytes]]]:
                     yield entry.name, content
 
 
-def _inside(member: str, inside: str, file: Path) -> PurePosixPath | None:
+def _inside(member: str, archive: Archive, file: Path) -> PurePosixPath | None:
     """Where a member goes, relative to the data set's folder; None: it is not wanted."""
     path = PurePosixPath(member)
     if path.is_absolute() or ".." in path.parts or "\\" in member or ":" in member:
         raise DataError(f"{file}: its member {member!r} leads out of the folder. The archive is not what it should be")
-    if path.suffix.lower() not in PICTURES:
+    if path.suffix.lower() not in PICTURES and not (archive.texts and path.suffix == ".txt"):
         return None
-    if not inside:
+    if not archive.inside:
         return path
-    return path.relative_to(inside) if path.is_relative_to(inside) else None
+    return path.relative_to(archive.inside) if path.is_relative_to(archive.inside) else None
 
 
 def _write(folder: Path, path: PurePosixPath | None, stream: IO[bytes]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_h
 
 import torch
 
-from indexer.training.config import TrainConfig
+from indexer.training.config import Border, TrainConfig
 from indexer.training.losses import CLASSIFIERS, LOSSES, LossSettings, make_loss
 from indexer.training.mining import MINERS, make_miner
 from search.encoders.networks import build_network
@@ -32,6 +32,7 @@ _RANGES: tuple[tuple[str, Callable[[Any], bool], tuple[str, ...]], ...] = (
             "plateau_patience",
             "input_size",
             "views_per_class",
+            "classes_per_folder",
             "workers",
         ),
     ),
@@ -116,6 +117,18 @@ def _check_augment(config: TrainConfig) -> None:
         raise DataError(
             f"augment.min_area {config.augment.min_area}: is a share of the picture, more than 0, at most 1"
         )
+    if not config.augment.min_area <= config.augment.max_area < math.inf:
+        raise DataError(
+            f"augment.max_area {config.augment.max_area}: is the largest crop, not less than min_area "
+            f"{config.augment.min_area}"
+        )
+    if config.augment.border not in get_args(Border):
+        raise DataError(f"augment.border {config.augment.border!r}: must be one of {', '.join(get_args(Border))}")
+    if not (0 <= config.augment.shear < 90 and 0 <= config.augment.shift < 1 and 0 <= config.augment.elastic < 1):
+        raise DataError(
+            f"augment: shear {config.augment.shear} is in degrees, from 0 to less than 90; shift "
+            f"{config.augment.shift} and elastic {config.augment.elastic} are shares of the side, from 0 to less than 1"
+        )
     if not config.augment.max_aspect >= 1:
         raise DataError(f"augment.max_aspect {config.augment.max_aspect}: 1 leaves the sides alone; it cannot be less")
 
@@ -157,6 +170,11 @@ def _check_batches(config: TrainConfig) -> None:
     if config.sampling == "p-x-k" and config.labelled and not config.repeats <= config.views_per_class // 2:
         raise DataError(
             f"repeats {config.repeats}: at most half of views_per_class {config.views_per_class} can be second views"
+        )
+    if config.class_orientations > 1 and (config.teacher is not None or not config.labelled):
+        raise DataError(
+            f"class_orientations {config.class_orientations}: makes further classes, of which a teacher and unlabelled "
+            "pictures know nothing. Use 1"
         )
     if config.sampling != "p-x-k" and config.class_draw != TrainConfig.class_draw:
         raise DataError(f"class_draw {config.class_draw}: sampling {config.sampling} draws no classes. Use p-x-k")

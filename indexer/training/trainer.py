@@ -18,6 +18,7 @@ from indexer.training.mining import active_share
 from indexer.training.objective import Objective
 from indexer.training.optimizing import autocast, dtype_of, make_optimizer
 from indexer.training.schedule import cosine_rate, plateau_rate, progress_of, size_at, waited_for
+from indexer.training.starting import start_from
 from search.encoders.networks import build_network
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ class Trainer:
             # A run to resume brings its own weights: nothing is downloaded for it.
             self.network = build_network(config.network, pretrained=not (out / STATE_FILE).exists())
             self.objective = Objective(config, classes)
+        if config.start is not None and not (out / STATE_FILE).exists():
+            start_from(self.network, config.network, config.start)
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.objective.to(self.device)
         self.average = MovingAverage(self.network, config.ema) if config.ema > 0 else None

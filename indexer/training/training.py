@@ -105,9 +105,15 @@ def _train(
     device = resolve_device(config.device)
     trainer = Trainer(
         config,
-        len(train.names),
+        len(train.names) * config.class_orientations,
         BatchMaker(
-            material.squares, material.train_rows, train.classes, config, device, _taught(config, train, pictures)
+            material.squares,
+            material.train_rows,
+            train.classes,
+            config,
+            device,
+            _taught(config, train, pictures),
+            train.names,
         ),
         _validator(config, material, device),
         out,

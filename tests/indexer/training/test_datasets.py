@@ -120,3 +120,21 @@ def test_damaged_idx_files(tmp_path: Path, content: bytes) -> None:
     file.write_bytes(content)
     with pytest.raises(DataError, match="train-images"):
         unpack("mnist", tmp_path / "out", tmp_path)
+
+
+def test_a_zip_within_the_archive_is_unpacked_with_its_texts(tmp_path: Path) -> None:
+    make_zip(
+        tmp_path / "all_runs.zip", {"run01/test/item01.png": b"a", "run01/class_labels.txt": b"b", "run01/x.m": b"c"}
+    )
+    with tarfile.open(tmp_path / ARCHIVES["omniglot-runs"].file, "w:xz") as tape:
+        tape.add(tmp_path / "all_runs.zip", "all_runs.zip")
+    folder = unpack("omniglot-runs", tmp_path / "out", tmp_path)
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert found == {"run01/test/item01.png", "run01/class_labels.txt"}
+
+
+def test_an_archive_without_the_zip_is_told(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / ARCHIVES["omniglot-runs"].file, "w:xz"):
+        pass
+    with pytest.raises(DataError, match=r"holds no all_runs\.zip"):
+        unpack("omniglot-runs", tmp_path / "out", tmp_path)
