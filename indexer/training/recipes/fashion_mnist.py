@@ -1,8 +1,8 @@
 """Fashion-MNIST in 64 dimensions: clothes told apart by triplets, after a classifier has begun.
 
-    python -m benchmarks.datasets --out .cache/datasets fashion-mnist
-    twinlens train .cache/datasets/fashion-mnist/train --recipe fashion_mnist --out fashion-encoder
-    python -m experiments.mnist_best          the same, and its figures on the test set: docs/results/mnist_best.md
+python -m benchmarks.datasets --out .cache/datasets fashion-mnist
+twinlens train .cache/datasets/fashion-mnist/train --recipe fashion_mnist --out fashion-encoder
+python -m experiments.mnist_best          the same, and its figures on the test set: docs/results/mnist_best.md
 """
 
 from indexer.training.config import AugmentConfig, TrainConfig

@@ -1,8 +1,8 @@
 """Handwritten digits in 64 dimensions: MNIST told apart by triplets, after a classifier has begun.
 
-    python -m benchmarks.datasets --out .cache/datasets mnist
-    twinlens train .cache/datasets/mnist/train --recipe mnist --out mnist-encoder
-    python -m experiments.mnist_best          the same, and its figures on the test set: docs/results/mnist_best.md
+python -m benchmarks.datasets --out .cache/datasets mnist
+twinlens train .cache/datasets/mnist/train --recipe mnist --out mnist-encoder
+python -m experiments.mnist_best          the same, and its figures on the test set: docs/results/mnist_best.md
 """
 
 from indexer.training.config import AugmentConfig, TrainConfig

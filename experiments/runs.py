@@ -1,0 +1,93 @@
+"""Trainings that are kept, and what their networks make of the pictures that they saw and did not see."""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indexer.training import TrainConfig, train
+from indexer.training.data import Split, read_pictures, split_of
+from indexer.training.splits import split_pictures
+from search.encoders import load_encoder
+from search.encoders.base import unit_rows
+from search.encoders.checkpoint import CheckpointEncoder
+from search.images import load_picture
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from experiments.options import Options
+    from indexer.training.trainer import TrainEvent
+    from search.types import Floats
+
+_CHUNK = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Pictures of one part of a data set: `vectors (N, D)`, their classes `labels (N,)` by number."""
+
+    vectors: Floats
+    labels: NDArray[np.int64]
+
+
+def trained(pictures: Path, options: Options, name: str, config: TrainConfig) -> CheckpointEncoder:
+    """Train in the folder `name` of the work folder, or load what was trained there before.
+
+    `--steps` shortens a run, which then has a folder of its own.
+    """
+    out = options.work / name
+    if options.steps is not None:
+        out = options.work / f"{name}-{options.steps}"
+        every = max(1, min(config.evaluate_every, options.steps // 2))
+        config = replace(config, steps=options.steps, evaluate_every=every)
+    train(pictures, out, config=config, progress=lambda event: _tell(name, event))
+    encoder = load_encoder(out, device="cpu")
+    assert isinstance(encoder, CheckpointEncoder)
+    return encoder
+
+
+def minutes_of(*encoders: CheckpointEncoder) -> float:
+    """What their trainings took, all together."""
+    return sum(float(each.card["last"]["minutes"]) for each in encoders)
+
+
+def parts_of(folder: Path, config: TrainConfig) -> dict[str, Split]:
+    """`train` and `validation` as a run of these settings splits `folder/train`, and `test`: `folder/test`.
+
+    Classes are numbered alike in all three.
+    """
+    parts = split_pictures(read_pictures(folder / "train"), config)
+    names = parts["train"].names
+    test = [(picture.label, picture.path) for picture in read_pictures(folder / "test")]
+    return {**parts, "test": split_of(test, names)}
+
+
+def embedded(encoder: CheckpointEncoder, part: Split, *, unit: bool = True) -> Embedded:
+    """Embed a part: unit rows, or rows as the network gives them, for one that was trained without `normalize`."""
+    with ThreadPoolExecutor(2) as pool:
+        parts = []
+        for start in range(0, len(part.paths), _CHUNK):
+            paths = part.paths[start : start + _CHUNK]
+            squares = np.stack(list(pool.map(lambda path: encoder.prepare(load_picture(path)), paths)))
+            raw = encoder.forward(squares)
+            parts.append(unit_rows(raw) if unit else raw)
+    return Embedded(np.concatenate(parts), part.classes)
+
+
+def _tell(name: str, event: TrainEvent) -> None:
+    if event.row is not None:
+        score = "" if event.row.map_at_r is None else f", validation mAP@R {event.row.map_at_r:.4f}"
+        sys.stderr.write(f"{name}: batch {event.step}, loss {event.row.loss:.4f}{score}\n")
+
+
+def labels_of(names: Sequence[str], part: Split) -> NDArray[np.str_]:
+    """Name the class of every picture of a part."""
+    return np.array(names)[part.classes]
