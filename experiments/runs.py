@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,10 +15,10 @@ from indexer.training.splits import split_pictures
 from search.encoders import load_encoder
 from search.encoders.base import unit_rows
 from search.encoders.checkpoint import CheckpointEncoder
+from search.encoders.preprocessing import squash
 from search.images import load_picture
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from experiments.options import Options
     from indexer.training.trainer import TrainEvent
     from search.types import Floats
-
-_CHUNK = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ def trained(pictures: Path, options: Options, name: str, config: TrainConfig) ->
     if options.steps is not None:
         out = options.work / f"{name}-{options.steps}"
         every = max(1, min(config.evaluate_every, options.steps // 2))
-        config = replace(config, steps=options.steps, evaluate_every=every)
+        config = replace(config, steps=options.steps, evaluate_every=every, report=False)
     train(pictures, out, config=config, progress=lambda event: _tell(name, event))
     encoder = load_encoder(out, device="cpu")
     assert isinstance(encoder, CheckpointEncoder)
@@ -72,22 +70,18 @@ def parts_of(folder: Path, config: TrainConfig) -> dict[str, Split]:
 
 def embedded(encoder: CheckpointEncoder, part: Split, *, unit: bool = True) -> Embedded:
     """Embed a part: unit rows, or rows as the network gives them, for one that was trained without `normalize`."""
-    with ThreadPoolExecutor(2) as pool:
-        parts = []
-        for start in range(0, len(part.paths), _CHUNK):
-            paths = part.paths[start : start + _CHUNK]
-            squares = np.stack(list(pool.map(lambda path: encoder.prepare(load_picture(path)), paths)))
-            raw = encoder.forward(squares)
-            parts.append(unit_rows(raw) if unit else raw)
-    return Embedded(np.concatenate(parts), part.classes)
+    squares = np.stack([_square(path, encoder.input_size) for path in part.paths])
+    raw = encoder.forward(squares)
+    return Embedded(unit_rows(raw) if unit else raw, part.classes)
+
+
+@cache
+def _square(path: Path, size: int) -> NDArray[np.uint8]:
+    """Decode a picture as an encoder's `prepare` does, once for all networks of an experiment."""
+    return squash(load_picture(path, target=size), size)
 
 
 def _tell(name: str, event: TrainEvent) -> None:
     if event.row is not None:
         score = "" if event.row.map_at_r is None else f", validation mAP@R {event.row.map_at_r:.4f}"
         sys.stderr.write(f"{name}: batch {event.step}, loss {event.row.loss:.4f}{score}\n")
-
-
-def labels_of(names: Sequence[str], part: Split) -> NDArray[np.str_]:
-    """Name the class of every picture of a part."""
-    return np.array(names)[part.classes]

@@ -132,8 +132,9 @@ def how(folder: Path) -> str:
         f"{config.steps:,} batches of {config.classes_per_batch * config.views_per_class} of {pictures:,} training "
         f"pictures, drawn evenly over the digits; Adam at {config.learning_rate:g}, falling by a cosine; no "
         "augmentation; nothing was tuned for any of them. `contrastive`: pairs of a digit cost beyond distance 0.3, "
-        f"others within {0.3 + config.margin:g}. `triplet`: every triplet of a batch that violates the margin of {config.margin:g}. "
-        "`softmax`: cross-entropy of a linear layer on the plane. All take embeddings as the network gives them."
+        f"others within {0.3 + config.margin:g}. `triplet`: every triplet of a batch that violates a margin "
+        f"of {config.margin:g}. `softmax`: cross-entropy of a linear layer on the plane. All take embeddings as the "
+        "network gives them."
     )
 
 
