@@ -23,19 +23,18 @@ DIGITS = AugmentConfig(
     shear=10,
     shift=0.05,
     elastic=0.012,
+    interpolation="bicubic",
     border="black",
 )
 """Written a little larger, slanted, turned, moved and bent; never mirrored."""
 
 CONFIG = TrainConfig(
-    network={"kind": "resnet", "stem": 16, "shrink": 2, "widths": [32, 64, 128], "depths": [1, 1, 1], "pooled": 1,
-             "grid": 2, "dim": 64},
+    network={"kind": "cnn", "size": 28, "widths": [32, 64, 128], "hidden": [256], "gray": True, "dim": 64},
     name="mnist",
     split_by="picture",
     validation_share=1 / 12,
     validation_pictures=5000,
     input_size=28,
-    train_sizes=((0.0, 20), (0.55, 28)),
     augment=DIGITS,
     classes_per_batch=10,
     views_per_class=16,
@@ -51,4 +50,4 @@ CONFIG = TrainConfig(
     ema=0.998,
     steps=3000,
     evaluate_every=300,
-)  # fmt: skip
+)
