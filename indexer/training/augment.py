@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _LUMA = torch.tensor([0.299, 0.587, 0.114])
 _FILLS = (0.0, 0.5, 1.0, None)
 """What lies beyond the picture's border, one a batch: black, grey, white, or the picture reflected."""
+_FIXED_FILLS = {"black": 0.0, "white": 1.0}
+_ELASTIC_KNOTS = 5
+"""Random displacements along a side; between them they are interpolated."""
 
 
 def augment(pixels: Tensor, size: int, config: AugmentConfig | None, generator: torch.Generator) -> Tensor:
@@ -35,7 +38,8 @@ def augment(pixels: Tensor, size: int, config: AugmentConfig | None, generator: 
     views = _move(views, size, config, generator)
     views = _color(views, config, generator)
     views = _degrade(views, config.p_jpeg, generator)
-    return _noise(views, config.p_noise, generator)
+    views = _noise(views, config.p_noise, generator)
+    return views if config.p_erase == 0 else _erase(views, config.p_erase, generator)
 
 
 def _resized(views: Tensor, size: int) -> Tensor:
@@ -46,9 +50,10 @@ def _resized(views: Tensor, size: int) -> Tensor:
 
 def affine_maps(count: int, config: AugmentConfig, generator: torch.Generator) -> Tensor:
     """Random maps `(B, 2, 3)` from places in the view to places in the picture, both in [-1, 1]."""
-    side = torch.sqrt(_uniform(count, config.min_area, 1.0, generator))
+    side = torch.sqrt(_uniform(count, config.min_area, config.max_area, generator))
     stretch = torch.exp(_uniform(count, -1.0, 1.0, generator) * 0.5 * math.log(config.max_aspect))
-    width, height = (side * stretch).clamp(max=1.0), (side / stretch).clamp(max=1.0)
+    largest = 1.0 if config.max_area <= 1 else math.inf
+    width, height = (side * stretch).clamp(max=largest), (side / stretch).clamp(max=largest)
     angle = _uniform(count, -1.0, 1.0, generator) * math.radians(config.degrees)
     angle = angle * _chosen(count, config.p_rotate, generator)
     turns = torch.randint(1, 4, (count,), generator=generator) * _chosen(count, config.p_quarter, generator)
@@ -60,6 +65,12 @@ def affine_maps(count: int, config: AugmentConfig, generator: torch.Generator) -
     maps[:, 1, 0], maps[:, 1, 1] = height * sine * mirror, height * cosine
     maps[:, 0, 2] = (1.0 - width) * _uniform(count, -1.0, 1.0, generator)
     maps[:, 1, 2] = (1.0 - height) * _uniform(count, -1.0, 1.0, generator)
+    # Drawn only where asked for: the other settings then give the views that they always gave.
+    if config.shear > 0:
+        slant = torch.tan(_uniform(count, -1.0, 1.0, generator) * math.radians(config.shear))
+        maps[:, :, 1] = maps[:, :, 1] + maps[:, :, 0] * slant.view(-1, 1)
+    if config.shift > 0:
+        maps[:, :, 2] = maps[:, :, 2] + 2.0 * config.shift * (torch.rand(count, 2, generator=generator) * 2.0 - 1.0)
     return maps
 
 
@@ -92,11 +103,32 @@ def _hue_turn(angle: Tensor) -> Tensor:
 
 def _move(pictures: Tensor, size: int, config: AugmentConfig, generator: torch.Generator) -> Tensor:
     maps = affine_maps(len(pictures), config, generator).to(pictures.device)
-    fill = _FILLS[int(torch.randint(len(_FILLS), (1,), generator=generator))]
+    fill = _fill(config, generator)
     grid = functional.affine_grid(maps, [len(pictures), 3, size, size], align_corners=False)
-    if fill is None:
-        return functional.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
-    return functional.grid_sample(pictures - fill, grid, padding_mode="zeros", align_corners=False) + fill
+    if config.elastic > 0:
+        grid = grid + _displacements(len(pictures), size, config.elastic, generator).to(grid.device)
+    padding, offset = ("reflection", 0.0) if fill is None else ("zeros", fill)
+    views = functional.grid_sample(
+        pictures - offset, grid, mode=config.interpolation, padding_mode=padding, align_corners=False
+    )
+    return (views + offset).clamp_(0.0, 1.0) if config.interpolation == "bicubic" else views + offset
+
+
+def _fill(config: AugmentConfig, generator: torch.Generator) -> float | None:
+    if config.border != "varied":
+        return _FIXED_FILLS[config.border]
+    return _FILLS[int(torch.randint(len(_FILLS), (1,), generator=generator))]
+
+
+def _displacements(count: int, size: int, deviation: float, generator: torch.Generator) -> Tensor:
+    """Smooth displacements `(B, size, size, 2)` of the places of a grid, whose side is 2 long.
+
+    Source: Simard, Steinkraus, Platt, "Best Practices for Convolutional Neural Networks Applied to Visual Document
+    Analysis", ICDAR 2003, which smooths a field of noise; a coarse one is interpolated here, which costs less.
+    """
+    knots = 2.0 * deviation * torch.randn(count, 2, _ELASTIC_KNOTS, _ELASTIC_KNOTS, generator=generator)
+    field = functional.interpolate(knots, (size, size), mode="bicubic", align_corners=True)
+    return field.permute(0, 2, 3, 1)
 
 
 def _color(views: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
@@ -126,6 +158,27 @@ def _noise(views: Tensor, share: float, generator: torch.Generator) -> Tensor:
     if len(rows):
         rows, noise = rows.to(views.device), noise.to(views.device)
         views[rows] = (views[rows] + noise).clamp_(0.0, 1.0)
+    return views
+
+
+def _erase(views: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Fill a rectangle, whole within the view, of the chosen ones with a grey.
+
+    Source: Zhong, Zheng, Kang, Li, Yang, "Random Erasing Data Augmentation", AAAI 2020.
+    """
+    rows, size = _rows(len(views), share, generator), views.shape[-1]
+    side = torch.sqrt(_uniform(len(rows), 0.02, 0.25, generator))
+    stretch = torch.exp(_uniform(len(rows), -1.0, 1.0, generator) * 0.5 * math.log(3.0))
+    grey = torch.rand(len(rows), 1, 1, 1, generator=generator).to(views.device)
+    within = []
+    for length in (side * stretch, side / stretch):
+        length = (length.clamp(max=1.0) * size).round().clamp(min=1)
+        start = (torch.rand(len(rows), generator=generator) * (size - length + 1)).floor()
+        place = torch.arange(size)
+        within.append((place >= start[:, None]) & (place < (start + length)[:, None]))
+    rectangle = (within[0][:, None, :, None] & within[1][:, None, None, :]).to(views.device)
+    rows = rows.to(views.device)
+    views[rows] = torch.where(rectangle, grey, views[rows])
     return views
 
 

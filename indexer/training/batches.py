@@ -9,10 +9,13 @@ import numpy as np
 import torch
 
 from indexer.training.augment import augment
+from indexer.training.orientations import oriented, oriented_classes
 from indexer.training.sampling import make_sampler
 from indexer.training.validation import normalised
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -46,15 +49,16 @@ class BatchMaker:
         config: TrainConfig,
         device: torch.device,
         taught: NDArray[np.float16] | None = None,
+        names: Sequence[str] = (),
     ) -> None:
         """Take `squares (M, S, S, 3)`, perhaps mapped from a file, the `rows (N,)` of them to use and their classes.
 
-        `taught (N, T)` are a teacher's embeddings of the same pictures.
+        `taught (N, T)` are a teacher's embeddings of the same pictures; `names` are those of the classes, by number.
         """
-        self.sampler = make_sampler(config, classes)
+        self._classes, names = oriented_classes(classes, names, config.class_orientations)
+        self.sampler = make_sampler(config, self._classes, names)
         self.config = config
         self.device = device
-        self._classes = classes
         self._rows = rows
         self._squares = squares
         self._taught = taught
@@ -64,12 +68,14 @@ class BatchMaker:
         """Sample, alter to views of `size` pixels, normalise; `step` counts from 0."""
         chosen = self.sampler.batch(step)
         generator = torch.Generator().manual_seed(seed_of(self.config.seed, step))
-        views = augment(self._pixels(self._rows[chosen]), size, self.config.augment, generator)
+        orientations, pictures = np.divmod(chosen, len(self._rows))
+        pixels = oriented(self._pixels(self._rows[pictures]), torch.from_numpy(orientations).to(self.device))
+        views = augment(pixels, size, self.config.augment, generator)
         return Batch(
             normalised(views),
             torch.from_numpy(self._classes[chosen]).to(self.device),
             torch.from_numpy(chosen).to(self.device),
-            None if self._taught is None else torch.from_numpy(self._taught[chosen]).to(self.device).float(),
+            None if self._taught is None else torch.from_numpy(self._taught[pictures]).to(self.device).float(),
         )
 
     def _pixels(self, rows: NDArray[np.int64]) -> Tensor:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_h
 
 import torch
 
-from indexer.training.config import TrainConfig
+from indexer.training.config import Border, Interpolation, TrainConfig
 from indexer.training.losses import CLASSIFIERS, LOSSES, LossSettings, make_loss
-from indexer.training.mining import MINERS
+from indexer.training.mining import MINERS, make_miner
 from search.encoders.networks import build_network
 from search.errors import DataError, EncoderError
 
@@ -32,6 +32,7 @@ _RANGES: tuple[tuple[str, Callable[[Any], bool], tuple[str, ...]], ...] = (
             "plateau_patience",
             "input_size",
             "views_per_class",
+            "classes_per_folder",
             "workers",
         ),
     ),
@@ -116,6 +117,20 @@ def _check_augment(config: TrainConfig) -> None:
         raise DataError(
             f"augment.min_area {config.augment.min_area}: is a share of the picture, more than 0, at most 1"
         )
+    if not config.augment.min_area <= config.augment.max_area < math.inf:
+        raise DataError(
+            f"augment.max_area {config.augment.max_area}: is the largest crop, not less than min_area "
+            f"{config.augment.min_area}"
+        )
+    for name, kind in (("border", Border), ("interpolation", Interpolation)):
+        value = getattr(config.augment, name)
+        if value not in get_args(kind):
+            raise DataError(f"augment.{name} {value!r}: must be one of {', '.join(get_args(kind))}")
+    if not (0 <= config.augment.shear < 90 and 0 <= config.augment.shift < 1 and 0 <= config.augment.elastic < 1):
+        raise DataError(
+            f"augment: shear {config.augment.shear} is in degrees, from 0 to less than 90; shift "
+            f"{config.augment.shift} and elastic {config.augment.elastic} are shares of the side, from 0 to less than 1"
+        )
     if not config.augment.max_aspect >= 1:
         raise DataError(f"augment.max_aspect {config.augment.max_aspect}: 1 leaves the sides alone; it cannot be less")
 
@@ -144,6 +159,9 @@ def _check_objective(config: TrainConfig) -> None:
             f"warmup_loss {config.warmup_loss} with warmup_share {config.warmup_share}: a warm-up has a loss and a "
             "share of the run, or neither (None and 0)"
         )
+    for setting in ("teacher", "join"):
+        if not config.normalize and getattr(config, setting) is not None:
+            raise DataError(f"normalize false: {setting} works with unit vectors. Leave it out, or normalize true")
     if config.teacher is not None and not Path(config.teacher).is_dir():
         raise DataError(f"teacher {config.teacher}: no such folder of embeddings. Make it first, or leave it out")
 
@@ -154,6 +172,11 @@ def _check_batches(config: TrainConfig) -> None:
     if config.sampling == "p-x-k" and config.labelled and not config.repeats <= config.views_per_class // 2:
         raise DataError(
             f"repeats {config.repeats}: at most half of views_per_class {config.views_per_class} can be second views"
+        )
+    if config.class_orientations > 1 and (config.teacher is not None or not config.labelled):
+        raise DataError(
+            f"class_orientations {config.class_orientations}: makes further classes, of which a teacher and unlabelled "
+            "pictures know nothing. Use 1"
         )
     if config.sampling != "p-x-k" and config.class_draw != TrainConfig.class_draw:
         raise DataError(f"class_draw {config.class_draw}: sampling {config.sampling} draws no classes. Use p-x-k")
@@ -222,6 +245,18 @@ def _check_network(config: TrainConfig) -> None:
 
 
 def _check_losses(config: TrainConfig) -> None:
-    """Make every loss once: some cannot work with any margin, which they say themselves."""
+    """Make every loss once: some cannot work with any margin, or with embeddings of any length, as they say themselves.
+
+    Only the losses that the run uses have to take embeddings of any length.
+    """
+    dim, used = int(config.network["dim"]), _used_losses(config)
     for name in {getattr(config, setting) for setting in _LOSS_SETTINGS} - {None}:
-        make_loss(name, LossSettings(config.margin, 2, int(config.network["dim"])))
+        make_loss(name, LossSettings(config.margin, 2, dim, config.normalize or name not in used))
+    if not config.normalize:
+        make_miner(config.mining, config.margin, normalize=False)
+
+
+def _used_losses(config: TrainConfig) -> set[str | None]:
+    by_class = {config.loss, config.warmup_loss}
+    by_picture = {config.instance_loss} | ({config.warmup_instance_loss} if config.warmup_loss else set())
+    return by_class | (by_picture if config.instance_weight > 0 else set())

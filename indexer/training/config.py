@@ -9,7 +9,10 @@ from search.config import Device
 
 SplitBy = Literal["class", "subject", "picture"]
 Sampling = Literal["p-x-k", "random", "random-triplets"]
-ClassDraw = Literal["evenly", "by-size"]
+ClassDraw = Literal["evenly", "by-size", "by-folder"]
+Orientations = Literal[1, 4, 8]
+Interpolation = Literal["bilinear", "bicubic"]
+Border = Literal["varied", "black", "white"]
 Schedule = Literal["cosine", "plateau"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
@@ -20,6 +23,8 @@ class AugmentConfig:
 
     min_area: float = 0.35
     """Smallest crop, as a share of the picture's area."""
+    max_area: float = 1.0
+    """Largest crop; beyond 1 the picture is shown smaller, somewhere within its border."""
     max_aspect: float = 1.33
     """Largest stretch of a crop, as a ratio of its sides."""
     p_flip: float = 0.5
@@ -36,6 +41,20 @@ class AugmentConfig:
     p_jpeg: float = 0.25
     """Shrunk, its 8x8 blocks quantised as JPEG does, and enlarged again."""
     p_noise: float = 0.1
+    shear: float = 0.0
+    """Largest slant in degrees, either way."""
+    shift: float = 0.0
+    """Largest move either way beyond that of the crop, as a share of the side."""
+    elastic: float = 0.0
+    """Deviation of a smooth random displacement of every place, as a share of the side."""
+    p_erase: float = 0.0
+    """A rectangle of 2 to 25 % of the view made of one random grey."""
+    interpolation: Interpolation = "bilinear"
+    """Between pixels of a picture that is moved. `bicubic` costs three times as much and keeps small pictures sharp,
+    where bilinear views are all blurred and what the encoder will meet is not."""
+    border: Border = "varied"
+    """What lies beyond the picture's edge: one of black, grey, white and the picture reflected a batch, or always the
+    same (`white` for ink on paper)."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +90,9 @@ class TrainConfig:
         }
     )
     """The spec that `search.encoders.networks.build_network` takes."""
+    start: str | None = None
+    """An encoder (`builtin`, or a folder that `twinlens train` wrote) whose learned network this run goes on from;
+    `network` must be its spec. None: random weights, or a backbone's own."""
     name: str | None = None
     """What the encoder is called; None: the name of its folder."""
 
@@ -111,14 +133,25 @@ class TrainConfig:
     """K of the P x K batches."""
     class_draw: ClassDraw = "evenly"
     """Every class into a batch as often as any other, or in proportion to its pictures (`by-size`), so that many small
-    classes do not push out a few large ones."""
+    classes do not push out a few large ones. `by-folder`: `classes_per_folder` at a time from one folder, where the
+    classes that lie side by side (letters of an alphabet, signatures of a writer) are the hard ones to tell apart."""
+    classes_per_folder: int = 8
+    """Of the classes in a batch that is drawn `by-folder`, so many at most share a folder. What stands before the last
+    `/` of a class's name is its folder."""
+    class_orientations: Orientations = 1
+    """4: every class turned by 90, 180 and 270 degrees is another class; 8: mirrored too. More classes to learn from
+    where a turned thing is another thing, as with characters."""
     repeats: int = 1
     """Of the K views of a class, so many are second views of a picture that the batch has already."""
 
+    normalize: bool = True
+    """False: training and validation take embeddings as the network gives them, at distances in the plane or space that
+    it maps into; for the losses of `indexer.training.losses.UNSCALED`. An encoder's vectors are unit length all the
+    same, and so the report's; the plane is what `CheckpointEncoder.forward` gives."""
     loss: str = "triplet"
     """A name of `indexer.training.losses.LOSSES`; `margin` and `mining` are for the losses that use them."""
     margin: float = 0.1
-    """Euclidean, between unit vectors."""
+    """Euclidean; between unit vectors where `normalize` is left on."""
     mining: str = "violating"
     """A name of `indexer.training.mining.MINERS`."""
     class_weight: float = 1.0

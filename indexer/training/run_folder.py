@@ -7,12 +7,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from indexer.training.checkpoints import STATE_FILE
+from indexer.training.config import TrainConfig
 from search.errors import DataError
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from indexer.training.config import TrainConfig
 
 RUN_FILE = "run.json"
 _FREE = frozenset({"device", "workers", "stop_after", "report"})
@@ -69,8 +68,17 @@ def _read(file: Path) -> dict[str, Any]:
     return found
 
 
+def _completed(before: dict[str, Any]) -> dict[str, Any]:
+    """Settings of a run with what they lack: one that its version did not know had its default."""
+    defaults = settings(TrainConfig())
+    completed = {**defaults, **before}
+    if isinstance(completed["augment"], dict):
+        completed["augment"] = {**defaults["augment"], **completed["augment"]}
+    return completed
+
+
 def _differing(wanted: dict[str, Any], found: dict[str, Any]) -> str:
     if wanted["data"] != found.get("data"):
         return "the pictures"
-    before = found.get("config", {})
+    before = _completed(found.get("config", {}))
     return ", ".join(sorted(key for key, value in wanted["config"].items() if before.get(key) != value))

@@ -9,6 +9,8 @@ import numpy as np
 from search.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from indexer.training.config import TrainConfig
@@ -25,8 +27,8 @@ class Sampler(Protocol):
         ...
 
 
-def make_sampler(config: TrainConfig, classes: NDArray[np.int64]) -> Sampler:
-    """Choose by `config.sampling`; `classes (N,)` has the class of each picture.
+def make_sampler(config: TrainConfig, classes: NDArray[np.int64], names: Sequence[str] = ()) -> Sampler:
+    """Choose by `config.sampling`; `classes (N,)` has the class of each picture, `names` those of the classes.
 
     Where no class is known (`config.labelled` is false), each picture comes in two views, which are the positive pair,
     and each once an epoch: `p-x-k` and `random` are then the same.
@@ -50,6 +52,8 @@ def make_sampler(config: TrainConfig, classes: NDArray[np.int64]) -> Sampler:
         views_per_class=config.views_per_class,
         repeats=config.repeats,
         by_size=config.class_draw == "by-size",
+        folders=[name.rpartition("/")[0] for name in names] if config.class_draw == "by-folder" else None,
+        classes_per_folder=config.classes_per_folder,
         seed=config.seed,
     )
 
@@ -66,10 +70,13 @@ class BatchesByClass:
         repeats: int,
         seed: int,
         by_size: bool = False,
+        folders: Sequence[str] | None = None,
+        classes_per_folder: int = 8,
     ) -> None:
         """Take the class `(N,)` of each picture; a class of one picture is never drawn.
 
-        `by_size` draws classes in proportion to their pictures in place of evenly.
+        `by_size` draws classes in proportion to their pictures in place of evenly. With `folders`, one a class, the
+        classes of a batch come by folder, at most `classes_per_folder` of each.
 
         Raises:
             DataError: fewer than two classes of at least two pictures.
@@ -84,7 +91,10 @@ class BatchesByClass:
         self._rows = [rows for rows in np.split(order, bounds) if len(rows) > 1]
         if len(self._rows) < 2:
             raise DataError("training needs at least 2 classes of at least 2 pictures each")
-        self.classes_per_batch = min(classes_per_batch, len(self._rows))
+        self._folders = None if folders is None else _members([folders[classes[rows[0]]] for rows in self._rows])
+        most = sum(min(len(each), classes_per_folder) for each in self._folders) if self._folders else len(self._rows)
+        self.classes_per_batch = min(classes_per_batch, most)
+        self.classes_per_folder = classes_per_folder
         self.views_per_class = views_per_class
         self.repeats = repeats
         self.seed = seed
@@ -96,8 +106,19 @@ class BatchesByClass:
         in two views.
         """
         generator = np.random.default_rng((self.seed, step))
-        chosen = generator.choice(len(self._rows), self.classes_per_batch, replace=False, p=self._chances)
+        chosen = (
+            generator.choice(len(self._rows), self.classes_per_batch, replace=False, p=self._chances)
+            if self._folders is None
+            else self._by_folder(self._folders, generator)
+        )
         return np.concatenate([self._of_class(self._rows[number], generator) for number in chosen])
+
+    def _by_folder(self, folders: list[NDArray[np.int64]], generator: np.random.Generator) -> NDArray[np.int64]:
+        """Folders in proportion to their classes, so that every class comes about as often as any other."""
+        sizes = np.array([len(each) for each in folders], dtype=np.float64)
+        order = generator.choice(len(folders), len(folders), replace=False, p=sizes / sizes.sum())
+        chosen = [generator.permutation(folders[number])[: self.classes_per_folder] for number in order]
+        return np.concatenate(chosen)[: self.classes_per_batch]
 
     def _of_class(self, rows: NDArray[np.int64], generator: np.random.Generator) -> NDArray[np.int64]:
         fresh = self.views_per_class - self.repeats
@@ -180,6 +201,12 @@ class RandomTriplets:
         negatives = others + np.where(others >= starts, counts, 0)
         rows: NDArray[np.int64] = self._order[np.stack([anchors, positives, negatives], axis=1).ravel()]
         return rows
+
+
+def _members(folders: Sequence[str]) -> list[NDArray[np.int64]]:
+    """Which classes each folder has, folder by folder."""
+    _, numbers = np.unique(np.array(folders), return_inverse=True)
+    return [np.flatnonzero(numbers == number) for number in range(int(numbers.max()) + 1)]
 
 
 def _check_two_classes(classes: NDArray[np.int64]) -> None:

@@ -18,6 +18,7 @@ from indexer.training.mining import active_share
 from indexer.training.objective import Objective
 from indexer.training.optimizing import autocast, dtype_of, make_optimizer
 from indexer.training.schedule import cosine_rate, plateau_rate, progress_of, size_at, waited_for
+from indexer.training.starting import start_from
 from search.encoders.networks import build_network
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ class Trainer:
             # A run to resume brings its own weights: nothing is downloaded for it.
             self.network = build_network(config.network, pretrained=not (out / STATE_FILE).exists())
             self.objective = Objective(config, classes)
+        if config.start is not None and not (out / STATE_FILE).exists():
+            start_from(self.network, config.network, config.start)
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.objective.to(self.device)
         self.average = MovingAverage(self.network, config.ema) if config.ema > 0 else None
@@ -173,7 +176,8 @@ class Trainer:
             raise TrainingCollapsedError(
                 f"step {self.step}: the loss is not a number. Use a lower learning rate and begin again in a new folder"
             )
-        spread = spread_of(embeddings)
+        normalize = self.config.normalize
+        spread = spread_of(embeddings, normalize=normalize)
         check_spread(spread, self.step)
         found = self.validator(self._current()) if self.validator else None
         row = HistoryRow(
@@ -182,7 +186,7 @@ class Trainer:
             learning_rate=float(self.optimizer.param_groups[0]["lr"]),
             loss=float(costs.mean()),
             spread=spread,
-            active=active_share(embeddings, batch.classes, self.config.margin),
+            active=active_share(embeddings, batch.classes, self.config.margin, normalize=normalize),
             recall_at_1=found.recall_at_1 if found else None,
             map_at_r=found.map_at_r if found else None,
             copies_found=found.copies_found if found else None,

@@ -15,6 +15,16 @@ def test_any_size_of_picture(size: int) -> None:
     assert network(torch.rand(2, 3, size, size)).shape == (2, 5)
 
 
+@pytest.mark.parametrize(("shrink", "side"), [(1, 28), (2, 14), (4, 7)])
+def test_a_stem_shrinks_as_told(shrink: int, side: int) -> None:
+    network = build_network({**SPEC, "shrink": shrink}).eval()
+    assert network.stem(torch.rand(1, 3, 28, 28)).shape == (1, 4, side, side)
+    assert network(torch.rand(2, 3, 28, 28)).shape == (2, 5)
+    assert network.state_dict().keys() == build_network(SPEC).state_dict().keys()
+    with pytest.raises(ValueError, match="shrink 3"):
+        build_network({**SPEC, "shrink": 3})
+
+
 def test_a_spec_survives_json_and_gives_the_same_state() -> None:
     again = build_network(json.loads(json.dumps(SPEC)))
     assert {k: v.shape for k, v in build_network(SPEC).state_dict().items()} == {
@@ -125,3 +135,15 @@ def test_small_specs_that_make_no_network(spec: dict[str, object], wrong: dict[s
 def test_convolutions_that_make_no_network(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="make no network"):
         build_network({**SMALL[2], **wrong})
+
+
+def test_a_grid_of_places_tells_where_a_thing_stands() -> None:
+    spec = {"kind": "resnet", "stem": 4, "widths": [4, 8], "depths": [1, 1], "pooled": 2, "dim": 6}
+    network = build_network({**spec, "grid": 2}).eval()
+    assert network.embedding.in_features == 4 + 4 * 8
+    maps = torch.rand(3, 8, 4, 4)
+    by_hand = torch.stack([maps[:, :, y : y + 2, x : x + 2].mean(dim=(2, 3)) for y in (0, 2) for x in (0, 2)], dim=2)
+    torch.testing.assert_close(network.pools[-1](maps), by_hand.flatten(1))
+    assert network(torch.rand(2, 3, 32, 32)).shape == (2, 6)
+    with pytest.raises(ValueError, match="grid 0"):
+        build_network({**spec, "grid": 0})

@@ -61,6 +61,40 @@ def test_gray_stays_gray_under_hue_and_saturation() -> None:
     torch.testing.assert_close(colors[:, :1].expand(-1, 3, 1), colors, atol=1e-5, rtol=0)
 
 
+def test_bicubic_views_are_sharper_and_in_range(pictures: torch.Tensor) -> None:
+    moved = replace(NOTHING, shift=0.2, border="black")
+    plain, sharp = (
+        augment(pictures, 16, replace(moved, interpolation=each), seeded()) for each in ("bilinear", "bicubic")
+    )
+    assert sharp.min() >= 0
+    assert sharp.max() <= 1
+    edges = [float((each[..., 1:] - each[..., :-1]).abs().mean()) for each in (plain, sharp)]
+    assert edges[1] > 1.1 * edges[0]
+    assert torch.equal(
+        augment(pictures, 16, replace(NOTHING, interpolation="bicubic", p_flip=1.0), seeded())
+        .flip(3)
+        .round(decimals=3),
+        (pictures.permute(0, 3, 1, 2) / 255.0).round(decimals=3),
+    )
+
+
+def test_a_rectangle_is_erased_and_the_rest_left(pictures: torch.Tensor) -> None:
+    plain = pictures.permute(0, 3, 1, 2) / 255.0
+    views = augment(pictures, 16, replace(NOTHING, p_erase=1.0), seeded())
+    areas = []
+    for view, picture in zip(views, plain, strict=True):
+        changed = torch.nonzero((view - picture).abs().amax(dim=0) > 1e-4)
+        (top, left), (bottom, right) = changed.amin(dim=0).tolist(), changed.amax(dim=0).tolist()
+        erased = view[:, top : bottom + 1, left : right + 1]
+        assert float(erased.max() - erased.min()) == 0.0
+        areas.append(erased[0].numel() / 256)
+    assert min(areas) > 0.01
+    assert max(areas) < 0.3
+    half = augment(pictures.repeat(40, 1, 1, 1), 16, replace(NOTHING, p_erase=0.5), seeded())
+    touched = ((half - plain.repeat(40, 1, 1, 1)).abs().flatten(1).amax(dim=1) > 1e-3).float().mean()
+    assert 0.4 < float(touched) < 0.6
+
+
 def test_everything_at_once_is_finite_in_range_and_follows_the_seed(pictures: torch.Tensor) -> None:
     config = AugmentConfig(p_jpeg=0.7, p_noise=0.7, p_fade=0.5)
     views = [augment(pictures, size, config, seeded(seed)) for size, seed in ((11, 1), (11, 1), (11, 2))]
@@ -96,3 +130,41 @@ def test_quantising_a_slow_way(pictures: torch.Tensor) -> None:
                     got = found[image, channel, row : row + 8, column : min(column + 8, 10)].numpy()
                     close = np.isclose(got, worse.clip(0, 1)[:, : got.shape[1]], atol=1e-3)
                     assert close.all()
+
+
+def test_larger_crops_show_the_picture_smaller_within_its_border() -> None:
+    maps = affine_maps(500, replace(NOTHING, min_area=0.8, max_area=2.0), seeded())
+    width = maps[:, 0, 0]
+    assert 1.35 < float(width.max()) <= 2**0.5 + 1e-5
+    # Where the view is the larger of the two, the whole picture lies within it.
+    larger = width > 1
+    assert (maps[larger, 0, 2].abs() <= width[larger] - 1 + 1e-5).all()
+    black = torch.zeros(20, 12, 12, 3, dtype=torch.uint8)
+    views = augment(black, 12, replace(NOTHING, min_area=2.0, max_area=2.0, border="white"), seeded())
+    corners = torch.stack([views[:, :, y, x] for y in (0, -1) for x in (0, -1)])
+    assert (corners.amax(dim=(0, 2)) > 0.9).all()
+    torch.testing.assert_close((1 - views).mean(dim=(1, 2, 3)), torch.full((20,), 0.5), atol=0.05, rtol=0)
+
+
+def test_shear_slants_by_at_most_the_degrees_and_shift_moves() -> None:
+    maps = affine_maps(800, replace(NOTHING, shear=20.0), seeded())
+    slant = torch.rad2deg(torch.atan(maps[:, 0, 1]))
+    assert 18 < float(slant.abs().max()) <= 20.001
+    torch.testing.assert_close(maps[:, :, 0], torch.tensor([1.0, 0.0]).expand(800, 2))
+    torch.testing.assert_close(maps[:, 1, 1], torch.ones(800))
+    moved = affine_maps(800, replace(NOTHING, shift=0.1), seeded())[:, :, 2]
+    assert 0.19 < float(moved.abs().max()) <= 0.2
+
+
+def test_new_alterations_leave_the_draws_of_the_others_alone() -> None:
+    plain = affine_maps(50, AugmentConfig(), seeded())
+    torch.testing.assert_close(affine_maps(50, AugmentConfig(shift=1e-9), seeded()), plain)
+
+
+def test_elastic_bends_smoothly_and_as_much_as_asked() -> None:
+    ramp = torch.linspace(0, 255, 32).byte().view(1, 1, 32, 1).expand(200, 32, 32, 3)
+    plain = augment(ramp, 32, NOTHING, seeded())
+    bent = augment(ramp, 32, replace(NOTHING, elastic=0.03), seeded())
+    moved = (bent - plain)[:, 0, 8:24, 8:24]  # of the side, because the ramp is the horizontal place
+    assert 0.015 < float(moved.std()) < 0.04
+    assert float((moved[:, :, 1:] - moved[:, :, :-1]).abs().max()) < 0.06

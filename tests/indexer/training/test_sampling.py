@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from indexer.training.config import TrainConfig
 from indexer.training.sampling import BatchesByClass, RandomBatches, RandomTriplets, Sampler, make_sampler
@@ -151,3 +152,40 @@ def test_what_makes_no_batch() -> None:
 def test_what_a_sampler_cannot_be_made_of(changes: dict[str, object], classes: list[int], message: str) -> None:
     with pytest.raises(DataError, match=message):
         make_sampler(replace(CONFIG, **changes), np.array(classes, dtype=np.int64))
+
+
+def by_folder(classes_per_batch: int = 6, classes_per_folder: int = 3) -> tuple[Sampler, NDArray[np.int64], list[str]]:
+    """Folders a, b and c of 8, 3 and 2 classes, each of 4 pictures; one more class of c has a single picture."""
+    names = [*(f"a/{n}" for n in range(8)), *(f"b/{n}" for n in range(3)), *(f"c/{n}" for n in range(3))]
+    classes = np.array([*np.repeat(np.arange(13), 4), 13])
+    config = replace(
+        CONFIG,
+        classes_per_batch=classes_per_batch,
+        class_draw="by-folder",
+        classes_per_folder=classes_per_folder,
+        repeats=0,
+    )
+    return make_sampler(config, classes, names), classes, names
+
+
+def test_classes_come_by_folder() -> None:
+    sampler, classes, names = by_folder()
+    seen: list[str] = []
+    for step in range(300):
+        rows = sampler.batch(step).reshape(6, 4)
+        chosen = classes[rows][:, 0]
+        assert (classes[rows] == chosen[:, None]).all()
+        assert len(set(chosen)) == 6
+        assert 13 not in chosen
+        folders = [names[number].partition("/")[0] for number in chosen]
+        counts = {folder: folders.count(folder) for folder in folders}
+        assert max(counts.values()) <= 3
+        assert counts.get("c", 0) <= 2
+        seen.extend(folders)
+    assert set(seen) == {"a", "b", "c"}
+    assert np.array_equal(sampler.batch(5), by_folder()[0].batch(5))
+
+
+def test_by_folder_takes_what_there_is() -> None:
+    sampler, classes, _ = by_folder(classes_per_batch=50, classes_per_folder=4)
+    assert len(set(classes[sampler.batch(0)])) == 4 + 3 + 2

@@ -1,0 +1,106 @@
+"""Trainings that are kept, and what their networks make of the pictures that they saw and did not see."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indexer.training import TrainConfig, train
+from indexer.training.data import Split, evenly, read_pictures, split_of
+from indexer.training.pixels import CACHE_FOLDER, decode_all
+from indexer.training.splits import split_pictures
+from search.encoders import load_encoder
+from search.encoders.base import unit_rows
+from search.encoders.checkpoint import CheckpointEncoder
+from search.encoders.preprocessing import squash
+from search.images import load_picture
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from experiments.options import Options
+    from indexer.training.trainer import TrainEvent
+    from search.types import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Pictures of one part of a data set: `vectors (N, D)`, their classes `labels (N,)` by number."""
+
+    vectors: Floats
+    labels: NDArray[np.int64]
+
+
+def trained(pictures: Path, options: Options, name: str, config: TrainConfig) -> CheckpointEncoder:
+    """Train in the folder `name` of the work folder, or load what was trained there before.
+
+    `--steps` shortens a run, which then has a folder of its own.
+    """
+    out = options.work / name
+    if options.steps is not None:
+        out = options.work / f"{name}-{options.steps}"
+        every = max(1, min(config.evaluate_every, options.steps // 2))
+        config = replace(config, steps=options.steps, evaluate_every=every, report=False)
+    if not (out / "encoder.json").exists():
+        _lend_pixels(pictures, config, options.work, out)
+    train(pictures, out, config=config, progress=lambda event: _tell(name, event))
+    encoder = load_encoder(out, device="cpu")
+    assert isinstance(encoder, CheckpointEncoder)
+    return encoder
+
+
+def _lend_pixels(pictures: Path, config: TrainConfig, work: Path, out: Path) -> None:
+    """Give a run the decoded pictures of the one before, where it decodes the same ones in the same order.
+
+    They are linked, not copied, and the run deletes its links at its end; what it would have to decode anew is decoded
+    here. Half a minute a run for the 60,000 of MNIST.
+    """
+    parts = split_pictures(read_pictures(pictures), config)
+    watched = evenly(parts["validation"], config.validation_pictures)
+    decode_all([*parts["train"].paths, *watched.paths], config.input_size, work, workers=config.workers)
+    lent = out / CACHE_FOLDER
+    lent.mkdir(parents=True, exist_ok=True)
+    for file in (work / CACHE_FOLDER).iterdir():
+        if not (lent / file.name).exists():
+            (lent / file.name).hardlink_to(file)
+
+
+def minutes_of(*encoders: CheckpointEncoder) -> float:
+    """What their trainings took, all together."""
+    return sum(float(each.card["last"]["minutes"]) for each in encoders)
+
+
+def parts_of(folder: Path, config: TrainConfig) -> dict[str, Split]:
+    """`train` and `validation` as a run of these settings splits `folder/train`, and `test`: `folder/test`.
+
+    Classes are numbered alike in all three.
+    """
+    parts = split_pictures(read_pictures(folder / "train"), config)
+    names = parts["train"].names
+    test = [(picture.label, picture.path) for picture in read_pictures(folder / "test")]
+    return {**parts, "test": split_of(test, names)}
+
+
+def embedded(encoder: CheckpointEncoder, part: Split, *, unit: bool = True) -> Embedded:
+    """Embed a part: unit rows, or rows as the network gives them, for one that was trained without `normalize`."""
+    squares = np.stack([_square(path, encoder.input_size) for path in part.paths])
+    raw = encoder.forward(squares)
+    return Embedded(unit_rows(raw) if unit else raw, part.classes)
+
+
+@cache
+def _square(path: Path, size: int) -> NDArray[np.uint8]:
+    """Decode a picture as an encoder's `prepare` does, once for all networks of an experiment."""
+    return squash(load_picture(path, target=size), size)
+
+
+def _tell(name: str, event: TrainEvent) -> None:
+    if event.row is not None:
+        score = "" if event.row.map_at_r is None else f", validation mAP@R {event.row.map_at_r:.4f}"
+        sys.stderr.write(f"{name}: batch {event.step}, loss {event.row.loss:.4f}{score}\n")

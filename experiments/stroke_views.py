@@ -1,0 +1,66 @@
+"""Embeddings of pictures on white, each averaged over a few slightly altered views of that picture alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from search.images import load_picture
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from search.encoders.base import Encoder
+    from search.types import Floats
+
+_PICTURES = 64
+"""Decoded at once."""
+WHITE = (255, 255, 255)
+
+View = tuple[float, float, float]
+"""Rotation in degrees, horizontal slant as a tangent, size as a factor."""
+AS_IT_IS: tuple[View, ...] = ((0.0, 0.0, 1.0),)
+NINE_VIEWS: tuple[View, ...] = (
+    *AS_IT_IS,
+    (8.0, 0.0, 1.0),
+    (-8.0, 0.0, 1.0),
+    (0.0, 0.12, 1.0),
+    (0.0, -0.12, 1.0),
+    (0.0, 0.0, 0.88),
+    (0.0, 0.0, 1.12),
+    (6.0, -0.1, 0.94),
+    (-6.0, 0.1, 1.06),
+)
+
+
+def view_of(picture: Image.Image, view: View) -> Image.Image:
+    """Turn, slant and resize an RGB picture about its centre; white comes in at the borders."""
+    degrees, slant, size = view
+    if view == AS_IT_IS[0]:
+        return picture
+    angle = math.radians(degrees)
+    cosine, sine = math.cos(angle) / size, math.sin(angle) / size
+    # Where each place of the view lies in the picture: turned, then slanted.
+    a, b, d, e = cosine, sine + slant * cosine, -sine, cosine - slant * sine
+    x, y = (picture.width - 1) / 2, (picture.height - 1) / 2
+    matrix = (a, b, x - a * x - b * y, d, e, y - d * x - e * y)
+    return picture.transform(picture.size, Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR, fillcolor=WHITE)
+
+
+def embed_views(encoder: Encoder, paths: Sequence[Path], views: Sequence[View] = AS_IT_IS) -> Floats:
+    """Unit rows `(N, D) float32`: of each picture the mean of its views' embeddings, brought to unit length."""
+    parts = []
+    for pictures in _decoded(paths):
+        shown = [view_of(picture, view) for picture in pictures for view in views]
+        parts.append(encoder.encode(shown).reshape(len(pictures), len(views), -1).mean(axis=1))
+    vectors: Floats = np.concatenate(parts)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def _decoded(paths: Sequence[Path]) -> Iterator[list[Image.Image]]:
+    for start in range(0, len(paths), _PICTURES):
+        yield [load_picture(path) for path in paths[start : start + _PICTURES]]
