@@ -1,0 +1,103 @@
+"""Handwritten names by many writers, and the pairs that verification is asked about."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from search.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+NAMES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One picture: who wrote which of the ten names, in which medium."""
+
+    path: Path
+    writer: str
+    name: int
+    medium: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """P pairs of pictures by row, `(P,)` each, and the number of either picture's writer."""
+
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    writer: NDArray[np.int64]
+    other_writer: NDArray[np.int64]
+
+
+def read_signatures(folder: Path) -> list[Signature]:
+    """List `folder/writerNNN/I.png`; picture I (from 1) shows name (I - 1) mod 10 in medium (I - 1) div 10.
+
+    Raises:
+        DataError: no picture.
+    """
+    found = []
+    for path in sorted(folder.glob("writer*/*.png")):
+        medium, name = divmod(int(path.stem) - 1, NAMES)
+        found.append(Signature(path, path.parent.name, name, medium))
+    if not found:
+        raise DataError(f"{folder}: holds no writerNNN/I.png. Unpack signatures first")
+    return sorted(found, key=lambda each: (each.writer, each.name, each.medium))
+
+
+def split_writers(writers: Sequence[str], shares: Sequence[float] = (4 / 7, 1 / 7, 2 / 7)) -> tuple[list[str], ...]:
+    """Writers to train on, to choose by and to test, shuffled by a fixed seed; of 70 writers 40, 10 and 20."""
+    shuffled = [sorted(writers)[place] for place in np.random.default_rng(2026).permutation(len(writers))]
+    bounds = np.round(np.cumsum([0.0, *shares]) * len(shuffled)).astype(int)
+    return tuple(sorted(shuffled[start:end]) for start, end in zip(bounds[:-1], bounds[1:], strict=True))
+
+
+def write_labels(signatures: Sequence[Signature], train: Sequence[str], validation: Sequence[str], file: Path) -> Path:
+    """Write the CSV that training reads; pictures of other writers do not stand in it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        rows = csv.writer(stream)
+        rows.writerow(("path", "label", "subject", "split"))
+        for each in signatures:
+            if each.writer in train or each.writer in validation:
+                split = "train" if each.writer in train else "validation"
+                label = f"name{each.name}/{each.writer}"
+                rows.writerow((f"{each.writer}/{each.path.name}", label, each.writer, split))
+    return file
+
+
+def genuine_pairs(signatures: Sequence[Signature]) -> Pairs:
+    """Every pair of pictures of one name by one writer."""
+    return _pairs(signatures, lambda same_writer, same_name: same_writer & same_name)
+
+
+def same_name_pairs(signatures: Sequence[Signature]) -> Pairs:
+    """Every pair of pictures of one name by two writers: a forger who knows the name, but not the hand."""
+    return _pairs(signatures, lambda same_writer, same_name: ~same_writer & same_name)
+
+
+def random_pairs(signatures: Sequence[Signature], most: int = 20_000, seed: int = 0) -> Pairs:
+    """Pairs of different names by different writers, the random forgeries of the literature; at most so many, drawn."""
+    every = _pairs(signatures, lambda same_writer, same_name: ~same_writer & ~same_name)
+    if len(every.first) <= most:
+        return every
+    rows = np.sort(np.random.default_rng(seed).choice(len(every.first), most, replace=False))
+    return Pairs(every.first[rows], every.second[rows], every.writer[rows], every.other_writer[rows])
+
+
+def _pairs(signatures: Sequence[Signature], wanted: Callable[[NDArray[np.bool_], NDArray[np.bool_]], NDArray[np.bool_]]) -> Pairs:
+    _, writers = np.unique(np.array([each.writer for each in signatures]), return_inverse=True)
+    names = np.array([each.name for each in signatures])
+    first, second = np.triu_indices(len(signatures), k=1)
+    kept = wanted(writers[first] == writers[second], names[first] == names[second])
+    first, second = first[kept].astype(np.int64), second[kept].astype(np.int64)
+    return Pairs(first, second, writers[first].astype(np.int64), writers[second].astype(np.int64))
