@@ -7,10 +7,10 @@
     OUT/omniglot-runs/runNN/training|test/*.png, class_labels.txt   (the one-shot test: never to be trained on)
     OUT/faces/sN/*.png         (PGM in the archive, which Twinlens does not read)
     OUT/signatures/writerNNN/*.png
-    OUT/mnist/test/DIGIT/*.png    OUT/fashion-mnist/test/CLASS/*.png  (the test sets, CLASS being a digit too)
+    OUT/mnist/train|test/DIGIT/*.png    OUT/fashion-mnist/train|test/CLASS/*.png  (CLASS is a digit too)
 
 The archives are looked for in the folder that the environment variable `TWINLENS_DATASETS` names, `../shared/datasets`
-from the repository's root where it is not set. What is already unpacked is left alone.
+from the repository's root where it is not set. What is already unpacked is left alone, what is missing beside it added.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import shutil
 import tarfile
 import zipfile
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING
@@ -31,7 +32,7 @@ from benchmarks.idx import read_idx
 from search.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = frozenset({".webp", ".jpg", ".jpeg", ".png", ".pgm"})
@@ -43,15 +44,26 @@ class Archive:
 
     file: str
     inside: str = ""
-    labels: str = ""
-    """Where pictures and labels are two IDX files: the second one."""
     nested: str = ""
     """Where the data set is a zip within the archive: its name there."""
     texts: bool = False
     """Whether `.txt` files are wanted too."""
 
 
-ARCHIVES = {
+@dataclass(frozen=True, slots=True)
+class IdxFolder:
+    """One data set in a folder of four IDX files, called as those of MNIST are."""
+
+    folder: str
+
+    def files(self, part: str) -> tuple[str, str]:
+        """Pictures and labels of `train` or `test`."""
+        name = {"train": "train", "test": "t10k"}[part]
+        return f"{self.folder}/{name}-images-idx3-ubyte.gz", f"{self.folder}/{name}-labels-idx1-ubyte.gz"
+
+
+PARTS = ("train", "test")
+ARCHIVES: dict[str, Archive | IdxFolder] = {
     "tiny-imagenet": Archive("photos_tiny_imagenet_160.zip"),
     "clothing": Archive("clothing_small_112.zip"),
     "clothing-full": Archive("photos_fullsize_clothing_150.zip"),
@@ -59,10 +71,8 @@ ARCHIVES = {
     "omniglot-runs": Archive("omniglot_background.tar.xz", nested="all_runs.zip", texts=True),
     "faces": Archive("faces_orl40.tar.xz"),
     "signatures": Archive("sig_crossmedia_w001-070_gray160.zip"),
-    "mnist": Archive("mnist/t10k-images-idx3-ubyte.gz", labels="mnist/t10k-labels-idx1-ubyte.gz"),
-    "fashion-mnist": Archive(
-        "fashion_mnist/t10k-images-idx3-ubyte.gz", labels="fashion_mnist/t10k-labels-idx1-ubyte.gz"
-    ),
+    "mnist": IdxFolder("mnist"),
+    "fashion-mnist": IdxFolder("fashion_mnist"),
 }
 
 
@@ -74,28 +84,39 @@ def datasets_folder() -> Path:
 def unpack(name: str, out: Path, source: Path | None = None) -> Path:
     """Unpack one data set into `out/name`, aside first, so that a folder of that name is whole; return the folder.
 
+    Of one in IDX files that holds for each part: `out/name/train` and `out/name/test`.
+
     Raises:
         DataError: an unknown name, a missing archive, or an archive with a member that leads out of the folder.
     """
     if name not in ARCHIVES:
         raise DataError(f"no data set is called {name!r}: there are {', '.join(ARCHIVES)}")
-    folder = out / name
-    if folder.is_dir():
+    archive, folder, source = ARCHIVES[name], out / name, source or datasets_folder()
+    if isinstance(archive, IdxFolder):
+        for part in PARTS:
+            pictures, labels = (source / file for file in archive.files(part))
+            _whole(folder / part, out / f"{name}-{part}.part", partial(_write_idx, pictures=pictures, labels=labels))
         return folder
-    archive = ARCHIVES[name]
-    file = (source or datasets_folder()) / archive.file
-    if not file.is_file():
+    file = source / archive.file
+    if not folder.is_dir() and not file.is_file():
         raise DataError(f"{file}: no such archive. Set TWINLENS_DATASETS to the folder that holds it")
-    aside = out / f"{name}.part"
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    if archive.labels:
-        _write_idx(aside / "test", file, (source or datasets_folder()) / archive.labels)
-    else:
-        for member, stream in _nested(file, archive.nested) if archive.nested else _members(file):
-            _write(aside, _inside(member, archive, file), stream)
-    aside.rename(folder)
+    return _whole(folder, out / f"{name}.part", partial(_write_members, file=file, archive=archive))
+
+
+def _whole(folder: Path, aside: Path, fill: Callable[[Path], None]) -> Path:
+    """Fill a folder under another name first; one that is there already is left alone."""
+    if not folder.is_dir():
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        fill(aside)
+        folder.parent.mkdir(exist_ok=True)
+        aside.rename(folder)
     return folder
+
+
+def _write_members(folder: Path, *, file: Path, archive: Archive) -> None:
+    for member, stream in _nested(file, archive.nested) if archive.nested else _members(file):
+        _write(folder, _inside(member, archive, file), stream)
 
 
 def _nested(file: Path, name: str) -> Iterator[tuple[str, IO[bytes]]]:
@@ -150,7 +171,7 @@ def _write(folder: Path, path: PurePosixPath | None, stream: IO[bytes]) -> None:
             shutil.copyfileobj(stream, file)
 
 
-def _write_idx(folder: Path, pictures: Path, labels: Path) -> None:
+def _write_idx(folder: Path, *, pictures: Path, labels: Path) -> None:
     """One PNG a picture, called by its place in the file, in the folder of its label."""
     pixels, codes = read_idx(pictures), read_idx(labels)
     if pixels.ndim != 3 or codes.shape != pixels.shape[:1]:

@@ -41,9 +41,11 @@ class QueryFigures:
     """`(Q,)` at R."""
 
 
-def retrieval(vectors: Floats, labels: Sequence[str | None], ks: Sequence[int] = (1, 5, 10)) -> Retrieval:
-    """R@k and mAP@R of unit rows `(N, D) float32`: the means of `query_figures`; no query at all gives zeros."""
-    of = query_figures(vectors, labels, ks)
+def retrieval(
+    vectors: Floats, labels: Sequence[str | None], ks: Sequence[int] = (1, 5, 10), *, unit: bool = True
+) -> Retrieval:
+    """R@k and mAP@R of rows `(N, D) float32`: the means of `query_figures`; no query at all gives zeros."""
+    of = query_figures(vectors, labels, ks, unit=unit)
     if len(of.rows) == 0:
         return Retrieval(0, dict.fromkeys(ks, 0.0), 0.0)
     return Retrieval(
@@ -51,8 +53,12 @@ def retrieval(vectors: Floats, labels: Sequence[str | None], ks: Sequence[int] =
     )
 
 
-def query_figures(vectors: Floats, labels: Sequence[str | None], ks: Sequence[int] = (1, 5, 10)) -> QueryFigures:
+def query_figures(
+    vectors: Floats, labels: Sequence[str | None], ks: Sequence[int] = (1, 5, 10), *, unit: bool = True
+) -> QueryFigures:
     """R@k and average precision at R of every picture that has a companion, among unit rows `(N, D) float32`.
+
+    `unit` false takes rows of any length, the nearest by Euclidean distance.
 
     R@k is the share of queries with a picture of their own label among the k nearest others. mAP@R takes, for a query
     with R others of its label, the precision at each of the first R ranks that is right, summed and divided by R.
@@ -68,7 +74,7 @@ def query_figures(vectors: Floats, labels: Sequence[str | None], ks: Sequence[in
         step = max(1, _BLOCK_BYTES // (8 * len(vectors)))
         for start in range(0, len(asking), step):
             rows = asking[start : start + step]
-            right = codes[_nearest(vectors, rows, depth)] == codes[rows][:, None]
+            right = codes[_nearest(vectors, rows, depth, unit)] == codes[rows][:, None]
             for k in ks:
                 hits[k][start : start + step] = right[:, :k].any(axis=1)
             precision[start : start + step] = _average_precision_at_r(right, counts[codes[rows]] - 1)
@@ -82,9 +88,11 @@ def label_codes(labels: Sequence[str | None]) -> tuple[NDArray[np.int64], NDArra
     return codes, np.bincount(codes[codes >= 0], minlength=max(1, len(names)))
 
 
-def _nearest(vectors: Floats, rows: NDArray[np.int64], depth: int) -> NDArray[np.int64]:
+def _nearest(vectors: Floats, rows: NDArray[np.int64], depth: int, unit: bool) -> NDArray[np.int64]:
     """The `depth` nearest others of each row, nearest first."""
     similarity = vectors[rows] @ vectors.T
+    if not unit:  # d^2 = |a|^2 + |b|^2 - 2 ab, of which |a|^2 is the same for all b
+        similarity -= np.square(vectors).sum(axis=1) / 2
     similarity[np.arange(len(rows)), rows] = -np.inf
     found = np.argpartition(-similarity, depth - 1, axis=1)[:, :depth]
     order = np.argsort(-np.take_along_axis(similarity, found, axis=1), axis=1, kind="stable")

@@ -12,7 +12,7 @@ import torch
 
 from indexer.training.config import Border, TrainConfig
 from indexer.training.losses import CLASSIFIERS, LOSSES, LossSettings, make_loss
-from indexer.training.mining import MINERS
+from indexer.training.mining import MINERS, make_miner
 from search.encoders.networks import build_network
 from search.errors import DataError, EncoderError
 
@@ -157,6 +157,9 @@ def _check_objective(config: TrainConfig) -> None:
             f"warmup_loss {config.warmup_loss} with warmup_share {config.warmup_share}: a warm-up has a loss and a "
             "share of the run, or neither (None and 0)"
         )
+    for setting in ("teacher", "join"):
+        if not config.normalize and getattr(config, setting) is not None:
+            raise DataError(f"normalize false: {setting} works with unit vectors. Leave it out, or normalize true")
     if config.teacher is not None and not Path(config.teacher).is_dir():
         raise DataError(f"teacher {config.teacher}: no such folder of embeddings. Make it first, or leave it out")
 
@@ -240,6 +243,18 @@ def _check_network(config: TrainConfig) -> None:
 
 
 def _check_losses(config: TrainConfig) -> None:
-    """Make every loss once: some cannot work with any margin, which they say themselves."""
+    """Make every loss once: some cannot work with any margin, or with embeddings of any length, as they say themselves.
+
+    Only the losses that the run uses have to take embeddings of any length.
+    """
+    dim, used = int(config.network["dim"]), _used_losses(config)
     for name in {getattr(config, setting) for setting in _LOSS_SETTINGS} - {None}:
-        make_loss(name, LossSettings(config.margin, 2, int(config.network["dim"])))
+        make_loss(name, LossSettings(config.margin, 2, dim, config.normalize or name not in used))
+    if not config.normalize:
+        make_miner(config.mining, config.margin, normalize=False)
+
+
+def _used_losses(config: TrainConfig) -> set[str | None]:
+    by_class = {config.loss, config.warmup_loss}
+    by_picture = {config.instance_loss} | ({config.warmup_instance_loss} if config.warmup_loss else set())
+    return by_class | (by_picture if config.instance_weight > 0 else set())

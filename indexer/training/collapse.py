@@ -21,10 +21,18 @@ class TrainingCollapsedError(TwinlensError):
     """The embeddings of different pictures have become the same."""
 
 
-def spread_of(embeddings: Tensor) -> float:
-    """Standard deviation of the distances between all pairs of `(B, D)` embeddings, made unit length."""
-    units = functional.normalize(embeddings.detach().float())
-    return float(torch.pdist(units).std()) if len(units) > 2 else 0.0
+def spread_of(embeddings: Tensor, *, normalize: bool = True) -> float:
+    """Standard deviation of the distances between all pairs of `(B, D)` embeddings, made unit length.
+
+    Where `normalize` is false they are all divided by the root of their mean squared length instead: the plane stays
+    as it is but for its unit, which is no sign of a collapse.
+    """
+    rows = embeddings.detach().float()
+    if normalize:
+        rows = functional.normalize(rows)
+    else:
+        rows = rows / rows.square().sum(dim=1).mean().sqrt().clamp(min=1e-12)
+    return float(torch.pdist(rows).std()) if len(rows) > 2 else 0.0
 
 
 def check_spread(spread: float, step: int) -> None:

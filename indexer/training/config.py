@@ -138,10 +138,14 @@ class TrainConfig:
     repeats: int = 1
     """Of the K views of a class, so many are second views of a picture that the batch has already."""
 
+    normalize: bool = True
+    """False: training and validation take embeddings as the network gives them, at distances in the plane or space that
+    it maps into; for the losses of `indexer.training.losses.UNSCALED`. An encoder's vectors are unit length all the
+    same, and so the report's; the plane is what `CheckpointEncoder.forward` gives."""
     loss: str = "triplet"
     """A name of `indexer.training.losses.LOSSES`; `margin` and `mining` are for the losses that use them."""
     margin: float = 0.1
-    """Euclidean, between unit vectors."""
+    """Euclidean; between unit vectors where `normalize` is left on."""
     mining: str = "violating"
     """A name of `indexer.training.mining.MINERS`."""
     class_weight: float = 1.0

@@ -1,6 +1,6 @@
 """Which triplets of a batch the loss is shown, and how many still cost; most miners are pytorch-metric-learning's.
 
-Distances are Euclidean between embeddings scaled to unit length. Only `distance-weighted` draws random numbers: from
+Distances are Euclidean between embeddings scaled to unit length, or as they are where `normalize` is false. Only `distance-weighted` draws random numbers: from
 torch's own generators, so that whoever seeds those before each step gets the same triplets again.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,25 +21,37 @@ Triplets = tuple[Tensor, Tensor, Tensor]
 """Rows of anchors, positives and negatives within a batch, each `(T,) int64`."""
 
 
-def _batch_hard(margin: float) -> Any:
+def _batch_hard(margin: float, normalize: bool) -> Any:
+    from pytorch_metric_learning.distances import LpDistance
     from pytorch_metric_learning.miners import BatchHardMiner
 
-    return BatchHardMiner()
+    return BatchHardMiner(distance=LpDistance(normalize_embeddings=normalize))
 
 
-def _by_margin(margin: float, which: str) -> Any:
+def _distance_weighted(margin: float, normalize: bool) -> Any:
+    if not normalize:
+        raise DataError(
+            "mining distance-weighted: knows the sphere alone. Leave normalize true, or take another mining"
+        )
+    return DistanceWeighted()
+
+
+def _by_margin(margin: float, normalize: bool, *, which: str) -> Any:
+    from pytorch_metric_learning.distances import LpDistance
     from pytorch_metric_learning.miners import TripletMarginMiner
 
-    return TripletMarginMiner(margin=margin, type_of_triplets=which)
+    return TripletMarginMiner(
+        margin=margin, type_of_triplets=which, distance=LpDistance(normalize_embeddings=normalize)
+    )
 
 
-MINERS: dict[str, Callable[[float], Any] | None] = {
+MINERS: dict[str, Callable[[float, bool], Any] | None] = {
     "all": None,
     "batch-hard": _batch_hard,
-    "distance-weighted": lambda margin: DistanceWeighted(),
-    "hard": lambda margin: _by_margin(margin, "hard"),
-    "semihard": lambda margin: _by_margin(margin, "semihard"),
-    "violating": lambda margin: _by_margin(margin, "all"),
+    "distance-weighted": _distance_weighted,
+    "hard": partial(_by_margin, which="hard"),
+    "semihard": partial(_by_margin, which="semihard"),
+    "violating": partial(_by_margin, which="all"),
 }
 """`all`: no mining. `hard`: negatives no farther than the positive. `semihard`: negatives farther than the positive, by
 the margin at most. `violating`: these and the hard ones. `batch-hard`: for each anchor the farthest positive and the
@@ -46,16 +59,16 @@ nearest negative. `distance-weighted`: for each pair of a class one negative, dr
 often as any other."""
 
 
-def make_miner(name: str, margin: float) -> Any | None:
+def make_miner(name: str, margin: float, *, normalize: bool = True) -> Any | None:
     """Build a miner `(embeddings, labels) -> triplets`; None where there is nothing to mine.
 
     Raises:
-        DataError: an unknown name.
+        DataError: an unknown name, or a mining that knows unit vectors alone.
     """
     if name not in MINERS:
         raise DataError(f"no mining is called {name!r}: there are {', '.join(sorted(MINERS))}")
     build = MINERS[name]
-    return None if build is None else build(margin)
+    return None if build is None else build(margin, normalize)
 
 
 class DistanceWeighted(nn.Module):
@@ -102,13 +115,13 @@ def triplets_as_drawn(embeddings: Tensor, labels: Tensor) -> Triplets:
 
 
 @torch.no_grad()
-def active_share(embeddings: Tensor, labels: Tensor, margin: float) -> float:
+def active_share(embeddings: Tensor, labels: Tensor, margin: float, *, normalize: bool = True) -> float:
     """Of all triplets that embeddings `(B, D)` with labels `(B,)` hold, the share that costs: d(a,p) + margin > d(a,n).
 
     In [0, 1]; 0 where there is no triplet. Takes memory for B x B distances, not for the triplets.
     """
     same = labels[:, None] == labels[None, :]
-    distances = distances_of(embeddings)
+    distances = distances_of(embeddings, normalize=normalize)
     positive = same & ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
     negatives = (~same).sum(dim=1, keepdim=True)
     triplets = int((positive * negatives).sum())
@@ -119,10 +132,10 @@ def active_share(embeddings: Tensor, labels: Tensor, margin: float) -> float:
     return int((costing * positive).sum()) / triplets
 
 
-def distances_of(embeddings: Tensor) -> Tensor:
-    """Euclidean distances `(B, B)` between embeddings scaled to unit length; exactly 0 between equal ones.
+def distances_of(embeddings: Tensor, *, normalize: bool = True) -> Tensor:
+    """Euclidean distances `(B, B)` between embeddings, scaled to unit length or as they are; exactly 0 between equal ones.
 
     Without the shortcut over a matrix product, whose rounding leaves up to 1e-3 between equal vectors.
     """
-    unit = functional.normalize(embeddings.float())
-    return torch.cdist(unit, unit, compute_mode="donot_use_mm_for_euclid_dist")
+    rows = functional.normalize(embeddings.float()) if normalize else embeddings.float()
+    return torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist")

@@ -23,15 +23,19 @@ class Objective(nn.Module):
 
     def __init__(self, config: TrainConfig, classes: int) -> None:
         super().__init__()
-        settings = LossSettings(config.margin, classes, int(config.network["dim"]))
+        settings = LossSettings(config.margin, classes, int(config.network["dim"]), config.normalize)
         self.config = config
         self.by_class = make_loss(config.loss, settings)
         self.warmup = None if config.warmup_loss is None else make_loss(config.warmup_loss, settings)
-        self.by_picture = make_loss(config.instance_loss, settings)
-        self.warmup_by_picture = make_loss(config.warmup_instance_loss, settings)
+        self.by_picture = None if config.instance_weight == 0 else make_loss(config.instance_loss, settings)
+        self.warmup_by_picture = None
+        if config.instance_weight > 0 and self.warmup is not None:
+            self.warmup_by_picture = make_loss(config.warmup_instance_loss, settings)
         self.agreement = AgreementLoss()
         drawn = config.sampling == "random-triplets"
-        self._miner = triplets_as_drawn if drawn else make_miner(config.mining, config.margin)
+        self._miner = (
+            triplets_as_drawn if drawn else make_miner(config.mining, config.margin, normalize=config.normalize)
+        )
 
     def forward(self, embeddings: Tensor, batch: Batch, progress: float) -> Tensor:
         """Scalar loss of `(B, D)` embeddings of a batch's views, at a share `progress` of the run."""

@@ -176,7 +176,8 @@ class Trainer:
             raise TrainingCollapsedError(
                 f"step {self.step}: the loss is not a number. Use a lower learning rate and begin again in a new folder"
             )
-        spread = spread_of(embeddings)
+        normalize = self.config.normalize
+        spread = spread_of(embeddings, normalize=normalize)
         check_spread(spread, self.step)
         found = self.validator(self._current()) if self.validator else None
         row = HistoryRow(
@@ -185,7 +186,7 @@ class Trainer:
             learning_rate=float(self.optimizer.param_groups[0]["lr"]),
             loss=float(costs.mean()),
             spread=spread,
-            active=active_share(embeddings, batch.classes, self.config.margin),
+            active=active_share(embeddings, batch.classes, self.config.margin, normalize=normalize),
             recall_at_1=found.recall_at_1 if found else None,
             map_at_r=found.map_at_r if found else None,
             copies_found=found.copies_found if found else None,

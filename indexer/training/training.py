@@ -150,7 +150,8 @@ def _validator(config: TrainConfig, material: Material, device: torch.device) ->
     if len(watched.paths) < 2:
         return None
     labels = [watched.names[number] for number in watched.classes] if config.labelled else None
-    return Validator(material.squares[material.validation_rows], labels, config.augment, device)
+    squares = material.squares[material.validation_rows]
+    return Validator(squares, labels, config.augment, device, normalize=config.normalize)
 
 
 def _taught(config: TrainConfig, train: Split, pictures: Path) -> NDArray[np.float16] | None:

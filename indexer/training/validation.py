@@ -44,13 +44,17 @@ class Validator:
         labels: Sequence[str] | None,
         config: AugmentConfig | None,
         device: torch.device,
+        *,
+        normalize: bool = True,
     ) -> None:
         """Make the copies of `squares (N, S, S, 3)` once, by the training's own alterations under a fixed seed.
 
-        `labels` is None where no class is known; then only copies are looked for.
+        `labels` is None where no class is known; then only copies are looked for. `normalize` is what it is in
+        `TrainConfig`: false measures distances between embeddings as they are.
         """
         self.labels = labels
         self.device = device
+        self.normalize = normalize
         self.originals = torch.from_numpy(np.ascontiguousarray(squares))
         size = squares.shape[1]
         generator = torch.Generator().manual_seed(0)
@@ -63,15 +67,16 @@ class Validator:
         network.eval()
         originals, copies = self._embed(network, self.originals), self._embed(network, self.copies)
         network.train(training)
-        copies_found = float(((copies @ originals.T).argmax(dim=1).numpy() == np.arange(len(originals))).mean())
+        near = copies @ originals.T if self.normalize else -torch.cdist(copies, originals)
+        copies_found = float((near.argmax(dim=1).numpy() == np.arange(len(originals))).mean())
         if self.labels is None:
             return Validation(None, None, copies_found)
-        found = retrieval(originals.numpy(), self.labels, ks=(1,))
+        found = retrieval(originals.numpy(), self.labels, ks=(1,), unit=self.normalize)
         return Validation(found.recall_at[1], found.map_at_r, copies_found)
 
     def embed(self, network: nn.Module) -> Floats:
         """Unit rows `(N, D) float32` of the watched pictures, by a network in evaluation mode."""
-        return self._embed(network, self.originals).numpy()
+        return functional.normalize(self._embed(network, self.originals)).numpy()
 
     @torch.inference_mode()
     def _embed(self, network: nn.Module, squares: Tensor) -> Tensor:
@@ -80,7 +85,8 @@ class Validator:
             network(normalised(part.to(device).permute(0, 3, 1, 2).float() / 255.0))
             for part in torch.split(squares, _BATCH)
         ]
-        return functional.normalize(torch.cat(parts)).cpu()
+        rows = torch.cat(parts)
+        return (functional.normalize(rows) if self.normalize else rows).cpu()
 
 
 def normalised(views: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Losses by name, most of them pytorch-metric-learning's; each file is imported when one of its losses is asked for.
 
-All look at directions alone, that is, at embeddings scaled to unit length, except `softmax`. Library defaults are kept
+All look at directions alone, that is, at embeddings scaled to unit length, except `softmax`, and those of `UNSCALED`
+where they are told not to scale. Library defaults are kept
 where the literature found them good, replaced where not; what was changed and why stands with each loss. Small
 differences between losses are within the noise of their settings:
 
@@ -26,6 +27,8 @@ class LossSettings:
     """What it means, and whether it is used, stands with each loss."""
     classes: int
     dim: int
+    normalize: bool = True
+    """False: distances are between embeddings as they are, for the losses of `UNSCALED`."""
 
 
 LOSSES = {
@@ -41,16 +44,22 @@ LOSSES = {
     "triplet": "triplets:triplet",
     "triplet-adapted": "triplets:triplet_adapted",
     "triplet-cosine": "triplets:triplet_cosine",
+    "triplet-mean": "triplets:triplet_mean",
     "triplet-soft": "triplets:triplet_soft",
     "triplet-soft-cosine": "triplets:triplet_soft_cosine",
 }
 """Name to `file:function` of this package; the function takes `LossSettings` and gives the loss."""
 
-MINED = frozenset({"triplet", "triplet-adapted", "triplet-cosine", "triplet-soft", "triplet-soft-cosine"})
+MINED = frozenset(
+    {"triplet", "triplet-adapted", "triplet-cosine", "triplet-mean", "triplet-soft", "triplet-soft-cosine"}
+)
 """Losses over triplets, which take what `indexer.training.mining` chose."""
 
 CLASSIFIERS = frozenset({"arcface", "normalized-softmax", "proxy-anchor", "softmax"})
 """Losses that learn weights for each class beside the network, and so know no labels but the classes."""
+
+UNSCALED = frozenset({"contrastive", "softmax", "triplet", "triplet-adapted", "triplet-mean", "triplet-soft"})
+"""Losses that make sense between embeddings of any length: by Euclidean distance, or by a layer of their own."""
 
 
 def make_loss(name: str, settings: LossSettings) -> nn.Module:
@@ -59,10 +68,15 @@ def make_loss(name: str, settings: LossSettings) -> nn.Module:
     A batch that holds none of the pairs or triplets that a loss looks at costs 0, with a gradient of zeros.
 
     Raises:
-        DataError: an unknown name, or a margin that this loss cannot have.
+        DataError: an unknown name, a margin that this loss cannot have, or embeddings of any length where this loss
+            looks at directions.
     """
     if name not in LOSSES:
         raise DataError(f"no loss is called {name!r}: there are {', '.join(sorted(LOSSES))}")
+    if not settings.normalize and name not in UNSCALED:
+        raise DataError(
+            f"normalize false: {name} looks at directions alone. Leave it true, or take one of {', '.join(sorted(UNSCALED))}"
+        )
     file, function = LOSSES[name].split(":")
     loss: nn.Module = getattr(import_module(f"{__name__}.{file}"), function)(settings)
     return loss

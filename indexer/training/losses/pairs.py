@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytorch_metric_learning.distances import CosineSimilarity
+from pytorch_metric_learning.distances import CosineSimilarity, LpDistance
 from pytorch_metric_learning.losses import AngularLoss, ContrastiveLoss, MultiSimilarityLoss, SupConLoss
 from torch import Tensor, nn
 from torch.nn import functional
@@ -25,7 +25,8 @@ def contrastive(settings: LossSettings) -> nn.Module:
 
     Source: Hadsell, Chopra, LeCun, "Dimensionality Reduction by Learning an Invariant Mapping", CVPR 2006.
     """
-    loss: nn.Module = ContrastiveLoss(pos_margin=_NEAR, neg_margin=_NEAR + settings.margin)
+    distance = LpDistance(normalize_embeddings=settings.normalize)
+    loss: nn.Module = ContrastiveLoss(distance=distance, pos_margin=_NEAR, neg_margin=_NEAR + settings.margin)
     return loss
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from pytorch_metric_learning.distances import CosineSimilarity
+from pytorch_metric_learning.distances import CosineSimilarity, LpDistance
 from pytorch_metric_learning.losses import TripletMarginLoss
+from pytorch_metric_learning.reducers import MeanReducer
 from pytorch_metric_learning.utils.loss_and_miner_utils import convert_to_triplets
 from torch import Tensor, nn
 from torch.nn import functional
@@ -27,7 +28,25 @@ def triplet(settings: LossSettings) -> nn.Module:
     Source: Schroff, Kalenichenko, Philbin, "FaceNet", CVPR 2015; unsquared and averaged over what costs as in Hermans
     et al. 2017.
     """
-    loss: nn.Module = TripletMarginLoss(margin=settings.margin)
+    loss: nn.Module = TripletMarginLoss(
+        margin=settings.margin, distance=LpDistance(normalize_embeddings=settings.normalize)
+    )
+    return loss
+
+
+def triplet_mean(settings: LossSettings) -> nn.Module:
+    """`triplet`, but the mean over all triplets, those that cost nothing too: torch's TripletMarginLoss.
+
+    Its gradient fades as triplets are solved, where that of `triplet` keeps its size.
+
+    Source: Balntas, Riba, Ponsa, Mikolajczyk, "Learning local feature descriptors with triplets and shallow
+    convolutional neural networks", BMVC 2016.
+    """
+    loss: nn.Module = TripletMarginLoss(
+        margin=settings.margin,
+        distance=LpDistance(normalize_embeddings=settings.normalize),
+        reducer=MeanReducer(),
+    )
     return loss
 
 
@@ -46,7 +65,7 @@ def triplet_soft(settings: LossSettings) -> nn.Module:
     m = 1 is the formula of Hermans et al. 2017. There embeddings are not scaled to unit length, and the network picks
     the size at which the bend is sharp; on the sphere it has to be said.
     """
-    return SoftTripletLoss(settings.margin)
+    return SoftTripletLoss(settings.margin, normalize=settings.normalize)
 
 
 def triplet_soft_cosine(settings: LossSettings) -> nn.Module:
@@ -59,28 +78,33 @@ def triplet_soft_cosine(settings: LossSettings) -> nn.Module:
 
 def triplet_adapted(settings: LossSettings) -> nn.Module:
     """The triplet loss with corrected selection bias; see `AdaptedTripletLoss`."""
-    return AdaptedTripletLoss(settings.margin)
+    return AdaptedTripletLoss(settings.margin, normalize=settings.normalize)
 
 
 class SoftTripletLoss(nn.Module):
     """A hinge of `max(0, violation)` with a bend of a given width in place of the corner; no triplet costs nothing."""
 
-    def __init__(self, width: float, *, cosine: bool = False) -> None:
+    def __init__(self, width: float, *, cosine: bool = False, normalize: bool = True) -> None:
         super().__init__()
         if not width > 0:
             raise DataError(f"margin {width}: is the width of a soft margin's bend, and must be more than 0")
         self.width = width
         self.cosine = cosine
+        self.normalize = normalize
 
     def forward(self, embeddings: Tensor, labels: Tensor, mined: Triplets | None = None) -> Tensor:
         """Scalar loss of embeddings `(B, D)`."""
         anchors, positives, negatives = convert_to_triplets(mined, labels, labels, t_per_anchor="all")
         if len(anchors) == 0:
             return embeddings.sum() * 0.0
-        unit = functional.normalize(embeddings)
-        far = -(unit @ unit.T) if self.cosine else distances_of(embeddings)
+        far = _minus_cosines(embeddings) if self.cosine else distances_of(embeddings, normalize=self.normalize)
         violations = far[anchors, positives] - far[anchors, negatives]
         return functional.softplus(violations / self.width).mean() * self.width
+
+
+def _minus_cosines(embeddings: Tensor) -> Tensor:
+    unit = functional.normalize(embeddings)
+    return -(unit @ unit.T)
 
 
 class AdaptedTripletLoss(nn.Module):
@@ -105,27 +129,29 @@ class AdaptedTripletLoss(nn.Module):
     called the adapted triplet loss.
     """
 
-    def __init__(self, margin: float, weight: float = 1.0) -> None:
+    def __init__(self, margin: float, weight: float = 1.0, *, normalize: bool = True) -> None:
         super().__init__()
-        self.triplet: nn.Module = TripletMarginLoss(margin=margin)
+        self.triplet: nn.Module = TripletMarginLoss(margin=margin, distance=LpDistance(normalize_embeddings=normalize))
         self.weight = weight
+        self.normalize = normalize
 
     def forward(self, embeddings: Tensor, labels: Tensor, mined: Triplets | None = None) -> Tensor:
         """Scalar loss of embeddings `(B, D)`."""
         cost: Tensor = self.triplet(embeddings, labels, mined)
         if mined is None or len(mined[0]) == 0:
             return cost
-        return cost + self.weight * _shift(functional.normalize(embeddings), labels, mined)
+        rows = functional.normalize(embeddings) if self.normalize else embeddings
+        return cost + self.weight * _shift(rows, labels, mined)
 
 
-def _shift(unit: Tensor, labels: Tensor, mined: Triplets) -> Tensor:
+def _shift(rows: Tensor, labels: Tensor, mined: Triplets) -> Tensor:
     """Mean over classes of the squared distance between the mean of their views and that of the selected ones."""
-    times = torch.bincount(torch.cat(mined), minlength=len(unit)).to(unit.dtype)
+    times = torch.bincount(torch.cat(mined), minlength=len(rows)).to(rows.dtype)
     names, of_class = labels.unique(return_inverse=True)  # type: ignore[no-untyped-call]
-    member = functional.one_hot(of_class, len(names)).T.to(unit.dtype)
+    member = functional.one_hot(of_class, len(names)).T.to(rows.dtype)
     selected = member * times
     chosen = selected.sum(dim=1) > 0
-    apart = _weighted_means(member[chosen], unit) - _weighted_means(selected[chosen], unit)
+    apart = _weighted_means(member[chosen], rows) - _weighted_means(selected[chosen], rows)
     return apart.square().sum(dim=1).mean()
 
 

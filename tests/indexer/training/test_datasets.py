@@ -63,20 +63,48 @@ def make_idx(file: Path, values: np.ndarray) -> None:
     file.write_bytes(gzip.compress(head + values.astype(np.uint8).tobytes()))
 
 
+PIXELS = np.arange(3 * 4 * 5).reshape(3, 4, 5)
+
+
+def make_parts(source: Path, labels: dict[str, list[int]]) -> None:
+    for part, codes in labels.items():
+        pictures, names = ARCHIVES["mnist"].files(part)
+        make_idx(source / pictures, PIXELS[: len(codes)])
+        make_idx(source / names, np.array(codes))
+
+
 def test_idx_files_become_a_folder_a_label(tmp_path: Path) -> None:
-    pixels, archive = np.arange(3 * 4 * 5).reshape(3, 4, 5), ARCHIVES["mnist"]
-    make_idx(tmp_path / archive.file, pixels)
-    make_idx(tmp_path / archive.labels, np.array([7, 0, 7]))
+    make_parts(tmp_path, {"train": [7, 0, 7], "test": [1, 1]})
     folder = unpack("mnist", tmp_path / "out", tmp_path)
     found = {path.relative_to(folder).as_posix(): np.asarray(Image.open(path)) for path in folder.rglob("*.png")}
-    assert sorted(found) == ["test/0/00001.png", "test/7/00000.png", "test/7/00002.png"]
-    assert (found["test/7/00002.png"] == pixels[2]).all()
+    train, test = (
+        ["train/0/00001.png", "train/7/00000.png", "train/7/00002.png"],
+        ["test/1/00000.png", "test/1/00001.png"],
+    )
+    assert sorted(found) == [*test, *train]
+    assert (found["train/7/00002.png"] == PIXELS[2]).all()
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["mnist"]
+
+
+@pytest.mark.parametrize("missing", ["train", "test"])
+def test_a_folder_that_lacks_a_part_is_completed_and_its_other_part_left(tmp_path: Path, missing: str) -> None:
+    other = "test" if missing == "train" else "train"
+    (tmp_path / "out" / "mnist" / other).mkdir(parents=True)
+    (tmp_path / "out" / "mnist" / other / "own.txt").write_text("mine")
+    make_parts(tmp_path, {missing: [3, 4, 3]})
+    for _ in range(2):
+        folder = unpack("mnist", tmp_path / "out", tmp_path)
+        files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+        assert files == sorted(
+            [f"{other}/own.txt", *(f"{missing}/{name}.png" for name in ("3/00000", "3/00002", "4/00001"))]
+        )
 
 
 @pytest.mark.parametrize("labels", [np.array([1, 2]), np.zeros((3, 1))])
 def test_idx_files_that_do_not_go_together(tmp_path: Path, labels: np.ndarray) -> None:
-    make_idx(tmp_path / ARCHIVES["mnist"].file, np.zeros((3, 4, 5)))
-    make_idx(tmp_path / ARCHIVES["mnist"].labels, labels)
+    pictures, names = ARCHIVES["mnist"].files("train")
+    make_idx(tmp_path / pictures, np.zeros((3, 4, 5)))
+    make_idx(tmp_path / names, labels)
     with pytest.raises(DataError, match="do not go with"):
         unpack("mnist", tmp_path / "out", tmp_path)
     assert not (tmp_path / "out" / "mnist").exists()
@@ -87,9 +115,10 @@ def test_idx_files_that_do_not_go_together(tmp_path: Path, labels: np.ndarray) -
                 gzip.compress(b"\0\0\x08\x01\0\0\0\x05abc")]
 )  # fmt: skip
 def test_damaged_idx_files(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / ARCHIVES["mnist"].file).parent.mkdir()
-    (tmp_path / ARCHIVES["mnist"].file).write_bytes(content)
-    with pytest.raises(DataError, match="t10k-images"):
+    file = tmp_path / ARCHIVES["mnist"].files("train")[0]
+    file.parent.mkdir()
+    file.write_bytes(content)
+    with pytest.raises(DataError, match="train-images"):
         unpack("mnist", tmp_path / "out", tmp_path)
 
 

@@ -1,13 +1,14 @@
 import itertools
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
-from indexer.training.losses import CLASSIFIERS, LOSSES, MINED, LossSettings, make_loss
+from indexer.training.losses import CLASSIFIERS, LOSSES, MINED, UNSCALED, LossSettings, make_loss
 from indexer.training.losses.triplets import AdaptedTripletLoss
 from indexer.training.mining import make_miner
 from search.errors import DataError
@@ -58,6 +59,11 @@ def cosine_embedding(x: np.ndarray, loss: torch.nn.Module) -> float:
 def triplet(x: np.ndarray, loss: torch.nn.Module) -> float:
     gaps = [np.linalg.norm(x[a] - x[p]) - np.linalg.norm(x[a] - x[n]) for a, p, n in TRIPLETS]
     return mean_of_costs([gap + MARGIN for gap in gaps])
+
+
+def triplet_mean(x: np.ndarray, loss: torch.nn.Module) -> float:
+    gaps = [np.linalg.norm(x[a] - x[p]) - np.linalg.norm(x[a] - x[n]) for a, p, n in TRIPLETS]
+    return float(np.mean([max(0.0, gap + MARGIN) for gap in gaps]))
 
 
 def triplet_cosine(x: np.ndarray, loss: torch.nn.Module) -> float:
@@ -139,6 +145,7 @@ REFERENCES: dict[str, Callable[[np.ndarray, torch.nn.Module], float]] = {
     "triplet": triplet,
     "triplet-adapted": triplet,  # without mining there is no bias to correct
     "triplet-cosine": triplet_cosine,
+    "triplet-mean": triplet_mean,
     "triplet-soft": triplet_soft,
     "triplet-soft-cosine": triplet_soft_cosine,
 }
@@ -157,6 +164,31 @@ def test_a_loss_against_a_slow_loop_at_any_length_of_the_embeddings(name: str, e
     lengths = torch.arange(1.0, 9.0)[:, None]
     for rows in (embeddings, embeddings * lengths):
         assert float(loss(rows, torch.tensor(LABELS), None).detach()) == pytest.approx(wanted, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", sorted(UNSCALED - {"softmax"}))
+def test_a_loss_against_a_slow_loop_in_the_plane(name: str, embeddings: torch.Tensor) -> None:
+    rows = embeddings * torch.arange(1.0, 9.0)[:, None] / 4
+    loss = make_loss(name, replace(SETTINGS, normalize=False))
+    wanted = REFERENCES[name](rows.double().numpy(), loss)
+    assert wanted > 0
+    assert float(loss(rows, torch.tensor(LABELS), None)) == pytest.approx(wanted, rel=1e-4)
+    assert float(loss(rows * 2, torch.tensor(LABELS), None)) != pytest.approx(wanted, rel=1e-2)
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+def test_the_mean_over_all_triplets_is_torchs(embeddings: torch.Tensor, normalize: bool) -> None:
+    mined = tuple(torch.tensor(part) for part in zip(*TRIPLETS[::3], strict=True))
+    rows = functional.normalize(embeddings) if normalize else embeddings
+    wanted = torch.nn.TripletMarginLoss(margin=MARGIN)(*(rows[part] for part in mined))
+    found = make_loss("triplet-mean", replace(SETTINGS, normalize=normalize))(embeddings, torch.tensor(LABELS), mined)
+    assert float(found) == pytest.approx(float(wanted), rel=1e-4)
+
+
+@pytest.mark.parametrize("name", sorted(set(LOSSES) - UNSCALED))
+def test_losses_of_directions_refuse_the_plane(name: str) -> None:
+    with pytest.raises(DataError, match=f"normalize false: {name} looks at directions.*triplet"):
+        make_loss(name, replace(SETTINGS, normalize=False))
 
 
 def test_softmax_against_a_formula_on_embeddings_of_their_own_length(embeddings: torch.Tensor) -> None:
@@ -197,6 +229,8 @@ def test_the_adapted_triplet_loss_against_a_slow_loop(embeddings: torch.Tensor, 
     listed = list(zip(*(part.tolist() for part in mined), strict=True))
     wanted = slowly_adapted(directions(embeddings), listed, weight)
     assert float(AdaptedTripletLoss(MARGIN, weight)(embeddings, labels, mined)) == pytest.approx(wanted, rel=1e-4)
+    in_space = AdaptedTripletLoss(MARGIN, weight, normalize=False)(embeddings, labels, mined)
+    assert float(in_space) == pytest.approx(slowly_adapted(embeddings.double().numpy(), listed, weight), rel=1e-4)
     assert wanted > slowly_adapted(directions(embeddings), listed, 0.0) + 1e-3
 
 

@@ -24,9 +24,10 @@ def embeddings() -> torch.Tensor:
     return torch.randn(8, 5, generator=torch.Generator().manual_seed(3))
 
 
-def slow_distances(embeddings: torch.Tensor) -> np.ndarray:
+def slow_distances(embeddings: torch.Tensor, normalize: bool = True) -> np.ndarray:
     rows = embeddings.double().numpy()
-    rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    if normalize:
+        rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     return np.array([[np.linalg.norm(a - b) for b in rows] for a in rows])
 
 
@@ -35,8 +36,8 @@ def slow_triplets(labels: list[int]) -> list[tuple[int, int, int]]:
     return [(a, p, n) for a, p, n in every if a != p and labels[a] == labels[p] and labels[a] != labels[n]]
 
 
-def slow(embeddings: torch.Tensor, mining: str) -> set[tuple[int, int, int]]:
-    d = slow_distances(embeddings)
+def slow(embeddings: torch.Tensor, mining: str, normalize: bool) -> set[tuple[int, int, int]]:
+    d = slow_distances(embeddings, normalize)
     if mining == "batch-hard":
         chosen = set()
         for a in range(8):
@@ -52,16 +53,23 @@ def slow(embeddings: torch.Tensor, mining: str) -> set[tuple[int, int, int]]:
     return {(a, p, n) for a, p, n in slow_triplets(LABELS) if keep(d[a, n] - d[a, p])}
 
 
+@pytest.mark.parametrize("normalize", [True, False])
 @pytest.mark.parametrize("mining", sorted(set(MINERS) - {"all", "distance-weighted"}))
-def test_mining_against_a_loop(embeddings: torch.Tensor, mining: str) -> None:
-    mined = make_miner(mining, MARGIN)(embeddings, torch.tensor(LABELS))
-    wanted = slow(embeddings, mining)
+def test_mining_against_a_loop(embeddings: torch.Tensor, mining: str, normalize: bool) -> None:
+    rows = embeddings * torch.tensor([1.0, 1.3, 0.8, 1.1, 0.9, 1.2, 0.7, 1.0])[:, None]
+    mined = make_miner(mining, MARGIN, normalize=normalize)(rows, torch.tensor(LABELS))
+    wanted = slow(rows, mining, normalize)
     assert wanted
     assert set(zip(*(part.tolist() for part in mined), strict=True)) == wanted
 
 
 def test_all_is_no_mining() -> None:
     assert make_miner("all", MARGIN) is None
+
+
+def test_drawing_by_distance_knows_the_sphere_alone() -> None:
+    with pytest.raises(DataError, match="distance-weighted: knows the sphere alone"):
+        make_miner("distance-weighted", MARGIN, normalize=False)
 
 
 def test_unknown_names_list_the_known_ones() -> None:
@@ -136,12 +144,15 @@ def test_triplets_as_drawn() -> None:
     assert [part.tolist() for part in drawn] == [[0, 3, 6], [1, 4, 7], [2, 5, 8]]
 
 
+@pytest.mark.parametrize("normalize", [True, False])
 @pytest.mark.parametrize("margin", [0.0, 0.1, 0.5, 4.0])
 @pytest.mark.parametrize("labels", [LABELS, [0, 1, 2, 3, 4, 5, 6, 6], [0] * 7 + [1]])
-def test_active_share_against_a_loop(labels: list[int], margin: float, embeddings: torch.Tensor) -> None:
-    d = slow_distances(embeddings)
+def test_active_share_against_a_loop(
+    labels: list[int], margin: float, normalize: bool, embeddings: torch.Tensor
+) -> None:
+    d = slow_distances(embeddings, normalize)
     costs = [d[a, p] + margin > d[a, n] for a, p, n in slow_triplets(labels)]
-    found = active_share(embeddings, torch.tensor(labels), margin)
+    found = active_share(embeddings, torch.tensor(labels), margin, normalize=normalize)
     assert isinstance(found, float)
     assert found == pytest.approx(np.mean(costs), abs=1e-9)
 
