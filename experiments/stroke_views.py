@@ -22,7 +22,7 @@ _PICTURES = 64
 WHITE = (255, 255, 255)
 
 View = tuple[float, float, float]
-"""Rotation in degrees, horizontal slant as a tangent, size as a factor."""
+"""Rotation in degrees with the clock, horizontal slant as a tangent, size as a factor."""
 AS_IT_IS: tuple[View, ...] = ((0.0, 0.0, 1.0),)
 NINE_VIEWS: tuple[View, ...] = (
     *AS_IT_IS,

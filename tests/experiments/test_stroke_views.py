@@ -23,7 +23,7 @@ def place(picture: Image.Image) -> tuple[float, float]:
 @pytest.mark.parametrize(
     ("view", "wanted"),
     [
-        ((90.0, 0.0, 1.0), (20.0, 10.0)),  # the right-hand dot goes up: turned against the clock
+        ((90.0, 0.0, 1.0), (20.0, 30.0)),  # what was at the right goes down: turned with the clock
         ((0.0, 0.0, 0.5), (25.0, 20.0)),
         ((0.0, 0.0, 1.5), (35.0, 20.0)),
         ((0.0, 0.3, 1.0), (30.0, 20.0)),
