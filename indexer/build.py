@@ -8,7 +8,7 @@ import uuid
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from search.images import PICTURE_SUFFIXES
 from search.indexes import resolve_device
 from search.records import SegmentRecord
 from search.segments import map_vectors, write_segment
+from search.stored_calibration import encoder_calibration
 
 if TYPE_CHECKING:
     from indexer.changes import Changes
@@ -182,10 +183,12 @@ def commit(catalog: Catalog, encoder: Encoder, changes: Changes, vectors: Floats
         if first:
             files += store_encoder(catalog.folder, place, encoder)
         now = datetime.now(UTC).isoformat(timespec="seconds")
+        calibration = fitting_calibration(catalog.settings().get("calibration"), encoder, config)
         with catalog.transaction():
             if first:
                 catalog.set(encoder=encoder.name, fingerprint=encoder.fingerprint, encoder_folder=place,
                             dim=encoder.dim, created=now)  # fmt: skip
+            catalog.set(calibration=calibration)
             if first or changes:
                 catalog.set(updated=now)
             catalog.add_files(files)
@@ -212,6 +215,18 @@ def store_encoder(folder: Path, place: str, encoder: Encoder) -> list[FileRecord
     sync_folder(target)
     sync_folder(target.parent)
     return records
+
+
+def fitting_calibration(own: Any, encoder: Encoder, config: BuildConfig) -> dict[str, Any] | None:
+    """The index's own calibration, if it is of this encoder; else that of the encoder's folder, if it has one.
+
+    Raises:
+        EncoderError: the folder's calibration is damaged, or of another encoder.
+    """
+    if isinstance(own, dict) and own.get("fingerprint") == encoder.fingerprint:
+        return own
+    found = encoder_calibration(new_encoder(config), encoder.fingerprint)
+    return None if found is None else found.to_dict()
 
 
 def sweep(catalog: Catalog) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 Device = Literal["auto", "cpu", "cuda"]
+References = Literal["mean", "best"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +45,13 @@ class QueryConfig:
 
     k: int = 10
     device: Device = "auto"
+    same_only: bool = False
+    """Only pictures that a calibration takes for the same thing."""
+
+
+@dataclass(frozen=True)
+class VerifyConfig:
+    """How two pictures are compared."""
+
+    references: References = "mean"
+    """How several references of one thing answer: by their mean embedding, or by the nearest of them."""
