@@ -24,10 +24,10 @@ from benchmarks.datasets import unpack
 from experiments.omniglot_page import Findings, Heldout, Tried, write_findings
 from experiments.one_shot_trials import Drawing, Trials, lake_trials, random_trials, read_drawings, wrong
 from experiments.page import DOCS, ROOT
+from experiments.runs import kept_run
 from experiments.stroke_views import AS_IT_IS, NINE_VIEWS, embed_views
-from indexer.training import load_recipe, train
+from indexer.training import load_recipe
 from indexer.training.settings import with_settings
-from search.encoders import load_encoder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,14 +64,8 @@ class Options:
 
 def trained(config: TrainConfig, name: str, options: Options) -> tuple[Encoder, float]:
     """Give the encoder of a kept or resumed run, or a new one, and the minutes that it took."""
-    out = options.work / name
-    settings = replace(config, name=f"omniglot-{name}", report=False, steps=options.steps or config.steps)
-    settings = replace(settings, evaluate_every=min(config.evaluate_every, settings.steps))
-    minutes_file = out / "minutes.txt"
-    report = train(options.datasets / "omniglot", out, config=settings, recipe="omniglot")
-    if not report.already_finished:
-        minutes_file.write_text(f"{report.minutes:.3f}", encoding="utf-8")
-    return load_encoder(str(out), device="cpu"), float(minutes_file.read_text(encoding="utf-8"))
+    config = replace(config, name=f"omniglot-{name}", steps=options.steps or config.steps)
+    return kept_run(options.datasets / "omniglot", options.work / name, config)
 
 
 def without(config: TrainConfig, alphabets: Sequence[str]) -> TrainConfig:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from indexer.calibration.pairs import Pairs
 from search.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Sequence
 
 NAMES = 10
+FORGERIES = ("random", "same-name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +27,6 @@ class Signature:
     writer: str
     name: int
     medium: int
-
-
-@dataclass(frozen=True, slots=True)
-class Pairs:
-    """P pairs of pictures by row, `(P,)` each, and the number of either picture's writer."""
-
-    first: NDArray[np.int64]
-    second: NDArray[np.int64]
-    writer: NDArray[np.int64]
-    other_writer: NDArray[np.int64]
 
 
 def read_signatures(folder: Path) -> list[Signature]:
@@ -75,29 +65,30 @@ def write_labels(signatures: Sequence[Signature], train: Sequence[str], validati
     return file
 
 
-def genuine_pairs(signatures: Sequence[Signature]) -> Pairs:
-    """Every pair of pictures of one name by one writer."""
-    return _pairs(signatures, lambda same_writer, same_name: same_writer & same_name)
+def pairs_against(signatures: Sequence[Signature], forgeries: str, most: int = 20_000, seed: int = 0) -> Pairs:
+    """Every pair of pictures of one name by one writer, and pairs with forgeries; the subjects are the writers.
 
+    Args:
+        signatures: the pictures; pairs count their places.
+        forgeries: `random`: another name by another writer, as in the literature. `same-name`: the same name by another
+            writer, a forger who knows the name but not the hand.
+        most: at most so many pairs with forgeries, drawn.
+        seed: of the draw.
 
-def same_name_pairs(signatures: Sequence[Signature]) -> Pairs:
-    """Every pair of pictures of one name by two writers: a forger who knows the name, but not the hand."""
-    return _pairs(signatures, lambda same_writer, same_name: ~same_writer & same_name)
-
-
-def random_pairs(signatures: Sequence[Signature], most: int = 20_000, seed: int = 0) -> Pairs:
-    """Pairs of different names by different writers, the random forgeries of the literature; at most so many, drawn."""
-    every = _pairs(signatures, lambda same_writer, same_name: ~same_writer & ~same_name)
-    if len(every.first) <= most:
-        return every
-    rows = np.sort(np.random.default_rng(seed).choice(len(every.first), most, replace=False))
-    return Pairs(every.first[rows], every.second[rows], every.writer[rows], every.other_writer[rows])
-
-
-def _pairs(signatures: Sequence[Signature], wanted: Callable[[NDArray[np.bool_], NDArray[np.bool_]], NDArray[np.bool_]]) -> Pairs:
+    Raises:
+        DataError: another kind of forgery.
+    """
+    if forgeries not in FORGERIES:
+        raise DataError(f"forgeries {forgeries!r}: must be one of {', '.join(FORGERIES)}")
     _, writers = np.unique(np.array([each.writer for each in signatures]), return_inverse=True)
     names = np.array([each.name for each in signatures])
     first, second = np.triu_indices(len(signatures), k=1)
-    kept = wanted(writers[first] == writers[second], names[first] == names[second])
-    first, second = first[kept].astype(np.int64), second[kept].astype(np.int64)
-    return Pairs(first, second, writers[first].astype(np.int64), writers[second].astype(np.int64))
+    same_writer, same_name = writers[first] == writers[second], names[first] == names[second]
+    genuine = np.flatnonzero(same_writer & same_name)
+    forged = np.flatnonzero(~same_writer & (same_name if forgeries == "same-name" else ~same_name))
+    if len(forged) > most:
+        forged = np.sort(np.random.default_rng(seed).choice(forged, most, replace=False))
+    chosen = np.concatenate([genuine, forged])
+    a, b = first[chosen].astype(np.int64), second[chosen].astype(np.int64)
+    of = writers.astype(np.int64)
+    return Pairs(a, b, np.repeat([True, False], [len(genuine), len(forged)]), of[a], of[b])

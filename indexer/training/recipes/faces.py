@@ -23,6 +23,6 @@ CONFIG = TrainConfig(
     instance_weight=0.0,
     learning_rate=5e-4,
     ema=0.98,
-    steps=150,
-    evaluate_every=25,
+    steps=80,
+    evaluate_every=20,
 )  # fmt: skip
