@@ -110,7 +110,9 @@ def judged(name: str, encoder: Encoder, watched: People, test: People, options: 
     hits = one_shot_hits(vectors, test.people, test.shots)
     asked = np.array([[shot != own for own in test.shots] for shot in range(len(hits))])
     whom = np.broadcast_to(test.people, hits.shape)
-    few, of_whom = few_way_hits(vectors, test.people, ways=min(WAYS, len(set(test.people))), trials=options.trials, seed=0)
+    few, of_whom = few_way_hits(
+        vectors, test.people, ways=min(WAYS, len(set(test.people))), trials=options.trials, seed=0
+    )
     validation = one_shot_hits(chosen_by, watched.people, watched.shots)
     return Judged(
         name=name,
@@ -175,9 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--trials", type=int, default=TRIALS, help="of ten people")
     parser.add_argument("--draws", type=int, default=1000, help="of people, behind every interval of a calibration")
     given = parser.parse_args(arguments)
-    options = Options(
-        given.datasets, given.work, given.docs, given.seeds, given.steps, given.trials, given.draws
-    )
+    options = Options(given.datasets, given.work, given.docs, given.seeds, given.steps, given.trials, given.draws)
     print(write_findings(run(options), options.docs))
 
 

@@ -109,10 +109,12 @@ def one_shot_section(found: Findings) -> str:
             "Share of probes whose nearest reference shows the same person. In turn the first, second, ... picture of "
             "everybody is the only reference and all others are probes; the mean of all choices, and the worst and the "
             "best of them. *10 people*: 10,000 trials of ten people drawn at random, one reference each and one probe. "
-            f"Mean of {len(found.best)} seeds with an interval by Student's t; the intervals by person are those of the "
-            "first seed.",
+            f"Mean of {len(found.best)} seeds with an interval by Student's t; the intervals by person are those of "
+            "the first seed.",
             table(header, rows),
-            figure("faces_mistakes", "Rows of three faces: a probe, the wrong reference that was nearest, the right one"),
+            figure(
+                "faces_mistakes", "Rows of three faces: a probe, the wrong reference that was nearest, the right one"
+            ),
         ]
     )
 
@@ -122,9 +124,7 @@ def open_set_section(found: Findings) -> str:
     rows = []
     for seeds in found.encoders:
         for references in seeds[0].open_set:
-            figures = [
-                (each.calibration.threshold, each.open_set[references]) for each in seeds
-            ]
+            figures = [(each.calibration.threshold, each.open_set[references]) for each in seeds]
             rows.append(
                 [
                     seeds[0].name,

@@ -35,7 +35,11 @@ _WIDTH, _HEIGHT, _GAP, _LEFT, _TOP = 60, 74, 22, 40, 140
 def draw_open_set(encoders: Mapping[str, Judged]) -> Figure:
     """Identified over strangers accepted, a line an encoder (one reference each), a dot at its threshold."""
     figure = new_figure(1300, 760)
-    head(figure, "Identification with strangers", "10 of 20 people enrolled with one reference each; a dot marks the calibrated threshold")
+    head(
+        figure,
+        "Identification with strangers",
+        "10 of 20 people enrolled with one reference each; a dot marks the calibrated threshold",
+    )
     axes = figure.subplots()
     figure.subplots_adjust(left=0.075, right=0.965, top=0.82, bottom=0.11)
     plain_axes(axes, "", x="share of strangers accepted", y="share of enrolled people identified")
@@ -61,7 +65,9 @@ def draw_mistakes(found: Findings, judged: Judged) -> Figure:
     step = 3 * (_WIDTH + 3) + _GAP
     rows = max(1, -(-len(shown) // _COLUMNS))
     figure, axes = new_page(2 * _LEFT + _COLUMNS * step, _TOP + rows * (_HEIGHT + 40))
-    about = f"{len(missed)} of {int((found.shots != 0).sum())} probes, first picture of everybody enrolled; {judged.name}"
+    about = (
+        f"{len(missed)} of {int((found.shots != 0).sum())} probes, first picture of everybody enrolled; {judged.name}"
+    )
     head(figure, "Mistakes", about, left=_LEFT)
     limits = axes.get_xlim(), axes.get_ylim()
     for number, row in enumerate(shown):
@@ -73,7 +79,9 @@ def draw_mistakes(found: Findings, judged: Judged) -> Figure:
         ):
             left = x + place * (_WIDTH + 3)
             pixels = np.asarray(load_picture(found.paths[picture]))
-            axes.imshow(pixels, extent=(left, left + _WIDTH, y + _HEIGHT, y), interpolation="antialiased", aspect="auto")
+            axes.imshow(
+                pixels, extent=(left, left + _WIDTH, y + _HEIGHT, y), interpolation="antialiased", aspect="auto"
+            )
             axes.plot([left, left + _WIDTH], [y + _HEIGHT + 3] * 2, color=color, linewidth=2)
             write(axes, left, y - 6, text, size=SMALL, color=color)
     axes.set_xlim(*limits[0])

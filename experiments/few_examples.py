@@ -1,11 +1,11 @@
-"""Few examples and imbalance: are siamese networks more robust than classifiers, and good in an ensemble?
+"""Few examples and imbalance: whether siamese networks are more robust than classifiers, and good in an ensemble.
 
     python -m experiments.few_examples                        all of it, about ten minutes on one core; resumes
     python -m experiments.few_examples --steps 5 --seeds 2    a quick look
 
 Half of the classes are cut to four examples. The same network is trained as a classifier (softmax), on pictures as they
-come and on batches that show every class alike, and as a siamese network (supervised contrastive loss), which answers by
-its nearest example. Their answers are averaged. Every seed draws other classes to cut and other pictures. Writes
+come and on batches that show every class alike, and as a siamese network (supervised contrastive loss), which answers
+by its nearest example. Their answers are averaged. Every seed draws other classes to cut and other pictures. Writes
 docs/results/few_examples.md and docs/images/few_examples.png; figures of each seed are kept in
 .cache/experiments/few_examples.
 """

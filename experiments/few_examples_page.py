@@ -52,8 +52,8 @@ def write_findings(found: Findings, docs: Path = DOCS) -> Path:
         "few_examples",
         "Few examples and imbalance",
         f"It is said of siamese networks that they are *more robust to class imbalance, because a few pictures of a "
-        f"class are enough, and good in an ensemble with a classifier*. Here half of ten classes are cut to {found.few} "
-        f"examples, the others have {found.examples}; {found.asked} other pictures of each class are asked about. One "
+        f"class are enough, and good in an ensemble with a classifier*. Here half of ten classes are cut to "
+        f"{found.few} examples, the others have {found.examples}; {found.asked} other pictures of each class are asked about. One "
         "network and one budget for all: as a classifier with softmax, on pictures as they come and on batches that "
         "show every class alike; and as a siamese network with supervised contrastive loss, which answers by the "
         "nearest example. *Average*: the mean of the classifier's class probabilities and of the siamese network's "
@@ -71,9 +71,7 @@ def write_findings(found: Findings, docs: Path = DOCS) -> Path:
 
 def section(seeds: Seeds) -> str:
     """Accuracies of one collection, and the answers to the questions."""
-    rows = [
-        [way, *(mean_and_spread([of[way][part] for of in seeds], 3) for part in PARTS)] for way in seeds[0]
-    ]
+    rows = [[way, *(mean_and_spread([of[way][part] for of in seeds], 3) for part in PARTS)] for way in seeds[0]]
     answers = []
     for claim, one, other, part in QUESTIONS:
         gains = differences(seeds, one, other, part)
@@ -108,19 +106,27 @@ def spread(gains: Sequence[float]) -> str:
 def draw(figures: Mapping[str, Seeds]) -> Figure:
     """Bars of accuracy by way, on cut, full and all classes, a panel a collection; a line is the interval."""
     page = new_figure(1500, 720)
-    head(page, "Half of the classes cut to four examples", "accuracy on pictures never seen; lines are 95 % intervals over seeds")
+    head(
+        page,
+        "Half of the classes cut to four examples",
+        "accuracy on pictures never seen; lines are 95 % intervals over seeds",
+    )
     panels = page.subplots(1, len(figures), sharey=True)
     page.subplots_adjust(left=0.05, right=0.985, top=0.8, bottom=0.2, wspace=0.06)
     for axes, (name, seeds) in zip(np.atleast_1d(panels), figures.items(), strict=True):
         plain_axes(axes, name)
         ways = list(seeds[0])
         places = np.arange(len(ways))
-        for shift, (part, color) in zip((-0.26, 0.0, 0.26), zip(PARTS, (BLUE, ORANGE, GREEN), strict=True), strict=True):
+        for shift, (part, color) in zip(
+            (-0.26, 0.0, 0.26), zip(PARTS, (BLUE, ORANGE, GREEN), strict=True), strict=True
+        ):
             values = [[of[way][part] for of in seeds] for way in ways]
             errors = [half_width(each) if len(each) > 1 else 0.0 for each in values]
             axes.bar(places + shift, [np.mean(each) for each in values], 0.24, yerr=errors, color=color, alpha=0.85,
                      error_kw={"linewidth": 1}, label=PARTS[part])  # fmt: skip
-        axes.set_xticks(places, [way.replace(", ", ",\n").replace(" of ", " of\n").replace(" and ", "\nand ") for way in ways])
+        axes.set_xticks(
+            places, [way.replace(", ", ",\n").replace(" of ", " of\n").replace(" and ", "\nand ") for way in ways]
+        )
         axes.grid(visible=False, axis="x")
         axes.set_ylim(0, 1)
     np.atleast_1d(panels)[0].legend(loc="upper right", fontsize=SMALL + 1, frameon=True, edgecolor="none", ncols=3)

@@ -28,17 +28,11 @@ PUBLISHED = (
     ("ARC, Shyam et al. 2017 (more alphabets)", 0.015),
 )
 TARGET, GOAL = 0.045, 0.033
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """A contender's changes to the recipe and its errors on validation alphabets, of one view and of nine."""
-
-    name: str
-    changes: str
-    minutes: float
-    error: float
-    error_averaged: float
+CHOSEN = (
+    "By short runs without the validation and the held-out alphabets, judged by 20-way trials within five validation "
+    "alphabets: `python -m experiments.omniglot --try NAME=VALUE`. The recipe, `indexer/training/recipes/omniglot.py`, "
+    "has the settings, and what was tried."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +54,6 @@ class Heldout:
 class Findings:
     """All of it; `wrong (seeds, 400)` are the answers to the 20 runs."""
 
-    tried: list[Tried]
     heldout: Heldout
     paths: list[Path]
     trials: Trials
@@ -77,7 +70,7 @@ def write_findings(found: Findings, docs: Path = DOCS) -> Path:
     save(draw_errors([*PUBLISHED, ("Twinlens", ours)], found.wrong_averaged.mean(axis=1)), path_of("errors", docs))
     mistakes = draw_mistakes(found.paths, found.trials, found.vectors, found.wrong_averaged)
     save(mistakes, path_of("mistakes", docs))
-    minutes = sum(found.minutes) + found.heldout.minutes + sum(each.minutes for each in found.tried)
+    minutes = sum(found.minutes) + found.heldout.minutes
     return write_page(
         "omniglot",
         "One-shot recognition of characters",
@@ -85,7 +78,7 @@ def write_findings(found: Findings, docs: Path = DOCS) -> Path:
         [
             ("The test of Lake et al.", lake_section(found)),
             ("10,000 trials on held-out alphabets", heldout_section(found.heldout)),
-            ("How the settings were chosen", tried_section(found.tried)),
+            ("How the settings were chosen", CHOSEN),
         ],
         minutes,
         docs,
@@ -118,9 +111,7 @@ def lake_section(found: Findings) -> str:
     """The 400 trials, seed by seed."""
     rows = [
         [f"seed {seed}", f"{one.mean():.2%}", f"{nine.mean():.2%}", f"{minutes:.0f}"]
-        for seed, (one, nine, minutes) in enumerate(
-            zip(found.wrong, found.wrong_averaged, found.minutes, strict=True)
-        )
+        for seed, (one, nine, minutes) in enumerate(zip(found.wrong, found.wrong_averaged, found.minutes, strict=True))
     ]
     ensemble = ensemble_wrong(found.vectors, found.trials)
     figures = [mean_figure(each.mean(axis=0), found.trials.groups) for each in (found.wrong, found.wrong_averaged)]
@@ -134,8 +125,8 @@ def lake_section(found: Findings) -> str:
             f"Over the seeds {mean_and_spread(per_seed(found.wrong_averaged))} (95 %, Student's t); what other runs of "
             f"this test would give, by bootstrap over the 20 runs: {bounds(figures[1])}. 400 trials leave two points "
             "of noise whatever the seeds.",
-            "*Nine views*: picture and references are embedded as they are and turned by up to 8 degrees, slanted by up "
-            "to 7, enlarged and reduced by up to 12 %, and the nine embeddings of each averaged. This looks at one "
+            "*Nine views*: picture and references are embedded as they are and turned by up to 8 degrees, slanted by "
+            "up to 7, enlarged and reduced by up to 12 %, and the nine embeddings of each averaged. This looks at one "
             "picture at a time.",
             f"Apart, because it is not one network: the mean cosine of the {len(found.vectors)} seeds errs in "
             f"{ensemble.mean():.2%}.",
@@ -159,30 +150,15 @@ def heldout_section(heldout: Heldout) -> str:
     names = ", ".join(name.replace("_", " ") for name in heldout.alphabets)
     return "\n\n".join(
         [
-            f"The 400 trials are few. {count} more, drawn at random in the same way (an alphabet, 20 of its characters, "
-            f"two drawers, one probe) over {len(heldout.alphabets)} background alphabets ({names}), answered by a run "
+            f"The 400 trials are few. {count} more, drawn at random in the same way (an alphabet, 20 of its characters,"
+            f" two drawers, one probe) over {len(heldout.alphabets)} background alphabets ({names}), answered by a run "
             f"of the same settings that was trained without them ({heldout.minutes:.0f} minutes, the first seed). It "
             "had a fifth fewer characters to learn from than those above.",
             table(["within an alphabet", "error", "95 %, by character", "95 %, by alphabet"], rows),
-            "The easier test, 20 characters drawn from all of these alphabets without regard to which, is another test, "
-            f"not to be compared with the figures above: {easy[0].value:.2%} ({bounds(easy[0])}) with one view, "
+            "The easier test, 20 characters drawn from all of these alphabets without regard to which, is another test,"
+            f" not to be compared with the figures above: {easy[0].value:.2%} ({bounds(easy[0])}) with one view, "
             f"{easy[1].value:.2%} ({bounds(easy[1])}) with nine.",
         ]
-    )
-
-
-def tried_section(tried: list[Tried]) -> str:
-    """The contenders on validation alphabets."""
-    rows = [
-        [each.name, f"`{each.changes}`" if each.changes else "", f"{each.minutes:.1f}", f"{each.error:.2%}",
-         f"{each.error_averaged:.2%}"]
-        for each in tried
-    ]  # fmt: skip
-    return (
-        "Short runs, trained without the validation and the held-out alphabets, judged by 20-way trials within the "
-        "validation alphabets. The test was not looked at for any of this. The recipe says the rest: "
-        "`indexer/training/recipes/omniglot.py`.\n\n"
-        + table(["contender", "change to the recipe", "minutes", "error, one view", "error, nine views"], rows)
     )
 
 

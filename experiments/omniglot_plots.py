@@ -41,7 +41,11 @@ _TILE, _GAP, _LEFT, _TOP = 96, 14, 40, 150
 def draw_errors(named: Sequence[tuple[str, float]], seeds: NDArray[np.float64]) -> Figure:
     """Bars of errors in [0, 1], ours last with a dot a seed."""
     figure = new_figure(1300, 560)
-    head(figure, "20-way one-shot recognition within an alphabet", "share of wrong answers in the 400 trials of Lake et al.")
+    head(
+        figure,
+        "20-way one-shot recognition within an alphabet",
+        "share of wrong answers in the 400 trials of Lake et al.",
+    )
     axes = figure.subplots()
     figure.subplots_adjust(left=0.31, right=0.95, top=0.8, bottom=0.13)
     plain_axes(axes, "", x="error in per cent")
@@ -57,9 +61,7 @@ def draw_errors(named: Sequence[tuple[str, float]], seeds: NDArray[np.float64]) 
     return figure
 
 
-def draw_mistakes(
-    paths: Sequence[Path], trials: Trials, vectors: Sequence[Floats], wrong: NDArray[np.bool_]
-) -> Figure:
+def draw_mistakes(paths: Sequence[Path], trials: Trials, vectors: Sequence[Floats], wrong: NDArray[np.bool_]) -> Figure:
     """Rows of probe, chosen reference and right reference, of the first seed's mistakes; a tick says how many erred."""
     columns = answered(vectors[0], trials)
     missed = np.flatnonzero(wrong[0])[:_MOST]

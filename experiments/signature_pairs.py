@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,7 @@ def split_writers(writers: Sequence[str], shares: Sequence[float] = (4 / 7, 1 / 
     """Writers to train on, to choose by and to test, shuffled by a fixed seed; of 70 writers 40, 10 and 20."""
     shuffled = [sorted(writers)[place] for place in np.random.default_rng(2026).permutation(len(writers))]
     bounds = np.round(np.cumsum([0.0, *shares]) * len(shuffled)).astype(int)
-    return tuple(sorted(shuffled[start:end]) for start, end in zip(bounds[:-1], bounds[1:], strict=True))
+    return tuple(sorted(shuffled[start:end]) for start, end in pairwise(bounds))
 
 
 def write_labels(signatures: Sequence[Signature], train: Sequence[str], validation: Sequence[str], file: Path) -> Path:

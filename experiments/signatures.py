@@ -3,8 +3,8 @@
     python -m experiments.signatures                        all of it, about half an hour on one core; resumes
     python -m experiments.signatures --steps 10 --seeds 1   a quick look
 
-Of 70 writers 40 are trained on, settings are chosen on 10, and 20 are tested. The margin of each loss is chosen with the
-first seed on the validation writers. Writes docs/results/signatures.md and docs/images/signatures_*.png; kept runs lie
+Of 70 writers 40 are trained on, settings are chosen on 10, and 20 are tested. The margin of each loss is chosen with
+the first seed on the validation writers. Writes docs/results/signatures.md and docs/images/signatures_*.png; kept runs lie
 in .cache/experiments/signatures.
 
 Source: Bromley et al., "Signature Verification using a Siamese Time Delay Neural Network", NIPS 1993.
@@ -22,7 +22,14 @@ import numpy as np
 from benchmarks.datasets import unpack
 from experiments.page import DOCS, ROOT
 from experiments.runs import kept_run
-from experiments.signature_pairs import FORGERIES, Signature, pairs_against, read_signatures, split_writers, write_labels
+from experiments.signature_pairs import (
+    FORGERIES,
+    Signature,
+    pairs_against,
+    read_signatures,
+    split_writers,
+    write_labels,
+)
 from experiments.signatures_page import Findings, Half, LossFigures, write_findings
 from experiments.verification_trials import DRAWS, equal_error, verified
 from indexer.calibration.config import CalibrateConfig

@@ -68,8 +68,8 @@ def write_findings(found: Findings, docs: Path = DOCS) -> Path:
         "signatures",
         "Signatures: is it the same hand?",
         "Ten Chinese names, written by 70 people in four media each. Two pictures are the same when one writer wrote "
-        f"one name. 40 writers were trained on, settings chosen on 10 others; the figures are of the last {found.writers}"
-        f" ({found.pictures} pictures), looked at once. A *random forgery* is another name by another writer, which is "
+        f"one name. 40 writers were trained on, settings chosen on 10 others; the figures are of the last "
+        f"{found.writers} ({found.pictures} pictures), looked at once. A *random forgery* is another name by another writer, which is "
         "what the literature calls so; *the same name by another writer* is the harder case. No forger tried here to "
         "imitate a hand: skilled forgeries would be harder still.",
         [
@@ -88,9 +88,7 @@ def losses_section(found: Findings) -> str:
     rows = []
     for each in found.losses:
         margins = ", ".join(f"{margin:g}: {eer:.2%}" for margin, eer in each.tried.items())
-        columns = [
-            f"{percents([seed[kind] for seed in each.seeds])}" for kind in NAMED
-        ]
+        columns = [f"{percents([seed[kind] for seed in each.seeds])}" for kind in NAMED]
         intervals = [f"{each.interval[kind].low:.2%} to {each.interval[kind].high:.2%}"
                      if each.interval[kind].low is not None else "" for kind in NAMED]  # fmt: skip
         rows.append([each.loss, f"{each.margin:g}", margins, columns[0], intervals[0], columns[1], intervals[1]])

@@ -28,7 +28,11 @@ def draw_det(pairs: Mapping[str, Mapping[str, MeasuredPairs]], named: Mapping[st
     from scipy.stats import norm
 
     figure = new_figure(1500, 820)
-    head(figure, "Errors of verification on writers never seen", "false rejects over false accepts; nearer the lower left is better")
+    head(
+        figure,
+        "Errors of verification on writers never seen",
+        "false rejects over false accepts; nearer the lower left is better",
+    )
     panels = figure.subplots(1, len(named), sharey=True)
     figure.subplots_adjust(left=0.075, right=0.975, top=0.8, bottom=0.1, wspace=0.08)
     ends = norm.ppf([_TICKS[0], _TICKS[-1]])

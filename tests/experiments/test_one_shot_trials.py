@@ -41,7 +41,9 @@ def test_answers_are_those_of_a_slow_loop() -> None:
     for trial in range(60):
         best, column = -2.0, -1
         for place, reference in enumerate(trials.references[trial]):
-            cosine = sum(float(a) * float(b) for a, b in zip(vectors[reference], vectors[trials.probes[trial]]))
+            cosine = sum(
+                float(a) * float(b) for a, b in zip(vectors[reference], vectors[trials.probes[trial]], strict=True)
+            )
             if cosine > best + 1e-7:
                 best, column = cosine, place
         assert answered(vectors, trials)[trial] == column
@@ -106,8 +108,8 @@ def test_damaged_runs_are_told(tmp_path: Path) -> None:
     make_runs(tmp_path)
     labels = tmp_path / "run03" / "class_labels.txt"
     labels.write_text(labels.read_text().replace("class07", "class77"))
-    with pytest.raises(DataError, match="run03.*no test item"):
+    with pytest.raises(DataError, match=r"run03.*no test item"):
         lake_trials(tmp_path)
     labels.unlink()
-    with pytest.raises(DataError, match="run03.*Unpack"):
+    with pytest.raises(DataError, match=r"run03.*Unpack"):
         lake_trials(tmp_path)

@@ -29,7 +29,9 @@ def place(picture: Image.Image) -> tuple[float, float]:
         ((0.0, 0.3, 1.0), (30.0, 20.0)),
     ],
 )
-def test_views_turn_resize_and_slant_about_the_centre(view: tuple[float, float, float], wanted: tuple[float, float]) -> None:
+def test_views_turn_resize_and_slant_about_the_centre(
+    view: tuple[float, float, float], wanted: tuple[float, float]
+) -> None:
     np.testing.assert_allclose(place(view_of(dot(30, 20), view)), wanted, atol=0.3)
 
 

@@ -1,8 +1,8 @@
 """Faces from one picture each: the built-in encoder's network, trained on with people of its own.
 
-    python -m benchmarks.datasets --out .cache/datasets faces
-    python -m experiments.faces           trains on some people, judges on others: docs/results/faces.md
-    twinlens train FACES --recipe faces --out face-encoder          FACES: a folder a person
+python -m benchmarks.datasets --out .cache/datasets faces
+python -m experiments.faces           trains on some people, judges on others: docs/results/faces.md
+twinlens train FACES --recipe faces --out face-encoder          FACES: a folder a person
 """
 
 from indexer.training.config import AugmentConfig, TrainConfig

@@ -1,7 +1,7 @@
 """A classifier and a siamese network on the same few pictures, some classes of which have four: one budget for both.
 
-    python -m experiments.few_examples     trains both, on clothes and on photos: docs/results/few_examples.md
-    twinlens train PICTURES --recipe few_examples --out my-encoder         the siamese one
+python -m experiments.few_examples     trains both, on clothes and on photos: docs/results/few_examples.md
+twinlens train PICTURES --recipe few_examples --out my-encoder         the siamese one
 """
 
 from indexer.training.config import AugmentConfig, TrainConfig

@@ -1,8 +1,8 @@
 """Characters told apart from one example: Omniglot's 30 background alphabets, for the one-shot test of Lake et al.
 
-    python -m benchmarks.datasets --out .cache/datasets omniglot
-    twinlens train .cache/datasets/omniglot --recipe omniglot --out omniglot-encoder
-    python -m experiments.omniglot                    the same, three times, and the test: docs/results/omniglot.md
+python -m benchmarks.datasets --out .cache/datasets omniglot
+twinlens train .cache/datasets/omniglot --recipe omniglot --out omniglot-encoder
+python -m experiments.omniglot                    the same, three times, and the test: docs/results/omniglot.md
 """
 
 from indexer.training.config import AugmentConfig, TrainConfig

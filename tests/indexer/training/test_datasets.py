@@ -123,7 +123,9 @@ def test_damaged_idx_files(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_zip_within_the_archive_is_unpacked_with_its_texts(tmp_path: Path) -> None:
-    make_zip(tmp_path / "all_runs.zip", {"run01/test/item01.png": b"a", "run01/class_labels.txt": b"b", "run01/x.m": b"c"})
+    make_zip(
+        tmp_path / "all_runs.zip", {"run01/test/item01.png": b"a", "run01/class_labels.txt": b"b", "run01/x.m": b"c"}
+    )
     with tarfile.open(tmp_path / ARCHIVES["omniglot-runs"].file, "w:xz") as tape:
         tape.add(tmp_path / "all_runs.zip", "all_runs.zip")
     folder = unpack("omniglot-runs", tmp_path / "out", tmp_path)
