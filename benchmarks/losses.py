@@ -1,10 +1,11 @@
 """Every loss and every mining on one budget: the same network, batches and steps, judged on classes never seen.
 
-    python -m benchmarks.datasets --out .cache/datasets omniglot tiny-imagenet
+    python -m benchmarks.datasets --out .cache/datasets mnist omniglot tiny-imagenet
     python -m benchmarks.losses
-    python -m benchmarks.losses --data omniglot photos    (both on one page)
 
-Each contender's margin is chosen by mAP@R on the validation classes, with the first seed; the test classes are looked
+Digits are the same in training and test, other pictures of them; characters and kinds of photos are others.
+
+Each contender's margin is chosen by mAP@R on the validation pictures, with the first seed; the test pictures are looked
 at only afterwards, with every seed. Learning rate and batches are the same for all. Each run that is done is kept under
 `--work`, so that the same command goes on where it was stopped. Writes docs/results/losses.md at the end.
 
@@ -21,6 +22,7 @@ import sys
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +53,8 @@ MOST = 3000
 """Test pictures at most, the same number of each class."""
 T_95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571}
 """Of Student's t by degrees of freedom: two-sided, 95 %."""
+SHARES = {"train": 300, "validation": 100}
+"""Pictures of a class, where the same classes are trained on, watched and tested."""
 _BATCH = 256
 
 MARGINS: dict[str, tuple[float, ...]] = {
@@ -69,7 +73,10 @@ MARGINS: dict[str, tuple[float, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Which classes of one data set are trained on, watched and tested; patterns of folders."""
+    """Which classes of one data set are trained on, watched and tested; patterns of folders.
+
+    Where there is nothing to watch by class, each class gives `SHARES` pictures to training and to validation.
+    """
 
     folder: str
     about: str
@@ -107,15 +114,17 @@ class Figures:
     collapsed: bool = False
 
 
+STROKES = AugmentConfig(min_area=0.8, max_aspect=1.1, p_flip=0, degrees=10, p_quarter=0, p_color=0, p_gray=0, p_fade=0,
+                        p_jpeg=0, p_noise=0)  # fmt: skip
 DATA = {
+    "mnist": Data("mnist", "digits, 32 x 32 pixels", ("train/*",), (), ("test/*",), STROKES),
     "omniglot": Data(
         "omniglot",
         "characters of alphabets never seen, 32 x 32 pixels",
         ("Bengali/*", "Cyrillic/*", "Greek/*", "Gujarati/*", "Hebrew/*", "Korean/*", "Latin/*", "Sanskrit/*"),
         ("Armenian/*", "Early_Aramaic/*", "Tagalog/*"),
         ("Anglo-Saxon_Futhorc/*", "Balinese/*", "Futurama/*", "Tifinagh/*"),
-        AugmentConfig(min_area=0.8, max_aspect=1.1, p_flip=0, degrees=10, p_quarter=0, p_color=0, p_gray=0, p_fade=0,
-                      p_jpeg=0, p_noise=0),
+        STROKES,
     ),
     "photos": Data(
         "tiny-imagenet/train",
@@ -139,9 +148,10 @@ def config_of(data: Data, contender: Contender, margin: float, seed: int, steps:
     """Give the settings of one run: all contenders differ in loss, mining and margin alone."""
     return TrainConfig(
         network=NETWORK,
-        classes=data.train,
+        classes=data.train if data.validation else ("*",),
         validation=data.validation,
-        held_out=data.test,
+        held_out=data.test if data.validation else (),
+        split_by="class" if data.validation else "picture",
         input_size=SIZE,
         augment=data.augment,
         classes_per_batch=16,
@@ -155,6 +165,7 @@ def config_of(data: Data, contender: Contender, margin: float, seed: int, steps:
         evaluate_every=steps,
         seed=seed,
         device="cpu",
+        report=False,
     )
 
 
@@ -166,7 +177,7 @@ def run(data: Data, contender: Contender, margin: float, seed: int, steps: int, 
         return Figures(**json.loads((out / "figures.json").read_text(encoding="utf-8")))
     config = config_of(data, contender, margin, seed, steps)
     try:
-        train(options.datasets / data.folder, out, config=config)
+        train(options.datasets / data.folder, out, config=config, labels=labels_of(data, options))
         card = json.loads((out / "encoder.json").read_text(encoding="utf-8"))["card"]
         recall, precision = measure(load_encoder(out, device="cpu"), options.datasets, data)
         figures = Figures(float(card["last"]["map_at_r"]), recall, precision)
@@ -176,6 +187,26 @@ def run(data: Data, contender: Contender, margin: float, seed: int, steps: int, 
     (out / "figures.json").write_text(json.dumps(asdict(figures)), encoding="utf-8")
     sys.stderr.write(f"{name}: {figures}\n")
     return figures
+
+
+def labels_of(data: Data, options: Options) -> str:
+    """Where the classes stand: in the folders' names, or in a CSV that also says which picture is for what."""
+    if data.validation:
+        return "folder"
+    rows = ["path,label,split"]
+    for folder in matching(options.datasets / data.folder, data.train):
+        pictures = iter(sorted(folder.iterdir()))
+        for split, count in SHARES.items():
+            rows += [f"{path.resolve()},{folder.name},{split}" for path in islice(pictures, count)]
+    file = options.work / f"{data.folder}.csv"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("\n".join([*rows, ""]), encoding="utf-8")
+    return str(file)
+
+
+def matching(folder: Path, patterns: tuple[str, ...]) -> list[Path]:
+    """Folders of classes, sorted."""
+    return sorted(found for pattern in patterns for found in folder.glob(pattern) if found.is_dir())
 
 
 def measure(encoder: Encoder, datasets: Path, data: Data) -> tuple[float, float]:
@@ -189,7 +220,7 @@ def measure(encoder: Encoder, datasets: Path, data: Data) -> tuple[float, float]
 @cache
 def test_pictures(folder: Path, patterns: tuple[str, ...]) -> tuple[list[Image], list[str]]:
     """Decode the test pictures once."""
-    classes = sorted(found for pattern in patterns for found in folder.glob(pattern) if found.is_dir())
+    classes = matching(folder, patterns)
     chosen = [path for each in classes for path in sorted(each.iterdir())[: MOST // len(classes)]]
     return [load_picture(path) for path in chosen], [str(path.parent) for path in chosen]
 
@@ -258,11 +289,11 @@ class Options:
 def main() -> None:
     """Run what is not run yet, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", nargs="+", choices=DATA, default=["omniglot"])
+    parser.add_argument("--data", nargs="+", choices=DATA, default=list(DATA))
     parser.add_argument("--datasets", type=Path, default=ROOT / ".cache" / "datasets")
     parser.add_argument("--work", type=Path, default=ROOT / ".cache" / "losses", help="where runs are kept")
     parser.add_argument("--out", type=Path, default=PAGE)
-    parser.add_argument("--steps", type=int, default=400, help="batches of a run")
+    parser.add_argument("--steps", type=int, default=300, help="batches of a run")
     parser.add_argument("--seeds", type=int, default=3, choices=range(1, len(T_95) + 2))
     parser.add_argument("--losses", nargs="+", choices=LOSSES, default=list(LOSSES))
     given = parser.parse_args()

@@ -12,9 +12,7 @@ identification", 1994 (AT&T Laboratories Cambridge).
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,8 +20,8 @@ import numpy as np
 from benchmarks.datasets import unpack
 from experiments.face_trials import few_way_hits, one_shot_hits, open_set
 from experiments.faces_page import Findings, Judged, write_findings
-from experiments.page import DOCS, ROOT
-from experiments.runs import kept_run
+from experiments.options import parse
+from experiments.runs import minutes_of, trained
 from indexer.calibration.config import CalibrateConfig
 from indexer.calibration.label_pairs import pairs_of_labels
 from indexer.calibration.measure import measure
@@ -34,32 +32,22 @@ from search.images import load_picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from experiments.options import Options
     from indexer.training import TrainConfig
     from search.encoders.base import Encoder
     from search.types import Floats
     from search.verification import Calibration
 
 WAYS, TRIALS, GALLERIES = 10, 10_000, 200
+DRAWS = 1000
 MAX_FAR = 0.01
 SCRATCH = {"kind": "resnet", "stem": 24, "widths": [48, 96, 192], "depths": [1, 1, 1], "pooled": 2, "grid": 3,
            "dim": 128}  # fmt: skip
 """A network that begins from random weights, for comparison."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the command line says."""
-
-    datasets: Path
-    work: Path
-    docs: Path
-    seeds: int
-    steps: int | None
-    trials: int = TRIALS
-    draws: int = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,23 +84,21 @@ def embedded(encoder: Encoder, of: People) -> Floats:
     return vectors
 
 
-def calibrated(vectors: Floats, of: People, draws: int) -> Calibration:
+def calibrated(vectors: Floats, of: People) -> Calibration:
     """A threshold for FAR 1 % between two pictures, from people who were not trained on."""
     names = [str(person) for person in of.people]
     pairs = pairs_of_labels(names, names, most=200_000, seed=0)
-    config = CalibrateConfig(max_far=MAX_FAR, resamples=draws)
+    config = CalibrateConfig(max_far=MAX_FAR, resamples=DRAWS)
     return measure(pairs.measured(vectors), config, prior=0.5, fingerprint="", data="watched people").calibration
 
 
-def judged(name: str, encoder: Encoder, watched: People, test: People, options: Options) -> Judged:
+def judged(name: str, encoder: Encoder, watched: People, test: People) -> Judged:
     """Everything that is asked of one encoder."""
     chosen_by, vectors = embedded(encoder, watched), embedded(encoder, test)
     hits = one_shot_hits(vectors, test.people, test.shots)
     asked = np.array([[shot != own for own in test.shots] for shot in range(len(hits))])
     whom = np.broadcast_to(test.people, hits.shape)
-    few, of_whom = few_way_hits(
-        vectors, test.people, ways=min(WAYS, len(set(test.people))), trials=options.trials, seed=0
-    )
+    few, of_whom = few_way_hits(vectors, test.people, ways=min(WAYS, len(set(test.people))), trials=TRIALS, seed=0)
     validation = one_shot_hits(chosen_by, watched.people, watched.shots)
     return Judged(
         name=name,
@@ -120,7 +106,7 @@ def judged(name: str, encoder: Encoder, watched: People, test: People, options: 
         one_shot=mean_figure(hits[asked].astype(np.float64), whom[asked]),
         by_reference=[float(each[own].mean()) for each, own in zip(hits, asked, strict=True)],
         few_way=mean_figure(few.astype(np.float64), of_whom),
-        calibration=calibrated(chosen_by, watched, options.draws),
+        calibration=calibrated(chosen_by, watched),
         open_set={
             references: open_set(
                 vectors, test.people, test.shots, galleries=GALLERIES, references=references, seed=references
@@ -146,8 +132,7 @@ def run(options: Options) -> Findings:
     names = split_people(folder)
     watched, test = people_of(folder, names[1]), people_of(folder, names[2])
     recipe = load_recipe("faces")
-    recipe = replace(recipe, steps=options.steps or recipe.steps)
-    found = [[judged("the built-in encoder as it is", load_encoder("builtin", device="cpu"), watched, test, options)]]
+    found = [[judged("the built-in encoder as it is", load_encoder("builtin", device="cpu"), watched, test)]]
     minutes = 0.0
     kinds = {
         "from-builtin": ("its network, trained on with faces", recipe),
@@ -159,26 +144,17 @@ def run(options: Options) -> Findings:
     for run_name, (name, config) in kinds.items():
         of_seeds = []
         for seed in range(options.seeds):
-            encoder, took = kept_run(folder, options.work / f"{run_name}-{seed}", settings(config, names, seed))
-            minutes += took
-            of_seeds.append(judged(name, encoder, watched, test, options))
+            encoder = trained(folder, options, f"{run_name}-{seed}", settings(config, names, seed))
+            minutes += minutes_of(encoder)
+            of_seeds.append(judged(name, encoder, watched, test))
         found.append(of_seeds)
     return Findings(found, test.paths, test.people, test.shots, tuple(len(each) for each in names), minutes)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run what is not run yet, and write the page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--datasets", type=Path, default=ROOT / ".cache" / "datasets")
-    parser.add_argument("--work", type=Path, default=ROOT / ".cache" / "experiments" / "faces")
-    parser.add_argument("--docs", type=Path, default=DOCS, help="folder of the page and its pictures")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=None, help="batches of every run, for a quick look")
-    parser.add_argument("--trials", type=int, default=TRIALS, help="of ten people")
-    parser.add_argument("--draws", type=int, default=1000, help="of people, behind every interval of a calibration")
-    given = parser.parse_args(arguments)
-    options = Options(given.datasets, given.work, given.docs, given.seeds, given.steps, given.trials, given.draws)
-    print(write_findings(run(options), options.docs))
+    options = parse("faces", __doc__ or "", arguments, seeds=3)
+    write_findings(run(options), options.docs)
 
 
 if __name__ == "__main__":

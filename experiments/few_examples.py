@@ -12,7 +12,6 @@ docs/results/few_examples.md and docs/images/few_examples.png; figures of each s
 
 from __future__ import annotations
 
-import argparse
 import json
 import tempfile
 import time
@@ -27,7 +26,7 @@ from torch.nn import functional
 from benchmarks.datasets import unpack
 from experiments.few_examples_page import Findings, write_findings
 from experiments.imbalance import Imbalanced, accuracies, draw_imbalanced, nearest_scores
-from experiments.page import DOCS, ROOT
+from experiments.options import parse
 from indexer.training import load_recipe
 from indexer.training.batches import BatchMaker
 from indexer.training.trainer import Trainer
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
+    from experiments.options import Options
     from indexer.training import TrainConfig
     from search.types import Floats
 
@@ -75,17 +75,6 @@ WAYS: dict[str, dict[str, object]] = {
     "classifier, balanced batches": {"loss": "softmax"},
     "siamese, nearest example": {},
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the command line says."""
-
-    datasets: Path
-    work: Path
-    docs: Path
-    seeds: int
-    steps: int | None
 
 
 def trained(of: Imbalanced, config: TrainConfig) -> tuple[nn.Module, nn.Module]:
@@ -169,15 +158,8 @@ def run(options: Options) -> Findings:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run what is not run yet, and write the page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--datasets", type=Path, default=ROOT / ".cache" / "datasets")
-    parser.add_argument("--work", type=Path, default=ROOT / ".cache" / "experiments" / "few_examples")
-    parser.add_argument("--docs", type=Path, default=DOCS, help="folder of the page and its picture")
-    parser.add_argument("--seeds", type=int, default=6)
-    parser.add_argument("--steps", type=int, default=None, help="batches of every run, for a quick look")
-    given = parser.parse_args(arguments)
-    options = Options(given.datasets, given.work, given.docs, given.seeds, given.steps)
-    print(write_findings(run(options), options.docs))
+    options = parse("few_examples", __doc__ or "", arguments, seeds=6)
+    write_findings(run(options), options.docs)
 
 
 if __name__ == "__main__":

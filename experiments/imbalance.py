@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Imbalanced:
-    """Squares `(N, S, S, 3) uint8` with classes `(N,)` to learn from, others to ask about, and which classes are cut."""
+    """Squares `(N, S, S, 3) uint8`, classes `(N,)` to learn from, others to ask about, and the classes that are cut."""
 
     squares: NDArray[np.uint8]
     classes: NDArray[np.int64]

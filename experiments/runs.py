@@ -1,26 +1,89 @@
-"""Trainings that an experiment keeps: one that is through is read back, one that was stopped goes on."""
+"""Trainings that are kept, and what their networks make of the pictures that they saw and did not see."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import sys
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
-from indexer.training import train
+import numpy as np
+
+from indexer.training import TrainConfig, train
+from indexer.training.data import Split, read_pictures, split_of
+from indexer.training.splits import split_pictures
 from search.encoders import load_encoder
+from search.encoders.base import unit_rows
+from search.encoders.checkpoint import CheckpointEncoder
+from search.encoders.preprocessing import squash
+from search.images import load_picture
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from indexer.training import TrainConfig
-    from search.encoders.base import Encoder
+    from numpy.typing import NDArray
 
-MINUTES_FILE = "minutes.txt"
+    from experiments.options import Options
+    from indexer.training.trainer import TrainEvent
+    from search.types import Floats
 
 
-def kept_run(pictures: Path, out: Path, config: TrainConfig, *, labels: str = "folder") -> tuple[Encoder, float]:
-    """Give the encoder that a run leaves in `out`, on the CPU, and the minutes that its training took."""
-    settings = replace(config, report=False, evaluate_every=min(config.evaluate_every, config.steps))
-    report = train(pictures, out, config=settings, labels=labels)
-    if not report.already_finished:
-        (out / MINUTES_FILE).write_text(f"{report.minutes:.3f}", encoding="utf-8")
-    return load_encoder(str(out), device="cpu"), float((out / MINUTES_FILE).read_text(encoding="utf-8"))
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Pictures of one part of a data set: `vectors (N, D)`, their classes `labels (N,)` by number."""
+
+    vectors: Floats
+    labels: NDArray[np.int64]
+
+
+def trained(
+    pictures: Path, options: Options, name: str, config: TrainConfig, *, labels: str = "folder"
+) -> CheckpointEncoder:
+    """Train in the folder `name` of the work folder, or load what was trained there before.
+
+    `--steps` shortens a run, which then has a folder of its own.
+    """
+    out = options.work / name
+    if options.steps is not None:
+        out = options.work / f"{name}-{options.steps}"
+        every = max(1, min(config.evaluate_every, options.steps // 2))
+        config = replace(config, steps=options.steps, evaluate_every=every, report=False)
+    train(pictures, out, config=config, labels=labels, progress=lambda event: _tell(name, event))
+    encoder = load_encoder(out, device="cpu")
+    assert isinstance(encoder, CheckpointEncoder)
+    return encoder
+
+
+def minutes_of(*encoders: CheckpointEncoder) -> float:
+    """What their trainings took, all together."""
+    return sum(float(each.card["last"]["minutes"]) for each in encoders)
+
+
+def parts_of(folder: Path, config: TrainConfig) -> dict[str, Split]:
+    """`train` and `validation` as a run of these settings splits `folder/train`, and `test`: `folder/test`.
+
+    Classes are numbered alike in all three.
+    """
+    parts = split_pictures(read_pictures(folder / "train"), config)
+    names = parts["train"].names
+    test = [(picture.label, picture.path) for picture in read_pictures(folder / "test")]
+    return {**parts, "test": split_of(test, names)}
+
+
+def embedded(encoder: CheckpointEncoder, part: Split, *, unit: bool = True) -> Embedded:
+    """Embed a part: unit rows, or rows as the network gives them, for one that was trained without `normalize`."""
+    squares = np.stack([_square(path, encoder.input_size) for path in part.paths])
+    raw = encoder.forward(squares)
+    return Embedded(unit_rows(raw) if unit else raw, part.classes)
+
+
+@cache
+def _square(path: Path, size: int) -> NDArray[np.uint8]:
+    """Decode a picture as an encoder's `prepare` does, once for all networks of an experiment."""
+    return squash(load_picture(path, target=size), size)
+
+
+def _tell(name: str, event: TrainEvent) -> None:
+    if event.row is not None:
+        score = "" if event.row.map_at_r is None else f", validation mAP@R {event.row.map_at_r:.4f}"
+        sys.stderr.write(f"{name}: batch {event.step}, loss {event.row.loss:.4f}{score}\n")

@@ -4,24 +4,22 @@
     python -m experiments.signatures --steps 10 --seeds 1   a quick look
 
 Of 70 writers 40 are trained on, settings are chosen on 10, and 20 are tested. The margin of each loss is chosen with
-the first seed on the validation writers. Writes docs/results/signatures.md and docs/images/signatures_*.png; kept runs lie
-in .cache/experiments/signatures.
+the first seed on the validation writers. Writes docs/results/signatures.md and docs/images/signatures_*.png; kept runs
+lie in .cache/experiments/signatures.
 
 Source: Bromley et al., "Signature Verification using a Siamese Time Delay Neural Network", NIPS 1993.
 """
 
 from __future__ import annotations
 
-import argparse
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmarks.datasets import unpack
-from experiments.page import DOCS, ROOT
-from experiments.runs import kept_run
+from experiments.options import parse
+from experiments.runs import minutes_of, trained
 from experiments.signature_pairs import (
     FORGERIES,
     Signature,
@@ -41,7 +39,9 @@ from search.images import load_picture
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from experiments.options import Options
     from search.encoders.base import Encoder
+    from search.encoders.checkpoint import CheckpointEncoder
     from search.types import Floats
 
 LOSSES: dict[str, tuple[float, ...]] = {
@@ -51,18 +51,6 @@ LOSSES: dict[str, tuple[float, ...]] = {
 }
 """And the margins tried."""
 MAX_FAR = 0.01
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the command line says."""
-
-    datasets: Path
-    work: Path
-    docs: Path
-    seeds: int
-    steps: int | None
-    draws: int = DRAWS
 
 
 class Harness:
@@ -78,12 +66,10 @@ class Harness:
         self.test_writers = test
         self.labels = write_labels(every, train, validation, options.work / "labels.csv")
 
-    def trained(self, loss: str, margin: float, seed: int) -> tuple[Encoder, float]:
-        """Give the encoder of a run, kept or new, and its minutes."""
-        recipe = load_recipe("signatures")
-        config = replace(recipe, loss=loss, margin=margin, seed=seed, steps=self.options.steps or recipe.steps)
-        out = self.options.work / f"{loss}-{margin:g}-{seed}"
-        return kept_run(self.folder, out, config, labels=str(self.labels))
+    def trained(self, loss: str, margin: float, seed: int) -> CheckpointEncoder:
+        """Give the encoder of a run, kept or new."""
+        config = replace(load_recipe("signatures"), loss=loss, margin=margin, seed=seed)
+        return trained(self.folder, self.options, f"{loss}-{margin:g}-{seed}", config, labels=str(self.labels))
 
 
 def embedded(encoder: Encoder, signatures: Sequence[Signature]) -> Floats:
@@ -110,7 +96,7 @@ def best_margin(harness: Harness, loss: str) -> tuple[float, dict[float, float]]
     """The margin whose first seed has the lowest EER against the same name on validation writers, and all of them."""
     tried = {}
     for margin in LOSSES[loss]:
-        encoder, _ = harness.trained(loss, margin, 0)
+        encoder = harness.trained(loss, margin, 0)
         tried[margin] = eers(embedded(encoder, harness.validation), harness.validation)["same-name"]
     return min(tried, key=lambda margin: tried[margin]), tried
 
@@ -126,9 +112,9 @@ def halves(vectors: Floats, harness: Harness, kind: str) -> list[Half]:
         measured_sides.append(pairs.measured(vectors[rows]))
     found = []
     for chosen_on, tried_on in ((0, 1), (1, 0)):
-        config = CalibrateConfig(max_far=MAX_FAR, resamples=harness.options.draws)
+        config = CalibrateConfig(max_far=MAX_FAR, resamples=DRAWS)
         promise = measure(measured_sides[chosen_on], config, prior=0.5, fingerprint="", data=kind).calibration
-        kept = verified(measured_sides[tried_on], promise.threshold, draws=harness.options.draws)
+        kept = verified(measured_sides[tried_on], promise.threshold, draws=DRAWS)
         found.append(Half("AB"[chosen_on], "AB"[tried_on], promise.far, promise.frr, promise.ece, kept))
     return found
 
@@ -142,13 +128,13 @@ def run(options: Options) -> Findings:
         margin, tried = best_margin(harness, loss)
         found = []
         for seed in range(options.seeds):
-            encoder, took = harness.trained(loss, margin, seed)
-            minutes += took
+            encoder = harness.trained(loss, margin, seed)
+            minutes += minutes_of(encoder)
             vectors = embedded(encoder, harness.test)
             vectors_of.setdefault(loss, vectors)
             found.append(eers(vectors, harness.test))
         intervals = {
-            kind: equal_error(pairs_against(harness.test, kind).measured(vectors_of[loss]), draws=options.draws)
+            kind: equal_error(pairs_against(harness.test, kind).measured(vectors_of[loss]), draws=DRAWS)
             for kind in FORGERIES
         }
         figures.append(LossFigures(loss, margin, tried, found, intervals))
@@ -170,16 +156,8 @@ def run(options: Options) -> Findings:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run what is not run yet, and write the page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--datasets", type=Path, default=ROOT / ".cache" / "datasets")
-    parser.add_argument("--work", type=Path, default=ROOT / ".cache" / "experiments" / "signatures")
-    parser.add_argument("--docs", type=Path, default=DOCS, help="folder of the page and its pictures")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=None, help="batches of every run, for a quick look")
-    parser.add_argument("--draws", type=int, default=DRAWS, help="of writers, behind every interval")
-    given = parser.parse_args(arguments)
-    options = Options(given.datasets, given.work, given.docs, given.seeds, given.steps, given.draws)
-    print(write_findings(run(options), options.docs))
+    options = parse("signatures", __doc__ or "", arguments, seeds=3)
+    write_findings(run(options), options.docs)
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def write_findings(found: Findings, docs: Path = DOCS) -> Path:
         "signatures",
         "Signatures: is it the same hand?",
         "Ten Chinese names, written by 70 people in four media each. Two pictures are the same when one writer wrote "
-        f"one name. 40 writers were trained on, settings chosen on 10 others; the figures are of the last "
+        "one name. 40 writers were trained on, settings chosen on 10 others; the figures are of the last "
         f"{found.writers} ({found.pictures} pictures), looked at once. A *random forgery* is another name by another writer, which is "
         "what the literature calls so; *the same name by another writer* is the harder case. No forger tried here to "
         "imitate a hand: skilled forgeries would be harder still.",

@@ -28,6 +28,9 @@ _thread = threading.local()
 class _WhileDecoding:
     """Stands where a filter has its compiled message pattern: `warnings` only ever calls `match`."""
 
+    pattern = "(?!)"
+    """Matches nothing: what scikit-learn reads to make the same filters anew for the threads of its own work."""
+
     def match(self, _message: str) -> bool:
         return getattr(_thread, "decoding", False)
 

@@ -55,6 +55,7 @@ def test_imports_run_downward(path: Path) -> None:
     if place.startswith("search/"):
         assert not below(names, "indexer"), "search never imports indexer"
         assert not below(names, "app")
+    assert not below(names, "benchmarks") | below(names, "experiments"), "they use the packages, never the reverse"
     if place in {"search/types.py", "search/errors.py", "search/config.py"}:
         assert not below(names, "search"), "types, errors and config import nothing of ours"
     if place.startswith("search/encoders/"):

@@ -38,7 +38,8 @@ def augment(pixels: Tensor, size: int, config: AugmentConfig | None, generator: 
     views = _move(views, size, config, generator)
     views = _color(views, config, generator)
     views = _degrade(views, config.p_jpeg, generator)
-    return _noise(views, config.p_noise, generator)
+    views = _noise(views, config.p_noise, generator)
+    return views if config.p_erase == 0 else _erase(views, config.p_erase, generator)
 
 
 def _resized(views: Tensor, size: int) -> Tensor:
@@ -155,6 +156,27 @@ def _noise(views: Tensor, share: float, generator: torch.Generator) -> Tensor:
     if len(rows):
         rows, noise = rows.to(views.device), noise.to(views.device)
         views[rows] = (views[rows] + noise).clamp_(0.0, 1.0)
+    return views
+
+
+def _erase(views: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Fill a rectangle, whole within the view, of the chosen ones with a grey.
+
+    Source: Zhong, Zheng, Kang, Li, Yang, "Random Erasing Data Augmentation", AAAI 2020.
+    """
+    rows, size = _rows(len(views), share, generator), views.shape[-1]
+    side = torch.sqrt(_uniform(len(rows), 0.02, 0.25, generator))
+    stretch = torch.exp(_uniform(len(rows), -1.0, 1.0, generator) * 0.5 * math.log(3.0))
+    grey = torch.rand(len(rows), 1, 1, 1, generator=generator).to(views.device)
+    within = []
+    for length in (side * stretch, side / stretch):
+        length = (length.clamp(max=1.0) * size).round().clamp(min=1)
+        start = (torch.rand(len(rows), generator=generator) * (size - length + 1)).floor()
+        place = torch.arange(size)
+        within.append((place >= start[:, None]) & (place < (start + length)[:, None]))
+    rectangle = (within[0][:, None, :, None] & within[1][:, None, None, :]).to(views.device)
+    rows = rows.to(views.device)
+    views[rows] = torch.where(rectangle, grey, views[rows])
     return views
 
 

@@ -28,10 +28,8 @@ def spread_of(embeddings: Tensor, *, normalize: bool = True) -> float:
     as it is but for its unit, which is no sign of a collapse.
     """
     rows = embeddings.detach().float()
-    if normalize:
-        rows = functional.normalize(rows)
-    else:
-        rows = rows / rows.square().sum(dim=1).mean().sqrt().clamp(min=1e-12)
+    size = rows.square().sum(dim=1).mean().sqrt().clamp(min=1e-12)
+    rows = functional.normalize(rows) if normalize else rows / size
     return float(torch.pdist(rows).std()) if len(rows) > 2 else 0.0
 
 

@@ -46,6 +46,8 @@ class AugmentConfig:
     """Largest move either way beyond that of the crop, as a share of the side."""
     elastic: float = 0.0
     """Deviation of a smooth random displacement of every place, as a share of the side."""
+    p_erase: float = 0.0
+    """A rectangle of 2 to 25 % of the view made of one random grey."""
     border: Border = "varied"
     """What lies beyond the picture's edge: one of black, grey, white and the picture reflected a batch, or always the
     same (`white` for ink on paper)."""

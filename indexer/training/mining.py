@@ -1,7 +1,8 @@
 """Which triplets of a batch the loss is shown, and how many still cost; most miners are pytorch-metric-learning's.
 
-Distances are Euclidean between embeddings scaled to unit length, or as they are where `normalize` is false. Only `distance-weighted` draws random numbers: from
-torch's own generators, so that whoever seeds those before each step gets the same triplets again.
+Distances are Euclidean between embeddings scaled to unit length, or as they are where `normalize` is false. Only
+`distance-weighted` draws random numbers: from torch's own generators, so that whoever seeds those before each step gets
+the same triplets again.
 """
 
 from __future__ import annotations
@@ -133,9 +134,9 @@ def active_share(embeddings: Tensor, labels: Tensor, margin: float, *, normalize
 
 
 def distances_of(embeddings: Tensor, *, normalize: bool = True) -> Tensor:
-    """Euclidean distances `(B, B)` between embeddings, scaled to unit length or as they are; exactly 0 between equal ones.
+    """Euclidean distances `(B, B)` between embeddings, scaled to unit length first unless told not to.
 
-    Without the shortcut over a matrix product, whose rounding leaves up to 1e-3 between equal vectors.
+    Exactly 0 between equal ones: without the shortcut over a matrix product, whose rounding leaves up to 1e-3 there.
     """
     rows = functional.normalize(embeddings.float()) if normalize else embeddings.float()
     return torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist")

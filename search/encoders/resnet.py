@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+_STEM_STRIDES = {1: (1, 1), 2: (2, 1), 4: (2, 2)}
+
 
 class GeM(nn.Module):
     """Generalised mean over the positions of a map: `(B, C, H, W) -> (B, C)`, p = 1 the average, p = inf the maximum.
@@ -53,9 +55,10 @@ class BasicBlock(nn.Module):
 class ResNet(nn.Module):
     """A small residual network, `(B, 3, S, S) float32 -> (B, dim)`, not unit length.
 
-    The stem shrinks four times; every stage after the first halves. The last `pooled` stages are each pooled by GeM,
-    joined and mapped to `dim`: the earlier maps keep texture and colour that the last one, trained to tell the
-    classes of one data set apart, has thrown away, and other data sets need.
+    The stem shrinks four times, or as often as `shrink` says (1, 2 or 4), for pictures that are small already; every
+    stage after the first halves. The last `pooled` stages are each pooled by GeM, joined and mapped to `dim`: the
+    earlier maps keep texture and colour that the last one, trained to tell the classes of one data set apart, has
+    thrown away, and other data sets need.
 
     With `grid` G beyond 1 the last stage is averaged over G x G places that stay apart, in place of GeM: where a thing
     stands in the picture then counts, as it does for characters and faces.
@@ -65,6 +68,7 @@ class ResNet(nn.Module):
         self,
         *,
         stem: int = 24,
+        shrink: int = 4,
         widths: Sequence[int] = (48, 96, 192),
         depths: Sequence[int] = (2, 2, 2),
         pooled: int = 2,
@@ -74,8 +78,14 @@ class ResNet(nn.Module):
         super().__init__()
         if len(widths) != len(depths) or not 1 <= pooled <= len(widths) or min(*widths, *depths, stem, dim, grid) < 1:
             raise ValueError(f"widths {widths}, depths {depths}, pooled {pooled} and grid {grid} make no network")
+        if shrink not in _STEM_STRIDES:
+            raise ValueError(f"shrink {shrink} makes no network: it is 1, 2 or 4")
+        first, second = _STEM_STRIDES[shrink]
         self.stem = nn.Sequential(
-            _conv(3, stem, stride=2), nn.ReLU(inplace=True), _conv(stem, widths[0], stride=2), nn.ReLU(inplace=True)
+            _conv(3, stem, stride=first),
+            nn.ReLU(inplace=True),
+            _conv(stem, widths[0], stride=second),
+            nn.ReLU(inplace=True),
         )
         self.stages = nn.ModuleList(
             _stage(widths[max(0, number - 1)], width, depth, stride=1 if number == 0 else 2)

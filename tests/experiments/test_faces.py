@@ -93,9 +93,10 @@ def test_from_pictures_to_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     small = with_settings(faces.load_recipe("faces"), ["input_size=16", "start=null", "classes_per_batch=6"])
     monkeypatch.setattr(faces, "load_recipe", lambda name: faces.replace(small, network=TINY))
     monkeypatch.setattr(faces, "SCRATCH", TINY)
-    monkeypatch.setattr(faces, "GALLERIES", 5)
+    for constant, value in (("GALLERIES", 5), ("TRIALS", 50), ("DRAWS", 30)):
+        monkeypatch.setattr(faces, constant, value)
     places = ("--datasets", tmp_path / "data", "--work", tmp_path / "work", "--docs", tmp_path / "docs")
-    counts = ("--seeds", "2", "--steps", "2", "--trials", "50", "--draws", "30")
+    counts = ("--seeds", "2", "--steps", "2")
     faces.main([*(str(each) for each in places), *counts])
     text = (tmp_path / "docs" / "results" / "faces.md").read_text()
     assert "(chosen)" in text

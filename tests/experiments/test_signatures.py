@@ -116,9 +116,10 @@ def test_from_pictures_to_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     make_signatures(tmp_path / "data" / "signatures", 42)
     small = with_settings(signatures.load_recipe("signatures"), ["input_size=16", "classes_per_batch=6"])
     monkeypatch.setattr(signatures, "load_recipe", lambda name: signatures.replace(small, network=TINY))
+    monkeypatch.setattr(signatures, "DRAWS", 30)
     monkeypatch.setattr(signatures, "LOSSES", {"triplet": (0.1, 0.3), "cosine-embedding": (0.2,)})
     places = ("--datasets", tmp_path / "data", "--work", tmp_path / "work", "--docs", tmp_path / "docs")
-    signatures.main([*(str(each) for each in places), "--seeds", "2", "--steps", "2", "--draws", "30"])
+    signatures.main([*(str(each) for each in places), "--seeds", "2", "--steps", "2"])
     text = (tmp_path / "docs" / "results" / "signatures.md").read_text()
     assert "| cosine-embedding | 0.2 |" in text
     assert text.count("A → B") == 2

@@ -15,6 +15,16 @@ def test_any_size_of_picture(size: int) -> None:
     assert network(torch.rand(2, 3, size, size)).shape == (2, 5)
 
 
+@pytest.mark.parametrize(("shrink", "side"), [(1, 28), (2, 14), (4, 7)])
+def test_a_stem_shrinks_as_told(shrink: int, side: int) -> None:
+    network = build_network({**SPEC, "shrink": shrink}).eval()
+    assert network.stem(torch.rand(1, 3, 28, 28)).shape == (1, 4, side, side)
+    assert network(torch.rand(2, 3, 28, 28)).shape == (2, 5)
+    assert network.state_dict().keys() == build_network(SPEC).state_dict().keys()
+    with pytest.raises(ValueError, match="shrink 3"):
+        build_network({**SPEC, "shrink": 3})
+
+
 def test_a_spec_survives_json_and_gives_the_same_state() -> None:
     again = build_network(json.loads(json.dumps(SPEC)))
     assert {k: v.shape for k, v in build_network(SPEC).state_dict().items()} == {

@@ -39,6 +39,14 @@ def test_other_modules_are_heard_inside_the_block():
         warn_as("PILLOW_LOOKALIKE")
 
 
+def test_scikit_learn_can_take_the_filters_along_to_its_threads():
+    from sklearn.utils.parallel import Parallel, delayed
+
+    with quiet_plugins():
+        answers = Parallel(n_jobs=2, backend="threading")(delayed(abs)(number) for number in (-1, 2))
+    assert answers == [1, 2]
+
+
 def test_another_thread_is_heard_while_this_one_decodes():
     heard = []
 

@@ -75,7 +75,8 @@ def make_loss(name: str, settings: LossSettings) -> nn.Module:
         raise DataError(f"no loss is called {name!r}: there are {', '.join(sorted(LOSSES))}")
     if not settings.normalize and name not in UNSCALED:
         raise DataError(
-            f"normalize false: {name} looks at directions alone. Leave it true, or take one of {', '.join(sorted(UNSCALED))}"
+            f"normalize false: {name} looks at directions alone. Leave it true, or take one of "
+            f"{', '.join(sorted(UNSCALED))}"
         )
     file, function = LOSSES[name].split(":")
     loss: nn.Module = getattr(import_module(f"{__name__}.{file}"), function)(settings)

@@ -36,6 +36,25 @@ def test_against_the_definitions(block: int, monkeypatch: pytest.MonkeyPatch) ->
     assert found.map_at_r == pytest.approx(map_at_r)
 
 
+def test_rows_of_any_length_by_their_distance() -> None:
+    random = np.random.default_rng(1)
+    vectors = (random.standard_normal((50, 3)) * random.uniform(0.1, 3, (50, 1))).astype(np.float32)
+    labels = [str(n) for n in random.integers(0, 5, 50)]
+    right = []
+    for i, label in enumerate(labels):
+        others = sorted((j for j in range(50) if j != i), key=lambda j: float(np.linalg.norm(vectors[i] - vectors[j])))
+        right.append([labels[j] == label for j in others])
+    counts = [labels.count(label) - 1 for label in labels]
+    precisions = [
+        sum(row[r] * sum(row[: r + 1]) / (r + 1) for r in range(count)) / count
+        for row, count in zip(right, counts, strict=True)
+    ]
+    found = retrieval(vectors, labels, ks=(1, 5), unit=False)
+    assert found.recall_at == pytest.approx({k: np.mean([any(row[:k]) for row in right]) for k in (1, 5)})
+    assert found.map_at_r == pytest.approx(np.mean(precisions))
+    assert found.map_at_r != pytest.approx(retrieval(vectors, labels, ks=(1, 5)).map_at_r)
+
+
 def test_by_hand() -> None:
     angles = np.radians([0, 10, 25, 90])
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)

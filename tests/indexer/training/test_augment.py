@@ -61,6 +61,23 @@ def test_gray_stays_gray_under_hue_and_saturation() -> None:
     torch.testing.assert_close(colors[:, :1].expand(-1, 3, 1), colors, atol=1e-5, rtol=0)
 
 
+def test_a_rectangle_is_erased_and_the_rest_left(pictures: torch.Tensor) -> None:
+    plain = pictures.permute(0, 3, 1, 2) / 255.0
+    views = augment(pictures, 16, replace(NOTHING, p_erase=1.0), seeded())
+    areas = []
+    for view, picture in zip(views, plain, strict=True):
+        changed = torch.nonzero((view - picture).abs().amax(dim=0) > 1e-4)
+        (top, left), (bottom, right) = changed.amin(dim=0).tolist(), changed.amax(dim=0).tolist()
+        erased = view[:, top : bottom + 1, left : right + 1]
+        assert float(erased.max() - erased.min()) == 0.0
+        areas.append(erased[0].numel() / 256)
+    assert min(areas) > 0.01
+    assert max(areas) < 0.3
+    half = augment(pictures.repeat(40, 1, 1, 1), 16, replace(NOTHING, p_erase=0.5), seeded())
+    touched = ((half - plain.repeat(40, 1, 1, 1)).abs().flatten(1).amax(dim=1) > 1e-3).float().mean()
+    assert 0.4 < float(touched) < 0.6
+
+
 def test_everything_at_once_is_finite_in_range_and_follows_the_seed(pictures: torch.Tensor) -> None:
     config = AugmentConfig(p_jpeg=0.7, p_noise=0.7, p_fade=0.5)
     views = [augment(pictures, size, config, seeded(seed)) for size, seed in ((11, 1), (11, 1), (11, 2))]

@@ -89,6 +89,12 @@ MLP = {"kind": "mlp", "size": 16, "dim": 4}
         ({"labelled": False, "schedule": "plateau"}, r"schedule plateau: .*needs labels"),
         ({"labelled": False, "early_stopping": 3}, r"early_stopping 3: .*needs labels"),
         ({"loss": "triplet-soft", "margin": 0.0}, "margin"),
+        ({"normalize": False, "loss": "supcon"}, "normalize false: supcon looks at directions"),
+        ({"normalize": False, "instance_loss": "supcon"}, "normalize false: supcon"),
+        ({"normalize": False, "warmup_loss": "arcface", "warmup_share": 0.5}, "normalize false: "),
+        ({"normalize": False, "mining": "distance-weighted"}, "knows the sphere alone"),
+        ({"normalize": False, "join": JoinConfig()}, "normalize false: join works with unit vectors"),
+        ({"normalize": False, "teacher": "."}, "normalize false: teacher works with unit vectors"),
         # the network
         ({"network": {"kind": "perceptron", "dim": 4}}, "network: .*cannot be built"),
         ({"network": {"kind": "resnet"}}, "network: .*how many dimensions"),
@@ -120,6 +126,8 @@ def test_settings_that_cannot_work(config: TrainConfig, settings: dict[str, Any]
         {"warmup_loss": "softmax", "warmup_share": 0.5, "train_sizes": ((0.0, 16), (0.5, 24))},
         {"class_weight": 0.0},
         {"network": MLP},
+        {"normalize": False},
+        {"normalize": False, "loss": "softmax", "instance_weight": 0.0, "instance_loss": "supcon"},
         {"network": {"kind": "cnn", "size": 16, "widths": [4], "dim": 2, "gray": True}},
     ],
 )

@@ -305,6 +305,37 @@ def test_the_clock_ends_a_run(collection: Path, config: TrainConfig, tmp_path: P
     assert json.loads((tmp_path / "out" / "run.json").read_text())["finished"]
 
 
+def test_a_network_trained_in_the_plane_keeps_it(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+    flat = replace(config, network={**config.network, "dim": 2}, normalize=False, margin=1.5, loss="triplet-mean",
+                   mining="all", instance_weight=0.0, augment=None, validation=(), validation_share=0.3,
+                   split_by="picture", steps=60, evaluate_every=30, learning_rate=0.01, report=True)  # fmt: skip
+    report = train(collection, tmp_path / "out", config=flat)
+    assert report.history[-1].loss < 0.5 * report.history[0].loss
+    assert (tmp_path / "out" / "report" / "map.png").exists()
+    encoder = CheckpointEncoder.load(tmp_path / "out", device="cpu")
+    paths = sorted(collection.rglob("*.png"))
+    squares = np.stack([encoder.prepare(Image.open(path)) for path in paths])
+    plane, units = encoder.forward(squares), encoder.encode_prepared(squares)
+    np.testing.assert_allclose(np.linalg.norm(units, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(plane / np.linalg.norm(plane, axis=1, keepdims=True), units, atol=1e-4)
+    classes = np.array([path.parent.name for path in paths])
+    gaps = np.linalg.norm(plane[:, None] - plane[None], axis=2)
+    same = classes[:, None] == classes[None]
+    assert gaps[~same].mean() - gaps[same].mean() > 1.0  # a margin that unit vectors in the plane could hardly keep
+
+
+def test_the_spread_of_the_plane_knows_no_scale() -> None:
+    rows = torch.randn(60, 2, generator=torch.Generator().manual_seed(0))
+    of_any_size = [spread_of(rows * size, normalize=False) for size in (1e-3, 1.0, 1e3)]
+    assert of_any_size == pytest.approx([of_any_size[0]] * 3, rel=1e-4)
+    size = float(rows.square().sum(dim=1).mean().sqrt())
+    by_hand = [float((rows[i] - rows[j]).norm()) / size for i in range(60) for j in range(i)]
+    assert of_any_size[1] == pytest.approx(np.std(by_hand, ddof=1), rel=1e-4)
+    with pytest.raises(TrainingCollapsedError):
+        check_spread(spread_of(torch.full((9, 2), 5.0) + 1e-3 * rows[:9], normalize=False), 1)
+    assert spread_of(torch.zeros(9, 2), normalize=False) == 0.0
+
+
 def test_collapse_stops_the_run_with_advice(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
     with pytest.raises(TrainingCollapsedError, match="lower learning rate"):
         train(collection, tmp_path / "out", config=replace(config, learning_rate=1e30))

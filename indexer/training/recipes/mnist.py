@@ -1,0 +1,54 @@
+"""Handwritten digits in 64 dimensions: MNIST told apart by triplets, after a classifier has begun.
+
+python -m benchmarks.datasets --out .cache/datasets mnist
+twinlens train .cache/datasets/mnist/train --recipe mnist --out mnist-encoder
+python -m experiments.mnist_best          the same, and its figures on the test set: docs/results/mnist_best.md
+"""
+
+from indexer.training.config import AugmentConfig, TrainConfig
+
+DIGITS = AugmentConfig(
+    min_area=0.8,
+    max_area=1.25,
+    max_aspect=1.2,
+    p_flip=0,
+    p_rotate=1,
+    degrees=12,
+    p_quarter=0,
+    p_color=0,
+    p_gray=0,
+    p_fade=0,
+    p_jpeg=0,
+    p_noise=0,
+    shear=10,
+    shift=0.05,
+    elastic=0.012,
+    border="black",
+)
+"""Written a little larger, slanted, turned, moved and bent; never mirrored."""
+
+CONFIG = TrainConfig(
+    network={"kind": "resnet", "stem": 16, "shrink": 2, "widths": [32, 64, 128], "depths": [1, 1, 1], "pooled": 1,
+             "grid": 2, "dim": 64},
+    name="mnist",
+    split_by="picture",
+    validation_share=1 / 12,
+    validation_pictures=5000,
+    input_size=28,
+    train_sizes=((0.0, 20), (0.55, 28)),
+    augment=DIGITS,
+    classes_per_batch=10,
+    views_per_class=16,
+    repeats=0,
+    warmup_loss="normalized-softmax",
+    warmup_share=0.7,
+    loss="triplet-soft",
+    mining="all",
+    margin=0.1,
+    instance_weight=0.0,
+    learning_rate=3e-3,
+    rise_share=0.05,
+    ema=0.998,
+    steps=3000,
+    evaluate_every=300,
+)  # fmt: skip

@@ -1,0 +1,39 @@
+"""MNIST triplets as they are usually published: random triplets, margin 1.5, embeddings of any length, Adam at 1e-4.
+
+    python -m benchmarks.datasets --out .cache/datasets mnist
+    twinlens train .cache/datasets/mnist/train --recipe mnist_published --out mnist-published
+    python -m experiments.mnist_published    this, the same in 2 dimensions, and docs/results/mnist_published.md
+
+The margin is one between points of a plane or space, not of a sphere. What is published does not say how often it
+looks at the validation pictures; here that is every 250 batches of 32 triplets.
+"""
+
+from indexer.training.config import TrainConfig
+
+CONFIG = TrainConfig(
+    network={"kind": "cnn", "size": 28, "widths": [16, 32], "hidden": [128], "gray": True, "dim": 64},
+    name="mnist-published",
+    split_by="picture",
+    validation_share=1 / 12,
+    validation_pictures=2000,
+    input_size=28,
+    augment=None,
+    sampling="random-triplets",
+    classes_per_batch=32,  # 32 triplets: 96 views
+    views_per_class=3,
+    normalize=False,
+    loss="triplet-mean",
+    margin=1.5,
+    mining="all",
+    instance_weight=0.0,
+    optimizer="adam",
+    learning_rate=1e-4,
+    weight_decay=0.0,
+    schedule="plateau",
+    rise_share=0.0,
+    plateau_factor=0.5,
+    plateau_patience=4,  # torch's ReduceLROnPlateau cuts after one more than its patience of 3
+    early_stopping=8,
+    steps=10000,
+    evaluate_every=250,
+)
