@@ -30,8 +30,8 @@ PUBLISHED = (
 TARGET, GOAL = 0.045, 0.033
 CHOSEN = (
     "By short runs without the validation and the held-out alphabets, judged by 20-way trials within five validation "
-    "alphabets: `python -m experiments.omniglot_settings NAME=VALUE`. The recipe, `indexer/training/recipes/omniglot.py`, "
-    "has the settings, and what was tried."
+    "alphabets: `python -m experiments.omniglot_settings NAME=VALUE`. The recipe, "
+    "`indexer/training/recipes/omniglot.py`, has the settings, and what was tried."
 )
 
 
