@@ -138,7 +138,7 @@ def run(options: Options) -> Findings:
         "from-builtin": ("its network, trained on with faces", recipe),
         "from-random": (
             "a small network from random weights",
-            replace(recipe, network=SCRATCH, start=None, learning_rate=2e-3),
+            replace(recipe, network=SCRATCH, start=None, learning_rate=2e-3, steps=120, evaluate_every=30),
         ),
     }
     for run_name, (name, config) in kinds.items():

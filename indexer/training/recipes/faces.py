@@ -21,8 +21,8 @@ CONFIG = TrainConfig(
     margin=0.15,
     mining="violating",
     instance_weight=0.0,
-    learning_rate=4e-4,
+    learning_rate=1e-4,
     ema=0.98,
-    steps=40,
+    steps=30,
     evaluate_every=10,
 )  # fmt: skip
