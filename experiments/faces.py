@@ -135,7 +135,7 @@ def run(options: Options) -> Findings:
     found = [[judged("the built-in encoder as it is", load_encoder("builtin", device="cpu"), watched, test)]]
     minutes = 0.0
     kinds = {
-        "from-builtin": ("its network, trained on with faces", recipe),
+        "from-builtin": ("the built-in network, trained on with faces", recipe),
         "from-random": (
             "a small network from random weights",
             replace(recipe, network=SCRATCH, start=None, learning_rate=2e-3, steps=120, evaluate_every=30),

@@ -9,7 +9,7 @@ import numpy as np
 
 from experiments.faces_plots import draw_mistakes, draw_open_set
 from experiments.page import DOCS, figure, figure_path, mean_and_spread, table, write_page
-from indexer.training.report.style import save
+from experiments.scatter import save_small
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,8 +61,8 @@ class Findings:
 def write_findings(found: Findings, docs: Path = DOCS) -> Path:
     """Draw the figures and write the page."""
     best = found.best
-    save(draw_open_set({each[0].name: each[0] for each in found.encoders}), figure_path("faces_open_set", docs))
-    save(draw_mistakes(found, best[0]), figure_path("faces_mistakes", docs))
+    save_small(draw_open_set({each[0].name: each[0] for each in found.encoders}), figure_path("faces_open_set", docs))
+    save_small(draw_mistakes(found, best[0]), figure_path("faces_mistakes", docs))
     trained, watched, tested = found.split
     few = float(np.mean([each.few_way.value for each in best]))
     verdict = f"{TARGET:.2f} was asked for" if few >= TARGET else f"**{TARGET:.2f} was asked for: missed**"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from experiments.page import DOCS, figure, figure_path, half_width, mean_and_spread, table, write_page
-from indexer.training.report.style import BLUE, GREEN, ORANGE, SMALL, head, new_figure, plain_axes, save
+from experiments.scatter import save_small
+from indexer.training.report.style import BLUE, GREEN, ORANGE, SMALL, head, new_figure, plain_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,7 +47,7 @@ class Findings:
 
 def write_findings(found: Findings, docs: Path = DOCS) -> Path:
     """Draw the figure and write the page."""
-    save(draw(found.figures), figure_path("few_examples", docs))
+    save_small(draw(found.figures), figure_path("few_examples", docs))
     seeds = len(next(iter(found.figures.values())))
     return write_page(
         "few_examples",

@@ -10,8 +10,8 @@ import numpy as np
 from experiments.omniglot_plots import draw_errors, draw_mistakes
 from experiments.one_shot_trials import ensemble_wrong
 from experiments.page import DOCS, figure, figure_path, mean_and_spread, table, write_page
+from experiments.scatter import save_small
 from indexer.evaluation.bootstrap import Figure, mean_figure
-from indexer.training.report.style import save
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,9 +67,11 @@ class Findings:
 def write_findings(found: Findings, docs: Path = DOCS) -> Path:
     """Draw the figures and write the page."""
     ours = float(found.wrong_averaged.mean())
-    save(draw_errors([*PUBLISHED, ("Twinlens", ours)], found.wrong_averaged.mean(axis=1)), path_of("errors", docs))
+    save_small(
+        draw_errors([*PUBLISHED, ("Twinlens", ours)], found.wrong_averaged.mean(axis=1)), path_of("errors", docs)
+    )
     mistakes = draw_mistakes(found.paths, found.trials, found.vectors, found.wrong_averaged)
-    save(mistakes, path_of("mistakes", docs))
+    save_small(mistakes, path_of("mistakes", docs))
     minutes = sum(found.minutes) + found.heldout.minutes
     return write_page(
         "omniglot",

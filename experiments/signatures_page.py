@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from experiments.page import DOCS, figure, figure_path, mean_and_spread, table, write_page
+from experiments.scatter import save_small
 from experiments.signatures_plots import draw_det, draw_histograms
-from indexer.training.report.style import save
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,8 +62,8 @@ class Findings:
 
 def write_findings(found: Findings, docs: Path = DOCS) -> Path:
     """Draw the figures and write the page."""
-    save(draw_det(found.pairs, NAMED), figure_path("signatures_det", docs))
-    save(draw_histograms(found.pairs[found.best], found.best, NAMED), figure_path("signatures_distances", docs))
+    save_small(draw_det(found.pairs, NAMED), figure_path("signatures_det", docs))
+    save_small(draw_histograms(found.pairs[found.best], found.best, NAMED), figure_path("signatures_distances", docs))
     return write_page(
         "signatures",
         "Signatures: is it the same hand?",
