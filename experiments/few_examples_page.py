@@ -56,9 +56,10 @@ def write_findings(found: Findings, docs: Path = DOCS) -> Path:
         f"class are enough, and good in an ensemble with a classifier*. Here half of ten classes are cut to "
         f"{found.few} examples, the others have {found.examples}; {found.asked} other pictures of each class are asked "
         "about. One network and one budget for all: as a classifier with softmax, on pictures as they come and on "
-        "batches that show every class alike; and as a siamese network with supervised contrastive loss, which answers by the "
-        "nearest example. *Average*: the mean of the classifier's class probabilities and of the siamese network's "
-        "scores, which are the softmax over classes of the largest cosine to an example of each, divided by 0.1. "
+        "batches that show every class alike; and as a siamese network with supervised contrastive loss, which answers "
+        "by the nearest example. *Average*: the mean of the class probabilities of the classifier and the scores of "
+        "the siamese network, which are the softmax over classes of the largest cosine to an example of each, divided "
+        "by 0.1. "
         f"{seeds} seeds, each with other classes cut and other pictures; ± is half a 95 % interval of the mean by "
         "Student's t.",
         [

@@ -70,8 +70,8 @@ def write_findings(found: Findings, docs: Path = DOCS) -> Path:
         "Ten Chinese names, written by 70 people in four media each. Two pictures are the same when one writer wrote "
         "one name. 40 writers were trained on, settings chosen on 10 others; the figures are of the last "
         f"{found.writers} ({found.pictures} pictures), looked at once. A *random forgery* is another name by another "
-        "writer, which is what the literature calls so; *the same name by another writer* is the harder case. No forger tried here to "
-        "imitate a hand: skilled forgeries would be harder still.",
+        "writer, which is what the literature calls so; *the same name by another writer* is the harder case. No "
+        "forger tried here to imitate a hand: skilled forgeries would be harder still.",
         [
             ("Three losses", losses_section(found)),
             ("A threshold for FAR 1 %, tried on other writers", halves_section(found)),

@@ -114,7 +114,7 @@ def test_the_interval_of_the_equal_error_holds_it() -> None:
 
 def test_from_pictures_to_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_signatures(tmp_path / "data" / "signatures", 42)
-    small = with_settings(signatures.load_recipe("signatures"), ["input_size=16", "classes_per_batch=6"])
+    small = with_settings(signatures.load_recipe("signatures"), ["input_size=16", "classes_per_batch=6", "start=null"])
     monkeypatch.setattr(signatures, "load_recipe", lambda name: signatures.replace(small, network=TINY))
     monkeypatch.setattr(signatures, "DRAWS", 30)
     monkeypatch.setattr(signatures, "LOSSES", {"triplet": (0.1, 0.3), "cosine-embedding": (0.2,)})
