@@ -4,8 +4,8 @@
     twinlens train .cache/datasets/omniglot --recipe omniglot --out omniglot-encoder
     python -m experiments.omniglot                    the same, three times, and the test: docs/results/omniglot.md
 
-What was tried, by `python -m experiments.omniglot_settings`: trained on 19 alphabets, error of 20-way trials within five
-validation alphabets, one view:
+What was tried, by `python -m experiments.omniglot_settings`: trained on 19 alphabets, error of 20-way trials within
+five validation alphabets, one view:
 - supcon 0.19 and normalized-softmax 0.55 after 300 batches: a classifier of 2,500 classes needs many more.
 - A residual network whose stem shrinks four times: 0.19, at 48 pixels after 300 batches and at 32 after 500, which is
   the same arithmetic. Convolutions at full size, each followed by a maximum: 0.175 at 32 pixels after 300. Strokes are
