@@ -65,6 +65,7 @@ MARGINS: dict[str, tuple[float, ...]] = {
     "triplet": (0.05, 0.15, 0.4),
     "triplet-adapted": (0.05, 0.15, 0.4),
     "triplet-cosine": (0.05, 0.15, 0.4),
+    "triplet-mean": (0.05, 0.15, 0.4),
     "triplet-soft": (0.05, 0.15, 0.4),
     "triplet-soft-cosine": (0.05, 0.15, 0.4),
 }
@@ -137,7 +138,7 @@ DATA = {
 }  # fmt: skip
 CONTENDERS = (
     *(Contender(name) for name in LOSSES if name not in MINED),
-    *(Contender(name, "all") for name in ("triplet-cosine", "triplet-soft", "triplet-soft-cosine")),
+    *(Contender(name, "all") for name in ("triplet-cosine", "triplet-mean", "triplet-soft", "triplet-soft-cosine")),
     *(Contender("triplet", mining) for mining in MINERS if mining != "violating"),
     *(Contender("triplet-adapted", mining) for mining in ("batch-hard", "semihard", "violating")),
 )
