@@ -57,7 +57,7 @@ class Contender:
 
 CONTENDERS = (
     Contender("mnist-triplet", "MNIST, triplets", "mnist", DIGITS),
-    Contender("mnist-arcface", "MNIST, ArcFace", "mnist", replace(DIGITS, loss="arcface", margin=0.1)),
+    Contender("mnist-arcface", "MNIST, ArcFace", "mnist", replace(DIGITS, loss="arcface", margin=0.2)),
     Contender("fashion-triplet", "Fashion-MNIST, triplets", "fashion-mnist", CLOTHES),
 )
 

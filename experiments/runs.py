@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexer.training import TrainConfig, train
-from indexer.training.data import Split, read_pictures, split_of
+from indexer.training.data import Split, evenly, read_pictures, split_of
+from indexer.training.pixels import CACHE_FOLDER, decode_all
 from indexer.training.splits import split_pictures
 from search.encoders import load_encoder
 from search.encoders.base import unit_rows
@@ -48,10 +49,28 @@ def trained(
         out = options.work / f"{name}-{options.steps}"
         every = max(1, min(config.evaluate_every, options.steps // 2))
         config = replace(config, steps=options.steps, evaluate_every=every, report=False)
+    if not (out / "encoder.json").exists():
+        _lend_pixels(pictures, config, options.work, out, labels)
     train(pictures, out, config=config, labels=labels, progress=lambda event: _tell(name, event))
     encoder = load_encoder(out, device="cpu")
     assert isinstance(encoder, CheckpointEncoder)
     return encoder
+
+
+def _lend_pixels(pictures: Path, config: TrainConfig, work: Path, out: Path, labels: str) -> None:
+    """Give a run the decoded pictures of the one before, where it decodes the same ones in the same order.
+
+    They are linked, not copied, and the run deletes its links at its end; what it would have to decode anew is decoded
+    here. Half a minute a run for the 60,000 of MNIST.
+    """
+    parts = split_pictures(read_pictures(pictures, labels), config)
+    watched = evenly(parts["validation"], config.validation_pictures)
+    decode_all([*parts["train"].paths, *watched.paths], config.input_size, work, workers=config.workers)
+    lent = out / CACHE_FOLDER
+    lent.mkdir(parents=True, exist_ok=True)
+    for file in (work / CACHE_FOLDER).iterdir():
+        if not (lent / file.name).exists():
+            (lent / file.name).hardlink_to(file)
 
 
 def minutes_of(*encoders: CheckpointEncoder) -> float:

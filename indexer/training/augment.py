@@ -107,9 +107,11 @@ def _move(pictures: Tensor, size: int, config: AugmentConfig, generator: torch.G
     grid = functional.affine_grid(maps, [len(pictures), 3, size, size], align_corners=False)
     if config.elastic > 0:
         grid = grid + _displacements(len(pictures), size, config.elastic, generator).to(grid.device)
-    if fill is None:
-        return functional.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
-    return functional.grid_sample(pictures - fill, grid, padding_mode="zeros", align_corners=False) + fill
+    padding, offset = ("reflection", 0.0) if fill is None else ("zeros", fill)
+    views = functional.grid_sample(
+        pictures - offset, grid, mode=config.interpolation, padding_mode=padding, align_corners=False
+    )
+    return (views + offset).clamp_(0.0, 1.0) if config.interpolation == "bicubic" else views + offset
 
 
 def _fill(config: AugmentConfig, generator: torch.Generator) -> float | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_h
 
 import torch
 
-from indexer.training.config import Border, TrainConfig
+from indexer.training.config import Border, Interpolation, TrainConfig
 from indexer.training.losses import CLASSIFIERS, LOSSES, LossSettings, make_loss
 from indexer.training.mining import MINERS, make_miner
 from search.encoders.networks import build_network
@@ -122,8 +122,10 @@ def _check_augment(config: TrainConfig) -> None:
             f"augment.max_area {config.augment.max_area}: is the largest crop, not less than min_area "
             f"{config.augment.min_area}"
         )
-    if config.augment.border not in get_args(Border):
-        raise DataError(f"augment.border {config.augment.border!r}: must be one of {', '.join(get_args(Border))}")
+    for name, kind in (("border", Border), ("interpolation", Interpolation)):
+        value = getattr(config.augment, name)
+        if value not in get_args(kind):
+            raise DataError(f"augment.{name} {value!r}: must be one of {', '.join(get_args(kind))}")
     if not (0 <= config.augment.shear < 90 and 0 <= config.augment.shift < 1 and 0 <= config.augment.elastic < 1):
         raise DataError(
             f"augment: shear {config.augment.shear} is in degrees, from 0 to less than 90; shift "

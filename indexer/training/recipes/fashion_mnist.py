@@ -21,6 +21,7 @@ CLOTHES = AugmentConfig(
     p_noise=0,
     shift=0.06,
     p_erase=0.4,
+    interpolation="bicubic",
     border="black",
 )
 """Mirrored, moved, a little larger or smaller, a rectangle missing: clothes lie straight and fill their picture."""

@@ -34,6 +34,6 @@ CONFIG = TrainConfig(
     plateau_factor=0.5,
     plateau_patience=4,  # torch's ReduceLROnPlateau cuts after one more than its patience of 3
     early_stopping=8,
-    steps=10000,
+    steps=6000,
     evaluate_every=250,
 )

@@ -61,6 +61,23 @@ def test_gray_stays_gray_under_hue_and_saturation() -> None:
     torch.testing.assert_close(colors[:, :1].expand(-1, 3, 1), colors, atol=1e-5, rtol=0)
 
 
+def test_bicubic_views_are_sharper_and_in_range(pictures: torch.Tensor) -> None:
+    moved = replace(NOTHING, shift=0.2, border="black")
+    plain, sharp = (
+        augment(pictures, 16, replace(moved, interpolation=each), seeded()) for each in ("bilinear", "bicubic")
+    )
+    assert sharp.min() >= 0
+    assert sharp.max() <= 1
+    edges = [float((each[..., 1:] - each[..., :-1]).abs().mean()) for each in (plain, sharp)]
+    assert edges[1] > 1.1 * edges[0]
+    assert torch.equal(
+        augment(pictures, 16, replace(NOTHING, interpolation="bicubic", p_flip=1.0), seeded())
+        .flip(3)
+        .round(decimals=3),
+        (pictures.permute(0, 3, 1, 2) / 255.0).round(decimals=3),
+    )
+
+
 def test_a_rectangle_is_erased_and_the_rest_left(pictures: torch.Tensor) -> None:
     plain = pictures.permute(0, 3, 1, 2) / 255.0
     views = augment(pictures, 16, replace(NOTHING, p_erase=1.0), seeded())

@@ -96,6 +96,8 @@ MLP = {"kind": "mlp", "size": 16, "dim": 4}
         ({"labelled": False, "schedule": "plateau"}, r"schedule plateau: .*needs labels"),
         ({"labelled": False, "early_stopping": 3}, r"early_stopping 3: .*needs labels"),
         ({"loss": "triplet-soft", "margin": 0.0}, "margin"),
+        ({"augment": AugmentConfig(interpolation="cubic")}, "augment.interpolation 'cubic': must be one of bilinear"),
+        ({"augment": AugmentConfig(border="blue")}, "augment.border 'blue': must be one of varied"),
         ({"normalize": False, "loss": "supcon"}, "normalize false: supcon looks at directions"),
         ({"normalize": False, "instance_loss": "supcon"}, "normalize false: supcon"),
         ({"normalize": False, "warmup_loss": "arcface", "warmup_share": 0.5}, "normalize false: "),
