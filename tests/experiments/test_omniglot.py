@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from experiments import omniglot, omniglot_settings
+from experiments.stroke_views import NINE_VIEWS
 from indexer.training import TrainConfig, load_recipe
 from indexer.training.settings import with_settings
 from tests.experiments.omniglot_made import make_omniglot, make_runs
@@ -21,22 +22,23 @@ def arguments(tmp_path: Path) -> list[str]:
     make_omniglot(tmp_path / "data" / "omniglot", ("Armenian", "Greek", "Latin", "Hebrew"))
     make_runs(tmp_path / "data" / "omniglot-runs")
     places = ("--datasets", tmp_path / "data", "--work", tmp_path / "work", "--docs", tmp_path / "docs")
-    return [*(str(each) for each in places), "--seeds", "2", "--steps", "2"]
+    return [*(str(each) for each in places), "--seeds", "1", "--steps", "2"]
 
 
 def test_from_pictures_to_page_and_again_from_what_was_kept(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(omniglot, "load_recipe", small_recipe)
+    monkeypatch.setattr(omniglot, "NINE_VIEWS", NINE_VIEWS[:2])
     monkeypatch.setattr(omniglot, "TRIALS", 50)
     omniglot.main(arguments)
     page = tmp_path / "docs" / "results" / "omniglot.md"
     text = page.read_text()
-    assert "| seed 1 |" in text
+    assert "| seed 0 |" in text
     assert len(re.findall(r"\d+\.\d\d%", text)) > 10
     for name in re.findall(r"\.\./images/(\S+\.png)", text):
         assert (tmp_path / "docs" / "images" / name).stat().st_size > 1000
-    weights = tmp_path / "work" / "seed-1-2" / "weights.safetensors"
+    weights = tmp_path / "work" / "seed-0-2" / "weights.safetensors"
     before = weights.stat().st_mtime_ns
     omniglot.main(arguments)
     assert weights.stat().st_mtime_ns == before
