@@ -21,7 +21,7 @@ import streamlit as st
 from PIL import ImageOps
 
 from search import PictureError, TwinlensError, open_index
-from search.cli import megabytes, printable
+from search.cli import NOTHING_SAME, megabytes, printable
 from search.config import QueryConfig
 from search.images import load_picture
 
@@ -92,16 +92,24 @@ class Asked(NamedTuple):
     seconds: dict[str, float]
 
 
-def ask(engine: SearchEngine, upload: UploadedFile | None, picked: str | None, k: int, where: Where) -> Asked | None:
+class Wanted(NamedTuple):
+    """What the visitor chose in the sidebar."""
+
+    k: int
+    where: Where
+    same_only: bool
+
+
+def ask(engine: SearchEngine, upload: UploadedFile | None, picked: str | None, wanted: Wanted) -> Asked | None:
     """Search from what was uploaded, or else picked; None where nothing was."""
     if upload is not None:
-        return ask_upload(engine, upload, k, where)
-    return None if picked is None else ask_picked(engine, picked, k, where)
+        return ask_upload(engine, upload, wanted)
+    return None if picked is None else ask_picked(engine, picked, wanted)
 
 
-def ask_upload(engine: SearchEngine, upload: UploadedFile, k: int, where: Where) -> Asked:
+def ask_upload(engine: SearchEngine, upload: UploadedFile, wanted: Wanted) -> Asked:
     """Search from an uploaded picture."""
-    answer = engine.ask(upload, k, where=where)
+    answer = engine.ask(upload, wanted.k, where=wanted.where, same_only=wanted.same_only)
     image = load_picture(upload, target=TILE)
     width, height = image.info["full_size"]
     facts = ["uploaded", f"{width} × {height} pixels"]
@@ -110,16 +118,16 @@ def ask_upload(engine: SearchEngine, upload: UploadedFile, k: int, where: Where)
     return Asked(upload.name, facts, thumbnail(image, ground()), answer.hits, seconds)
 
 
-def ask_picked(engine: SearchEngine, picture_id: str, k: int, where: Where) -> Asked:
+def ask_picked(engine: SearchEngine, picture_id: str, wanted: Wanted) -> Asked:
     """Search from a picture of the collection by its stored embedding; it is not shown as its own neighbour."""
     record = engine.picture(int(picture_id) if picture_id.isdecimal() and len(picture_id) < 19 else -1)
     begun = time.perf_counter()
     vector = engine.vector(record.id)
     looked_up = time.perf_counter()
-    hits = engine.search_vectors(vector[None], k + 1, where=where)[0]
+    hits = engine.search_vectors(vector[None], wanted.k + 1, where=wanted.where, same_only=wanted.same_only)[0]
     seconds = {"looked up": looked_up - begun, "searched": time.perf_counter() - looked_up}
     facts = [f"picture {record.id}", f"{record.width} × {record.height} pixels"]
-    others = [hit for hit in hits if hit.id != record.id][:k]
+    others = [hit for hit in hits if hit.id != record.id][: wanted.k]
     return Asked(str(record.path), [record.label or "no label", *facts], file_tile(record.path), others, seconds)
 
 
@@ -195,7 +203,7 @@ def let_go() -> None:
     st.query_params.pop("picture", None)
 
 
-def show_answer(asked: Asked, among: int) -> None:
+def show_answer(asked: Asked, among: int, *, same_only: bool) -> None:
     """The query beside its facts, and its neighbours among so many pictures."""
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="medium"):
         with st.container(width=140):
@@ -211,7 +219,7 @@ def show_answer(asked: Asked, among: int) -> None:
         if asked.hits:
             st.caption(f"{len(asked.hits)} of {among:,} pictures, the nearest at distance {asked.hits[0].distance:.4f}")
         else:
-            st.caption("none: no other picture may answer")
+            st.caption(NOTHING_SAME if same_only else "none: no other picture may answer")
     with st.grid(columns=5, min_column_width=140) as grid:
         for rank, hit in enumerate(asked.hits, 1):
             with grid.cell(), st.container(gap="xxsmall"):
@@ -222,7 +230,8 @@ def show_hit(rank: int, hit: Hit) -> None:
     """One card."""
     show_tile(file_tile(hit.path), hit.path, f"Neighbour {rank}")
     st.text(f"{rank}. {plain(hit.label or hit.path.name)}")
-    st.caption(f"distance {hit.distance:.4f}  \nsimilarity {hit.similarity:.4f}")
+    chance = "" if hit.probability is None else f"  \nprobability {hit.probability:.3f}"
+    st.caption(f"distance {hit.distance:.4f}  \nsimilarity {hit.similarity:.4f}{chance}")
     st.caption(literal(Path(*hit.path.parts[-2:])))
     st.button("Search from this", key=f"from-{hit.id}", on_click=pick, args=(hit.id,), width="stretch")
 
@@ -260,12 +269,26 @@ def pick_label(title: str, opened: Opened, **options: Any) -> str | None:
     return (st.selectbox(title, labels, format_func=shown, **options) or None) if len(labels) > 1 else None
 
 
-def show_settings(opened: Opened) -> tuple[int, Where]:
-    """Let the visitor choose how many neighbours, and among which pictures."""
+def show_settings(opened: Opened) -> Wanted:
+    """Let the visitor choose how many neighbours, among which pictures, and whether they must show the same thing."""
     most = max(2, min(MOST_RESULTS, opened.info.images))
     k = st.slider("Number of results", 1, most, min(QueryConfig.k, most), key="k", bind="query-params")
     label = pick_label("Only pictures labelled", opened, key="label")
-    return k, {} if label is None else {"label": label}
+    same_only = QueryConfig.same_only
+    if opened.info.calibration is not None:
+        same_only = st.toggle(
+            "Same only", QueryConfig.same_only, key="same", bind="query-params", help=threshold_text(opened.info)
+        )
+    return Wanted(k, {} if label is None else {"label": label}, same_only)
+
+
+def threshold_text(info: IndexInfo) -> str:
+    """What counts as the same, and how often that is wrong."""
+    found = info.calibration or {}
+    return (
+        f"Only pictures at distance {found['threshold']:.4f} or less. Of different pairs {found['far']['value']:.1%} "
+        f"are nearer than that, of same pairs {found['frr']['value']:.1%} are not."
+    )
 
 
 def show_info(info: IndexInfo) -> None:
@@ -277,6 +300,11 @@ def show_info(info: IndexInfo) -> None:
         "Encoder": f"{plain(info.encoder)}, {info.dim} dimensions",
         "Structure": f"{info.kind}, {len(info.segments)} segment" + "s" * (len(info.segments) != 1),
         "Recall@10": f"{min(recalls):.3f}, measured on this collection" if recalls else "exact search",
+        "The same": (
+            f"distance {info.calibration['threshold']:.4f} or less, calibrated on {plain(info.calibration['data'])}"
+            if info.calibration
+            else "not calibrated"
+        ),
         "Size": megabytes(info.size),
         "Last change": info.updated,
     }
@@ -319,19 +347,20 @@ def main() -> None:
         return show_missing(literal(error))
     head.markdown(f"Which of {opened.info.images:,} pictures look most like yours?")
     with st.sidebar:
-        k, where = show_settings(opened)
+        wanted = show_settings(opened)
         show_info(opened.info)
     upload = drop.file_uploader("Upload or drop a picture", key=f"upload-{st.session_state.uploads}", on_change=let_go)
     try:
         with st.spinner("Searching …"):
-            asked = ask(opened.engine, upload, st.query_params.get("picture"), k, where)
+            asked = ask(opened.engine, upload, st.query_params.get("picture"), wanted)
     except TwinlensError as error:
         st.error(literal(error), title="This search did not work")
         asked = None
     if asked is None:
         show_collection(opened)
     else:
-        show_answer(asked, opened.labels[where["label"]] if where else opened.info.images)
+        among = opened.labels[wanted.where["label"]] if wanted.where else opened.info.images
+        show_answer(asked, among, same_only=wanted.same_only)
 
 
 if __name__ == "__main__":

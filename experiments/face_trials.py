@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,3 +52,58 @@ def few_way_hits(
         hits[trial] = (vectors[references] @ vectors[asked]).argmax() == 0
         whom[trial] = chosen[0]
     return hits, whom
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSet:
+    """Nearest distances of many galleries together: probes of enrolled people, and strangers."""
+
+    known_distances: NDArray[np.float64]
+    """`(K,)` of each probe of an enrolled person to the nearest reference."""
+    known_right: NDArray[np.bool_]
+    """`(K,)` whether that reference shows the probe's person."""
+    stranger_distances: NDArray[np.float64]
+    """`(S,)`."""
+
+    def identified(self, threshold: float) -> float:
+        """Detection and identification rate: enrolled people told right, at or under the threshold."""
+        return float((self.known_right & (self.known_distances <= threshold)).mean())
+
+    def taken_for_another(self, threshold: float) -> float:
+        """Enrolled people that are told to be somebody else."""
+        return float((~self.known_right & (self.known_distances <= threshold)).mean())
+
+    def strangers_accepted(self, threshold: float) -> float:
+        """False-positive identification rate: strangers told to be anybody.
+
+        Source: Phillips, Grother, Micheals, "Evaluation Methods in Face Recognition", Handbook of Face Recognition,
+        2nd edition, 2011.
+        """
+        return float((self.stranger_distances <= threshold).mean())
+
+
+def open_set(
+    vectors: Floats, people: NDArray[np.int64], shots: NDArray[np.int64], *, galleries: int, references: int, seed: int
+) -> OpenSet:
+    """Random galleries: half of the people enrolled with so many references each, the others strangers.
+
+    The pictures of one random run of shot numbers are the references of everybody; all other pictures of enrolled
+    people, and all pictures of strangers, ask. Of several references the nearest counts.
+    """
+    random = np.random.default_rng(seed)
+    everybody, last = np.unique(people), int(shots.max()) + 1
+    known, right, strange = [], [], []
+    for _ in range(galleries):
+        enrolled = np.isin(people, random.permutation(everybody)[: len(everybody) // 2])
+        shown = np.isin(shots, random.permutation(last)[:references])
+        gallery, probes, strangers = (np.flatnonzero(rows) for rows in (enrolled & shown, enrolled & ~shown, ~enrolled))
+        cosines = vectors[probes] @ vectors[gallery].T
+        right.append(people[gallery][cosines.argmax(axis=1)] == people[probes])
+        known.append(_distances(cosines.max(axis=1)))
+        strange.append(_distances((vectors[strangers] @ vectors[gallery].T).max(axis=1)))
+    return OpenSet(np.concatenate(known), np.concatenate(right), np.concatenate(strange))
+
+
+def _distances(cosines: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Euclidean, between unit vectors."""
+    return np.sqrt(np.maximum(0.0, 2.0 - 2.0 * cosines.astype(np.float64)))

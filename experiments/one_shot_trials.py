@@ -49,11 +49,24 @@ class Drawing:
     drawer: str
 
 
-def wrong(vectors: Floats, trials: Trials) -> NDArray[np.bool_]:
-    """Which trials `(T,)` are answered wrongly by the reference of the largest cosine, among unit rows `(N, D)`."""
+def answered(vectors: Floats, trials: Trials) -> NDArray[np.int64]:
+    """The column `(T,)` of the reference with the largest cosine to each probe, among unit rows `(N, D)`."""
     cosines = np.einsum("twd,td->tw", vectors[trials.references], vectors[trials.probes])
-    missed: NDArray[np.bool_] = cosines.argmax(axis=1) != trials.answers
+    columns: NDArray[np.int64] = cosines.argmax(axis=1)
+    return columns
+
+
+def wrong(vectors: Floats, trials: Trials) -> NDArray[np.bool_]:
+    """Which trials `(T,)` are answered wrongly."""
+    missed: NDArray[np.bool_] = answered(vectors, trials) != trials.answers
     return missed
+
+
+def ensemble_wrong(vectors: Sequence[Floats], trials: Trials) -> NDArray[np.bool_]:
+    """Which trials `(T,)` the mean cosine of several encoders, each with its unit rows, answers wrongly."""
+    # Rows joined side by side: the cosine of the joined rows is the mean of the cosines.
+    joined: Floats = np.concatenate(vectors, axis=1) / np.float32(len(vectors) ** 0.5)
+    return wrong(joined, trials)
 
 
 def lake_trials(folder: Path) -> tuple[list[Path], Trials]:

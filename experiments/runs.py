@@ -37,7 +37,9 @@ class Embedded:
     labels: NDArray[np.int64]
 
 
-def trained(pictures: Path, options: Options, name: str, config: TrainConfig) -> CheckpointEncoder:
+def trained(
+    pictures: Path, options: Options, name: str, config: TrainConfig, *, labels: str = "folder"
+) -> CheckpointEncoder:
     """Train in the folder `name` of the work folder, or load what was trained there before.
 
     `--steps` shortens a run, which then has a folder of its own.
@@ -48,20 +50,20 @@ def trained(pictures: Path, options: Options, name: str, config: TrainConfig) ->
         every = max(1, min(config.evaluate_every, options.steps // 2))
         config = replace(config, steps=options.steps, evaluate_every=every, report=False)
     if not (out / "encoder.json").exists():
-        _lend_pixels(pictures, config, options.work, out)
-    train(pictures, out, config=config, progress=lambda event: _tell(name, event))
+        _lend_pixels(pictures, labels, config, options.work, out)
+    train(pictures, out, config=config, labels=labels, progress=lambda event: _tell(name, event))
     encoder = load_encoder(out, device="cpu")
     assert isinstance(encoder, CheckpointEncoder)
     return encoder
 
 
-def _lend_pixels(pictures: Path, config: TrainConfig, work: Path, out: Path) -> None:
+def _lend_pixels(pictures: Path, labels: str, config: TrainConfig, work: Path, out: Path) -> None:
     """Give a run the decoded pictures of the one before, where it decodes the same ones in the same order.
 
     They are linked, not copied, and the run deletes its links at its end; what it would have to decode anew is decoded
     here. Half a minute a run for the 60,000 of MNIST.
     """
-    parts = split_pictures(read_pictures(pictures), config)
+    parts = split_pictures(read_pictures(pictures, labels), config)
     watched = evenly(parts["validation"], config.validation_pictures)
     decode_all([*parts["train"].paths, *watched.paths], config.input_size, work, workers=config.workers)
     lent = out / CACHE_FOLDER

@@ -22,7 +22,7 @@ _PICTURES = 64
 WHITE = (255, 255, 255)
 
 View = tuple[float, float, float]
-"""Rotation in degrees, horizontal slant as a tangent, size as a factor."""
+"""Rotation in degrees with the clock, horizontal slant as a tangent, size as a factor."""
 AS_IT_IS: tuple[View, ...] = ((0.0, 0.0, 1.0),)
 NINE_VIEWS: tuple[View, ...] = (
     *AS_IT_IS,
@@ -46,7 +46,7 @@ def view_of(picture: Image.Image, view: View) -> Image.Image:
     cosine, sine = math.cos(angle) / size, math.sin(angle) / size
     # Where each place of the view lies in the picture: turned, then slanted.
     a, b, d, e = cosine, sine + slant * cosine, -sine, cosine - slant * sine
-    x, y = (picture.width - 1) / 2, (picture.height - 1) / 2
+    x, y = picture.width / 2, picture.height / 2  # the transform counts from the corner of the first pixel
     matrix = (a, b, x - a * x - b * y, d, e, y - d * x - e * y)
     return picture.transform(picture.size, Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR, fillcolor=WHITE)
 

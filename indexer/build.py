@@ -8,7 +8,7 @@ import uuid
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from search.images import PICTURE_SUFFIXES
 from search.indexes import resolve_device
 from search.records import SegmentRecord
 from search.segments import map_vectors, write_segment
+from search.stored_calibration import encoder_calibration
 
 if TYPE_CHECKING:
     from indexer.changes import Changes
@@ -94,6 +95,7 @@ def build(pictures: str | os.PathLike[str], index: str | os.PathLike[str], confi
             sweep(catalog)
             with stages.stage("load encoder"):
                 encoder = choose_encoder(catalog, config, new)
+                fitting_calibration(catalog.settings().get("calibration"), encoder, config)  # damage is told at once
             staging = Staging(folder, encoder.fingerprint)
             try:
                 before = catalog.pictures()
@@ -178,14 +180,13 @@ def commit(catalog: Catalog, encoder: Encoder, changes: Changes, vectors: Floats
             segment = SegmentRecord(catalog.next_segment_id(), names[0], names[1], len(vectors), structure.kind,
                                     structure.parameters, recall)  # fmt: skip
     with stages.stage("commit"):
-        place = f"{ENCODERS_FOLDER}/{encoder.fingerprint}"
-        if first:
-            files += store_encoder(catalog.folder, place, encoder)
+        stored = store_encoder(catalog.folder, encoder) if first else []
         now = datetime.now(UTC).isoformat(timespec="seconds")
+        calibration = fitting_calibration(catalog.settings().get("calibration"), encoder, config)
         with catalog.transaction():
             if first:
-                catalog.set(encoder=encoder.name, fingerprint=encoder.fingerprint, encoder_folder=place,
-                            dim=encoder.dim, created=now)  # fmt: skip
+                name_encoder(catalog, encoder, stored, now)
+            catalog.set(calibration=calibration)
             if first or changes:
                 catalog.set(updated=now)
             catalog.add_files(files)
@@ -200,8 +201,29 @@ def commit(catalog: Catalog, encoder: Encoder, changes: Changes, vectors: Floats
     return (None, None) if segment is None else (segment.kind, segment.recall)
 
 
-def store_encoder(folder: Path, place: str, encoder: Encoder) -> list[FileRecord]:
+def commit_encoder(catalog: Catalog, encoder: Encoder, config: BuildConfig) -> None:
+    """Make an index that has an encoder, perhaps its calibration, and no pictures."""
+    stored, now = store_encoder(catalog.folder, encoder), datetime.now(UTC).isoformat(timespec="seconds")
+    calibration = fitting_calibration(None, encoder, config)
+    with catalog.transaction():
+        name_encoder(catalog, encoder, stored, now)
+        catalog.set(calibration=calibration, updated=now)
+
+
+def name_encoder(catalog: Catalog, encoder: Encoder, stored: list[FileRecord], now: str) -> None:
+    """Say in the catalog which encoder the index has from now on; within a transaction."""
+    catalog.add_files(stored)
+    catalog.set(encoder=encoder.name, fingerprint=encoder.fingerprint, encoder_folder=_place(encoder), dim=encoder.dim,
+                created=now)  # fmt: skip
+
+
+def _place(encoder: Encoder) -> str:
+    return f"{ENCODERS_FOLDER}/{encoder.fingerprint}"
+
+
+def store_encoder(folder: Path, encoder: Encoder) -> list[FileRecord]:
     """Write the encoder into the index folder, synced, so that the folder needs nothing else to answer."""
+    place = _place(encoder)
     target = folder / place
     aside = folder / ENCODERS_FOLDER / f"{uuid.uuid4().hex}.part"
     aside.mkdir(parents=True)
@@ -212,6 +234,18 @@ def store_encoder(folder: Path, place: str, encoder: Encoder) -> list[FileRecord
     sync_folder(target)
     sync_folder(target.parent)
     return records
+
+
+def fitting_calibration(own: Any, encoder: Encoder, config: BuildConfig) -> dict[str, Any] | None:
+    """The index's own calibration, if it is of this encoder; else that of the encoder's folder, if it has one.
+
+    Raises:
+        EncoderError: the folder's calibration is damaged, or of another encoder.
+    """
+    if isinstance(own, dict) and own.get("fingerprint") == encoder.fingerprint:
+        return own
+    found = encoder_calibration(new_encoder(config), encoder.fingerprint)
+    return None if found is None else found.to_dict()
 
 
 def sweep(catalog: Catalog) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from search.catalog import Catalog
 from search.durable import verify
 from search.errors import IndexFolderError
+from search.identities import check_template
+from search.stored_calibration import index_calibration
 
 if TYPE_CHECKING:
     import os
@@ -27,6 +29,10 @@ def check(index: str | os.PathLike[str]) -> list[str]:
         findings = [f"{folder / 'catalog.sqlite'}: {error}" for error in catalog.integrity_errors()]
         if "encoder" not in catalog.settings():
             return [*findings, f"{folder}: its first build was not finished: run the same twinlens build again"]
+        try:
+            index_calibration(folder, catalog.settings())
+        except IndexFolderError as error:
+            findings.append(str(error))
         for record in catalog.files():
             try:
                 verify(folder, record)
@@ -34,6 +40,11 @@ def check(index: str | os.PathLike[str]) -> list[str]:
                 findings.append(str(error))
         for segment in catalog.segments():
             findings += _check_rows(catalog, segment)
+        for template in catalog.templates():
+            try:
+                check_template(template, int(catalog.settings()["dim"]))
+            except IndexFolderError as error:
+                findings.append(str(error))
         return findings
     finally:
         catalog.close()

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from indexer.commands.calibrate import calibrate
 from indexer.commands.evaluate import evaluate
+from indexer.commands.identities import attend, enroll, unenroll
 from indexer.commands.map import draw_map
 from indexer.commands.train import recipes, teach, train
 from search.cli import SKIPPED_EXIT, DeviceOption, IndexOption, JsonOption, info, printable, query, run
 from search.config import BuildConfig
+from search.identify import identify, identities
+from search.verify import verify
 
 if TYPE_CHECKING:
     from indexer.build import BuildReport
@@ -27,7 +31,14 @@ app = typer.Typer(
 )
 app.command()(query)
 app.command()(info)
+app.command()(enroll)
+app.command()(unenroll)
+app.command()(identities)
+app.command()(identify)
+app.command()(attend)
 app.command()(evaluate)
+app.command()(calibrate)
+app.command()(verify)
 app.command("map")(draw_map)
 app.command()(train)
 app.command()(teach)

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from search.errors import (
@@ -24,14 +25,20 @@ from search.types import Hit, IndexInfo, SegmentInfo
 
 if TYPE_CHECKING:
     from search.engine import Answer, SearchEngine, Timing, open_index
+    from search.identities import Identification, Identity
+    from search.verification import Calibration, ErrorRate, Verification
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Answer",
+    "Calibration",
     "DataError",
     "EncoderError",
+    "ErrorRate",
     "Hit",
+    "Identification",
+    "Identity",
     "IndexFolderError",
     "IndexInfo",
     "IndexLockedError",
@@ -42,14 +49,21 @@ __all__ = [
     "Timing",
     "TwinlensError",
     "UnsupportedError",
+    "Verification",
     "open_index",
 ]
 
 
+_LAZY = {
+    "engine": {"Answer", "SearchEngine", "Timing", "open_index"},
+    "identities": {"Identification", "Identity"},
+    "verification": {"Calibration", "ErrorRate", "Verification"},
+}
+
+
 def __getattr__(name: str) -> object:
     """Import the engine, and numpy with it, when it is first asked for: `import search` stays fast (PEP 562)."""
-    if name in {"Answer", "SearchEngine", "Timing", "open_index"}:
-        from search import engine
-
-        return getattr(engine, name)
+    for module, names in _LAZY.items():
+        if name in names:
+            return getattr(import_module(f"search.{module}"), name)
     raise AttributeError(f"module 'search' has no attribute {name!r}")

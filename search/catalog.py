@@ -15,13 +15,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.errors import IndexFolderError
-from search.migrations import MIGRATIONS, checked_version, migrate
-from search.records import EmbeddedRecord, FileRecord, PictureRecord, SegmentRecord, SkippedRecord
+from search.migrations import MIGRATIONS, OLDEST_READABLE, checked_version, migrate
+from search.records import (
+    EmbeddedRecord,
+    FileRecord,
+    PictureRecord,
+    SegmentRecord,
+    SkippedRecord,
+    TemplateRecord,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 CATALOG_NAME = "catalog.sqlite"
+_WITH_IDENTITIES = 2
+"""Version of the catalog that knows identities first."""
 _IN_CHUNK = 500
 """Values bound in one `IN (...)`: SQLite's oldest limit is 999."""
 
@@ -29,9 +38,10 @@ _IN_CHUNK = 500
 class Catalog:
     """The catalog of one index folder, safe to use from several threads."""
 
-    def __init__(self, connection: sqlite3.Connection, folder: Path) -> None:
+    def __init__(self, connection: sqlite3.Connection, folder: Path, version: int = len(MIGRATIONS)) -> None:
         """Wrap an open connection: use `read` or `write` instead."""
         self.folder = folder
+        self._version = version
         self._connection = connection
         self._lock = threading.RLock()
         # File names need not be UTF-8. They are bound as bytes, stored as text, and decoded as Python decodes names.
@@ -49,10 +59,10 @@ class Catalog:
             raise IndexFolderError(f"{folder}: no index here. Make one: twinlens build PICTURES --index {folder}")
         with _damage_named(file):
             connection = _connect_reader(file)
-            if checked_version(connection) != len(MIGRATIONS):
+            if (version := checked_version(connection)) < OLDEST_READABLE:
                 connection.close()
-                raise IndexFolderError(f"{folder}: unfinished or older index. Run twinlens build again")
-            return cls(connection, folder)
+                raise IndexFolderError(f"{folder}: unfinished index. Run twinlens build again")
+            return cls(connection, folder, version)
 
     @classmethod
     def write(cls, folder: Path) -> Catalog:
@@ -211,6 +221,34 @@ class Catalog:
             "INSERT INTO skipped VALUES (CAST(? AS TEXT), ?, ?, CAST(? AS TEXT))",
             ((os.fsencode(s.path), s.bytes, s.mtime_ns, _text(s.reason)) for s in skipped),
         )
+
+    # Identities --------------------------------------------------------------------------------------------------
+
+    def templates(self) -> list[TemplateRecord]:
+        """Reference pictures of every identity, by the identity's name and then in the order of their enrolment."""
+        if self._version < _WITH_IDENTITIES:
+            return []
+        rows = self._rows(
+            "SELECT name, content, path, vector, quality, templates.created FROM templates"
+            " JOIN identities ON identities.id = identity ORDER BY name, templates.id"
+        )
+        return [TemplateRecord(r[0], r[1], Path(r[2]), bytes(r[3]), json.loads(r[4]), r[5]) for r in rows]
+
+    def add_templates(self, templates: Iterable[TemplateRecord]) -> None:
+        """Add reference pictures, and the identities that are new with them."""
+        for each in templates:
+            name = _text(each.identity)
+            self._many("INSERT OR IGNORE INTO identities (name, created) VALUES (CAST(? AS TEXT), ?)",
+                       [(name, each.created)])  # fmt: skip
+            self._many(
+                "INSERT INTO templates (identity, content, path, vector, quality, created)"
+                " VALUES ((SELECT id FROM identities WHERE name = CAST(? AS TEXT)), ?, CAST(? AS TEXT), ?, ?, ?)",
+                [(name, each.content, os.fsencode(each.path), each.vector, json.dumps(each.quality), each.created)],
+            )
+
+    def remove_identities(self, names: Iterable[str]) -> None:
+        """Forget identities and their reference pictures."""
+        self._many("DELETE FROM identities WHERE name = CAST(? AS TEXT)", ((_text(name),) for name in names))
 
     def integrity_errors(self) -> list[str]:
         """What SQLite itself finds wrong with the file."""

@@ -19,6 +19,7 @@ IndexOption = Annotated[Path, typer.Option("--index", "-i", help="The index fold
 DeviceOption = Annotated[Device, typer.Option(help="Where to compute: auto takes a GPU where there is one.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
+NOTHING_SAME = "nothing here shows the same thing"
 SKIPPED_EXIT = 3
 """Exit code of a command that ran through but left broken pictures out."""
 
@@ -37,13 +38,17 @@ def query(
     index: IndexOption,
     k: Annotated[int, typer.Option("-k", help="Neighbours a picture.")] = QueryConfig.k,
     where: Annotated[list[str] | None, typer.Option(help="Only pictures with, for example, label=shoe.")] = None,
+    same_only: Annotated[
+        bool, typer.Option("--same-only", help="Only pictures taken for the same thing; needs twinlens calibrate.")
+    ] = QueryConfig.same_only,
     device: DeviceOption = QueryConfig.device,
     as_json: JsonOption = False,
 ) -> None:
     """Find the pictures of an index that look like a given picture.
 
     With --json, one line of JSON a picture: {"query": PATH, "hits": [{id, path, label, distance, similarity,
-    probability}, ...]}, or {"query": PATH, "error": REASON}. Exit code 3 when a picture could not be read.
+    probability}, ...]}, or {"query": PATH, "error": REASON}; where --same-only finds nothing, no hits and "nothing":
+    what that means. Exit code 3 when a picture could not be read.
     """
     from search.engine import open_index
     from search.query import parse_where
@@ -53,12 +58,12 @@ def query(
     with open_index(index, device=device) as engine:
         for picture in pictures:
             try:
-                hits = engine.search(picture, k, where=filters)
+                hits = engine.search(picture, k, where=filters, same_only=same_only)
             except PictureError as error:
                 failed = True
                 _show_failure(picture, error, as_json=as_json)
                 continue
-            _show_hits(picture, hits, as_json=as_json)
+            _show_hits(picture, hits, as_json=as_json, same_only=same_only)
     if failed:
         raise typer.Exit(SKIPPED_EXIT)
 
@@ -93,19 +98,27 @@ def megabytes(size: int) -> str:
     return f"{size / 2**20:.{1 if size >= 2**20 else 3}f} MiB"
 
 
-def _show_hits(picture: str, hits: list[Hit], *, as_json: bool) -> None:
+def _show_hits(picture: str, hits: list[Hit], *, as_json: bool, same_only: bool) -> None:
+    nothing = same_only and not hits
     if as_json:
-        typer.echo(json.dumps({"query": picture, "hits": [hit.to_dict() for hit in hits]}))
+        told = {"query": picture, "hits": [hit.to_dict() for hit in hits]}
+        typer.echo(json.dumps({**told, "nothing": NOTHING_SAME} if nothing else told))
+        return
+    if nothing:
+        typer.echo(printable(f"{picture}: {NOTHING_SAME}"))
         return
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    columns = ("rank", "distance", "similarity", "label", "path")
+    calibrated = any(hit.probability is not None for hit in hits)
+    columns = ("rank", "distance", "similarity", *["probability"] * calibrated, "label", "path")
     table = Table(*columns, title=Text(printable(picture)), title_justify="left", box=None)
     for rank, hit in enumerate(hits, 1):
         path = Text(printable(str(_seen_from_here(hit.path))).replace("\n", "\\n"), overflow="fold")
-        table.add_row(f"{rank}", f"{hit.distance:.4f}", f"{hit.similarity:.4f}", printable(hit.label or ""), path)
+        chance = [] if hit.probability is None else [f"{hit.probability:.4f}"]
+        numbers = (f"{hit.distance:.4f}", f"{hit.similarity:.4f}", *chance)
+        table.add_row(f"{rank}", *numbers, printable(hit.label or ""), path)
     Console().print(table)
 
 
@@ -134,4 +147,14 @@ def _info_text(found: IndexInfo) -> str:
         settings = ", ".join(f"{key}={value}" for key, value in segment.parameters.items())
         about = f"{recall}; {settings}" if settings else recall
         lines.append(f"segment {segment.id}  {segment.live} of {segment.rows} rows live, {segment.kind} ({about})")
-    return printable("\n".join(lines))
+    return printable("\n".join([*lines, *_calibration_lines(found.calibration)]))
+
+
+def _calibration_lines(found: dict[str, Any] | None) -> list[str]:
+    if found is None:
+        return ["same?     not calibrated: see twinlens calibrate --help"]
+    rates = ", ".join(f"{name.upper()} {found[name]['value']:.4f}" for name in ("far", "frr", "eer"))
+    return [
+        f"same?     at distance {found['threshold']:.4f} or less, chosen by {found['rule']}: {rates}",
+        f"          calibrated on {found['data']}, {found['subjects']} subjects, {found['created']}",
+    ]

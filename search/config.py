@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar, Literal
 
 Device = Literal["auto", "cpu", "cuda"]
+References = Literal["mean", "best"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +46,57 @@ class QueryConfig:
 
     k: int = 10
     device: Device = "auto"
+    same_only: bool = False
+    """Only pictures that a calibration takes for the same thing."""
+
+
+@dataclass(frozen=True)
+class VerifyConfig:
+    """How two pictures are compared."""
+
+    references: References = "mean"
+    """How several references of one thing answer: by their mean embedding, or by the nearest of them."""
+
+
+@dataclass(frozen=True)
+class IdentifyConfig:
+    """How somebody is recognised."""
+
+    references: References = "best"
+    """An identity is as near as its nearest reference picture (best), or as the mean of all of them."""
+    max_false_accept: float | None = None
+    """Share of strangers that may be taken for somebody; None: see `search.identities.open_set_threshold`."""
+    threshold: float | None = None
+    """A Euclidean distance that takes the place of the calibrated one."""
+    k: int = 5
+    """Candidates that an answer names."""
+    force: bool = False
+    """Take pictures of poor quality too."""
+
+
+@dataclass(frozen=True)
+class EnrollConfig:
+    """How somebody is enrolled."""
+
+    encoder: str | None = None
+    """None: that of the index; `BuildConfig.default_encoder` for a new one."""
+    device: Device = "auto"
+    add: bool = False
+    """Give a name that is enrolled already more reference pictures."""
+    force: bool = False
+    """Take pictures of poor quality, and pictures that another name has already."""
+
+
+@dataclass(frozen=True)
+class AttendConfig:
+    """How a camera's folder is watched."""
+
+    unknown: Path | None = None
+    """CSV of strangers and unusable pictures; None: the log with `.unknown` before its suffix."""
+    visit_minutes: float = 30.0
+    """Somebody seen again within so many minutes is on the same visit, however long it gets."""
+    interval: float = 1.0
+    """Seconds between two looks at the folder."""
+    once: bool = False
+    """Work through what is there, and end."""
+    identify: IdentifyConfig = field(default_factory=IdentifyConfig)

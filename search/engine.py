@@ -5,30 +5,38 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from search.catalog import Catalog
-from search.config import DecodeConfig, Device, QueryConfig
+from search.config import DecodeConfig, Device, IdentifyConfig, QueryConfig, VerifyConfig
 from search.durable import verify
 from search.errors import EncoderError, IndexFolderError, QueryError
-from search.images import load_picture
+from search.identities import Decider, Gallery
+from search.images import load_picture, picture_name
 from search.indexes import resolve_device
+from search.quality import checked_quality
 from search.query import Query
 from search.segments import Segment, open_segment
+from search.stored_calibration import index_calibration
 from search.types import Hit, IndexInfo, SegmentInfo
+from search.verification import verify_vectors
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
     from types import TracebackType
 
+    from search.config import References
     from search.encoders.base import Encoder
+    from search.identities import Identification, Identity
     from search.query import Where
     from search.records import FileRecord, PictureRecord
     from search.types import Floats, Mask, Picture, Rows
+    from search.verification import Calibration, Verification
 
 _DECODED_AT_ONCE = 64
 """Pictures of one `search_many` that are decoded and embedded together."""
@@ -94,6 +102,11 @@ class SearchEngine:
         return int(self._settings["dim"])
 
     @property
+    def fingerprint(self) -> str:
+        """Of the encoder that made the vectors."""
+        return str(self._settings["fingerprint"])
+
+    @property
     def stale(self) -> bool:
         """Whether a commit came after this snapshot: open the index again to see it."""
         newest = Catalog.read(self.folder)
@@ -101,6 +114,15 @@ class SearchEngine:
             return newest.generation() != int(self._settings["generation"])
         finally:
             newest.close()
+
+    @cached_property
+    def calibration(self) -> Calibration | None:
+        """What `twinlens calibrate` measured of this index; None where it was not run.
+
+        Raises:
+            IndexFolderError: what is stored is damaged, or belongs to another encoder.
+        """
+        return index_calibration(self.folder, self._settings)
 
     @property
     def encoder(self) -> Encoder:
@@ -127,48 +149,97 @@ class SearchEngine:
         """Embed pictures as `(N, dim) float32` unit rows."""
         return self._embed(pictures, Timing())
 
-    def search(self, picture: Picture, k: int = QueryConfig.k, *, where: Where | None = None) -> list[Hit]:
+    def search(self, picture: Picture, k: int = QueryConfig.k, *, where: Where | None = None,
+               same_only: bool = QueryConfig.same_only) -> list[Hit]:  # fmt: skip
         """Find the k pictures of the collection that look most like a picture, nearest first.
 
-        Fewer than k come back where the index, or what the filter leaves of it, holds fewer.
+        Fewer than k come back where the index, or what the filter leaves of it, holds fewer. With `same_only` only
+        those come that the calibration takes for the same thing; an empty list says that nothing is.
 
         Raises:
             PictureError: the picture cannot be read.
-            QueryError: k < 1, or a filter by an unknown column.
+            QueryError: k < 1, a filter by an unknown column, or `same_only` where nothing was calibrated.
         """
-        return self.ask(picture, k, where=where).hits
+        return self.ask(picture, k, where=where, same_only=same_only).hits
 
-    def search_many(
-        self, pictures: Sequence[Picture], k: int = QueryConfig.k, *, where: Where | None = None
-    ) -> list[list[Hit]]:
+    def verify(
+        self, a: Picture, b: Picture | Sequence[Picture], references: References = VerifyConfig.references
+    ) -> Verification:
+        """Say whether two pictures show the same thing: distance, probability, decision, and the rates of mistakes.
+
+        Args:
+            a: any picture.
+            b: another, or a list or tuple of reference pictures of one thing.
+            references: how several answer: by their mean embedding, or by the nearest (best) of them. The rates were
+                measured on pairs of two pictures; several references change them.
+
+        Returns:
+            Where nothing was calibrated, the distance alone.
+
+        Raises:
+            PictureError: a picture cannot be read.
+            QueryError: no reference at all.
+        """
+        others: Sequence[Picture] = b if isinstance(b, list | tuple) else [b]  # type: ignore[list-item]
+        vectors = self.embed_many([a, *others])
+        return verify_vectors(vectors[0], vectors[1:], self.calibration, references)
+
+    def search_many(self, pictures: Sequence[Picture], k: int = QueryConfig.k, *, where: Where | None = None,
+                    same_only: bool = QueryConfig.same_only) -> list[list[Hit]]:  # fmt: skip
         """Answer several pictures, each on its own: one list of hits a picture, in their order."""
-        query = Query(k, where)
+        query = Query(k, where, same_only)
         answers: list[list[Hit]] = []
         for start in range(0, len(pictures), _DECODED_AT_ONCE):
             answers += self._answer(self.embed_many(pictures[start : start + _DECODED_AT_ONCE]), query)
         return answers
 
-    def search_vectors(self, vectors: Floats, k: int = QueryConfig.k, *, where: Where | None = None) -> list[list[Hit]]:
+    def search_vectors(self, vectors: Floats, k: int = QueryConfig.k, *, where: Where | None = None,
+                       same_only: bool = QueryConfig.same_only) -> list[list[Hit]]:  # fmt: skip
         """Answer embeddings `(Q, dim) float32`, unit rows of this index's encoder."""
         queries = np.atleast_2d(np.asarray(vectors, dtype=np.float32))
         if queries.shape[1] != self.dim:
             raise QueryError(f"vectors of length {queries.shape[1]} cannot be searched in an index of {self.dim}")
         if not np.allclose(np.linalg.norm(queries, axis=1), 1.0, atol=1e-3):
             raise QueryError("vectors must be of unit length: divide each by its Euclidean norm")
-        return self._answer(queries, Query(k, where))
+        return self._answer(queries, Query(k, where, same_only))
 
-    def search_id(self, picture_id: int, k: int = QueryConfig.k, *, where: Where | None = None) -> list[Hit]:
+    def search_id(self, picture_id: int, k: int = QueryConfig.k, *, where: Where | None = None,
+                  same_only: bool = QueryConfig.same_only) -> list[Hit]:  # fmt: skip
         """Find what looks like a picture of the collection, by its stored embedding; it is its own first answer."""
-        return self.search_vectors(self.vector(picture_id)[None], k, where=where)[0]
+        return self.search_vectors(self.vector(picture_id)[None], k, where=where, same_only=same_only)[0]
 
-    def ask(self, picture: Picture, k: int = QueryConfig.k, *, where: Where | None = None) -> Answer:
+    def ask(self, picture: Picture, k: int = QueryConfig.k, *, where: Where | None = None,
+            same_only: bool = QueryConfig.same_only) -> Answer:  # fmt: skip
         """`search`, with the seconds that each step took."""
-        query, timing = Query(k, where), Timing()
+        query, timing = Query(k, where, same_only), Timing()
+        self._known_threshold(query)
         embedding = self._embed([picture], timing)
         start = time.perf_counter()
         hits = self._answer(embedding, query)[0]
         timing.search = time.perf_counter() - start
         return Answer(hits, timing)
+
+    @cached_property
+    def gallery(self) -> Gallery:
+        """Everybody enrolled in this snapshot, with the embeddings of their reference pictures."""
+        return Gallery(self._catalog.templates(), self.dim)
+
+    def identities(self) -> list[Identity]:
+        """Everybody that `identify` can recognise, by name."""
+        return self.gallery.identities()
+
+    def identify(self, picture: Picture, config: IdentifyConfig | None = None) -> Identification:
+        """Say whom of the enrolled a picture shows, or that it shows none of them.
+
+        Raises:
+            PictureError: the picture cannot be read, or is too poor (unless forced); the reason says why.
+            QueryError: nobody is enrolled, or there is neither a calibration nor a threshold to decide by.
+        """
+        config = config or IdentifyConfig()
+        decider = Decider(self.folder, self.gallery, self.calibration, config)
+        image = load_picture(picture, target=self.encoder.input_size)
+        quality = checked_quality(image, picture_name(picture), force=config.force)
+        return decider.decide(self.encoder.encode([image])[0], quality)
 
     def picture(self, picture_id: int) -> PictureRecord:
         """What the catalog knows of one picture.
@@ -220,6 +291,7 @@ class SearchEngine:
             size=sum(record.bytes for record in self._files.values()),
             created=self._settings["created"],
             updated=self._settings["updated"],
+            calibration=None if self.calibration is None else self.calibration.summary(),
         )
 
     def labels(self) -> dict[str, int]:
@@ -265,13 +337,26 @@ class SearchEngine:
 
     def _answer(self, queries: Floats, query: Query) -> list[list[Hit]]:
         """Search every segment, merge by distance, and join the catalog; ties are answered by ascending id."""
+        most = self._known_threshold(query)
         merged: list[list[Hit]] = [[] for _ in queries]
         for segment in self._segments:
             distances, rows = segment.search(queries, query.k, self._chosen(segment, query.where))
             pictures = self._catalog.pictures_at(segment.id, np.unique(rows[rows >= 0]).tolist())
             for hits, near, found in zip(merged, distances, rows, strict=True):
-                hits += _hits(pictures, near, found)
+                near_enough = found if most is None else np.where(near.astype(np.float64) <= most, found, -1)
+                hits += _hits(pictures, near, near_enough, self.calibration)
         return [sorted(hits, key=lambda hit: (hit.distance, hit.id))[: query.k] for hits in merged]
+
+    def _known_threshold(self, query: Query) -> float | None:
+        """Distance that no hit may exceed; None where all may come."""
+        if not query.same_only:
+            return None
+        if self.calibration is None:
+            raise QueryError(
+                f"{self.folder}: nothing was calibrated, so nobody can say what is the same. Run twinlens calibrate "
+                f"{self.folder} with labelled pictures or pairs, or ask without same-only"
+            )
+        return self.calibration.threshold
 
     def _chosen(self, segment: Segment, where: Where | None) -> Mask | None:
         if not where:
@@ -281,11 +366,14 @@ class SearchEngine:
         return mask
 
 
-def _hits(pictures: dict[int, PictureRecord], distances: Floats, rows: Rows) -> list[Hit]:
-    found: list[tuple[PictureRecord, Any]] = [
-        (pictures[row], distance) for row, distance in zip(rows.tolist(), distances, strict=True) if row in pictures
-    ]
-    return [Hit(record.id, record.path, record.label, float(distance)) for record, distance in found]
+def _hits(pictures: dict[int, PictureRecord], distances: Floats, rows: Rows,
+          calibration: Calibration | None) -> list[Hit]:  # fmt: skip
+    chances: list[Any] = [None] * len(rows)
+    if calibration is not None:
+        chances = calibration.probability(np.minimum(distances, 2)).tolist()  # distances are padded with inf
+    found = zip(rows.tolist(), distances.tolist(), chances, strict=True)
+    records = ((pictures.get(row), distance, chance) for row, distance, chance in found)
+    return [Hit(r.id, r.path, r.label, distance, chance) for r, distance, chance in records if r is not None]
 
 
 def open_index(folder: str | os.PathLike[str], *, device: Device = QueryConfig.device) -> SearchEngine:

@@ -60,8 +60,29 @@ CREATE TABLE skipped (           -- files that look like pictures and could not 
 );
 """
 
-MIGRATIONS = (M001_INITIAL,)
+M002_IDENTITIES = """
+CREATE TABLE identities (        -- who or what can be recognised
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    created TEXT NOT NULL
+);
+CREATE TABLE templates (         -- the reference pictures of each, embedded with the encoder of the index
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    identity INTEGER NOT NULL REFERENCES identities (id) ON DELETE CASCADE,
+    content TEXT NOT NULL,       -- hash of the file's bytes
+    path TEXT NOT NULL,          -- where the picture was; it need not stay there
+    vector BLOB NOT NULL,        -- float32, little-endian, unit length
+    quality TEXT NOT NULL,       -- JSON: what was measured of the picture
+    created TEXT NOT NULL,
+    UNIQUE (identity, content)
+);
+"""
+
+MIGRATIONS = (M001_INITIAL, M002_IDENTITIES)
 """Step n takes a catalog of version n (`PRAGMA user_version`) to version n + 1."""
+
+OLDEST_READABLE = 1
+"""A reader takes a catalog from this version on as it is, and finds none of what came later; a writer upgrades it."""
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -66,3 +66,16 @@ class SkippedRecord:
     bytes: int
     mtime_ns: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateRecord:
+    """A reference picture of an identity, with the bytes of its embedding."""
+
+    identity: str
+    content: str
+    path: Path
+    vector: bytes
+    """`(dim,)` float32, little-endian, of unit length."""
+    quality: dict[str, Any]
+    created: str

@@ -85,3 +85,5 @@ class IndexInfo:
     size: int
     created: str
     updated: str
+    calibration: dict[str, Any] | None = None
+    """What `Calibration.summary` tells; None where nothing was calibrated."""

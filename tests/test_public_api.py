@@ -3,8 +3,9 @@
 import search
 
 PUBLIC = {
-    "Answer", "DataError", "EncoderError", "Hit", "IndexFolderError", "IndexInfo", "IndexLockedError", "PictureError",
-    "QueryError", "SearchEngine", "SegmentInfo", "Timing", "TwinlensError", "UnsupportedError", "open_index",
+    "Answer", "Calibration", "DataError", "EncoderError", "ErrorRate", "Hit", "Identification", "Identity",
+    "IndexFolderError", "IndexInfo", "IndexLockedError", "PictureError", "QueryError", "SearchEngine", "SegmentInfo",
+    "Timing", "TwinlensError", "UnsupportedError", "Verification", "open_index",
 }  # fmt: skip
 
 

@@ -95,7 +95,8 @@ def check_watched(validation: Split, config: TrainConfig) -> None:
 def _check_names(config: TrainConfig) -> None:
     for setting, kind in get_type_hints(TrainConfig).items():
         if get_origin(kind) is Literal and getattr(config, setting) not in get_args(kind):
-            raise DataError(f"{setting} {getattr(config, setting)!r}: must be one of {', '.join(get_args(kind))}")
+            known = ", ".join(map(str, get_args(kind)))
+            raise DataError(f"{setting} {getattr(config, setting)!r}: must be one of {known}")
     for setting in _LOSS_SETTINGS:
         name = getattr(config, setting)
         if name is not None and name not in LOSSES:

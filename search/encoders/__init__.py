@@ -49,17 +49,26 @@ def load_encoder(name: str | os.PathLike[str], *, device: Device = "auto") -> En
         UnsupportedError: `cuda` where there is no GPU.
     """
     text = os.fspath(name)
-    if isinstance(name, str):
-        if text == BUILTIN:
-            return _load_builtin(device)
-        family, colon, _ = text.partition(":")
-        if (family in _BACKBONES and colon) or text == "color-layout":
-            return family_class(family).create(text, device)
-    if text and Path(text).is_dir():
-        return load_folder(Path(text), device=device)
+    if (folder := encoder_folder(name)) is not None:
+        return load_folder(folder, device=device)
+    if text == BUILTIN:
+        return _load_builtin(device)
+    family, colon, _ = text.partition(":")
+    if (family in _BACKBONES and colon) or text == "color-layout":
+        return family_class(family).create(text, device)
     raise EncoderError(
         f"there is no encoder {text!r}: known are {', '.join(encoder_names())}, and a folder that holds encoder.json"
     )
+
+
+def encoder_folder(name: str | os.PathLike[str]) -> Path | None:
+    """The folder that `load_encoder` would read; None where the name is one of the table, or nothing is there."""
+    text = os.fspath(name)
+    if isinstance(name, str):
+        family, colon, _ = text.partition(":")
+        if text in (BUILTIN, "color-layout") or (family in _BACKBONES and colon):
+            return None
+    return Path(text) if text and Path(text).is_dir() else None
 
 
 def load_folder(folder: Path, *, device: Device = "auto") -> Encoder:

@@ -89,7 +89,8 @@ class GradientLayout(nn.Module):
         ).flatten(1)
         roots = (cells / (cells.mean(dim=1, keepdim=True) + self.faintest * self.directions**-1)).sqrt()
         centred = roots - roots.mean(dim=1, keepdim=True)
-        return centred / centred.norm(dim=1, keepdim=True).clamp(min=1.0)
+        unit: Tensor = centred / centred.norm(dim=1, keepdim=True).clamp(min=1.0)
+        return unit
 
 
 def _resized(pictures: Tensor, size: int) -> Tensor:

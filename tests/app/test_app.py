@@ -7,13 +7,17 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from indexer.build import build
+from indexer.calibration.calibrate import calibrate
+from indexer.calibration.config import CalibrateConfig
 from search import open_index
 from search.config import QueryConfig
 from tests.awkward import broken_files, good_files
 from tests.conftest import FAST, draw, fill
+from tests.indexer.calibration.conftest import fill_subjects
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 
@@ -298,3 +302,44 @@ def test_thumbnails_stand_on_the_colours_of_the_theme():
 
     theme = tomllib.loads((APP.parent / ".streamlit" / "config.toml").read_text(encoding="utf-8"))["theme"]
     assert {name: theme[name]["secondaryBackgroundColor"] for name in ("light", "dark")} == app.GROUNDS
+
+
+@pytest.fixture
+def calibrated(tmp_path, monkeypatch):
+    """An index whose pictures of one subject are alike, calibrated; the app shows it."""
+    fill_subjects(tmp_path / "people")
+    build(tmp_path / "people", tmp_path / "people.index", FAST)
+    calibrate(tmp_path / "people.index", config=CalibrateConfig(max_far=0.05, resamples=30))
+    monkeypatch.setenv("TWINLENS_INDEX", str(tmp_path / "people.index"))
+    return tmp_path / "people.index"
+
+
+def test_without_a_calibration_nobody_says_what_is_the_same(app):
+    assert not app.toggle
+    assert "not calibrated" in texts(app)
+    assert "probability" not in texts(upload(app, "three.jpg", jpeg(draw(3))))
+
+
+def test_hits_of_a_calibrated_index_have_probabilities(calibrated):
+    with open_index(calibrated) as engine:
+        first = engine.pictures()[0]
+        expected = engine.search(first.path, QueryConfig.k)
+    page = upload(started(), "s00.png", first.path.read_bytes())
+    assert neighbours(page) == [hit.id for hit in expected]
+    for hit in expected:
+        assert f"probability {hit.probability:.3f}" in texts(page)
+
+
+def test_same_only_shows_what_is_near_enough_or_says_that_nothing_is(calibrated):
+    with open_index(calibrated) as engine:
+        first = engine.pictures()[0]
+        expected = engine.search(first.path, 50, same_only=True)
+    page = started(k="32")
+    page = sound(page.toggle[0].set_value(True).run())
+    page = upload(page, "s00.png", first.path.read_bytes())
+    assert neighbours(page) == [hit.id for hit in expected]
+    page = upload(page, "red.png", jpeg(Image.new("RGB", (40, 40), "red")))
+    assert neighbours(page) == []
+    assert "nothing here shows the same thing" in texts(page)
+    page = sound(page.toggle[0].set_value(False).run())
+    assert len(neighbours(page)) == 32

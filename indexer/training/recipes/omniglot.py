@@ -3,35 +3,46 @@
     python -m benchmarks.datasets --out .cache/datasets omniglot
     twinlens train .cache/datasets/omniglot --recipe omniglot --out omniglot-encoder
     python -m experiments.omniglot                    the same, three times, and the test: docs/results/omniglot.md
+
+What was tried, by `python -m experiments.omniglot_settings`: trained on 19 alphabets, error of 20-way trials within
+five validation alphabets, one view:
+- supcon 0.19 and normalized-softmax 0.55 after 300 batches: a classifier of 2,500 classes needs many more.
+- A residual network whose stem shrinks four times: 0.19, at 48 pixels after 300 batches and at 32 after 500, which is
+  the same arithmetic. Convolutions at full size, each followed by a maximum: 0.175 at 32 pixels after 300. Strokes are
+  thin, and shrinking before the first features were found loses them.
+- Milder alterations (crops from 0.85 to 1.2, 10 degrees, slant of 8): 0.18 in place of 0.19 in so short a run.
+- Characters as they stand, without turned classes: 0.19, as with them; more classes were kept, for the longer run.
+- All of this together, the settings below: 0.173 after 300 batches (75 seconds of one core), 0.165 with nine views.
+- Nine views of each picture: one point less, everywhere.
+The 5,000 batches of the recipe, some 20 minutes of one core, have not been run yet.
 """
 
 from indexer.training.config import AugmentConfig, TrainConfig
 
 STROKES = AugmentConfig(
-    min_area=0.75,
-    max_area=1.5,
-    max_aspect=1.4,
+    min_area=0.8,
+    max_area=1.3,
+    max_aspect=1.25,
     p_flip=0,
     p_rotate=1,
-    degrees=15,
+    degrees=12,
     p_quarter=0,
     p_color=0,
     p_gray=0,
     p_fade=0,
     p_jpeg=0,
     p_noise=0,
-    shear=15,
+    shear=10,
     shift=0.03,
-    elastic=0.01,
+    elastic=0.008,
     border="white",
 )
 """Ink on paper: affine changes and a little bending, no change of colour, and paper beyond the border."""
 
 CONFIG = TrainConfig(
-    network={"kind": "resnet", "stem": 24, "widths": [48, 96, 192], "depths": [1, 1, 1], "pooled": 1, "grid": 3,
-             "dim": 128},
+    network={"kind": "cnn", "size": 32, "widths": [32, 64, 128, 256], "hidden": [], "gray": True, "dim": 128},
     name="omniglot",
-    input_size=48,
+    input_size=32,
     augment=STROKES,
     classes_per_batch=40,
     views_per_class=4,
@@ -42,8 +53,8 @@ CONFIG = TrainConfig(
     loss="supcon",
     instance_weight=0.0,
     learning_rate=3e-3,
-    rise_share=0.05,
-    ema=0.99,
-    steps=1500,
+    rise_share=0.03,
+    ema=0.995,
+    steps=5000,
     evaluate_every=100,
-)  # fmt: skip
+)

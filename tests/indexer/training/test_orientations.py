@@ -35,6 +35,4 @@ def test_classes_are_numbered_by_orientation_and_folders_told_apart(orientations
 
 def test_without_names_the_numbers_are_the_same() -> None:
     classes = np.array([2, 0, 1])
-    np.testing.assert_array_equal(
-        oriented_classes(classes, (), 4)[0], oriented_classes(classes, ["a", "b", "c"], 4)[0]
-    )
+    np.testing.assert_array_equal(oriented_classes(classes, (), 4)[0], oriented_classes(classes, ["a", "b", "c"], 4)[0])

@@ -247,6 +247,29 @@ def test_a_folder_with_another_run_is_refused(collection: Path, config: TrainCon
         train(collection, out, config=config)
 
 
+def test_a_run_of_before_a_setting_was_known_is_still_the_same(
+    collection: Path, config: TrainConfig, tmp_path: Path
+) -> None:
+    train(collection, tmp_path / "run", config=config)
+    file = tmp_path / "run" / "run.json"
+    content = json.loads(file.read_text())
+    del content["config"]["class_orientations"], content["config"]["augment"]["shear"]
+    file.write_text(json.dumps(content))
+    assert train(collection, tmp_path / "run", config=config).already_finished
+    with pytest.raises(DataError, match="class_orientations differ"):
+        train(collection, tmp_path / "run", config=replace(config, class_orientations=4))
+
+
+def test_turned_classes_by_folder_train(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+    turned = replace(
+        config, class_orientations=8, class_draw="by-folder", loss="softmax", classes_per_batch=6, instance_weight=0.0
+    )
+    report = train(collection, tmp_path / "run", config=turned)
+    assert report.classes == 3
+    assert np.isfinite(report.history[-1].loss)
+    assert report.history[-1].loss > np.log(6)
+
+
 def test_broken_pictures_and_lonely_classes_are_told(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
     (collection / "red" / "2.png").write_bytes(b"broken")
     (collection / "alone").mkdir()

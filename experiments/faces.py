@@ -1,0 +1,161 @@
+"""Faces: who is it, from one picture each; people apart in training and test.
+
+    python -m experiments.faces                        all of it, about a quarter of an hour on one core; resumes
+    python -m experiments.faces --steps 5 --seeds 1    a quick look
+
+Of 40 people 14 are trained on, 6 watched (settings and thresholds are chosen on them), and 20 tested. Writes
+docs/results/faces.md and docs/images/faces_*.png; kept runs lie in .cache/experiments/faces.
+
+Source: the pictures are those of Samaria and Harter, "Parameterisation of a stochastic model for human face
+identification", 1994 (AT&T Laboratories Cambridge).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.datasets import unpack
+from experiments.face_trials import few_way_hits, one_shot_hits, open_set
+from experiments.faces_page import Findings, Judged, write_findings
+from experiments.options import parse
+from experiments.runs import minutes_of, trained
+from indexer.calibration.config import CalibrateConfig
+from indexer.calibration.label_pairs import pairs_of_labels
+from indexer.calibration.measure import measure
+from indexer.evaluation.bootstrap import mean_figure
+from indexer.training import load_recipe
+from search.encoders import load_encoder
+from search.images import load_picture
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from experiments.options import Options
+    from indexer.training import TrainConfig
+    from search.encoders.base import Encoder
+    from search.types import Floats
+    from search.verification import Calibration
+
+WAYS, TRIALS, GALLERIES = 10, 10_000, 200
+DRAWS = 1000
+MAX_FAR = 0.01
+SCRATCH = {"kind": "resnet", "stem": 24, "widths": [48, 96, 192], "depths": [1, 1, 1], "pooled": 2, "grid": 3,
+           "dim": 128}  # fmt: skip
+"""A network that begins from random weights, for comparison."""
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Pictures of some people, sorted: paths, whom each shows, and its number among theirs, `(N,)` each."""
+
+    paths: list[Path]
+    people: NDArray[np.int64]
+    shots: NDArray[np.int64]
+
+
+def split_people(folder: Path) -> tuple[list[str], list[str], list[str]]:
+    """Names to train on, to watch and to test, shuffled by a fixed seed: of 40, 14, 6 and 20."""
+    names = sorted((path.name for path in folder.iterdir() if path.is_dir()), key=lambda name: int(name[1:]))
+    shuffled = [names[place] for place in np.random.default_rng(2026).permutation(len(names))]
+    test, watched = len(names) // 2, round(0.15 * len(names))
+    return shuffled[test + watched :], shuffled[test : test + watched], shuffled[:test]
+
+
+def people_of(folder: Path, names: Sequence[str]) -> People:
+    """List the pictures of some people; as many of each as the one with the fewest has."""
+    every = [sorted((folder / name).glob("*.png"), key=lambda path: int(path.stem)) for name in sorted(names)]
+    each = min(len(paths) for paths in every)
+    return People(
+        [path for paths in every for path in paths[:each]],
+        np.repeat(np.arange(len(every)), each),
+        np.tile(np.arange(each), len(every)),
+    )
+
+
+def embedded(encoder: Encoder, of: People) -> Floats:
+    """Unit rows."""
+    vectors: Floats = encoder.encode([load_picture(path) for path in of.paths])
+    return vectors
+
+
+def calibrated(vectors: Floats, of: People) -> Calibration:
+    """A threshold for FAR 1 % between two pictures, from people who were not trained on."""
+    names = [str(person) for person in of.people]
+    pairs = pairs_of_labels(names, names, most=200_000, seed=0)
+    config = CalibrateConfig(max_far=MAX_FAR, resamples=DRAWS)
+    return measure(pairs.measured(vectors), config, prior=0.5, fingerprint="", data="watched people").calibration
+
+
+def judged(name: str, encoder: Encoder, watched: People, test: People) -> Judged:
+    """Everything that is asked of one encoder."""
+    chosen_by, vectors = embedded(encoder, watched), embedded(encoder, test)
+    hits = one_shot_hits(vectors, test.people, test.shots)
+    asked = np.array([[shot != own for own in test.shots] for shot in range(len(hits))])
+    whom = np.broadcast_to(test.people, hits.shape)
+    few, of_whom = few_way_hits(vectors, test.people, ways=min(WAYS, len(set(test.people))), trials=TRIALS, seed=0)
+    validation = one_shot_hits(chosen_by, watched.people, watched.shots)
+    return Judged(
+        name=name,
+        validation=float(validation.sum() / (validation.size - len(watched.people))),
+        one_shot=mean_figure(hits[asked].astype(np.float64), whom[asked]),
+        by_reference=[float(each[own].mean()) for each, own in zip(hits, asked, strict=True)],
+        few_way=mean_figure(few.astype(np.float64), of_whom),
+        calibration=calibrated(chosen_by, watched),
+        open_set={
+            references: open_set(
+                vectors, test.people, test.shots, galleries=GALLERIES, references=references, seed=references
+            )
+            for references in (1, 3)
+        },
+        vectors=vectors,
+    )
+
+
+def settings(config: TrainConfig, names: tuple[Sequence[str], Sequence[str], Sequence[str]], seed: int) -> TrainConfig:
+    """The recipe for some people: the watched ones are measured as it goes, the test's never opened."""
+    train, watched, test = names
+    return replace(
+        config, classes=tuple(train), validation=tuple(watched), held_out=tuple(test), seed=seed,
+        classes_per_batch=min(config.classes_per_batch, len(train)),
+    )  # fmt: skip
+
+
+def run(options: Options) -> Findings:
+    """Train, then judge every encoder on the test's people once."""
+    folder = unpack("faces", options.datasets)
+    names = split_people(folder)
+    watched, test = people_of(folder, names[1]), people_of(folder, names[2])
+    recipe = load_recipe("faces")
+    found = [[judged("the built-in encoder as it is", load_encoder("builtin", device="cpu"), watched, test)]]
+    minutes = 0.0
+    kinds = {
+        "from-builtin": ("the built-in network, trained on with faces", recipe),
+        "from-random": (
+            "a small network from random weights",
+            replace(recipe, network=SCRATCH, start=None, learning_rate=2e-3, steps=120, evaluate_every=30),
+        ),
+    }
+    for run_name, (name, config) in kinds.items():
+        of_seeds = []
+        for seed in range(options.seeds):
+            encoder = trained(folder, options, f"{run_name}-{seed}", settings(config, names, seed))
+            minutes += minutes_of(encoder)
+            of_seeds.append(judged(name, encoder, watched, test))
+        found.append(of_seeds)
+    return Findings(found, test.paths, test.people, test.shots, tuple(len(each) for each in names), minutes)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run what is not run yet, and write the page."""
+    options = parse("faces", __doc__ or "", arguments, seeds=3)
+    write_findings(run(options), options.docs)
+
+
+if __name__ == "__main__":
+    main()

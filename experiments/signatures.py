@@ -1,0 +1,164 @@
+"""Signatures: three losses of siamese networks compared in verification of handwritten names, writers kept apart.
+
+    python -m experiments.signatures                        all of it, about half an hour on one core; resumes
+    python -m experiments.signatures --steps 10 --seeds 1   a quick look
+
+Of 70 writers 40 are trained on, settings are chosen on 10, and 20 are tested. The margin of each loss is chosen with
+the first seed on the validation writers. Writes docs/results/signatures.md and docs/images/signatures_*.png; kept runs
+lie in .cache/experiments/signatures.
+
+Source: Bromley et al., "Signature Verification using a Siamese Time Delay Neural Network", NIPS 1993.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.datasets import unpack
+from experiments.options import parse
+from experiments.runs import minutes_of, trained
+from experiments.signature_pairs import (
+    FORGERIES,
+    Signature,
+    pairs_against,
+    read_signatures,
+    split_writers,
+    write_labels,
+)
+from experiments.signatures_page import Findings, Half, LossFigures, write_findings
+from experiments.verification_trials import DRAWS, equal_error, verified
+from indexer.calibration.config import CalibrateConfig
+from indexer.calibration.error_rates import ErrorRates
+from indexer.calibration.measure import measure
+from indexer.training import load_recipe
+from search.images import load_picture
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from experiments.options import Options
+    from search.encoders.base import Encoder
+    from search.encoders.checkpoint import CheckpointEncoder
+    from search.types import Floats
+
+LOSSES: dict[str, tuple[float, ...]] = {
+    "triplet": (0.1, 0.3),
+    "contrastive": (0.3, 0.6),
+    "cosine-embedding": (0.0, 0.4),
+}
+"""And the margins tried."""
+MAX_FAR = 0.01
+
+
+class Harness:
+    """Trains and embeds; all losses differ in the loss and its margin alone."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.folder = unpack("signatures", options.datasets)
+        every = read_signatures(self.folder)
+        train, validation, test = split_writers(sorted({each.writer for each in every}))
+        self.validation = [each for each in every if each.writer in validation]
+        self.test = [each for each in every if each.writer in test]
+        self.test_writers = test
+        self.labels = write_labels(every, train, validation, options.work / "labels.csv")
+
+    def trained(self, loss: str, margin: float, seed: int) -> CheckpointEncoder:
+        """Give the encoder of a run, kept or new."""
+        config = replace(load_recipe("signatures"), loss=loss, margin=margin, seed=seed)
+        return trained(self.folder, self.options, f"{loss}-{margin:g}-{seed}", config, labels=str(self.labels))
+
+
+def embedded(encoder: Encoder, signatures: Sequence[Signature]) -> Floats:
+    """Unit rows of pictures, in their order."""
+    parts = [
+        encoder.encode([load_picture(each.path) for each in signatures[start : start + 256]])
+        for start in range(0, len(signatures), 256)
+    ]
+    vectors: Floats = np.concatenate(parts)
+    return vectors
+
+
+def eers(vectors: Floats, signatures: Sequence[Signature]) -> dict[str, float]:
+    """Equal error rate against either kind of forgery."""
+    found = {}
+    for kind in FORGERIES:
+        curves = ErrorRates(pairs_against(signatures, kind).measured(vectors)).curves()
+        assert curves is not None, "both kinds of pairs are there"
+        found[kind] = curves.eer
+    return found
+
+
+def best_margin(harness: Harness, loss: str) -> tuple[float, dict[float, float]]:
+    """The margin whose first seed has the lowest EER against the same name on validation writers, and all of them."""
+    tried = {}
+    for margin in LOSSES[loss]:
+        encoder = harness.trained(loss, margin, 0)
+        tried[margin] = eers(embedded(encoder, harness.validation), harness.validation)["same-name"]
+    return min(tried, key=lambda margin: tried[margin]), tried
+
+
+def halves(vectors: Floats, harness: Harness, kind: str) -> list[Half]:
+    """A threshold for FAR 1 %, chosen on half of the test writers and tried on the other, both ways."""
+    writers = harness.test_writers
+    sides = (writers[::2], writers[1::2])
+    measured_sides = []
+    for side in sides:
+        rows = [row for row, each in enumerate(harness.test) if each.writer in side]
+        pairs = pairs_against([harness.test[row] for row in rows], kind, most=20_000)
+        measured_sides.append(pairs.measured(vectors[rows]))
+    found = []
+    for chosen_on, tried_on in ((0, 1), (1, 0)):
+        config = CalibrateConfig(max_far=MAX_FAR, resamples=DRAWS)
+        promise = measure(measured_sides[chosen_on], config, prior=0.5, fingerprint="", data=kind).calibration
+        kept = verified(measured_sides[tried_on], promise.threshold, draws=DRAWS)
+        found.append(Half("AB"[chosen_on], "AB"[tried_on], promise.far, promise.frr, promise.ece, kept))
+    return found
+
+
+def run(options: Options) -> Findings:
+    """Choose margins on validation writers, then test every seed of every loss once."""
+    harness = Harness(options)
+    figures, minutes = [], 0.0
+    vectors_of: dict[str, Floats] = {}
+    for loss in LOSSES:
+        margin, tried = best_margin(harness, loss)
+        found = []
+        for seed in range(options.seeds):
+            encoder = harness.trained(loss, margin, seed)
+            minutes += minutes_of(encoder)
+            vectors = embedded(encoder, harness.test)
+            vectors_of.setdefault(loss, vectors)
+            found.append(eers(vectors, harness.test))
+        intervals = {
+            kind: equal_error(pairs_against(harness.test, kind).measured(vectors_of[loss]), draws=DRAWS)
+            for kind in FORGERIES
+        }
+        figures.append(LossFigures(loss, margin, tried, found, intervals))
+    best = min(figures, key=lambda each: each.tried[each.margin])
+    pairs = {
+        loss: {kind: pairs_against(harness.test, kind).measured(vectors) for kind in FORGERIES}
+        for loss, vectors in vectors_of.items()
+    }
+    return Findings(
+        losses=figures,
+        best=best.loss,
+        halves={kind: halves(vectors_of[best.loss], harness, kind) for kind in FORGERIES},
+        pairs=pairs,
+        writers=len(harness.test_writers),
+        pictures=len(harness.test),
+        minutes=minutes,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run what is not run yet, and write the page."""
+    options = parse("signatures", __doc__ or "", arguments, seeds=3)
+    write_findings(run(options), options.docs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+"""Attendance: identify each picture that arrives in a folder, and log who was there, once a visit.
+
+All state lies in three files, so that a run that was killed goes on: the log of visits, the log of what was unknown,
+and a journal of every picture looked at. A picture is logged before it is journalled; one that was logged and not
+journalled is recognised by its path and time in the logs.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from indexer.csv_log import CsvLog, one_line
+from indexer.scan import scan
+from search.config import AttendConfig, QueryConfig
+from search.engine import open_index
+from search.errors import PictureError
+from search.identities import Decider
+from search.picture_time import taken_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from indexer.scan import FoundFile
+    from search.config import Device
+    from search.engine import SearchEngine
+    from search.identities import Identification
+
+VISITS = ("time", "name", "distance", "probability", "picture")
+UNKNOWN = ("time", "reason", "nearest", "distance", "picture")
+JOURNAL = ("picture", "bytes", "mtime_ns", "time", "name")
+
+_Version = tuple[str, int, int]
+"""Path, bytes and time of change: a file that is written anew is another picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One picture that was looked at."""
+
+    picture: Path
+    time: str
+    """ISO 8601, UTC: of the picture's EXIF, or of the file's last change where it has none."""
+    name: str | None
+    """None: a stranger, or a picture that nobody could be recognised on."""
+    said: str
+    """What happened, in words."""
+    new_visit: bool = False
+
+
+class Visits:
+    """When each person was there: stretches of time, which grow while somebody is seen again and again."""
+
+    def __init__(self, minutes: float) -> None:
+        self.apart = timedelta(minutes=minutes)
+        self._stretches: dict[str, list[tuple[datetime, datetime]]] = {}
+
+    def see(self, name: str, moment: datetime) -> bool:
+        """Note that somebody was there; true where it begins a new visit."""
+        mine = self._stretches.setdefault(name, [])
+        near = [(a, b) for a, b in mine if a - self.apart <= moment <= b + self.apart]
+        for stretch in near:
+            mine.remove(stretch)
+        mine.append((min([moment, *(a for a, _ in near)]), max([moment, *(b for _, b in near)])))
+        return not near
+
+
+class Attendance:
+    """A watched folder: every `look` identifies what has come since the last one."""
+
+    def __init__(self, folder: str | os.PathLike[str], index: str | os.PathLike[str], log: str | os.PathLike[str],
+                 config: AttendConfig | None = None, *, device: Device = QueryConfig.device) -> None:  # fmt: skip
+        """Open the index and the logs, and read what was seen before.
+
+        Raises:
+            QueryError: nobody is enrolled, or there is neither a calibration nor a threshold to decide by.
+            DataError: no such folder, or a log that is another file.
+        """
+        self.folder, self.index, self.log = Path(folder), Path(index), Path(log)
+        self.config = config or AttendConfig()
+        self.device: Device = device
+        scan(self.folder)
+        self.engine = self._opened()
+        unknown = self.config.unknown or self.log.with_suffix(f".unknown{self.log.suffix}")
+        self._visits = CsvLog(self.log, VISITS)
+        self._unknown = CsvLog(unknown, UNKNOWN)
+        self._journal = CsvLog(self.log.with_suffix(f".seen{self.log.suffix}"), JOURNAL)
+        self._known = Visits(self.config.visit_minutes)
+        self._waiting: set[_Version] = set()
+        self._done: set[_Version] = set()
+        self._logged = {(row["picture"], row["time"]) for log in (self._visits, self._unknown) for row in log.rows()}
+        for row in self._visits.rows():
+            self._known.see(row["name"], datetime.fromisoformat(row["time"]))
+        for row in self._journal.rows():
+            self._done.add((row["picture"], int(row["bytes"]), int(row["mtime_ns"])))
+            if row["name"]:
+                self._known.see(row["name"], datetime.fromisoformat(row["time"]))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.engine.close()
+
+    def look(self, *, settled: bool = False) -> list[Seen]:
+        """Identify what has come, oldest first.
+
+        A file is taken when it is as it was at the look before, so that a camera can finish writing; with `settled`
+        everything that is there is taken at once. Identities enrolled since the last look are known.
+
+        Raises:
+            DataError: the folder cannot be listed any more.
+        """
+        if self.engine.stale:
+            self.engine.close()
+            self.engine = self._opened()
+        found = {version: file for file in scan(self.folder) if (version := _version(file)) not in self._done}
+        ready = [file for version, file in found.items() if settled or version in self._waiting]
+        self._waiting = set(found)
+        dated = sorted(((_moment(file), file) for file in ready), key=lambda each: (each[0], os.fsencode(each[1].path)))
+        return [self._take(file, moment) for moment, file in dated]
+
+    def _opened(self) -> SearchEngine:
+        engine = open_index(self.index, device=self.device)
+        try:
+            Decider(engine.folder, engine.gallery, engine.calibration, self.config.identify)
+        except BaseException:
+            engine.close()
+            raise
+        return engine
+
+    def _take(self, file: FoundFile, moment: datetime) -> Seen:
+        """Identify one picture, log it unless a run that was killed did, and journal it."""
+        now, picture = moment.isoformat(), one_line(str(file.path))
+        logged = (picture, now) in self._logged
+        try:
+            found = self.engine.identify(file.path, self.config.identify)
+        except PictureError as error:
+            seen = Seen(file.path, now, None, error.reason)
+            if not logged:
+                self._unknown.add(time=now, reason=error.reason, nearest="", distance="", picture=picture)
+        else:
+            seen = self._judge(file.path, found, moment, logged=logged)
+        _, size, changed = _version(file)
+        self._journal.add(picture=picture, bytes=str(size), mtime_ns=str(changed), time=now, name=seen.name or "")
+        self._done.add(_version(file))
+        return seen
+
+    def _judge(self, path: Path, found: Identification, moment: datetime, *, logged: bool) -> Seen:
+        now, picture, nearest = moment.isoformat(), one_line(str(path)), found.nearest
+        distance = f"{nearest.distance:.4f}"
+        if found.name is None:
+            if not logged:
+                self._unknown.add(time=now, reason="unknown", nearest=nearest.name, distance=distance, picture=picture)
+            return Seen(path, now, None, f"unknown (nearest: {nearest.name}, {distance})")
+        begins = self._known.see(found.name, moment)
+        if begins and not logged:
+            chance = "" if nearest.probability is None else f"{nearest.probability:.4f}"
+            self._visits.add(time=now, name=found.name, distance=distance, probability=chance, picture=picture)
+        said = f"{found.name} ({distance})" if begins else f"{found.name} ({distance}), same visit"
+        return Seen(path, now, found.name, said, new_visit=begins)
+
+
+def attend(folder: str | os.PathLike[str], index: str | os.PathLike[str], log: str | os.PathLike[str],
+           config: AttendConfig | None = None, *, device: Device = QueryConfig.device,
+           tell: Callable[[Seen], None] | None = None) -> None:  # fmt: skip
+    """Watch a folder until interrupted, or, with `config.once`, work through what is there; see `Attendance`."""
+    config = config or AttendConfig()
+    with Attendance(folder, index, log, config, device=device) as attendance:
+        while True:
+            for seen in attendance.look(settled=config.once):
+                if tell is not None:
+                    tell(seen)
+            if config.once:
+                return
+            time.sleep(config.interval)
+
+
+def _moment(file: FoundFile) -> datetime:
+    changed = datetime.fromtimestamp(file.mtime_ns / 1e9, UTC)
+    return (taken_at(file.path) or changed).replace(microsecond=0)
+
+
+def _version(file: FoundFile) -> _Version:
+    return (one_line(str(file.path)), file.bytes, file.mtime_ns)

@@ -1,0 +1,177 @@
+"""One calibration from pictures to what is stored, readable on one page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indexer.calibration.checks import FEW_SUBJECTS
+from indexer.calibration.config import CalibrateConfig
+from indexer.calibration.label_pairs import pairs_of_labels
+from indexer.calibration.measure import measure
+from indexer.calibration.pairs_csv import read_pairs
+from indexer.calibration.targets import open_target
+from indexer.progress import Silent
+from search.errors import DataError
+
+if TYPE_CHECKING:
+    import os
+
+    from indexer.calibration.measure import Measured
+    from indexer.calibration.pairs import MeasuredPairs
+    from indexer.calibration.targets import Target
+    from indexer.progress import Progress
+    from search.errors import PictureError
+    from search.verification import Calibration
+
+_GOOD_ECE = 0.05
+_EVEN = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrateReport:
+    """What was stored, and where; what was left out; what to beware of."""
+
+    calibration: Calibration
+    pictures: int
+    """That were compared."""
+    skipped: tuple[PictureError, ...]
+    """Pictures that could not be read; their pairs were left out."""
+    cautions: tuple[str, ...]
+    stored: Path
+    written: tuple[Path, ...]
+    """Of the report, where one was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Material:
+    """Pairs and their distances, from wherever they came."""
+
+    pairs: MeasuredPairs
+    pictures: int
+    skipped: tuple[PictureError, ...]
+    prior: float
+    data: str
+
+
+def calibrate(
+    target: str | os.PathLike[str],
+    pictures: str | os.PathLike[str] | None = None,
+    *,
+    pairs: str | os.PathLike[str] | None = None,
+    labels: str | None = None,
+    config: CalibrateConfig | None = None,
+    report: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> CalibrateReport:
+    """Measure same and different pairs, choose a threshold, fit probabilities, and store them with the target.
+
+    Args:
+        target: an index folder, or a folder that `twinlens train` wrote. An index built from such a folder later
+            takes its calibration over.
+        pictures: a folder of labelled pictures, or where the paths of a CSV lie. Its subjects should be none that
+            the encoder was trained on.
+        pairs: a CSV with the columns a, b, same, and perhaps subject_a and subject_b.
+        labels: `folder` (the default: a label is a folder), the path of such a folder, or of a CSV with the columns
+            path, label and perhaps subject. An index needs neither `pictures` nor these: it has labels of its own.
+        config: the rule for the threshold, the method, the draws.
+        report: a folder for curves and a page; None for none.
+        progress: is told of every picture.
+
+    Raises:
+        DataError: pairs that cannot support what is asked; the message says why, and what would.
+        EncoderError, IndexFolderError: a target that is neither, or is damaged.
+    """
+    config, progress = config or CalibrateConfig(), progress or Silent()
+    if pairs is not None and labels is not None:
+        raise DataError("pairs and labels are two ways to say what is the same: give one of them")
+    root = None if pictures is None else Path(pictures)
+    with open_target(Path(target), config.device) as opened:
+        if pairs is not None:
+            material = _of_pairs(opened, Path(pairs), root, progress)
+        else:
+            material = _of_labels(opened, root, labels or "folder", config, progress)
+        progress.begin("measure", None)
+        found = measure(
+            material.pairs, config, prior=material.prior, fingerprint=opened.fingerprint, data=material.data
+        )
+        written: list[Path] = []
+        if report is not None:
+            from indexer.calibration.report import write_report
+
+            written = write_report(Path(report), found, encoder=opened.name)
+        stored = opened.store(found.calibration)
+    return CalibrateReport(
+        calibration=found.calibration,
+        pictures=material.pictures,
+        skipped=material.skipped,
+        cautions=_cautions(found, config),
+        stored=stored,
+        written=tuple(written),
+    )
+
+
+def _of_pairs(target: Target, file: Path, root: Path | None, progress: Progress) -> _Material:
+    paths, pairs = read_pairs(file, root)
+    embedded = target.embed(paths, progress)
+    kept = pairs.among(embedded.rows, len(paths))
+    _refuse_nothing(len(kept), embedded.skipped, str(file))
+    prior = float(np.mean(kept.same))
+    used = len(np.unique(np.concatenate([kept.a, kept.b])))
+    measured = kept.measured(embedded.vectors)
+    return _Material(measured, used, embedded.skipped, prior if 0 < prior < 1 else _EVEN, file.name)
+
+
+def _of_labels(
+    target: Target, root: Path | None, labels: str, config: CalibrateConfig, progress: Progress
+) -> _Material:
+    if root is None and labels == "folder":
+        found, data = target.own_pictures(), target.name
+    else:
+        found, data = _read_labels(root, labels)
+    embedded = target.embed([each[0] for each in found], progress)
+    kept = [found[row] for row in embedded.rows.tolist()]
+    _refuse_nothing(len(kept), embedded.skipped, data)
+    pairs = pairs_of_labels([each[1] for each in kept], [each[2] for each in kept], config.max_pairs, config.seed)
+    _refuse_nothing(len(pairs), embedded.skipped, data)
+    return _Material(pairs.measured(embedded.vectors), len(kept), embedded.skipped, _EVEN, data)
+
+
+def _read_labels(root: Path | None, labels: str) -> tuple[list[tuple[Path, str, str]], str]:
+    """Path, label and subject of each picture, and a name for all of them."""
+    from indexer.training.data import read_pictures
+
+    if labels != "folder" and Path(labels).is_dir():
+        if root is not None:
+            raise DataError(f"{root} and {labels}: two folders of pictures; name one")
+        root, labels = Path(labels), "folder"
+    root = Path(labels).absolute().parent if root is None else root
+    data = root.resolve().name if labels == "folder" else Path(labels).name
+    return [(each.path, each.label, each.subject or each.label) for each in read_pictures(root, labels)], data
+
+
+def _refuse_nothing(left: int, skipped: tuple[PictureError, ...], data: str) -> None:
+    if left == 0 and skipped:
+        raise DataError(
+            f"{data}: nothing is left to compare: {len(skipped)} pictures could not be read, the first: {skipped[0]}"
+        )
+    if left == 0:
+        raise DataError(f"{data}: no two labelled pictures to compare")
+
+
+def _cautions(found: Measured, config: CalibrateConfig) -> tuple[str, ...]:
+    told, calibration = [], found.calibration
+    if calibration.subjects < FEW_SUBJECTS:
+        told.append(
+            f"{calibration.subjects} subjects: the intervals are rough; {FEW_SUBJECTS} or more make them useful"
+        )
+    if calibration.frr.value > 1 - _GOOD_ECE:
+        told.append(f"at this threshold {calibration.frr.value:.0%} of the same pairs are rejected: allow a higher FAR")
+    if calibration.ece.value > _GOOD_ECE:
+        other = "isotonic" if config.method == "logistic" else "logistic"
+        better = f"; --method {other} has {found.other_ece:.3f}" if found.other_ece < calibration.ece.value else ""
+        told.append(f"probabilities are off by {calibration.ece.value:.3f} on average{better}")
+    return tuple(told)

@@ -1,0 +1,116 @@
+"""From measured pairs to a calibration and the curves behind it, readable on one page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indexer.calibration.calibration_error import held_out
+from indexer.calibration.checks import check_pairs
+from indexer.calibration.error_rates import ErrorRates
+from indexer.calibration.fitting import fit
+from indexer.calibration.resampling import rate_with_interval, resample
+from indexer.calibration.rules import rule_of
+from search.errors import DataError
+from search.verification import Calibration
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from indexer.calibration.calibration_error import Reliability
+    from indexer.calibration.config import CalibrateConfig
+    from indexer.calibration.error_rates import Curves
+    from indexer.calibration.pairs import MeasuredPairs
+
+_BAND = (0.025, 0.975)
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Bounds `(knots,)` around the curves at the knots of the table, by bootstrap over subjects."""
+
+    far: tuple[NDArray[np.float64], NDArray[np.float64]]
+    frr: tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A calibration, and what its report is drawn from."""
+
+    calibration: Calibration
+    pairs: MeasuredPairs
+    thresholds: NDArray[np.float64]
+    curves: Curves
+    knots: NDArray[np.int64]
+    band: Band
+    reliability: Reliability
+    other_ece: float
+    """Calibration error of the method that was not asked for."""
+
+
+def measure(pairs: MeasuredPairs, config: CalibrateConfig, *, prior: float, fingerprint: str, data: str) -> Measured:
+    """Choose the threshold, fit the probabilities, and say how good both are.
+
+    Args:
+        pairs: at least ten of either kind, of five subjects or more.
+        config: the rule, the method and the draws.
+        prior: share of same pairs, where `config` leaves it open.
+        fingerprint: of the encoder whose distances they are.
+        data: a name for what was measured.
+
+    Raises:
+        DataError: pairs that cannot support it; the message says why and what would.
+    """
+    prior = prior if config.prior is None else config.prior
+    rule = rule_of(config, prior)
+    check_pairs(pairs, rule, data)
+    rates = ErrorRates(pairs)
+    curves = rates.curves()
+    assert curves is not None, "both kinds of pairs are there"
+    chosen = rule.choose(curves)
+    if chosen < 0:
+        raise DataError(
+            f"{data}: {curves.far[0]:.4f} of the different pairs lie at distance 0, so no threshold fits the rule "
+            f"{rule}. Are copies of one picture among different subjects? Take them out, or allow more false accepts"
+        )
+    knots = rates.knots(chosen)
+    drawn = resample(pairs, rates, rule, knots, draws=config.resamples, seed=config.seed)
+    trusted = held_out(pairs, config.method, prior, config.seed)
+    other = held_out(pairs, "isotonic" if config.method == "logistic" else "logistic", prior, config.seed)
+    if not (drawn.new_far and drawn.new_frr and trusted and other):
+        raise DataError(
+            f"{data}: too few subjects have both same and different pairs to tell how a threshold does on others. Add "
+            "subjects with two pictures or more, and different pairs among them"
+        )
+    calibration = Calibration(
+        fingerprint=fingerprint,
+        threshold=float(rates.thresholds[chosen]),
+        rule=str(rule),
+        far=rate_with_interval(float(curves.far[chosen]), drawn.new_far),
+        frr=rate_with_interval(float(curves.frr[chosen]), drawn.new_frr),
+        probability_map=fit(config.method, pairs.distances, pairs.same, prior),
+        prior=prior,
+        rates=rates.table(curves, knots),
+        eer=rate_with_interval(curves.eer, drawn.eer),
+        auc=rate_with_interval(curves.auc, drawn.auc),
+        ece=rate_with_interval(trusted.error, trusted.errors),
+        same_pairs=int(np.count_nonzero(pairs.same)),
+        different_pairs=int(np.count_nonzero(~pairs.same)),
+        subjects=pairs.subjects,
+        data=data,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    bands = [tuple(np.quantile(each, _BAND, axis=0)) for each in (drawn.far, drawn.frr)]
+    return Measured(
+        calibration=calibration,
+        pairs=pairs,
+        thresholds=rates.thresholds,
+        curves=curves,
+        knots=knots,
+        band=Band((bands[0][0], bands[0][1]), (bands[1][0], bands[1][1])),
+        reliability=trusted.reliability,
+        other_ece=other.error,
+    )

@@ -1,0 +1,84 @@
+"""The page of a calibration: `report.md`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from search.errors import QueryError
+
+if TYPE_CHECKING:
+    from indexer.calibration.measure import Measured
+    from search.verification import Calibration
+
+PAGE_FILE = "report.md"
+_RATES = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0001)
+
+
+def page_text(found: Measured, encoder: str) -> str:
+    """Markdown: the figures, the thresholds for other rates, and the pictures beside it."""
+    calibration = found.calibration
+    rows = "\n".join(f"| {name} | {value} |" for name, value in _figures(calibration, found).items())
+    return f"""# Calibration of {_cell(encoder)}
+
+Measured on {_cell(calibration.data)}, {calibration.created}.
+
+| figure | value (95 % interval) |
+|---|---|
+{rows}
+
+The intervals of FAR, FRR and the calibration error say where those of new subjects are expected, half as many as
+these or more. Those of EER and AUC are of these subjects, drawn anew.
+
+## Other thresholds
+
+| FAR at most | distance | FRR |
+|---|---|---|
+{_thresholds(calibration)}
+
+## Curves
+
+![Receiver operating characteristic](roc.png)
+
+![Detection error trade-off](det.png)
+
+![Error rates over the threshold](rates.png)
+
+![Distances of same and different pairs](distances.png)
+
+![Reliability of the probabilities](reliability.png)
+"""
+
+
+def _figures(calibration: Calibration, found: Measured) -> dict[str, str]:
+    return {
+        "threshold (Euclidean distance)": f"{calibration.threshold:.4f}",
+        "chosen by": calibration.rule,
+        "FAR at the threshold": str(calibration.far),
+        "FRR at the threshold": str(calibration.frr),
+        "EER": str(calibration.eer),
+        "AUC": str(calibration.auc),
+        "expected calibration error, on subjects not fitted on": f"{calibration.ece} "
+        f"({calibration.to_dict()['method']}; the other method {found.other_ece:.4f})",
+        "share of same pairs that probabilities are made for": f"{calibration.prior:.4g}",
+        "same pairs": f"{calibration.same_pairs:,}",
+        "different pairs": f"{calibration.different_pairs:,}",
+        "subjects": f"{calibration.subjects:,}",
+    }
+
+
+def _thresholds(calibration: Calibration) -> str:
+    lines = []
+    for rate in _RATES:
+        try:
+            distance = calibration.threshold_at(rate)
+        except QueryError:
+            lines.append(f"| {rate:g} | too few different pairs to tell | |")
+        else:
+            lines.append(f"| {rate:g} | {distance:.4f} | {calibration.frr_at(distance):.4f} |")
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    """A name as one cell of a table, whatever is in it."""
+    plain = "".join(c if c.isprintable() else "?" for c in text).replace("`", "'").replace("|", "/")
+    return f"`{plain}`"

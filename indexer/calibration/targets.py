@@ -1,0 +1,148 @@
+"""What can be calibrated: an index, or the folder of an encoder. Each embeds pictures and stores the outcome."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from indexer.evaluation.embed_in_memory import Embedded, embed_in_memory
+from indexer.lock import writer_lock
+from search.catalog import CATALOG_NAME, Catalog
+from search.encoders import load_folder
+from search.encoders.manifest import MANIFEST_FILE
+from search.engine import open_index
+from search.errors import DataError, IndexFolderError, PictureError
+from search.stored_calibration import write_calibration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from indexer.progress import Progress
+    from search.config import Device
+    from search.encoders.base import Encoder
+    from search.engine import SearchEngine
+    from search.records import PictureRecord
+    from search.verification import Calibration
+
+
+class Target(Protocol):
+    """Whose distances are calibrated."""
+
+    name: str
+    fingerprint: str
+
+    def embed(self, paths: Sequence[Path], progress: Progress) -> Embedded:
+        """Embed each picture once."""
+
+    def own_pictures(self) -> list[tuple[Path, str, str]]:
+        """Path, label and subject of the labelled pictures that come with it; raises DataError where there are none."""
+
+    def store(self, calibration: Calibration) -> Path:
+        """Keep a calibration where whoever opens the target finds it; give the place."""
+
+
+@contextmanager
+def open_target(folder: Path, device: Device) -> Iterator[Target]:
+    """Open an index or an encoder's folder.
+
+    Raises:
+        DataError: it is neither.
+        EncoderError, IndexFolderError: it is damaged.
+    """
+    if (folder / CATALOG_NAME).is_file():
+        with open_index(folder, device=device) as engine:
+            yield IndexTarget(engine)
+    elif (folder / MANIFEST_FILE).is_file():
+        yield EncoderTarget(folder, load_folder(folder, device=device))
+    else:
+        raise DataError(
+            f"{folder}: neither an index nor a folder that twinlens train wrote, so there is nowhere to keep a "
+            "calibration. Build an index with the encoder and calibrate that"
+        )
+
+
+class EncoderTarget:
+    """A folder that `twinlens train` wrote."""
+
+    def __init__(self, folder: Path, encoder: Encoder) -> None:
+        self.folder, self._encoder = folder, encoder
+        self.name, self.fingerprint = encoder.name, encoder.fingerprint
+
+    def embed(self, paths: Sequence[Path], progress: Progress) -> Embedded:
+        """See `Target`."""
+        return embed_in_memory(self._encoder, paths, progress=progress)
+
+    def own_pictures(self) -> list[tuple[Path, str, str]]:
+        """See `Target`."""
+        raise DataError(f"{self.folder}: an encoder has no pictures of its own. Name a folder of them, or pairs")
+
+    def store(self, calibration: Calibration) -> Path:
+        """See `Target`."""
+        return write_calibration(self.folder, calibration)
+
+
+class IndexTarget:
+    """An index: pictures that it holds unchanged are not embedded again."""
+
+    def __init__(self, engine: SearchEngine) -> None:
+        self._engine = engine
+        self.name = engine.folder.resolve().name
+        self.fingerprint = engine.fingerprint
+
+    def embed(self, paths: Sequence[Path], progress: Progress) -> Embedded:
+        """See `Target`."""
+        records, vectors = self._engine.vectors()
+        row_of = {record.path: row for row, record in enumerate(records)}
+        known = [place for place, path in enumerate(paths) if path in row_of and _unchanged(records[row_of[path]])]
+        rest = sorted(set(range(len(paths))) - set(known))
+        fresh = np.empty((0, self._engine.dim), dtype=np.float32)
+        rows, skipped = np.array(known, dtype=np.int64), tuple[PictureError, ...]()
+        if rest:
+            found = embed_in_memory(self._engine.encoder, [paths[place] for place in rest], progress=progress)
+            fresh, skipped = found.vectors, found.skipped
+            rows = np.concatenate([rows, np.array(rest, dtype=np.int64)[found.rows]])
+        both = np.concatenate([vectors[[row_of[paths[place]] for place in known]], fresh])
+        order = np.argsort(rows)
+        return Embedded(rows[order], both[order], skipped)
+
+    def own_pictures(self) -> list[tuple[Path, str, str]]:
+        """See `Target`."""
+        found = [(record.path, record.label, record.label) for record in self._engine.pictures() if record.label]
+        if not found:
+            raise DataError(
+                f"{self._engine.folder}: no picture has a label. Name a folder of labelled pictures, or pairs"
+            )
+        return found
+
+    def store(self, calibration: Calibration) -> Path:
+        """See `Target`; one transaction under the writer's lock.
+
+        Raises:
+            IndexLockedError: another process is writing the index.
+            IndexFolderError: the index was built anew with another encoder meanwhile.
+        """
+        folder = self._engine.folder
+        with writer_lock(folder):
+            catalog = Catalog.write(folder)
+            try:
+                with catalog.transaction():
+                    if catalog.settings().get("fingerprint") != calibration.fingerprint:
+                        raise IndexFolderError(
+                            f"{folder}: has another encoder than when this began. Run twinlens calibrate again"
+                        )
+                    catalog.set(calibration=calibration.to_dict())
+            finally:
+                catalog.close()
+        return folder
+
+
+def _unchanged(record: PictureRecord) -> bool:
+    """Whether a picture is as it was indexed; one that is gone still counts by its stored vector."""
+    try:
+        status = record.path.stat()
+    except OSError:
+        return True
+    return (status.st_size, status.st_mtime_ns) == (record.bytes, record.mtime_ns)

@@ -1,0 +1,91 @@
+"""A CSV that only grows, a whole row at a time, synced: what was logged once is not lost by a kill or a power cut."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from typing import TYPE_CHECKING
+
+from search.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_FORMULA = ("=", "+", "-", "@")
+"""What a spreadsheet takes for the beginning of a formula: such cells get an apostrophe before them.
+Source: OWASP, "CSV Injection"."""
+
+
+class CsvLog:
+    """A log with fixed columns; every row is one line of the file."""
+
+    def __init__(self, file: Path, columns: tuple[str, ...]) -> None:
+        """Open or make it.
+
+        Raises:
+            DataError: the file cannot be written, or is there and has other columns.
+        """
+        self.file = file
+        self.columns = columns
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            _drop_half_a_row(file)
+            if not file.exists() or file.stat().st_size == 0:
+                self._append(columns)
+            header = next(self._lines(), [])
+        except OSError as error:
+            raise DataError(f"{file}: cannot be used as a log ({error.strerror})") from error
+        if tuple(header) != columns:
+            raise DataError(
+                f"{file}: is another kind of file: its first line is {','.join(header)!r}, not {','.join(columns)!r}."
+                " Name another log"
+            )
+
+    def rows(self) -> Iterator[dict[str, str]]:
+        """Every row, oldest first, as it was given; rows of another length are passed over."""
+        lines = self._lines()
+        next(lines)
+        for cells in lines:
+            if len(cells) == len(self.columns):
+                yield {key: _given(cell) for key, cell in zip(self.columns, cells, strict=True)}
+
+    def add(self, **values: str) -> None:
+        """Log one row; control characters become escapes."""
+        self._append(tuple(_harmless(one_line(values[column])) for column in self.columns))
+
+    def _append(self, cells: tuple[str, ...]) -> None:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerow(cells)
+        with self.file.open("ab") as stream:
+            stream.write(text.getvalue().encode("utf-8", "surrogateescape"))
+            stream.flush()
+            os.fsync(stream.fileno())
+
+    def _lines(self) -> Iterator[list[str]]:
+        with self.file.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
+            yield from csv.reader(stream)
+
+
+def one_line(text: str) -> str:
+    """Text with its control characters, newlines among them, as escapes."""
+    return "".join(c if c.isprintable() or "\ud800" <= c <= "\udfff" else ascii(c)[1:-1] for c in text)
+
+
+def _harmless(cell: str) -> str:
+    return f"'{cell}" if cell.startswith((*_FORMULA, "'")) else cell
+
+
+def _given(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") else cell
+
+
+def _drop_half_a_row(file: Path) -> None:
+    """Cut what a killed process had begun to write: a row ends with its newline."""
+    if not file.exists():
+        return
+    with file.open("rb+") as stream:
+        data = stream.read()
+        if data and not data.endswith(b"\n"):
+            stream.truncate(data.rfind(b"\n") + 1)

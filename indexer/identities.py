@@ -1,0 +1,205 @@
+"""Enrol and forget identities: an index folder carries them beside its pictures, or without any."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from indexer.build import choose_encoder, commit_encoder, new_encoder, sweep
+from indexer.embed import content_hash
+from indexer.lock import writer_lock
+from search.catalog import CATALOG_NAME, Catalog
+from search.config import BuildConfig, EnrollConfig
+from search.encoders import load_encoder
+from search.errors import DataError, QueryError
+from search.identities import Gallery, open_set_threshold
+from search.images import decode, read_file
+from search.quality import checked_quality
+from search.records import TemplateRecord
+from search.stored_calibration import index_calibration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from search.encoders.base import Encoder
+    from search.identities import OpenSetThreshold
+
+_LONGEST = 200
+"""Characters of a name."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnrollReport:
+    """What an enrolment did."""
+
+    name: str
+    added: int
+    templates: int
+    """Reference pictures of this name, with those that it had before."""
+    warnings: tuple[str, ...] = ()
+
+
+def enroll(index: str | os.PathLike[str], name: str, pictures: Sequence[str | os.PathLike[str]],
+           config: EnrollConfig | None = None) -> EnrollReport:  # fmt: skip
+    """Make somebody known by one or more reference pictures, all of them or, where one is refused, none.
+
+    An index folder that is not there yet is made, with an encoder and no pictures. Nothing is trained.
+
+    Args:
+        index: the index folder.
+        name: any text without control characters; blanks around it are dropped.
+        pictures: paths.
+        config: the defaults where it is left out.
+
+    Returns:
+        With warnings where the name is nearer to another one than strangers should be.
+
+    Raises:
+        PictureError: a picture cannot be read, or is too poor and not forced.
+        QueryError: a name that cannot be one, no picture, or the same picture twice.
+        DataError: the name is enrolled already and nothing is to be added, or the picture belongs to another name.
+        IndexLockedError: another process is writing this index.
+    """
+    config = config or EnrollConfig()
+    name = checked_name(name)
+    if not pictures:
+        raise QueryError(f"nothing to know {name} by: name at least one picture")
+    folder = Path(index).absolute()
+    encoder = _encoder(folder, config)
+    added = [_template(name, picture, encoder, config) for picture in pictures]
+    _refuse_twins(added)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _writing(folder) as catalog:
+        before = catalog.templates()
+        _refuse_what_is_there(name, added, before, config)
+        if catalog.settings().get("fingerprint", encoder.fingerprint) != encoder.fingerprint:
+            raise DataError(f"{folder}: got another encoder in the meantime. Enroll again")
+        if "encoder" not in catalog.settings():
+            commit_encoder(catalog, encoder, BuildConfig(encoder=config.encoder))
+        warnings = _too_near(catalog, name, added, before, encoder.dim)
+        with catalog.transaction():
+            catalog.add_templates(added)
+    own = sum(each.identity == name for each in before)
+    return EnrollReport(name, len(added), own + len(added), warnings)
+
+
+def unenroll(index: str | os.PathLike[str], names: Sequence[str]) -> int:
+    """Forget identities with their reference pictures, all of them or none; return how many pictures went.
+
+    Raises:
+        QueryError: a name that nobody has.
+        IndexFolderError: no index there.
+    """
+    folder = Path(index).absolute()
+    wanted = {checked_name(name) for name in names}
+    Catalog.read(folder).close()  # no folder is made of a name that was mistyped
+    with _writing(folder) as catalog:
+        templates = catalog.templates()
+        known = sorted({each.identity for each in templates})
+        for name in sorted(wanted - set(known)):
+            near = get_close_matches(name, known, n=3)
+            meant = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+            raise QueryError(f"{folder}: nobody called {name!r} is enrolled.{meant}")
+        with catalog.transaction():
+            catalog.remove_identities(wanted)
+    return sum(each.identity in wanted for each in templates)
+
+
+def checked_name(name: str) -> str:
+    """Return a name in one spelling (Unicode NFC), without blanks around it.
+
+    Raises:
+        QueryError: an empty name, a very long one, or one with control characters.
+    """
+    found = unicodedata.normalize("NFC", name).strip()
+    if not found or len(found) > _LONGEST or not all(each.isprintable() for each in found):
+        raise QueryError(f"{name!r} is no name: 1 to {_LONGEST} printable characters are")
+    return found
+
+
+def _encoder(folder: Path, config: EnrollConfig) -> Encoder:
+    """Load the encoder of the index, or that of the index to be: nothing is written yet."""
+    build = BuildConfig(encoder=config.encoder, device=config.device)
+    if not (folder / CATALOG_NAME).exists():
+        return load_encoder(new_encoder(build), device=config.device)
+    catalog = Catalog.read(folder)
+    try:
+        return choose_encoder(catalog, build, None)
+    finally:
+        catalog.close()
+
+
+def _template(name: str, picture: str | os.PathLike[str], encoder: Encoder, config: EnrollConfig) -> TemplateRecord:
+    """Read, judge and embed a picture, exactly as `identify` does with those that it is asked about."""
+    path = Path(os.path.normpath(Path(picture).absolute()))
+    data = read_file(path)
+    image = decode(data, name=str(picture), target=encoder.input_size)
+    quality = checked_quality(image, str(picture), force=config.force)
+    vector = encoder.encode([image])[0].astype("<f4").tobytes()
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return TemplateRecord(name, content_hash(data), path, vector, quality.to_dict(), now)
+
+
+def _refuse_twins(added: list[TemplateRecord]) -> None:
+    seen: dict[str, Path] = {}
+    for each in added:
+        if each.content in seen:
+            raise QueryError(f"{each.path} and {seen[each.content]} are the same picture: name it once")
+        seen[each.content] = each.path
+
+
+def _refuse_what_is_there(
+    name: str, added: list[TemplateRecord], before: list[TemplateRecord], config: EnrollConfig
+) -> None:
+    if any(each.identity == name for each in before) and not config.add:
+        raise DataError(f"{name} is enrolled already. Add pictures with --add, or unenroll first")
+    for each in added:
+        for there in before:
+            if there.content != each.content:
+                continue
+            if there.identity == name:
+                raise DataError(f"{each.path}: is a reference picture of {name} already")
+            if not config.force:
+                raise DataError(f"{each.path}: is a reference picture of {there.identity}. Force it if it shows both")
+
+
+def _too_near(
+    catalog: Catalog, name: str, added: list[TemplateRecord], before: list[TemplateRecord], dim: int
+) -> tuple[str, ...]:
+    """Warn of other names that this one could be taken for."""
+    others = Gallery([each for each in before if each.identity != name], dim)
+    threshold = _threshold(catalog, len(before) + len(added))
+    if threshold is None or len(others) == 0:
+        return ()
+    near: dict[str, float] = {}
+    for vector in Gallery(added, dim).vectors:
+        for candidate in others.candidates(vector, "best", None):
+            near[candidate.name] = min(candidate.distance, near.get(candidate.name, 2.0))
+    return tuple(
+        f"{name} is hard to tell from {other}: distance {distance:.3f}, and {threshold.distance:.3f} is taken for the "
+        "same. Use clearer pictures, or expect mistakes between them"
+        for other, distance in sorted(near.items(), key=lambda item: item[1])
+        if distance <= threshold.distance
+    )
+
+
+def _threshold(catalog: Catalog, comparisons: int) -> OpenSetThreshold | None:
+    calibration = index_calibration(catalog.folder, catalog.settings())
+    return None if calibration is None else open_set_threshold(calibration, comparisons)
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[Catalog]:
+    with writer_lock(folder):
+        catalog = Catalog.write(folder)
+        try:
+            sweep(catalog)
+            yield catalog
+        finally:
+            catalog.close()

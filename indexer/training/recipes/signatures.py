@@ -1,0 +1,54 @@
+"""Handwritten names: whether two show the same name by the same hand. Writers are kept apart.
+
+    python -m experiments.signatures      makes the CSV of labels, compares three losses: docs/results/signatures.md
+    twinlens train SIGNATURES --labels labels.csv --recipe signatures --out signature-encoder
+
+The CSV has the columns path, label (NAME/WRITER), subject (the writer) and split. Goes on from the built-in encoder's
+network. What was tried, on ten validation writers (EER against other names by other writers, and against the same name
+by another writer), each about a minute of one core:
+- this, with supcon: 0.019 and 0.298;
+- batches of one or two names only (`by-folder`), from the start: 0.103 and 0.308. What is written has to be learnt
+  first;
+- a small network from random weights, four writers of a name in a batch: 0.043 and 0.329; two names in a batch,
+  triplets: 0.068 and 0.320;
+- convolutions at full size from random weights, two names in a batch: 0.244 and 0.445, nothing learnt yet.
+"""
+
+from indexer.training.config import AugmentConfig, TrainConfig
+
+CONFIG = TrainConfig(
+    network={"kind": "resnet", "stem": 32, "widths": [64, 128, 256], "depths": [2, 2, 2], "pooled": 2, "dim": 256},
+    start="builtin",
+    name="signatures",
+    split_by="subject",
+    input_size=56,
+    augment=AugmentConfig(
+        min_area=0.8,
+        max_area=1.3,
+        max_aspect=1.2,
+        p_flip=0,
+        p_rotate=1,
+        degrees=6,
+        p_quarter=0,
+        p_color=0.5,
+        p_gray=0,
+        p_fade=0.2,
+        p_jpeg=0.1,
+        p_noise=0,
+        shear=6,
+        shift=0.02,
+        border="white",
+    ),
+    classes_per_batch=24,
+    views_per_class=4,
+    repeats=0,
+    loss="triplet",
+    margin=0.1,
+    mining="violating",
+    instance_weight=0.0,
+    learning_rate=1e-3,
+    rise_share=0.05,
+    ema=0.98,
+    steps=100,
+    evaluate_every=25,
+)

@@ -1,0 +1,110 @@
+"""The commands `identify` and `identities`; `python -m search.identify` where a server ships without the indexer."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from search.cli import SKIPPED_EXIT, DeviceOption, IndexOption, JsonOption, printable, run
+from search.config import IdentifyConfig, QueryConfig, References
+from search.errors import PictureError
+
+if TYPE_CHECKING:
+    from search.identities import Identification, Identity
+
+ReferencesOption = Annotated[
+    References, typer.Option(help="Of several reference pictures the nearest decides (best), or their mean.")
+]
+MaxFalseAcceptOption = Annotated[
+    float | None,
+    typer.Option(
+        help="Share of strangers that may be taken for somebody.  [default: the calibration's rate]", show_default=False
+    ),
+]
+ThresholdOption = Annotated[
+    float | None, typer.Option(help="A distance that takes the place of the calibrated threshold.")
+]
+ForceOption = Annotated[bool, typer.Option("--force", help="Take pictures of poor quality too.")]
+
+
+def identify(
+    pictures: Annotated[list[str], typer.Argument(help="One or more pictures; each is answered on its own.")],
+    index: IndexOption,
+    references: ReferencesOption = IdentifyConfig.references,
+    max_false_accept: MaxFalseAcceptOption = IdentifyConfig.max_false_accept,
+    threshold: ThresholdOption = IdentifyConfig.threshold,
+    k: Annotated[int, typer.Option("-k", help="Candidates to name.", min=1)] = IdentifyConfig.k,
+    force: ForceOption = IdentifyConfig.force,
+    device: DeviceOption = QueryConfig.device,
+    as_json: JsonOption = False,
+) -> None:
+    """Say who of those enrolled a picture shows, or that it shows none of them.
+
+    With --json, one line of JSON a picture: {"picture": PATH, "name": NAME or null, "distance", "probability",
+    "threshold", "false_accept", "candidates": [...], "quality": {...}}, or {"picture": PATH, "error": REASON}. Exit
+    code 0 whether somebody was recognised or not, 3 when a picture could not be read or was too poor.
+    """
+    from search.engine import open_index
+
+    config = IdentifyConfig(references, max_false_accept, threshold, k, force)
+    failed = False
+    with open_index(index, device=device) as engine:
+        for picture in pictures:
+            try:
+                found = engine.identify(picture, config)
+            except PictureError as error:
+                failed = True
+                _show_failure(picture, error, as_json=as_json)
+                continue
+            plain = {"picture": picture, **found.to_dict()}
+            typer.echo(json.dumps(plain) if as_json else printable(_text(picture, found)))
+    if failed:
+        raise typer.Exit(SKIPPED_EXIT)
+
+
+def identities(index: IndexOption, as_json: JsonOption = False) -> None:
+    """List who can be recognised, with the number of reference pictures of each."""
+    from search.engine import open_index
+
+    with open_index(index, device="cpu") as engine:
+        found = engine.identities()
+    if as_json:
+        typer.echo(json.dumps({"identities": [each.to_dict() for each in found]}))
+    elif not found:
+        typer.echo(printable(f"{index}: nobody is enrolled. Begin with twinlens enroll NAME PICTURE --index {index}"))
+    else:
+        typer.echo(printable("\n".join(_line(each) for each in found)))
+
+
+def _line(identity: Identity) -> str:
+    number = len(identity.templates)
+    return f"{identity.name}  ({number} reference picture{'s' if number > 1 else ''}, since {identity.created})"
+
+
+def _text(picture: str, found: Identification) -> str:
+    """The answer first, then by what it was decided, then who else was near."""
+    nearest, threshold = found.nearest, found.threshold
+    chance = "" if nearest.probability is None else f", probability {nearest.probability:.3f}"
+    strangers = "" if threshold.false_accept is None else f"; {threshold.false_accept:.2%} of strangers come as near"
+    if found.name is None:
+        said = f"unknown (nearest: {nearest.name}, distance {nearest.distance:.4f}{chance})"
+    else:
+        said = f"{found.name}, distance {nearest.distance:.4f}{chance}"
+    lines = [f"{picture}: {said}", f"  threshold {threshold.distance:.4f}{strangers}"]
+    others = ", ".join(f"{each.name} {each.distance:.4f}" for each in found.candidates[1:])
+    return "\n".join([*lines, f"  then {others}"] if others else lines)
+
+
+def _show_failure(picture: str, error: PictureError, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"picture": picture, "error": error.reason}))
+    else:
+        typer.secho(f"error: {printable(str(error))}", fg="red", err=True)
+
+
+if __name__ == "__main__":
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(identify)
+    run(app)

@@ -1,0 +1,227 @@
+"""Who or what a picture shows: known from one reference picture, or said to be unknown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from search.config import IdentifyConfig
+from search.errors import IndexFolderError, QueryError
+from search.verification import lowest_rate, pairs_for, reference_distance
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from search.config import References
+    from search.quality import Quality
+    from search.records import TemplateRecord
+    from search.types import Floats
+    from search.verification import Calibration
+
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Somebody, or something, that can be recognised."""
+
+    name: str
+    templates: tuple[Path, ...]
+    """Where its reference pictures were when they were enrolled."""
+    created: str
+    """ISO 8601, UTC."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {"name": self.name, "templates": [str(path) for path in self.templates], "created": self.created}
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An identity, how far a picture is from it, and the calibrated chance that it is meant."""
+
+    name: str
+    distance: float
+    probability: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {"name": self.name, "distance": self.distance, "probability": self.probability}
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSetThreshold:
+    """The distance up to which the nearest identity is believed."""
+
+    distance: float
+    false_accept: float | None
+    """Share of strangers that are taken for somebody at this threshold; None where it was given by hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identification:
+    """Who a picture shows."""
+
+    name: str | None
+    """None: unknown, nobody enrolled is near enough."""
+    candidates: tuple[Candidate, ...]
+    """The nearest identities, the nearest first, whether near enough or not."""
+    threshold: OpenSetThreshold
+    quality: Quality | None = field(default=None)
+
+    @property
+    def nearest(self) -> Candidate:
+        """Whom the picture is most like."""
+        return self.candidates[0]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {
+            "name": self.name,
+            "distance": self.nearest.distance,
+            "probability": self.nearest.probability,
+            "threshold": self.threshold.distance,
+            "false_accept": self.threshold.false_accept,
+            "candidates": [each.to_dict() for each in self.candidates],
+            "quality": None if self.quality is None else self.quality.to_dict(),
+        }
+
+
+class Gallery:
+    """Everybody enrolled, with the embeddings of their reference pictures."""
+
+    def __init__(self, templates: Sequence[TemplateRecord], dim: int) -> None:
+        """Take templates sorted by identity.
+
+        Raises:
+            IndexFolderError: a template whose embedding is no unit vector of `dim` numbers.
+        """
+        for each in templates:
+            check_template(each, dim)
+        rows = [np.frombuffer(each.vector, dtype="<f4") for each in templates]
+        self.vectors: Floats = np.array(rows, dtype=np.float32).reshape(len(rows), dim)
+        self.names = sorted({each.identity for each in templates})
+        self.rows = {name: [row for row, each in enumerate(templates) if each.identity == name] for name in self.names}
+        self._templates = templates
+
+    def __len__(self) -> int:
+        """Identities, not reference pictures."""
+        return len(self.names)
+
+    def identities(self) -> list[Identity]:
+        """Everybody, by name."""
+        found = []
+        for name in self.names:
+            mine = [self._templates[row] for row in self.rows[name]]
+            found.append(Identity(name, tuple(each.path for each in mine), min(each.created for each in mine)))
+        return found
+
+    def comparisons(self, references: References) -> int:
+        """How many distances decide: one for each reference picture, or for each identity's mean."""
+        return len(self.vectors) if references == "best" else len(self.names)
+
+    def candidates(self, vector: Floats, references: References, calibration: Calibration | None) -> list[Candidate]:
+        """Rank everybody by their distance from an embedding `(dim,)`; ties by name."""
+        found = []
+        for name in self.names:
+            distance = reference_distance(vector, self.vectors[self.rows[name]], references)
+            chance = None if calibration is None else float(calibration.probability(distance))
+            found.append(Candidate(name, distance, chance))
+        return sorted(found, key=lambda each: (each.distance, each.name))
+
+
+class Decider:
+    """Says whom of a gallery an embedding shows; refuses at once where nothing could be said."""
+
+    def __init__(self, folder: Path, gallery: Gallery, calibration: Calibration | None, config: IdentifyConfig) -> None:
+        """Choose the threshold.
+
+        Raises:
+            QueryError: nobody is enrolled, or there is neither a calibration nor a threshold to decide by.
+        """
+        if len(gallery) == 0:
+            raise QueryError(f"{folder}: nobody is enrolled. Begin with twinlens enroll NAME PICTURE --index {folder}")
+        if config.k < 1:
+            raise QueryError(f"k must be at least 1, not {config.k}")
+        self.gallery = gallery
+        self.calibration = calibration
+        self.config = config
+        self.threshold = self._threshold(folder)
+
+    def decide(self, vector: Floats, quality: Quality | None = None) -> Identification:
+        """Identify an embedding `(dim,)`: the nearest identity where it is near enough, else unknown."""
+        ranked = self.gallery.candidates(vector, self.config.references, self.calibration)
+        name = ranked[0].name if ranked[0].distance <= self.threshold.distance else None
+        return Identification(name, tuple(ranked[: self.config.k]), self.threshold, quality)
+
+    def _threshold(self, folder: Path) -> OpenSetThreshold:
+        given = self.config.threshold
+        if given is not None:
+            if not 0 <= given <= 2:
+                raise QueryError(f"a threshold is a distance from 0 to 2, unlike {given}")
+            return OpenSetThreshold(given, None)
+        if self.calibration is None:
+            raise QueryError(
+                f"{folder}: nothing was calibrated, so nobody can say who is a stranger. Run twinlens calibrate "
+                f"{folder} with labelled pictures, or give a threshold"
+            )
+        comparisons = self.gallery.comparisons(self.config.references)
+        return open_set_threshold(self.calibration, comparisons, self.config.max_false_accept)
+
+
+def open_set_threshold(
+    calibration: Calibration, comparisons: int, max_false_accept: float | None = IdentifyConfig.max_false_accept
+) -> OpenSetThreshold:
+    """Find the distance at which at most a share of strangers is taken for somebody enrolled.
+
+    A stranger is compared with everybody. If each of n comparisons is wrong with chance f, and they err independently,
+    1 - (1 - f)^n of the strangers are taken for somebody; so f must be 1 - (1 - r)^(1/n) for a share of r. Comparisons
+    of one stranger in truth err together, which makes the share smaller. The threshold is never looser than that of
+    verification.
+    Source: Grother and Phillips, "Models of large population recognition performance", CVPR 2004 (the binomial model).
+
+    Args:
+        calibration: of the encoder that made the embeddings.
+        comparisons: how many reference embeddings a picture is compared with.
+        max_false_accept: share of strangers, r. None: the false-accept rate of the calibration's own threshold, or as
+            near to it as its pairs can tell.
+
+    Raises:
+        QueryError: a share that is none, or lower than the calibration's pairs can tell.
+    """
+    least = lowest_rate(calibration.different_pairs)
+    if max_false_accept is None:
+        wanted = max(_each(max(calibration.far.value, least), comparisons), least)
+    elif not 0 < max_false_accept < 1:
+        raise QueryError(f"max_false_accept is a share of strangers between 0 and 1, unlike {max_false_accept}")
+    elif _each(max_false_accept, comparisons) < least:
+        raise QueryError(
+            f"at most {max_false_accept:g} of strangers among {comparisons} reference pictures needs a calibration on "
+            f"{pairs_for(_each(max_false_accept, comparisons)):.0f} different pairs, and this one saw "
+            f"{calibration.different_pairs}. Calibrate with more pictures, or allow {_any(least, comparisons):.2g}"
+        )
+    else:
+        wanted = _each(max_false_accept, comparisons)
+    distance = min(calibration.threshold, calibration.threshold_at(wanted * (1 + _ROUNDING)))
+    return OpenSetThreshold(distance, _any(calibration.far_at(distance), comparisons))
+
+
+def check_template(template: TemplateRecord, dim: int) -> None:
+    """Raise IndexFolderError unless a template holds a unit vector of `dim` numbers."""
+    vector = np.frombuffer(template.vector, dtype="<f4") if len(template.vector) % 4 == 0 else np.empty(0)
+    if len(vector) != dim or not abs(float(np.linalg.norm(vector)) - 1.0) < 1e-3:
+        raise IndexFolderError(
+            f"the embedding of {template.path}, a reference picture of {template.identity!r}, is damaged. Run twinlens "
+            f"unenroll and enroll for this name again"
+        )
+
+
+def _each(share: float, comparisons: int) -> float:
+    return 1.0 - float((1.0 - share) ** (1.0 / comparisons))
+
+
+def _any(rate: float, comparisons: int) -> float:
+    return 1.0 - float((1.0 - rate) ** comparisons)

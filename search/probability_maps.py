@@ -1,0 +1,96 @@
+"""From a distance to the probability that two pictures show the same thing; a nearer pair is never the less probable.
+
+Both maps are a handful of numbers that `twinlens calibrate` fitted; nothing here needs more than numpy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from search.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import ArrayLike, NDArray
+
+_STEEPEST = 700.0
+"""Log-odds beyond which `exp` would overflow; the probability is 0 or 1 to the last digit long before."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogisticMap:
+    """1 / (1 + exp(-(intercept + slope * distance))), with a slope of at most 0.
+
+    Source: Platt, "Probabilistic outputs for support vector machines", 1999.
+    """
+
+    intercept: float
+    slope: float
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.intercept) and np.isfinite(self.slope) and self.slope <= 0):
+            raise DataError(f"a logistic map needs finite numbers and a slope of at most 0, not {self}")
+
+    def __call__(self, distances: ArrayLike) -> NDArray[np.float64]:
+        """Probabilities in [0, 1], in the shape of `distances`."""
+        odds = np.clip(self.intercept + self.slope * np.asarray(distances, np.float64), -_STEEPEST, _STEEPEST)
+        found: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-odds))
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {"method": "logistic", "intercept": self.intercept, "slope": self.slope}
+
+
+@dataclass(frozen=True, slots=True)
+class IsotonicMap:
+    """Straight lines between knots, level beyond the first and the last.
+
+    Source: Zadrozny and Elkan, "Transforming classifier scores into accurate multiclass probability estimates",
+    KDD 2002.
+    """
+
+    distances: tuple[float, ...]
+    """Rising strictly."""
+    probabilities: tuple[float, ...]
+    """Never rising, in [0, 1]."""
+
+    def __post_init__(self) -> None:
+        knots, values = np.array(self.distances), np.array(self.probabilities)
+        if not (len(knots) == len(values) > 0 and np.isfinite(knots).all() and np.isfinite(values).all()):
+            raise DataError("an isotonic map needs one probability for every knot, and one knot at least")
+        if (np.diff(knots) <= 0).any() or (np.diff(values) > 0).any() or values.min() < 0 or values.max() > 1:
+            raise DataError("the knots of an isotonic map must rise, and its probabilities fall, within [0, 1]")
+
+    def __call__(self, distances: ArrayLike) -> NDArray[np.float64]:
+        """Probabilities in [0, 1], in the shape of `distances`."""
+        return np.asarray(np.interp(np.asarray(distances, np.float64), self.distances, self.probabilities))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {
+            "method": "isotonic",
+            "distances": list(self.distances),
+            "probabilities": list(self.probabilities),
+        }
+
+
+ProbabilityMap: TypeAlias = LogisticMap | IsotonicMap
+
+
+def map_from_dict(values: Mapping[str, Any]) -> ProbabilityMap:
+    """Read back what `to_dict` of either map gave.
+
+    Raises:
+        DataError: an unknown method, or numbers that make no map.
+        KeyError, TypeError, ValueError: values that are missing or no numbers.
+    """
+    if values["method"] == "logistic":
+        return LogisticMap(float(values["intercept"]), float(values["slope"]))
+    if values["method"] == "isotonic":
+        return IsotonicMap(tuple(map(float, values["distances"])), tuple(map(float, values["probabilities"])))
+    raise DataError(f"no probability map is called {values['method']!r}: there are logistic and isotonic")

@@ -1,0 +1,87 @@
+"""Where a calibration lies: in the catalog of an index, and as `calibration.json` beside a saved encoder.
+
+Every index that is built with such an encoder takes its calibration over.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from search.durable import sync_folder
+from search.encoders import encoder_folder
+from search.errors import DataError, EncoderError, IndexFolderError
+from search.verification import Calibration
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+CALIBRATION_FILE = "calibration.json"
+
+
+def index_calibration(folder: Path, settings: Mapping[str, Any]) -> Calibration | None:
+    """The calibration of an index, from the settings of its catalog; None where nothing was calibrated.
+
+    Raises:
+        IndexFolderError: what is stored is damaged, or belongs to another encoder.
+    """
+    if (stored := settings.get("calibration")) is None:
+        return None
+    try:
+        found = Calibration.from_dict(stored)
+    except DataError as error:
+        raise IndexFolderError(f"{folder}: {error}. Run twinlens calibrate again") from error
+    if found.fingerprint != settings["fingerprint"]:
+        raise IndexFolderError(
+            f"{folder}: was calibrated with the encoder {found.fingerprint}, but its vectors are of "
+            f"{settings['fingerprint']}. Run twinlens calibrate again"
+        )
+    return found
+
+
+def encoder_calibration(name: str | os.PathLike[str], fingerprint: str) -> Calibration | None:
+    """The calibration of an encoder by the name or folder that it was loaded from; None where it has none.
+
+    Raises:
+        EncoderError: the file is damaged, or was made for another encoder than the one of this fingerprint.
+    """
+    folder = encoder_folder(name)
+    if folder is None:
+        return None
+    found = read_calibration(folder)
+    if found is not None and found.fingerprint != fingerprint:
+        raise EncoderError(
+            f"{folder / CALIBRATION_FILE}: was made for the encoder {found.fingerprint}, and this one is {fingerprint}."
+            " Run twinlens calibrate again, or delete the file"
+        )
+    return found
+
+
+def read_calibration(folder: Path) -> Calibration | None:
+    """The calibration in an encoder's folder; None where there is none.
+
+    Raises:
+        EncoderError: the file cannot be read, or is damaged.
+    """
+    file = folder / CALIBRATION_FILE
+    try:
+        return Calibration.from_dict(json.loads(file.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError, DataError) as error:
+        raise EncoderError(f"{file}: {error}. Run twinlens calibrate again, or delete the file") from error
+
+
+def write_calibration(folder: Path, calibration: Calibration) -> Path:
+    """Write it aside, synced, then rename it: a reader, or a power cut, never sees half of it."""
+    aside = folder / f"{CALIBRATION_FILE}.part"
+    with aside.open("w", encoding="utf-8") as stream:
+        json.dump(calibration.to_dict(), stream)
+        stream.write("\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    aside.replace(folder / CALIBRATION_FILE)
+    sync_folder(folder)
+    return folder / CALIBRATION_FILE

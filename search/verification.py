@@ -1,0 +1,332 @@
+"""Whether two pictures show the same thing: a threshold, a probability, and how often both are wrong.
+
+A `Calibration` belongs to one encoder, known by its fingerprint: distances of another mean something else. It is made
+by `twinlens calibrate` and read here; numpy is all that it needs.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from search.config import VerifyConfig
+from search.errors import DataError, QueryError
+from search.probability_maps import ProbabilityMap, map_from_dict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from search.config import References
+    from search.types import Floats
+
+FORMAT = 1
+_FARTHEST = 2.0
+_SLACK = 1e-6
+"""Two unit rows in float32 can lie so much farther apart than 2."""
+_RULE_OF_THREE = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRate:
+    """A rate in [0, 1] and its 95 % interval; both bounds are None where none could be had."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+    def __post_init__(self) -> None:
+        low, high = (self.value if bound is None else bound for bound in (self.low, self.high))
+        if not 0 <= low <= self.value <= high <= 1:
+            raise DataError(f"a rate and its bounds must rise within [0, 1]: {low}, {self.value}, {high}")
+
+    def __str__(self) -> str:
+        if self.low is None or self.high is None:
+            return f"{self.value:.4f}"
+        return f"{self.value:.4f} ({self.low:.4f} to {self.high:.4f})"
+
+    def to_dict(self) -> dict[str, float | None]:
+        """Plain values, ready for JSON."""
+        return {"value": self.value, "low": self.low, "high": self.high}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ErrorRate:
+        """Read back what `to_dict` gave; raises KeyError, TypeError or ValueError for anything else."""
+        low, high = values["low"], values["high"]
+        return cls(float(values["value"]), None if low is None else float(low), None if high is None else float(high))
+
+
+@dataclass(frozen=True, slots=True)
+class RateTable:
+    """False-accept and false-reject rates over distances: straight lines between the knots."""
+
+    distances: tuple[float, ...]
+    """Rising strictly, from 0 to 2."""
+    far: tuple[float, ...]
+    """Share of different pairs at or under each distance; never falls."""
+    frr: tuple[float, ...]
+    """Share of same pairs above each distance; never rises."""
+
+    def __post_init__(self) -> None:
+        knots, far, frr = np.array(self.distances), np.array(self.far), np.array(self.frr)
+        if not (len(knots) == len(far) == len(frr) >= 2 and knots[0] == 0 and knots[-1] == _FARTHEST):
+            raise DataError("a table of error rates needs both rates at every distance, from 0 to 2")
+        if not ((np.diff(knots) > 0).all() and (np.diff(far) >= 0).all() and (np.diff(frr) <= 0).all()):
+            raise DataError("in a table of error rates distances and FAR must rise, and FRR must fall")
+        if not (far[0] >= 0 and far[-1] <= 1 and frr[-1] >= 0 and frr[0] <= 1):
+            raise DataError("in a table of error rates every rate must lie in [0, 1]")
+
+    def to_dict(self) -> dict[str, list[float]]:
+        """Plain values, ready for JSON."""
+        return {"distances": list(self.distances), "far": list(self.far), "frr": list(self.frr)}
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What was learned of an encoder's distances from pairs known to be same or different."""
+
+    fingerprint: str
+    """Of the encoder that made the distances."""
+    threshold: float
+    """Euclidean, in [0, 2]: two pictures show the same thing when their distance is at most this."""
+    rule: str
+    """What the threshold was chosen by: `far<=0.01`, `eer`, `cost 10:1`."""
+    far: ErrorRate
+    """False-accept rate at the threshold, the share of different pairs taken for the same. The interval is where the
+    rate of new subjects is expected: see docs/verification.md."""
+    frr: ErrorRate
+    """False-reject rate at the threshold, the share of same pairs taken for different; its interval likewise."""
+    probability_map: ProbabilityMap
+    prior: float
+    """Share of same pairs that probabilities are made for."""
+    rates: RateTable
+    eer: ErrorRate
+    """Equal error rate: where FAR and FRR cross."""
+    auc: ErrorRate
+    """Chance that a same pair is nearer than a different one (no error rate, but a rate with an interval)."""
+    ece: ErrorRate
+    """Expected calibration error of the probabilities on subjects that they were not fitted on; the interval is where
+    that of new subjects is expected."""
+    same_pairs: int
+    different_pairs: int
+    subjects: int
+    data: str
+    """Name of what it was measured on."""
+    created: str
+    """ISO 8601, UTC."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.threshold <= _FARTHEST:
+            raise DataError(f"the threshold {self.threshold} is no distance between unit vectors, from 0 to 2")
+        if not 0 < self.prior < 1:
+            raise DataError(f"the prior {self.prior} is no share of same pairs")
+        if min(self.same_pairs, self.different_pairs, self.subjects) < 1:
+            raise DataError("a calibration needs same pairs, different pairs and subjects: one of them is missing")
+
+    def probability(self, distances: ArrayLike) -> NDArray[np.float64]:
+        """Chance in [0, 1] that pairs at these distances show the same thing, in the shape of `distances`."""
+        return self.probability_map(distances)
+
+    def same(self, distance: float) -> bool:
+        """Whether a pair at this distance is taken for the same: a distance that equals the threshold is."""
+        return bool(distance <= self.threshold)
+
+    def far_at(self, distance: float) -> float:
+        """False-accept rate if the threshold were at this distance."""
+        return float(np.interp(distance, self.rates.distances, self.rates.far))
+
+    def frr_at(self, distance: float) -> float:
+        """False-reject rate if the threshold were at this distance."""
+        return float(np.interp(distance, self.rates.distances, self.rates.frr))
+
+    def threshold_at(self, far: float) -> float:
+        """Largest distance of the table whose false-accept rate is at most `far`: on the safe side between knots.
+
+        Raises:
+            QueryError: no rate, one lower than the pairs can tell (3 in their number, the rule of three), or one that
+                no threshold reaches.
+        """
+        if not 0 < far < 1:
+            raise QueryError(f"a false-accept rate lies between 0 and 1, unlike {far}")
+        if far < (lowest := lowest_rate(self.different_pairs)):
+            raise QueryError(
+                f"a false-accept rate of {far} needs {pairs_for(far)} different pairs, and this calibration saw "
+                f"{self.different_pairs}. Calibrate with more pictures, or ask for {lowest:g} or more"
+            )
+        knot = int(np.searchsorted(self.rates.far, far, side="right")) - 1
+        if knot < 0:
+            raise QueryError(
+                f"no threshold has a false-accept rate of {far}: {self.rates.far[0]:.4f} of the different pairs lie "
+                "at distance 0"
+            )
+        return self.rates.distances[knot]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {
+            "format": FORMAT,
+            **self.summary(),
+            "probability_map": self.probability_map.to_dict(),
+            "rates": self.rates.to_dict(),
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """The same without the curves: what `twinlens info` tells."""
+        return {
+            "fingerprint": self.fingerprint,
+            "threshold": self.threshold,
+            "rule": self.rule,
+            "far": self.far.to_dict(),
+            "frr": self.frr.to_dict(),
+            "method": self.probability_map.to_dict()["method"],
+            "prior": self.prior,
+            "eer": self.eer.to_dict(),
+            "auc": self.auc.to_dict(),
+            "ece": self.ece.to_dict(),
+            "same_pairs": self.same_pairs,
+            "different_pairs": self.different_pairs,
+            "subjects": self.subjects,
+            "data": self.data,
+            "created": self.created,
+        }
+
+    @classmethod
+    def from_dict(cls, values: object) -> Calibration:
+        """Read back what `to_dict` gave.
+
+        Raises:
+            DataError: another format, or values that are missing, of another type, or make no sense.
+        """
+        if not isinstance(values, dict) or "threshold" not in values:
+            raise DataError("this is no calibration of Twinlens")
+        if values.get("format") != FORMAT:
+            raise DataError(f"the calibration has the format {values.get('format')!r}, this version reads {FORMAT}")
+        try:
+            rates = values["rates"]
+            return cls(
+                fingerprint=_text(values, "fingerprint"),
+                threshold=_number(values, "threshold"),
+                rule=_text(values, "rule"),
+                far=ErrorRate.from_dict(values["far"]),
+                frr=ErrorRate.from_dict(values["frr"]),
+                probability_map=map_from_dict(values["probability_map"]),
+                prior=_number(values, "prior"),
+                rates=RateTable(*(tuple(map(float, rates[name])) for name in ("distances", "far", "frr"))),
+                eer=ErrorRate.from_dict(values["eer"]),
+                auc=ErrorRate.from_dict(values["auc"]),
+                ece=ErrorRate.from_dict(values["ece"]),
+                same_pairs=_count(values, "same_pairs"),
+                different_pairs=_count(values, "different_pairs"),
+                subjects=_count(values, "subjects"),
+                data=_text(values, "data"),
+                created=_text(values, "created"),
+            )
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise DataError(f"the calibration is damaged: {type(error).__name__} {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The answer to whether two pictures show the same thing; all but the distance is None where nothing was
+    calibrated. The rates are those of the threshold, with their intervals.
+    """
+
+    distance: float
+    probability: float | None = None
+    same: bool | None = None
+    threshold: float | None = None
+    far: ErrorRate | None = None
+    frr: ErrorRate | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {
+            "distance": self.distance,
+            "probability": self.probability,
+            "same": self.same,
+            "threshold": self.threshold,
+            "far": None if self.far is None else self.far.to_dict(),
+            "frr": None if self.frr is None else self.frr.to_dict(),
+        }
+
+
+def verify_vectors(
+    probe: Floats,
+    references: Floats,
+    calibration: Calibration | None = None,
+    how: References = VerifyConfig.references,
+) -> Verification:
+    """Compare an embedding `(D,)` with the embeddings `(R, D)` of one thing, all unit rows of one encoder.
+
+    Raises:
+        QueryError: no reference, an unknown `how`, or references whose mean is zero.
+    """
+    distance = reference_distance(probe, references, how)
+    if calibration is None:
+        return Verification(distance)
+    return Verification(
+        distance,
+        probability=float(calibration.probability(distance)),
+        same=calibration.same(distance),
+        threshold=calibration.threshold,
+        far=calibration.far,
+        frr=calibration.frr,
+    )
+
+
+def reference_distance(probe: Floats, references: Floats, how: References = VerifyConfig.references) -> float:
+    """Euclidean distance in [0, 2] from `(D,)` to `(R, D)`: to their mean on the sphere, or to the nearest of them.
+
+    Raises:
+        QueryError: as `verify_vectors`.
+    """
+    if len(references) == 0:
+        raise QueryError("nothing to compare with: name at least one reference picture")
+    if how == "best":
+        return float(np.linalg.norm(references - probe, axis=1).min())
+    if how != "mean":
+        raise QueryError(f"several references answer by mean or best, not by {how!r}")
+    if len(references) == 1:
+        return float(np.linalg.norm(references[0] - probe))
+    middle = references.astype(np.float64).mean(axis=0)
+    length = np.linalg.norm(middle)
+    if length < _SLACK:
+        raise QueryError("the references cancel each other out: their mean is zero. Compare by best, or with fewer")
+    return float(np.linalg.norm((middle / length).astype(np.float32) - probe))
+
+
+def lowest_rate(pairs: int) -> float:
+    """Lowest rate that so many pairs can tell, rounded up to two figures: three in their number.
+
+    Where none of n pairs was mistaken, the rate is below 3 / n with a confidence of 95 %.
+    Source: Hanley and Lippman-Hand, "If nothing goes wrong, is everything all right?", JAMA 249, 1983.
+    """
+    digits = 1 - math.floor(math.log10(_RULE_OF_THREE / pairs))
+    return float(f"{math.ceil(round(_RULE_OF_THREE / pairs * 10**digits, 9)) / 10**digits:.2g}")
+
+
+def pairs_for(rate: float) -> int:
+    """Pairs that can tell so low a rate: the rule of three the other way round."""
+    return math.ceil(round(_RULE_OF_THREE / rate, 6))
+
+
+def _text(values: Mapping[str, Any], key: str) -> str:
+    if not isinstance(values[key], str):
+        raise TypeError(f"{key} is no text")
+    return str(values[key])
+
+
+def _number(values: Mapping[str, Any], key: str) -> float:
+    if isinstance(values[key], bool) or not isinstance(values[key], int | float):
+        raise TypeError(f"{key} is no number")
+    return float(values[key])
+
+
+def _count(values: Mapping[str, Any], key: str) -> int:
+    if isinstance(values[key], bool) or not isinstance(values[key], int):
+        raise TypeError(f"{key} is no whole number")
+    return int(values[key])

@@ -1,0 +1,118 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from indexer.calibration.error_rates import ErrorRates
+from indexer.calibration.pairs import MeasuredPairs
+from indexer.calibration.rules import EqualErrors, LowestCost, MaxFar
+from tests.indexer.calibration.simulated import measured
+
+
+def of(same, different):
+    """Pairs of distances, each of its own two subjects."""
+    distances = np.array([*same, *different], dtype=np.float64)
+    truth = np.array([True] * len(same) + [False] * len(different))
+    numbers = np.arange(len(distances))
+    return MeasuredPairs(distances, truth, 2 * numbers, 2 * numbers + 1, 2 * len(numbers))
+
+
+def test_rates_are_those_of_a_loop() -> None:
+    random = np.random.default_rng(0)
+    pairs = measured(6, 4, 0)
+    pairs.distances[:] = np.round(pairs.distances, 1)  # many ties
+    weights = random.integers(0, 4, len(pairs.same)).astype(np.float64)
+    rates = ErrorRates(pairs)
+    curves = rates.curves(weights)
+    assert curves is not None
+    assert rates.thresholds[0] == 0
+    for place, threshold in enumerate(rates.thresholds):
+        accepted = {True: 0.0, False: 0.0}
+        total = {True: 0.0, False: 0.0}
+        for distance, same, weight in zip(pairs.distances, pairs.same, weights, strict=True):
+            total[bool(same)] += weight
+            accepted[bool(same)] += weight * (distance <= threshold)
+        far, frr = accepted[False] / total[False], 1 - accepted[True] / total[True]
+        assert curves.far[place] == pytest.approx(far)
+        assert curves.frr[place] == pytest.approx(frr)
+        assert rates.rate(weights, place, same=False) == pytest.approx(far)
+        assert rates.rate(weights, place, same=True) == pytest.approx(frr)
+    assert (rates.rate(weights, -1, same=False), rates.rate(weights, -1, same=True)) == (0.0, 1.0)
+    assert rates.curves(weights * pairs.same) is None
+    assert rates.rate(weights * pairs.same, 0, same=False) is None
+
+
+def test_auc_is_the_share_of_won_comparisons() -> None:
+    same, different = [0.1, 0.3, 0.3, 0.7, 0.0], [0.3, 0.5, 0.7, 0.9]
+    won = np.mean([(s < d) + (s == d) / 2 for s, d in itertools.product(same, different)])
+    assert ErrorRates(of(same, different)).curves().auc == pytest.approx(won)
+
+
+@pytest.mark.parametrize(
+    ("same", "different", "eer"),
+    [
+        ([0.1, 0.2, 0.3, 0.4], [0.35, 0.5, 0.6, 0.7], 0.25),
+        ([0.1, 0.2], [0.3, 0.4], 0.0),
+        ([0.3, 0.4], [0.1, 0.2], 1.0),
+        ([0.1, 0.3], [0.1, 0.3], 0.5),
+        ([0.5, 0.5], [0.5, 0.5], 0.5),
+        ([0.0, 0.0], [0.0, 0.0], 0.5),
+        ([0.1, 0.2, 0.8], [0.3, 0.9], 1 / 3),  # FAR goes from 0 to 1/2 where FRR is 1/3
+    ],
+)
+def test_equal_error_rate_by_hand(same, different, eer) -> None:
+    assert ErrorRates(of(same, different)).curves().eer == pytest.approx(eer)
+
+
+def test_equal_error_rate_of_two_gaussians() -> None:
+    """Of unit deviation and means two apart: Phi(-1)."""
+    random = np.random.default_rng(0)
+    same, different = 5 + random.standard_normal(40_000), 7 + random.standard_normal(40_000)
+    assert ErrorRates(of(same / 10, different / 10)).curves().eer == pytest.approx(0.15866, abs=0.004)
+
+
+def test_thresholds_of_the_rules() -> None:
+    same, different = [0.1, 0.2, 0.3, 0.6], [0.25, 0.5, 0.5, 0.7]
+    rates = ErrorRates(of(same, different))
+    curves = rates.curves()
+
+    def chosen(rule):
+        return rates.thresholds[rule.choose(curves)]
+
+    assert chosen(MaxFar(0.25)) == 0.3
+    assert chosen(MaxFar(0.26)) == 0.3
+    assert chosen(MaxFar(0.5)) == 0.3  # 0.5 stands twice: both or none
+    assert chosen(MaxFar(0.75)) == 0.6
+    assert chosen(MaxFar(0.2)) == 0.2
+    assert chosen(EqualErrors()) == 0.3
+    assert chosen(LowestCost(1, 1, 0.5)) == 0.2  # 0.2 costs 0.5 FRR, 0.3 costs 0.25 + 0.25: the smaller wins
+    assert chosen(LowestCost(100, 1, 0.5)) == 0.2
+    assert chosen(LowestCost(1, 100, 0.5)) == 0.6
+    assert str(LowestCost(10, 1, 0.5)) == "cost 10:1"
+    assert str(MaxFar(0.01)) == "far<=0.01"
+
+
+def test_no_threshold_where_copies_are_different() -> None:
+    rates = ErrorRates(of([0.1, 0.2], [0.0, 0.0, 0.9]))
+    curves = rates.curves()
+    assert MaxFar(0.5).choose(curves) == -1
+    assert LowestCost(1000, 1, 0.5).choose(curves) == -1
+
+
+def test_a_table_keeps_the_curves_at_its_knots() -> None:
+    pairs = measured(30, 6, 0)
+    rates = ErrorRates(pairs)
+    curves = rates.curves()
+    knots = rates.knots(1234)
+    assert 1234 in knots
+    assert len(knots) < 700
+    table = rates.table(curves, knots)
+    assert table.distances[0] == 0
+    assert table.distances[-1] == 2
+    for distance, far, frr in zip(table.distances, table.far, table.frr, strict=True):
+        assert far == pytest.approx(np.mean(pairs.distances[~pairs.same] <= distance))
+        assert frr == pytest.approx(np.mean(pairs.distances[pairs.same] > distance))
+    middle = np.random.default_rng(0).uniform(0.2, 1.8, 50)
+    for distance in middle:
+        true = np.mean(pairs.distances[~pairs.same] <= distance)
+        assert np.interp(distance, table.distances, table.far) == pytest.approx(true, abs=0.01)

@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+
+from indexer.calibration.calibration_error import held_out, reliability
+from indexer.calibration.fitting import fit_isotonic, fit_logistic, targets_for, weights_for
+from tests.indexer.calibration.simulated import measured
+
+
+def drawn(count, seed, intercept=6.0, slope=-8.0):
+    random = np.random.default_rng(seed)
+    distances = random.uniform(0.2, 1.4, count)
+    return distances, random.random(count) < 1 / (1 + np.exp(-(intercept + slope * distances)))
+
+
+def test_logistic_recovers_the_parameters_of_simulated_data() -> None:
+    distances, same = drawn(60_000, 0)
+    found = fit_logistic(distances, same, float(np.mean(same)))
+    assert found.intercept == pytest.approx(6, abs=0.15)
+    assert found.slope == pytest.approx(-8, abs=0.2)
+
+
+def test_another_prior_moves_the_log_odds_by_as_much() -> None:
+    distances, same = drawn(60_000, 0)
+    share = float(np.mean(same))
+    plain, rare = fit_logistic(distances, same, share), fit_logistic(distances, same, 0.01)
+    shift = np.log(0.01 / 0.99) - np.log(share / (1 - share))
+    odds = [np.log(p / (1 - p)) for p in (plain(0.8), rare(0.8))]
+    assert odds[1] - odds[0] == pytest.approx(shift, abs=0.3)
+
+
+def test_logistic_is_the_minimum_of_its_loss() -> None:
+    distances, same = drawn(500, 1)
+    found = fit_logistic(distances, same, 0.3)
+
+    def loss(intercept, slope):
+        weights, targets = weights_for(same, 0.3), targets_for(same)
+        chances = 1 / (1 + np.exp(-(intercept + slope * distances)))
+        return -float(weights @ (targets * np.log(chances) + (1 - targets) * np.log(1 - chances)))
+
+    least = loss(found.intercept, found.slope)
+    for dx, dy in [(0.01, 0), (-0.01, 0), (0, 0.01), (0, -0.01), (0.5, -0.5)]:
+        assert loss(found.intercept + dx, found.slope + dy) > least
+
+
+def test_separated_pairs_give_a_finite_map() -> None:
+    distances, same = np.array([0.1, 0.2, 0.3, 1.0, 1.1, 1.2]), np.array([True] * 3 + [False] * 3)
+    found = fit_logistic(distances, same, 0.5)
+    assert np.isfinite([found.intercept, found.slope]).all()
+    assert found(0.2) > 0.7 > 0.3 > found(1.1)
+
+
+def test_distances_that_say_nothing_give_the_prior() -> None:
+    distances, same = np.array([0.1, 0.2, 1.0, 1.1]), np.array([False, False, True, True])
+    assert fit_logistic(distances, same, 0.3)([0.1, 1.1]) == pytest.approx([0.3, 0.3])
+    assert fit_logistic(np.full(4, 0.5), same, 0.3)(0.5) == pytest.approx(0.3)
+    assert fit_isotonic(np.full(4, 0.5), same, 0.5)(0.5) == pytest.approx(0.5)
+
+
+def test_isotonic_is_pooling_by_hand() -> None:
+    distances = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+    same = np.array([True, False, True, True, False, False])
+    targets = targets_for(same)  # 0.8 and 0.2
+    assert targets.tolist() == [0.8, 0.2, 0.8, 0.8, 0.2, 0.2]
+    found = fit_isotonic(distances, same, 0.5)
+    assert found(distances) == pytest.approx([0.8, 0.6, 0.6, 0.6, 0.2, 0.2])
+
+
+def test_expected_calibration_error_by_hand() -> None:
+    probabilities = np.array([0.0, 0.1, 0.5, 0.6, 1.0])
+    same = np.array([False, True, True, False, True])
+    weights = np.array([1.0, 1, 1, 1, 4])
+    found = reliability(probabilities, same, weights, bins=2)
+    assert found.mass == pytest.approx([3 / 8, 5 / 8])  # 0.5 belongs to the first
+    assert found.said == pytest.approx([0.2, (0.6 + 4) / 5])
+    assert found.true == pytest.approx([2 / 3, 4 / 5])
+    assert found.error == pytest.approx(3 / 8 * (2 / 3 - 0.2) + 5 / 8 * (0.92 - 0.8))
+
+
+def test_a_map_that_is_right_has_no_error() -> None:
+    distances, same = drawn(50_000, 3)
+    chances = 1 / (1 + np.exp(-(6 - 8 * distances)))
+    assert reliability(chances, same, np.ones(len(same))).error < 0.01
+
+
+def test_halves_tell_apart_what_was_fitted_from_what_was_asked() -> None:
+    pairs = measured(16, 4, 0)
+    found = held_out(pairs, "logistic", 0.5, 0)
+    assert found is not None
+    assert len(found.errors) == 80
+    assert found.error == pytest.approx(np.mean(found.errors))
+    assert 0 < found.error < 0.2
+    assert found.errors == held_out(pairs, "logistic", 0.5, 0).errors
+    alone = pairs.take((pairs.one == 0) | (pairs.other == 0))  # every different pair has the subject 0
+    assert held_out(alone, "logistic", 0.5, 0) is None

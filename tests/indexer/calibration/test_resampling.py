@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+
+from indexer.calibration.config import CalibrateConfig
+from indexer.calibration.error_rates import ErrorRates
+from indexer.calibration.measure import measure
+from indexer.calibration.resampling import rate_with_interval, resample
+from indexer.calibration.rules import MaxFar
+from tests.indexer.calibration.simulated import all_pairs, measured, subjects
+
+
+def test_weights_are_those_of_copied_subjects() -> None:
+    """Copy every subject as often as it was drawn, pair all pictures anew, and count how often each pair comes back."""
+    vectors, numbers = subjects(5, 3, 0)
+    pairs = all_pairs(numbers)
+    drawn = np.array([2, 0, 1, 3, 1])
+    copies = [(picture, copy) for picture in range(len(numbers)) for copy in range(drawn[numbers[picture]])]
+    counted = np.zeros((len(numbers), len(numbers)))
+    for place, (one, first) in enumerate(copies):
+        for other, second in copies[:place]:
+            if numbers[one] != numbers[other] or first == second:
+                counted[min(one, other), max(one, other)] += 1
+    assert pairs.measured(vectors).weights(drawn).tolist() == counted[pairs.a, pairs.b].tolist()
+
+
+def test_draws_are_those_of_a_plain_loop() -> None:
+    pairs = measured(8, 4, 1, spread=0.6)
+    rates, rule = ErrorRates(pairs), MaxFar(0.1)
+    knots = rates.knots()
+    found = resample(pairs, rates, rule, knots, draws=25, seed=3)
+    random = np.random.default_rng(3)
+    far, frr = [], []
+    for _ in range(25):
+        drawn = random.integers(8, size=8).tolist()
+        inside = [  # (distance, same), as often as the copies of both subjects meet
+            (distance, same)
+            for distance, same, one, other in zip(pairs.distances, pairs.same, pairs.one, pairs.other, strict=True)
+            for _ in range(drawn.count(one) * (1 if one == other else drawn.count(other)))
+        ]
+        near = sorted(distance for distance, same in inside if not same)
+        allowed = [d for d in (0.0, *pairs.distances) if np.mean(np.array(near) <= d) <= 0.1]
+        threshold = max(allowed)
+        out = [
+            (distance, same)
+            for distance, same, one, other in zip(pairs.distances, pairs.same, pairs.one, pairs.other, strict=True)
+            if one not in drawn and other not in drawn
+        ]
+        if any(not same for _, same in out):
+            far.append(np.mean([distance <= threshold for distance, same in out if not same]))
+        if any(same for _, same in out):
+            frr.append(np.mean([distance > threshold for distance, same in out if same]))
+    assert found.new_far == pytest.approx(far)
+    assert found.new_frr == pytest.approx(frr)
+    assert found.far.shape == (25, len(knots))
+
+
+def test_an_interval_holds_its_value() -> None:
+    rate = rate_with_interval(0.5, [0.1 + n / 1000 for n in range(100)])
+    assert (rate.low, rate.high) == (pytest.approx(0.102475), 0.5)
+    assert rate_with_interval(0.5, [0.4]).low is None
+
+
+def test_the_interval_covers_new_subjects() -> None:
+    """Calibrate on 20 subjects, meet 20 others, time and again: FAR and FRR lie in the intervals stated."""
+    config = CalibrateConfig(resamples=60)
+    covered = {"far": 0, "frr": 0}
+    inside = 0
+    for repeat in range(8):
+        pairs = measured(20, 4, 100 + repeat)
+        found = measure(pairs, config, prior=0.5, fingerprint="f", data="simulated").calibration
+        new = measured(20, 4, 200 + repeat)
+        accepted = new.distances <= found.threshold
+        far, frr = np.mean(accepted[~new.same]), np.mean(~accepted[new.same])
+        covered["far"] += found.far.low <= far <= found.far.high
+        covered["frr"] += found.frr.low <= frr <= found.frr.high
+        inside += far <= 0.01
+        assert found.far.value <= 0.01
+    assert covered["far"] >= 7
+    assert covered["frr"] >= 7
+    assert 1 <= inside <= 7, "the rate asked for is met on average, not each time"
+
+
+def test_a_measurement_is_repeatable() -> None:
+    config = CalibrateConfig(resamples=30, method="isotonic", eer=True)
+    one, other = (
+        measure(measured(8, 4, 0), config, prior=0.5, fingerprint="f", data="x").calibration for _ in range(2)
+    )
+    assert one.summary() | {"created": ""} == other.summary() | {"created": ""}
+    assert one.rule == "eer"
+    assert one.far.value == pytest.approx(one.frr.value, abs=0.05)

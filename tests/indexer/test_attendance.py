@@ -1,0 +1,162 @@
+"""A camera's folder: who came, once a visit; strangers and unusable pictures apart; stopped and started again."""
+
+import csv
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from indexer.attendance import Attendance, Visits, attend
+from indexer.csv_log import CsvLog
+from indexer.identities import enroll
+from search import DataError, QueryError
+from search.config import AttendConfig
+from search.picture_time import taken_at
+from tests.people import FAST, calibrate_by_hand, person, photograph
+
+NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Path:
+    for number, name in enumerate(["Ada", "=Bob", "Zoë"]):
+        enroll(tmp_path / "people.index", name, [photograph(tmp_path / "known", number)], FAST)
+    calibrate_by_hand(tmp_path / "people.index")
+    return tmp_path / "people.index"
+
+
+@pytest.fixture
+def camera(tmp_path: Path) -> Path:
+    (tmp_path / "camera").mkdir()
+    return tmp_path / "camera"
+
+
+def arrive(camera: Path, number: int, minutes: float, shot: int = 1) -> Path:
+    path = camera / f"{minutes:06.1f}-{number}-{shot}.png"
+    person(number, shot).save(path)
+    moment = (NINE + timedelta(minutes=minutes)).timestamp()
+    os.utime(path, (moment, moment))
+    return path
+
+
+def rows(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_a_row_a_visit(people: Path, camera: Path, tmp_path: Path) -> None:
+    for number, minutes in [(0, 0), (0, 20), (0, 45), (0, 76), (1, 5), (40, 6)]:
+        arrive(camera, number, minutes)
+    (camera / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    log = tmp_path / "log.csv"
+    attend(camera, people, log, AttendConfig(once=True), device="cpu")
+    assert [(row["time"], row["name"]) for row in rows(log)] == [
+        ("2026-03-02T09:00:00+00:00", "Ada"),
+        ("2026-03-02T09:05:00+00:00", "'=Bob"),  # no formula in a spreadsheet
+        ("2026-03-02T10:16:00+00:00", "Ada"),
+    ]
+    assert float(rows(log)[0]["distance"]) < 0.3
+    assert 0.5 < float(rows(log)[0]["probability"]) <= 1
+    unknown = rows(tmp_path / "log.unknown.csv")
+    assert [row["reason"] == "unknown" for row in unknown] == [True, False]
+    assert unknown[1]["picture"].endswith("broken.jpg")
+
+
+def test_files_are_taken_when_they_are_whole(people: Path, camera: Path, tmp_path: Path) -> None:
+    with Attendance(camera, people, tmp_path / "log.csv", device="cpu") as attendance:
+        path = arrive(camera, 0, 0)
+        whole = path.read_bytes()
+        path.write_bytes(whole[: len(whole) // 2])
+        assert attendance.look() == []
+        path.write_bytes(whole)  # the camera goes on writing
+        assert attendance.look() == []
+        assert [seen.name for seen in attendance.look()] == ["Ada"]
+        assert attendance.look() == []
+        path.write_bytes(arrive(tmp_path, 2, 1).read_bytes())  # the same name, another picture
+        attendance.look()
+        assert [seen.name for seen in attendance.look()] == ["Zoë"]
+
+
+def test_a_stopped_run_goes_on(people: Path, camera: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    for minutes in (0, 20):
+        arrive(camera, 0, minutes)
+        attend(camera, people, log, AttendConfig(once=True), device="cpu")
+    arrive(camera, 50, 30)
+    for _ in range(2):
+        attend(camera, people, log, AttendConfig(once=True), device="cpu")
+    arrive(camera, 0, 48)  # 28 minutes after Ada was seen last, 48 after the row in the log
+    attend(camera, people, log, AttendConfig(once=True), device="cpu")
+    assert [row["name"] for row in rows(log)] == ["Ada"]
+    assert len(rows(tmp_path / "log.unknown.csv")) == 1
+
+
+def test_killed_between_log_and_journal(people: Path, camera: Path, tmp_path: Path) -> None:
+    log, journal = tmp_path / "log.csv", tmp_path / "log.seen.csv"
+    arrive(camera, 0, 0)
+    arrive(camera, 60, 1)
+    attend(camera, people, log, AttendConfig(once=True), device="cpu")
+    expected = log.read_bytes(), (tmp_path / "log.unknown.csv").read_bytes()
+    journal.write_text(journal.read_text("utf-8").splitlines(keepends=True)[0] + "half a row, no end", "utf-8")
+    attend(camera, people, log, AttendConfig(once=True), device="cpu")
+    assert (log.read_bytes(), (tmp_path / "log.unknown.csv").read_bytes()) == expected
+    assert len(rows(journal)) == 2
+
+
+def test_people_enrolled_meanwhile_are_known(people: Path, camera: Path, tmp_path: Path) -> None:
+    with Attendance(camera, people, tmp_path / "log.csv", device="cpu") as attendance:
+        arrive(camera, 7, 0)
+        assert [seen.name for seen in attendance.look(settled=True)] == [None]
+        enroll(people, "Grace", [photograph(tmp_path / "known", 7)], FAST)
+        arrive(camera, 7, 1)
+        assert [seen.name for seen in attendance.look(settled=True)] == ["Grace"]
+
+
+def test_what_cannot_be_attended_is_said_first(people: Path, camera: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such folder"):
+        attend(tmp_path / "nowhere", people, tmp_path / "log.csv")
+    other = tmp_path / "other.csv"
+    other.write_text("a,b\n", "utf-8")
+    with pytest.raises(DataError, match="another kind of file"):
+        attend(camera, people, other, AttendConfig(once=True), device="cpu")
+    enroll(tmp_path / "raw.index", "Ada", [photograph(tmp_path / "known", 0)], FAST)
+    with pytest.raises(QueryError, match="twinlens calibrate"):
+        attend(camera, tmp_path / "raw.index", tmp_path / "raw.csv", AttendConfig(once=True), device="cpu")
+    assert not (tmp_path / "raw.csv").exists()
+
+
+def test_visits_grow_and_meet() -> None:
+    visits = Visits(30)
+
+    def at(minutes: float) -> datetime:
+        return NINE + timedelta(minutes=minutes)
+
+    assert [visits.see("a", at(m)) for m in (0, 30, 60, 91)] == [True, False, False, True]
+    assert visits.see("b", at(0))
+    assert not visits.see("a", at(-30)), "a picture that comes late belongs to the visit that it began"
+    assert [Visits(0).see("a", at(0)), Visits(0).see("a", at(0))] == [True, True]
+
+
+def test_a_log_keeps_what_it_was_given(tmp_path: Path) -> None:
+    log = CsvLog(tmp_path / "l.csv", ("a", "b"))
+    cells = ["=1+1", "'quoted'", "-x", 'x,"y"', "\udcff.png", "", "é"]
+    for cell in cells:
+        log.add(a=cell, b="b")
+    assert [row["a"] for row in CsvLog(log.file, ("a", "b")).rows()] == cells
+    log.add(a="two\nlines", b="b")
+    assert [row["a"] for row in log.rows()][-1] == "two\\nlines"
+    assert len(log.file.read_bytes().splitlines()) == len(cells) + 2
+
+
+def test_the_time_of_the_shutter(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8769).update({0x9003: "2026:05:06 07:08:09", 0x9011: "+02:00"})
+    person(1).save(tmp_path / "a.jpg", exif=exif)
+    assert taken_at(tmp_path / "a.jpg") == datetime(2026, 5, 6, 5, 8, 9, tzinfo=UTC)
+    exif.get_ifd(0x8769).update({0x9003: "0000:00:00 00:00:00"})
+    person(1).save(tmp_path / "b.jpg", exif=exif)
+    person(1).save(tmp_path / "c.png")
+    (tmp_path / "d.jpg").write_bytes(b"no picture")
+    assert [taken_at(tmp_path / name) for name in ("b.jpg", "c.png", "d.jpg", "none.jpg")] == [None] * 4

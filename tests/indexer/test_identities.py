@@ -1,0 +1,188 @@
+"""Enrol, identify and forget, in an index folder with and without pictures."""
+
+import sqlite3
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from indexer.build import build
+from indexer.check import check
+from indexer.identities import enroll, unenroll
+from search import DataError, IndexFolderError, IndexLockedError, PictureError, QueryError, open_index
+from search.catalog import Catalog
+from search.config import IdentifyConfig
+from search.migrations import M001_INITIAL
+from tests import conftest
+from tests.people import FAST, calibrate_by_hand, person, photograph
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Path:
+    """An index of five people, each known from one picture."""
+    for number in range(5):
+        enroll(tmp_path / "people.index", f"person {number}", [photograph(tmp_path / "known", number)], FAST)
+    calibrate_by_hand(tmp_path / "people.index")
+    return tmp_path / "people.index"
+
+
+def test_known_from_one_picture_and_strangers_refused(people: Path, tmp_path: Path) -> None:
+    with open_index(people, device="cpu") as engine:
+        for number in range(5):
+            found = engine.identify(photograph(tmp_path / "door", number, shot=7))
+            assert found.name == f"person {number}"
+            assert found.nearest.probability is not None
+            assert found.nearest.probability > 0.5
+        for number in range(5, 15):
+            assert engine.identify(person(number)).name is None
+        assert [each.name for each in engine.identities()] == [f"person {n}" for n in range(5)]
+        own = engine.identify(tmp_path / "known" / "person2-0.png")
+        assert own.nearest.distance == pytest.approx(0.0, abs=1e-6)
+
+
+def test_an_index_of_people_alone_is_a_whole_index(people: Path, tmp_path: Path) -> None:
+    assert check(people) == []
+    with open_index(people) as engine:
+        assert (len(engine), engine.info().images, engine.search(person(1), k=3)) == (0, 0, [])
+    conftest.fill(tmp_path / "p", 4)
+    build(tmp_path / "p", people, conftest.FAST)
+    with open_index(people) as engine:
+        assert (len(engine), len(engine.identities())) == (4, 5)
+        assert engine.calibration is not None
+        assert engine.identify(person(3, 1)).name == "person 3"
+
+
+def test_people_beside_pictures(index: Path, tmp_path: Path) -> None:
+    report = enroll(index, "  Zoë 山田 ", [photograph(tmp_path / "k", 1), photograph(tmp_path / "k", 1, 2)])
+    assert (report.name, report.added, report.templates, report.warnings) == ("Zoë 山田", 2, 2, ())
+    with open_index(index) as engine:
+        assert len(engine) == 12
+        found = engine.identify(person(1, 5), IdentifyConfig(threshold=0.3))
+        assert found.name == "Zoë 山田"
+    assert check(index) == []
+    assert unenroll(index, ["Zoë 山田"]) == 2
+    with open_index(index) as engine:
+        assert engine.identities() == []
+        with pytest.raises(QueryError, match="nobody is enrolled"):
+            engine.identify(person(1))
+
+
+def test_more_pictures_only_where_they_are_asked_for(people: Path, tmp_path: Path) -> None:
+    again = photograph(tmp_path / "known", 0, shot=3)
+    with pytest.raises(DataError, match="enrolled already"):
+        enroll(people, "person 0", [again], FAST)
+    assert enroll(people, "person 0", [again], replace(FAST, add=True)).templates == 2
+    with pytest.raises(DataError, match="is a reference picture of person 0 already"):
+        enroll(people, "person 0", [again], replace(FAST, add=True, force=True))
+    with pytest.raises(DataError, match=r"is a reference picture of person 0\. Force it"):
+        enroll(people, "twin", [again], FAST)
+    assert enroll(people, "twin", [again], replace(FAST, force=True)).added == 1
+    with pytest.raises(QueryError, match="same picture"):
+        enroll(people, "new", [again, again], FAST)
+
+
+def test_a_name_hard_to_tell_apart_is_warned_of(people: Path, tmp_path: Path) -> None:
+    report = enroll(people, "double", [photograph(tmp_path / "k", 2, shot=9)], FAST)
+    assert len(report.warnings) == 1
+    assert report.warnings[0].startswith("double is hard to tell from person 2: distance 0.1")
+    assert enroll(people, "another", [photograph(tmp_path / "k", 77)], FAST).warnings == ()
+
+
+@pytest.mark.parametrize("name", ["", "   ", "a\nb", "\x00", "x" * 201])
+def test_what_is_no_name(name: str, tmp_path: Path) -> None:
+    with pytest.raises(QueryError, match="is no name"):
+        enroll(tmp_path / "i", name, [photograph(tmp_path, 0)], FAST)
+    assert not (tmp_path / "i").exists()
+
+
+def test_a_poor_or_broken_picture_leaves_nothing_behind(people: Path, tmp_path: Path) -> None:
+    blank, broken = tmp_path / "blank.png", tmp_path / "broken.png"
+    person(1).point(lambda value: 200).save(blank)
+    broken.write_bytes(b"\x89PNG\r\n\x1a\n")
+    good = photograph(tmp_path / "k", 9)
+    for index in (people, tmp_path / "new.index"):
+        for bad, reason in ((blank, "nothing to see"), (broken, "broken"), (tmp_path / "none.png", "none.png")):
+            with pytest.raises(PictureError, match=reason):
+                enroll(index, "nine", [good, bad], FAST)
+    with open_index(people) as engine:
+        assert len(engine.identities()) == 5
+        with pytest.raises(PictureError, match="nothing to see"):
+            engine.identify(blank)
+        assert engine.identify(blank, IdentifyConfig(force=True)).name is None
+    assert not (tmp_path / "new.index").exists()
+    assert enroll(people, "blank", [blank], replace(FAST, force=True)).added == 1
+
+
+def test_unenroll_knows_whom_one_meant(people: Path, tmp_path: Path) -> None:
+    with pytest.raises(QueryError, match=r"'persn 3' is enrolled\. Did you mean 'person 3'"):
+        unenroll(people, ["person 1", "persn 3"])
+    with open_index(people) as engine:
+        assert len(engine.identities()) == 5, "all of the names or none"
+    with pytest.raises(IndexFolderError, match="no index here"):
+        unenroll(tmp_path / "nowhere", ["x"])
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_second_writer_and_no_picture_are_refused(people: Path, tmp_path: Path) -> None:
+    from indexer.lock import writer_lock
+
+    with writer_lock(people), pytest.raises(IndexLockedError):
+        enroll(people, "x", [photograph(tmp_path, 8)], FAST)
+    with pytest.raises(QueryError, match="at least one picture"):
+        enroll(people, "x", [], FAST)
+
+
+def test_an_index_of_the_first_format_opens_and_is_upgraded_by_a_writer(index: Path, tmp_path: Path) -> None:
+    connection = sqlite3.connect(index / "catalog.sqlite")
+    connection.executescript("DROP TABLE templates; DROP TABLE identities; PRAGMA user_version = 1;")
+    connection.close()
+    assert "identities" not in M001_INITIAL
+    with open_index(index) as engine:
+        assert len(engine) == 12
+        assert engine.identities() == []
+        assert len(engine.search(person(1), k=3)) == 3
+    assert check(index) == []
+    enroll(index, "Ada", [photograph(tmp_path / "k", 1)])
+    with open_index(index) as engine:
+        assert [each.name for each in engine.identities()] == ["Ada"]
+
+
+def test_a_damaged_embedding_is_found(people: Path) -> None:
+    catalog = Catalog.write(people)
+    catalog._many("UPDATE templates SET vector = zeroblob(7) WHERE id = ?", [(3,)])
+    catalog.close()
+    assert any("person2-0.png" in finding for finding in check(people))
+
+
+def test_killed_enrolments_are_whole_or_nothing(tmp_path: Path) -> None:
+    pictures = [str(photograph(tmp_path / "k", 0, shot)) for shot in range(6)]
+    words = [sys.executable, "-m", "indexer", "enroll", "Ada", *pictures, "--encoder", "color-layout"]
+    began = time.monotonic()
+    subprocess.run([*words, "--index", str(tmp_path / "whole")], check=True, capture_output=True)
+    seconds = time.monotonic() - began
+    for moment in range(6):
+        index = tmp_path / f"killed{moment}"
+        process = subprocess.Popen(
+            [*words, "--index", str(index)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        time.sleep(seconds * (0.5 + 0.08 * moment))
+        process.kill()
+        process.wait()
+        if (index / "catalog.sqlite").exists():
+            assert_six_or_none(index)
+        enroll(index, "Eve", [photograph(tmp_path / "k", 5)], FAST)
+        assert check(index) == []
+        assert_six_or_none(index)
+
+
+def assert_six_or_none(index: Path) -> None:
+    said, found = "", {}
+    try:
+        with open_index(index) as engine:
+            found = {each.name: len(each.templates) for each in engine.identities()}
+    except IndexFolderError as unfinished:
+        said = str(unfinished)
+    assert "again" in said or found.get("Ada", 6) == 6
