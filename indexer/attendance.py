@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from filelock import FileLock, Timeout
+
 from indexer.csv_log import CsvLog, one_line
 from indexer.scan import scan
 from search.config import AttendConfig, QueryConfig
 from search.engine import open_index
-from search.errors import PictureError
+from search.errors import DataError, PictureError
 from search.identities import Decider
 from search.picture_time import taken_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
     from indexer.scan import FoundFile
@@ -79,13 +82,25 @@ class Attendance:
 
         Raises:
             QueryError: nobody is enrolled, or there is neither a calibration nor a threshold to decide by.
-            DataError: no such folder, or a log that is another file.
+            DataError: no such folder; a log that another run is writing, that is another file, or that was altered
+                and cannot be read back.
         """
         self.folder, self.index, self.log = Path(folder), Path(index), Path(log)
         self.config = config or AttendConfig()
         self.device: Device = device
         scan(self.folder)
         self.engine = self._opened()
+        with ExitStack() as opened:
+            opened.callback(self._close_engine)
+            opened.enter_context(_only_writer(self.log))
+            self._read_logs()
+            self._opened_here = opened.pop_all()
+
+    def _close_engine(self) -> None:
+        self.engine.close()
+
+    def _read_logs(self) -> None:
+        """Open the logs, and take up the state where they leave it."""
         unknown = self.config.unknown or self.log.with_suffix(f".unknown{self.log.suffix}")
         self._visits = CsvLog(self.log, VISITS)
         self._unknown = CsvLog(unknown, UNKNOWN)
@@ -95,11 +110,11 @@ class Attendance:
         self._done: set[_Version] = set()
         self._logged = {(row["picture"], row["time"]) for log in (self._visits, self._unknown) for row in log.rows()}
         for row in self._visits.rows():
-            self._known.see(row["name"], datetime.fromisoformat(row["time"]))
+            self._known.see(row["name"], _logged_moment(self._visits, row))
         for row in self._journal.rows():
-            self._done.add((row["picture"], int(row["bytes"]), int(row["mtime_ns"])))
+            self._done.add(_logged_version(self._journal, row))
             if row["name"]:
-                self._known.see(row["name"], datetime.fromisoformat(row["time"]))
+                self._known.see(row["name"], _logged_moment(self._journal, row))
 
     def __enter__(self) -> Self:
         return self
@@ -107,7 +122,7 @@ class Attendance:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.engine.close()
+        self._opened_here.close()
 
     def look(self, *, settled: bool = False) -> list[Seen]:
         """Identify what has come, oldest first.
@@ -183,9 +198,51 @@ def attend(folder: str | os.PathLike[str], index: str | os.PathLike[str], log: s
             time.sleep(config.interval)
 
 
+@contextmanager
+def _only_writer(log: Path) -> Iterator[None]:
+    """Keep a second run, such as the next one of a timetable, from logging the same pictures."""
+    lock = FileLock(log.with_name(f"{log.name}.lock"))
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise DataError(f"{log}: another twinlens attend is writing it. Stop that one, or name another log") from None
+    except OSError as error:
+        raise DataError(f"{log}: cannot be used as a log ({error.strerror})") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _moment(file: FoundFile) -> datetime:
     changed = datetime.fromtimestamp(file.mtime_ns / 1e9, UTC)
     return (taken_at(file.path) or changed).replace(microsecond=0)
+
+
+def _logged_moment(log: CsvLog, row: dict[str, str]) -> datetime:
+    """Time of a row; a spreadsheet that opened the log and saved it writes times in a way of its own."""
+    try:
+        moment = datetime.fromisoformat(row["time"])
+    except ValueError:
+        moment = datetime.min
+    if moment.tzinfo is None:
+        raise _altered(log, "time", row["time"], "a time such as 2026-01-31T09:00:00+00:00")
+    return moment
+
+
+def _logged_version(log: CsvLog, row: dict[str, str]) -> _Version:
+    try:
+        return (row["picture"], int(row["bytes"]), int(row["mtime_ns"]))
+    except ValueError:
+        found = f"{row['bytes']} and {row['mtime_ns']}"
+        raise _altered(log, "bytes and mtime_ns", found, "two whole numbers") from None
+
+
+def _altered(log: CsvLog, column: str, found: str, wanted: str) -> DataError:
+    return DataError(
+        f"{log.file}: was altered: under {column} stands {found!r}, not {wanted}. Put it right, or name another log"
+    )
 
 
 def _version(file: FoundFile) -> _Version:

@@ -23,7 +23,7 @@ from search.catalog import CATALOG_NAME, Catalog
 from search.config import BuildConfig
 from search.durable import sealed, sync_folder
 from search.encoders import load_encoder
-from search.errors import DataError, EncoderError
+from search.errors import DataError, EncoderError, IndexFolderError
 from search.images import PICTURE_SUFFIXES
 from search.indexes import resolve_device
 from search.records import SegmentRecord
@@ -69,6 +69,7 @@ def build(pictures: str | os.PathLike[str], index: str | os.PathLike[str], confi
     Raises:
         DataError: no pictures there.
         EncoderError: the encoder is unknown, or is not the one of the index.
+        IndexFolderError: the index folder cannot be made, or is a file.
         IndexLockedError: another process is writing this index.
     """
     config = config or BuildConfig()
@@ -88,7 +89,7 @@ def build(pictures: str | os.PathLike[str], index: str | os.PathLike[str], confi
     if not (folder / CATALOG_NAME).exists():  # an encoder that cannot be had leaves no empty index behind
         with stages.stage("load encoder"):
             new = load_encoder(new_encoder(config), device=config.device)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with writer_lock(folder):
         catalog = Catalog.write(folder)
         try:
@@ -120,6 +121,14 @@ def build(pictures: str | os.PathLike[str], index: str | os.PathLike[str], confi
             )  # fmt: skip
         finally:
             catalog.close()
+
+
+def make_folder(folder: Path) -> None:
+    """Make an index folder unless it is there; raises IndexFolderError where none can be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise IndexFolderError(f"{folder}: cannot be an index folder ({error.strerror}). Name another") from error
 
 
 def choose_encoder(catalog: Catalog, config: BuildConfig, new: Encoder | None) -> Encoder:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import unicodedata
 from typing import TYPE_CHECKING
 
 from search.errors import DataError
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 _FORMULA = ("=", "+", "-", "@")
 """What a spreadsheet takes for the beginning of a formula: such cells get an apostrophe before them.
 Source: OWASP, "CSV Injection"."""
+
+
+_DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 class CsvLog:
@@ -70,7 +74,16 @@ class CsvLog:
 
 def one_line(text: str) -> str:
     """Text with its control characters, newlines among them, as escapes."""
-    return "".join(c if c.isprintable() or "\ud800" <= c <= "\udfff" else ascii(c)[1:-1] for c in text)
+    return "".join(ascii(c)[1:-1] if is_control(c) else c for c in text)
+
+
+def is_control(character: str) -> bool:
+    """Whether a character breaks lines, steers a terminal, or turns the direction of the text that follows it.
+
+    `str.isprintable` would say so of the joiners too, without which Persian and Sinhala names cannot be written, and
+    of letters and emoji newer than Python's tables.
+    """
+    return unicodedata.category(character) in {"Cc", "Zl", "Zp"} or character in _DIRECTIONS
 
 
 def _harmless(cell: str) -> str:

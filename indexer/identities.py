@@ -11,7 +11,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.build import choose_encoder, commit_encoder, new_encoder, sweep
+from indexer.build import choose_encoder, commit_encoder, make_folder, new_encoder, sweep
+from indexer.csv_log import is_control
 from indexer.embed import content_hash
 from indexer.lock import writer_lock
 from search.catalog import CATALOG_NAME, Catalog
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 _LONGEST = 200
 """Characters of a name."""
+_INVISIBLE = {"Cf", "Zs"}
+"""Unicode categories of joiners and blanks: a name of nothing else cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ def enroll(index: str | os.PathLike[str], name: str, pictures: Sequence[str | os
         PictureError: a picture cannot be read, or is too poor and not forced.
         QueryError: a name that cannot be one, no picture, or the same picture twice.
         DataError: the name is enrolled already and nothing is to be added, or the picture belongs to another name.
+        IndexFolderError: the index folder cannot be made, or is a file.
         IndexLockedError: another process is writing this index.
     """
     config = config or EnrollConfig()
@@ -74,7 +78,7 @@ def enroll(index: str | os.PathLike[str], name: str, pictures: Sequence[str | os
     encoder = _encoder(folder, config)
     added = [_template(name, picture, encoder, config) for picture in pictures]
     _refuse_twins(added)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with _writing(folder) as catalog:
         before = catalog.templates()
         _refuse_what_is_there(name, added, before, config)
@@ -118,8 +122,9 @@ def checked_name(name: str) -> str:
         QueryError: an empty name, a very long one, or one with control characters.
     """
     found = unicodedata.normalize("NFC", name).strip()
-    if not found or len(found) > _LONGEST or not all(each.isprintable() for each in found):
-        raise QueryError(f"{name!r} is no name: 1 to {_LONGEST} printable characters are")
+    kinds = {unicodedata.category(each) for each in found}
+    if kinds <= _INVISIBLE or "Cs" in kinds or len(found) > _LONGEST or any(map(is_control, found)):
+        raise QueryError(f"{name!a} is no name: 1 to {_LONGEST} characters are, none of them a control character")
     return found
 
 
@@ -188,7 +193,12 @@ def _too_near(
 
 def _threshold(catalog: Catalog, comparisons: int) -> OpenSetThreshold | None:
     calibration = index_calibration(catalog.folder, catalog.settings())
-    return None if calibration is None else open_set_threshold(calibration, comparisons)
+    if calibration is None:
+        return None
+    try:
+        return open_set_threshold(calibration, comparisons)
+    except QueryError:  # its pairs support no threshold: identify says so, and nobody can be warned by it
+        return None
 
 
 @contextmanager

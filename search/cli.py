@@ -88,9 +88,14 @@ def info_dict(found: IndexInfo) -> dict[str, Any]:
 
 
 def printable(text: str) -> str:
-    """Text that any terminal takes: bytes of a file name that are not UTF-8 become escapes, and so do controls."""
+    """Text that any terminal takes: bytes of a file name that are not UTF-8 become escapes, and so do controls.
+
+    The joiners stay: Persian and Sinhala names are not readable without them.
+    """
     shown = text.encode("utf-8", "backslashreplace").decode()
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in shown)
+    return "".join(
+        c if c.isprintable() or c in "\n\u200c\u200d" else c.encode("unicode_escape").decode() for c in shown
+    )
 
 
 def megabytes(size: int) -> str:

@@ -103,8 +103,10 @@ class Gallery:
             check_template(each, dim)
         rows = [np.frombuffer(each.vector, dtype="<f4") for each in templates]
         self.vectors: Floats = np.array(rows, dtype=np.float32).reshape(len(rows), dim)
-        self.names = sorted({each.identity for each in templates})
-        self.rows = {name: [row for row, each in enumerate(templates) if each.identity == name] for name in self.names}
+        self.rows: dict[str, list[int]] = {}
+        for row, each in enumerate(templates):
+            self.rows.setdefault(each.identity, []).append(row)
+        self.names = sorted(self.rows)
         self._templates = templates
 
     def __len__(self) -> int:
@@ -125,12 +127,17 @@ class Gallery:
 
     def candidates(self, vector: Floats, references: References, calibration: Calibration | None) -> list[Candidate]:
         """Rank everybody by their distance from an embedding `(dim,)`; ties by name."""
-        found = []
-        for name in self.names:
-            distance = reference_distance(vector, self.vectors[self.rows[name]], references)
-            chance = None if calibration is None else float(calibration.probability(distance))
-            found.append(Candidate(name, distance, chance))
+        distances = self._distances(vector, references)
+        chances = [None] * len(distances) if calibration is None else calibration.probability(distances).tolist()
+        found = map(Candidate, self.names, distances, chances)
         return sorted(found, key=lambda each: (each.distance, each.name))
+
+    def _distances(self, vector: Floats, references: References) -> list[float]:
+        """Distance to everybody, in the order of `names`; to the nearest pictures by one pass over the matrix."""
+        if references != "best":
+            return [reference_distance(vector, self.vectors[self.rows[name]], references) for name in self.names]
+        each = np.linalg.norm(self.vectors - vector, axis=1).tolist()
+        return [min(each[row] for row in self.rows[name]) for name in self.names]
 
 
 class Decider:
@@ -193,6 +200,10 @@ def open_set_threshold(
         QueryError: a share that is none, or lower than the calibration's pairs can tell.
     """
     least = lowest_rate(calibration.different_pairs)
+    if least >= 1:
+        raise QueryError(
+            f"{calibration.different_pairs} different pairs tell nothing of strangers. Calibrate with more"
+        )
     if max_false_accept is None:
         wanted = max(_each(max(calibration.far.value, least), comparisons), least)
     elif not 0 < max_false_accept < 1:

@@ -44,7 +44,8 @@ def enroll(
         plain = {"name": report.name, "added": report.added, "templates": report.templates}
         typer.echo(json.dumps({**plain, "warnings": list(report.warnings)}))
     else:
-        typer.echo(printable(f"{report.name}: {report.added} added, {report.templates} reference pictures"))
+        pictures_text = f"{report.templates} reference picture{'s' if report.templates > 1 else ''}"
+        typer.echo(printable(f"{report.name}: {report.added} added, {pictures_text}"))
 
 
 def unenroll(

@@ -5,6 +5,7 @@ import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pillow_heif
 import pytest
 from PIL import Image
 
@@ -157,6 +158,49 @@ def test_the_time_of_the_shutter(tmp_path: Path) -> None:
     assert taken_at(tmp_path / "a.jpg") == datetime(2026, 5, 6, 5, 8, 9, tzinfo=UTC)
     exif.get_ifd(0x8769).update({0x9003: "0000:00:00 00:00:00"})
     person(1).save(tmp_path / "b.jpg", exif=exif)
+    exif.get_ifd(0x8769).update({0x9003: "2026:05:06 07:08:09"})
+    pillow_heif.from_pillow(person(1)).save(tmp_path / "e.heic", exif=exif.tobytes())
+    names = ("f.avif", "f.png", "f.tiff", "f.webp")
+    for name in names:
+        person(1).save(tmp_path / name, exif=exif.tobytes())
+    for name in ("e.heic", *names):
+        assert taken_at(tmp_path / name) == datetime(2026, 5, 6, 5, 8, 9, tzinfo=UTC)
     person(1).save(tmp_path / "c.png")
     (tmp_path / "d.jpg").write_bytes(b"no picture")
     assert [taken_at(tmp_path / name) for name in ("b.jpg", "c.png", "d.jpg", "none.jpg")] == [None] * 4
+
+
+def test_a_log_that_a_spreadsheet_rewrote_is_named(people: Path, camera: Path, tmp_path: Path) -> None:
+    log, journal = tmp_path / "log.csv", tmp_path / "log.seen.csv"
+    arrive(camera, 0, 0)
+    attend(camera, people, log, AttendConfig(once=True), device="cpu")
+    kept = log.read_text("utf-8"), journal.read_text("utf-8")
+    for time in ("02/03/2026 09:00", "2026-03-02 09:00", ""):
+        log.write_text(kept[0].replace("2026-03-02T09:00:00+00:00", time), "utf-8")
+        with pytest.raises(DataError, match=r"log\.csv: was altered: under time"):
+            attend(camera, people, log, AttendConfig(once=True), device="cpu")
+    log.write_text(kept[0], "utf-8")
+    size = str((next(camera.iterdir())).stat().st_size)
+    journal.write_text(kept[1].replace(f",{size},", ",1.2E+04,"), "utf-8")
+    with pytest.raises(DataError, match=r"log\.seen\.csv: was altered: under bytes"):
+        attend(camera, people, log, AttendConfig(once=True), device="cpu")
+
+
+def test_one_log_has_one_writer(people: Path, camera: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    with (
+        Attendance(camera, people, log, device="cpu"),
+        pytest.raises(DataError, match="another twinlens attend"),
+    ):
+        attend(camera, people, log, AttendConfig(once=True), device="cpu")
+    attend(camera, people, log, AttendConfig(once=True), device="cpu")
+    assert log.exists()
+
+
+def test_a_visit_goes_on_whatever_the_name_is_written_with(people: Path, camera: Path, tmp_path: Path) -> None:
+    name, log = "\u0639\u0644\u06cc\u200c\u0631\u0636\u0627", tmp_path / "log.csv"
+    enroll(people, name, [photograph(tmp_path / "known", 9)], FAST)
+    for minutes in (0, 10):
+        arrive(camera, 9, minutes)
+        attend(camera, people, log, AttendConfig(once=True), device="cpu")
+    assert [row["name"] for row in rows(log)] == [name]

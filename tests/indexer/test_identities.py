@@ -91,7 +91,7 @@ def test_a_name_hard_to_tell_apart_is_warned_of(people: Path, tmp_path: Path) ->
     assert enroll(people, "another", [photograph(tmp_path / "k", 77)], FAST).warnings == ()
 
 
-@pytest.mark.parametrize("name", ["", "   ", "a\nb", "\x00", "x" * 201])
+@pytest.mark.parametrize("name", ["", "   ", "a\nb", "\x00", "x" * 201, "\u200d", "a\u2028b", "a\u202egpj", "\udcff"])
 def test_what_is_no_name(name: str, tmp_path: Path) -> None:
     with pytest.raises(QueryError, match="is no name"):
         enroll(tmp_path / "i", name, [photograph(tmp_path, 0)], FAST)
@@ -186,3 +186,35 @@ def assert_six_or_none(index: Path) -> None:
     except IndexFolderError as unfinished:
         said = str(unfinished)
     assert "again" in said or found.get("Ada", 6) == 6
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\u0639\u0644\u06cc\u200c\u0631\u0636\u0627",
+        "O\u2019Neill-Zoë",
+        "\U0001fae8",
+        "\U0001f469\u200d\U0001f52c",
+        "a\u00a0b",
+    ],
+)
+def test_names_in_any_writing(people: Path, tmp_path: Path, name: str) -> None:
+    enroll(people, f" {name} ", [photograph(tmp_path / "k", 9)], FAST)
+    with open_index(people) as engine:
+        assert engine.identify(person(9, 3)).name == name
+    assert unenroll(people, [name]) == 1
+
+
+def test_an_index_cannot_be_a_file(people: Path, tmp_path: Path) -> None:
+    file = photograph(tmp_path, 1)
+    conftest.fill(tmp_path / "p", 1)
+    for place in (file, file / "below"):
+        with pytest.raises(IndexFolderError, match="cannot be an index folder"):
+            enroll(place, "Ada", [file], FAST)
+        with pytest.raises(IndexFolderError, match="cannot be an index folder"):
+            build(tmp_path / "p", place, conftest.FAST)
+
+
+def test_a_calibration_that_supports_no_threshold_stops_no_enrolment(people: Path, tmp_path: Path) -> None:
+    calibrate_by_hand(people, different_pairs=1)
+    assert enroll(people, "new", [photograph(tmp_path / "k", 30)], FAST).warnings == ()

@@ -79,6 +79,8 @@ def test_what_the_pairs_cannot_tell_is_refused_or_told() -> None:
     few = calibration("f", different_pairs=100)
     with pytest.raises(QueryError, match="different pairs, and this one saw 100"):
         open_set_threshold(few, 10, 0.001)
+    with pytest.raises(QueryError, match="tell nothing of strangers"):
+        open_set_threshold(calibration("f", different_pairs=3), 10)
     default = open_set_threshold(few, 1000)
     assert default.false_accept is not None
     assert default.false_accept > few.far.value  # as near to it as its pairs can tell, and it says so
@@ -108,3 +110,20 @@ def test_a_damaged_embedding_is_named(damage: bytes) -> None:
     broken = TemplateRecord("Ada", "c", "ada.png", damage, {}, "2026")  # type: ignore[arg-type]
     with pytest.raises(IndexFolderError, match=r"ada\.png, a reference picture of 'Ada'"):
         Gallery([broken], DIM)
+
+
+def test_a_large_gallery_in_any_order_of_templates() -> None:
+    random = np.random.default_rng(3)
+    mixed = [template(f"p{n % 700:03}", random.normal(size=DIM), n % 9) for n in random.permutation(2000)]
+    everybody = Gallery(mixed, DIM)
+    probe = everybody.vectors[17]
+    nearest: dict[str, float] = {}
+    for each in mixed:
+        distance = math.dist(probe, np.frombuffer(each.vector, "<f4"))
+        nearest[each.identity] = min(distance, nearest.get(each.identity, 2.0))
+    made = calibration("f")
+    found = everybody.candidates(probe, "best", made)
+    assert {each.name: each.distance for each in found} == pytest.approx(nearest, abs=1e-6)
+    for each in found[::50]:
+        assert each.probability == pytest.approx(float(made.probability(each.distance)))
+    assert [(each.distance, each.name) for each in found] == sorted((each.distance, each.name) for each in found)
