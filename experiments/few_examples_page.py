@@ -127,9 +127,17 @@ def draw(figures: Mapping[str, Seeds]) -> Figure:
             axes.bar(places + shift, [np.mean(each) for each in values], 0.24, yerr=errors, color=color, alpha=0.85,
                      error_kw={"linewidth": 1}, label=PARTS[part])  # fmt: skip
         axes.set_xticks(
-            places, [way.replace(", ", ",\n").replace(" of ", " of\n").replace(" and ", "\nand ") for way in ways]
+            places,
+            [
+                way.replace(", ", ",\n")
+                .replace(" of ", " of\n")
+                .replace(" and ", "\nand ")
+                .replace("d b", "d\nb")
+                .replace("t e", "t\ne")
+                for way in ways
+            ],
         )
         axes.grid(visible=False, axis="x")
         axes.set_ylim(0, 1)
-    np.atleast_1d(panels)[0].legend(loc="upper right", fontsize=SMALL + 1, frameon=True, edgecolor="none", ncols=3)
+    np.atleast_1d(panels)[-1].legend(loc="upper right", fontsize=SMALL + 1, frameon=True, edgecolor="none", ncols=3)
     return page

@@ -99,8 +99,9 @@ def verdict(runs: dict[str, list[Run]]) -> str:
     right = {name: mean_and_spread([each.nearest for each in of], 3) for name, of in runs.items()}
     return (
         f"The silhouette, which measures heaps, came to {heaps['contrastive']} with contrastive loss, "
-        f"{heaps['triplet']} with triplets and {heaps['softmax']} with softmax; the five nearest neighbours name the "
-        f"digit for {right['contrastive']}, {right['triplet']} and {right['softmax']} of the test set."
+        f"{heaps['triplet']} with triplets and {heaps['softmax']} with softmax; the five nearest "
+        f"neighbours name the digit for {right['contrastive']}, {right['triplet']} and {right['softmax']} of the test "
+        "set."
     )
 
 

@@ -41,7 +41,7 @@ class Half:
     tried_on: str
     far: ErrorRate
     frr: ErrorRate
-    ece: float
+    ece: ErrorRate
     kept: Verified
 
 
@@ -119,7 +119,7 @@ def halves_section(found: Findings) -> str:
             rate(half.kept.far),
             rate(half.frr),
             rate(half.kept.frr),
-            f"{half.ece:.3f}",
+            rate(half.ece),
         ]
         for kind, both in found.halves.items()
         for half in both

@@ -133,11 +133,8 @@ def _encoder(folder: Path, config: EnrollConfig) -> Encoder:
     build = BuildConfig(encoder=config.encoder, device=config.device)
     if not (folder / CATALOG_NAME).exists():
         return load_encoder(new_encoder(build), device=config.device)
-    catalog = Catalog.read(folder)
-    try:
+    with _writing(folder) as catalog:  # not for reading: a first enrolment that was killed may have left half a catalog
         return choose_encoder(catalog, build, None)
-    finally:
-        catalog.close()
 
 
 def _template(name: str, picture: str | os.PathLike[str], encoder: Encoder, config: EnrollConfig) -> TemplateRecord:

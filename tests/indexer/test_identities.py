@@ -173,7 +173,7 @@ def test_killed_enrolments_are_whole_or_nothing(tmp_path: Path) -> None:
         process.wait()
         if (index / "catalog.sqlite").exists():
             assert_six_or_none(index)
-        enroll(index, "Eve", [photograph(tmp_path / "k", 5)], FAST)
+        enroll(index, "Eve", [photograph(tmp_path / "eve", 1)], FAST)
         assert check(index) == []
         assert_six_or_none(index)
 
