@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from search.disk_errors import disk_errors_named
 from search.errors import IndexFolderError
 from search.migrations import MIGRATIONS, OLDEST_READABLE, checked_version, migrate
 from search.records import (
@@ -301,7 +302,8 @@ def _connect_reader(file: Path) -> sqlite3.Connection:
 @contextmanager
 def _damage_named(file: Path) -> Iterator[None]:
     try:
-        yield
+        with disk_errors_named(file):
+            yield
     except sqlite3.DatabaseError as error:
         raise IndexFolderError(
             f"{file}: cannot be read as a catalog ({error})."
