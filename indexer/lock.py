@@ -55,5 +55,5 @@ def _holder(folder: Path) -> str:
     try:
         holder = json.loads((folder / HOLDER_NAME).read_text())
         return f"process {holder['process']} since {holder['since']}"
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return "another process"
