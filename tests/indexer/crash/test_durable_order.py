@@ -7,14 +7,10 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-import pytest
-
 from tests.indexer.crash.prepared import Prepared
-from tests.indexer.crash.scenarios import SCENARIOS
+from tests.indexer.crash.scenarios import every_scenario
 
 CATALOG_LOG = "catalog.sqlite-wal"
-
-every_scenario = pytest.mark.parametrize("prepared", SCENARIOS, ids=str, indirect=True)
 
 
 @every_scenario

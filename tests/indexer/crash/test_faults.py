@@ -11,7 +11,7 @@ import pytest
 from tests.indexer.crash.disk_faults import Action, Calls, Fault
 from tests.indexer.crash.prepared import Prepared, assert_goes_on, assert_survived
 from tests.indexer.crash.runner import Done, Runner
-from tests.indexer.crash.scenarios import SCENARIOS, reset
+from tests.indexer.crash.scenarios import every_scenario, reset
 
 SAMPLED = 4
 """Calls of a kind that fail in the default run."""
@@ -29,7 +29,6 @@ CAUSES = ("no space left", "is full", "input/output error", "disk i/o error", "p
           "readonly database")  # fmt: skip
 """As the system, SQLite and hnswlib put it."""
 
-every_scenario = pytest.mark.parametrize("prepared", SCENARIOS, ids=str, indirect=True)
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from tests.indexer.crash.prepared import Prepared, assert_goes_on
 from tests.indexer.crash.runner import ROOT, Runner
-from tests.indexer.crash.scenarios import SCENARIOS, reset
+from tests.indexer.crash.scenarios import every_scenario, one_scenario, reset
 from tests.indexer.crash.state import assert_whole, read_state
 
 HOLD = """
@@ -30,8 +30,6 @@ with writer_lock(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
 """
-
-every_scenario = pytest.mark.parametrize("prepared", SCENARIOS, ids=str, indirect=True)
 
 
 @contextmanager
@@ -69,7 +67,7 @@ def test_the_second_writer_is_told_who_is_first(prepared: Prepared, runner: Runn
         assert_goes_on(prepared, runner, second)
 
 
-@pytest.mark.parametrize("prepared", SCENARIOS[:1], ids=str, indirect=True)
+@one_scenario("first build")
 @pytest.mark.parametrize("told", ["", "{", "[]", '{"process": 1}', '{"process": 999999, "since": "2020-01-01"}'])
 def test_what_a_dead_writer_left_does_not_matter(told: str, prepared: Prepared, runner: Runner) -> None:
     index = reset(prepared.here)
@@ -79,7 +77,7 @@ def test_what_a_dead_writer_left_does_not_matter(told: str, prepared: Prepared, 
     assert_goes_on(prepared, runner, runner.run(prepared.command))
 
 
-@pytest.mark.parametrize("prepared", SCENARIOS[:1], ids=str, indirect=True)
+@one_scenario("first build")
 @pytest.mark.parametrize("told", ["", "{", "[]", "null", '{"process": 1}'])
 def test_the_second_writer_is_told_something_even_if_the_note_is_damaged(told: str, prepared: Prepared,
                                                                          runner: Runner) -> None:  # fmt: skip
@@ -92,8 +90,7 @@ def test_the_second_writer_is_told_something_even_if_the_note_is_damaged(told: s
     assert "is being written by another process" in second.err
 
 
-@pytest.mark.parametrize("prepared", [each for each in SCENARIOS if each.name == "build of a changed folder"], ids=str,
-                         indirect=True)  # fmt: skip
+@one_scenario("build of a changed folder")
 def test_writers_that_start_together(prepared: Prepared) -> None:
     index = reset(prepared.here)
     words = [sys.executable, "-m", "indexer", *prepared.command, "--json"]
