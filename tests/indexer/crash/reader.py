@@ -10,6 +10,7 @@ generation, how many questions it answered, and its paths.
 from __future__ import annotations
 
 import json
+import os
 import random
 import sys
 import threading
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from search.types import Floats
 
 TOLERANCE = 1e-4
+PAUSE = 0.02
+"""Seconds between questions: eight readers that never rest would leave a small machine no time to write."""
 
 
 def read(index: Path, log: TextIO, stop: Path, seed: int) -> None:
@@ -41,6 +44,7 @@ def read(index: Path, log: TextIO, stop: Path, seed: int) -> None:
             asked, first = 0, Snapshot(engine)
             while asked == 0 or (time.monotonic() < until and not stop.exists()):
                 asked += first.ask(chance)
+                time.sleep(PAUSE)
             first.assert_unchanged()
             log.write(json.dumps({"generation": first.generation, "asked": asked, "paths": first.paths}) + "\n")
             log.flush()
@@ -127,4 +131,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stderr.flush()
+    os._exit(code)  # taking down what was imported would take seconds on a busy machine

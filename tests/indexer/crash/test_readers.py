@@ -21,6 +21,7 @@ from indexer.check import check
 from indexer.rebuild import rebuild
 from indexer.remove import remove
 from search import open_index
+from search.indexes import index_class
 from tests.conftest import FAST, draw, fill
 from tests.indexer.crash.runner import ROOT
 from tests.indexer.crash.state import litter
@@ -106,6 +107,8 @@ def readers(index: Path, logs: Path, processes: int, threads: int) -> Iterator[N
 def test_eight_readers_beside_a_writer(processes: int, threads: int, seconds: float, tmp_path: Path) -> None:
     writer = Writer(tmp_path / "pictures", tmp_path / "index")
     writer.begin()
+    for kind in KINDS:
+        index_class(kind)  # imported before the clock runs, and before the readers take the machine
     with readers(writer.index, tmp_path, processes, threads):
         until = time.monotonic() + seconds
         while (time.monotonic() < until or writer.steps < 3 * len(KINDS)) and not (tmp_path / "stop").exists():
