@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from search.durable import sealed, sync_folder, verify
+from search.durable import make_folder, sealed, sync_folder, verify
 from search.errors import IndexFolderError
 from search.indexes import choose_kind, index_class
 from search.records import FileRecord
@@ -101,7 +101,7 @@ def write_segment(folder: Path, vectors: Floats, structure: VectorIndex) -> tupl
         each file for the catalog.
     """
     place = folder / SEGMENTS_FOLDER
-    place.mkdir(exist_ok=True)
+    make_folder(place)
     stem = uuid.uuid4().hex
     names = [f"{SEGMENTS_FOLDER}/{stem}.npy"]
     aside = place / f"{stem}.part"

@@ -66,10 +66,10 @@ static const struct rule { int number, kind, place; const char *name; } rules[] 
     {SYS_ftruncate, RESIZE, FD, "resize"}, {SYS_truncate, RESIZE, PATH, "resize"},
     {SYS_fallocate, RESIZE, FD, "resize"},
     {SYS_renameat, RENAME, AT2, "rename"}, {SYS_renameat2, RENAME, AT2, "rename"}, {SYS_linkat, RENAME, AT2, "link"},
-    {SYS_unlinkat, REMOVE, AT, "remove"}, {SYS_mkdirat, CREATE, AT, "create"}, {SYS_openat, CREATE, OPENAT, "create"},
+    {SYS_unlinkat, REMOVE, AT, "remove"}, {SYS_mkdirat, CREATE, AT, "mkdir"}, {SYS_openat, CREATE, OPENAT, "create"},
 #ifdef SYS_rename
     {SYS_rename, RENAME, PATH2, "rename"}, {SYS_link, RENAME, PATH2, "link"}, {SYS_unlink, REMOVE, PATH, "remove"},
-    {SYS_rmdir, REMOVE, PATH, "remove"}, {SYS_mkdir, CREATE, PATH, "create"}, {SYS_open, CREATE, OPEN, "create"},
+    {SYS_rmdir, REMOVE, PATH, "remove"}, {SYS_mkdir, CREATE, PATH, "mkdir"}, {SYS_open, CREATE, OPEN, "create"},
     {SYS_creat, CREATE, PATH, "create"},
 #endif
 };

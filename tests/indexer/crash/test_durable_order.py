@@ -28,6 +28,15 @@ def test_files_are_synced_before_they_are_named(prepared: Prepared, faults: None
 
 
 @every_scenario
+def test_new_folders_are_synced_before_what_lies_in_them_is_named(prepared: Prepared, faults: None) -> None:
+    calls = prepared.calls
+    for place, (kind, name) in enumerate(calls):
+        if kind == "mkdir" and name and ".part" not in name and PurePosixPath(name).name in {"segments", "encoders"}:
+            named_at = calls.index(("write", CATALOG_LOG), place)
+            assert ("sync", "") in calls[place:named_at], f"the folder that {name} lies in"
+
+
+@every_scenario
 def test_the_commit_is_on_the_disk_before_anything_is_removed(prepared: Prepared, faults: None) -> None:
     calls = prepared.calls
     synced = [place for place, call in enumerate(calls) if call == ("sync", CATALOG_LOG)]
