@@ -1,6 +1,6 @@
 """Readers of an index that is being written: each opens it, asks, checks every answer, and opens it again.
 
-    python -m tests.indexer.crash.reader INDEX LOG STOP READERS SEED
+    python -m tests.indexer.crash.reader INDEX LOG STOP PROCESSES THREADS
 
 Says `ready` when everything is imported, reads until the file STOP exists, and ends with 0 if nothing was wrong. LOG
 is the beginning of the names of the readers' logs, which get a line of JSON for every snapshot that was opened: its
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, TextIO
 import numpy as np
 
 from search import open_index
+from search.indexes import KINDS, index_class
 from tests.conftest import draw
 
 if TYPE_CHECKING:
@@ -103,34 +104,46 @@ def _turned(vector: Floats, chance: random.Random) -> Floats:
     return turned / np.linalg.norm(turned)
 
 
-def main() -> int:
-    """Run the readers as threads; the first error ends the process."""
-    index, log, stop, readers, seed = sys.argv[1:]
-    import faiss  # noqa: F401  (and hnswlib: imported before the clock runs)
-    import hnswlib  # noqa: F401
-
+def read_in_threads(index: Path, log: str, stop: Path, threads: int, seed: int) -> int:
+    """Be one process of readers; returns its exit code."""
     failures: list[str] = []
 
     def reader(number: int) -> None:
         try:
             with Path(f"{log}.{number}").open("w") as file:
-                read(Path(index), file, Path(stop), 1000 * int(seed) + number)
+                read(index, file, stop, number)
         except BaseException:
             failures.append(traceback.format_exc())
-            Path(stop).touch()
+            stop.touch()
 
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    threads = [threading.Thread(target=reader, args=(number,)) for number in range(int(readers))]
-    for thread in threads:
+    running = [threading.Thread(target=reader, args=(100 * seed + number,)) for number in range(threads)]
+    for thread in running:
         thread.start()
-    for thread in threads:
+    for thread in running:
         thread.join()
     sys.stderr.write("\n".join(failures))
+    sys.stderr.flush()
     return bool(failures)
+
+
+def main() -> int:
+    """Import what every kind needs, once and before the clock runs, and fork the readers."""
+    index, log, stop, processes, threads = sys.argv[1:]
+    for kind in KINDS:
+        index_class(kind)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    children = []
+    for number in range(int(processes)):
+        child = os.fork()
+        if child == 0:
+            # Without taking down what was imported, which would take seconds on a busy machine.
+            os._exit(read_in_threads(Path(index), log, Path(stop), int(threads), number))
+        children.append(child)
+    return max(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0 for child in children)
 
 
 if __name__ == "__main__":
     code = main()
     sys.stderr.flush()
-    os._exit(code)  # taking down what was imported would take seconds on a busy machine
+    os._exit(code)

@@ -21,7 +21,7 @@ from indexer.check import check
 from indexer.rebuild import rebuild
 from indexer.remove import remove
 from search import open_index
-from search.indexes import index_class
+from search.indexes import KINDS, index_class
 from tests.conftest import FAST, draw, fill
 from tests.indexer.crash.runner import ROOT
 from tests.indexer.crash.state import litter
@@ -29,7 +29,6 @@ from tests.indexer.crash.state import litter
 READERS = 8
 SECONDS = 6.0
 SLOW_SECONDS = 120.0
-KINDS = ("flat", "hnsw", "ivf", "ivfpq", "hnswlib")
 START = 40
 LARGEST = 80
 """Pictures from which the writer removes more than it adds."""
@@ -81,28 +80,24 @@ def readers(index: Path, logs: Path, processes: int, threads: int) -> Iterator[N
     """Let so many processes of so many readers read; raises what went wrong in any of them."""
     stop = logs / "stop"
     single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    running = []
-    for number in range(processes):
-        words = [str(index), str(logs / f"log{number}"), str(stop), str(threads), str(number)]
-        running.append(subprocess.Popen(
-            [sys.executable, "-m", "tests.indexer.crash.reader", *words], cwd=ROOT, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, env={**os.environ, **single, "PYTHONPATH": str(ROOT)},
-        ))  # fmt: skip
+    words = [str(index), str(logs / "log"), str(stop), str(processes), str(threads)]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "tests.indexer.crash.reader", *words], cwd=ROOT, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, env={**os.environ, **single, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
     try:
-        for process in running:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n", process.communicate()[1]
+        assert running.stdout is not None
+        assert running.stdout.readline() == "ready\n", running.communicate()[1]
         yield
     finally:
         stop.touch()
-        complaints = [process.communicate(timeout=120)[1] for process in running]
-    for process, complaint in zip(running, complaints, strict=True):
-        assert process.returncode == 0, complaint
+        complaints = running.communicate(timeout=120)[1]
+    assert running.returncode == 0, complaints
 
 
 @pytest.mark.parametrize(
     ("processes", "threads", "seconds"),
-    [(2, READERS // 2, SECONDS), pytest.param(READERS, 1, SLOW_SECONDS, marks=pytest.mark.slow)],
+    [(4, READERS // 4, SECONDS), pytest.param(READERS, 1, SLOW_SECONDS, marks=pytest.mark.slow)],
 )
 def test_eight_readers_beside_a_writer(processes: int, threads: int, seconds: float, tmp_path: Path) -> None:
     writer = Writer(tmp_path / "pictures", tmp_path / "index")
