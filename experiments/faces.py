@@ -44,9 +44,9 @@ if TYPE_CHECKING:
     from search.verification import Calibration
 
 WAYS, TRIALS, GALLERIES = 10, 10_000, 200
-HALVES = 5
+HALVES = 3
 """Choices of whom to enrol, for the attendance, by each seed."""
-ALLOWED = (None, 0.1, 0.3)
+ALLOWED = (None, 0.3)
 """Shares of strangers' pictures that the attendance may take for somebody; None: what it does unless told."""
 DRAWS = 1000
 MAX_FAR = 0.01
