@@ -11,7 +11,6 @@ import torch
 from indexer.training.augment import augment
 from indexer.training.orientations import oriented, oriented_classes
 from indexer.training.sampling import make_sampler
-from indexer.training.splices import spliced
 from indexer.training.validation import normalised
 
 if TYPE_CHECKING:
@@ -71,9 +70,6 @@ class BatchMaker:
         generator = torch.Generator().manual_seed(seed_of(self.config.seed, step))
         orientations, pictures = np.divmod(chosen, len(self._rows))
         pixels = oriented(self._pixels(self._rows[pictures]), torch.from_numpy(orientations).to(self.device))
-        if self.config.class_splices:
-            each, block = self.config.views_per_class, self.config.classes_per_folder
-            pixels = spliced(pixels, each, block, self.config.class_splices, generator)
         views = augment(pixels, size, self.config.augment, generator)
         return Batch(
             normalised(views),

@@ -48,7 +48,6 @@ _RANGES: tuple[tuple[str, Callable[[Any], bool], tuple[str, ...]], ...] = (
         lambda value: 0 <= value < 1,
         ("validation_share", "warmup_share", "rise_share", "ema"),
     ),
-    ("must be from 0 to 1", lambda value: 0 <= value <= 1, ("class_splices",)),
     ("must lie between 0 and 1", lambda value: 0 < value < 1, ("plateau_factor",)),
 )
 """What must hold, and of which settings; None is no value and always right."""
@@ -168,18 +167,6 @@ def _check_objective(config: TrainConfig) -> None:
         raise DataError(f"teacher {config.teacher}: no such folder of embeddings. Make it first, or leave it out")
 
 
-def _check_splices(config: TrainConfig) -> None:
-    if not config.class_splices:
-        return
-    told = f"class_splices {config.class_splices}: makes classes that live for one batch, "
-    if config.sampling != "p-x-k" or not config.labelled:
-        raise DataError(told + "and needs batches by class. Use sampling p-x-k and labelled pictures, or 0")
-    if config.teacher is not None:
-        raise DataError(told + "of which a teacher knows nothing. Use 0")
-    for name in {config.loss, config.warmup_loss} & CLASSIFIERS:
-        raise DataError(told + f"and {name} learns weights for every class. Use a loss of pairs or triplets, or 0")
-
-
 def _check_batches(config: TrainConfig) -> None:
     if config.sampling == "p-x-k" and config.labelled and config.views_per_class < 2:
         raise DataError(f"views_per_class {config.views_per_class}: sampling p-x-k needs 2 views of a class or more")
@@ -192,7 +179,6 @@ def _check_batches(config: TrainConfig) -> None:
             f"class_orientations {config.class_orientations}: makes further classes, of which a teacher and unlabelled "
             "pictures know nothing. Use 1"
         )
-    _check_splices(config)
     if config.sampling != "p-x-k" and config.class_draw != TrainConfig.class_draw:
         raise DataError(f"class_draw {config.class_draw}: sampling {config.sampling} draws no classes. Use p-x-k")
     if config.sampling == "random-triplets" and config.mining not in ("all", TrainConfig.mining):

@@ -141,10 +141,6 @@ class TrainConfig:
     class_orientations: Orientations = 1
     """4: every class turned by 90, 180 and 270 degrees is another class; 8: mirrored too. More classes to learn from
     where a turned thing is another thing, as with characters."""
-    class_splices: float = 0.0
-    """Share of the batches' blocks of `classes_per_folder` classes that are cut in half and joined anew, into classes
-    that exist in this batch alone; see `indexer.training.splices`. More classes to learn from where half a thing with
-    half of another is another thing, as with characters."""
     repeats: int = 1
     """Of the K views of a class, so many are second views of a picture that the batch has already."""
 
