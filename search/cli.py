@@ -13,12 +13,22 @@ from search.config import Device, QueryConfig
 from search.errors import PictureError, TwinlensError
 
 if TYPE_CHECKING:
+    from search.metadata import ColumnInfo
     from search.types import Hit, IndexInfo
 
 IndexOption = Annotated[Path, typer.Option("--index", "-i", help="The index folder.")]
 DeviceOption = Annotated[Device, typer.Option(help="Where to compute: auto takes a GPU where there is one.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+WhereOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Only pictures with, for example, label=shoe, or \"taken >= 2024-01-01 and camera glob 'Canon*'\"; "
+        "several must all hold."
+    ),
+]
 
+_LONGEST_SHOWN = 40
+"""Characters of a value of metadata in `info`."""
 NOTHING_SAME = "nothing here shows the same thing"
 SKIPPED_EXIT = 3
 """Exit code of a command that ran through but left broken pictures out."""
@@ -37,7 +47,7 @@ def query(
     pictures: Annotated[list[str], typer.Argument(help="One or more pictures; each is answered on its own.")],
     index: IndexOption,
     k: Annotated[int, typer.Option("-k", help="Neighbours a picture.")] = QueryConfig.k,
-    where: Annotated[list[str] | None, typer.Option(help="Only pictures with, for example, label=shoe.")] = None,
+    where: WhereOption = None,
     same_only: Annotated[
         bool, typer.Option("--same-only", help="Only pictures taken for the same thing; needs twinlens calibrate.")
     ] = QueryConfig.same_only,
@@ -47,13 +57,13 @@ def query(
     """Find the pictures of an index that look like a given picture.
 
     With --json, one line of JSON a picture: {"query": PATH, "hits": [{id, path, label, distance, similarity,
-    probability}, ...]}, or {"query": PATH, "error": REASON}; where --same-only finds nothing, no hits and "nothing":
-    what that means. Exit code 3 when a picture could not be read.
+    probability, metadata}, ...]}, or {"query": PATH, "error": REASON}; where --same-only finds nothing, no hits and
+    "nothing": what that means. Exit code 3 when a picture could not be read.
     """
     from search.engine import open_index
-    from search.query import parse_where
+    from search.where import condition_of
 
-    filters = parse_where(where or [])
+    filters = condition_of(where)
     failed = False
     with open_index(index, device=device) as engine:
         for picture in pictures:
@@ -84,7 +94,8 @@ def info_dict(found: IndexInfo) -> dict[str, Any]:
     """An `IndexInfo` as plain values: `segments` is their number, `segment_list` what each is."""
     plain = asdict(found)
     plain["segment_list"] = plain.pop("segments")
-    return {**plain, "path": str(found.path), "segments": len(found.segments)}
+    columns = [column.to_dict() for column in found.columns]
+    return {**plain, "path": str(found.path), "segments": len(found.segments), "columns": columns}
 
 
 def printable(text: str) -> str:
@@ -152,7 +163,25 @@ def _info_text(found: IndexInfo) -> str:
         settings = ", ".join(f"{key}={value}" for key, value in segment.parameters.items())
         about = f"{recall}; {settings}" if settings else recall
         lines.append(f"segment {segment.id}  {segment.live} of {segment.rows} rows live, {segment.kind} ({about})")
-    return printable("\n".join([*lines, *_calibration_lines(found.calibration)]))
+    lines += _calibration_lines(found.calibration)
+    lines += [f"column    {_column_text(column)}".replace("\n", "\\n") for column in found.columns]
+    return printable("\n".join(lines))
+
+
+def _column_text(column: ColumnInfo) -> str:
+    told = column.to_dict()
+    if column.count == 0:
+        values = ""
+    elif "values" in told:
+        values = ": " + ", ".join(_short(value) for value in told["values"])
+    else:
+        values = f": {told['min']} to {told['max']}"
+    return f"{column.name} ({column.type}), {column.count} pictures{values}"
+
+
+def _short(value: object) -> str:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "..."
 
 
 def _calibration_lines(found: dict[str, Any] | None) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -24,15 +25,18 @@ from search.segments import Segment, open_segment
 from search.stored_calibration import index_calibration
 from search.types import Hit, IndexInfo, SegmentInfo
 from search.verification import verify_vectors
+from search.where import condition_of
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
     from types import TracebackType
 
+    from search.conditions import Condition
     from search.config import References
     from search.encoders.base import Encoder
     from search.identities import Identification, Identity
+    from search.metadata import ColumnType, Told
     from search.query import Where
     from search.records import FileRecord, PictureRecord
     from search.types import Floats, Mask, Picture, Rows
@@ -40,6 +44,8 @@ if TYPE_CHECKING:
 
 _DECODED_AT_ONCE = 64
 """Pictures of one `search_many` that are decoded and embedded together."""
+_FILTERS_KEPT = 8
+"""Filters whose answer is remembered: a byte a row, and the same filter comes with every query of a session."""
 
 
 @dataclass(slots=True)
@@ -78,6 +84,8 @@ class SearchEngine:
             raise
         self._encoder: Encoder | None = None
         self._encoder_lock = threading.Lock()
+        self._masks: OrderedDict[tuple[int, str], Mask] = OrderedDict()
+        self._masks_lock = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -158,7 +166,8 @@ class SearchEngine:
 
         Raises:
             PictureError: the picture cannot be read.
-            QueryError: k < 1, a filter by an unknown column, or `same_only` where nothing was calibrated.
+            QueryError: k < 1, a filter that cannot be (`search.where` tells the language), or `same_only` where
+                nothing was calibrated.
         """
         return self.ask(picture, k, where=where, same_only=same_only).hits
 
@@ -187,7 +196,7 @@ class SearchEngine:
     def search_many(self, pictures: Sequence[Picture], k: int = QueryConfig.k, *, where: Where | None = None,
                     same_only: bool = QueryConfig.same_only) -> list[list[Hit]]:  # fmt: skip
         """Answer several pictures, each on its own: one list of hits a picture, in their order."""
-        query = Query(k, where, same_only)
+        query = self._checked(Query(k, where, same_only))
         answers: list[list[Hit]] = []
         for start in range(0, len(pictures), _DECODED_AT_ONCE):
             answers += self._answer(self.embed_many(pictures[start : start + _DECODED_AT_ONCE]), query)
@@ -211,8 +220,7 @@ class SearchEngine:
     def ask(self, picture: Picture, k: int = QueryConfig.k, *, where: Where | None = None,
             same_only: bool = QueryConfig.same_only) -> Answer:  # fmt: skip
         """`search`, with the seconds that each step took."""
-        query, timing = Query(k, where, same_only), Timing()
-        self._known_threshold(query)
+        query, timing = self._checked(Query(k, where, same_only)), Timing()
         embedding = self._embed([picture], timing)
         start = time.perf_counter()
         hits = self._answer(embedding, query)[0]
@@ -292,11 +300,28 @@ class SearchEngine:
             created=self._settings["created"],
             updated=self._settings["updated"],
             calibration=None if self.calibration is None else self.calibration.summary(),
+            columns=self._catalog.metadata.infos(),
         )
 
     def labels(self) -> dict[str, int]:
         """Pictures a label, by label."""
         return self._catalog.label_counts()
+
+    def count(self, where: Where | None = None) -> int:
+        """How many pictures a filter takes in; raises QueryError for one that cannot be."""
+        return self._catalog.count_where(condition_of(where))
+
+    def ids(self, where: Where | None = None) -> list[int]:
+        """Ids of the pictures that a filter takes in, ascending; raises QueryError for one that cannot be."""
+        return self._catalog.ids_where(condition_of(where))
+
+    def columns(self) -> dict[str, ColumnType]:
+        """Name -> type of each column of metadata that a filter can name, beside `search.metadata.BUILT_IN`."""
+        return self._catalog.metadata.columns()
+
+    def metadata(self, picture_ids: Sequence[int]) -> dict[int, dict[str, Told]]:
+        """Id -> column -> value, without the columns in which a picture has none; pictures without any may lack."""
+        return self._catalog.metadata.of(picture_ids)
 
     # Steps -------------------------------------------------------------------------------------------------------
 
@@ -340,12 +365,24 @@ class SearchEngine:
         most = self._known_threshold(query)
         merged: list[list[Hit]] = [[] for _ in queries]
         for segment in self._segments:
-            distances, rows = segment.search(queries, query.k, self._chosen(segment, query.where))
+            distances, rows = segment.search(queries, query.k, self._chosen(segment, query.condition))
             pictures = self._catalog.pictures_at(segment.id, np.unique(rows[rows >= 0]).tolist())
             for hits, near, found in zip(merged, distances, rows, strict=True):
                 near_enough = found if most is None else np.where(near.astype(np.float64) <= most, found, -1)
                 hits += _hits(pictures, near, near_enough, self.calibration)
-        return [sorted(hits, key=lambda hit: (hit.distance, hit.id))[: query.k] for hits in merged]
+        return self._told([sorted(hits, key=lambda hit: (hit.distance, hit.id))[: query.k] for hits in merged])
+
+    def _told(self, answers: list[list[Hit]]) -> list[list[Hit]]:
+        """The hits with the metadata of their pictures."""
+        known = self._catalog.metadata.of(sorted({hit.id for hits in answers for hit in hits}))
+        return [[replace(h, metadata=dict(known[h.id])) if known.get(h.id) else h for h in hits] for hits in answers]
+
+    def _checked(self, query: Query) -> Query:
+        """Refuse what cannot be answered before a picture is decoded."""
+        self._known_threshold(query)
+        if query.condition is not None:
+            self._catalog.metadata.check(query.condition)
+        return query
 
     def _known_threshold(self, query: Query) -> float | None:
         """Distance that no hit may exceed; None where all may come."""
@@ -358,11 +395,21 @@ class SearchEngine:
             )
         return self.calibration.threshold
 
-    def _chosen(self, segment: Segment, where: Where | None) -> Mask | None:
-        if not where:
+    def _chosen(self, segment: Segment, condition: Condition | None) -> Mask | None:
+        """Rows that a filter takes in, `(N,) bool`, remembered: a snapshot answers a filter always alike."""
+        if condition is None:
             return None
+        key = segment.id, repr(condition)  # not the condition: 1, 1.0 and True are equal and not the same question
+        with self._masks_lock:
+            if key in self._masks:
+                self._masks.move_to_end(key)
+                return self._masks[key]
         mask = np.zeros(len(segment.vectors), dtype=np.bool_)
-        mask[self._catalog.rows_where(segment.id, label=where["label"])] = True
+        mask[self._catalog.rows_where(segment.id, condition)] = True
+        with self._masks_lock:
+            self._masks[key] = mask
+            while len(self._masks) > _FILTERS_KEPT * len(self._segments):
+                self._masks.popitem(last=False)
         return mask
 
 
