@@ -38,7 +38,7 @@ class MetadataReport:
     rows: int = 0
     """Rows of pictures that the index has."""
     columns: dict[str, ColumnType] = field(default_factory=dict)
-    """Columns that the file gave values of."""
+    """Columns that the file says something of."""
     added: list[str] = field(default_factory=list)
     """Those of them that are new."""
     ignored: list[str] = field(default_factory=list)
@@ -96,12 +96,12 @@ class _Loading:
         self._file = file
         self._bases = bases
         self._types: dict[str, ColumnType] = {}
-        self._report = MetadataReport(columns=file.columns, ignored=sorted(file.ignored))
+        self._report = MetadataReport(ignored=sorted(file.ignored))
 
     def run(self, progress: Progress) -> MetadataReport:
         """Store all rows; within a transaction."""
         known = self._catalog.metadata.columns()
-        new = {name: kind for name, kind in self._file.columns.items() if name not in known}
+        new = {name: kind for name, kind in self._file.columns.items() if kind is not None and name not in known}
         if len(known) + len(new) > MOST_COLUMNS:
             raise DataError(f"{self._file.path}: the index would have more than {MOST_COLUMNS:,} columns of metadata")
         self._catalog.metadata.add_columns(new)
@@ -119,7 +119,7 @@ class _Loading:
                 f" {report.unknown_shown[0]!r}. Paths are absolute, relative to {base} or to the file's folder"
             )
         report.added = list(new)
-        report.columns = {name: self._types[name] for name in self._file.columns}
+        report.columns = {name: self._types[name] for name in self._file.columns if name in self._types}
         self._catalog.set(updated=_now())
         return report
 
@@ -128,7 +128,7 @@ class _Loading:
         pictures = self._pictures(chunk)
         merged: dict[int, dict[str, Stored]] = {}
         for row, picture in zip(chunk, pictures, strict=True):
-            values = {name: self._value(row, name) for name in row.cells}
+            values = {name: self._value(row, name) for name in row.cells if name in self._types}
             if picture is None:
                 self._report.unknown += 1
                 if len(self._report.unknown_shown) < SHOWN:

@@ -20,7 +20,7 @@ Cell: TypeAlias = str | int | float | bool | None
 """As the file has it; None where there is nothing."""
 
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,18})", re.ASCII)
-_REAL = re.compile(r"-?(0|[1-9]\d*)?(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
+_REAL = re.compile(r"-?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _LIMIT = 2**63
 _LONGEST = 400
 """Characters of a number: longer ones are text."""
@@ -97,7 +97,7 @@ def _type_of_word(text: str) -> ColumnType:
         return "text"
     if _INTEGER.fullmatch(text) and -_LIMIT <= int(text) < _LIMIT:
         return "integer"
-    if _REAL.fullmatch(text) and any(c.isdigit() for c in text) and not _whole(text) and math.isfinite(float(text)):
+    if _REAL.fullmatch(text) and not _whole(text) and math.isfinite(float(text)):
         return "real"
     return "text"
 

@@ -45,8 +45,8 @@ class MetadataFile:
 
     path: Path
     of_json: bool
-    columns: dict[str, ColumnType] = field(default_factory=dict)
-    """Name -> the narrowest type that holds all of its cells; columns without any are left out."""
+    columns: dict[str, ColumnType | None] = field(default_factory=dict)
+    """Name -> the narrowest type that holds all of its cells; None where all of them are empty."""
     ignored: set[str] = field(default_factory=set)
     """Columns of the file that have the name of one that every picture has."""
     count: int = 0
@@ -77,7 +77,7 @@ def open_metadata(file: str | os.PathLike[str]) -> MetadataFile:
     if head.startswith(b"["):
         raise DataError(f"{path}: is a list in JSON. Write JSON lines: one object a line, and no brackets around them")
     found = MetadataFile(path, of_json=head.startswith(b"{"))
-    types: dict[str, ColumnType | None] = {}
+    types = found.columns
     for line, cells in _read(path, of_json=found.of_json):
         _key(path, line, cells)
         found.count += 1
@@ -92,7 +92,6 @@ def open_metadata(file: str | os.PathLike[str]) -> MetadataFile:
         found.ignored |= (cells.keys() & BUILT_IN.keys()) - ({"path"} if "path" in cells else {"id"})
     if not found.count:
         raise DataError(f"{path}: holds no rows")
-    found.columns = {name: kind for name, kind in types.items() if kind is not None}
     return found
 
 

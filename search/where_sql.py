@@ -154,12 +154,25 @@ def _one_of(column: Column, found: SqlColumn, values: tuple[Value, ...]) -> Sql:
     if not values:
         return Sql("(0)")
     if found.type in ("date", "datetime"):
-        return _joined("OR", [_compared_in_time(column, found, "=", value) for value in values])
+        return _one_of_times(column, found, values)
     if found.type == "text":
         marks = ",".join(["CAST(? AS TEXT)"] * len(values))
         return Sql(f"({found.expression} IN ({marks}))", tuple(_text(column, value) for value in values))
     marks = ",".join("?" * len(values))
     return Sql(f"({found.expression} IN ({marks}))", tuple(_number(column, found.type, value) for value in values))
+
+
+def _one_of_times(column: Column, found: SqlColumn, values: tuple[Value, ...]) -> Sql:
+    """By the length of what is asked for: SQLite takes a list at once, and seconds for thousands of ranges."""
+    by_length: dict[int | None, list[str]] = {}
+    for value in values:
+        first, last = _span(column, found.type, value)
+        by_length.setdefault(None if last is None else len(first), []).append(first)
+    parts = []
+    for length, texts in by_length.items():
+        begins = found.expression if length is None else f"substr({found.expression}, 1, {length})"
+        parts.append(Sql(f"({begins} IN ({','.join('?' * len(texts))}))", tuple(texts)))
+    return _joined("OR", parts)
 
 
 def _matched(column: Column, found: SqlColumn, pattern: Value) -> Sql:
