@@ -15,15 +15,13 @@ from search.errors import PictureError
 from search.images import read_file
 from search.iso_dates import stored_moment
 from search.metadata import CAMERA, TAKEN
-from search.picture_exif import NO_EXIF, PictureExif, read_exif
+from search.picture_exif import read_exif
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from indexer.changes import Changes
     from indexer.progress import Progress
     from search.catalog import Catalog
-    from search.metadata import Stored
+    from search.picture_exif import PictureExif
     from search.records import PictureRecord
 
 _PAGE = 2_000
@@ -40,7 +38,7 @@ class ExifReport:
     camera: int = 0
     """Pictures that say with what."""
     unread: int = 0
-    """Pictures whose file is gone, changed since it was indexed, or cannot be read: they keep what they had."""
+    """Pictures whose file is gone, changed since it was indexed, or cannot be read."""
 
 
 def put_exif(catalog: Catalog, changes: Changes) -> None:
@@ -50,9 +48,9 @@ def put_exif(catalog: Catalog, changes: Changes) -> None:
     been given by a file of metadata.
     """
     exif = changes.exif
-    said = [(p.id, exif.get(p.content, NO_EXIF)) for p in changes.changed]
-    again = [*changes.updated, *changes.moved]
-    said += [(p.id, exif[p.content]) for p in again if p.content in exif]
+    catalog.metadata.put([TAKEN, CAMERA], ((p.id, (None, None)) for p in changes.changed))
+    known = [*changes.changed, *changes.updated, *changes.moved]
+    said = [(p.id, exif[p.content]) for p in known if p.content in exif]
     new = [p for p in changes.added if p.content in exif]
     ids = catalog.ids_at([str(p.path) for p in new])
     said += [(ids[str(p.path)], exif[p.content]) for p in new]
@@ -62,6 +60,8 @@ def put_exif(catalog: Catalog, changes: Changes) -> None:
 def load_exif(index: str | os.PathLike[str], *, workers: int = BuildConfig.workers,
               progress: Progress | None = None) -> ExifReport:  # fmt: skip
     """Read the EXIF of every picture of an index from its file: for an index made before EXIF was kept.
+
+    A picture that says nothing keeps what it had.
 
     Raises:
         IndexFolderError: no index there.
@@ -100,10 +100,9 @@ def _exif_of(picture: PictureRecord) -> PictureExif | None:
         return None
 
 
-def _store(catalog: Catalog, said: Iterable[tuple[int, PictureExif]]) -> None:
-    catalog.metadata.put([TAKEN, CAMERA], ((picture, _stored(exif)) for picture, exif in said))
-
-
-def _stored(exif: PictureExif) -> tuple[Stored, Stored]:
-    taken = None if exif.taken is None else stored_moment(exif.taken)
-    return taken, None if exif.camera is None else exif.camera.encode()
+def _store(catalog: Catalog, said: list[tuple[int, PictureExif]]) -> None:
+    """Store what is said; where nothing is, a value from elsewhere stays."""
+    taken = ((picture, [stored_moment(exif.taken)]) for picture, exif in said if exif.taken is not None)
+    catalog.metadata.put([TAKEN], taken)
+    camera = ((picture, [exif.camera.encode()]) for picture, exif in said if exif.camera is not None)
+    catalog.metadata.put([CAMERA], camera)
