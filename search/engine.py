@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +15,7 @@ from search.catalog import Catalog
 from search.config import DecodeConfig, Device, IdentifyConfig, QueryConfig, VerifyConfig
 from search.durable import verify
 from search.errors import EncoderError, IndexFolderError, QueryError
+from search.filter_masks import FilterMasks
 from search.identities import Decider, Gallery
 from search.images import load_picture, picture_name
 from search.indexes import resolve_device
@@ -32,20 +32,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
-    from search.conditions import Condition
     from search.config import References
     from search.encoders.base import Encoder
     from search.identities import Identification, Identity
     from search.metadata import ColumnType, Told
     from search.query import Where
     from search.records import FileRecord, PictureRecord
-    from search.types import Floats, Mask, Picture, Rows
+    from search.types import Floats, Picture, Rows
     from search.verification import Calibration, Verification
 
 _DECODED_AT_ONCE = 64
 """Pictures of one `search_many` that are decoded and embedded together."""
-_FILTERS_KEPT = 8
-"""Filters whose answer is remembered: a byte a row, and the same filter comes with every query of a session."""
 
 
 @dataclass(slots=True)
@@ -84,8 +81,7 @@ class SearchEngine:
             raise
         self._encoder: Encoder | None = None
         self._encoder_lock = threading.Lock()
-        self._masks: OrderedDict[tuple[int, str], Mask] = OrderedDict()
-        self._masks_lock = threading.Lock()
+        self._masks = FilterMasks(self._catalog)
 
     def __enter__(self) -> Self:
         return self
@@ -365,7 +361,10 @@ class SearchEngine:
         most = self._known_threshold(query)
         merged: list[list[Hit]] = [[] for _ in queries]
         for segment in self._segments:
-            distances, rows = segment.search(queries, query.k, self._chosen(segment, query.condition))
+            chosen = None
+            if query.condition is not None:
+                chosen = self._masks.mask(segment.id, len(segment.vectors), query.condition)
+            distances, rows = segment.search(queries, query.k, chosen)
             pictures = self._catalog.pictures_at(segment.id, np.unique(rows[rows >= 0]).tolist())
             for hits, near, found in zip(merged, distances, rows, strict=True):
                 near_enough = found if most is None else np.where(near.astype(np.float64) <= most, found, -1)
@@ -394,23 +393,6 @@ class SearchEngine:
                 f"{self.folder} with labelled pictures or pairs, or ask without same-only"
             )
         return self.calibration.threshold
-
-    def _chosen(self, segment: Segment, condition: Condition | None) -> Mask | None:
-        """Rows that a filter takes in, `(N,) bool`, remembered: a snapshot answers a filter always alike."""
-        if condition is None:
-            return None
-        key = segment.id, repr(condition)  # not the condition: 1, 1.0 and True are equal and not the same question
-        with self._masks_lock:
-            if key in self._masks:
-                self._masks.move_to_end(key)
-                return self._masks[key]
-        mask = np.zeros(len(segment.vectors), dtype=np.bool_)
-        mask[self._catalog.rows_where(segment.id, condition)] = True
-        with self._masks_lock:
-            self._masks[key] = mask
-            while len(self._masks) > _FILTERS_KEPT * len(self._segments):
-                self._masks.popitem(last=False)
-        return mask
 
 
 def _hits(pictures: dict[int, PictureRecord], distances: Floats, rows: Rows,

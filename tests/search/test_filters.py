@@ -9,7 +9,7 @@ import pytest
 
 from indexer.build import build
 from indexer.metadata import load_metadata
-from search import QueryError, SearchEngine, open_index
+from search import QueryError, SearchEngine, filter_masks, open_index
 from tests.conftest import FAST, draw, fill
 from tests.search.test_engine import assert_same
 
@@ -83,9 +83,10 @@ def test_a_wrong_filter_is_told_before_a_picture_is_read(engine: SearchEngine) -
             search("no such picture.png", where="colour = red")
 
 
-def test_few_filters_are_remembered_and_all_are_right(engine: SearchEngine) -> None:
+def test_few_filters_are_remembered_and_all_are_right(engine: SearchEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filter_masks, "_BYTES", 500)
     query = engine.embed(draw(1))[None]
     for number in [*range(1, 30), *range(1, 30)]:
         hits = engine.search_vectors(query, 100, where=f"number <= {number}")[0]
         assert {hit.metadata["number"] for hit in hits} == {n for n in range(number + 1) if n % 8}
-    assert len(engine._masks) <= 8 * len(engine.info().segments)
+    assert sum(mask.nbytes for mask in engine._masks._masks.values()) <= 500 + 100
