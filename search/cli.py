@@ -51,24 +51,45 @@ def query(
     same_only: Annotated[
         bool, typer.Option("--same-only", help="Only pictures taken for the same thing; needs twinlens calibrate.")
     ] = QueryConfig.same_only,
+    without: Annotated[
+        list[str] | None, typer.Option("--not", metavar="PICTURE", help="What looks like this picture comes later.")
+    ] = None,
+    together: Annotated[
+        bool, typer.Option("--together", help="One query: what looks like all of the pictures at once.")
+    ] = False,
+    crop: Annotated[
+        str | None,
+        typer.Option(metavar="X0,Y0,X1,Y1", help="Only this part of each picture, in shares of its width and height: "
+                     "0.5,0,1,1 is the right half.")
+    ] = None,
     device: DeviceOption = QueryConfig.device,
     as_json: JsonOption = False,
-) -> None:
+) -> None:  # fmt: skip
     """Find the pictures of an index that look like a given picture.
 
     With --json, one line of JSON a picture: {"query": PATH, "hits": [{id, path, label, distance, similarity,
     probability, metadata}, ...]}, or {"query": PATH, "error": REASON}; where --same-only finds nothing, no hits and
-    "nothing": what that means. Exit code 3 when a picture could not be read.
+    "nothing": what that means. With --together "query" is the list of the pictures. Exit code 3 when a picture could
+    not be read.
     """
+    from search.blend import Crop
     from search.engine import open_index
+    from search.images import load_picture
     from search.where import condition_of
 
-    filters = condition_of(where)
+    filters, part = condition_of(where), None if crop is None else Crop.read(crop)
+    if together and (part is not None or same_only):
+        raise typer.BadParameter("goes with neither --crop nor --same-only", param_hint="--together")
+    unwanted = [load_picture(picture) for picture in without or []]
     failed = False
     with open_index(index, device=device) as engine:
+        if together:
+            hits = engine.search_together(pictures, k, where=filters, without=unwanted)
+            _show_hits(pictures, hits, as_json=as_json, same_only=False)
+            return
         for picture in pictures:
             try:
-                hits = engine.search(picture, k, where=filters, same_only=same_only)
+                hits = engine.search(picture, k, where=filters, same_only=same_only, without=unwanted, crop=part)
             except PictureError as error:
                 failed = True
                 _show_failure(picture, error, as_json=as_json)
@@ -114,10 +135,11 @@ def megabytes(size: int) -> str:
     return f"{size / 2**20:.{1 if size >= 2**20 else 3}f} MiB"
 
 
-def _show_hits(picture: str, hits: list[Hit], *, as_json: bool, same_only: bool) -> None:
+def _show_hits(asked: str | list[str], hits: list[Hit], *, as_json: bool, same_only: bool) -> None:
     nothing = same_only and not hits
+    picture = asked if isinstance(asked, str) else " + ".join(asked)
     if as_json:
-        told = {"query": picture, "hits": [hit.to_dict() for hit in hits]}
+        told = {"query": asked, "hits": [hit.to_dict() for hit in hits]}
         typer.echo(json.dumps({**told, "nothing": NOTHING_SAME} if nothing else told))
         return
     if nothing:

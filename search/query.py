@@ -14,14 +14,20 @@ __all__ = ["Query", "Where"]
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """How many neighbours, and among which pictures; `condition` is what `where` says in any of its forms."""
+    """How many neighbours, and among which pictures; `condition` is what `where` says in any of its forms.
+
+    A `blended` query is no picture: nothing was measured of how near the same thing is to it.
+    """
 
     k: int = QueryConfig.k
     where: Where | None = None
     same_only: bool = QueryConfig.same_only
+    blended: bool = False
     condition: Condition | None = field(init=False)
 
     def __post_init__(self) -> None:
         if isinstance(self.k, bool) or not isinstance(self.k, int) or self.k < 1:
             raise QueryError(f"k must be a whole number of at least 1, not {self.k!r}")
+        if self.blended and self.same_only:
+            raise QueryError("same-only compares a picture with a picture, not with a blend: leave one of them out")
         object.__setattr__(self, "condition", condition_of(self.where))

@@ -64,6 +64,23 @@ class Hit:
         }
 
 
+@dataclass(slots=True)
+class Timing:
+    """Seconds that each step of a query took."""
+
+    decode: float = 0.0
+    encode: float = 0.0
+    search: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The hits of one question and what it cost."""
+
+    hits: list[Hit]
+    timing: Timing = field(default_factory=Timing)
+
+
 @dataclass(frozen=True, slots=True)
 class SegmentInfo:
     """What the catalog says of one segment."""
