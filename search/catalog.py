@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.catalog_metadata import MetadataTable
-from search.errors import IndexFolderError
+from search.errors import IndexFolderError, QueryError
 from search.migrations import MIGRATIONS, OLDEST_READABLE, checked_version, migrate
 from search.records import (
     EmbeddedRecord,
@@ -208,8 +208,13 @@ class Catalog:
         """Rows of one segment whose picture meets a condition, ascending; raises QueryError for one that cannot be."""
         return self.metadata.numbers("pictures.row", condition, "pictures.segment = ?", (segment,))
 
-    def ids_where(self, condition: Condition | None) -> list[int]:
-        """Pictures that meet a condition, all of them for None, by ascending id; raises QueryError as `rows_where`."""
+    def ids_where(self, condition: Condition) -> list[int]:
+        """Pictures that meet a condition, by ascending id; raises QueryError as `rows_where`, and for no condition.
+
+        Who removes what an empty filter takes in must not come to remove everything.
+        """
+        if condition is None:
+            raise QueryError("no filter was given: say which pictures are meant")
         return self.metadata.numbers("pictures.id", condition)
 
     def count_where(self, condition: Condition | None) -> int:

@@ -315,8 +315,8 @@ class SearchEngine:
         return self._catalog.count_where(condition_of(where))
 
     def ids(self, where: Where | None = None) -> list[int]:
-        """Ids of the pictures that a filter takes in, ascending; raises QueryError for one that cannot be."""
-        return self._catalog.ids_where(condition_of(where))
+        """Ids of the pictures that a filter takes in, ascending; all of them without a filter. Raises as `count`."""
+        return self._catalog.metadata.numbers("pictures.id", condition_of(where))
 
     def columns(self) -> dict[str, ColumnType]:
         """Name -> type of each column of metadata that a filter can name, beside `search.metadata.BUILT_IN`."""

@@ -365,7 +365,40 @@ def test_no_value_and_no_name_becomes_sql(catalog: Catalog, rows: list[Row]) -> 
         assert found(catalog, {"note": [evil]}) == []
         with pytest.raises(QueryError, match="no column"):
             found(catalog, {evil: "x"})
-    assert found(catalog, None) == [row["id"] for row in rows]
+    assert catalog.count_where(None) == len(rows)
+    with pytest.raises(QueryError, match="no filter"):
+        found(catalog, {})
+
+
+def test_mutated_filters_are_answered_or_explained(catalog: Catalog) -> None:
+    source = random.Random(5)
+    maker = Maker(source)
+    pieces = [
+        *"()=<>!,'\"*[\0\n",
+        "and ",
+        " or ",
+        " not ",
+        " in ",
+        " is ",
+        "null",
+        "note",
+        "é",
+        "\udcff",
+        "\ud800",
+        "9" * 30,
+    ]
+    answered, wrong = 0, []
+    for _ in range(2000):
+        text = maker.make(2)[0]
+        for _ in range(source.randint(1, 2)):
+            at = source.randint(0, len(text))
+            text = text[:at] + source.choice(pieces) * source.randint(0, 1) + text[at + source.randint(0, 3) :]
+        try:
+            answered += catalog.count_where(parse_where(text)) >= 0
+        except QueryError as error:
+            wrong.append(str(error))
+    assert all(message.startswith("cannot use the filter: ") and message.endswith("^") for message in wrong)
+    assert min(answered, len(wrong)) > 200
 
 
 def test_mappings_lists_and_values_of_python(catalog: Catalog, rows: list[Row]) -> None:
