@@ -14,6 +14,7 @@ import numpy as np
 
 from indexer.changes import compare, is_same
 from indexer.embed import embed_files
+from indexer.exif import put_exif
 from indexer.lock import writer_lock
 from indexer.progress import Silent, Stages
 from indexer.scan import labeller, scan
@@ -108,6 +109,7 @@ def build(pictures: str | os.PathLike[str], index: str | os.PathLike[str], confi
                     embedded = embed_files(todo, encoder, staging, known, batch_size=config.batch_size,
                                            workers=config.workers, stages=stages)  # fmt: skip
                 changes = compare(found, staging.looked_at(), before, root, label, known)
+                changes.exif = staging.exif()
                 vectors = gather(catalog, staging, changes, encoder.dim)
                 kind, recall = commit(catalog, encoder, changes, vectors, config, stages)
             except BaseException:
@@ -207,6 +209,7 @@ def commit(catalog: Catalog, encoder: Encoder, changes: Changes, vectors: Floats
                 catalog.add_segment(segment, now)
                 rows = enumerate(_rows_needed(changes))
                 catalog.put_pictures(replace(p, segment=segment.id, row=row) for row, p in rows)
+            put_exif(catalog, changes)
             catalog.replace_skipped(changes.skipped)
     return (None, None) if segment is None else (segment.kind, segment.recall)
 

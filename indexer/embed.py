@@ -14,6 +14,7 @@ from indexer.staging import LookedAt
 from search.config import DecodeConfig
 from search.errors import PictureError
 from search.images import decode, read_file
+from search.picture_exif import read_exif
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator
@@ -84,12 +85,13 @@ def _look(file: FoundFile, encoder: Encoder, known: Container[str]) -> tuple[Loo
         data = read_file(file.path, config=limits)
         content = content_hash(data)
         if content in known:
-            return LookedAt(file.path, file.bytes, file.mtime_ns, content), None
+            return LookedAt(file.path, file.bytes, file.mtime_ns, content, exif=read_exif(data)), None
         image = decode(data, name=str(file.path), target=encoder.input_size, config=limits)
     except PictureError as error:
         return LookedAt(file.path, file.bytes, file.mtime_ns, reason=error.reason), None
     width, height = image.info["full_size"]
-    return LookedAt(file.path, file.bytes, file.mtime_ns, content, width, height), encoder.prepare(image)
+    look = LookedAt(file.path, file.bytes, file.mtime_ns, content, width, height, exif=read_exif(data))
+    return look, encoder.prepare(image)
 
 
 def content_hash(data: bytes) -> str:
