@@ -20,6 +20,7 @@ from indexer.progress import Silent, Stages
 from indexer.scan import labeller, scan
 from indexer.staging import Staging
 from indexer.tune import build_structure
+from search import durable
 from search.catalog import CATALOG_NAME, Catalog
 from search.config import BuildConfig
 from search.durable import sealed, sync_folder
@@ -128,7 +129,7 @@ def build(pictures: str | os.PathLike[str], index: str | os.PathLike[str], confi
 def make_folder(folder: Path) -> None:
     """Make an index folder unless it is there; raises IndexFolderError where none can be."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        durable.make_folder(folder)
     except OSError as error:
         raise IndexFolderError(f"{folder}: cannot be an index folder ({error.strerror}). Name another") from error
 
@@ -238,7 +239,7 @@ def store_encoder(folder: Path, encoder: Encoder) -> list[FileRecord]:
     place = _place(encoder)
     target = folder / place
     aside = folder / ENCODERS_FOLDER / f"{uuid.uuid4().hex}.part"
-    aside.mkdir(parents=True)
+    durable.make_folder(aside)
     encoder.save(aside)
     shutil.rmtree(target, ignore_errors=True)
     aside.rename(target)

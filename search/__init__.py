@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from search.errors import (
     DataError,
+    DiskError,
     EncoderError,
     IndexFolderError,
     IndexLockedError,
@@ -34,6 +35,7 @@ __all__ = [
     "Answer",
     "Calibration",
     "DataError",
+    "DiskError",
     "EncoderError",
     "ErrorRate",
     "Hit",

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.catalog_metadata import MetadataTable
+from search.disk_errors import disk_errors_named
 from search.errors import IndexFolderError, QueryError
 from search.migrations import MIGRATIONS, OLDEST_READABLE, checked_version, migrate
 from search.records import (
@@ -343,7 +344,8 @@ def _connect_reader(file: Path) -> sqlite3.Connection:
 @contextmanager
 def _damage_named(file: Path) -> Iterator[None]:
     try:
-        yield
+        with disk_errors_named(file):
+            yield
     except sqlite3.DatabaseError as error:
         raise IndexFolderError(
             f"{file}: cannot be read as a catalog ({error})."
