@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from search.records import PictureRecord, SkippedRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from pathlib import Path
 
     from indexer.scan import FoundFile
     from indexer.staging import LookedAt
     from search.picture_exif import PictureExif
+
+
+class Sizes(Protocol):
+    """Content hash -> (width, height) in pixels."""
+
+    def __getitem__(self, content: str) -> tuple[int, int]: ...
 
 
 @dataclass(slots=True)
@@ -32,6 +38,8 @@ class Changes:
     removed: list[PictureRecord] = field(default_factory=list)
     skipped: list[SkippedRecord] = field(default_factory=list)
     unchanged: int = 0
+    looked_at: frozenset[Path] | None = None
+    """Files that `skipped` says something of; None: of all that the index ever skipped."""
     exif: dict[str, PictureExif] = field(default_factory=dict)
     """Content hash -> what the EXIF says, of the files looked at whose EXIF says anything."""
 
@@ -44,19 +52,20 @@ def is_same(record: PictureRecord | LookedAt | None, file: FoundFile) -> bool:
     return record is not None and (record.bytes, record.mtime_ns) == (file.bytes, file.mtime_ns)
 
 
-def compare(found: list[FoundFile], looked: dict[Path, LookedAt], before: Iterable[PictureRecord], root: Path,
-            label: Callable[[Path], str | None], sizes: dict[str, tuple[int, int]]) -> Changes:  # fmt: skip
+def compare(found: list[FoundFile], looked: dict[Path, LookedAt], before: Iterable[PictureRecord], root: Path | None,
+            label: Callable[[Path], str | None], sizes: Sizes) -> Changes:  # fmt: skip
     """Work out the changes.
 
     Args:
         found: the files below `root` now.
         looked: what reading gave, for every found file that is new or changed.
         before: the pictures of the index.
-        root: the folder that was scanned; pictures of the index that lie elsewhere stay as they are.
+        root: the folder that was scanned; pictures of the index that lie elsewhere stay as they are. None: files were
+            named, and no picture is removed.
         label: path -> label.
         sizes: content hash -> (width, height).
     """
-    changes = Changes()
+    changes = Changes(looked_at=None if root is not None else frozenset(file.path for file in found))
     old = {record.path: record for record in before}
     paths = {file.path for file in found}
     gone = [r for r in old.values() if r.path not in paths and (_is_below(r.path, root) or not r.path.exists())]
@@ -71,7 +80,7 @@ def compare(found: list[FoundFile], looked: dict[Path, LookedAt], before: Iterab
 
 
 def _place(file: FoundFile, look: LookedAt | None, old: PictureRecord | None, label: str | None,
-           strays: dict[str, list[PictureRecord]], sizes: dict[str, tuple[int, int]],
+           strays: dict[str, list[PictureRecord]], sizes: Sizes,
            changes: Changes) -> None:  # fmt: skip
     """Put one found file into the list that it belongs to."""
     if old is not None and is_same(old, file):
@@ -100,5 +109,7 @@ def _place(file: FoundFile, look: LookedAt | None, old: PictureRecord | None, la
         changes.added.append(new)
 
 
-def _is_below(path: Path, root: Path) -> bool:
+def _is_below(path: Path, root: Path | None) -> bool:
+    if root is None:
+        return False
     return path == root or path.is_relative_to(root)

@@ -17,11 +17,12 @@ from search.images import decode, read_file
 from search.picture_exif import read_exif
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Future
 
     from numpy.typing import NDArray
 
+    from indexer.known_contents import KnownContents
     from indexer.progress import Stages
     from indexer.scan import FoundFile
     from indexer.staging import Staging
@@ -39,13 +40,13 @@ class Batch:
     distinct: list[tuple[LookedAt, NDArray[Any]]] = field(default_factory=list)
 
 
-def embed_files(files: list[FoundFile], encoder: Encoder, staging: Staging, known: dict[str, tuple[int, int]], *,
+def embed_files(files: list[FoundFile], encoder: Encoder, staging: Staging, known: KnownContents, *,
                 batch_size: int, workers: int, stages: Stages) -> int:  # fmt: skip
     """Look at every file, embed the contents that are not `known` yet, and stage both.
 
     Args:
         files: what to look at, in the order in which it is staged.
-        known: content hash -> (width, height) of every vector that need not be computed; grows.
+        known: contents whose vectors need not be computed; grows.
 
     Returns:
         How many pictures were embedded.
@@ -78,7 +79,7 @@ def _finish(batch: Batch, encoder: Encoder, staging: Staging, stages: Stages) ->
     return len(looks)
 
 
-def _look(file: FoundFile, encoder: Encoder, known: Container[str]) -> tuple[LookedAt, NDArray[Any] | None]:
+def _look(file: FoundFile, encoder: Encoder, known: KnownContents) -> tuple[LookedAt, NDArray[Any] | None]:
     """Read one file; decode and prepare it unless its content is known."""
     limits = DecodeConfig()
     try:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.progress import Silent
+from indexer.writer import open_writer
 from search.config import BuildConfig
 from search.errors import PictureError
 from search.images import read_file
@@ -67,10 +68,8 @@ def load_exif(index: str | os.PathLike[str], *, workers: int = BuildConfig.worke
         IndexFolderError: no index there.
         IndexLockedError: another process is writing it.
     """
-    from indexer.metadata import writing
-
     progress, report = progress or Silent(), ExifReport()
-    with writing(Path(index).absolute()) as catalog, ThreadPoolExecutor(workers, "exif") as pool:
+    with open_writer(Path(index).absolute()) as catalog, ThreadPoolExecutor(workers, "exif") as pool:
         progress.begin("exif", catalog.count())
         with catalog.transaction():
             last = 0

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.build import sweep
-from indexer.lock import writer_lock
 from indexer.metadata_cells import stored
 from indexer.metadata_file import MetadataFile, open_metadata
 from indexer.progress import Silent
-from search.catalog import Catalog
+from indexer.writer import open_writer
 from search.errors import DataError
 from search.metadata import MOST_COLUMNS, TYPE_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from indexer.metadata_file import Row
     from indexer.progress import Progress
+    from search.catalog import Catalog
     from search.metadata import ColumnType, Stored
 
 SHOWN = 20
@@ -69,7 +67,7 @@ def load_metadata(index: str | os.PathLike[str], file: str | os.PathLike[str] | 
     """
     folder = Path(index).absolute()
     found = file if isinstance(file, MetadataFile) else open_metadata(file)
-    with writing(folder) as catalog:
+    with open_writer(folder) as catalog:
         loading = _Loading(catalog, found, _bases(catalog, found.path, root))
         with catalog.transaction():
             return loading.run(progress or Silent())
@@ -83,7 +81,7 @@ def drop_column(index: str | os.PathLike[str], name: str) -> None:
         IndexFolderError: no index there.
         IndexLockedError: another process is writing it.
     """
-    with writing(Path(index).absolute()) as catalog, catalog.transaction():
+    with open_writer(Path(index).absolute()) as catalog, catalog.transaction():
         catalog.metadata.drop_column(name)
         catalog.set(updated=_now())
 
@@ -181,19 +179,6 @@ def _bases(catalog: Catalog, file: Path, root: str | os.PathLike[str] | None) ->
         return [own]
     top = Path(os.path.commonpath([Path(path).parent for path in ends]))
     return [*map(str, (top, *top.parents)), own]
-
-
-@contextmanager
-def writing(folder: Path) -> Iterator[Catalog]:
-    """Open the catalog of an index that is there for writing, under the writer's lock."""
-    Catalog.read(folder).close()  # no folder is made of a name that was mistyped
-    with writer_lock(folder):
-        catalog = Catalog.write(folder)
-        try:
-            sweep(catalog)
-            yield catalog
-        finally:
-            catalog.close()
 
 
 def _now() -> str:

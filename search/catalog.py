@@ -15,31 +15,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.catalog_metadata import MetadataTable
+from search.catalog_pictures import PictureTable, as_text
 from search.disk_errors import disk_errors_named
-from search.errors import IndexFolderError, QueryError
+from search.errors import IndexFolderError
 from search.migrations import MIGRATIONS, OLDEST_READABLE, checked_version, migrate
 from search.records import (
-    EmbeddedRecord,
     FileRecord,
-    PictureRecord,
     SegmentRecord,
-    SkippedRecord,
     TemplateRecord,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from search.conditions import Condition
 
 CATALOG_NAME = "catalog.sqlite"
 _WITH_IDENTITIES = 2
 """Version of the catalog that knows identities first."""
-_IN_CHUNK = 500
-"""Values bound in one `IN (...)`: SQLite's oldest limit is 999."""
 
 
-class Catalog:
+class Catalog(PictureTable):
     """The catalog of one index folder, safe to use from several threads."""
 
     def __init__(self, connection: sqlite3.Connection, folder: Path, version: int = len(MIGRATIONS)) -> None:
@@ -99,6 +94,16 @@ class Catalog:
                 raise
             self._connection.execute("COMMIT")
 
+    def settle(self) -> bool:
+        """Move what was committed into the main file; false where somebody still reads an older snapshot.
+
+        Never waits for a reader. Source: SQLite, "Write-Ahead Logging", on checkpoints of the kind TRUNCATE.
+        """
+        with self._lock, _damage_named(self.folder / CATALOG_NAME):
+            self._connection.execute("PRAGMA busy_timeout = 0")
+            busy, _, _ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            return not busy
+
     # Settings and files ------------------------------------------------------------------------------------------
 
     def settings(self) -> dict[str, Any]:
@@ -139,6 +144,25 @@ class Catalog:
               json.dumps(segment.parameters), segment.recall, created)],
         )  # fmt: skip
 
+    def replace_segments(self, segment: SegmentRecord | None, ids: Sequence[int], created: str) -> None:
+        """Let one segment take the place of all others: row n is the picture `ids[n]`, ascending; in a transaction.
+
+        None: there is no picture any more. The files of the others are named no longer.
+        """
+        if segment is not None:
+            self.add_segment(segment, created)
+            rows = ((segment.id, row, key) for row, key in enumerate(ids))
+            self._many("UPDATE pictures SET segment = ?, row = ? WHERE id = ?", rows)
+        kept = 0 if segment is None else segment.id
+        old = [each for each in self.segments() if each.id != kept]
+        for table, column in (("tombstones", "segment"), ("segments", "id")):
+            self._many(f"DELETE FROM {table} WHERE {column} = ?", ((each.id,) for each in old))
+        self.drop_files(name for each in old for name in (each.vectors, each.structure) if name is not None)
+
+    def drop_files(self, names: Iterable[str]) -> None:
+        """Name files no longer: whoever writes next deletes them."""
+        self._many("DELETE FROM files WHERE name = ?", ((name,) for name in names))
+
     def next_segment_id(self) -> int:
         """An id that no segment has had since the oldest one that is still there."""
         return int(self._rows("SELECT coalesce(max(id), 0) + 1 FROM segments")[0][0])
@@ -146,124 +170,6 @@ class Catalog:
     def tombstones(self, segment: int) -> list[int]:
         """Rows of a segment that no picture has any more."""
         return [row for (row,) in self._rows("SELECT row FROM tombstones WHERE segment = ?", (segment,))]
-
-    # Pictures ----------------------------------------------------------------------------------------------------
-
-    def count(self) -> int:
-        """Pictures in the index."""
-        return int(self._rows("SELECT count(*) FROM pictures")[0][0])
-
-    def label_counts(self) -> dict[str, int]:
-        """Pictures a label, without the unlabelled."""
-        sql = "SELECT label, count(*) FROM pictures WHERE label IS NOT NULL GROUP BY label ORDER BY label"
-        return dict(self._rows(sql))
-
-    def pictures(self, *, after: int = 0, limit: int = -1) -> list[PictureRecord]:
-        """Pictures by ascending id, from the first id above `after`; `limit` -1 for all."""
-        return self._pictures("WHERE id > ? ORDER BY id LIMIT ?", (after, limit))
-
-    def picture(self, picture_id: int) -> PictureRecord | None:
-        """The picture of an id, or None."""
-        if not 0 < picture_id < 2**63:  # more than SQLite's integers hold
-            return None
-        found = self._pictures("WHERE id = ?", (picture_id,))
-        return found[0] if found else None
-
-    def pictures_at(self, segment: int, rows: Sequence[int]) -> dict[int, PictureRecord]:
-        """Row -> picture, for the rows of one segment that have one."""
-        found: dict[int, PictureRecord] = {}
-        for start in range(0, len(rows), _IN_CHUNK):
-            chunk = rows[start : start + _IN_CHUNK]
-            marks = ",".join("?" * len(chunk))
-            for picture in self._pictures(f"WHERE segment = ? AND row IN ({marks})", (segment, *chunk)):
-                found[picture.row] = picture
-        return found
-
-    def ids_at(self, paths: Sequence[str]) -> dict[str, int]:
-        """Path -> id, for those of the paths that have a picture."""
-        found: dict[str, int] = {}
-        for start in range(0, len(paths), _IN_CHUNK):
-            chunk = [os.fsencode(path) for path in paths[start : start + _IN_CHUNK]]
-            marks = ",".join(["CAST(? AS TEXT)"] * len(chunk))
-            found.update(self._rows(f"SELECT path, id FROM pictures WHERE path IN ({marks})", chunk))
-        return found
-
-    def ids_among(self, ids: Sequence[int]) -> list[int]:
-        """Those of some ids that a picture has."""
-        found: list[int] = []
-        wanted = [key for key in ids if 0 < key < 2**63]
-        for start in range(0, len(wanted), _IN_CHUNK):
-            chunk = wanted[start : start + _IN_CHUNK]
-            found += [
-                key
-                for (key,) in self._rows(f"SELECT id FROM pictures WHERE id IN ({','.join('?' * len(chunk))})", chunk)
-            ]
-        return found
-
-    def first_and_last_path(self) -> tuple[str, str] | None:
-        """The first and last of all paths in the order of their bytes; None where there is no picture."""
-        first, last = self._rows("SELECT min(path), max(path) FROM pictures")[0]
-        return None if first is None else (first, last)
-
-    def rows_where(self, segment: int, condition: Condition) -> list[int]:
-        """Rows of one segment whose picture meets a condition, ascending; raises QueryError for one that cannot be."""
-        return self.metadata.numbers("pictures.row", condition, "pictures.segment = ?", (segment,))
-
-    def ids_where(self, condition: Condition) -> list[int]:
-        """Pictures that meet a condition, by ascending id; raises QueryError as `rows_where`, and for no condition.
-
-        Who removes what an empty filter takes in must not come to remove everything.
-        """
-        if condition is None:
-            raise QueryError("no filter was given: say which pictures are meant")
-        return self.metadata.numbers("pictures.id", condition)
-
-    def count_where(self, condition: Condition | None) -> int:
-        """How many pictures meet a condition; raises QueryError as `rows_where`."""
-        return int(self.metadata.select("count(*)", condition))
-
-    def put_pictures(self, pictures: Iterable[PictureRecord]) -> None:
-        """Add pictures (id 0: a new one) or replace those of the same id."""
-        self._many(
-            "INSERT INTO pictures VALUES (?, CAST(? AS TEXT), ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?)"
-            " ON CONFLICT (id) DO UPDATE SET path = excluded.path, content = excluded.content, bytes = excluded.bytes,"
-            " mtime_ns = excluded.mtime_ns, width = excluded.width, height = excluded.height, label = excluded.label,"
-            " segment = excluded.segment, row = excluded.row",
-            ((p.id or None, os.fsencode(p.path), p.content, p.bytes, p.mtime_ns, p.width, p.height,
-              None if p.label is None else _text(p.label), p.segment, p.row) for p in pictures),
-        )  # fmt: skip
-
-    def remove_pictures(self, pictures: Iterable[PictureRecord]) -> None:
-        """Forget pictures; their rows become tombstones."""
-        gone = list(pictures)
-        self._many("DELETE FROM pictures WHERE id = ?", ((p.id,) for p in gone))
-        self.bury(gone)
-
-    def bury(self, pictures: Iterable[PictureRecord]) -> None:
-        """Put a tombstone on the row that each picture had."""
-        self._many(
-            "INSERT OR IGNORE INTO tombstones VALUES (?, ?, ?, ?, ?)",
-            ((p.segment, p.row, p.content, p.width, p.height) for p in pictures),
-        )
-
-    def embedded(self) -> dict[str, EmbeddedRecord]:
-        """Content hash -> the row that holds its vector, of pictures and under tombstones alike."""
-        columns = "content, segment, row, width, height"
-        sql = f"SELECT {columns} FROM tombstones UNION ALL SELECT {columns} FROM pictures"
-        return {row[0]: EmbeddedRecord(*row) for row in self._rows(sql)}
-
-    def skipped(self) -> list[SkippedRecord]:
-        """Files that could not be read when they were last looked at."""
-        sql = "SELECT path, bytes, mtime_ns, reason FROM skipped ORDER BY path"
-        return [SkippedRecord(Path(path), *rest) for path, *rest in self._rows(sql)]
-
-    def replace_skipped(self, skipped: Iterable[SkippedRecord]) -> None:
-        """Remember exactly these."""
-        self._many("DELETE FROM skipped", [()])
-        self._many(
-            "INSERT INTO skipped VALUES (CAST(? AS TEXT), ?, ?, CAST(? AS TEXT))",
-            ((os.fsencode(s.path), s.bytes, s.mtime_ns, _text(s.reason)) for s in skipped),
-        )
 
     # Identities --------------------------------------------------------------------------------------------------
 
@@ -280,7 +186,7 @@ class Catalog:
     def add_templates(self, templates: Iterable[TemplateRecord]) -> None:
         """Add reference pictures, and the identities that are new with them."""
         for each in templates:
-            name = _text(each.identity)
+            name = as_text(each.identity)
             self._many("INSERT OR IGNORE INTO identities (name, created) VALUES (CAST(? AS TEXT), ?)",
                        [(name, each.created)])  # fmt: skip
             self._many(
@@ -289,18 +195,30 @@ class Catalog:
                 [(name, each.content, os.fsencode(each.path), each.vector, json.dumps(each.quality), each.created)],
             )
 
+    def update_templates(self, vectors: Iterable[tuple[str, str, bytes]]) -> None:
+        """Give reference pictures, by identity and content, the embedding of another encoder."""
+        self._many(
+            "UPDATE templates SET vector = ? WHERE content = ? AND identity ="
+            " (SELECT id FROM identities WHERE name = CAST(? AS TEXT))",
+            ((vector, content, as_text(name)) for name, content, vector in vectors),
+        )
+
+    def remove_template(self, name: str, content: str) -> None:
+        """Forget a reference picture, and its identity with the last of them."""
+        self._many(
+            "DELETE FROM templates WHERE content = ? AND identity ="
+            " (SELECT id FROM identities WHERE name = CAST(? AS TEXT))",
+            [(content, as_text(name))],
+        )
+        self._many("DELETE FROM identities WHERE id NOT IN (SELECT identity FROM templates)", [()])
+
     def remove_identities(self, names: Iterable[str]) -> None:
         """Forget identities and their reference pictures."""
-        self._many("DELETE FROM identities WHERE name = CAST(? AS TEXT)", ((_text(name),) for name in names))
+        self._many("DELETE FROM identities WHERE name = CAST(? AS TEXT)", ((as_text(name),) for name in names))
 
     def integrity_errors(self) -> list[str]:
         """What SQLite itself finds wrong with the file."""
         return [str(row[0]) for row in self._rows("PRAGMA integrity_check") if row[0] != "ok"]
-
-    def _pictures(self, clause: str, values: Sequence[Any]) -> list[PictureRecord]:
-        columns = "id, path, content, bytes, mtime_ns, width, height, label, segment, row"
-        rows = self._rows(f"SELECT {columns} FROM pictures {clause}", values)
-        return [PictureRecord(row[0], Path(row[1]), *row[2:]) for row in rows]
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         with self._lock, _damage_named(self.folder / CATALOG_NAME):
@@ -309,10 +227,6 @@ class Catalog:
     def _many(self, sql: str, values: Iterable[Sequence[Any]]) -> None:
         with self._lock:
             self._connection.executemany(sql, values)
-
-
-def _text(value: str) -> bytes:
-    return value.encode("utf-8", "surrogateescape")
 
 
 def _connect_reader(file: Path) -> sqlite3.Connection:

@@ -1,0 +1,99 @@
+"""The encoder of an index: chosen, stored in its folder, named in its catalog with its calibration."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from indexer.writer import ENCODERS_FOLDER
+from search import durable
+from search.config import BuildConfig
+from search.durable import sealed, sync_folder
+from search.encoders import load_encoder
+from search.errors import EncoderError
+from search.stored_calibration import encoder_calibration
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from search.catalog import Catalog
+    from search.config import Device
+    from search.encoders.base import Encoder
+    from search.records import FileRecord
+
+
+def choose_encoder(catalog: Catalog, config: BuildConfig, new: Encoder | None = None) -> Encoder:
+    """Load the encoder of the index; where it has none yet, take the new one, or load the one that was asked for."""
+    if "encoder" not in catalog.settings():
+        return new or load_encoder(new_encoder(config), device=config.device)
+    own = own_encoder(catalog, config.device)
+    if config.encoder and load_encoder(config.encoder, device=config.device).fingerprint != own.fingerprint:
+        raise EncoderError(
+            f"{catalog.folder}: was built with the encoder {catalog.settings()['encoder']}, and vectors of two encoders"
+            f" cannot be compared. Leave --encoder out, or change the encoder of all pictures: twinlens rebuild --index"
+            f" {catalog.folder} --encoder {config.encoder}"
+        )
+    return own
+
+
+def own_encoder(catalog: Catalog, device: Device) -> Encoder:
+    """Load the encoder that the index folder carries."""
+    return load_encoder(catalog.folder / catalog.settings()["encoder_folder"], device=device)
+
+
+def new_encoder(config: BuildConfig) -> str:
+    """Name the encoder of an index that has none yet."""
+    return config.encoder or BuildConfig.default_encoder
+
+
+def commit_encoder(catalog: Catalog, encoder: Encoder, config: BuildConfig) -> None:
+    """Make an index that has an encoder, perhaps its calibration, and no pictures."""
+    stored = store_encoder(catalog.folder, encoder)
+    calibration = fitting_calibration(None, encoder, config)
+    with catalog.transaction():
+        name_encoder(catalog, encoder, stored)
+        catalog.set(calibration=calibration, created=now(), updated=now())
+
+
+def name_encoder(catalog: Catalog, encoder: Encoder, stored: list[FileRecord]) -> None:
+    """Say in the catalog which encoder the index has from now on; within a transaction."""
+    catalog.add_files(stored)
+    catalog.set(encoder=encoder.name, fingerprint=encoder.fingerprint, encoder_folder=_place(encoder), dim=encoder.dim)
+
+
+def store_encoder(folder: Path, encoder: Encoder) -> list[FileRecord]:
+    """Write the encoder into the index folder, synced, so that the folder needs nothing else to answer."""
+    place = _place(encoder)
+    target = folder / place
+    aside = folder / ENCODERS_FOLDER / f"{uuid.uuid4().hex}.part"
+    durable.make_folder(aside)
+    encoder.save(aside)
+    shutil.rmtree(target, ignore_errors=True)
+    aside.rename(target)
+    records = [sealed(folder, f"{place}/{file.name}") for file in sorted(target.iterdir())]
+    sync_folder(target)
+    sync_folder(target.parent)
+    return records
+
+
+def fitting_calibration(own: Any, encoder: Encoder, config: BuildConfig) -> dict[str, Any] | None:
+    """The index's own calibration, if it is of this encoder; else that of the encoder's folder, if it has one.
+
+    Raises:
+        EncoderError: the folder's calibration is damaged, or of another encoder.
+    """
+    if isinstance(own, dict) and own.get("fingerprint") == encoder.fingerprint:
+        return own
+    found = encoder_calibration(new_encoder(config), encoder.fingerprint)
+    return None if found is None else found.to_dict()
+
+
+def now() -> str:
+    """The time, ISO 8601, UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _place(encoder: Encoder) -> str:
+    return f"{ENCODERS_FOLDER}/{encoder.fingerprint}"
