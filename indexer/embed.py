@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,9 @@ import numpy as np
 from indexer.staging import LookedAt
 from search.config import DecodeConfig
 from search.errors import PictureError
-from search.images import decode, read_file
+from search.images import decode
+from search.large_pictures import LARGE_BYTES, alone
+from search.picture_source import read_steady
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator
@@ -80,16 +82,19 @@ def _finish(batch: Batch, encoder: Encoder, staging: Staging, stages: Stages) ->
 def _look(file: FoundFile, encoder: Encoder, known: Container[str]) -> tuple[LookedAt, NDArray[Any] | None]:
     """Read one file; decode and prepare it unless its content is known."""
     limits = DecodeConfig()
-    try:
-        data = read_file(file.path, config=limits)
-        content = content_hash(data)
-        if content in known:
-            return LookedAt(file.path, file.bytes, file.mtime_ns, content), None
-        image = decode(data, name=str(file.path), target=encoder.input_size, config=limits)
-    except PictureError as error:
-        return LookedAt(file.path, file.bytes, file.mtime_ns, reason=error.reason), None
+    with alone(file.bytes > LARGE_BYTES):
+        try:
+            data, status = read_steady(file.path, config=limits)
+            content = content_hash(data)
+            # Size and time of what was read, which may have changed since the scan.
+            look = LookedAt(file.path, status.st_size, status.st_mtime_ns, content)
+            if content in known:
+                return look, None
+            image = decode(data, name=str(file.path), target=encoder.input_size, config=limits)
+        except PictureError as error:
+            return LookedAt(file.path, file.bytes, file.mtime_ns, reason=error.reason), None
     width, height = image.info["full_size"]
-    return LookedAt(file.path, file.bytes, file.mtime_ns, content, width, height), encoder.prepare(image)
+    return replace(look, width=width, height=height), encoder.prepare(image)
 
 
 def content_hash(data: bytes) -> str:

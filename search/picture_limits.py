@@ -22,13 +22,15 @@ MOST_FILL = 1 << 16
 MOST_SCANNED = 1_500_000_000
 """Pixels times scans of a progressive JPEG; libjpeg goes through the whole picture once for each scan, of which ten
 are usual, however few bytes the scan has."""
+MOST_EXIF_SEGMENTS = 64
+"""Of a JPEG, 64 KiB each; Pillow joins them one by one, in a time that grows with the square of their number."""
 MOST_RUN_LENGTH = 4 << 20
 """Bytes of a run-length coded BMP, which Pillow decodes in Python: some four seconds."""
 
 _STANDALONE = frozenset((0x01, *range(0xD0, 0xD9)))
 """JPEG markers with no length: TEM, RST0 to RST7, SOI."""
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_START_OF_SCAN = 0xDA
+_START_OF_SCAN, _APP1 = 0xDA, 0xE1
 
 
 def structure_excess(kind: Format, data: bytes) -> str | None:
@@ -42,7 +44,7 @@ def structure_excess(kind: Format, data: bytes) -> str | None:
 
 def _jpeg(data: bytes) -> str | None:
     """Walk the segments up to the first scan (ITU-T T.81, annex B), then count the scans."""
-    at, parts, fill, pixels = 2, 0, 0, 0
+    at, parts, fill, pixels, exif = 2, 0, 0, 0, 0
     while parts < MOST_PARTS:
         start = data.find(b"\xff", at)
         if start < 0:
@@ -57,6 +59,9 @@ def _jpeg(data: bytes) -> str | None:
         if marker in _FRAMES:
             height, width = struct.unpack_from(">HH", data, at + 3)
             pixels = width * height
+        exif += marker == _APP1 and data[at + 2 : at + 8] == b"Exif\0\0"
+        if exif > MOST_EXIF_SEGMENTS:
+            return f"more than {MOST_EXIF_SEGMENTS} segments of EXIF"
         if marker == _START_OF_SCAN:
             scans = data.count(b"\xff\xda", code - 1)  # in coded pixels a byte FF is always followed by 00 or RSTn
             return (

@@ -20,7 +20,7 @@ def mutated(number: int, pictures: dict[str, bytes]) -> tuple[str, bytes]:
     kind = kinds[number % len(kinds)]
     data = pictures[kind]
     steps = []
-    for _ in range(chance.choice((1, 1, 2, 4))):
+    for _ in range(chance.choice((1, 1, 1, 2, 3))):
         name, damage = chance.choice(_DAMAGES)
         data = damage(chance, data, pictures)
         steps.append(name)

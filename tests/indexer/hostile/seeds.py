@@ -72,8 +72,9 @@ def tiled_tiff(image: Image.Image) -> bytes:
     lengths = offsets + 4 * count
     bits = lengths + 4 * count
     directory = bits + 6
-    entries = [(256, 3, 1, image.width), (257, 3, 1, image.height), (258, 3, 3, bits), (259, 3, 1, 1), (262, 3, 1, 2),
-               (277, 3, 1, 3), (322, 3, 1, 16), (323, 3, 1, 16), (324, 4, count, offsets), (325, 4, count, lengths)]  # fmt: skip
+    size = ((256, 3, 1, image.width), (257, 3, 1, image.height), (258, 3, 3, bits))
+    colour = ((259, 3, 1, 1), (262, 3, 1, 2), (277, 3, 1, 3))
+    entries = (*size, *colour, (322, 3, 1, 16), (323, 3, 1, 16), (324, 4, count, offsets), (325, 4, count, lengths))
     data = b"II*\0" + struct.pack("<I", directory) + b"".join(tiles)
     data += struct.pack(f"<{count}I", *(8 + 768 * turn for turn in range(count)))
     data += struct.pack(f"<{count}I", *[768] * count) + struct.pack("<HHH", 8, 8, 8)
@@ -125,7 +126,7 @@ def seeds() -> dict[str, bytes]:
         "avif animated": frames(image, "AVIF", count=3),
         "heic": heic(image, exif=exif(6)),
         "heic alpha": heic(rgba),
-        "heic grid": heic(scene(12, (160, 128)), grid_tile_size=64),
+        "heic grid": heic(scene(12, (160, 128)), tile_size=64),
         "tiff": saved(image, "TIFF", exif=exif(6)),
         "tiff tiled": tiled_tiff(image),
         "tiff pages": frames(image, "TIFF", compression="tiff_lzw"),
