@@ -19,7 +19,7 @@ from indexer.progress import Silent, Stages
 from indexer.scan import labeller, scan
 from indexer.staging import Staging
 from indexer.tune import build_structure
-from search.catalog import CATALOG_NAME, Catalog
+from search.catalog import Catalog, has_catalog
 from search.config import BuildConfig
 from search.durable import sealed, sync_folder
 from search.encoders import load_encoder
@@ -86,7 +86,7 @@ def build(pictures: str | os.PathLike[str], index: str | os.PathLike[str], confi
             f"{pictures}: no pictures below this folder (known suffixes: {' '.join(sorted(PICTURE_SUFFIXES))})"
         )
     new = None
-    if not (folder / CATALOG_NAME).exists():  # an encoder that cannot be had leaves no empty index behind
+    if not has_catalog(folder):  # an encoder that cannot be had leaves no empty index behind
         with stages.stage("load encoder"):
             new = load_encoder(new_encoder(config), device=config.device)
     make_folder(folder)

@@ -15,7 +15,7 @@ from indexer.build import choose_encoder, commit_encoder, make_folder, new_encod
 from indexer.csv_log import is_control
 from indexer.embed import content_hash
 from indexer.lock import writer_lock
-from search.catalog import CATALOG_NAME, Catalog
+from search.catalog import Catalog, has_catalog
 from search.config import BuildConfig, EnrollConfig
 from search.encoders import load_encoder
 from search.errors import DataError, QueryError
@@ -131,7 +131,7 @@ def checked_name(name: str) -> str:
 def _encoder(folder: Path, config: EnrollConfig) -> Encoder:
     """Load the encoder of the index, or that of the index to be: nothing is written yet."""
     build = BuildConfig(encoder=config.encoder, device=config.device)
-    if not (folder / CATALOG_NAME).exists():
+    if not has_catalog(folder):
         return load_encoder(new_encoder(build), device=config.device)
     with _writing(folder) as catalog:  # not for reading: a first enrolment that was killed may have left half a catalog
         return choose_encoder(catalog, build, None)
