@@ -7,7 +7,11 @@ import struct
 import zlib
 from collections.abc import Callable
 
+from tests.indexer.hostile.seeds import SIZE
+
 EXTREMES = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
+LARGE = (5_000, 12_200, 65_000, 1_000_000)
+"""Sides that are no nonsense, and with another such side at the limit of what is decoded, or beyond."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 _HEAD = 160
 """Bytes at the start among which the fields of most headers lie."""
@@ -72,6 +76,18 @@ def _set_field(chance: random.Random, data: bytes, _: dict[str, bytes]) -> bytes
     return data[:at] + field + data[at + len(field) :]
 
 
+def _set_size(chance: random.Random, data: bytes, _: dict[str, bytes]) -> bytes:
+    """Find a width, a height or a count of rows, in any of the ways of writing it, and make it another."""
+    layout = chance.choice(("<H", ">H", "<I", ">I"))
+    field = struct.pack(layout, chance.choice(SIZE))
+    places = [at for at in range(len(data)) if data.startswith(field, at)]
+    if not places:
+        return data
+    at, most = chance.choice(places), 0xFFFF if layout.endswith("H") else 0xFFFFFFFF
+    value = struct.pack(layout, min(most, chance.choice((*EXTREMES, *LARGE))))
+    return data[:at] + value + data[at + len(value) :]
+
+
 def _cut(chance: random.Random, data: bytes, _: dict[str, bytes]) -> bytes:
     return data[: _place(chance, data)]
 
@@ -113,7 +129,8 @@ _DAMAGES: tuple[tuple[str, _Damage], ...] = (
     ("bits flipped", _flip_bits),
     ("bytes set", _set_bytes),
     ("field set", _set_field),
-    ("field set", _set_field),
+    ("size set", _set_size),
+    ("size set", _set_size),
     ("cut", _cut),
     ("zeroed", _zero),
     ("doubled", _double),
