@@ -23,7 +23,7 @@ from search.config import AttendConfig, QueryConfig
 from search.engine import open_index
 from search.errors import DataError, PictureError
 from search.identities import Decider
-from search.picture_time import taken_at
+from search.picture_exif import taken_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,11 +14,13 @@ import numpy as np
 
 from indexer.changes import compare, is_same
 from indexer.embed import embed_files
+from indexer.exif import put_exif
 from indexer.lock import writer_lock
 from indexer.progress import Silent, Stages
 from indexer.scan import labeller, scan
 from indexer.staging import Staging
 from indexer.tune import build_structure
+from search import durable
 from search.catalog import Catalog, has_catalog
 from search.config import BuildConfig
 from search.durable import sealed, sync_folder
@@ -107,6 +109,7 @@ def build(pictures: str | os.PathLike[str], index: str | os.PathLike[str], confi
                     embedded = embed_files(todo, encoder, staging, known, batch_size=config.batch_size,
                                            workers=config.workers, stages=stages)  # fmt: skip
                 changes = compare(found, staging.looked_at(), before, root, label, known)
+                changes.exif = staging.exif()
                 vectors = gather(catalog, staging, changes, encoder.dim)
                 kind, recall = commit(catalog, encoder, changes, vectors, config, stages)
             except BaseException:
@@ -126,7 +129,7 @@ def build(pictures: str | os.PathLike[str], index: str | os.PathLike[str], confi
 def make_folder(folder: Path) -> None:
     """Make an index folder unless it is there; raises IndexFolderError where none can be."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        durable.make_folder(folder)
     except OSError as error:
         raise IndexFolderError(f"{folder}: cannot be an index folder ({error.strerror}). Name another") from error
 
@@ -206,6 +209,7 @@ def commit(catalog: Catalog, encoder: Encoder, changes: Changes, vectors: Floats
                 catalog.add_segment(segment, now)
                 rows = enumerate(_rows_needed(changes))
                 catalog.put_pictures(replace(p, segment=segment.id, row=row) for row, p in rows)
+            put_exif(catalog, changes)
             catalog.replace_skipped(changes.skipped)
     return (None, None) if segment is None else (segment.kind, segment.recall)
 
@@ -235,7 +239,7 @@ def store_encoder(folder: Path, encoder: Encoder) -> list[FileRecord]:
     place = _place(encoder)
     target = folder / place
     aside = folder / ENCODERS_FOLDER / f"{uuid.uuid4().hex}.part"
-    aside.mkdir(parents=True)
+    durable.make_folder(aside)
     encoder.save(aside)
     shutil.rmtree(target, ignore_errors=True)
     aside.rename(target)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from indexer.scan import FoundFile
     from indexer.staging import LookedAt
+    from search.picture_exif import PictureExif
 
 
 @dataclass(slots=True)
@@ -31,6 +32,8 @@ class Changes:
     removed: list[PictureRecord] = field(default_factory=list)
     skipped: list[SkippedRecord] = field(default_factory=list)
     unchanged: int = 0
+    exif: dict[str, PictureExif] = field(default_factory=dict)
+    """Content hash -> what the EXIF says, of the files looked at whose EXIF says anything."""
 
     def __bool__(self) -> bool:
         return any((self.added, self.changed, self.moved, self.updated, self.removed))

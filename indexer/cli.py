@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from indexer.commands.calibrate import calibrate
 from indexer.commands.evaluate import evaluate
 from indexer.commands.identities import attend, enroll, unenroll
 from indexer.commands.map import draw_map
+from indexer.commands.metadata import MetadataOption, metadata, report_text
 from indexer.commands.train import recipes, teach, train
 from search.cli import SKIPPED_EXIT, DeviceOption, IndexOption, JsonOption, info, printable, query, run
 from search.config import BuildConfig
@@ -40,6 +42,7 @@ app.command()(evaluate)
 app.command()(calibrate)
 app.command()(verify)
 app.command("map")(draw_map)
+app.command("metadata")(metadata)
 app.command()(train)
 app.command()(teach)
 app.command()(recipes)
@@ -65,6 +68,7 @@ def build(
     BuildConfig.labels,
     batch_size: Annotated[int, typer.Option(help="Pictures embedded at once.", min=1)] = BuildConfig.batch_size,
     workers: Annotated[int, typer.Option(help="Threads that read and decode.", min=1)] = BuildConfig.workers,
+    metadata: MetadataOption = None,
     as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Make an index of a folder of pictures, or bring it up to date with the folder.
@@ -73,12 +77,21 @@ def build(
     """
     from indexer.build import build as build_index
     from indexer.console import ConsoleProgress
+    from indexer.metadata import load_metadata
+    from indexer.metadata_file import open_metadata
 
     config = BuildConfig(encoder=encoder, kind=kind, device=device, recall=recall, labels=labels,
                          batch_size=batch_size, workers=workers)  # fmt: skip
+    opened = None if metadata is None else open_metadata(metadata)  # what cannot be used is said before the work
     with ConsoleProgress() as progress:
         report = build_index(pictures, index, config, progress=progress)
-    typer.echo(json.dumps(_report_dict(report)) if as_json else _report_text(report, index, recall))
+        loaded = None if opened is None else load_metadata(index, opened, root=pictures, progress=progress)
+    if as_json:
+        typer.echo(json.dumps(_report_dict(report) | ({} if loaded is None else {"metadata": asdict(loaded)})))
+    else:
+        typer.echo(_report_text(report, index, recall))
+        if loaded is not None:
+            typer.echo(printable(report_text(loaded, index)))
     if report.skipped:
         raise typer.Exit(SKIPPED_EXIT)
 

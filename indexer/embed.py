@@ -15,6 +15,7 @@ from search.config import DecodeConfig
 from search.errors import PictureError
 from search.images import decode
 from search.large_pictures import LARGE_BYTES, alone
+from search.picture_exif import read_exif
 from search.picture_source import read_steady
 
 if TYPE_CHECKING:
@@ -89,12 +90,12 @@ def _look(file: FoundFile, encoder: Encoder, known: Container[str]) -> tuple[Loo
             # Size and time of what was read, which may have changed since the scan.
             look = LookedAt(file.path, status.st_size, status.st_mtime_ns, content)
             if content in known:
-                return look, None
+                return replace(look, exif=read_exif(data)), None
             image = decode(data, name=str(file.path), target=encoder.input_size, config=limits)
         except PictureError as error:
             return LookedAt(file.path, file.bytes, file.mtime_ns, reason=error.reason), None
-    width, height = image.info["full_size"]
-    return replace(look, width=width, height=height), encoder.prepare(image)
+        width, height = image.info["full_size"]
+        return replace(look, width=width, height=height, exif=read_exif(data)), encoder.prepare(image)
 
 
 def content_hash(data: bytes) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from search.disk_errors import disk_errors_named
 from search.errors import IndexLockedError
 
 if TYPE_CHECKING:
@@ -26,7 +27,14 @@ def writer_lock(folder: Path) -> Iterator[None]:
 
     Raises:
         IndexLockedError: another process holds it; the message says which, since when.
+        DiskError: the disk failed the writer, is full, or refused.
     """
+    with disk_errors_named(folder), _held(folder):
+        yield
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
     lock = FileLock(folder / LOCK_NAME)
     try:
         lock.acquire(timeout=0)
@@ -47,5 +55,5 @@ def _holder(folder: Path) -> str:
     try:
         holder = json.loads((folder / HOLDER_NAME).read_text())
         return f"process {holder['process']} since {holder['since']}"
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return "another process"

@@ -9,13 +9,16 @@ from __future__ import annotations
 import os
 import sqlite3
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from search.picture_exif import NO_EXIF, PictureExif
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from search.types import Floats
 
@@ -27,6 +30,7 @@ CREATE TABLE IF NOT EXISTS looked_at (
     path BLOB PRIMARY KEY, bytes INTEGER, mtime_ns INTEGER, content TEXT, width INTEGER, height INTEGER, reason TEXT
 );
 CREATE TABLE IF NOT EXISTS vectors (content TEXT PRIMARY KEY, width INTEGER, height INTEGER, vector BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS exif (content TEXT PRIMARY KEY, taken TEXT, camera TEXT);
 """
 
 
@@ -41,6 +45,8 @@ class LookedAt:
     width: int = 0
     height: int = 0
     reason: str | None = None
+    exif: PictureExif = NO_EXIF
+    """Staged by content, and given back by `Staging.exif`."""
 
 
 class Staging:
@@ -67,7 +73,7 @@ class Staging:
         connection.executescript(_SCHEMA)
         return connection
 
-    def add(self, files: Iterable[LookedAt], vectors: Iterable[tuple[LookedAt, Floats]]) -> None:
+    def add(self, files: Sequence[LookedAt], vectors: Iterable[tuple[LookedAt, Floats]]) -> None:
         """Stage one batch, whole or not at all."""
         with self._connection:
             self._connection.executemany(
@@ -77,6 +83,14 @@ class Staging:
             self._connection.executemany(
                 "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)",
                 ((f.content, f.width, f.height, vector.tobytes()) for f, vector in vectors),
+            )
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO exif VALUES (?, ?, ?)",
+                (
+                    (f.content, f.exif.taken and f.exif.taken.isoformat(), f.exif.camera)
+                    for f in files
+                    if f.exif != NO_EXIF
+                ),
             )
 
     def looked_at(self) -> dict[Path, LookedAt]:
@@ -89,6 +103,11 @@ class Staging:
         return {
             row[0]: (row[1], row[2]) for row in self._connection.execute("SELECT content, width, height FROM vectors")
         }
+
+    def exif(self) -> dict[str, PictureExif]:
+        """Content hash -> what its EXIF says, for every staged file whose EXIF says anything."""
+        rows = self._connection.execute("SELECT content, taken, camera FROM exif")
+        return {row[0]: PictureExif(row[1] and datetime.fromisoformat(row[1]), row[2]) for row in rows}
 
     def vector(self, content: str) -> Floats | None:
         """The staged embedding of a content hash, `(dim,) float32`, or None."""

@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.errors import IndexFolderError
+from search.catalog_metadata import MetadataTable
+from search.disk_errors import disk_errors_named
+from search.errors import IndexFolderError, QueryError
 from search.migrations import MIGRATIONS, OLDEST_READABLE, checked_version, migrate
 from search.records import (
     EmbeddedRecord,
@@ -27,6 +29,8 @@ from search.records import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from search.conditions import Condition
 
 CATALOG_NAME = "catalog.sqlite"
 _WITH_IDENTITIES = 2
@@ -44,6 +48,7 @@ class Catalog:
         self._version = version
         self._connection = connection
         self._lock = threading.RLock()
+        self.metadata = MetadataTable(version, self._rows, self._many)
         # File names need not be UTF-8. They are bound as bytes, stored as text, and decoded as Python decodes names.
         connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
 
@@ -174,10 +179,48 @@ class Catalog:
                 found[picture.row] = picture
         return found
 
-    def rows_where(self, segment: int, *, label: str) -> list[int]:
-        """Rows of one segment whose picture has this label."""
-        sql = "SELECT row FROM pictures WHERE segment = ? AND label = CAST(? AS TEXT)"
-        return [row for (row,) in self._rows(sql, (segment, _text(label)))]
+    def ids_at(self, paths: Sequence[str]) -> dict[str, int]:
+        """Path -> id, for those of the paths that have a picture."""
+        found: dict[str, int] = {}
+        for start in range(0, len(paths), _IN_CHUNK):
+            chunk = [os.fsencode(path) for path in paths[start : start + _IN_CHUNK]]
+            marks = ",".join(["CAST(? AS TEXT)"] * len(chunk))
+            found.update(self._rows(f"SELECT path, id FROM pictures WHERE path IN ({marks})", chunk))
+        return found
+
+    def ids_among(self, ids: Sequence[int]) -> list[int]:
+        """Those of some ids that a picture has."""
+        found: list[int] = []
+        wanted = [key for key in ids if 0 < key < 2**63]
+        for start in range(0, len(wanted), _IN_CHUNK):
+            chunk = wanted[start : start + _IN_CHUNK]
+            found += [
+                key
+                for (key,) in self._rows(f"SELECT id FROM pictures WHERE id IN ({','.join('?' * len(chunk))})", chunk)
+            ]
+        return found
+
+    def first_and_last_path(self) -> tuple[str, str] | None:
+        """The first and last of all paths in the order of their bytes; None where there is no picture."""
+        first, last = self._rows("SELECT min(path), max(path) FROM pictures")[0]
+        return None if first is None else (first, last)
+
+    def rows_where(self, segment: int, condition: Condition) -> list[int]:
+        """Rows of one segment whose picture meets a condition, ascending; raises QueryError for one that cannot be."""
+        return self.metadata.numbers("pictures.row", condition, "pictures.segment = ?", (segment,))
+
+    def ids_where(self, condition: Condition) -> list[int]:
+        """Pictures that meet a condition, by ascending id; raises QueryError as `rows_where`, and for no condition.
+
+        Who removes what an empty filter takes in must not come to remove everything.
+        """
+        if condition is None:
+            raise QueryError("no filter was given: say which pictures are meant")
+        return self.metadata.numbers("pictures.id", condition)
+
+    def count_where(self, condition: Condition | None) -> int:
+        """How many pictures meet a condition; raises QueryError as `rows_where`."""
+        return int(self.metadata.select("count(*)", condition))
 
     def put_pictures(self, pictures: Iterable[PictureRecord]) -> None:
         """Add pictures (id 0: a new one) or replace those of the same id."""
@@ -313,7 +356,8 @@ def _connect_reader(file: Path) -> sqlite3.Connection:
 @contextmanager
 def _damage_named(file: Path) -> Iterator[None]:
     try:
-        yield
+        with disk_errors_named(file):
+            yield
     except sqlite3.DatabaseError as error:
         raise IndexFolderError(
             f"{file}: cannot be read as a catalog ({error})."

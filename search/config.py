@@ -52,6 +52,8 @@ class QueryConfig:
     device: Device = "auto"
     same_only: bool = False
     """Only pictures that a calibration takes for the same thing."""
+    unwanted_weight: ClassVar[float] = 0.5
+    """What the mean of the pictures that hits should not look like counts, against 1 for what they should."""
 
 
 @dataclass(frozen=True)

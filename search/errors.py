@@ -4,7 +4,8 @@ TwinlensError
 ├── PictureError          a picture that cannot be read; `.source` and `.reason`
 ├── EncoderError          an encoder that is unknown, cannot be loaded, or does not belong here
 ├── IndexFolderError      an index folder that is missing, unfinished, damaged, or of another version
-│   └── IndexLockedError  another process is writing it
+│   ├── IndexLockedError  another process is writing it
+│   └── DiskError         a file could not be written or read: the disk is full, failed, or refused
 ├── UnsupportedError      something that an index kind or a device cannot do
 ├── QueryError            a question that makes no sense: k < 1, an unknown filter, an empty picture list
 ├── DataError             a collection, CSV or label file that cannot be used
@@ -40,6 +41,10 @@ class IndexFolderError(TwinlensError):
 
 class IndexLockedError(IndexFolderError):
     """Another process is writing the index."""
+
+
+class DiskError(IndexFolderError):
+    """A file could not be written or read: the disk is full, failed, or refused."""
 
 
 class UnsupportedError(TwinlensError):

@@ -9,6 +9,9 @@ All that can go wrong with a picture is a `PictureError` naming it and the reaso
 process is touched. (libtiff may still print a line of its own to standard error about a damaged TIFF, which nothing
 in Python can stop.) EXIF that is damaged is passed over and the picture left as it lies; only of AVIF does libavif
 refuse a file whose EXIF block is none at all. Pillow is imported at the first picture, pillow-heif at the first HEIC.
+
+What a picture may cost is bounded (docs/pictures.md): by its size in pixels and bytes, by what
+`search.picture_limits` counts in it before a plugin sees it, and by large pictures taking turns.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from search.config import DecodeConfig
 from search.errors import PictureError
 from search.large_pictures import LARGE_PIXELS, alone
 from search.picture_formats import PICTURE_SUFFIXES, Format, ends_early, header_size, looks_like, sniff
-from search.picture_limits import structure_excess
+from search.picture_limits import MOST_EXIF_BYTES, structure_excess
 from search.picture_source import check_bytes, is_array, is_pil_image, picture_name, read_file, read_stream
 from search.plugin_warnings import quiet_plugins
 
@@ -51,8 +54,6 @@ _PLUGINS: dict[Format, tuple[str, str]] = {
 _COSTLY: frozenset[Format] = frozenset(("WebP", "AVIF", "HEIF"))
 
 _ORIENTATION_TAG = 0x0112
-_MOST_EXIF = 1 << 20
-"""Bytes of EXIF beyond which it is passed over: a camera writes 64 KiB at most, and Pillow reads it tag by tag."""
 
 
 def load_picture(source: Picture, *, target: int | None = None, config: DecodeConfig = _DEFAULTS) -> Image:
@@ -174,7 +175,7 @@ def _finish(rgb: Image, orientation: int, full_size: tuple[int, int]) -> Image:
 
 def _orientation(image: Image) -> int:
     """EXIF orientation 1 to 8; 1 where there is none, or the EXIF block is damaged, which is no reason to refuse."""
-    if len(image.info.get("exif", b"")) > _MOST_EXIF:
+    if len(image.info.get("exif", b"")) > MOST_EXIF_BYTES:
         return 1
     try:
         value = image.getexif().get(_ORIENTATION_TAG, 1)

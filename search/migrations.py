@@ -78,7 +78,23 @@ CREATE TABLE templates (         -- the reference pictures of each, embedded wit
 );
 """
 
-MIGRATIONS = (M001_INITIAL, M002_IDENTITIES)
+M003_DIGESTS = ""
+
+M004_METADATA = """
+CREATE TABLE columns (           -- metadata: what was told of pictures, or read from their EXIF
+    id INTEGER PRIMARY KEY AUTOINCREMENT,   -- n: the values are those of the column cn of the table metadata
+    name TEXT NOT NULL UNIQUE,
+    type TEXT NOT NULL           -- text, integer, real, boolean, date or datetime
+);
+CREATE TABLE metadata (          -- a row a picture; c3 and all later columns are added with their row of columns
+    picture INTEGER PRIMARY KEY REFERENCES pictures (id) ON DELETE CASCADE,
+    c1,                          -- no declared types: SQLite keeps each value as it was checked and given
+    c2
+);
+INSERT INTO columns VALUES (1, 'taken', 'datetime'), (2, 'camera', 'text');
+"""
+
+MIGRATIONS = (M001_INITIAL, M002_IDENTITIES, M003_DIGESTS, M004_METADATA)
 """Step n takes a catalog of version n (`PRAGMA user_version`) to version n + 1."""
 
 OLDEST_READABLE = 1

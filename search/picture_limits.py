@@ -24,6 +24,8 @@ MOST_SCANNED = 1_500_000_000
 are usual, however few bytes the scan has."""
 MOST_EXIF_SEGMENTS = 64
 """Of a JPEG, 64 KiB each; Pillow joins them one by one, in a time that grows with the square of their number."""
+MOST_EXIF_BYTES = 1 << 20
+"""Of EXIF beyond which it is passed over, in any format: a camera writes 64 KiB, and Pillow reads it tag by tag."""
 MOST_RUN_LENGTH = 4 << 20
 """Bytes of a run-length coded BMP, which Pillow decodes in Python: some four seconds."""
 

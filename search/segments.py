@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from search.durable import sealed, sync_folder, verify
+from search.durable import make_folder, sealed, sync_folder, verify
 from search.errors import IndexFolderError
 from search.indexes import choose_kind, index_class
 from search.records import FileRecord
@@ -101,12 +101,11 @@ def write_segment(folder: Path, vectors: Floats, structure: VectorIndex) -> tupl
         each file for the catalog.
     """
     place = folder / SEGMENTS_FOLDER
-    place.mkdir(exist_ok=True)
+    make_folder(place)
     stem = uuid.uuid4().hex
     names = [f"{SEGMENTS_FOLDER}/{stem}.npy"]
     aside = place / f"{stem}.part"
-    with aside.open("wb") as file:
-        np.save(file, vectors, allow_pickle=False)
+    _write_vectors(aside, vectors)
     aside.rename(folder / names[0])
     if structure.stored:
         names.append(f"{SEGMENTS_FOLDER}/{stem}.{structure.kind}")
@@ -115,6 +114,17 @@ def write_segment(folder: Path, vectors: Floats, structure: VectorIndex) -> tupl
     records = [sealed(folder, name) for name in names]
     sync_folder(place)
     return names[0], names[1] if structure.stored else None, records
+
+
+def _write_vectors(path: Path, vectors: Floats) -> None:
+    """As `np.save`, which writes through a C stream and does not look whether closing it worked.
+
+    On a disk that is full the last bytes, up to a buffer's, were then lost without a word.
+    """
+    rows = np.ascontiguousarray(vectors)
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(rows))
+        file.write(rows.data)
 
 
 def open_segment(folder: Path, record: SegmentRecord, files: dict[str, FileRecord], dim: int, dead: Sequence[int],

@@ -13,9 +13,11 @@ MOST_PIECES = 100_000
 MOST_PIECE_BYTES = 256 << 20
 """Of one tile once unpacked, which libtiff allocates whole, whatever the size of the picture."""
 
-_WIDTH, _LENGTH, _BITS, _STRIP_OFFSETS, _SAMPLES, _ROWS = 256, 257, 258, 273, 277, 278
+_STRIP_OFFSETS, _SAMPLES = 273, 277
 _TILE_WIDTH, _TILE_LENGTH, _TILE_OFFSETS = 322, 323, 324
-_FORMATS = {1: "B", 3: "H", 4: "I", 16: "Q"}
+_DIRECTORIES = (34_665, 34_853, 40_965)
+"""Exif, GPS and interoperability, which Pillow reads too."""
+_FORMATS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 
 
 def tiff_excess(data: bytes) -> str | None:
@@ -25,7 +27,8 @@ def tiff_excess(data: bytes) -> str | None:
         struct.error: the directory does not lie within the file.
     """
     found = _first_values(data)
-    if found is None:
+    below = [] if found is None else [found[tag][1] for tag in _DIRECTORIES if tag in found]
+    if found is None or any(_entries_at(data, place) > MOST_ENTRIES for place in below if place < len(data) - 8):
         return f"a directory of more than {MOST_ENTRIES:,} entries"
     for tag, words in ((_STRIP_OFFSETS, "strips"), (_TILE_OFFSETS, "tiles")):
         count = found.get(tag, (0, 0))[0]
@@ -38,6 +41,11 @@ def tiff_excess(data: bytes) -> str | None:
     return None
 
 
+def _entries_at(data: bytes, place: int) -> int:
+    order = "<" if data[:2] == b"II" else ">"
+    return int(struct.unpack_from(order + ("Q" if b"+" in data[2:4] else "H"), data, place)[0])
+
+
 def _first_values(data: bytes) -> dict[int, tuple[int, int]] | None:
     """Tag -> (count, first value where it stands in the entry itself, else 0); None where there are too many."""
     order = "<" if data[:2] == b"II" else ">"
@@ -45,7 +53,7 @@ def _first_values(data: bytes) -> dict[int, tuple[int, int]] | None:
     (at,) = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)
     if at > len(data):
         return {}
-    (entries,) = struct.unpack_from(order + ("Q" if big else "H"), data, at)
+    entries = _entries_at(data, at)
     if entries > MOST_ENTRIES:
         return None
     layout, inline = (order + "HHQ", 8) if big else (order + "HHI", 4)

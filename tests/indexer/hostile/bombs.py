@@ -145,6 +145,18 @@ def _tiff_of_pages(count: int) -> bytes:
     return bytes(data)
 
 
+def _tiff_of_exif(count: int) -> bytes:
+    """A BigTIFF whose Exif directory has a great many entries."""
+    page = saved(Image.new("L", (4, 3)), "TIFF", big_tiff=True, tiffinfo={34665: 0})
+    (first,) = struct.unpack_from("<Q", page, 8)
+    (entries,) = struct.unpack_from("<Q", page, first)
+    tags = [struct.unpack_from("<H", page, first + 8 + 20 * turn)[0] for turn in range(entries)]
+    page += bytes(-len(page) % 2)
+    place = first + 8 + 20 * tags.index(34665)
+    page = _put(page, place, struct.pack("<HHQQ", 34665, 4, 1, len(page)))
+    return page + struct.pack("<Q", count) + struct.pack("<HHQQ", 0x9003, 1, 1, 65) * count
+
+
 # WebP, AVIF, HEIF
 
 
@@ -266,6 +278,7 @@ def bombs() -> dict[str, Bomb]:
         "tiff of 65,535 samples": (".tif", lambda: _tiff(_tiff_entries((9, 9), samples=65_535), bytes(999)), ""),
         "tiff of 60,000 entries": (".tif", lambda: _tiff([(700, 1, 1, 0)] * 60_000), "a directory of more"),
         "tiff page that follows itself": (".tif", lambda: _tiff(_tiff_entries((9, 9)), bytes(999), after=8), "decoded"),
+        "tiff exif of 1,000,000 entries": (".tif", lambda: _tiff_of_exif(1_000_000), "a directory of more"),
         "tiff of 100,000 pages": (".tif", lambda: _tiff_of_pages(100_000), "decoded"),
         "webp 16,383 x 16,383": (
             ".webp",

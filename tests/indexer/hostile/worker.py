@@ -17,6 +17,7 @@ from indexer.embed import content_hash
 from search.encoders import load_encoder
 from search.errors import PictureError
 from search.images import decode, read_file
+from search.picture_exif import read_exif
 from tests.indexer.hostile.mutate import mutated
 from tests.indexer.hostile.seeds import seeds
 
@@ -48,6 +49,7 @@ def look(path: Path, encoder) -> dict[str, object]:
         data = read_file(path)
         content_hash(data)
         image = decode(data, name=str(path), target=encoder.input_size)
+        read_exif(data)
         encoder.prepare(image)
         outcome, why = "decoded", str(image.info["full_size"])
     except PictureError as error:
