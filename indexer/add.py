@@ -12,7 +12,7 @@ from indexer.progress import Silent, Stages
 from indexer.scan import labeller, scan
 from indexer.update import update
 from indexer.writer import open_writer
-from search.catalog import CATALOG_NAME
+from search.catalog import has_catalog
 from search.config import BuildConfig
 from search.errors import DataError
 from search.images import PICTURE_SUFFIXES
@@ -61,7 +61,7 @@ def add(index: str | os.PathLike[str], pictures: Sequence[str | os.PathLike[str]
             f"{' '.join(sorted(PICTURE_SUFFIXES))})"
         )
     new = first_encoder(folder, config, stages)
-    with open_writer(folder, create=not (folder / CATALOG_NAME).exists()) as catalog:
+    with open_writer(folder, create=not has_catalog(folder)) as catalog:
         with stages.stage("load encoder"):
             encoder = choose_encoder(catalog, config, new)
         before = catalog.pictures_at_paths([str(file.path) for file in found])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from indexer.progress import Silent, Stages
 from indexer.scan import labeller, scan
 from indexer.update import update
 from indexer.writer import open_writer
-from search.catalog import CATALOG_NAME
+from search.catalog import has_catalog
 from search.config import BuildConfig
 from search.encoders import load_encoder
 from search.errors import DataError
@@ -30,7 +31,7 @@ def build(pictures: str | os.PathLike[str], index: str | os.PathLike[str], confi
 
     The first build makes the index; a later one adds what is new, drops what is gone, follows what was moved, and
     embeds only contents that the index never saw. Pictures that came from other folders stay. A build that was
-    killed is continued by running it again.
+    killed is continued by running it again. What lies in a folder that cannot be looked into stays too, and is told.
 
     Raises:
         DataError: no pictures there.
@@ -45,7 +46,8 @@ def build(pictures: str | os.PathLike[str], index: str | os.PathLike[str], confi
     if config.kind != "auto":
         resolve_device(config.device, config.kind)  # what cannot be had is said before the work
     with stages.stage("scan"):
-        found = scan(root, leave_out=folder)
+        unreadable: dict[Path, str] = {}
+        found = scan(root, leave_out=folder, unreadable=lambda path, error: _note(unreadable, path, error))
         label = labeller(config.labels, root)
     if not found:
         raise DataError(
@@ -56,12 +58,23 @@ def build(pictures: str | os.PathLike[str], index: str | os.PathLike[str], confi
         with stages.stage("load encoder"):
             encoder = choose_encoder(catalog, config, new)
             fitting_calibration(catalog.settings().get("calibration"), encoder, config)  # damage is told at once
-        return update(catalog, encoder, found, catalog.pictures(), root, label, config, stages)
+        before = [record for record in catalog.pictures() if not _is_hidden(record.path, unreadable)]
+        report = update(catalog, encoder, found, before, root, label, config, stages)
+    return replace(report, skipped=[*report.skipped, *sorted(unreadable.items())])
 
 
 def first_encoder(folder: Path, config: BuildConfig, stages: Stages) -> Encoder | None:
     """Load the encoder of an index that is not there yet: one that cannot be had leaves no empty index behind."""
-    if (folder / CATALOG_NAME).exists():
+    if has_catalog(folder):
         return None
     with stages.stage("load encoder"):
         return load_encoder(new_encoder(config), device=config.device)
+
+
+def _note(unreadable: dict[Path, str], path: Path, error: OSError) -> None:
+    unreadable[path] = f"cannot be looked into ({error.strerror}); what the index has of it stays"
+
+
+def _is_hidden(path: Path, unreadable: dict[Path, str]) -> bool:
+    """Whether nothing is known of a path because a folder above it could not be looked into."""
+    return bool(unreadable) and any(place in unreadable for place in (path, *path.parents))

@@ -96,7 +96,7 @@ def _place(file: FoundFile, look: LookedAt | None, old: PictureRecord | None, la
             changes.removed.append(old)
         return
     width, height = sizes[look.content]
-    new = PictureRecord(0, file.path, look.content, file.bytes, file.mtime_ns, width, height, label, 0, 0)
+    new = PictureRecord(0, file.path, look.content, look.bytes, look.mtime_ns, width, height, label, 0, 0)
     if old is not None and old.content == look.content:
         changes.updated.append(replace(new, id=old.id, segment=old.segment, row=old.row))
     elif old is not None:

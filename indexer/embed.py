@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,8 +13,10 @@ import numpy as np
 from indexer.staging import LookedAt
 from search.config import DecodeConfig
 from search.errors import PictureError
-from search.images import decode, read_file
+from search.images import decode
+from search.large_pictures import LARGE_BYTES, alone
 from search.picture_exif import read_exif
+from search.picture_source import read_steady
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -82,17 +84,19 @@ def _finish(batch: Batch, encoder: Encoder, staging: Staging, stages: Stages) ->
 def _look(file: FoundFile, encoder: Encoder, known: KnownContents) -> tuple[LookedAt, NDArray[Any] | None]:
     """Read one file; decode and prepare it unless its content is known."""
     limits = DecodeConfig()
-    try:
-        data = read_file(file.path, config=limits)
-        content = content_hash(data)
-        if content in known:
-            return LookedAt(file.path, file.bytes, file.mtime_ns, content, exif=read_exif(data)), None
-        image = decode(data, name=str(file.path), target=encoder.input_size, config=limits)
-    except PictureError as error:
-        return LookedAt(file.path, file.bytes, file.mtime_ns, reason=error.reason), None
-    width, height = image.info["full_size"]
-    look = LookedAt(file.path, file.bytes, file.mtime_ns, content, width, height, exif=read_exif(data))
-    return look, encoder.prepare(image)
+    with alone(file.bytes > LARGE_BYTES):
+        try:
+            data, status = read_steady(file.path, config=limits)
+            content = content_hash(data)
+            # Size and time of what was read, which may have changed since the scan.
+            look = LookedAt(file.path, status.st_size, status.st_mtime_ns, content)
+            if content in known:
+                return replace(look, exif=read_exif(data)), None
+            image = decode(data, name=str(file.path), target=encoder.input_size, config=limits)
+        except PictureError as error:
+            return LookedAt(file.path, file.bytes, file.mtime_ns, reason=error.reason), None
+        width, height = image.info["full_size"]
+        return replace(look, width=width, height=height, exif=read_exif(data)), encoder.prepare(image)
 
 
 def content_hash(data: bytes) -> str:

@@ -14,7 +14,7 @@ from indexer.csv_log import is_control
 from indexer.embed import content_hash
 from indexer.index_encoder import choose_encoder, commit_encoder, new_encoder
 from indexer.writer import open_writer
-from search.catalog import CATALOG_NAME
+from search.catalog import has_catalog
 from search.config import BuildConfig, EnrollConfig
 from search.encoders import load_encoder
 from search.errors import DataError, QueryError
@@ -129,7 +129,7 @@ def checked_name(name: str) -> str:
 def _encoder(folder: Path, config: EnrollConfig) -> Encoder:
     """Load the encoder of the index, or that of the index to be: nothing is written yet."""
     build = BuildConfig(encoder=config.encoder, device=config.device)
-    if not (folder / CATALOG_NAME).exists():
+    if not has_catalog(folder):
         return load_encoder(new_encoder(build), device=config.device)
     # Not for reading: a first enrolment that was killed may have left half a catalog.
     with open_writer(folder, create=True) as catalog:

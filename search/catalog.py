@@ -55,7 +55,7 @@ class Catalog(PictureTable):
             IndexFolderError: no index there, an unfinished one, a newer one, or a damaged one.
         """
         file = folder / CATALOG_NAME
-        if not file.is_file():
+        if not has_catalog(folder):
             raise IndexFolderError(f"{folder}: no index here. Make one: twinlens build PICTURES --index {folder}")
         with _damage_named(file):
             connection = _connect_reader(file)
@@ -227,6 +227,18 @@ class Catalog(PictureTable):
     def _many(self, sql: str, values: Iterable[Sequence[Any]]) -> None:
         with self._lock:
             self._connection.executemany(sql, values)
+
+
+def has_catalog(folder: Path) -> bool:
+    """Whether a folder holds an index.
+
+    Raises:
+        IndexFolderError: the folder cannot be looked into, or its name is longer than the system takes.
+    """
+    try:
+        return (folder / CATALOG_NAME).is_file()
+    except OSError as error:
+        raise IndexFolderError(f"{folder}: cannot be an index folder ({error.strerror}). Name another") from error
 
 
 def _connect_reader(file: Path) -> sqlite3.Connection:

@@ -130,6 +130,11 @@ def printable(text: str) -> str:
     )
 
 
+def one_line(text: str) -> str:
+    """The same on one line: a file's name with a line break in it must not look like a line of ours."""
+    return printable(text).replace("\n", "\\n")
+
+
 def megabytes(size: int) -> str:
     """A size in bytes for people, in units of 1024^2, with two figures at least."""
     return f"{size / 2**20:.{1 if size >= 2**20 else 3}f} MiB"
@@ -143,7 +148,7 @@ def _show_hits(asked: str | list[str], hits: list[Hit], *, as_json: bool, same_o
         typer.echo(json.dumps({**told, "nothing": NOTHING_SAME} if nothing else told))
         return
     if nothing:
-        typer.echo(printable(f"{picture}: {NOTHING_SAME}"))
+        typer.echo(one_line(f"{picture}: {NOTHING_SAME}"))
         return
     from rich.console import Console
     from rich.table import Table
@@ -151,12 +156,12 @@ def _show_hits(asked: str | list[str], hits: list[Hit], *, as_json: bool, same_o
 
     calibrated = any(hit.probability is not None for hit in hits)
     columns = ("rank", "distance", "similarity", *["probability"] * calibrated, "label", "path")
-    table = Table(*columns, title=Text(printable(picture)), title_justify="left", box=None)
+    table = Table(*columns, title=Text(one_line(picture)), title_justify="left", box=None)
     for rank, hit in enumerate(hits, 1):
-        path = Text(printable(str(_seen_from_here(hit.path))).replace("\n", "\\n"), overflow="fold")
+        path = Text(one_line(str(_seen_from_here(hit.path))), overflow="fold")
         chance = [] if hit.probability is None else [f"{hit.probability:.4f}"]
         numbers = (f"{hit.distance:.4f}", f"{hit.similarity:.4f}", *chance)
-        table.add_row(f"{rank}", *numbers, printable(hit.label or ""), path)
+        table.add_row(f"{rank}", *numbers, one_line(hit.label or ""), path)
     Console().print(table)
 
 
@@ -169,7 +174,7 @@ def _show_failure(picture: str, error: PictureError, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps({"query": picture, "error": error.reason}))
     else:
-        typer.secho(f"error: {printable(str(error))}", fg="red", err=True)
+        typer.secho(f"error: {one_line(str(error))}", fg="red", err=True)
 
 
 def _info_text(found: IndexInfo) -> str:

@@ -17,6 +17,10 @@ class DecodeConfig:
 
     max_pixels: int = 150_000_000
     """Pictures of more pixels are refused before they are decoded."""
+    max_costly_pixels: int = 50_000_000
+    """The same for WebP, AVIF and HEIC, whose decoders hold a picture several times over."""
+    max_side: int = 65_535
+    """Pictures wider or higher are refused: what a JPEG can hold. The weights of a resize grow with the side alone."""
     max_bytes: int = 512 * 1024 * 1024
     """Files of more bytes are refused before they are read."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from search.errors import PictureError
 from search.picture_formats import Format, sniff
+from search.picture_limits import MOST_EXIF_BYTES, structure_excess
 from search.picture_source import read_file
 from search.plugin_warnings import quiet_plugins
 
@@ -52,8 +53,12 @@ def read_exif(data: bytes) -> PictureExif:
     kind = sniff(data)
     if kind is None or not any(mark in data for mark in _MARKS.get(kind, ())):
         return NO_EXIF
+    if structure_excess(kind, data) is not None:
+        return NO_EXIF
     try:
         with quiet_plugins(), _opened(data, kind) as image:
+            if len(image.info.get("exif", b"")) > MOST_EXIF_BYTES:
+                return NO_EXIF
             tags: Mapping[int, Any] = image.getexif()
             details: Mapping[int, Any] = image.getexif().get_ifd(_EXIF)
             return PictureExif(_moment(details), _camera(tags))

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from indexer.identities import enroll
 from indexer.lock import HOLDER_NAME
 from indexer.rebuild import rebuild
 from indexer.remove import remove
+from indexer.scan import FoundFile, scan
 from indexer.sync import sync, watch
 from indexer.writer import open_writer
 from search import DataError, IndexFolderError, IndexLockedError, QueryError, TwinlensError, open_index
@@ -218,6 +220,24 @@ def test_an_emptied_folder_wipes_nothing(place: Path) -> None:
         sync(place / "p", place / "i", FAST)
     with open_index(place / "i") as engine:
         assert len(engine) == 12
+
+
+def test_what_cannot_be_looked_into_stays(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hidden = place / "p" / "label0"
+    gone = sorted(paths(place / "p" / "label1"))[0]
+    gone.unlink()
+    expected = paths(place / "p")
+
+    def partly(root: Path, *, leave_out: Path, unreadable: Callable[[Path, OSError], None]) -> list[FoundFile]:
+        unreadable(hidden, PermissionError(13, "Permission denied"))
+        return [file for file in scan(root, leave_out=leave_out) if hidden not in file.path.parents]
+
+    monkeypatch.setattr("indexer.build.scan", partly)
+    report = sync(place / "p", place / "i", FAST)
+    assert (report.removed, report.images) == (1, 11)
+    assert [path for path, _ in report.skipped] == [hidden]
+    assert "Permission denied" in report.skipped[0][1]
+    assert_right(place / "i", expected)
 
 
 def test_watching_follows_until_stopped(place: Path) -> None:
