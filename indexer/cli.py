@@ -11,6 +11,7 @@ from indexer.commands.build import build, rebuild
 from indexer.commands.calibrate import calibrate
 from indexer.commands.changes import add, remove, sync
 from indexer.commands.evaluate import evaluate
+from indexer.commands.exchange import export, import_vectors
 from indexer.commands.identities import attend, enroll, unenroll
 from indexer.commands.map import draw_map
 from indexer.commands.metadata import metadata
@@ -44,6 +45,8 @@ app.command()(calibrate)
 app.command()(verify)
 app.command("map")(draw_map)
 app.command("metadata")(metadata)
+app.command()(export)
+app.command("import")(import_vectors)
 app.command()(train)
 app.command()(teach)
 app.command()(recipes)

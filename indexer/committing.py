@@ -14,6 +14,8 @@ from search.records import SegmentRecord
 from search.segments import map_vectors, write_segment
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from indexer.changes import Changes
     from indexer.progress import Stages
     from indexer.staging import Staging
@@ -60,6 +62,14 @@ class StoredVectors:
             record = self._records[number]
             self._mapped[number] = map_vectors(self._folder, self._files[record.vectors], (record.rows, self._dim))
         return self._mapped[number]
+
+    def of(self, pictures: Sequence[PictureRecord]) -> Floats:
+        """The vectors `(N, dim) float32` of some pictures."""
+        vectors = np.empty((len(pictures), self._dim), dtype=np.float32)
+        for segment in {each.segment for each in pictures}:
+            places, rows = np.array([(n, each.row) for n, each in enumerate(pictures) if each.segment == segment]).T
+            vectors[places] = self.segment(segment)[rows]
+        return vectors
 
 
 def write_rows(catalog: Catalog, vectors: Floats, config: BuildConfig,

@@ -13,6 +13,7 @@ from search.config import BuildConfig
 from search.durable import sealed, sync_folder
 from search.encoders import load_encoder
 from search.errors import EncoderError
+from search.foreign_encoder import foreign_fingerprint, stored_encoder
 from search.stored_calibration import encoder_calibration
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ def choose_encoder(catalog: Catalog, config: BuildConfig, new: Encoder | None = 
 
 
 def own_encoder(catalog: Catalog, device: Device) -> Encoder:
-    """Load the encoder that the index folder carries."""
-    return load_encoder(catalog.folder / catalog.settings()["encoder_folder"], device=device)
+    """Load the encoder that the index folder carries; raises EncoderError where it carries none."""
+    return load_encoder(catalog.folder / stored_encoder(catalog.folder, catalog.settings()), device=device)
 
 
 def new_encoder(config: BuildConfig) -> str:
@@ -55,6 +56,13 @@ def commit_encoder(catalog: Catalog, encoder: Encoder, config: BuildConfig) -> N
     with catalog.transaction():
         name_encoder(catalog, encoder, stored)
         catalog.set(calibration=calibration, created=now(), updated=now())
+
+
+def commit_foreign(catalog: Catalog, name: str, dim: int) -> None:
+    """Make an index of vectors that an encoder which is not at hand makes, without pictures."""
+    with catalog.transaction():
+        catalog.set(encoder=name, fingerprint=foreign_fingerprint(name, dim), encoder_folder=None, dim=dim)
+        catalog.set(calibration=None, created=now(), updated=now())
 
 
 def name_encoder(catalog: Catalog, encoder: Encoder, stored: list[FileRecord]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from indexer.change_report import ChangeReport
 from indexer.committing import StoredVectors, write_rows
-from indexer.index_encoder import fitting_calibration, name_encoder, now, own_encoder, store_encoder
+from indexer.index_encoder import fitting_calibration, name_encoder, now, store_encoder
 from indexer.progress import Silent, Stages
 from indexer.reembedding import Reembedded, reembed
 from indexer.writer import open_writer
@@ -115,7 +115,7 @@ def _other_encoder(catalog: Catalog, config: BuildConfig) -> Encoder | None:
     if config.encoder is None:
         return None
     asked = load_encoder(config.encoder, device=config.device)
-    return None if asked.fingerprint == own_encoder(catalog, config.device).fingerprint else asked
+    return None if asked.fingerprint == catalog.settings()["fingerprint"] else asked
 
 
 def _stored_rows(catalog: Catalog, dim: int, stages: Stages) -> _Rows:
@@ -126,16 +126,13 @@ def _stored_rows(catalog: Catalog, dim: int, stages: Stages) -> _Rows:
     stored = StoredVectors(catalog, dim)
     with stages.stage("merge", count):
         while page := catalog.pictures(after=ids[-1] if ids else 0, limit=_PAGE):
-            for segment in {picture.segment for picture in page}:
-                mine = [(place, p.row) for place, p in enumerate(page, len(ids)) if p.segment == segment]
-                places, rows = np.array(mine).T
-                vectors[places] = stored.segment(segment)[rows]
+            vectors[len(ids) : len(ids) + len(page)] = stored.of(page)
             ids += [picture.id for picture in page]
             stages.progress.advance(len(page))
     return _Rows(ids, vectors)
 
 
-def _switch(catalog: Catalog, encoder: Encoder, stored: list[FileRecord], again: Reembedded, old: str) -> None:
+def _switch(catalog: Catalog, encoder: Encoder, stored: list[FileRecord], again: Reembedded, old: str | None) -> None:
     """Give the index another encoder, and what it made of pictures and references; within a transaction."""
     catalog.drop_files([each.name for each in catalog.files() if each.name.startswith(f"{old}/")])
     name_encoder(catalog, encoder, stored)

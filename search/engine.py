@@ -16,6 +16,7 @@ from search.config import DecodeConfig, Device, IdentifyConfig, QueryConfig, Ver
 from search.durable import verify
 from search.errors import EncoderError, IndexFolderError, QueryError
 from search.filter_masks import FilterMasks
+from search.foreign_encoder import stored_encoder
 from search.hits import hits_of, nearest, with_metadata
 from search.identities import Decider, Gallery
 from search.images import load_picture, picture_name
@@ -336,7 +337,7 @@ class SearchEngine:
     def _load_encoder(self) -> Encoder:
         from search.encoders import load_encoder
 
-        place = self._settings["encoder_folder"]
+        place = stored_encoder(self.folder, self._settings)
         for record in self._files.values():
             if record.name.startswith(place + "/"):
                 verify(self.folder, record)

@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 HEAVY = {"torch", "torchvision", "timm", "faiss", "hnswlib", "streamlit", "pytorch_metric_learning", "PIL", "numpy"}
+HEAVY |= {"pyarrow", "pandas"}
 HOMES = {
     "faiss": ("search/indexes/",),
     "hnswlib": ("search/indexes/",),
@@ -16,6 +17,7 @@ HOMES = {
     "torchvision": ("search/encoders/", "indexer/training/"),
     "timm": ("search/encoders/",),
     "pytorch_metric_learning": ("indexer/training/",),
+    "pyarrow": ("indexer/exchange/parquet_file.py",),
     "streamlit": ("app.py", "pages/"),
     "sqlite3": ("search/catalog.py", "search/migrations.py", "search/disk_errors.py", "indexer/staging.py"),
 }

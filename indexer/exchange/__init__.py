@@ -1,0 +1,1 @@
+"""Vectors in and out of an index, as Parquet or NumPy files."""

@@ -1,0 +1,132 @@
+"""Export an index: its pictures, their metadata and vectors, for other programs and for `twinlens import`."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from indexer.committing import StoredVectors
+from indexer.exchange.config import FORMATS, ExportConfig, chunk_rows
+from indexer.exchange.manifest import ENCODER_FOLDER, MANIFEST_FILE, Manifest, columns_of
+from indexer.exchange.npy_files import PICTURES_FILE, VECTORS_FILE, NpyWriter
+from indexer.exchange.parquet_file import PARQUET_FILE, ParquetWriter
+from indexer.exchange.whole_folder import whole_folder
+from indexer.progress import Silent, Stages
+from search import __version__
+from search.catalog import Catalog
+from search.durable import verify
+from search.errors import DataError, IndexFolderError
+from search.where import condition_of
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator
+
+    from indexer.progress import Progress
+    from search.records import PictureRecord
+
+_NAMES = {MANIFEST_FILE, PARQUET_FILE, VECTORS_FILE, PICTURES_FILE, ENCODER_FOLDER}
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReport:
+    """What was written."""
+
+    out: Path
+    pictures: int
+    dim: int
+    encoder: str
+    size: int
+    """Bytes of all files."""
+
+
+def export(index: str | os.PathLike[str], out: str | os.PathLike[str], config: ExportConfig | None = None, *,
+           progress: Progress | None = None) -> ExportReport:  # fmt: skip
+    """Write what an index holds into a folder, which appears whole or not at all.
+
+    `export.json` says who made the vectors; `encoder/` is the encoder, where the index carries one. With the format
+    `parquet` all else is in `pictures.parquet`, a row a picture by ascending id; with `npy` the vectors are in
+    `vectors.npy` and all else in `pictures.jsonl`. What is read is one snapshot, whatever is committed meanwhile; the
+    memory taken does not grow with the index.
+
+    Raises:
+        DataError: the folder holds something already, or is a file; there is no such format.
+        IndexFolderError: no index there, or a damaged one.
+        QueryError: a filter that cannot be.
+        DiskError: the disk failed, is full, or refused.
+    """
+    config = config or ExportConfig()
+    if config.format not in FORMATS:
+        raise DataError(f"there is no format {config.format!r}: known are {', '.join(FORMATS)}")
+    condition, target = condition_of(config.where), Path(out).absolute()
+    stages = Stages(progress or Silent())
+    catalog = Catalog.read(Path(index).absolute())
+    try:
+        if "encoder" not in catalog.settings():
+            raise IndexFolderError(f"{index}: its first build was not finished. Run the same twinlens build again")
+        ids = None if condition is None else catalog.ids_where(condition)
+        manifest = _manifest(catalog, config, catalog.count() if ids is None else len(ids))
+        with whole_folder(target, lambda place: _may_replace(place, force=config.force)) as part:
+            writer = (ParquetWriter if config.format == "parquet" else NpyWriter)(part, manifest)
+            with writer, stages.stage("export", manifest.count):
+                stored = StoredVectors(catalog, manifest.dim)
+                for pictures in _pages(catalog, ids, chunk_rows(manifest.dim)):
+                    metadata = catalog.metadata.of([each.id for each in pictures])
+                    writer.write(pictures, metadata, stored.of(pictures))
+                    stages.progress.advance(len(pictures))
+            _copy_encoder(catalog, part / ENCODER_FOLDER)
+            (part / MANIFEST_FILE).write_text(manifest.to_json() + "\n", encoding="utf-8")
+            size = sum(each.stat().st_size for each in part.rglob("*") if each.is_file())
+    finally:
+        catalog.close()
+    return ExportReport(target, manifest.count, manifest.dim, manifest.encoder, size)
+
+
+def _manifest(catalog: Catalog, config: ExportConfig, count: int) -> Manifest:
+    settings = catalog.settings()
+    return Manifest(
+        format=config.format,
+        encoder=settings["encoder"],
+        fingerprint=settings["fingerprint"],
+        dim=int(settings["dim"]),
+        count=count,
+        generation=catalog.generation(),
+        twinlens=__version__,
+        columns=columns_of(catalog.metadata.columns()),
+        calibration=settings.get("calibration"),
+    )
+
+
+def _pages(catalog: Catalog, ids: list[int] | None, rows: int) -> Iterator[list[PictureRecord]]:
+    """Pictures by ascending id: all, or those of some ids."""
+    if ids is not None:
+        for start in range(0, len(ids), rows):
+            yield catalog.pictures_of(ids[start : start + rows])
+        return
+    last = 0
+    while page := catalog.pictures(after=last, limit=rows):
+        yield page
+        last = page[-1].id
+
+
+def _copy_encoder(catalog: Catalog, target: Path) -> None:
+    folder = catalog.settings()["encoder_folder"]
+    if folder is None:
+        return
+    target.mkdir()
+    for record in catalog.files():
+        if record.name.startswith(f"{folder}/"):
+            verify(catalog.folder, record)
+            shutil.copyfile(catalog.folder / record.name, target / record.name.removeprefix(f"{folder}/"))
+
+
+def _may_replace(place: Path, *, force: bool) -> bool:
+    """True for an export that is to be replaced; what is no export is never deleted."""
+    names = {each.name for each in place.iterdir()}
+    ours = MANIFEST_FILE in names and names <= _NAMES
+    if ours and force:
+        return True
+    what = "holds an export already: --force replaces it" if ours else "holds other files: name another folder"
+    raise DataError(f"{place}: {what}")

@@ -1,0 +1,112 @@
+"""Which encoder made the vectors, and whether they belong into this index."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from indexer.index_encoder import commit_encoder, commit_foreign
+from search.encoders import load_encoder
+from search.errors import DataError, EncoderError
+from search.foreign_encoder import foreign_fingerprint, is_foreign
+from search.stored_calibration import index_calibration
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from indexer.exchange.config import ImportConfig
+    from indexer.exchange.rows import Source
+    from search.catalog import Catalog
+    from search.encoders.base import Encoder
+
+_LONGEST_NAME = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who made the vectors; `encoder` is None where it is not at hand, or was not needed."""
+
+    name: str
+    fingerprint: str
+    dim: int
+    encoder: Encoder | None = None
+
+
+def origin_of(source: Source, own: Mapping[str, Any], config: ImportConfig) -> Origin:
+    """Find out who made the vectors.
+
+    Args:
+        source: the vectors.
+        own: the settings of the index; empty where there is none yet.
+        config: says it, unless an export does.
+
+    Raises:
+        EncoderError: nobody says it, there is no such encoder, or the export says another one.
+        DataError: the vectors have another dimension than those of the encoder.
+    """
+    origin = _stated(source, own, config) if config.encoder else _exported(source, own, config)
+    made_by = source.manifest
+    if made_by is not None and made_by.fingerprint != origin.fingerprint:
+        raise EncoderError(
+            f"{source.name}: was exported from an index of the encoder {made_by.encoder} ({made_by.fingerprint}), and"
+            f" {origin.name} is another one ({origin.fingerprint}): vectors of two encoders cannot be compared"
+        )
+    if origin.dim != source.dim:
+        raise DataError(
+            f"{source.name}: holds vectors of {source.dim}, and {origin.name} makes vectors of {origin.dim}"
+        )
+    return origin
+
+
+def refuse_another(origin: Origin, own: Mapping[str, Any], folder: Path) -> None:
+    """Raise EncoderError where an index has another encoder than the one that made the vectors."""
+    if own and own["fingerprint"] != origin.fingerprint:
+        raise EncoderError(
+            f"{folder}: has vectors of the encoder {own['encoder']} ({own['fingerprint']}), and these are of"
+            f" {origin.name} ({origin.fingerprint}), which cannot be compared with them. Import into another folder"
+        )
+
+
+def commit_origin(catalog: Catalog, source: Source, origin: Origin, config: ImportConfig) -> None:
+    """Give an index without pictures this encoder, unless it has it, and the calibration of an export."""
+    calibration = None if source.manifest is None else source.manifest.calibration
+    index_calibration(source.name, {"calibration": calibration, "fingerprint": origin.fingerprint})  # damage is told
+    if "encoder" not in catalog.settings():
+        if origin.encoder is None:
+            commit_foreign(catalog, origin.name, origin.dim)
+        else:
+            commit_encoder(catalog, origin.encoder, config.build_config())
+    if calibration is not None and catalog.settings()["calibration"] is None:
+        with catalog.transaction():
+            catalog.set(calibration=calibration)
+
+
+def _stated(source: Source, own: Mapping[str, Any], config: ImportConfig) -> Origin:
+    name = str(config.encoder)
+    if config.foreign:
+        if not name.isprintable() or not name.strip() or len(name) > _LONGEST_NAME:
+            raise EncoderError(f"{name!a:.200} cannot name an encoder: 1 to {_LONGEST_NAME} printable characters can")
+        return Origin(name, foreign_fingerprint(name, source.dim), source.dim)
+    if is_foreign(str(own.get("fingerprint", ""))) and own["encoder"] == name:
+        return Origin(name, own["fingerprint"], own["dim"])
+    try:
+        encoder = load_encoder(name, device=config.device)
+    except EncoderError as error:
+        raise EncoderError(f"{error}. For vectors of an encoder that Twinlens does not have, add --foreign") from error
+    return Origin(encoder.name, encoder.fingerprint, encoder.dim, encoder)
+
+
+def _exported(source: Source, own: Mapping[str, Any], config: ImportConfig) -> Origin:
+    """As the export says."""
+    told = source.manifest
+    if told is None:
+        raise EncoderError(f"{source.name}: say which encoder made these vectors: --encoder NAME")
+    if is_foreign(told.fingerprint) or own.get("fingerprint") == told.fingerprint:
+        return Origin(told.encoder, told.fingerprint, told.dim)
+    if source.encoder_folder is not None:
+        encoder = load_encoder(source.encoder_folder, device=config.device)
+        return Origin(encoder.name, encoder.fingerprint, encoder.dim, encoder)
+    raise EncoderError(
+        f"{source.name}: is of the encoder {told.encoder}, which does not lie beside it: name it, --encoder NAME"
+    )

@@ -1,0 +1,66 @@
+"""The pictures of the rows of a .npy file: text with a path a line, a CSV, or JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import os
+from typing import TYPE_CHECKING
+
+from indexer.exchange.npy_files import json_lines
+from indexer.exchange.plain_text import read_plain_text
+from indexer.exchange.rows import Places, Row
+from search.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_JSON = (".jsonl", ".ndjson", ".json")
+
+
+def listed_rows(file: Path, places: Places) -> Iterator[Row]:
+    """Read what names the pictures, in the order of their rows.
+
+    A `.csv` has a header with the column path, and perhaps label; `.jsonl` an object a line with these names. In both
+    a path may be written as `indexer.exchange.plain_text` writes it. Anything else is text: the bytes of a line are
+    the path, whatever they are.
+
+    Raises:
+        DataError: the file cannot be read as what its name says.
+    """
+    suffix = file.suffix.lower()
+    read = _json if suffix in _JSON else _csv if suffix == ".csv" else _text
+    for number, (path, label) in enumerate(read(file)):
+        if label is not None and not isinstance(label, str):
+            label = str(label)
+        yield Row(places.absolute(path, number), label or None)
+
+
+def _text(file: Path) -> Iterator[tuple[object, None]]:
+    try:
+        with file.open("rb") as stream:
+            for line in stream:
+                yield os.fsdecode(line.rstrip(b"\n").removesuffix(b"\r")), None
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({error.strerror})") from error
+
+
+def _csv(file: Path) -> Iterator[tuple[object, object]]:
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream, strict=True)
+            if "path" not in (reader.fieldnames or ()):
+                raise DataError(f"{file}: lacks the column path (it has {reader.fieldnames})")
+            for row in reader:
+                yield _plain(row["path"]), _plain(row.get("label"))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{file}: cannot be read as a CSV ({error})") from error
+
+
+def _json(file: Path) -> Iterator[tuple[object, object]]:
+    for told in json_lines(file):
+        yield _plain(told.get("path")), _plain(told.get("label"))
+
+
+def _plain(value: object) -> object:
+    return read_plain_text(value) if isinstance(value, str) else value

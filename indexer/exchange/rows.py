@@ -1,0 +1,95 @@
+"""What is read from a file of vectors: pictures, a chunk at a time, each with its row."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from indexer.exchange.plain_text import read_plain_text
+from search.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from indexer.exchange.manifest import Manifest
+    from search.metadata import ColumnType, Stored
+
+
+@dataclass(slots=True)
+class Row:
+    """One picture; what is not known of it is 0 or empty."""
+
+    path: str
+    """Absolute, normal; bytes that are not UTF-8 as surrogates."""
+    label: str | None = None
+    id: int = 0
+    content: str = ""
+    bytes: int = 0
+    mtime_ns: int = 0
+    width: int = 0
+    height: int = 0
+    metadata: tuple[Stored, ...] = ()
+    """In the order of the source's columns."""
+
+    def describe(self, field: str, value: object, source: Path) -> None:
+        """Take over what an export says of the picture; raises DataError for a value that is none."""
+        if value is None:
+            return
+        text = field in ("label", "content")
+        if not isinstance(value, str if text else int) or (not text and not 0 <= int(value) < 2**63):  # type: ignore[call-overload]
+            raise DataError(f"{source}: {self.path}: {field} is {value!r:.100}")
+        setattr(self, field, read_plain_text(str(value)) if field == "label" else value)
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Consecutive rows: `first` is the number of the first, `vectors` is `(N, D)` of any floating type."""
+
+    first: int
+    rows: list[Row]
+    vectors: NDArray[Any]
+
+
+class Source(Protocol):
+    """A file of vectors that can be read several times."""
+
+    name: Path
+    count: int
+    dim: int
+    manifest: Manifest | None
+    """Of an export."""
+    encoder_folder: Path | None
+    """Of an export that carries its encoder."""
+    columns: dict[str, ColumnType]
+    """Metadata that each row holds."""
+    left_out: list[str]
+    """Fields that cannot be metadata."""
+
+    def chunks(self, rows: int) -> Iterator[Chunk]:
+        """Every row in order, at most so many at once; raises DataError for what cannot be read."""
+
+
+@dataclass
+class Places:
+    """How the paths in a file are to be read."""
+
+    source: Path
+    root: Path | None = None
+    base: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.base = os.path.normpath((self.root or self.source.parent).absolute())
+
+    def absolute(self, text: object, row: int) -> str:
+        """Make a path absolute and normal; raises DataError for what is none."""
+        if not isinstance(text, str) or not text or "\0" in text:
+            raise DataError(f"{self.source}: row {row} (counted from 0) has no path but {text!r}")
+        try:
+            os.fsencode(text)
+        except UnicodeEncodeError:
+            raise DataError(f"{self.source}: row {row} (counted from 0): {text!a} cannot be a path") from None
+        return os.path.normpath(os.path.join(self.base, text))  # noqa: PTH118  (a Path a row takes three times as long)

@@ -1,0 +1,64 @@
+"""What is imported: an export, a Parquet file, or a .npy file with a list of its pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from indexer.exchange.manifest import ENCODER_FOLDER, MANIFEST_FILE, read_manifest
+from indexer.exchange.npy_files import NpySource, exported_npy
+from indexer.exchange.parquet_file import PARQUET_FILE, ParquetSource
+from indexer.exchange.path_lists import listed_rows
+from indexer.exchange.rows import Places
+from search.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from indexer.exchange.config import ImportConfig
+    from indexer.exchange.rows import Source
+
+
+def open_source(vectors: Path, config: ImportConfig) -> Source:
+    """Open a file of vectors, or a folder that `export` wrote; nothing is read yet but what it says of itself.
+
+    Raises:
+        DataError: it is none of these, or lacks what it needs.
+    """
+    if vectors.is_dir():
+        return _exported(vectors, config)
+    if not vectors.exists():
+        raise DataError(f"{vectors}: no such file")
+    if vectors.suffix.lower() == ".npy":
+        if config.paths is None:
+            raise DataError(f"{vectors}: say whose vectors these are: --paths FILE, with the picture of each row")
+        listed, places = config.paths, Places(config.paths, config.root)
+        return NpySource(vectors, lambda: listed_rows(listed, places), listed)
+    if vectors.suffix.lower() in (".parquet", ".pq"):
+        _refuse_paths(vectors, config)
+        return ParquetSource(vectors, Places(vectors, config.root), config.path_column, config.vector_column)
+    raise DataError(f"{vectors}: vectors come as .npy, as .parquet, or as a folder that twinlens export wrote")
+
+
+def _exported(folder: Path, config: ImportConfig) -> Source:
+    _refuse_paths(folder, config)
+    manifest = read_manifest(folder / MANIFEST_FILE)
+    places = Places(folder / MANIFEST_FILE, config.root)
+    source: Source
+    if manifest.format == "npy":
+        source = exported_npy(folder, manifest, places)
+    else:
+        source = ParquetSource(folder / PARQUET_FILE, places, config.path_column, config.vector_column)
+        source.manifest = source.manifest or manifest
+    if (source.count, source.dim) != (manifest.count, manifest.dim):
+        raise DataError(
+            f"{folder}: {MANIFEST_FILE} tells of {manifest.count:,} vectors of {manifest.dim}, {source.name.name} holds"
+            f" {source.count:,} of {source.dim}: damaged. Export again"
+        )
+    if (folder / ENCODER_FOLDER).is_dir():
+        source.encoder_folder = folder / ENCODER_FOLDER
+    return source
+
+
+def _refuse_paths(vectors: Path, config: ImportConfig) -> None:
+    if config.paths is not None:
+        raise DataError(f"{vectors}: names its pictures itself: leave --paths out")

@@ -1,0 +1,69 @@
+"""A folder that appears whole or not at all: written beside its place, synced, renamed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from search.disk_errors import disk_errors_named
+from search.durable import sync_folder
+from search.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@contextmanager
+def whole_folder(out: Path, may_replace: Callable[[Path], bool]) -> Iterator[Path]:
+    """Give a new folder to write into, which takes the place `out` at the end; after an exception nothing changed.
+
+    A process that is killed leaves the folder it wrote beside `out`, as `.NAME.*.part`.
+
+    Args:
+        out: missing, an empty folder, or one that may be replaced.
+        may_replace: whether what lies at a folder that is not empty may go; raises where it may not.
+
+    Raises:
+        DataError: `out` is a file.
+        DiskError: the disk failed, is full, or refused.
+    """
+    place = Path(os.path.realpath(out))
+    if place.exists() and not place.is_dir():
+        raise DataError(f"{out}: is a file. Name a folder")
+    old = place.is_dir() and any(place.iterdir()) and may_replace(place)
+    part = place.parent / f".{place.name[:100]}.{uuid.uuid4().hex}.part"
+    with disk_errors_named(part):
+        part.mkdir(parents=True)
+        try:
+            yield part
+            _sync(part)
+            if old:
+                place.rename(part.with_suffix(".old"))
+            try:
+                part.rename(place)
+            except BaseException:
+                if old:
+                    part.with_suffix(".old").rename(place)
+                raise
+            sync_folder(place.parent)
+        except BaseException:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+        shutil.rmtree(part.with_suffix(".old"), ignore_errors=True)
+
+
+def _sync(folder: Path) -> None:
+    for each in folder.iterdir():
+        if each.is_dir():
+            _sync(each)
+            continue
+        descriptor = os.open(each, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    sync_folder(folder)
