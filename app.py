@@ -23,11 +23,13 @@ from PIL import ImageOps
 from search import PictureError, TwinlensError, open_index
 from search.cli import NOTHING_SAME, megabytes, printable
 from search.config import QueryConfig
+from search.foreign_encoder import is_foreign
 from search.images import load_picture
 from search.metadata import BUILT_IN
 from search.where import all_of, condition_of, parse_where
 
 if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
     from search import Hit, IndexInfo, SearchEngine
@@ -372,6 +374,17 @@ def show_info(info: IndexInfo) -> None:
             st.text(fact)
 
 
+def offer_upload(place: DeltaGenerator, info: IndexInfo) -> UploadedFile | None:
+    """Take a picture from the visitor; where none can be embedded, say why."""
+    if is_foreign(info.fingerprint):
+        place.info(
+            f"The vectors of this index were made elsewhere, by {literal(info.encoder)}: no other picture can be"
+            " compared with them. Search from one of the collection."
+        )
+        return None
+    return place.file_uploader("Upload or drop a picture", key=f"upload-{st.session_state.uploads}", on_change=let_go)
+
+
 def show_missing(problem: str) -> None:
     """What to do where there is no index to search."""
     st.error(problem)
@@ -406,7 +419,7 @@ def main() -> None:
     with st.sidebar:
         wanted = show_settings(opened)
         show_info(opened.info)
-    upload = drop.file_uploader("Upload or drop a picture", key=f"upload-{st.session_state.uploads}", on_change=let_go)
+    upload = offer_upload(drop, opened.info)
     if wanted.among is None:
         return st.info("Nothing was searched: the filter on the left cannot be used.")
     try:

@@ -181,7 +181,7 @@ def _info_text(found: IndexInfo) -> str:
     lines = [
         f"index     {found.path}",
         f"images    {found.images} ({found.labels} labels)",
-        f"encoder   {found.encoder} ({found.dim} dimensions, fingerprint {found.fingerprint})",
+        f"encoder   {found.encoder} ({found.dim} dimensions, fingerprint {found.fingerprint}){_foreign_text(found)}",
         f"size      {megabytes(found.size)}",
         f"built     {found.created}, last changed {found.updated}",
     ]
@@ -193,6 +193,12 @@ def _info_text(found: IndexInfo) -> str:
     lines += _calibration_lines(found.calibration)
     lines += [f"column    {_column_text(column)}".replace("\n", "\\n") for column in found.columns]
     return printable("\n".join(lines))
+
+
+def _foreign_text(found: IndexInfo) -> str:
+    from search.foreign_encoder import is_foreign
+
+    return "; the vectors were made elsewhere, pictures cannot be queried" if is_foreign(found.fingerprint) else ""
 
 
 def _column_text(column: ColumnInfo) -> str:

@@ -90,9 +90,10 @@ class NpySource:
         self.columns, self.left_out = {}, []
         try:
             found = np.load(name, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, TypeError, SyntaxError, TokenError, MemoryError, OverflowError) as error:
+        except (OSError, EOFError, ValueError, TypeError, SyntaxError, TokenError, MemoryError, OverflowError) as error:
             raise DataError(f"{name}: cannot be read as a .npy file of numbers ({error!s:.200})") from error
         if not isinstance(found, np.ndarray):
+            found.close()
             raise DataError(f"{name}: is not one array: save the vectors alone, by numpy.save")
         check_type(found, name)
         self._vectors: NDArray[Any] = found

@@ -40,7 +40,7 @@ class Row:
         if value is None:
             return
         text = field in ("label", "content")
-        if not isinstance(value, str if text else int) or (not text and not 0 <= int(value) < 2**63):  # type: ignore[call-overload]
+        if not isinstance(value, str if text else int) or (not text and not 0 <= int(value) < 2**63):
             raise DataError(f"{source}: {self.path}: {field} is {value!r:.100}")
         setattr(self, field, read_plain_text(str(value)) if field == "label" else value)
 

@@ -46,7 +46,7 @@ def unit_rows(vectors: NDArray[Any], first: int, name: Path, *, normalize: bool)
         DataError: a row holds NaN or infinity, is all zeros, or is not of unit length.
     """
     wide = np.asarray(vectors, dtype=np.float64)
-    _refuse(~np.isfinite(wide).all(axis=1), first, name, "holds a value that is not finite (NaN or infinity)")
+    _refuse(~np.all(np.isfinite(wide), axis=1), first, name, "holds a value that is not finite (NaN or infinity)")
     largest = np.abs(wide).max(axis=1, keepdims=True)
     _refuse(largest[:, 0] == 0, first, name, "is all zeros, which has no direction")
     scaled = wide / largest  # squares of very large and very small numbers leave the range of float64

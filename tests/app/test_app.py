@@ -393,3 +393,25 @@ def test_the_columns_are_told_and_an_old_hit_needs_none(app, gallery):
     assert "`` taken ``" in app.text_input(key="where").help or "` taken `" in app.text_input(key="where").help
     page = upload(app, "three.jpg", jpeg(draw(3)))
     assert "number:" not in texts(page)
+
+
+def test_an_index_of_vectors_from_elsewhere_is_searched_from_its_own_pictures(monkeypatch, tmp_path):
+    import numpy as np
+
+    from indexer.exchange.config import ImportConfig
+    from indexer.exchange.import_vectors import import_vectors
+
+    np.save(tmp_path / "v.npy", np.eye(6, 8, dtype=np.float32))
+    paths = fill(tmp_path / "p", 5)
+    (tmp_path / "v.txt").write_text("\n".join(map(str, [*paths, tmp_path / "never-there.jpg"])))
+    config = ImportConfig(encoder="clip `b` 32", foreign=True, paths=tmp_path / "v.txt")
+    import_vectors(tmp_path / "v.npy", tmp_path / "i", config)
+    monkeypatch.setenv("TWINLENS_INDEX", str(tmp_path / "i"))
+    page = started()
+    assert not page.file_uploader
+    assert "made elsewhere, by `` clip `b` 32 ``" in page.info[0].value
+    assert len(offered(page)) == 6
+    assert "never-there.jpg" in texts(page), "a file that is gone is named"
+    page = click(page, "pick-2")
+    assert neighbours(page) == [1, 3, 4, 5, 6]
+    assert not page.error
