@@ -18,6 +18,7 @@ import sys
 import tempfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,7 +129,7 @@ class Collection:
         """Make the files."""
         self.files: list[tuple[Path, Path]] = []
         bounds = [count * n // batches for n in range(batches + 1)]
-        for n, (first, last) in enumerate(zip(bounds, bounds[1:], strict=False)):
+        for n, (first, last) in enumerate(pairwise(bounds)):
             vectors, paths = folder / f"{n}.npy", folder / f"{n}.txt"
             np.save(vectors, made(real, last - first, noise, seed + 1 + n))
             paths.write_text("".join(f"pictures/{row:08d}.jpg\n" for row in range(first, last)), encoding="utf-8")
@@ -227,7 +228,7 @@ def page(rows: list[Grown], collection: Collection, options: argparse.Namespace,
         f"# {count:,} vectors",
         "",
         f"Written by `python -m benchmarks.million` on {datetime.now(UTC):%Y-%m-%d}; {os.cpu_count()} cores, no GPU."
-        f" {count:,} vectors of {dim} ({count * dim * 4 / 2**20:,.0f} MiB) were imported in {batches} batches; after each"
+        f" {count:,} vectors of {dim} ({mib(count * dim * 4)} MiB) were imported in {batches} batches; after each"
         f" batch, {options.removed:.0%} of its number were removed, drawn from all that were there: {left:,} were left."
         f" Each vector is one of {real:,} embeddings from {options.about or options.source.name}, plus {options.noise}"
         " times the difference of two others, made unit length.",
@@ -235,7 +236,7 @@ def page(rows: list[Grown], collection: Collection, options: argparse.Namespace,
         "Every step is a process of its own; its peak memory is all that was resident, mapped files among it, and its"
         " seconds leave out the start of Python. Recall@10 is against brute force in float64 over what was left, for"
         " 200 queries made in the same way; an answer as near as the true tenth counts. Exact kinds gave the answers of"
-        " brute force, before and after; no answer was ever a removed picture; `twinlens check` found every index whole.",
+        " brute force, before and after; no answer was a removed picture; `twinlens check` found each index whole.",
         "",
         "| kind | a batch, s (median, most) | peak of the first batch, MiB | of the last, MiB | removing, s (median)"
         " | its peak, MiB | rebuild, s | its peak, MiB |",
@@ -252,13 +253,14 @@ def page(rows: list[Grown], collection: Collection, options: argparse.Namespace,
         )
     lines += [
         "",
-        "| kind | | segments | recall@10 | answers are exact | a query, ms (median) | opening, s | peak, MiB | index, MiB |",
+        "| kind | | segments | recall@10 | all exact | a query, ms (median) | opening, s | peak, MiB | index, MiB |",
         "|---|---|---:|---:|---|---:|---:|---:|---:|",
     ]
     for row in rows:
         for when, told in (("grown", row.before), ("rebuilt", row.after)):
+            equal = "yes" if told["equal"] else "no"
             lines.append(
-                f"| {row.kind} | {when} | {told['segments']} | {told['recall']:.4f} | {'yes' if told['equal'] else 'no'}"
+                f"| {row.kind} | {when} | {told['segments']} | {told['recall']:.4f} | {equal}"
                 f" | {1000 * told['median']:.1f} | {told['open']:.2f} | {mib(told['peak'])} | {mib(told['size'])} |"
             )
     return "\n".join(lines) + "\n"

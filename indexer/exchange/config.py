@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from search.config import BuildConfig, Device
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    import os
 
     from search.where import Where
 
@@ -35,9 +35,9 @@ class ImportConfig:
     """Who made them: an encoder as `build` takes it, or with `foreign` any name. None: the export says it."""
     foreign: bool = False
     """The encoder is not at hand: no picture from outside can be searched."""
-    paths: Path | None = None
+    paths: str | os.PathLike[str] | None = None
     """Text (a path a line), CSV or JSON lines with the picture of each row of a .npy file."""
-    root: Path | None = None
+    root: str | os.PathLike[str] | None = None
     """What relative paths are relative to; None: the folder of the file that holds them."""
     path_column: str = "path"
     vector_column: str = "vector"

@@ -78,11 +78,11 @@ class Places:
     """How the paths in a file are to be read."""
 
     source: Path
-    root: Path | None = None
+    root: str | os.PathLike[str] | None = None
     base: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self.base = os.path.normpath((self.root or self.source.parent).absolute())
+        self.base = os.path.abspath(self.root or self.source.parent)  # noqa: PTH100  (without links resolved)
 
     def absolute(self, text: object, row: int) -> str:
         """Make a path absolute and normal; raises DataError for what is none."""

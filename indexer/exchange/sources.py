@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.exchange.manifest import ENCODER_FOLDER, MANIFEST_FILE, read_manifest
@@ -12,8 +13,6 @@ from indexer.exchange.rows import Places
 from search.errors import DataError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from indexer.exchange.config import ImportConfig
     from indexer.exchange.rows import Source
 
@@ -31,7 +30,8 @@ def open_source(vectors: Path, config: ImportConfig) -> Source:
     if vectors.suffix.lower() == ".npy":
         if config.paths is None:
             raise DataError(f"{vectors}: say whose vectors these are: --paths FILE, with the picture of each row")
-        listed, places = config.paths, Places(config.paths, config.root)
+        listed = Path(config.paths)
+        places = Places(listed, config.root)
         return NpySource(vectors, lambda: listed_rows(listed, places), listed)
     if vectors.suffix.lower() in (".parquet", ".pq"):
         _refuse_paths(vectors, config)
