@@ -58,11 +58,9 @@ def commit_encoder(catalog: Catalog, encoder: Encoder, config: BuildConfig) -> N
         catalog.set(calibration=calibration, created=now(), updated=now())
 
 
-def commit_foreign(catalog: Catalog, name: str, dim: int) -> None:
-    """Make an index of vectors that an encoder which is not at hand makes, without pictures."""
-    with catalog.transaction():
-        catalog.set(encoder=name, fingerprint=foreign_fingerprint(name, dim), encoder_folder=None, dim=dim)
-        catalog.set(calibration=None, created=now(), updated=now())
+def name_foreign(catalog: Catalog, name: str, dim: int) -> None:
+    """Say that the vectors are made by an encoder which is not at hand; within a transaction."""
+    catalog.set(encoder=name, fingerprint=foreign_fingerprint(name, dim), encoder_folder=None, dim=dim)
 
 
 def name_encoder(catalog: Catalog, encoder: Encoder, stored: list[FileRecord]) -> None:

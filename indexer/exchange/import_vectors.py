@@ -10,7 +10,7 @@ from indexer.change_report import ChangeReport
 from indexer.exchange.checking import check_source
 from indexer.exchange.config import ImportConfig, chunk_rows, default_segment_rows
 from indexer.exchange.contents import read_content, stamp
-from indexer.exchange.origin import commit_origin, origin_of, refuse_another
+from indexer.exchange.origin import origin_namer, origin_of, refuse_another
 from indexer.exchange.segment_writer import SegmentWriter
 from indexer.exchange.sources import open_source
 from indexer.exchange.unit_vectors import unit_rows
@@ -23,12 +23,13 @@ from search.metadata import MOST_COLUMNS
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
     from indexer.exchange.checking import Checked
     from indexer.exchange.rows import Row, Source
     from indexer.progress import Progress
+    from search.metadata import ColumnType
     from search.records import PictureRecord
     from search.types import Floats
 
@@ -74,12 +75,11 @@ def import_vectors(
     with open_writer(folder, create=True) as catalog:
         if "encoder" in catalog.settings():  # another writer may have been quicker
             refuse_another(origin, catalog.settings(), folder)
-        if catalog.count() == 0:
-            commit_origin(catalog, source, origin, config)
-        _check_columns(catalog, source)
+        columns = _new_columns(catalog, source)
         run = _Import(catalog, source, config, stages)
         keep_ids = run.check_known() and checked.ids_ascend
-        run.write(keep_ids=keep_ids)
+        first = origin_namer(catalog, source, origin, config) if catalog.count() == 0 else None
+        run.write(first, columns, keep_ids=keep_ids)
         return run.report(checked)
 
 
@@ -94,8 +94,8 @@ def _settings(folder: Path) -> Mapping[str, Any]:
         catalog.close()
 
 
-def _check_columns(catalog: Catalog, source: Source) -> None:
-    """Make the columns of metadata that are new; raises DataError where one has another type in the index."""
+def _new_columns(catalog: Catalog, source: Source) -> dict[str, ColumnType]:
+    """Columns of metadata that the index lacks; raises DataError where one has another type in the index."""
     known = catalog.metadata.columns()
     for name, kind in source.columns.items():
         if known.get(name, kind) != kind:
@@ -106,9 +106,7 @@ def _check_columns(catalog: Catalog, source: Source) -> None:
     new = {name: kind for name, kind in source.columns.items() if name not in known}
     if len(known) + len(new) > MOST_COLUMNS:
         raise DataError(f"{source.name}: the index would have more than {MOST_COLUMNS:,} columns of metadata")
-    if new:
-        with catalog.transaction():
-            catalog.metadata.add_columns(new)
+    return new
 
 
 @dataclass(slots=True)
@@ -160,8 +158,9 @@ class _Import:
                 self._stages.progress.advance(len(part.rows))
         return same and not self._catalog.pictures(after=max(0, first_new - 1), limit=1)
 
-    def write(self, *, keep_ids: bool) -> None:
-        """Write and commit segment after segment."""
+    def write(self, first: Callable[[], None] | None, columns: Mapping[str, ColumnType], *, keep_ids: bool) -> None:
+        """Write and commit segment after segment; with the first, what `first` says, and new columns."""
+        self._writer.at_first_commit(first, columns)
         self._hashed = 0
         with self._stages.stage("import", self._source.count):
             for part in self._prepared():

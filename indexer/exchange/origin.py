@@ -5,20 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from indexer.index_encoder import commit_encoder, commit_foreign
+from indexer.index_encoder import fitting_calibration, name_encoder, name_foreign, now, store_encoder
 from search.encoders import load_encoder
 from search.errors import DataError, EncoderError
 from search.foreign_encoder import foreign_fingerprint, is_foreign
 from search.stored_calibration import index_calibration
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from indexer.exchange.config import ImportConfig
     from indexer.exchange.rows import Source
     from search.catalog import Catalog
     from search.encoders.base import Encoder
+    from search.records import FileRecord
 
 _LONGEST_NAME = 100
 
@@ -68,18 +69,34 @@ def refuse_another(origin: Origin, own: Mapping[str, Any], folder: Path) -> None
         )
 
 
-def commit_origin(catalog: Catalog, source: Source, origin: Origin, config: ImportConfig) -> None:
-    """Give an index without pictures this encoder, unless it has it, and the calibration of an export."""
-    calibration = None if source.manifest is None else source.manifest.calibration
-    index_calibration(source.name, {"calibration": calibration, "fingerprint": origin.fingerprint})  # damage is told
-    if "encoder" not in catalog.settings():
-        if origin.encoder is None:
-            commit_foreign(catalog, origin.name, origin.dim)
-        else:
-            commit_encoder(catalog, origin.encoder, config.build_config())
-    if calibration is not None and catalog.settings()["calibration"] is None:
-        with catalog.transaction():
-            catalog.set(calibration=calibration)
+def origin_namer(catalog: Catalog, source: Source, origin: Origin, config: ImportConfig) -> Callable[[], None]:
+    """Store the encoder of an index without pictures, unless it has one.
+
+    Returns:
+        What says so in the catalog, with the calibration of an export; to be called within the first transaction.
+
+    Raises:
+        IndexFolderError: the export's calibration is damaged.
+    """
+    settings, told = catalog.settings(), source.manifest
+    calibration = None if told is None else told.calibration
+    index_calibration(source.name, {"calibration": calibration, "fingerprint": origin.fingerprint})
+    first, encoder = "encoder" not in settings, origin.encoder
+    stored: list[FileRecord] = []
+    if first and encoder is not None:
+        stored = store_encoder(catalog.folder, encoder)
+        calibration = calibration or fitting_calibration(None, encoder, config.build_config())
+
+    def name() -> None:
+        if first and encoder is not None:
+            name_encoder(catalog, encoder, stored)
+        elif first:
+            name_foreign(catalog, origin.name, origin.dim)
+        if first:
+            catalog.set(created=now())
+        catalog.set(calibration=settings.get("calibration") or calibration)
+
+    return name
 
 
 def _stated(source: Source, own: Mapping[str, Any], config: ImportConfig) -> Origin:

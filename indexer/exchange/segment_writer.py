@@ -12,13 +12,13 @@ from indexer.index_encoder import now
 from search.records import PictureRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from indexer.exchange.rows import Row, Source
     from indexer.progress import Stages
     from search.catalog import Catalog
     from search.config import BuildConfig
-    from search.metadata import Stored
+    from search.metadata import ColumnType, Stored
     from search.records import SegmentRecord
     from search.types import Floats
 
@@ -38,6 +38,12 @@ class SegmentWriter:
         self._old: list[PictureRecord] = []
         self.added = self.replaced = 0
         self.segments: list[SegmentRecord] = []
+        self._first: Callable[[], None] | None = None
+        self._new_columns: Mapping[str, ColumnType] = {}
+
+    def at_first_commit(self, first: Callable[[], None] | None, columns: Mapping[str, ColumnType]) -> None:
+        """Say what else the first commit is to hold: a change of the catalog, and new columns of metadata."""
+        self._first, self._new_columns = first, columns
 
     def add(self, row: Row, vector: Floats, old: PictureRecord | None) -> None:
         """Take a row, with the picture that it takes the place of."""
@@ -57,6 +63,9 @@ class SegmentWriter:
         segment, files = write_rows(self._catalog, vectors, self._config, self._stages)
         assert segment is not None, "there are rows"
         with self._catalog.transaction():
+            if self._first is not None:
+                self._first()
+            self._catalog.metadata.add_columns(self._new_columns)
             self._catalog.add_files(files)
             self._catalog.add_segment(segment, now())
             self._catalog.bury(self._old)
@@ -67,6 +76,7 @@ class SegmentWriter:
         self.added += len(self._rows) - len(self._old)
         self.replaced += len(self._old)
         self._rows, self._old = [], []
+        self._first, self._new_columns = None, {}
 
     def _in_order(self) -> Floats:
         """Sort by id, new pictures last: rows ascend with ids, so that ties by row are ties by id."""

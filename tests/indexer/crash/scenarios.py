@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from indexer.build import build
+from indexer.exchange.config import ExportConfig
+from indexer.exchange.export import export
 from indexer.identities import enroll
+from indexer.metadata import load_metadata
 from search.config import EnrollConfig
 from tests.conftest import FAST, draw, fill
 
@@ -90,6 +93,21 @@ def more_to_add(here: Path, kind: str = "flat") -> None:
     (here / "more" / "broken.png").write_bytes(b"no picture")
 
 
+def exported(here: Path) -> None:
+    """An export of another index of the same encoder, with metadata, and no index yet."""
+    fill(here / "pictures", COUNT)
+    build(here / "pictures", here / "other.index", FAST)
+    (here / "shop.csv").write_text("path,price\nlabel0/0000.png,5\n", encoding="utf-8")
+    load_metadata(here / "other.index", here / "shop.csv", root=here / "pictures")
+    export(here / "other.index", here / "exported", ExportConfig("npy"))
+
+
+def exported_beside(here: Path, kind: str = "flat") -> None:
+    """The same, and an index that has some of its pictures."""
+    exported(here)
+    lived_in(here, kind)
+
+
 def of_kind(kind: str, prepare: Callable[[Path, str], None]) -> Callable[[Path], None]:
     """The same start with structures of another kind."""
     return lambda here: prepare(here, kind)
@@ -108,6 +126,8 @@ SCENARIOS = [
     Scenario("remove", _REMOVE, lived_in, again=(0, 1)),
     Scenario("sync", _SYNC, folder_changed, again=(0, 3)),
     Scenario("rebuild", "rebuild --index {index} --kind flat", lived_in),
+    Scenario("import", "import {here}/exported --index {index} --device cpu --kind flat", exported),
+    Scenario("import more, hnswlib", "import {here}/exported --index {index} --kind hnswlib", exported_beside),
     Scenario("rebuild, hnswlib", "rebuild --index {index} --kind hnswlib", lived_in),
     Scenario(
         "rebuild, another encoder",
