@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.build import sweep
-from indexer.lock import writer_lock
 from indexer.metadata_cells import stored
 from indexer.metadata_file import MetadataFile, open_metadata
 from indexer.progress import Silent
-from search.catalog import Catalog
+from indexer.writer import now, open_writer
 from search.errors import DataError
 from search.metadata import MOST_COLUMNS, TYPE_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from indexer.metadata_file import Row
     from indexer.progress import Progress
+    from search.catalog import Catalog
     from search.metadata import ColumnType, Stored
 
 SHOWN = 20
@@ -69,7 +66,8 @@ def load_metadata(index: str | os.PathLike[str], file: str | os.PathLike[str] | 
     """
     folder = Path(index).absolute()
     found = file if isinstance(file, MetadataFile) else open_metadata(file)
-    with writing(folder) as catalog:
+    with open_writer(folder) as writer:
+        catalog = writer.catalog
         loading = _Loading(catalog, found, _bases(catalog, found.path, root))
         with catalog.transaction():
             return loading.run(progress or Silent())
@@ -83,9 +81,9 @@ def drop_column(index: str | os.PathLike[str], name: str) -> None:
         IndexFolderError: no index there.
         IndexLockedError: another process is writing it.
     """
-    with writing(Path(index).absolute()) as catalog, catalog.transaction():
-        catalog.metadata.drop_column(name)
-        catalog.set(updated=_now())
+    with open_writer(Path(index).absolute()) as writer, writer.catalog.transaction():
+        writer.catalog.metadata.drop_column(name)
+        writer.catalog.set(updated=now())
 
 
 class _Loading:
@@ -120,7 +118,7 @@ class _Loading:
             )
         report.added = list(new)
         report.columns = {name: self._types[name] for name in self._file.columns if name in self._types}
-        self._catalog.set(updated=_now())
+        self._catalog.set(updated=now())
         return report
 
     def _store(self, chunk: list[Row]) -> None:
@@ -181,20 +179,3 @@ def _bases(catalog: Catalog, file: Path, root: str | os.PathLike[str] | None) ->
         return [own]
     top = Path(os.path.commonpath([Path(path).parent for path in ends]))
     return [*map(str, (top, *top.parents)), own]
-
-
-@contextmanager
-def writing(folder: Path) -> Iterator[Catalog]:
-    """Open the catalog of an index that is there for writing, under the writer's lock."""
-    Catalog.read(folder).close()  # no folder is made of a name that was mistyped
-    with writer_lock(folder):
-        catalog = Catalog.write(folder)
-        try:
-            sweep(catalog)
-            yield catalog
-        finally:
-            catalog.close()
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from search.catalog_lookups import Lookups, span
 from search.catalog_metadata import MetadataTable
 from search.disk_errors import disk_errors_named
 from search.errors import IndexFolderError, QueryError
 from search.migrations import MIGRATIONS, OLDEST_READABLE, checked_version, migrate
 from search.records import (
-    EmbeddedRecord,
     FileRecord,
     PictureRecord,
     SegmentRecord,
@@ -49,6 +49,7 @@ class Catalog:
         self._connection = connection
         self._lock = threading.RLock()
         self.metadata = MetadataTable(version, self._rows, self._many)
+        self.find = Lookups(self._rows)
         # File names need not be UTF-8. They are bound as bytes, stored as text, and decoded as Python decodes names.
         connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
 
@@ -121,6 +122,29 @@ class Catalog:
         """Name files that were written and synced."""
         self._many("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", ((f.name, f.bytes, f.sha256) for f in files))
 
+    def remove_files(self, names: Iterable[str]) -> None:
+        """Name files no longer; the next sweep deletes them."""
+        self._many("DELETE FROM files WHERE name = ?", ((name,) for name in names))
+
+    def has_older_readers(self) -> bool:
+        """Whether anybody may still read what was there before the last commit; asked outside of a transaction.
+
+        SQLite moves its log into the file only as far as no reader needs an older page: where all of it was moved,
+        every reader sees the last commit. Where another connection is moving it just now, the answer is yes.
+        """
+        with self._lock, _damage_named(self.folder / CATALOG_NAME):
+            ((waits,),) = self._connection.execute("PRAGMA busy_timeout").fetchall()
+            self._connection.execute("PRAGMA busy_timeout = 0")
+            try:
+                ((_, logged, moved),) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                    raise
+                return True
+            finally:
+                self._connection.execute(f"PRAGMA busy_timeout = {int(waits)}")
+            return not 0 <= logged == moved
+
     # Segments ----------------------------------------------------------------------------------------------------
 
     def segments(self) -> list[SegmentRecord]:
@@ -142,6 +166,22 @@ class Catalog:
     def next_segment_id(self) -> int:
         """An id that no segment has had since the oldest one that is still there."""
         return int(self._rows("SELECT coalesce(max(id), 0) + 1 FROM segments")[0][0])
+
+    def merge_segments(self, segment: int) -> None:
+        """Give every picture its row of one segment, in the order of their ids, and forget all other segments.
+
+        Their tombstones go with them, and so do the names of their files.
+        """
+        self._many(
+            "UPDATE pictures SET segment = ?, row = numbered.row"
+            " FROM (SELECT id, row_number() OVER (ORDER BY id) - 1 AS row FROM pictures) AS numbered"
+            " WHERE numbered.id = pictures.id",
+            [(segment,)],
+        )
+        others = [each for each in self.segments() if each.id != segment]
+        self._many("DELETE FROM tombstones WHERE segment = ?", ((each.id,) for each in others))
+        self._many("DELETE FROM segments WHERE id = ?", ((each.id,) for each in others))
+        self.remove_files(name for each in others for name in (each.vectors, each.structure) if name is not None)
 
     def tombstones(self, segment: int) -> list[int]:
         """Rows of a segment that no picture has any more."""
@@ -233,35 +273,33 @@ class Catalog:
               None if p.label is None else _text(p.label), p.segment, p.row) for p in pictures),
         )  # fmt: skip
 
-    def remove_pictures(self, pictures: Iterable[PictureRecord]) -> None:
-        """Forget pictures; their rows become tombstones."""
-        gone = list(pictures)
-        self._many("DELETE FROM pictures WHERE id = ?", ((p.id,) for p in gone))
+    def remove_pictures(self, pictures: Iterable[PictureRecord | int]) -> None:
+        """Forget pictures, given by record or id; their rows become tombstones."""
+        gone = [each if isinstance(each, int) else each.id for each in pictures]
         self.bury(gone)
+        self._many("DELETE FROM pictures WHERE id = ?", ((key,) for key in gone))
 
-    def bury(self, pictures: Iterable[PictureRecord]) -> None:
-        """Put a tombstone on the row that each picture had."""
-        self._many(
-            "INSERT OR IGNORE INTO tombstones VALUES (?, ?, ?, ?, ?)",
-            ((p.segment, p.row, p.content, p.width, p.height) for p in pictures),
-        )
-
-    def embedded(self) -> dict[str, EmbeddedRecord]:
-        """Content hash -> the row that holds its vector, of pictures and under tombstones alike."""
-        columns = "content, segment, row, width, height"
-        sql = f"SELECT {columns} FROM tombstones UNION ALL SELECT {columns} FROM pictures"
-        return {row[0]: EmbeddedRecord(*row) for row in self._rows(sql)}
+    def bury(self, ids: Iterable[int]) -> None:
+        """Put a tombstone on the row that each picture has."""
+        columns = "segment, row, content, width, height"
+        sql = f"INSERT OR IGNORE INTO tombstones SELECT {columns} FROM pictures WHERE id = ?"
+        self._many(sql, ((key,) for key in ids))
 
     def skipped(self) -> list[SkippedRecord]:
         """Files that could not be read when they were last looked at."""
         sql = "SELECT path, bytes, mtime_ns, reason FROM skipped ORDER BY path"
         return [SkippedRecord(Path(path), *rest) for path, *rest in self._rows(sql)]
 
-    def replace_skipped(self, skipped: Iterable[SkippedRecord]) -> None:
-        """Remember exactly these."""
-        self._many("DELETE FROM skipped", [()])
+    def forget_skipped(self, paths: Iterable[Path], *, below: Path | None = None) -> None:
+        """Forget that these files could not be read; with `below`, every file below that folder."""
+        self._many("DELETE FROM skipped WHERE path = CAST(? AS TEXT)", ((os.fsencode(path),) for path in paths))
+        if below is not None:
+            self._many("DELETE FROM skipped WHERE path > CAST(? AS TEXT) AND path < CAST(? AS TEXT)", [span(below)])
+
+    def put_skipped(self, skipped: Iterable[SkippedRecord]) -> None:
+        """Remember files that could not be read."""
         self._many(
-            "INSERT INTO skipped VALUES (CAST(? AS TEXT), ?, ?, CAST(? AS TEXT))",
+            "INSERT OR REPLACE INTO skipped VALUES (CAST(? AS TEXT), ?, ?, CAST(? AS TEXT))",
             ((os.fsencode(s.path), s.bytes, s.mtime_ns, _text(s.reason)) for s in skipped),
         )
 
@@ -288,6 +326,12 @@ class Catalog:
                 " VALUES ((SELECT id FROM identities WHERE name = CAST(? AS TEXT)), ?, CAST(? AS TEXT), ?, ?, ?)",
                 [(name, each.content, os.fsencode(each.path), each.vector, json.dumps(each.quality), each.created)],
             )
+
+    def replace_templates(self, templates: Iterable[TemplateRecord]) -> None:
+        """Keep exactly these reference pictures; an identity that has none any more is forgotten."""
+        self._many("DELETE FROM templates", [()])
+        self.add_templates(templates)
+        self._many("DELETE FROM identities WHERE id NOT IN (SELECT identity FROM templates)", [()])
 
     def remove_identities(self, names: Iterable[str]) -> None:
         """Forget identities and their reference pictures."""

@@ -94,7 +94,11 @@ CREATE TABLE metadata (          -- a row a picture; c3 and all later columns ar
 INSERT INTO columns VALUES (1, 'taken', 'datetime'), (2, 'camera', 'text');
 """
 
-MIGRATIONS = (M001_INITIAL, M002_IDENTITIES, M003_DIGESTS, M004_METADATA)
+M005_TOMBSTONES_BY_CONTENT = """
+CREATE INDEX IF NOT EXISTS tombstones_by_content ON tombstones (content);  -- what comes back is looked up by content
+"""
+
+MIGRATIONS = (M001_INITIAL, M002_IDENTITIES, M003_DIGESTS, M004_METADATA, M005_TOMBSTONES_BY_CONTENT)
 """Step n takes a catalog of version n (`PRAGMA user_version`) to version n + 1."""
 
 OLDEST_READABLE = 1

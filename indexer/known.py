@@ -1,0 +1,87 @@
+"""Which contents have a vector already, in the index or staged, and where it is: nothing is embedded twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from search.segments import map_vectors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from indexer.staging import Staging
+    from search.catalog import Catalog
+    from search.types import Floats
+
+_BLOCK = 2_000
+"""Vectors gathered at once."""
+
+
+class Known:
+    """The contents known to a catalog, or to none, and to what is staged; may be asked from any thread."""
+
+    def __init__(self, catalog: Catalog | None, staging: Staging) -> None:
+        """Take both; without a catalog, its vectors are of another encoder."""
+        self._catalog = catalog
+        self._staging = staging
+        self._mapped: StoredVectors | None = None
+
+    def __contains__(self, content: str) -> bool:
+        return self.size(content) is not None
+
+    def size(self, content: str) -> tuple[int, int] | None:
+        """Width and height in pixels of a content with a vector; None where it has none."""
+        staged = self._staging.size(content)
+        if staged is not None or self._catalog is None:
+            return staged
+        record = self._catalog.find.embedded([content]).get(content)
+        return None if record is None else (record.width, record.height)
+
+    def vectors(self, contents: Sequence[str]) -> Iterator[Floats]:
+        """Blocks `(n, dim) float32` of the vectors of known contents, in their order."""
+        for start in range(0, len(contents), _BLOCK):
+            block = contents[start : start + _BLOCK]
+            found = self._staging.vectors(block)
+            found |= self._stored([content for content in block if content not in found])
+            yield np.stack([found[content] for content in block])
+
+    def _stored(self, contents: list[str]) -> dict[str, Floats]:
+        if self._catalog is None or not contents:
+            return {}
+        places = self._catalog.find.embedded(contents)
+        ordered = [(places[content].segment, places[content].row) for content in contents]
+        return dict(zip(contents, self._vectors_of(self._catalog).take(ordered), strict=True))
+
+    def _vectors_of(self, catalog: Catalog) -> StoredVectors:
+        if self._mapped is None:
+            self._mapped = StoredVectors(catalog)
+        return self._mapped
+
+
+class StoredVectors:
+    """The vectors of an index's segments, each file mapped when it is first needed."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._folder = catalog.folder
+        self._dim = int(catalog.settings()["dim"])
+        self._records = {record.id: record for record in catalog.segments()}
+        self._files = {file.name: file for file in catalog.files()}
+        self._mapped: dict[int, Floats] = {}
+
+    def take(self, places: Sequence[tuple[int, int]]) -> Floats:
+        """The vectors `(n, dim) float32` of some segments' rows, in their order."""
+        taken = np.empty((len(places), self._dim), dtype=np.float32)
+        segments, rows = np.array(places, dtype=np.int64).T
+        for segment in np.unique(segments).tolist():
+            mine = segments == segment
+            taken[mine] = self._segment(segment)[rows[mine]]
+        return taken
+
+    def _segment(self, segment: int) -> Floats:
+        if segment not in self._mapped:
+            record = self._records[segment]
+            shape = (record.rows, self._dim)
+            self._mapped[segment] = map_vectors(self._folder, self._files[record.vectors], shape)
+        return self._mapped[segment]
