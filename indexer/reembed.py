@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 _PAGE = 2_000
 _SHOWN = 20
 """Lost pictures that a refusal names."""
+_PUT_BACK = "Put them back, or let go of them with --drop-missing."
 
 
 def switch_encoder(catalog: Catalog, encoder: Encoder, config: BuildConfig, stages: Stages, *,
@@ -55,13 +56,15 @@ def switch_encoder(catalog: Catalog, encoder: Encoder, config: BuildConfig, stag
     calibration = fitting_calibration(None, encoder, config)
     staging = Staging(catalog.folder, encoder.fingerprint)
     try:
+        staging.forget_failures()  # what was refused then may be readable now
         switch = _Switch(catalog, encoder, staging, stages)
-        switch.refuse_lost(list(islice(switch.missing(), 0, None)), drop_missing=drop_missing)
+        switch.refuse_pictures(list(switch.missing()), drop_missing=drop_missing)
         templates = embed_templates(catalog, encoder, stages)
-        switch.refuse_lost(templates.lost, drop_missing=drop_missing)
+        if templates.lost and not drop_missing:
+            raise switch.refusal(templates.lost, _PUT_BACK)
         embedded = switch.embed(config)
         switch.sort_out()
-        switch.refuse_lost(switch.lost, drop_missing=drop_missing)
+        switch.refuse_pictures(switch.lost, drop_missing=drop_missing)
         segment = switch.make_segment(config)
         with stages.stage("commit"):
             report = switch.commit(segment, templates, calibration)
@@ -108,15 +111,19 @@ class _Switch:
                 self.changed.append(replace(record, content=look.content, bytes=look.bytes, mtime_ns=look.mtime_ns,
                                             width=size[0], height=size[1]))  # fmt: skip
 
-    def refuse_lost(self, lost: list[tuple[Path, str]], *, drop_missing: bool) -> None:
-        """Raise DataError where something is lost that may not be, or all is."""
-        if not lost or (drop_missing and len(lost) < max(self.catalog.count(), 1)):
-            return
+    def refuse_pictures(self, lost: list[tuple[Path, str]], *, drop_missing: bool) -> None:
+        """Raise DataError where pictures are lost that may not be, or all are."""
+        if lost and not drop_missing:
+            raise self.refusal(lost, _PUT_BACK)
+        if lost and len(lost) >= self.catalog.count():
+            raise self.refusal(lost, "These are all of them: is a disk not mounted?")
+
+    def refusal(self, lost: list[tuple[Path, str]], advice: str) -> DataError:
+        """Say what cannot be embedded."""
         shown = [f"  {path}: {reason}".replace("\n", "\\n") for path, reason in lost[:_SHOWN]]
         if len(lost) > _SHOWN:
             shown.append(f"  ... and {len(lost) - _SHOWN} more")
-        advice = "Is a disk not mounted?" if drop_missing else "Put them back, or let go of them with --drop-missing."
-        raise DataError(
+        return DataError(
             f"{self.catalog.folder}: {len(lost)} of its pictures cannot be embedded with {self.encoder.name}. {advice}"
             " The index is as it was\n" + "\n".join(shown)
         )

@@ -104,6 +104,11 @@ class Staging:
         found = self._among(sql, [os.fsencode(path) for path in paths])
         return {(path := Path(os.fsdecode(row[0]))): LookedAt(path, *row[1:]) for row in found}
 
+    def forget_failures(self) -> None:
+        """Forget which files could not be read, so that they are tried again."""
+        with self._lock, self._connection:
+            self._connection.execute("DELETE FROM looked_at WHERE reason IS NOT NULL")
+
     def size(self, content: str) -> tuple[int, int] | None:
         """Width and height of a content whose vector is staged, or None."""
         rows = list(self._among("SELECT width, height FROM vectors WHERE content IN", [content]))

@@ -48,6 +48,11 @@ def is_same(record: PictureRecord | LookedAt | None, file: FoundFile) -> bool:
     return record is not None and (record.bytes, record.mtime_ns) == (file.bytes, file.mtime_ns)
 
 
+def is_unsettled(file: FoundFile, unsettled: tuple[int, int] | None) -> bool:
+    """Whether a file was changed within a time, from when to when in nanoseconds since the epoch."""
+    return unsettled is not None and unsettled[0] < file.mtime_ns <= unsettled[1]
+
+
 def survey_files(catalog: Catalog, files: list[FoundFile], label: Labeller, *, keep_labels: bool) -> Survey:
     """Survey some files; nothing else is gone."""
     survey = Survey()
@@ -61,7 +66,7 @@ def survey_files(catalog: Catalog, files: list[FoundFile], label: Labeller, *, k
 
 
 def survey_folder(catalog: Catalog, files: list[FoundFile], root: Path, label: Labeller, *,
-                  unseen: Collection[Path] = (), settled_before: int | None = None) -> Survey:  # fmt: skip
+                  unseen: Collection[Path] = (), unsettled: tuple[int, int] | None = None) -> Survey:  # fmt: skip
     """Survey a whole folder: a picture of the index that lies below it and was not found is gone.
 
     The files and the pictures of the catalog, both in the order of their paths, are read side by side, so that no more
@@ -73,18 +78,18 @@ def survey_folder(catalog: Catalog, files: list[FoundFile], root: Path, label: L
         root: a folder; or a file, which is a collection of its own.
         label: what pictures are labelled.
         unseen: folders and files that could not be looked into: what lies there is not gone.
-        settled_before: nanoseconds since the epoch; a file changed later is still being written, perhaps, and left
-            for the next time. None: every file is taken.
+        unsettled: from when to when, in nanoseconds since the epoch; a file changed in this time is still being
+            written, perhaps, and left for the next time. None: every file is taken.
     """
     survey = Survey()
     for file, record in _side_by_side(files, catalog.find.below(root)):
         if file is None:
             if record is not None and not any(record.path.is_relative_to(place) for place in unseen):
                 survey.gone.append(record)
-        elif settled_before is None or file.mtime_ns <= settled_before or is_same(record, file):
-            survey.add(file, record, label(file.path))
-        else:
+        elif is_unsettled(file, unsettled) and not is_same(record, file):
             survey.unchanged += record is not None
+        else:
+            survey.add(file, record, label(file.path))
     return survey
 
 

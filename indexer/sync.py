@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from indexer.progress import Silent, Stages
 from indexer.scan import labeller, scan
-from indexer.survey import survey_folder
+from indexer.survey import is_unsettled, survey_folder
 from indexer.update import Update, check_device
 from indexer.writer import open_writer
 from search.config import BuildConfig
@@ -62,8 +62,10 @@ class FolderUpdate:
     config: BuildConfig
     stages: Stages
     unseen: list[tuple[Path, str]] = field(default_factory=list)
-    settled_before: int | None = None
+    unsettled: tuple[int, int] | None = None
     """See `survey_folder`."""
+    encoder: Encoder | None = None
+    """After `run`, if it was needed."""
 
     @classmethod
     def scan(cls, pictures: str | os.PathLike[str], index: Path, config: BuildConfig, stages: Stages, *,
@@ -76,12 +78,13 @@ class FolderUpdate:
         root = Path(os.path.normpath(Path(pictures).absolute()))
         unseen: list[tuple[Path, str]] = []
         with stages.stage("scan"):
-            before = time.time_ns() - int(settle * 1e9) if settle else None
+            moment = time.time_ns()
+            unsettled = (moment - int(settle * 1e9), moment) if settle else None
             found = scan(root, leave_out=index, unreadable=lambda path, error: unseen.append((path, _reason(error))))
             label = labeller(config.labels, root)
         if not found and not allow_empty:
             raise DataError(_nothing_there(pictures, unseen))
-        return cls(root, found, label, config, stages, unseen, before)
+        return cls(root, found, label, config, stages, unseen, unsettled)
 
     def run(self, writer: Writer, encoder: Encoder | None = None) -> ChangeReport:
         """Bring an index up to date; `encoder` is the loaded one, if it was loaded."""
@@ -89,8 +92,14 @@ class FolderUpdate:
         update = Update(writer, self.config, self.stages, self.label, encoder=encoder, root=self.root,
                         unseen=self.unseen)  # fmt: skip
         places = [path for path, _ in self.unseen]
-        return update.run(lambda: survey_folder(catalog, self.found, self.root, self.label, unseen=places,
-                                                settled_before=self.settled_before))  # fmt: skip
+        report = update.run(lambda: survey_folder(catalog, self.found, self.root, self.label, unseen=places,
+                                                  unsettled=self.unsettled))  # fmt: skip
+        self.encoder = update.encoder
+        return report
+
+    def has_unsettled(self) -> bool:
+        """Whether files were changed so lately that they may have been left for later."""
+        return any(is_unsettled(file, self.unsettled) for file in self.found)
 
 
 def _reason(error: OSError) -> str:
