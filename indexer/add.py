@@ -1,4 +1,4 @@
-"""Add pictures to an index that is there, and leave everything else in it alone."""
+"""Add pictures to an index, wherever they lie: a new segment, searched at once."""
 
 from __future__ import annotations
 
@@ -6,78 +6,96 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.commit import known_roots
+from indexer.build import first_encoder
+from indexer.committing import known_roots
 from indexer.progress import Silent, Stages
-from indexer.scan import FoundFile, labeller, scan
+from indexer.scan import labeller, scan
 from indexer.survey import survey_files
+from indexer.sync import unseen_reason
 from indexer.update import Update, check_device
 from indexer.writer import open_writer
 from search.config import BuildConfig
 from search.errors import DataError
+from search.images import PICTURE_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from indexer.change_report import ChangeReport
     from indexer.progress import Progress
+    from indexer.scan import FoundFile
     from indexer.survey import Labeller
     from search.catalog import Catalog
 
 
 def add(index: str | os.PathLike[str], pictures: Sequence[str | os.PathLike[str]], config: BuildConfig | None = None, *,
         progress: Progress | None = None) -> ChangeReport:  # fmt: skip
-    """Add pictures, and look again at those of them that the index has.
+    """Add files and folders of pictures to an index, or look at them again; nothing else is changed.
 
-    What is not named stays as it is, and so does the label of a picture that the index has, unless a CSV of labels is
-    given. A new picture is labelled by its folder, counted from the folder that was indexed as a whole, if it lies
-    below one, else from the one that is named here. A picture of the index whose file is gone, and which is among
-    these, was moved.
+    A picture whose content the index ever saw is not embedded again. One that is gone from the place where the index
+    knew it has moved. An index that is not there yet is made.
+
+    A picture of the index keeps its label unless a CSV gives it another one. A new one is labelled as `build` or `sync`
+    would, if it lies below a folder that one of them followed, else as if the folder named here were followed. A file
+    named here which lies below none has the name of its folder for a label where the index has such a label.
 
     Args:
         index: the index folder.
         pictures: files and folders.
-        config: how what is new is embedded and indexed; the encoder is that of the index.
+        config: as of `build`.
         progress: who is told.
 
     Raises:
         DataError: nothing is named, or what is named is not there or holds no pictures.
-        EncoderError: another encoder than the index's was asked for.
-        IndexFolderError: no index there.
-        IndexLockedError: another process is writing it.
+        EncoderError: the encoder is unknown, or is not the one of the index.
+        IndexFolderError: the index folder cannot be made, or is a file.
+        IndexLockedError: another process is writing this index.
+        DiskError: the disk failed, is full, or refused.
     """
     config = config or BuildConfig()
     folder = Path(index).absolute()
     stages = Stages(progress or Silent())
     check_device(config)
     if not pictures:
-        raise DataError("nothing to add: name at least one picture or folder")
+        raise DataError("nothing to add: name at least one picture or folder; there are no pictures there")
     unseen: list[tuple[Path, str]] = []
-    found: dict[Path, tuple[FoundFile, Path]] = {}
     with stages.stage("scan"):
-        for each in pictures:
-            top = Path(os.path.normpath(Path(each).absolute()))
-            files = scan(top, leave_out=folder, unreadable=lambda path, error: unseen.append((path, str(error))))
-            if not files:
-                raise DataError(f"{os.fsdecode(each)}: no pictures below this folder")
-            for file in files:
-                found.setdefault(file.path, (file, top))
-    files = [found[path][0] for path in sorted(found, key=os.fsencode)]
-    with open_writer(folder) as writer:
-        label = _labeller(writer.catalog, config, {path: top for path, (_, top) in found.items()})
-        keep = config.labels in ("folder", "none")
-        update = Update(writer, config, stages, label, keep_labels=keep, unseen=unseen)
-        return update.run(lambda: survey_files(writer.catalog, files, label, keep_labels=keep))
+        found, tops = _scan_all(pictures, folder, unseen)
+    encoder = first_encoder(folder, config, stages)
+    with open_writer(folder, create=True) as catalog:
+        label, keep = _labeller(catalog, config, tops), config.labels in ("folder", "none")
+        update = Update(catalog, config, stages, label, keep_labels=keep, encoder=encoder, unseen=unseen)
+        return update.run(lambda: survey_files(catalog, found, label, keep_labels=keep))
+
+
+def _scan_all(pictures: Sequence[str | os.PathLike[str]], index: Path, unseen: list[tuple[Path, str]]
+              ) -> tuple[list[FoundFile], dict[Path, Path]]:  # fmt: skip
+    """Files by path, each once; and path -> what was named that it was found by."""
+    found: dict[Path, FoundFile] = {}
+    tops: dict[Path, Path] = {}
+    for each in pictures:
+        top = Path(os.path.normpath(Path(each).absolute()))
+        files = scan(top, leave_out=index, unreadable=lambda path, error: unseen.append((path, unseen_reason(error))))
+        if not files:
+            raise DataError(f"{top}: no pictures there (known suffixes: {' '.join(sorted(PICTURE_SUFFIXES))})")
+        for file in files:
+            found.setdefault(file.path, file)
+            tops.setdefault(file.path, top)
+    return [found[path] for path in sorted(found, key=os.fsencode)], tops
 
 
 def _labeller(catalog: Catalog, config: BuildConfig, tops: dict[Path, Path]) -> Labeller:
-    """Label by the known root that a picture lies below, or else by the folder that was named."""
+    """Label by the followed folder that a picture lies below, or else by what was named."""
     roots = known_roots(catalog)
-    made: dict[Path, Labeller] = {}
+    in_use = catalog.label_counts() if config.labels == "folder" else {}
+    rules: dict[Path, Labeller] = {}
 
     def label(path: Path) -> str | None:
         root = next((each for each in roots if path.is_relative_to(each)), tops[path])
-        if root not in made:
-            made[root] = labeller(config.labels, root)
-        return made[root](path)
+        if root == path and path.parent.name in in_use:
+            return path.parent.name
+        if root not in rules:
+            rules[root] = labeller(config.labels, root)
+        return rules[root](path)
 
     return label

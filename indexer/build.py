@@ -18,6 +18,7 @@ from search.encoders import load_encoder
 if TYPE_CHECKING:
     from indexer.change_report import ChangeReport
     from indexer.progress import Progress
+    from search.encoders.base import Encoder
 
 
 def build(pictures: str | os.PathLike[str], index: str | os.PathLike[str], config: BuildConfig | None = None, *,
@@ -26,22 +27,29 @@ def build(pictures: str | os.PathLike[str], index: str | os.PathLike[str], confi
 
     The first build makes the index; a later one is a `sync`: it adds what is new, drops what is gone, follows what was
     moved, and embeds only contents that the index never saw. Pictures that came from other folders stay. A build that
-    was killed is continued by running it again.
+    was killed is continued by running it again. What lies in a folder that cannot be looked into stays too, and is
+    told.
 
     Raises:
         DataError: no pictures there.
         EncoderError: the encoder is unknown, or is not the one of the index.
         IndexFolderError: the index folder cannot be made, or is a file.
         IndexLockedError: another process is writing this index.
+        DiskError: the disk failed, is full, or refused.
     """
     config = config or BuildConfig()
     folder = Path(index).absolute()
     stages = Stages(progress or Silent())
     check_device(config)
     update = FolderUpdate.scan(pictures, folder, config, stages)
-    encoder = None
-    if not has_catalog(folder):  # an encoder that cannot be had leaves no empty index behind
-        with stages.stage("load encoder"):
-            encoder = load_encoder(new_encoder(config), device=config.device)
-    with open_writer(folder, create=True) as writer:
-        return update.run(writer, encoder)
+    encoder = first_encoder(folder, config, stages)
+    with open_writer(folder, create=True) as catalog:
+        return update.run(catalog, encoder)
+
+
+def first_encoder(folder: Path, config: BuildConfig, stages: Stages) -> Encoder | None:
+    """Load the encoder of an index that is not there yet: one that cannot be had leaves no empty index behind."""
+    if has_catalog(folder):
+        return None
+    with stages.stage("load encoder"):
+        return load_encoder(new_encoder(config), device=config.device)

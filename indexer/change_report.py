@@ -14,21 +14,20 @@ NAMED = 1_000
 
 @dataclass(slots=True)
 class ChangeReport:
-    """What was done; `seconds` by stage, `skipped` and `unseen` as (path, reason)."""
+    """What was done; `seconds` by stage, `skipped` as (path, reason)."""
 
-    images: int = 0
+    images: int
     """Pictures in the index now."""
+    encoder: str
     added: int = 0
     changed: int = 0
     moved: int = 0
     removed: int = 0
     unchanged: int = 0
     embedded: int = 0
+    """Contents that the encoder was asked for; all other vectors were known."""
     skipped: list[tuple[Path, str]] = field(default_factory=list)
-    """Files that could not be read as pictures."""
-    unseen: list[tuple[Path, str]] = field(default_factory=list)
-    """Folders and files that could not be looked into: their pictures stay as they are."""
-    encoder: str = ""
+    """Files that could not be read, and folders that could not be looked into, whose pictures stay; and why."""
     kind: str | None = None
     """Of the new segment; None where none was needed."""
     recall: float | None = None
@@ -43,15 +42,15 @@ class ChangeReport:
     dry_run: bool = False
     """Nothing was changed: the report says what would have been."""
 
-    def name(self, sort: str, paths: list[Path]) -> None:
-        """Count the paths of a sort, and name the first of them."""
-        setattr(self, sort, len(paths))
+    def name(self, sort: str, paths: list[Path], *, count: int | None = None) -> None:
+        """Count the paths of a sort, which may be the first of more, and name the first of them."""
+        setattr(self, sort, len(paths) if count is None else count)
         if paths:
             self.paths[sort] = paths[:NAMED]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         plain: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
-        for name in ("skipped", "unseen"):
-            plain[name] = [{"path": str(path), "reason": reason} for path, reason in plain[name]]
-        return {**plain, "paths": {sort: list(map(str, paths)) for sort, paths in self.paths.items()}}
+        skipped = [{"path": str(path), "reason": reason} for path, reason in self.skipped]
+        paths = {sort: list(map(str, named)) for sort, named in self.paths.items()}
+        return {**plain, "skipped": skipped, "paths": paths}

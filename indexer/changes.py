@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from indexer.known import Known
+    from indexer.known_contents import KnownContents
     from indexer.scan import FoundFile
     from indexer.staging import LookedAt, Staging
     from indexer.survey import Labeller, Survey
@@ -31,7 +31,8 @@ class Changes:
 
     added: list[PictureRecord] = field(default_factory=list)
     changed: list[PictureRecord] = field(default_factory=list)
-    """With their new content; the rows of the old one are buried."""
+    replaced: list[PictureRecord] = field(default_factory=list)
+    """The old records of `changed`: their rows are buried."""
     moved: list[PictureRecord] = field(default_factory=list)
     updated: list[PictureRecord] = field(default_factory=list)
     removed: list[PictureRecord] = field(default_factory=list)
@@ -44,7 +45,7 @@ class Changes:
         return any((self.added, self.changed, self.moved, self.updated, self.removed))
 
     @property
-    def embedded(self) -> list[PictureRecord]:
+    def need_rows(self) -> list[PictureRecord]:
         """The pictures that need a row, in the order of their rows: changed ones first, then added ones.
 
         Rows of a segment then ascend with the ids of their pictures, so that ties by row are ties by id.
@@ -52,7 +53,7 @@ class Changes:
         return sorted(self.changed, key=lambda picture: picture.id) + self.added
 
 
-def compare(catalog: Catalog, survey: Survey, staging: Staging, known: Known, label: Labeller, *,
+def compare(catalog: Catalog, survey: Survey, staging: Staging, known: KnownContents, label: Labeller, *,
             keep_labels: bool = False, root: Path | None = None) -> Changes:  # fmt: skip
     """Work out the changes.
 
@@ -96,7 +97,7 @@ class Strays:
         """Find strays of these contents outside of the surveyed folder too."""
         new = [content for content in contents if content not in self._asked]
         self._asked.update(new)
-        for record in self._catalog.find.showing(new):
+        for record in self._catalog.pictures_of_contents(new):
             outside = self._root is None or not record.path.is_relative_to(self._root)
             if outside and _is_gone(record.path):
                 self._by_content.setdefault(record.content, []).insert(0, record)
@@ -114,7 +115,7 @@ class Strays:
         return [record for record in self._gone if record.id not in self._taken]
 
 
-def _place(look: LookedAt, old: PictureRecord | None, label: str | None, strays: Strays, known: Known,
+def _place(look: LookedAt, old: PictureRecord | None, label: str | None, strays: Strays, known: KnownContents,
            changes: Changes) -> None:  # fmt: skip
     """Put one file that was looked at into the list that it belongs to."""
     if look.reason is not None:
@@ -129,6 +130,7 @@ def _place(look: LookedAt, old: PictureRecord | None, label: str | None, strays:
         changes.updated.append(replace(new, id=old.id, segment=old.segment, row=old.row))
     elif old is not None:
         changes.changed.append(replace(new, id=old.id))
+        changes.replaced.append(old)
     elif (stray := strays.take(look.content)) is not None:
         changes.moved.append(replace(new, id=stray.id, segment=stray.segment, row=stray.row))
     else:

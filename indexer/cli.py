@@ -7,16 +7,13 @@ from typing import Annotated
 
 import typer
 
-from indexer.commands.add import add
-from indexer.commands.build import build
+from indexer.commands.build import build, rebuild
 from indexer.commands.calibrate import calibrate
+from indexer.commands.changes import add, remove, sync
 from indexer.commands.evaluate import evaluate
 from indexer.commands.identities import attend, enroll, unenroll
 from indexer.commands.map import draw_map
 from indexer.commands.metadata import metadata
-from indexer.commands.rebuild import rebuild
-from indexer.commands.remove import remove
-from indexer.commands.sync import sync
 from indexer.commands.train import recipes, teach, train
 from search.cli import info, printable, query, run
 from search.identify import identify, identities

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from indexer.known import Known
+    from indexer.known_contents import KnownContents
     from indexer.progress import Stages
     from indexer.scan import FoundFile
     from indexer.staging import Staging
@@ -42,7 +42,7 @@ class Batch:
     distinct: dict[str, tuple[LookedAt, NDArray[Any]]] = field(default_factory=dict)
 
 
-def embed_files(files: Iterable[FoundFile], encoder: Encoder, staging: Staging, known: Known, *,
+def embed_files(files: Iterable[FoundFile], encoder: Encoder, staging: Staging, known: KnownContents, *,
                 batch_size: int, workers: int, stages: Stages) -> int:  # fmt: skip
     """Look at every file, embed the contents that are not `known` yet, and stage both.
 
@@ -88,7 +88,7 @@ def _finish(batch: Batch, encoder: Encoder, staging: Staging, stages: Stages) ->
     return len(looks)
 
 
-def _look(file: FoundFile, encoder: Encoder, known: Known) -> tuple[LookedAt, NDArray[Any] | None]:
+def _look(file: FoundFile, encoder: Encoder, known: KnownContents) -> tuple[LookedAt, NDArray[Any] | None]:
     """Read one file; decode and prepare it unless its content is known."""
     limits = DecodeConfig()
     with alone(file.bytes > LARGE_BYTES):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.progress import Silent
-from indexer.writer import now, open_writer
+from indexer.writer import open_writer
 from search.config import BuildConfig
 from search.errors import PictureError
 from search.images import read_file
@@ -68,8 +69,7 @@ def load_exif(index: str | os.PathLike[str], *, workers: int = BuildConfig.worke
         IndexLockedError: another process is writing it.
     """
     progress, report = progress or Silent(), ExifReport()
-    with open_writer(Path(index).absolute()) as writer, ThreadPoolExecutor(workers, "exif") as pool:
-        catalog = writer.catalog
+    with open_writer(Path(index).absolute()) as catalog, ThreadPoolExecutor(workers, "exif") as pool:
         progress.begin("exif", catalog.count())
         with catalog.transaction():
             last = 0
@@ -84,7 +84,7 @@ def load_exif(index: str | os.PathLike[str], *, workers: int = BuildConfig.worke
                 report.camera += sum(exif.camera is not None for _, exif in said)
                 progress.advance(len(page))
                 last = page[-1].id
-            catalog.set(updated=now())
+            catalog.set(updated=datetime.now(UTC).isoformat(timespec="seconds"))
     return report
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from indexer.csv_log import is_control
 from indexer.embed import content_hash
 from indexer.index_encoder import choose_encoder, commit_encoder, new_encoder
-from indexer.writer import now, open_writer
+from indexer.writer import open_writer
 from search.catalog import has_catalog
 from search.config import BuildConfig, EnrollConfig
 from search.encoders import load_encoder
@@ -77,8 +78,7 @@ def enroll(index: str | os.PathLike[str], name: str, pictures: Sequence[str | os
     encoder = _encoder(folder, config)
     added = [_template(name, picture, encoder, config) for picture in pictures]
     _refuse_twins(added)
-    with open_writer(folder, create=True) as writer:
-        catalog = writer.catalog
+    with open_writer(folder, create=True) as catalog:
         before = catalog.templates()
         _refuse_what_is_there(name, added, before, config)
         if catalog.settings().get("fingerprint", encoder.fingerprint) != encoder.fingerprint:
@@ -101,8 +101,7 @@ def unenroll(index: str | os.PathLike[str], names: Sequence[str]) -> int:
     """
     folder = Path(index).absolute()
     wanted = {checked_name(name) for name in names}
-    with open_writer(folder) as writer:
-        catalog = writer.catalog
+    with open_writer(folder) as catalog:
         templates = catalog.templates()
         known = sorted({each.identity for each in templates})
         for name in sorted(wanted - set(known)):
@@ -132,9 +131,9 @@ def _encoder(folder: Path, config: EnrollConfig) -> Encoder:
     build = BuildConfig(encoder=config.encoder, device=config.device)
     if not has_catalog(folder):
         return load_encoder(new_encoder(build), device=config.device)
-    # Not opened for reading: a first enrolment that was killed may have left half a catalog.
-    with open_writer(folder, create=True) as writer:
-        return choose_encoder(writer.catalog, build, None)
+    # Not for reading: a first enrolment that was killed may have left half a catalog.
+    with open_writer(folder, create=True) as catalog:
+        return choose_encoder(catalog, build)
 
 
 def _template(name: str, picture: str | os.PathLike[str], encoder: Encoder, config: EnrollConfig) -> TemplateRecord:
@@ -144,7 +143,8 @@ def _template(name: str, picture: str | os.PathLike[str], encoder: Encoder, conf
     image = decode(data, name=str(picture), target=encoder.input_size)
     quality = checked_quality(image, str(picture), force=config.force)
     vector = encoder.encode([image])[0].astype("<f4").tobytes()
-    return TemplateRecord(name, content_hash(data), path, vector, quality.to_dict(), now())
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return TemplateRecord(name, content_hash(data), path, vector, quality.to_dict(), now)
 
 
 def _refuse_twins(added: list[TemplateRecord]) -> None:

@@ -1,13 +1,13 @@
-"""The encoder of an index: which it is, how it comes into the folder, and the calibration that belongs to it."""
+"""The encoder of an index: chosen, stored in its folder, named in its catalog with its calibration."""
 
 from __future__ import annotations
 
 import shutil
 import uuid
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from indexer.sweep import ENCODERS_FOLDER
-from indexer.writer import now
+from indexer.writer import ENCODERS_FOLDER
 from search.config import BuildConfig
 from search.durable import checksum, make_folder, sealed, sync_folder
 from search.encoders import load_encoder
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from search.catalog import Catalog
+    from search.config import Device
     from search.encoders.base import Encoder
     from search.records import FileRecord
 
@@ -27,12 +28,12 @@ def new_encoder(config: BuildConfig) -> str:
     return config.encoder or BuildConfig.default_encoder
 
 
-def own_encoder(catalog: Catalog, config: BuildConfig) -> Encoder:
-    """Load the encoder that the folder carries."""
-    return load_encoder(catalog.folder / catalog.settings()["encoder_folder"], device=config.device)
+def own_encoder(catalog: Catalog, device: Device) -> Encoder:
+    """Load the encoder that the index folder carries."""
+    return load_encoder(catalog.folder / catalog.settings()["encoder_folder"], device=device)
 
 
-def choose_encoder(catalog: Catalog, config: BuildConfig, new: Encoder | None) -> Encoder:
+def choose_encoder(catalog: Catalog, config: BuildConfig, new: Encoder | None = None) -> Encoder:
     """Load the encoder of the index; where it has none yet, take the new one, or load the one that was asked for.
 
     Raises:
@@ -41,7 +42,7 @@ def choose_encoder(catalog: Catalog, config: BuildConfig, new: Encoder | None) -
     settings = catalog.settings()
     if "encoder" not in settings:
         return new or load_encoder(new_encoder(config), device=config.device)
-    own = own_encoder(catalog, config)
+    own = own_encoder(catalog, config.device)
     if config.encoder and load_encoder(config.encoder, device=config.device).fingerprint != own.fingerprint:
         raise EncoderError(
             f"{catalog.folder}: was built with the encoder {settings['encoder']}, and vectors of two encoders cannot be"
@@ -63,7 +64,7 @@ def commit_encoder(catalog: Catalog, encoder: Encoder, config: BuildConfig) -> N
 def name_encoder(catalog: Catalog, encoder: Encoder, stored: list[FileRecord]) -> None:
     """Say in the catalog which encoder the index has from now on; within a transaction."""
     if (old := catalog.settings().get("encoder_folder")) is not None:
-        catalog.remove_files(file.name for file in catalog.files() if file.name.startswith(f"{old}/"))
+        catalog.drop_files(file.name for file in catalog.files() if file.name.startswith(f"{old}/"))
     catalog.add_files(stored)
     catalog.set(encoder=encoder.name, fingerprint=encoder.fingerprint, encoder_folder=_place(encoder), dim=encoder.dim)
 
@@ -107,3 +108,8 @@ def fitting_calibration(own: Any, encoder: Encoder, config: BuildConfig) -> dict
 
 def _place(encoder: Encoder) -> str:
     return f"{ENCODERS_FOLDER}/{encoder.fingerprint}"
+
+
+def now() -> str:
+    """The time, ISO 8601, UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from indexer.metadata_cells import stored
 from indexer.metadata_file import MetadataFile, open_metadata
 from indexer.progress import Silent
-from indexer.writer import now, open_writer
+from indexer.writer import open_writer
 from search.errors import DataError
 from search.metadata import MOST_COLUMNS, TYPE_NAMES
 
@@ -66,8 +67,7 @@ def load_metadata(index: str | os.PathLike[str], file: str | os.PathLike[str] | 
     """
     folder = Path(index).absolute()
     found = file if isinstance(file, MetadataFile) else open_metadata(file)
-    with open_writer(folder) as writer:
-        catalog = writer.catalog
+    with open_writer(folder) as catalog:
         loading = _Loading(catalog, found, _bases(catalog, found.path, root))
         with catalog.transaction():
             return loading.run(progress or Silent())
@@ -81,9 +81,9 @@ def drop_column(index: str | os.PathLike[str], name: str) -> None:
         IndexFolderError: no index there.
         IndexLockedError: another process is writing it.
     """
-    with open_writer(Path(index).absolute()) as writer, writer.catalog.transaction():
-        writer.catalog.metadata.drop_column(name)
-        writer.catalog.set(updated=now())
+    with open_writer(Path(index).absolute()) as catalog, catalog.transaction():
+        catalog.metadata.drop_column(name)
+        catalog.set(updated=_now())
 
 
 class _Loading:
@@ -118,7 +118,7 @@ class _Loading:
             )
         report.added = list(new)
         report.columns = {name: self._types[name] for name in self._file.columns if name in self._types}
-        self._catalog.set(updated=now())
+        self._catalog.set(updated=_now())
         return report
 
     def _store(self, chunk: list[Row]) -> None:
@@ -179,3 +179,7 @@ def _bases(catalog: Catalog, file: Path, root: str | os.PathLike[str] | None) ->
         return [own]
     top = Path(os.path.commonpath([Path(path).parent for path in ends]))
     return [*map(str, (top, *top.parents)), own]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.merge import merge
+from indexer.merging import merge
 from indexer.progress import Silent, Stages
-from indexer.reembed import switch_encoder
+from indexer.reembedding import switch_encoder
 from indexer.staging import discard_all
 from indexer.update import check_device
 from indexer.writer import open_writer
@@ -48,8 +48,7 @@ def rebuild(index: str | os.PathLike[str], config: BuildConfig | None = None, *,
     if config.encoder is not None:
         with stages.stage("load encoder"):
             encoder = load_encoder(config.encoder, device=config.device)
-    with open_writer(folder) as writer:
-        catalog = writer.catalog
+    with open_writer(folder) as catalog:
         if encoder is not None and encoder.fingerprint != catalog.settings()["fingerprint"]:
             report = switch_encoder(catalog, encoder, config, stages, drop_missing=drop_missing)
         else:

@@ -57,7 +57,8 @@ def survey_files(catalog: Catalog, files: list[FoundFile], label: Labeller, *, k
     """Survey some files; nothing else is gone."""
     survey = Survey()
     for chunk in _chunks(files):
-        known = catalog.find.at([file.path for file in chunk])
+        found = catalog.pictures_at_paths([str(file.path) for file in chunk])
+        known = {record.path: record for record in found}
         for file in chunk:
             record = known.get(file.path)
             own = record.label if keep_labels and record is not None else label(file.path)
@@ -82,7 +83,7 @@ def survey_folder(catalog: Catalog, files: list[FoundFile], root: Path, label: L
             written, perhaps, and left for the next time. None: every file is taken.
     """
     survey = Survey()
-    for file, record in _side_by_side(files, catalog.find.below(root)):
+    for file, record in _side_by_side(files, catalog.pictures_below(root)):
         if file is None:
             if record is not None and not any(record.path.is_relative_to(place) for place in unseen):
                 survey.gone.append(record)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from indexer.progress import Progress
     from indexer.scan import FoundFile
     from indexer.survey import Labeller
-    from indexer.writer import Writer
+    from search.catalog import Catalog
     from search.encoders.base import Encoder
 
 
@@ -48,8 +48,8 @@ def sync(pictures: str | os.PathLike[str], index: str | os.PathLike[str], config
     stages = Stages(progress or Silent())
     check_device(config)
     update = FolderUpdate.scan(pictures, folder, config, stages, allow_empty=allow_empty)
-    with open_writer(folder) as writer:
-        return update.run(writer)
+    with open_writer(folder) as catalog:
+        return update.run(catalog)
 
 
 @dataclass(slots=True)
@@ -80,16 +80,17 @@ class FolderUpdate:
         with stages.stage("scan"):
             moment = time.time_ns()
             unsettled = (moment - int(settle * 1e9), moment) if settle else None
-            found = scan(root, leave_out=index, unreadable=lambda path, error: unseen.append((path, _reason(error))))
+            found = scan(
+                root, leave_out=index, unreadable=lambda path, error: unseen.append((path, unseen_reason(error)))
+            )
             label = labeller(config.labels, root)
         if not found and not allow_empty:
             raise DataError(_nothing_there(pictures, unseen))
         return cls(root, found, label, config, stages, unseen, unsettled)
 
-    def run(self, writer: Writer, encoder: Encoder | None = None) -> ChangeReport:
+    def run(self, catalog: Catalog, encoder: Encoder | None = None) -> ChangeReport:
         """Bring an index up to date; `encoder` is the loaded one, if it was loaded."""
-        catalog = writer.catalog
-        update = Update(writer, self.config, self.stages, self.label, encoder=encoder, root=self.root,
+        update = Update(catalog, self.config, self.stages, self.label, encoder=encoder, root=self.root,
                         unseen=self.unseen)  # fmt: skip
         places = [path for path, _ in self.unseen]
         report = update.run(lambda: survey_folder(catalog, self.found, self.root, self.label, unseen=places,
@@ -102,13 +103,14 @@ class FolderUpdate:
         return any(is_unsettled(file, self.unsettled) for file in self.found)
 
 
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error)
+def unseen_reason(error: OSError) -> str:
+    """Why something could not be looked into, and what becomes of it."""
+    return f"cannot be looked into ({error.strerror}); what the index has of it stays"
 
 
 def _nothing_there(pictures: str | os.PathLike[str], unseen: list[tuple[Path, str]]) -> str:
     told = f"{os.fsdecode(pictures)}: no pictures below this folder"
     if unseen:
         path, reason = unseen[0]
-        return f"{told} that can be looked into; {path} cannot ({reason}). Check its permissions"
+        return f"{told} that can be seen. {path}: {reason}. Check its permissions"
     return f"{told} (known suffixes: {' '.join(sorted(PICTURE_SUFFIXES))})"

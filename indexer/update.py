@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from indexer.change_report import ChangeReport
 from indexer.changes import compare
-from indexer.commit import Surveyed, commit_changes
+from indexer.committing import Surveyed, commit
 from indexer.embed import embed_files
 from indexer.index_encoder import choose_encoder, fitting_calibration
-from indexer.known import Known
+from indexer.known_contents import KnownContents
 from indexer.staging import Staging
 from indexer.survey import is_same
 from search.indexes import resolve_device
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from indexer.progress import Stages
     from indexer.scan import FoundFile
     from indexer.survey import Labeller, Survey
-    from indexer.writer import Writer
+    from search.catalog import Catalog
     from search.config import BuildConfig
     from search.encoders.base import Encoder
 
@@ -36,7 +36,7 @@ MANY_SEGMENTS = 32
 class Update:
     """One update of one index."""
 
-    writer: Writer
+    catalog: Catalog
     config: BuildConfig
     stages: Stages
     label: Labeller
@@ -47,10 +47,11 @@ class Update:
     root: Path | None = None
     """The folder that is surveyed as a whole."""
     unseen: list[tuple[Path, str]] = field(default_factory=list)
+    """What could not be looked into, and why."""
 
     def run(self, survey: Callable[[], Survey]) -> ChangeReport:
         """Bring the index to what a survey of files shows, by one commit."""
-        catalog = self.writer.catalog
+        catalog = self.catalog
         with self.stages.stage("compare"):
             found = survey()
         first = "encoder" not in catalog.settings()
@@ -60,15 +61,15 @@ class Update:
         if self.encoder is not None:  # damage is told before the work
             fitting_calibration(catalog.settings().get("calibration"), self.encoder, self.config)
         fingerprint = catalog.settings()["fingerprint"] if self.encoder is None else self.encoder.fingerprint
-        staging = Staging(self.writer.folder, fingerprint)
+        staging = Staging(catalog.folder, fingerprint)
         try:
-            known = Known(catalog, staging)
+            known = KnownContents(catalog, staging)
             embedded = self._embed(found, staging, known)
             changes = compare(catalog, found, staging, known, self.label, keep_labels=self.keep_labels,
                               root=self.root)  # fmt: skip
             surveyed = Surveyed([file.path for file, _ in found.todo], self.root)
-            segment = commit_changes(catalog, changes, known, self.config, self.stages,
-                                     encoder=self.encoder, surveyed=surveyed)  # fmt: skip
+            segment = commit(catalog, changes, known, self.config, self.stages, encoder=self.encoder,
+                             surveyed=surveyed)  # fmt: skip
         except BaseException:
             staging.close()
             raise
@@ -78,7 +79,7 @@ class Update:
             report.kind, report.recall = segment.kind, segment.recall
         return report
 
-    def _embed(self, found: Survey, staging: Staging, known: Known) -> int:
+    def _embed(self, found: Survey, staging: Staging, known: KnownContents) -> int:
         if not found.todo:
             return 0
         assert self.encoder is not None
@@ -89,10 +90,10 @@ class Update:
                                workers=self.config.workers, stages=self.stages)  # fmt: skip
 
     def _report(self, changes: Changes, embedded: int) -> ChangeReport:
-        catalog = self.writer.catalog
+        catalog = self.catalog
         report = ChangeReport(
             images=catalog.count(), unchanged=changes.unchanged, embedded=embedded,
-            skipped=[(s.path, s.reason) for s in changes.skipped], unseen=self.unseen,
+            skipped=[*((s.path, s.reason) for s in changes.skipped), *self.unseen],
             encoder=catalog.settings()["encoder"], segments=len(catalog.segments()), seconds=self.stages.seconds,
         )  # fmt: skip
         for sort in ("added", "changed", "moved", "removed"):

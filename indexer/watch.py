@@ -34,7 +34,7 @@ _TICK = 0.5
 
 
 def watch(pictures: str | os.PathLike[str], index: str | os.PathLike[str], config: BuildConfig | None = None,
-          watching: WatchConfig | None = None, *, tell: Callable[[ChangeReport | Exception], None],
+          watching: WatchConfig | None = None, *, told: Callable[[ChangeReport | Exception], None],
           stop: threading.Event | None = None,
           progress: Callable[[], AbstractContextManager[Progress]] = lambda: nullcontext(Silent())
           ) -> None:  # fmt: skip
@@ -48,7 +48,7 @@ def watch(pictures: str | os.PathLike[str], index: str | os.PathLike[str], confi
         index: the index folder.
         config: as of `sync`.
         watching: how often, and how patiently.
-        tell: called with the report of every round that changed or skipped something, and with the error of one that
+        told: called with the report of every round that changed or skipped something, and with the error of one that
             failed: the folder is gone, another process writes the index, the disk is full. The watch goes on.
         stop: ends the watch when it is set; without it, KeyboardInterrupt does.
         progress: makes whoever is told of one round.
@@ -62,12 +62,12 @@ def watch(pictures: str | os.PathLike[str], index: str | os.PathLike[str], confi
     Catalog.read(folder).close()
     for _ in _occasions(rounds, stop or threading.Event()):
         try:
-            with progress() as told:
-                said: ChangeReport | Exception | None = rounds.run(told)
+            with progress() as shown:
+                said: ChangeReport | Exception | None = rounds.run(shown)
         except (TwinlensError, OSError) as error:
             said = rounds.failed(error)
         if said is not None:
-            tell(said)
+            told(said)
 
 
 class _Rounds:
@@ -86,14 +86,14 @@ class _Rounds:
         update = FolderUpdate.scan(self.root, self.folder, self.config, Stages(progress),
                                    allow_empty=self.watching.allow_empty, settle=self.watching.settle)  # fmt: skip
         self.soon = update.has_unsettled()
-        with open_writer(self.folder) as writer:
-            if self._encoder is not None and self._encoder.fingerprint != writer.catalog.settings()["fingerprint"]:
+        with open_writer(self.folder) as catalog:
+            if self._encoder is not None and self._encoder.fingerprint != catalog.settings()["fingerprint"]:
                 self._encoder = None  # a rebuild changed it between two rounds
-            report = update.run(writer, self._encoder)
+            report = update.run(catalog, self._encoder)
         self._encoder = update.encoder
         changed = report.added or report.changed or report.moved or report.removed
-        news = self._is_news(str((sorted(map(str, report.skipped)), sorted(map(str, report.unseen)))))
-        return report if changed or (news and (report.skipped or report.unseen)) else None
+        news = self._is_news("\n".join(sorted(map(str, report.skipped))))
+        return report if changed or (news and report.skipped) else None
 
     def failed(self, error: Exception) -> Exception | None:
         """Take note of an error; it is told once, until something else happens."""

@@ -14,32 +14,27 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.catalog_lookups import Lookups, span
 from search.catalog_metadata import MetadataTable
+from search.catalog_pictures import PictureTable, as_text
 from search.disk_errors import disk_errors_named
-from search.errors import IndexFolderError, QueryError
+from search.errors import IndexFolderError
 from search.migrations import MIGRATIONS, OLDEST_READABLE, checked_version, migrate
 from search.records import (
     FileRecord,
-    PictureRecord,
     SegmentRecord,
-    SkippedRecord,
     TemplateRecord,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from search.conditions import Condition
 
 CATALOG_NAME = "catalog.sqlite"
 _WITH_IDENTITIES = 2
 """Version of the catalog that knows identities first."""
-_IN_CHUNK = 500
-"""Values bound in one `IN (...)`: SQLite's oldest limit is 999."""
 
 
-class Catalog:
+class Catalog(PictureTable):
     """The catalog of one index folder, safe to use from several threads."""
 
     def __init__(self, connection: sqlite3.Connection, folder: Path, version: int = len(MIGRATIONS)) -> None:
@@ -49,7 +44,6 @@ class Catalog:
         self._connection = connection
         self._lock = threading.RLock()
         self.metadata = MetadataTable(version, self._rows, self._many)
-        self.find = Lookups(self._rows)
         # File names need not be UTF-8. They are bound as bytes, stored as text, and decoded as Python decodes names.
         connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
 
@@ -100,6 +94,22 @@ class Catalog:
                 raise
             self._connection.execute("COMMIT")
 
+    def has_older_readers(self) -> bool:
+        """Whether anybody may still read what was there before the last commit; asked outside of a transaction.
+
+        SQLite moves its log into the file only as far as no reader needs an older page: where all of it was moved,
+        every reader sees the last commit. Where another connection is moving it just now, the answer is yes. Never
+        waits for a reader. Source: SQLite, "Write-Ahead Logging", on checkpoints.
+        """
+        with self._lock, _damage_named(self.folder / CATALOG_NAME):
+            ((waits,),) = self._connection.execute("PRAGMA busy_timeout").fetchall()
+            self._connection.execute("PRAGMA busy_timeout = 0")
+            try:
+                ((_, logged, moved),) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                self._connection.execute(f"PRAGMA busy_timeout = {int(waits)}")
+            return not 0 <= logged == moved
+
     # Settings and files ------------------------------------------------------------------------------------------
 
     def settings(self) -> dict[str, Any]:
@@ -122,29 +132,6 @@ class Catalog:
         """Name files that were written and synced."""
         self._many("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", ((f.name, f.bytes, f.sha256) for f in files))
 
-    def remove_files(self, names: Iterable[str]) -> None:
-        """Name files no longer; the next sweep deletes them."""
-        self._many("DELETE FROM files WHERE name = ?", ((name,) for name in names))
-
-    def has_older_readers(self) -> bool:
-        """Whether anybody may still read what was there before the last commit; asked outside of a transaction.
-
-        SQLite moves its log into the file only as far as no reader needs an older page: where all of it was moved,
-        every reader sees the last commit. Where another connection is moving it just now, the answer is yes.
-        """
-        with self._lock, _damage_named(self.folder / CATALOG_NAME):
-            ((waits,),) = self._connection.execute("PRAGMA busy_timeout").fetchall()
-            self._connection.execute("PRAGMA busy_timeout = 0")
-            try:
-                ((_, logged, moved),) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                    raise
-                return True
-            finally:
-                self._connection.execute(f"PRAGMA busy_timeout = {int(waits)}")
-            return not 0 <= logged == moved
-
     # Segments ----------------------------------------------------------------------------------------------------
 
     def segments(self) -> list[SegmentRecord]:
@@ -163,145 +150,36 @@ class Catalog:
               json.dumps(segment.parameters), segment.recall, created)],
         )  # fmt: skip
 
+    def replace_segments(self, segment: SegmentRecord | None, created: str) -> None:
+        """Let one segment take the place of all others: its rows are the pictures by id; in a transaction.
+
+        None: there is no picture any more. Tombstones go with their segments; files are named no longer.
+        """
+        if segment is not None:
+            self.add_segment(segment, created)
+            self._many(
+                "UPDATE pictures SET segment = ?, row = numbered.row"
+                " FROM (SELECT id, row_number() OVER (ORDER BY id) - 1 AS row FROM pictures) AS numbered"
+                " WHERE numbered.id = pictures.id",
+                [(segment.id,)],
+            )
+        kept = 0 if segment is None else segment.id
+        old = [each for each in self.segments() if each.id != kept]
+        for table, column in (("tombstones", "segment"), ("segments", "id")):
+            self._many(f"DELETE FROM {table} WHERE {column} = ?", ((each.id,) for each in old))
+        self.drop_files(name for each in old for name in (each.vectors, each.structure) if name is not None)
+
+    def drop_files(self, names: Iterable[str]) -> None:
+        """Name files no longer: whoever writes next deletes them."""
+        self._many("DELETE FROM files WHERE name = ?", ((name,) for name in names))
+
     def next_segment_id(self) -> int:
         """An id that no segment has had since the oldest one that is still there."""
         return int(self._rows("SELECT coalesce(max(id), 0) + 1 FROM segments")[0][0])
 
-    def merge_segments(self, segment: int) -> None:
-        """Give every picture its row of one segment, in the order of their ids, and forget all other segments.
-
-        Their tombstones go with them, and so do the names of their files.
-        """
-        self._many(
-            "UPDATE pictures SET segment = ?, row = numbered.row"
-            " FROM (SELECT id, row_number() OVER (ORDER BY id) - 1 AS row FROM pictures) AS numbered"
-            " WHERE numbered.id = pictures.id",
-            [(segment,)],
-        )
-        others = [each for each in self.segments() if each.id != segment]
-        self._many("DELETE FROM tombstones WHERE segment = ?", ((each.id,) for each in others))
-        self._many("DELETE FROM segments WHERE id = ?", ((each.id,) for each in others))
-        self.remove_files(name for each in others for name in (each.vectors, each.structure) if name is not None)
-
     def tombstones(self, segment: int) -> list[int]:
         """Rows of a segment that no picture has any more."""
         return [row for (row,) in self._rows("SELECT row FROM tombstones WHERE segment = ?", (segment,))]
-
-    # Pictures ----------------------------------------------------------------------------------------------------
-
-    def count(self) -> int:
-        """Pictures in the index."""
-        return int(self._rows("SELECT count(*) FROM pictures")[0][0])
-
-    def label_counts(self) -> dict[str, int]:
-        """Pictures a label, without the unlabelled."""
-        sql = "SELECT label, count(*) FROM pictures WHERE label IS NOT NULL GROUP BY label ORDER BY label"
-        return dict(self._rows(sql))
-
-    def pictures(self, *, after: int = 0, limit: int = -1) -> list[PictureRecord]:
-        """Pictures by ascending id, from the first id above `after`; `limit` -1 for all."""
-        return self._pictures("WHERE id > ? ORDER BY id LIMIT ?", (after, limit))
-
-    def picture(self, picture_id: int) -> PictureRecord | None:
-        """The picture of an id, or None."""
-        if not 0 < picture_id < 2**63:  # more than SQLite's integers hold
-            return None
-        found = self._pictures("WHERE id = ?", (picture_id,))
-        return found[0] if found else None
-
-    def pictures_at(self, segment: int, rows: Sequence[int]) -> dict[int, PictureRecord]:
-        """Row -> picture, for the rows of one segment that have one."""
-        found: dict[int, PictureRecord] = {}
-        for start in range(0, len(rows), _IN_CHUNK):
-            chunk = rows[start : start + _IN_CHUNK]
-            marks = ",".join("?" * len(chunk))
-            for picture in self._pictures(f"WHERE segment = ? AND row IN ({marks})", (segment, *chunk)):
-                found[picture.row] = picture
-        return found
-
-    def ids_at(self, paths: Sequence[str]) -> dict[str, int]:
-        """Path -> id, for those of the paths that have a picture."""
-        found: dict[str, int] = {}
-        for start in range(0, len(paths), _IN_CHUNK):
-            chunk = [os.fsencode(path) for path in paths[start : start + _IN_CHUNK]]
-            marks = ",".join(["CAST(? AS TEXT)"] * len(chunk))
-            found.update(self._rows(f"SELECT path, id FROM pictures WHERE path IN ({marks})", chunk))
-        return found
-
-    def ids_among(self, ids: Sequence[int]) -> list[int]:
-        """Those of some ids that a picture has."""
-        found: list[int] = []
-        wanted = [key for key in ids if 0 < key < 2**63]
-        for start in range(0, len(wanted), _IN_CHUNK):
-            chunk = wanted[start : start + _IN_CHUNK]
-            found += [
-                key
-                for (key,) in self._rows(f"SELECT id FROM pictures WHERE id IN ({','.join('?' * len(chunk))})", chunk)
-            ]
-        return found
-
-    def first_and_last_path(self) -> tuple[str, str] | None:
-        """The first and last of all paths in the order of their bytes; None where there is no picture."""
-        first, last = self._rows("SELECT min(path), max(path) FROM pictures")[0]
-        return None if first is None else (first, last)
-
-    def rows_where(self, segment: int, condition: Condition) -> list[int]:
-        """Rows of one segment whose picture meets a condition, ascending; raises QueryError for one that cannot be."""
-        return self.metadata.numbers("pictures.row", condition, "pictures.segment = ?", (segment,))
-
-    def ids_where(self, condition: Condition) -> list[int]:
-        """Pictures that meet a condition, by ascending id; raises QueryError as `rows_where`, and for no condition.
-
-        Who removes what an empty filter takes in must not come to remove everything.
-        """
-        if condition is None:
-            raise QueryError("no filter was given: say which pictures are meant")
-        return self.metadata.numbers("pictures.id", condition)
-
-    def count_where(self, condition: Condition | None) -> int:
-        """How many pictures meet a condition; raises QueryError as `rows_where`."""
-        return int(self.metadata.select("count(*)", condition))
-
-    def put_pictures(self, pictures: Iterable[PictureRecord]) -> None:
-        """Add pictures (id 0: a new one) or replace those of the same id."""
-        self._many(
-            "INSERT INTO pictures VALUES (?, CAST(? AS TEXT), ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?)"
-            " ON CONFLICT (id) DO UPDATE SET path = excluded.path, content = excluded.content, bytes = excluded.bytes,"
-            " mtime_ns = excluded.mtime_ns, width = excluded.width, height = excluded.height, label = excluded.label,"
-            " segment = excluded.segment, row = excluded.row",
-            ((p.id or None, os.fsencode(p.path), p.content, p.bytes, p.mtime_ns, p.width, p.height,
-              None if p.label is None else _text(p.label), p.segment, p.row) for p in pictures),
-        )  # fmt: skip
-
-    def remove_pictures(self, pictures: Iterable[PictureRecord | int]) -> None:
-        """Forget pictures, given by record or id; their rows become tombstones."""
-        gone = [each if isinstance(each, int) else each.id for each in pictures]
-        self.bury(gone)
-        self._many("DELETE FROM pictures WHERE id = ?", ((key,) for key in gone))
-
-    def bury(self, ids: Iterable[int]) -> None:
-        """Put a tombstone on the row that each picture has."""
-        columns = "segment, row, content, width, height"
-        sql = f"INSERT OR IGNORE INTO tombstones SELECT {columns} FROM pictures WHERE id = ?"
-        self._many(sql, ((key,) for key in ids))
-
-    def skipped(self) -> list[SkippedRecord]:
-        """Files that could not be read when they were last looked at."""
-        sql = "SELECT path, bytes, mtime_ns, reason FROM skipped ORDER BY path"
-        return [SkippedRecord(Path(path), *rest) for path, *rest in self._rows(sql)]
-
-    def forget_skipped(self, paths: Iterable[Path], *, below: Path | None = None) -> None:
-        """Forget that these files could not be read; with `below`, every file below that folder."""
-        self._many("DELETE FROM skipped WHERE path = CAST(? AS TEXT)", ((os.fsencode(path),) for path in paths))
-        if below is not None:
-            self._many("DELETE FROM skipped WHERE path > CAST(? AS TEXT) AND path < CAST(? AS TEXT)", [span(below)])
-
-    def put_skipped(self, skipped: Iterable[SkippedRecord]) -> None:
-        """Remember files that could not be read."""
-        self._many(
-            "INSERT OR REPLACE INTO skipped VALUES (CAST(? AS TEXT), ?, ?, CAST(? AS TEXT))",
-            ((os.fsencode(s.path), s.bytes, s.mtime_ns, _text(s.reason)) for s in skipped),
-        )
 
     # Identities --------------------------------------------------------------------------------------------------
 
@@ -318,7 +196,7 @@ class Catalog:
     def add_templates(self, templates: Iterable[TemplateRecord]) -> None:
         """Add reference pictures, and the identities that are new with them."""
         for each in templates:
-            name = _text(each.identity)
+            name = as_text(each.identity)
             self._many("INSERT OR IGNORE INTO identities (name, created) VALUES (CAST(? AS TEXT), ?)",
                        [(name, each.created)])  # fmt: skip
             self._many(
@@ -335,16 +213,11 @@ class Catalog:
 
     def remove_identities(self, names: Iterable[str]) -> None:
         """Forget identities and their reference pictures."""
-        self._many("DELETE FROM identities WHERE name = CAST(? AS TEXT)", ((_text(name),) for name in names))
+        self._many("DELETE FROM identities WHERE name = CAST(? AS TEXT)", ((as_text(name),) for name in names))
 
     def integrity_errors(self) -> list[str]:
         """What SQLite itself finds wrong with the file."""
         return [str(row[0]) for row in self._rows("PRAGMA integrity_check") if row[0] != "ok"]
-
-    def _pictures(self, clause: str, values: Sequence[Any]) -> list[PictureRecord]:
-        columns = "id, path, content, bytes, mtime_ns, width, height, label, segment, row"
-        rows = self._rows(f"SELECT {columns} FROM pictures {clause}", values)
-        return [PictureRecord(row[0], Path(row[1]), *row[2:]) for row in rows]
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         with self._lock, _damage_named(self.folder / CATALOG_NAME):
@@ -365,10 +238,6 @@ def has_catalog(folder: Path) -> bool:
         return (folder / CATALOG_NAME).is_file()
     except OSError as error:
         raise IndexFolderError(f"{folder}: cannot be an index folder ({error.strerror}). Name another") from error
-
-
-def _text(value: str) -> bytes:
-    return value.encode("utf-8", "surrogateescape")
 
 
 def _connect_reader(file: Path) -> sqlite3.Connection:

@@ -95,7 +95,7 @@ INSERT INTO columns VALUES (1, 'taken', 'datetime'), (2, 'camera', 'text');
 """
 
 M005_TOMBSTONES_BY_CONTENT = """
-CREATE INDEX IF NOT EXISTS tombstones_by_content ON tombstones (content);  -- what comes back is looked up by content
+CREATE INDEX tombstones_by_content ON tombstones (content);
 """
 
 MIGRATIONS = (M001_INITIAL, M002_IDENTITIES, M003_DIGESTS, M004_METADATA, M005_TOMBSTONES_BY_CONTENT)

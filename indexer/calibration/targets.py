@@ -125,12 +125,12 @@ class IndexTarget:
             IndexFolderError: the index was built anew with another encoder meanwhile.
         """
         folder = self._engine.folder
-        with open_writer(folder) as writer, writer.catalog.transaction():
-            if writer.catalog.settings().get("fingerprint") != calibration.fingerprint:
+        with open_writer(folder) as catalog, catalog.transaction():
+            if catalog.settings().get("fingerprint") != calibration.fingerprint:
                 raise IndexFolderError(
                     f"{folder}: has another encoder than when this began. Run twinlens calibrate again"
                 )
-            writer.catalog.set(calibration=calibration.to_dict())
+            catalog.set(calibration=calibration.to_dict())
         return folder
 
 

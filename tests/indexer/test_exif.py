@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from indexer import build as building
 from indexer.build import build
 from indexer.exif import load_exif
 from indexer.metadata import load_metadata
 from search import open_index
-from search.catalog import CATALOG_NAME
 from tests.conftest import FAST, draw
+from tests.older_catalogs import downgrade
 from tests.search.test_picture_exif import DETAILS, MODEL, OFFSET, TAKEN, exif_of
 
 if TYPE_CHECKING:
@@ -81,7 +79,7 @@ def test_a_killed_build_forgets_nothing_of_it(photos: Path, tmp_path: Path, monk
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(building, "gather", killed)
+        patch.setattr("indexer.update.gather", killed)
         with pytest.raises(KeyboardInterrupt):
             build(photos, tmp_path / "i", FAST)
     with monkeypatch.context() as patch:
@@ -90,16 +88,9 @@ def test_a_killed_build_forgets_nothing_of_it(photos: Path, tmp_path: Path, monk
     assert told(tmp_path / "i")["a.jpg"] == {"taken": noon(1), "camera": "Canon EOS 5D"}
 
 
-def older(index: Path) -> None:
-    """Make the index one of the format before there was metadata."""
-    with sqlite3.connect(index / CATALOG_NAME) as connection:
-        connection.executescript("DROP TABLE metadata; DROP TABLE columns; PRAGMA user_version = 2;")
-    connection.close()
-
-
 def test_an_older_index_gets_it_when_its_files_are_looked_at_or_when_told_to(photos: Path, tmp_path: Path) -> None:
     build(photos, tmp_path / "i", FAST)
-    older(tmp_path / "i")
+    downgrade(tmp_path / "i", 2)
     photograph(photos / "a.jpg", 1, "Canon EOS 5D", 2)
     build(photos, tmp_path / "i", FAST)
     assert told(tmp_path / "i") == {"a.jpg": {"taken": noon(2), "camera": "Canon EOS 5D"}, "b.jpg": {}, "c.jpg": {}}

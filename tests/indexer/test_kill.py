@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from indexer.check import check
-from indexer.staging import STAGING_NAME
 from search import IndexFolderError, open_index
 from tests.conftest import fill
 
@@ -45,7 +44,7 @@ def test_killed_builds_go_on(kind: str, tmp_path: Path) -> None:
         if moment % 2:  # at a time of the clock, or as soon as something is staged
             time.sleep(seconds * (0.2 + 0.15 * moment))
         else:
-            wait_for(index / STAGING_NAME, process)
+            wait_for(index, process)
             time.sleep(seconds * 0.02 * moment)
         process.kill()
         killed += process.wait() == -9
@@ -57,15 +56,16 @@ def test_killed_builds_go_on(kind: str, tmp_path: Path) -> None:
         records, vectors = contents(index)
         assert records == expected
         np.testing.assert_array_equal(vectors, expected_vectors)
-        assert not (index / STAGING_NAME).exists()
+        assert not list(index.glob("staging*"))
         assert not list(index.rglob("*.part"))
     assert killed >= MOMENTS // 2 - 1, "the machine was too fast for the kills"
     assert saved > 0, "no killed build left anything to go on from"
 
 
-def wait_for(file: Path, process: subprocess.Popen[bytes]) -> None:
+def wait_for(index: Path, process: subprocess.Popen[bytes]) -> None:
+    """Wait until something is staged."""
     deadline = time.monotonic() + 30
-    while not file.exists() and process.poll() is None:
+    while not list(index.glob("staging*.sqlite")) and process.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.002)
 

@@ -21,6 +21,7 @@ from indexer.metadata_file import open_metadata
 from search import DataError, IndexFolderError, IndexLockedError, QueryError, open_index
 from search.catalog import CATALOG_NAME
 from tests.conftest import FAST, draw, fill
+from tests.older_catalogs import downgrade
 
 
 def write_csv(file: Path, *rows: list[Any]) -> Path:
@@ -330,12 +331,7 @@ def test_one_writer_and_open_readers(index: Path, tmp_path: Path) -> None:
 def test_an_older_catalog_is_read_as_it_is_and_gets_metadata_when_written(
     index: Path, tmp_path: Path, version: int
 ) -> None:
-    with sqlite3.connect(index / CATALOG_NAME) as connection:
-        connection.executescript("DROP TABLE metadata; DROP TABLE columns;")
-        if version == 1:
-            connection.executescript("DROP TABLE templates; DROP TABLE identities;")
-        connection.execute(f"PRAGMA user_version = {version}")
-    connection.close()
+    downgrade(index, version)
     with open_index(index) as engine:
         assert engine.columns() == {}
         assert engine.info().columns == ()

@@ -1,4 +1,4 @@
-"""Write a new segment aside, then make a change visible in one transaction."""
+"""The last stages of a change: write the segment of its pictures aside, then make all of it visible at once."""
 
 from __future__ import annotations
 
@@ -8,51 +8,49 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.exif import put_exif
-from indexer.index_encoder import fitting_calibration, name_encoder, store_encoder
+from indexer.index_encoder import fitting_calibration, name_encoder, now, store_encoder
 from indexer.matrix import gathered
+from indexer.stored_vectors import StoredVectors
 from indexer.tune import build_structure
-from indexer.writer import now
-from search.records import FileRecord, SegmentRecord
+from search.records import SegmentRecord
 from search.segments import write_segment
+
+__all__ = ["StoredVectors", "Surveyed", "commit", "known_roots", "remember_root", "write_blocks", "write_rows"]
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from indexer.changes import Changes
-    from indexer.known import Known
+    from indexer.known_contents import KnownContents
     from indexer.progress import Stages
     from search.catalog import Catalog
     from search.config import BuildConfig
     from search.encoders.base import Encoder
+    from search.records import FileRecord
     from search.types import Floats
 
 
-@dataclass(frozen=True, slots=True)
-class NewSegment:
-    """A segment whose files are in place and that no catalog names yet."""
-
-    record: SegmentRecord
-    files: list[FileRecord]
-
-
-def make_segment(catalog: Catalog, blocks: Iterable[Floats], rows: int, dim: int, config: BuildConfig,
-                 stages: Stages) -> NewSegment:  # fmt: skip
-    """Write a segment of vectors that come in blocks, with the structure over them."""
+def write_blocks(catalog: Catalog, blocks: Iterable[Floats], rows: int, dim: int, config: BuildConfig,
+                 stages: Stages) -> tuple[SegmentRecord | None, list[FileRecord]]:  # fmt: skip
+    """As `write_rows`, of vectors that come in blocks."""
     with ExitStack() as room:
         with stages.stage("gather vectors"):
             vectors = room.enter_context(gathered(catalog.folder, blocks, rows, dim))
-        with stages.stage("build structure"):
-            structure, recall = build_structure(vectors, kind=config.kind, recall=config.recall, device=config.device)
-        with stages.stage("write"):
-            own, file, files = write_segment(catalog.folder, vectors, structure)
-    record = SegmentRecord(catalog.next_segment_id(), own, file, rows, structure.kind, structure.parameters, recall)
-    return NewSegment(record, files)
+        return write_rows(catalog, vectors, config, stages)
 
 
-def name_segment(catalog: Catalog, segment: NewSegment, created: str) -> None:
-    """Make a segment part of the index; within a transaction."""
-    catalog.add_files(segment.files)
-    catalog.add_segment(segment.record, created)
+def write_rows(catalog: Catalog, vectors: Floats, config: BuildConfig,
+               stages: Stages) -> tuple[SegmentRecord | None, list[FileRecord]]:  # fmt: skip
+    """Build the structure over vectors `(N, D)` and write both, synced; None where there are no vectors."""
+    if not len(vectors):
+        return None, []
+    with stages.stage("build structure"):
+        structure, recall = build_structure(vectors, kind=config.kind, recall=config.recall, device=config.device)
+    with stages.stage("write"):
+        name, structure_name, files = write_segment(catalog.folder, vectors, structure)
+    number = catalog.next_segment_id()
+    rows, settings = len(vectors), structure.parameters
+    return SegmentRecord(number, name, structure_name, rows, structure.kind, settings, recall), files
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,7 @@ class Surveyed:
     """The folder that was surveyed as a whole."""
 
 
-def commit_changes(catalog: Catalog, changes: Changes, known: Known, config: BuildConfig, stages: Stages, *,
+def commit(catalog: Catalog, changes: Changes, known: KnownContents, config: BuildConfig, stages: Stages, *,
                    encoder: Encoder | None, surveyed: Surveyed) -> SegmentRecord | None:  # fmt: skip
     """Make changes visible: a segment for what needs a row, and one transaction; none where nothing changed.
 
@@ -86,11 +84,10 @@ def commit_changes(catalog: Catalog, changes: Changes, known: Known, config: Bui
         calibration = fitting_calibration(calibration, encoder, config)
     if not (changes or _says_more(catalog, changes, surveyed) or calibration != settings.get("calibration")):
         return None
-    segment, pictures = None, changes.embedded
-    if pictures:
-        dim = encoder.dim if encoder is not None else int(settings["dim"])
-        blocks = known.vectors([picture.content for picture in pictures])
-        segment = make_segment(catalog, blocks, len(pictures), dim, config, stages)
+    pictures = changes.need_rows
+    dim = encoder.dim if encoder is not None else int(settings["dim"])
+    blocks = known.vectors([picture.content for picture in pictures])
+    segment, files = write_blocks(catalog, blocks, len(pictures), dim, config, stages)
     with stages.stage("commit"):
         new_encoder = encoder if "encoder" not in settings else None
         stored = [] if new_encoder is None else store_encoder(catalog.folder, new_encoder)
@@ -104,22 +101,17 @@ def commit_changes(catalog: Catalog, changes: Changes, known: Known, config: Bui
                 catalog.set(updated=moment)
             if surveyed.root is not None:
                 remember_root(catalog, surveyed.root)
+            catalog.add_files(files)
+            catalog.remove_pictures(changes.removed)
+            catalog.bury(changes.replaced)
+            catalog.put_pictures(changes.moved + changes.updated)
             if segment is not None:
-                name_segment(catalog, segment, moment)
-            _put(catalog, changes, segment)
-            catalog.forget_skipped(surveyed.paths, below=surveyed.root)
-            catalog.put_skipped(changes.skipped)
-    return None if segment is None else segment.record
-
-
-def _put(catalog: Catalog, changes: Changes, segment: NewSegment | None) -> None:
-    catalog.remove_pictures(changes.removed)
-    catalog.bury(picture.id for picture in changes.changed)
-    catalog.put_pictures(changes.moved + changes.updated)
-    if segment is not None:
-        rows = enumerate(changes.embedded)
-        catalog.put_pictures(replace(picture, segment=segment.record.id, row=row) for row, picture in rows)
-    put_exif(catalog, changes)
+                catalog.add_segment(segment, moment)
+                rows = enumerate(pictures)
+                catalog.put_pictures(replace(picture, segment=segment.id, row=row) for row, picture in rows)
+            put_exif(catalog, changes)
+            catalog.replace_skipped(changes.skipped, surveyed.paths, surveyed.root)
+    return segment
 
 
 def _says_more(catalog: Catalog, changes: Changes, surveyed: Surveyed) -> bool:

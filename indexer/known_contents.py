@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from search.segments import map_vectors
+from indexer.stored_vectors import StoredVectors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ _BLOCK = 2_000
 """Vectors gathered at once."""
 
 
-class Known:
+class KnownContents:
     """The contents known to a catalog, or to none, and to what is staged; may be asked from any thread."""
 
     def __init__(self, catalog: Catalog | None, staging: Staging) -> None:
@@ -36,7 +36,7 @@ class Known:
         staged = self._staging.size(content)
         if staged is not None or self._catalog is None:
             return staged
-        record = self._catalog.find.embedded([content]).get(content)
+        record = self._catalog.embedded([content]).get(content)
         return None if record is None else (record.width, record.height)
 
     def vectors(self, contents: Sequence[str]) -> Iterator[Floats]:
@@ -50,38 +50,11 @@ class Known:
     def _stored(self, contents: list[str]) -> dict[str, Floats]:
         if self._catalog is None or not contents:
             return {}
-        places = self._catalog.find.embedded(contents)
+        places = self._catalog.embedded(contents)
         ordered = [(places[content].segment, places[content].row) for content in contents]
         return dict(zip(contents, self._vectors_of(self._catalog).take(ordered), strict=True))
 
     def _vectors_of(self, catalog: Catalog) -> StoredVectors:
         if self._mapped is None:
-            self._mapped = StoredVectors(catalog)
+            self._mapped = StoredVectors(catalog, int(catalog.settings()["dim"]))
         return self._mapped
-
-
-class StoredVectors:
-    """The vectors of an index's segments, each file mapped when it is first needed."""
-
-    def __init__(self, catalog: Catalog) -> None:
-        self._folder = catalog.folder
-        self._dim = int(catalog.settings()["dim"])
-        self._records = {record.id: record for record in catalog.segments()}
-        self._files = {file.name: file for file in catalog.files()}
-        self._mapped: dict[int, Floats] = {}
-
-    def take(self, places: Sequence[tuple[int, int]]) -> Floats:
-        """The vectors `(n, dim) float32` of some segments' rows, in their order."""
-        taken = np.empty((len(places), self._dim), dtype=np.float32)
-        segments, rows = np.array(places, dtype=np.int64).T
-        for segment in np.unique(segments).tolist():
-            mine = segments == segment
-            taken[mine] = self._segment(segment)[rows[mine]]
-        return taken
-
-    def _segment(self, segment: int) -> Floats:
-        if segment not in self._mapped:
-            record = self._records[segment]
-            shape = (record.rows, self._dim)
-            self._mapped[segment] = map_vectors(self._folder, self._files[record.vectors], shape)
-        return self._mapped[segment]

@@ -71,4 +71,4 @@ def _embed(catalog: Catalog, encoder: Encoder, template: TemplateRecord, found: 
 
 def _places(catalog: Catalog, template: TemplateRecord) -> Iterator[Path]:
     yield template.path
-    yield from (record.path for record in catalog.find.showing([template.content]))
+    yield from (record.path for record in catalog.pictures_of_contents([template.content]))

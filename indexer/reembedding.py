@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.changes import Changes
-from indexer.commit import make_segment
+from indexer.committing import write_blocks
 from indexer.embed import embed_files
 from indexer.exif import put_exif
-from indexer.index_encoder import fitting_calibration, name_encoder, store_encoder
-from indexer.known import Known
-from indexer.merge import put_only_segment, rebuilt
-from indexer.retemplate import embed_templates
+from indexer.index_encoder import fitting_calibration, name_encoder, now, store_encoder
+from indexer.known_contents import KnownContents
+from indexer.merging import rebuilt
+from indexer.reembedding_templates import embed_templates
 from indexer.scan import FoundFile
 from indexer.staging import Staging
 from indexer.survey import is_same
@@ -29,14 +29,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from indexer.change_report import ChangeReport
-    from indexer.commit import NewSegment
     from indexer.progress import Stages
-    from indexer.retemplate import Templates
+    from indexer.reembedding_templates import Templates
     from indexer.staging import LookedAt
     from search.catalog import Catalog
     from search.config import BuildConfig
     from search.encoders.base import Encoder
-    from search.records import PictureRecord
+    from search.records import FileRecord, PictureRecord, SegmentRecord
     from search.types import Floats
 
 _PAGE = 2_000
@@ -65,9 +64,9 @@ def switch_encoder(catalog: Catalog, encoder: Encoder, config: BuildConfig, stag
         embedded = switch.embed(config)
         switch.sort_out()
         switch.refuse_pictures(switch.lost, drop_missing=drop_missing)
-        segment = switch.make_segment(config)
+        segment, files = switch.write_segment(config)
         with stages.stage("commit"):
-            report = switch.commit(segment, templates, calibration)
+            report = switch.commit(segment, files, templates, calibration)
     finally:
         staging.close()
     report.embedded = embedded
@@ -83,11 +82,11 @@ class _Switch:
     changed: list[PictureRecord] = field(default_factory=list)
     """Pictures whose file was changed since it was indexed, as they are now."""
     lost: list[tuple[Path, str]] = field(default_factory=list)
-    lost_ids: list[int] = field(default_factory=list)
+    lost_pictures: list[PictureRecord] = field(default_factory=list)
 
     def missing(self) -> Iterator[tuple[Path, str]]:
         """Pictures whose file is not there, found out before the work."""
-        for page in self._pages():
+        for page in self.catalog.pages():
             for record in page:
                 if isinstance(found := _status(record.path), str):
                     yield record.path, found
@@ -95,7 +94,7 @@ class _Switch:
     def embed(self, config: BuildConfig) -> int:
         """Embed what was not staged yet."""
         with self.stages.stage("embed", self.catalog.count()):
-            return embed_files(self._todo(), self.encoder, self.staging, Known(None, self.staging),
+            return embed_files(self._todo(), self.encoder, self.staging, KnownContents(None, self.staging),
                                batch_size=config.batch_size, workers=config.workers, stages=self.stages)  # fmt: skip
 
     def sort_out(self) -> None:
@@ -104,7 +103,7 @@ class _Switch:
             if look is None or look.reason is not None:
                 reason = "no such file" if look is None or look.reason is None else look.reason
                 self.lost.append((record.path, reason))
-                self.lost_ids.append(record.id)
+                self.lost_pictures.append(record)
             elif look.content != record.content:
                 size = self.staging.size(look.content)
                 assert size is not None, f"{look.path} was looked at and not embedded"
@@ -128,14 +127,12 @@ class _Switch:
             " The index is as it was\n" + "\n".join(shown)
         )
 
-    def make_segment(self, config: BuildConfig) -> NewSegment | None:
-        """Make the one segment of the new index; none where it has no pictures."""
-        rows = self.catalog.count() - len(self.lost_ids)
-        if not rows:
-            return None
-        return make_segment(self.catalog, self._blocks(), rows, self.encoder.dim, config, self.stages)
+    def write_segment(self, config: BuildConfig) -> tuple[SegmentRecord | None, list[FileRecord]]:
+        """Write the one segment of the new index; none where it has no pictures."""
+        rows = self.catalog.count() - len(self.lost_pictures)
+        return write_blocks(self.catalog, self._blocks(), rows, self.encoder.dim, config, self.stages)
 
-    def commit(self, segment: NewSegment | None, templates: Templates,
+    def commit(self, segment: SegmentRecord | None, files: list[FileRecord], templates: Templates,
                calibration: dict[str, object] | None) -> ChangeReport:  # fmt: skip
         """Switch encoder, vectors, reference pictures and calibration at once."""
         catalog, old = self.catalog, self.catalog.settings()
@@ -144,10 +141,11 @@ class _Switch:
         stored = store_encoder(catalog.folder, self.encoder)
         with catalog.transaction():
             name_encoder(catalog, self.encoder, stored)
-            catalog.set(calibration=calibration)
-            catalog.remove_pictures(self.lost_ids)
+            catalog.set(calibration=calibration, updated=now())
+            catalog.add_files(files)
+            catalog.remove_pictures(self.lost_pictures)
             catalog.put_pictures(self.changed)
-            put_only_segment(catalog, segment)
+            catalog.replace_segments(segment, now())
             put_exif(catalog, changes)
             catalog.replace_templates(templates.embedded)
         report = rebuilt(catalog, segment, self.stages)
@@ -157,14 +155,8 @@ class _Switch:
         report.notes = [f"the encoder was {old['encoder']}", *templates.notes(), *_calibration_note(old, calibration)]
         return report
 
-    def _pages(self) -> Iterator[list[PictureRecord]]:
-        reached = 0
-        while page := self.catalog.pictures(after=reached, limit=_PAGE):
-            yield page
-            reached = page[-1].id
-
     def _todo(self) -> Iterator[FoundFile]:
-        for page in self._pages():
+        for page in self.catalog.pages():
             staged = self.staging.looked_at([record.path for record in page])
             for record in page:
                 status = _status(record.path)
@@ -176,12 +168,12 @@ class _Switch:
                     yield status
 
     def _looks(self) -> Iterator[tuple[PictureRecord, LookedAt | None]]:
-        for page in self._pages():
+        for page in self.catalog.pages():
             looks = self.staging.looked_at([record.path for record in page])
             yield from ((record, looks.get(record.path)) for record in page)
 
     def _blocks(self) -> Iterator[Floats]:
-        lost, known = set(self.lost_ids), Known(None, self.staging)
+        lost, known = {record.id for record in self.lost_pictures}, KnownContents(None, self.staging)
         contents = (look.content for record, look in self._looks() if look is not None and record.id not in lost)
         while block := list(islice(contents, _PAGE)):
             yield from known.vectors(block)
