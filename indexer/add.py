@@ -75,6 +75,8 @@ def _scan_all(pictures: Sequence[str | os.PathLike[str]], index: Path, unseen: l
     tops: dict[Path, Path] = {}
     for each in pictures:
         top = Path(os.path.normpath(Path(each).absolute()))
+        if not top.exists():
+            raise DataError(f"{top}: no such file or folder")
         files = scan(top, leave_out=index, unreadable=lambda path, error: unseen.append((path, unseen_reason(error))))
         if not files:
             raise DataError(f"{top}: no pictures there (known suffixes: {' '.join(sorted(PICTURE_SUFFIXES))})")

@@ -57,13 +57,11 @@ def switch_encoder(catalog: Catalog, encoder: Encoder, config: BuildConfig, stag
     try:
         staging.forget_failures()  # what was refused then may be readable now
         switch = _Switch(catalog, encoder, staging, stages)
-        switch.refuse_pictures(list(switch.missing()), drop_missing=drop_missing)
         templates = embed_templates(catalog, encoder, stages)
-        if templates.lost and not drop_missing:
-            raise switch.refusal(templates.lost, _PUT_BACK)
+        switch.refuse(list(switch.missing()), templates.lost, drop_missing=drop_missing)
         embedded = switch.embed(config)
         switch.sort_out()
-        switch.refuse_pictures(switch.lost, drop_missing=drop_missing)
+        switch.refuse(switch.lost, [], drop_missing=drop_missing)
         segment, files = switch.write_segment(config)
         with stages.stage("commit"):
             report = switch.commit(segment, files, templates, calibration)
@@ -110,20 +108,19 @@ class _Switch:
                 self.changed.append(replace(record, content=look.content, bytes=look.bytes, mtime_ns=look.mtime_ns,
                                             width=size[0], height=size[1]))  # fmt: skip
 
-    def refuse_pictures(self, lost: list[tuple[Path, str]], *, drop_missing: bool) -> None:
-        """Raise DataError where pictures are lost that may not be, or all are."""
-        if lost and not drop_missing:
-            raise self.refusal(lost, _PUT_BACK)
-        if lost and len(lost) >= self.catalog.count():
-            raise self.refusal(lost, "These are all of them: is a disk not mounted?")
-
-    def refusal(self, lost: list[tuple[Path, str]], advice: str) -> DataError:
-        """Say what cannot be embedded."""
-        shown = [f"  {path}: {reason}".replace("\n", "\\n") for path, reason in lost[:_SHOWN]]
-        if len(lost) > _SHOWN:
-            shown.append(f"  ... and {len(lost) - _SHOWN} more")
-        return DataError(
-            f"{self.catalog.folder}: {len(lost)} of its pictures cannot be embedded with {self.encoder.name}. {advice}"
+    def refuse(self, lost: list[tuple[Path, str]], templates: list[tuple[Path, str]], *, drop_missing: bool) -> None:
+        """Raise DataError where pictures or reference pictures are lost that may not be, or all pictures are."""
+        if drop_missing and (not lost or len(lost) < self.catalog.count()):
+            return
+        named = lost + templates
+        if not named:
+            return
+        advice = "These are all of them: is a disk not mounted?" if drop_missing else _PUT_BACK
+        shown = [f"  {path}: {reason}".replace("\n", "\\n") for path, reason in named[:_SHOWN]]
+        if len(named) > _SHOWN:
+            shown.append(f"  ... and {len(named) - _SHOWN} more")
+        raise DataError(
+            f"{self.catalog.folder}: {len(named)} of its pictures cannot be embedded with {self.encoder.name}. {advice}"
             " The index is as it was\n" + "\n".join(shown)
         )
 

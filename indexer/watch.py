@@ -111,7 +111,6 @@ class _Rounds:
 
 def _occasions(rounds: _Rounds, stop: threading.Event) -> Iterator[None]:
     """Come whenever a round is due: at once, when something happens, when files have settled, and after `interval`."""
-    from watchfiles import WatchfilesRustInternalError
     from watchfiles import watch as watch_files
 
     own = (str(rounds.folder), str(rounds.folder) + os.sep)  # an index inside the folder would wake its own writer
@@ -129,7 +128,7 @@ def _occasions(rounds: _Rounds, stop: threading.Event) -> Iterator[None]:
                     due = time.monotonic() + rounds.patience()
                 if _identity(rounds.root) != watched:
                     break  # what has this name now is another folder, to be watched anew
-        except (OSError, WatchfilesRustInternalError):  # not there, or the system watches no more folders
+        except (OSError, RuntimeError):  # not there, or the system watches no more folders
             while not stop.wait(_TICK) and time.monotonic() < due and _identity(rounds.root) == watched:
                 continue
 
