@@ -53,14 +53,14 @@ class Changes:
         return sorted(self.changed, key=lambda picture: picture.id) + self.added
 
 
-def compare(catalog: Catalog, survey: Survey, staging: Staging, known: KnownContents, label: Labeller, *,
+def compare(catalog: Catalog, survey: Survey, staging: Staging | None, known: KnownContents, label: Labeller, *,
             keep_labels: bool = False, root: Path | None = None) -> Changes:  # fmt: skip
     """Work out the changes.
 
     Args:
         catalog: the index as it is.
         survey: its `todo` was looked at.
-        staging: what was looked at.
+        staging: what was looked at; None where nothing had to be.
         known: sizes of the contents.
         label: path -> label.
         keep_labels: leave a picture of the index the label that it has.
@@ -69,6 +69,7 @@ def compare(catalog: Catalog, survey: Survey, staging: Staging, known: KnownCont
     changes = Changes(updated=survey.relabelled, unchanged=survey.unchanged)
     strays = Strays(catalog, survey.gone, root)
     for chunk in _chunks(survey.todo):
+        assert staging is not None, "files were to be looked at, and none was"
         looks = staging.looked_at([file.path for file, _ in chunk])
         contents = list({look.content for look in looks.values() if look.reason is None})
         changes.exif |= staging.exif(contents)

@@ -63,7 +63,7 @@ class Surveyed:
 
 
 def commit(catalog: Catalog, changes: Changes, known: KnownContents, config: BuildConfig, stages: Stages, *,
-                   encoder: Encoder | None, surveyed: Surveyed) -> SegmentRecord | None:  # fmt: skip
+           encoder: Encoder | None, surveyed: Surveyed) -> SegmentRecord | None:  # fmt: skip
     """Make changes visible: a segment for what needs a row, and one transaction; none where nothing changed.
 
     Args:

@@ -20,10 +20,10 @@ _BLOCK = 2_000
 
 
 class KnownContents:
-    """The contents known to a catalog, or to none, and to what is staged; may be asked from any thread."""
+    """The contents known to a catalog and to what is staged; may be asked from any thread."""
 
-    def __init__(self, catalog: Catalog | None, staging: Staging) -> None:
-        """Take both; without a catalog, its vectors are of another encoder."""
+    def __init__(self, catalog: Catalog | None, staging: Staging | None) -> None:
+        """Take both: None for a catalog whose vectors are of another encoder, and where nothing is staged."""
         self._catalog = catalog
         self._staging = staging
         self._mapped: StoredVectors | None = None
@@ -33,7 +33,7 @@ class KnownContents:
 
     def size(self, content: str) -> tuple[int, int] | None:
         """Width and height in pixels of a content with a vector; None where it has none."""
-        staged = self._staging.size(content)
+        staged = None if self._staging is None else self._staging.size(content)
         if staged is not None or self._catalog is None:
             return staged
         record = self._catalog.embedded([content]).get(content)
@@ -43,7 +43,7 @@ class KnownContents:
         """Blocks `(n, dim) float32` of the vectors of known contents, in their order."""
         for start in range(0, len(contents), _BLOCK):
             block = contents[start : start + _BLOCK]
-            found = self._staging.vectors(block)
+            found = {} if self._staging is None else self._staging.vectors(block)
             found |= self._stored([content for content in block if content not in found])
             yield np.stack([found[content] for content in block])
 

@@ -60,28 +60,31 @@ class Update:
                 self.encoder = choose_encoder(catalog, self.config, None)
         if self.encoder is not None:  # damage is told before the work
             fitting_calibration(catalog.settings().get("calibration"), self.encoder, self.config)
-        fingerprint = catalog.settings()["fingerprint"] if self.encoder is None else self.encoder.fingerprint
-        staging = Staging(catalog.folder, fingerprint)
+        # Where nothing must be looked at, what another command staged before it was killed stays for that command.
+        staging = Staging(catalog.folder, self.encoder.fingerprint) if self.encoder and found.todo else None
         try:
-            known = KnownContents(catalog, staging)
-            embedded = self._embed(found, staging, known)
-            changes = compare(catalog, found, staging, known, self.label, keep_labels=self.keep_labels,
-                              root=self.root)  # fmt: skip
-            surveyed = Surveyed([file.path for file, _ in found.todo], self.root)
-            segment = commit(catalog, changes, known, self.config, self.stages, encoder=self.encoder,
-                             surveyed=surveyed)  # fmt: skip
+            report = self._commit(found, staging)
         except BaseException:
-            staging.close()
+            if staging is not None:
+                staging.close()
             raise
-        staging.discard()
+        if staging is not None:
+            staging.discard()
+        return report
+
+    def _commit(self, found: Survey, staging: Staging | None) -> ChangeReport:
+        catalog, known = self.catalog, KnownContents(self.catalog, staging)
+        embedded = 0 if staging is None else self._embed(found, staging, known)
+        changes = compare(catalog, found, staging, known, self.label, keep_labels=self.keep_labels,
+                          root=self.root)  # fmt: skip
+        surveyed = Surveyed([file.path for file, _ in found.todo], self.root)
+        segment = commit(catalog, changes, known, self.config, self.stages, encoder=self.encoder, surveyed=surveyed)
         report = self._report(changes, embedded)
         if segment is not None:
             report.kind, report.recall = segment.kind, segment.recall
         return report
 
     def _embed(self, found: Survey, staging: Staging, known: KnownContents) -> int:
-        if not found.todo:
-            return 0
         assert self.encoder is not None
         files = [file for file, _ in found.todo]
         todo = [file for chunk in _chunks(files) for file in _unstaged(chunk, staging)]
