@@ -23,6 +23,7 @@ from search.picture_exif import NO_EXIF, PictureExif
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from search.catalog import Catalog
     from search.types import Floats
 
 _PREFIX = "staging-"
@@ -57,7 +58,7 @@ class Staging:
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
         """Open what an earlier command with this encoder left, or start anew."""
-        self._file = folder / f"{_PREFIX}{fingerprint}.sqlite"
+        self._file = _file(folder, fingerprint)
         self._lock = threading.Lock()
         try:
             self._connection = self._open()
@@ -124,6 +125,14 @@ class Staging:
         rows = self._among("SELECT content, vector FROM vectors WHERE content IN", contents)
         return {content: np.frombuffer(vector, dtype=np.float32) for content, vector in rows}
 
+    def contents(self) -> Iterator[list[str]]:
+        """Pages of the contents whose vectors are staged."""
+        last = ""
+        sql = "SELECT content FROM vectors WHERE content > ? ORDER BY content LIMIT ?"
+        while page := self._connection.execute(sql, (last, _IN_CHUNK)).fetchall():
+            yield [content for (content,) in page]
+            last = page[-1][0]
+
     def close(self) -> None:
         """Keep the file for the next command."""
         self._connection.close()
@@ -142,10 +151,26 @@ class Staging:
             yield from rows
 
 
+def discard_committed(catalog: Catalog) -> None:
+    """Delete what a command staged which was killed between its commit and its end; keep what was not committed."""
+    fingerprint = catalog.settings()["fingerprint"]
+    if not _file(catalog.folder, fingerprint).exists():
+        return
+    staging = Staging(catalog.folder, fingerprint)
+    if all(len(catalog.embedded(page)) == len(page) for page in staging.contents()):
+        staging.discard()
+    else:
+        staging.close()
+
+
 def discard_all(folder: Path) -> None:
     """Delete what was staged with any encoder."""
     for file in folder.glob(f"{_PREFIX}*.sqlite"):
         _delete(file)
+
+
+def _file(folder: Path, fingerprint: str) -> Path:
+    return folder / f"{_PREFIX}{fingerprint}.sqlite"
 
 
 def _delete(file: Path) -> None:

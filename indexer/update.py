@@ -12,7 +12,7 @@ from indexer.committing import Surveyed, commit
 from indexer.embed import embed_files
 from indexer.index_encoder import choose_encoder, fitting_calibration
 from indexer.known_contents import KnownContents
-from indexer.staging import Staging
+from indexer.staging import Staging, discard_committed
 from indexer.survey import is_same
 from search.indexes import resolve_device
 
@@ -70,6 +70,8 @@ class Update:
             raise
         if staging is not None:
             staging.discard()
+        else:
+            discard_committed(catalog)
         return report
 
     def _commit(self, found: Survey, staging: Staging | None) -> ChangeReport:
