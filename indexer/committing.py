@@ -1,75 +1,42 @@
-"""The last stages of a change: collect the vectors of its pictures, write their segment, make all of it visible."""
+"""The last stages of a change: write the segment of its pictures aside, then make all of it visible at once."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from indexer.exif import put_exif
 from indexer.index_encoder import fitting_calibration, name_encoder, now, store_encoder
+from indexer.matrix import gathered
+from indexer.stored_vectors import StoredVectors
 from indexer.tune import build_structure
 from search.records import SegmentRecord
-from search.segments import map_vectors, write_segment
+from search.segments import write_segment
+
+__all__ = ["StoredVectors", "Surveyed", "commit", "known_roots", "remember_root", "write_blocks", "write_rows"]
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from indexer.changes import Changes
+    from indexer.known_contents import KnownContents
     from indexer.progress import Stages
-    from indexer.staging import Staging
     from search.catalog import Catalog
     from search.config import BuildConfig
     from search.encoders.base import Encoder
-    from search.records import FileRecord, PictureRecord
+    from search.records import FileRecord
     from search.types import Floats
 
 
-def gather(catalog: Catalog, staging: Staging, changes: Changes, dim: int) -> Floats:
-    """Collect the vectors `(N, dim) float32` of the pictures that need a row: changed ones first, then added ones.
-
-    In this order the rows of a segment ascend with the ids of their pictures, so that ties by row are ties by id.
-    """
-    needed = _rows_needed(changes)
-    vectors = np.empty((len(needed), dim), dtype=np.float32)
-    unstaged: dict[str, list[int]] = {}
-    for place, picture in enumerate(needed):
-        staged = staging.vector(picture.content)
-        if staged is None:
-            unstaged.setdefault(picture.content, []).append(place)
-        else:
-            vectors[place] = staged
-    stored = StoredVectors(catalog, dim)
-    for content, known in catalog.embedded(list(unstaged)).items():
-        vectors[unstaged[content]] = stored.segment(known.segment)[known.row]
-    return vectors
-
-
-class StoredVectors:
-    """The vectors of the segments, each mapped when it is first asked for."""
-
-    def __init__(self, catalog: Catalog, dim: int) -> None:
-        self._folder = catalog.folder
-        self._dim = dim
-        self._records = {record.id: record for record in catalog.segments()}
-        self._files = {file.name: file for file in catalog.files()}
-        self._mapped: dict[int, Floats] = {}
-
-    def segment(self, number: int) -> Floats:
-        """Rows `(N, dim) float32` of one segment."""
-        if number not in self._mapped:
-            record = self._records[number]
-            self._mapped[number] = map_vectors(self._folder, self._files[record.vectors], (record.rows, self._dim))
-        return self._mapped[number]
-
-    def of(self, pictures: Sequence[PictureRecord]) -> Floats:
-        """The vectors `(N, dim) float32` of some pictures."""
-        vectors = np.empty((len(pictures), self._dim), dtype=np.float32)
-        for segment in {each.segment for each in pictures}:
-            places, rows = np.array([(n, each.row) for n, each in enumerate(pictures) if each.segment == segment]).T
-            vectors[places] = self.segment(segment)[rows]
-        return vectors
+def write_blocks(catalog: Catalog, blocks: Iterable[Floats], rows: int, dim: int, config: BuildConfig,
+                 stages: Stages) -> tuple[SegmentRecord | None, list[FileRecord]]:  # fmt: skip
+    """As `write_rows`, of vectors that come in blocks."""
+    with ExitStack() as room:
+        with stages.stage("gather vectors"):
+            vectors = room.enter_context(gathered(catalog.folder, blocks, rows, dim))
+        return write_rows(catalog, vectors, config, stages)
 
 
 def write_rows(catalog: Catalog, vectors: Floats, config: BuildConfig,
@@ -86,33 +53,85 @@ def write_rows(catalog: Catalog, vectors: Floats, config: BuildConfig,
     return SegmentRecord(number, name, structure_name, rows, structure.kind, settings, recall), files
 
 
-def commit(catalog: Catalog, encoder: Encoder, changes: Changes, vectors: Floats, config: BuildConfig,
-           stages: Stages) -> SegmentRecord | None:  # fmt: skip
-    """Write the new segment aside, then make everything visible in one transaction."""
-    first = "encoder" not in catalog.settings()
-    segment, files = write_rows(catalog, vectors, config, stages)
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """What was looked at: of nothing else does a commit forget that it could not be read."""
+
+    paths: list[Path]
+    root: Path | None = None
+    """The folder that was surveyed as a whole."""
+
+
+def commit(catalog: Catalog, changes: Changes, known: KnownContents, config: BuildConfig, stages: Stages, *,
+           encoder: Encoder | None, surveyed: Surveyed) -> SegmentRecord | None:  # fmt: skip
+    """Make changes visible: a segment for what needs a row, and one transaction; none where nothing changed.
+
+    Args:
+        catalog: the index.
+        changes: what is to change.
+        known: has the vectors.
+        config: how the structure is built.
+        stages: timed and told.
+        encoder: the one that an index gets which has none yet; otherwise its own, or None where it was not needed.
+        surveyed: what was looked at.
+
+    Returns:
+        The new segment, if one was needed.
+    """
+    settings = catalog.settings()
+    calibration = settings.get("calibration")
+    if encoder is not None:
+        calibration = fitting_calibration(calibration, encoder, config)
+    if not (changes or _says_more(catalog, changes, surveyed) or calibration != settings.get("calibration")):
+        return None
+    pictures = changes.need_rows
+    dim = encoder.dim if encoder is not None else int(settings["dim"])
+    blocks = known.vectors([picture.content for picture in pictures])
+    segment, files = write_blocks(catalog, blocks, len(pictures), dim, config, stages)
     with stages.stage("commit"):
-        stored = store_encoder(catalog.folder, encoder) if first else []
-        calibration = fitting_calibration(catalog.settings().get("calibration"), encoder, config)
+        new_encoder = encoder if "encoder" not in settings else None
+        stored = [] if new_encoder is None else store_encoder(catalog.folder, new_encoder)
+        moment = now()
         with catalog.transaction():
-            if first:
-                name_encoder(catalog, encoder, stored)
-                catalog.set(created=now())
+            if new_encoder is not None:
+                name_encoder(catalog, new_encoder, stored)
+                catalog.set(created=moment, updated=moment)
             catalog.set(calibration=calibration)
-            if first or changes:
-                catalog.set(updated=now())
+            if changes:
+                catalog.set(updated=moment)
+            if surveyed.root is not None:
+                remember_root(catalog, surveyed.root)
             catalog.add_files(files)
             catalog.remove_pictures(changes.removed)
             catalog.bury(changes.replaced)
             catalog.put_pictures(changes.moved + changes.updated)
             if segment is not None:
-                catalog.add_segment(segment, now())
-                rows = enumerate(_rows_needed(changes))
-                catalog.put_pictures(replace(p, segment=segment.id, row=row) for row, p in rows)
+                catalog.add_segment(segment, moment)
+                rows = enumerate(pictures)
+                catalog.put_pictures(replace(picture, segment=segment.id, row=row) for row, picture in rows)
             put_exif(catalog, changes)
-            catalog.replace_skipped(changes.skipped, changes.looked_at)
+            catalog.replace_skipped(changes.skipped, surveyed.paths, surveyed.root)
     return segment
 
 
-def _rows_needed(changes: Changes) -> list[PictureRecord]:
-    return sorted(changes.changed, key=lambda picture: picture.id) + changes.added
+def _says_more(catalog: Catalog, changes: Changes, surveyed: Surveyed) -> bool:
+    """Whether there is something to note beside changes of pictures: an encoder, a root, what could not be read."""
+    if "encoder" not in catalog.settings():
+        return True
+    root, paths = surveyed.root, set(surveyed.paths)
+    if root is not None and not any(root.is_relative_to(each) for each in known_roots(catalog)):
+        return True
+    noted = {s for s in catalog.skipped() if s.path in paths or (root is not None and s.path.is_relative_to(root))}
+    return noted != set(changes.skipped)
+
+
+def remember_root(catalog: Catalog, root: Path) -> None:
+    """Note a folder that was indexed as a whole: what is added below it later is labelled as from there."""
+    roots = known_roots(catalog)
+    if not any(root.is_relative_to(each) for each in roots):
+        catalog.set(roots=sorted([str(each) for each in roots if not each.is_relative_to(root)] + [str(root)]))
+
+
+def known_roots(catalog: Catalog) -> list[Path]:
+    """Folders that were indexed as a whole, none of them inside another."""
+    return [Path(each) for each in catalog.settings().get("roots", [])]

@@ -39,16 +39,21 @@ class Batch:
     """Files looked at since the last batch was staged, and the distinct new contents among them."""
 
     files: list[LookedAt] = field(default_factory=list)
-    distinct: list[tuple[LookedAt, NDArray[Any]]] = field(default_factory=list)
+    distinct: dict[str, tuple[LookedAt, NDArray[Any]]] = field(default_factory=dict)
 
 
-def embed_files(files: list[FoundFile], encoder: Encoder, staging: Staging, known: KnownContents, *,
+def embed_files(files: Iterable[FoundFile], encoder: Encoder, staging: Staging, known: KnownContents, *,
                 batch_size: int, workers: int, stages: Stages) -> int:  # fmt: skip
     """Look at every file, embed the contents that are not `known` yet, and stage both.
 
     Args:
         files: what to look at, in the order in which it is staged.
-        known: contents whose vectors need not be computed; grows.
+        encoder: embeds.
+        staging: takes what was looked at, a batch at a time.
+        known: says which contents need no embedding.
+        batch_size: pictures embedded at once.
+        workers: threads.
+        stages: timed and told.
 
     Returns:
         How many pictures were embedded.
@@ -57,13 +62,15 @@ def embed_files(files: list[FoundFile], encoder: Encoder, staging: Staging, know
     batch = Batch()
     with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
         looks = _ordered(pool, lambda file: _look(file, encoder, known), files, ahead=_AHEAD * workers + batch_size)
-        for _ in files:
+        while True:
             with stages.timed("read and decode"):
-                look, prepared = next(looks)
+                found = next(looks, None)
+            if found is None:
+                break
+            look, prepared = found
             batch.files.append(look)
-            if prepared is not None and look.content not in known:
-                known[look.content] = (look.width, look.height)
-                batch.distinct.append((look, prepared))
+            if prepared is not None and look.content not in batch.distinct and look.content not in known:
+                batch.distinct[look.content] = (look, prepared)
             if len(batch.distinct) == batch_size or len(batch.files) == 16 * batch_size:
                 embedded += _finish(batch, encoder, staging, stages)
                 batch = Batch()
@@ -71,9 +78,9 @@ def embed_files(files: list[FoundFile], encoder: Encoder, staging: Staging, know
 
 
 def _finish(batch: Batch, encoder: Encoder, staging: Staging, stages: Stages) -> int:
-    looks = [look for look, _ in batch.distinct]
+    looks = [look for look, _ in batch.distinct.values()]
     with stages.timed("encode"):
-        prepared = [array for _, array in batch.distinct]
+        prepared = [array for _, array in batch.distinct.values()]
         vectors = encoder.encode_prepared(np.stack(prepared)) if prepared else np.empty((0, encoder.dim), np.float32)
     with stages.timed("stage"):
         staging.add(batch.files, zip(looks, vectors, strict=True))

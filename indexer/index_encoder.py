@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from indexer.writer import ENCODERS_FOLDER
-from search import durable
 from search.config import BuildConfig
-from search.durable import sealed, sync_folder
+from search.durable import checksum, make_folder, sealed, sync_folder
 from search.encoders import load_encoder
 from search.errors import EncoderError
 from search.foreign_encoder import foreign_fingerprint, stored_encoder
@@ -25,18 +24,9 @@ if TYPE_CHECKING:
     from search.records import FileRecord
 
 
-def choose_encoder(catalog: Catalog, config: BuildConfig, new: Encoder | None = None) -> Encoder:
-    """Load the encoder of the index; where it has none yet, take the new one, or load the one that was asked for."""
-    if "encoder" not in catalog.settings():
-        return new or load_encoder(new_encoder(config), device=config.device)
-    own = own_encoder(catalog, config.device)
-    if config.encoder and load_encoder(config.encoder, device=config.device).fingerprint != own.fingerprint:
-        raise EncoderError(
-            f"{catalog.folder}: was built with the encoder {catalog.settings()['encoder']}, and vectors of two encoders"
-            f" cannot be compared. Leave --encoder out, or change the encoder of all pictures: twinlens rebuild --index"
-            f" {catalog.folder} --encoder {config.encoder}"
-        )
-    return own
+def new_encoder(config: BuildConfig) -> str:
+    """Name the encoder of an index that has none yet."""
+    return config.encoder or BuildConfig.default_encoder
 
 
 def own_encoder(catalog: Catalog, device: Device) -> Encoder:
@@ -44,9 +34,23 @@ def own_encoder(catalog: Catalog, device: Device) -> Encoder:
     return load_encoder(catalog.folder / stored_encoder(catalog.folder, catalog.settings()), device=device)
 
 
-def new_encoder(config: BuildConfig) -> str:
-    """Name the encoder of an index that has none yet."""
-    return config.encoder or BuildConfig.default_encoder
+def choose_encoder(catalog: Catalog, config: BuildConfig, new: Encoder | None = None) -> Encoder:
+    """Load the encoder of the index; where it has none yet, take the new one, or load the one that was asked for.
+
+    Raises:
+        EncoderError: another one than the index's was asked for.
+    """
+    settings = catalog.settings()
+    if "encoder" not in settings:
+        return new or load_encoder(new_encoder(config), device=config.device)
+    own = own_encoder(catalog, config.device)
+    if config.encoder and load_encoder(config.encoder, device=config.device).fingerprint != own.fingerprint:
+        raise EncoderError(
+            f"{catalog.folder}: was built with the encoder {settings['encoder']}, and vectors of two encoders cannot be"
+            f" compared. Leave --encoder out, or change the encoder of the whole index: twinlens rebuild --index "
+            f"{catalog.folder} --encoder {config.encoder}"
+        )
+    return own
 
 
 def commit_encoder(catalog: Catalog, encoder: Encoder, config: BuildConfig) -> None:
@@ -65,23 +69,35 @@ def name_foreign(catalog: Catalog, name: str, dim: int) -> None:
 
 def name_encoder(catalog: Catalog, encoder: Encoder, stored: list[FileRecord]) -> None:
     """Say in the catalog which encoder the index has from now on; within a transaction."""
+    if (old := catalog.settings().get("encoder_folder")) is not None:
+        catalog.drop_files(file.name for file in catalog.files() if file.name.startswith(f"{old}/"))
     catalog.add_files(stored)
     catalog.set(encoder=encoder.name, fingerprint=encoder.fingerprint, encoder_folder=_place(encoder), dim=encoder.dim)
 
 
 def store_encoder(folder: Path, encoder: Encoder) -> list[FileRecord]:
-    """Write the encoder into the index folder, synced, so that the folder needs nothing else to answer."""
+    """Write the encoder into the index folder, synced, so that the folder needs nothing else to answer.
+
+    Where the very same files lie there already, as after a switch away and back, they stay: a reader may be at them.
+    """
     place = _place(encoder)
-    target = folder / place
-    aside = folder / ENCODERS_FOLDER / f"{uuid.uuid4().hex}.part"
-    durable.make_folder(aside)
-    encoder.save(aside)
-    shutil.rmtree(target, ignore_errors=True)
-    aside.rename(target)
+    aside, target = f"{ENCODERS_FOLDER}/{uuid.uuid4().hex}.part", folder / place
+    make_folder(folder / aside)
+    encoder.save(folder / aside)
+    if _contents(folder / aside) == _contents(target):
+        shutil.rmtree(folder / aside)
+    else:
+        shutil.rmtree(target, ignore_errors=True)
+        (folder / aside).rename(target)
     records = [sealed(folder, f"{place}/{file.name}") for file in sorted(target.iterdir())]
     sync_folder(target)
     sync_folder(target.parent)
     return records
+
+
+def _contents(folder: Path) -> dict[str, str]:
+    """Name -> checksum of the files in a folder that may not be there."""
+    return {file.name: checksum(file) for file in folder.glob("*")}
 
 
 def fitting_calibration(own: Any, encoder: Encoder, config: BuildConfig) -> dict[str, Any] | None:
@@ -96,10 +112,10 @@ def fitting_calibration(own: Any, encoder: Encoder, config: BuildConfig) -> dict
     return None if found is None else found.to_dict()
 
 
+def _place(encoder: Encoder) -> str:
+    return f"{ENCODERS_FOLDER}/{encoder.fingerprint}"
+
+
 def now() -> str:
     """The time, ISO 8601, UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _place(encoder: Encoder) -> str:
-    return f"{ENCODERS_FOLDER}/{encoder.fingerprint}"

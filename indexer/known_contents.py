@@ -1,41 +1,60 @@
-"""Contents whose vectors need not be computed again: those of the index, living or removed, and those staged."""
+"""Which contents have a vector already, in the index or staged, and where it is: nothing is embedded twice."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from indexer.stored_vectors import StoredVectors
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from indexer.staging import Staging
     from search.catalog import Catalog
+    from search.types import Floats
+
+_BLOCK = 2_000
+"""Vectors gathered at once."""
 
 
 class KnownContents:
-    """Content hash -> (width, height) in pixels; the catalog is asked for one at a time, whatever it holds.
+    """The contents known to a catalog and to what is staged; may be asked from any thread."""
 
-    Usable from several threads: what one of them adds another may miss, and then reads a picture for nothing.
-    """
-
-    def __init__(self, catalog: Catalog | None, staged: dict[str, tuple[int, int]]) -> None:
-        """Take the catalog, None where its vectors are of another encoder, and the staged contents."""
+    def __init__(self, catalog: Catalog | None, staging: Staging | None) -> None:
+        """Take both: None for a catalog whose vectors are of another encoder, and where nothing is staged."""
         self._catalog = catalog
-        self._sizes = staged
+        self._staging = staging
+        self._mapped: StoredVectors | None = None
 
     def __contains__(self, content: str) -> bool:
-        """Whether the vector is there."""
-        return content in self._sizes or self._found(content)
+        return self.size(content) is not None
 
-    def __getitem__(self, content: str) -> tuple[int, int]:
-        """Size of a content that is known."""
-        if content not in self._sizes and not self._found(content):
-            raise KeyError(content)
-        return self._sizes[content]
+    def size(self, content: str) -> tuple[int, int] | None:
+        """Width and height in pixels of a content with a vector; None where it has none."""
+        staged = None if self._staging is None else self._staging.size(content)
+        if staged is not None or self._catalog is None:
+            return staged
+        record = self._catalog.embedded([content]).get(content)
+        return None if record is None else (record.width, record.height)
 
-    def __setitem__(self, content: str, size: tuple[int, int]) -> None:
-        self._sizes[content] = size
+    def vectors(self, contents: Sequence[str]) -> Iterator[Floats]:
+        """Blocks `(n, dim) float32` of the vectors of known contents, in their order."""
+        for start in range(0, len(contents), _BLOCK):
+            block = contents[start : start + _BLOCK]
+            found = {} if self._staging is None else self._staging.vectors(block)
+            found |= self._stored([content for content in block if content not in found])
+            yield np.stack([found[content] for content in block])
 
-    def _found(self, content: str) -> bool:
-        if self._catalog is None:
-            return False
-        found = self._catalog.embedded([content]).get(content)
-        if found is not None:
-            self._sizes[content] = (found.width, found.height)
-        return found is not None
+    def _stored(self, contents: list[str]) -> dict[str, Floats]:
+        if self._catalog is None or not contents:
+            return {}
+        places = self._catalog.embedded(contents)
+        ordered = [(places[content].segment, places[content].row) for content in contents]
+        return dict(zip(contents, self._vectors_of(self._catalog).take(ordered), strict=True))
+
+    def _vectors_of(self, catalog: Catalog) -> StoredVectors:
+        if self._mapped is None:
+            self._mapped = StoredVectors(catalog, int(catalog.settings()["dim"]))
+        return self._mapped

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from indexer.lock import writer_lock
 from search import durable
 from search.catalog import Catalog
-from search.errors import IndexFolderError
+from search.errors import IndexFolderError, TwinlensError
 from search.segments import SEGMENTS_FOLDER
 
 if TYPE_CHECKING:
@@ -24,10 +24,11 @@ def open_writer(folder: Path, *, create: bool = False) -> Iterator[Catalog]:
 
     Args:
         folder: the index folder.
-        create: make it unless it is there. Without, nothing is made of a name that was mistyped.
+        create: make it unless it is there, and take one whose first build was not finished. Without, nothing is made
+            of a name that was mistyped.
 
     Raises:
-        IndexFolderError: no index there, or, with `create`, the folder cannot be made.
+        IndexFolderError: no index there, or an unfinished one; or, with `create`, the folder cannot be made.
         IndexLockedError: another process is writing it.
         DiskError: the disk failed, is full, or refused.
     """
@@ -38,8 +39,15 @@ def open_writer(folder: Path, *, create: bool = False) -> Iterator[Catalog]:
     with writer_lock(folder):
         catalog = Catalog.write(folder)
         try:
+            if not create and "encoder" not in catalog.settings():
+                raise IndexFolderError(f"{folder}: its first build was not finished. Run the same twinlens build again")
             sweep(catalog)
-            yield catalog
+            try:
+                yield catalog
+            except BaseException:
+                with suppress(TwinlensError, OSError):  # what is to be told is why the writer failed
+                    sweep(catalog)
+                raise
             sweep(catalog)
         finally:
             catalog.close()
@@ -48,17 +56,21 @@ def open_writer(folder: Path, *, create: bool = False) -> Iterator[Catalog]:
 def sweep(catalog: Catalog) -> None:
     """Delete files that the catalog does not name: what a killed writer left, or what a change made superfluous.
 
-    Nothing is deleted while somebody may read an older snapshot, which names other files; the next writer sweeps then.
+    Nothing is deleted while somebody may read an older snapshot, which names other files and whose encoder may be
+    loaded at any time; the next writer sweeps then. Whoever opens the index now reads the last commit.
     """
-    if not catalog.settle():
-        return
     named = {record.name for record in catalog.files()}
-    for part in (SEGMENTS_FOLDER, ENCODERS_FOLDER):
-        for path in sorted((catalog.folder / part).rglob("*"), reverse=True):
-            if path.is_file() and path.relative_to(catalog.folder).as_posix() not in named:
-                path.unlink()
-            elif path.is_dir() and not any(path.iterdir()):
-                path.rmdir()
+    folders = {name.rpartition("/")[0] for name in named}
+    parts = (SEGMENTS_FOLDER, ENCODERS_FOLDER)
+    inside = [path for part in parts for path in sorted((catalog.folder / part).rglob("*"), reverse=True)]
+    useless = [path for path in inside if path.relative_to(catalog.folder).as_posix() not in named | folders]
+    if not useless or catalog.has_older_readers():
+        return
+    for path in useless:  # what is inside a folder comes before it
+        if path.is_dir():
+            path.rmdir()
+        else:
+            path.unlink()
 
 
 def _make_folder(folder: Path) -> None:

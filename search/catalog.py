@@ -94,15 +94,21 @@ class Catalog(PictureTable):
                 raise
             self._connection.execute("COMMIT")
 
-    def settle(self) -> bool:
-        """Move what was committed into the main file; false where somebody still reads an older snapshot.
+    def has_older_readers(self) -> bool:
+        """Whether anybody may still read what was there before the last commit; asked outside of a transaction.
 
-        Never waits for a reader. Source: SQLite, "Write-Ahead Logging", on checkpoints of the kind TRUNCATE.
+        SQLite moves its log into the file only as far as no reader needs an older page: where all of it was moved,
+        every reader sees the last commit. Where another connection is moving it just now, the answer is yes. Never
+        waits for a reader. Source: SQLite, "Write-Ahead Logging", on checkpoints.
         """
         with self._lock, _damage_named(self.folder / CATALOG_NAME):
+            ((waits,),) = self._connection.execute("PRAGMA busy_timeout").fetchall()
             self._connection.execute("PRAGMA busy_timeout = 0")
-            busy, _, _ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            return not busy
+            try:
+                ((_, logged, moved),) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                self._connection.execute(f"PRAGMA busy_timeout = {int(waits)}")
+            return not 0 <= logged == moved
 
     # Settings and files ------------------------------------------------------------------------------------------
 
@@ -144,15 +150,19 @@ class Catalog(PictureTable):
               json.dumps(segment.parameters), segment.recall, created)],
         )  # fmt: skip
 
-    def replace_segments(self, segment: SegmentRecord | None, ids: Sequence[int], created: str) -> None:
-        """Let one segment take the place of all others: row n is the picture `ids[n]`, ascending; in a transaction.
+    def replace_segments(self, segment: SegmentRecord | None, created: str) -> None:
+        """Let one segment take the place of all others: its rows are the pictures by id; in a transaction.
 
-        None: there is no picture any more. The files of the others are named no longer.
+        None: there is no picture any more. Tombstones go with their segments; files are named no longer.
         """
         if segment is not None:
             self.add_segment(segment, created)
-            rows = ((segment.id, row, key) for row, key in enumerate(ids))
-            self._many("UPDATE pictures SET segment = ?, row = ? WHERE id = ?", rows)
+            self._many(
+                "UPDATE pictures SET segment = ?, row = numbered.row"
+                " FROM (SELECT id, row_number() OVER (ORDER BY id) - 1 AS row FROM pictures) AS numbered"
+                " WHERE numbered.id = pictures.id",
+                [(segment.id,)],
+            )
         kept = 0 if segment is None else segment.id
         old = [each for each in self.segments() if each.id != kept]
         for table, column in (("tombstones", "segment"), ("segments", "id")):
@@ -195,21 +205,10 @@ class Catalog(PictureTable):
                 [(name, each.content, os.fsencode(each.path), each.vector, json.dumps(each.quality), each.created)],
             )
 
-    def update_templates(self, vectors: Iterable[tuple[str, str, bytes]]) -> None:
-        """Give reference pictures, by identity and content, the embedding of another encoder."""
-        self._many(
-            "UPDATE templates SET vector = ? WHERE content = ? AND identity ="
-            " (SELECT id FROM identities WHERE name = CAST(? AS TEXT))",
-            ((vector, content, as_text(name)) for name, content, vector in vectors),
-        )
-
-    def remove_template(self, name: str, content: str) -> None:
-        """Forget a reference picture, and its identity with the last of them."""
-        self._many(
-            "DELETE FROM templates WHERE content = ? AND identity ="
-            " (SELECT id FROM identities WHERE name = CAST(? AS TEXT))",
-            [(content, as_text(name))],
-        )
+    def replace_templates(self, templates: Iterable[TemplateRecord]) -> None:
+        """Keep exactly these reference pictures; an identity that has none any more is forgotten."""
+        self._many("DELETE FROM templates", [()])
+        self.add_templates(templates)
         self._many("DELETE FROM identities WHERE id NOT IN (SELECT identity FROM templates)", [()])
 
     def remove_identities(self, names: Iterable[str]) -> None:

@@ -10,11 +10,13 @@ from search.errors import QueryError
 from search.records import EmbeddedRecord, PictureRecord, SkippedRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from search.catalog_metadata import MetadataTable
     from search.conditions import Condition
 
+PAGE = 2_000
+"""Rows of a page of a long answer: nobody holds all pictures at once."""
 IN_CHUNK = 500
 """Values bound in one `IN (...)`: SQLite's oldest limit is 999."""
 
@@ -109,6 +111,31 @@ class PictureTable:
         sql = "SELECT id FROM pictures WHERE path >= CAST(? AS TEXT) AND path < CAST(? AS TEXT) ORDER BY id"
         return [key for (key,) in self._rows(sql, (first, end))]
 
+    def pictures_below(self, folder: Path) -> Iterator[PictureRecord]:
+        """Every picture below a folder, or at this very path, by the bytes of their paths; read page by page."""
+        yield from self.pictures_at_paths([str(folder)])
+        start = os.fsencode(folder).rstrip(b"/")
+        reached, end = start + b"/", start + b"0"  # 0 follows /
+        clause = "WHERE path > CAST(? AS TEXT) AND path < CAST(? AS TEXT) ORDER BY path LIMIT ?"
+        while page := self._pictures(clause, (reached, end, PAGE)):
+            yield from page
+            reached = os.fsencode(page[-1].path)
+
+    def pages(self) -> Iterator[list[PictureRecord]]:
+        """Every picture by ascending id, a page at a time."""
+        reached = 0
+        while page := self.pictures(after=reached, limit=PAGE):
+            yield page
+            reached = page[-1].id
+
+    def places(self) -> Iterator[list[tuple[int, int]]]:
+        """Segment and row of every picture by ascending id of the pictures, a page at a time."""
+        reached = 0
+        sql = "SELECT id, segment, row FROM pictures WHERE id > ? ORDER BY id LIMIT ?"
+        while page := self._rows(sql, (reached, PAGE)):
+            yield [(segment, row) for _, segment, row in page]
+            reached = page[-1][0]
+
     def ids_matching(self, pattern: str) -> list[int]:
         """Pictures whose path matches a pattern with `*`, `?` and `[...]`, by ascending id."""
         sql = "SELECT id FROM pictures WHERE path GLOB CAST(? AS TEXT) ORDER BY id"
@@ -177,12 +204,14 @@ class PictureTable:
         sql = "SELECT path, bytes, mtime_ns, reason FROM skipped ORDER BY path"
         return [SkippedRecord(Path(path), *rest) for path, *rest in self._rows(sql)]
 
-    def replace_skipped(self, skipped: Iterable[SkippedRecord], looked_at: Iterable[Path] | None = None) -> None:
-        """Remember exactly these, of the files looked at; None: of all that there are."""
-        if looked_at is None:
-            self._many("DELETE FROM skipped", [()])
-        else:
-            self._many("DELETE FROM skipped WHERE path = CAST(? AS TEXT)", ((os.fsencode(p),) for p in looked_at))
+    def replace_skipped(self, skipped: Iterable[SkippedRecord], looked_at: Iterable[Path],
+                        below: Path | None = None) -> None:  # fmt: skip
+        """Remember exactly these of the files looked at, and of all files below a folder."""
+        self._many("DELETE FROM skipped WHERE path = CAST(? AS TEXT)", ((os.fsencode(p),) for p in looked_at))
+        if below is not None:
+            start = os.fsencode(below).rstrip(b"/")
+            self._many("DELETE FROM skipped WHERE path > CAST(? AS TEXT) AND path < CAST(? AS TEXT)",
+                       [(start + b"/", start + b"0")])  # fmt: skip
         self._many(
             "INSERT INTO skipped VALUES (CAST(? AS TEXT), ?, ?, CAST(? AS TEXT))",
             ((os.fsencode(s.path), s.bytes, s.mtime_ns, as_text(s.reason)) for s in skipped),

@@ -106,3 +106,15 @@ class AttendConfig:
     once: bool = False
     """Work through what is there, and end."""
     identify: IdentifyConfig = field(default_factory=IdentifyConfig)
+
+
+@dataclass(frozen=True)
+class WatchConfig:
+    """How a folder of pictures is followed."""
+
+    interval: float = 60.0
+    """Seconds after which the folder is scanned even if the system told of no change: on network disks it may not."""
+    settle: float = 2.0
+    """Seconds that a file must have been left alone before it is taken: it may still be being written."""
+    allow_empty: bool = False
+    """Take a folder without pictures as it is, instead of refusing it."""

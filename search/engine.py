@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from search.identities import Identification, Identity
     from search.metadata import ColumnType, Told
     from search.query import Where
-    from search.records import FileRecord, PictureRecord
+    from search.records import FileRecord, PictureRecord, SegmentRecord
     from search.types import Floats, Picture
     from search.verification import Calibration, Verification
 
@@ -51,23 +51,38 @@ _DECODED_AT_ONCE = 64
 class SearchEngine:
     """An open index folder: a snapshot of it, which later commits do not change. Usable from several threads."""
 
-    def __init__(self, folder: Path, *, device: Device = QueryConfig.device) -> None:
-        """Open the newest snapshot of an index folder; see `open_index`."""
+    def __init__(
+        self, folder: Path, *, device: Device = QueryConfig.device, before: SearchEngine | None = None
+    ) -> None:
+        """Open the newest snapshot of an index folder; see `open_index`, and `refresh` for the engine `before`."""
         self.folder = folder
         self._device: Device = device
-        self._catalog = Catalog.read(folder)
+        self._encoder: Encoder | None = None
+        self._encoder_lock = threading.Lock()
+        while not self._opened(before):
+            continue
+        self._masks = FilterMasks(self._catalog)
+
+    def _opened(self, before: SearchEngine | None) -> bool:
+        """Open the newest snapshot; false where files of it vanished because a newer one came meanwhile."""
+        self._catalog = Catalog.read(self.folder)
         try:
             self._settings = self._catalog.settings()
             if "encoder" not in self._settings:
-                raise IndexFolderError(f"{folder}: its first build was not finished. Run the same twinlens build again")
+                raise IndexFolderError(
+                    f"{self.folder}: its first build was not finished. Run the same twinlens build again"
+                )
             self._files: dict[str, FileRecord] = {record.name: record for record in self._catalog.files()}
-            self._segments = [self._open(record.id) for record in self._catalog.segments()]
-        except BaseException:
+            self._records = {record.id: record for record in self._catalog.segments()}
+            self._segments = [self._open(record, before) for record in self._records.values()]
+        except BaseException as error:
             self._catalog.close()
+            if isinstance(error, IndexFolderError) and "encoder" in self._settings and self.stale:
+                return False
             raise
-        self._encoder: Encoder | None = None
-        self._encoder_lock = threading.Lock()
-        self._masks = FilterMasks(self._catalog)
+        if before is not None and before.fingerprint == self.fingerprint:
+            self._encoder = before._encoder
+        return True
 
     def __enter__(self) -> Self:
         return self
@@ -104,6 +119,14 @@ class SearchEngine:
             return newest.generation() != int(self._settings["generation"])
         finally:
             newest.close()
+
+    def refresh(self) -> SearchEngine:
+        """The engine of the newest snapshot: this one where nothing was committed since, else another one.
+
+        The other one takes over what did not change, the encoder and the segments with their structures, so that it
+        costs little. This one stays as it is: close it when nobody asks it any more.
+        """
+        return SearchEngine(self.folder, device=self._device, before=self) if self.stale else self
 
     @cached_property
     def calibration(self) -> Calibration | None:
@@ -329,10 +352,12 @@ class SearchEngine:
 
     # Steps -------------------------------------------------------------------------------------------------------
 
-    def _open(self, segment_id: int) -> Segment:
-        record = next(r for r in self._catalog.segments() if r.id == segment_id)
+    def _open(self, record: SegmentRecord, before: SearchEngine | None) -> Segment:
+        dead = self._catalog.tombstones(record.id)
+        if before is not None and before._records.get(record.id) == record:
+            return next(segment for segment in before._segments if segment.id == record.id).with_dead(dead)
         device = resolve_device(self._device, record.kind)
-        return open_segment(self.folder, record, self._files, self.dim, self._catalog.tombstones(record.id), device)
+        return open_segment(self.folder, record, self._files, self.dim, dead, device)
 
     def _load_encoder(self) -> Encoder:
         from search.encoders import load_encoder

@@ -27,7 +27,9 @@ MOST_EXIF_SEGMENTS = 64
 MOST_EXIF_BYTES = 1 << 20
 """Of EXIF beyond which it is passed over, in any format: a camera writes 64 KiB, and Pillow reads it tag by tag."""
 MOST_RUN_LENGTH = 4 << 20
-"""Bytes of a run-length coded BMP, which Pillow decodes in Python: some four seconds."""
+"""Bytes of a run-length coded BMP, which Pillow decodes in Python, code by code."""
+MOST_RUN_LENGTH_PIXELS = 8_000_000
+"""And its pixels: what is left of a row that ends early is filled in Python too, pixel by pixel."""
 
 _STANDALONE = frozenset((0x01, *range(0xD0, 0xD9)))
 """JPEG markers with no length: TEM, RST0 to RST7, SOI."""
@@ -115,6 +117,11 @@ def _gif(data: bytes) -> str | None:
 
 def _bmp(data: bytes) -> str | None:
     header, compression = struct.unpack_from("<I", data, 14)[0], struct.unpack_from("<I", data, 30)[0]
-    if header >= 40 and compression in (1, 2) and len(data) > MOST_RUN_LENGTH:
+    if header < 40 or compression not in (1, 2):
+        return None
+    if len(data) > MOST_RUN_LENGTH:
         return f"run-length coded in more than {MOST_RUN_LENGTH:,} bytes"
+    width, height = struct.unpack_from("<ii", data, 18)
+    if abs(width * height) > MOST_RUN_LENGTH_PIXELS:
+        return f"run-length coded in more than {MOST_RUN_LENGTH_PIXELS:,} pixels"
     return None

@@ -6,6 +6,7 @@ A segment is written aside, synced, renamed to a name that no other file ever ha
 from __future__ import annotations
 
 import uuid
+from copy import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,10 +37,13 @@ class Segment:
         self.id = id
         self.vectors = vectors
         self.structure = structure
-        self.live: Mask | None = None
-        if len(dead):
-            self.live = np.ones(len(vectors), dtype=np.bool_)
-            self.live[np.asarray(dead)] = False
+        self.live = _live(len(vectors), dead)
+
+    def with_dead(self, dead: Sequence[int]) -> Segment:
+        """The same segment with other rows under tombstones."""
+        other = copy(self)
+        other.live = _live(len(self.vectors), dead)
+        return other
 
     def search(self, queries: Floats, k: int, chosen: Mask | None = None) -> tuple[Floats, Rows]:
         """Find the k nearest live rows of each query, by exact distance, ties by row.
@@ -160,6 +164,14 @@ def map_vectors(folder: Path, record: FileRecord, shape: tuple[int, int]) -> Flo
     if vectors.shape != shape or vectors.dtype != np.float32:
         raise IndexFolderError(f"{path}: holds {vectors.shape} {vectors.dtype} instead of {shape} float32: damaged")
     return vectors
+
+
+def _live(rows: int, dead: Sequence[int]) -> Mask | None:
+    if not len(dead):
+        return None
+    live = np.ones(rows, dtype=np.bool_)
+    live[np.asarray(dead)] = False
+    return live
 
 
 def _both(live: Mask | None, chosen: Mask | None) -> Mask | None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from indexer.metadata import MetadataReport
 
 _SHOWN = 20
-"""Skipped pictures listed in a summary; --json lists them all."""
+"""Paths of each sort listed in a summary; --json lists more of them, and all that were skipped."""
 
 
 def tell(report: ChangeReport, index: Path, recall: float, *, as_json: bool,
@@ -39,16 +39,24 @@ def exit_code(report: ChangeReport) -> None:
 
 
 def _text(report: ChangeReport, index: Path, recall: float) -> str:
+    """Counts, costs, then what changed by path, unless everything is new."""
     done = {"added": report.added, "changed": report.changed, "moved": report.moved, "removed": report.removed,
             "unchanged": report.unchanged, "skipped": len(report.skipped)}  # fmt: skip
-    lines = [f"{index}: {report.images} pictures ({', '.join(f'{n} {word}' for word, n in done.items() if n)})"]
-    lines.append(f"embedded {report.embedded} with {report.encoder}; {_structure_text(report, recall)}")
-    lines.append("seconds: " + ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in report.seconds.items()))
+    counts = ", ".join(f"{count} {word}" for word, count in done.items() if count) or "nothing to do"
+    lines = [f"{index}: {report.images} pictures ({'nothing was changed, it would be: ' * report.dry_run}{counts})"]
+    if report.seconds:
+        lines.append(f"embedded {report.embedded} with {report.encoder}; {_structure_text(report, recall)}")
+        lines.append("seconds: " + ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in report.seconds.items()))
     lines += report.notes
-    lines += [f"skipped {path}: {reason}" for path, reason in report.skipped[:_SHOWN]]
-    if len(report.skipped) > _SHOWN:
-        lines.append(f"... and {len(report.skipped) - _SHOWN} more: --json lists them all")
+    for sort, paths in report.paths.items():
+        if report.added < report.images:
+            lines += [f"{sort} {path}" for path in paths[:_SHOWN]] + _rest(done[sort])
+    lines += [f"skipped {path}: {reason}" for path, reason in report.skipped[:_SHOWN]] + _rest(len(report.skipped))
     return "\n".join(printable(line).replace("\n", "\\n") for line in lines)
+
+
+def _rest(count: int) -> list[str]:
+    return [f"... and {count - _SHOWN} more: see --json"] if count > _SHOWN else []
 
 
 def _structure_text(report: ChangeReport, recall: float) -> str:

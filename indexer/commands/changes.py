@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,12 +19,10 @@ from indexer.commands.options import (
     WorkersOption,
 )
 from search.cli import DeviceOption, IndexOption, JsonOption, WhereOption, printable
-from search.config import BuildConfig
+from search.config import BuildConfig, WatchConfig
 
 if TYPE_CHECKING:
     from indexer.change_report import ChangeReport
-    from indexer.remove import RemoveReport
-    from search.errors import TwinlensError
 
 
 def add(
@@ -80,18 +76,23 @@ def remove(
     report = remove_pictures(
         index, paths=paths or (), ids=ids or (), globs=globs or (), where=where or None, dry_run=dry_run
     )
-    if as_json:
-        shown = [str(path) for path in report.shown]
-        plain = {"removed": report.removed, "images": report.images, "shown": shown, "dry_run": report.dry_run}
-        typer.echo(json.dumps(plain))
-    else:
-        typer.echo(_removed_text(report, index))
+    tell(report, index, BuildConfig.recall, as_json=as_json)
 
 
 def sync(
     pictures: Annotated[Path, typer.Argument(help="The folder of pictures, searched with all its subfolders.")],
     index: IndexOption,
     watch: Annotated[bool, typer.Option("--watch", help="Go on following the folder until interrupted.")] = False,
+    interval: Annotated[
+        float, typer.Option(help="With --watch: seconds until the folder is scanned though nothing told of a change.",
+                            min=1)
+    ] = WatchConfig.interval,
+    settle: Annotated[
+        float, typer.Option(help="With --watch: seconds that a file must have been left alone to be taken.", min=0)
+    ] = WatchConfig.settle,
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="Take a folder without any picture as it is, instead of refusing it.")
+    ] = WatchConfig.allow_empty,
     kind: KindOption = BuildConfig.kind,
     device: DeviceOption = BuildConfig.device,
     recall: RecallOption = BuildConfig.recall,
@@ -99,41 +100,46 @@ def sync(
     batch_size: BatchSizeOption = BuildConfig.batch_size,
     workers: WorkersOption = BuildConfig.workers,
     as_json: JsonOption = False,
-) -> None:
+) -> None:  # fmt: skip
     """Make an index follow a folder: what was added, changed, moved or removed there.
 
     A folder without any picture is an error: an unmounted disk must not empty an index. Exit code 3 when pictures were
-    skipped; with --watch 0, however it ends.
+    skipped. With --watch it goes on until it is interrupted (Ctrl-C, or SIGTERM), and then ends with 0; a round that
+    fails is told, and the watch goes on; --json prints a line a round that changed something.
     """
     from indexer.console import ConsoleProgress
     from indexer.sync import sync as sync_index
-    from indexer.sync import watch as watch_folder
 
     config = BuildConfig(kind=kind, device=device, recall=recall, labels=labels, batch_size=batch_size,
                          workers=workers)  # fmt: skip
     if watch:
-        stop = threading.Event()
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, lambda *_: stop.set())
-
-        def told(what: ChangeReport | TwinlensError) -> None:
-            if isinstance(what, Exception):
-                typer.secho(f"error: {printable(str(what))}", fg="red", err=True)
-            else:
-                tell(what, index, recall, as_json=as_json)
-
-        watch_folder(pictures, index, config, told=told, stop=stop)
+        _watch(pictures, index, config, WatchConfig(interval, settle, allow_empty), as_json=as_json)
         return
     with ConsoleProgress() as progress:
-        report = sync_index(pictures, index, config, progress=progress)
+        report = sync_index(pictures, index, config, progress=progress, allow_empty=allow_empty)
     tell(report, index, recall, as_json=as_json)
     exit_code(report)
 
 
-def _removed_text(report: RemoveReport, index: Path) -> str:
-    verb = "would remove" if report.dry_run else "removed"
-    lines = [f"{index}: {verb} {report.removed} pictures; it has {report.images}"]
-    lines += [f"  {path}" for path in report.shown]
-    if report.removed > len(report.shown):
-        lines.append(f"  ... and {report.removed - len(report.shown)} more")
-    return "\n".join(printable(line).replace("\n", "\\n") for line in lines)
+def _watch(pictures: Path, index: Path, config: BuildConfig, watching: WatchConfig, *, as_json: bool) -> None:
+    from indexer.console import ConsoleProgress
+    from indexer.watch import watch
+
+    def told(what: ChangeReport | Exception) -> None:
+        if isinstance(what, Exception):
+            typer.secho(f"error: {printable(str(what))}", fg="red", err=True)
+        else:
+            tell(what, index, config.recall, as_json=as_json)
+
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        typer.echo(printable(f"watching {pictures}"), err=True)
+        watch(pictures, index, config, watching, told=told, progress=ConsoleProgress)
+    except KeyboardInterrupt:
+        typer.echo("stopped", err=True)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.committing import StoredVectors
 from indexer.exchange.config import FORMATS, ExportConfig, chunk_rows
 from indexer.exchange.manifest import ENCODER_FOLDER, MANIFEST_FILE, Manifest, columns_of
 from indexer.exchange.npy_files import PICTURES_FILE, VECTORS_FILE, NpyWriter
 from indexer.exchange.parquet_file import PARQUET_FILE, ParquetWriter
 from indexer.exchange.whole_folder import whole_folder
 from indexer.progress import Silent, Stages
+from indexer.stored_vectors import StoredVectors
 from search import __version__
 from search.catalog import Catalog
 from search.durable import verify
@@ -74,7 +74,7 @@ def export(index: str | os.PathLike[str], out: str | os.PathLike[str], config: E
                 stored = StoredVectors(catalog, manifest.dim)
                 for pictures in _pages(catalog, ids, chunk_rows(manifest.dim)):
                     metadata = catalog.metadata.of([each.id for each in pictures])
-                    writer.write(pictures, metadata, stored.of(pictures))
+                    writer.write(pictures, metadata, stored.take([(each.segment, each.row) for each in pictures]))
                     stages.progress.advance(len(pictures))
             _copy_encoder(catalog, part / ENCODER_FOLDER)
             (part / MANIFEST_FILE).write_text(manifest.to_json() + "\n", encoding="utf-8")

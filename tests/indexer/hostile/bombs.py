@@ -189,6 +189,12 @@ def _heic_grid(rows: int, columns: int, size: tuple[int, int]) -> bytes:
     return _put(data, at, struct.pack(">BBBBHH", 0, 0, rows - 1, columns - 1, *size))
 
 
+def _rle_rows(size: tuple[int, int]) -> bytes:
+    """Nothing but ends of rows."""
+    data = rle_bmp(scene(3, (20, 15)))
+    return _put(data, 18, struct.pack("<ii", *size))[: 14 + 40 + 1024] + b"\1\1\0\0" * size[1] + b"\0\1"
+
+
 def bombs() -> dict[str, Bomb]:
     """What it is -> the bomb; an empty word where it may be decoded or not, if it only costs nothing."""
     jpeg, webp, avif = seeds()["jpeg"], seeds()["webp lossy"], seeds()["avif"]
@@ -309,10 +315,12 @@ def bombs() -> dict[str, Bomb]:
         "bmp header of 4 GiB": (".bmp", lambda: _put(seeds()["bmp"], 14, b"\xff\xff\xff\xff"), ""),
         "bmp palette of 2^31": (".bmp", lambda: _put(seeds()["bmp palette"], 46, b"\xff\xff\xff\x7f"), ""),
         "bmp of run lengths": (".bmp", lambda: rle_bmp(scene(3, (20, 15))) + b"\1\1" * 4_000_000, "run-length"),
+        "bmp of empty rows": (".bmp", lambda: _rle_rows((65_535, 2_200)), "run-length"),
+        "bmp of as many empty rows as may be": (".bmp", lambda: _rle_rows((65_535, 122)), "decoded"),
         "bmp of skipped rows": (
             ".bmp",
             lambda: _put(rle_bmp(scene(3, (20, 15))), 18, struct.pack("<ii", *_LARGE)) + b"\0\2\xff\xff" * 1_000,
-            "",
+            "run-length",
         ),
         "icon of a huge png": (".png", lambda: b"\0\0\1\0\1\0" + bytes(16) + _png((9, 9), 1, 0), "an icon"),
         "svg": (".png", lambda: b'<svg width="99999999" height="99999999"/>', "not a picture: it is an SVG"),
