@@ -27,7 +27,7 @@ from search.errors import DataError, EncoderError, IndexFolderError
 from search.images import PICTURE_SUFFIXES
 from search.indexes import resolve_device
 from search.records import SegmentRecord
-from search.segments import map_vectors, write_segment
+from search.segments import map_guarded, write_segment
 from search.stored_calibration import encoder_calibration
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from search.encoders.base import Encoder
     from search.records import FileRecord, PictureRecord
     from search.types import Floats
+    from search.vector_file import BlockGuard
 
 ENCODERS_FOLDER = "encoders"
 
@@ -157,7 +158,7 @@ def gather(catalog: Catalog, staging: Staging, changes: Changes, dim: int) -> Fl
     """
     needed = _rows_needed(changes)
     vectors = np.empty((len(needed), dim), dtype=np.float32)
-    stored: dict[int, Floats] = {}
+    stored: dict[int, tuple[Floats, BlockGuard | None]] = {}
     places = catalog.embedded()
     records = {record.id: record for record in catalog.segments()}
     files = {file.name: file for file in catalog.files()}
@@ -169,8 +170,11 @@ def gather(catalog: Catalog, staging: Staging, changes: Changes, dim: int) -> Fl
         known = places[picture.content]
         if known.segment not in stored:
             record = records[known.segment]
-            stored[known.segment] = map_vectors(catalog.folder, files[record.vectors], (record.rows, dim))
-        vectors[place] = stored[known.segment][known.row]
+            stored[known.segment] = map_guarded(catalog.folder, files[record.vectors], (record.rows, dim))
+        held, guard = stored[known.segment]
+        if guard is not None:  # damage is not copied into a file with new checksums
+            guard.use(np.array([known.row]))
+        vectors[place] = held[known.row]
     return vectors
 
 

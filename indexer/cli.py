@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from indexer.commands.calibrate import calibrate
+from indexer.commands.check import check
 from indexer.commands.evaluate import evaluate
 from indexer.commands.identities import attend, enroll, unenroll
 from indexer.commands.map import draw_map
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 app.command()(query)
 app.command()(info)
+app.command()(check)
 app.command()(enroll)
 app.command()(unenroll)
 app.command()(identities)
@@ -81,19 +83,6 @@ def build(
     typer.echo(json.dumps(_report_dict(report)) if as_json else _report_text(report, index, recall))
     if report.skipped:
         raise typer.Exit(SKIPPED_EXIT)
-
-
-@app.command()
-def check(index: Annotated[Path, typer.Argument(help="The index folder.")]) -> None:
-    """Verify an index: every file by its checksum, every picture by its row. Exit code 0 when it is whole."""
-    from indexer.check import check as check_index
-
-    findings = check_index(index)
-    for finding in findings:
-        typer.echo(printable(finding))
-    if findings:
-        raise typer.Exit(1)
-    typer.echo(printable(f"{index}: whole"))
 
 
 @app.command()

@@ -137,8 +137,11 @@ def test_a_second_writer_and_no_picture_are_refused(people: Path, tmp_path: Path
 
 def test_an_index_of_the_first_format_opens_and_is_upgraded_by_a_writer(index: Path, tmp_path: Path) -> None:
     connection = sqlite3.connect(index / "catalog.sqlite")
-    connection.executescript("DROP TABLE templates; DROP TABLE identities; PRAGMA user_version = 1;")
+    connection.executescript(
+        "DROP TABLE digests; DROP TABLE templates; DROP TABLE identities; PRAGMA user_version = 1;"
+    )
     connection.close()
+    (index / "catalog.seal").unlink()
     assert "identities" not in M001_INITIAL
     with open_index(index) as engine:
         assert len(engine) == 12
@@ -152,7 +155,8 @@ def test_an_index_of_the_first_format_opens_and_is_upgraded_by_a_writer(index: P
 
 def test_a_damaged_embedding_is_found(people: Path) -> None:
     catalog = Catalog.write(people)
-    catalog._many("UPDATE templates SET vector = zeroblob(7) WHERE id = ?", [(3,)])
+    with catalog.transaction():
+        catalog._many("UPDATE templates SET vector = zeroblob(7) WHERE id = ?", [(3,)])
     catalog.close()
     assert any("person2-0.png" in finding for finding in check(people))
 
