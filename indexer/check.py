@@ -111,24 +111,27 @@ def inspect(index: str | os.PathLike[str], *, named: int = NAMED_PICTURES) -> Ch
     folder = Path(index)
     report = CheckReport(folder)
     try:
-        catalog = Catalog.read(folder, thorough=True)
-    except SealError as error:
-        report.findings.append(Finding("seal", SEAL_NAME, error.problem))
-        catalog = Catalog.read(folder, verify=False)
+        catalog = _opened(folder, report)
+        try:
+            if not catalog.sealed and report.whole:
+                report.notes.append("its last change is not sealed yet: a writer is at work, or was killed just then")
+            report.findings += _findings(catalog, named)
+            report.notes += [f"{name}: not part of the index" for name in _strays(catalog)]
+        finally:
+            catalog.close()
     except DamagedFileError as error:
         report.findings.append(Finding("catalog", CATALOG_NAME, f"{error.problem}. {BUILD_AGAIN}"))
         report.notes.append("without a catalog nothing says what the other files hold: they were not looked at")
-        return report
-    try:
-        if not catalog.sealed and report.whole:
-            report.notes.append("its last change is not sealed yet: a writer is at work, or was killed at that moment")
-        report.findings += _findings(catalog, named)
-        report.notes += [f"{name}: not part of the index" for name in _strays(catalog)]
-    except DamagedFileError as error:  # without a seal, damage shows only now
-        report.findings.append(Finding("catalog", CATALOG_NAME, f"{error.problem}. {BUILD_AGAIN}"))
-    finally:
-        catalog.close()
     return report
+
+
+def _opened(folder: Path, report: CheckReport) -> Catalog:
+    """Open the catalog, without its seal where that is what is damaged."""
+    try:
+        return Catalog.read(folder, thorough=True)
+    except SealError as error:
+        report.findings.append(Finding("seal", SEAL_NAME, error.problem))
+    return Catalog.read(folder, verify=False)
 
 
 def _findings(catalog: Catalog, named: int) -> Iterator[Finding]:

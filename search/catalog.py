@@ -168,7 +168,10 @@ class Catalog(CatalogAudit):
         rows = self._rows(
             "SELECT name, bytes, sha256, block_rows, crc32 FROM files LEFT JOIN digests ON file = name ORDER BY name"
         )
-        return [FileRecord(*r[:3], None if r[3] is None else BlockChecksums(r[3], bytes(r[4]))) for r in rows]
+        return [
+            FileRecord(name, size, sha256, None if step is None else BlockChecksums(step, crc32))
+            for name, size, sha256, step, crc32 in rows
+        ]
 
     def add_files(self, files: Iterable[FileRecord]) -> None:
         """Name files that were written and synced."""

@@ -43,7 +43,8 @@ class CatalogFile:
         with _guard:
             status = file.stat()
             self._key = (status.st_dev, status.st_ino)
-            _held.setdefault(self._key, _Held()).users += 1
+            self._mine: _Held | None = _held.setdefault(self._key, _Held())
+            self._mine.users += 1
 
     def blocks(self) -> Iterator[bytes]:
         """The bytes, about 1 MiB at a time; nothing may write the file meanwhile.
@@ -64,7 +65,7 @@ class CatalogFile:
     def close(self) -> None:
         """Let go; the last one closes the descriptor."""
         with _guard:
-            held = _held.get(self._key)
+            held, self._mine = self._mine, None
             if held is None:
                 return
             held.users -= 1
@@ -75,7 +76,9 @@ class CatalogFile:
 
     def _descriptor(self) -> int:
         with _guard:
-            held = _held[self._key]
+            held = self._mine
+            if held is None:
+                raise ValueError(f"{self.file}: is closed")
             if held.descriptor is None:
                 descriptor = os.open(self.file, os.O_RDONLY | os.O_CLOEXEC)
                 status = os.fstat(descriptor)

@@ -63,7 +63,7 @@ def connect_reader(file: Path) -> sqlite3.Connection:
         try:
             connection.execute("PRAGMA query_only = ON")
             connection.execute("BEGIN")
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            connection.execute("PRAGMA user_version").fetchone()  # pins, and parses nothing but the header
         except sqlite3.OperationalError:
             connection.close()
             if mode == modes[-1]:
@@ -81,5 +81,5 @@ def damage_named(file: Path) -> Iterator[None]:
     """Turn what SQLite says of a damaged file into an error of ours that names it."""
     try:
         yield
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # what SQLite says may quote damaged text
         raise DamagedFileError(file, f"cannot be read as a catalog ({error})", BUILD_AGAIN) from error

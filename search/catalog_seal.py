@@ -10,10 +10,10 @@ logical image: the file with the write-ahead log applied). A commit takes these 
 
 What a reader finds, who reads the seal, then pins a snapshot, then compares their generations:
 
-- the same: the image must have the sealed size and checksum. Any changed byte is found: in the file, as long as the
-  log is empty; in the log, whose own checksums make SQLite stop before the damage; in the seal, which has a checksum
-  and only one spelling. CRC-32 finds every change within 32 neighbouring bits, and others but for one in 2^32;
-  `twinlens check` compares BLAKE2b as well.
+- the same: the image must have the sealed size and checksum, which is seen before any of it is parsed. Any changed
+  byte is found: in the file, as long as the log is empty; in the log, whose own checksums make SQLite stop before the
+  damage; in the seal, which has a checksum and only one spelling. CRC-32 finds every change within 32 neighbouring
+  bits, and others but for one in 2^32; `twinlens check` compares BLAKE2b as well.
 - the seal is newer: the catalog lost a commit, such as with a log that was cut or left behind when copying.
 - the seal is older and announced this generation: a writer is between steps 2 and 3, or was killed there. No
   damage, and the one state in which nothing vouches for the bytes: SQLite's quick_check stands in until the next
@@ -171,38 +171,51 @@ def verify_snapshot(connection: sqlite3.Connection, raw: CatalogFile, before: Se
     """
     folder = raw.file.parent
     try:
-        generation = stored_generation(connection)
-    except (ValueError, TypeError):
-        raise DamagedFileError(raw.file, "damaged (its generation is no number)", BUILD_AGAIN) from None
+        image = image_of(connection, raw, thorough=thorough)
+    except OSError as error:
+        raise IndexFolderError(f"{raw.file}: cannot be read ({error}). Try again") from error
+    if before is not None and _is_same(image, before.image):
+        return True  # before anything of it was parsed; the generation is part of the image
+    generation = _read_generation(connection, raw.file)
     if before is not None and generation < before.generation:
         lost = f"has lost its last change (it is at {generation}, its seal at {before.generation})"
         raise DamagedFileError(raw.file, lost, BUILD_AGAIN)
-    seal = before if before is not None and before.generation == generation else read_seal(folder)
-    if seal is None:
-        if checked_version(connection) >= FIRST_SEALED:
-            raise SealError(folder / SEAL_NAME, "missing")
-    elif seal.generation == generation:
-        try:
-            _compare(image_of(connection, raw, thorough=thorough), seal.image, raw.file)
-        except OSError as error:
-            raise IndexFolderError(f"{raw.file}: cannot be read ({error}). Try again") from error
-        return True
-    elif seal.generation > generation:
+    seal = read_seal(folder)
+    if seal is None and checked_version(connection) >= FIRST_SEALED:
+        raise SealError(folder / SEAL_NAME, "missing")
+    if seal is not None and seal.generation > generation:
         raise OvertakenError
-    elif seal.announced < generation:
+    if seal is not None and seal.generation == generation:
+        if not _is_same(image, seal.image):
+            raise DamagedFileError(raw.file, f"damaged ({_difference(image, seal.image)})", BUILD_AGAIN)
+        return True
+    if seal is not None and seal.announced < generation:
         stray = f"damaged (it claims the change {generation}, its seal knows none after {seal.announced})"
         raise DamagedFileError(raw.file, stray, BUILD_AGAIN)
-    wrong = [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)") if row[0] != "ok"]
-    if wrong:
-        raise DamagedFileError(raw.file, f"damaged ({'; '.join(wrong)})", BUILD_AGAIN)
+    _quick_check(connection, raw.file)
     return False
 
 
-def _compare(found: Image, sealed: Image, file: Path) -> None:
+def _quick_check(connection: sqlite3.Connection, file: Path) -> None:
+    if found := [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)") if row[0] != "ok"]:
+        raise DamagedFileError(file, f"damaged ({'; '.join(found)})", BUILD_AGAIN)
+
+
+def _difference(found: Image, sealed: Image) -> str:
     if found.bytes != sealed.bytes:
-        raise DamagedFileError(file, f"damaged ({found.bytes} bytes instead of {sealed.bytes})", BUILD_AGAIN)
-    if found.crc32 != sealed.crc32 or found.blake2b not in ("", sealed.blake2b):
-        raise DamagedFileError(file, "damaged (not the bytes that its seal vouches for)", BUILD_AGAIN)
+        return f"{found.bytes} bytes instead of {sealed.bytes}"
+    return "not the bytes that its seal vouches for"
+
+
+def _is_same(found: Image, sealed: Image) -> bool:
+    return replace(found, blake2b=found.blake2b or sealed.blake2b) == sealed
+
+
+def _read_generation(connection: sqlite3.Connection, file: Path) -> int:
+    try:
+        return stored_generation(connection)
+    except (ValueError, TypeError) as error:
+        raise DamagedFileError(file, f"damaged ({error})", BUILD_AGAIN) from None
 
 
 def image_of(connection: sqlite3.Connection, raw: CatalogFile, *, thorough: bool) -> Image:

@@ -91,7 +91,7 @@ class BlockGuard:
         for block in np.flatnonzero(wanted).tolist():
             start = block * self._step
             held = self._vectors[start : start + self._step]
-            if zlib.crc32(np.ascontiguousarray(held)) != self._crcs[block]:
+            if zlib.crc32(np.ascontiguousarray(held).data) != self._crcs[block]:
                 raise DamagedFileError(self._path, f"damaged in rows {start} to {start + len(held) - 1}")
             self._unverified[block] = False
         self._left = int(np.count_nonzero(self._unverified))
@@ -115,6 +115,8 @@ def find_damage(path: Path, record: FileRecord, rows: int, dim: int) -> VectorDa
     header = record.bytes - rows * dim * 4
     step = record.blocks.rows if record.blocks is not None else _block_rows(dim)
     crcs = np.frombuffer(record.blocks.crc32, dtype=_CRC) if record.blocks is not None else None
+    if header < 0 or (crcs is not None and len(crcs) != -(-rows // step)):
+        return VectorDamage(f"was not written for {rows} rows of {dim}", everything)
     digest, bad = hashlib.sha256(), []
     try:
         with path.open("rb") as stream:
