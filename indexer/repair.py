@@ -11,7 +11,7 @@ from indexer.build import store_encoder, sweep
 from indexer.check import CheckReport, inspect
 from indexer.lock import writer_lock
 from indexer.mend import mend_structure, mend_vectors
-from search.catalog import Catalog
+from search.catalog import CATALOG_NAME, Catalog
 from search.config import QueryConfig
 from search.encoders import load_encoder
 from search.errors import IndexFolderError, TwinlensError
@@ -59,7 +59,8 @@ def repair(index: str | os.PathLike[str], *, device: Device = QueryConfig.device
         IndexLockedError: another process is writing this index.
     """
     folder = Path(index).absolute()
-    _refuse_damaged_catalog(inspect(folder))  # before the lock, which would make a file where no index is
+    if not (folder / CATALOG_NAME).exists():  # before the lock, which would make a file where no index is
+        Catalog.read(folder)
     with writer_lock(folder):
         before = inspect(folder)
         _refuse_damaged_catalog(before)

@@ -147,8 +147,10 @@ def _empty_log(connection: sqlite3.Connection) -> None:
     """Move the log into the file, so that the file can be hashed as a stream; readers in the way are not waited for."""
     waits = connection.execute("PRAGMA busy_timeout").fetchone()[0]
     connection.execute("PRAGMA busy_timeout = 0")
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    connection.execute(f"PRAGMA busy_timeout = {int(waits)}")
+    try:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {int(waits)}")
 
 
 def verify_snapshot(connection: sqlite3.Connection, raw: CatalogFile, before: Seal | None, *,

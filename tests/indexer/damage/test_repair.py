@@ -176,6 +176,21 @@ def test_a_damaged_catalog_is_refused(index: Path) -> None:
     assert isinstance(done.exception, IndexFolderError)
 
 
+def test_no_index_is_said_and_nothing_is_made(tmp_path: Path) -> None:
+    with pytest.raises(IndexFolderError, match="no index here"):
+        repair(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_catalog_is_no_missing_index(index: Path) -> None:
+    (index / "catalog.sqlite").unlink()
+    for attempt in (repair, open_index, lambda folder: build(folder.parent / "pictures", folder, FAST)):
+        with pytest.raises(IndexFolderError, match=r"catalog\.sqlite: missing"):
+            attempt(index)
+    assert not (index / "catalog.sqlite").exists()
+    assert [finding.part for finding in inspect(index).findings] == ["catalog"]
+
+
 def test_repair_is_a_writer(index: Path) -> None:
     with writer_lock(index), pytest.raises(IndexLockedError):
         repair(index)
