@@ -24,6 +24,8 @@ from search import PictureError, TwinlensError, open_index
 from search.cli import NOTHING_SAME, megabytes, printable
 from search.config import QueryConfig
 from search.images import load_picture
+from search.metadata import BUILT_IN
+from search.where import all_of, condition_of, parse_where
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -37,6 +39,11 @@ PAGE = 32
 """Pictures of the collection shown at once."""
 TILE = 320
 """Side of a thumbnail in pixels: twice as much as a card is wide, for fine screens."""
+SHOWN_VALUES = 4
+"""Columns of metadata on a card; the others are folded away."""
+LONGEST_LINE = 60
+"""Characters of a value on a card."""
+SHOWN_COLUMNS = 30
 GROUNDS = {"light": "#f2f0ea", "dark": "#1f2226"}
 """What surrounds a thumbnail that is not square: the secondary background of .streamlit/config.toml."""
 LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" fill="none" stroke-width="3.5">
@@ -93,11 +100,12 @@ class Asked(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """What the visitor chose in the sidebar."""
+    """What the visitor chose in the sidebar; `among` so many pictures, None where the filter cannot be."""
 
     k: int
     where: Where
     same_only: bool
+    among: int | None
 
 
 def ask(engine: SearchEngine, upload: UploadedFile | None, picked: str | None, wanted: Wanted) -> Asked | None:
@@ -233,7 +241,27 @@ def show_hit(rank: int, hit: Hit) -> None:
     chance = "" if hit.probability is None else f"  \nprobability {hit.probability:.3f}"
     st.caption(f"distance {hit.distance:.4f}  \nsimilarity {hit.similarity:.4f}{chance}")
     st.caption(literal(Path(*hit.path.parts[-2:])))
+    show_metadata(hit)
     st.button("Search from this", key=f"from-{hit.id}", on_click=pick, args=(hit.id,), width="stretch")
+
+
+def show_metadata(hit: Hit) -> None:
+    """What is known of a picture beside its looks, a line a column."""
+    told = hit.to_dict()["metadata"]
+    lines = [
+        short(f"{name}: {str(value).lower() if isinstance(value, bool) else value}") for name, value in told.items()
+    ]
+    if lines:
+        st.text("\n".join(lines[:SHOWN_VALUES]))
+    if lines[SHOWN_VALUES:]:
+        with st.expander(f"{len(lines) - SHOWN_VALUES} more"):
+            st.text("\n".join(lines[SHOWN_VALUES:]))
+
+
+def short(text: str) -> str:
+    """One line of a card."""
+    line = plain(text)
+    return line if len(line) <= LONGEST_LINE else line[:LONGEST_LINE] + "…"
 
 
 def show_collection(opened: Opened) -> None:
@@ -274,12 +302,41 @@ def show_settings(opened: Opened) -> Wanted:
     most = max(2, min(MOST_RESULTS, opened.info.images))
     k = st.slider("Number of results", 1, most, min(QueryConfig.k, most), key="k", bind="query-params")
     label = pick_label("Only pictures labelled", opened, key="label")
+    where, among = ask_filter(opened, label)
     same_only = QueryConfig.same_only
     if opened.info.calibration is not None:
         same_only = st.toggle(
             "Same only", QueryConfig.same_only, key="same", bind="query-params", help=threshold_text(opened.info)
         )
-    return Wanted(k, {} if label is None else {"label": label}, same_only)
+    return Wanted(k, where, same_only, among)
+
+
+def ask_filter(opened: Opened, label: str | None) -> tuple[Where, int | None]:
+    """Let the visitor filter by a label and by words; None pictures, and why, where the words cannot be read."""
+    text = st.text_input(
+        "Only pictures where",
+        key="where",
+        bind="query-params",
+        placeholder="taken >= 2024-01-01",
+        help=filter_help(opened),
+    ).strip()
+    try:
+        parts = [None if label is None else condition_of({"label": label}), parse_where(text) if text else None]
+        where = all_of([part for part in parts if part is not None]) or {}
+        return where, opened.engine.count(where)
+    except TwinlensError as error:
+        st.error("This filter cannot be used.")
+        st.code(printable(str(error).removeprefix("cannot use the filter: ")), language=None)
+        return {}, None
+
+
+def filter_help(opened: Opened) -> str:
+    """Which columns there are."""
+    names = ", ".join(literal(name) for name in [*BUILT_IN, *opened.engine.columns()][:SHOWN_COLUMNS])
+    return (
+        "For example `width > 1000 and not label in (cat, dog)`; also `glob 'Canon*'`, `between … and …`, `is null`. "
+        f"Columns: {names}"
+    )
 
 
 def threshold_text(info: IndexInfo) -> str:
@@ -350,6 +407,8 @@ def main() -> None:
         wanted = show_settings(opened)
         show_info(opened.info)
     upload = drop.file_uploader("Upload or drop a picture", key=f"upload-{st.session_state.uploads}", on_change=let_go)
+    if wanted.among is None:
+        return st.info("Nothing was searched: the filter on the left cannot be used.")
     try:
         with st.spinner("Searching …"):
             asked = ask(opened.engine, upload, st.query_params.get("picture"), wanted)
@@ -359,8 +418,7 @@ def main() -> None:
     if asked is None:
         show_collection(opened)
     else:
-        among = opened.labels[wanted.where["label"]] if wanted.where else opened.info.images
-        show_answer(asked, among, same_only=wanted.same_only)
+        show_answer(asked, wanted.among, same_only=wanted.same_only)
 
 
 if __name__ == "__main__":

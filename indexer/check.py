@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from indexer.lock import HOLDER_NAME, LOCK_NAME
+from indexer.staging import is_staging
 from search.catalog import CATALOG_NAME, Catalog
 from search.catalog_seal import BUILD_AGAIN, SEAL_NAME, SealError
 from search.durable import verify
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 NAMED_PICTURES = 20
 """Pictures named a finding, unless more are asked for."""
 _NAMED_ROWS = 5
-_LASTING = {CATALOG_NAME, SEAL_NAME, "writer.lock", "writer.json", "staging.sqlite"}
+_LASTING = {CATALOG_NAME, SEAL_NAME, LOCK_NAME, HOLDER_NAME}
 """Files of an index folder that its catalog does not name."""
 
 Part = Literal["catalog", "seal", "encoder", "vectors", "structure", "records"]
@@ -215,8 +217,8 @@ def _check_rows(catalog: Catalog, counts: RowCounts) -> Iterator[Finding]:
 def _strays(catalog: Catalog) -> Iterator[str]:
     """Files in the folder that the catalog does not name: what killed writers left, or somebody put there."""
     named = {record.name for record in catalog.files()} | _LASTING
-    named |= {f"{name}{side}" for name in (CATALOG_NAME, "staging.sqlite") for side in ("-wal", "-shm")}
+    named |= {f"{CATALOG_NAME}{side}" for side in ("-wal", "-shm")}
     for path in sorted(catalog.folder.rglob("*")):
         name = path.relative_to(catalog.folder).as_posix()
-        if not path.is_dir() and name not in named:
+        if not path.is_dir() and name not in named and not is_staging(path):
             yield name

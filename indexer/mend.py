@@ -52,7 +52,7 @@ class Mended:
             catalog.replace_files(self.record)
             catalog.lose_rows(self.old.id, self.lost_rows)
         kept = set() if self.record is None else {self.record.vectors, self.record.structure}
-        catalog.forget_files(n for n in (self.old.vectors, self.old.structure) if n is not None and n not in kept)
+        catalog.drop_files(n for n in (self.old.vectors, self.old.structure) if n is not None and n not in kept)
 
 
 def mend_structure(catalog: Catalog, segment: SegmentRecord, device: Device) -> Mended:

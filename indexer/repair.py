@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from indexer.build import store_encoder, sweep
 from indexer.check import CheckReport, inspect
+from indexer.index_encoder import now, store_encoder
 from indexer.lock import writer_lock
 from indexer.mend import mend_structure, mend_vectors
+from indexer.writer import sweep
 from search.catalog import CATALOG_NAME, Catalog
 from search.config import QueryConfig
 from search.encoders import load_encoder
@@ -111,16 +111,15 @@ class _Repair:
         mended = [found for segment, wrong in by_segment.items() if (found := self._mend(segment, wrong)) is not None]
         if not mended and self._saved is None:
             return
-        now = datetime.now(UTC).isoformat(timespec="seconds")
         with self._catalog.transaction():
-            self._catalog.set(updated=now)
+            self._catalog.set(updated=now())
             for each in mended:
                 each.name(self._catalog)
             if self._saved is not None:
                 place = f"{self._settings['encoder_folder']}/"
                 kept = {file.name for file in self._saved}
                 gone = {file.name for file in self._catalog.files() if file.name.startswith(place)} - kept
-                self._catalog.forget_files(gone)
+                self._catalog.drop_files(gone)
                 self._catalog.add_files(self._saved)
 
     def _restore_encoder(self) -> None:

@@ -17,17 +17,24 @@ from typing import TYPE_CHECKING, Any
 
 from search.catalog_audit import CatalogAudit
 from search.catalog_file import CatalogFile
-from search.catalog_opening import damage_named, pinned, verified
-from search.catalog_seal import BUILD_AGAIN, FIRST_SEALED, announce, put_seal, read_seal, stored_generation
+from search.catalog_metadata import MetadataTable
+from search.catalog_opening import damage_named, pinned, use_log, verified
+from search.catalog_pictures import as_text
+from search.catalog_seal import (
+    BUILD_AGAIN,
+    FIRST_SEALED,
+    announce,
+    empty_log,
+    put_seal,
+    read_seal,
+    stored_generation,
+)
 from search.errors import DamagedFileError, IndexFolderError
 from search.migrations import MIGRATIONS, OLDEST_READABLE, checked_version, migrate
 from search.records import (
     BlockChecksums,
-    EmbeddedRecord,
     FileRecord,
-    PictureRecord,
     SegmentRecord,
-    SkippedRecord,
     TemplateRecord,
 )
 
@@ -37,8 +44,6 @@ if TYPE_CHECKING:
 CATALOG_NAME = "catalog.sqlite"
 _WITH_IDENTITIES = 2
 """Version of the catalog that knows identities first."""
-_IN_CHUNK = 500
-"""Values bound in one `IN (...)`: SQLite's oldest limit is 999."""
 
 
 class Catalog(CatalogAudit):
@@ -53,6 +58,7 @@ class Catalog(CatalogAudit):
         self._version = version
         self._connection = connection
         self._lock = threading.RLock()
+        self.metadata = MetadataTable(version, self._rows, self._many)
         # File names need not be UTF-8. They are bound as bytes, stored as text, and decoded as Python decodes names.
         connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
 
@@ -69,7 +75,7 @@ class Catalog(CatalogAudit):
             IndexFolderError: no index there, an unfinished one, a newer one, or a damaged one.
         """
         file = folder / CATALOG_NAME
-        if not file.is_file():
+        if not has_catalog(folder):
             if file.exists() or read_seal(folder) is not None:
                 raise DamagedFileError(file, "missing", BUILD_AGAIN)
             raise IndexFolderError(f"{folder}: no index here. Make one: twinlens build PICTURES --index {folder}")
@@ -107,7 +113,7 @@ class Catalog(CatalogAudit):
             sealed = verified(raw, reseal=reseal)
             connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
             opened.callback(connection.close)
-            connection.execute("PRAGMA journal_mode = WAL")
+            use_log(connection, file)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             if not sealed:
@@ -146,6 +152,17 @@ class Catalog(CatalogAudit):
                 raise
             with suppress(OSError, sqlite3.Error, MemoryError):
                 put_seal(self._connection, self._raw)
+
+    def has_older_readers(self) -> bool:
+        """Whether anybody may still read what was there before the last commit; asked outside of a transaction.
+
+        SQLite moves its log into the file only as far as no reader needs an older page: where all of it was moved,
+        every reader sees the last commit. Where another connection is moving it just now, the answer is yes. Never
+        waits for a reader. Source: SQLite, "Write-Ahead Logging", on checkpoints.
+        """
+        with self._lock, damage_named(self.folder / CATALOG_NAME):
+            logged, moved = empty_log(self._connection)
+            return not 0 <= logged == moved
 
     # Settings and files ------------------------------------------------------------------------------------------
 
@@ -200,6 +217,29 @@ class Catalog(CatalogAudit):
               json.dumps(segment.parameters), segment.recall, created)],
         )  # fmt: skip
 
+    def replace_segments(self, segment: SegmentRecord | None, created: str) -> None:
+        """Let one segment take the place of all others: its rows are the pictures by id; in a transaction.
+
+        None: there is no picture any more. Tombstones go with their segments; files are named no longer.
+        """
+        if segment is not None:
+            self.add_segment(segment, created)
+            self._many(
+                "UPDATE pictures SET segment = ?, row = numbered.row"
+                " FROM (SELECT id, row_number() OVER (ORDER BY id) - 1 AS row FROM pictures) AS numbered"
+                " WHERE numbered.id = pictures.id",
+                [(segment.id,)],
+            )
+        kept = 0 if segment is None else segment.id
+        old = [each for each in self.segments() if each.id != kept]
+        for table, column in (("tombstones", "segment"), ("segments", "id")):
+            self._many(f"DELETE FROM {table} WHERE {column} = ?", ((each.id,) for each in old))
+        self.drop_files(name for each in old for name in (each.vectors, each.structure) if name is not None)
+
+    def drop_files(self, names: Iterable[str]) -> None:
+        """Name files no longer: whoever writes next deletes them."""
+        self._many("DELETE FROM files WHERE name = ?", ((name,) for name in names))
+
     def next_segment_id(self) -> int:
         """An id that no segment has had since the oldest one that is still there."""
         return int(self._rows("SELECT coalesce(max(id), 0) + 1 FROM segments")[0][0])
@@ -207,86 +247,6 @@ class Catalog(CatalogAudit):
     def tombstones(self, segment: int) -> list[int]:
         """Rows of a segment that no picture has any more."""
         return [row for (row,) in self._rows("SELECT row FROM tombstones WHERE segment = ?", (segment,))]
-
-    # Pictures ----------------------------------------------------------------------------------------------------
-
-    def count(self) -> int:
-        """Pictures in the index."""
-        return int(self._rows("SELECT count(*) FROM pictures")[0][0])
-
-    def label_counts(self) -> dict[str, int]:
-        """Pictures a label, without the unlabelled."""
-        sql = "SELECT label, count(*) FROM pictures WHERE label IS NOT NULL GROUP BY label ORDER BY label"
-        return dict(self._rows(sql))
-
-    def pictures(self, *, after: int = 0, limit: int = -1) -> list[PictureRecord]:
-        """Pictures by ascending id, from the first id above `after`; `limit` -1 for all."""
-        return self._pictures("WHERE id > ? ORDER BY id LIMIT ?", (after, limit))
-
-    def picture(self, picture_id: int) -> PictureRecord | None:
-        """The picture of an id, or None."""
-        if not 0 < picture_id < 2**63:  # more than SQLite's integers hold
-            return None
-        found = self._pictures("WHERE id = ?", (picture_id,))
-        return found[0] if found else None
-
-    def pictures_at(self, segment: int, rows: Sequence[int]) -> dict[int, PictureRecord]:
-        """Row -> picture, for the rows of one segment that have one."""
-        found: dict[int, PictureRecord] = {}
-        for start in range(0, len(rows), _IN_CHUNK):
-            chunk = rows[start : start + _IN_CHUNK]
-            marks = ",".join("?" * len(chunk))
-            for picture in self._pictures(f"WHERE segment = ? AND row IN ({marks})", (segment, *chunk)):
-                found[picture.row] = picture
-        return found
-
-    def rows_where(self, segment: int, *, label: str) -> list[int]:
-        """Rows of one segment whose picture has this label."""
-        sql = "SELECT row FROM pictures WHERE segment = ? AND label = CAST(? AS TEXT)"
-        return [row for (row,) in self._rows(sql, (segment, _text(label)))]
-
-    def put_pictures(self, pictures: Iterable[PictureRecord]) -> None:
-        """Add pictures (id 0: a new one) or replace those of the same id."""
-        self._many(
-            "INSERT INTO pictures VALUES (?, CAST(? AS TEXT), ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?)"
-            " ON CONFLICT (id) DO UPDATE SET path = excluded.path, content = excluded.content, bytes = excluded.bytes,"
-            " mtime_ns = excluded.mtime_ns, width = excluded.width, height = excluded.height, label = excluded.label,"
-            " segment = excluded.segment, row = excluded.row",
-            ((p.id or None, os.fsencode(p.path), p.content, p.bytes, p.mtime_ns, p.width, p.height,
-              None if p.label is None else _text(p.label), p.segment, p.row) for p in pictures),
-        )  # fmt: skip
-
-    def remove_pictures(self, pictures: Iterable[PictureRecord]) -> None:
-        """Forget pictures; their rows become tombstones."""
-        gone = list(pictures)
-        self._many("DELETE FROM pictures WHERE id = ?", ((p.id,) for p in gone))
-        self.bury(gone)
-
-    def bury(self, pictures: Iterable[PictureRecord]) -> None:
-        """Put a tombstone on the row that each picture had."""
-        self._many(
-            "INSERT OR IGNORE INTO tombstones VALUES (?, ?, ?, ?, ?)",
-            ((p.segment, p.row, p.content, p.width, p.height) for p in pictures),
-        )
-
-    def embedded(self) -> dict[str, EmbeddedRecord]:
-        """Content hash -> the row that holds its vector, of pictures and under tombstones alike."""
-        columns = "content, segment, row, width, height"
-        sql = f"SELECT {columns} FROM tombstones UNION ALL SELECT {columns} FROM pictures"
-        return {row[0]: EmbeddedRecord(*row) for row in self._rows(sql)}
-
-    def skipped(self) -> list[SkippedRecord]:
-        """Files that could not be read when they were last looked at."""
-        sql = "SELECT path, bytes, mtime_ns, reason FROM skipped ORDER BY path"
-        return [SkippedRecord(Path(path), *rest) for path, *rest in self._rows(sql)]
-
-    def replace_skipped(self, skipped: Iterable[SkippedRecord]) -> None:
-        """Remember exactly these."""
-        self._many("DELETE FROM skipped", [()])
-        self._many(
-            "INSERT INTO skipped VALUES (CAST(? AS TEXT), ?, ?, CAST(? AS TEXT))",
-            ((os.fsencode(s.path), s.bytes, s.mtime_ns, _text(s.reason)) for s in skipped),
-        )
 
     # Identities --------------------------------------------------------------------------------------------------
 
@@ -303,7 +263,7 @@ class Catalog(CatalogAudit):
     def add_templates(self, templates: Iterable[TemplateRecord]) -> None:
         """Add reference pictures, and the identities that are new with them."""
         for each in templates:
-            name = _text(each.identity)
+            name = as_text(each.identity)
             self._many("INSERT OR IGNORE INTO identities (name, created) VALUES (CAST(? AS TEXT), ?)",
                        [(name, each.created)])  # fmt: skip
             self._many(
@@ -312,14 +272,15 @@ class Catalog(CatalogAudit):
                 [(name, each.content, os.fsencode(each.path), each.vector, json.dumps(each.quality), each.created)],
             )
 
+    def replace_templates(self, templates: Iterable[TemplateRecord]) -> None:
+        """Keep exactly these reference pictures; an identity that has none any more is forgotten."""
+        self._many("DELETE FROM templates", [()])
+        self.add_templates(templates)
+        self._many("DELETE FROM identities WHERE id NOT IN (SELECT identity FROM templates)", [()])
+
     def remove_identities(self, names: Iterable[str]) -> None:
         """Forget identities and their reference pictures."""
-        self._many("DELETE FROM identities WHERE name = CAST(? AS TEXT)", ((_text(name),) for name in names))
-
-    def _pictures(self, clause: str, values: Sequence[Any]) -> list[PictureRecord]:
-        columns = "id, path, content, bytes, mtime_ns, width, height, label, segment, row"
-        rows = self._rows(f"SELECT {columns} FROM pictures {clause}", values)
-        return [PictureRecord(row[0], Path(row[1]), *row[2:]) for row in rows]
+        self._many("DELETE FROM identities WHERE name = CAST(? AS TEXT)", ((as_text(name),) for name in names))
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         with self._lock, damage_named(self.folder / CATALOG_NAME):
@@ -330,5 +291,13 @@ class Catalog(CatalogAudit):
             self._connection.executemany(sql, values)
 
 
-def _text(value: str) -> bytes:
-    return value.encode("utf-8", "surrogateescape")
+def has_catalog(folder: Path) -> bool:
+    """Whether a folder holds an index.
+
+    Raises:
+        IndexFolderError: the folder cannot be looked into, or its name is longer than the system takes.
+    """
+    try:
+        return (folder / CATALOG_NAME).is_file()
+    except OSError as error:
+        raise IndexFolderError(f"{folder}: cannot be an index folder ({error.strerror}). Name another") from error

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from search.catalog_pictures import PictureTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from search.records import PictureRecord, SegmentRecord
 
@@ -47,20 +48,8 @@ class RowCounts:
         return inside and self.both == 0 and self.pictures + self.tombstones == self.rows
 
 
-class CatalogAudit(ABC):
+class CatalogAudit(PictureTable):
     """Counts, ranges of rows, and what only a repair changes."""
-
-    @abstractmethod
-    def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
-        """All rows of a query."""
-
-    @abstractmethod
-    def _many(self, sql: str, values: Iterable[Sequence[Any]]) -> None:
-        """Write, within a transaction."""
-
-    @abstractmethod
-    def _pictures(self, clause: str, values: Sequence[Any]) -> list[PictureRecord]:
-        """Pictures of a clause."""
 
     def integrity_errors(self) -> list[str]:
         """What SQLite itself finds wrong: the structure of its file, and records that name what is not there."""
@@ -103,7 +92,3 @@ class CatalogAudit(ABC):
         """Forget a segment that has no picture any more, with its tombstones."""
         self._many("DELETE FROM tombstones WHERE segment = ?", [(segment,)])
         self._many("DELETE FROM segments WHERE id = ?", [(segment,)])
-
-    def forget_files(self, names: Iterable[str]) -> None:
-        """Name files no longer; the next sweep deletes them."""
-        self._many("DELETE FROM files WHERE name = ?", ((name,) for name in names))

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from search.catalog_seal import BUILD_AGAIN, OvertakenError, SealError, read_seal, verify_snapshot
+from search.disk_errors import disk_error, disk_errors_named
 from search.errors import DamagedFileError
 
 if TYPE_CHECKING:
@@ -76,10 +77,22 @@ def connect_reader(file: Path) -> sqlite3.Connection:
     raise AssertionError("unreachable: the last mode returns or raises")
 
 
+def use_log(connection: sqlite3.Connection, file: Path) -> None:
+    """Keep the catalog in WAL mode: where SQLite cannot, it says nothing and goes on without.
+
+    Raises:
+        DiskError: the disk failed, or its file system cannot share memory between processes, as some networks'.
+    """
+    ((mode,),) = connection.execute("PRAGMA journal_mode = WAL").fetchall()
+    if mode != "wal":
+        raise disk_error(str(file), "disk I/O error, or a file system that cannot hold a write-ahead log")
+
+
 @contextmanager
 def damage_named(file: Path) -> Iterator[None]:
-    """Turn what SQLite says of a damaged file into an error of ours that names it."""
+    """Turn what SQLite says of a damaged file, or of the disk, into an error of ours that names it."""
     try:
-        yield
+        with disk_errors_named(file):
+            yield
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # what SQLite says may quote damaged text
         raise DamagedFileError(file, f"cannot be read as a catalog ({error})", BUILD_AGAIN) from error

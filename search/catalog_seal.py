@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from search.catalog_file import CatalogFile
 
 SEAL_NAME = "catalog.seal"
-FIRST_SEALED = 3
+FIRST_SEALED = 6
 """Version of the catalog's schema from which on every catalog has a seal."""
 _LONGEST = 4096
 """Bytes of a seal file; a longer one is none."""
@@ -133,7 +133,7 @@ def announce(folder: Path, generation: int) -> None:
 
 def put_seal(connection: sqlite3.Connection, raw: CatalogFile) -> None:
     """Vouch for the catalog as it is now. The caller is the one writer, outside of a transaction."""
-    _empty_log(connection)
+    empty_log(connection)  # so that the file can be hashed as a stream
     connection.execute("BEGIN")
     try:
         generation = stored_generation(connection)
@@ -143,14 +143,19 @@ def put_seal(connection: sqlite3.Connection, raw: CatalogFile) -> None:
     write_seal(raw.file.parent, seal)
 
 
-def _empty_log(connection: sqlite3.Connection) -> None:
-    """Move the log into the file, so that the file can be hashed as a stream; readers in the way are not waited for."""
-    waits = connection.execute("PRAGMA busy_timeout").fetchone()[0]
+def empty_log(connection: sqlite3.Connection) -> tuple[int, int]:
+    """Move the log into the file, as far as no reader is in the way: none is waited for.
+
+    Returns:
+        Pages that were in the log, and how many of them are in the file now; -1 where another connection is at it.
+    """
+    ((waits,),) = connection.execute("PRAGMA busy_timeout").fetchall()
     connection.execute("PRAGMA busy_timeout = 0")
     try:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        ((_, logged, moved),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     finally:
         connection.execute(f"PRAGMA busy_timeout = {int(waits)}")
+    return logged, moved
 
 
 def verify_snapshot(connection: sqlite3.Connection, raw: CatalogFile, before: Seal | None, *,

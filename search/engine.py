@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from search.blend import blend
 from search.catalog import Catalog
 from search.config import DecodeConfig, Device, IdentifyConfig, QueryConfig, VerifyConfig
 from search.durable import verify
 from search.errors import EncoderError, IndexFolderError, QueryError
+from search.filter_masks import FilterMasks
+from search.hits import hits_of, nearest, with_metadata
 from search.identities import Decider, Gallery
 from search.images import load_picture, picture_name
 from search.indexes import resolve_device
@@ -22,62 +24,64 @@ from search.quality import checked_quality
 from search.query import Query
 from search.segments import Segment, open_segment
 from search.stored_calibration import index_calibration
-from search.types import Hit, IndexInfo, SegmentInfo
+from search.types import Answer, Hit, IndexInfo, SegmentInfo, Timing
 from search.verification import verify_vectors
+from search.where import condition_of
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
     from types import TracebackType
 
+    from search.blend import Crop
     from search.config import References
     from search.encoders.base import Encoder
     from search.identities import Identification, Identity
+    from search.metadata import ColumnType, Told
     from search.query import Where
-    from search.records import FileRecord, PictureRecord
-    from search.types import Floats, Mask, Picture, Rows
+    from search.records import FileRecord, PictureRecord, SegmentRecord
+    from search.types import Floats, Picture
     from search.verification import Calibration, Verification
 
 _DECODED_AT_ONCE = 64
 """Pictures of one `search_many` that are decoded and embedded together."""
 
 
-@dataclass(slots=True)
-class Timing:
-    """Seconds that each step of a query took."""
-
-    decode: float = 0.0
-    encode: float = 0.0
-    search: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The hits of one question and what it cost."""
-
-    hits: list[Hit]
-    timing: Timing = field(default_factory=Timing)
-
-
 class SearchEngine:
     """An open index folder: a snapshot of it, which later commits do not change. Usable from several threads."""
 
-    def __init__(self, folder: Path, *, device: Device = QueryConfig.device) -> None:
-        """Open the newest snapshot of an index folder; see `open_index`."""
+    def __init__(
+        self, folder: Path, *, device: Device = QueryConfig.device, before: SearchEngine | None = None
+    ) -> None:
+        """Open the newest snapshot of an index folder; see `open_index`, and `refresh` for the engine `before`."""
         self.folder = folder
         self._device: Device = device
-        self._catalog = Catalog.read(folder)
+        self._encoder: Encoder | None = None
+        self._encoder_lock = threading.Lock()
+        while not self._opened(before):
+            continue
+        self._masks = FilterMasks(self._catalog)
+
+    def _opened(self, before: SearchEngine | None) -> bool:
+        """Open the newest snapshot; false where files of it vanished because a newer one came meanwhile."""
+        self._catalog = Catalog.read(self.folder)
         try:
             self._settings = self._catalog.settings()
             if "encoder" not in self._settings:
-                raise IndexFolderError(f"{folder}: its first build was not finished. Run the same twinlens build again")
+                raise IndexFolderError(
+                    f"{self.folder}: its first build was not finished. Run the same twinlens build again"
+                )
             self._files: dict[str, FileRecord] = {record.name: record for record in self._catalog.files()}
-            self._segments = [self._open(record.id) for record in self._catalog.segments()]
-        except BaseException:
+            self._records = {record.id: record for record in self._catalog.segments()}
+            self._segments = [self._open(record, before) for record in self._records.values()]
+        except BaseException as error:
             self._catalog.close()
+            if isinstance(error, IndexFolderError) and "encoder" in self._settings and self.stale:
+                return False
             raise
-        self._encoder: Encoder | None = None
-        self._encoder_lock = threading.Lock()
+        if before is not None and before.fingerprint == self.fingerprint:
+            self._encoder = before._encoder
+        return True
 
     def __enter__(self) -> Self:
         return self
@@ -115,6 +119,14 @@ class SearchEngine:
         finally:
             newest.close()
 
+    def refresh(self) -> SearchEngine:
+        """The engine of the newest snapshot: this one where nothing was committed since, else another one.
+
+        The other one takes over what did not change, the encoder and the segments with their structures, so that it
+        costs little. This one stays as it is: close it when nobody asks it any more.
+        """
+        return SearchEngine(self.folder, device=self._device, before=self) if self.stale else self
+
     @cached_property
     def calibration(self) -> Calibration | None:
         """What `twinlens calibrate` measured of this index; None where it was not run.
@@ -150,17 +162,36 @@ class SearchEngine:
         return self._embed(pictures, Timing())
 
     def search(self, picture: Picture, k: int = QueryConfig.k, *, where: Where | None = None,
-               same_only: bool = QueryConfig.same_only) -> list[Hit]:  # fmt: skip
+               same_only: bool = QueryConfig.same_only, without: Sequence[Picture] = (),
+               crop: Crop | None = None) -> list[Hit]:  # fmt: skip
         """Find the k pictures of the collection that look most like a picture, nearest first.
+
+        Only the part `crop` of the picture is looked at. What looks like the pictures `without` comes later:
+        `search.blend` tells how; distances are then those to the blend, and there are no probabilities.
 
         Fewer than k come back where the index, or what the filter leaves of it, holds fewer. With `same_only` only
         those come that the calibration takes for the same thing; an empty list says that nothing is.
 
         Raises:
             PictureError: the picture cannot be read.
-            QueryError: k < 1, a filter by an unknown column, or `same_only` where nothing was calibrated.
+            QueryError: k < 1, a filter that cannot be (`search.where` tells the language), or `same_only` where
+                nothing was calibrated.
         """
-        return self.ask(picture, k, where=where, same_only=same_only).hits
+        return self.ask(picture, k, where=where, same_only=same_only, without=without, crop=crop).hits
+
+    def search_together(self, pictures: Sequence[Picture], k: int = QueryConfig.k, *,
+                        weights: Sequence[float] | None = None, without: Sequence[Picture] = (),
+                        where: Where | None = None) -> list[Hit]:  # fmt: skip
+        """Find what looks like several pictures at once: one query of their weighted mean (`search.blend`).
+
+        Raises:
+            PictureError: a picture cannot be read.
+            QueryError: as of `search`; weights that do not fit; or pictures that cancel out.
+        """
+        query = self._checked(Query(k, where, blended=True))
+        vectors = self.embed_many([*pictures, *without])
+        blended = blend(vectors[: len(pictures)], vectors[len(pictures) :], weights)
+        return self._answer(blended[None], query)[0]
 
     def verify(
         self, a: Picture, b: Picture | Sequence[Picture], references: References = VerifyConfig.references
@@ -187,7 +218,7 @@ class SearchEngine:
     def search_many(self, pictures: Sequence[Picture], k: int = QueryConfig.k, *, where: Where | None = None,
                     same_only: bool = QueryConfig.same_only) -> list[list[Hit]]:  # fmt: skip
         """Answer several pictures, each on its own: one list of hits a picture, in their order."""
-        query = Query(k, where, same_only)
+        query = self._checked(Query(k, where, same_only))
         answers: list[list[Hit]] = []
         for start in range(0, len(pictures), _DECODED_AT_ONCE):
             answers += self._answer(self.embed_many(pictures[start : start + _DECODED_AT_ONCE]), query)
@@ -209,11 +240,14 @@ class SearchEngine:
         return self.search_vectors(self.vector(picture_id)[None], k, where=where, same_only=same_only)[0]
 
     def ask(self, picture: Picture, k: int = QueryConfig.k, *, where: Where | None = None,
-            same_only: bool = QueryConfig.same_only) -> Answer:  # fmt: skip
+            same_only: bool = QueryConfig.same_only, without: Sequence[Picture] = (),
+            crop: Crop | None = None) -> Answer:  # fmt: skip
         """`search`, with the seconds that each step took."""
-        query, timing = Query(k, where, same_only), Timing()
-        self._known_threshold(query)
-        embedding = self._embed([picture], timing)
+        query, timing = self._checked(Query(k, where, same_only, blended=len(without) > 0)), Timing()
+        looked_at: Picture = picture if crop is None else crop.of(load_picture(picture))
+        embedding = self._embed([looked_at, *without], timing)
+        if query.blended:
+            embedding = blend(embedding[:1], embedding[1:])[None]
         start = time.perf_counter()
         hits = self._answer(embedding, query)[0]
         timing.search = time.perf_counter() - start
@@ -293,18 +327,37 @@ class SearchEngine:
             created=self._settings["created"],
             updated=self._settings["updated"],
             calibration=None if self.calibration is None else self.calibration.summary(),
+            columns=self._catalog.metadata.infos(),
         )
 
     def labels(self) -> dict[str, int]:
         """Pictures a label, by label."""
         return self._catalog.label_counts()
 
+    def count(self, where: Where | None = None) -> int:
+        """How many pictures a filter takes in; raises QueryError for one that cannot be."""
+        return self._catalog.count_where(condition_of(where))
+
+    def ids(self, where: Where | None = None) -> list[int]:
+        """Ids of the pictures that a filter takes in, ascending; all of them without a filter. Raises as `count`."""
+        return self._catalog.metadata.numbers("pictures.id", condition_of(where))
+
+    def columns(self) -> dict[str, ColumnType]:
+        """Name -> type of each column of metadata that a filter can name, beside `search.metadata.BUILT_IN`."""
+        return self._catalog.metadata.columns()
+
+    def metadata(self, picture_ids: Sequence[int]) -> dict[int, dict[str, Told]]:
+        """Id -> column -> value, without the columns in which a picture has none; pictures without any may lack."""
+        return self._catalog.metadata.of(picture_ids)
+
     # Steps -------------------------------------------------------------------------------------------------------
 
-    def _open(self, segment_id: int) -> Segment:
-        record = next(r for r in self._catalog.segments() if r.id == segment_id)
+    def _open(self, record: SegmentRecord, before: SearchEngine | None) -> Segment:
+        dead = self._catalog.tombstones(record.id)
+        if before is not None and before._records.get(record.id) == record:
+            return next(segment for segment in before._segments if segment.id == record.id).with_dead(dead)
         device = resolve_device(self._device, record.kind)
-        return open_segment(self.folder, record, self._files, self.dim, self._catalog.tombstones(record.id), device)
+        return open_segment(self.folder, record, self._files, self.dim, dead, device)
 
     def _load_encoder(self) -> Encoder:
         from search.encoders import load_encoder
@@ -341,12 +394,22 @@ class SearchEngine:
         most = self._known_threshold(query)
         merged: list[list[Hit]] = [[] for _ in queries]
         for segment in self._segments:
-            distances, rows = segment.search(queries, query.k, self._chosen(segment, query.where))
+            chosen = None
+            if query.condition is not None:
+                chosen = self._masks.mask(segment.id, len(segment.vectors), query.condition)
+            distances, rows = segment.search(queries, query.k, chosen)
             pictures = self._catalog.pictures_at(segment.id, np.unique(rows[rows >= 0]).tolist())
             for hits, near, found in zip(merged, distances, rows, strict=True):
                 near_enough = found if most is None else np.where(near.astype(np.float64) <= most, found, -1)
-                hits += _hits(pictures, near, near_enough, self.calibration)
-        return [sorted(hits, key=lambda hit: (hit.distance, hit.id))[: query.k] for hits in merged]
+                hits += hits_of(pictures, near, near_enough, None if query.blended else self.calibration)
+        return with_metadata(self._catalog, [nearest(hits, query.k) for hits in merged])
+
+    def _checked(self, query: Query) -> Query:
+        """Refuse what cannot be answered before a picture is decoded."""
+        self._known_threshold(query)
+        if query.condition is not None:
+            self._catalog.metadata.check(query.condition)
+        return query
 
     def _known_threshold(self, query: Query) -> float | None:
         """Distance that no hit may exceed; None where all may come."""
@@ -358,23 +421,6 @@ class SearchEngine:
                 f"{self.folder} with labelled pictures or pairs, or ask without same-only"
             )
         return self.calibration.threshold
-
-    def _chosen(self, segment: Segment, where: Where | None) -> Mask | None:
-        if not where:
-            return None
-        mask = np.zeros(len(segment.vectors), dtype=np.bool_)
-        mask[self._catalog.rows_where(segment.id, label=where["label"])] = True
-        return mask
-
-
-def _hits(pictures: dict[int, PictureRecord], distances: Floats, rows: Rows,
-          calibration: Calibration | None) -> list[Hit]:  # fmt: skip
-    chances: list[Any] = [None] * len(rows)
-    if calibration is not None:
-        chances = calibration.probability(np.minimum(distances, 2)).tolist()  # distances are padded with inf
-    found = zip(rows.tolist(), distances.tolist(), chances, strict=True)
-    records = ((pictures.get(row), distance, chance) for row, distance, chance in found)
-    return [Hit(r.id, r.path, r.label, distance, chance) for r, distance, chance in records if r is not None]
 
 
 def open_index(folder: str | os.PathLike[str], *, device: Device = QueryConfig.device) -> SearchEngine:

@@ -5,7 +5,8 @@ TwinlensError
 ├── EncoderError          an encoder that is unknown, cannot be loaded, or does not belong here
 ├── IndexFolderError      an index folder that is missing, unfinished, damaged, or of another version
 │   ├── IndexLockedError  another process is writing it
-│   └── DamagedFileError  a file of it is missing, cut or changed; `.file` and `.problem`
+│   ├── DamagedFileError  a file of it is missing, cut or changed; `.file` and `.problem`
+│   └── DiskError         a file could not be written or read: the disk is full, failed, or refused
 ├── UnsupportedError      something that an index kind or a device cannot do
 ├── QueryError            a question that makes no sense: k < 1, an unknown filter, an empty picture list
 ├── DataError             a collection, CSV or label file that cannot be used
@@ -56,6 +57,10 @@ class DamagedFileError(IndexFolderError):
         super().__init__(f"{file}: {problem}. {remedy}")
         self.file = file
         self.problem = problem
+
+
+class DiskError(IndexFolderError):
+    """A file could not be written or read: the disk is full, failed, or refused."""
 
 
 class UnsupportedError(TwinlensError):

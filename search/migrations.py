@@ -78,7 +78,28 @@ CREATE TABLE templates (         -- the reference pictures of each, embedded wit
 );
 """
 
-M003_DIGESTS = """
+M003_NOTHING = ""
+"""Its number is taken by catalogs that passed it."""
+
+M004_METADATA = """
+CREATE TABLE columns (           -- metadata: what was told of pictures, or read from their EXIF
+    id INTEGER PRIMARY KEY AUTOINCREMENT,   -- n: the values are those of the column cn of the table metadata
+    name TEXT NOT NULL UNIQUE,
+    type TEXT NOT NULL           -- text, integer, real, boolean, date or datetime
+);
+CREATE TABLE metadata (          -- a row a picture; c3 and all later columns are added with their row of columns
+    picture INTEGER PRIMARY KEY REFERENCES pictures (id) ON DELETE CASCADE,
+    c1,                          -- no declared types: SQLite keeps each value as it was checked and given
+    c2
+);
+INSERT INTO columns VALUES (1, 'taken', 'datetime'), (2, 'camera', 'text');
+"""
+
+M005_TOMBSTONES_BY_CONTENT = """
+CREATE INDEX tombstones_by_content ON tombstones (content);
+"""
+
+M006_DIGESTS = """
 CREATE TABLE digests (           -- checksums of a file of vectors, by blocks of whole rows
     file TEXT PRIMARY KEY REFERENCES files (name) ON DELETE CASCADE,
     block_rows INTEGER NOT NULL, -- rows of a block; the last one may have fewer
@@ -86,7 +107,7 @@ CREATE TABLE digests (           -- checksums of a file of vectors, by blocks of
 );
 """
 
-MIGRATIONS = (M001_INITIAL, M002_IDENTITIES, M003_DIGESTS)
+MIGRATIONS = (M001_INITIAL, M002_IDENTITIES, M003_NOTHING, M004_METADATA, M005_TOMBSTONES_BY_CONTENT, M006_DIGESTS)
 """Step n takes a catalog of version n (`PRAGMA user_version`) to version n + 1."""
 
 OLDEST_READABLE = 1

@@ -6,12 +6,13 @@ A segment is written aside, synced, renamed to a name that no other file ever ha
 from __future__ import annotations
 
 import uuid
+from copy import copy
 from tokenize import TokenError
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from search.durable import sealed, sync_folder, verify
+from search.durable import make_folder, sealed, sync_folder, verify
 from search.errors import DamagedFileError
 from search.indexes import choose_kind, index_class
 from search.vector_file import BlockGuard, write_vectors
@@ -47,10 +48,13 @@ class Segment:
         self.guard = guard
         self.vectors = vectors
         self.structure = structure
-        self.live: Mask | None = None
-        if len(dead):
-            self.live = np.ones(len(vectors), dtype=np.bool_)
-            self.live[np.asarray(dead)] = False
+        self.live = _live(len(vectors), dead)
+
+    def with_dead(self, dead: Sequence[int]) -> Segment:
+        """The same segment with other rows under tombstones."""
+        other = copy(self)
+        other.live = _live(len(self.vectors), dead)
+        return other
 
     def take(self, rows: Sequence[int] | Rows) -> Floats:
         """Copy the vectors of some rows, `(len(rows), D) float32`; raises DamagedFileError where they are damaged."""
@@ -155,7 +159,7 @@ def write_structure(folder: Path, structure: VectorIndex) -> FileRecord:
 def _aside(folder: Path) -> Path:
     """Where to write a file that nobody sees yet, with a stem that no other file ever had."""
     place = folder / SEGMENTS_FOLDER
-    place.mkdir(exist_ok=True)
+    make_folder(place)
     return place / f"{uuid.uuid4().hex}.part"
 
 
@@ -198,6 +202,14 @@ def map_vectors(folder: Path, record: FileRecord, shape: tuple[int, int]) -> Flo
     if not isinstance(vectors, np.ndarray) or vectors.shape != shape or vectors.dtype != np.float32:
         raise DamagedFileError(path, f"does not hold {shape} float32")
     return vectors
+
+
+def _live(rows: int, dead: Sequence[int]) -> Mask | None:
+    if not len(dead):
+        return None
+    live = np.ones(rows, dtype=np.bool_)
+    live[np.asarray(dead)] = False
+    return live
 
 
 def _both(live: Mask | None, chosen: Mask | None) -> Mask | None:

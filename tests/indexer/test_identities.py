@@ -1,6 +1,5 @@
 """Enrol, identify and forget, in an index folder with and without pictures."""
 
-import sqlite3
 import subprocess
 import sys
 import time
@@ -15,8 +14,8 @@ from indexer.identities import enroll, unenroll
 from search import DataError, IndexFolderError, IndexLockedError, PictureError, QueryError, open_index
 from search.catalog import Catalog
 from search.config import IdentifyConfig
-from search.migrations import M001_INITIAL
 from tests import conftest
+from tests.older_catalogs import downgrade
 from tests.people import FAST, calibrate_by_hand, person, photograph
 
 
@@ -136,13 +135,7 @@ def test_a_second_writer_and_no_picture_are_refused(people: Path, tmp_path: Path
 
 
 def test_an_index_of_the_first_format_opens_and_is_upgraded_by_a_writer(index: Path, tmp_path: Path) -> None:
-    connection = sqlite3.connect(index / "catalog.sqlite")
-    connection.executescript(
-        "DROP TABLE digests; DROP TABLE templates; DROP TABLE identities; PRAGMA user_version = 1;"
-    )
-    connection.close()
-    (index / "catalog.seal").unlink()
-    assert "identities" not in M001_INITIAL
+    downgrade(index, 1)
     with open_index(index) as engine:
         assert len(engine) == 12
         assert engine.identities() == []
