@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,13 +9,14 @@ import typer
 from indexer.commands.build import build, rebuild
 from indexer.commands.calibrate import calibrate
 from indexer.commands.changes import add, remove, sync
+from indexer.commands.check import check
 from indexer.commands.evaluate import evaluate
 from indexer.commands.exchange import export, import_vectors
 from indexer.commands.identities import attend, enroll, unenroll
 from indexer.commands.map import draw_map
 from indexer.commands.metadata import metadata
 from indexer.commands.train import recipes, teach, train
-from search.cli import info, printable, query, run
+from search.cli import info, query, run
 from search.identify import identify, identities
 from search.verify import verify
 
@@ -35,6 +35,7 @@ app.command()(sync)
 app.command()(rebuild)
 app.command()(query)
 app.command()(info)
+app.command()(check)
 app.command()(enroll)
 app.command()(unenroll)
 app.command()(identities)
@@ -50,19 +51,6 @@ app.command("import")(import_vectors)
 app.command()(train)
 app.command()(teach)
 app.command()(recipes)
-
-
-@app.command()
-def check(index: Annotated[Path, typer.Argument(help="The index folder.")]) -> None:
-    """Verify an index: every file by its checksum, every picture by its row. Exit code 0 when it is whole."""
-    from indexer.check import check as check_index
-
-    findings = check_index(index)
-    for finding in findings:
-        typer.echo(printable(finding))
-    if findings:
-        raise typer.Exit(1)
-    typer.echo(printable(f"{index}: whole"))
 
 
 @app.command()

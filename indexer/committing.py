@@ -10,12 +10,9 @@ from typing import TYPE_CHECKING
 from indexer.exif import put_exif
 from indexer.index_encoder import fitting_calibration, name_encoder, now, store_encoder
 from indexer.matrix import gathered
-from indexer.stored_vectors import StoredVectors
 from indexer.tune import build_structure
 from search.records import SegmentRecord
 from search.segments import write_segment
-
-__all__ = ["StoredVectors", "Surveyed", "commit", "known_roots", "remember_root", "write_blocks", "write_rows"]
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

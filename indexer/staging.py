@@ -163,6 +163,11 @@ def discard_committed(catalog: Catalog) -> None:
         staging.close()
 
 
+def is_staging(path: Path) -> bool:
+    """Whether a file of an index folder is one that commands stage in."""
+    return path.name.startswith(_PREFIX)
+
+
 def discard_all(folder: Path) -> None:
     """Delete what was staged with any encoder."""
     for file in folder.glob(f"{_PREFIX}*.sqlite"):

@@ -35,7 +35,7 @@ def open_writer(folder: Path, *, create: bool = False) -> Iterator[Catalog]:
     if create:
         _make_folder(folder)
     else:
-        Catalog.read(folder).close()
+        Catalog.read(folder, verify=False).close()  # `write` verifies it
     with writer_lock(folder):
         catalog = Catalog.write(folder)
         try:

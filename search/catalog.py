@@ -1,7 +1,8 @@
 """The catalog: one SQLite file that says what an index folder holds.
 
 A change becomes visible by one transaction here and by nothing else. The file is in WAL mode: a reader that began a
-transaction keeps its snapshot however many commits follow, and never blocks the writer.
+transaction keeps its snapshot however many commits follow, and never blocks the writer. Its bytes are verified by its
+seal (search/catalog_seal.py) whenever it is opened.
 """
 
 from __future__ import annotations
@@ -10,16 +11,28 @@ import json
 import os
 import sqlite3
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from search.catalog_audit import CatalogAudit
+from search.catalog_file import CatalogFile
 from search.catalog_metadata import MetadataTable
-from search.catalog_pictures import PictureTable, as_text
-from search.disk_errors import disk_errors_named
-from search.errors import IndexFolderError
+from search.catalog_opening import damage_named, pinned, use_log, verified
+from search.catalog_pictures import as_text
+from search.catalog_seal import (
+    BUILD_AGAIN,
+    FIRST_SEALED,
+    announce,
+    empty_log,
+    put_seal,
+    read_seal,
+    stored_generation,
+)
+from search.errors import DamagedFileError, IndexFolderError
 from search.migrations import MIGRATIONS, OLDEST_READABLE, checked_version, migrate
 from search.records import (
+    BlockChecksums,
     FileRecord,
     SegmentRecord,
     TemplateRecord,
@@ -28,18 +41,20 @@ from search.records import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-
 CATALOG_NAME = "catalog.sqlite"
 _WITH_IDENTITIES = 2
 """Version of the catalog that knows identities first."""
 
 
-class Catalog(PictureTable):
+class Catalog(CatalogAudit):
     """The catalog of one index folder, safe to use from several threads."""
 
-    def __init__(self, connection: sqlite3.Connection, folder: Path, version: int = len(MIGRATIONS)) -> None:
+    def __init__(self, connection: sqlite3.Connection, raw: CatalogFile, version: int = len(MIGRATIONS)) -> None:
         """Wrap an open connection: use `read` or `write` instead."""
-        self.folder = folder
+        self.folder = raw.file.parent
+        self.sealed = True
+        """Whether a seal vouches for this snapshot; False where a writer was killed before it sealed its commit."""
+        self._raw = raw
         self._version = version
         self._connection = connection
         self._lock = threading.RLock()
@@ -48,51 +63,95 @@ class Catalog(PictureTable):
         connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
 
     @classmethod
-    def read(cls, folder: Path) -> Catalog:
+    def read(cls, folder: Path, *, verify: bool = True, thorough: bool = False) -> Catalog:
         """Open for reading, pinned to the snapshot of this moment.
+
+        Args:
+            folder: the index folder.
+            verify: whether its bytes are compared with its seal; costs the time to read them.
+            thorough: with the stronger checksum too, as `twinlens check` does.
 
         Raises:
             IndexFolderError: no index there, an unfinished one, a newer one, or a damaged one.
         """
         file = folder / CATALOG_NAME
         if not has_catalog(folder):
+            if file.exists() or read_seal(folder) is not None:
+                raise DamagedFileError(file, "missing", BUILD_AGAIN)
             raise IndexFolderError(f"{folder}: no index here. Make one: twinlens build PICTURES --index {folder}")
-        with _damage_named(file):
-            connection = _connect_reader(file)
+        with ExitStack() as opened, damage_named(file):
+            raw = CatalogFile(file)
+            opened.callback(raw.close)
+            connection, sealed = pinned(raw, verify=verify, thorough=thorough)
+            opened.callback(connection.close)
             if (version := checked_version(connection)) < OLDEST_READABLE:
-                connection.close()
                 raise IndexFolderError(f"{folder}: unfinished index. Run twinlens build again")
-            return cls(connection, folder, version)
+            catalog = cls(connection, raw, version)
+            catalog.sealed = sealed
+            opened.pop_all()
+            return catalog
 
     @classmethod
-    def write(cls, folder: Path) -> Catalog:
-        """Open for writing, creating or upgrading what is there. The caller holds the writer's lock."""
+    def write(cls, folder: Path, *, reseal: bool = False) -> Catalog:
+        """Open for writing, creating or upgrading what is there. The caller holds the writer's lock.
+
+        Args:
+            folder: the index folder.
+            reseal: whether a seal that is damaged or missing is made anew, once SQLite finds the catalog sound.
+
+        Raises:
+            IndexFolderError: a newer index, or a damaged one: a writer would seal the damage.
+        """
         file = folder / CATALOG_NAME
-        with _damage_named(file):
+        if not file.exists():
+            if not reseal and read_seal(folder) is not None:
+                raise DamagedFileError(file, "missing", BUILD_AGAIN)
+            file.touch()
+        with ExitStack() as opened, damage_named(file):
+            raw = CatalogFile(file)
+            opened.callback(raw.close)
+            sealed = verified(raw, reseal=reseal)
             connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
-            connection.execute("PRAGMA journal_mode = WAL")
+            opened.callback(connection.close)
+            use_log(connection, file)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
-            migrate(connection)
-            return cls(connection, folder)
+            if not sealed:
+                put_seal(connection, raw)
+            if (version := checked_version(connection)) < len(MIGRATIONS):
+                announce(folder, stored_generation(connection) + 1)
+                migrate(connection, version)
+                put_seal(connection, raw)
+            opened.pop_all()
+            return cls(connection, raw)
 
     def close(self) -> None:
         """Let go of the file."""
         with self._lock:
             self._connection.close()
+            self._raw.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing: commit at the end, roll back on any exception. Each commit is a new generation."""
+        """All or nothing: commit at the end, roll back on any exception. Each commit is a new generation.
+
+        The commit is announced before it is made, and sealed after. Where only the sealing fails, such as on a disk
+        that is full, the commit stands and the next writer seals it.
+        """
         with self._lock:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
-                self.set(generation=self.generation() + 1)
+                generation = self.generation() + 1
+                self.set(generation=generation)
+                announce(self.folder, generation)
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
+            with suppress(OSError, sqlite3.Error, MemoryError):
+                put_seal(self._connection, self._raw)
 
     def has_older_readers(self) -> bool:
         """Whether anybody may still read what was there before the last commit; asked outside of a transaction.
@@ -101,13 +160,8 @@ class Catalog(PictureTable):
         every reader sees the last commit. Where another connection is moving it just now, the answer is yes. Never
         waits for a reader. Source: SQLite, "Write-Ahead Logging", on checkpoints.
         """
-        with self._lock, _damage_named(self.folder / CATALOG_NAME):
-            ((waits,),) = self._connection.execute("PRAGMA busy_timeout").fetchall()
-            self._connection.execute("PRAGMA busy_timeout = 0")
-            try:
-                ((_, logged, moved),) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            finally:
-                self._connection.execute(f"PRAGMA busy_timeout = {int(waits)}")
+        with self._lock, damage_named(self.folder / CATALOG_NAME):
+            logged, moved = empty_log(self._connection)
             return not 0 <= logged == moved
 
     # Settings and files ------------------------------------------------------------------------------------------
@@ -126,11 +180,24 @@ class Catalog(PictureTable):
 
     def files(self) -> list[FileRecord]:
         """Every file that the index consists of, beside the catalog."""
-        return [FileRecord(*row) for row in self._rows("SELECT name, bytes, sha256 FROM files ORDER BY name")]
+        if self._version < FIRST_SEALED:
+            return [FileRecord(*row) for row in self._rows("SELECT name, bytes, sha256 FROM files ORDER BY name")]
+        rows = self._rows(
+            "SELECT name, bytes, sha256, block_rows, crc32 FROM files LEFT JOIN digests ON file = name ORDER BY name"
+        )
+        return [
+            FileRecord(name, size, sha256, None if step is None else BlockChecksums(step, crc32))
+            for name, size, sha256, step, crc32 in rows
+        ]
 
     def add_files(self, files: Iterable[FileRecord]) -> None:
         """Name files that were written and synced."""
-        self._many("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", ((f.name, f.bytes, f.sha256) for f in files))
+        named = list(files)
+        self._many("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", ((f.name, f.bytes, f.sha256) for f in named))
+        self._many(
+            "INSERT OR REPLACE INTO digests VALUES (?, ?, ?)",
+            ((f.name, f.blocks.rows, f.blocks.crc32) for f in named if f.blocks is not None),
+        )
 
     # Segments ----------------------------------------------------------------------------------------------------
 
@@ -215,12 +282,8 @@ class Catalog(PictureTable):
         """Forget identities and their reference pictures."""
         self._many("DELETE FROM identities WHERE name = CAST(? AS TEXT)", ((as_text(name),) for name in names))
 
-    def integrity_errors(self) -> list[str]:
-        """What SQLite itself finds wrong with the file."""
-        return [str(row[0]) for row in self._rows("PRAGMA integrity_check") if row[0] != "ok"]
-
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
-        with self._lock, _damage_named(self.folder / CATALOG_NAME):
+        with self._lock, damage_named(self.folder / CATALOG_NAME):
             return self._connection.execute(sql, values).fetchall()
 
     def _many(self, sql: str, values: Iterable[Sequence[Any]]) -> None:
@@ -238,41 +301,3 @@ def has_catalog(folder: Path) -> bool:
         return (folder / CATALOG_NAME).is_file()
     except OSError as error:
         raise IndexFolderError(f"{folder}: cannot be an index folder ({error.strerror}). Name another") from error
-
-
-def _connect_reader(file: Path) -> sqlite3.Connection:
-    """Open for reading and pin the snapshot.
-
-    A reader that may write to the folder (never to the tables) takes SQLite's side files away when it is the last to
-    go. One that may not leaves them; and a folder that nobody may write is opened as one that nobody does.
-    """
-    uri = file.absolute().as_uri()
-    modes = ("mode=rw",) if os.access(file.parent, os.W_OK) else ("mode=ro", "immutable=1")
-    for mode in modes:
-        connection = sqlite3.connect(f"{uri}?{mode}", uri=True, isolation_level=None, check_same_thread=False)
-        try:
-            connection.execute("PRAGMA query_only = ON")
-            connection.execute("BEGIN")
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except sqlite3.OperationalError:
-            connection.close()
-            if mode == modes[-1]:
-                raise
-        except BaseException:
-            connection.close()
-            raise
-        else:
-            return connection
-    raise AssertionError("unreachable: the last mode returns or raises")
-
-
-@contextmanager
-def _damage_named(file: Path) -> Iterator[None]:
-    try:
-        with disk_errors_named(file):
-            yield
-    except sqlite3.DatabaseError as error:
-        raise IndexFolderError(
-            f"{file}: cannot be read as a catalog ({error})."
-            " Restore the index from a backup, or delete it and build it again"
-        ) from error

@@ -37,11 +37,11 @@ def disk_errors_named(place: Path) -> Iterator[None]:
         raise  # whoever read our output is gone: no disk has to do with it
     except OSError as error:
         named = error.filename if isinstance(error.filename, str | bytes) else place
-        raise _disk_error(os.fsdecode(named), error.strerror or str(error)) from error
+        raise disk_error(os.fsdecode(named), error.strerror or str(error)) from error
     except sqlite3.Error as error:
         if not is_of_the_disk(error):
             raise
-        raise _disk_error(str(place), str(error)) from error
+        raise disk_error(str(place), str(error)) from error
 
 
 def is_of_the_disk(error: sqlite3.Error) -> bool:
@@ -50,7 +50,8 @@ def is_of_the_disk(error: sqlite3.Error) -> bool:
     return code is not None and code != _CUT and code & 0xFF in _OF_THE_DISK
 
 
-def _disk_error(place: str, reason: str) -> DiskError:
+def disk_error(place: str, reason: str) -> DiskError:
+    """The one sentence."""
     return DiskError(
         f"{place}: cannot be written or read ({reason[:1].lower()}{reason[1:]}). Check that the disk has space left and"
         " that you may write there, then run the same command again: nothing that was finished before is lost"

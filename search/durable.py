@@ -6,7 +6,7 @@ import hashlib
 import os
 from typing import TYPE_CHECKING
 
-from search.errors import IndexFolderError
+from search.errors import DamagedFileError
 from search.records import FileRecord
 
 if TYPE_CHECKING:
@@ -25,12 +25,17 @@ def sealed(folder: Path, name: str) -> FileRecord:
 
 
 def verify(folder: Path, record: FileRecord) -> None:
-    """Raise IndexFolderError unless the file has the bytes that the catalog says."""
+    """Raise DamagedFileError unless the file has the bytes that the catalog says."""
     path = folder / record.name
-    if not path.is_file():
-        raise IndexFolderError(f"{path}: missing. Restore it, or build the index again")
-    if path.stat().st_size != record.bytes or checksum(path) != record.sha256:
-        raise IndexFolderError(f"{path}: damaged (wrong checksum). Restore it, or build the index again")
+    try:
+        if not path.is_file():
+            raise DamagedFileError(path, "missing")
+        if (size := path.stat().st_size) != record.bytes:
+            raise DamagedFileError(path, f"damaged ({size} bytes instead of {record.bytes})")
+        if checksum(path) != record.sha256:
+            raise DamagedFileError(path, "damaged (wrong checksum)")
+    except OSError as error:
+        raise DamagedFileError(path, f"cannot be read ({error.strerror})") from error
 
 
 def checksum(path: Path) -> str:

@@ -19,7 +19,7 @@ HOMES = {
     "pytorch_metric_learning": ("indexer/training/",),
     "pyarrow": ("indexer/exchange/parquet_file.py",),
     "streamlit": ("app.py", "pages/"),
-    "sqlite3": ("search/catalog.py", "search/migrations.py", "search/disk_errors.py", "indexer/staging.py"),
+    "sqlite3": ("search/catalog", "search/migrations.py", "search/disk_errors.py", "indexer/staging.py"),
 }
 
 

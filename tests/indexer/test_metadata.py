@@ -2,7 +2,6 @@
 
 import csv
 import json
-import sqlite3
 import subprocess
 import sys
 from datetime import UTC, date, datetime
@@ -19,7 +18,7 @@ from indexer.metadata import drop_column, load_metadata
 from indexer.metadata_cells import stored, type_of, wider
 from indexer.metadata_file import open_metadata
 from search import DataError, IndexFolderError, IndexLockedError, QueryError, open_index
-from search.catalog import CATALOG_NAME
+from search.catalog import Catalog
 from tests.conftest import FAST, draw, fill
 from tests.older_catalogs import downgrade
 
@@ -345,16 +344,20 @@ def test_an_older_catalog_is_read_as_it_is_and_gets_metadata_when_written(
         assert engine.count("taken is null") == 12
 
 
+def write(index: Path, sql: str) -> None:
+    """As a program would that writes what it should not: the bytes are sound."""
+    catalog = Catalog.write(index)
+    with catalog.transaction():
+        catalog._many(sql, [()])
+    catalog.close()
+
+
 def test_a_damaged_value_is_told_as_damage(index: Path, tmp_path: Path) -> None:
     load_metadata(index, write_csv(tmp_path / "m.csv", ["path", "day"], ["label0/0000.png", "2024-05-01"]))
-    with sqlite3.connect(index / CATALOG_NAME) as connection:
-        connection.execute("UPDATE metadata SET c3 = 'never'")
-    connection.close()
+    write(index, "UPDATE metadata SET c3 = 'never'")
     with open_index(index) as engine, pytest.raises(IndexFolderError, match="'day' of the catalog holds 'never'"):
         engine.search(draw(0), 1)
-    with sqlite3.connect(index / CATALOG_NAME) as connection:
-        connection.execute("UPDATE columns SET type = 'colour' WHERE name = 'day'")
-    connection.close()
+    write(index, "UPDATE columns SET type = 'colour' WHERE name = 'day'")
     with open_index(index) as engine, pytest.raises(IndexFolderError, match="type 'colour'"):
         engine.columns()
 

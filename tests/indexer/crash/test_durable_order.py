@@ -41,7 +41,7 @@ def test_the_commit_is_on_the_disk_before_anything_is_removed(prepared: Prepared
     calls = prepared.calls
     synced = [place for place, call in enumerate(calls) if call == ("sync", CATALOG_LOG)]
     removed = [place for place, (kind, name) in enumerate(calls)
-               if kind == "remove" and name.startswith(("segments/", "encoders/", "staging.sqlite"))
+               if kind == "remove" and name.startswith(("segments/", "encoders/", "staging-"))
                and not name.endswith(("-journal", ".part"))]  # fmt: skip
     for place in removed:
         writes = [earlier for earlier, call in enumerate(calls[:place]) if call == ("write", CATALOG_LOG)]
