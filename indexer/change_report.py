@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 NAMED = 1_000
 """Paths of each sort that a report names; it counts them all."""
+MANY_SEGMENTS = 32
+"""Segments from which a report says that a rebuild would make searching faster."""
 
 
 @dataclass(slots=True)
@@ -47,6 +49,13 @@ class ChangeReport:
         setattr(self, sort, len(paths) if count is None else count)
         if paths:
             self.paths[sort] = paths[:NAMED]
+
+    def advise(self) -> None:
+        """Note what makes searching faster, where the index has become slow."""
+        if self.segments >= MANY_SEGMENTS:
+            self.notes.append(
+                f"{self.segments} segments are searched one after the other: twinlens rebuild makes them one"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""

@@ -15,6 +15,7 @@ from search.catalog import CATALOG_NAME, Catalog
 from search.config import QueryConfig
 from search.encoders import load_encoder
 from search.errors import IndexFolderError, TwinlensError
+from search.foreign_encoder import is_foreign
 
 if TYPE_CHECKING:
     import os
@@ -146,7 +147,7 @@ class _Repair:
         if vectors is None:
             self._report.done.append(f"segment {segment_id}: built its structure ({segment.kind}) again")
             return mend_structure(self._catalog, segment, self._device)
-        if vectors.suffering and not self._can_embed():
+        if vectors.suffering and not self._made_elsewhere and not self._can_embed():
             self._report.left.append(f"segment {segment_id}: needs the encoder to embed {vectors.suffering} pictures")
             return None
         mended = mend_vectors(self._catalog, segment, vectors.rows, self._encoder, self._device)
@@ -154,9 +155,18 @@ class _Repair:
         self._report.removed += mended.lost
         self._report.done.append(
             f"segment {segment_id}: wrote its vectors again, {mended.embedded} of them embedded anew,"
-            f" {len(mended.lost)} pictures removed because their files are gone or changed"
+            f" {len(mended.lost)} pictures removed because {self._why_lost()}"
         )
         return mended
+
+    @property
+    def _made_elsewhere(self) -> bool:
+        return is_foreign(str(self._settings["fingerprint"]))
+
+    def _why_lost(self) -> str:
+        if self._made_elsewhere:
+            return "nobody can embed them here: run the import of their vectors again"
+        return "their files are gone or changed"
 
     def _can_embed(self) -> bool:
         """Have the encoder of the index at hand, if it can be had."""

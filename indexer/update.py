@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from search.encoders.base import Encoder
 
 _CHUNK = 2_000
-MANY_SEGMENTS = 32
-"""Segments from which a report says that a rebuild would make searching faster."""
 
 
 @dataclass(slots=True)
@@ -103,10 +101,7 @@ class Update:
         )  # fmt: skip
         for sort in ("added", "changed", "moved", "removed"):
             report.name(sort, [picture.path for picture in getattr(changes, sort)])
-        if report.segments >= MANY_SEGMENTS:
-            report.notes.append(
-                f"{report.segments} segments are searched one after the other: twinlens rebuild makes them one"
-            )
+        report.advise()
         return report
 
 

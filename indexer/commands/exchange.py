@@ -75,15 +75,11 @@ def import_vectors(
     kind: KindOption = ImportConfig.kind,
     device: DeviceOption = ImportConfig.device,
     recall: RecallOption = ImportConfig.recall,
-    segment_rows: Annotated[
-        int | None, typer.Option(help="Most vectors of a segment, which are in memory at once.  [default: 1 GiB]",
-                                 min=1, show_default=False),
-    ] = ImportConfig.segment_rows,
     as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Make an index of vectors that were made elsewhere, or add them to one of the same encoder.
 
-    All is checked before anything is written. An import that was stopped goes on where it was when it is run again.
+    All is checked before anything is written, and an import that was stopped leaves the index as it was.
     """
     from indexer.console import ConsoleProgress
     from indexer.exchange.import_vectors import import_vectors as run_import
@@ -91,7 +87,7 @@ def import_vectors(
     from indexer.metadata_file import open_metadata
 
     config = ImportConfig(encoder, foreign, paths, root, path_column, vector_column, normalize, hash_files, replace,
-                          kind, device, recall, segment_rows)  # fmt: skip
+                          kind, device, recall)  # fmt: skip
     opened = None if metadata is None else open_metadata(metadata)
     with ConsoleProgress() as progress:
         report = run_import(vectors, index, config, progress=progress)

@@ -51,17 +51,10 @@ class ImportConfig:
     kind: str = BuildConfig.kind
     device: Device = BuildConfig.device
     recall: float = BuildConfig.recall
-    segment_rows: int | None = None
-    """Most vectors of one segment, all of which are in memory at once; None: `default_segment_rows`."""
 
     def build_config(self) -> BuildConfig:
         """The part that says how a structure is built."""
         return BuildConfig(encoder=self.encoder, kind=self.kind, device=self.device, recall=self.recall)
-
-
-def default_segment_rows(dim: int) -> int:
-    """As many vectors as fit into 1 GiB, and half a million at most."""
-    return max(1, min(500_000, 2**30 // (4 * dim)))
 
 
 def chunk_rows(dim: int) -> int:

@@ -41,7 +41,7 @@ def test_import_with_metadata(tmp_path: Path) -> None:
     np.save(tmp_path / "v.npy", unit(3) * 2)
     (tmp_path / "v.csv").write_text("path,label,price\na.jpg,x,1\nb.jpg,,2\nc.jpg,x,\n")
     words = ["import", tmp_path / "v.npy", "--index", tmp_path / "i", "--encoder", "clip", "--foreign", "--normalize",
-             "--paths", tmp_path / "v.csv", "--metadata", tmp_path / "v.csv", "--kind", "hnsw", "--segment-rows", "2",
+             "--paths", tmp_path / "v.csv", "--metadata", tmp_path / "v.csv", "--kind", "hnsw",
              "--root", tmp_path / "r"]  # fmt: skip
     done = twinlens(*words)
     assert "3 vectors were not of unit length" in done.output
@@ -49,7 +49,7 @@ def test_import_with_metadata(tmp_path: Path) -> None:
     with open_index(tmp_path / "i") as engine:
         assert engine.picture(1).path == tmp_path / "r" / "a.jpg"
         assert [hit.path.name for hit in engine.search_id(1, where="price >= 2")] == ["b.jpg"]
-        assert [segment.kind for segment in engine.info().segments] == ["hnsw", "hnsw"]
+        assert [segment.kind for segment in engine.info().segments] == ["hnsw"]
 
 
 def test_an_error_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,

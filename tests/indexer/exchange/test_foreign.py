@@ -18,6 +18,7 @@ from indexer.exchange.import_vectors import import_vectors
 from indexer.identities import enroll
 from indexer.rebuild import rebuild
 from indexer.remove import remove
+from indexer.repair import repair
 from indexer.sync import sync
 from search import EncoderError, open_index
 from search.config import BuildConfig
@@ -104,6 +105,23 @@ def test_a_rebuild_gives_it_an_encoder(foreign: Path, pictures: Path, index: Pat
         for picture in pictures.rglob("*.png"):
             assert [h.path for h in engine.search(picture)] == [h.path for h in other.search(picture)]
     assert build(pictures, foreign, FAST).embedded == 0
+
+
+def test_a_repair_removes_what_nobody_can_embed_and_an_import_brings_it_back(foreign: Path, tmp_path: Path) -> None:
+    remove(foreign, ids=[12])
+    (file,) = (foreign / "segments").glob("*.npy")
+    data = bytearray(file.read_bytes())
+    data[-5] ^= 1
+    file.write_bytes(data)
+    report = repair(foreign, device="cpu")
+    assert report.after.whole
+    assert (len(report.removed), report.embedded) == (11, 0), "a block of checksums holds all of them"
+    assert any("import of their vectors again" in done for done in report.done)
+    again = import_vectors(tmp_path / "v.npy", foreign, replace(QUICK, paths=tmp_path / "v.csv"))
+    assert (again.added, again.images) == (12, 12)
+    assert check(foreign) == []
+    with open_index(foreign) as engine:
+        np.testing.assert_array_equal(engine.vectors()[1], unit(12))
 
 
 def test_export_and_import(foreign: Path, tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from indexer import matrix
 from indexer.build import build
 from indexer.check import check
-from indexer.exchange import segment_writer
+from indexer.exchange import storing
 from indexer.exchange.config import ImportConfig
 from indexer.exchange.import_vectors import import_vectors
 from indexer.lock import writer_lock
@@ -37,12 +38,11 @@ def test_answers_are_those_of_brute_force(kind: str, tmp_path: Path) -> None:
     vectors[7] = vectors[3]
     np.save(tmp_path / "v.npy", vectors)
     (tmp_path / "v.txt").write_text("".join(f"{n}.jpg\n" for n in range(300)))
-    config = replace(QUICK, paths=tmp_path / "v.txt", kind=kind, recall=1.0, segment_rows=120)
+    config = replace(QUICK, paths=tmp_path / "v.txt", kind=kind, recall=1.0)
     report = import_vectors(tmp_path / "v.npy", tmp_path / "i", config)
-    assert (report.added, report.images, report.kind) == (300, 300, kind)
+    assert (report.added, report.images, report.kind, report.segments) == (300, 300, kind, 1)
     assert check(tmp_path / "i") == []
     with open_index(tmp_path / "i", device="cpu") as engine:
-        assert [segment.rows for segment in engine.info().segments] == [120, 120, 60]
         for n, query in enumerate(unit(12, 16, seed=1)):
             hits = engine.search_vectors(query, 5)[0]
             expected = brute_force(vectors, query, 5)
@@ -175,6 +175,7 @@ def test_more_of_them(ten: Ten, tmp_path: Path) -> None:
     import_vectors(ten[0], index, config)
     again = import_vectors(ten[0], index, replace(config, encoder="clip-vit-b32", foreign=False))
     assert (again.added, again.unchanged, again.kind) == (0, 10, None), "the index knows the name"
+    assert again.segments == 1, "there was nothing to commit"
     more = unit(10, seed=5)
     more[:4] = ten[2][:4]
     np.save(tmp_path / "more.npy", more)
@@ -196,25 +197,43 @@ def test_more_of_them(ten: Ten, tmp_path: Path) -> None:
         assert rows == [0, 1, 2, 3, 4, 5], "rows ascend with ids"
 
 
-def test_an_import_that_was_killed_goes_on(ten: Ten, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = replace(QUICK, paths=ten[1], segment_rows=3)
-    write, calls = segment_writer.write_rows, []
+@pytest.mark.parametrize("moment", ["write_blocks", "_record", "_put_metadata"])
+def test_an_import_that_fails_leaves_the_index_as_it_was(ten: Ten, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                         moment: str) -> None:  # fmt: skip
+    index, config = tmp_path / "i", replace(QUICK, paths=ten[1])
+    import_vectors(ten[0], index, config)
+    more = unit(10, seed=5)
+    np.save(tmp_path / "more.npy", more)
+    (tmp_path / "more.txt").write_text("".join(f"shots/{n}.jpg\n" for n in range(5, 15)))
+    config = replace(config, paths=tmp_path / "more.txt", replace=True)
+    works, calls = getattr(storing, moment), []
 
     def dies(*words: object) -> object:
         calls.append(1)
-        if len(calls) == 3:
+        if len(calls) == (3 if moment != "write_blocks" else 1):
             raise KeyboardInterrupt
-        return write(*words)  # type: ignore[arg-type]
+        return works(*words)
 
-    monkeypatch.setattr(segment_writer, "write_rows", dies)
-    with pytest.raises(KeyboardInterrupt):
-        import_vectors(ten[0], tmp_path / "i", config)
-    assert len(paths_of(tmp_path / "i")) == 6, "two segments were committed"
-    assert check(tmp_path / "i") == []
-    report = import_vectors(ten[0], tmp_path / "i", config)
-    assert (report.added, report.unchanged) == (4, 6)
-    with open_index(tmp_path / "i") as engine:
+    monkeypatch.setattr(storing, "chunk_rows", lambda dim: 3)
+    monkeypatch.setattr(storing, moment, dies)
+    before = {path for path in index.rglob("*") if path.name != "catalog.sqlite-shm"}
+    for target in (index, tmp_path / "new"):
+        calls.clear()
+        with pytest.raises(KeyboardInterrupt):
+            import_vectors(tmp_path / "more.npy", target, config)
+    assert {path for path in index.rglob("*") if path.name != "catalog.sqlite-shm"} == before, "nothing is left behind"
+    assert check(index) == []
+    with open_index(index) as engine:
         np.testing.assert_array_equal(engine.vectors()[1], ten[2])
+    with pytest.raises(IndexFolderError, match="not finished"):
+        open_index(tmp_path / "new")
+    monkeypatch.setattr(storing, moment, works)
+    assert import_vectors(tmp_path / "more.npy", tmp_path / "new", config).added == 10
+    report = import_vectors(tmp_path / "more.npy", index, config)
+    assert (report.added, report.changed, len(report.paths["changed"])) == (5, 5, 5)
+    assert check(index) == []
+    with open_index(index) as engine:
+        np.testing.assert_array_equal(engine.vectors()[1], np.vstack([ten[2][:5], more]))
 
 
 def test_only_one_writes(ten: Ten, tmp_path: Path) -> None:
@@ -283,6 +302,31 @@ def test_files_that_were_read_are_known(embedded: ImportConfig, pictures: Path, 
     shutil.move(pictures / "label2" / "0002.png", pictures / "label2" / "moved.png")
     done = build(pictures, tmp_path / "i", FAST)
     assert (done.embedded, done.unchanged, done.moved, done.removed) == (0, 9, 1, 2)
+
+
+def test_replaced_vectors_in_any_order(ten: Ten, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = tmp_path / "i"
+    import_vectors(ten[0], index, replace(QUICK, paths=ten[1]))
+    monkeypatch.setattr(storing, "chunk_rows", lambda dim: 3)
+    monkeypatch.setattr(matrix, "_IN_MEMORY", 0)
+    named = np.random.default_rng(1).permutation(14).tolist()
+    vectors = unit(14, seed=3)
+    vectors[1::2] = vectors[0]  # ties, which go by id
+    np.save(tmp_path / "more.npy", vectors)
+    (tmp_path / "more.txt").write_text("".join(f"shots/{n}.jpg\n" for n in named))
+    report = import_vectors(tmp_path / "more.npy", index, replace(QUICK, paths=tmp_path / "more.txt", replace=True))
+    assert (report.added, report.changed) == (4, 10)
+    with open_index(index) as engine:
+        ids = {record.path.name: record.id for record in engine.pictures()}
+        rows = {record.id: record.row for record in engine.pictures()}
+        assert [rows[key] for key in sorted(rows)] == list(range(14))
+        for name, vector in zip(named, vectors, strict=True):
+            np.testing.assert_array_equal(engine.vector(ids[f"{name}.jpg"]), vector)
+        assert {ids[f"{name}.jpg"] for name in range(10)} == set(range(1, 11)), "they keep their ids"
+        alike = sorted(ids[f"{name}.jpg"] for name in [named[0], *named[1::2]])
+        assert [hit.id for hit in engine.search_vectors(vectors[0], 5)[0]] == alike[:5]
+    assert list((index / "segments").glob("*.part")) == []
+    assert check(index) == []
 
 
 def test_removed_and_imported_again(embedded: ImportConfig, tmp_path: Path) -> None:

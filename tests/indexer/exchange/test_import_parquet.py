@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from indexer.check import check
-from indexer.exchange import import_vectors as importing
+from indexer.exchange import checking, plan, storing
 from indexer.exchange.import_vectors import import_vectors
 from search import DataError, open_index
 from tests.indexer.exchange.conftest import QUICK, unit
@@ -33,7 +33,8 @@ def lists(vectors: np.ndarray, kind: pa.DataType) -> pa.Array:
     ids=str,
 )  # fmt: skip
 def test_lists_of_any_type(kind: pa.DataType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "chunk_rows", lambda dim: 3)
+    for module in (checking, plan, storing):
+        monkeypatch.setattr(module, "chunk_rows", lambda dim: 3)
     vectors = unit(10)
     file = written(tmp_path / "v.parquet", path=[f"{n}.jpg" for n in range(10)], vector=lists(vectors, kind))
     assert import_vectors(file, tmp_path / "i", QUICK).added == 10
@@ -103,7 +104,7 @@ def test_what_cannot_be(tmp_path: Path) -> None:
 
 
 def test_rows_of_another_length_in_a_later_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "chunk_rows", lambda dim: 4)
+    monkeypatch.setattr(checking, "chunk_rows", lambda dim: 4)
     vectors = [*unit(4).tolist(), *unit(4, 5).tolist()]
     file = written(tmp_path / "v.parquet", path=list("abcdefgh"), vector=vectors)
     with pytest.raises(DataError, match="has 5 values"):

@@ -8,6 +8,7 @@ import pytest
 
 from indexer.build import build
 from indexer.check import check
+from indexer.exchange import checking, plan, storing
 from indexer.exchange.config import ExportConfig, Format, ImportConfig
 from indexer.exchange.export import export
 from indexer.exchange.import_vectors import import_vectors
@@ -55,17 +56,20 @@ def test_every_kind(kind: str, form: Format, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["parquet", "npy"])
-def test_after_removals_and_over_several_segments(pictures: Path, index: Path, tmp_path: Path, form: Format) -> None:
+def test_after_removals_and_over_several_segments(pictures: Path, index: Path, tmp_path: Path, form: Format,
+                                                  monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     (tmp_path / "shop.jsonl").write_text(SHOP)
     load_metadata(index, tmp_path / "shop.jsonl", root=pictures)
     fill(pictures, 8, first=20)
     build(pictures, index, FAST)
     remove(index, ids=[2, 3, 15])
     export(index, tmp_path / "out", ExportConfig(form))
-    assert import_vectors(tmp_path / "out", tmp_path / "two", replace(PLAIN, segment_rows=4)).added == 17
+    for module in (checking, plan, storing):
+        monkeypatch.setattr(module, "chunk_rows", lambda dim: 4)
+    assert import_vectors(tmp_path / "out", tmp_path / "two", PLAIN).added == 17
     assert check(tmp_path / "two") == []
     with open_index(tmp_path / "two") as engine:
-        assert [segment.rows for segment in engine.info().segments] == [4, 4, 4, 4, 1]
+        assert [segment.rows for segment in engine.info().segments] == [17]
     same_answers(index, tmp_path / "two", sorted(pictures.rglob("*.png"))[:4])
 
 

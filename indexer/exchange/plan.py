@@ -1,0 +1,111 @@
+"""Which rows of a source an index needs, and what stands for the contents of their pictures: decided before writing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indexer.change_report import NAMED
+from indexer.exchange.config import chunk_rows
+from indexer.exchange.contents import KnownFiles, stamp
+from indexer.exchange.unit_vectors import unit_rows
+from search.errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from indexer.exchange.config import ImportConfig
+    from indexer.exchange.rows import Source
+    from indexer.progress import Stages
+    from search.catalog import Catalog
+    from search.records import PictureRecord
+    from search.types import Rows
+
+
+@dataclass(slots=True)
+class Plan:
+    """What becomes of each row of a source: about 120 bytes a row, beside vectors of kilobytes."""
+
+    old_ids: Rows
+    """`(N,) int64`: the picture whose vector the row takes the place of, or 0."""
+    needed: NDArray[np.bool_]
+    """`(N,)`: whether the row comes into the new segment; the index has the others as they are."""
+    files: KnownFiles
+    hashed: int | None = None
+    """Pictures that were found and read; None where that was not asked for."""
+    added: list[Path] = field(default_factory=list)
+    """The first of the new pictures."""
+    changed: list[Path] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        """How many rows the new segment has."""
+        return int(np.count_nonzero(self.needed))
+
+    @property
+    def replaced(self) -> int:
+        """How many pictures get another vector."""
+        return int(np.count_nonzero(self.old_ids[self.needed]))
+
+    def order(self) -> Rows:
+        """The needed rows, counted without the others, as the segment holds them: replaced ones by id, then new ones.
+
+        Rows of a segment then ascend with the ids of their pictures, so that ties by row are ties by id.
+        """
+        ids = self.old_ids[self.needed]
+        return np.argsort(np.where(ids > 0, ids, np.iinfo(np.int64).max), kind="stable")
+
+    def places(self) -> Rows:
+        """`(N,) int64`: the row of the segment that each row of the source becomes, or -1."""
+        places = np.full(len(self.needed), -1, dtype=np.int64)
+        order = self.order()
+        places[np.flatnonzero(self.needed)[order]] = np.arange(len(order))
+        return places
+
+
+def plan_import(catalog: Catalog, source: Source, config: ImportConfig, stages: Stages) -> Plan:
+    """Compare every row of a source with the pictures of an index; nothing is written.
+
+    Raises:
+        DataError: a picture is in the index with another vector, and is not to be replaced.
+    """
+    count = source.count
+    plan = Plan(np.zeros(count, dtype=np.int64), np.ones(count, dtype=np.bool_), KnownFiles(count))
+    plan.hashed = 0 if config.hash_files else None
+    has_pictures = catalog.count() > 0
+    with stages.stage("compare", count):
+        for chunk in source.chunks(chunk_rows(source.dim)):
+            vectors, _ = unit_rows(chunk.vectors, chunk.first, source.name, normalize=config.normalize)
+            known: dict[str, PictureRecord] = {}
+            if has_pictures:
+                found = catalog.pictures_at_paths([row.path for row in chunk.rows])
+                known = {str(each.path): each for each in found}
+            for number, (row, vector) in enumerate(zip(chunk.rows, vectors, strict=True), chunk.first):
+                if source.manifest is None or not row.content:
+                    if plan.hashed is not None and plan.files.read(number, row):
+                        plan.hashed += 1
+                    else:
+                        plan.files.put(number, row, stamp(row.path, vector))
+                old = known.get(row.path)
+                if old is None:
+                    _name(plan.added, row.path)
+                elif old.content == row.content:
+                    plan.needed[number] = False
+                elif config.replace:
+                    plan.old_ids[number] = old.id
+                    _name(plan.changed, row.path)
+                else:
+                    raise DataError(
+                        f"{source.name}: {row.path} is in the index with another vector. Give it the new one by"
+                        " --replace, or remove it first"
+                    )
+            stages.progress.advance(len(chunk.rows))
+    return plan
+
+
+def _name(paths: list[Path], path: str) -> None:
+    if len(paths) < NAMED:
+        paths.append(Path(path))
