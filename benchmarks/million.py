@@ -1,29 +1,32 @@
 """Grow an index to a million vectors in batches, remove some of them, rebuild it; write times, memory and recall.
 
-    python -m benchmarks.million INDEX_OR_NPY --vectors 1000000 --kinds hnsw ivfpq --out docs/results/million.md
+    python -m benchmarks.million INDEX_OR_NPY --rows 1000000 --work WORK --out docs/results/million.md
 
 INDEX_OR_NPY holds real embeddings: an index folder, or unit rows `(N, D) float32`. Each vector that is made is one of
 them, plus `--noise` times the difference of two others, made unit length: so the noise has the directions in which
-real embeddings differ. Each step is a process of its own, so that its peak memory is its own.
+real embeddings differ. Each step is a process of its own, so that its peak memory is its own. With `--work` a run
+that was stopped goes on after the last step that it ended.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import hashlib
 import json
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks.million_page import page
 from search import open_index
 from search.indexes import KINDS, index_class
 
@@ -31,9 +34,12 @@ if TYPE_CHECKING:
     from search.types import Floats, Rows
 
 K = 10
+QUERIES = 200
 _MADE_AT_ONCE = 50_000
 _ROUNDING = 1e-5
 """Distances nearer than this are equal: float32 vectors, summed in another order."""
+_LOOK_EVERY = 0.02
+"""Seconds between two looks at a step's memory."""
 
 BEGIN = """
 import json, sys, time
@@ -45,7 +51,7 @@ told = {}
 END = """
 told["seconds"] = time.perf_counter() - begun
 status = Path("/proc/self/status").read_text()
-told["peak"] = int(status.split("VmHWM:")[1].split()[0]) * 1024
+told["resident"] = int(status.split("VmHWM:")[1].split()[0]) * 1024
 print(json.dumps(told))
 """
 IMPORT = """
@@ -57,7 +63,7 @@ told |= {"added": report.added, "kind": report.kind, "recall": report.recall}
 """
 REMOVE = """
 from indexer.remove import remove
-told["removed"] = remove(words["index"], ids=words["ids"]).removed
+told["removed"] = remove(words["index"], ids=json.loads(Path(words["ids"]).read_text())).removed
 """
 REBUILD = """
 from indexer.rebuild import rebuild
@@ -66,7 +72,10 @@ report = rebuild(words["index"], BuildConfig(kind=words["kind"], device="cpu"))
 told |= {"images": report.images, "kind": report.kind, "recall": report.recall}
 """
 NOTHING = """
-from search.indexes.faiss_library import faiss
+import numpy
+import indexer.exchange.import_vectors
+from search.indexes import index_class
+index_class(words["kind"])(device="cpu").build(numpy.random.default_rng(0).random((1000, 64), dtype=numpy.float32))
 """
 CHECK = """
 from indexer.check import check
@@ -94,11 +103,49 @@ told["distances"] = [[hit.distance for hit in found] for found in hits]
 
 
 def step(script: str, **words: Any) -> dict[str, Any]:
-    """Run one step in a process of its own; it tells `seconds` without its start, and `peak`, resident bytes."""
-    command = [sys.executable, "-c", BEGIN + script + END, json.dumps(words)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    """Run one step in a process of its own.
+
+    Returns:
+        What it tells; `seconds` without the start of Python; `resident`, the most bytes that were resident, mapped
+        files among them; and `peak`, the most bytes of memory of its own, which no file backs.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", BEGIN + script + END, json.dumps(words)], stdout=subprocess.PIPE, text=True
+    )
+    status, peak = Path(f"/proc/{process.pid}/status"), 0
+    while process.poll() is None:
+        with contextlib.suppress(OSError, IndexError):  # it has just ended
+            peak = max(peak, int(status.read_text().split("RssAnon:")[1].split()[0]) * 1024)
+        time.sleep(_LOOK_EVERY)
+    said = process.communicate()[0]
+    if process.returncode:
+        raise SystemExit(f"a step ended with the code {process.returncode}: {words}")
+    told: dict[str, Any] = json.loads(said)
+    return {**told, "peak": peak}
+
+
+class Steps:
+    """The steps that were ended, in a file: none of them is run again."""
+
+    def __init__(self, file: Path, options: dict[str, Any]) -> None:
+        """Read the file, if it is there; ends with an error if it is of other options."""
+        self._file = file
+        self._told: dict[str, Any] = {"options": options}
+        if file.exists():
+            self._told = json.loads(file.read_text("utf-8"))
+        if self._told["options"] != options:
+            raise SystemExit(f"{file.parent}: holds a run with other options: delete it, or name another folder")
+
+    def run(self, name: str, script: str, **words: Any) -> dict[str, Any]:
+        """Run a step, or tell what it told."""
+        if name not in self._told:
+            self._told[name] = step(script, **words)
+            sys.stderr.write(f"{name}: {self._told[name]['seconds']:.1f} s, {self._told[name]['peak'] >> 20} MiB\n")
+            aside = self._file.with_suffix(".part")
+            aside.write_text(json.dumps(self._told), "utf-8")
+            aside.replace(self._file)
+        told: dict[str, Any] = dict(self._told[name])
+        return told
 
 
 # Vectors and their true neighbours ------------------------------------------------------------------------------------
@@ -126,37 +173,33 @@ def made(real: Floats, count: int, noise: float, seed: int) -> Floats:
 
 
 class Collection:
-    """The batches as files, and which rows are alive; row n is the picture of id n + 1."""
+    """The batches as files, which rows go after each, and what is left; row n is the picture of id n + 1."""
 
-    def __init__(self, folder: Path, real: Floats, count: int, batches: int, noise: float, seed: int) -> None:
-        """Make the files."""
-        self.files: list[tuple[Path, Path]] = []
-        bounds = [count * n // batches for n in range(batches + 1)]
-        for n, (first, last) in enumerate(pairwise(bounds)):
-            vectors, paths = folder / f"{n}.npy", folder / f"{n}.txt"
-            np.save(vectors, made(real, last - first, noise, seed + 1 + n))
-            paths.write_text("".join(f"pictures/{row:08d}.jpg\n" for row in range(first, last)), encoding="utf-8")
-            self.files.append((vectors, paths))
-        self.bounds = bounds
+    def __init__(self, folder: Path, real: Floats, options: argparse.Namespace) -> None:
+        """Make the files that are not there; all follows from the seed."""
+        self.dim = real.shape[1]
+        self.bounds = [options.rows * n // options.batches for n in range(options.batches + 1)]
+        self.vectors = [folder / f"{n}.npy" for n in range(options.batches)]
+        self.paths = [folder / f"{n}.txt" for n in range(options.batches)]
+        self.doomed = [folder / f"{n}.json" for n in range(options.batches)]
         self.queries = folder / "queries.npy"
-        np.save(self.queries, made(real, 200, noise, seed))
-        self.alive = np.zeros(count, dtype=np.bool_)
-        self._generator = np.random.default_rng(seed)
-
-    def doom(self, share: float, batch: int) -> list[int]:
-        """Draw as many of the living as are a share of a batch, and return their ids."""
-        self.alive[self.bounds[batch] : self.bounds[batch + 1]] = True
-        count = int(share * (self.bounds[batch + 1] - self.bounds[batch]))
-        rows = self._generator.choice(np.flatnonzero(self.alive), count, replace=False)
-        self.alive[rows] = False
-        return sorted((rows + 1).tolist())
+        self.alive = np.zeros(options.rows, dtype=np.bool_)
+        _save(self.queries, real, QUERIES, options.noise, options.seed)
+        for n, (first, last) in enumerate(pairwise(self.bounds)):
+            _save(self.vectors[n], real, last - first, options.noise, options.seed + 1 + n)
+            self.paths[n].write_text("".join(f"pictures/{row:08d}.jpg\n" for row in range(first, last)), "utf-8")
+            self.alive[first:last] = True
+            drawn = np.random.default_rng([options.seed, n])
+            gone = drawn.choice(np.flatnonzero(self.alive), int(options.removed * (last - first)), replace=False)
+            self.alive[gone] = False
+            self.doomed[n].write_text(json.dumps(sorted((gone + 1).tolist())), "utf-8")
 
     def truth(self) -> tuple[Floats, Rows]:
         """Distances and ids `(Q, K)` of the true neighbours among the living, file by file, in float64."""
         queries = np.load(self.queries).astype(np.float64)
         best = np.full((len(queries), K), np.inf)
         ids = np.zeros((len(queries), K), dtype=np.int64)
-        for (file, _), first in zip(self.files, self.bounds, strict=False):
+        for file, first in zip(self.vectors, self.bounds, strict=False):
             vectors = np.load(file, mmap_mode="r")
             for start in range(0, len(vectors), _MADE_AT_ONCE):
                 part = vectors[start : start + _MADE_AT_ONCE].astype(np.float64)
@@ -168,7 +211,24 @@ class Collection:
                 together, names = np.hstack([best, exact]), np.hstack([ids, rows[near] + 1])
                 order = np.lexsort((names, together), axis=1)[:, :K]
                 best, ids = np.take_along_axis(together, order, 1), np.take_along_axis(names, order, 1)
-        return best.astype(np.float32), ids
+        return best, ids
+
+    def distances(self, ids: Rows) -> Floats:
+        """Distances `(Q, K)` of each query to the pictures of its ids, in float64."""
+        queries = np.load(self.queries).astype(np.float64)
+        files = [np.load(file, mmap_mode="r") for file in self.vectors]
+        batches = np.searchsorted(self.bounds, ids - 1, side="right") - 1
+        found = np.empty((*ids.shape, self.dim))
+        for place in np.ndindex(ids.shape):
+            found[place] = files[batches[place]][ids[place] - 1 - self.bounds[batches[place]]]
+        exact: Floats = np.linalg.norm(found - queries[:, None], axis=2)
+        return exact
+
+
+def _save(file: Path, real: Floats, count: int, noise: float, seed: int) -> None:
+    if not file.exists():
+        np.save(file.with_suffix(".part.npy"), made(real, count, noise, seed))
+        file.with_suffix(".part.npy").replace(file)
 
 
 # One kind -------------------------------------------------------------------------------------------------------------
@@ -179,6 +239,8 @@ class Grown:
     """All steps of one kind."""
 
     kind: str
+    nothing: dict[str, Any]
+    """The same libraries, and no vectors."""
     imports: list[dict[str, Any]] = field(default_factory=list)
     removals: list[dict[str, Any]] = field(default_factory=list)
     before: dict[str, Any] = field(default_factory=dict)
@@ -186,95 +248,40 @@ class Grown:
     after: dict[str, Any] = field(default_factory=dict)
 
 
-def grow(kind: str, collection: Collection, removed: float, index: Path) -> Grown:
-    """Import batch after batch, remove, search, rebuild, search again; ends with an error if the index is not whole."""
-    grown = Grown(kind)
-    collection.alive[:] = False
-    for batch, (vectors, paths) in enumerate(collection.files):
-        grown.imports.append(step(IMPORT, vectors=str(vectors), paths=str(paths), kind=kind, index=str(index)))
-        doomed = collection.doom(removed, batch)
-        if doomed:
-            grown.removals.append(step(REMOVE, ids=doomed, index=str(index)))
-        sys.stderr.write(f"{kind}, batch {batch + 1}: {grown.imports[-1]}\n")
-    truth = collection.truth()
-    grown.before = searched(collection, index, truth, kind)
-    grown.rebuild = step(REBUILD, index=str(index), kind=kind)
-    grown.after = searched(collection, index, truth, kind)
-    sys.stderr.write(
-        f"{kind}, before: {grown.before}\n{kind}, rebuild: {grown.rebuild}\n{kind}, after: {grown.after}\n"
-    )
-    if findings := step(CHECK, index=str(index))["findings"]:
+def grow(kind: str, collection: Collection, truth: tuple[Floats, Rows], steps: Steps, index: Path) -> Grown:
+    """Import batch after batch, remove, search, rebuild, search again; ends with an error where an answer is wrong."""
+    grown = Grown(kind, steps.run(f"{kind}, nothing", NOTHING, kind=kind))
+    place, queries = str(index), str(collection.queries)
+    for n, vectors in enumerate(collection.vectors):
+        name, paths, ids = f"{kind}, batch {n + 1}", str(collection.paths[n]), str(collection.doomed[n])
+        told = steps.run(f"{name}, import", IMPORT, vectors=str(vectors), paths=paths, kind=kind, index=place)
+        if told["added"] != collection.bounds[n + 1] - collection.bounds[n]:
+            raise SystemExit(f"{name}: {told['added']} were added: delete {index.parent} and begin anew")
+        grown.imports.append(told)
+        if len(json.loads(collection.doomed[n].read_text("utf-8"))):
+            grown.removals.append(steps.run(f"{name}, remove", REMOVE, ids=ids, index=place))
+    told = steps.run(f"{kind}, search", SEARCH, index=place, queries=queries, k=K)
+    grown.before = compared(told, collection, truth, kind)
+    grown.rebuild = steps.run(f"{kind}, rebuild", REBUILD, index=place, kind=kind)
+    told = steps.run(f"{kind}, search rebuilt", SEARCH, index=place, queries=queries, k=K)
+    grown.after = compared(told, collection, truth, kind)
+    if findings := steps.run(f"{kind}, check", CHECK, index=place)["findings"]:
         raise SystemExit(f"{index}: not whole: {findings}")
     return grown
 
 
-def searched(collection: Collection, index: Path, truth: tuple[Floats, Rows], kind: str) -> dict[str, Any]:
-    """Search, and compare with the truth: recall@10, and whether all answers are the exact ones."""
-    told = step(SEARCH, index=str(index), queries=str(collection.queries), k=K)
+def compared(told: dict[str, Any], collection: Collection, truth: tuple[Floats, Rows], kind: str) -> dict[str, Any]:
+    """What a search told, with its recall@10, and whether all of its answers are the exact ones."""
     ids, distances = np.array(told.pop("ids")), np.array(told.pop("distances"))
     if ids.shape != truth[1].shape or not collection.alive[ids - 1].all():
-        raise SystemExit(f"{index}: an answer is missing, or of a picture that was removed")
+        raise SystemExit(f"{kind}: an answer is missing, or of a picture that was removed")
+    if not np.allclose(distances, collection.distances(ids), atol=_ROUNDING):
+        raise SystemExit(f"{kind}: a distance is not that of its picture")
     told["recall"] = float(np.mean(distances <= truth[0][:, -1:] + _ROUNDING))
     told["equal"] = bool(np.allclose(distances, truth[0], atol=_ROUNDING))
     if index_class(kind).exact and not told["equal"]:
-        raise SystemExit(f"{index}: {kind} is exact and does not answer as the oracle does")
+        raise SystemExit(f"{kind}: is exact and does not answer as the oracle does")
     return told
-
-
-# The page -------------------------------------------------------------------------------------------------------------
-
-
-def page(rows: list[Grown], collection: Collection, options: argparse.Namespace, dim: int, real: int) -> str:
-    """The figures as Markdown."""
-    count, batches, left = len(collection.alive), len(collection.files), int(collection.alive.sum())
-    lines = [
-        f"# {count:,} vectors",
-        "",
-        f"Written by `python -m benchmarks.million` on {datetime.now(UTC):%Y-%m-%d}; {os.cpu_count()} cores, no GPU."
-        f" {count:,} vectors of {dim} ({mib(count * dim * 4)} MiB) were imported in {batches} batches; after each"
-        f" batch, {options.removed:.0%} of its number were removed, drawn from all that were there: {left:,} were left."
-        f" Each vector is one of {real:,} embeddings from {options.about or options.source.name}, plus {options.noise}"
-        " times the difference of two others, made unit length.",
-        "",
-        "Every step is a process of its own; its peak memory is all that was resident, mapped files among it, and its"
-        f" seconds leave out the start of Python. FAISS and what it brings along take {mib(step(NOTHING)['peak'])} MiB"
-        " of it before any vector is there (`flat` is without).",
-        "",
-        "Recall@10 is against brute force in float64 over what was left, for 200 queries made in the same way; an answer"
-        " as near as the true tenth counts. Exact kinds gave the answers of brute force, before and after; no answer was"
-        " a removed picture; `twinlens check` found each index whole.",
-        "",
-        "| kind | a batch, s (median, most) | peak of the first batch, MiB | of the last, MiB | removing, s (median)"
-        " | its peak, MiB | rebuild, s | its peak, MiB |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|",
-    ]
-    for row in rows:
-        seconds = [each["seconds"] for each in row.imports]
-        gone = [each["seconds"] for each in row.removals] or [0.0]
-        most = max((each["peak"] for each in row.removals), default=0)
-        lines.append(
-            f"| {row.kind} | {np.median(seconds):.1f}, {max(seconds):.1f} | {mib(row.imports[0]['peak'])}"
-            f" | {mib(row.imports[-1]['peak'])} | {np.median(gone):.1f} | {mib(most)}"
-            f" | {row.rebuild['seconds']:.1f} | {mib(row.rebuild['peak'])} |"
-        )
-    lines += [
-        "",
-        "| kind | | segments | recall@10 | all exact | a query, ms (median) | opening, s | peak, MiB | index, MiB |",
-        "|---|---|---:|---:|---|---:|---:|---:|---:|",
-    ]
-    for row in rows:
-        for when, told in (("grown", row.before), ("rebuilt", row.after)):
-            equal = "yes" if told["equal"] else "no"
-            lines.append(
-                f"| {row.kind} | {when} | {told['segments']} | {told['recall']:.4f} | {equal}"
-                f" | {1000 * told['median']:.1f} | {told['open']:.2f} | {mib(told['peak'])} | {mib(told['size'])} |"
-            )
-    return "\n".join(lines) + "\n"
-
-
-def mib(size: int) -> str:
-    """Bytes in units of 2^20."""
-    return f"{size / 2**20:,.0f}"
 
 
 def main() -> None:
@@ -282,28 +289,36 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", type=Path, help="an index, or unit rows as .npy: real embeddings")
     parser.add_argument("--about", help="what the embeddings are, for the reader of the page")
-    parser.add_argument("--vectors", type=int, default=1_000_000, help="made in all; 20000 for a quick look")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="vectors made in all; 20000 for a quick look")
     parser.add_argument("--batches", type=int, default=20)
     parser.add_argument("--removed", type=float, default=0.05, help="removed after each batch, as a share of it")
     parser.add_argument("--noise", type=float, default=0.1)
-    parser.add_argument("--kinds", nargs="+", choices=("auto", *KINDS), default=["hnsw", "ivf", "ivfpq", "flat"])
-    parser.add_argument("--work", type=Path, help="where the indexes are made; a temporary folder unless told")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=["flat", "hnsw", "ivfpq"])
+    parser.add_argument("--work", type=Path, help="a folder of its own, kept, to go on in; else a temporary one")
     parser.add_argument("--out", type=Path, default=Path("docs/results/million.md"))
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    if options.vectors < 20 * options.batches:
-        parser.error("--vectors: at least 20 a batch")
+    if options.rows < 20 * options.batches:
+        parser.error("--rows: at least 20 a batch")
+    with tempfile.TemporaryDirectory() as temporary:
+        run(options, options.work or Path(temporary))
+
+
+def run(options: argparse.Namespace, work: Path) -> None:
+    """Do all of it in a folder."""
     real = real_embeddings(options.source)
-    if options.work is not None:
-        options.work.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=options.work) as work:
-        collection = Collection(Path(work), real, options.vectors, options.batches, options.noise, options.seed)
-        rows = []
-        for kind in dict.fromkeys(options.kinds):
-            rows.append(grow(kind, collection, options.removed, Path(work) / "index"))
-            shutil.rmtree(Path(work) / "index")
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(page(rows, collection, options, real.shape[1], len(real)), encoding="utf-8")
+    work.mkdir(parents=True, exist_ok=True)
+    same = {name: getattr(options, name) for name in ("rows", "batches", "removed", "noise", "seed")}
+    digest = hashlib.blake2b(np.ascontiguousarray(real).data, digest_size=20).hexdigest()
+    steps = Steps(work / "steps.json", {**same, "embeddings": digest})
+    collection = Collection(work, real, options)
+    truth = collection.truth()
+    rows = []
+    for kind in dict.fromkeys(options.kinds):
+        rows.append(grow(kind, collection, truth, steps, work / f"{kind}.index"))
+        shutil.rmtree(work / f"{kind}.index", ignore_errors=True)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(page(rows, collection, options, len(real)), encoding="utf-8")
 
 
 if __name__ == "__main__":
