@@ -16,7 +16,7 @@ from indexer.progress import Silent, Stages
 from indexer.update import check_device
 from indexer.writer import open_writer
 from search.catalog import Catalog, has_catalog
-from search.errors import DataError
+from search.errors import DamagedFileError, DataError, IndexFolderError
 from search.metadata import MOST_COLUMNS
 
 if TYPE_CHECKING:
@@ -86,10 +86,15 @@ def import_vectors(
 
 
 def _settings(folder: Path) -> Mapping[str, Any]:
-    """Of an index; empty where there is none, or an unfinished one."""
+    """Of an index; empty where there is none, or an unfinished one, or one that the writer is going to refuse."""
     if not has_catalog(folder):
         return {}
-    catalog = Catalog.read(folder)
+    try:
+        catalog = Catalog.read(folder)
+    except DamagedFileError:
+        raise
+    except IndexFolderError:
+        return {}
     try:
         return catalog.settings() if "encoder" in catalog.settings() else {}
     finally:
