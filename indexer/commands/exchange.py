@@ -54,12 +54,12 @@ def import_vectors(
     ] = ImportConfig.foreign,
     paths: Annotated[
         Path | None, typer.Option(help="The picture of each row of a .npy file: text, CSV or JSON lines.")
-    ] = ImportConfig.paths,
+    ] = None,
     root: Annotated[
         Path | None,
         typer.Option(help="The folder that relative paths start from.  [default: that of the file with the paths]",
                      show_default=False),
-    ] = ImportConfig.root,
+    ] = None,
     metadata: MetadataOption = None,
     path_column: Annotated[str, typer.Option(help="Of a Parquet file.")] = ImportConfig.path_column,
     vector_column: Annotated[str, typer.Option(help="Of a Parquet file.")] = ImportConfig.vector_column,
