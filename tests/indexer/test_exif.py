@@ -79,7 +79,7 @@ def test_a_killed_build_forgets_nothing_of_it(photos: Path, tmp_path: Path, monk
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("indexer.update.gather", killed)
+        patch.setattr("indexer.update.commit", killed)
         with pytest.raises(KeyboardInterrupt):
             build(photos, tmp_path / "i", FAST)
     with monkeypatch.context() as patch:
