@@ -15,6 +15,7 @@ import contextlib
 import hashlib
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -63,7 +64,11 @@ told |= {"added": report.added, "kind": report.kind, "recall": report.recall}
 """
 REMOVE = """
 from indexer.remove import remove
-told["removed"] = remove(words["index"], ids=json.loads(Path(words["ids"]).read_text())).removed
+from search import QueryError
+try:
+    told["removed"] = remove(words["index"], ids=json.loads(Path(words["ids"]).read_text())).removed
+except QueryError:
+    told["removed"] = 0
 """
 REBUILD = """
 from indexer.rebuild import rebuild
@@ -113,11 +118,14 @@ def step(script: str, **words: Any) -> dict[str, Any]:
         [sys.executable, "-c", BEGIN + script + END, json.dumps(words)], stdout=subprocess.PIPE, text=True
     )
     status, peak = Path(f"/proc/{process.pid}/status"), 0
-    while process.poll() is None:
-        with contextlib.suppress(OSError, IndexError):  # it has just ended
-            peak = max(peak, int(status.read_text().split("RssAnon:")[1].split()[0]) * 1024)
-        time.sleep(_LOOK_EVERY)
-    said = process.communicate()[0]
+    try:
+        while process.poll() is None:
+            with contextlib.suppress(OSError, IndexError):  # it has just ended
+                peak = max(peak, int(status.read_text().split("RssAnon:")[1].split()[0]) * 1024)
+            time.sleep(_LOOK_EVERY)
+        said = process.communicate()[0]
+    finally:
+        process.kill()
     if process.returncode:
         raise SystemExit(f"a step ended with the code {process.returncode}: {words}")
     told: dict[str, Any] = json.loads(said)
@@ -141,11 +149,23 @@ class Steps:
         if name not in self._told:
             self._told[name] = step(script, **words)
             sys.stderr.write(f"{name}: {self._told[name]['seconds']:.1f} s, {self._told[name]['peak'] >> 20} MiB\n")
-            aside = self._file.with_suffix(".part")
-            aside.write_text(json.dumps(self._told), "utf-8")
-            aside.replace(self._file)
+            self._write()
         told: dict[str, Any] = dict(self._told[name])
         return told
+
+    def forget(self, kind: str) -> None:
+        """Let a kind begin anew."""
+        self._told = {name: told for name, told in self._told.items() if not name.startswith(f"{kind}, ")}
+        self._write()
+
+    def _write(self) -> None:
+        aside = self._file.with_suffix(".part")
+        aside.write_text(json.dumps(self._told), "utf-8")
+        aside.replace(self._file)
+
+
+class NotedTooLateError(Exception):
+    """A run was stopped between the commit of a step and its note: the figures of the step are lost."""
 
 
 # Vectors and their true neighbours ------------------------------------------------------------------------------------
@@ -256,10 +276,12 @@ def grow(kind: str, collection: Collection, truth: tuple[Floats, Rows], steps: S
         name, paths, ids = f"{kind}, batch {n + 1}", str(collection.paths[n]), str(collection.doomed[n])
         told = steps.run(f"{name}, import", IMPORT, vectors=str(vectors), paths=paths, kind=kind, index=place)
         if told["added"] != collection.bounds[n + 1] - collection.bounds[n]:
-            raise SystemExit(f"{name}: {told['added']} were added: delete {index.parent} and begin anew")
+            raise NotedTooLateError
         grown.imports.append(told)
-        if len(json.loads(collection.doomed[n].read_text("utf-8"))):
+        if doomed := json.loads(collection.doomed[n].read_text("utf-8")):
             grown.removals.append(steps.run(f"{name}, remove", REMOVE, ids=ids, index=place))
+            if grown.removals[-1]["removed"] != len(doomed):
+                raise NotedTooLateError
     told = steps.run(f"{kind}, search", SEARCH, index=place, queries=queries, k=K)
     grown.before = compared(told, collection, truth, kind)
     grown.rebuild = steps.run(f"{kind}, rebuild", REBUILD, index=place, kind=kind)
@@ -300,6 +322,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.rows < 20 * options.batches:
         parser.error("--rows: at least 20 a batch")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     with tempfile.TemporaryDirectory() as temporary:
         run(options, options.work or Path(temporary))
 
@@ -315,8 +338,14 @@ def run(options: argparse.Namespace, work: Path) -> None:
     truth = collection.truth()
     rows = []
     for kind in dict.fromkeys(options.kinds):
-        rows.append(grow(kind, collection, truth, steps, work / f"{kind}.index"))
-        shutil.rmtree(work / f"{kind}.index", ignore_errors=True)
+        index = work / f"{kind}.index"
+        try:
+            rows.append(grow(kind, collection, truth, steps, index))
+        except NotedTooLateError:
+            steps.forget(kind)
+            shutil.rmtree(index, ignore_errors=True)
+            rows.append(grow(kind, collection, truth, steps, index))
+        shutil.rmtree(index, ignore_errors=True)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(page(rows, collection, options, len(real)), encoding="utf-8")
 
