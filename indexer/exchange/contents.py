@@ -39,6 +39,11 @@ def stamp(path: str, vector: Floats) -> str:
     return _PREFIX + digest.hexdigest()
 
 
+def is_stamp(content: str) -> bool:
+    """Whether this stands for a picture that was not read: then no other vector has it."""
+    return content.startswith(_PREFIX)
+
+
 class KnownFiles:
     """What was found out of the files of some rows, so that no file is read twice and all stages agree."""
 

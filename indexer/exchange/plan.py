@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from indexer.change_report import NAMED
 from indexer.exchange.config import chunk_rows
-from indexer.exchange.contents import KnownFiles, stamp
+from indexer.exchange.contents import KnownFiles, is_stamp, stamp
 from indexer.exchange.unit_vectors import unit_rows
+from indexer.stored_vectors import StoredVectors
 from search.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from indexer.exchange.config import ImportConfig
-    from indexer.exchange.rows import Source
+    from indexer.exchange.rows import Row, Source
     from indexer.progress import Stages
     from search.catalog import Catalog
-    from search.records import PictureRecord
-    from search.types import Rows
+    from search.types import Floats, Rows
 
 
 @dataclass(slots=True)
@@ -75,24 +77,23 @@ def plan_import(catalog: Catalog, source: Source, config: ImportConfig, stages: 
     count = source.count
     plan = Plan(np.zeros(count, dtype=np.int64), np.ones(count, dtype=np.bool_), KnownFiles(count))
     plan.hashed = 0 if config.hash_files else None
-    has_pictures = catalog.count() > 0
+    stored = StoredVectors(catalog, source.dim) if catalog.count() else None
+    by_hash = source.manifest is not None  # the encoder of the index made both, of the same bytes
     with stages.stage("compare", count):
         for chunk in source.chunks(chunk_rows(source.dim)):
             vectors, _ = unit_rows(chunk.vectors, chunk.first, source.name, normalize=config.normalize)
-            known: dict[str, PictureRecord] = {}
-            if has_pictures:
-                found = catalog.pictures_at_paths([row.path for row in chunk.rows])
-                known = {str(each.path): each for each in found}
             for number, (row, vector) in enumerate(zip(chunk.rows, vectors, strict=True), chunk.first):
                 if source.manifest is None or not row.content:
                     if plan.hashed is not None and plan.files.read(number, row):
                         plan.hashed += 1
                     else:
                         plan.files.put(number, row, stamp(row.path, vector))
+            known = {} if stored is None else _known(catalog, stored, chunk.rows, vectors, by_hash=by_hash)
+            for number, row in enumerate(chunk.rows, chunk.first):
                 old = known.get(row.path)
                 if old is None:
                     _name(plan.added, row.path)
-                elif old.content == row.content:
+                elif old.same:
                     plan.needed[number] = False
                 elif config.replace:
                     plan.old_ids[number] = old.id
@@ -104,6 +105,31 @@ def plan_import(catalog: Catalog, source: Source, config: ImportConfig, stages: 
                     )
             stages.progress.advance(len(chunk.rows))
     return plan
+
+
+class _Known(NamedTuple):
+    id: int
+    same: bool
+    """Whether the index has this very vector."""
+
+
+def _known(catalog: Catalog, stored: StoredVectors, rows: Sequence[Row], vectors: Floats, *,
+           by_hash: bool) -> dict[str, _Known]:  # fmt: skip
+    """What the index has at the paths of some rows. Vectors are compared where contents do not tell."""
+    numbers = {row.path: number for number, row in enumerate(rows)}
+    known: dict[str, _Known] = {}
+    doubtful = []
+    for each in catalog.pictures_at_paths(list(numbers)):
+        path = str(each.path)
+        same = each.content == rows[numbers[path]].content and (by_hash or is_stamp(each.content))
+        known[path] = _Known(each.id, same)
+        if not same:
+            doubtful.append(each)
+    own = stored.take([(each.segment, each.row) for each in doubtful])
+    theirs = vectors[[numbers[str(each.path)] for each in doubtful]]
+    for each, same in zip(doubtful, np.all(own == theirs, axis=1).tolist(), strict=True):
+        known[str(each.path)] = _Known(each.id, same)
+    return known
 
 
 def _name(paths: list[Path], path: str) -> None:

@@ -266,6 +266,9 @@ def test_pictures_can_be_asked(embedded: ImportConfig, pictures: Path, index: Pa
             ours, theirs = engine.search(picture), other.search(picture)
             assert [(hit.path, hit.label) for hit in ours] == [(hit.path, hit.label) for hit in theirs]
             assert [h.distance for h in ours] == pytest.approx([h.distance for h in theirs], abs=1e-6)
+    assert import_vectors(tmp_path / "v.npy", index, embedded).unchanged == 12, "the vectors are the same"
+    vectors = np.load(tmp_path / "v.npy")
+    np.save(tmp_path / "v.npy", np.roll(vectors, 1, axis=0))
     assert import_vectors(tmp_path / "v.npy", index, replace(embedded, replace=True)).changed == 12
     assert check(index) == []
 
@@ -299,6 +302,13 @@ def test_files_that_were_read_are_known(embedded: ImportConfig, pictures: Path, 
                 told = theirs[record.path]
                 assert (record.content, record.bytes, record.mtime_ns, record.width, record.height) == (
                     told.content, told.bytes, told.mtime_ns, told.width, told.height)  # fmt: skip
+    again = import_vectors(tmp_path / "v.npy", tmp_path / "i", embedded)
+    assert (again.unchanged, again.segments) == (12, 1), "whether files are read or not, vectors are compared"
+    vectors = np.load(tmp_path / "v.npy")
+    np.save(tmp_path / "other.npy", np.roll(vectors, 1, axis=0))
+    for hash_files in (True, False):
+        with pytest.raises(DataError, match="another vector"):
+            import_vectors(tmp_path / "other.npy", tmp_path / "i", replace(embedded, hash_files=hash_files))
     shutil.move(pictures / "label2" / "0002.png", pictures / "label2" / "moved.png")
     done = build(pictures, tmp_path / "i", FAST)
     assert (done.embedded, done.unchanged, done.moved, done.removed) == (0, 9, 1, 2)
