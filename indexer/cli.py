@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from indexer.commands.calibrate import calibrate
+from indexer.commands.duplicates import duplicates
 from indexer.commands.evaluate import evaluate
 from indexer.commands.identities import attend, enroll, unenroll
 from indexer.commands.map import draw_map
@@ -40,6 +41,7 @@ app.command()(evaluate)
 app.command()(calibrate)
 app.command()(verify)
 app.command("map")(draw_map)
+app.command()(duplicates)
 app.command()(train)
 app.command()(teach)
 app.command()(recipes)

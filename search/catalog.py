@@ -20,6 +20,7 @@ from search.records import (
     EmbeddedRecord,
     FileRecord,
     PictureRecord,
+    PlacedRecord,
     SegmentRecord,
     SkippedRecord,
     TemplateRecord,
@@ -173,6 +174,22 @@ class Catalog:
             for picture in self._pictures(f"WHERE segment = ? AND row IN ({marks})", (segment, *chunk)):
                 found[picture.row] = picture
         return found
+
+    def pictures_of(self, ids: Sequence[int]) -> dict[int, PictureRecord]:
+        """Id -> picture, for the ids that a picture has."""
+        found: dict[int, PictureRecord] = {}
+        for start in range(0, len(ids), _IN_CHUNK):
+            chunk = ids[start : start + _IN_CHUNK]
+            for picture in self._pictures(f"WHERE id IN ({','.join('?' * len(chunk))})", chunk):
+                found[picture.id] = picture
+        return found
+
+    def placed(self, *, after: int = 0, limit: int = -1, shared: bool = False) -> list[PlacedRecord]:
+        """Where the vectors of pictures are, by ascending id from above `after`; `shared`: of contents of several."""
+        several = "AND content IN (SELECT content FROM pictures GROUP BY content HAVING count(*) > 1)" if shared else ""
+        sql = "SELECT id, content, segment, row, width * height, bytes FROM pictures"
+        rows = self._rows(f"{sql} WHERE id > ? {several} ORDER BY id LIMIT ?", (after, limit))
+        return [PlacedRecord(*row) for row in rows]
 
     def rows_where(self, segment: int, *, label: str) -> list[int]:
         """Rows of one segment whose picture has this label."""

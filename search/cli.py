@@ -41,6 +41,9 @@ def query(
     same_only: Annotated[
         bool, typer.Option("--same-only", help="Only pictures taken for the same thing; needs twinlens calibrate.")
     ] = QueryConfig.same_only,
+    collapse: Annotated[
+        bool, typer.Option("--collapse", help="Show near copies once, with their number; see twinlens duplicates.")
+    ] = QueryConfig.collapse,
     device: DeviceOption = QueryConfig.device,
     as_json: JsonOption = False,
 ) -> None:
@@ -48,7 +51,7 @@ def query(
 
     With --json, one line of JSON a picture: {"query": PATH, "hits": [{id, path, label, distance, similarity,
     probability}, ...]}, or {"query": PATH, "error": REASON}; where --same-only finds nothing, no hits and "nothing":
-    what that means. Exit code 3 when a picture could not be read.
+    what that means. With --collapse each hit has its copies, as hits are. Exit code 3 when a picture could not be read.
     """
     from search.engine import open_index
     from search.query import parse_where
@@ -58,7 +61,7 @@ def query(
     with open_index(index, device=device) as engine:
         for picture in pictures:
             try:
-                hits = engine.search(picture, k, where=filters, same_only=same_only)
+                hits = engine.search(picture, k, where=filters, same_only=same_only, collapse=collapse)
             except PictureError as error:
                 failed = True
                 _show_failure(picture, error, as_json=as_json)
@@ -117,12 +120,22 @@ def _show_hits(picture: str, hits: list[Hit], *, as_json: bool, same_only: bool)
     from rich.text import Text
 
     calibrated = any(hit.probability is not None for hit in hits)
-    columns = ("rank", "distance", "similarity", *["probability"] * calibrated, "label", "path")
+    collapsed = any(hit.copies is not None for hit in hits)
+    columns = (
+        "rank",
+        "distance",
+        "similarity",
+        *["probability"] * calibrated,
+        *["copies"] * collapsed,
+        "label",
+        "path",
+    )
     table = Table(*columns, title=Text(printable(picture)), title_justify="left", box=None)
     for rank, hit in enumerate(hits, 1):
         path = Text(printable(str(_seen_from_here(hit.path))).replace("\n", "\\n"), overflow="fold")
         chance = [] if hit.probability is None else [f"{hit.probability:.4f}"]
-        numbers = (f"{hit.distance:.4f}", f"{hit.similarity:.4f}", *chance)
+        copies = [] if hit.copies is None else [f"+{len(hit.copies)}" if hit.copies else ""]
+        numbers = (f"{hit.distance:.4f}", f"{hit.similarity:.4f}", *chance, *copies)
         table.add_row(f"{rank}", *numbers, printable(hit.label or ""), path)
     Console().print(table)
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from search.catalog import Catalog
+from search.collapse import Collapse
 from search.config import DecodeConfig, Device, IdentifyConfig, QueryConfig, VerifyConfig
+from search.copy_threshold import copy_threshold
 from search.durable import verify
 from search.errors import EncoderError, IndexFolderError, QueryError
 from search.identities import Decider, Gallery
@@ -20,7 +22,7 @@ from search.images import load_picture, picture_name
 from search.indexes import resolve_device
 from search.quality import checked_quality
 from search.query import Query
-from search.segments import Segment, open_segment
+from search.segments import Segment, gather_vectors, open_segment
 from search.stored_calibration import index_calibration
 from search.types import Hit, IndexInfo, SegmentInfo
 from search.verification import verify_vectors
@@ -150,17 +152,19 @@ class SearchEngine:
         return self._embed(pictures, Timing())
 
     def search(self, picture: Picture, k: int = QueryConfig.k, *, where: Where | None = None,
-               same_only: bool = QueryConfig.same_only) -> list[Hit]:  # fmt: skip
+               same_only: bool = QueryConfig.same_only,
+               collapse: bool = QueryConfig.collapse) -> list[Hit]:  # fmt: skip
         """Find the k pictures of the collection that look most like a picture, nearest first.
 
         Fewer than k come back where the index, or what the filter leaves of it, holds fewer. With `same_only` only
-        those come that the calibration takes for the same thing; an empty list says that nothing is.
+        those come that the calibration takes for the same thing; an empty list says that nothing is. With `collapse`
+        near copies (see `search.copy_threshold`) are shown once: k hits that differ, each with its `copies`.
 
         Raises:
             PictureError: the picture cannot be read.
             QueryError: k < 1, a filter by an unknown column, or `same_only` where nothing was calibrated.
         """
-        return self.ask(picture, k, where=where, same_only=same_only).hits
+        return self.ask(picture, k, where=where, same_only=same_only, collapse=collapse).hits
 
     def verify(
         self, a: Picture, b: Picture | Sequence[Picture], references: References = VerifyConfig.references
@@ -185,33 +189,37 @@ class SearchEngine:
         return verify_vectors(vectors[0], vectors[1:], self.calibration, references)
 
     def search_many(self, pictures: Sequence[Picture], k: int = QueryConfig.k, *, where: Where | None = None,
-                    same_only: bool = QueryConfig.same_only) -> list[list[Hit]]:  # fmt: skip
+                    same_only: bool = QueryConfig.same_only,
+                    collapse: bool = QueryConfig.collapse) -> list[list[Hit]]:  # fmt: skip
         """Answer several pictures, each on its own: one list of hits a picture, in their order."""
-        query = Query(k, where, same_only)
+        query = Query(k, where, same_only, collapse)
         answers: list[list[Hit]] = []
         for start in range(0, len(pictures), _DECODED_AT_ONCE):
             answers += self._answer(self.embed_many(pictures[start : start + _DECODED_AT_ONCE]), query)
         return answers
 
     def search_vectors(self, vectors: Floats, k: int = QueryConfig.k, *, where: Where | None = None,
-                       same_only: bool = QueryConfig.same_only) -> list[list[Hit]]:  # fmt: skip
+                       same_only: bool = QueryConfig.same_only,
+                       collapse: bool = QueryConfig.collapse) -> list[list[Hit]]:  # fmt: skip
         """Answer embeddings `(Q, dim) float32`, unit rows of this index's encoder."""
         queries = np.atleast_2d(np.asarray(vectors, dtype=np.float32))
         if queries.shape[1] != self.dim:
             raise QueryError(f"vectors of length {queries.shape[1]} cannot be searched in an index of {self.dim}")
         if not np.allclose(np.linalg.norm(queries, axis=1), 1.0, atol=1e-3):
             raise QueryError("vectors must be of unit length: divide each by its Euclidean norm")
-        return self._answer(queries, Query(k, where, same_only))
+        return self._answer(queries, Query(k, where, same_only, collapse))
 
     def search_id(self, picture_id: int, k: int = QueryConfig.k, *, where: Where | None = None,
-                  same_only: bool = QueryConfig.same_only) -> list[Hit]:  # fmt: skip
+                  same_only: bool = QueryConfig.same_only,
+                  collapse: bool = QueryConfig.collapse) -> list[Hit]:  # fmt: skip
         """Find what looks like a picture of the collection, by its stored embedding; it is its own first answer."""
-        return self.search_vectors(self.vector(picture_id)[None], k, where=where, same_only=same_only)[0]
+        vector = self.vector(picture_id)[None]
+        return self.search_vectors(vector, k, where=where, same_only=same_only, collapse=collapse)[0]
 
     def ask(self, picture: Picture, k: int = QueryConfig.k, *, where: Where | None = None,
-            same_only: bool = QueryConfig.same_only) -> Answer:  # fmt: skip
+            same_only: bool = QueryConfig.same_only, collapse: bool = QueryConfig.collapse) -> Answer:  # fmt: skip
         """`search`, with the seconds that each step took."""
-        query, timing = Query(k, where, same_only), Timing()
+        query, timing = Query(k, where, same_only, collapse), Timing()
         self._known_threshold(query)
         embedding = self._embed([picture], timing)
         start = time.perf_counter()
@@ -262,16 +270,35 @@ class SearchEngine:
         segment = next(s for s in self._segments if s.id == record.segment)
         return np.array(segment.vectors[record.row])
 
+    def vectors_of(self, ids: Sequence[int]) -> Floats:
+        """The stored embeddings of pictures, `(N, dim) float32` in the order of their ids.
+
+        Raises:
+            QueryError: no picture has one of these ids.
+        """
+        found = self._catalog.pictures_of(ids)
+        if unknown := [picture_id for picture_id in ids if picture_id not in found]:
+            raise QueryError(f"no picture has the id {unknown[0]} in {self.folder}")
+        return gather_vectors(self._segments, [found[picture_id] for picture_id in ids], self.dim)
+
     def vectors(self) -> tuple[list[PictureRecord], Floats]:
         """Every picture by ascending id, and their embeddings `(N, dim) float32` in the same order."""
         records = self.pictures()
-        matrix = np.empty((len(records), self.dim), dtype=np.float32)
-        for segment in self._segments:
-            mine = [(place, record.row) for place, record in enumerate(records) if record.segment == segment.id]
-            if mine:
-                places, rows = np.array(mine).T
-                matrix[places] = segment.vectors[rows]
-        return records, matrix
+        return records, gather_vectors(self._segments, records, self.dim)
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog of this snapshot; to be read only."""
+        return self._catalog
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """The blocks of vectors of this snapshot, oldest first; to be read only."""
+        return tuple(self._segments)
+
+    def chosen(self, segment: Segment, where: Where | None) -> Mask | None:
+        """Rows of a segment that a filter leaves, `(N,) bool`; None for all."""
+        return self._chosen(segment, where)
 
     def info(self) -> IndexInfo:
         """What the folder holds."""
@@ -336,16 +363,34 @@ class SearchEngine:
         return np.concatenate(parts) if parts else np.empty((0, self.dim), dtype=np.float32)
 
     def _answer(self, queries: Floats, query: Query) -> list[list[Hit]]:
-        """Search every segment, merge by distance, and join the catalog; ties are answered by ascending id."""
         most = self._known_threshold(query)
+        chosen = [self._chosen(segment, query.where) for segment in self._segments]
+        if not query.collapse:
+            return self._nearest(queries, query.k, chosen, most)
+
+        def nearest(vectors: Floats, k: int) -> list[list[Hit]]:
+            return self._nearest(vectors, k, chosen, None)
+
+        collapse = Collapse(copy_threshold(self.calibration).distance, nearest, self.vectors_of, self.calibration, most)
+        return [collapse(vector, query.k) for vector in queries]
+
+    def _nearest(self, queries: Floats, k: int, chosen: list[Mask | None], most: float | None) -> list[list[Hit]]:
+        """Search every segment, merge by distance, and join the catalog; ties are answered by ascending id.
+
+        Args:
+            queries: `(Q, dim)` unit rows.
+            k: hits a query.
+            chosen: for each segment its rows that may answer, None for all.
+            most: distance that no hit may exceed; None: any.
+        """
         merged: list[list[Hit]] = [[] for _ in queries]
-        for segment in self._segments:
-            distances, rows = segment.search(queries, query.k, self._chosen(segment, query.where))
+        for segment, may_answer in zip(self._segments, chosen, strict=True):
+            distances, rows = segment.search(queries, k, may_answer)
             pictures = self._catalog.pictures_at(segment.id, np.unique(rows[rows >= 0]).tolist())
             for hits, near, found in zip(merged, distances, rows, strict=True):
                 near_enough = found if most is None else np.where(near.astype(np.float64) <= most, found, -1)
                 hits += _hits(pictures, near, near_enough, self.calibration)
-        return [sorted(hits, key=lambda hit: (hit.distance, hit.id))[: query.k] for hits in merged]
+        return [sorted(hits, key=lambda hit: (hit.distance, hit.id))[:k] for hits in merged]
 
     def _known_threshold(self, query: Query) -> float | None:
         """Distance that no hit may exceed; None where all may come."""

@@ -22,6 +22,7 @@ class Query:
     k: int = QueryConfig.k
     where: Where | None = None
     same_only: bool = QueryConfig.same_only
+    collapse: bool = QueryConfig.collapse
 
     def __post_init__(self) -> None:
         if isinstance(self.k, bool) or not isinstance(self.k, int) or self.k < 1:

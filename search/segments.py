@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from search.indexes.base import VectorIndex
-    from search.records import SegmentRecord
+    from search.records import PictureRecord, SegmentRecord
     from search.types import Floats, Mask, Rows
 
 SEGMENTS_FOLDER = "segments"
@@ -70,6 +70,17 @@ class Segment:
                 exact = exact_search(self.vectors, queries[short], min(k, fetch), allowed)
                 distances[short], rows[short] = exact
         return _widen(distances, rows, k)
+
+
+def gather_vectors(segments: Sequence[Segment], records: Sequence[PictureRecord], dim: int) -> Floats:
+    """The stored vectors of pictures, `(N, dim) float32` in their order."""
+    matrix = np.empty((len(records), dim), dtype=np.float32)
+    for segment in segments:
+        mine = [(place, record.row) for place, record in enumerate(records) if record.segment == segment.id]
+        if mine:
+            places, rows = np.array(mine).T
+            matrix[places] = segment.vectors[rows]
+    return matrix
 
 
 def rerank(vectors: Floats, queries: Floats, rows: Rows, k: int) -> tuple[Floats, Rows]:

@@ -40,6 +40,8 @@ class Hit:
     label: str | None
     distance: float
     probability: float | None = None
+    copies: tuple[Hit, ...] | None = None
+    """Near copies that this hit stands for, nearest to the query first; None where hits were not collapsed."""
 
     @property
     def similarity(self) -> float:
@@ -48,7 +50,7 @@ class Hit:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        return {
+        plain = {
             "id": self.id,
             "path": str(self.path),
             "label": self.label,
@@ -56,6 +58,7 @@ class Hit:
             "similarity": self.similarity,
             "probability": self.probability,
         }
+        return plain if self.copies is None else {**plain, "copies": [copy.to_dict() for copy in self.copies]}
 
 
 @dataclass(frozen=True, slots=True)
