@@ -103,7 +103,7 @@ def write_json(report: DuplicateReport, choices: Sequence[Choice], stream: IO[by
 
     Bytes of names that are no UTF-8 stand as lone surrogates, as Python reads names (`os.fsencode` takes them back).
     """
-    head = json.dumps(report.to_dict(), indent=1)
+    head = json.dumps({**report.to_dict(), "spare_count": sum(len(choice.spare) for choice in choices)}, indent=1)
     stream.write(head.removesuffix("\n}").encode() + b',\n "groups": [')
     for number, (group, choice) in enumerate(zip(report.groups, choices, strict=True)):
         told = {

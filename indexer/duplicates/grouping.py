@@ -30,7 +30,8 @@ _PAIRS_AT_ONCE = 2_000_000
 
 
 def group_points(points: Points, chosen: NDArray[np.int64], neighbours: Neighbours, degrees: NDArray[np.int64],
-                 advance: Callable[[int], None] | None = None) -> tuple[NDArray[np.int64], NDArray[np.float64]]:  # fmt: skip
+                 advance: Callable[[int], None] | None = None,
+                 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:  # fmt: skip
     """Give each point its representative.
 
     Representatives are taken by most neighbours, then most pixels, then most bytes, then the smallest content hash:

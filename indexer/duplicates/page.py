@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING
 from indexer.duplicates.page_style import LOGO, STYLE
 from indexer.duplicates.thumbnails import thumbnails
 from search.cli import megabytes, printable
+from search.config import BuildConfig
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,21 +61,19 @@ def how_text(report: DuplicateReport) -> str:
         "given": "as was asked for",
         "probability": "from the probability that was asked for",
         "calibration": "the threshold of the calibration",
-        "default": "the default, measured for the built-in encoder",
+        "default": "the default, measured for the built-in encoder"
+        + ("" if report.encoder == BuildConfig.default_encoder else " and not for this one"),
     }
     source = "" if report.source is None else f" ({sources[report.source]})"
     text = f"Near copies lie at distance {report.threshold:.4f} or less{source} from the representative of their group."
     if report.exhaustive:
         return text + " Every pair was compared."
-    found = report.recall
+    found, every = report.recall, "--exact compares every pair."
     if found is None or not found.with_copy:
-        return (
-            text + " Candidates came from an approximate structure, which can miss some; --exact compares every pair."
-        )
+        return f"{text} Candidates came from an approximate structure, which can miss some. {every}"
     return (
         f"{text} Candidates came from an approximate structure: of {found.sampled:,} pictures that were compared with "
-        f"all others {found.with_copy:,} have a copy, and {found.found:,} of these were found. --exact compares every "
-        "pair."
+        f"all others {found.with_copy:,} have a copy, and {found.found:,} of these were found. {every}"
     )
 
 

@@ -103,11 +103,6 @@ class DuplicateReport:
         """Pictures in groups."""
         return sum(len(group.members) for group in self.groups)
 
-    @property
-    def spare(self) -> int:
-        """Pictures beyond one a group."""
-        return self.members - len(self.groups)
-
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON; the groups are not among them: see `indexer.duplicates.files`."""
         return {
@@ -122,5 +117,4 @@ class DuplicateReport:
             else {"sampled": self.recall.sampled, "with_copy": self.recall.with_copy, "found": self.recall.found},
             "group_count": len(self.groups),
             "member_count": self.members,
-            "spare_count": self.spare,
         }
