@@ -184,6 +184,16 @@ class Catalog:
                 found[picture.id] = picture
         return found
 
+    def places(self, ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+        """Id -> segment and row, for the ids that a picture has."""
+        found: dict[int, tuple[int, int]] = {}
+        for start in range(0, len(ids), _IN_CHUNK):
+            chunk = ids[start : start + _IN_CHUNK]
+            marks = ",".join("?" * len(chunk))
+            for key, segment, row in self._rows(f"SELECT id, segment, row FROM pictures WHERE id IN ({marks})", chunk):
+                found[key] = (segment, row)
+        return found
+
     def placed(self, *, after: int = 0, limit: int = -1, shared: bool = False) -> list[PlacedRecord]:
         """Where the vectors of pictures are, by ascending id from above `after`; `shared`: of contents of several."""
         several = "AND content IN (SELECT content FROM pictures GROUP BY content HAVING count(*) > 1)" if shared else ""

@@ -276,7 +276,7 @@ class SearchEngine:
         Raises:
             QueryError: no picture has one of these ids.
         """
-        found = self._catalog.pictures_of(ids)
+        found = self._catalog.places(ids)
         if unknown := [picture_id for picture_id in ids if picture_id not in found]:
             raise QueryError(f"no picture has the id {unknown[0]} in {self.folder}")
         return gather_vectors(self._segments, [found[picture_id] for picture_id in ids], self.dim)
@@ -284,7 +284,7 @@ class SearchEngine:
     def vectors(self) -> tuple[list[PictureRecord], Floats]:
         """Every picture by ascending id, and their embeddings `(N, dim) float32` in the same order."""
         records = self.pictures()
-        return records, gather_vectors(self._segments, records, self.dim)
+        return records, gather_vectors(self._segments, [(record.segment, record.row) for record in records], self.dim)
 
     @property
     def catalog(self) -> Catalog:
@@ -297,8 +297,8 @@ class SearchEngine:
         return tuple(self._segments)
 
     def chosen(self, segment: Segment, where: Where | None) -> Mask | None:
-        """Rows of a segment that a filter leaves, `(N,) bool`; None for all."""
-        return self._chosen(segment, where)
+        """Rows of a segment that a filter leaves, `(N,) bool`; None for all. Raises QueryError for an unknown column."""
+        return self._chosen(segment, Query(where=where).where)
 
     def info(self) -> IndexInfo:
         """What the folder holds."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from search.indexes.base import VectorIndex
-    from search.records import PictureRecord, SegmentRecord
+    from search.records import SegmentRecord
     from search.types import Floats, Mask, Rows
 
 SEGMENTS_FOLDER = "segments"
@@ -72,14 +72,13 @@ class Segment:
         return _widen(distances, rows, k)
 
 
-def gather_vectors(segments: Sequence[Segment], records: Sequence[PictureRecord], dim: int) -> Floats:
-    """The stored vectors of pictures, `(N, dim) float32` in their order."""
-    matrix = np.empty((len(records), dim), dtype=np.float32)
+def gather_vectors(segments: Sequence[Segment], places: Sequence[tuple[int, int]], dim: int) -> Floats:
+    """Stored vectors, `(N, dim) float32` in the order of their places: the id of a segment and a row of it."""
+    matrix = np.empty((len(places), dim), dtype=np.float32)
+    of, rows = np.array(places, dtype=np.int64).reshape(-1, 2).T
     for segment in segments:
-        mine = [(place, record.row) for place, record in enumerate(records) if record.segment == segment.id]
-        if mine:
-            places, rows = np.array(mine).T
-            matrix[places] = segment.vectors[rows]
+        mine = np.flatnonzero(of == segment.id)
+        matrix[mine] = segment.vectors[rows[mine]]
     return matrix
 
 

@@ -1,10 +1,10 @@
 """Groups around representatives: every member lies within the threshold of its group's representative.
 
 The point with the most others within the threshold represents all of them; then the one with the most of those left;
-and so on (stars, as Aslam et al. call them). In a chain a-b-c-d of small steps, b takes a and c, and d is left: what
-is far apart is never joined, as no two members of a group are farther apart than twice the threshold. Complete
-linkage would bound that by the threshold itself, but tears an original's copies apart where two of them differ from
-each other more than either does from the original.
+and so on (stars, as Aslam et al. call them). In a chain a-b-c-d of small steps, b represents a and c, and d stands for
+itself: no two members of a group are farther apart than twice the threshold, however many small steps lie between.
+Complete linkage would bound that by the threshold itself, but tears an original's copies apart where two of them
+differ from each other more than either does from the original.
 
 Source: Aslam, Pelekhov and Rus, "The star clustering algorithm for static and dynamic information organization",
 Journal of Graph Algorithms and Applications 8, 2004.
