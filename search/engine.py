@@ -297,7 +297,7 @@ class SearchEngine:
         return tuple(self._segments)
 
     def chosen(self, segment: Segment, where: Where | None) -> Mask | None:
-        """Rows of a segment that a filter leaves, `(N,) bool`; None for all. Raises QueryError for an unknown column."""
+        """Rows of a segment that a filter leaves, `(N,) bool`; None for all. Raises QueryError for one of no column."""
         return self._chosen(segment, Query(where=where).where)
 
     def info(self) -> IndexInfo:

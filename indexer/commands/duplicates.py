@@ -67,6 +67,9 @@ def duplicates(
     from indexer.duplicates.keep import choose
     from search.query import parse_where
 
+    if exact_only and (exact or threshold is not None or probability is not None):
+        raise typer.BadParameter("looks at bytes alone: leave --threshold, --probability and --exact out",
+                                 param_hint="--exact-only")  # fmt: skip
     outputs = Outputs(json, csv, html, files or (STDOUT if keep else None), null)
     check_outputs(outputs, index)
     config = DuplicatesConfig(threshold=threshold, probability=probability, exact_only=exact_only, exhaustive=exact,

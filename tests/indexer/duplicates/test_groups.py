@@ -199,7 +199,7 @@ def test_senseless_questions(config, says, tmp_path):
 
 def test_a_probability_that_no_distance_has(tmp_path):
     index = index_of(tmp_path / "i", on_circle(0, 10), threshold=0.3)
-    with pytest.raises(QueryError, match="at distance 0 it is 0.9997"):
+    with pytest.raises(QueryError, match=r"at distance 0 it is 0\.9997"):
         find_duplicates(index, DuplicatesConfig(probability=1.0))
     assert find_duplicates(index, DuplicatesConfig(probability=0.0)).threshold == 2.0
 
