@@ -23,6 +23,7 @@ from PIL import ImageOps
 from search import PictureError, TwinlensError, open_index
 from search.cli import NOTHING_SAME, megabytes, printable
 from search.config import QueryConfig
+from search.copy_threshold import copy_threshold
 from search.images import load_picture
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from search.types import Picture
 
 MOST_RESULTS = 50
+MOST_COPIES = 20
+"""Copies of one hit that are named."""
 PAGE = 32
 """Pictures of the collection shown at once."""
 TILE = 320
@@ -98,6 +101,7 @@ class Wanted(NamedTuple):
     k: int
     where: Where
     same_only: bool
+    collapse: bool
 
 
 def ask(engine: SearchEngine, upload: UploadedFile | None, picked: str | None, wanted: Wanted) -> Asked | None:
@@ -109,7 +113,7 @@ def ask(engine: SearchEngine, upload: UploadedFile | None, picked: str | None, w
 
 def ask_upload(engine: SearchEngine, upload: UploadedFile, wanted: Wanted) -> Asked:
     """Search from an uploaded picture."""
-    answer = engine.ask(upload, wanted.k, where=wanted.where, same_only=wanted.same_only)
+    answer = engine.ask(upload, wanted.k, where=wanted.where, same_only=wanted.same_only, collapse=wanted.collapse)
     image = load_picture(upload, target=TILE)
     width, height = image.info["full_size"]
     facts = ["uploaded", f"{width} × {height} pixels"]
@@ -124,11 +128,21 @@ def ask_picked(engine: SearchEngine, picture_id: str, wanted: Wanted) -> Asked:
     begun = time.perf_counter()
     vector = engine.vector(record.id)
     looked_up = time.perf_counter()
-    hits = engine.search_vectors(vector[None], wanted.k + 1, where=wanted.where, same_only=wanted.same_only)[0]
+    hits = engine.search_vectors(
+        vector[None], wanted.k + 1, where=wanted.where, same_only=wanted.same_only, collapse=wanted.collapse
+    )[0]
     seconds = {"looked up": looked_up - begun, "searched": time.perf_counter() - looked_up}
     facts = [f"picture {record.id}", f"{record.width} × {record.height} pixels"]
-    others = [hit for hit in hits if hit.id != record.id][: wanted.k]
+    own = [hit for hit in hits if record.id in (hit.id, *(copy.id for copy in hit.copies or ()))]
+    others = [hit for hit in hits if hit not in own][: wanted.k]
+    facts += [copies_text(hit) for hit in own if hit.copies]
     return Asked(str(record.path), [record.label or "no label", *facts], file_tile(record.path), others, seconds)
+
+
+def copies_text(hit: Hit) -> str:
+    """How many near copies a hit stands for; empty where for none."""
+    count = len(hit.copies or ())
+    return f"+{count:,} {'copy' if count == 1 else 'copies'}" if count else ""
 
 
 # Texts and pictures that come from files ------------------------------------------------------------------------------
@@ -232,6 +246,12 @@ def show_hit(rank: int, hit: Hit) -> None:
     st.text(f"{rank}. {plain(hit.label or hit.path.name)}")
     chance = "" if hit.probability is None else f"  \nprobability {hit.probability:.3f}"
     st.caption(f"distance {hit.distance:.4f}  \nsimilarity {hit.similarity:.4f}{chance}")
+    if hit.copies:
+        with st.popover(copies_text(hit), width="stretch"):
+            for copy in hit.copies[:MOST_COPIES]:
+                st.text(plain(copy.path))
+            if len(hit.copies) > MOST_COPIES:
+                st.caption(f"and {len(hit.copies) - MOST_COPIES:,} more")
     st.caption(literal(Path(*hit.path.parts[-2:])))
     st.button("Search from this", key=f"from-{hit.id}", on_click=pick, args=(hit.id,), width="stretch")
 
@@ -279,7 +299,10 @@ def show_settings(opened: Opened) -> Wanted:
         same_only = st.toggle(
             "Same only", QueryConfig.same_only, key="same", bind="query-params", help=threshold_text(opened.info)
         )
-    return Wanted(k, {} if label is None else {"label": label}, same_only)
+    distance = copy_threshold(opened.engine.calibration).distance
+    collapse = st.toggle("Collapse copies", QueryConfig.collapse, key="collapse", bind="query-params",
+                         help=f"Show pictures at distance {distance:.4f} or less from each other once.")  # fmt: skip
+    return Wanted(k, {} if label is None else {"label": label}, same_only, collapse)
 
 
 def threshold_text(info: IndexInfo) -> str:

@@ -66,7 +66,9 @@ def duplicates_in(engine: SearchEngine, config: DuplicatesConfig | None = None, 
         near = Neighbours(points, chosen, threshold.distance)
         with stages.stage("compare", len(chosen)):
             degrees = near.degrees(stages.progress.advance)
-        with stages.stage("group", int(np.count_nonzero(degrees))):
+        chosen, degrees = chosen[degrees > 0], degrees[degrees > 0]
+        near = Neighbours(points, chosen, threshold.distance)
+        with stages.stage("group", len(chosen)):
             owners, apart = group_points(points, chosen, near, degrees, stages.progress.advance)
         owner[chosen], distance[chosen] = chosen[owners], apart
     with stages.stage("list"):

@@ -50,8 +50,6 @@ def group_points(points: Points, chosen: NDArray[np.int64], neighbours: Neighbou
     """
     owner = np.full(len(chosen), -1, dtype=np.int64)
     distance = np.full(len(chosen), np.inf)
-    alone = degrees == 0
-    owner[alone], distance[alone] = np.flatnonzero(alone), 0.0
     order = _order(points, chosen, degrees)
     begin = 0
     while begin < len(order):
@@ -69,12 +67,9 @@ def group_points(points: Points, chosen: NDArray[np.int64], neighbours: Neighbou
 
 
 def _order(points: Points, chosen: NDArray[np.int64], degrees: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Places of points that have neighbours, in the order in which they may become representatives."""
-    asked = np.flatnonzero(degrees > 0)
-    at = chosen[asked]
-    content = np.array([points.content[point] for point in at.tolist()], dtype=np.str_)
-    by = np.lexsort((content, -points.bytes[at], -points.pixels[at], -degrees[asked]))
-    return asked[by]
+    """Places of points in the order in which they may become representatives."""
+    content = np.array([points.content[point] for point in chosen.tolist()], dtype=np.str_)
+    return np.lexsort((content, -points.bytes[chosen], -points.pixels[chosen], -degrees))
 
 
 def _take(block: NDArray[np.int64], neighbours: Neighbours, owner: NDArray[np.int64],

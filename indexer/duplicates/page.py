@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from itertools import islice
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from indexer.duplicates.page_style import LOGO, STYLE
@@ -113,7 +114,8 @@ def _section(number: int, group: Group, choice: Choice, pictures: Sequence[str |
 
 
 def _card(member: Member, choice: Choice, uri: str | None) -> str:
-    name, folder = _text(member.path.name), _text(str(member.path.parent))
+    name, folder = _text(member.path.name), member.path.parent
+    nearby = ("…/" if len(folder.parts) > 3 else "") + str(Path(*folder.parts[-2:]))
     picture = "<span class=gone>gone or unreadable</span>" if uri is None else _img(uri, name)
     near = f"distance {member.distance:.4f}" if member.match == "near" else member.match
     word = choice.word(member)
@@ -121,7 +123,7 @@ def _card(member: Member, choice: Choice, uri: str | None) -> str:
     label = f"<span>{_text(member.label)}</span>" if member.label else ""
     return (
         f"<figure class={kind}><div class=frame>{picture}<b class={kind}>{_text(word)}</b></div>"
-        f'<figcaption><strong title="{name}">{name}</strong><em title="{folder}">{folder}</em>'
+        f'<figcaption><strong title="{name}">{name}</strong><em title="{_text(str(folder))}">{_text(nearby)}</em>'
         f"<span>{member.width:,} × {member.height:,} · {_size(member.bytes)}</span>"
         f"<span class={member.match}>{near}</span>{label}</figcaption></figure>"
     )

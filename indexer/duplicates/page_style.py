@@ -40,7 +40,7 @@ figure.keep { border-color: var(--primary); box-shadow: 0 0 0 1px var(--primary)
 .gone { padding: 1rem; color: var(--quiet); font-size: .85rem; text-align: center }
 figcaption { display: grid; gap: .1rem; padding: .6rem .7rem .7rem; font-size: .8rem }
 figcaption > * { min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
-figcaption em { color: var(--quiet); font-style: normal; direction: rtl; text-align: left; unicode-bidi: plaintext }
+figcaption em { color: var(--quiet); font-style: normal }
 figcaption span { font-variant-numeric: tabular-nums }
 .near { color: var(--spare) }
 .representative, .exact { color: var(--primary) }
