@@ -15,6 +15,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from numpy.typing import NDArray
+
     from search.types import Floats, Hit, Mask
     from search.verification import Calibration
 
@@ -61,7 +63,7 @@ class Collapse:
         """Hits, and for each the place of the hit that it is a copy of: its own, where it stays; -1 beyond the k-th."""
         fetch = 2 * k + _AROUND
         while True:
-            hits = [hit for hit in self.nearest(query[None], fetch)[0]]
+            hits = self.nearest(query[None], fetch)[0]
             exhausted = len(hits) < fetch
             if self.farthest is not None:
                 hits = [hit for hit in hits if hit.distance <= self.farthest]
@@ -106,7 +108,8 @@ class Collapse:
         return tuple(sorted(told, key=lambda hit: (hit.distance, hit.id)))
 
 
-def measured(vectors: Floats, centre: Floats) -> np.ndarray:
+def measured(vectors: Floats, centre: Floats) -> NDArray[np.float64]:
     """Distances `(N,) float64` of rows to one vector, rounded as those of hits are: to float32, at most 2."""
     apart = np.linalg.norm(vectors.astype(np.float64) - centre, axis=1).astype(np.float32)
-    return np.minimum(apart, np.float32(2.0)).astype(np.float64)
+    rounded: NDArray[np.float64] = np.minimum(apart, np.float32(2.0)).astype(np.float64)
+    return rounded

@@ -328,7 +328,7 @@ def test_copies_are_collapsed_and_counted(own):
     draw(5).save(pictures / "label0" / "near.jpg", quality=85)
     rebuild()
     page = upload(started(k="6"), "five.jpg", jpeg(draw(5, (300, 250))))
-    assert len([block for block in page.get("popover")]) == 0
+    assert not page.get("popover")
     page = sound(page.toggle(key="collapse").set_value(True).run())
     found = neighbours(page)
     assert len(found) == 6
