@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING
 
 from indexer.duplicates.keep import list_bytes
 from indexer.duplicates.page import write_page
-from indexer.duplicates.whole_file import whole_file
+from indexer.duplicates.whole_file import named, whole_file
 from search.errors import DataError
 from search.images import PICTURE_SUFFIXES
 
@@ -86,15 +86,14 @@ def write_outputs(report: DuplicateReport, choices: Sequence[Choice], outputs: O
     left_out: list[Member] = []
     with ExitStack() as opened:
         streams = {name: _open(opened, path) for name, path in outputs.given().items()}
-        if "json" in streams:
-            write_json(report, choices, streams["json"])
-        if "csv" in streams:
-            write_csv(report, choices, streams["csv"])
-        if "list" in streams:
-            data, left_out = list_bytes(choices, null=outputs.null)
-            streams["list"].write(data)
-        if "html" in streams:
-            write_page(report, choices, streams["html"])
+        for name, stream in streams.items():
+            with named(outputs.given()[name]):
+                if name == "list":
+                    data, left_out = list_bytes(choices, null=outputs.null)
+                    stream.write(data)
+                else:
+                    _WRITERS[name](report, choices, stream)
+                stream.flush()
     return left_out
 
 
@@ -139,3 +138,6 @@ def _harmless(cell: str) -> str:
 
 def _open(opened: ExitStack, path: Path) -> IO[bytes]:
     return sys.stdout.buffer if path == STDOUT else opened.enter_context(whole_file(path))
+
+
+_WRITERS = {"json": write_json, "csv": write_csv, "html": write_page}

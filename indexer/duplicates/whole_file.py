@@ -24,13 +24,24 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """
     aside = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
-        with aside.open("xb") as stream:
+        with named(path):
+            stream = aside.open("xb")
+        with stream:
             yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        aside.replace(path)
-        sync_folder(path.parent)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror or error}). Name another file") from error
+            with named(path):
+                stream.flush()
+                os.fsync(stream.fileno())
+        with named(path):
+            aside.replace(path)
+            sync_folder(path.parent)
     finally:
         aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Turn what the system says of a file into an error that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror or error}). Name another file") from error

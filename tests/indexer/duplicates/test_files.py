@@ -169,17 +169,24 @@ def test_files_are_replaced_only_by_whole_reports(report, tmp_path, monkeypatch)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["i", "o.csv", "o.html", "o.json", "o.txt", "p"]
 
 
-@pytest.mark.skipif(os.name != "posix" or not Path("/dev/full").exists(), reason="needs a full disk")
 def test_a_file_that_cannot_be_written_is_named(report, tmp_path, monkeypatch):
     (tmp_path / "o.csv").write_text("old")
 
     def full(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("indexer.duplicates.whole_file.os.fsync", full)
-    with pytest.raises(DataError, match=r"o\.csv: cannot be written \(No space left"):
-        write_outputs(report, chosen(report), Outputs(csv=tmp_path / "o.csv"))
-    assert (tmp_path / "o.csv").read_text() == "old"
+    outputs = Outputs(csv=tmp_path / "o.csv", html=tmp_path / "o.html")
+    for place in ("whole_file.os.fsync", "files._row"):
+        with monkeypatch.context() as broken:
+            broken.setattr(f"indexer.duplicates.{place}", full)
+            with pytest.raises(DataError, match=r"o\.(csv|html): cannot be written \(No space left"):
+                write_outputs(report, chosen(report), outputs)
+        assert (tmp_path / "o.csv").read_text() == "old"
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["i", "o.csv", "p"]
+    with monkeypatch.context() as broken:
+        broken.setattr("indexer.duplicates.files._row", full)
+        with pytest.raises(DataError, match=r"o\.csv"):
+            write_outputs(report, chosen(report), outputs)
 
 
 def test_reports_are_kept_out_of_places_where_they_would_harm(tmp_path):
