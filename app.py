@@ -25,6 +25,8 @@ from search.cli import NOTHING_SAME, megabytes, printable
 from search.config import QueryConfig
 from search.copy_threshold import copy_threshold
 from search.images import load_picture
+from search.metadata import BUILT_IN
+from search.where import all_of, condition_of, parse_where
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -40,6 +42,11 @@ PAGE = 32
 """Pictures of the collection shown at once."""
 TILE = 320
 """Side of a thumbnail in pixels: twice as much as a card is wide, for fine screens."""
+SHOWN_VALUES = 4
+"""Columns of metadata on a card; the others are folded away."""
+LONGEST_LINE = 60
+"""Characters of a value on a card."""
+SHOWN_COLUMNS = 30
 GROUNDS = {"light": "#f2f0ea", "dark": "#1f2226"}
 """What surrounds a thumbnail that is not square: the secondary background of .streamlit/config.toml."""
 LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" fill="none" stroke-width="3.5">
@@ -96,12 +103,13 @@ class Asked(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """What the visitor chose in the sidebar."""
+    """What the visitor chose in the sidebar; `among` so many pictures, None where the filter cannot be."""
 
     k: int
     where: Where
     same_only: bool
     collapse: bool
+    among: int | None
 
 
 def ask(engine: SearchEngine, upload: UploadedFile | None, picked: str | None, wanted: Wanted) -> Asked | None:
@@ -253,7 +261,27 @@ def show_hit(rank: int, hit: Hit) -> None:
             if len(hit.copies) > MOST_COPIES:
                 st.caption(f"and {len(hit.copies) - MOST_COPIES:,} more")
     st.caption(literal(Path(*hit.path.parts[-2:])))
+    show_metadata(hit)
     st.button("Search from this", key=f"from-{hit.id}", on_click=pick, args=(hit.id,), width="stretch")
+
+
+def show_metadata(hit: Hit) -> None:
+    """What is known of a picture beside its looks, a line a column."""
+    told = hit.to_dict()["metadata"]
+    lines = [
+        short(f"{name}: {str(value).lower() if isinstance(value, bool) else value}") for name, value in told.items()
+    ]
+    if lines:
+        st.text("\n".join(lines[:SHOWN_VALUES]))
+    if lines[SHOWN_VALUES:]:
+        with st.expander(f"{len(lines) - SHOWN_VALUES} more"):
+            st.text("\n".join(lines[SHOWN_VALUES:]))
+
+
+def short(text: str) -> str:
+    """One line of a card."""
+    line = plain(text)
+    return line if len(line) <= LONGEST_LINE else line[:LONGEST_LINE] + "…"
 
 
 def show_collection(opened: Opened) -> None:
@@ -294,6 +322,7 @@ def show_settings(opened: Opened) -> Wanted:
     most = max(2, min(MOST_RESULTS, opened.info.images))
     k = st.slider("Number of results", 1, most, min(QueryConfig.k, most), key="k", bind="query-params")
     label = pick_label("Only pictures labelled", opened, key="label")
+    where, among = ask_filter(opened, label)
     same_only = QueryConfig.same_only
     if opened.info.calibration is not None:
         same_only = st.toggle(
@@ -302,7 +331,35 @@ def show_settings(opened: Opened) -> Wanted:
     distance = copy_threshold(opened.engine.calibration).distance
     collapse = st.toggle("Collapse copies", QueryConfig.collapse, key="collapse", bind="query-params",
                          help=f"Show pictures at distance {distance:.4f} or less from each other once.")  # fmt: skip
-    return Wanted(k, {} if label is None else {"label": label}, same_only, collapse)
+    return Wanted(k, where, same_only, collapse, among)
+
+
+def ask_filter(opened: Opened, label: str | None) -> tuple[Where, int | None]:
+    """Let the visitor filter by a label and by words; None pictures, and why, where the words cannot be read."""
+    text = st.text_input(
+        "Only pictures where",
+        key="where",
+        bind="query-params",
+        placeholder="taken >= 2024-01-01",
+        help=filter_help(opened),
+    ).strip()
+    try:
+        parts = [None if label is None else condition_of({"label": label}), parse_where(text) if text else None]
+        where = all_of([part for part in parts if part is not None]) or {}
+        return where, opened.engine.count(where)
+    except TwinlensError as error:
+        st.error("This filter cannot be used.")
+        st.code(printable(str(error).removeprefix("cannot use the filter: ")), language=None)
+        return {}, None
+
+
+def filter_help(opened: Opened) -> str:
+    """Which columns there are."""
+    names = ", ".join(literal(name) for name in [*BUILT_IN, *opened.engine.columns()][:SHOWN_COLUMNS])
+    return (
+        "For example `width > 1000 and not label in (cat, dog)`; also `glob 'Canon*'`, `between … and …`, `is null`. "
+        f"Columns: {names}"
+    )
 
 
 def threshold_text(info: IndexInfo) -> str:
@@ -373,6 +430,8 @@ def main() -> None:
         wanted = show_settings(opened)
         show_info(opened.info)
     upload = drop.file_uploader("Upload or drop a picture", key=f"upload-{st.session_state.uploads}", on_change=let_go)
+    if wanted.among is None:
+        return st.info("Nothing was searched: the filter on the left cannot be used.")
     try:
         with st.spinner("Searching …"):
             asked = ask(opened.engine, upload, st.query_params.get("picture"), wanted)
@@ -382,8 +441,7 @@ def main() -> None:
     if asked is None:
         show_collection(opened)
     else:
-        among = opened.labels[wanted.where["label"]] if wanted.where else opened.info.images
-        show_answer(asked, among, same_only=wanted.same_only)
+        show_answer(asked, wanted.among, same_only=wanted.same_only)
 
 
 if __name__ == "__main__":

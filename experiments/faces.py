@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.datasets import unpack
+from experiments.face_attendance import Attended, attended
 from experiments.face_trials import few_way_hits, one_shot_hits, open_set
 from experiments.faces_page import Findings, Judged, write_findings
 from experiments.options import parse
-from experiments.runs import minutes_of, trained
+from experiments.runs import minutes_of, run_folder, trained
 from indexer.calibration.config import CalibrateConfig
 from indexer.calibration.label_pairs import pairs_of_labels
 from indexer.calibration.measure import measure
@@ -43,6 +44,10 @@ if TYPE_CHECKING:
     from search.verification import Calibration
 
 WAYS, TRIALS, GALLERIES = 10, 10_000, 200
+HALVES = 3
+"""Choices of whom to enrol, for the attendance, by each seed."""
+ALLOWED = (None, 0.3)
+"""Shares of strangers' pictures that the attendance may take for somebody; None: what it does unless told."""
 DRAWS = 1000
 MAX_FAR = 0.01
 SCRATCH = {"kind": "resnet", "stem": 24, "widths": [48, 96, 192], "depths": [1, 1, 1], "pooled": 2, "grid": 3,
@@ -92,7 +97,7 @@ def calibrated(vectors: Floats, of: People) -> Calibration:
     return measure(pairs.measured(vectors), config, prior=0.5, fingerprint="", data="watched people").calibration
 
 
-def judged(name: str, encoder: Encoder, watched: People, test: People) -> Judged:
+def judged(name: str, source: str, encoder: Encoder, watched: People, test: People) -> Judged:
     """Everything that is asked of one encoder."""
     chosen_by, vectors = embedded(encoder, watched), embedded(encoder, test)
     hits = one_shot_hits(vectors, test.people, test.shots)
@@ -102,6 +107,7 @@ def judged(name: str, encoder: Encoder, watched: People, test: People) -> Judged
     validation = one_shot_hits(chosen_by, watched.people, watched.shots)
     return Judged(
         name=name,
+        encoder=source,
         validation=float(validation.sum() / (validation.size - len(watched.people))),
         one_shot=mean_figure(hits[asked].astype(np.float64), whom[asked]),
         by_reference=[float(each[own].mean()) for each, own in zip(hits, asked, strict=True)],
@@ -132,7 +138,7 @@ def run(options: Options) -> Findings:
     names = split_people(folder)
     watched, test = people_of(folder, names[1]), people_of(folder, names[2])
     recipe = load_recipe("faces")
-    found = [[judged("the built-in encoder as it is", load_encoder("builtin", device="cpu"), watched, test)]]
+    found = [[judged("the built-in encoder as it is", "builtin", load_encoder("builtin", device="cpu"), watched, test)]]
     minutes = 0.0
     kinds = {
         "from-builtin": ("the built-in network, trained on with faces", recipe),
@@ -144,11 +150,30 @@ def run(options: Options) -> Findings:
     for run_name, (name, config) in kinds.items():
         of_seeds = []
         for seed in range(options.seeds):
-            encoder = trained(folder, options, f"{run_name}-{seed}", settings(config, names, seed))
+            each = f"{run_name}-{seed}"
+            encoder = trained(folder, options, each, settings(config, names, seed))
             minutes += minutes_of(encoder)
-            of_seeds.append(judged(name, encoder, watched, test))
+            of_seeds.append(judged(name, str(run_folder(options, each)), encoder, watched, test))
         found.append(of_seeds)
-    return Findings(found, test.paths, test.people, test.shots, tuple(len(each) for each in names), minutes)
+    split = tuple(len(each) for each in names)
+    findings = Findings(found, test.paths, test.people, test.shots, split, minutes)
+    return replace(findings, attendance=attendance(findings.best, test, watched))
+
+
+def attendance(encoders: Sequence[Judged], test: People, watched: People) -> dict[float | None, Attended]:
+    """Several runs by each encoder, added up, by the share of strangers that is allowed."""
+    people = {path.parent.name: [each for each in test.paths if each.parent == path.parent] for path in test.paths}
+    return {
+        allowed: sum(
+            (
+                attended(each.encoder, people, watched.paths, max_false_accept=allowed, seed=half)
+                for each in encoders
+                for half in range(HALVES)
+            ),
+            Attended(),
+        )
+        for allowed in ALLOWED
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

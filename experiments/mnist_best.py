@@ -160,7 +160,7 @@ def against(triplet: Measured, arcface: Measured) -> str:
 def draw(found: dict[str, Measured], options: Options) -> None:
     """Draw the planes of the two triplet networks, and the digits that are called wrong."""
     drawing = new_figure(1300, 700)
-    head(drawing, "Test sets in the plane", "a head of one hidden layer on the 64-D embedding, by triplets", left=60)
+    head(drawing, "Test sets in the plane", "a head of one hidden layer on the 64-D embedding", left=60)
     shown = {"mnist-triplet": None, "fashion-triplet": CLOTHES_NAMES}
     for place, (name, names) in enumerate(shown.items()):
         of = found[name]

@@ -44,9 +44,8 @@ def trained(
 
     `--steps` shortens a run, which then has a folder of its own.
     """
-    out = options.work / name
+    out = run_folder(options, name)
     if options.steps is not None:
-        out = options.work / f"{name}-{options.steps}"
         every = max(1, min(config.evaluate_every, options.steps // 2))
         config = replace(config, steps=options.steps, evaluate_every=every, report=False)
     if not (out / "encoder.json").exists():
@@ -55,6 +54,11 @@ def trained(
     encoder = load_encoder(out, device="cpu")
     assert isinstance(encoder, CheckpointEncoder)
     return encoder
+
+
+def run_folder(options: Options, name: str) -> Path:
+    """Where the run of a name is kept."""
+    return options.work / (name if options.steps is None else f"{name}-{options.steps}")
 
 
 def _lend_pixels(pictures: Path, labels: str, config: TrainConfig, work: Path, out: Path) -> None:

@@ -32,13 +32,10 @@ def draw_points(axes: Axes, of: Embedded, names: Sequence[str], title: str, *, s
         members = points[labels == number]
         if len(members):
             x, y = np.median(members, axis=0)
-            box = {
-                "boxstyle": "circle,pad=0.15",
-                "facecolor": PAPER,
-                "edgecolor": CLASS_COLORS[number],
-                "linewidth": 1.2,
-            }
-            axes.text(x, y, name, size=TEXT, color=INK, weight="bold", ha="center", va="center", bbox=box)
+            shape = "circle,pad=0.15" if len(name) == 1 else "round,pad=0.2"
+            box = {"boxstyle": shape, "facecolor": PAPER, "edgecolor": CLASS_COLORS[number], "linewidth": 1.2}
+            size = TEXT if len(name) == 1 else SMALL
+            axes.text(x, y, name, size=size, color=INK, weight="bold", ha="center", va="center", bbox=box)
     axes.tick_params(labelsize=SMALL)
 
 

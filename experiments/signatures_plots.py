@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from indexer.calibration.pairs import MeasuredPairs
 
 _COLORS = (BLUE, ORANGE, GREEN, RED)
-_TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
+_TICKS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 
 
 def draw_det(pairs: Mapping[str, Mapping[str, MeasuredPairs]], named: Mapping[str, str]) -> Figure:
@@ -48,7 +48,7 @@ def draw_det(pairs: Mapping[str, Mapping[str, MeasuredPairs]], named: Mapping[st
         axes.set_ylim(*ends)
         axes.set_xticks(norm.ppf(_TICKS), [f"{100 * tick:g} %" for tick in _TICKS])
         axes.set_yticks(norm.ppf(_TICKS), [f"{100 * tick:g} %" for tick in _TICKS])
-        axes.legend(loc="upper right", fontsize=SMALL + 1, frameon=False)
+        axes.legend(loc="lower left", fontsize=SMALL + 1, frameon=False)
     return figure
 
 

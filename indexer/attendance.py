@@ -23,7 +23,7 @@ from search.config import AttendConfig, QueryConfig
 from search.engine import open_index
 from search.errors import DataError, PictureError
 from search.identities import Decider
-from search.picture_time import taken_at
+from search.picture_exif import taken_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -89,7 +89,7 @@ class Attendance:
         self.config = config or AttendConfig()
         self.device: Device = device
         scan(self.folder)
-        self.engine = self._opened()
+        self.engine = self._checked(open_index(self.index, device=self.device))
         with ExitStack() as opened:
             opened.callback(self._close_engine)
             opened.enter_context(_only_writer(self.log))
@@ -133,17 +133,18 @@ class Attendance:
         Raises:
             DataError: the folder cannot be listed any more.
         """
-        if self.engine.stale:
-            self.engine.close()
-            self.engine = self._opened()
+        newest = self.engine.refresh()
+        if newest is not self.engine:
+            before, self.engine = self.engine, self._checked(newest)
+            before.close()
         found = {version: file for file in scan(self.folder) if (version := _version(file)) not in self._done}
         ready = [file for version, file in found.items() if settled or version in self._waiting]
         self._waiting = set(found)
         dated = sorted(((_moment(file), file) for file in ready), key=lambda each: (each[0], os.fsencode(each[1].path)))
         return [self._take(file, moment) for moment, file in dated]
 
-    def _opened(self) -> SearchEngine:
-        engine = open_index(self.index, device=self.device)
+    def _checked(self, engine: SearchEngine) -> SearchEngine:
+        """An engine that can decide; any other one is closed."""
         try:
             Decider(engine.folder, engine.gallery, engine.calibration, self.config.identify)
         except BaseException:

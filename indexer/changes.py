@@ -1,4 +1,4 @@
-"""What a folder of pictures changes in an index: compare what the scan found with what the catalog holds."""
+"""What files change in an index, once they were looked at."""
 
 from __future__ import annotations
 
@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING
 from search.records import PictureRecord, SkippedRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from indexer.known_contents import KnownContents
     from indexer.scan import FoundFile
-    from indexer.staging import LookedAt
+    from indexer.staging import LookedAt, Staging
+    from indexer.survey import Labeller, Survey
+    from search.catalog import Catalog
+    from search.picture_exif import PictureExif
+
+_CHUNK = 2_000
+"""Files looked up at once."""
 
 
 @dataclass(slots=True)
@@ -31,71 +38,118 @@ class Changes:
     removed: list[PictureRecord] = field(default_factory=list)
     skipped: list[SkippedRecord] = field(default_factory=list)
     unchanged: int = 0
+    exif: dict[str, PictureExif] = field(default_factory=dict)
+    """Content hash -> what the EXIF says, of the files looked at whose EXIF says anything."""
 
     def __bool__(self) -> bool:
         return any((self.added, self.changed, self.moved, self.updated, self.removed))
 
+    @property
+    def need_rows(self) -> list[PictureRecord]:
+        """The pictures that need a row, in the order of their rows: changed ones first, then added ones.
 
-def is_same(record: PictureRecord | LookedAt | None, file: FoundFile) -> bool:
-    """Whether a file has the size and time that it had when it was read, as git and rsync decide."""
-    return record is not None and (record.bytes, record.mtime_ns) == (file.bytes, file.mtime_ns)
+        Rows of a segment then ascend with the ids of their pictures, so that ties by row are ties by id.
+        """
+        return sorted(self.changed, key=lambda picture: picture.id) + self.added
 
 
-def compare(found: list[FoundFile], looked: dict[Path, LookedAt], before: Iterable[PictureRecord], root: Path,
-            label: Callable[[Path], str | None], sizes: dict[str, tuple[int, int]]) -> Changes:  # fmt: skip
+def compare(catalog: Catalog, survey: Survey, staging: Staging | None, known: KnownContents, label: Labeller, *,
+            keep_labels: bool = False, root: Path | None = None) -> Changes:  # fmt: skip
     """Work out the changes.
 
     Args:
-        found: the files below `root` now.
-        looked: what reading gave, for every found file that is new or changed.
-        before: the pictures of the index.
-        root: the folder that was scanned; pictures of the index that lie elsewhere stay as they are.
+        catalog: the index as it is.
+        survey: its `todo` was looked at.
+        staging: what was looked at; None where nothing had to be.
+        known: sizes of the contents.
         label: path -> label.
-        sizes: content hash -> (width, height).
+        keep_labels: leave a picture of the index the label that it has.
+        root: the folder that was surveyed as a whole: what is gone from there is in the survey.
     """
-    changes = Changes()
-    old = {record.path: record for record in before}
-    paths = {file.path for file in found}
-    gone = [r for r in old.values() if r.path not in paths and (_is_below(r.path, root) or not r.path.exists())]
-    strays: dict[str, list[PictureRecord]] = {}
-    for record in reversed(gone):
-        strays.setdefault(record.content, []).append(record)
-    for file in found:
-        _place(file, looked.get(file.path), old.get(file.path), label(file.path), strays, sizes, changes)
-    moved = {record.id for record in changes.moved}
-    changes.removed += [r for r in gone if r.id not in moved and _is_below(r.path, root)]
+    changes = Changes(updated=survey.relabelled, unchanged=survey.unchanged)
+    strays = Strays(catalog, survey.gone, root)
+    for chunk in _chunks(survey.todo):
+        assert staging is not None, "files were to be looked at, and none was"
+        looks = staging.looked_at([file.path for file, _ in chunk])
+        contents = list({look.content for look in looks.values() if look.reason is None})
+        changes.exif |= staging.exif(contents)
+        strays.look_for(contents)
+        for file, old in chunk:
+            own = old.label if keep_labels and old is not None else label(file.path)
+            _place(looks[file.path], old, own, strays, known, changes)
+    changes.removed += strays.left()
     return changes
 
 
-def _place(file: FoundFile, look: LookedAt | None, old: PictureRecord | None, label: str | None,
-           strays: dict[str, list[PictureRecord]], sizes: dict[str, tuple[int, int]],
+class Strays:
+    """Pictures whose file is gone: one of the same content that turns up elsewhere was moved there."""
+
+    def __init__(self, catalog: Catalog, gone: list[PictureRecord], root: Path | None) -> None:
+        self._catalog = catalog
+        self._gone = gone
+        self._root = root
+        self._by_content: dict[str, list[PictureRecord]] = {}
+        self._taken: set[int] = set()
+        self._asked: set[str] = set()
+        for record in reversed(gone):
+            self._by_content.setdefault(record.content, []).append(record)
+
+    def look_for(self, contents: list[str]) -> None:
+        """Find strays of these contents outside of the surveyed folder too."""
+        new = [content for content in contents if content not in self._asked]
+        self._asked.update(new)
+        for record in self._catalog.pictures_of_contents(new):
+            outside = self._root is None or not record.path.is_relative_to(self._root)
+            if outside and _is_gone(record.path):
+                self._by_content.setdefault(record.content, []).insert(0, record)
+
+    def take(self, content: str) -> PictureRecord | None:
+        """A stray of this content, which is then no stray any more."""
+        waiting = self._by_content.get(content)
+        if not waiting:
+            return None
+        self._taken.add(waiting[-1].id)
+        return waiting.pop()
+
+    def left(self) -> list[PictureRecord]:
+        """What is gone from the surveyed folder and turned up nowhere."""
+        return [record for record in self._gone if record.id not in self._taken]
+
+
+def _place(look: LookedAt, old: PictureRecord | None, label: str | None, strays: Strays, known: KnownContents,
            changes: Changes) -> None:  # fmt: skip
-    """Put one found file into the list that it belongs to."""
-    if old is not None and is_same(old, file):
-        if old.label == label:
-            changes.unchanged += 1
-        else:
-            changes.updated.append(replace(old, label=label))
-        return
-    assert look is not None, f"{file.path} was neither known nor looked at"
+    """Put one file that was looked at into the list that it belongs to."""
     if look.reason is not None:
-        changes.skipped.append(SkippedRecord(file.path, file.bytes, file.mtime_ns, look.reason))
+        changes.skipped.append(SkippedRecord(look.path, look.bytes, look.mtime_ns, look.reason))
         if old is not None:
             changes.removed.append(old)
         return
-    width, height = sizes[look.content]
-    new = PictureRecord(0, file.path, look.content, file.bytes, file.mtime_ns, width, height, label, 0, 0)
+    size = known.size(look.content)
+    assert size is not None, f"{look.path} was looked at and not embedded"
+    new = PictureRecord(0, look.path, look.content, look.bytes, look.mtime_ns, *size, label, 0, 0)
     if old is not None and old.content == look.content:
         changes.updated.append(replace(new, id=old.id, segment=old.segment, row=old.row))
     elif old is not None:
         changes.changed.append(replace(new, id=old.id))
         changes.replaced.append(old)
-    elif strays.get(look.content):
-        stray = strays[look.content].pop()
+    elif (stray := strays.take(look.content)) is not None:
         changes.moved.append(replace(new, id=stray.id, segment=stray.segment, row=stray.row))
     else:
         changes.added.append(new)
 
 
-def _is_below(path: Path, root: Path) -> bool:
-    return path == root or path.is_relative_to(root)
+def _is_gone(path: Path) -> bool:
+    """Whether nothing is there; a place that cannot be looked into may hold it still."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _chunks(todo: list[tuple[FoundFile, PictureRecord | None]]
+            ) -> Iterator[list[tuple[FoundFile, PictureRecord | None]]]:  # fmt: skip
+    for start in range(0, len(todo), _CHUNK):
+        yield todo[start : start + _CHUNK]

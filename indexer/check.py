@@ -1,60 +1,224 @@
-"""Whether an index folder is whole: every file by checksum, every picture by its row."""
+"""Whether an index folder is whole: every file by its checksum, every picture by its row.
+
+What is wrong is a finding: the file, and the pictures that suffer. What is only worth knowing, such as a file that a
+killed writer left, is a note.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
-from search.catalog import Catalog
+from indexer.lock import HOLDER_NAME, LOCK_NAME
+from indexer.staging import is_staging
+from search.catalog import CATALOG_NAME, Catalog
+from search.catalog_seal import BUILD_AGAIN, SEAL_NAME, SealError
 from search.durable import verify
-from search.errors import IndexFolderError
+from search.errors import DamagedFileError, IndexFolderError
 from search.identities import check_template
 from search.stored_calibration import index_calibration
+from search.vector_file import find_damage
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterator, Sequence
 
-    from search.records import SegmentRecord
+    from search.catalog_audit import RowCounts
+    from search.records import FileRecord, PictureRecord, SegmentRecord
+
+NAMED_PICTURES = 20
+"""Pictures named a finding, unless more are asked for."""
+_NAMED_ROWS = 5
+_LASTING = {CATALOG_NAME, SEAL_NAME, LOCK_NAME, HOLDER_NAME}
+"""Files of an index folder that its catalog does not name."""
+
+Part = Literal["catalog", "seal", "encoder", "vectors", "structure", "records"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong."""
+
+    part: Part
+    file: str
+    """Relative to the index folder."""
+    problem: str
+    segment: int | None = None
+    rows: tuple[range, ...] = ()
+    """Rows of the segment whose vectors are lost."""
+    suffering: int = 0
+    """How many pictures cannot be found, or not be trusted, because of it."""
+    pictures: tuple[PictureRecord, ...] = ()
+    """The first of them."""
+
+    def __str__(self) -> str:
+        if not self.suffering:
+            return f"{self.file}: {self.problem}"
+        named = ", ".join(str(picture.path) for picture in self.pictures)
+        more = self.suffering - len(self.pictures)
+        listed = f": {named}" + (f" and {more} more" if more else "") if named else ""
+        return f"{self.file}: {self.problem}; {self.suffering} pictures suffer{listed}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {
+            "part": self.part, "file": self.file, "problem": self.problem, "segment": self.segment,
+            "rows": [[part.start, part.stop] for part in self.rows], "suffering": self.suffering,
+            "pictures": [{"id": picture.id, "path": str(picture.path)} for picture in self.pictures],
+        }  # fmt: skip
+
+
+@dataclass(slots=True)
+class CheckReport:
+    """What was found in one folder."""
+
+    index: Path
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is wrong; notes do not count."""
+        return not self.findings
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        found = [finding.to_dict() for finding in self.findings]
+        return {"index": str(self.index), "whole": self.whole, "findings": found, "notes": self.notes}
 
 
 def check(index: str | os.PathLike[str]) -> list[str]:
     """List what is wrong with an index folder, one sentence a finding; an empty list means that it is whole.
 
     Raises:
-        IndexFolderError: there is no index, or its catalog cannot be read at all.
+        IndexFolderError: there is no index, or one of a newer Twinlens.
+    """
+    return [f"{Path(index)}/{finding}" for finding in inspect(index).findings]
+
+
+def inspect(index: str | os.PathLike[str], *, named: int = NAMED_PICTURES) -> CheckReport:
+    """Look at every byte of an index folder.
+
+    Files are read as streams and rows counted by SQLite: memory does not grow with the index, but for the pictures
+    that are named.
+
+    Args:
+        index: the folder.
+        named: pictures that a finding names at most; -1 for all.
+
+    Raises:
+        IndexFolderError: there is no index, or one of a newer Twinlens.
     """
     folder = Path(index)
-    catalog = Catalog.read(folder)
+    report = CheckReport(folder)
     try:
-        findings = [f"{folder / 'catalog.sqlite'}: {error}" for error in catalog.integrity_errors()]
-        if "encoder" not in catalog.settings():
-            return [*findings, f"{folder}: its first build was not finished: run the same twinlens build again"]
+        catalog = _opened(folder, report)
         try:
-            index_calibration(folder, catalog.settings())
+            if not catalog.sealed and report.whole:
+                report.notes.append("its last change is not sealed yet: a writer is at work, or was killed just then")
+            report.findings += _findings(catalog, named)
+            report.notes += [f"{name}: not part of the index" for name in _strays(catalog)]
+        finally:
+            catalog.close()
+    except DamagedFileError as error:
+        report.findings.append(Finding("catalog", CATALOG_NAME, f"{error.problem}. {BUILD_AGAIN}"))
+        report.notes.append("without a catalog nothing says what the other files hold: they were not looked at")
+    return report
+
+
+def _opened(folder: Path, report: CheckReport) -> Catalog:
+    """Open the catalog, without its seal where that is what is damaged."""
+    try:
+        return Catalog.read(folder, thorough=True)
+    except SealError as error:
+        report.findings.append(Finding("seal", SEAL_NAME, error.problem))
+    return Catalog.read(folder, verify=False)
+
+
+def _findings(catalog: Catalog, named: int) -> Iterator[Finding]:
+    for wrong in catalog.integrity_errors():
+        yield Finding("catalog", CATALOG_NAME, wrong)
+    settings = catalog.settings()
+    if "encoder" not in settings:
+        yield Finding("records", CATALOG_NAME, "its first build was not finished: run the same twinlens build again")
+        return
+    yield from _check_settings(catalog, settings)
+    files = {record.name: record for record in catalog.files()}
+    segments = catalog.segments()
+    of_segments = {name for segment in segments for name in (segment.vectors, segment.structure)}
+    for name in sorted(files.keys() - of_segments):
+        if problem := _problem(catalog.folder, files[name]):
+            yield Finding("encoder", name, f"{problem}; no picture can be embedded")
+    for segment in segments:
+        yield from _check_vectors(catalog, segment, files, int(settings["dim"]), named)
+        if segment.structure is not None and (problem := _problem(catalog.folder, files[segment.structure])):
+            yield _suffering(catalog, "structure", segment.structure, problem, segment, [range(segment.rows)], named)
+    for counts in catalog.row_counts():
+        if not counts.sound:
+            yield from _check_rows(catalog, counts)
+
+
+def _check_settings(catalog: Catalog, settings: dict[str, Any]) -> Iterator[Finding]:
+    try:
+        index_calibration(catalog.folder, settings)
+    except IndexFolderError as error:
+        yield Finding("records", CATALOG_NAME, str(error))
+    for template in catalog.templates():
+        try:
+            check_template(template, int(settings["dim"]))
         except IndexFolderError as error:
-            findings.append(str(error))
-        for record in catalog.files():
-            try:
-                verify(folder, record)
-            except IndexFolderError as error:
-                findings.append(str(error))
-        for segment in catalog.segments():
-            findings += _check_rows(catalog, segment)
-        for template in catalog.templates():
-            try:
-                check_template(template, int(catalog.settings()["dim"]))
-            except IndexFolderError as error:
-                findings.append(str(error))
-        return findings
-    finally:
-        catalog.close()
+            yield Finding("records", CATALOG_NAME, str(error))
 
 
-def _check_rows(catalog: Catalog, segment: SegmentRecord) -> list[str]:
-    """Every row of a segment has either a picture or a tombstone."""
-    dead = set(catalog.tombstones(segment.id))
-    alive = set(catalog.pictures_at(segment.id, range(segment.rows)))
-    name = f"segment {segment.id}"
-    findings = [f"{name}: row {row} has a picture and a tombstone" for row in sorted(dead & alive)]
-    findings += [f"{name}: row {row} has no picture" for row in range(segment.rows) if row not in dead | alive]
-    return findings
+def _check_vectors(catalog: Catalog, segment: SegmentRecord, files: dict[str, FileRecord], dim: int,
+                   named: int) -> Iterator[Finding]:  # fmt: skip
+    damage = find_damage(catalog.folder / segment.vectors, files[segment.vectors], segment.rows, dim)
+    if damage is not None:
+        yield _suffering(catalog, "vectors", segment.vectors, damage.problem, segment, damage.rows, named)
+
+
+def _suffering(catalog: Catalog, part: Part, name: str, problem: str, segment: SegmentRecord, rows: Sequence[range],
+               named: int) -> Finding:  # fmt: skip
+    """A finding with the pictures in some rows of a segment."""
+    pictures: list[PictureRecord] = []
+    for each in rows:
+        if named < 0 or len(pictures) < named:
+            pictures += catalog.pictures_between(segment.id, each, max(-1, named - len(pictures)))
+    count = sum(catalog.count_between(segment.id, each) for each in rows)
+    return Finding(part, name, problem, segment.id, tuple(rows), count, tuple(pictures))
+
+
+def _problem(folder: Path, record: FileRecord) -> str | None:
+    try:
+        verify(folder, record)
+    except DamagedFileError as error:
+        return error.problem
+    return None
+
+
+def _check_rows(catalog: Catalog, counts: RowCounts) -> Iterator[Finding]:
+    """Say which rows of a segment have neither a picture nor a tombstone, both, or do not exist."""
+    alive, dead, every = (
+        set(catalog.picture_rows(counts.segment)), set(catalog.tombstones(counts.segment)), set(range(counts.rows))
+    )  # fmt: skip
+    wrongs = {
+        "have a picture and a tombstone": alive & dead,
+        "have neither a picture nor a tombstone": every - alive - dead,
+        "do not exist": (alive | dead) - every,
+    }
+    for wrong, rows in wrongs.items():
+        if rows:
+            listed = ", ".join(map(str, sorted(rows)[:_NAMED_ROWS])) + (", ..." if len(rows) > _NAMED_ROWS else "")
+            problem = f"segment {counts.segment}: {len(rows)} rows {wrong} ({listed})"
+            yield Finding("records", CATALOG_NAME, problem, counts.segment)
+
+
+def _strays(catalog: Catalog) -> Iterator[str]:
+    """Files in the folder that the catalog does not name: what killed writers left, or somebody put there."""
+    named = {record.name for record in catalog.files()} | _LASTING
+    named |= {f"{CATALOG_NAME}{side}" for side in ("-wal", "-shm")}
+    for path in sorted(catalog.folder.rglob("*")):
+        name = path.relative_to(catalog.folder).as_posix()
+        if not path.is_dir() and name not in named and not is_staging(path):
+            yield name

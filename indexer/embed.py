@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,14 +13,18 @@ import numpy as np
 from indexer.staging import LookedAt
 from search.config import DecodeConfig
 from search.errors import PictureError
-from search.images import decode, read_file
+from search.images import decode
+from search.large_pictures import LARGE_BYTES, alone
+from search.picture_exif import read_exif
+from search.picture_source import read_steady
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Future
 
     from numpy.typing import NDArray
 
+    from indexer.known_contents import KnownContents
     from indexer.progress import Stages
     from indexer.scan import FoundFile
     from indexer.staging import Staging
@@ -35,16 +39,21 @@ class Batch:
     """Files looked at since the last batch was staged, and the distinct new contents among them."""
 
     files: list[LookedAt] = field(default_factory=list)
-    distinct: list[tuple[LookedAt, NDArray[Any]]] = field(default_factory=list)
+    distinct: dict[str, tuple[LookedAt, NDArray[Any]]] = field(default_factory=dict)
 
 
-def embed_files(files: list[FoundFile], encoder: Encoder, staging: Staging, known: dict[str, tuple[int, int]], *,
+def embed_files(files: Iterable[FoundFile], encoder: Encoder, staging: Staging, known: KnownContents, *,
                 batch_size: int, workers: int, stages: Stages) -> int:  # fmt: skip
     """Look at every file, embed the contents that are not `known` yet, and stage both.
 
     Args:
         files: what to look at, in the order in which it is staged.
-        known: content hash -> (width, height) of every vector that need not be computed; grows.
+        encoder: embeds.
+        staging: takes what was looked at, a batch at a time.
+        known: says which contents need no embedding.
+        batch_size: pictures embedded at once.
+        workers: threads.
+        stages: timed and told.
 
     Returns:
         How many pictures were embedded.
@@ -53,13 +62,15 @@ def embed_files(files: list[FoundFile], encoder: Encoder, staging: Staging, know
     batch = Batch()
     with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
         looks = _ordered(pool, lambda file: _look(file, encoder, known), files, ahead=_AHEAD * workers + batch_size)
-        for _ in files:
+        while True:
             with stages.timed("read and decode"):
-                look, prepared = next(looks)
+                found = next(looks, None)
+            if found is None:
+                break
+            look, prepared = found
             batch.files.append(look)
-            if prepared is not None and look.content not in known:
-                known[look.content] = (look.width, look.height)
-                batch.distinct.append((look, prepared))
+            if prepared is not None and look.content not in batch.distinct and look.content not in known:
+                batch.distinct[look.content] = (look, prepared)
             if len(batch.distinct) == batch_size or len(batch.files) == 16 * batch_size:
                 embedded += _finish(batch, encoder, staging, stages)
                 batch = Batch()
@@ -67,9 +78,9 @@ def embed_files(files: list[FoundFile], encoder: Encoder, staging: Staging, know
 
 
 def _finish(batch: Batch, encoder: Encoder, staging: Staging, stages: Stages) -> int:
-    looks = [look for look, _ in batch.distinct]
+    looks = [look for look, _ in batch.distinct.values()]
     with stages.timed("encode"):
-        prepared = [array for _, array in batch.distinct]
+        prepared = [array for _, array in batch.distinct.values()]
         vectors = encoder.encode_prepared(np.stack(prepared)) if prepared else np.empty((0, encoder.dim), np.float32)
     with stages.timed("stage"):
         staging.add(batch.files, zip(looks, vectors, strict=True))
@@ -77,19 +88,22 @@ def _finish(batch: Batch, encoder: Encoder, staging: Staging, stages: Stages) ->
     return len(looks)
 
 
-def _look(file: FoundFile, encoder: Encoder, known: Container[str]) -> tuple[LookedAt, NDArray[Any] | None]:
+def _look(file: FoundFile, encoder: Encoder, known: KnownContents) -> tuple[LookedAt, NDArray[Any] | None]:
     """Read one file; decode and prepare it unless its content is known."""
     limits = DecodeConfig()
-    try:
-        data = read_file(file.path, config=limits)
-        content = content_hash(data)
-        if content in known:
-            return LookedAt(file.path, file.bytes, file.mtime_ns, content), None
-        image = decode(data, name=str(file.path), target=encoder.input_size, config=limits)
-    except PictureError as error:
-        return LookedAt(file.path, file.bytes, file.mtime_ns, reason=error.reason), None
-    width, height = image.info["full_size"]
-    return LookedAt(file.path, file.bytes, file.mtime_ns, content, width, height), encoder.prepare(image)
+    with alone(file.bytes > LARGE_BYTES):
+        try:
+            data, status = read_steady(file.path, config=limits)
+            content = content_hash(data)
+            # Size and time of what was read, which may have changed since the scan.
+            look = LookedAt(file.path, status.st_size, status.st_mtime_ns, content)
+            if content in known:
+                return replace(look, exif=read_exif(data)), None
+            image = decode(data, name=str(file.path), target=encoder.input_size, config=limits)
+        except PictureError as error:
+            return LookedAt(file.path, file.bytes, file.mtime_ns, reason=error.reason), None
+        width, height = image.info["full_size"]
+        return replace(look, width=width, height=height, exif=read_exif(data)), encoder.prepare(image)
 
 
 def content_hash(data: bytes) -> str:

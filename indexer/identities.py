@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.build import choose_encoder, commit_encoder, make_folder, new_encoder, sweep
 from indexer.csv_log import is_control
 from indexer.embed import content_hash
-from indexer.lock import writer_lock
-from search.catalog import CATALOG_NAME, Catalog
+from indexer.index_encoder import choose_encoder, commit_encoder, new_encoder
+from indexer.writer import open_writer
+from search.catalog import has_catalog
 from search.config import BuildConfig, EnrollConfig
 from search.encoders import load_encoder
 from search.errors import DataError, QueryError
@@ -26,8 +25,9 @@ from search.records import TemplateRecord
 from search.stored_calibration import index_calibration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
+    from search.catalog import Catalog
     from search.encoders.base import Encoder
     from search.identities import OpenSetThreshold
 
@@ -78,8 +78,7 @@ def enroll(index: str | os.PathLike[str], name: str, pictures: Sequence[str | os
     encoder = _encoder(folder, config)
     added = [_template(name, picture, encoder, config) for picture in pictures]
     _refuse_twins(added)
-    make_folder(folder)
-    with _writing(folder) as catalog:
+    with open_writer(folder, create=True) as catalog:
         before = catalog.templates()
         _refuse_what_is_there(name, added, before, config)
         if catalog.settings().get("fingerprint", encoder.fingerprint) != encoder.fingerprint:
@@ -102,8 +101,7 @@ def unenroll(index: str | os.PathLike[str], names: Sequence[str]) -> int:
     """
     folder = Path(index).absolute()
     wanted = {checked_name(name) for name in names}
-    Catalog.read(folder).close()  # no folder is made of a name that was mistyped
-    with _writing(folder) as catalog:
+    with open_writer(folder) as catalog:
         templates = catalog.templates()
         known = sorted({each.identity for each in templates})
         for name in sorted(wanted - set(known)):
@@ -131,10 +129,11 @@ def checked_name(name: str) -> str:
 def _encoder(folder: Path, config: EnrollConfig) -> Encoder:
     """Load the encoder of the index, or that of the index to be: nothing is written yet."""
     build = BuildConfig(encoder=config.encoder, device=config.device)
-    if not (folder / CATALOG_NAME).exists():
+    if not has_catalog(folder):
         return load_encoder(new_encoder(build), device=config.device)
-    with _writing(folder) as catalog:  # not for reading: a first enrolment that was killed may have left half a catalog
-        return choose_encoder(catalog, build, None)
+    # Not for reading: a first enrolment that was killed may have left half a catalog.
+    with open_writer(folder, create=True) as catalog:
+        return choose_encoder(catalog, build)
 
 
 def _template(name: str, picture: str | os.PathLike[str], encoder: Encoder, config: EnrollConfig) -> TemplateRecord:
@@ -199,14 +198,3 @@ def _threshold(catalog: Catalog, comparisons: int) -> OpenSetThreshold | None:
         return open_set_threshold(calibration, comparisons)
     except QueryError:  # its pairs support no threshold: identify says so, and nobody can be warned by it
         return None
-
-
-@contextmanager
-def _writing(folder: Path) -> Iterator[Catalog]:
-    with writer_lock(folder):
-        catalog = Catalog.write(folder)
-        try:
-            sweep(catalog)
-            yield catalog
-        finally:
-            catalog.close()

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import socket
+import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from search.disk_errors import disk_errors_named
 from search.errors import IndexLockedError
 
 if TYPE_CHECKING:
@@ -18,15 +22,26 @@ if TYPE_CHECKING:
 
 LOCK_NAME = "writer.lock"
 HOLDER_NAME = "writer.json"
+_LONGEST_COMMAND = 200
 
 
 @contextmanager
 def writer_lock(folder: Path) -> Iterator[None]:
     """Hold the index folder for writing; the system frees the lock of a process that dies.
 
+    Who holds it stands in a note beside it. The note decides nothing: one that a dead process left is in nobody's
+    way, whoever has got its number since.
+
     Raises:
-        IndexLockedError: another process holds it; the message says which, since when.
+        IndexLockedError: another process holds it; the message says which, since when, and what it was called with.
+        DiskError: the disk failed the writer, is full, or refused.
     """
+    with disk_errors_named(folder), _held(folder):
+        yield
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
     lock = FileLock(folder / LOCK_NAME)
     try:
         lock.acquire(timeout=0)
@@ -35,17 +50,45 @@ def writer_lock(folder: Path) -> Iterator[None]:
             f"{folder}: is being written by {_holder(folder)}. Wait for it to end, or stop it, and try again"
         ) from None
     try:
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        (folder / HOLDER_NAME).write_text(json.dumps({"process": os.getpid(), "since": now}))
+        (folder / HOLDER_NAME).write_text(json.dumps(_note()))
         yield
     finally:
         (folder / HOLDER_NAME).unlink(missing_ok=True)
         lock.release()
 
 
+def _note() -> dict[str, object]:
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    command = shlex.join(getattr(sys, "orig_argv", sys.argv))[:_LONGEST_COMMAND]
+    return {"process": os.getpid(), "since": since, "host": socket.gethostname(), "command": command}
+
+
 def _holder(folder: Path) -> str:
+    """Who holds the lock, in words; the note may be half written, or an older one of a process that is gone."""
     try:
-        holder = json.loads((folder / HOLDER_NAME).read_text())
-        return f"process {holder['process']} since {holder['since']}"
-    except (OSError, ValueError, KeyError):
+        note = json.loads((folder / HOLDER_NAME).read_text())
+        process, since = int(note["process"]), str(note["since"])
+        host, command = str(note.get("host", "")), str(note.get("command", ""))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return "another process"
+    here = host in ("", socket.gethostname())
+    if here and not _is_running(process):
+        return "another process"
+    where = "" if here else f" on {host}"
+    return f"process {process}{where} since {since}" + (f". It is: {_one_line(command)}" if command else "")
+
+
+def _is_running(process: int) -> bool:
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return process > 0
+
+
+def _one_line(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)

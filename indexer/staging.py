@@ -1,32 +1,40 @@
-"""Where a build keeps what it embedded until its one commit, so that a killed build goes on where it stopped.
+"""Where a command keeps what it embedded until its one commit, so that a killed one goes on where it stopped.
 
-A SQLite file beside the catalog. Pictures are staged in the order of the scan and only at the ends of batches: what
-is staged is always a prefix of the work, so a resumed build forms the very batches that an uninterrupted one does.
+A SQLite file an encoder beside the catalog, so that embedding anew with another encoder and adding with the present one
+do not disturb each other. Pictures are staged in the order of the scan and only at the ends of batches: what is staged
+is always a prefix of the work, so a resumed build forms the very batches that an uninterrupted one does.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from search.disk_errors import is_of_the_disk
+from search.picture_exif import NO_EXIF, PictureExif
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from search.catalog import Catalog
     from search.types import Floats
 
-STAGING_NAME = "staging.sqlite"
+_PREFIX = "staging-"
+_IN_CHUNK = 500
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS encoder (fingerprint TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS looked_at (
     path BLOB PRIMARY KEY, bytes INTEGER, mtime_ns INTEGER, content TEXT, width INTEGER, height INTEGER, reason TEXT
 );
 CREATE TABLE IF NOT EXISTS vectors (content TEXT PRIMARY KEY, width INTEGER, height INTEGER, vector BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS exif (content TEXT PRIMARY KEY, taken TEXT, camera TEXT);
 """
 
 
@@ -41,35 +49,39 @@ class LookedAt:
     width: int = 0
     height: int = 0
     reason: str | None = None
+    exif: PictureExif = NO_EXIF
+    """Staged by content, and given back by `Staging.exif`."""
 
 
 class Staging:
-    """The staging file of one build with one encoder."""
+    """What was embedded with one encoder and not committed yet; may be read from any thread."""
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
-        """Open what an earlier build with this encoder left, or start anew."""
-        self._file = folder / STAGING_NAME
+        """Open what an earlier command with this encoder left, or start anew."""
+        self._file = _file(folder, fingerprint)
+        self._lock = threading.Lock()
         try:
             self._connection = self._open()
-            known = {row[0] for row in self._connection.execute("SELECT fingerprint FROM encoder")}
-        except sqlite3.DatabaseError:  # cut by a power failure: it only ever held what can be embedded again
-            known = {"unreadable"}
-        if known and known != {fingerprint}:
-            self.discard()
+        except sqlite3.DatabaseError as error:
+            if is_of_the_disk(error):
+                raise
+            self.discard()  # cut by a power failure: it only ever held what can be embedded again
             self._connection = self._open()
-        with self._connection:
-            self._connection.execute("INSERT OR IGNORE INTO encoder VALUES (?)", (fingerprint,))
 
     def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._file)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.executescript(_SCHEMA)
+        connection = sqlite3.connect(self._file, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.executescript(_SCHEMA)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
-    def add(self, files: Iterable[LookedAt], vectors: Iterable[tuple[LookedAt, Floats]]) -> None:
+    def add(self, files: Sequence[LookedAt], vectors: Iterable[tuple[LookedAt, Floats]]) -> None:
         """Stage one batch, whole or not at all."""
-        with self._connection:
+        with self._lock, self._connection:
             self._connection.executemany(
                 "INSERT OR REPLACE INTO looked_at VALUES (?, ?, ?, ?, ?, ?, ?)",
                 ((os.fsencode(f.path), f.bytes, f.mtime_ns, f.content, f.width, f.height, f.reason) for f in files),
@@ -78,30 +90,94 @@ class Staging:
                 "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)",
                 ((f.content, f.width, f.height, vector.tobytes()) for f, vector in vectors),
             )
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO exif VALUES (?, ?, ?)",
+                (
+                    (f.content, f.exif.taken and f.exif.taken.isoformat(), f.exif.camera)
+                    for f in files
+                    if f.exif != NO_EXIF
+                ),
+            )
 
-    def looked_at(self) -> dict[Path, LookedAt]:
-        """Every file staged so far, by path."""
-        rows = self._connection.execute("SELECT path, bytes, mtime_ns, content, width, height, reason FROM looked_at")
-        return {(path := Path(os.fsdecode(row[0]))): LookedAt(path, *row[1:]) for row in rows}
+    def looked_at(self, paths: Sequence[Path]) -> dict[Path, LookedAt]:
+        """What was staged of these files, by path."""
+        sql = "SELECT path, bytes, mtime_ns, content, width, height, reason FROM looked_at WHERE path IN"
+        found = self._among(sql, [os.fsencode(path) for path in paths])
+        return {(path := Path(os.fsdecode(row[0]))): LookedAt(path, *row[1:]) for row in found}
 
-    def sizes(self) -> dict[str, tuple[int, int]]:
-        """Content hash -> (width, height) of every staged vector."""
-        return {
-            row[0]: (row[1], row[2]) for row in self._connection.execute("SELECT content, width, height FROM vectors")
-        }
+    def forget_failures(self) -> None:
+        """Forget which files could not be read, so that they are tried again."""
+        with self._lock, self._connection:
+            self._connection.execute("DELETE FROM looked_at WHERE reason IS NOT NULL")
 
-    def vector(self, content: str) -> Floats | None:
-        """The staged embedding of a content hash, `(dim,) float32`, or None."""
-        row = self._connection.execute("SELECT vector FROM vectors WHERE content = ?", (content,)).fetchone()
-        return None if row is None else np.frombuffer(row[0], dtype=np.float32)
+    def size(self, content: str) -> tuple[int, int] | None:
+        """Width and height of a content whose vector is staged, or None."""
+        rows = list(self._among("SELECT width, height FROM vectors WHERE content IN", [content]))
+        return tuple(rows[0]) if rows else None
+
+    def exif(self, contents: Sequence[str]) -> dict[str, PictureExif]:
+        """Content hash -> what its EXIF says, for those of the contents whose EXIF says anything."""
+        rows = self._among("SELECT content, taken, camera FROM exif WHERE content IN", contents)
+        return {row[0]: PictureExif(row[1] and datetime.fromisoformat(row[1]), row[2]) for row in rows}
+
+    def vectors(self, contents: Sequence[str]) -> dict[str, Floats]:
+        """Content hash -> staged embedding `(dim,) float32`, for those of the contents that have one."""
+        rows = self._among("SELECT content, vector FROM vectors WHERE content IN", contents)
+        return {content: np.frombuffer(vector, dtype=np.float32) for content, vector in rows}
+
+    def contents(self) -> Iterator[list[str]]:
+        """Pages of the contents whose vectors are staged."""
+        last = ""
+        sql = "SELECT content FROM vectors WHERE content > ? ORDER BY content LIMIT ?"
+        while page := self._connection.execute(sql, (last, _IN_CHUNK)).fetchall():
+            yield [content for (content,) in page]
+            last = page[-1][0]
 
     def close(self) -> None:
-        """Keep the file for the next build."""
+        """Keep the file for the next command."""
         self._connection.close()
 
     def discard(self) -> None:
-        """Delete the file: its content was committed, or belongs to another encoder."""
+        """Delete the file: its content was committed."""
         if hasattr(self, "_connection"):
             self._connection.close()
-        for suffix in ("", "-wal", "-shm"):
-            self._file.with_name(STAGING_NAME + suffix).unlink(missing_ok=True)
+        _delete(self._file)
+
+    def _among(self, sql: str, values: Sequence[str | bytes]) -> Iterator[tuple[Any, ...]]:
+        for start in range(0, len(values), _IN_CHUNK):
+            chunk = values[start : start + _IN_CHUNK]
+            with self._lock:
+                rows = self._connection.execute(f"{sql} ({','.join('?' * len(chunk))})", chunk).fetchall()
+            yield from rows
+
+
+def discard_committed(catalog: Catalog) -> None:
+    """Delete what a command staged which was killed between its commit and its end; keep what was not committed."""
+    fingerprint = catalog.settings()["fingerprint"]
+    if not _file(catalog.folder, fingerprint).exists():
+        return
+    staging = Staging(catalog.folder, fingerprint)
+    if all(len(catalog.embedded(page)) == len(page) for page in staging.contents()):
+        staging.discard()
+    else:
+        staging.close()
+
+
+def is_staging(path: Path) -> bool:
+    """Whether a file of an index folder is one that commands stage in."""
+    return path.name.startswith(_PREFIX)
+
+
+def discard_all(folder: Path) -> None:
+    """Delete what was staged with any encoder."""
+    for file in folder.glob(f"{_PREFIX}*.sqlite"):
+        _delete(file)
+
+
+def _file(folder: Path, fingerprint: str) -> Path:
+    return folder / f"{_PREFIX}{fingerprint}.sqlite"
+
+
+def _delete(file: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        file.with_name(file.name + suffix).unlink(missing_ok=True)

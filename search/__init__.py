@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from search.errors import (
     DataError,
+    DiskError,
     EncoderError,
     IndexFolderError,
     IndexLockedError,
@@ -21,10 +22,10 @@ from search.errors import (
     TwinlensError,
     UnsupportedError,
 )
-from search.types import Hit, IndexInfo, SegmentInfo
+from search.types import Answer, Hit, IndexInfo, SegmentInfo, Timing
 
 if TYPE_CHECKING:
-    from search.engine import Answer, SearchEngine, Timing, open_index
+    from search.engine import SearchEngine, open_index
     from search.identities import Identification, Identity
     from search.verification import Calibration, ErrorRate, Verification
 
@@ -34,6 +35,7 @@ __all__ = [
     "Answer",
     "Calibration",
     "DataError",
+    "DiskError",
     "EncoderError",
     "ErrorRate",
     "Hit",
@@ -55,7 +57,7 @@ __all__ = [
 
 
 _LAZY = {
-    "engine": {"Answer", "SearchEngine", "Timing", "open_index"},
+    "engine": {"SearchEngine", "open_index"},
     "identities": {"Identification", "Identity"},
     "verification": {"Calibration", "ErrorRate", "Verification"},
 }

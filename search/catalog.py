@@ -1,7 +1,8 @@
 """The catalog: one SQLite file that says what an index folder holds.
 
 A change becomes visible by one transaction here and by nothing else. The file is in WAL mode: a reader that began a
-transaction keeps its snapshot however many commits follow, and never blocks the writer.
+transaction keeps its snapshot however many commits follow, and never blocks the writer. Its bytes are verified by its
+seal (search/catalog_seal.py) whenever it is opened.
 """
 
 from __future__ import annotations
@@ -10,19 +11,30 @@ import json
 import os
 import sqlite3
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.errors import IndexFolderError
+from search.catalog_audit import CatalogAudit
+from search.catalog_file import CatalogFile
+from search.catalog_metadata import MetadataTable
+from search.catalog_opening import damage_named, pinned, use_log, verified
+from search.catalog_pictures import as_text
+from search.catalog_seal import (
+    BUILD_AGAIN,
+    FIRST_SEALED,
+    announce,
+    empty_log,
+    put_seal,
+    read_seal,
+    stored_generation,
+)
+from search.errors import DamagedFileError, IndexFolderError
 from search.migrations import MIGRATIONS, OLDEST_READABLE, checked_version, migrate
 from search.records import (
-    EmbeddedRecord,
+    BlockChecksums,
     FileRecord,
-    PictureRecord,
-    PlacedRecord,
     SegmentRecord,
-    SkippedRecord,
     TemplateRecord,
 )
 
@@ -32,68 +44,125 @@ if TYPE_CHECKING:
 CATALOG_NAME = "catalog.sqlite"
 _WITH_IDENTITIES = 2
 """Version of the catalog that knows identities first."""
-_IN_CHUNK = 500
-"""Values bound in one `IN (...)`: SQLite's oldest limit is 999."""
 
 
-class Catalog:
+class Catalog(CatalogAudit):
     """The catalog of one index folder, safe to use from several threads."""
 
-    def __init__(self, connection: sqlite3.Connection, folder: Path, version: int = len(MIGRATIONS)) -> None:
+    def __init__(self, connection: sqlite3.Connection, raw: CatalogFile, version: int = len(MIGRATIONS)) -> None:
         """Wrap an open connection: use `read` or `write` instead."""
-        self.folder = folder
+        self.folder = raw.file.parent
+        self.sealed = True
+        """Whether a seal vouches for this snapshot; False where a writer was killed before it sealed its commit."""
+        self._raw = raw
         self._version = version
         self._connection = connection
         self._lock = threading.RLock()
+        self.metadata = MetadataTable(version, self._rows, self._many)
         # File names need not be UTF-8. They are bound as bytes, stored as text, and decoded as Python decodes names.
         connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
 
     @classmethod
-    def read(cls, folder: Path) -> Catalog:
+    def read(cls, folder: Path, *, verify: bool = True, thorough: bool = False) -> Catalog:
         """Open for reading, pinned to the snapshot of this moment.
+
+        Args:
+            folder: the index folder.
+            verify: whether its bytes are compared with its seal; costs the time to read them.
+            thorough: with the stronger checksum too, as `twinlens check` does.
 
         Raises:
             IndexFolderError: no index there, an unfinished one, a newer one, or a damaged one.
         """
         file = folder / CATALOG_NAME
-        if not file.is_file():
+        if not has_catalog(folder):
+            if file.exists() or read_seal(folder) is not None:
+                raise DamagedFileError(file, "missing", BUILD_AGAIN)
             raise IndexFolderError(f"{folder}: no index here. Make one: twinlens build PICTURES --index {folder}")
-        with _damage_named(file):
-            connection = _connect_reader(file)
+        with ExitStack() as opened, damage_named(file):
+            raw = CatalogFile(file)
+            opened.callback(raw.close)
+            connection, sealed = pinned(raw, verify=verify, thorough=thorough)
+            opened.callback(connection.close)
             if (version := checked_version(connection)) < OLDEST_READABLE:
-                connection.close()
                 raise IndexFolderError(f"{folder}: unfinished index. Run twinlens build again")
-            return cls(connection, folder, version)
+            catalog = cls(connection, raw, version)
+            catalog.sealed = sealed
+            opened.pop_all()
+            return catalog
 
     @classmethod
-    def write(cls, folder: Path) -> Catalog:
-        """Open for writing, creating or upgrading what is there. The caller holds the writer's lock."""
+    def write(cls, folder: Path, *, reseal: bool = False) -> Catalog:
+        """Open for writing, creating or upgrading what is there. The caller holds the writer's lock.
+
+        Args:
+            folder: the index folder.
+            reseal: whether a seal that is damaged or missing is made anew, once SQLite finds the catalog sound.
+
+        Raises:
+            IndexFolderError: a newer index, or a damaged one: a writer would seal the damage.
+        """
         file = folder / CATALOG_NAME
-        with _damage_named(file):
+        if not file.exists():
+            if not reseal and read_seal(folder) is not None:
+                raise DamagedFileError(file, "missing", BUILD_AGAIN)
+            file.touch()
+        with ExitStack() as opened, damage_named(file):
+            raw = CatalogFile(file)
+            opened.callback(raw.close)
+            sealed = verified(raw, reseal=reseal)
             connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
-            connection.execute("PRAGMA journal_mode = WAL")
+            opened.callback(connection.close)
+            use_log(connection, file)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
-            migrate(connection)
-            return cls(connection, folder)
+            if not sealed:
+                put_seal(connection, raw)
+            if (version := checked_version(connection)) < len(MIGRATIONS):
+                announce(folder, stored_generation(connection) + 1)
+                migrate(connection, version)
+                put_seal(connection, raw)
+            opened.pop_all()
+            return cls(connection, raw)
 
     def close(self) -> None:
         """Let go of the file."""
         with self._lock:
             self._connection.close()
+            self._raw.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing: commit at the end, roll back on any exception. Each commit is a new generation."""
+        """All or nothing: commit at the end, roll back on any exception. Each commit is a new generation.
+
+        The commit is announced before it is made, and sealed after. Where only the sealing fails, such as on a disk
+        that is full, the commit stands and the next writer seals it.
+        """
         with self._lock:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
-                self.set(generation=self.generation() + 1)
+                generation = self.generation() + 1
+                self.set(generation=generation)
+                announce(self.folder, generation)
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
+            with suppress(OSError, sqlite3.Error, MemoryError):
+                put_seal(self._connection, self._raw)
+
+    def has_older_readers(self) -> bool:
+        """Whether anybody may still read what was there before the last commit; asked outside of a transaction.
+
+        SQLite moves its log into the file only as far as no reader needs an older page: where all of it was moved,
+        every reader sees the last commit. Where another connection is moving it just now, the answer is yes. Never
+        waits for a reader. Source: SQLite, "Write-Ahead Logging", on checkpoints.
+        """
+        with self._lock, damage_named(self.folder / CATALOG_NAME):
+            logged, moved = empty_log(self._connection)
+            return not 0 <= logged == moved
 
     # Settings and files ------------------------------------------------------------------------------------------
 
@@ -111,11 +180,24 @@ class Catalog:
 
     def files(self) -> list[FileRecord]:
         """Every file that the index consists of, beside the catalog."""
-        return [FileRecord(*row) for row in self._rows("SELECT name, bytes, sha256 FROM files ORDER BY name")]
+        if self._version < FIRST_SEALED:
+            return [FileRecord(*row) for row in self._rows("SELECT name, bytes, sha256 FROM files ORDER BY name")]
+        rows = self._rows(
+            "SELECT name, bytes, sha256, block_rows, crc32 FROM files LEFT JOIN digests ON file = name ORDER BY name"
+        )
+        return [
+            FileRecord(name, size, sha256, None if step is None else BlockChecksums(step, crc32))
+            for name, size, sha256, step, crc32 in rows
+        ]
 
     def add_files(self, files: Iterable[FileRecord]) -> None:
         """Name files that were written and synced."""
-        self._many("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", ((f.name, f.bytes, f.sha256) for f in files))
+        named = list(files)
+        self._many("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", ((f.name, f.bytes, f.sha256) for f in named))
+        self._many(
+            "INSERT OR REPLACE INTO digests VALUES (?, ?, ?)",
+            ((f.name, f.blocks.rows, f.blocks.crc32) for f in named if f.blocks is not None),
+        )
 
     # Segments ----------------------------------------------------------------------------------------------------
 
@@ -135,6 +217,29 @@ class Catalog:
               json.dumps(segment.parameters), segment.recall, created)],
         )  # fmt: skip
 
+    def replace_segments(self, segment: SegmentRecord | None, created: str) -> None:
+        """Let one segment take the place of all others: its rows are the pictures by id; in a transaction.
+
+        None: there is no picture any more. Tombstones go with their segments; files are named no longer.
+        """
+        if segment is not None:
+            self.add_segment(segment, created)
+            self._many(
+                "UPDATE pictures SET segment = ?, row = numbered.row"
+                " FROM (SELECT id, row_number() OVER (ORDER BY id) - 1 AS row FROM pictures) AS numbered"
+                " WHERE numbered.id = pictures.id",
+                [(segment.id,)],
+            )
+        kept = 0 if segment is None else segment.id
+        old = [each for each in self.segments() if each.id != kept]
+        for table, column in (("tombstones", "segment"), ("segments", "id")):
+            self._many(f"DELETE FROM {table} WHERE {column} = ?", ((each.id,) for each in old))
+        self.drop_files(name for each in old for name in (each.vectors, each.structure) if name is not None)
+
+    def drop_files(self, names: Iterable[str]) -> None:
+        """Name files no longer: whoever writes next deletes them."""
+        self._many("DELETE FROM files WHERE name = ?", ((name,) for name in names))
+
     def next_segment_id(self) -> int:
         """An id that no segment has had since the oldest one that is still there."""
         return int(self._rows("SELECT coalesce(max(id), 0) + 1 FROM segments")[0][0])
@@ -142,112 +247,6 @@ class Catalog:
     def tombstones(self, segment: int) -> list[int]:
         """Rows of a segment that no picture has any more."""
         return [row for (row,) in self._rows("SELECT row FROM tombstones WHERE segment = ?", (segment,))]
-
-    # Pictures ----------------------------------------------------------------------------------------------------
-
-    def count(self) -> int:
-        """Pictures in the index."""
-        return int(self._rows("SELECT count(*) FROM pictures")[0][0])
-
-    def label_counts(self) -> dict[str, int]:
-        """Pictures a label, without the unlabelled."""
-        sql = "SELECT label, count(*) FROM pictures WHERE label IS NOT NULL GROUP BY label ORDER BY label"
-        return dict(self._rows(sql))
-
-    def pictures(self, *, after: int = 0, limit: int = -1) -> list[PictureRecord]:
-        """Pictures by ascending id, from the first id above `after`; `limit` -1 for all."""
-        return self._pictures("WHERE id > ? ORDER BY id LIMIT ?", (after, limit))
-
-    def picture(self, picture_id: int) -> PictureRecord | None:
-        """The picture of an id, or None."""
-        if not 0 < picture_id < 2**63:  # more than SQLite's integers hold
-            return None
-        found = self._pictures("WHERE id = ?", (picture_id,))
-        return found[0] if found else None
-
-    def pictures_at(self, segment: int, rows: Sequence[int]) -> dict[int, PictureRecord]:
-        """Row -> picture, for the rows of one segment that have one."""
-        found: dict[int, PictureRecord] = {}
-        for start in range(0, len(rows), _IN_CHUNK):
-            chunk = rows[start : start + _IN_CHUNK]
-            marks = ",".join("?" * len(chunk))
-            for picture in self._pictures(f"WHERE segment = ? AND row IN ({marks})", (segment, *chunk)):
-                found[picture.row] = picture
-        return found
-
-    def pictures_of(self, ids: Sequence[int]) -> dict[int, PictureRecord]:
-        """Id -> picture, for the ids that a picture has."""
-        found: dict[int, PictureRecord] = {}
-        for start in range(0, len(ids), _IN_CHUNK):
-            chunk = ids[start : start + _IN_CHUNK]
-            for picture in self._pictures(f"WHERE id IN ({','.join('?' * len(chunk))})", chunk):
-                found[picture.id] = picture
-        return found
-
-    def places(self, ids: Sequence[int]) -> dict[int, tuple[int, int]]:
-        """Id -> segment and row, for the ids that a picture has."""
-        found: dict[int, tuple[int, int]] = {}
-        for start in range(0, len(ids), _IN_CHUNK):
-            chunk = ids[start : start + _IN_CHUNK]
-            marks = ",".join("?" * len(chunk))
-            for key, segment, row in self._rows(f"SELECT id, segment, row FROM pictures WHERE id IN ({marks})", chunk):
-                found[key] = (segment, row)
-        return found
-
-    def placed(self, *, after: int = 0, limit: int = -1, shared: bool = False) -> list[PlacedRecord]:
-        """Where the vectors of pictures are, by ascending id from above `after`; `shared`: of contents of several."""
-        several = "AND content IN (SELECT content FROM pictures GROUP BY content HAVING count(*) > 1)" if shared else ""
-        sql = "SELECT id, content, segment, row, width * height, bytes FROM pictures"
-        rows = self._rows(f"{sql} WHERE id > ? {several} ORDER BY id LIMIT ?", (after, limit))
-        return [PlacedRecord(*row) for row in rows]
-
-    def rows_where(self, segment: int, *, label: str) -> list[int]:
-        """Rows of one segment whose picture has this label."""
-        sql = "SELECT row FROM pictures WHERE segment = ? AND label = CAST(? AS TEXT)"
-        return [row for (row,) in self._rows(sql, (segment, _text(label)))]
-
-    def put_pictures(self, pictures: Iterable[PictureRecord]) -> None:
-        """Add pictures (id 0: a new one) or replace those of the same id."""
-        self._many(
-            "INSERT INTO pictures VALUES (?, CAST(? AS TEXT), ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?)"
-            " ON CONFLICT (id) DO UPDATE SET path = excluded.path, content = excluded.content, bytes = excluded.bytes,"
-            " mtime_ns = excluded.mtime_ns, width = excluded.width, height = excluded.height, label = excluded.label,"
-            " segment = excluded.segment, row = excluded.row",
-            ((p.id or None, os.fsencode(p.path), p.content, p.bytes, p.mtime_ns, p.width, p.height,
-              None if p.label is None else _text(p.label), p.segment, p.row) for p in pictures),
-        )  # fmt: skip
-
-    def remove_pictures(self, pictures: Iterable[PictureRecord]) -> None:
-        """Forget pictures; their rows become tombstones."""
-        gone = list(pictures)
-        self._many("DELETE FROM pictures WHERE id = ?", ((p.id,) for p in gone))
-        self.bury(gone)
-
-    def bury(self, pictures: Iterable[PictureRecord]) -> None:
-        """Put a tombstone on the row that each picture had."""
-        self._many(
-            "INSERT OR IGNORE INTO tombstones VALUES (?, ?, ?, ?, ?)",
-            ((p.segment, p.row, p.content, p.width, p.height) for p in pictures),
-        )
-
-    def embedded(self) -> dict[str, EmbeddedRecord]:
-        """Content hash -> the row that holds its vector, of pictures and under tombstones alike."""
-        columns = "content, segment, row, width, height"
-        sql = f"SELECT {columns} FROM tombstones UNION ALL SELECT {columns} FROM pictures"
-        return {row[0]: EmbeddedRecord(*row) for row in self._rows(sql)}
-
-    def skipped(self) -> list[SkippedRecord]:
-        """Files that could not be read when they were last looked at."""
-        sql = "SELECT path, bytes, mtime_ns, reason FROM skipped ORDER BY path"
-        return [SkippedRecord(Path(path), *rest) for path, *rest in self._rows(sql)]
-
-    def replace_skipped(self, skipped: Iterable[SkippedRecord]) -> None:
-        """Remember exactly these."""
-        self._many("DELETE FROM skipped", [()])
-        self._many(
-            "INSERT INTO skipped VALUES (CAST(? AS TEXT), ?, ?, CAST(? AS TEXT))",
-            ((os.fsencode(s.path), s.bytes, s.mtime_ns, _text(s.reason)) for s in skipped),
-        )
 
     # Identities --------------------------------------------------------------------------------------------------
 
@@ -264,7 +263,7 @@ class Catalog:
     def add_templates(self, templates: Iterable[TemplateRecord]) -> None:
         """Add reference pictures, and the identities that are new with them."""
         for each in templates:
-            name = _text(each.identity)
+            name = as_text(each.identity)
             self._many("INSERT OR IGNORE INTO identities (name, created) VALUES (CAST(? AS TEXT), ?)",
                        [(name, each.created)])  # fmt: skip
             self._many(
@@ -273,21 +272,18 @@ class Catalog:
                 [(name, each.content, os.fsencode(each.path), each.vector, json.dumps(each.quality), each.created)],
             )
 
+    def replace_templates(self, templates: Iterable[TemplateRecord]) -> None:
+        """Keep exactly these reference pictures; an identity that has none any more is forgotten."""
+        self._many("DELETE FROM templates", [()])
+        self.add_templates(templates)
+        self._many("DELETE FROM identities WHERE id NOT IN (SELECT identity FROM templates)", [()])
+
     def remove_identities(self, names: Iterable[str]) -> None:
         """Forget identities and their reference pictures."""
-        self._many("DELETE FROM identities WHERE name = CAST(? AS TEXT)", ((_text(name),) for name in names))
-
-    def integrity_errors(self) -> list[str]:
-        """What SQLite itself finds wrong with the file."""
-        return [str(row[0]) for row in self._rows("PRAGMA integrity_check") if row[0] != "ok"]
-
-    def _pictures(self, clause: str, values: Sequence[Any]) -> list[PictureRecord]:
-        columns = "id, path, content, bytes, mtime_ns, width, height, label, segment, row"
-        rows = self._rows(f"SELECT {columns} FROM pictures {clause}", values)
-        return [PictureRecord(row[0], Path(row[1]), *row[2:]) for row in rows]
+        self._many("DELETE FROM identities WHERE name = CAST(? AS TEXT)", ((as_text(name),) for name in names))
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
-        with self._lock, _damage_named(self.folder / CATALOG_NAME):
+        with self._lock, damage_named(self.folder / CATALOG_NAME):
             return self._connection.execute(sql, values).fetchall()
 
     def _many(self, sql: str, values: Iterable[Sequence[Any]]) -> None:
@@ -295,42 +291,13 @@ class Catalog:
             self._connection.executemany(sql, values)
 
 
-def _text(value: str) -> bytes:
-    return value.encode("utf-8", "surrogateescape")
+def has_catalog(folder: Path) -> bool:
+    """Whether a folder holds an index.
 
-
-def _connect_reader(file: Path) -> sqlite3.Connection:
-    """Open for reading and pin the snapshot.
-
-    A reader that may write to the folder (never to the tables) takes SQLite's side files away when it is the last to
-    go. One that may not leaves them; and a folder that nobody may write is opened as one that nobody does.
+    Raises:
+        IndexFolderError: the folder cannot be looked into, or its name is longer than the system takes.
     """
-    uri = file.absolute().as_uri()
-    modes = ("mode=rw",) if os.access(file.parent, os.W_OK) else ("mode=ro", "immutable=1")
-    for mode in modes:
-        connection = sqlite3.connect(f"{uri}?{mode}", uri=True, isolation_level=None, check_same_thread=False)
-        try:
-            connection.execute("PRAGMA query_only = ON")
-            connection.execute("BEGIN")
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except sqlite3.OperationalError:
-            connection.close()
-            if mode == modes[-1]:
-                raise
-        except BaseException:
-            connection.close()
-            raise
-        else:
-            return connection
-    raise AssertionError("unreachable: the last mode returns or raises")
-
-
-@contextmanager
-def _damage_named(file: Path) -> Iterator[None]:
     try:
-        yield
-    except sqlite3.DatabaseError as error:
-        raise IndexFolderError(
-            f"{file}: cannot be read as a catalog ({error})."
-            " Restore the index from a backup, or delete it and build it again"
-        ) from error
+        return (folder / CATALOG_NAME).is_file()
+    except OSError as error:
+        raise IndexFolderError(f"{folder}: cannot be an index folder ({error.strerror}). Name another") from error

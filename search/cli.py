@@ -13,12 +13,22 @@ from search.config import Device, QueryConfig
 from search.errors import PictureError, TwinlensError
 
 if TYPE_CHECKING:
+    from search.metadata import ColumnInfo
     from search.types import Hit, IndexInfo
 
 IndexOption = Annotated[Path, typer.Option("--index", "-i", help="The index folder.")]
 DeviceOption = Annotated[Device, typer.Option(help="Where to compute: auto takes a GPU where there is one.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+WhereOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Only pictures with, for example, label=shoe, or \"taken >= 2024-01-01 and camera glob 'Canon*'\"; "
+        "several must all hold."
+    ),
+]
 
+_LONGEST_SHOWN = 40
+"""Characters of a value of metadata in `info`."""
 NOTHING_SAME = "nothing here shows the same thing"
 SKIPPED_EXIT = 3
 """Exit code of a command that ran through but left broken pictures out."""
@@ -37,31 +47,54 @@ def query(
     pictures: Annotated[list[str], typer.Argument(help="One or more pictures; each is answered on its own.")],
     index: IndexOption,
     k: Annotated[int, typer.Option("-k", help="Neighbours a picture.")] = QueryConfig.k,
-    where: Annotated[list[str] | None, typer.Option(help="Only pictures with, for example, label=shoe.")] = None,
+    where: WhereOption = None,
     same_only: Annotated[
         bool, typer.Option("--same-only", help="Only pictures taken for the same thing; needs twinlens calibrate.")
     ] = QueryConfig.same_only,
+    without: Annotated[
+        list[str] | None, typer.Option("--not", metavar="PICTURE", help="What looks like this picture comes later.")
+    ] = None,
+    together: Annotated[
+        bool, typer.Option("--together", help="One query: what looks like all of the pictures at once.")
+    ] = False,
+    crop: Annotated[
+        str | None,
+        typer.Option(metavar="X0,Y0,X1,Y1", help="Only this part of each picture, in shares of its width and height: "
+                     "0.5,0,1,1 is the right half.")
+    ] = None,
     collapse: Annotated[
         bool, typer.Option("--collapse", help="Show near copies once, with their number; see twinlens duplicates.")
     ] = QueryConfig.collapse,
     device: DeviceOption = QueryConfig.device,
     as_json: JsonOption = False,
-) -> None:
+) -> None:  # fmt: skip
     """Find the pictures of an index that look like a given picture.
 
     With --json, one line of JSON a picture: {"query": PATH, "hits": [{id, path, label, distance, similarity,
-    probability}, ...]}, or {"query": PATH, "error": REASON}; where --same-only finds nothing, no hits and "nothing":
-    what that means. With --collapse each hit has its copies, as hits are. Exit code 3 when a picture could not be read.
+    probability, metadata}, ...]}, or {"query": PATH, "error": REASON}; where --same-only finds nothing, no hits and
+    "nothing": what that means. With --collapse each hit has its copies, as hits are; with --together "query" is the
+    list of the pictures. Exit code 3 when a picture could not be read.
     """
+    from search.blend import Crop
     from search.engine import open_index
-    from search.query import parse_where
+    from search.images import load_picture
+    from search.where import condition_of
 
-    filters = parse_where(where or [])
+    filters, part = condition_of(where), None if crop is None else Crop.read(crop)
+    if together and (part is not None or same_only):
+        raise typer.BadParameter("goes with neither --crop nor --same-only", param_hint="--together")
+    unwanted = [load_picture(picture) for picture in without or []]
     failed = False
     with open_index(index, device=device) as engine:
+        if together:
+            hits = engine.search_together(pictures, k, where=filters, without=unwanted, collapse=collapse)
+            _show_hits(pictures, hits, as_json=as_json, same_only=False)
+            return
         for picture in pictures:
             try:
-                hits = engine.search(picture, k, where=filters, same_only=same_only, collapse=collapse)
+                hits = engine.search(
+                    picture, k, where=filters, same_only=same_only, without=unwanted, crop=part, collapse=collapse
+                )
             except PictureError as error:
                 failed = True
                 _show_failure(picture, error, as_json=as_json)
@@ -87,7 +120,8 @@ def info_dict(found: IndexInfo) -> dict[str, Any]:
     """An `IndexInfo` as plain values: `segments` is their number, `segment_list` what each is."""
     plain = asdict(found)
     plain["segment_list"] = plain.pop("segments")
-    return {**plain, "path": str(found.path), "segments": len(found.segments)}
+    columns = [column.to_dict() for column in found.columns]
+    return {**plain, "path": str(found.path), "segments": len(found.segments), "columns": columns}
 
 
 def printable(text: str) -> str:
@@ -101,19 +135,25 @@ def printable(text: str) -> str:
     )
 
 
+def one_line(text: str) -> str:
+    """The same on one line: a file's name with a line break in it must not look like a line of ours."""
+    return printable(text).replace("\n", "\\n")
+
+
 def megabytes(size: int) -> str:
     """A size in bytes for people, in units of 1024^2, with two figures at least."""
     return f"{size / 2**20:.{1 if size >= 2**20 else 3}f} MiB"
 
 
-def _show_hits(picture: str, hits: list[Hit], *, as_json: bool, same_only: bool) -> None:
+def _show_hits(asked: str | list[str], hits: list[Hit], *, as_json: bool, same_only: bool) -> None:
     nothing = same_only and not hits
+    picture = asked if isinstance(asked, str) else " + ".join(asked)
     if as_json:
-        told = {"query": picture, "hits": [hit.to_dict() for hit in hits]}
+        told = {"query": asked, "hits": [hit.to_dict() for hit in hits]}
         typer.echo(json.dumps({**told, "nothing": NOTHING_SAME} if nothing else told))
         return
     if nothing:
-        typer.echo(printable(f"{picture}: {NOTHING_SAME}"))
+        typer.echo(one_line(f"{picture}: {NOTHING_SAME}"))
         return
     from rich.console import Console
     from rich.table import Table
@@ -121,22 +161,15 @@ def _show_hits(picture: str, hits: list[Hit], *, as_json: bool, same_only: bool)
 
     calibrated = any(hit.probability is not None for hit in hits)
     collapsed = any(hit.copies is not None for hit in hits)
-    columns = (
-        "rank",
-        "distance",
-        "similarity",
-        *["probability"] * calibrated,
-        *["copies"] * collapsed,
-        "label",
-        "path",
-    )
-    table = Table(*columns, title=Text(printable(picture)), title_justify="left", box=None)
+    extra = [*["probability"] * calibrated, *["copies"] * collapsed]
+    columns = ("rank", "distance", "similarity", *extra, "label", "path")
+    table = Table(*columns, title=Text(one_line(picture)), title_justify="left", box=None)
     for rank, hit in enumerate(hits, 1):
-        path = Text(printable(str(_seen_from_here(hit.path))).replace("\n", "\\n"), overflow="fold")
+        path = Text(one_line(str(_seen_from_here(hit.path))), overflow="fold")
         chance = [] if hit.probability is None else [f"{hit.probability:.4f}"]
         copies = [] if hit.copies is None else [f"+{len(hit.copies)}" if hit.copies else ""]
         numbers = (f"{hit.distance:.4f}", f"{hit.similarity:.4f}", *chance, *copies)
-        table.add_row(f"{rank}", *numbers, printable(hit.label or ""), path)
+        table.add_row(f"{rank}", *numbers, one_line(hit.label or ""), path)
     Console().print(table)
 
 
@@ -149,7 +182,7 @@ def _show_failure(picture: str, error: PictureError, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps({"query": picture, "error": error.reason}))
     else:
-        typer.secho(f"error: {printable(str(error))}", fg="red", err=True)
+        typer.secho(f"error: {one_line(str(error))}", fg="red", err=True)
 
 
 def _info_text(found: IndexInfo) -> str:
@@ -165,7 +198,25 @@ def _info_text(found: IndexInfo) -> str:
         settings = ", ".join(f"{key}={value}" for key, value in segment.parameters.items())
         about = f"{recall}; {settings}" if settings else recall
         lines.append(f"segment {segment.id}  {segment.live} of {segment.rows} rows live, {segment.kind} ({about})")
-    return printable("\n".join([*lines, *_calibration_lines(found.calibration)]))
+    lines += _calibration_lines(found.calibration)
+    lines += [f"column    {_column_text(column)}".replace("\n", "\\n") for column in found.columns]
+    return printable("\n".join(lines))
+
+
+def _column_text(column: ColumnInfo) -> str:
+    told = column.to_dict()
+    if column.count == 0:
+        values = ""
+    elif "values" in told:
+        values = ": " + ", ".join(_short(value) for value in told["values"])
+    else:
+        values = f": {told['min']} to {told['max']}"
+    return f"{column.name} ({column.type}), {column.count} pictures{values}"
+
+
+def _short(value: object) -> str:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "..."
 
 
 def _calibration_lines(found: dict[str, Any] | None) -> list[str]:

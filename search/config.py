@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from search.where import Where
 
 Device = Literal["auto", "cpu", "cuda"]
 References = Literal["mean", "best"]
@@ -19,6 +21,10 @@ class DecodeConfig:
 
     max_pixels: int = 150_000_000
     """Pictures of more pixels are refused before they are decoded."""
+    max_costly_pixels: int = 50_000_000
+    """The same for WebP, AVIF and HEIC, whose decoders hold a picture several times over."""
+    max_side: int = 65_535
+    """Pictures wider or higher are refused: what a JPEG can hold. The weights of a resize grow with the side alone."""
     max_bytes: int = 512 * 1024 * 1024
     """Files of more bytes are refused before they are read."""
 
@@ -52,6 +58,8 @@ class QueryConfig:
     """Only pictures that a calibration takes for the same thing."""
     collapse: bool = False
     """Show near copies among the hits once."""
+    unwanted_weight: ClassVar[float] = 0.5
+    """What the mean of the pictures that hits should not look like counts, against 1 for what they should."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +78,7 @@ class DuplicatesConfig:
     """Only files of the same bytes: nothing is searched."""
     exhaustive: bool = False
     """Compare every pair, even where the index has a faster, approximate structure."""
-    where: Mapping[str, str] | None = None
+    where: Where | None = None
     """Only among these pictures."""
     keep: Keep = "best"
     """Which picture of each group stays: the best, or the first by id."""
@@ -127,3 +135,15 @@ class AttendConfig:
     once: bool = False
     """Work through what is there, and end."""
     identify: IdentifyConfig = field(default_factory=IdentifyConfig)
+
+
+@dataclass(frozen=True)
+class WatchConfig:
+    """How a folder of pictures is followed."""
+
+    interval: float = 60.0
+    """Seconds after which the folder is scanned even if the system told of no change: on network disks it may not."""
+    settle: float = 2.0
+    """Seconds that a file must have been left alone before it is taken: it may still be being written."""
+    allow_empty: bool = False
+    """Take a folder without pictures as it is, instead of refusing it."""

@@ -6,7 +6,7 @@ import hashlib
 import os
 from typing import TYPE_CHECKING
 
-from search.errors import IndexFolderError
+from search.errors import DamagedFileError
 from search.records import FileRecord
 
 if TYPE_CHECKING:
@@ -25,18 +25,32 @@ def sealed(folder: Path, name: str) -> FileRecord:
 
 
 def verify(folder: Path, record: FileRecord) -> None:
-    """Raise IndexFolderError unless the file has the bytes that the catalog says."""
+    """Raise DamagedFileError unless the file has the bytes that the catalog says."""
     path = folder / record.name
-    if not path.is_file():
-        raise IndexFolderError(f"{path}: missing. Restore it, or build the index again")
-    if path.stat().st_size != record.bytes or checksum(path) != record.sha256:
-        raise IndexFolderError(f"{path}: damaged (wrong checksum). Restore it, or build the index again")
+    try:
+        if not path.is_file():
+            raise DamagedFileError(path, "missing")
+        if (size := path.stat().st_size) != record.bytes:
+            raise DamagedFileError(path, f"damaged ({size} bytes instead of {record.bytes})")
+        if checksum(path) != record.sha256:
+            raise DamagedFileError(path, "damaged (wrong checksum)")
+    except OSError as error:
+        raise DamagedFileError(path, f"cannot be read ({error.strerror})") from error
 
 
 def checksum(path: Path) -> str:
     """SHA-256 of a file, as hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, that a power failure does not take away again with what is put in it."""
+    missing = [each for each in (folder, *folder.parents) if not each.is_dir()]
+    if missing:
+        folder.mkdir(parents=True, exist_ok=True)
+    for each in missing:
+        sync_folder(each.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -4,7 +4,9 @@ TwinlensError
 ├── PictureError          a picture that cannot be read; `.source` and `.reason`
 ├── EncoderError          an encoder that is unknown, cannot be loaded, or does not belong here
 ├── IndexFolderError      an index folder that is missing, unfinished, damaged, or of another version
-│   └── IndexLockedError  another process is writing it
+│   ├── IndexLockedError  another process is writing it
+│   ├── DamagedFileError  a file of it is missing, cut or changed; `.file` and `.problem`
+│   └── DiskError         a file could not be written or read: the disk is full, failed, or refused
 ├── UnsupportedError      something that an index kind or a device cannot do
 ├── QueryError            a question that makes no sense: k < 1, an unknown filter, an empty picture list
 ├── DataError             a collection, CSV or label file that cannot be used
@@ -14,6 +16,11 @@ A message says what was wrong, where, and what to do about it.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class TwinlensError(Exception):
@@ -40,6 +47,20 @@ class IndexFolderError(TwinlensError):
 
 class IndexLockedError(IndexFolderError):
     """Another process is writing the index."""
+
+
+class DamagedFileError(IndexFolderError):
+    """A file of an index folder that is missing, cut, or holds other bytes than were written."""
+
+    def __init__(self, file: Path, problem: str, remedy: str = "Run twinlens check --repair on the index") -> None:
+        """Name the file, say what is wrong with it and what to do."""
+        super().__init__(f"{file}: {problem}. {remedy}")
+        self.file = file
+        self.problem = problem
+
+
+class DiskError(IndexFolderError):
+    """A file could not be written or read: the disk is full, failed, or refused."""
 
 
 class UnsupportedError(TwinlensError):

@@ -9,6 +9,9 @@ All that can go wrong with a picture is a `PictureError` naming it and the reaso
 process is touched. (libtiff may still print a line of its own to standard error about a damaged TIFF, which nothing
 in Python can stop.) EXIF that is damaged is passed over and the picture left as it lies; only of AVIF does libavif
 refuse a file whose EXIF block is none at all. Pillow is imported at the first picture, pillow-heif at the first HEIC.
+
+What a picture may cost is bounded (docs/pictures.md): by its size in pixels and bytes, by what
+`search.picture_limits` counts in it before a plugin sees it, and by large pictures taking turns.
 """
 
 from __future__ import annotations
@@ -20,7 +23,9 @@ from typing import TYPE_CHECKING, Any
 
 from search.config import DecodeConfig
 from search.errors import PictureError
+from search.large_pictures import LARGE_PIXELS, alone
 from search.picture_formats import PICTURE_SUFFIXES, Format, ends_early, header_size, looks_like, sniff
+from search.picture_limits import MOST_EXIF_BYTES, structure_excess
 from search.picture_source import check_bytes, is_array, is_pil_image, picture_name, read_file, read_stream
 from search.plugin_warnings import quiet_plugins
 
@@ -45,6 +50,8 @@ _PLUGINS: dict[Format, tuple[str, str]] = {
     "TIFF": ("PIL.TiffImagePlugin", "TiffImageFile"),
     "BMP": ("PIL.BmpImagePlugin", "BmpImageFile"),
 }
+
+_COSTLY: frozenset[Format] = frozenset(("WebP", "AVIF", "HEIF"))
 
 _ORIENTATION_TAG = 0x0112
 
@@ -74,7 +81,8 @@ def load_picture(source: Picture, *, target: int | None = None, config: DecodeCo
     if hasattr(source, "read"):
         return decode(read_stream(source, name, config), name=name, target=target, config=config)
     image = _image_in_memory(source, name, config)
-    return _finish(image, 1, image.size, target)
+    factor = _factor(image.size, target)
+    return _finish(image.reduce(factor) if factor > 1 else image, 1, image.size)
 
 
 def decode(data: bytes, *, name: str, target: int | None = None, config: DecodeConfig = _DEFAULTS) -> Image:
@@ -96,7 +104,10 @@ def decode(data: bytes, *, name: str, target: int | None = None, config: DecodeC
         raise PictureError(name, f"not a picture: it is {looks_like(data)}")
     size = header_size(kind, data)
     if size is not None:
-        _check_size(name, size, config)
+        _check_size(name, size, config, kind)
+    excess = structure_excess(kind, data)
+    if excess is not None:
+        raise PictureError(name, excess)
     try:
         with quiet_plugins():
             return _decode_as(kind, data, name, target, config)
@@ -137,21 +148,25 @@ def _decode_as(kind: Format, data: bytes, name: str, target: int | None, config:
     # The plugin's class itself, as Image.open would first compare the size with Pillow's own global limit, and warn.
     module, plugin = _PLUGINS[kind]
     image: ImageFile = getattr(import_module(module), plugin)(io.BytesIO(data))
-    _check_size(name, image.size, config)
+    _check_size(name, image.size, config, kind)
     full_size = image.size
     if kind == "JPEG" and target is not None:
         image.draft(None, (2 * target, 2 * target))
-    image.load()
-    # libheif and, for TIFF, Pillow have turned the picture by now and say so; the others leave it to the caller.
-    orientation = 1 if kind == "HEIF" else _orientation(image)
-    rgb = _finish(pixel_modes.to_rgb(image), orientation, full_size, target)
-    return rgb.copy() if rgb is image else rgb  # a copy is a plain image, free of the plugin and the file behind it
+    with alone(full_size[0] * full_size[1] > LARGE_PIXELS):
+        image.load()
+        _check_size(name, image.size, config, kind)  # a GIF's first frame may outgrow its canvas, and so on
+        # libheif and, for TIFF, Pillow have turned the picture by now and say so; the others leave it to the caller.
+        orientation = 1 if kind == "HEIF" else _orientation(image)
+        rgb = _finish(pixel_modes.reduced_rgb(image, _factor(image.size, target)), orientation, full_size)
+        return rgb.copy() if rgb is image else rgb  # a plain image, free of the plugin and the file behind it
 
 
-def _finish(rgb: Image, orientation: int, full_size: tuple[int, int], target: int | None) -> Image:
-    """Reduce, turn, and leave nothing in `info` but the full size."""
-    if target is not None and (factor := min(rgb.size) // (2 * target)) >= 2:
-        rgb = rgb.reduce(factor)
+def _factor(size: tuple[int, int], target: int | None) -> int:
+    return 1 if target is None else max(1, min(size) // (2 * target))
+
+
+def _finish(rgb: Image, orientation: int, full_size: tuple[int, int]) -> Image:
+    """Turn, and leave nothing in `info` but the full size."""
     rgb = _turned(rgb, orientation)
     width, height = full_size
     rgb.info = {"full_size": (height, width) if orientation >= 5 else (width, height)}
@@ -160,6 +175,8 @@ def _finish(rgb: Image, orientation: int, full_size: tuple[int, int], target: in
 
 def _orientation(image: Image) -> int:
     """EXIF orientation 1 to 8; 1 where there is none, or the EXIF block is damaged, which is no reason to refuse."""
+    if len(image.info.get("exif", b"")) > MOST_EXIF_BYTES:
+        return 1
     try:
         value = image.getexif().get(_ORIENTATION_TAG, 1)
     except Exception:
@@ -194,12 +211,17 @@ def _reason(error: Exception, kind: Format, data: bytes) -> str:
     return f"corrupt or unsupported {kind} data ({detail or type(error).__name__})"
 
 
-def _check_size(name: str, size: tuple[int, int], config: DecodeConfig) -> None:
+def _check_size(name: str, size: tuple[int, int], config: DecodeConfig, kind: Format | None = None) -> None:
     width, height = size
     if width < 1 or height < 1:
         raise PictureError(name, f"no pixels: its size is {width} x {height}")
     if width * height > config.max_pixels:
         raise PictureError(name, f"too many pixels: {width} x {height}, the limit is {config.max_pixels:,} in all")
+    if kind in _COSTLY and width * height > config.max_costly_pixels:
+        limit = f"{config.max_costly_pixels:,} in all for {kind}"
+        raise PictureError(name, f"too many pixels: {width} x {height}, the limit is {limit}")
+    if max(width, height) > config.max_side:
+        raise PictureError(name, f"too long a side: {width} x {height}, the limit is {config.max_side:,}")
 
 
 def _check_target(target: int | None) -> None:

@@ -78,21 +78,53 @@ CREATE TABLE templates (         -- the reference pictures of each, embedded wit
 );
 """
 
-MIGRATIONS = (M001_INITIAL, M002_IDENTITIES)
+M003_NOTHING = ""
+"""Its number is taken by catalogs that passed it."""
+
+M004_METADATA = """
+CREATE TABLE columns (           -- metadata: what was told of pictures, or read from their EXIF
+    id INTEGER PRIMARY KEY AUTOINCREMENT,   -- n: the values are those of the column cn of the table metadata
+    name TEXT NOT NULL UNIQUE,
+    type TEXT NOT NULL           -- text, integer, real, boolean, date or datetime
+);
+CREATE TABLE metadata (          -- a row a picture; c3 and all later columns are added with their row of columns
+    picture INTEGER PRIMARY KEY REFERENCES pictures (id) ON DELETE CASCADE,
+    c1,                          -- no declared types: SQLite keeps each value as it was checked and given
+    c2
+);
+INSERT INTO columns VALUES (1, 'taken', 'datetime'), (2, 'camera', 'text');
+"""
+
+M005_TOMBSTONES_BY_CONTENT = """
+CREATE INDEX tombstones_by_content ON tombstones (content);
+"""
+
+M006_DIGESTS = """
+CREATE TABLE digests (           -- checksums of a file of vectors, by blocks of whole rows
+    file TEXT PRIMARY KEY REFERENCES files (name) ON DELETE CASCADE,
+    block_rows INTEGER NOT NULL, -- rows of a block; the last one may have fewer
+    crc32 BLOB NOT NULL          -- uint32, little-endian, one a block
+);
+"""
+
+MIGRATIONS = (M001_INITIAL, M002_IDENTITIES, M003_NOTHING, M004_METADATA, M005_TOMBSTONES_BY_CONTENT, M006_DIGESTS)
 """Step n takes a catalog of version n (`PRAGMA user_version`) to version n + 1."""
 
 OLDEST_READABLE = 1
 """A reader takes a catalog from this version on as it is, and finds none of what came later; a writer upgrades it."""
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring a catalog up to the newest version, each step in one transaction.
+_NEXT_GENERATION = """
+INSERT INTO settings VALUES ('generation', '1')
+ON CONFLICT (key) DO UPDATE SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT);
+"""
 
-    Raises:
-        IndexFolderError: the catalog was written by a newer Twinlens.
-    """
-    for step in range(checked_version(connection), len(MIGRATIONS)):
-        connection.executescript(f"BEGIN IMMEDIATE; {MIGRATIONS[step]} PRAGMA user_version = {step + 1}; COMMIT;")
+
+def migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Bring a catalog of a version up to the newest, in one transaction, which is a generation like any other."""
+    steps = "".join(MIGRATIONS[version:])
+    script = f"BEGIN IMMEDIATE; {steps} {_NEXT_GENERATION} PRAGMA user_version = {len(MIGRATIONS)}; COMMIT;"
+    connection.executescript(script)
 
 
 def checked_version(connection: sqlite3.Connection) -> int:

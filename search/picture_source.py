@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.config import DecodeConfig
@@ -19,6 +20,9 @@ _DEFAULTS = DecodeConfig()
 
 _READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 """Not blocking, or else opening a FIFO would wait for a writer that may never come."""
+
+_TRIES = 3
+"""Times that a file is read which changes meanwhile: one that is written all the time is no picture yet."""
 
 
 def picture_name(source: Picture) -> str:
@@ -36,18 +40,32 @@ def picture_name(source: Picture) -> str:
 
 
 def read_file(path: str | os.PathLike[str], *, config: DecodeConfig = _DEFAULTS) -> bytes:
+    """Read a picture's file whole, as `read_steady` does."""
+    return read_steady(path, config=config)[0]
+
+
+def read_steady(path: str | os.PathLike[str], *, config: DecodeConfig = _DEFAULTS) -> tuple[bytes, os.stat_result]:
     """Read a picture's file whole, once it is known to be a regular file within the limits.
 
+    Returns:
+        The bytes, and the status of the very file that they came from: its size and time were the same before and
+        after, whatever happened to the path meanwhile.
+
     Raises:
-        PictureError: missing, unreadable, a folder or a device, empty, or of more bytes than allowed.
+        PictureError: missing, unreadable, a folder or a device, empty, of more bytes than allowed, or written to each
+            time that it was read.
     """
     name = os.fsdecode(path)
     try:
-        descriptor = os.open(path, _READ_ONLY)
-        try:
-            return _read_descriptor(descriptor, name, config)
-        finally:
-            os.close(descriptor)
+        _check_kind(Path(name).stat().st_mode, name)  # before it is opened: opening a device can do things
+        for _ in range(_TRIES):
+            descriptor = os.open(path, _READ_ONLY)
+            try:
+                data, before, after = _read_descriptor(descriptor, name, config)
+            finally:
+                os.close(descriptor)
+            if _version(before) == _version(after) and len(data) == after.st_size:
+                return data, after
     except FileNotFoundError as error:
         raise PictureError(name, "no such file") from error
     except IsADirectoryError as error:
@@ -58,19 +76,29 @@ def read_file(path: str | os.PathLike[str], *, config: DecodeConfig = _DEFAULTS)
         raise PictureError(name, f"cannot be read ({error.strerror or error})") from error
     except ValueError as error:
         raise PictureError(name, f"not a path ({error})") from error
+    raise PictureError(name, "changed while it was read")
 
 
-def _read_descriptor(descriptor: int, name: str, config: DecodeConfig) -> bytes:
-    status = os.fstat(descriptor)
-    if stat.S_ISDIR(status.st_mode):
+def _check_kind(mode: int, name: str) -> None:
+    if stat.S_ISDIR(mode):
         raise PictureError(name, "is a folder, not a picture")
-    if not stat.S_ISREG(status.st_mode):
+    if not stat.S_ISREG(mode):
         raise PictureError(name, "is not a regular file")
-    if status.st_size == 0:
+
+
+def _read_descriptor(descriptor: int, name: str, config: DecodeConfig) -> tuple[bytes, os.stat_result, os.stat_result]:
+    before = os.fstat(descriptor)
+    _check_kind(before.st_mode, name)
+    if before.st_size == 0:
         raise PictureError(name, "empty file (0 bytes)")
-    check_bytes(name, status.st_size, config)
+    check_bytes(name, before.st_size, config)
     with open(descriptor, "rb", closefd=False) as file:
-        return file.read(config.max_bytes + 1)  # and no more, should it be growing
+        data = file.read(config.max_bytes + 1)  # and no more, should it be growing
+    return data, before, os.fstat(descriptor)
+
+
+def _version(status: os.stat_result) -> tuple[int, int]:
+    return status.st_size, status.st_mtime_ns
 
 
 def read_stream(file: Any, name: str, config: DecodeConfig) -> bytes:

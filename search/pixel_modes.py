@@ -29,8 +29,35 @@ _ROUNDING = 1e-6
 """How far a float array may leave [0, 1]: what float32 arithmetic leaves behind, no more."""
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
+_BAND = 1 << 21
+"""Pixels that are converted at a time: few enough that what conversion needs in between costs next to nothing."""
+
+
+def reduced_rgb(image: Image.Image, factor: int) -> Image.Image:
+    """Convert a loaded picture and reduce it by a whole factor, in bands of rows.
+
+    The same pixels as `to_rgb(image).reduce(factor)`, without a second and third copy of a large picture: its whole
+    only ever exists as the plugin decoded it.
+    """
+    width, height = image.size
+    rows = max(1, _BAND // (width * factor)) * factor
+    if rows >= height:
+        rgb = to_rgb(image)
+        return rgb.reduce(factor) if factor > 1 else rgb
+    extremes = value_range(image)
+    result = Image.new("RGB", (-(-width // factor), -(-height // factor)))
+    for top in range(0, height, rows):
+        band = to_rgb(image.crop((0, top, width, min(top + rows, height))), extremes)
+        result.paste(band.reduce(factor) if factor > 1 else band, (0, top // factor))
+    return result
+
+
+def to_rgb(image: Image.Image, extremes: tuple[float, float] | None = None) -> Image.Image:
     """Convert a loaded picture of any mode; one that is opaque RGB already is returned as it is.
+
+    Args:
+        image: the picture, or a band of one.
+        extremes: of a band of mode `I` or `F`, the `value_range` of the whole picture.
 
     Raises:
         ValueError: a mode that nothing converts, or values that are not finite.
@@ -38,12 +65,24 @@ def to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):
         return _from_16_bit(image)
     if image.mode in ("I", "F"):
-        return Image.fromarray(_to_8_bit_by_range(np.asarray(image))).convert("RGB")
+        values = np.asarray(image)
+        lowest, highest = extremes or _extremes(values)
+        return Image.fromarray(_to_8_bit_by_range(values, lowest, highest)).convert("RGB")
     if image.mode in ("RGBa", "La"):
         return _premultiplied_over_white(image)
     if image.has_transparency_data:
         return _over_white(image)
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def value_range(image: Image.Image) -> tuple[float, float] | None:
+    """Lowest and highest value of a picture of mode `I` or `F`; None of any other mode."""
+    if image.mode not in ("I", "F"):
+        return None
+    rows = max(1, _BAND // image.width)
+    bands = (image.crop((0, top, image.width, min(top + rows, image.height))) for top in range(0, image.height, rows))
+    found = [_extremes(np.asarray(band)) for band in bands]
+    return min(low for low, _ in found), max(high for _, high in found)
 
 
 def array_to_rgb(array: NDArray[Any]) -> Image.Image:
@@ -90,18 +129,29 @@ def _to_8_bit(values: NDArray[Any]) -> Bytes:
     return wide.astype(np.uint8)
 
 
-def _to_8_bit_by_range(values: NDArray[Any]) -> Bytes:
+def _extremes(values: NDArray[Any]) -> tuple[float, float]:
     lowest, highest = float(values.min()), float(values.max())
     if not (np.isfinite(lowest) and np.isfinite(highest)):
         raise ValueError("pixel values that are not finite (NaN or infinity)")
+    return lowest, highest
+
+
+def _to_8_bit_by_range(values: NDArray[Any], lowest: float, highest: float) -> Bytes:
     tops = (1, 255, 65535) if values.dtype.kind == "f" else (255, 65535)
     top = next((top for top in tops if lowest >= 0 and highest <= top), None)
     black, span = (0.0, float(top)) if top is not None else (lowest, highest - lowest or 1.0)
-    return _round((values.astype(np.float64) - black) * 255 / span)
+    levels = values.astype(np.float64)
+    levels -= black
+    levels *= 255
+    levels /= span
+    return _round(levels)
 
 
 def _round(levels: NDArray[Any]) -> Bytes:
-    return np.clip(np.floor(levels + 0.5), 0, 255).astype(np.uint8)
+    """Round the floats in place."""
+    levels += 0.5
+    np.floor(levels, out=levels)
+    return np.clip(levels, 0, 255, out=levels).astype(np.uint8)
 
 
 def _from_16_bit(image: Image.Image) -> Image.Image:

@@ -10,12 +10,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockChecksums:
+    """Checksums of a file of vectors, by blocks of whole rows."""
+
+    rows: int
+    """Rows of a block; the last one may have fewer."""
+    crc32: bytes
+    """uint32, little-endian, one a block."""
+
+
+@dataclass(frozen=True, slots=True)
 class FileRecord:
     """A file of the index folder, by its name relative to the folder."""
 
     name: str
     bytes: int
     sha256: str
+    blocks: BlockChecksums | None = None
+    """Of vectors that a Twinlens wrote which knew blocks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,21 +6,23 @@ A segment is written aside, synced, renamed to a name that no other file ever ha
 from __future__ import annotations
 
 import uuid
+from copy import copy
+from tokenize import TokenError
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from search.durable import sealed, sync_folder, verify
-from search.errors import IndexFolderError
+from search.durable import make_folder, sealed, sync_folder, verify
+from search.errors import DamagedFileError
 from search.indexes import choose_kind, index_class
-from search.records import FileRecord
+from search.vector_file import BlockGuard, write_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from search.indexes.base import VectorIndex
-    from search.records import SegmentRecord
+    from search.records import FileRecord, SegmentRecord
     from search.types import Floats, Mask, Rows
 
 SEGMENTS_FOLDER = "segments"
@@ -31,15 +33,39 @@ _RERANK_BYTES = 64 * 1024 * 1024
 class Segment:
     """The vectors `(N, D) float32` of one segment, its structure, and which of its rows are alive."""
 
-    def __init__(self, id: int, vectors: Floats, structure: VectorIndex, dead: Sequence[int] = ()) -> None:
-        """Join vectors with the structure built over them; `dead` are the rows under tombstones."""
+    def __init__(self, id: int, vectors: Floats, structure: VectorIndex, dead: Sequence[int] = (),
+                 guard: BlockGuard | None = None) -> None:  # fmt: skip
+        """Join vectors with the structure built over them.
+
+        Args:
+            id: of the segment.
+            vectors: its rows.
+            structure: built over them.
+            dead: rows under tombstones.
+            guard: verifies rows when they are first used; None where they need it not, or have no checksums.
+        """
         self.id = id
+        self.guard = guard
         self.vectors = vectors
         self.structure = structure
-        self.live: Mask | None = None
-        if len(dead):
-            self.live = np.ones(len(vectors), dtype=np.bool_)
-            self.live[np.asarray(dead)] = False
+        self.live = _live(len(vectors), dead)
+
+    def with_dead(self, dead: Sequence[int]) -> Segment:
+        """The same segment with other rows under tombstones."""
+        other = copy(self)
+        other.live = _live(len(self.vectors), dead)
+        return other
+
+    def take(self, rows: Sequence[int] | Rows) -> Floats:
+        """Copy the vectors of some rows, `(len(rows), D) float32`; raises DamagedFileError where they are damaged."""
+        wanted = np.asarray(rows, dtype=np.int64)
+        self._use(wanted)
+        taken: Floats = np.array(self.vectors[wanted])
+        return taken
+
+    def _use(self, rows: Rows | None = None) -> None:
+        if self.guard is not None:
+            self.guard.use(rows)
 
     def search(self, queries: Floats, k: int, chosen: Mask | None = None) -> tuple[Floats, Rows]:
         """Find the k nearest live rows of each query, by exact distance, ties by row.
@@ -53,6 +79,9 @@ class Segment:
             distances `(Q, k) float32` padded with inf, rows `(Q, k) int64` padded with -1. The candidates come from
             the structure, their distances and order from the stored vectors. A filter is answered exactly while its
             subset is small enough, and so is whatever the structure cannot do or found too little of.
+
+        Raises:
+            DamagedFileError: vectors that the answer depends on are damaged.
         """
         allowed = _both(self.live, chosen)
         wanted = len(self.vectors) if allowed is None else int(np.count_nonzero(allowed))
@@ -61,24 +90,34 @@ class Segment:
             return _padded(len(queries), k)
         narrow = chosen is not None and choose_kind(wanted, self.vectors.shape[1]) == "flat"
         if (narrow and not self.structure.exact) or not self.structure.supports(filtering=allowed is not None, k=fetch):
+            self._use()
             return exact_search(self.vectors, queries, k, allowed)
+        if self.structure.exact:
+            self._use()
         distances, rows = self.structure.search(queries, fetch, allowed)
         if not self.structure.exact:
+            self._use(rows)
             short = np.count_nonzero(rows >= 0, axis=1) < min(k, wanted)
             distances, rows = rerank(self.vectors, queries, rows, min(k, fetch))
             if short.any():
+                self._use()
                 exact = exact_search(self.vectors, queries[short], min(k, fetch), allowed)
                 distances[short], rows[short] = exact
         return _widen(distances, rows, k)
 
 
 def gather_vectors(segments: Sequence[Segment], places: Sequence[tuple[int, int]], dim: int) -> Floats:
-    """Stored vectors, `(N, dim) float32` in the order of their places: the id of a segment and a row of it."""
+    """Stored vectors, `(N, dim) float32` in the order of their places: the id of a segment and a row of it.
+
+    Raises:
+        DamagedFileError: they are damaged.
+    """
     matrix = np.empty((len(places), dim), dtype=np.float32)
     of, rows = np.array(places, dtype=np.int64).reshape(-1, 2).T
     for segment in segments:
         mine = np.flatnonzero(of == segment.id)
-        matrix[mine] = segment.vectors[rows[mine]]
+        if len(mine):
+            matrix[mine] = segment.take(rows[mine])
     return matrix
 
 
@@ -110,21 +149,33 @@ def write_segment(folder: Path, vectors: Floats, structure: VectorIndex) -> tupl
         The name of the vectors' file, that of the structure's (None for a kind that needs none), and a record of
         each file for the catalog.
     """
-    place = folder / SEGMENTS_FOLDER
-    place.mkdir(exist_ok=True)
-    stem = uuid.uuid4().hex
-    names = [f"{SEGMENTS_FOLDER}/{stem}.npy"]
-    aside = place / f"{stem}.part"
-    with aside.open("wb") as file:
-        np.save(file, vectors, allow_pickle=False)
+    aside = _aside(folder)
+    names = [f"{SEGMENTS_FOLDER}/{aside.stem}.npy"]
+    records = [write_vectors(aside, names[0], vectors)]
     aside.rename(folder / names[0])
+    sync_folder(aside.parent)
     if structure.stored:
-        names.append(f"{SEGMENTS_FOLDER}/{stem}.{structure.kind}")
-        structure.save(aside)
-        aside.rename(folder / names[1])
-    records = [sealed(folder, name) for name in names]
-    sync_folder(place)
+        records.append(write_structure(folder, structure))
+        names.append(records[1].name)
     return names[0], names[1] if structure.stored else None, records
+
+
+def write_structure(folder: Path, structure: VectorIndex) -> FileRecord:
+    """Write the structure of a kind that is stored into an index folder, synced under its final name."""
+    aside = _aside(folder)
+    name = f"{SEGMENTS_FOLDER}/{aside.stem}.{structure.kind}"
+    structure.save(aside)
+    aside.rename(folder / name)
+    record = sealed(folder, name)
+    sync_folder(aside.parent)
+    return record
+
+
+def _aside(folder: Path) -> Path:
+    """Where to write a file that nobody sees yet, with a stem that no other file ever had."""
+    place = folder / SEGMENTS_FOLDER
+    make_folder(place)
+    return place / f"{uuid.uuid4().hex}.part"
 
 
 def open_segment(folder: Path, record: SegmentRecord, files: dict[str, FileRecord], dim: int, dead: Sequence[int],
@@ -134,32 +185,46 @@ def open_segment(folder: Path, record: SegmentRecord, files: dict[str, FileRecor
     Raises:
         IndexFolderError: a file is missing, cut, or not what the catalog says it is.
     """
-    vectors = map_vectors(folder, files[record.vectors], (record.rows, dim))
+    vectors, guard = map_guarded(folder, files[record.vectors], (record.rows, dim))
     kind = index_class(record.kind)
+    if guard is not None and (kind.reads_vectors or device == "cuda"):
+        guard.use()
     if record.structure is None:
         structure: VectorIndex = kind(device=device, **record.parameters).build(vectors)
     else:
         verify(folder, files[record.structure])
         structure = kind.load(folder / record.structure, vectors, device=device, **record.parameters)
-    return Segment(record.id, vectors, structure, dead)
+    return Segment(record.id, vectors, structure, dead, guard)
+
+
+def map_guarded(folder: Path, record: FileRecord, shape: tuple[int, int]) -> tuple[Floats, BlockGuard | None]:
+    """As `map_vectors`, with a guard that verifies rows when they are first used; None for a file without checksums."""
+    vectors = map_vectors(folder, record, shape)
+    return vectors, None if record.blocks is None else BlockGuard(folder / record.name, vectors, record.blocks)
 
 
 def map_vectors(folder: Path, record: FileRecord, shape: tuple[int, int]) -> Floats:
-    """Map a file of vectors, whose size and shape are checked here and whose bytes are checked by `twinlens check`.
-
-    Reading every byte at each opening would cost seconds a gigabyte; a wrong vector gives a wrong distance, never a
-    crash.
-    """
+    """Map a file of vectors, whose size and shape are checked here and whose bytes are the guard's to verify."""
     path = folder / record.name
     try:
-        if path.stat().st_size != record.bytes:
-            raise IndexFolderError(f"{path}: has {path.stat().st_size} bytes instead of {record.bytes}: damaged")
+        if (size := path.stat().st_size) != record.bytes:
+            raise DamagedFileError(path, f"damaged ({size} bytes instead of {record.bytes})")
         vectors: Floats = np.load(path, mmap_mode="r" if shape[0] else None, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise IndexFolderError(f"{path}: cannot be read ({error}). Restore it, or build the index again") from error
-    if vectors.shape != shape or vectors.dtype != np.float32:
-        raise IndexFolderError(f"{path}: holds {vectors.shape} {vectors.dtype} instead of {shape} float32: damaged")
+    except FileNotFoundError:
+        raise DamagedFileError(path, "missing") from None
+    except (OSError, ValueError, TypeError, SyntaxError, TokenError, MemoryError, OverflowError) as error:
+        raise DamagedFileError(path, f"cannot be read ({error})") from error
+    if not isinstance(vectors, np.ndarray) or vectors.shape != shape or vectors.dtype != np.float32:
+        raise DamagedFileError(path, f"does not hold {shape} float32")
     return vectors
+
+
+def _live(rows: int, dead: Sequence[int]) -> Mask | None:
+    if not len(dead):
+        return None
+    live = np.ones(rows, dtype=np.bool_)
+    live[np.asarray(dead)] = False
+    return live
 
 
 def _both(live: Mask | None, chosen: Mask | None) -> Mask | None:

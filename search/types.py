@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from PIL.Image import Image
+
+    from search.metadata import ColumnInfo, Told
 
     Picture: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | Image | NDArray[Any]
     """Whatever `search.images.load_picture` reads: a path, the bytes of a file, an open file, a PIL image, an array."""
@@ -40,6 +43,8 @@ class Hit:
     label: str | None
     distance: float
     probability: float | None = None
+    metadata: dict[str, Told] = field(default_factory=dict, hash=False)
+    """Column -> value, without the columns in which this picture has none; moments are in UTC."""
     copies: tuple[Hit, ...] | None = None
     """Near copies that this hit stands for, nearest to the query first; None where hits were not collapsed."""
 
@@ -57,8 +62,26 @@ class Hit:
             "distance": self.distance,
             "similarity": self.similarity,
             "probability": self.probability,
+            "metadata": {n: v.isoformat() if isinstance(v, date) else v for n, v in self.metadata.items()},
         }
         return plain if self.copies is None else {**plain, "copies": [copy.to_dict() for copy in self.copies]}
+
+
+@dataclass(slots=True)
+class Timing:
+    """Seconds that each step of a query took."""
+
+    decode: float = 0.0
+    encode: float = 0.0
+    search: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The hits of one question and what it cost."""
+
+    hits: list[Hit]
+    timing: Timing = field(default_factory=Timing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +113,5 @@ class IndexInfo:
     updated: str
     calibration: dict[str, Any] | None = None
     """What `Calibration.summary` tells; None where nothing was calibrated."""
+    columns: tuple[ColumnInfo, ...] = ()
+    """Columns of metadata, in the order in which they came."""

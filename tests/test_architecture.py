@@ -17,7 +17,7 @@ HOMES = {
     "timm": ("search/encoders/",),
     "pytorch_metric_learning": ("indexer/training/",),
     "streamlit": ("app.py", "pages/"),
-    "sqlite3": ("search/catalog.py", "search/migrations.py", "indexer/staging.py"),
+    "sqlite3": ("search/catalog", "search/migrations.py", "search/disk_errors.py", "indexer/staging.py"),
 }
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from indexer.evaluation.embed_in_memory import Embedded, embed_in_memory
-from indexer.lock import writer_lock
-from search.catalog import CATALOG_NAME, Catalog
+from indexer.writer import open_writer
+from search.catalog import CATALOG_NAME
 from search.encoders import load_folder
 from search.encoders.manifest import MANIFEST_FILE
 from search.engine import open_index
@@ -125,17 +125,12 @@ class IndexTarget:
             IndexFolderError: the index was built anew with another encoder meanwhile.
         """
         folder = self._engine.folder
-        with writer_lock(folder):
-            catalog = Catalog.write(folder)
-            try:
-                with catalog.transaction():
-                    if catalog.settings().get("fingerprint") != calibration.fingerprint:
-                        raise IndexFolderError(
-                            f"{folder}: has another encoder than when this began. Run twinlens calibrate again"
-                        )
-                    catalog.set(calibration=calibration.to_dict())
-            finally:
-                catalog.close()
+        with open_writer(folder) as catalog, catalog.transaction():
+            if catalog.settings().get("fingerprint") != calibration.fingerprint:
+                raise IndexFolderError(
+                    f"{folder}: has another encoder than when this began. Run twinlens calibrate again"
+                )
+            catalog.set(calibration=calibration.to_dict())
         return folder
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.cli import SKIPPED_EXIT, DeviceOption, megabytes, printable
+from search.cli import SKIPPED_EXIT, DeviceOption, WhereOption, megabytes, one_line
 from search.config import DuplicatesConfig, Keep
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def duplicates(
     exact: Annotated[
         bool, typer.Option("--exact", help="Compare every pair, even where an approximate structure is faster.")
     ] = DuplicatesConfig.exhaustive,
-    where: Annotated[list[str] | None, typer.Option(help="Only pictures with, for example, label=shoe.")] = None,
+    where: WhereOption = None,
     json: Annotated[Path | None, typer.Option(help="Write the groups as JSON; - for standard output.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write one row a picture; - for standard output.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write a page with thumbnails: one file.")] = None,
@@ -65,7 +65,6 @@ def duplicates(
     from indexer.duplicates.files import STDOUT, Outputs, check_outputs, write_outputs
     from indexer.duplicates.find import find_duplicates
     from indexer.duplicates.keep import choose
-    from search.query import parse_where
 
     if exact_only and (exact or threshold is not None or probability is not None):
         raise typer.BadParameter("looks at bytes alone: leave --threshold, --probability and --exact out",
@@ -73,7 +72,7 @@ def duplicates(
     outputs = Outputs(json, csv, html, files or (STDOUT if keep else None), null)
     check_outputs(outputs, index)
     config = DuplicatesConfig(threshold=threshold, probability=probability, exact_only=exact_only, exhaustive=exact,
-                              where=parse_where(where or []) or None, keep=keep or DuplicatesConfig.keep,
+                              where=where or None, keep=keep or DuplicatesConfig.keep,
                               device=device)  # fmt: skip
     with ConsoleProgress() as progress:
         report = find_duplicates(index, config, progress=progress)
@@ -81,7 +80,7 @@ def duplicates(
     left_out = write_outputs(report, choices, outputs)
     typer.echo(_summary(report, choices, groups=not outputs.speaks), err=outputs.speaks)
     for member in left_out[:_SHOWN]:
-        typer.echo(_line(f"left out of the list, as its name holds a line break (use -0): {member.path}"), err=True)
+        typer.echo(one_line(f"left out of the list, as its name holds a line break (use -0): {member.path}"), err=True)
     if left_out:
         raise typer.Exit(SKIPPED_EXIT)
 
@@ -102,7 +101,7 @@ def _summary(report: DuplicateReport, choices: Sequence[Choice], *, groups: bool
             lines += _group_lines(number, group, choice)
         if len(report.groups) > _SHOWN:
             lines.append(f"... and {len(report.groups) - _SHOWN} more groups: --json, --csv and --html hold them")
-    return "\n".join(_line(line) for line in lines)
+    return "\n".join(one_line(line) for line in lines)
 
 
 def _group_lines(number: int, group: Group, choice: Choice) -> list[str]:
@@ -113,7 +112,3 @@ def _group_lines(number: int, group: Group, choice: Choice) -> list[str]:
     if len(group.members) > _SHOWN:
         lines.append(f"  ... and {len(group.members) - _SHOWN} more")
     return lines
-
-
-def _line(text: str) -> str:
-    return printable(text).replace("\n", "\\n")

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from indexer.duplicates.keep import Choice
     from indexer.duplicates.report import DuplicateReport, Member
 
-COLUMNS = ("group", "id", "path", "label", "distance", "width", "height", "bytes", "match", "decision", "content")
+COLUMNS = ("group", "id", "path", "label", "distance", "width", "height", "bytes", "match", "decision", "content",
+           "metadata")  # fmt: skip
 STDOUT = Path("-")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula: such cells get an apostrophe before them.
@@ -116,12 +117,16 @@ def write_json(report: DuplicateReport, choices: Sequence[Choice], stream: IO[by
 
 
 def write_csv(report: DuplicateReport, choices: Sequence[Choice], stream: IO[bytes]) -> None:
-    """One row a member; `group` counts from 1. Names are written byte for byte, quoted where they hold line breaks."""
+    """One row a member; `group` counts from 1, metadata is an object of JSON.
+
+    Names are written byte for byte, quoted where they hold line breaks.
+    """
     stream.write(_row(COLUMNS))
     for number, (group, choice) in enumerate(zip(report.groups, choices, strict=True), 1):
         for member in group.members:
             cells = {**member.to_dict(), "group": number, "decision": choice.word(member)}
             cells["distance"] = f"{member.distance:.6f}"
+            cells["metadata"] = json.dumps(cells["metadata"]) if member.metadata else ""
             cells["path"], cells["label"] = _harmless(str(member.path)), _harmless(member.label or "")
             stream.write(_row([cells[column] for column in COLUMNS]))
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from indexer.duplicates.report import Match
     from indexer.progress import Progress
     from search.engine import SearchEngine
+    from search.metadata import Told
     from search.records import PictureRecord
 
 _PROBES = 1000
@@ -76,7 +77,7 @@ def duplicates_in(engine: SearchEngine, config: DuplicatesConfig | None = None, 
     return DuplicateReport(
         index=engine.folder,
         encoder=engine.info().encoder,
-        pictures=_compared(engine, config),
+        pictures=engine.count(config.where),
         threshold=None if threshold is None else threshold.distance,
         source=None if threshold is None else threshold.source,
         exhaustive=exhaustive,
@@ -84,12 +85,6 @@ def duplicates_in(engine: SearchEngine, config: DuplicatesConfig | None = None, 
         groups=groups,
         seconds=stages.seconds,
     )
-
-
-def _compared(engine: SearchEngine, config: DuplicatesConfig) -> int:
-    """Pictures that the filter leaves."""
-    masks = [engine.chosen(segment, config.where) for segment in engine.segments] if config.where else [None]
-    return sum(int(np.count_nonzero(mask)) if mask is not None else len(engine) for mask in masks)
 
 
 def _candidates(engine: SearchEngine, config: DuplicatesConfig, points: Points, threshold: CopyThreshold,
@@ -112,17 +107,19 @@ def _groups(engine: SearchEngine, points: Points, owner: NDArray[np.int64],
     joined = np.flatnonzero(np.bincount(of, minlength=len(points))[of] > 1) if len(of) else of
     joined = joined[np.argsort(of[joined], kind="stable")]
     starts = np.flatnonzero(np.diff(of[joined], prepend=-1))
-    records = engine.catalog.pictures_of(points.picture[joined].tolist())
+    records = {each.id: each for each in engine.catalog.pictures_of(points.picture[joined].tolist())}
+    known = engine.metadata(list(records))
     found = []
     for places in np.split(joined, starts[1:]) if len(joined) else []:
         mine = points.picture_point[places]
         pictures = [records[picture] for picture in points.picture[places].tolist()]
         at_representative = (mine == of[places[0]]).tolist()
-        found.append(_group(pictures, at_representative, distance[mine].tolist()))
+        found.append(_group(pictures, at_representative, distance[mine].tolist(), known))
     return tuple(sorted(found, key=lambda group: (-len(group.members), str(group.representative.path))))
 
 
-def _group(pictures: Sequence[PictureRecord], at_representative: Sequence[bool], distances: Sequence[float]) -> Group:
+def _group(pictures: Sequence[PictureRecord], at_representative: Sequence[bool], distances: Sequence[float],
+           known: dict[int, dict[str, Told]]) -> Group:  # fmt: skip
     best = min((each for each, there in zip(pictures, at_representative, strict=True) if there), key=largest_first)
 
     def match(picture: PictureRecord) -> Match:
@@ -131,7 +128,19 @@ def _group(pictures: Sequence[PictureRecord], at_representative: Sequence[bool],
         return "exact" if picture.content and picture.content == best.content else "near"
 
     members = [
-        Member(p.id, p.path, p.label, apart, p.width, p.height, p.bytes, match(p), p.content, p.mtime_ns)
+        Member(
+            p.id,
+            p.path,
+            p.label,
+            apart,
+            p.width,
+            p.height,
+            p.bytes,
+            match(p),
+            p.content,
+            p.mtime_ns,
+            known.get(p.id, {}),
+        )
         for p, apart in zip(pictures, distances, strict=True)
     ]
     rank = {"representative": 0, "exact": 1, "near": 2}

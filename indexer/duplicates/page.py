@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING
 
 from indexer.duplicates.page_style import LOGO, STYLE
 from indexer.duplicates.thumbnails import thumbnails
-from search.cli import megabytes, printable
+from search.cli import megabytes, one_line
 from search.config import BuildConfig
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def _size(size: int) -> str:
 
 def _text(text: str) -> str:
     """Whatever a name holds, as one line of text in HTML."""
-    return html.escape(printable(text).replace("\n", "\\n"), quote=True)
+    return html.escape(one_line(text), quote=True)
 
 
 def _write(stream: IO[bytes], text: str) -> None:

@@ -51,13 +51,13 @@ class Points:
         return len(self.row)
 
     def vectors(self, points: NDArray[np.int64]) -> Floats:
-        """Read vectors, `(M, D) float32` in the order of `points`."""
+        """Read vectors, `(M, D) float32` in the order of `points`; raises DamagedFileError where they are damaged."""
         dim = self.segments[0].vectors.shape[1]
         found = np.empty((len(points), dim), dtype=np.float32)
         places = self.segment[points]
         for number in np.unique(places).tolist():
             mine = places == number
-            found[mine] = self.segments[number].vectors[self.row[points[mine]]]
+            found[mine] = self.segments[number].take(self.row[points[mine]])
         return found
 
     def of_rows(self, number: int) -> NDArray[np.int64]:
@@ -116,7 +116,7 @@ def _keys(records: Sequence[PlacedRecord], segments: Sequence[Segment], numbers:
         new = [place for place, record in enumerate(records)
                if numbers[record.segment] == number and record.content not in known]  # fmt: skip
         if new:
-            vectors = segment.vectors[[records[place].row for place in new]] + np.float32(0.0)  # -0 becomes 0
+            vectors = segment.take([records[place].row for place in new]) + np.float32(0.0)  # -0 becomes 0
             for place, vector in zip(new, vectors, strict=True):
                 keys[place] = hashlib.blake2b(vector.tobytes(), digest_size=16).digest()
     return keys

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from search.metadata import json_value
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from search.copy_threshold import Source
+    from search.metadata import Told
 
 Match = Literal["representative", "exact", "near"]
 
@@ -30,6 +33,8 @@ class Member:
     content: str
     """Hash of the file's bytes: members of one hash are exact copies of each other."""
     mtime_ns: int
+    metadata: dict[str, Told] = field(default_factory=dict, hash=False)
+    """Column -> value, without the columns in which this picture has none."""
 
     @property
     def pixels(self) -> int:
@@ -48,6 +53,7 @@ class Member:
             "bytes": self.bytes,
             "match": self.match,
             "content": self.content,
+            "metadata": {name: json_value(value) for name, value in self.metadata.items()},
         }
 
 

@@ -28,6 +28,8 @@ class VectorIndex(ABC):
     exact: ClassVar[bool] = False
     stored: ClassVar[bool] = True
     """Whether the structure needs a file of its own; False where `load` is given all it needs with `vectors`."""
+    reads_vectors: ClassVar[bool] = False
+    """Whether `load` hands all vectors to a library, so that they are to be verified before."""
     overfetch: ClassVar[int] = 1
     """Candidates worth fetching for each neighbour wanted, by one who re-ranks them with the exact vectors."""
     devices: ClassVar[frozenset[str]] = frozenset({"cpu"})

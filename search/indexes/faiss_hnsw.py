@@ -29,6 +29,7 @@ class FaissHnswIndex(FaissIndex):
     """
 
     kind: ClassVar[str] = "hnsw"
+    reads_vectors: ClassVar[bool] = True
     defaults: ClassVar[Mapping[str, int | None]] = {"M": 32, "efConstruction": 100, "threads": 1, "effort": 64}
     least: ClassVar[Mapping[str, int]] = {"M": 2, "threads": 0}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 from typing import TYPE_CHECKING, ClassVar
@@ -106,6 +107,9 @@ class HnswlibIndex(VectorIndex):
     def _save(self, path: Path) -> None:
         # As bytes: hnswlib opens names as UTF-8 only, and a name on disk need not be.
         self._index.save_index(os.fsencode(path))
+        written = path.stat().st_size if path.exists() else 0
+        if written != self._index.index_file_size():  # hnswlib does not look whether its stream failed
+            raise OSError(errno.EIO, "only a part of it could be written: the disk is full, or failed", str(path))
 
     def _load(self, path: Path, vectors: Floats) -> None:
         _check_header(path, rows=self.size, dim=self.dim, links=self.parameters["M"])

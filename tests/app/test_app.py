@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from indexer.build import build
 from indexer.calibration.calibrate import calibrate
 from indexer.calibration.config import CalibrateConfig
+from indexer.metadata import load_metadata
 from search import open_index
 from search.config import QueryConfig
 from tests.awkward import broken_files, good_files
@@ -368,3 +369,52 @@ def test_same_only_shows_what_is_near_enough_or_says_that_nothing_is(calibrated)
     assert "nothing here shows the same thing" in texts(page)
     page = sound(page.toggle(key="same").set_value(False).run())
     assert len(neighbours(page)) == 32
+
+
+@pytest.fixture
+def told(own, index, tmp_path):
+    """The own index, with metadata of every picture but the last."""
+    rows = [f"label{n % 3}/{n:04d}.png,{n},{n / 2},2024-05-{n + 1:02d},<b>`{n}`</b>" for n in range(11)]
+    (tmp_path / "m.csv").write_text("\n".join(["path,number,price,day,<b>note", *rows]))
+    load_metadata(index, tmp_path / "m.csv", root=own[0])
+    return index
+
+
+def filtered(page, text):
+    page.text_input(key="where").set_value(text)
+    return sound(page.run())
+
+
+def test_the_metadata_of_hits_is_shown_as_text(told):
+    page = upload(started(), "five.png", jpeg(draw(5)))
+    assert "number: 5\nprice: 2.5\nday: 2024-05-06\n<b>note: <b>`5`</b>" in [text.value for text in page.text]
+
+
+def test_words_filter_the_neighbours_and_an_address_keeps_them(told):
+    page = filtered(click(started(), f"pick-{offered(started())[0]}"), "number between 2 and 6 and not price = 2")
+    with open_index(told) as engine:
+        assert sorted(neighbours(page)) == engine.ids("number in (2, 3, 5, 6)")
+    assert "4 of 4 pictures" in texts(page)
+    page.selectbox(key="label").set_value("label0")
+    assert len(neighbours(sound(page.run()))) == 2
+    assert len(neighbours(started(picture="1", where="number >= 8"))) == 3
+
+
+def test_a_wrong_filter_is_explained_beside_it_and_nothing_is_searched(told):
+    page = click(started(), f"pick-{offered(started())[0]}")
+    for text, says in (("nummer > 3", "Did you mean number?"), ("number >", "expected a value"), ("'", "not closed")):
+        page = filtered(page, text)
+        assert says in page.code[0].value
+        assert page.code[0].value.endswith("^")
+        assert len(page.error) == 1
+        assert neighbours(page) == []
+    page = filtered(page, "number > 3")
+    assert not page.error
+    assert len(neighbours(page)) == 7
+    assert len(neighbours(filtered(page, "  "))) == 10
+
+
+def test_the_columns_are_told_and_an_old_hit_needs_none(app, gallery):
+    assert "`` taken ``" in app.text_input(key="where").help or "` taken `" in app.text_input(key="where").help
+    page = upload(app, "three.jpg", jpeg(draw(3)))
+    assert "number:" not in texts(page)

@@ -1,4 +1,6 @@
 import re
+from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +8,7 @@ import pytest
 from PIL import Image
 
 from experiments import faces
+from experiments.face_attendance import Attended, Visit, counted, photograph
 from experiments.face_trials import few_way_hits, one_shot_hits, open_set
 from indexer.training.settings import with_settings
 
@@ -77,6 +80,38 @@ def make_faces(folder: Path, people: int) -> None:
             Image.fromarray(pixels).resize((20, 24)).save(folder / f"s{person}" / f"{number}.png")
 
 
+def at(minute: int) -> datetime:
+    return datetime(2026, 1, 5, 8, minute, tzinfo=UTC)
+
+
+def test_a_log_is_held_against_who_came() -> None:
+    visits = [
+        Visit("a", at(0), at(2)),
+        Visit("x", at(10), at(12)),
+        Visit("b", at(20), at(22)),
+        Visit("y", at(30), at(32)),
+    ]
+    lines = [(at(1), "a"), (at(2), "b"), (at(10), "a"), (at(12), "b"), (at(25), "b")]
+    assert counted(visits, lines, {"a", "b"}) == Attended(visits=2, logged=1, strangers=2, admitted=1, wrong=1)
+    assert counted(visits, [], {"a", "b"}) == Attended(visits=2, strangers=2)
+
+
+def test_the_camera_sees_everybody_once_a_day(tmp_path: Path) -> None:
+    make_faces(tmp_path / "data", 3)
+    pictures = {f"s{n}": [tmp_path / "data" / f"s{n}" / f"{1 + i % 7}.png" for i in range(9)] for n in (1, 2, 3)}
+    visits = photograph(pictures, tmp_path / "camera", np.random.default_rng(0))
+    assert len(visits) == 9
+    assert all(before.ends < after.begins for before, after in pairwise(visits))
+    for visit in visits:
+        shown = [
+            each.read_bytes()
+            for each in (tmp_path / "camera").iterdir()
+            if visit.begins.timestamp() <= each.stat().st_mtime <= visit.ends.timestamp()
+        ]
+        assert len(shown) == 3
+        assert set(shown) <= {path.read_bytes() for path in pictures[visit.person]}
+
+
 def test_people_are_kept_apart(tmp_path: Path) -> None:
     for person in range(1, 41):
         (tmp_path / f"s{person}").mkdir()
@@ -93,7 +128,7 @@ def test_from_pictures_to_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     small = with_settings(faces.load_recipe("faces"), ["input_size=16", "start=null", "classes_per_batch=6"])
     monkeypatch.setattr(faces, "load_recipe", lambda name: faces.replace(small, network=TINY))
     monkeypatch.setattr(faces, "SCRATCH", TINY)
-    for constant, value in (("GALLERIES", 5), ("TRIALS", 50), ("DRAWS", 30)):
+    for constant, value in (("GALLERIES", 5), ("TRIALS", 50), ("DRAWS", 30), ("HALVES", 1)):
         monkeypatch.setattr(faces, constant, value)
     places = ("--datasets", tmp_path / "data", "--work", tmp_path / "work", "--docs", tmp_path / "docs")
     counts = ("--seeds", "2", "--steps", "2")
@@ -101,5 +136,7 @@ def test_from_pictures_to_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     text = (tmp_path / "docs" / "results" / "faces.md").read_text()
     assert "(chosen)" in text
     assert text.count("| 3 |") == 3
+    assert "## Attendance" in text
+    assert "visits of strangers logged" in text
     for name in re.findall(r"\.\./images/(\S+\.png)", text):
         assert 1000 < (tmp_path / "docs" / "images" / name).stat().st_size < 150 * 1024

@@ -1,6 +1,5 @@
 """Enrol, identify and forget, in an index folder with and without pictures."""
 
-import sqlite3
 import subprocess
 import sys
 import time
@@ -15,8 +14,8 @@ from indexer.identities import enroll, unenroll
 from search import DataError, IndexFolderError, IndexLockedError, PictureError, QueryError, open_index
 from search.catalog import Catalog
 from search.config import IdentifyConfig
-from search.migrations import M001_INITIAL
 from tests import conftest
+from tests.older_catalogs import downgrade
 from tests.people import FAST, calibrate_by_hand, person, photograph
 
 
@@ -136,10 +135,7 @@ def test_a_second_writer_and_no_picture_are_refused(people: Path, tmp_path: Path
 
 
 def test_an_index_of_the_first_format_opens_and_is_upgraded_by_a_writer(index: Path, tmp_path: Path) -> None:
-    connection = sqlite3.connect(index / "catalog.sqlite")
-    connection.executescript("DROP TABLE templates; DROP TABLE identities; PRAGMA user_version = 1;")
-    connection.close()
-    assert "identities" not in M001_INITIAL
+    downgrade(index, 1)
     with open_index(index) as engine:
         assert len(engine) == 12
         assert engine.identities() == []
@@ -152,7 +148,8 @@ def test_an_index_of_the_first_format_opens_and_is_upgraded_by_a_writer(index: P
 
 def test_a_damaged_embedding_is_found(people: Path) -> None:
     catalog = Catalog.write(people)
-    catalog._many("UPDATE templates SET vector = zeroblob(7) WHERE id = ?", [(3,)])
+    with catalog.transaction():
+        catalog._many("UPDATE templates SET vector = zeroblob(7) WHERE id = ?", [(3,)])
     catalog.close()
     assert any("person2-0.png" in finding for finding in check(people))
 

@@ -63,7 +63,7 @@ def test_units(index: Path) -> None:
             assert 0 <= hit.distance <= 2
             assert hit.similarity == pytest.approx(1 - hit.distance**2 / 2)
             assert hit.probability is None
-            assert set(hit.to_dict()) == {"id", "path", "label", "distance", "similarity", "probability"}
+            assert set(hit.to_dict()) == {"id", "path", "label", "distance", "similarity", "probability", "metadata"}
 
 
 @pytest.mark.parametrize("kind", ["flat", "hnsw", "ivf", "ivfpq", "hnswlib"])

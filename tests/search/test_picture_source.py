@@ -90,6 +90,7 @@ def test_permission_denied(tmp_path, monkeypatch):
     def refuse(*_):
         raise PermissionError(13, "Permission denied")
 
+    (tmp_path / "x.jpg").write_bytes(b"x")
     monkeypatch.setattr(os, "open", refuse)  # chmod would not stop root, as whom tests run in containers
     assert reason(tmp_path / "x.jpg") == "permission denied"
 

@@ -119,6 +119,9 @@ def _deviate(rates: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.array([normal.inv_cdf(min(max(float(rate), 1e-6), 1 - 1e-6)) for rate in rates])
 
 
-def legend(axes: Axes, place: Any) -> None:
-    """Give axes a legend that lets nothing shine through."""
-    axes.legend(loc=place, fontsize=SMALL + 1, frameon=True, framealpha=0.9, edgecolor="none", labelcolor=INK)
+def legend(axes: Axes, place: Any, *, above: bool = False) -> None:
+    """Give axes a legend that lets nothing shine through; `above` them, in a row, where curves go everywhere."""
+    style: dict[str, Any] = {"fontsize": SMALL + 1, "framealpha": 0.9, "edgecolor": "none", "labelcolor": INK}
+    if above:
+        style |= {"bbox_to_anchor": (-0.01, 1.0), "ncols": 4, "borderaxespad": 0.2}
+    axes.legend(loc=place, frameon=True, **style)

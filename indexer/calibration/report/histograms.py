@@ -24,7 +24,7 @@ def draw_distances(found: Measured, about: str) -> Figure:
     head(figure, "Distances of same and different pairs",
          f"{about} · {calibration.same_pairs:,} same and {calibration.different_pairs:,} different pairs")  # fmt: skip
     axes = figure.subplots()
-    figure.subplots_adjust(left=0.075, right=0.93, top=0.85, bottom=0.1)
+    figure.subplots_adjust(left=0.075, right=0.93, top=0.82, bottom=0.1)
     plain_axes(axes, "", x="Euclidean distance between unit vectors", y="density")
     edges = np.linspace(pairs.distances.min(), pairs.distances.max() + 1e-9, _BINS + 1)
     for same, color, style, name in ((False, ORANGE, "--", "different"), (True, BLUE, "-", "same")):
@@ -43,7 +43,7 @@ def draw_distances(found: Measured, about: str) -> Figure:
     right.set_ylabel("probability", size=SMALL + 1.5, color=MUTED)
     right.tick_params(labelsize=SMALL + 0.5, colors=MUTED, length=3)
     right.spines[:].set_visible(False)
-    legend(axes, "upper left")
+    legend(axes, "lower left", above=True)
     return figure
 
 

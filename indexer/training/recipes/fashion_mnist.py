@@ -3,6 +3,9 @@
 python -m benchmarks.datasets --out .cache/datasets fashion-mnist
 twinlens train .cache/datasets/fashion-mnist/train --recipe fashion_mnist --out fashion-encoder
 python -m experiments.mnist_best          the same, and its figures on the test set: docs/results/mnist_best.md
+
+Measured on the test set: right by the five nearest 0.9216, by a linear probe 0.9286; 40 minutes of a core shared with
+other work. The last quarter, of triplets, comes to a loss of 0.008: the training pictures are known by heart by then.
 """
 
 from indexer.training.config import AugmentConfig, TrainConfig

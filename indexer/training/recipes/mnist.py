@@ -3,6 +3,10 @@
 python -m benchmarks.datasets --out .cache/datasets mnist
 twinlens train .cache/datasets/mnist/train --recipe mnist --out mnist-encoder
 python -m experiments.mnist_best          the same, and its figures on the test set: docs/results/mnist_best.md
+
+Measured on the test set: right by the five nearest 0.9959, by a linear probe 0.9956, in the plane 0.9933; 21 minutes
+of one core. On the 5,000 validation pictures 0.9960 by the five nearest, and 0.9942 after 2,500 batches in place of
+6,000: more would help still.
 """
 
 from indexer.training.config import AugmentConfig, TrainConfig

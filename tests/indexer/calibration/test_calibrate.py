@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from indexer.calibration.config import CalibrateConfig
 from indexer.check import check
 from indexer.lock import writer_lock
 from search import DataError, EncoderError, IndexFolderError, IndexLockedError, QueryError, open_index
+from search.catalog import Catalog
 from search.stored_calibration import CALIBRATION_FILE, encoder_calibration, read_calibration
 from search.verify import verify_with_encoder
 from tests.conftest import FAST, draw
@@ -95,10 +95,10 @@ def test_an_encoder_that_was_calibrated_later_reaches_its_index(people: Path, en
 
 
 def store(index: Path, value: object) -> None:
-    connection = sqlite3.connect(index / "catalog.sqlite")
-    connection.execute("INSERT OR REPLACE INTO settings VALUES ('calibration', ?)", (json.dumps(value),))
-    connection.commit()
-    connection.close()
+    catalog = Catalog.write(index)
+    with catalog.transaction():
+        catalog.set(calibration=value)
+    catalog.close()
 
 
 def test_damaged_and_foreign_calibrations(people: Path, people_index: Path, encoder_folder: Path,

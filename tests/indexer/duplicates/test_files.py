@@ -90,6 +90,7 @@ def test_json(report):
         "bytes",
         "match",
         "content",
+        "metadata",
     }
     assert (second["members"][0]["match"], second["members"][1]["match"]) == ("representative", "near")
     assert 0 < second["members"][1]["distance"] <= 0.3

@@ -1,0 +1,134 @@
+"""Attendance end to end, with the product's own commands: calibrate, enrol people, follow a camera for three days.
+
+Everybody of the test comes once a day, in random order, and is photographed three times within two minutes. Half of
+them are enrolled with one reference picture each; the others are strangers. What `twinlens attend` logs is held against
+who came.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indexer.attendance import attend
+from indexer.calibration.calibrate import calibrate
+from indexer.calibration.config import CalibrateConfig
+from indexer.identities import enroll
+from search.config import AttendConfig, EnrollConfig, IdentifyConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DAYS, SHOTS = 3, 3
+"""Pictures asked about: nine of each person; a tenth is the reference."""
+FIRST_DAY = datetime(2026, 1, 5, 8, tzinfo=UTC)
+RESAMPLES = 100
+"""The threshold does not depend on them; only the intervals that are stored do."""
+BETWEEN_PEOPLE, BETWEEN_SHOTS = timedelta(minutes=5), timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Somebody before the camera, from the first picture to the last."""
+
+    person: str
+    begins: datetime
+    ends: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Attended:
+    """Counts of one or more runs, which add up."""
+
+    visits: int = 0
+    """Of enrolled people."""
+    logged: int = 0
+    """Of these, with a line under the right name."""
+    strangers: int = 0
+    """Visits of strangers."""
+    admitted: int = 0
+    """Of these, with a line under anybody's name."""
+    wrong: int = 0
+    """Lines with the name of an enrolled person while another one was there."""
+
+    def __add__(self, other: Attended) -> Attended:
+        return Attended(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+
+
+def attended(encoder: str, people: dict[str, list[Path]], watched: Sequence[Path], *, max_false_accept: float | None,
+             seed: int) -> Attended:  # fmt: skip
+    """Enrol a random half of some people, follow the camera, and count.
+
+    Args:
+        encoder: a name, or a folder that `twinlens train` wrote.
+        people: the test's people and ten pictures of each or more.
+        watched: pictures of other people to calibrate on, each in the folder of its person.
+        max_false_accept: share of strangers' pictures that may be taken for somebody; None: as `twinlens attend` does.
+        seed: of the halves, of who comes when, and of which picture is whose reference.
+    """
+    random = np.random.default_rng(seed)
+    names = [str(name) for name in random.permutation(sorted(people))]
+    enrolled = set(names[: len(names) // 2])
+    pictures = {name: [people[name][place] for place in random.permutation(len(people[name]))] for name in names}
+    with TemporaryDirectory() as scratch:
+        files = ("faces.index", "camera", "log.csv", "watched.csv")
+        index, camera, log, labels = (Path(scratch, name) for name in files)
+        for name in sorted(enrolled):
+            enroll(index, name, pictures[name][:1], EnrollConfig(encoder=encoder, device="cpu", force=True))
+        write_labels(labels, watched)
+        calibrate(index, labels=str(labels), config=CalibrateConfig(resamples=RESAMPLES, device="cpu"))
+        visits = photograph({name: paths[1:] for name, paths in pictures.items()}, camera, random)
+        identify = IdentifyConfig(max_false_accept=max_false_accept, force=True)
+        attend(camera, index, log, AttendConfig(once=True, identify=identify), device="cpu")
+        return counted(visits, read_log(log), enrolled)
+
+
+def photograph(pictures: dict[str, list[Path]], camera: Path, random: np.random.Generator) -> list[Visit]:
+    """Fill a camera's folder: copies that are as old as their moment says, in an order of names that tells nothing."""
+    camera.mkdir()
+    visits, number = [], iter(random.permutation(DAYS * SHOTS * len(pictures)))
+    for day in range(DAYS):
+        moment = FIRST_DAY + timedelta(days=day)
+        for person in random.permutation(sorted(pictures)):
+            begins = moment
+            for picture in pictures[str(person)][SHOTS * day : SHOTS * (day + 1)]:
+                copied = Path(shutil.copyfile(picture, camera / f"{next(number):04}{picture.suffix}"))
+                os.utime(copied, (moment.timestamp(), moment.timestamp()))
+                ends, moment = moment, moment + BETWEEN_SHOTS
+            visits.append(Visit(str(person), begins, ends))
+            moment += BETWEEN_PEOPLE
+    return visits
+
+
+def write_labels(file: Path, pictures: Sequence[Path]) -> None:
+    """Write whom each picture shows, as `twinlens calibrate --labels` reads it: the name of its folder."""
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([("path", "label"), *((path.absolute(), path.parent.name) for path in pictures)])
+
+
+def read_log(log: Path) -> list[tuple[datetime, str]]:
+    """Lines of a log of visits: when, who."""
+    with log.open(newline="", encoding="utf-8") as stream:
+        return [(datetime.fromisoformat(row["time"]), row["name"]) for row in csv.DictReader(stream)]
+
+
+def counted(visits: Sequence[Visit], lines: Sequence[tuple[datetime, str]], enrolled: set[str]) -> Attended:
+    """Hold the lines of a log against who was there when they were written."""
+    named = [{name for moment, name in lines if visit.begins <= moment <= visit.ends} for visit in visits]
+    known = [(visit, names) for visit, names in zip(visits, named, strict=True) if visit.person in enrolled]
+    strange = [names for visit, names in zip(visits, named, strict=True) if visit.person not in enrolled]
+    return Attended(
+        visits=len(known),
+        logged=sum(visit.person in names for visit, names in known),
+        strangers=len(strange),
+        admitted=sum(bool(names) for names in strange),
+        wrong=sum(len(names - {visit.person}) for visit, names in known),
+    )

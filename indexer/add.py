@@ -1,0 +1,103 @@
+"""Add pictures to an index, wherever they lie: a new segment, searched at once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from indexer.build import first_encoder
+from indexer.committing import known_roots
+from indexer.progress import Silent, Stages
+from indexer.scan import labeller, scan
+from indexer.survey import survey_files
+from indexer.sync import unseen_reason
+from indexer.update import Update, check_device
+from indexer.writer import open_writer
+from search.config import BuildConfig
+from search.errors import DataError
+from search.images import PICTURE_SUFFIXES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from indexer.change_report import ChangeReport
+    from indexer.progress import Progress
+    from indexer.scan import FoundFile
+    from indexer.survey import Labeller
+    from search.catalog import Catalog
+
+
+def add(index: str | os.PathLike[str], pictures: Sequence[str | os.PathLike[str]], config: BuildConfig | None = None, *,
+        progress: Progress | None = None) -> ChangeReport:  # fmt: skip
+    """Add files and folders of pictures to an index, or look at them again; nothing else is changed.
+
+    A picture whose content the index ever saw is not embedded again. One that is gone from the place where the index
+    knew it has moved. An index that is not there yet is made.
+
+    A picture of the index keeps its label unless a CSV gives it another one. A new one is labelled as `build` or `sync`
+    would, if it lies below a folder that one of them followed, else as if the folder named here were followed. A file
+    named here which lies below none has the name of its folder for a label where the index has such a label.
+
+    Args:
+        index: the index folder.
+        pictures: files and folders.
+        config: as of `build`.
+        progress: who is told.
+
+    Raises:
+        DataError: nothing is named, or what is named is not there or holds no pictures.
+        EncoderError: the encoder is unknown, or is not the one of the index.
+        IndexFolderError: the index folder cannot be made, or is a file.
+        IndexLockedError: another process is writing this index.
+        DiskError: the disk failed, is full, or refused.
+    """
+    config = config or BuildConfig()
+    folder = Path(index).absolute()
+    stages = Stages(progress or Silent())
+    check_device(config)
+    if not pictures:
+        raise DataError("nothing to add: name at least one picture or folder; there are no pictures there")
+    unseen: list[tuple[Path, str]] = []
+    with stages.stage("scan"):
+        found, tops = _scan_all(pictures, folder, unseen)
+    encoder = first_encoder(folder, config, stages)
+    with open_writer(folder, create=True) as catalog:
+        label, keep = _labeller(catalog, config, tops), config.labels in ("folder", "none")
+        update = Update(catalog, config, stages, label, keep_labels=keep, encoder=encoder, unseen=unseen)
+        return update.run(lambda: survey_files(catalog, found, label, keep_labels=keep))
+
+
+def _scan_all(pictures: Sequence[str | os.PathLike[str]], index: Path, unseen: list[tuple[Path, str]]
+              ) -> tuple[list[FoundFile], dict[Path, Path]]:  # fmt: skip
+    """Files by path, each once; and path -> what was named that it was found by."""
+    found: dict[Path, FoundFile] = {}
+    tops: dict[Path, Path] = {}
+    for each in pictures:
+        top = Path(os.path.normpath(Path(each).absolute()))
+        if not top.exists():
+            raise DataError(f"{top}: no such file or folder")
+        files = scan(top, leave_out=index, unreadable=lambda path, error: unseen.append((path, unseen_reason(error))))
+        if not files:
+            raise DataError(f"{top}: no pictures there (known suffixes: {' '.join(sorted(PICTURE_SUFFIXES))})")
+        for file in files:
+            found.setdefault(file.path, file)
+            tops.setdefault(file.path, top)
+    return [found[path] for path in sorted(found, key=os.fsencode)], tops
+
+
+def _labeller(catalog: Catalog, config: BuildConfig, tops: dict[Path, Path]) -> Labeller:
+    """Label by the followed folder that a picture lies below, or else by what was named."""
+    roots = known_roots(catalog)
+    in_use = catalog.label_counts() if config.labels == "folder" else {}
+    rules: dict[Path, Labeller] = {}
+
+    def label(path: Path) -> str | None:
+        root = next((each for each in roots if path.is_relative_to(each)), tops[path])
+        if root == path and path.parent.name in in_use:
+            return path.parent.name
+        if root not in rules:
+            rules[root] = labeller(config.labels, root)
+        return rules[root](path)
+
+    return label

@@ -1,0 +1,56 @@
+"""What a command changed in an index: one report for build, add, remove, sync and rebuild."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAMED = 1_000
+"""Paths of each sort that a report names; it counts them all."""
+
+
+@dataclass(slots=True)
+class ChangeReport:
+    """What was done; `seconds` by stage, `skipped` as (path, reason)."""
+
+    images: int
+    """Pictures in the index now."""
+    encoder: str
+    added: int = 0
+    changed: int = 0
+    moved: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    embedded: int = 0
+    """Contents that the encoder was asked for; all other vectors were known."""
+    skipped: list[tuple[Path, str]] = field(default_factory=list)
+    """Files that could not be read, and folders that could not be looked into, whose pictures stay; and why."""
+    kind: str | None = None
+    """Of the new segment; None where none was needed."""
+    recall: float | None = None
+    """Measured of the new segment; None for an exact one."""
+    segments: int = 0
+    """Segments in the index now."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    paths: dict[str, list[Path]] = field(default_factory=dict)
+    """`added`, `changed`, `moved` (where to) and `removed` -> the first 1,000 paths of them."""
+    notes: list[str] = field(default_factory=list)
+    """What else there is to know, a sentence each."""
+    dry_run: bool = False
+    """Nothing was changed: the report says what would have been."""
+
+    def name(self, sort: str, paths: list[Path], *, count: int | None = None) -> None:
+        """Count the paths of a sort, which may be the first of more, and name the first of them."""
+        setattr(self, sort, len(paths) if count is None else count)
+        if paths:
+            self.paths[sort] = paths[:NAMED]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        plain: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
+        skipped = [{"path": str(path), "reason": reason} for path, reason in self.skipped]
+        paths = {sort: list(map(str, named)) for sort, named in self.paths.items()}
+        return {**plain, "skipped": skipped, "paths": paths}

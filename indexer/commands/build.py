@@ -1,0 +1,85 @@
+"""The commands `build` and `rebuild`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from indexer.commands.change_text import exit_code, tell
+from indexer.commands.metadata import MetadataOption
+from indexer.commands.options import (
+    BatchSizeOption,
+    EncoderOption,
+    KindOption,
+    LabelsOption,
+    RecallOption,
+    WorkersOption,
+)
+from search.cli import DeviceOption, IndexOption, JsonOption
+from search.config import BuildConfig
+
+
+def build(
+    pictures: Annotated[Path, typer.Argument(help="The folder of pictures, searched with all its subfolders.")],
+    index: IndexOption,
+    encoder: EncoderOption = BuildConfig.encoder,
+    kind: KindOption = BuildConfig.kind,
+    device: DeviceOption = BuildConfig.device,
+    recall: RecallOption = BuildConfig.recall,
+    labels: LabelsOption = BuildConfig.labels,
+    batch_size: BatchSizeOption = BuildConfig.batch_size,
+    workers: WorkersOption = BuildConfig.workers,
+    metadata: MetadataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make an index of a folder of pictures, or bring it up to date with the folder.
+
+    A build that was stopped goes on where it was when it is run again. Exit code 3 when pictures were skipped.
+    """
+    from indexer.build import build as build_index
+    from indexer.console import ConsoleProgress
+    from indexer.metadata import load_metadata
+    from indexer.metadata_file import open_metadata
+
+    config = BuildConfig(encoder=encoder, kind=kind, device=device, recall=recall, labels=labels,
+                         batch_size=batch_size, workers=workers)  # fmt: skip
+    opened = None if metadata is None else open_metadata(metadata)  # what cannot be used is said before the work
+    with ConsoleProgress() as progress:
+        report = build_index(pictures, index, config, progress=progress)
+        loaded = None if opened is None else load_metadata(index, opened, root=pictures, progress=progress)
+    tell(report, index, recall, as_json=as_json, metadata=loaded)
+    exit_code(report)
+
+
+def rebuild(
+    index: IndexOption,
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="Embed every picture again with this encoder, beside the index, which answers until then.",
+                     show_default=False),
+    ] = None,
+    kind: KindOption = BuildConfig.kind,
+    recall: RecallOption = BuildConfig.recall,
+    drop_missing: Annotated[
+        bool, typer.Option("--drop-missing", help="With --encoder: leave out pictures whose files cannot be read.")
+    ] = False,
+    device: DeviceOption = BuildConfig.device,
+    batch_size: BatchSizeOption = BuildConfig.batch_size,
+    workers: WorkersOption = BuildConfig.workers,
+    as_json: JsonOption = False,
+) -> None:  # fmt: skip
+    """Merge the segments of an index into one and choose its structure anew; nothing is embedded twice.
+
+    Pictures that were removed are forgotten for good. Exit code 3 when pictures were left out.
+    """
+    from indexer.console import ConsoleProgress
+    from indexer.rebuild import rebuild as rebuild_index
+
+    config = BuildConfig(encoder=encoder, kind=kind, device=device, recall=recall, batch_size=batch_size,
+                         workers=workers)  # fmt: skip
+    with ConsoleProgress() as progress:
+        report = rebuild_index(index, config, drop_missing=drop_missing, progress=progress)
+    tell(report, index, recall, as_json=as_json)
+    exit_code(report)

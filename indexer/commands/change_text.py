@@ -1,0 +1,68 @@
+"""What a change did to an index, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import typer
+
+from indexer.commands.metadata import report_text
+from search.cli import SKIPPED_EXIT, printable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from indexer.change_report import ChangeReport
+    from indexer.metadata import MetadataReport
+
+_SHOWN = 20
+"""Paths of each sort listed in a summary; --json lists more of them, and all that were skipped."""
+
+
+def tell(report: ChangeReport, index: Path, recall: float, *, as_json: bool,
+         metadata: MetadataReport | None = None) -> None:  # fmt: skip
+    """Print a report."""
+    if as_json:
+        typer.echo(json.dumps(report.to_dict() | ({} if metadata is None else {"metadata": asdict(metadata)})))
+        return
+    typer.echo(_text(report, index, recall))
+    if metadata is not None:
+        typer.echo(printable(report_text(metadata, index)))
+
+
+def exit_code(report: ChangeReport) -> None:
+    """End with an exit code of its own where pictures were skipped."""
+    if report.skipped:
+        raise typer.Exit(SKIPPED_EXIT)
+
+
+def _text(report: ChangeReport, index: Path, recall: float) -> str:
+    """Counts, costs, then what changed by path, unless everything is new."""
+    done = {"added": report.added, "changed": report.changed, "moved": report.moved, "removed": report.removed,
+            "unchanged": report.unchanged, "skipped": len(report.skipped)}  # fmt: skip
+    counts = ", ".join(f"{count} {word}" for word, count in done.items() if count) or "nothing to do"
+    lines = [f"{index}: {report.images} pictures ({'nothing was changed, it would be: ' * report.dry_run}{counts})"]
+    if report.seconds:
+        lines.append(f"embedded {report.embedded} with {report.encoder}; {_structure_text(report, recall)}")
+        lines.append("seconds: " + ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in report.seconds.items()))
+    lines += report.notes
+    for sort, paths in report.paths.items():
+        if report.added < report.images:
+            lines += [f"{sort} {path}" for path in paths[:_SHOWN]] + _rest(done[sort])
+    lines += [f"skipped {path}: {reason}" for path, reason in report.skipped[:_SHOWN]] + _rest(len(report.skipped))
+    return "\n".join(printable(line).replace("\n", "\\n") for line in lines)
+
+
+def _rest(count: int) -> list[str]:
+    return [f"... and {count - _SHOWN} more: see --json"] if count > _SHOWN else []
+
+
+def _structure_text(report: ChangeReport, recall: float) -> str:
+    if report.kind is None:
+        return "no new segment"
+    if report.recall is None:
+        return f"new segment: {report.kind}, exact"
+    short = "" if report.recall >= recall else f", below the {recall} asked for: try another --kind"
+    return f"new segment: {report.kind}, recall@10 measured {report.recall:.3f}{short}"

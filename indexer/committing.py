@@ -1,0 +1,134 @@
+"""The last stages of a change: write the segment of its pictures aside, then make all of it visible at once."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from indexer.exif import put_exif
+from indexer.index_encoder import fitting_calibration, name_encoder, now, store_encoder
+from indexer.matrix import gathered
+from indexer.tune import build_structure
+from search.records import SegmentRecord
+from search.segments import write_segment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from indexer.changes import Changes
+    from indexer.known_contents import KnownContents
+    from indexer.progress import Stages
+    from search.catalog import Catalog
+    from search.config import BuildConfig
+    from search.encoders.base import Encoder
+    from search.records import FileRecord
+    from search.types import Floats
+
+
+def write_blocks(catalog: Catalog, blocks: Iterable[Floats], rows: int, dim: int, config: BuildConfig,
+                 stages: Stages) -> tuple[SegmentRecord | None, list[FileRecord]]:  # fmt: skip
+    """As `write_rows`, of vectors that come in blocks."""
+    with ExitStack() as room:
+        with stages.stage("gather vectors"):
+            vectors = room.enter_context(gathered(catalog.folder, blocks, rows, dim))
+        return write_rows(catalog, vectors, config, stages)
+
+
+def write_rows(catalog: Catalog, vectors: Floats, config: BuildConfig,
+               stages: Stages) -> tuple[SegmentRecord | None, list[FileRecord]]:  # fmt: skip
+    """Build the structure over vectors `(N, D)` and write both, synced; None where there are no vectors."""
+    if not len(vectors):
+        return None, []
+    with stages.stage("build structure"):
+        structure, recall = build_structure(vectors, kind=config.kind, recall=config.recall, device=config.device)
+    with stages.stage("write"):
+        name, structure_name, files = write_segment(catalog.folder, vectors, structure)
+    number = catalog.next_segment_id()
+    rows, settings = len(vectors), structure.parameters
+    return SegmentRecord(number, name, structure_name, rows, structure.kind, settings, recall), files
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """What was looked at: of nothing else does a commit forget that it could not be read."""
+
+    paths: list[Path]
+    root: Path | None = None
+    """The folder that was surveyed as a whole."""
+
+
+def commit(catalog: Catalog, changes: Changes, known: KnownContents, config: BuildConfig, stages: Stages, *,
+           encoder: Encoder | None, surveyed: Surveyed) -> SegmentRecord | None:  # fmt: skip
+    """Make changes visible: a segment for what needs a row, and one transaction; none where nothing changed.
+
+    Args:
+        catalog: the index.
+        changes: what is to change.
+        known: has the vectors.
+        config: how the structure is built.
+        stages: timed and told.
+        encoder: the one that an index gets which has none yet; otherwise its own, or None where it was not needed.
+        surveyed: what was looked at.
+
+    Returns:
+        The new segment, if one was needed.
+    """
+    settings = catalog.settings()
+    calibration = settings.get("calibration")
+    if encoder is not None:
+        calibration = fitting_calibration(calibration, encoder, config)
+    if not (changes or _says_more(catalog, changes, surveyed) or calibration != settings.get("calibration")):
+        return None
+    pictures = changes.need_rows
+    dim = encoder.dim if encoder is not None else int(settings["dim"])
+    blocks = known.vectors([picture.content for picture in pictures])
+    segment, files = write_blocks(catalog, blocks, len(pictures), dim, config, stages)
+    with stages.stage("commit"):
+        new_encoder = encoder if "encoder" not in settings else None
+        stored = [] if new_encoder is None else store_encoder(catalog.folder, new_encoder)
+        moment = now()
+        with catalog.transaction():
+            if new_encoder is not None:
+                name_encoder(catalog, new_encoder, stored)
+                catalog.set(created=moment, updated=moment)
+            catalog.set(calibration=calibration)
+            if changes:
+                catalog.set(updated=moment)
+            if surveyed.root is not None:
+                remember_root(catalog, surveyed.root)
+            catalog.add_files(files)
+            catalog.remove_pictures(changes.removed)
+            catalog.bury(changes.replaced)
+            catalog.put_pictures(changes.moved + changes.updated)
+            if segment is not None:
+                catalog.add_segment(segment, moment)
+                rows = enumerate(pictures)
+                catalog.put_pictures(replace(picture, segment=segment.id, row=row) for row, picture in rows)
+            put_exif(catalog, changes)
+            catalog.replace_skipped(changes.skipped, surveyed.paths, surveyed.root)
+    return segment
+
+
+def _says_more(catalog: Catalog, changes: Changes, surveyed: Surveyed) -> bool:
+    """Whether there is something to note beside changes of pictures: an encoder, a root, what could not be read."""
+    if "encoder" not in catalog.settings():
+        return True
+    root, paths = surveyed.root, set(surveyed.paths)
+    if root is not None and not any(root.is_relative_to(each) for each in known_roots(catalog)):
+        return True
+    noted = {s for s in catalog.skipped() if s.path in paths or (root is not None and s.path.is_relative_to(root))}
+    return noted != set(changes.skipped)
+
+
+def remember_root(catalog: Catalog, root: Path) -> None:
+    """Note a folder that was indexed as a whole: what is added below it later is labelled as from there."""
+    roots = known_roots(catalog)
+    if not any(root.is_relative_to(each) for each in roots):
+        catalog.set(roots=sorted([str(each) for each in roots if not each.is_relative_to(root)] + [str(root)]))
+
+
+def known_roots(catalog: Catalog) -> list[Path]:
+    """Folders that were indexed as a whole, none of them inside another."""
+    return [Path(each) for each in catalog.settings().get("roots", [])]

@@ -1,0 +1,107 @@
+"""What the EXIF of pictures says, into the columns `taken` and `camera` of an index."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from indexer.progress import Silent
+from indexer.writer import open_writer
+from search.config import BuildConfig
+from search.errors import PictureError
+from search.images import read_file
+from search.iso_dates import stored_moment
+from search.metadata import CAMERA, TAKEN
+from search.picture_exif import read_exif
+
+if TYPE_CHECKING:
+    from indexer.changes import Changes
+    from indexer.progress import Progress
+    from search.catalog import Catalog
+    from search.picture_exif import PictureExif
+    from search.records import PictureRecord
+
+_PAGE = 2_000
+"""Pictures whose files are read before their values are stored."""
+
+
+@dataclass(slots=True)
+class ExifReport:
+    """What reading the EXIF of an index's pictures gave."""
+
+    pictures: int = 0
+    taken: int = 0
+    """Pictures that say when they were taken."""
+    camera: int = 0
+    """Pictures that say with what."""
+    unread: int = 0
+    """Pictures whose file is gone, changed since it was indexed, or cannot be read."""
+
+
+def put_exif(catalog: Catalog, changes: Changes) -> None:
+    """Store what was read of new and changed files; within a transaction, after the pictures.
+
+    A changed picture loses what its old content said. One that was only looked at again loses nothing: it may have
+    been given by a file of metadata.
+    """
+    exif = changes.exif
+    catalog.metadata.put([TAKEN, CAMERA], ((p.id, (None, None)) for p in changes.changed))
+    known = [*changes.changed, *changes.updated, *changes.moved]
+    said = [(p.id, exif[p.content]) for p in known if p.content in exif]
+    new = [p for p in changes.added if p.content in exif]
+    ids = catalog.ids_at([str(p.path) for p in new])
+    said += [(ids[str(p.path)], exif[p.content]) for p in new]
+    _store(catalog, said)
+
+
+def load_exif(index: str | os.PathLike[str], *, workers: int = BuildConfig.workers,
+              progress: Progress | None = None) -> ExifReport:  # fmt: skip
+    """Read the EXIF of every picture of an index from its file: for an index made before EXIF was kept.
+
+    A picture that says nothing keeps what it had.
+
+    Raises:
+        IndexFolderError: no index there.
+        IndexLockedError: another process is writing it.
+    """
+    progress, report = progress or Silent(), ExifReport()
+    with open_writer(Path(index).absolute()) as catalog, ThreadPoolExecutor(workers, "exif") as pool:
+        progress.begin("exif", catalog.count())
+        with catalog.transaction():
+            last = 0
+            while page := catalog.pictures(after=last, limit=_PAGE):
+                said = [
+                    (p.id, exif) for p, exif in zip(page, pool.map(_exif_of, page), strict=True) if exif is not None
+                ]
+                _store(catalog, said)
+                report.pictures += len(page)
+                report.unread += len(page) - len(said)
+                report.taken += sum(exif.taken is not None for _, exif in said)
+                report.camera += sum(exif.camera is not None for _, exif in said)
+                progress.advance(len(page))
+                last = page[-1].id
+            catalog.set(updated=datetime.now(UTC).isoformat(timespec="seconds"))
+    return report
+
+
+def _exif_of(picture: PictureRecord) -> PictureExif | None:
+    """The EXIF of a picture's file; None where that is not what was indexed."""
+    try:
+        status = picture.path.stat()
+        if (status.st_size, status.st_mtime_ns) != (picture.bytes, picture.mtime_ns):
+            return None
+        return read_exif(read_file(picture.path))
+    except (OSError, PictureError):
+        return None
+
+
+def _store(catalog: Catalog, said: list[tuple[int, PictureExif]]) -> None:
+    """Store what is said; where nothing is, a value from elsewhere stays."""
+    taken = ((picture, [stored_moment(exif.taken)]) for picture, exif in said if exif.taken is not None)
+    catalog.metadata.put([TAKEN], taken)
+    camera = ((picture, [exif.camera.encode()]) for picture, exif in said if exif.camera is not None)
+    catalog.metadata.put([CAMERA], camera)

@@ -1,0 +1,115 @@
+"""The encoder of an index: chosen, stored in its folder, named in its catalog with its calibration."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from indexer.writer import ENCODERS_FOLDER
+from search.config import BuildConfig
+from search.durable import checksum, make_folder, sealed, sync_folder
+from search.encoders import load_encoder
+from search.errors import EncoderError
+from search.stored_calibration import encoder_calibration
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from search.catalog import Catalog
+    from search.config import Device
+    from search.encoders.base import Encoder
+    from search.records import FileRecord
+
+
+def new_encoder(config: BuildConfig) -> str:
+    """Name the encoder of an index that has none yet."""
+    return config.encoder or BuildConfig.default_encoder
+
+
+def own_encoder(catalog: Catalog, device: Device) -> Encoder:
+    """Load the encoder that the index folder carries."""
+    return load_encoder(catalog.folder / catalog.settings()["encoder_folder"], device=device)
+
+
+def choose_encoder(catalog: Catalog, config: BuildConfig, new: Encoder | None = None) -> Encoder:
+    """Load the encoder of the index; where it has none yet, take the new one, or load the one that was asked for.
+
+    Raises:
+        EncoderError: another one than the index's was asked for.
+    """
+    settings = catalog.settings()
+    if "encoder" not in settings:
+        return new or load_encoder(new_encoder(config), device=config.device)
+    own = own_encoder(catalog, config.device)
+    if config.encoder and load_encoder(config.encoder, device=config.device).fingerprint != own.fingerprint:
+        raise EncoderError(
+            f"{catalog.folder}: was built with the encoder {settings['encoder']}, and vectors of two encoders cannot be"
+            f" compared. Leave --encoder out, or change the encoder of the whole index: twinlens rebuild --index "
+            f"{catalog.folder} --encoder {config.encoder}"
+        )
+    return own
+
+
+def commit_encoder(catalog: Catalog, encoder: Encoder, config: BuildConfig) -> None:
+    """Make an index that has an encoder, perhaps its calibration, and no pictures."""
+    stored = store_encoder(catalog.folder, encoder)
+    calibration = fitting_calibration(None, encoder, config)
+    with catalog.transaction():
+        name_encoder(catalog, encoder, stored)
+        catalog.set(calibration=calibration, created=now(), updated=now())
+
+
+def name_encoder(catalog: Catalog, encoder: Encoder, stored: list[FileRecord]) -> None:
+    """Say in the catalog which encoder the index has from now on; within a transaction."""
+    if (old := catalog.settings().get("encoder_folder")) is not None:
+        catalog.drop_files(file.name for file in catalog.files() if file.name.startswith(f"{old}/"))
+    catalog.add_files(stored)
+    catalog.set(encoder=encoder.name, fingerprint=encoder.fingerprint, encoder_folder=_place(encoder), dim=encoder.dim)
+
+
+def store_encoder(folder: Path, encoder: Encoder) -> list[FileRecord]:
+    """Write the encoder into the index folder, synced, so that the folder needs nothing else to answer.
+
+    Where the very same files lie there already, as after a switch away and back, they stay: a reader may be at them.
+    """
+    place = _place(encoder)
+    aside, target = f"{ENCODERS_FOLDER}/{uuid.uuid4().hex}.part", folder / place
+    make_folder(folder / aside)
+    encoder.save(folder / aside)
+    if _contents(folder / aside) == _contents(target):
+        shutil.rmtree(folder / aside)
+    else:
+        shutil.rmtree(target, ignore_errors=True)
+        (folder / aside).rename(target)
+    records = [sealed(folder, f"{place}/{file.name}") for file in sorted(target.iterdir())]
+    sync_folder(target)
+    sync_folder(target.parent)
+    return records
+
+
+def _contents(folder: Path) -> dict[str, str]:
+    """Name -> checksum of the files in a folder that may not be there."""
+    return {file.name: checksum(file) for file in folder.glob("*")}
+
+
+def fitting_calibration(own: Any, encoder: Encoder, config: BuildConfig) -> dict[str, Any] | None:
+    """The index's own calibration, if it is of this encoder; else that of the encoder's folder, if it has one.
+
+    Raises:
+        EncoderError: the folder's calibration is damaged, or of another encoder.
+    """
+    if isinstance(own, dict) and own.get("fingerprint") == encoder.fingerprint:
+        return own
+    found = encoder_calibration(new_encoder(config), encoder.fingerprint)
+    return None if found is None else found.to_dict()
+
+
+def _place(encoder: Encoder) -> str:
+    return f"{ENCODERS_FOLDER}/{encoder.fingerprint}"
+
+
+def now() -> str:
+    """The time, ISO 8601, UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,60 @@
+"""Which contents have a vector already, in the index or staged, and where it is: nothing is embedded twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indexer.stored_vectors import StoredVectors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from indexer.staging import Staging
+    from search.catalog import Catalog
+    from search.types import Floats
+
+_BLOCK = 2_000
+"""Vectors gathered at once."""
+
+
+class KnownContents:
+    """The contents known to a catalog and to what is staged; may be asked from any thread."""
+
+    def __init__(self, catalog: Catalog | None, staging: Staging | None) -> None:
+        """Take both: None for a catalog whose vectors are of another encoder, and where nothing is staged."""
+        self._catalog = catalog
+        self._staging = staging
+        self._mapped: StoredVectors | None = None
+
+    def __contains__(self, content: str) -> bool:
+        return self.size(content) is not None
+
+    def size(self, content: str) -> tuple[int, int] | None:
+        """Width and height in pixels of a content with a vector; None where it has none."""
+        staged = None if self._staging is None else self._staging.size(content)
+        if staged is not None or self._catalog is None:
+            return staged
+        record = self._catalog.embedded([content]).get(content)
+        return None if record is None else (record.width, record.height)
+
+    def vectors(self, contents: Sequence[str]) -> Iterator[Floats]:
+        """Blocks `(n, dim) float32` of the vectors of known contents, in their order."""
+        for start in range(0, len(contents), _BLOCK):
+            block = contents[start : start + _BLOCK]
+            found = {} if self._staging is None else self._staging.vectors(block)
+            found |= self._stored([content for content in block if content not in found])
+            yield np.stack([found[content] for content in block])
+
+    def _stored(self, contents: list[str]) -> dict[str, Floats]:
+        if self._catalog is None or not contents:
+            return {}
+        places = self._catalog.embedded(contents)
+        ordered = [(places[content].segment, places[content].row) for content in contents]
+        return dict(zip(contents, self._vectors_of(self._catalog).take(ordered), strict=True))
+
+    def _vectors_of(self, catalog: Catalog) -> StoredVectors:
+        if self._mapped is None:
+            self._mapped = StoredVectors(catalog, int(catalog.settings()["dim"]))
+        return self._mapped

@@ -1,0 +1,59 @@
+"""Room for the vectors of a segment that is being made: in memory while they are few, else in a file that is mapped."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from search.durable import make_folder
+from search.segments import SEGMENTS_FOLDER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from search.types import Floats
+
+_IN_MEMORY = 64 * 2**20
+"""Bytes up to which no file is worth its trouble."""
+
+
+@contextmanager
+def gathered(folder: Path, blocks: Iterable[Floats], rows: int, dim: int) -> Iterator[Floats]:
+    """Put blocks of vectors together as `(rows, dim) float32`, for as long as the block lasts.
+
+    A large matrix lies in a file of the index folder, so that memory stays free for the structure built over it: the
+    system writes out and drops what is not being read.
+    """
+    if rows * dim * 4 <= _IN_MEMORY:
+        yield _filled(np.empty((rows, dim), dtype=np.float32), blocks)
+        return
+    make_folder(folder / SEGMENTS_FOLDER)
+    file = folder / SEGMENTS_FOLDER / f"{uuid.uuid4().hex}.part"
+    try:
+        _reserve(file, rows * dim * 4)
+        matrix = np.memmap(file, dtype=np.float32, mode="r+", shape=(rows, dim))
+        yield _filled(matrix, blocks)
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def _filled(matrix: Floats, blocks: Iterable[Floats]) -> Floats:
+    start = 0
+    for block in blocks:
+        matrix[start : start + len(block)] = block
+        start += len(block)
+    if start != len(matrix):
+        raise AssertionError(f"{start} vectors came for {len(matrix)} rows")
+    return matrix
+
+
+def _reserve(file: Path, size: int) -> None:
+    """Take the room on the disk: writing into a map of a file on a full disk would end the process (SIGBUS)."""
+    zeros = bytes(1 << 20)
+    with file.open("wb") as stream:
+        for start in range(0, size, len(zeros)):
+            stream.write(zeros[: size - start])

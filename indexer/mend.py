@@ -1,0 +1,137 @@
+"""Write a damaged segment anew: what is intact as it is, what is lost embedded again from the pictures' files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indexer.embed import content_hash
+from indexer.tune import build_structure
+from search.config import BuildConfig
+from search.errors import PictureError
+from search.images import decode, read_file
+from search.indexes import index_class, resolve_device
+from search.segments import map_vectors, write_segment, write_structure
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from PIL.Image import Image
+
+    from search.catalog import Catalog
+    from search.config import Device
+    from search.encoders.base import Encoder
+    from search.records import FileRecord, PictureRecord, SegmentRecord
+    from search.types import Floats
+
+_BATCH = 32
+"""Pictures decoded and embedded at once."""
+
+
+@dataclass(slots=True)
+class Mended:
+    """New files of one segment, written and synced but not named yet; `record` is None where no row is left."""
+
+    old: SegmentRecord
+    record: SegmentRecord | None
+    files: list[FileRecord] = field(default_factory=list)
+    embedded: int = 0
+    lost_rows: list[int] = field(default_factory=list)
+    lost: list[PictureRecord] = field(default_factory=list)
+
+    def name(self, catalog: Catalog) -> None:
+        """Put it into the catalog; within a transaction."""
+        catalog.remove_pictures(self.lost)
+        if self.record is None:
+            catalog.drop_segment(self.old.id)
+        else:
+            catalog.add_files(self.files)
+            catalog.replace_files(self.record)
+            catalog.lose_rows(self.old.id, self.lost_rows)
+        kept = set() if self.record is None else {self.record.vectors, self.record.structure}
+        catalog.drop_files(n for n in (self.old.vectors, self.old.structure) if n is not None and n not in kept)
+
+
+def mend_structure(catalog: Catalog, segment: SegmentRecord, device: Device) -> Mended:
+    """Build a structure again, with the parameters that it had, from vectors that were found whole."""
+    files = {record.name: record for record in catalog.files()}
+    dim = int(catalog.settings()["dim"])
+    vectors = map_vectors(catalog.folder, files[segment.vectors], (segment.rows, dim))
+    place = resolve_device(device, segment.kind)
+    structure = index_class(segment.kind)(device=place, **segment.parameters).build(vectors)
+    file = write_structure(catalog.folder, structure)
+    return Mended(segment, replace(segment, structure=file.name, parameters=structure.parameters), [file])
+
+
+def mend_vectors(catalog: Catalog, segment: SegmentRecord, lost: Sequence[range], encoder: Encoder | None,
+                 device: Device) -> Mended:  # fmt: skip
+    """Write a segment's vectors anew, each in the row that it had, and build its structure over them.
+
+    Args:
+        catalog: of the index.
+        segment: the damaged one.
+        lost: its rows that hold other bytes than were written.
+        encoder: of the index; may be None where no picture has a lost row.
+        device: where to build.
+
+    Returns:
+        Rows that stay lost repeat an intact vector, which no answer shows: they get tombstones.
+    """
+    files = {record.name: record for record in catalog.files()}
+    vectors = _intact(catalog.folder, files[segment.vectors], segment.rows, int(catalog.settings()["dim"]), lost)
+    good = np.ones(segment.rows, dtype=np.bool_)
+    for part in lost:
+        good[part.start : part.stop] = False
+    pictures = [picture for part in lost for picture in catalog.pictures_between(segment.id, part)]
+    gone, embedded = list(pictures), 0
+    if encoder is not None:
+        gone.clear()
+        for picture, vector in _embed_again(pictures, encoder):
+            if vector is None:
+                gone.append(picture)
+            else:
+                vectors[picture.row], good[picture.row] = vector, True
+                embedded += 1
+    if not good.any():
+        return Mended(segment, None, lost=gone)
+    vectors[~good] = vectors[np.argmax(good)]
+    structure, recall = build_structure(vectors, kind=segment.kind, recall=BuildConfig.recall, device=device)
+    names = write_segment(catalog.folder, vectors, structure)
+    record = replace(segment, vectors=names[0], structure=names[1], parameters=structure.parameters, recall=recall)
+    return Mended(segment, record, names[2], embedded, np.flatnonzero(~good).tolist(), gone)
+
+
+def _intact(folder: Path, record: FileRecord, rows: int, dim: int, lost: Sequence[range]) -> Floats:
+    """The rows `(rows, dim) float32` of a file, zeros where they are lost; its header is not read."""
+    vectors = np.zeros((rows, dim), dtype=np.float32)
+    starts, stops = [0, *(part.stop for part in lost)], [*(part.start for part in lost), rows]
+    for start, stop in zip(starts, stops, strict=True):
+        if stop > start:
+            with (folder / record.name).open("rb") as stream:
+                stream.seek(record.bytes - (rows - start) * dim * 4)
+                vectors[start:stop] = np.fromfile(stream, "<f4", (stop - start) * dim).reshape(-1, dim)
+    return vectors
+
+
+def _embed_again(pictures: Sequence[PictureRecord], encoder: Encoder) -> list[tuple[PictureRecord, Floats | None]]:
+    """Each picture with its embedding; None where its file is gone or holds something else now."""
+    answers: list[tuple[PictureRecord, Floats | None]] = []
+    for start in range(0, len(pictures), _BATCH):
+        found = [(picture, _unchanged(picture, encoder)) for picture in pictures[start : start + _BATCH]]
+        images = [image for _, image in found if image is not None]
+        vectors = iter(encoder.encode(images) if images else ())
+        answers += [(picture, None if image is None else next(vectors)) for picture, image in found]
+    return answers
+
+
+def _unchanged(picture: PictureRecord, encoder: Encoder) -> Image | None:
+    try:
+        data = read_file(picture.path)
+        if content_hash(data) != picture.content:
+            return None
+        return decode(data, name=str(picture.path), target=encoder.input_size)
+    except PictureError:
+        return None

@@ -1,0 +1,185 @@
+"""Metadata from a file into an index: every row is stored, or, where one is wrong, none is."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from indexer.metadata_cells import stored
+from indexer.metadata_file import MetadataFile, open_metadata
+from indexer.progress import Silent
+from indexer.writer import open_writer
+from search.errors import DataError
+from search.metadata import MOST_COLUMNS, TYPE_NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from indexer.metadata_file import Row
+    from indexer.progress import Progress
+    from search.catalog import Catalog
+    from search.metadata import ColumnType, Stored
+
+SHOWN = 20
+"""Rows of unknown pictures that a report names."""
+_IN_CHUNK = 500
+
+
+@dataclass(slots=True)
+class MetadataReport:
+    """What a file of metadata changed."""
+
+    rows: int = 0
+    """Rows of pictures that the index has."""
+    columns: dict[str, ColumnType] = field(default_factory=dict)
+    """Columns that the file says something of."""
+    added: list[str] = field(default_factory=list)
+    """Those of them that are new."""
+    ignored: list[str] = field(default_factory=list)
+    """Columns of the file that every picture has anyway: label, width, ..."""
+    unknown: int = 0
+    """Rows of pictures that the index does not have."""
+    unknown_shown: list[str] = field(default_factory=list)
+    """The first of them, by path or id."""
+
+
+def load_metadata(index: str | os.PathLike[str], file: str | os.PathLike[str] | MetadataFile, *,
+                  root: str | os.PathLike[str] | None = None,
+                  progress: Progress | None = None) -> MetadataReport:  # fmt: skip
+    """Store the columns of a CSV or of JSON lines with the pictures that its rows name.
+
+    Args:
+        index: the index folder.
+        file: see `indexer.metadata_file.open_metadata`.
+        root: what relative paths are relative to; None: the deepest folder that holds all pictures of the index, or,
+            where a path leads nowhere from there, a folder above it. Last of all, the folder of the file is tried.
+        progress: who is told.
+
+    Raises:
+        DataError: the file cannot be used, not one row is of a picture of the index, or a value does not fit the type
+            that its column has in the index. Nothing was stored then.
+        IndexFolderError: no index there.
+        IndexLockedError: another process is writing it.
+    """
+    folder = Path(index).absolute()
+    found = file if isinstance(file, MetadataFile) else open_metadata(file)
+    with open_writer(folder) as catalog:
+        loading = _Loading(catalog, found, _bases(catalog, found.path, root))
+        with catalog.transaction():
+            return loading.run(progress or Silent())
+
+
+def drop_column(index: str | os.PathLike[str], name: str) -> None:
+    """Forget a column of metadata with all its values.
+
+    Raises:
+        QueryError: no such column, or one that is read from the pictures.
+        IndexFolderError: no index there.
+        IndexLockedError: another process is writing it.
+    """
+    with open_writer(Path(index).absolute()) as catalog, catalog.transaction():
+        catalog.metadata.drop_column(name)
+        catalog.set(updated=_now())
+
+
+class _Loading:
+    """One file on its way into one catalog."""
+
+    def __init__(self, catalog: Catalog, file: MetadataFile, bases: Sequence[str]) -> None:
+        self._catalog = catalog
+        self._file = file
+        self._bases = bases
+        self._types: dict[str, ColumnType] = {}
+        self._report = MetadataReport(ignored=sorted(file.ignored))
+
+    def run(self, progress: Progress) -> MetadataReport:
+        """Store all rows; within a transaction."""
+        known = self._catalog.metadata.columns()
+        new = {name: kind for name, kind in self._file.columns.items() if kind is not None and name not in known}
+        if len(known) + len(new) > MOST_COLUMNS:
+            raise DataError(f"{self._file.path}: the index would have more than {MOST_COLUMNS:,} columns of metadata")
+        self._catalog.metadata.add_columns(new)
+        self._types = self._catalog.metadata.columns()
+        progress.begin("metadata", self._file.count)
+        rows = self._file.rows()
+        while chunk := list(islice(rows, _IN_CHUNK)):
+            self._store(chunk)
+            progress.advance(len(chunk))
+        report = self._report
+        if not report.rows:
+            base = self._bases[0]
+            raise DataError(
+                f"{self._file.path}: not one of its {report.unknown:,} rows is of a picture of the index; the first is"
+                f" {report.unknown_shown[0]!r}. Paths are absolute, relative to {base} or to the file's folder"
+            )
+        report.added = list(new)
+        report.columns = {name: self._types[name] for name in self._file.columns if name in self._types}
+        self._catalog.set(updated=_now())
+        return report
+
+    def _store(self, chunk: list[Row]) -> None:
+        """Store a chunk; of several rows of one picture the later one wins, column by column."""
+        pictures = self._pictures(chunk)
+        merged: dict[int, dict[str, Stored]] = {}
+        for row, picture in zip(chunk, pictures, strict=True):
+            values = {name: self._value(row, name) for name in row.cells if name in self._types}
+            if picture is None:
+                self._report.unknown += 1
+                if len(self._report.unknown_shown) < SHOWN:
+                    self._report.unknown_shown.append(str(row.key))
+                continue
+            self._report.rows += 1
+            merged.setdefault(picture, {}).update(values)
+        alike: dict[tuple[str, ...], list[tuple[int, list[Stored]]]] = {}
+        for picture, values in merged.items():
+            if values:
+                alike.setdefault(tuple(values), []).append((picture, list(values.values())))
+        for names, rows in alike.items():
+            self._catalog.metadata.put(names, rows)
+
+    def _value(self, row: Row, name: str) -> Stored:
+        kind = self._types[name]
+        try:
+            return stored(row.cells[name], kind, of_json=self._file.of_json)
+        except ValueError as error:
+            raise DataError(
+                f"{self._file.path}, line {row.line}: {name} = {row.cells[name]!r:.100} {error}, and in the index "
+                f"{name} is {TYPE_NAMES[kind]}. Correct it, rename the column in the file, or forget what the index "
+                f"has of it: twinlens metadata --index {self._catalog.folder} --drop {name!r}"
+            ) from None
+
+    def _pictures(self, chunk: list[Row]) -> list[int | None]:
+        """The id of each row's picture, or None."""
+        found: dict[str | int, int] = {}
+        ids = [row.key for row in chunk if isinstance(row.key, int)]
+        found.update((key, key) for key in self._catalog.ids_among(ids))
+        waiting = {row.key for row in chunk if isinstance(row.key, str)}
+        for base in self._bases:
+            if not waiting:
+                break
+            full = {key: os.path.normpath(Path(base, key)) for key in waiting}
+            there = self._catalog.ids_at(list(set(full.values())))
+            found.update((key, there[path]) for key, path in full.items() if path in there)
+            waiting -= found.keys()
+        return [found.get(row.key) for row in chunk]
+
+
+def _bases(catalog: Catalog, file: Path, root: str | os.PathLike[str] | None) -> list[str]:
+    """Folders that a relative path may start from, the likeliest first."""
+    own = str(file.absolute().parent)
+    if root is not None:
+        top = Path(os.path.normpath(Path(root).absolute()))
+        return [str(top.parent if top.is_file() else top), own]
+    ends = catalog.first_and_last_path()
+    if ends is None:
+        return [own]
+    top = Path(os.path.commonpath([Path(path).parent for path in ends]))
+    return [*map(str, (top, *top.parents)), own]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

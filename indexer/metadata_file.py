@@ -1,0 +1,193 @@
+"""A file of metadata, CSV or JSON lines, read twice: once for the types of its columns, once for its rows.
+
+So a file of any length takes no more memory than its longest line, and a type is known before the first row is stored.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from indexer.metadata_cells import Cell, as_bytes, type_of, wider
+from search.errors import DataError
+from search.metadata import BUILT_IN, MOST_COLUMNS
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator
+    from typing import TextIO
+
+    from search.metadata import ColumnType
+
+KEYS = ("path", "id")
+"""Columns that say which picture a row is about; a row that has a path is known by that."""
+LONGEST_LINE = 16 * 1024 * 1024
+"""Characters."""
+_LONGEST_NAME = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: the line it ends on, the picture it is about by path or by id, and its cells by column."""
+
+    line: int
+    key: str | int
+    cells: dict[str, Cell]
+
+
+@dataclass(slots=True)
+class MetadataFile:
+    """A file whose every line was looked at."""
+
+    path: Path
+    of_json: bool
+    columns: dict[str, ColumnType | None] = field(default_factory=dict)
+    """Name -> the narrowest type that holds all of its cells; None where all of them are empty."""
+    ignored: set[str] = field(default_factory=set)
+    """Columns of the file that have the name of one that every picture has."""
+    count: int = 0
+    """Rows."""
+
+    def rows(self) -> Iterator[Row]:
+        """The rows, in their order."""
+        for line, cells in _read(self.path, of_json=self.of_json):
+            named = {name: cell for name, cell in cells.items() if name in self.columns}
+            yield Row(line, _key(self.path, line, cells), named)
+
+
+def open_metadata(file: str | os.PathLike[str]) -> MetadataFile:
+    """Look at every line of a file.
+
+    JSON lines are told by the { that the file begins with. A CSV has a header; an empty cell says that there is no
+    value, and so does null in JSON, where a column that a line does not name stays as it is.
+
+    Raises:
+        DataError: the file cannot be read as either, names no pictures, holds no rows, or has unusable columns.
+    """
+    path = Path(file)
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    if head.startswith(b"["):
+        raise DataError(f"{path}: is a list in JSON. Write JSON lines: one object a line, and no brackets around them")
+    found = MetadataFile(path, of_json=head.startswith(b"{"))
+    types = found.columns
+    for line, cells in _read(path, of_json=found.of_json):
+        _key(path, line, cells)
+        found.count += 1
+        for name, cell in cells.items():
+            if name in BUILT_IN:
+                continue
+            if name not in types:
+                _check_name(path, line, name)
+                if len(types) >= MOST_COLUMNS:
+                    raise DataError(f"{path}, line {line}: more than {MOST_COLUMNS:,} columns")
+            types[name] = wider(types.get(name), type_of(cell, of_json=found.of_json))
+        found.ignored |= (cells.keys() & BUILT_IN.keys()) - ({"path"} if "path" in cells else {"id"})
+    if not found.count:
+        raise DataError(f"{path}: holds no rows")
+    return found
+
+
+def _read(path: Path, *, of_json: bool) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Line number and cells of each row."""
+    try:
+        with path.open(newline=None if of_json else "", encoding="utf-8-sig") as stream:
+            yield from (_json_rows if of_json else _csv_rows)(path, stream)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: is not UTF-8 (byte {error.start} of some block of it). Save it as UTF-8") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _lines(path: Path, stream: TextIO) -> Iterator[str]:
+    """Lines, none of which takes all of the memory."""
+    number = 0
+    while text := stream.readline(LONGEST_LINE + 1):
+        number += 1
+        if len(text) > LONGEST_LINE:
+            raise DataError(f"{path}, line {number}: longer than {LONGEST_LINE:,} characters")
+        yield text
+
+
+def _csv_rows(path: Path, stream: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
+    reader = csv.reader(_lines(path, stream), strict=True)
+    try:
+        names = [name.strip() for name in next(reader, [])]
+        if not set(KEYS) & set(names):
+            raise DataError(f"{path}: has no column path or id to tell the pictures by (its columns: {_some(names)})")
+        twice = sorted({name for name in names if name and names.count(name) > 1})
+        if twice:
+            raise DataError(f"{path}: has the column {twice[0]!r} more than once. Rename one of them")
+        for cells in reader:
+            if not cells:  # a blank line
+                continue
+            if len(cells) != len(names):
+                raise DataError(f"{path}, line {reader.line_num}: has {len(cells)} cells, the header has {len(names)}")
+            named = {name: cell if cell.strip() else None for name, cell in zip(names, cells, strict=True) if name}
+            yield reader.line_num, named
+    except csv.Error as error:
+        raise DataError(f"{path}, line {reader.line_num}: cannot be read as CSV ({error})") from error
+
+
+def _json_rows(path: Path, stream: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, text in enumerate(_lines(path, stream), 1):
+        if not text.strip():
+            continue
+        try:
+            row = json.loads(text, parse_constant=_no_number)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{path}, line {number}: is not JSON ({str(error)[:100]})") from error
+        if not isinstance(row, dict):
+            raise DataError(f"{path}, line {number}: is not a JSON object ({{...}})")
+        yield number, {name.strip(): _cell(value) for name, value in row.items()}
+
+
+def _cell(value: Any) -> Cell:
+    """A value of JSON; lists and objects are kept as the text of their JSON, the empty text is no value."""
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+def _key(path: Path, line: int, cells: dict[str, Any]) -> str | int:
+    """The picture that a row is about."""
+    where = cells.get("path")
+    if isinstance(where, str):
+        try:
+            as_bytes(where)
+        except ValueError as error:
+            raise DataError(f"{path}, line {line}: the path {where!a} {error}") from None
+        return where
+    number = cells.get("id")
+    if isinstance(number, int) and not isinstance(number, bool):
+        return number
+    if isinstance(number, str) and number.strip().isdecimal() and len(number.strip()) < 20:
+        return int(number)
+    told = "neither path nor id" if where is number is None else f"no path, and the id {number!r:.50}"
+    raise DataError(f"{path}, line {line}: names no picture: {told}")
+
+
+def _check_name(path: Path, line: int, name: str) -> None:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        name = ""
+    if not name or len(name) > _LONGEST_NAME or not name.isprintable():
+        raise DataError(
+            f"{path}, line {line}: {name!a:.120} cannot name a column: 1 to {_LONGEST_NAME} printable characters can"
+        )
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(map(repr, islice(names, 20))) or "none"

@@ -1,0 +1,193 @@
+"""Give an index another encoder: everything is embedded anew beside it, and one commit switches.
+
+What is embedded waits in a staging file of the new encoder, so that a run that was killed goes on where it was. Until
+the commit the index answers with its old vectors; whoever has it open keeps them, and the old encoder, until they
+close it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from indexer.changes import Changes
+from indexer.committing import write_blocks
+from indexer.embed import embed_files
+from indexer.exif import put_exif
+from indexer.index_encoder import fitting_calibration, name_encoder, now, store_encoder
+from indexer.known_contents import KnownContents
+from indexer.merging import rebuilt
+from indexer.reembedding_templates import embed_templates
+from indexer.scan import FoundFile
+from indexer.staging import Staging
+from indexer.survey import is_same
+from search.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from indexer.change_report import ChangeReport
+    from indexer.progress import Stages
+    from indexer.reembedding_templates import Templates
+    from indexer.staging import LookedAt
+    from search.catalog import Catalog
+    from search.config import BuildConfig
+    from search.encoders.base import Encoder
+    from search.records import FileRecord, PictureRecord, SegmentRecord
+    from search.types import Floats
+
+_PAGE = 2_000
+_SHOWN = 20
+"""Lost pictures that a refusal names."""
+_PUT_BACK = "Put them back, or let go of them with --drop-missing."
+
+
+def switch_encoder(catalog: Catalog, encoder: Encoder, config: BuildConfig, stages: Stages, *,
+                   drop_missing: bool) -> ChangeReport:  # fmt: skip
+    """Embed all pictures and reference pictures with another encoder, and switch to it by one commit.
+
+    Raises:
+        DataError: files are gone or cannot be read, and `drop_missing` is not said; or all of them.
+        EncoderError: the calibration in the encoder's folder is damaged.
+    """
+    calibration = fitting_calibration(None, encoder, config)
+    staging = Staging(catalog.folder, encoder.fingerprint)
+    try:
+        staging.forget_failures()  # what was refused then may be readable now
+        switch = _Switch(catalog, encoder, staging, stages)
+        templates = embed_templates(catalog, encoder, stages)
+        switch.refuse(list(switch.missing()), templates.lost, drop_missing=drop_missing)
+        embedded = switch.embed(config)
+        switch.sort_out()
+        switch.refuse(switch.lost, [], drop_missing=drop_missing)
+        segment, files = switch.write_segment(config)
+        with stages.stage("commit"):
+            report = switch.commit(segment, files, templates, calibration)
+    finally:
+        staging.close()
+    report.embedded = embedded
+    return report
+
+
+@dataclass(slots=True)
+class _Switch:
+    catalog: Catalog
+    encoder: Encoder
+    staging: Staging
+    stages: Stages
+    changed: list[PictureRecord] = field(default_factory=list)
+    """Pictures whose file was changed since it was indexed, as they are now."""
+    lost: list[tuple[Path, str]] = field(default_factory=list)
+    lost_pictures: list[PictureRecord] = field(default_factory=list)
+
+    def missing(self) -> Iterator[tuple[Path, str]]:
+        """Pictures whose file is not there, found out before the work."""
+        for page in self.catalog.pages():
+            for record in page:
+                if isinstance(found := _status(record.path), str):
+                    yield record.path, found
+
+    def embed(self, config: BuildConfig) -> int:
+        """Embed what was not staged yet."""
+        with self.stages.stage("embed", self.catalog.count()):
+            return embed_files(self._todo(), self.encoder, self.staging, KnownContents(None, self.staging),
+                               batch_size=config.batch_size, workers=config.workers, stages=self.stages)  # fmt: skip
+
+    def sort_out(self) -> None:
+        """Tell lost pictures and changed ones from the others."""
+        for record, look in self._looks():
+            if look is None or look.reason is not None:
+                reason = "no such file" if look is None or look.reason is None else look.reason
+                self.lost.append((record.path, reason))
+                self.lost_pictures.append(record)
+            elif look.content != record.content:
+                size = self.staging.size(look.content)
+                assert size is not None, f"{look.path} was looked at and not embedded"
+                self.changed.append(replace(record, content=look.content, bytes=look.bytes, mtime_ns=look.mtime_ns,
+                                            width=size[0], height=size[1]))  # fmt: skip
+
+    def refuse(self, lost: list[tuple[Path, str]], templates: list[tuple[Path, str]], *, drop_missing: bool) -> None:
+        """Raise DataError where pictures or reference pictures are lost that may not be, or all pictures are."""
+        if drop_missing and (not lost or len(lost) < self.catalog.count()):
+            return
+        named = lost + templates
+        if not named:
+            return
+        advice = "These are all of them: is a disk not mounted?" if drop_missing else _PUT_BACK
+        shown = [f"  {path}: {reason}".replace("\n", "\\n") for path, reason in named[:_SHOWN]]
+        if len(named) > _SHOWN:
+            shown.append(f"  ... and {len(named) - _SHOWN} more")
+        raise DataError(
+            f"{self.catalog.folder}: {len(named)} of its pictures cannot be embedded with {self.encoder.name}. {advice}"
+            " The index is as it was\n" + "\n".join(shown)
+        )
+
+    def write_segment(self, config: BuildConfig) -> tuple[SegmentRecord | None, list[FileRecord]]:
+        """Write the one segment of the new index; none where it has no pictures."""
+        rows = self.catalog.count() - len(self.lost_pictures)
+        return write_blocks(self.catalog, self._blocks(), rows, self.encoder.dim, config, self.stages)
+
+    def commit(self, segment: SegmentRecord | None, files: list[FileRecord], templates: Templates,
+               calibration: dict[str, object] | None) -> ChangeReport:  # fmt: skip
+        """Switch encoder, vectors, reference pictures and calibration at once."""
+        catalog, old = self.catalog, self.catalog.settings()
+        contents = [record.content for record in self.changed]
+        changes = Changes(changed=self.changed, exif=self.staging.exif(contents))
+        stored = store_encoder(catalog.folder, self.encoder)
+        with catalog.transaction():
+            name_encoder(catalog, self.encoder, stored)
+            catalog.set(calibration=calibration, updated=now())
+            catalog.add_files(files)
+            catalog.remove_pictures(self.lost_pictures)
+            catalog.put_pictures(self.changed)
+            catalog.replace_segments(segment, now())
+            put_exif(catalog, changes)
+            catalog.replace_templates(templates.embedded)
+        report = rebuilt(catalog, segment, self.stages)
+        report.name("removed", [path for path, _ in self.lost])
+        report.name("changed", [record.path for record in self.changed])
+        report.unchanged = report.images - report.changed
+        report.notes = [f"the encoder was {old['encoder']}", *templates.notes(), *_calibration_note(old, calibration)]
+        return report
+
+    def _todo(self) -> Iterator[FoundFile]:
+        for page in self.catalog.pages():
+            staged = self.staging.looked_at([record.path for record in page])
+            for record in page:
+                status = _status(record.path)
+                if isinstance(status, str):
+                    continue
+                if is_same(staged.get(record.path), status):
+                    self.stages.progress.advance(1)
+                else:
+                    yield status
+
+    def _looks(self) -> Iterator[tuple[PictureRecord, LookedAt | None]]:
+        for page in self.catalog.pages():
+            looks = self.staging.looked_at([record.path for record in page])
+            yield from ((record, looks.get(record.path)) for record in page)
+
+    def _blocks(self) -> Iterator[Floats]:
+        lost, known = {record.id for record in self.lost_pictures}, KnownContents(None, self.staging)
+        contents = (look.content for record, look in self._looks() if look is not None and record.id not in lost)
+        while block := list(islice(contents, _PAGE)):
+            yield from known.vectors(block)
+
+
+def _status(path: Path) -> FoundFile | str:
+    """A file as it is now, or why it cannot be looked at."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    return FoundFile(path, status.st_size, status.st_mtime_ns)
+
+
+def _calibration_note(old: dict[str, object], new: dict[str, object] | None) -> list[str]:
+    if new is not None:
+        return ["the calibration is that of the new encoder"]
+    if old.get("calibration") is not None:
+        return ["the calibration was of the old encoder and is gone: run twinlens calibrate again"]
+    return []

@@ -1,0 +1,74 @@
+"""Embed the reference pictures of identities with another encoder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from indexer.embed import content_hash
+from search.errors import PictureError
+from search.images import decode, read_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from indexer.progress import Stages
+    from search.catalog import Catalog
+    from search.encoders.base import Encoder
+    from search.records import TemplateRecord
+
+
+@dataclass(slots=True)
+class Templates:
+    """Reference pictures with their new embeddings, and those that could not be read: (path, reason)."""
+
+    embedded: list[TemplateRecord] = field(default_factory=list)
+    lost: list[tuple[Path, str]] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
+    """Identities of which nothing is left."""
+
+    def notes(self) -> list[str]:
+        """What a report says of them."""
+        notes = [f"{len(self.embedded)} reference pictures were embedded anew"] if self.embedded else []
+        if self.lost:
+            notes.append(f"{len(self.lost)} reference pictures were dropped")
+        if self.forgotten:
+            notes.append(f"nobody is called {', '.join(self.forgotten)} any more")
+        return notes
+
+
+def embed_templates(catalog: Catalog, encoder: Encoder, stages: Stages) -> Templates:
+    """Embed every reference picture, from its file, or from a picture of the index that shows the same."""
+    found, templates = Templates(), catalog.templates()
+    if templates:
+        with stages.stage("embed reference pictures", len(templates)):
+            for template in templates:
+                _embed(catalog, encoder, template, found)
+                stages.progress.advance(1)
+    left = {template.identity for template in found.embedded}
+    found.forgotten = sorted({template.identity for template in templates} - left)
+    return found
+
+
+def _embed(catalog: Catalog, encoder: Encoder, template: TemplateRecord, found: Templates) -> None:
+    reason = ""
+    for path in _places(catalog, template):
+        try:
+            data = read_file(path)
+            if content_hash(data) != template.content:
+                reason = reason or "is not the picture any more that was enrolled"
+                continue
+            image = decode(data, name=str(path), target=encoder.input_size)
+        except PictureError as error:
+            reason = reason or error.reason
+            continue
+        vector = encoder.encode([image])[0].astype("<f4").tobytes()
+        found.embedded.append(replace(template, vector=vector))
+        return
+    found.lost.append((template.path, f"{reason} (reference picture of {template.identity})"))
+
+
+def _places(catalog: Catalog, template: TemplateRecord) -> Iterator[Path]:
+    yield template.path
+    yield from (record.path for record in catalog.pictures_of_contents([template.content]))

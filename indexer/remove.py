@@ -1,0 +1,103 @@
+"""Remove pictures from an index; their files stay where they are."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from indexer.change_report import NAMED, ChangeReport
+from indexer.index_encoder import now
+from indexer.writer import open_writer
+from search.catalog import Catalog
+from search.errors import QueryError
+from search.where import condition_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from search.conditions import Condition
+    from search.where import Where
+
+_AT_ONCE = 10_000
+"""Records held at once."""
+_SHOWN = 20
+"""Unknown ids that an error names."""
+
+
+def remove(index: str | os.PathLike[str], *, paths: Sequence[str | os.PathLike[str]] = (), ids: Sequence[int] = (),
+           globs: Sequence[str] = (), where: Where | None = None, dry_run: bool = False) -> ChangeReport:  # fmt: skip
+    """Remove pictures, all of what is named or, where one thing is not there, nothing; no search finds them again.
+
+    Their rows are put under tombstones: a picture that comes back is not embedded again, until `rebuild` drops them.
+
+    Args:
+        index: the index folder.
+        paths: pictures, or folders with all pictures below.
+        ids: of pictures.
+        globs: patterns with `*`, `?` and `[...]` of whole paths; a pattern that does not begin with `/` may match from
+            any folder on.
+        where: a filter, see `search.where`.
+        dry_run: say what would be removed, and remove nothing.
+
+    Raises:
+        QueryError: nothing was named, or something that the index does not have.
+        IndexFolderError: no index there.
+        IndexLockedError: another process is writing it.
+    """
+    folder = Path(index).absolute()
+    condition = condition_of(where)
+    if not (paths or ids or globs or condition):
+        raise QueryError("nothing to remove: name a path, an id, a glob or a filter")
+    with ExitStack() as opened:
+        reading = Catalog.read(folder) if dry_run else None
+        catalog = opened.enter_context(open_writer(folder) if reading is None else closing(reading))
+        doomed = _chosen(catalog, paths, ids, globs, condition)
+        report = ChangeReport(images=catalog.count(), encoder=str(catalog.settings().get("encoder")), dry_run=dry_run)
+        report.name("removed", [record.path for record in catalog.pictures_of(doomed[:NAMED])], count=len(doomed))
+        if not dry_run:
+            with catalog.transaction():
+                for start in range(0, len(doomed), _AT_ONCE):
+                    catalog.remove_pictures(catalog.pictures_of(doomed[start : start + _AT_ONCE]))
+                catalog.set(updated=now())
+            report.images = catalog.count()
+        report.segments = len(catalog.segments())
+        return report
+
+
+def _chosen(catalog: Catalog, paths: Sequence[str | os.PathLike[str]], ids: Sequence[int], globs: Sequence[str],
+            condition: Condition | None) -> list[int]:  # fmt: skip
+    """Ids of all that is named, ascending; raises QueryError where one thing is not there."""
+    chosen: set[int] = set()
+    for path in paths:
+        chosen.update(_at(catalog, Path(os.path.normpath(Path(path).absolute()))))
+    chosen.update(_known(catalog, ids))
+    for pattern in globs:
+        chosen.update(_some(catalog.ids_matching(_from_anywhere(pattern)), f"no picture matches {pattern!r}"))
+    if condition is not None:
+        chosen.update(_some(catalog.ids_where(condition), "no picture meets the filter"))
+    return sorted(chosen)
+
+
+def _at(catalog: Catalog, path: Path) -> list[int]:
+    own = list(catalog.ids_at([str(path)]).values())
+    return _some(own or catalog.ids_below(str(path)), f"{path}: the index has no such picture, and none below it")
+
+
+def _known(catalog: Catalog, ids: Sequence[int]) -> list[int]:
+    found = catalog.ids_among(ids)
+    missing = sorted(set(ids) - set(found))
+    if missing:
+        raise QueryError(f"no picture has the id {', '.join(map(str, missing[:_SHOWN]))}; nothing was removed")
+    return found
+
+
+def _from_anywhere(pattern: str) -> str:
+    return pattern if pattern.startswith("/") else f"*/{pattern}"
+
+
+def _some(found: list[int], otherwise: str) -> list[int]:
+    if not found:
+        raise QueryError(f"{otherwise}; nothing was removed")
+    return found

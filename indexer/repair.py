@@ -1,0 +1,166 @@
+"""Make a damaged index folder whole again, as far as its own files and the pictures allow, in one commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from indexer.check import CheckReport, inspect
+from indexer.index_encoder import now, store_encoder
+from indexer.lock import writer_lock
+from indexer.mend import mend_structure, mend_vectors
+from indexer.writer import sweep
+from search.catalog import CATALOG_NAME, Catalog
+from search.config import QueryConfig
+from search.encoders import load_encoder
+from search.errors import IndexFolderError, TwinlensError
+
+if TYPE_CHECKING:
+    import os
+
+    from indexer.check import Finding
+    from indexer.mend import Mended
+    from search.config import Device
+    from search.encoders.base import Encoder
+    from search.records import FileRecord, PictureRecord
+
+
+@dataclass(slots=True)
+class RepairReport:
+    """What a repair found, did, and could not do."""
+
+    before: CheckReport
+    after: CheckReport
+    done: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    """What was not repaired, and what to do about it."""
+    embedded: int = 0
+    """Pictures that were embedded again."""
+    removed: list[PictureRecord] = field(default_factory=list)
+    """Pictures whose vectors are lost and whose files are gone or changed: no longer in the index."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        removed = [{"id": picture.id, "path": str(picture.path)} for picture in self.removed]
+        return {**self.after.to_dict(), "found": self.before.to_dict()["findings"], "done": self.done,
+                "left": self.left, "embedded": self.embedded, "removed": removed}  # fmt: skip
+
+
+def repair(index: str | os.PathLike[str], *, device: Device = QueryConfig.device) -> RepairReport:
+    """Check an index folder and repair what is damaged.
+
+    Structures are built again from their vectors, and the encoder is saved again where the one of its name has the
+    same fingerprint. Where vectors are damaged, the pictures of those rows are embedded again if their files still
+    hold what they held; the others leave the index, and come back with a build or sync that finds them.
+
+    Raises:
+        IndexFolderError: no index there, or its catalog is damaged: without it nothing can be repaired.
+        IndexLockedError: another process is writing this index.
+    """
+    folder = Path(index).absolute()
+    if not (folder / CATALOG_NAME).exists():  # before the lock, which would make a file where no index is
+        Catalog.read(folder)
+    with writer_lock(folder):
+        before = inspect(folder)
+        _refuse_damaged_catalog(before)
+        report = RepairReport(before, before)
+        if before.whole:
+            return report
+        catalog = Catalog.write(folder, reseal=True)
+        try:
+            if any(finding.part == "seal" for finding in before.findings):
+                report.done.append("sealed the catalog anew, whose structure was found sound")
+            _Repair(catalog, report, device).run()
+            sweep(catalog)
+        finally:
+            catalog.close()
+        report.after = inspect(folder)
+        return report
+
+
+def _refuse_damaged_catalog(report: CheckReport) -> None:
+    for finding in report.findings:
+        if finding.part == "catalog":
+            raise IndexFolderError(
+                f"{report.index / finding.file}: {finding.problem}. A catalog cannot be repaired: without it nobody"
+                " knows which picture a vector belongs to. Restore it from a backup, or delete the folder and build"
+                " again"
+            )
+
+
+class _Repair:
+    """One repair, under the writer's lock."""
+
+    def __init__(self, catalog: Catalog, report: RepairReport, device: Device) -> None:
+        self._catalog, self._report, self._device = catalog, report, device
+        self._settings = catalog.settings()
+        self._saved: list[FileRecord] | None = None
+        self._encoder: Encoder | None = None
+
+    def run(self) -> None:
+        """Write everything aside, then name it in one commit."""
+        findings = self._report.before.findings
+        self._report.left += [str(finding) for finding in findings if finding.part == "records"]
+        if any(finding.part == "encoder" for finding in findings):
+            self._restore_encoder()
+        by_segment: dict[int, list[Finding]] = {}
+        for finding in findings:
+            if finding.part in ("vectors", "structure") and finding.segment is not None:
+                by_segment.setdefault(finding.segment, []).append(finding)
+        mended = [found for segment, wrong in by_segment.items() if (found := self._mend(segment, wrong)) is not None]
+        if not mended and self._saved is None:
+            return
+        with self._catalog.transaction():
+            self._catalog.set(updated=now())
+            for each in mended:
+                each.name(self._catalog)
+            if self._saved is not None:
+                place = f"{self._settings['encoder_folder']}/"
+                kept = {file.name for file in self._saved}
+                gone = {file.name for file in self._catalog.files() if file.name.startswith(place)} - kept
+                self._catalog.drop_files(gone)
+                self._catalog.add_files(self._saved)
+
+    def _restore_encoder(self) -> None:
+        """Save the encoder of the same name again, if it is the same one."""
+        name, fingerprint = self._settings["encoder"], self._settings["fingerprint"]
+        try:
+            encoder = load_encoder(name, device=self._device)
+        except TwinlensError as error:
+            why = str(error)
+        else:
+            if encoder.fingerprint == fingerprint:
+                self._encoder, self._saved = encoder, store_encoder(self._catalog.folder, encoder)
+                self._report.done.append(f"saved the encoder {name} again")
+                return
+            why = f"the one of this name here is {encoder.fingerprint}"
+        self._report.left.append(
+            f"the encoder {name} with the fingerprint {fingerprint} cannot be had ({why}): put its files back into"
+            f" {self._catalog.folder / self._settings['encoder_folder']}, or build the index again with another encoder"
+        )
+
+    def _mend(self, segment_id: int, findings: list[Finding]) -> Mended | None:
+        segment = next(record for record in self._catalog.segments() if record.id == segment_id)
+        vectors = next((finding for finding in findings if finding.part == "vectors"), None)
+        if vectors is None:
+            self._report.done.append(f"segment {segment_id}: built its structure ({segment.kind}) again")
+            return mend_structure(self._catalog, segment, self._device)
+        if vectors.suffering and not self._can_embed():
+            self._report.left.append(f"segment {segment_id}: needs the encoder to embed {vectors.suffering} pictures")
+            return None
+        mended = mend_vectors(self._catalog, segment, vectors.rows, self._encoder, self._device)
+        self._report.embedded += mended.embedded
+        self._report.removed += mended.lost
+        self._report.done.append(
+            f"segment {segment_id}: wrote its vectors again, {mended.embedded} of them embedded anew,"
+            f" {len(mended.lost)} pictures removed because their files are gone or changed"
+        )
+        return mended
+
+    def _can_embed(self) -> bool:
+        """Have the encoder of the index at hand, if it can be had."""
+        if self._encoder is None and all(finding.part != "encoder" for finding in self._report.before.findings):
+            place = self._catalog.folder / self._settings["encoder_folder"]
+            self._encoder = load_encoder(place, device=self._device)
+        return self._encoder is not None

@@ -1,0 +1,50 @@
+"""The vectors that an index has, segment by segment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from search.segments import map_guarded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from search.catalog import Catalog
+    from search.types import Floats
+    from search.vector_file import BlockGuard
+
+
+class StoredVectors:
+    """The vectors of the segments, each mapped when it is first asked for."""
+
+    def __init__(self, catalog: Catalog, dim: int) -> None:
+        self._folder = catalog.folder
+        self._dim = dim
+        self._records = {record.id: record for record in catalog.segments()}
+        self._files = {file.name: file for file in catalog.files()}
+        self._mapped: dict[int, tuple[Floats, BlockGuard | None]] = {}
+
+    def take(self, places: Sequence[tuple[int, int]]) -> Floats:
+        """The vectors `(n, dim) float32` of some (segment, row), in their order.
+
+        Raises:
+            DamagedFileError: they are damaged, and would come into a new file with sound checksums.
+        """
+        taken = np.empty((len(places), self._dim), dtype=np.float32)
+        if places:
+            segments, rows = np.array(places, dtype=np.int64).T
+            for number in np.unique(segments).tolist():
+                mine = segments == number
+                vectors, guard = self._segment(number)
+                if guard is not None:
+                    guard.use(rows[mine])
+                taken[mine] = vectors[rows[mine]]
+        return taken
+
+    def _segment(self, number: int) -> tuple[Floats, BlockGuard | None]:
+        if number not in self._mapped:
+            record, dim = self._records[number], self._dim
+            self._mapped[number] = map_guarded(self._folder, self._files[record.vectors], (record.rows, dim))
+        return self._mapped[number]

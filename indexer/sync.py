@@ -1,0 +1,116 @@
+"""Bring an index up to date with a folder: what was added, changed, moved and removed there."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from indexer.progress import Silent, Stages
+from indexer.scan import labeller, scan
+from indexer.survey import is_unsettled, survey_folder
+from indexer.update import Update, check_device
+from indexer.writer import open_writer
+from search.config import BuildConfig
+from search.errors import DataError
+from search.images import PICTURE_SUFFIXES
+
+if TYPE_CHECKING:
+    from indexer.change_report import ChangeReport
+    from indexer.progress import Progress
+    from indexer.scan import FoundFile
+    from indexer.survey import Labeller
+    from search.catalog import Catalog
+    from search.encoders.base import Encoder
+
+
+def sync(pictures: str | os.PathLike[str], index: str | os.PathLike[str], config: BuildConfig | None = None, *,
+         progress: Progress | None = None, allow_empty: bool = False) -> ChangeReport:  # fmt: skip
+    """Make an index that is there show exactly what a folder of pictures holds; pictures from elsewhere stay.
+
+    Args:
+        pictures: the folder.
+        index: the index folder.
+        config: how what is new is embedded and indexed; the encoder is that of the index.
+        progress: who is told.
+        allow_empty: take a folder without any picture as it is, instead of refusing it.
+
+    Raises:
+        DataError: no pictures there: an unmounted disk does not empty an index.
+        EncoderError: another encoder than the index's was asked for.
+        IndexFolderError: no index there.
+        IndexLockedError: another process is writing it.
+    """
+    config = config or BuildConfig()
+    folder = Path(index).absolute()
+    stages = Stages(progress or Silent())
+    check_device(config)
+    update = FolderUpdate.scan(pictures, folder, config, stages, allow_empty=allow_empty)
+    with open_writer(folder) as catalog:
+        return update.run(catalog)
+
+
+@dataclass(slots=True)
+class FolderUpdate:
+    """A folder that was scanned, on its way into an index."""
+
+    root: Path
+    found: list[FoundFile]
+    label: Labeller
+    config: BuildConfig
+    stages: Stages
+    unseen: list[tuple[Path, str]] = field(default_factory=list)
+    unsettled: tuple[int, int] | None = None
+    """See `survey_folder`."""
+    encoder: Encoder | None = None
+    """After `run`, if it was needed."""
+
+    @classmethod
+    def scan(cls, pictures: str | os.PathLike[str], index: Path, config: BuildConfig, stages: Stages, *,
+             allow_empty: bool = False, settle: float = 0.0) -> FolderUpdate:  # fmt: skip
+        """Scan a folder, leaving out the index; files changed less than `settle` seconds ago are left for later.
+
+        Raises:
+            DataError: no pictures there.
+        """
+        root = Path(os.path.normpath(Path(pictures).absolute()))
+        unseen: list[tuple[Path, str]] = []
+        with stages.stage("scan"):
+            moment = time.time_ns()
+            unsettled = (moment - int(settle * 1e9), moment) if settle else None
+            found = scan(
+                root, leave_out=index, unreadable=lambda path, error: unseen.append((path, unseen_reason(error)))
+            )
+            label = labeller(config.labels, root)
+        if not found and not allow_empty:
+            raise DataError(_nothing_there(pictures, unseen))
+        return cls(root, found, label, config, stages, unseen, unsettled)
+
+    def run(self, catalog: Catalog, encoder: Encoder | None = None) -> ChangeReport:
+        """Bring an index up to date; `encoder` is the loaded one, if it was loaded."""
+        update = Update(catalog, self.config, self.stages, self.label, encoder=encoder, root=self.root,
+                        unseen=self.unseen)  # fmt: skip
+        places = [path for path, _ in self.unseen]
+        report = update.run(lambda: survey_folder(catalog, self.found, self.root, self.label, unseen=places,
+                                                  unsettled=self.unsettled))  # fmt: skip
+        self.encoder = update.encoder
+        return report
+
+    def has_unsettled(self) -> bool:
+        """Whether files were changed so lately that they may have been left for later."""
+        return any(is_unsettled(file, self.unsettled) for file in self.found)
+
+
+def unseen_reason(error: OSError) -> str:
+    """Why something could not be looked into, and what becomes of it."""
+    return f"cannot be looked into ({error.strerror}); what the index has of it stays"
+
+
+def _nothing_there(pictures: str | os.PathLike[str], unseen: list[tuple[Path, str]]) -> str:
+    told = f"{os.fsdecode(pictures)}: no pictures below this folder"
+    if unseen:
+        path, reason = unseen[0]
+        return f"{told} that can be seen. {path}: {reason}. Check its permissions"
+    return f"{told} (known suffixes: {' '.join(sorted(PICTURE_SUFFIXES))})"

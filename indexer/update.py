@@ -1,0 +1,127 @@
+"""The road that build, add and sync share: survey, look and embed what is new, compare, commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from indexer.change_report import ChangeReport
+from indexer.changes import compare
+from indexer.committing import Surveyed, commit
+from indexer.embed import embed_files
+from indexer.index_encoder import choose_encoder, fitting_calibration
+from indexer.known_contents import KnownContents
+from indexer.staging import Staging, discard_committed
+from indexer.survey import is_same
+from search.indexes import resolve_device
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from indexer.changes import Changes
+    from indexer.progress import Stages
+    from indexer.scan import FoundFile
+    from indexer.survey import Labeller, Survey
+    from search.catalog import Catalog
+    from search.config import BuildConfig
+    from search.encoders.base import Encoder
+
+_CHUNK = 2_000
+MANY_SEGMENTS = 32
+"""Segments from which a report says that a rebuild would make searching faster."""
+
+
+@dataclass(slots=True)
+class Update:
+    """One update of one index."""
+
+    catalog: Catalog
+    config: BuildConfig
+    stages: Stages
+    label: Labeller
+    keep_labels: bool = False
+    """Leave pictures of the index the labels that they have."""
+    encoder: Encoder | None = None
+    """Loaded already: of a new index, or by an earlier round of a watch."""
+    root: Path | None = None
+    """The folder that is surveyed as a whole."""
+    unseen: list[tuple[Path, str]] = field(default_factory=list)
+    """What could not be looked into, and why."""
+
+    def run(self, survey: Callable[[], Survey]) -> ChangeReport:
+        """Bring the index to what a survey of files shows, by one commit."""
+        catalog = self.catalog
+        with self.stages.stage("compare"):
+            found = survey()
+        first = "encoder" not in catalog.settings()
+        if self.encoder is None and (found.todo or first or self.config.encoder):
+            with self.stages.stage("load encoder"):
+                self.encoder = choose_encoder(catalog, self.config, None)
+        if self.encoder is not None:  # damage is told before the work
+            fitting_calibration(catalog.settings().get("calibration"), self.encoder, self.config)
+        # Where nothing must be looked at, what another command staged before it was killed stays for that command.
+        staging = Staging(catalog.folder, self.encoder.fingerprint) if self.encoder and found.todo else None
+        try:
+            report = self._commit(found, staging)
+        except BaseException:
+            if staging is not None:
+                staging.close()
+            raise
+        if staging is not None:
+            staging.discard()
+        else:
+            discard_committed(catalog)
+        return report
+
+    def _commit(self, found: Survey, staging: Staging | None) -> ChangeReport:
+        catalog, known = self.catalog, KnownContents(self.catalog, staging)
+        embedded = 0 if staging is None else self._embed(found, staging, known)
+        changes = compare(catalog, found, staging, known, self.label, keep_labels=self.keep_labels,
+                          root=self.root)  # fmt: skip
+        surveyed = Surveyed([file.path for file, _ in found.todo], self.root)
+        segment = commit(catalog, changes, known, self.config, self.stages, encoder=self.encoder, surveyed=surveyed)
+        report = self._report(changes, embedded)
+        if segment is not None:
+            report.kind, report.recall = segment.kind, segment.recall
+        return report
+
+    def _embed(self, found: Survey, staging: Staging, known: KnownContents) -> int:
+        assert self.encoder is not None
+        files = [file for file, _ in found.todo]
+        todo = [file for chunk in _chunks(files) for file in _unstaged(chunk, staging)]
+        with self.stages.stage("embed", len(todo)):
+            return embed_files(todo, self.encoder, staging, known, batch_size=self.config.batch_size,
+                               workers=self.config.workers, stages=self.stages)  # fmt: skip
+
+    def _report(self, changes: Changes, embedded: int) -> ChangeReport:
+        catalog = self.catalog
+        report = ChangeReport(
+            images=catalog.count(), unchanged=changes.unchanged, embedded=embedded,
+            skipped=[*((s.path, s.reason) for s in changes.skipped), *self.unseen],
+            encoder=catalog.settings()["encoder"], segments=len(catalog.segments()), seconds=self.stages.seconds,
+        )  # fmt: skip
+        for sort in ("added", "changed", "moved", "removed"):
+            report.name(sort, [picture.path for picture in getattr(changes, sort)])
+        if report.segments >= MANY_SEGMENTS:
+            report.notes.append(
+                f"{report.segments} segments are searched one after the other: twinlens rebuild makes them one"
+            )
+        return report
+
+
+def check_device(config: BuildConfig) -> None:
+    """Say before the work what cannot be had; raises UnsupportedError."""
+    if config.kind != "auto":
+        resolve_device(config.device, config.kind)
+
+
+def _unstaged(files: list[FoundFile], staging: Staging) -> Iterator[FoundFile]:
+    """The files that no earlier run looked at as they are now."""
+    staged = staging.looked_at([file.path for file in files])
+    return (file for file in files if not is_same(staged.get(file.path), file))
+
+
+def _chunks(files: list[FoundFile]) -> Iterator[list[FoundFile]]:
+    for start in range(0, len(files), _CHUNK):
+        yield files[start : start + _CHUNK]

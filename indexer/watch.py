@@ -1,0 +1,142 @@
+"""Keep an index up to date with a folder for as long as it is watched."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from indexer.progress import Silent, Stages
+from indexer.sync import FolderUpdate
+from indexer.update import check_device
+from indexer.writer import open_writer
+from search.catalog import Catalog
+from search.config import BuildConfig, WatchConfig
+from search.errors import IndexLockedError, TwinlensError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from indexer.change_report import ChangeReport
+    from indexer.progress import Progress
+    from search.encoders.base import Encoder
+
+_BURST = 200
+"""Milliseconds without news after which a burst of changes is over."""
+_LONGEST_BURST = 5_000
+"""Milliseconds after which a burst is looked at though it goes on."""
+_TICK = 0.5
+"""Seconds between two looks at the clock."""
+
+
+def watch(pictures: str | os.PathLike[str], index: str | os.PathLike[str], config: BuildConfig | None = None,
+          watching: WatchConfig | None = None, *, told: Callable[[ChangeReport | Exception], None],
+          stop: threading.Event | None = None,
+          progress: Callable[[], AbstractContextManager[Progress]] = lambda: nullcontext(Silent())
+          ) -> None:  # fmt: skip
+    """Sync a folder now, and again whenever the system tells of a change in it, until it is stopped.
+
+    A file that was changed less than `settle` seconds ago may still be being written, and is taken in a later round.
+    The lock is held during a round only, so that others can write between two.
+
+    Args:
+        pictures: the folder.
+        index: the index folder.
+        config: as of `sync`.
+        watching: how often, and how patiently.
+        told: called with the report of every round that changed or skipped something, and with the error of one that
+            failed: the folder is gone, another process writes the index, the disk is full. The watch goes on.
+        stop: ends the watch when it is set; without it, KeyboardInterrupt does.
+        progress: makes whoever is told of one round.
+
+    Raises:
+        IndexFolderError: no index there when the watch begins.
+    """
+    root, folder = Path(os.path.normpath(Path(pictures).absolute())), Path(index).absolute()
+    rounds = _Rounds(root, folder, config or BuildConfig(), watching or WatchConfig())
+    check_device(rounds.config)
+    Catalog.read(folder).close()
+    for _ in _occasions(rounds, stop or threading.Event()):
+        try:
+            with progress() as shown:
+                said: ChangeReport | Exception | None = rounds.run(shown)
+        except (TwinlensError, OSError) as error:
+            said = rounds.failed(error)
+        if said is not None:
+            told(said)
+
+
+class _Rounds:
+    """The rounds of one watch."""
+
+    def __init__(self, root: Path, folder: Path, config: BuildConfig, watching: WatchConfig) -> None:
+        self.root, self.folder, self.config, self.watching = root, folder, config, watching
+        self.soon = True
+        """Whether the next round is due as soon as files have settled, or another writer may be done."""
+        self._encoder: Encoder | None = None
+        self._told = ""
+
+    def run(self, progress: Progress) -> ChangeReport | None:
+        """Sync once; the report, unless there is nothing to tell."""
+        self.soon = False
+        update = FolderUpdate.scan(self.root, self.folder, self.config, Stages(progress),
+                                   allow_empty=self.watching.allow_empty, settle=self.watching.settle)  # fmt: skip
+        self.soon = update.has_unsettled()
+        with open_writer(self.folder) as catalog:
+            if self._encoder is not None and self._encoder.fingerprint != catalog.settings()["fingerprint"]:
+                self._encoder = None  # a rebuild changed it between two rounds
+            report = update.run(catalog, self._encoder)
+        self._encoder = update.encoder
+        changed = report.added or report.changed or report.moved or report.removed
+        news = self._is_news("\n".join(sorted(map(str, report.skipped))))
+        return report if changed or (news and report.skipped) else None
+
+    def failed(self, error: Exception) -> Exception | None:
+        """Take note of an error; it is told once, until something else happens."""
+        self.soon = isinstance(error, IndexLockedError)
+        return error if self._is_news(str(error)) else None
+
+    def patience(self) -> float:
+        """Seconds until the next round, if nothing happens."""
+        return max(self.watching.settle, _TICK) if self.soon else self.watching.interval
+
+    def _is_news(self, said: str) -> bool:
+        before, self._told = self._told, said
+        return said != before
+
+
+def _occasions(rounds: _Rounds, stop: threading.Event) -> Iterator[None]:
+    """Come whenever a round is due: at once, when something happens, when files have settled, and after `interval`."""
+    from watchfiles import watch as watch_files
+
+    own = (str(rounds.folder), str(rounds.folder) + os.sep)  # an index inside the folder would wake its own writer
+    while not stop.is_set():
+        yield  # for whatever happened while nobody watched
+        due, watched = time.monotonic() + rounds.patience(), _identity(rounds.root)
+        try:
+            for changes in watch_files(
+                rounds.root, watch_filter=lambda _, path: path != own[0] and not path.startswith(own[1]),
+                debounce=_LONGEST_BURST, step=_BURST, stop_event=stop, rust_timeout=int(_TICK * 1000),
+                yield_on_timeout=True, ignore_permission_denied=True,
+            ):  # fmt: skip
+                if changes or time.monotonic() >= due:
+                    yield
+                    due = time.monotonic() + rounds.patience()
+                if _identity(rounds.root) != watched:
+                    break  # what has this name now is another folder, to be watched anew
+        except (OSError, RuntimeError):  # not there, or the system watches no more folders
+            while not stop.wait(_TICK) and time.monotonic() < due and _identity(rounds.root) == watched:
+                continue
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """What stays the same while a folder does; None where there is none."""
+    try:
+        status = folder.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -1,0 +1,84 @@
+"""One query of several pictures: what it should look like, what it should not, and which part of it counts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from search.config import QueryConfig
+from search.errors import QueryError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from PIL.Image import Image
+
+    from search.types import Floats
+
+_SHORTEST = 1e-3
+"""Length of a blend of unit vectors below which its direction is noise."""
+
+
+def blend(wanted: Floats, unwanted: Floats, weights: Sequence[float] | None = None) -> Floats:
+    """Blend embeddings into one query.
+
+    Args:
+        wanted: `(P, D)` unit rows.
+        unwanted: `(N, D)` unit rows; N may be 0.
+        weights: of the wanted, all alike where left out.
+
+    Returns:
+        `(D,) float32`, the weighted mean of the wanted minus `QueryConfig.unwanted_weight` times the mean of the
+        unwanted, made unit again. Source: Rocchio, Relevance feedback in information retrieval, 1971.
+
+    Raises:
+        QueryError: no picture is wanted, the weights do not fit, or what is wanted and unwanted cancel out.
+    """
+    if len(wanted) == 0:
+        raise QueryError("nothing to search from: name at least one picture")
+    shares = np.ones(len(wanted)) if weights is None else np.asarray(weights, dtype=np.float64)
+    if shares.shape != (len(wanted),) or not np.isfinite(shares).all() or (shares < 0).any() or shares.sum() == 0:
+        raise QueryError(f"{len(wanted)} pictures need as many weights, none below 0 and not all 0, not {weights}")
+    mean = shares @ wanted.astype(np.float64) / shares.sum()
+    if len(unwanted):
+        mean = mean - QueryConfig.unwanted_weight * unwanted.astype(np.float64).mean(axis=0)
+    length = float(np.linalg.norm(mean))
+    if length < _SHORTEST:
+        raise QueryError("these pictures cancel out: nothing is left to look for. Leave one of them out")
+    query: Floats = (mean / length).astype(np.float32)
+    return query
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A part of a picture, in shares of its upright width and height, from (0, 0) at the upper left to (1, 1)."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def __post_init__(self) -> None:
+        ends = (self.left, self.top, self.right, self.bottom)
+        if not all(isinstance(end, int | float) and math.isfinite(end) and 0 <= end <= 1 for end in ends):
+            raise QueryError(f"a crop is four shares from 0 to 1 (left, top, right, bottom), not {ends}")
+        if self.left >= self.right or self.top >= self.bottom:
+            raise QueryError(f"a crop of {ends} is empty: left must be less than right, and top than bottom")
+
+    @classmethod
+    def read(cls, text: str) -> Crop:
+        """Read `X0,Y0,X1,Y1`; raises QueryError for anything else."""
+        try:
+            left, top, right, bottom = (float(part) for part in text.split(","))
+        except ValueError:
+            raise QueryError(f"a crop is X0,Y0,X1,Y1, four shares from 0 to 1, not {text!r}") from None
+        return cls(left, top, right, bottom)
+
+    def of(self, image: Image) -> Image:
+        """Cut it out; every pixel that the part touches belongs to it, and so at least one."""
+        width, height = image.size
+        left, top = min(math.floor(self.left * width), width - 1), min(math.floor(self.top * height), height - 1)
+        return image.crop((left, top, math.ceil(self.right * width), math.ceil(self.bottom * height)))

@@ -1,0 +1,70 @@
+"""Columns of metadata: their types, and how the values of each are stored and given out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal, TypeAlias
+
+from search.iso_dates import read_moment
+
+ColumnType: TypeAlias = Literal["text", "integer", "real", "boolean", "date", "datetime"]
+"""`datetime` is a date with a time, in UTC."""
+Stored: TypeAlias = str | bytes | int | float | None
+"""A value as SQLite holds it: booleans as 0 and 1, dates and moments as text (`search.iso_dates`)."""
+Told: TypeAlias = str | int | float | bool | date
+"""A value as Python code gets it; a moment is a `datetime` with the time zone UTC."""
+
+BUILT_IN: dict[str, ColumnType] = {
+    "id": "integer", "path": "text", "label": "text", "width": "integer", "height": "integer", "bytes": "integer",
+}  # fmt: skip
+"""Columns that every picture has without metadata."""
+TAKEN, CAMERA = "taken", "camera"
+EXIF_COLUMNS: dict[str, ColumnType] = {TAKEN: "datetime", CAMERA: "text"}
+"""Columns that every catalog has from the beginning; they are read from the pictures."""
+MOST_COLUMNS = 1000
+"""SQLite's tables have 2,000 at most."""
+
+TYPE_NAMES: dict[ColumnType, str] = {
+    "text": "text", "integer": "a whole number", "real": "a number", "boolean": "true or false", "date": "a date",
+    "datetime": "a date with a time",
+}  # fmt: skip
+"""Types in the words of an error message."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnInfo:
+    """What `twinlens info` tells of one column; `count` pictures have a value."""
+
+    name: str
+    type: ColumnType
+    count: int
+    min: Told | None = None
+    max: Told | None = None
+    values: tuple[Told, ...] = ()
+    """A few of the distinct values of a text or boolean column."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        shown = {"name": self.name, "type": self.type, "count": self.count}
+        if self.type in ("text", "boolean"):
+            return {**shown, "values": list(self.values)}
+        return {**shown, "min": json_value(self.min), "max": json_value(self.max)}
+
+
+def told(value: Any, kind: ColumnType) -> Told:
+    """Give out a stored value, which must not be null."""
+    if kind == "boolean":
+        return bool(value)
+    if kind == "date":
+        return date.fromisoformat(value)
+    if kind == "datetime":
+        return read_moment(value)
+    if kind == "real":
+        return float(value)
+    return value  # type: ignore[no-any-return]
+
+
+def json_value(value: Told | None) -> str | int | float | bool | None:
+    """A value as JSON holds it: dates and moments as ISO 8601."""
+    return value.isoformat() if isinstance(value, date | datetime) else value

@@ -1,0 +1,113 @@
+"""When a picture was taken and with what, as its EXIF says."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from search.errors import PictureError
+from search.picture_formats import Format, sniff
+from search.picture_limits import MOST_EXIF_BYTES, structure_excess
+from search.picture_source import read_file
+from search.plugin_warnings import quiet_plugins
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from PIL.Image import Image
+
+_EXIF = 0x8769
+_MAKE, _MODEL = 0x010F, 0x0110  # JEITA CP-3451, section 4.6.4 C
+_TAKEN, _OFFSET = 0x9003, 0x9011  # DateTimeOriginal, OffsetTimeOriginal: JEITA CP-3451, section 4.6.5 F
+_LONGEST = 100
+"""Characters of a camera's name."""
+_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "AVIF")
+"""MPO is opened as JPEG: named here, Pillow would fail at it before it came to the others."""
+_MARKS: dict[Format, tuple[bytes, ...]] = {
+    "JPEG": (b"Exif\0",), "PNG": (b"eXIf", b"Raw profile type"), "WebP": (b"EXIF",), "AVIF": (b"Exif",),
+    "HEIF": (b"Exif",), "TIFF": (b"",),
+}  # fmt: skip
+"""Bytes without which a file of a format has no EXIF: finding none costs less than opening the picture again, and of
+a PNG Pillow decodes every pixel to be sure. GIF and BMP never have any."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureExif:
+    """What is kept of a picture's EXIF; None where it says nothing."""
+
+    taken: datetime | None = None
+    """Of the shutter, in UTC, to the second. A camera that tells no time zone is taken to stand in this machine's."""
+    camera: str | None = None
+    """Make and model."""
+
+
+NO_EXIF = PictureExif()
+
+
+def read_exif(data: bytes) -> PictureExif:
+    """Read it from the bytes of a file; what is damaged says nothing."""
+    kind = sniff(data)
+    if kind is None or not any(mark in data for mark in _MARKS.get(kind, ())):
+        return NO_EXIF
+    if structure_excess(kind, data) is not None:
+        return NO_EXIF
+    try:
+        with quiet_plugins(), _opened(data, kind) as image:
+            if len(image.info.get("exif", b"")) > MOST_EXIF_BYTES:
+                return NO_EXIF
+            tags: Mapping[int, Any] = image.getexif()
+            details: Mapping[int, Any] = image.getexif().get_ifd(_EXIF)
+            return PictureExif(_moment(details), _camera(tags))
+    except Exception:  # plugins raise nearly anything: see search.images.decode
+        return NO_EXIF
+
+
+def taken_at(file: Path) -> datetime | None:
+    """Read the time of the shutter from a file, in UTC; None where there is none, or it cannot be read."""
+    try:
+        return read_exif(read_file(file)).taken
+    except PictureError:
+        return None
+
+
+def _opened(data: bytes, kind: Format) -> Image:
+    """Open a picture without decoding its pixels."""
+    import PIL.Image
+
+    if kind != "HEIF":
+        return PIL.Image.open(io.BytesIO(data), formats=_FORMATS)
+    image: Image = import_module("pillow_heif").HeifImageFile(io.BytesIO(data))
+    return image
+
+
+def _moment(details: Mapping[int, Any]) -> datetime | None:
+    text, offset = _text(details.get(_TAKEN)), _text(details.get(_OFFSET))
+    try:
+        moment = datetime.strptime(text, "%Y:%m:%d %H:%M:%S")
+        if offset:
+            moment = datetime.strptime(f"{text} {offset}", "%Y:%m:%d %H:%M:%S %z")
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError, OSError):  # the last two: a year that this machine's clock does not know
+        return None
+
+
+def _camera(tags: Mapping[int, Any]) -> str | None:
+    """Make and model in one name, as people say it: `Canon EOS 5D`, not `Canon Canon EOS 5D`."""
+    make, model = _text(tags.get(_MAKE)), _text(tags.get(_MODEL))
+    if make and model.casefold().startswith(make.split()[0].casefold()):  # NIKON CORPORATION, NIKON D90
+        make = ""
+    return f"{make} {model}".strip()[:_LONGEST].strip() or None
+
+
+def _text(value: Any) -> str:
+    """A tag's text without the nulls and blanks that cameras pad it with, and without controls."""
+    if isinstance(value, bytes):
+        value = value.decode("ascii", "replace")
+    if not isinstance(value, str):
+        return ""
+    shown = "".join(c if c.isprintable() else " " for c in value.split("\0")[0])
+    return " ".join(shown.split())

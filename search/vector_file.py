@@ -1,0 +1,153 @@
+"""A file of vectors: NumPy's format, with a checksum for every block of whole rows.
+
+The checksums lie in the catalog. CRC-32 rather than a cryptographic digest, because it is to be computed when a block
+is first used, at the speed of memory: it finds every change within 32 neighbouring bits, and others but for one in
+2^32. `twinlens check` verifies the SHA-256 of the whole file beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import zlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from search.errors import DamagedFileError
+from search.records import BlockChecksums, FileRecord
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from search.types import Floats, Rows
+
+BLOCK_BYTES = 1024 * 1024
+_CRC = np.dtype("<u4")
+
+
+def write_vectors(path: Path, name: str, vectors: Floats) -> FileRecord:
+    """Write `(N, D) float32` rows to `path`, synced; checksums are taken on the way, nothing is read back.
+
+    Args:
+        path: where to write.
+        name: what the catalog will call the file, once it was renamed.
+        vectors: may be a memory map; about 1 MiB of it is copied at a time.
+    """
+    step = _block_rows(vectors.shape[1])
+    digest, size, crcs = hashlib.sha256(), 0, []
+    with path.open("wb") as stream:
+        for number, start in enumerate(range(-step, len(vectors), step)):
+            if number == 0:
+                data = _header(vectors.shape)
+            else:
+                data = np.ascontiguousarray(vectors[start : start + step], dtype="<f4").tobytes()
+                crcs.append(zlib.crc32(data))
+            stream.write(data)
+            digest.update(data)
+            size += len(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    return FileRecord(name, size, digest.hexdigest(), BlockChecksums(step, np.array(crcs, dtype=_CRC).tobytes()))
+
+
+def _block_rows(dim: int) -> int:
+    return max(1, BLOCK_BYTES // (4 * dim))
+
+
+def _header(shape: tuple[int, ...]) -> bytes:
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    return stream.getvalue()
+
+
+class BlockGuard:
+    """Verifies blocks of mapped vectors when they are first used; what was verified is not looked at again."""
+
+    def __init__(self, path: Path, vectors: Floats, checksums: BlockChecksums) -> None:
+        """Guard `(N, D) float32` rows that were mapped from `path`."""
+        self._path, self._vectors, self._step = path, vectors, checksums.rows
+        self._crcs = np.frombuffer(checksums.crc32, dtype=_CRC)
+        self._unverified = np.ones(len(self._crcs), dtype=np.bool_)
+        self._left = len(self._crcs)
+        if self._left != -(-len(vectors) // self._step):
+            raise DamagedFileError(path, f"has {self._left} checksums for {len(vectors)} rows")
+
+    def use(self, rows: Rows | None = None) -> None:
+        """Vouch for some rows, any shape, -1 for none; for all of them where left out.
+
+        Raises:
+            DamagedFileError: a block of them is damaged.
+        """
+        if self._left == 0:  # threads may verify a block twice, which does no harm
+            return
+        wanted = self._unverified
+        if rows is not None:
+            wanted = np.zeros_like(wanted)
+            wanted[np.asarray(rows)[np.asarray(rows) >= 0] // self._step] = True
+            wanted &= self._unverified
+        for block in np.flatnonzero(wanted).tolist():
+            start = block * self._step
+            held = self._vectors[start : start + self._step]
+            if zlib.crc32(np.ascontiguousarray(held).data) != self._crcs[block]:
+                raise DamagedFileError(self._path, f"damaged in rows {start} to {start + len(held) - 1}")
+            self._unverified[block] = False
+        self._left = int(np.count_nonzero(self._unverified))
+
+
+@dataclass(frozen=True, slots=True)
+class VectorDamage:
+    """What is wrong with a file of vectors, and which of its rows are not what was written."""
+
+    problem: str
+    rows: list[range] = field(default_factory=list)
+    """Ascending; empty where only the header, or something behind the rows, was changed."""
+
+
+def find_damage(path: Path, record: FileRecord, rows: int, dim: int) -> VectorDamage | None:
+    """Compare a file of `(rows, dim) float32` with its checksums, block by block; None where it is whole."""
+    everything = [range(rows)] if rows else []
+    if not path.is_file():
+        return VectorDamage("missing", everything)
+    size = path.stat().st_size
+    header = record.bytes - rows * dim * 4
+    step = record.blocks.rows if record.blocks is not None else _block_rows(dim)
+    crcs = np.frombuffer(record.blocks.crc32, dtype=_CRC) if record.blocks is not None else None
+    if header < 0 or (crcs is not None and len(crcs) != -(-rows // step)):
+        return VectorDamage(f"was not written for {rows} rows of {dim}", everything)
+    digest, bad = hashlib.sha256(), []
+    try:
+        with path.open("rb") as stream:
+            digest.update(stream.read(header))
+            for block, start in enumerate(range(0, rows, step)):
+                data = stream.read(min(step, rows - start) * dim * 4)
+                digest.update(data)
+                if crcs is not None and zlib.crc32(data) != crcs[block]:
+                    bad.append(range(start, min(rows, start + step)))
+    except OSError as error:
+        return VectorDamage(f"cannot be read ({error.strerror})", everything)
+    if size == record.bytes and digest.hexdigest() == record.sha256:
+        return None
+    problem = f"{size} bytes instead of {record.bytes}" if size != record.bytes else "wrong checksum"
+    if crcs is None:
+        return VectorDamage(f"damaged ({problem})", everything)
+    return VectorDamage(f"damaged ({problem}{_place(bad, size, record)})", _joined(bad))
+
+
+def _place(bad: list[range], size: int, record: FileRecord) -> str:
+    if bad:
+        return f"; rows {', '.join(f'{part.start} to {part.stop - 1}' for part in _joined(bad))}"
+    return "; behind its rows" if size > record.bytes else "; in its header"
+
+
+def _joined(blocks: list[range]) -> list[range]:
+    """Neighbouring blocks as one."""
+    parts: list[range] = []
+    for block in blocks:
+        if parts and parts[-1].stop == block.start:
+            parts[-1] = range(parts[-1].start, block.stop)
+        else:
+            parts.append(block)
+    return parts

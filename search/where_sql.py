@@ -1,0 +1,273 @@
+"""A filter as SQL: names and types checked, every value bound, none ever part of the text."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, assert_never
+
+from search.conditions import (
+    And,
+    Column,
+    Comparator,
+    Comparison,
+    Condition,
+    IsNull,
+    Matches,
+    Not,
+    OneOf,
+    Or,
+    Plain,
+    Value,
+    Word,
+)
+from search.iso_dates import AFTER, moment_text, period, stored_moment
+from search.metadata import TYPE_NAMES
+from search.where import LONGEST, where_error
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from search.errors import QueryError
+    from search.metadata import ColumnType, Stored
+
+MOST_VALUES = 30_000
+"""Values bound in one statement: SQLite takes 32,766."""
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_INTEGER_LIMIT = 2**63
+_SHOWN_COLUMNS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class SqlColumn:
+    """Where a column of a filter is to be found; the expression comes from the catalog, never from a user."""
+
+    expression: str
+    type: ColumnType
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """An expression, true for what the filter takes in, and the values of its question marks."""
+
+    text: str
+    values: tuple[Stored, ...] = ()
+
+
+def to_sql(condition: Condition, columns: Mapping[str, SqlColumn]) -> Sql:
+    """Write a condition as an SQL expression that may be null where it is not true.
+
+    Raises:
+        QueryError: an unknown column, a value that does not fit the column's type, or too many values.
+    """
+    sql = _Writer(columns).write(condition)
+    if len(sql.values) > MOST_VALUES:
+        raise where_error(
+            f"it holds {len(sql.values):,} values; at most {MOST_VALUES:,} can be asked for at once", None
+        )
+    return sql
+
+
+class _Writer:
+    """Null is as good as false under `and` and `or`; only `not` must tell them apart, and does by `IS NOT TRUE`."""
+
+    def __init__(self, columns: Mapping[str, SqlColumn]) -> None:
+        self._columns = columns
+
+    def write(self, condition: Condition) -> Sql:
+        match condition:
+            case And(conditions):
+                return _joined("AND", [self.write(each) for each in conditions])
+            case Or(conditions):
+                return _joined("OR", [self.write(each) for each in conditions])
+            case Not(inner):
+                sql = self.write(inner)
+                return Sql(f"({sql.text} IS NOT TRUE)", sql.values)
+            case IsNull(column):
+                return Sql(f"({self._find(column).expression} IS NULL)")
+            case Comparison(column, operator, value):
+                return _compared(column, self._find(column), operator, value)
+            case OneOf(column, values):
+                return _one_of(column, self._find(column), values)
+            case Matches(column, pattern):
+                return _matched(column, self._find(column), pattern)
+            case _:
+                assert_never(condition)
+
+    def _find(self, column: Column) -> SqlColumn:
+        found = self._columns.get(column.name)
+        if found is not None:
+            return found
+        folded = {name.casefold(): name for name in self._columns}
+        near = [folded[name] for name in get_close_matches(column.name[:100].casefold(), folded, n=3)]
+        meant = f". Did you mean {' or '.join(near)}?" if near else ""
+        names = ", ".join(list(self._columns)[:_SHOWN_COLUMNS])
+        more = ", ..." if len(self._columns) > _SHOWN_COLUMNS else ""
+        raise where_error(f"there is no column {column.name!r}{meant} (columns: {names}{more})", column.place)
+
+
+def _joined(word: str, parts: Sequence[Sql]) -> Sql:
+    """Join in halves: SQLite refuses expressions a thousand deep, and `a AND b AND c ...` is as deep as it is long."""
+    if len(parts) == 1:
+        return parts[0]
+    half = len(parts) // 2
+    left, right = _joined(word, parts[:half]), _joined(word, parts[half:])
+    return Sql(f"({left.text} {word} {right.text})", left.values + right.values)
+
+
+def _compared(column: Column, found: SqlColumn, operator: Comparator, value: Value) -> Sql:
+    if found.type in ("date", "datetime"):
+        return _compared_in_time(column, found, operator, value)
+    if found.type == "text":
+        if operator != "=" and _is_number(value.given):
+            raise where_error(
+                f"{column.name} is text, which {operator} compares letter by letter, not by size; to mean that, quote "
+                f"the value: {column.name} {operator} '{_said(value)}'", value.place)  # fmt: skip
+        return Sql(f"({found.expression} {operator} CAST(? AS TEXT))", (_text(column, value),))
+    if found.type == "boolean" and operator != "=":
+        raise where_error(f"{column.name} is true or false: ask with = or !=, not with {operator}", value.place)
+    return Sql(f"({found.expression} {operator} ?)", (_number(column, found.type, value),))
+
+
+def _compared_in_time(column: Column, found: SqlColumn, operator: Comparator, value: Value) -> Sql:
+    """A year, month or day stands for all of it: `<=` takes in its end, and `>` begins after it."""
+    first, last = _span(column, found.type, value)
+    name = found.expression
+    if last is None:
+        return Sql(f"({name} {operator} ?)", (first,))
+    match operator:
+        case "=":
+            return Sql(f"({name} >= ? AND {name} < ?)", (first, last))
+        case "<" | ">=":
+            return Sql(f"({name} {operator} ?)", (first,))
+        case "<=":
+            return Sql(f"({name} < ?)", (last,))
+        case ">":
+            return Sql(f"({name} >= ?)", (last,))
+
+
+def _one_of(column: Column, found: SqlColumn, values: tuple[Value, ...]) -> Sql:
+    if not values:
+        return Sql("(0)")
+    if found.type in ("date", "datetime"):
+        return _one_of_times(column, found, values)
+    if found.type == "text":
+        marks = ",".join(["CAST(? AS TEXT)"] * len(values))
+        return Sql(f"({found.expression} IN ({marks}))", tuple(_text(column, value) for value in values))
+    marks = ",".join("?" * len(values))
+    return Sql(f"({found.expression} IN ({marks}))", tuple(_number(column, found.type, value) for value in values))
+
+
+def _one_of_times(column: Column, found: SqlColumn, values: tuple[Value, ...]) -> Sql:
+    """By the length of what is asked for: SQLite takes a list at once, and seconds for thousands of ranges."""
+    by_length: dict[int | None, list[str]] = {}
+    for value in values:
+        first, last = _span(column, found.type, value)
+        by_length.setdefault(None if last is None else len(first), []).append(first)
+    parts = []
+    for length, texts in by_length.items():
+        begins = found.expression if length is None else f"substr({found.expression}, 1, {length})"
+        parts.append(Sql(f"({begins} IN ({','.join('?' * len(texts))}))", tuple(texts)))
+    return _joined("OR", parts)
+
+
+def _matched(column: Column, found: SqlColumn, pattern: Value) -> Sql:
+    if found.type != "text":
+        raise where_error(f"glob is for text, and {column.name} is {TYPE_NAMES[found.type]}", column.place)
+    bound = _text(column, pattern)
+    if len(bound) > LONGEST:
+        raise where_error(f"the pattern is {len(bound):,} bytes long; at most {LONGEST:,} are read", pattern.place)
+    return Sql(f"({found.expression} GLOB CAST(? AS TEXT))", (bound,))
+
+
+# Values --------------------------------------------------------------------------------------------------------------
+
+
+def _text(column: Column, value: Value) -> bytes:
+    """Bytes, as file names need not be UTF-8."""
+    given = value.given
+    if isinstance(given, bool | date):
+        raise _misfit(column, "text", value)
+    try:
+        return _said(value).encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise where_error("half a character (a lone surrogate) is no text", value.place) from None
+
+
+def _number(column: Column, kind: ColumnType, value: Value) -> int | float:
+    """The number of a column of integers, of reals or of booleans."""
+    given = value.given
+    if kind == "boolean":
+        known = {"true": 1, "false": 0}.get(_said(value).lower())
+        if known is None or not isinstance(given, Word | bool):
+            raise _misfit(column, kind, value)
+        return known
+    number: int | float
+    if isinstance(given, Word):
+        number = _read_number(column, kind, value, given.text)
+    elif isinstance(given, int | float) and not isinstance(given, bool) and not math.isnan(given):
+        number = given
+    else:
+        raise _misfit(column, kind, value)
+    if isinstance(number, int) and not -_INTEGER_LIMIT <= number < _INTEGER_LIMIT:
+        return math.copysign(math.inf, number) if kind == "integer" else _as_float(number)
+    return number
+
+
+def _read_number(column: Column, kind: ColumnType, value: Value, text: str) -> int | float:
+    if not _NUMBER.fullmatch(text):
+        raise _misfit(column, kind, value)
+    digits = text.lstrip("+-")
+    return int(text) if digits.isdigit() and len(digits) < 100 else float(text)
+
+
+def _as_float(number: int) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
+
+
+def _span(column: Column, kind: ColumnType, value: Value) -> tuple[str, str | None]:
+    """Beginning of a value and what all behind it is not less than; None where the value is a moment."""
+    given = value.given
+    if isinstance(given, date) and not isinstance(given, datetime):
+        return given.isoformat(), given.isoformat() + AFTER
+    if isinstance(given, datetime) and kind == "datetime":
+        return _moment(column, value, given), None
+    if isinstance(given, str | Word):
+        text = _said(value)
+        if (whole := period(text)) is not None:
+            return whole, whole + AFTER
+        if kind == "datetime" and (moment := moment_text(text)) is not None:
+            return moment, None
+    raise _misfit(column, kind, value)
+
+
+def _moment(column: Column, value: Value, given: datetime) -> str:
+    try:
+        return stored_moment(given)
+    except OverflowError:
+        raise _misfit(column, "datetime", value) from None
+
+
+def _said(value: Value) -> str:
+    given = value.given
+    return given.text if isinstance(given, Word) else str(given)
+
+
+def _is_number(given: Word | Plain) -> bool:
+    if isinstance(given, Word):
+        return not given.quoted and _NUMBER.fullmatch(given.text) is not None
+    return not isinstance(given, str)
+
+
+def _misfit(column: Column, kind: ColumnType, value: Value) -> QueryError:
+    forms = {"date": " (2024-05-01, 2024-05 or 2024)", "datetime": " (2024-05-01T13:30, or 2024-05-01, 2024-05, 2024)"}
+    shown = _said(value)
+    shown = shown if len(shown) <= 60 else shown[:60] + "..."
+    return where_error(f"{column.name} is {TYPE_NAMES[kind]}{forms.get(kind, '')}, and {shown!r} is not", value.place)

@@ -1,0 +1,26 @@
+"""Catalogs as older versions wrote them."""
+
+import sqlite3
+from pathlib import Path
+
+from search.catalog import CATALOG_NAME
+from search.catalog_seal import FIRST_SEALED, SEAL_NAME
+from search.migrations import MIGRATIONS
+
+MADE_BY_STEP = {
+    2: ("TABLE templates", "TABLE identities"),
+    4: ("TABLE metadata", "TABLE columns"),
+    5: ("INDEX tombstones_by_content",),
+    6: ("TABLE digests",),
+}
+
+
+def downgrade(index: Path, version: int) -> None:
+    """Take away from an index all that steps after a version made."""
+    gone = [each for step, made in MADE_BY_STEP.items() if step > version for each in made]
+    with sqlite3.connect(index / CATALOG_NAME) as connection:
+        connection.executescript("".join(f"DROP {each};" for each in gone) + f"PRAGMA user_version = {version};")
+    connection.close()
+    if version < FIRST_SEALED:
+        (index / SEAL_NAME).unlink()
+    assert all(each.split()[1] in MIGRATIONS[step - 1] for step, made in MADE_BY_STEP.items() for each in made)

@@ -1,0 +1,456 @@
+"""The filter language against a slow evaluator in Python, and what is said of filters that cannot be."""
+
+import random
+import time
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from search.catalog import Catalog
+from search.conditions import Column, Comparison, Matches, Not, Value, Word
+from search.errors import QueryError
+from search.records import FileRecord, PictureRecord, SegmentRecord
+from search.where import DEEPEST, LONGEST, condition_of, parse_where
+
+TYPES = {"note": "text", "stock": "integer", "price": "real", "sharp": "boolean", "bought": "date", "seen": "datetime",
+         'odd "name"': "text"}  # fmt: skip
+NOTES = ["cat", "Cat", "cat dog", "10", "9", "é", "it's", 'say "so"', "a*c", "[x]", "", "and", "\udcff", "x" * 300]
+MIDNIGHT = datetime(2024, 5, 1, tzinfo=UTC)
+SEEN = [MIDNIGHT, MIDNIGHT - timedelta(microseconds=1), MIDNIGHT + timedelta(hours=13, minutes=30),
+        datetime(2024, 5, 31, 23, 59, 59, tzinfo=UTC), datetime(2023, 12, 31, 23, tzinfo=UTC),
+        datetime(2024, 5, 1, 13, 30, 0, 500_000, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC)]  # fmt: skip
+BOUGHT = [date(2024, 5, 1), date(2024, 4, 30), date(2024, 12, 31), date(2023, 1, 1), date(1, 1, 1), date(9999, 12, 31)]
+NUMBERS = [0, 1, -1, 7, 10, 2**63 - 1, -(2**63), 2**53 + 1]
+REALS = [0.0, -0.5, 7.0, 1e300, 3.25, 10.0]
+
+Row = dict[str, Any]
+
+
+def made_rows(source: random.Random, count: int) -> list[Row]:
+    def maybe(values: list[Any]) -> Any:
+        return None if source.random() < 0.25 else source.choice(values)
+
+    return [
+        {
+            "id": number, "path": f"/pictures/{source.choice('abc')}/{number}.png", "label": maybe(["cat", "dog", "7"]),
+            "width": source.randint(1, 4), "height": source.randint(1, 4), "bytes": source.randint(1, 9),
+            "note": maybe(NOTES), "stock": maybe(NUMBERS), "price": maybe(REALS), "sharp": maybe([True, False]),
+            "bought": maybe(BOUGHT), "seen": maybe(SEEN), 'odd "name"': maybe(["x", "y"]),
+        }
+        for number in range(1, count + 1)
+    ]  # fmt: skip
+
+
+def stored(value: Any) -> Any:
+    if isinstance(value, datetime):
+        text = value.replace(tzinfo=None).isoformat()
+        return text.rstrip("0") if value.microsecond else text
+    if isinstance(value, date):
+        return value.isoformat()
+    return value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
+
+
+def write_catalog(folder: Path, rows: list[Row]) -> Catalog:
+    folder.mkdir(parents=True)
+    catalog = Catalog.write(folder)
+    with catalog.transaction():
+        catalog.add_files([FileRecord("v", 1, "x")])
+        catalog.add_segment(SegmentRecord(1, "v", None, len(rows), "flat", {}, None), "now")
+        catalog.put_pictures(
+            PictureRecord(row["id"], Path(row["path"]), "x", row["bytes"], 0, row["width"], row["height"], row["label"],
+                          1, row["id"] - 1)
+            for row in rows
+        )  # fmt: skip
+        catalog.metadata.add_columns(TYPES)
+        told = [row for row in rows if any(row[name] is not None for name in TYPES)]  # the others have no row at all
+        catalog.metadata.put(list(TYPES), ((row["id"], [stored(row[name]) for name in TYPES]) for row in told))
+    return catalog
+
+
+# A filter as a test sees it: its text, and what it answers for a row -------------------------------------------------
+
+
+def glob(pattern: str, text: str) -> bool:
+    """Slow and plain: `*`, `?`, `[a-c]`, `[^a-c]`; a bracket that is not closed matches nothing."""
+    if not pattern:
+        return not text
+    first, rest = pattern[0], pattern[1:]
+    if first == "*":
+        return any(glob(rest, text[start:]) for start in range(len(text) + 1))
+    if not text:
+        return False
+    if first != "[":
+        return (first in ("?", text[0])) and glob(rest, text[1:])
+    negated = rest.startswith("^")
+    rest = rest[negated:]
+    stop = rest.find("]", 1)
+    if stop < 0:
+        return False
+    body, found, at = rest[:stop], False, 0
+    while at < len(body):
+        if body[at + 1 : at + 2] == "-" and at + 2 < len(body):
+            found |= body[at] <= text[0] <= body[at + 2]
+            at += 3
+        else:
+            found |= body[at] == text[0]
+            at += 1
+    return found != negated and glob(rest[stop + 1 :], text[1:])
+
+
+def ends_of(text: str) -> tuple[datetime, datetime]:
+    """First moment of a year, month or day, and the last."""
+    parts = [int(part) for part in text.split("-")]
+    year, month, day = [*parts, 1, 1][:3]
+    first = datetime(year, month, day, tzinfo=UTC)
+    if len(parts) == 1:
+        last = datetime(year, 12, 31, tzinfo=UTC)
+    elif len(parts) == 2:
+        last = max(datetime(year, month, d, tzinfo=UTC) for d in (28, 29, 30, 31) if _there(year, month, d))
+    else:
+        last = first
+    return first, last.replace(hour=23, minute=59, second=59, microsecond=999_999)
+
+
+def _there(year: int, month: int, day: int) -> bool:
+    try:
+        return date(year, month, day) is not None
+    except ValueError:
+        return False
+
+
+def compared(value: Any, operator: str, literal: Any) -> bool:
+    if value is None:
+        return operator == "!="
+    if isinstance(value, str):
+        value, low = stored(value), stored(literal)
+        high = low
+    elif isinstance(value, date):
+        at = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day, tzinfo=UTC)
+        value, (low, high) = at, ends_of(literal) if isinstance(literal, str) else (literal, literal)
+    else:
+        low = high = literal
+    answers = {"=": low <= value <= high, "!=": not low <= value <= high, "<": value < low, "<=": value <= high,
+               ">": value > high, ">=": value >= low}  # fmt: skip
+    return bool(answers[operator])
+
+
+class Maker:
+    """Random filters: `make` gives a text and the function row -> truth."""
+
+    def __init__(self, source: random.Random) -> None:
+        self.source = source
+
+    def make(self, depth: int) -> tuple[str, Any]:
+        kind = self.source.choice(["test", "test", "not", "and", "or"] if depth else ["test"])
+        if kind == "test":
+            return self.test()
+        if kind == "not":
+            text, truth = self.make(depth - 1)
+            return f"{self.word('not')} ({text})", lambda row: not truth(row)
+        parts = [self.make(depth - 1) for _ in range(self.source.randint(2, 4))]
+        text = f" {self.word(kind)} ".join(f"({part})" for part, _ in parts)
+        together = all if kind == "and" else any
+        return text, lambda row: together(truth(row) for _, truth in parts)
+
+    def test(self) -> tuple[str, Any]:
+        name = self.source.choice(["id", "path", "label", "width", *TYPES])
+        kind = {"id": "integer", "width": "integer", "path": "text", "label": "text"}.get(name) or TYPES[name]
+        column = self.quoted(name) if self.source.random() < 0.3 or " " in name else name
+        form = self.source.choice(["compare", "compare", "in", "null", "between", "glob"])
+        if form == "glob" and kind == "text":
+            pattern = self.source.choice(
+                ["*", "c*", "*t", "?at", "[cd]*", "[^c]*", "*[a-c]/*.png", "a*c", "[", "é", ""]
+            )
+            no, turn = self.negated()
+            return (f"{column} {no}{self.word('glob')} {self.quoted(pattern)}",
+                    lambda row: turn(row[name] is not None and glob(pattern, row[name])))  # fmt: skip
+        if form == "null":
+            no, turn = self.negated()
+            return f"{column} {self.word('is')} {no}{self.word('null')}", lambda row: turn(row[name] is None)
+        if form == "in":
+            literals = [self.literal(kind) for _ in range(self.source.randint(1, 4))]
+            no, turn = self.negated()
+            return (f"{column} {no}{self.word('in')} ({', '.join(text for text, _ in literals)})",
+                    lambda row: turn(any(compared(row[name], "=", value) for _, value in literals)))  # fmt: skip
+        if form == "between" and kind != "boolean":
+            (low, least), (high, greatest) = self.literal(kind), self.literal(kind)
+            no, turn = self.negated()
+            return (f"{column} {no}{self.word('between')} {low} {self.word('and')} {high}",
+                    lambda row: turn(compared(row[name], ">=", least)
+                                     and compared(row[name], "<=", greatest)))  # fmt: skip
+        operator = self.source.choice(["=", "!="] if kind == "boolean" else ["=", "!=", "<", "<=", ">", ">="])
+        text, value = self.literal(kind)
+        space = self.source.choice(["", " "])
+        return f"{column}{space}{operator}{space}{text}", lambda row: compared(row[name], operator, value)
+
+    def literal(self, kind: str) -> tuple[str, Any]:
+        """A value as it is written, and as it is meant; a date written as one stands for all of its day."""
+        if kind == "text":
+            value = self.source.choice([*NOTES, "dog", "/pictures/b/3.png"])
+            return self.quoted(value), value
+        if kind == "integer":
+            number = self.source.choice([*NUMBERS, 2, 3, 2.5, 2**63, -(2**63) - 1, 10**30])
+            return str(number), number
+        if kind == "real":
+            real = self.source.choice([*REALS, 7, 10**400, 0.1])
+            return str(real), real
+        if kind == "boolean":
+            truth = self.source.choice([True, False])
+            return self.source.choice([str(truth), str(truth).lower()]), truth
+        periods = ["2024-05-01", "2024-05", "2024", "2023", "2024-04-30", "9999", "0001-01-01"]
+        if kind == "date" or self.source.random() < 0.5:
+            period = self.source.choice(periods)
+            return period, period
+        moment = self.source.choice(SEEN)
+        forms = [moment.isoformat(), self.quoted(moment.replace(tzinfo=None).isoformat(" "))]
+        if moment.year < 9999:
+            forms.append(moment.astimezone(datetime.fromisoformat("2024-01-01T00:00+05:30").tzinfo).isoformat())
+        return self.source.choice(forms), moment
+
+    def negated(self) -> tuple[str, Any]:
+        if self.source.random() < 0.3:
+            return f"{self.word('not')} ", lambda truth: not truth
+        return "", bool
+
+    def quoted(self, text: str) -> str:
+        quote = self.source.choice("'\"")
+        return quote + text.replace(quote, 2 * quote) + quote
+
+    def word(self, word: str) -> str:
+        return self.source.choice([word, word.upper()])
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[Row]:
+    return made_rows(random.Random(7), 80)
+
+
+@pytest.fixture(scope="module")
+def catalog(rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> Any:
+    catalog = write_catalog(tmp_path_factory.mktemp("where") / "i", rows)
+    yield catalog
+    catalog.close()
+
+
+def found(catalog: Catalog, where: Any) -> list[int]:
+    return catalog.ids_where(condition_of(where))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_filters_answer_as_the_slow_evaluator_does(catalog: Catalog, rows: list[Row], seed: int) -> None:
+    maker = Maker(random.Random(seed))
+    sizes = set()
+    for _ in range(100):
+        text, truth = maker.make(3)
+        expected = [row["id"] for row in rows if truth(row)]
+        condition = parse_where(text)
+        assert catalog.ids_where(condition) == expected, text
+        assert catalog.rows_where(1, condition) == [number - 1 for number in expected], text
+        assert catalog.count_where(condition) == len(expected), text
+        assert catalog.rows_where(2, condition) == []
+        sizes.add(len(expected))
+    assert len(sizes) > 10, "filters that all answer alike would prove nothing"
+
+
+def test_precedence_and_the_words_of_the_language() -> None:
+    assert (
+        parse_where("a=1 or b=2 and c=3") == parse_where("a=1 or (b=2 and c=3)") != parse_where("(a=1 or b=2) and c=3")
+    )
+    assert parse_where("not a=1 and b=2") == parse_where("(not a=1) and b=2")
+    assert parse_where("a != 1") == parse_where("a <> 1") == Not(parse_where("a = 1")) == Not(parse_where("a == 1"))
+    assert parse_where("a between 1 and 2") == parse_where("a >= 1 and a <= 2")
+    assert parse_where("label=red shoe") == Comparison(Column("label"), "=", Value(Word("red shoe")))
+    assert parse_where("A NOT IN (1) AND b Is nOt NuLl") == parse_where("not A in (1) and not b is null")
+    assert parse_where("'my column' = \"it's\"") == Comparison(
+        Column("my column"), "=", Value(Word("it's", quoted=True))
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "says", "at"),
+    [
+        ("", "empty", 0),
+        ("   ", "empty", 3),
+        ("price >=", "expected a value after >=, found the end", 8),
+        ("price", "between or is null after 'price', found the end", 5),
+        ("price 7", "found '7'", 6),
+        ("prise > 3", "no column 'prise'. Did you mean price?", 0),
+        ("PRICE > 3", "Did you mean price?", 0),
+        ("price > cheap", "price is a number, and 'cheap' is not", 8),
+        ("price > 1e5x", "'1e5x' is not", 8),
+        ("stock = '7 8'", "stock is a whole number", 8),
+        ("note < 7", "quote the value: note < '7'", 7),
+        ("sharp > true", "ask with = or !=", 8),
+        ("sharp = 1", "sharp is true or false, and '1' is not", 8),
+        ("seen > yesterday", "seen is a date with a time (2024-05-01T13:30, or", 7),
+        ("seen > 2024-13", "'2024-13' is not", 7),
+        ("seen > 2024-02-30", "'2024-02-30' is not", 7),
+        ("seen > 0001-01-01T00:00+14:00", "is not", 7),
+        ("bought = 2024-05-01T10:00", "bought is a date (2024-05-01, 2024-05 or 2024)", 9),
+        ("bought = 0000", "'0000' is not", 9),
+        ("seen glob '2024*'", "glob is for text, and seen is a date with a time", 0),
+        ("note like 'x%'", "write glob", 5),
+        ("note = null", "write is null", 7),
+        ("note is 7", "expected null, found '7'", 8),
+        ("note = in", "quote it", 7),
+        ("note in cat", "in parentheses", 8),
+        ("note in (cat", "a comma or the closing parenthesis", 12),
+        ("note in ()", "expected a value, found ')'", 9),
+        ("note in (cat,)", "another value after the comma", 13),
+        ("(note = cat", "closing parenthesis, found the end", 11),
+        ("note = cat)", "and, or, or the end", 10),
+        ("note = cat and", "the name of a column, found the end", 14),
+        ("note = cat price > 3", "and, or, or the end, found '>'", 17),
+        ("note not = cat", "expected", 9),
+        ("note = 'cat", "a quote that is not closed", 7),
+        ("note = a, b", "and, or, or the end, found ','", 8),
+        ("note ! cat", "'!' means nothing here", 5),
+        ("stock between 1 or 2", "and with the upper end", 16),
+        ("note = '\ud800'", "half a character", 7),
+        ("\n\tprise = 3", "prise", 2),
+    ],
+)  # fmt: skip
+def test_a_wrong_filter_is_explained_at_its_place(catalog: Catalog, text: str, says: str, at: int) -> None:
+    with pytest.raises(QueryError) as raised:
+        found(catalog, text)
+    message, shown, caret = str(raised.value).split("\n")
+    assert says in message
+    assert caret.index("^") - 2 == at
+    assert len(shown) == len(text) + 2
+
+
+def test_the_caret_of_a_long_filter(catalog: Catalog) -> None:
+    text = "note = a or " * 40 + "prise = 3" + " or note = a" * 40
+    with pytest.raises(QueryError, match="prise") as raised:
+        found(catalog, text)
+    _, shown, caret = str(raised.value).split("\n")
+    assert shown[caret.index("^") :].startswith("prise")
+    assert len(shown) < 120
+
+
+def test_hostile_filters_are_answered_or_refused_at_once(catalog: Catalog, rows: list[Row]) -> None:
+    begun = time.perf_counter()
+    deep = "(" * (DEEPEST - 1) + "width > 0" + ")" * (DEEPEST - 1)
+    assert len(found(catalog, deep)) == len(rows)
+    assert len(found(catalog, "not " * (DEEPEST - 2) + "width > 0")) == len(rows)
+    for text in ("(" * 5000, "not " * 2400, "not (" * 1900, f"({deep})", "(" * DEEPEST + "width>0" + ")" * DEEPEST):
+        with pytest.raises(QueryError, match="deep"):
+            found(catalog, text)
+    with pytest.raises(QueryError, match=f"at most {LONGEST:,}"):
+        found(catalog, "x" * (LONGEST + 1))
+    for joiner in ("and", "or"):
+        long = f" {joiner} ".join(["id>0"] * (LONGEST // (6 + len(joiner)) - 1))
+        assert len(found(catalog, long)) == len(rows)
+    assert found(catalog, {"id": list(range(1, 30_001))}) == [row["id"] for row in rows]
+    assert found(catalog, {"seen": ["2024-05-01", "2023", MIDNIGHT] * 10_000}) == found(
+        catalog, "seen in (2024-05-01, 2023)"
+    )
+    with pytest.raises(QueryError, match="30,001 values"):
+        found(catalog, {"id": list(range(30_001))})
+    assert found(catalog, "note glob '" + "*x" * 60 + "*y'") == []
+    assert found(catalog, "stock = " + "9" * 9000) == []
+    with pytest.raises(QueryError, match="price is a number"):
+        found(catalog, "price = " + "9" * 4000 + "x" * 4000)
+    with pytest.raises(QueryError, match="bytes long"):
+        found(catalog, Matches(Column("note"), Value("x" * (LONGEST + 1))))
+    assert time.perf_counter() - begun < 20
+
+
+def test_no_value_and_no_name_becomes_sql(catalog: Catalog, rows: list[Row]) -> None:
+    for evil in ("'; DROP TABLE pictures; --", '" OR 1=1 --', "?", ":id", "x') OR ('1'='1", "%s", "\\'"):
+        assert found(catalog, {"note": evil}) == []
+        assert found(catalog, {"note": [evil]}) == []
+        with pytest.raises(QueryError, match="no column"):
+            found(catalog, {evil: "x"})
+    assert catalog.count_where(None) == len(rows)
+    with pytest.raises(QueryError, match="no filter"):
+        found(catalog, {})
+
+
+def test_mutated_filters_are_answered_or_explained(catalog: Catalog) -> None:
+    source = random.Random(5)
+    maker = Maker(source)
+    pieces = [
+        *"()=<>!,'\"*[\0\n",
+        "and ",
+        " or ",
+        " not ",
+        " in ",
+        " is ",
+        "null",
+        "note",
+        "é",
+        "\udcff",
+        "\ud800",
+        "9" * 30,
+    ]
+    answered, wrong = 0, []
+    for _ in range(2000):
+        text = maker.make(2)[0]
+        for _ in range(source.randint(1, 2)):
+            at = source.randint(0, len(text))
+            text = text[:at] + source.choice(pieces) * source.randint(0, 1) + text[at + source.randint(0, 3) :]
+        try:
+            answered += catalog.count_where(parse_where(text)) >= 0
+        except QueryError as error:
+            wrong.append(str(error))
+    assert all(message.startswith("cannot use the filter: ") and message.endswith("^") for message in wrong)
+    assert min(answered, len(wrong)) > 200
+
+
+def test_mappings_lists_and_values_of_python(catalog: Catalog, rows: list[Row]) -> None:
+    def those(truth: Any) -> list[int]:
+        return [row["id"] for row in rows if truth(row)]
+
+    assert condition_of(None) is condition_of({}) is condition_of([]) is None
+    assert found(catalog, {"label": "cat"}) == found(catalog, "label=cat") == those(lambda row: row["label"] == "cat")
+    assert found(catalog, {"label": 7}) == those(lambda row: row["label"] == "7")
+    both = those(lambda row: row["label"] == "cat" and row["width"] == 2)
+    assert found(catalog, {"label": "cat", "width": 2}) == found(catalog, ["label=cat", "width = 2"]) == both
+    assert found(catalog, {"width": np.int64(2)}) == those(lambda row: row["width"] == 2)
+    assert found(catalog, {"label": None}) == those(lambda row: row["label"] is None)
+    assert found(catalog, {"label": ("cat", None)}) == those(lambda row: row["label"] in ("cat", None))
+    assert found(catalog, {"label": {"cat", "dog"}}) == those(lambda row: row["label"] in ("cat", "dog"))
+    assert found(catalog, {"label": []}) == []
+    assert found(catalog, {"sharp": True}) == those(lambda row: row["sharp"] is True)
+    assert found(catalog, {"price": 7}) == those(lambda row: row["price"] == 7)
+    assert found(catalog, {"seen": MIDNIGHT}) == those(lambda row: row["seen"] == MIDNIGHT)
+    may_first = those(lambda row: row["seen"] and row["seen"].date() == date(2024, 5, 1))
+    assert found(catalog, {"seen": date(2024, 5, 1)}) == found(catalog, {"seen": "2024-05-01"}) == may_first != []
+    assert found(catalog, {"note": "\udcff"}) == those(lambda row: row["note"] == "\udcff")
+    assert found(catalog, parse_where("label=cat")) == found(catalog, "label=cat")
+
+
+@pytest.mark.parametrize(
+    ("where", "says"),
+    [
+        ({"price": True}, "price is a number"),
+        ({"price": float("nan")}, "price is a number"),
+        ({"sharp": 1}, "sharp is true or false"),
+        ({"note": True}, "note is text"),
+        ({"bought": MIDNIGHT}, "bought is a date"),
+        ({"seen": datetime(1, 1, 1, tzinfo=datetime.fromisoformat("2024-01-01T00:00+14:00").tzinfo)}, "is not"),
+        ({"note": object()}, "cannot filter 'note'"),
+        ({"note": {"a": "b"}}, "cannot filter 'note'"),
+        ({7: "x"}, "names its columns as text"),
+        (7, "a filter is text, a mapping"),
+        ([7], "must be text"),
+        ({"note": "\ud800"}, "half a character"),
+    ],
+)
+def test_values_that_cannot_be(catalog: Catalog, where: Any, says: str) -> None:
+    with pytest.raises(QueryError, match=says):
+        found(catalog, where)
+
+
+def test_missing_values_are_false_and_their_negation_is_true(catalog: Catalog, rows: list[Row]) -> None:
+    without = {row["id"] for row in rows if row["price"] is None}
+    assert without
+    for test in ("price = 7", "price < 7", "price >= 7", "price in (7)", "price between 0 and 9"):
+        assert not without & set(found(catalog, test))
+        assert without <= set(found(catalog, f"not ({test})"))
+    assert without <= set(found(catalog, "price != 7"))
+    assert without == set(found(catalog, "price is null"))
