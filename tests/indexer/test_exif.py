@@ -75,11 +75,11 @@ def test_it_follows_what_becomes_of_the_files(photos: Path, tmp_path: Path) -> N
 
 
 def test_a_killed_build_forgets_nothing_of_it(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def killed(*_: Any) -> None:
+    def killed(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("indexer.update.gather", killed)
+        patch.setattr("indexer.update.commit", killed)
         with pytest.raises(KeyboardInterrupt):
             build(photos, tmp_path / "i", FAST)
     with monkeypatch.context() as patch:
