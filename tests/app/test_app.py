@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from app_parts.tiles import GROUNDS
 from indexer.build import build
 from indexer.calibration.calibrate import calibrate
 from indexer.calibration.config import CalibrateConfig
@@ -299,10 +300,8 @@ def test_the_configuration_keeps_the_app_on_this_machine():
 
 
 def test_thumbnails_stand_on_the_colours_of_the_theme():
-    import app
-
     theme = tomllib.loads((APP.parent / ".streamlit" / "config.toml").read_text(encoding="utf-8"))["theme"]
-    assert {name: theme[name]["secondaryBackgroundColor"] for name in ("light", "dark")} == app.GROUNDS
+    assert {name: theme[name]["secondaryBackgroundColor"] for name in ("light", "dark")} == GROUNDS
 
 
 @pytest.fixture
