@@ -14,7 +14,7 @@ demo: $(READY)
 	$(BIN)/twinlens demo
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: format lint types test
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from search.types import Floats
 
 _COLUMNS, _MOST = 4, 16
+_BELOW = 58
 _TILE, _GAP, _LEFT, _TOP = 96, 14, 40, 150
 
 
@@ -67,12 +68,15 @@ def draw_mistakes(paths: Sequence[Path], trials: Trials, vectors: Sequence[Float
     missed = np.flatnonzero(wrong[0])[:_MOST]
     rows = max(1, -(-len(missed) // _COLUMNS))
     width = 2 * _LEFT + _COLUMNS * (3 * (_TILE + 4) + _GAP * 2)
-    figure, axes = new_page(width, _TOP + rows * (_TILE + 40) + 20)
-    about = f"{int(wrong[0].sum())} of {len(trials.probes)} trials, the first {len(missed)} of them"
+    figure, axes = new_page(width, _TOP + rows * (_TILE + _BELOW) + 20)
+    count = int(wrong[0].sum())
+    about = f"{count} of {len(trials.probes)} trials" + (
+        f", the first {len(missed)} of them" if len(missed) < count else ""
+    )
     head(figure, "Mistakes of the first seed", about, left=_LEFT)
     for number, trial in enumerate(missed):
         row, column = divmod(number, _COLUMNS)
-        x, y = _LEFT + column * (3 * (_TILE + 4) + _GAP * 2), _TOP + row * (_TILE + 40)
+        x, y = _LEFT + column * (3 * (_TILE + 4) + _GAP * 2), _TOP + row * (_TILE + _BELOW)
         right, taken = trials.references[trial, trials.answers[trial]], trials.references[trial, columns[trial]]
         shown = ((trials.probes[trial], "probe", MUTED), (taken, "taken", RED), (right, "right", GREEN))
         for place, (picture, text, color) in enumerate(shown):

@@ -15,7 +15,7 @@ from indexer.check import check
 from search import IndexFolderError, open_index
 from tests.conftest import fill
 
-MOMENTS = 10
+MOMENTS = 8
 PICTURES = 240
 
 
@@ -30,7 +30,7 @@ def contents(index: Path) -> tuple[list[object], np.ndarray]:
         return list(records), vectors
 
 
-@pytest.mark.parametrize("kind", ["flat", "hnsw"])
+@pytest.mark.parametrize("kind", ["flat", pytest.param("hnsw", marks=pytest.mark.slow)])
 def test_killed_builds_go_on(kind: str, tmp_path: Path) -> None:
     pictures = tmp_path / "p"
     fill(pictures, PICTURES)

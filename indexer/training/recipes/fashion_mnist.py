@@ -23,14 +23,14 @@ CLOTHES = AugmentConfig(
     p_jpeg=0,
     p_noise=0,
     shift=0.06,
-    p_erase=0.4,
+    p_erase=0.5,
     interpolation="bicubic",
     border="black",
 )
 """Mirrored, moved, a little larger or smaller, a rectangle missing: clothes lie straight and fill their picture."""
 
 CONFIG = TrainConfig(
-    network={"kind": "resnet", "stem": 24, "shrink": 2, "widths": [40, 80, 160], "depths": [1, 1, 1], "pooled": 1,
+    network={"kind": "resnet", "stem": 24, "shrink": 2, "widths": [48, 96, 192], "depths": [1, 1, 1], "pooled": 1,
              "grid": 2, "dim": 64},
     name="fashion-mnist",
     split_by="picture",
@@ -42,7 +42,7 @@ CONFIG = TrainConfig(
     views_per_class=16,
     repeats=0,
     warmup_loss="normalized-softmax",
-    warmup_share=0.75,
+    warmup_share=0.85,
     loss="triplet-soft",
     mining="all",
     margin=0.1,
@@ -50,6 +50,6 @@ CONFIG = TrainConfig(
     learning_rate=3e-3,
     rise_share=0.05,
     ema=0.998,
-    steps=5000,
-    evaluate_every=1000,
+    steps=10000,
+    evaluate_every=2000,
 )  # fmt: skip

@@ -52,6 +52,6 @@ CONFIG = TrainConfig(
     learning_rate=3e-3,
     rise_share=0.05,
     ema=0.999,
-    steps=6000,
-    evaluate_every=1000,
+    steps=14000,
+    evaluate_every=2000,
 )

@@ -4,6 +4,9 @@
     twinlens train .cache/datasets/omniglot --recipe omniglot --out omniglot-encoder
     python -m experiments.omniglot                    the same, three times, and the test: docs/results/omniglot.md
 
+Measured on the 400 trials of Lake et al., mean of three seeds: 3.0 % wrong, 2.75 % with nine views; on 10,000 trials
+within six alphabets, trained without them, 5.5 % and 5.2 %. 25 minutes of one core a seed.
+
 What was tried, by `python -m experiments.omniglot_settings`: trained on 19 alphabets, error of 20-way trials within
 five validation alphabets, one view:
 - supcon 0.19 and normalized-softmax 0.55 after 300 batches: a classifier of 2,500 classes needs many more.
