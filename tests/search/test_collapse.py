@@ -126,6 +126,9 @@ def test_every_door_collapses(pictures, tmp_path):
         assert engine.ask(original.path, 3, collapse=True).hits == expected
         assert engine.search_many([original.path] * 2, 3, collapse=True) == [expected] * 2
         assert told(engine.search_id(original.id, 3, collapse=True)) == told(expected)
+        assert told(engine.search_together([original.path] * 2, 3, collapse=True)) == told(expected)
+        blended = engine.search(original.path, 3, without=[pictures / "label0" / "0000.png"], collapse=True)
+        assert [copy.path.name for copy in blended[0].copies] == ["copy.jpg"]
         assert engine.search(original.path, 3)[0].copies is None
         assert "copies" not in engine.search(original.path, 1)[0].to_dict()
     words = ("query", original.path, "--index", tmp_path / "i", "-k", 3, "--collapse")
