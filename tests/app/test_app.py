@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from app_parts.tiles import GROUNDS
 from indexer.build import build
 from indexer.calibration.calibrate import calibrate
 from indexer.calibration.config import CalibrateConfig
@@ -299,10 +300,8 @@ def test_the_configuration_keeps_the_app_on_this_machine():
 
 
 def test_thumbnails_stand_on_the_colours_of_the_theme():
-    import app
-
     theme = tomllib.loads((APP.parent / ".streamlit" / "config.toml").read_text(encoding="utf-8"))["theme"]
-    assert {name: theme[name]["secondaryBackgroundColor"] for name in ("light", "dark")} == app.GROUNDS
+    assert {name: theme[name]["secondaryBackgroundColor"] for name in ("light", "dark")} == GROUNDS
 
 
 @pytest.fixture
@@ -316,9 +315,34 @@ def calibrated(tmp_path, monkeypatch):
 
 
 def test_without_a_calibration_nobody_says_what_is_the_same(app):
-    assert not app.toggle
+    assert "Same only" not in [toggle.label for toggle in app.toggle]
     assert "not calibrated" in texts(app)
     assert "probability" not in texts(upload(app, "three.jpg", jpeg(draw(3))))
+
+
+def test_copies_are_collapsed_and_counted(own):
+    pictures, rebuild = own
+    original = pictures / "label2" / "0005.png"
+    for name in ("one.png", "two.png"):
+        shutil.copy(original, pictures / "label0" / name)
+    draw(5).save(pictures / "label0" / "near.jpg", quality=85)
+    rebuild()
+    page = upload(started(k="6"), "five.jpg", jpeg(draw(5, (300, 250))))
+    assert not page.get("popover")
+    page = sound(page.toggle(key="collapse").set_value(True).run())
+    found = neighbours(page)
+    assert len(found) == 6
+    with open_index(pictures.parent / "photos.index") as engine:
+        expected = engine.search(jpeg(draw(5, (300, 250))), 6, collapse=True)
+        ids = {record.path: record.id for record in engine.pictures()}
+    assert found == [hit.id for hit in expected]
+    assert [len(hit.copies) for hit in expected] == [3, 0, 0, 0, 0, 0]
+    assert [block.proto.popover.label for block in page.get("popover")] == ["+3 copies"]
+    assert str(pictures / "label0" / "near.jpg") in texts(page)
+    page = started(picture=str(ids[pictures / "label0" / "one.png"]), collapse="true", k="6")
+    assert "+3 copies" in texts(page)
+    assert not {ids[original], ids[pictures / "label0" / "near.jpg"]} & set(neighbours(page))
+    assert len(neighbours(page)) == 6
 
 
 def test_hits_of_a_calibrated_index_have_probabilities(calibrated):
@@ -336,13 +360,13 @@ def test_same_only_shows_what_is_near_enough_or_says_that_nothing_is(calibrated)
         first = engine.pictures()[0]
         expected = engine.search(first.path, 50, same_only=True)
     page = started(k="32")
-    page = sound(page.toggle[0].set_value(True).run())
+    page = sound(page.toggle(key="same").set_value(True).run())
     page = upload(page, "s00.png", first.path.read_bytes())
     assert neighbours(page) == [hit.id for hit in expected]
     page = upload(page, "red.png", jpeg(Image.new("RGB", (40, 40), "red")))
     assert neighbours(page) == []
     assert "nothing here shows the same thing" in texts(page)
-    page = sound(page.toggle[0].set_value(False).run())
+    page = sound(page.toggle(key="same").set_value(False).run())
     assert len(neighbours(page)) == 32
 
 
