@@ -61,7 +61,7 @@ class SearchEngine(Recognition, KnownPictures):
 
     def _opened(self, before: SearchEngine | None) -> bool:
         """Open the newest snapshot; false where files of it vanished because a newer one came meanwhile."""
-        self._catalog = Catalog.read(self.folder)
+        self._catalog, self._settings = Catalog.read(self.folder), {}
         try:
             self._settings = self._catalog.settings()
             if "encoder" not in self._settings:
