@@ -8,23 +8,20 @@ The address of the page says what it shows (`?picture=12&k=20`), so that a searc
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import random
-import time
-from array import array
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
-from PIL import ImageOps
 
-from search import PictureError, TwinlensError, open_index
+from app_parts.asking import Wanted, ask, copies_text, opened_index
+from app_parts.tiles import file_tile, literal, plain, show_tile
+from search import TwinlensError
 from search.cli import NOTHING_SAME, megabytes, printable
 from search.config import QueryConfig
+from search.copy_threshold import copy_threshold
 from search.foreign_encoder import is_foreign
-from search.images import load_picture
 from search.metadata import BUILT_IN
 from search.where import all_of, condition_of, parse_where
 
@@ -32,168 +29,22 @@ if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-    from search import Hit, IndexInfo, SearchEngine
+    from app_parts.asking import Asked, Opened
+    from search import Hit, IndexInfo
     from search.query import Where
-    from search.types import Picture
 
 MOST_RESULTS = 50
+MOST_COPIES = 20
+"""Copies of one hit that are named."""
 PAGE = 32
 """Pictures of the collection shown at once."""
-TILE = 320
-"""Side of a thumbnail in pixels: twice as much as a card is wide, for fine screens."""
 SHOWN_VALUES = 4
 """Columns of metadata on a card; the others are folded away."""
 LONGEST_LINE = 60
 """Characters of a value on a card."""
 SHOWN_COLUMNS = 30
-GROUNDS = {"light": "#f2f0ea", "dark": "#1f2226"}
-"""What surrounds a thumbnail that is not square: the secondary background of .streamlit/config.toml."""
 LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" fill="none" stroke-width="3.5">
 <circle cx="12" cy="16" r="9.5" stroke="#1d6b66"/><circle cx="20" cy="16" r="9.5" stroke="#d99a4e"/></svg>"""
-
-
-# The index and its answers --------------------------------------------------------------------------------------------
-
-
-class Opened:
-    """An engine that all sessions share, and what is told of it; closed when the last run that holds it lets go.
-
-    After a commit the next run opens the index anew, while another session may be in the middle of a query. As an
-    engine is a snapshot, what was once read of it stays true.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.engine = open_index(folder)
-        self.info = self.engine.info()
-        self.labels = self.engine.labels()
-
-    def __del__(self) -> None:
-        if "engine" in self.__dict__:  # it is not where opening failed
-            self.engine.close()
-
-    @cached_property
-    def ids(self) -> dict[str | None, array[int]]:
-        """Ids of the pictures, ascending, by label, and all of them under None; a catalog can be long to read."""
-        found: dict[str | None, array[int]] = {None: array("q")}
-        last = 0
-        while records := self.engine.pictures(after=last, limit=10_000):
-            for record in records:
-                found[None].append(record.id)
-                if record.label is not None:
-                    found.setdefault(record.label, array("q")).append(record.id)
-            last = records[-1].id
-        return found
-
-
-@st.cache_resource(show_spinner="Opening the index …", max_entries=1, validate=lambda opened: not opened.engine.stale)
-def opened_index(folder: bytes) -> Opened:
-    """Open an index once for everybody, and again after each commit; bytes, as a folder's name need not be text."""
-    return Opened(Path(os.fsdecode(folder)))
-
-
-class Asked(NamedTuple):
-    """A query and its answer: what was asked with, its thumbnail if it has one, and the seconds of each step."""
-
-    name: str
-    facts: list[str]
-    tile: bytes | None
-    hits: list[Hit]
-    seconds: dict[str, float]
-
-
-class Wanted(NamedTuple):
-    """What the visitor chose in the sidebar; `among` so many pictures, None where the filter cannot be."""
-
-    k: int
-    where: Where
-    same_only: bool
-    among: int | None
-
-
-def ask(engine: SearchEngine, upload: UploadedFile | None, picked: str | None, wanted: Wanted) -> Asked | None:
-    """Search from what was uploaded, or else picked; None where nothing was."""
-    if upload is not None:
-        return ask_upload(engine, upload, wanted)
-    return None if picked is None else ask_picked(engine, picked, wanted)
-
-
-def ask_upload(engine: SearchEngine, upload: UploadedFile, wanted: Wanted) -> Asked:
-    """Search from an uploaded picture."""
-    answer = engine.ask(upload, wanted.k, where=wanted.where, same_only=wanted.same_only)
-    image = load_picture(upload, target=TILE)
-    width, height = image.info["full_size"]
-    facts = ["uploaded", f"{width} × {height} pixels"]
-    took = answer.timing
-    seconds = {"decoded": took.decode, "encoded": took.encode, "searched": took.search}
-    return Asked(upload.name, facts, thumbnail(image, ground()), answer.hits, seconds)
-
-
-def ask_picked(engine: SearchEngine, picture_id: str, wanted: Wanted) -> Asked:
-    """Search from a picture of the collection by its stored embedding; it is not shown as its own neighbour."""
-    record = engine.picture(int(picture_id) if picture_id.isdecimal() and len(picture_id) < 19 else -1)
-    begun = time.perf_counter()
-    vector = engine.vector(record.id)
-    looked_up = time.perf_counter()
-    hits = engine.search_vectors(vector[None], wanted.k + 1, where=wanted.where, same_only=wanted.same_only)[0]
-    seconds = {"looked up": looked_up - begun, "searched": time.perf_counter() - looked_up}
-    facts = [f"picture {record.id}", f"{record.width} × {record.height} pixels"]
-    others = [hit for hit in hits if hit.id != record.id][: wanted.k]
-    return Asked(str(record.path), [record.label or "no label", *facts], file_tile(record.path), others, seconds)
-
-
-# Texts and pictures that come from files ------------------------------------------------------------------------------
-
-
-def plain(text: object) -> str:
-    """One line that a page can hold, whatever bytes and controls a file name has; to be shown by `st.text`."""
-    return printable(str(text)).replace("\n", "\\n")
-
-
-def literal(text: object) -> str:
-    """A code span, in which nothing is markup: for what comes from files where only Markdown is taken."""
-    fence = "`"
-    while fence in plain(text):
-        fence += "`"
-    return f"{fence} {plain(text)} {fence}"
-
-
-def ground() -> str:
-    """The colour around thumbnails in this visitor's theme."""
-    return GROUNDS.get(st.context.theme.type or "light", GROUNDS["light"])
-
-
-def thumbnail(picture: Picture, ground: str) -> bytes:
-    """Fit a picture whole into a square JPEG."""
-    data = io.BytesIO()
-    ImageOps.pad(load_picture(picture, target=TILE), (TILE, TILE), color=ground).save(data, "JPEG", quality=88)
-    return data.getvalue()
-
-
-@st.cache_data(show_spinner=False, max_entries=2_000)
-def cached_thumbnail(path: bytes, changed: int, ground: str) -> bytes | None:
-    """Make the thumbnail of a file once for each time that it `changed`; None where it cannot be read."""
-    try:
-        return thumbnail(os.fsdecode(path), ground)
-    except PictureError:
-        return None
-
-
-def file_tile(path: Path) -> bytes | None:
-    """Thumbnail of a picture of the collection; None where its file is gone."""
-    try:
-        changed = path.stat().st_mtime_ns
-    except OSError:
-        return None
-    return cached_thumbnail(os.fsencode(path), changed, ground())
-
-
-def show_tile(tile: bytes | None, path: str | Path, alt: str) -> None:
-    """Show a thumbnail, or say which file is gone."""
-    if tile is not None:
-        st.image(tile, width="stretch", alt=f"{alt}: {plain(path)}")
-    else:
-        st.caption(":material/hide_image: gone or unreadable:")
-        st.text(plain(path))
 
 
 # Parts of the page ----------------------------------------------------------------------------------------------------
@@ -242,6 +93,12 @@ def show_hit(rank: int, hit: Hit) -> None:
     st.text(f"{rank}. {plain(hit.label or hit.path.name)}")
     chance = "" if hit.probability is None else f"  \nprobability {hit.probability:.3f}"
     st.caption(f"distance {hit.distance:.4f}  \nsimilarity {hit.similarity:.4f}{chance}")
+    if hit.copies:
+        with st.popover(copies_text(hit), width="stretch"):
+            for copy in hit.copies[:MOST_COPIES]:
+                st.text(plain(copy.path))
+            if len(hit.copies) > MOST_COPIES:
+                st.caption(f"and {len(hit.copies) - MOST_COPIES:,} more")
     st.caption(literal(Path(*hit.path.parts[-2:])))
     show_metadata(hit)
     st.button("Search from this", key=f"from-{hit.id}", on_click=pick, args=(hit.id,), width="stretch")
@@ -310,7 +167,10 @@ def show_settings(opened: Opened) -> Wanted:
         same_only = st.toggle(
             "Same only", QueryConfig.same_only, key="same", bind="query-params", help=threshold_text(opened.info)
         )
-    return Wanted(k, where, same_only, among)
+    distance = copy_threshold(opened.engine.calibration).distance
+    collapse = st.toggle("Collapse copies", QueryConfig.collapse, key="collapse", bind="query-params",
+                         help=f"Show pictures at distance {distance:.4f} or less from each other once.")  # fmt: skip
+    return Wanted(k, where, same_only, collapse, among)
 
 
 def ask_filter(opened: Opened, label: str | None) -> tuple[Where, int | None]:

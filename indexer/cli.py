@@ -10,6 +10,7 @@ from indexer.commands.build import build, rebuild
 from indexer.commands.calibrate import calibrate
 from indexer.commands.changes import add, remove, sync
 from indexer.commands.check import check
+from indexer.commands.duplicates import duplicates
 from indexer.commands.evaluate import evaluate
 from indexer.commands.exchange import export, import_vectors
 from indexer.commands.identities import attend, enroll, unenroll
@@ -46,6 +47,7 @@ app.command()(calibrate)
 app.command()(verify)
 app.command("map")(draw_map)
 app.command("metadata")(metadata)
+app.command()(duplicates)
 app.command()(export)
 app.command("import")(import_vectors)
 app.command()(train)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.errors import QueryError
-from search.records import EmbeddedRecord, PictureRecord, SkippedRecord
+from search.records import EmbeddedRecord, PictureRecord, PlacedRecord, SkippedRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -135,6 +135,24 @@ class PictureTable:
         while page := self._rows(sql, (reached, PAGE)):
             yield [(segment, row) for _, segment, row in page]
             reached = page[-1][0]
+
+    def places_of(self, ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+        """Id -> segment and row, for those of some ids that a picture has."""
+        found: dict[int, tuple[int, int]] = {}
+        wanted = [key for key in ids if 0 < key < 2**63]
+        for start in range(0, len(wanted), IN_CHUNK):
+            chunk = wanted[start : start + IN_CHUNK]
+            marks = ",".join("?" * len(chunk))
+            for key, segment, row in self._rows(f"SELECT id, segment, row FROM pictures WHERE id IN ({marks})", chunk):
+                found[key] = (segment, row)
+        return found
+
+    def placed(self, *, after: int = 0, limit: int = -1, shared: bool = False) -> list[PlacedRecord]:
+        """Where the vectors of pictures are, by ascending id from above `after`; `shared`: of contents of several."""
+        several = "AND content IN (SELECT content FROM pictures GROUP BY content HAVING count(*) > 1)" if shared else ""
+        sql = "SELECT id, content, segment, row, width * height, bytes FROM pictures"
+        rows = self._rows(f"{sql} WHERE id > ? {several} ORDER BY id LIMIT ?", (after, limit))
+        return [PlacedRecord(*row) for row in rows]
 
     def ids_matching(self, pattern: str) -> list[int]:
         """Pictures whose path matches a pattern with `*`, `?` and `[...]`, by ascending id."""

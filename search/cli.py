@@ -62,6 +62,9 @@ def query(
         typer.Option(metavar="X0,Y0,X1,Y1", help="Only this part of each picture, in shares of its width and height: "
                      "0.5,0,1,1 is the right half.")
     ] = None,
+    collapse: Annotated[
+        bool, typer.Option("--collapse", help="Show near copies once, with their number; see twinlens duplicates.")
+    ] = QueryConfig.collapse,
     device: DeviceOption = QueryConfig.device,
     as_json: JsonOption = False,
 ) -> None:  # fmt: skip
@@ -69,8 +72,8 @@ def query(
 
     With --json, one line of JSON a picture: {"query": PATH, "hits": [{id, path, label, distance, similarity,
     probability, metadata}, ...]}, or {"query": PATH, "error": REASON}; where --same-only finds nothing, no hits and
-    "nothing": what that means. With --together "query" is the list of the pictures. Exit code 3 when a picture could
-    not be read.
+    "nothing": what that means. With --collapse each hit has its copies, as hits are; with --together "query" is the
+    list of the pictures. Exit code 3 when a picture could not be read.
     """
     from search.blend import Crop
     from search.engine import open_index
@@ -84,12 +87,14 @@ def query(
     failed = False
     with open_index(index, device=device) as engine:
         if together:
-            hits = engine.search_together(pictures, k, where=filters, without=unwanted)
+            hits = engine.search_together(pictures, k, where=filters, without=unwanted, collapse=collapse)
             _show_hits(pictures, hits, as_json=as_json, same_only=False)
             return
         for picture in pictures:
             try:
-                hits = engine.search(picture, k, where=filters, same_only=same_only, without=unwanted, crop=part)
+                hits = engine.search(
+                    picture, k, where=filters, same_only=same_only, without=unwanted, crop=part, collapse=collapse
+                )
             except PictureError as error:
                 failed = True
                 _show_failure(picture, error, as_json=as_json)
@@ -155,12 +160,15 @@ def _show_hits(asked: str | list[str], hits: list[Hit], *, as_json: bool, same_o
     from rich.text import Text
 
     calibrated = any(hit.probability is not None for hit in hits)
-    columns = ("rank", "distance", "similarity", *["probability"] * calibrated, "label", "path")
+    collapsed = any(hit.copies is not None for hit in hits)
+    extra = [*["probability"] * calibrated, *["copies"] * collapsed]
+    columns = ("rank", "distance", "similarity", *extra, "label", "path")
     table = Table(*columns, title=Text(one_line(picture)), title_justify="left", box=None)
     for rank, hit in enumerate(hits, 1):
         path = Text(one_line(str(_seen_from_here(hit.path))), overflow="fold")
         chance = [] if hit.probability is None else [f"{hit.probability:.4f}"]
-        numbers = (f"{hit.distance:.4f}", f"{hit.similarity:.4f}", *chance)
+        copies = [] if hit.copies is None else [f"+{len(hit.copies)}" if hit.copies else ""]
+        numbers = (f"{hit.distance:.4f}", f"{hit.similarity:.4f}", *chance, *copies)
         table.add_row(f"{rank}", *numbers, one_line(hit.label or ""), path)
     Console().print(table)
 

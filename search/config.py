@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from search.where import Where
 
 Device = Literal["auto", "cpu", "cuda"]
 References = Literal["mean", "best"]
+Keep = Literal["best", "first"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,33 @@ class QueryConfig:
     device: Device = "auto"
     same_only: bool = False
     """Only pictures that a calibration takes for the same thing."""
+    collapse: bool = False
+    """Show near copies among the hits once."""
     unwanted_weight: ClassVar[float] = 0.5
     """What the mean of the pictures that hits should not look like counts, against 1 for what they should."""
+
+
+@dataclass(frozen=True)
+class DuplicatesConfig:
+    """What counts as a copy, and which of the copies is the one to keep."""
+
+    default_threshold: ClassVar[float] = 0.35
+    """Where nothing was calibrated: see docs/results/copy_distances.md."""
+
+    threshold: float | None = None
+    """Euclidean distance, in [0, 2], up to which pictures are copies; None: that of the calibration, where there is
+    one, else `default_threshold`."""
+    probability: float | None = None
+    """In place of a threshold: the least calibrated chance, in [0, 1], that two pictures show the same thing."""
+    exact_only: bool = False
+    """Only files of the same bytes: nothing is searched."""
+    exhaustive: bool = False
+    """Compare every pair, even where the index has a faster, approximate structure."""
+    where: Where | None = None
+    """Only among these pictures."""
+    keep: Keep = "best"
+    """Which picture of each group stays: the best, or the first by id."""
+    device: Device = "auto"
 
 
 @dataclass(frozen=True)

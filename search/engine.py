@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -12,21 +12,23 @@ import numpy as np
 
 from search.blend import blend
 from search.catalog import Catalog
-from search.config import DecodeConfig, Device, IdentifyConfig, QueryConfig, VerifyConfig
+from search.collapse import Collapse
+from search.config import Device, QueryConfig
+from search.copy_threshold import copy_threshold
 from search.durable import verify
+from search.embedding import DECODED_AT_ONCE, embed
 from search.errors import EncoderError, IndexFolderError, QueryError
 from search.filter_masks import FilterMasks
 from search.foreign_encoder import stored_encoder
 from search.hits import hits_of, nearest, with_metadata
-from search.identities import Decider, Gallery
-from search.images import load_picture, picture_name
+from search.images import load_picture
 from search.indexes import resolve_device
-from search.quality import checked_quality
+from search.known_pictures import KnownPictures
 from search.query import Query
-from search.segments import Segment, open_segment
-from search.stored_calibration import index_calibration
+from search.recognition import Recognition
+from search.segments import Segment, gather_vectors, open_segment
+from search.stored_calibration import index_calibration, same_threshold
 from search.types import Answer, Hit, IndexInfo, SegmentInfo, Timing
-from search.verification import verify_vectors
 from search.where import condition_of
 
 if TYPE_CHECKING:
@@ -35,20 +37,15 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from search.blend import Crop
-    from search.config import References
+    from search.conditions import Condition
     from search.encoders.base import Encoder
-    from search.identities import Identification, Identity
-    from search.metadata import ColumnType, Told
     from search.query import Where
-    from search.records import FileRecord, PictureRecord, SegmentRecord
-    from search.types import Floats, Picture
-    from search.verification import Calibration, Verification
-
-_DECODED_AT_ONCE = 64
-"""Pictures of one `search_many` that are decoded and embedded together."""
+    from search.records import FileRecord, PictureRecord, SegmentRecord, TemplateRecord
+    from search.types import Floats, Mask, Picture
+    from search.verification import Calibration
 
 
-class SearchEngine:
+class SearchEngine(Recognition, KnownPictures):
     """An open index folder: a snapshot of it, which later commits do not change. Usable from several threads."""
 
     def __init__(
@@ -65,7 +62,7 @@ class SearchEngine:
 
     def _opened(self, before: SearchEngine | None) -> bool:
         """Open the newest snapshot; false where files of it vanished because a newer one came meanwhile."""
-        self._catalog = Catalog.read(self.folder)
+        self._catalog, self._settings = Catalog.read(self.folder), {}
         try:
             self._settings = self._catalog.settings()
             if "encoder" not in self._settings:
@@ -96,10 +93,6 @@ class SearchEngine:
         """Let go of the snapshot."""
         self._catalog.close()
         self._segments = []
-
-    def __len__(self) -> int:
-        """Pictures in the index."""
-        return self._catalog.count()
 
     @property
     def dim(self) -> int:
@@ -160,93 +153,78 @@ class SearchEngine:
 
     def embed_many(self, pictures: Sequence[Picture]) -> Floats:
         """Embed pictures as `(N, dim) float32` unit rows."""
-        return self._embed(pictures, Timing())
+        return embed(self.encoder, pictures, Timing())
 
     def search(self, picture: Picture, k: int = QueryConfig.k, *, where: Where | None = None,
-               same_only: bool = QueryConfig.same_only, without: Sequence[Picture] = (),
-               crop: Crop | None = None) -> list[Hit]:  # fmt: skip
+               same_only: bool = QueryConfig.same_only, without: Sequence[Picture] = (), crop: Crop | None = None,
+               collapse: bool = QueryConfig.collapse) -> list[Hit]:  # fmt: skip
         """Find the k pictures of the collection that look most like a picture, nearest first.
 
         Only the part `crop` of the picture is looked at. What looks like the pictures `without` comes later:
         `search.blend` tells how; distances are then those to the blend, and there are no probabilities.
 
         Fewer than k come back where the index, or what the filter leaves of it, holds fewer. With `same_only` only
-        those come that the calibration takes for the same thing; an empty list says that nothing is.
+        those come that the calibration takes for the same thing; an empty list says that nothing is. With `collapse`
+        near copies (see `search.copy_threshold`) are shown once: k hits that differ, each with its `copies`.
 
         Raises:
             PictureError: the picture cannot be read.
             QueryError: k < 1, a filter that cannot be (`search.where` tells the language), or `same_only` where
                 nothing was calibrated.
         """
-        return self.ask(picture, k, where=where, same_only=same_only, without=without, crop=crop).hits
+        answer = self.ask(picture, k, where=where, same_only=same_only, without=without, crop=crop, collapse=collapse)
+        return answer.hits
 
     def search_together(self, pictures: Sequence[Picture], k: int = QueryConfig.k, *,
                         weights: Sequence[float] | None = None, without: Sequence[Picture] = (),
-                        where: Where | None = None) -> list[Hit]:  # fmt: skip
+                        where: Where | None = None,
+                        collapse: bool = QueryConfig.collapse) -> list[Hit]:  # fmt: skip
         """Find what looks like several pictures at once: one query of their weighted mean (`search.blend`).
 
         Raises:
             PictureError: a picture cannot be read.
             QueryError: as of `search`; weights that do not fit; or pictures that cancel out.
         """
-        query = self._checked(Query(k, where, blended=True))
+        query = self._checked(Query(k, where, collapse=collapse, blended=True))
         vectors = self.embed_many([*pictures, *without])
         blended = blend(vectors[: len(pictures)], vectors[len(pictures) :], weights)
         return self._answer(blended[None], query)[0]
 
-    def verify(
-        self, a: Picture, b: Picture | Sequence[Picture], references: References = VerifyConfig.references
-    ) -> Verification:
-        """Say whether two pictures show the same thing: distance, probability, decision, and the rates of mistakes.
-
-        Args:
-            a: any picture.
-            b: another, or a list or tuple of reference pictures of one thing.
-            references: how several answer: by their mean embedding, or by the nearest (best) of them. The rates were
-                measured on pairs of two pictures; several references change them.
-
-        Returns:
-            Where nothing was calibrated, the distance alone.
-
-        Raises:
-            PictureError: a picture cannot be read.
-            QueryError: no reference at all.
-        """
-        others: Sequence[Picture] = b if isinstance(b, list | tuple) else [b]  # type: ignore[list-item]
-        vectors = self.embed_many([a, *others])
-        return verify_vectors(vectors[0], vectors[1:], self.calibration, references)
-
     def search_many(self, pictures: Sequence[Picture], k: int = QueryConfig.k, *, where: Where | None = None,
-                    same_only: bool = QueryConfig.same_only) -> list[list[Hit]]:  # fmt: skip
+                    same_only: bool = QueryConfig.same_only,
+                    collapse: bool = QueryConfig.collapse) -> list[list[Hit]]:  # fmt: skip
         """Answer several pictures, each on its own: one list of hits a picture, in their order."""
-        query = self._checked(Query(k, where, same_only))
+        query = self._checked(Query(k, where, same_only, collapse))
         answers: list[list[Hit]] = []
-        for start in range(0, len(pictures), _DECODED_AT_ONCE):
-            answers += self._answer(self.embed_many(pictures[start : start + _DECODED_AT_ONCE]), query)
+        for start in range(0, len(pictures), DECODED_AT_ONCE):
+            answers += self._answer(self.embed_many(pictures[start : start + DECODED_AT_ONCE]), query)
         return answers
 
     def search_vectors(self, vectors: Floats, k: int = QueryConfig.k, *, where: Where | None = None,
-                       same_only: bool = QueryConfig.same_only) -> list[list[Hit]]:  # fmt: skip
+                       same_only: bool = QueryConfig.same_only,
+                       collapse: bool = QueryConfig.collapse) -> list[list[Hit]]:  # fmt: skip
         """Answer embeddings `(Q, dim) float32`, unit rows of this index's encoder."""
         queries = np.atleast_2d(np.asarray(vectors, dtype=np.float32))
         if queries.shape[1] != self.dim:
             raise QueryError(f"vectors of length {queries.shape[1]} cannot be searched in an index of {self.dim}")
         if not np.allclose(np.linalg.norm(queries, axis=1), 1.0, atol=1e-3):
             raise QueryError("vectors must be of unit length: divide each by its Euclidean norm")
-        return self._answer(queries, Query(k, where, same_only))
+        return self._answer(queries, Query(k, where, same_only, collapse))
 
     def search_id(self, picture_id: int, k: int = QueryConfig.k, *, where: Where | None = None,
-                  same_only: bool = QueryConfig.same_only) -> list[Hit]:  # fmt: skip
+                  same_only: bool = QueryConfig.same_only,
+                  collapse: bool = QueryConfig.collapse) -> list[Hit]:  # fmt: skip
         """Find what looks like a picture of the collection, by its stored embedding; it is its own first answer."""
-        return self.search_vectors(self.vector(picture_id)[None], k, where=where, same_only=same_only)[0]
+        vector = self.vector(picture_id)[None]
+        return self.search_vectors(vector, k, where=where, same_only=same_only, collapse=collapse)[0]
 
     def ask(self, picture: Picture, k: int = QueryConfig.k, *, where: Where | None = None,
-            same_only: bool = QueryConfig.same_only, without: Sequence[Picture] = (),
-            crop: Crop | None = None) -> Answer:  # fmt: skip
+            same_only: bool = QueryConfig.same_only, without: Sequence[Picture] = (), crop: Crop | None = None,
+            collapse: bool = QueryConfig.collapse) -> Answer:  # fmt: skip
         """`search`, with the seconds that each step took."""
-        query, timing = self._checked(Query(k, where, same_only, blended=len(without) > 0)), Timing()
+        query, timing = self._checked(Query(k, where, same_only, collapse, blended=len(without) > 0)), Timing()
         looked_at: Picture = picture if crop is None else crop.of(load_picture(picture))
-        embedding = self._embed([looked_at, *without], timing)
+        embedding = embed(self.encoder, [looked_at, *without], timing)
         if query.blended:
             embedding = blend(embedding[:1], embedding[1:])[None]
         start = time.perf_counter()
@@ -254,60 +232,36 @@ class SearchEngine:
         timing.search = time.perf_counter() - start
         return Answer(hits, timing)
 
-    @cached_property
-    def gallery(self) -> Gallery:
-        """Everybody enrolled in this snapshot, with the embeddings of their reference pictures."""
-        return Gallery(self._catalog.templates(), self.dim)
-
-    def identities(self) -> list[Identity]:
-        """Everybody that `identify` can recognise, by name."""
-        return self.gallery.identities()
-
-    def identify(self, picture: Picture, config: IdentifyConfig | None = None) -> Identification:
-        """Say whom of the enrolled a picture shows, or that it shows none of them.
-
-        Raises:
-            PictureError: the picture cannot be read, or is too poor (unless forced); the reason says why.
-            QueryError: nobody is enrolled, or there is neither a calibration nor a threshold to decide by.
-        """
-        config = config or IdentifyConfig()
-        decider = Decider(self.folder, self.gallery, self.calibration, config)
-        image = load_picture(picture, target=self.encoder.input_size)
-        quality = checked_quality(image, picture_name(picture), force=config.force)
-        return decider.decide(self.encoder.encode([image])[0], quality)
-
-    def picture(self, picture_id: int) -> PictureRecord:
-        """What the catalog knows of one picture.
-
-        Raises:
-            QueryError: no picture has this id.
-        """
-        record = self._catalog.picture(picture_id)
-        if record is None:
-            raise QueryError(f"no picture has the id {picture_id} in {self.folder}")
-        return record
-
-    def pictures(self, *, after: int = 0, limit: int = -1) -> list[PictureRecord]:
-        """Pictures by ascending id, from the first id above `after`; all of them unless limited."""
-        return self._catalog.pictures(after=after, limit=limit)
-
     def vector(self, picture_id: int) -> Floats:
-        """The stored embedding of one picture, `(dim,) float32`."""
-        record = self.picture(picture_id)
-        segment = next(s for s in self._segments if s.id == record.segment)
-        vector: Floats = segment.take([record.row])[0]
+        """The stored embedding of one picture, `(dim,) float32`; raises as `vectors_of`."""
+        vector: Floats = self.vectors_of([picture_id])[0]
         return vector
+
+    def vectors_of(self, ids: Sequence[int]) -> Floats:
+        """The stored embeddings of pictures, `(N, dim) float32` in the order of their ids.
+
+        Raises:
+            QueryError: no picture has one of these ids.
+            DamagedFileError: they are damaged.
+        """
+        found = self._catalog.places_of(ids)
+        if unknown := [picture_id for picture_id in ids if picture_id not in found]:
+            raise self._no_picture(unknown[0])
+        return gather_vectors(self._segments, [found[picture_id] for picture_id in ids], self.dim)
 
     def vectors(self) -> tuple[list[PictureRecord], Floats]:
         """Every picture by ascending id, and their embeddings `(N, dim) float32` in the same order."""
         records = self.pictures()
-        matrix = np.empty((len(records), self.dim), dtype=np.float32)
-        for segment in self._segments:
-            mine = [(place, record.row) for place, record in enumerate(records) if record.segment == segment.id]
-            if mine:
-                places, rows = np.array(mine).T
-                matrix[places] = segment.take(rows)
-        return records, matrix
+        return records, gather_vectors(self._segments, [(record.segment, record.row) for record in records], self.dim)
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """The blocks of vectors of this snapshot, oldest first; to be read only."""
+        return tuple(self._segments)
+
+    def chosen(self, segment: Segment, where: Where | None) -> Mask | None:
+        """Rows of a segment that a filter takes in, `(N,) bool`; None for all. Raises QueryError as `count`."""
+        return self._mask(segment, condition_of(where))
 
     def info(self) -> IndexInfo:
         """What the folder holds."""
@@ -331,26 +285,6 @@ class SearchEngine:
             columns=self._catalog.metadata.infos(),
         )
 
-    def labels(self) -> dict[str, int]:
-        """Pictures a label, by label."""
-        return self._catalog.label_counts()
-
-    def count(self, where: Where | None = None) -> int:
-        """How many pictures a filter takes in; raises QueryError for one that cannot be."""
-        return self._catalog.count_where(condition_of(where))
-
-    def ids(self, where: Where | None = None) -> list[int]:
-        """Ids of the pictures that a filter takes in, ascending; all of them without a filter. Raises as `count`."""
-        return self._catalog.metadata.numbers("pictures.id", condition_of(where))
-
-    def columns(self) -> dict[str, ColumnType]:
-        """Name -> type of each column of metadata that a filter can name, beside `search.metadata.BUILT_IN`."""
-        return self._catalog.metadata.columns()
-
-    def metadata(self, picture_ids: Sequence[int]) -> dict[int, dict[str, Told]]:
-        """Id -> column -> value, without the columns in which a picture has none; pictures without any may lack."""
-        return self._catalog.metadata.of(picture_ids)
-
     # Steps -------------------------------------------------------------------------------------------------------
 
     def _open(self, record: SegmentRecord, before: SearchEngine | None) -> Segment:
@@ -359,6 +293,9 @@ class SearchEngine:
             return next(segment for segment in before._segments if segment.id == record.id).with_dead(dead)
         device = resolve_device(self._device, record.kind)
         return open_segment(self.folder, record, self._files, self.dim, dead, device)
+
+    def _templates(self) -> list[TemplateRecord]:
+        return self._catalog.templates()
 
     def _load_encoder(self) -> Encoder:
         from search.encoders import load_encoder
@@ -375,53 +312,50 @@ class SearchEngine:
             )
         return encoder
 
-    def _embed(self, pictures: Sequence[Picture], timing: Timing) -> Floats:
-        encoder = self.encoder
-        parts: list[Floats] = []
-        for start in range(0, len(pictures), _DECODED_AT_ONCE):
-            begun = time.perf_counter()
-            images = [
-                load_picture(picture, target=encoder.input_size, config=DecodeConfig())
-                for picture in pictures[start : start + _DECODED_AT_ONCE]
-            ]
-            decoded = time.perf_counter()
-            parts.append(encoder.encode(images))
-            timing.decode += decoded - begun
-            timing.encode += time.perf_counter() - decoded
-        return np.concatenate(parts) if parts else np.empty((0, self.dim), dtype=np.float32)
-
     def _answer(self, queries: Floats, query: Query) -> list[list[Hit]]:
-        """Search every segment, merge by distance, and join the catalog; ties are answered by ascending id."""
-        most = self._known_threshold(query)
+        """Answer each of `(Q, dim)` unit rows."""
+        most = same_threshold(self.folder, self.calibration) if query.same_only else None
+        calibration = None if query.blended else self.calibration
+        chosen = [self._mask(segment, query.condition) for segment in self._segments]
+        if query.collapse:
+            apart = copy_threshold(self.calibration).distance
+            collapse = Collapse(apart, partial(self._nearest, chosen=chosen, calibration=calibration), self.vectors_of,
+                                calibration, most)  # fmt: skip
+            answers = [collapse(vector, query.k) for vector in queries]
+        else:
+            answers = self._nearest(queries, query.k, chosen, calibration, most)
+        return with_metadata(self._catalog, answers)
+
+    def _nearest(self, queries: Floats, k: int, chosen: Sequence[Mask | None], calibration: Calibration | None,
+                 most: float | None = None) -> list[list[Hit]]:  # fmt: skip
+        """Search every segment, merge by distance, and join the catalog; ties are answered by ascending id.
+
+        Args:
+            queries: `(Q, dim)` unit rows.
+            k: hits a query.
+            chosen: for each segment its rows that may answer, None for all.
+            calibration: gives hits their probability; None: they have none.
+            most: distance that no hit may exceed; None: any.
+        """
         merged: list[list[Hit]] = [[] for _ in queries]
-        for segment in self._segments:
-            chosen = None
-            if query.condition is not None:
-                chosen = self._masks.mask(segment.id, len(segment.vectors), query.condition)
-            distances, rows = segment.search(queries, query.k, chosen)
+        for segment, may_answer in zip(self._segments, chosen, strict=True):
+            distances, rows = segment.search(queries, k, may_answer)
             pictures = self._catalog.pictures_at(segment.id, np.unique(rows[rows >= 0]).tolist())
             for hits, near, found in zip(merged, distances, rows, strict=True):
                 near_enough = found if most is None else np.where(near.astype(np.float64) <= most, found, -1)
-                hits += hits_of(pictures, near, near_enough, None if query.blended else self.calibration)
-        return with_metadata(self._catalog, [nearest(hits, query.k) for hits in merged])
+                hits += hits_of(pictures, near, near_enough, calibration)
+        return [nearest(hits, k) for hits in merged]
+
+    def _mask(self, segment: Segment, condition: Condition | None) -> Mask | None:
+        return None if condition is None else self._masks.mask(segment.id, len(segment.vectors), condition)
 
     def _checked(self, query: Query) -> Query:
         """Refuse what cannot be answered before a picture is decoded."""
-        self._known_threshold(query)
+        if query.same_only:
+            same_threshold(self.folder, self.calibration)
         if query.condition is not None:
             self._catalog.metadata.check(query.condition)
         return query
-
-    def _known_threshold(self, query: Query) -> float | None:
-        """Distance that no hit may exceed; None where all may come."""
-        if not query.same_only:
-            return None
-        if self.calibration is None:
-            raise QueryError(
-                f"{self.folder}: nothing was calibrated, so nobody can say what is the same. Run twinlens calibrate "
-                f"{self.folder} with labelled pictures or pairs, or ask without same-only"
-            )
-        return self.calibration.threshold
 
 
 def open_index(folder: str | os.PathLike[str], *, device: Device = QueryConfig.device) -> SearchEngine:

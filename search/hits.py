@@ -11,6 +11,7 @@ from search.types import Hit
 
 if TYPE_CHECKING:
     from search.catalog import Catalog
+    from search.metadata import Told
     from search.records import PictureRecord
     from search.types import Floats, Rows
     from search.verification import Calibration
@@ -33,6 +34,13 @@ def nearest(hits: list[Hit], k: int) -> list[Hit]:
 
 
 def with_metadata(catalog: Catalog, answers: list[list[Hit]]) -> list[list[Hit]]:
-    """The hits of several queries with the metadata of their pictures."""
-    known = catalog.metadata.of(sorted({hit.id for hits in answers for hit in hits}))
-    return [[replace(h, metadata=dict(known[h.id])) if known.get(h.id) else h for h in hits] for hits in answers]
+    """The hits of several queries, and their copies, with the metadata of their pictures."""
+    every = (each for hits in answers for hit in hits for each in (hit, *(hit.copies or ())))
+    known = catalog.metadata.of(sorted({each.id for each in every}))
+    return [[_told(hit, known) for hit in hits] for hits in answers]
+
+
+def _told(hit: Hit, known: dict[int, dict[str, Told]]) -> Hit:
+    if hit.copies:
+        hit = replace(hit, copies=tuple(_told(copy, known) for copy in hit.copies))
+    return replace(hit, metadata=dict(known[hit.id])) if known.get(hit.id) else hit

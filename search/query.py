@@ -22,6 +22,7 @@ class Query:
     k: int = QueryConfig.k
     where: Where | None = None
     same_only: bool = QueryConfig.same_only
+    collapse: bool = QueryConfig.collapse
     blended: bool = False
     condition: Condition | None = field(init=False)
 

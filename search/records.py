@@ -60,6 +60,18 @@ class PictureRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class PlacedRecord:
+    """As much of a picture as it takes to compare it with others."""
+
+    id: int
+    content: str
+    segment: int
+    row: int
+    pixels: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class EmbeddedRecord:
     """Where the vector of a content is, and the picture's size in pixels."""
 

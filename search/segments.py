@@ -106,6 +106,21 @@ class Segment:
         return _widen(distances, rows, k)
 
 
+def gather_vectors(segments: Sequence[Segment], places: Sequence[tuple[int, int]], dim: int) -> Floats:
+    """Stored vectors, `(N, dim) float32` in the order of their places: the id of a segment and a row of it.
+
+    Raises:
+        DamagedFileError: they are damaged.
+    """
+    matrix = np.empty((len(places), dim), dtype=np.float32)
+    of, rows = np.array(places, dtype=np.int64).reshape(-1, 2).T
+    for segment in segments:
+        mine = np.flatnonzero(of == segment.id)
+        if len(mine):
+            matrix[mine] = segment.take(rows[mine])
+    return matrix
+
+
 def rerank(vectors: Floats, queries: Floats, rows: Rows, k: int) -> tuple[Floats, Rows]:
     """Order candidate rows `(Q, C)` by their exact distance to each query and keep k; -1 candidates come last."""
     distances, kept = _padded(len(queries), k)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from search.durable import sync_folder
 from search.encoders import encoder_folder
-from search.errors import DataError, EncoderError, IndexFolderError
+from search.errors import DataError, EncoderError, IndexFolderError, QueryError
 from search.verification import Calibration
 
 if TYPE_CHECKING:
@@ -39,6 +39,16 @@ def index_calibration(folder: Path, settings: Mapping[str, Any]) -> Calibration 
             f"{settings['fingerprint']}. Run twinlens calibrate again"
         )
     return found
+
+
+def same_threshold(folder: Path, calibration: Calibration | None) -> float:
+    """Distance up to which an index takes two pictures for the same; raises QueryError where nothing was calibrated."""
+    if calibration is None:
+        raise QueryError(
+            f"{folder}: nothing was calibrated, so nobody can say what is the same. Run twinlens calibrate "
+            f"{folder} with labelled pictures or pairs, or ask without same-only"
+        )
+    return calibration.threshold
 
 
 def encoder_calibration(name: str | os.PathLike[str], fingerprint: str) -> Calibration | None:

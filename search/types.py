@@ -45,6 +45,8 @@ class Hit:
     probability: float | None = None
     metadata: dict[str, Told] = field(default_factory=dict, hash=False)
     """Column -> value, without the columns in which this picture has none; moments are in UTC."""
+    copies: tuple[Hit, ...] | None = None
+    """Near copies that this hit stands for, nearest to the query first; None where hits were not collapsed."""
 
     @property
     def similarity(self) -> float:
@@ -53,7 +55,7 @@ class Hit:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        return {
+        plain = {
             "id": self.id,
             "path": str(self.path),
             "label": self.label,
@@ -62,6 +64,7 @@ class Hit:
             "probability": self.probability,
             "metadata": {n: v.isoformat() if isinstance(v, date) else v for n, v in self.metadata.items()},
         }
+        return plain if self.copies is None else {**plain, "copies": [copy.to_dict() for copy in self.copies]}
 
 
 @dataclass(slots=True)

@@ -99,6 +99,7 @@ def sync(
     labels: LabelsOption = BuildConfig.labels,
     batch_size: BatchSizeOption = BuildConfig.batch_size,
     workers: WorkersOption = BuildConfig.workers,
+    metadata: MetadataOption = None,
     as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Make an index follow a folder: what was added, changed, moved or removed there.
@@ -108,8 +109,14 @@ def sync(
     fails is told, and the watch goes on; --json prints a line a round that changed something.
     """
     from indexer.console import ConsoleProgress
+    from indexer.metadata import load_metadata
+    from indexer.metadata_file import open_metadata
     from indexer.sync import sync as sync_index
 
+    if watch and metadata is not None:
+        raise typer.BadParameter("is read once, and --watch goes on: run twinlens metadata when the file changes",
+                                 param_hint="'--metadata'")  # fmt: skip
+    opened = None if metadata is None else open_metadata(metadata)
     config = BuildConfig(kind=kind, device=device, recall=recall, labels=labels, batch_size=batch_size,
                          workers=workers)  # fmt: skip
     if watch:
@@ -117,7 +124,8 @@ def sync(
         return
     with ConsoleProgress() as progress:
         report = sync_index(pictures, index, config, progress=progress, allow_empty=allow_empty)
-    tell(report, index, recall, as_json=as_json)
+        loaded = None if opened is None else load_metadata(index, opened, root=pictures, progress=progress)
+    tell(report, index, recall, as_json=as_json, metadata=loaded)
     exit_code(report)
 
 

@@ -4,6 +4,7 @@ import pytest
 import streamlit as st
 
 from indexer.build import build
+from tests.app.page import started
 from tests.conftest import FAST, fill
 
 
@@ -21,3 +22,16 @@ def _no_index_left_open():
     """Streamlit's caches live as long as the process."""
     yield
     st.cache_resource.clear()
+
+
+@pytest.fixture
+def app(gallery, monkeypatch):
+    monkeypatch.setenv("TWINLENS_INDEX", str(gallery))
+    return started()
+
+
+@pytest.fixture
+def own(pictures, index, monkeypatch):
+    """A collection of 12 and its index, which a test may change; gives the folder, and how to build again."""
+    monkeypatch.setenv("TWINLENS_INDEX", str(index))
+    return pictures, lambda: build(pictures, index, FAST)

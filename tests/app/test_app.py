@@ -1,80 +1,18 @@
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import tomllib
-from pathlib import Path
 
 import pytest
-from PIL import Image
-from streamlit.testing.v1 import AppTest
 
-from indexer.build import build
-from indexer.calibration.calibrate import calibrate
-from indexer.calibration.config import CalibrateConfig
+from app_parts.tiles import GROUNDS
 from indexer.metadata import load_metadata
 from search import open_index
 from search.config import QueryConfig
+from tests.app.page import APP, click, jpeg, neighbours, offered, path_of, sound, started, texts, upload
 from tests.awkward import broken_files, good_files
-from tests.conftest import FAST, draw, fill
-from tests.indexer.calibration.conftest import fill_subjects
-
-APP = Path(__file__).resolve().parents[2] / "app.py"
-
-
-@pytest.fixture
-def app(gallery, monkeypatch):
-    monkeypatch.setenv("TWINLENS_INDEX", str(gallery))
-    return started()
-
-
-def started(**query_params):
-    page = AppTest.from_file(str(APP), default_timeout=60)
-    page.query_params.update(query_params)
-    return sound(page.run())
-
-
-def sound(page):
-    """The page, once it is known to have no traceback."""
-    assert [error.message for error in page.exception] == []
-    return page
-
-
-def texts(page):
-    return " \n".join(
-        element.value for element in [*page.text, *page.markdown, *page.caption, *page.error, *page.subheader]
-    )
-
-
-def neighbours(page):
-    """Ids of the neighbours, nearest first."""
-    return [int(button.key.removeprefix("from-")) for button in page.button if (button.key or "").startswith("from-")]
-
-
-def offered(page):
-    """Ids of the pictures of the collection that can be picked."""
-    return [int(button.key.removeprefix("pick-")) for button in page.button if (button.key or "").startswith("pick-")]
-
-
-def upload(page, name, data):
-    page.file_uploader[0].set_value((name, data, "application/octet-stream"))
-    return sound(page.run())
-
-
-def jpeg(image):
-    data = io.BytesIO()
-    image.save(data, "JPEG", quality=85)
-    return data.getvalue()
-
-
-def click(page, key):
-    return sound(page.button(key=key).click().run())
-
-
-def path_of(index, picture_id):
-    with open_index(index) as engine:
-        return engine.picture(picture_id).path
+from tests.conftest import draw, fill
 
 
 def test_without_an_index_the_page_tells_how_to_make_one(monkeypatch):
@@ -232,13 +170,6 @@ def test_a_bad_upload_gets_a_message_and_the_page_lives_on(app, gallery, tmp_pat
     assert path_of(gallery, neighbours(page)[0]).parts[-2:] == ("label0", "0003.png")
 
 
-@pytest.fixture
-def own(pictures, index, monkeypatch):
-    """A collection of 12 and its index, which a test may change; gives the folder, and how to build again."""
-    monkeypatch.setenv("TWINLENS_INDEX", str(index))
-    return pictures, lambda: build(pictures, index, FAST)
-
-
 def test_a_commit_is_seen_at_the_next_click(own):
     pictures, rebuild = own
     page = started()
@@ -299,51 +230,8 @@ def test_the_configuration_keeps_the_app_on_this_machine():
 
 
 def test_thumbnails_stand_on_the_colours_of_the_theme():
-    import app
-
     theme = tomllib.loads((APP.parent / ".streamlit" / "config.toml").read_text(encoding="utf-8"))["theme"]
-    assert {name: theme[name]["secondaryBackgroundColor"] for name in ("light", "dark")} == app.GROUNDS
-
-
-@pytest.fixture
-def calibrated(tmp_path, monkeypatch):
-    """An index whose pictures of one subject are alike, calibrated; the app shows it."""
-    fill_subjects(tmp_path / "people")
-    build(tmp_path / "people", tmp_path / "people.index", FAST)
-    calibrate(tmp_path / "people.index", config=CalibrateConfig(max_far=0.05, resamples=30))
-    monkeypatch.setenv("TWINLENS_INDEX", str(tmp_path / "people.index"))
-    return tmp_path / "people.index"
-
-
-def test_without_a_calibration_nobody_says_what_is_the_same(app):
-    assert not app.toggle
-    assert "not calibrated" in texts(app)
-    assert "probability" not in texts(upload(app, "three.jpg", jpeg(draw(3))))
-
-
-def test_hits_of_a_calibrated_index_have_probabilities(calibrated):
-    with open_index(calibrated) as engine:
-        first = engine.pictures()[0]
-        expected = engine.search(first.path, QueryConfig.k)
-    page = upload(started(), "s00.png", first.path.read_bytes())
-    assert neighbours(page) == [hit.id for hit in expected]
-    for hit in expected:
-        assert f"probability {hit.probability:.3f}" in texts(page)
-
-
-def test_same_only_shows_what_is_near_enough_or_says_that_nothing_is(calibrated):
-    with open_index(calibrated) as engine:
-        first = engine.pictures()[0]
-        expected = engine.search(first.path, 50, same_only=True)
-    page = started(k="32")
-    page = sound(page.toggle[0].set_value(True).run())
-    page = upload(page, "s00.png", first.path.read_bytes())
-    assert neighbours(page) == [hit.id for hit in expected]
-    page = upload(page, "red.png", jpeg(Image.new("RGB", (40, 40), "red")))
-    assert neighbours(page) == []
-    assert "nothing here shows the same thing" in texts(page)
-    page = sound(page.toggle[0].set_value(False).run())
-    assert len(neighbours(page)) == 32
+    assert {name: theme[name]["secondaryBackgroundColor"] for name in ("light", "dark")} == GROUNDS
 
 
 @pytest.fixture

@@ -413,6 +413,18 @@ def test_build_stores_metadata_too(pictures: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "other").exists(), "a file that cannot be used is told before any work"
 
 
+def test_sync_stores_metadata_too(pictures: Path, index: Path, tmp_path: Path) -> None:
+    draw(50).save(pictures / "new.png")
+    file = write_csv(tmp_path / "m.csv", ["path", "n"], ["new.png", 7])
+    words = ("sync", pictures, "--index", index, "--metadata", file)
+    done = json.loads(twinlens(*words, "--json").stdout)
+    assert (done["added"], done["metadata"]["columns"]) == (1, {"n": "integer"})
+    assert told(index) == {"new.png": {"n": 7}}
+    refused = twinlens(*words, "--watch")
+    assert refused.exit_code == 2
+    assert "twinlens metadata" in refused.output
+
+
 def test_a_wrong_filter_is_pointed_at_in_the_terminal(pictures: Path, index: Path) -> None:
     words = ("query", pictures / "label0" / "0003.png", "--index", index, "--where", "m > 6")
     done = subprocess.run([sys.executable, "-m", "indexer", *map(str, words)], capture_output=True, text=True,

@@ -24,7 +24,7 @@ def test_the_guide_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     (tmp_path / "data").symlink_to(ROOT / "data")
     (tmp_path / "shop.csv").write_text(blocks("csv")[0])
     commands = [shlex.split(line) for line in blocks("sh")[0].splitlines()]
-    assert len(commands) == 8
+    assert len(commands) == 9
     told = []
     for words in commands:
         assert words[0] == "twinlens"
@@ -42,7 +42,7 @@ def test_the_guide_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert found[1] == [("apple", "02")]
     assert [name for name, _ in found[2]] == ["apple"] * 2 + ["banana"] * 4
     assert told[5].count('"label": "apple"') == 5
-    assert "forgot the column ripe" in told[7]
+    assert "forgot the column ripe" in told[8]
 
 
 def run_python() -> list[str]:

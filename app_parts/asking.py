@@ -1,0 +1,119 @@
+"""The index that all sessions share, and its answers to what a visitor asks."""
+
+from __future__ import annotations
+
+import os
+import time
+from array import array
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import streamlit as st
+
+from app_parts.tiles import TILE, file_tile, ground, thumbnail
+from search import open_index
+from search.images import load_picture
+
+if TYPE_CHECKING:
+    from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+    from search import Hit, SearchEngine
+    from search.query import Where
+
+
+class Opened:
+    """An engine that all sessions share, and what is told of it; closed when the last run that holds it lets go.
+
+    After a commit the next run opens the index anew, while another session may be in the middle of a query. As an
+    engine is a snapshot, what was once read of it stays true.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.engine = open_index(folder)
+        self.info = self.engine.info()
+        self.labels = self.engine.labels()
+
+    def __del__(self) -> None:
+        if "engine" in self.__dict__:  # it is not where opening failed
+            self.engine.close()
+
+    @cached_property
+    def ids(self) -> dict[str | None, array[int]]:
+        """Ids of the pictures, ascending, by label, and all of them under None; a catalog can be long to read."""
+        found: dict[str | None, array[int]] = {None: array("q")}
+        last = 0
+        while records := self.engine.pictures(after=last, limit=10_000):
+            for record in records:
+                found[None].append(record.id)
+                if record.label is not None:
+                    found.setdefault(record.label, array("q")).append(record.id)
+            last = records[-1].id
+        return found
+
+
+@st.cache_resource(show_spinner="Opening the index …", max_entries=1, validate=lambda opened: not opened.engine.stale)
+def opened_index(folder: bytes) -> Opened:
+    """Open an index once for everybody, and again after each commit; bytes, as a folder's name need not be text."""
+    return Opened(Path(os.fsdecode(folder)))
+
+
+class Asked(NamedTuple):
+    """A query and its answer: what was asked with, its thumbnail if it has one, and the seconds of each step."""
+
+    name: str
+    facts: list[str]
+    tile: bytes | None
+    hits: list[Hit]
+    seconds: dict[str, float]
+
+
+class Wanted(NamedTuple):
+    """What the visitor chose in the sidebar; `among` so many pictures, None where the filter cannot be."""
+
+    k: int
+    where: Where
+    same_only: bool
+    collapse: bool
+    among: int | None
+
+
+def ask(engine: SearchEngine, upload: UploadedFile | None, picked: str | None, wanted: Wanted) -> Asked | None:
+    """Search from what was uploaded, or else picked; None where nothing was."""
+    if upload is not None:
+        return ask_upload(engine, upload, wanted)
+    return None if picked is None else ask_picked(engine, picked, wanted)
+
+
+def ask_upload(engine: SearchEngine, upload: UploadedFile, wanted: Wanted) -> Asked:
+    """Search from an uploaded picture."""
+    answer = engine.ask(upload, wanted.k, where=wanted.where, same_only=wanted.same_only, collapse=wanted.collapse)
+    image = load_picture(upload, target=TILE)
+    width, height = image.info["full_size"]
+    facts = ["uploaded", f"{width} × {height} pixels"]
+    took = answer.timing
+    seconds = {"decoded": took.decode, "encoded": took.encode, "searched": took.search}
+    return Asked(upload.name, facts, thumbnail(image, ground()), answer.hits, seconds)
+
+
+def ask_picked(engine: SearchEngine, picture_id: str, wanted: Wanted) -> Asked:
+    """Search from a picture of the collection by its stored embedding; it is not shown as its own neighbour."""
+    record = engine.picture(int(picture_id) if picture_id.isdecimal() and len(picture_id) < 19 else -1)
+    begun = time.perf_counter()
+    vector = engine.vector(record.id)
+    looked_up = time.perf_counter()
+    hits = engine.search_vectors(
+        vector[None], wanted.k + 1, where=wanted.where, same_only=wanted.same_only, collapse=wanted.collapse
+    )[0]
+    seconds = {"looked up": looked_up - begun, "searched": time.perf_counter() - looked_up}
+    facts = [f"picture {record.id}", f"{record.width} × {record.height} pixels"]
+    own = [hit for hit in hits if record.id in (hit.id, *(copy.id for copy in hit.copies or ()))]
+    others = [hit for hit in hits if hit not in own][: wanted.k]
+    facts += [copies_text(hit) for hit in own if hit.copies]
+    return Asked(str(record.path), [record.label or "no label", *facts], file_tile(record.path), others, seconds)
+
+
+def copies_text(hit: Hit) -> str:
+    """How many near copies a hit stands for; empty where for none."""
+    count = len(hit.copies or ())
+    return f"+{count:,} {'copy' if count == 1 else 'copies'}" if count else ""

@@ -1,0 +1,145 @@
+"""How far altered copies lie from their originals, and how near different pictures come: which distance means a copy.
+
+    python -m benchmarks.datasets --out .cache/datasets
+    python -m benchmarks.copy_distances
+
+Writes docs/results/copy_distances.md, the evidence for `DuplicatesConfig.default_threshold`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.held_out import COLLECTIONS, FULL_SIZE, PHOTOS, pictures_of
+from indexer.evaluation.alterations import ALTERATIONS, Alteration, crop
+from indexer.evaluation.embed_in_memory import embed_in_memory
+from search.config import BuildConfig, DuplicatesConfig
+from search.encoders import load_encoder
+from search.errors import DataError
+from search.images import load_picture
+from search.indexes import index_class
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from search.encoders.base import Encoder
+    from search.types import Floats
+
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLE = "sample collection"
+THRESHOLDS = (0.05, 0.10, 0.15, 0.20, 0.25, 0.30, 0.35, 0.40, 0.50)
+_WANTED = {
+    "crop": {"85 % of each side"},
+    "shrunk, enlarged": {"1/2 of each side", "1/4 of each side"},
+    "JPEG": {"quality 50", "quality 20"},
+    "JPEG, quality 20": {"1/2 of each side", "1/4 of each side"},
+    "blurred": {"by 1 % of the side"},
+    "saturation": {"50 %"},
+    "darker": {"to 70 %"},
+    "brighter": {"to 130 %"},
+    "faded": {"a little"},
+    "noise": {"10 of 255"},
+    "mirrored": {"left and right"},
+}
+ALTERED = (
+    *(Alteration("crop", f"{percent} % of each side", partial(crop, percent=percent)) for percent in (98, 95, 90)),
+    *(each for each in ALTERATIONS if each.strength in _WANTED.get(each.kind, ())),
+)
+"""What usually becomes of a copy. Mirrored ones are measured too, and need not be found."""
+_BATCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Distances seen in one collection."""
+
+    pictures: int
+    altered: int
+    copies: dict[str, NDArray[np.float32]]
+    """By alteration, `(Q,)`: from the altered copy to its original."""
+    others: NDArray[np.float32]
+    """`(N,)`: from each picture to the nearest different one."""
+
+
+def measure(encoder: Encoder, paths: Sequence[Path], queries: int) -> Found:
+    """Embed a collection, and altered copies of `queries` of its pictures, evenly spread."""
+    embedded = embed_in_memory(encoder, paths)
+    if embedded.skipped:
+        raise DataError(f"{embedded.skipped[0]}. Unpack the data sets again")
+    vectors = embedded.vectors
+    chosen = np.unique(np.linspace(0, len(vectors) - 1, min(queries, len(vectors))).astype(np.int64))
+    copies: dict[str, list[Floats]] = {each.name: [] for each in ALTERED}
+    with ThreadPoolExecutor(BuildConfig.workers) as pool:
+        for start in range(0, len(chosen), _BATCH):
+            rows = chosen[start : start + _BATCH]
+            images = [load_picture(paths[row]) for row in rows.tolist()]
+            for each in ALTERED:
+                prepared = pool.map(lambda image, alter=each.alter: encoder.prepare(alter(image)), images)
+                moved = encoder.encode_prepared(np.stack(list(prepared))) - vectors[rows]
+                copies[each.name].append(np.linalg.norm(moved, axis=1))
+    nearest = index_class("flat")().build(vectors).search(vectors, 2)[0][:, 1]
+    return Found(len(vectors), len(chosen), {name: np.concatenate(parts) for name, parts in copies.items()}, nearest)
+
+
+def page(encoder: Encoder, found: dict[str, Found], command: str) -> str:
+    """The results in Markdown."""
+    parts = [
+        f"""# Which distance means a copy
+
+How far altered copies lie from their originals with the encoder `{encoder.name}`, and how near *different* pictures
+of a collection come to each other. `twinlens duplicates` takes {DuplicatesConfig.default_threshold:g} where nothing
+was calibrated and no threshold is given.
+
+    {command}
+
+Columns are distances: the share of altered copies that lie at most so far from their original, and in the line
+"another picture" the share of the pictures that have a different one so near. That line is the price: it holds
+pictures of one thing from nearly one side too, which some collections hold many of.
+"""
+    ]
+    head = "| | median | 95 % | " + " | ".join(f"{threshold:.2f}" for threshold in THRESHOLDS) + " |"
+    for title, of in found.items():
+        lines = [_line(name, distances) for name, distances in of.copies.items()]
+        lines.append(_line("**another picture**", of.others))
+        lines.append(f"\nNearest pair of different pictures: {of.others.min():.4f}.")
+        about = f"## {title}: {of.pictures:,} pictures, {of.altered:,} altered"
+        parts.append("\n".join([about, "", head, "|---" * (3 + len(THRESHOLDS)) + "|", *lines, ""]))
+    return "\n".join(parts)
+
+
+def _line(name: str, distances: NDArray[np.float32]) -> str:
+    shares = [f"{(distances <= threshold).mean():.1%}" for threshold in THRESHOLDS]
+    return f"| {name} | {np.median(distances):.3f} | {np.quantile(distances, 0.95):.3f} | " + " | ".join(shares) + " |"
+
+
+def main() -> None:
+    """Measure and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--datasets", type=Path, default=Path(".cache/datasets"))
+    parser.add_argument("--encoder", default=BuildConfig.default_encoder)
+    parser.add_argument("--queries", type=int, default=300, help="pictures of a collection that are altered")
+    parser.add_argument("--limit", type=int, default=1_000_000, help="pictures of a collection at most")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results" / "copy_distances.md")
+    given = parser.parse_args()
+    collections = {SAMPLE: tuple(sorted((ROOT / "data" / "sample").glob("*/*.jpg")))}
+    for each in COLLECTIONS:
+        if each.title in (PHOTOS, FULL_SIZE):
+            collections[each.title] = pictures_of(each, given.datasets, given.limit).paths
+    encoder = load_encoder(given.encoder, device="cpu")
+    found = {title: measure(encoder, paths, given.queries) for title, paths in collections.items() if paths}
+    command = f"python -m benchmarks.copy_distances --encoder {given.encoder} --queries {given.queries}"
+    given.out.write_text(page(encoder, found, command), encoding="utf-8")
+    print(f"wrote {given.out}")
+
+
+if __name__ == "__main__":
+    main()

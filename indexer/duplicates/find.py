@@ -1,0 +1,152 @@
+"""The search for copies, on one page: points, who is near whom, groups."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indexer.duplicates.candidates import candidates
+from indexer.duplicates.grouping import group_points
+from indexer.duplicates.neighbours import Neighbours, count_within
+from indexer.duplicates.points import read_points
+from indexer.duplicates.report import DuplicateReport, Group, Member, RecallCheck
+from indexer.progress import Silent, Stages
+from search.config import DuplicatesConfig
+from search.copy_threshold import CopyThreshold, copy_threshold
+from search.engine import open_index
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from indexer.duplicates.points import Points
+    from indexer.duplicates.report import Match
+    from indexer.progress import Progress
+    from search.engine import SearchEngine
+    from search.metadata import Told
+    from search.records import PictureRecord
+
+_PROBES = 1000
+"""Pictures compared with all others to learn the recall of an approximate search."""
+
+
+def find_duplicates(index: str | os.PathLike[str], config: DuplicatesConfig | None = None, *,
+                    progress: Progress | None = None) -> DuplicateReport:  # fmt: skip
+    """Group the exact and near copies of an index.
+
+    Exact copies are files of the same bytes, known from the catalog. Near copies are within a distance of the group's
+    representative: see `indexer.duplicates.grouping`. The same pictures give the same groups, whatever their order.
+
+    Raises:
+        IndexFolderError: no index there, or a damaged one.
+        QueryError: a threshold, probability or filter that makes no sense here.
+    """
+    config = config or DuplicatesConfig()
+    with open_index(index, device=config.device) as engine:
+        return duplicates_in(engine, config, progress=progress)
+
+
+def duplicates_in(engine: SearchEngine, config: DuplicatesConfig | None = None, *,
+                  progress: Progress | None = None) -> DuplicateReport:  # fmt: skip
+    """As `find_duplicates`, in the snapshot of an open index."""
+    config = config or DuplicatesConfig()
+    threshold = None if config.exact_only else copy_threshold(engine.calibration, config)
+    stages = Stages(progress or Silent())
+    with stages.stage("read", len(engine)):
+        points = read_points(engine, config.where, contents_only=config.exact_only, advance=stages.progress.advance)
+    owner, distance = np.arange(len(points)), np.zeros(len(points))
+    exhaustive, recall = True, None
+    if threshold is not None and threshold.distance > 0 and len(points) > 1:
+        exhaustive = config.exhaustive or all(segment.structure.exact for segment in points.segments)
+        chosen = np.arange(len(points))
+        if not exhaustive:
+            chosen, recall = _candidates(engine, config, points, threshold, stages)
+        near = Neighbours(points, chosen, threshold.distance)
+        with stages.stage("compare", len(chosen)):
+            degrees = near.degrees(stages.progress.advance)
+        chosen, degrees = chosen[degrees > 0], degrees[degrees > 0]
+        near = Neighbours(points, chosen, threshold.distance)
+        with stages.stage("group", len(chosen)):
+            owners, apart = group_points(points, chosen, near, degrees, stages.progress.advance)
+        owner[chosen], distance[chosen] = chosen[owners], apart
+    with stages.stage("list"):
+        groups = _groups(engine, points, owner, distance)
+    return DuplicateReport(
+        index=engine.folder,
+        encoder=engine.info().encoder,
+        pictures=engine.count(config.where),
+        threshold=None if threshold is None else threshold.distance,
+        source=None if threshold is None else threshold.source,
+        exhaustive=exhaustive,
+        recall=recall,
+        groups=groups,
+        seconds=stages.seconds,
+    )
+
+
+def _candidates(engine: SearchEngine, config: DuplicatesConfig, points: Points, threshold: CopyThreshold,
+                stages: Stages) -> tuple[NDArray[np.int64], RecallCheck]:  # fmt: skip
+    """Who may have a near copy, and how often that is known, measured on some pictures."""
+    allowed = [engine.chosen(segment, config.where) for segment in points.segments]
+    with stages.stage("search", len(points)):
+        chosen = candidates(points, threshold.distance, allowed, stages.progress.advance)
+    with stages.stage("check"):
+        probes = np.sort(np.random.default_rng(0).permutation(len(points))[:_PROBES])
+        true = count_within(points, probes, threshold.distance) > 0
+        found = int(np.isin(probes[true], chosen).sum())
+    return chosen, RecallCheck(len(probes), int(true.sum()), found)
+
+
+def _groups(engine: SearchEngine, points: Points, owner: NDArray[np.int64],
+            distance: NDArray[np.float64]) -> tuple[Group, ...]:  # fmt: skip
+    """Groups of two pictures or more, with what the catalog knows of them."""
+    of = owner[points.picture_point]
+    joined = np.flatnonzero(np.bincount(of, minlength=len(points))[of] > 1) if len(of) else of
+    joined = joined[np.argsort(of[joined], kind="stable")]
+    starts = np.flatnonzero(np.diff(of[joined], prepend=-1))
+    records = {each.id: each for each in engine.catalog.pictures_of(points.picture[joined].tolist())}
+    known = engine.metadata(list(records))
+    found = []
+    for places in np.split(joined, starts[1:]) if len(joined) else []:
+        mine = points.picture_point[places]
+        pictures = [records[picture] for picture in points.picture[places].tolist()]
+        at_representative = (mine == of[places[0]]).tolist()
+        found.append(_group(pictures, at_representative, distance[mine].tolist(), known))
+    return tuple(sorted(found, key=lambda group: (-len(group.members), str(group.representative.path))))
+
+
+def _group(pictures: Sequence[PictureRecord], at_representative: Sequence[bool], distances: Sequence[float],
+           known: dict[int, dict[str, Told]]) -> Group:  # fmt: skip
+    best = min((each for each, there in zip(pictures, at_representative, strict=True) if there), key=largest_first)
+
+    def match(picture: PictureRecord) -> Match:
+        if picture is best:
+            return "representative"
+        return "exact" if picture.content and picture.content == best.content else "near"
+
+    members = [
+        Member(
+            p.id,
+            p.path,
+            p.label,
+            apart,
+            p.width,
+            p.height,
+            p.bytes,
+            match(p),
+            p.content,
+            p.mtime_ns,
+            known.get(p.id, {}),
+        )
+        for p, apart in zip(pictures, distances, strict=True)
+    ]
+    rank = {"representative": 0, "exact": 1, "near": 2}
+    return Group(tuple(sorted(members, key=lambda m: (m.distance, rank[m.match], str(m.path)))))
+
+
+def largest_first(picture: PictureRecord) -> tuple[int, int, int, str]:
+    """Most pixels, then most bytes, then the oldest file, then by path."""
+    return (-picture.width * picture.height, -picture.bytes, picture.mtime_ns, str(picture.path))

@@ -1,0 +1,146 @@
+"""The report as a page to look at: one HTML file that needs no other, runs no script, and is of bounded size."""
+
+from __future__ import annotations
+
+import html
+from itertools import islice
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from indexer.duplicates.page_style import LOGO, STYLE
+from indexer.duplicates.thumbnails import thumbnails
+from search.cli import megabytes, one_line
+from search.config import BuildConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from indexer.duplicates.keep import Choice
+    from indexer.duplicates.report import DuplicateReport, Group, Member
+
+MOST_GROUPS = 200
+MOST_IN_GROUP = 24
+MOST_THUMBNAILS = 1000
+"""Thumbnails in all: about ten kilobytes each."""
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+"""Content Security Policy: whatever a name might hold, the page loads nothing and runs nothing."""
+
+
+def write_page(report: DuplicateReport, choices: Sequence[Choice], stream: IO[bytes]) -> None:
+    """Write the page, group by group; what is beyond its limits is counted and not shown."""
+    shown = _within_limits(report.groups)
+    pictures = thumbnails([member.path for group, count in shown for member in group.members[:count]])
+    head = [
+        "<!doctype html>",
+        '<html lang="en"><head><meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        '<meta name="color-scheme" content="light dark">',
+        f"<title>Duplicates in {_text(report.index.name)}</title>",
+        f"<style>{STYLE}</style></head><body>",
+        f"<header>{LOGO}<div><h1>Duplicates</h1><p>{_text(str(report.index))}</p></div></header>",
+        _figures(report, choices),
+        f"<p class=how>{how_text(report)}</p>",
+        "<main>",
+    ]
+    _write(stream, "\n".join(head))
+    for number, ((group, count), choice) in enumerate(zip(shown, choices, strict=False), 1):
+        _write(stream, _section(number, group, choice, list(islice(pictures, count))))
+    if len(shown) < len(report.groups):
+        _write(stream, f"<p class=more>{len(report.groups) - len(shown):,} more groups are not shown here:"
+                       " the JSON and the CSV hold them all.</p>")  # fmt: skip
+    if not report.groups:
+        _write(stream, "<p class=more>No copies were found.</p>")
+    _write(stream, "</main></body></html>")
+
+
+def how_text(report: DuplicateReport) -> str:
+    """How copies were looked for, in a sentence or three of plain text (nothing in them needs escaping)."""
+    if report.threshold is None:
+        return "Exact copies only: files of the same bytes."
+    sources = {
+        "given": "as was asked for",
+        "probability": "from the probability that was asked for",
+        "calibration": "the threshold of the calibration",
+        "default": "the default, measured for the built-in encoder"
+        + ("" if report.encoder == BuildConfig.default_encoder else " and not for this one"),
+    }
+    source = "" if report.source is None else f" ({sources[report.source]})"
+    text = f"Near copies lie at distance {report.threshold:.4f} or less{source} from the representative of their group."
+    if report.exhaustive:
+        return text + " Every pair was compared."
+    found, every = report.recall, "--exact compares every pair."
+    if found is None or not found.with_copy:
+        return f"{text} Candidates came from an approximate structure, which can miss some. {every}"
+    return (
+        f"{text} Candidates came from an approximate structure: of {found.sampled:,} pictures that were compared with "
+        f"all others {found.with_copy:,} have a copy, and {found.found:,} of these were found. {every}"
+    )
+
+
+def _within_limits(groups: Sequence[Group]) -> list[tuple[Group, int]]:
+    """The groups that are shown, and how many members of each."""
+    shown, left = [], MOST_THUMBNAILS
+    for group in groups[:MOST_GROUPS]:
+        count = min(len(group.members), MOST_IN_GROUP)
+        if count > left:
+            break
+        shown.append((group, count))
+        left -= count
+    return shown
+
+
+def _figures(report: DuplicateReport, choices: Sequence[Choice]) -> str:
+    spare = [member for choice in choices for member in choice.spare]
+    figures = {
+        "pictures compared": f"{report.pictures:,}",
+        "groups": f"{len(report.groups):,}",
+        "pictures in them": f"{report.members:,}",
+        "could go": f"{len(spare):,}",
+        "to be gained": megabytes(sum(member.bytes for member in spare)),
+    }
+    return "<dl>" + "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in figures.items()) + "</dl>"
+
+
+def _section(number: int, group: Group, choice: Choice, pictures: Sequence[str | None]) -> str:
+    cards = "\n".join(_card(member, choice, uri) for member, uri in zip(group.members, pictures, strict=False))
+    more = len(group.members) - len(pictures)
+    rest = f"<p class=more>and {more:,} more in this group</p>" if more else ""
+    kind = "exact copies" if group.exact else f"copies up to distance {max(m.distance for m in group.members):.3f}"
+    return (
+        f"<section><h2>Group {number} <small>{len(group.members):,} pictures, {kind}</small></h2>"
+        f"<div class=cards>\n{cards}\n</div>{rest}</section>"
+    )
+
+
+def _card(member: Member, choice: Choice, uri: str | None) -> str:
+    name, folder = _text(member.path.name), member.path.parent
+    nearby = ("…/" if len(folder.parts) > 3 else "") + str(Path(*folder.parts[-2:]))
+    picture = "<span class=gone>gone or unreadable</span>" if uri is None else _img(uri, name)
+    near = f"distance {member.distance:.4f}" if member.match == "near" else member.match
+    word = choice.word(member)
+    kind = word if word in ("keep", "spare") else "left"
+    label = f"<span>{_text(member.label)}</span>" if member.label else ""
+    return (
+        f"<figure class={kind}><div class=frame>{picture}<b class={kind}>{_text(word)}</b></div>"
+        f'<figcaption><strong title="{name}">{name}</strong><em title="{_text(str(folder))}">{_text(nearby)}</em>'
+        f"<span>{member.width:,} × {member.height:,} · {_size(member.bytes)}</span>"
+        f"<span class={member.match}>{near}</span>{label}</figcaption></figure>"
+    )
+
+
+def _img(uri: str, name: str) -> str:
+    return f'<img src="{uri}" alt="{name}" loading="lazy" decoding="async">'
+
+
+def _size(size: int) -> str:
+    return megabytes(size) if size >= 2**20 else f"{size / 1024:,.1f} KiB"
+
+
+def _text(text: str) -> str:
+    """Whatever a name holds, as one line of text in HTML."""
+    return html.escape(one_line(text), quote=True)
+
+
+def _write(stream: IO[bytes], text: str) -> None:
+    stream.write(text.encode("utf-8") + b"\n")

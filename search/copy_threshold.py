@@ -1,0 +1,73 @@
+"""Which distance means that one picture is a copy of another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from search.config import DuplicatesConfig
+from search.errors import QueryError
+
+if TYPE_CHECKING:
+    from search.verification import Calibration
+
+_FARTHEST = 2.0
+_HALVINGS = 60
+
+Source = Literal["given", "probability", "calibration", "default"]
+
+
+@dataclass(frozen=True, slots=True)
+class CopyThreshold:
+    """Pictures at most so far apart are copies; `distance` is Euclidean, in [0, 2]."""
+
+    distance: float
+    source: Source
+    """Who chose it."""
+
+
+def copy_threshold(calibration: Calibration | None, config: DuplicatesConfig | None = None) -> CopyThreshold:
+    """Choose by what was asked for, else by the calibration, else the default that was measured for `builtin`.
+
+    Raises:
+        QueryError: a threshold that is no distance, a probability outside [0, 1], both, or a probability that cannot
+            be told (nothing was calibrated) or that no distance has.
+    """
+    config = config or DuplicatesConfig()
+    if config.threshold is not None and config.probability is not None:
+        raise QueryError("a threshold and a probability were given: copies are told by one of them")
+    if config.threshold is not None:
+        if not 0 <= config.threshold <= _FARTHEST:
+            raise QueryError(f"the threshold {config.threshold} is no distance between unit vectors, from 0 to 2")
+        return CopyThreshold(float(config.threshold), "given")
+    if config.probability is not None:
+        return CopyThreshold(_distance_of(config.probability, calibration), "probability")
+    if calibration is not None:
+        return CopyThreshold(calibration.threshold, "calibration")
+    return CopyThreshold(DuplicatesConfig.default_threshold, "default")
+
+
+def _distance_of(probability: float, calibration: Calibration | None) -> float:
+    """The largest distance, but for rounding, at which two pictures show the same thing with this probability."""
+    if not 0 <= probability <= 1:
+        raise QueryError(f"a probability lies between 0 and 1, unlike {probability}")
+    if calibration is None:
+        raise QueryError(
+            "nothing was calibrated, so that no distance has a probability: run twinlens calibrate, or give a threshold"
+        )
+
+    def enough(distance: float) -> bool:
+        return float(calibration.probability(distance)) >= probability
+
+    if not enough(0.0):
+        raise QueryError(
+            f"no distance has the probability {probability}: at distance 0 it is"
+            f" {float(calibration.probability(0.0)):.4f}. Ask for that or less"
+        )
+    if enough(_FARTHEST):
+        return _FARTHEST
+    low, high = 0.0, _FARTHEST
+    for _ in range(_HALVINGS):  # a probability never rises with the distance
+        middle = (low + high) / 2
+        low, high = (middle, high) if enough(middle) else (low, middle)
+    return low

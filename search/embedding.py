@@ -1,0 +1,40 @@
+"""Pictures become embeddings: decoded and encoded a few at a time, with what each step took."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from search.config import DecodeConfig
+from search.images import load_picture
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from search.encoders.base import Encoder
+    from search.types import Floats, Picture, Timing
+
+DECODED_AT_ONCE = 64
+"""Pictures that are held, decoded, at one time."""
+
+
+def embed(encoder: Encoder, pictures: Sequence[Picture], timing: Timing) -> Floats:
+    """Embed pictures as `(N, dim) float32` unit rows, and add the seconds to `timing`.
+
+    Raises:
+        PictureError: a picture cannot be read.
+    """
+    parts: list[Floats] = []
+    for start in range(0, len(pictures), DECODED_AT_ONCE):
+        begun = time.perf_counter()
+        images = [
+            load_picture(picture, target=encoder.input_size, config=DecodeConfig())
+            for picture in pictures[start : start + DECODED_AT_ONCE]
+        ]
+        decoded = time.perf_counter()
+        parts.append(encoder.encode(images))
+        timing.decode += decoded - begun
+        timing.encode += time.perf_counter() - decoded
+    return np.concatenate(parts) if parts else np.empty((0, encoder.dim), dtype=np.float32)

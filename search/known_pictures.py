@@ -1,0 +1,71 @@
+"""What an open index knows of its pictures beside how they look: all that its catalog alone can tell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from search.errors import QueryError
+from search.where import condition_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from search.catalog import Catalog
+    from search.metadata import ColumnType, Told
+    from search.records import PictureRecord
+    from search.where import Where
+
+
+class KnownPictures:
+    """The pictures of one snapshot, by id, by label, by filter, and with their metadata."""
+
+    folder: Path
+    _catalog: Catalog
+
+    def __len__(self) -> int:
+        """Pictures in the index."""
+        return self._catalog.count()
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog of this snapshot; to be read only."""
+        return self._catalog
+
+    def picture(self, picture_id: int) -> PictureRecord:
+        """What the catalog knows of one picture.
+
+        Raises:
+            QueryError: no picture has this id.
+        """
+        record = self._catalog.picture(picture_id)
+        if record is None:
+            raise self._no_picture(picture_id)
+        return record
+
+    def pictures(self, *, after: int = 0, limit: int = -1) -> list[PictureRecord]:
+        """Pictures by ascending id, from the first id above `after`; all of them unless limited."""
+        return self._catalog.pictures(after=after, limit=limit)
+
+    def labels(self) -> dict[str, int]:
+        """Pictures a label, by label."""
+        return self._catalog.label_counts()
+
+    def count(self, where: Where | None = None) -> int:
+        """How many pictures a filter takes in; raises QueryError for one that cannot be."""
+        return self._catalog.count_where(condition_of(where))
+
+    def ids(self, where: Where | None = None) -> list[int]:
+        """Ids of the pictures that a filter takes in, ascending; all of them without a filter. Raises as `count`."""
+        return self._catalog.metadata.numbers("pictures.id", condition_of(where))
+
+    def columns(self) -> dict[str, ColumnType]:
+        """Name -> type of each column of metadata that a filter can name, beside `search.metadata.BUILT_IN`."""
+        return self._catalog.metadata.columns()
+
+    def metadata(self, picture_ids: Sequence[int]) -> dict[int, dict[str, Told]]:
+        """Id -> column -> value, without the columns in which a picture has none; pictures without any may lack."""
+        return self._catalog.metadata.of(picture_ids)
+
+    def _no_picture(self, picture_id: int) -> QueryError:
+        return QueryError(f"no picture has the id {picture_id} in {self.folder}")

@@ -1,0 +1,95 @@
+"""Whether pictures show the same thing, and whom of the enrolled one shows: what an open index says beside its hits."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from search.config import IdentifyConfig, VerifyConfig
+from search.identities import Decider, Gallery
+from search.images import load_picture, picture_name
+from search.quality import checked_quality
+from search.verification import verify_vectors
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from search.config import References
+    from search.encoders.base import Encoder
+    from search.identities import Identification, Identity
+    from search.records import TemplateRecord
+    from search.types import Floats, Picture
+    from search.verification import Calibration, Verification
+
+
+class Recognition:
+    """Verification and identification; the engine itself says how pictures are embedded and what is stored."""
+
+    folder: Path
+
+    @property
+    def dim(self) -> int:
+        """Length of an embedding."""
+        raise AssertionError("the engine knows")
+
+    @property
+    def encoder(self) -> Encoder:
+        """That of the index."""
+        raise AssertionError("the engine loads it")
+
+    @cached_property
+    def calibration(self) -> Calibration | None:
+        """What was measured of the index; None where nothing was."""
+        raise AssertionError("the engine reads it")
+
+    def embed_many(self, pictures: Sequence[Picture]) -> Floats:
+        """Embed pictures as `(N, dim) float32` unit rows."""
+        raise AssertionError("the engine embeds")
+
+    def _templates(self) -> list[TemplateRecord]:
+        raise AssertionError("the engine reads them")
+
+    def verify(
+        self, a: Picture, b: Picture | Sequence[Picture], references: References = VerifyConfig.references
+    ) -> Verification:
+        """Say whether two pictures show the same thing: distance, probability, decision, and the rates of mistakes.
+
+        Args:
+            a: any picture.
+            b: another, or a list or tuple of reference pictures of one thing.
+            references: how several answer: by their mean embedding, or by the nearest (best) of them. The rates were
+                measured on pairs of two pictures; several references change them.
+
+        Returns:
+            Where nothing was calibrated, the distance alone.
+
+        Raises:
+            PictureError: a picture cannot be read.
+            QueryError: no reference at all.
+        """
+        others: Sequence[Picture] = b if isinstance(b, list | tuple) else [b]  # type: ignore[list-item]
+        vectors = self.embed_many([a, *others])
+        return verify_vectors(vectors[0], vectors[1:], self.calibration, references)
+
+    @cached_property
+    def gallery(self) -> Gallery:
+        """Everybody enrolled in this snapshot, with the embeddings of their reference pictures."""
+        return Gallery(self._templates(), self.dim)
+
+    def identities(self) -> list[Identity]:
+        """Everybody that `identify` can recognise, by name."""
+        return self.gallery.identities()
+
+    def identify(self, picture: Picture, config: IdentifyConfig | None = None) -> Identification:
+        """Say whom of the enrolled a picture shows, or that it shows none of them.
+
+        Raises:
+            PictureError: the picture cannot be read, or is too poor (unless forced); the reason says why.
+            QueryError: nobody is enrolled, or there is neither a calibration nor a threshold to decide by.
+        """
+        config = config or IdentifyConfig()
+        decider = Decider(self.folder, self.gallery, self.calibration, config)
+        image = load_picture(picture, target=self.encoder.input_size)
+        quality = checked_quality(image, picture_name(picture), force=config.force)
+        return decider.decide(self.encoder.encode([image])[0], quality)

@@ -1,0 +1,60 @@
+"""The page as tests drive it: run in this process, without a browser."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+from search import open_index
+
+APP = Path(__file__).resolve().parents[2] / "app.py"
+
+
+def started(**query_params):
+    page = AppTest.from_file(str(APP), default_timeout=60)
+    page.query_params.update(query_params)
+    return sound(page.run())
+
+
+def sound(page):
+    """The page, once it is known to have no traceback."""
+    assert [error.message for error in page.exception] == []
+    return page
+
+
+def texts(page):
+    return " \n".join(
+        element.value for element in [*page.text, *page.markdown, *page.caption, *page.error, *page.subheader]
+    )
+
+
+def neighbours(page):
+    """Ids of the neighbours, nearest first."""
+    return [int(button.key.removeprefix("from-")) for button in page.button if (button.key or "").startswith("from-")]
+
+
+def offered(page):
+    """Ids of the pictures of the collection that can be picked."""
+    return [int(button.key.removeprefix("pick-")) for button in page.button if (button.key or "").startswith("pick-")]
+
+
+def upload(page, name, data):
+    page.file_uploader[0].set_value((name, data, "application/octet-stream"))
+    return sound(page.run())
+
+
+def jpeg(image):
+    data = io.BytesIO()
+    image.save(data, "JPEG", quality=85)
+    return data.getvalue()
+
+
+def click(page, key):
+    return sound(page.button(key=key).click().run())
+
+
+def path_of(index, picture_id):
+    with open_index(index) as engine:
+        return engine.picture(picture_id).path

@@ -1,0 +1,83 @@
+"""What the page shows of copies and of the same thing."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from PIL import Image
+
+from indexer.build import build
+from indexer.calibration.calibrate import calibrate
+from indexer.calibration.config import CalibrateConfig
+from search import open_index
+from search.config import QueryConfig
+from tests.app.page import jpeg, neighbours, sound, started, texts, upload
+from tests.conftest import FAST, draw
+from tests.indexer.calibration.conftest import fill_subjects
+
+
+@pytest.fixture
+def calibrated(tmp_path, monkeypatch):
+    """An index whose pictures of one subject are alike, calibrated; the app shows it."""
+    fill_subjects(tmp_path / "people")
+    build(tmp_path / "people", tmp_path / "people.index", FAST)
+    calibrate(tmp_path / "people.index", config=CalibrateConfig(max_far=0.05, resamples=30))
+    monkeypatch.setenv("TWINLENS_INDEX", str(tmp_path / "people.index"))
+    return tmp_path / "people.index"
+
+
+def test_without_a_calibration_nobody_says_what_is_the_same(app):
+    assert "Same only" not in [toggle.label for toggle in app.toggle]
+    assert "not calibrated" in texts(app)
+    assert "probability" not in texts(upload(app, "three.jpg", jpeg(draw(3))))
+
+
+def test_copies_are_collapsed_and_counted(own):
+    pictures, rebuild = own
+    original = pictures / "label2" / "0005.png"
+    for name in ("one.png", "two.png"):
+        shutil.copy(original, pictures / "label0" / name)
+    draw(5).save(pictures / "label0" / "near.jpg", quality=85)
+    rebuild()
+    page = upload(started(k="6"), "five.jpg", jpeg(draw(5, (300, 250))))
+    assert not page.get("popover")
+    page = sound(page.toggle(key="collapse").set_value(True).run())
+    found = neighbours(page)
+    assert len(found) == 6
+    with open_index(pictures.parent / "photos.index") as engine:
+        expected = engine.search(jpeg(draw(5, (300, 250))), 6, collapse=True)
+        ids = {record.path: record.id for record in engine.pictures()}
+    assert found == [hit.id for hit in expected]
+    assert [len(hit.copies) for hit in expected] == [3, 0, 0, 0, 0, 0]
+    assert [block.proto.popover.label for block in page.get("popover")] == ["+3 copies"]
+    assert str(pictures / "label0" / "near.jpg") in texts(page)
+    page = started(picture=str(ids[pictures / "label0" / "one.png"]), collapse="true", k="6")
+    assert "+3 copies" in texts(page)
+    assert not {ids[original], ids[pictures / "label0" / "near.jpg"]} & set(neighbours(page))
+    assert len(neighbours(page)) == 6
+
+
+def test_hits_of_a_calibrated_index_have_probabilities(calibrated):
+    with open_index(calibrated) as engine:
+        first = engine.pictures()[0]
+        expected = engine.search(first.path, QueryConfig.k)
+    page = upload(started(), "s00.png", first.path.read_bytes())
+    assert neighbours(page) == [hit.id for hit in expected]
+    for hit in expected:
+        assert f"probability {hit.probability:.3f}" in texts(page)
+
+
+def test_same_only_shows_what_is_near_enough_or_says_that_nothing_is(calibrated):
+    with open_index(calibrated) as engine:
+        first = engine.pictures()[0]
+        expected = engine.search(first.path, 50, same_only=True)
+    page = started(k="32")
+    page = sound(page.toggle(key="same").set_value(True).run())
+    page = upload(page, "s00.png", first.path.read_bytes())
+    assert neighbours(page) == [hit.id for hit in expected]
+    page = upload(page, "red.png", jpeg(Image.new("RGB", (40, 40), "red")))
+    assert neighbours(page) == []
+    assert "nothing here shows the same thing" in texts(page)
+    page = sound(page.toggle(key="same").set_value(False).run())
+    assert len(neighbours(page)) == 32
