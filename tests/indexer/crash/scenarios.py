@@ -108,6 +108,13 @@ def exported_beside(here: Path, kind: str = "flat") -> None:
     lived_in(here, kind)
 
 
+def told_of(here: Path) -> None:
+    """An index, a table about its pictures, and a portrait of somebody whom it does not know."""
+    lived_in(here)
+    (here / "shop.csv").write_text("path,price\nlabel0/0000.png,5\nlabel2/0002.png,7\n", encoding="utf-8")
+    draw(1234, (128, 128)).save(here / "another.png")
+
+
 def of_kind(kind: str, prepare: Callable[[Path, str], None]) -> Callable[[Path], None]:
     """The same start with structures of another kind."""
     return lambda here: prepare(here, kind)
@@ -128,6 +135,8 @@ SCENARIOS = [
     Scenario("rebuild", "rebuild --index {index} --kind flat", lived_in),
     Scenario("import", "import {here}/exported --index {index} --device cpu --kind flat", exported),
     Scenario("import more, hnswlib", "import {here}/exported --index {index} --kind hnswlib", exported_beside),
+    Scenario("metadata", "metadata {here}/shop.csv --index {index} --root {pictures}", told_of),
+    Scenario("enroll", "enroll Another {here}/another.png --index {index} --device cpu --force", told_of, again=(0, 1)),
     Scenario("rebuild, hnswlib", "rebuild --index {index} --kind hnswlib", lived_in),
     Scenario(
         "rebuild, another encoder",

@@ -14,7 +14,8 @@ from search import IndexFolderError, SearchEngine, open_index
 
 PHYSICAL_TABLES = {"files", "segments", "tombstones", "blocks", "digests", "skipped", "sqlite_sequence"}
 """How vectors are laid out in files, and notes: a rebuild may change the first, a scan the second."""
-PHYSICAL_COLUMNS = {"pictures": {"segment", "row"}}
+PASSING_COLUMNS = {"pictures": {"segment", "row"}, "templates": {"created"}, "identities": {"created"}}
+"""Where a row lies, and when somebody was enrolled: two runs of a command differ in that."""
 PASSING_SETTINGS = {"created", "updated", "generation"}
 SIDE_FILES = {"catalog.sqlite", "catalog.seal", "writer.lock"}
 """Beside those that the catalog names, and SQLite's own while the catalog is open."""
@@ -99,7 +100,7 @@ def _tables(catalog: Path) -> Tables:
 
 def _rows(connection: sqlite3.Connection, table: str) -> list[tuple[object, ...]]:
     columns = [row[1].decode() for row in connection.execute(f"PRAGMA table_info({table})")]
-    kept = [column for column in columns if column not in PHYSICAL_COLUMNS.get(table, set())]
+    kept = [column for column in columns if column not in PASSING_COLUMNS.get(table, set())]
     rows = connection.execute(f"SELECT {', '.join(kept)} FROM {table}").fetchall()
     if table == "settings":
         rows = [row for row in rows if row[0].decode() not in PASSING_SETTINGS]
