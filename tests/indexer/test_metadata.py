@@ -1,50 +1,21 @@
 """Metadata from a file to a hit: types, keys, what cannot be, and what becomes of it when pictures change."""
 
-import csv
 import json
-import subprocess
-import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
 
 from indexer.build import build
-from indexer.cli import app
 from indexer.metadata import drop_column, load_metadata
 from indexer.metadata_cells import stored, type_of, wider
 from indexer.metadata_file import open_metadata
 from search import DataError, IndexFolderError, IndexLockedError, QueryError, open_index
 from search.catalog import Catalog
 from tests.conftest import FAST, draw, fill
+from tests.indexer.metadata_files import told, types, write_csv, write_lines
 from tests.older_catalogs import downgrade
-
-
-def write_csv(file: Path, *rows: list[Any]) -> Path:
-    with file.open("w", newline="", encoding="utf-8") as stream:
-        csv.writer(stream).writerows(rows)
-    return file
-
-
-def write_lines(file: Path, *rows: Any) -> Path:
-    file.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
-    return file
-
-
-def told(index: Path) -> dict[str, dict[str, Any]]:
-    """Name of a picture's file -> its metadata."""
-    with open_index(index) as engine:
-        records = engine.pictures()
-        known = engine.metadata([record.id for record in records])
-        return {record.path.name: known[record.id] for record in records if known.get(record.id)}
-
-
-def types(index: Path) -> dict[str, str]:
-    with open_index(index) as engine:
-        return {name: kind for name, kind in engine.columns().items() if name not in ("taken", "camera")}
 
 
 def test_columns_of_every_type(index: Path, tmp_path: Path) -> None:
@@ -376,59 +347,3 @@ def test_a_long_file_is_streamed(tmp_path: Path) -> None:
         return most
 
     assert peak(4_000) < 1.5 * peak(400) + 50_000
-
-
-def twinlens(*words: object) -> Result:
-    return CliRunner().invoke(app, [*map(str, words)])
-
-
-def test_the_command(pictures: Path, index: Path, tmp_path: Path) -> None:
-    file = write_csv(tmp_path / "m.csv", ["path", "n", "label"], ["label0/0000.png", 7, "x"], ["gone.png", 8, "x"])
-    done = twinlens("metadata", file, "--index", index)
-    assert done.exit_code == 0
-    assert "n (integer) of 1 rows" in done.stdout
-    assert "left out label" in done.stdout
-    assert "not there: gone.png" in done.stdout
-    shown = twinlens("query", pictures / "label0" / "0003.png", "--index", index, "--where", "n > 6", "--json")
-    assert [hit["metadata"] for hit in json.loads(shown.stdout)["hits"]] == [{"n": 7}]
-    assert "n (integer), 1 pictures: 7 to 7" in twinlens("info", index).stdout
-    assert json.loads(twinlens("info", index, "--json").stdout)["columns"][-1] == {
-        "name": "n", "type": "integer", "count": 1, "min": 7, "max": 7
-    }  # fmt: skip
-    assert twinlens("metadata", "--index", index).exit_code == 2
-    done = twinlens("metadata", "--index", index, "--drop", "n", "--exif", "--json")
-    assert json.loads(done.stdout)["exif"] == {"pictures": 12, "taken": 0, "camera": 0, "unread": 0}
-    assert types(index) == {}
-
-
-def test_build_stores_metadata_too(pictures: Path, tmp_path: Path) -> None:
-    file = write_csv(tmp_path / "m.csv", ["path", "n"], ["label0/0000.png", 7])
-    words = ("build", pictures, "--encoder", "color-layout", "--index")
-    done = twinlens(*words, tmp_path / "new", "--metadata", file, "--json")
-    assert json.loads(done.stdout)["metadata"]["columns"] == {"n": "integer"}
-    assert told(tmp_path / "new") == {"0000.png": {"n": 7}}
-    assert "n (integer) of 1 rows" in twinlens(*words, tmp_path / "new", "--metadata", file).stdout
-    (tmp_path / "bad.csv").write_text("x\n")
-    assert isinstance(twinlens(*words, tmp_path / "other", "--metadata", tmp_path / "bad.csv").exception, DataError)
-    assert not (tmp_path / "other").exists(), "a file that cannot be used is told before any work"
-
-
-def test_sync_stores_metadata_too(pictures: Path, index: Path, tmp_path: Path) -> None:
-    draw(50).save(pictures / "new.png")
-    file = write_csv(tmp_path / "m.csv", ["path", "n"], ["new.png", 7])
-    words = ("sync", pictures, "--index", index, "--metadata", file)
-    done = json.loads(twinlens(*words, "--json").stdout)
-    assert (done["added"], done["metadata"]["columns"]) == (1, {"n": "integer"})
-    assert told(index) == {"new.png": {"n": 7}}
-    refused = twinlens(*words, "--watch")
-    assert refused.exit_code == 2
-    assert "twinlens metadata" in refused.output
-
-
-def test_a_wrong_filter_is_pointed_at_in_the_terminal(pictures: Path, index: Path) -> None:
-    words = ("query", pictures / "label0" / "0003.png", "--index", index, "--where", "m > 6")
-    done = subprocess.run([sys.executable, "-m", "indexer", *map(str, words)], capture_output=True, text=True,
-                          check=False)  # fmt: skip
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: cannot use the filter: there is no column 'm'")
-    assert done.stderr.endswith("\n  m > 6\n  ^\n")
