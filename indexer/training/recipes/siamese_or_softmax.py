@@ -3,6 +3,9 @@
 python -m benchmarks.datasets --out .cache/datasets mnist
 twinlens train .cache/datasets/mnist/train --recipe siamese_or_softmax --out mnist-plane
 python -m experiments.siamese_or_softmax    this, triplets and softmax: docs/results/siamese_or_softmax.md
+
+Measured on the test set, means of three seeds: silhouette 0.72 with contrastive loss, 0.64 with triplets, 0.34 with
+softmax; right by the five nearest 0.943 with each. Three minutes of one core each.
 """
 
 from indexer.training.config import TrainConfig
