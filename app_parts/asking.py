@@ -23,20 +23,19 @@ if TYPE_CHECKING:
 
 
 class Opened:
-    """An engine that all sessions share, and what is told of it; closed when the last run that holds it lets go.
+    """An engine that all sessions share, and what is told of it; closed when the last that holds it lets go.
 
     After a commit the next run opens the index anew, while another session may be in the middle of a query. As an
     engine is a snapshot, what was once read of it stays true.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.engine = open_index(folder)
+    def __init__(self, engine: SearchEngine) -> None:
+        self.engine = engine
         self.info = self.engine.info()
         self.labels = self.engine.labels()
 
     def __del__(self) -> None:
-        if "engine" in self.__dict__:  # it is not where opening failed
-            self.engine.close()
+        self.engine.close()
 
     @cached_property
     def ids(self) -> dict[str | None, array[int]]:
@@ -52,10 +51,22 @@ class Opened:
         return found
 
 
+_newest: dict[bytes, Opened] = {}
+"""What was opened last, at most one; it outlives its place in the cache until its successor is there."""
+
+
 @st.cache_resource(show_spinner="Opening the index …", max_entries=1, validate=lambda opened: not opened.engine.stale)
 def opened_index(folder: bytes) -> Opened:
-    """Open an index once for everybody, and again after each commit; bytes, as a folder's name need not be text."""
-    return Opened(Path(os.fsdecode(folder)))
+    """Open an index once for everybody; bytes, as a folder's name need not be text.
+
+    After a commit it is opened again, and takes over the encoder and the segments that did not change.
+    """
+    before = _newest.pop(folder, None)
+    _newest.clear()
+    engine = open_index(Path(os.fsdecode(folder))) if before is None else before.engine.refresh()
+    opened = before if before is not None and engine is before.engine else Opened(engine)
+    _newest[folder] = opened
+    return opened
 
 
 class Asked(NamedTuple):
