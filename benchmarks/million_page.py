@@ -21,8 +21,8 @@ def page(rows: list[Grown], collection: Collection, options: argparse.Namespace,
         f"# {count:,} vectors",
         "",
         f"Written by `python -m benchmarks.million` on {datetime.now(UTC):%Y-%m-%d}; {os.cpu_count()} cores,"
-        f" perhaps shared with other work, no GPU. {count:,} vectors of {dim} ({mib(count * dim * 4)} MiB) were imported in"
-        f" {batches} batches of"
+        f" perhaps shared with other work, no GPU. {count:,} vectors of {dim} ({mib(count * dim * 4)} MiB) were"
+        f" imported in {batches} batches of"
         f" {mib(count * dim * 4 / batches)} MiB; after each batch, {options.removed:.0%} of its number were removed,"
         f" drawn from all that were there: {left:,} were left. Then `rebuild` made one segment of all"
         f" ({mib(left * dim * 4)} MiB). Each vector is one of {real:,} embeddings from"
