@@ -27,15 +27,24 @@ _ELASTIC_KNOTS = 5
 """Random displacements along a side; between them they are interpolated."""
 
 
-def augment(pixels: Tensor, size: int, config: AugmentConfig | None, generator: torch.Generator) -> Tensor:
+def augment(
+    pixels: Tensor,
+    size: int,
+    config: AugmentConfig | None,
+    generator: torch.Generator,
+    classes: Tensor | None = None,
+) -> Tensor:
     """One random view of each picture: `(B, S, S, 3) uint8 -> (B, 3, size, size) float32` in [0, 1].
 
-    `generator` lives on the CPU. Without a config the view is the picture, resized where `size` differs.
+    `generator` lives on the CPU. Without a config the view is the picture, resized where `size` differs. Pictures of
+    the same number in `classes (B,)` are bent alike by `class_elastic`; None: each is of its own class.
     """
     views = pixels.permute(0, 3, 1, 2).contiguous().float().div_(255.0)
     if config is None:
         return _resized(views, size)
-    views = _move(views, size, config, generator)
+    views = _move(views, size, config, generator, classes)
+    if config.p_stroke > 0:
+        views = _stroke(views, config.p_stroke, generator)
     views = _color(views, config, generator)
     views = _degrade(views, config.p_jpeg, generator)
     views = _noise(views, config.p_noise, generator)
@@ -101,12 +110,17 @@ def _hue_turn(angle: Tensor) -> Tensor:
     return cosine * torch.eye(3) + sine * cross + (1.0 - cosine) / 3.0
 
 
-def _move(pictures: Tensor, size: int, config: AugmentConfig, generator: torch.Generator) -> Tensor:
+def _move(
+    pictures: Tensor, size: int, config: AugmentConfig, generator: torch.Generator, classes: Tensor | None
+) -> Tensor:
     maps = affine_maps(len(pictures), config, generator).to(pictures.device)
     fill = _fill(config, generator)
     grid = functional.affine_grid(maps, [len(pictures), 3, size, size], align_corners=False)
     if config.elastic > 0:
         grid = grid + _displacements(len(pictures), size, config.elastic, generator).to(grid.device)
+    if config.class_elastic > 0:
+        numbers = torch.arange(len(pictures)) if classes is None else classes.cpu()
+        grid = grid + _class_displacements(numbers, size, config.class_elastic, generator).to(grid.device)
     padding, offset = ("reflection", 0.0) if fill is None else ("zeros", fill)
     views = functional.grid_sample(
         pictures - offset, grid, mode=config.interpolation, padding_mode=padding, align_corners=False
@@ -129,6 +143,31 @@ def _displacements(count: int, size: int, deviation: float, generator: torch.Gen
     knots = 2.0 * deviation * torch.randn(count, 2, _ELASTIC_KNOTS, _ELASTIC_KNOTS, generator=generator)
     field = functional.interpolate(knots, (size, size), mode="bicubic", align_corners=True)
     return field.permute(0, 2, 3, 1)
+
+
+def _class_displacements(classes: Tensor, size: int, deviation: float, generator: torch.Generator) -> Tensor:
+    """The same displacements `(B, size, size, 2)` for all of a class: of every strength, and of none for a third."""
+    numbers, of = classes.unique(return_inverse=True)
+    strength = _uniform(len(numbers), -0.5, 1.0, generator).clamp_(min=0.0).view(-1, 1, 1, 1)
+    displacements: Tensor = (_displacements(len(numbers), size, deviation, generator) * strength)[of]
+    return displacements
+
+
+def _stroke(views: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Make the dark strokes of the chosen ones thicker or thinner, by up to a pixel on either side.
+
+    Blends each picture with its erosion or its dilation by the 3x3 square (the darkest or the lightest pixel around).
+    """
+    rows = _rows(len(views), share, generator)
+    change = _uniform(len(rows), -1.0, 1.0, generator).view(-1, 1, 1, 1).to(views.device)
+    if len(rows) == 0:
+        return views
+    rows = rows.to(views.device)
+    plain = views[rows]
+    sign = torch.where(change > 0, -1.0, 1.0)
+    extreme = sign * functional.max_pool2d(sign * plain, 3, stride=1, padding=1)
+    views[rows] = torch.lerp(plain, extreme, change.abs())
+    return views
 
 
 def _color(views: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:

@@ -70,10 +70,11 @@ class BatchMaker:
         generator = torch.Generator().manual_seed(seed_of(self.config.seed, step))
         orientations, pictures = np.divmod(chosen, len(self._rows))
         pixels = oriented(self._pixels(self._rows[pictures]), torch.from_numpy(orientations).to(self.device))
-        views = augment(pixels, size, self.config.augment, generator)
+        classes = torch.from_numpy(self._classes[chosen])
+        views = augment(pixels, size, self.config.augment, generator, classes)
         return Batch(
             normalised(views),
-            torch.from_numpy(self._classes[chosen]).to(self.device),
+            classes.to(self.device),
             torch.from_numpy(chosen).to(self.device),
             None if self._taught is None else torch.from_numpy(self._taught[pictures]).to(self.device).float(),
         )

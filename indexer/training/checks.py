@@ -127,11 +127,13 @@ def _check_augment(config: TrainConfig) -> None:
         value = getattr(config.augment, name)
         if value not in get_args(kind):
             raise DataError(f"augment.{name} {value!r}: must be one of {', '.join(get_args(kind))}")
-    if not (0 <= config.augment.shear < 90 and 0 <= config.augment.shift < 1 and 0 <= config.augment.elastic < 1):
-        raise DataError(
-            f"augment: shear {config.augment.shear} is in degrees, from 0 to less than 90; shift "
-            f"{config.augment.shift} and elastic {config.augment.elastic} are shares of the side, from 0 to less than 1"
-        )
+    if not 0 <= config.augment.shear < 90:
+        raise DataError(f"augment.shear {config.augment.shear}: is in degrees, from 0 to less than 90")
+    for name in ("shift", "elastic", "class_elastic"):
+        if not 0 <= getattr(config.augment, name) < 1:
+            raise DataError(
+                f"augment.{name} {getattr(config.augment, name)}: is a share of the side, from 0 to less than 1"
+            )
     if not config.augment.max_aspect >= 1:
         raise DataError(f"augment.max_aspect {config.augment.max_aspect}: 1 leaves the sides alone; it cannot be less")
 

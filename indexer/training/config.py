@@ -47,6 +47,12 @@ class AugmentConfig:
     """Largest move either way beyond that of the crop, as a share of the side."""
     elastic: float = 0.0
     """Deviation of a smooth random displacement of every place, as a share of the side."""
+    class_elastic: float = 0.0
+    """The same with one displacement for all views of a class in a batch, of a random strength up to this: two thirds
+    of the classes become other ones, as by a hand that was never seen. For losses of pairs and triplets; a classifier
+    would have to call them all the same."""
+    p_stroke: float = 0.0
+    """Dark strokes made thicker or thinner, as another pen would."""
     p_erase: float = 0.0
     """A rectangle of 2 to 25 % of the view made of one random grey."""
     interpolation: Interpolation = "bilinear"

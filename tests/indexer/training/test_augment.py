@@ -168,3 +168,49 @@ def test_elastic_bends_smoothly_and_as_much_as_asked() -> None:
     moved = (bent - plain)[:, 0, 8:24, 8:24]  # of the side, because the ramp is the horizontal place
     assert 0.015 < float(moved.std()) < 0.04
     assert float((moved[:, :, 1:] - moved[:, :, :-1]).abs().max()) < 0.06
+
+
+def test_views_of_a_class_are_bent_alike() -> None:
+    ramp = torch.linspace(0, 255, 32).byte().view(1, 1, 32, 1).expand(300, 32, 32, 3)
+    plain = augment(ramp, 32, NOTHING, seeded())
+    classes = torch.arange(300) % 100
+    bent = augment(ramp, 32, replace(NOTHING, class_elastic=0.05), seeded(), classes)
+    moved = (bent - plain)[:, 0, 8:24, 8:24].reshape(3, 100, 16, 16)
+    torch.testing.assert_close(moved[0], moved[1])
+    torch.testing.assert_close(moved[0], moved[2])
+    strength = moved[0].flatten(1).std(dim=1)
+    assert 0.2 < float((strength < 1e-4).float().mean()) < 0.47, "a third of the classes stays as it is"
+    assert 0.02 < float(strength.max()) < 0.1
+    alone = augment(ramp, 32, replace(NOTHING, class_elastic=0.05), seeded())
+    assert float((alone[0] - alone[100]).abs().max()) > 0 or float((alone[1] - alone[101]).abs().max()) > 0
+
+
+def test_strokes_get_thicker_or_thinner_by_at_most_a_pixel() -> None:
+    ink = torch.full((60, 16, 16, 3), 255, dtype=torch.uint8)
+    ink[:, :, 6:9] = 0
+    ink[:, 4, 12] = 90
+    plain = augment(ink, 16, NOTHING, seeded())[0, 0]
+    views = augment(ink, 16, replace(NOTHING, p_stroke=1.0), seeded())
+    darkest, lightest = plain.clone(), plain.clone()
+    for row in range(16):
+        for column in range(16):
+            around = plain[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2]
+            darkest[row, column], lightest[row, column] = around.min(), around.max()
+    thickness = []
+    for view in views[:, 0]:
+        change = [  # the share of the way to each extreme, by least squares
+            float(((view - plain) * (end - plain)).sum() / ((end - plain) ** 2).sum()) for end in (darkest, lightest)
+        ]
+        end, share = (darkest, change[0]) if float(view.mean()) < float(plain.mean()) else (lightest, change[1])
+        assert 0 <= share <= 1
+        torch.testing.assert_close(view, plain + share * (end - plain), atol=1e-4, rtol=0)
+        thickness.append(float((1 - view[8]).sum()))
+    assert min(thickness) < 1.5
+    assert max(thickness) > 4.5
+
+
+def test_a_share_of_the_strokes_stays_as_it_is(pictures: torch.Tensor) -> None:
+    plain = augment(pictures.repeat(20, 1, 1, 1), 16, NOTHING, seeded())
+    views = augment(pictures.repeat(20, 1, 1, 1), 16, replace(NOTHING, p_stroke=0.5), seeded())
+    same = ((views - plain).abs().amax(dim=(1, 2, 3)) < 1e-4).float().mean()
+    assert 0.4 < float(same) < 0.6

@@ -38,8 +38,10 @@ MLP = {"kind": "mlp", "size": 16, "dim": 4}
         ({"class_orientations": 2}, "class_orientations 2: must be one of 1, 4, 8"),
         # ranges
         ({"augment": AugmentConfig(min_area=0.9, max_area=0.8)}, "augment.max_area 0.8: is the largest crop"),
-        ({"augment": AugmentConfig(shear=90.0)}, "shear 90.0 is in degrees"),
-        ({"augment": AugmentConfig(elastic=1.0)}, "elastic 1.0 are shares of the side"),
+        ({"augment": AugmentConfig(shear=90.0)}, "augment.shear 90.0: is in degrees"),
+        ({"augment": AugmentConfig(elastic=1.0)}, "augment.elastic 1.0: is a share of the side"),
+        ({"augment": AugmentConfig(class_elastic=-0.1)}, "augment.class_elastic -0.1: is a share of the side"),
+        ({"augment": AugmentConfig(p_stroke=2.0)}, "augment.p_stroke 2.0: is a share of the views"),
         ({"classes_per_folder": 0}, "classes_per_folder 0: must be 1 or more"),
         ({"class_orientations": 4, "labelled": False}, "class_orientations 4: makes further classes"),
         ({"join": JoinConfig(learned=-1.0)}, "join: the weights .* must be 0 or more"),
