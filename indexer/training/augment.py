@@ -147,7 +147,7 @@ def _displacements(count: int, size: int, deviation: float, generator: torch.Gen
 
 def _class_displacements(classes: Tensor, size: int, deviation: float, generator: torch.Generator) -> Tensor:
     """The same displacements `(B, size, size, 2)` for all of a class: of every strength, and of none for a third."""
-    numbers, of = classes.unique(return_inverse=True)
+    numbers, of = torch.unique(classes, return_inverse=True)
     strength = _uniform(len(numbers), -0.5, 1.0, generator).clamp_(min=0.0).view(-1, 1, 1, 1)
     displacements: Tensor = (_displacements(len(numbers), size, deviation, generator) * strength)[of]
     return displacements

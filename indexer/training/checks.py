@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_h
 
 import torch
 
-from indexer.training.config import Border, Interpolation, TrainConfig
+from indexer.training.config import AugmentConfig, Border, Interpolation, TrainConfig
 from indexer.training.losses import CLASSIFIERS, LOSSES, LossSettings, make_loss
 from indexer.training.mining import MINERS, make_miner
 from search.encoders.networks import build_network
@@ -110,32 +110,34 @@ def _check_names(config: TrainConfig) -> None:
 def _check_augment(config: TrainConfig) -> None:
     if config.augment is None:
         return
-    for name in (each.name for each in fields(config.augment)):
-        value = getattr(config.augment, name)
-        if name.startswith("p_") and not 0 <= value <= 1:
-            raise DataError(f"augment.{name} {value}: is a share of the views, from 0 to 1")
-    if not 0 < config.augment.min_area <= 1:
-        raise DataError(
-            f"augment.min_area {config.augment.min_area}: is a share of the picture, more than 0, at most 1"
-        )
-    if not config.augment.min_area <= config.augment.max_area < math.inf:
-        raise DataError(
-            f"augment.max_area {config.augment.max_area}: is the largest crop, not less than min_area "
-            f"{config.augment.min_area}"
-        )
+    _check_shares(config.augment)
+    _check_crop(config.augment)
     for name, kind in (("border", Border), ("interpolation", Interpolation)):
         value = getattr(config.augment, name)
         if value not in get_args(kind):
             raise DataError(f"augment.{name} {value!r}: must be one of {', '.join(get_args(kind))}")
     if not 0 <= config.augment.shear < 90:
         raise DataError(f"augment.shear {config.augment.shear}: is in degrees, from 0 to less than 90")
-    for name in ("shift", "elastic", "class_elastic"):
-        if not 0 <= getattr(config.augment, name) < 1:
-            raise DataError(
-                f"augment.{name} {getattr(config.augment, name)}: is a share of the side, from 0 to less than 1"
-            )
-    if not config.augment.max_aspect >= 1:
-        raise DataError(f"augment.max_aspect {config.augment.max_aspect}: 1 leaves the sides alone; it cannot be less")
+
+
+def _check_shares(views: AugmentConfig) -> None:
+    for name in (each.name for each in fields(views)):
+        value = getattr(views, name)
+        if name.startswith("p_") and not 0 <= value <= 1:
+            raise DataError(f"augment.{name} {value}: is a share of the views, from 0 to 1")
+        if name in {"shift", "elastic", "class_elastic"} and not 0 <= value < 1:
+            raise DataError(f"augment.{name} {value}: is a share of the side, from 0 to less than 1")
+
+
+def _check_crop(views: AugmentConfig) -> None:
+    if not 0 < views.min_area <= 1:
+        raise DataError(f"augment.min_area {views.min_area}: is a share of the picture, more than 0, at most 1")
+    if not views.min_area <= views.max_area < math.inf:
+        raise DataError(
+            f"augment.max_area {views.max_area}: is the largest crop, not less than min_area {views.min_area}"
+        )
+    if not views.max_aspect >= 1:
+        raise DataError(f"augment.max_aspect {views.max_aspect}: 1 leaves the sides alone; it cannot be less")
 
 
 def _check_sizes(config: TrainConfig) -> None:
