@@ -65,6 +65,10 @@ def query(
     collapse: Annotated[
         bool, typer.Option("--collapse", help="Show near copies once, with their number; see twinlens duplicates.")
     ] = QueryConfig.collapse,
+    show: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="A column of the metadata to show with each hit; '*': all that they have.")
+    ] = None,
     device: DeviceOption = QueryConfig.device,
     as_json: JsonOption = False,
 ) -> None:  # fmt: skip
@@ -86,9 +90,10 @@ def query(
     unwanted = [load_picture(picture) for picture in without or []]
     failed = False
     with open_index(index, device=device) as engine:
+        shown = _shown_columns(show, list(engine.columns()))
         if together:
             hits = engine.search_together(pictures, k, where=filters, without=unwanted, collapse=collapse)
-            _show_hits(pictures, hits, as_json=as_json, same_only=False)
+            _show_hits(pictures, hits, shown, as_json=as_json, same_only=False)
             return
         for picture in pictures:
             try:
@@ -99,7 +104,7 @@ def query(
                 failed = True
                 _show_failure(picture, error, as_json=as_json)
                 continue
-            _show_hits(picture, hits, as_json=as_json, same_only=same_only)
+            _show_hits(picture, hits, shown, as_json=as_json, same_only=same_only)
     if failed:
         raise typer.Exit(SKIPPED_EXIT)
 
@@ -145,7 +150,21 @@ def megabytes(size: int) -> str:
     return f"{size / 2**20:.{1 if size >= 2**20 else 3}f} MiB"
 
 
-def _show_hits(asked: str | list[str], hits: list[Hit], *, as_json: bool, same_only: bool) -> None:
+def _shown_columns(asked: list[str] | None, known: list[str]) -> list[str] | None:
+    """Columns of the metadata to show; None: all that the hits have."""
+    if asked is not None and "*" in asked:
+        return None
+    for name in asked or []:
+        if name not in known:
+            from search.errors import QueryError
+
+            raise QueryError(f"--show {name}: there is no such column (columns: {', '.join(known) or 'none'})")
+    return list(dict.fromkeys(asked or []))
+
+
+def _show_hits(
+    asked: str | list[str], hits: list[Hit], shown: list[str] | None, *, as_json: bool, same_only: bool
+) -> None:
     nothing = same_only and not hits
     picture = asked if isinstance(asked, str) else " + ".join(asked)
     if as_json:
@@ -162,14 +181,16 @@ def _show_hits(asked: str | list[str], hits: list[Hit], *, as_json: bool, same_o
     calibrated = any(hit.probability is not None for hit in hits)
     collapsed = any(hit.copies is not None for hit in hits)
     extra = [*["probability"] * calibrated, *["copies"] * collapsed]
-    columns = ("rank", "distance", "similarity", *extra, "label", "path")
+    known = list(dict.fromkeys(name for hit in hits for name in hit.metadata)) if shown is None else shown
+    columns = ("rank", "distance", "similarity", *extra, "label", *map(one_line, known), "path")
     table = Table(*columns, title=Text(one_line(picture)), title_justify="left", box=None)
     for rank, hit in enumerate(hits, 1):
         path = Text(one_line(str(_seen_from_here(hit.path))), overflow="fold")
         chance = [] if hit.probability is None else [f"{hit.probability:.4f}"]
         copies = [] if hit.copies is None else [f"+{len(hit.copies)}" if hit.copies else ""]
         numbers = (f"{hit.distance:.4f}", f"{hit.similarity:.4f}", *chance, *copies)
-        table.add_row(f"{rank}", *numbers, one_line(hit.label or ""), path)
+        values = [Text(one_line(_short(hit.metadata[name])) if name in hit.metadata else "") for name in known]
+        table.add_row(f"{rank}", *numbers, one_line(hit.label or ""), *values, path)
     Console().print(table)
 
 

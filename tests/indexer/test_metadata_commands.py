@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
@@ -68,3 +69,22 @@ def test_a_wrong_filter_is_pointed_at_in_the_terminal(pictures: Path, index: Pat
     assert done.returncode == 1
     assert done.stderr.startswith("error: cannot use the filter: there is no column 'm'")
     assert done.stderr.endswith("\n  m > 6\n  ^\n")
+
+
+def test_the_table_shows_the_columns_asked_for(
+    pictures: Path, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(pictures)
+    file = write_csv(tmp_path / "m.csv", ["path", "n", "shop"], ["label0/0000.png", 7, "Old\nTown"])
+    twinlens("metadata", file, "--index", index)
+    words = ("query", "label0/0003.png", "--index", index, "-k", 12)
+    assert "shop" not in twinlens(*words).stdout
+    header, *rows = twinlens(*words, "--show", "shop", "--show", "n", "--show", "shop").stdout.splitlines()[1:]
+    assert header.split()[:6] == ["rank", "distance", "similarity", "label", "shop", "n"]
+    assert sum("Old\\nTown  7" in row for row in rows) == 1, "the other pictures have no value"
+    assert twinlens(*words, "--show", "*").stdout.splitlines()[1].split() == [
+        "rank", "distance", "similarity", "label", "n", "shop", "path"
+    ]  # fmt: skip
+    refused = twinlens(*words, "--show", "prize").exception
+    assert "--show prize: there is no such column (columns: " in str(refused)
+    assert "n, shop" in str(refused)
