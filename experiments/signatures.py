@@ -30,8 +30,10 @@ from experiments.signature_pairs import (
 )
 from experiments.signatures_page import Findings, Half, LossFigures, write_findings
 from experiments.verification_trials import DRAWS, equal_error, verified
+from indexer.calibration.calibration_error import reliability
 from indexer.calibration.config import CalibrateConfig
 from indexer.calibration.error_rates import ErrorRates
+from indexer.calibration.fitting import weights_for
 from indexer.calibration.measure import measure
 from indexer.training import load_recipe
 from search.images import load_picture
@@ -114,8 +116,11 @@ def halves(vectors: Floats, harness: Harness, kind: str) -> list[Half]:
     for chosen_on, tried_on in ((0, 1), (1, 0)):
         config = CalibrateConfig(max_far=MAX_FAR, resamples=DRAWS)
         promise = measure(measured_sides[chosen_on], config, prior=0.5, fingerprint="", data=kind).calibration
-        kept = verified(measured_sides[tried_on], promise.threshold, draws=DRAWS)
-        found.append(Half("AB"[chosen_on], "AB"[tried_on], promise.far, promise.frr, promise.ece, kept))
+        asked = measured_sides[tried_on]
+        kept = verified(asked, promise.threshold, draws=DRAWS)
+        said = promise.probability_map(asked.distances)
+        off = reliability(said, asked.same, weights_for(asked.same, promise.prior)).error
+        found.append(Half("AB"[chosen_on], "AB"[tried_on], promise.far, promise.frr, promise.ece, kept, off))
     return found
 
 
