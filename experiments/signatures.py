@@ -1,6 +1,6 @@
 """Signatures: three losses of siamese networks compared in verification of handwritten names, writers kept apart.
 
-    python -m experiments.signatures                        all of it, about half an hour on one core; resumes
+    python -m experiments.signatures                        all of it, about an hour on one core; resumes
     python -m experiments.signatures --steps 10 --seeds 1   a quick look
 
 Of 70 writers 40 are trained on, settings are chosen on 10, and 20 are tested. The margin of each loss is chosen with
