@@ -95,9 +95,19 @@ def parts_of(folder: Path, config: TrainConfig) -> dict[str, Split]:
 
 def embedded(encoder: CheckpointEncoder, part: Split, *, unit: bool = True) -> Embedded:
     """Embed a part: unit rows, or rows as the network gives them, for one that was trained without `normalize`."""
-    squares = np.stack([_square(path, encoder.input_size) for path in part.paths])
-    raw = encoder.forward(squares)
+    raw = encoder.forward(_squares(encoder, part))
     return Embedded(unit_rows(raw) if unit else raw, part.classes)
+
+
+def embedded_both_ways(encoder: CheckpointEncoder, part: Split) -> Embedded:
+    """Embed each picture of a part and its mirror image: unit rows, the mean of the two."""
+    squares = _squares(encoder, part)
+    ways = [unit_rows(encoder.forward(each)) for each in (squares, np.ascontiguousarray(squares[:, :, ::-1]))]
+    return Embedded(unit_rows(ways[0] + ways[1]), part.classes)
+
+
+def _squares(encoder: CheckpointEncoder, part: Split) -> NDArray[np.uint8]:
+    return np.stack([_square(path, encoder.input_size) for path in part.paths])
 
 
 @cache

@@ -4,8 +4,9 @@ python -m benchmarks.datasets --out .cache/datasets fashion-mnist
 twinlens train .cache/datasets/fashion-mnist/train --recipe fashion_mnist --out fashion-encoder
 python -m experiments.mnist_best          the same, and its figures on the test set: docs/results/mnist_best.md
 
-Measured on the test set: right by the five nearest 0.9216, by a linear probe 0.9286; 40 minutes of a core shared with
-other work. The last quarter, of triplets, comes to a loss of 0.008: the training pictures are known by heart by then.
+Measured on the test set: right by the five nearest 0.9358, by a linear probe 0.9376; with the mean of the embeddings of
+each picture and its mirror image 0.9402 and 0.9415. 93 minutes of a core shared with other work, about 75 of one core.
+A smaller network of half as many batches, without erased rectangles, came to 0.9216 and 0.9286.
 """
 
 from indexer.training.config import AugmentConfig, TrainConfig
