@@ -29,6 +29,8 @@ WhereOption = Annotated[
 
 _LONGEST_SHOWN = 40
 """Characters of a value of metadata in `info`."""
+_UNFOLDED = 100_000
+"""Columns of a table that goes to a file or another program: no path is folded there."""
 NOTHING_SAME = "nothing here shows the same thing"
 SKIPPED_EXIT = 3
 """Exit code of a command that ran through but left broken pictures out."""
@@ -183,7 +185,7 @@ def _show_hits(
     extra = [*["probability"] * calibrated, *["copies"] * collapsed]
     known = list(dict.fromkeys(name for hit in hits for name in hit.metadata)) if shown is None else shown
     columns = ("rank", "distance", "similarity", *extra, "label", *map(one_line, known), "path")
-    table = Table(*columns, title=Text(one_line(picture)), title_justify="left", box=None)
+    table = Table(*columns, box=None)
     for rank, hit in enumerate(hits, 1):
         path = Text(one_line(str(_seen_from_here(hit.path))), overflow="fold")
         chance = [] if hit.probability is None else [f"{hit.probability:.4f}"]
@@ -191,7 +193,11 @@ def _show_hits(
         numbers = (f"{hit.distance:.4f}", f"{hit.similarity:.4f}", *chance, *copies)
         values = [Text(one_line(_short(hit.metadata[name])) if name in hit.metadata else "") for name in known]
         table.add_row(f"{rank}", *numbers, one_line(hit.label or ""), *values, path)
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        console.width = _UNFOLDED
+    console.print(Text(one_line(picture), style="italic"), soft_wrap=True)
+    console.print(table)
 
 
 def _seen_from_here(path: Path) -> Path:

@@ -36,6 +36,17 @@ def test_query_for_people(pictures: Path, index: Path) -> None:
     assert "label" in done.stdout
 
 
+def test_no_path_is_folded_in_a_pipe(index: Path, tmp_path: Path) -> None:
+    folder = tmp_path / ("a long name of a folder " * 8).strip()
+    folder.mkdir()
+    asked = folder / "one.png"
+    draw(99).save(asked)
+    assert twinlens("add", folder, "--index", index).returncode == 0
+    title, _, first = twinlens("query", asked, "--index", index, "-k", 1).stdout.splitlines()
+    assert title == str(asked)
+    assert first.rstrip().endswith(f"  {asked}")
+
+
 def test_a_broken_picture_does_not_stop_the_others(index: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.png").write_bytes(b"bad")
     draw(3).save(tmp_path / "good.png")

@@ -111,9 +111,16 @@ def test_idx_files_that_do_not_go_together(tmp_path: Path, labels: np.ndarray) -
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"no gzip", gzip.compress(b""), gzip.compress(b"\0\0\x08\x03\0"), gzip.compress(bytes(20)),
-                gzip.compress(b"\0\0\x08\x01\0\0\0\x05abc")]
-)  # fmt: skip
+    "content",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"no gzip", id="no gzip"),
+        pytest.param(gzip.compress(b""), id="nothing in it"),
+        pytest.param(gzip.compress(b"\0\0\x08\x03\0"), id="half a head"),
+        pytest.param(gzip.compress(bytes(20)), id="zeros"),
+        pytest.param(gzip.compress(b"\0\0\x08\x01\0\0\0\x05abc"), id="values cut"),
+    ],
+)
 def test_damaged_idx_files(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / ARCHIVES["mnist"].files("train")[0]
     file.parent.mkdir()
