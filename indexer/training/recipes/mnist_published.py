@@ -5,10 +5,10 @@
     python -m experiments.mnist_published    this, the same in 2 dimensions, and docs/results/mnist_published.md
 
 The margin is one between points of a plane or space, not of a sphere. What is published does not say how often it
-looks at the validation pictures; here that is every 250 batches of 32 triplets.
+looks at the validation pictures; here that is every 500 batches of 32 triplets.
 
-Measured on the test set: a linear classifier on the embedding 0.9861, five nearest in the plane 0.9413; five minutes
-each of a shared core. Neither run had stopped by itself after 6,000 batches.
+Measured on the test set: a linear classifier on the embedding 0.9886, five nearest in the plane 0.9718; half an hour
+each of a shared core. The plane stopped by itself after 27,000 batches, 64 dimensions were still rising a little.
 """
 
 from indexer.training.config import TrainConfig
@@ -37,6 +37,6 @@ CONFIG = TrainConfig(
     plateau_factor=0.5,
     plateau_patience=4,  # torch's ReduceLROnPlateau cuts after one more than its patience of 3
     early_stopping=8,
-    steps=6000,
-    evaluate_every=250,
+    steps=30000,
+    evaluate_every=500,
 )
