@@ -165,7 +165,8 @@ def test_no_index_there(pictures: Path, tmp_path: Path) -> None:
 def test_the_command_stops_when_it_is_told(number: signal.Signals, pictures: Path, index: Path) -> None:
     words = ["sync", str(pictures), "--index", str(index), "--watch", "--settle", "0", "--json", "--device", "cpu"]
     process = subprocess.Popen([sys.executable, "-m", "indexer", *words], cwd=ROOT, text=True, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)})  # fmt: skip
+                               stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)},
+                               preexec_fn=_hear_interrupts)  # fmt: skip
     assert process.stdout is not None
     draw(555).save(pictures / "new.png")
     try:
@@ -180,3 +181,8 @@ def test_the_command_stops_when_it_is_told(number: signal.Signals, pictures: Pat
     assert "new.png" in held(index)
     assert not (index / "writer.json").exists()
     assert issubclass(IndexLockedError, TwinlensError)
+
+
+def _hear_interrupts() -> None:
+    """Tests that a script runs in the background inherit that SIGINT is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
