@@ -184,7 +184,7 @@ def ask_filter(opened: Opened, label: str | None) -> tuple[Where, int | None]:
     ).strip()
     try:
         parts = [None if label is None else condition_of({"label": label}), parse_where(text) if text else None]
-        where = all_of([part for part in parts if part is not None]) or {}
+        where: Where = all_of([part for part in parts if part is not None]) or {}
         return where, opened.engine.count(where)
     except TwinlensError as error:
         st.error("This filter cannot be used.")
@@ -270,18 +270,21 @@ def main() -> None:
     head.title("Twinlens", anchor=False)
     folder = index_folder()
     if folder is None:
-        return show_missing("No index was named.")
+        show_missing("No index was named.")
+        return
     try:
         opened = opened_index(os.fsencode(folder))
     except TwinlensError as error:
-        return show_missing(literal(error))
+        show_missing(literal(error))
+        return
     head.markdown(f"Which of {opened.info.images:,} pictures look most like yours?")
     with st.sidebar:
         wanted = show_settings(opened)
         show_info(opened.info)
     upload = offer_upload(drop, opened.info)
     if wanted.among is None:
-        return st.info("Nothing was searched: the filter on the left cannot be used.")
+        st.info("Nothing was searched: the filter on the left cannot be used.")
+        return
     try:
         with st.spinner("Searching …"):
             asked = ask(opened.engine, upload, st.query_params.get("picture"), wanted)

@@ -93,8 +93,8 @@ def parts_of(network: Joined, images: Sequence[Image], size: int) -> Parts:
         learned, colors = functional.normalize(network.learned(normalised(pixels))), network.colors(pixels)
         for place, part in zip(found, (learned, functional.normalize(colors), network.edges(pixels)), strict=True):
             place.append(part)
-    learned, colors, edges = (torch.cat(each).numpy() for each in found)
-    return learned, colors, edges
+    rows: list[Floats] = [torch.cat(each).numpy() for each in found]
+    return rows[0], rows[1], rows[2]
 
 
 def joined(parts: Parts, settings: JoinConfig) -> Floats:
@@ -129,7 +129,8 @@ def measure(settings: JoinConfig, fit: Parts, collections: dict[str, Taken]) -> 
 
     def project(parts: Parts) -> Floats:
         rows = joined(parts, settings) @ weight.T + bias
-        return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+        unit: Floats = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+        return unit
 
     figures: dict[str, float] = {}
     found = []

@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -47,7 +47,14 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "results" / "losses.md"
-NETWORK = {"kind": "resnet", "stem": 16, "widths": [16, 32, 64], "depths": [1, 1, 1], "pooled": 2, "dim": 64}
+NETWORK: dict[str, Any] = {
+    "kind": "resnet",
+    "stem": 16,
+    "widths": [16, 32, 64],
+    "depths": [1, 1, 1],
+    "pooled": 2,
+    "dim": 64,
+}
 SIZE = 32
 MOST = 3000
 """Test pictures at most, the same number of each class."""

@@ -43,7 +43,8 @@ def contrastive(one: Tensor, other: Tensor, same: Tensor) -> Tensor:
 def triplet(anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
     """`max(0, d(a,p) - d(a,n) + 1)`, d Euclidean; the mean."""
     near, far = (anchor - positive).norm(dim=1), (anchor - negative).norm(dim=1)
-    return (near - far + 1).clamp(min=0).mean()
+    cost: Tensor = (near - far + 1).clamp(min=0).mean()
+    return cost
 
 
 @dataclass(frozen=True, slots=True)

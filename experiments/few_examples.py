@@ -17,7 +17,7 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -56,7 +56,7 @@ class Data:
     unpacked: str
     train: str
     test: str
-    changes: dict[str, object]
+    changes: dict[str, Any]
 
 
 DATA = {
@@ -70,7 +70,7 @@ DATA = {
     ),
     "photos": Data("Tiny ImageNet, its first ten classes", "tiny-imagenet", "train", "train", {}),
 }  # fmt: skip
-WAYS: dict[str, dict[str, object]] = {
+WAYS: dict[str, dict[str, Any]] = {
     "classifier": {"loss": "softmax", "sampling": "random"},
     "classifier, balanced batches": {"loss": "softmax"},
     "siamese, nearest example": {},

@@ -146,9 +146,11 @@ def heldout_section(heldout: Heldout) -> str:
     count = f"{len(heldout.within):,}"
     rows = []
     for name, wrong in (("one view", heldout.within), ("nine views", heldout.within_averaged)):
-        of = [mean_figure(wrong, groups) for groups in (heldout.characters, heldout.alphabet_of)]
+        of = [mean_figure(wrong.astype(np.float64), groups) for groups in (heldout.characters, heldout.alphabet_of)]
         rows.append([name, f"{of[0].value:.2%}", *(bounds(each) for each in of)])
-    easy = [mean_figure(each, heldout.easy_characters) for each in (heldout.easy, heldout.easy_averaged)]
+    easy = [
+        mean_figure(each.astype(np.float64), heldout.easy_characters) for each in (heldout.easy, heldout.easy_averaged)
+    ]
     names = ", ".join(name.replace("_", " ") for name in heldout.alphabets)
     return "\n\n".join(
         [

@@ -139,7 +139,7 @@ def random_trials(
         answers[trial] = random.integers(ways)
         references[trial] = [table[character][drawers[one]] for character in characters]
         probes[trial] = table[characters[answers[trial]]][drawers[other]]
-    names = [getattr(drawings[row], by) for row in probes]
+    names = [getattr(drawings[row], by) for row in probes.tolist()]
     _, groups = np.unique(np.array(names), return_inverse=True)
     return Trials(references, probes, answers, groups.astype(np.int64))
 

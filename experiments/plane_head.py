@@ -68,6 +68,6 @@ def fit_plane(train: Embedded, *, steps: int = 4000, seed: int = 0) -> PlaneHead
             for group in optimizer.param_groups:
                 group["lr"] = RATE * 0.5 * (1 + math.cos(math.pi * step / steps))
             optimizer.zero_grad()
-            cost.backward()
+            torch.autograd.backward(cost)
             optimizer.step()
     return head.eval()

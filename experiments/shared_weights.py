@@ -55,8 +55,8 @@ def check() -> dict[str, Gradients]:
     pictures = [torch.randn(PAIRS, 3, 8, 8, dtype=torch.float64) for _ in range(3)]
     same = torch.arange(PAIRS) % 2 == 0
     return {
-        "cosine": gradients(network, pictures[:2], lambda rows: branches.cosine(*rows, same)),
-        "contrastive": gradients(network, pictures[:2], lambda rows: branches.contrastive(*rows, same)),
+        "cosine": gradients(network, pictures[:2], lambda rows: branches.cosine(rows[0], rows[1], same)),
+        "contrastive": gradients(network, pictures[:2], lambda rows: branches.contrastive(rows[0], rows[1], same)),
         "triplet": gradients(network, pictures, lambda rows: branches.triplet(*rows)),
     }
 

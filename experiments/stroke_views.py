@@ -57,8 +57,9 @@ def embed_views(encoder: Encoder, paths: Sequence[Path], views: Sequence[View] =
     for pictures in _decoded(paths):
         shown = [view_of(picture, view) for picture in pictures for view in views]
         parts.append(encoder.encode(shown).reshape(len(pictures), len(views), -1).mean(axis=1))
-    vectors: Floats = np.concatenate(parts)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors = np.concatenate(parts)
+    rows: Floats = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return rows
 
 
 def _decoded(paths: Sequence[Path]) -> Iterator[list[Image.Image]]:
