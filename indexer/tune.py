@@ -1,4 +1,4 @@
-"""Choose and tune the structure of a segment for a recall, measured on the very vectors that it holds."""
+"""Choose and tune the structure of a segment for a recall, measured on rows that it did not hold then."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from search.segments import Segment, exact_search
 if TYPE_CHECKING:
     from search.config import Device
     from search.indexes.base import VectorIndex
-    from search.types import Floats
+    from search.types import Floats, Rows
 
-_PROBES = 200
-"""Rows asked for while tuning: the standard error of a recall of 0.95 at k = 10 is then about 0.005."""
+_PROBES = 1000
+"""Rows asked for while tuning: the standard error of a recall of 0.95 at k = 10 is then about 0.003."""
+_PROBES_SHARE = 0.1
+"""At most this share of a small segment."""
+_FEW = 64
+"""Rows of a segment that is searched with full effort, which finds them all, and not measured."""
 _K = 10
 
 
@@ -28,34 +32,45 @@ def build_structure(vectors: Floats, *, kind: str, recall: float, device: Device
     """
     place = resolve_device(device, kind)
     chosen = choose_kind(len(vectors), vectors.shape[1], place) if kind == "auto" else kind
-    structure = index_class(chosen)(device=place).build(vectors)
+    structure = index_class(chosen)(device=place)
     if structure.exact:
-        return structure, None
-    measured = tune(structure, vectors, recall)
+        return structure.build(vectors), None
+    probes = _choose_probes(len(vectors))
+    structure.build(vectors, held_out=probes)
+    measured = tune(structure, vectors, probes, recall)
+    structure.complete()
     if kind == "auto" and measured < recall:
         return build_structure(vectors, kind="flat", recall=recall, device=device)
     return structure, measured
 
 
-def tune(structure: VectorIndex, vectors: Floats, recall: float) -> float:
+def tune(structure: VectorIndex, vectors: Floats, probes: Rows, recall: float) -> float:
     """Set the least effort of the structure's ladder that reaches the recall; return the recall@10 then measured.
 
-    Probes are rows of the collection itself, each without itself among its neighbours. The recall is that of the
-    segment, re-ranking included: it is what a query gets.
+    Probes are rows that the structure was built without, and their neighbours are sought among the other rows, so that
+    they stand for new pictures. A graph that knows them already finds their neighbours, which it linked to them, with
+    far less effort than new ones need. The recall is that of the segment, re-ranking included: it is what a query gets.
     """
-    probes = np.random.default_rng(0).permutation(len(vectors))[:_PROBES]
-    if len(probes) < 2:
+    ladder = structure.effort_ladder(len(vectors))
+    if len(probes) == 0:
+        structure.effort = ladder[-1]
         return 1.0
-    truth = _others(exact_search(vectors, vectors[probes], _K + 1, None)[1], probes)
+    others = np.ones(len(vectors), dtype=np.bool_)
+    others[probes] = False
+    truth = _sets(exact_search(vectors, vectors[probes], _K, others)[1])
     segment = Segment(0, vectors, structure)
     measured = 0.0
-    for effort in structure.effort_ladder(len(vectors)) or (structure.effort,):
-        if effort is not None:
-            structure.effort = effort
-        measured = overlap(_others(segment.search(vectors[probes], _K + 1)[1], probes), truth)
+    for effort in ladder:
+        structure.effort = effort
+        measured = overlap(_sets(segment.search(vectors[probes], _K)[1]), truth)
         if measured >= recall:
             break
     return measured
+
+
+def _choose_probes(size: int) -> Rows:
+    count = 0 if size < _FEW else min(_PROBES, int(_PROBES_SHARE * size))
+    return np.random.default_rng(0).permutation(size)[:count]
 
 
 def overlap(found: list[set[int]], truth: list[set[int]]) -> float:
@@ -63,9 +78,5 @@ def overlap(found: list[set[int]], truth: list[set[int]]) -> float:
     return sum(len(f & t) for f, t in zip(found, truth, strict=True)) / max(1, sum(len(t) for t in truth))
 
 
-def _others(rows: np.ndarray, probes: np.ndarray) -> list[set[int]]:
-    """The k nearest of each probe but itself; a duplicate may stand before the probe, so it is taken out by name."""
-    kept = []
-    for probe, found in zip(probes.tolist(), rows.tolist(), strict=True):
-        kept.append({row for row in [row for row in found if row not in (probe, -1)][:_K]})
-    return kept
+def _sets(rows: Rows) -> list[set[int]]:
+    return [{row for row in found if row >= 0} for found in rows.tolist()]

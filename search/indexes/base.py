@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from search.types import Floats, Mask, Rows
 
+_NONE: Rows = np.empty(0, dtype=np.int64)
+
 
 class VectorIndex(ABC):
     """A structure over the rows of one block of unit vectors `(N, D) float32`.
@@ -96,15 +98,25 @@ class VectorIndex(ABC):
         """Whether `search` can be asked for this: row filters, and k neighbours, on the present device."""
         return self.max_k is None or k <= self.max_k
 
-    def build(self, vectors: Floats) -> Self:
+    def build(self, vectors: Floats, *, held_out: Rows | None = None) -> Self:
         """Index the rows of `(N, D) float32`, N >= 0, D >= 1; what is not contiguous in memory is copied.
+
+        Args:
+            vectors: the rows.
+            held_out: different rows that are not found before `complete`, so that the structure can be asked for
+                their neighbours as for those of a new query: it knows its own rows too well. An exact kind, which has
+                nothing to tune, enters them at once.
 
         Raises:
             QueryError: another shape or type.
             UnsupportedError: the device has no room or no version for it.
         """
-        self._build(self._measure(vectors))
+        self._build(self._measure(vectors), _NONE if held_out is None else np.asarray(held_out, dtype=np.int64))
         return self
+
+    def complete(self) -> None:
+        """Enter the rows that `build` held out."""
+        self._complete()
 
     def _measure(self, vectors: Floats) -> Floats:
         if vectors.ndim != 2 or vectors.shape[1] == 0 or vectors.dtype != np.float32:
@@ -183,7 +195,7 @@ class VectorIndex(ABC):
         index = cls(device=device, **parameters)
         rows = index._measure(vectors)
         if not cls.stored:
-            index._build(rows)
+            index._build(rows, _NONE)
             return index
         try:
             index._load(path, rows)
@@ -196,8 +208,11 @@ class VectorIndex(ABC):
         return index
 
     @abstractmethod
-    def _build(self, vectors: Floats) -> None:
-        """As `build`, with `size` and `dim` already set."""
+    def _build(self, vectors: Floats, held_out: Rows) -> None:
+        """As `build`, with `size` and `dim` already set; `held_out (H,) int64` may be empty."""
+
+    def _complete(self) -> None:  # noqa: B027  (an exact kind holds nothing out)
+        """Enter the rows held out, once, where there are any."""
 
     @abstractmethod
     def _search(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:

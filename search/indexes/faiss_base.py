@@ -11,6 +11,7 @@ import numpy as np
 from search.indexes.base import VectorIndex
 from search.indexes.faiss_library import faiss
 from search.indexes.gpu import MAX_K, add_on_gpu, copy_to_cpu, gpu_lock, move_to_gpu
+from search.indexes.held_out import held_out_last, in_parts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +31,9 @@ class FaissIndex(VectorIndex):
         self._cpu: Any = None
         self._gpu: Any = None
         self._copying = threading.Lock()
+        self._order: Rows | None = None
+        """While rows are held out: every row in the order in which it is entered, they last."""
+        self._held_out: tuple[Floats, Rows] | None = None
         if device == "cuda":
             self.max_k = MAX_K
 
@@ -54,7 +58,7 @@ class FaissIndex(VectorIndex):
     def _train(self, index: Any, vectors: Floats) -> None:
         """Learn what the structure needs from at least one vector; nothing where it needs none."""
 
-    def _build(self, vectors: Floats) -> None:
+    def _build(self, vectors: Floats, held_out: Rows) -> None:
         index = self._empty()
         if self.device == "cuda":
             self._check_gpu()
@@ -64,13 +68,34 @@ class FaissIndex(VectorIndex):
         self._train(index, vectors)
         if self.device == "cuda":
             self._gpu = move_to_gpu(index, half_tables=self._half_tables())
-            add_on_gpu(self._gpu, vectors)
         else:
-            self._add(index, vectors)
             self._cpu = index
+        if len(held_out) == 0:
+            self._enter(vectors, None)
+            return
+        self._order = held_out_last(held_out, self.size)
+        others, held_out = np.split(self._order, [self.size - len(held_out)])
+        for rows in in_parts(others):
+            self._enter(vectors[rows], rows)
+        self._held_out = (vectors[held_out], held_out)
 
-    def _add(self, index: Any, vectors: Floats) -> None:
-        index.add(vectors)
+    def _complete(self) -> None:
+        if self._held_out is not None:
+            if self._gpu is not None:
+                self._cpu = None  # a copy of what the GPU held until now
+            self._enter(*self._held_out)
+            self._order = self._held_out = None
+
+    def _enter(self, vectors: Floats, rows: Rows | None) -> None:
+        """Add vectors with the rows that they have; None: they follow the last ones."""
+        if self.device == "cuda":
+            add_on_gpu(self._gpu, vectors, rows)
+        else:
+            self._add(self._cpu, vectors, rows)
+
+    @abstractmethod
+    def _add(self, index: Any, vectors: Floats, rows: Rows | None) -> None:
+        """As `_enter`, to the CPU index."""
 
     def _search(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
         excluded = 0 if allowed is None else self.size - int(np.count_nonzero(allowed))

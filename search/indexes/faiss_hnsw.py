@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from search.indexes.faiss_base import FaissIndex
 from search.indexes.faiss_library import faiss
 from search.indexes.ladder import candidate_ladder
@@ -11,7 +13,7 @@ from search.indexes.ladder import candidate_ladder
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from search.types import Floats
+    from search.types import Floats, Mask, Rows
 
 
 class FaissHnswIndex(FaissIndex):
@@ -43,13 +45,32 @@ class FaissHnswIndex(FaissIndex):
         index.hnsw.efConstruction = self.parameters["efConstruction"]
         return index
 
-    def _add(self, index: Any, vectors: Floats) -> None:
+    def _add(self, index: Any, vectors: Floats, rows: Rows | None) -> None:
         before = faiss.omp_get_max_threads()
         faiss.omp_set_num_threads(self.parameters["threads"] or before)
         try:
             index.add(vectors)
         finally:
             faiss.omp_set_num_threads(before)
+
+    def _complete(self) -> None:
+        """FAISS counts the rows of a graph as they come: bring them to the order that they have."""
+        order = self._order
+        super()._complete()
+        if order is None:
+            return
+        self._cpu.hnsw.permute_entries(faiss.swig_ptr(order))
+        storage = faiss.downcast_index(self._cpu.storage)
+        vectors = faiss.rev_swig_ptr(storage.get_xb(), self.size * self.dim).reshape(self.size, self.dim)
+        moved = np.flatnonzero(order != np.arange(self.size))
+        vectors[moved] = vectors[order[moved]]
+
+    def _search_cpu(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
+        order = self._order
+        if order is None:
+            return super()._search_cpu(queries, k, allowed)
+        squares, places = super()._search_cpu(queries, k, None if allowed is None else allowed[order])
+        return squares, np.where(places < 0, -1, order[np.maximum(places, 0)])
 
     def _search_parameters(self, effort: int, selector: Any) -> Any:
         return faiss.SearchParametersHNSW(efSearch=effort, sel=selector)

@@ -13,7 +13,7 @@ from search.indexes.ladder import doubling
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from search.types import Floats
+    from search.types import Floats, Rows
 
 _ROWS_A_CLUSTER = 39
 """Fewest rows to learn a centroid from, as FAISS recommends."""
@@ -60,6 +60,9 @@ class FaissIvfIndex(FaissIndex):
             index.clustering_index = None
         else:
             index.train(vectors)
+
+    def _add(self, index: Any, vectors: Floats, rows: Rows | None) -> None:
+        index.add(vectors) if rows is None else index.add_with_ids(vectors, rows)
 
     def _search_parameters(self, effort: int, selector: Any) -> Any:
         return faiss.SearchParametersIVF(nprobe=effort, sel=selector)

@@ -44,7 +44,7 @@ class FlatIndex(VectorIndex):
 
             self.max_k = MAX_K
 
-    def _build(self, vectors: Floats) -> None:
+    def _build(self, vectors: Floats, held_out: Rows) -> None:
         self._vectors = vectors
         # A float32 product of D terms of unit vectors is off by less than D * 2^-24 in whatever order it is summed;
         # 2^-20 more for rows that are unit length only to within rounding.

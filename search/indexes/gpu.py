@@ -55,15 +55,15 @@ def move_to_gpu(index: Any, *, half_tables: bool = False) -> Any:
             raise UnsupportedError(f"the GPU does not take this index ({error}): use --device cpu") from error
 
 
-def add_on_gpu(index: Any, vectors: Any) -> None:
-    """Add `(N, D) float32` to an index that lives on the GPU.
+def add_on_gpu(index: Any, vectors: Any, rows: Any = None) -> None:
+    """Add `(N, D) float32` to an index that lives on the GPU, as the rows `(N,) int64`; None: as those that follow.
 
     Raises:
         UnsupportedError: the GPU has no room.
     """
     with gpu_lock:
         try:
-            index.add(vectors)
+            index.add(vectors) if rows is None else index.add_with_ids(vectors, rows)
         except RuntimeError as error:
             raise UnsupportedError(f"the GPU has no room for {len(vectors)} vectors ({error}): use --device cpu") from (
                 error

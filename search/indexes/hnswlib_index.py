@@ -11,6 +11,7 @@ import hnswlib
 import numpy as np
 
 from search.indexes.base import VectorIndex
+from search.indexes.held_out import held_out_last, in_parts
 from search.indexes.ladder import candidate_ladder
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class HnswlibIndex(VectorIndex):
     }
     least: ClassVar[Mapping[str, int]] = {"M": 2, "seed": 0, "threads": 0}
 
+    _held_out: tuple[Floats, Rows] | None = None
+
     @classmethod
     def effort_ladder(cls, rows: int) -> tuple[int, ...]:
         """Doubles ef from 16 to all rows, or to 4,096."""
@@ -67,7 +70,7 @@ class HnswlibIndex(VectorIndex):
         self.parameters["effort"] = value
         self._index.set_ef(value)
 
-    def _build(self, vectors: Floats) -> None:
+    def _build(self, vectors: Floats, held_out: Rows) -> None:
         index = hnswlib.Index(space="l2", dim=self.dim)
         index.init_index(
             max_elements=max(1, self.size),
@@ -75,10 +78,24 @@ class HnswlibIndex(VectorIndex):
             ef_construction=self.parameters["ef_construction"],
             random_seed=self.parameters["seed"],
         )
-        if self.size:
-            index.add_items(vectors, num_threads=self.parameters["threads"] or -1)
         index.set_ef(self.parameters["effort"])
         self._index = index
+        if len(held_out) == 0:
+            self._enter(vectors, np.arange(self.size))
+            return
+        order = held_out_last(held_out, self.size)
+        for rows in in_parts(order[: self.size - len(held_out)]):
+            self._enter(vectors[rows], rows)
+        self._held_out = (vectors[held_out], held_out)
+
+    def _complete(self) -> None:
+        if self._held_out is not None:
+            self._enter(*self._held_out)
+            self._held_out = None
+
+    def _enter(self, vectors: Floats, rows: Rows) -> None:
+        if len(rows):
+            self._index.add_items(vectors, rows, num_threads=self.parameters["threads"] or -1)
 
     def _search(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
         if allowed is None:

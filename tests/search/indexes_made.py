@@ -50,6 +50,9 @@ class GpuStandIn:
     def add(self, vectors: np.ndarray) -> None:
         self.index.add(vectors)
 
+    def add_with_ids(self, vectors: np.ndarray, rows: np.ndarray) -> None:
+        self.index.add_with_ids(vectors, rows)
+
     def search(self, queries: np.ndarray, k: int, params: Any = None) -> Any:
         assert k <= 2048
         assert params is None or params.sel is None, "FAISS's GPU indexes ignore selectors"
