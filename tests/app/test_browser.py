@@ -85,6 +85,7 @@ def test_the_browsers_way_back_goes_from_query_to_query(page):
     page.go_back()
     page.locator(f'img[alt="{own[0]}"]').wait_for()
     assert page.url.endswith("picture=7")
+    page.locator(f'img[alt="{own[1]}"]').wait_for()  # the query is drawn before its neighbours are
     assert neighbour(page, 1).get_attribute("alt") == own[1]
 
 
