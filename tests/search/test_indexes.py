@@ -71,27 +71,27 @@ def test_a_row_finds_itself_at_distance_zero(place: Place) -> None:
         assert (np.arange(0, 2000, 50)[:, None] == rows).any(axis=1).all()
 
 
-@pytest.mark.parametrize("count", [1, 150, 1000, 1900])
+@pytest.mark.parametrize("count", [1, 150, 1900])
 def test_rows_held_out_are_queries_first_and_found_later(place: Place, count: int, tmp_path: Path) -> None:
     vectors = clustered()
     held_out = np.random.default_rng(2).permutation(2000)[:count]
     index = full_effort(index_class(place.kind)(device=place.device).build(vectors, held_out=held_out))
     others = np.ones(2000, dtype=np.bool_)
     others[held_out] = False
-    asked = vectors[held_out[:40]]
+    asked = vectors[held_out[:20]]
     distances, rows = index.search(asked, 10 * index.overfetch, others)
     check_answers(place, vectors, asked, distances, rows)
     assert recall(rows, brute_force(vectors, asked, 10, others)[1]) >= 0.99, "what re-ranking will choose from"
     if not index.exact:
         assert not np.isin(held_out, index.search(asked, 10)[1]).any(), "they are not there yet"
     index.complete()
-    distances, rows = index.search(vectors[::7], 10)
-    check_answers(place, vectors, vectors[::7], distances, rows)
-    assert recall(rows, brute_force(vectors, vectors[::7], 10)[1]) >= RECALL[place.kind]
+    distances, rows = index.search(vectors[::40], 10)
+    check_answers(place, vectors, vectors[::40], distances, rows)
+    assert recall(rows, brute_force(vectors, vectors[::40], 10)[1]) >= RECALL[place.kind]
     if index.stored:
         index.save(tmp_path / "index")
     again = place.load(tmp_path / "index", vectors, **index.parameters)
-    np.testing.assert_array_equal(again.search(vectors[::7], 10)[1], rows)
+    np.testing.assert_array_equal(again.search(vectors[::40], 10)[1], rows)
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2, 3, 5, 17, 40, 300])
