@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.build import first_encoder
 from indexer.committing import known_roots
+from indexer.labelling import add_named, add_remembered, named_table
 from indexer.progress import Silent, Stages
-from indexer.scan import labeller, scan
+from indexer.scan import scan
 from indexer.survey import survey_files
 from indexer.sync import unseen_reason
 from indexer.update import Update, check_device
 from indexer.writer import open_writer
+from search.catalog import Catalog, has_catalog
 from search.config import BuildConfig
 from search.errors import DataError
 from search.images import PICTURE_SUFFIXES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from indexer.change_report import ChangeReport
     from indexer.progress import Progress
     from indexer.scan import FoundFile
-    from indexer.survey import Labeller
-    from search.catalog import Catalog
 
 
 def add(index: str | os.PathLike[str], pictures: Sequence[str | os.PathLike[str]], config: BuildConfig | None = None, *,
@@ -61,11 +62,16 @@ def add(index: str | os.PathLike[str], pictures: Sequence[str | os.PathLike[str]
     unseen: list[tuple[Path, str]] = []
     with stages.stage("scan"):
         found, tops = _scan_all(pictures, folder, unseen)
+    table = named_table(config.labels, [*_roots(folder), *_folders(tops.values())], {file.path for file in found})
     encoder = first_encoder(folder, config, stages)
     with open_writer(folder, create=True) as catalog:
-        label, keep = _labeller(catalog, config, tops), config.labels in ("folder", "none")
-        update = Update(catalog, config, stages, label, keep_labels=keep, encoder=encoder, unseen=unseen)
-        return update.run(lambda: survey_files(catalog, found, label, keep_labels=keep))
+        if table is None:
+            paths = [file.path for file in found]
+            labelling = add_remembered(catalog, config.labels, tops, known_roots(catalog), paths)
+        else:
+            labelling = add_named(catalog, table)
+        update = Update(catalog, config, stages, labelling, encoder=encoder, unseen=unseen)
+        return update.run(lambda: survey_files(catalog, found, labelling.label))
 
 
 def _scan_all(pictures: Sequence[str | os.PathLike[str]], index: Path, unseen: list[tuple[Path, str]]
@@ -86,18 +92,14 @@ def _scan_all(pictures: Sequence[str | os.PathLike[str]], index: Path, unseen: l
     return [found[path] for path in sorted(found, key=os.fsencode)], tops
 
 
-def _labeller(catalog: Catalog, config: BuildConfig, tops: dict[Path, Path]) -> Labeller:
-    """Label by the followed folder that a picture lies below, or else by what was named."""
-    roots = known_roots(catalog)
-    in_use = catalog.label_counts() if config.labels == "folder" else {}
-    rules: dict[Path, Labeller] = {}
+def _roots(folder: Path) -> list[Path]:
+    """Folders that an index follows; none where there is no index yet."""
+    if not has_catalog(folder):
+        return []
+    with closing(Catalog.read(folder)) as catalog:
+        return known_roots(catalog)
 
-    def label(path: Path) -> str | None:
-        root = next((each for each in roots if path.is_relative_to(each)), tops[path])
-        if root == path and path.parent.name in in_use:
-            return path.parent.name
-        if root not in rules:
-            rules[root] = labeller(config.labels, root)
-        return rules[root](path)
 
-    return label
+def _folders(tops: Iterable[Path]) -> list[Path]:
+    """Folders that were named, and those of files that were."""
+    return list(dict.fromkeys(top.parent if top.is_file() else top for top in tops))

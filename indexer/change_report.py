@@ -25,6 +25,8 @@ class ChangeReport:
     changed: int = 0
     moved: int = 0
     removed: int = 0
+    relabelled: int = 0
+    """Pictures that only have another label than before."""
     unchanged: int = 0
     embedded: int = 0
     """Contents that the encoder was asked for; all other vectors were known."""
@@ -38,7 +40,7 @@ class ChangeReport:
     """Segments in the index now."""
     seconds: dict[str, float] = field(default_factory=dict)
     paths: dict[str, list[Path]] = field(default_factory=dict)
-    """`added`, `changed`, `moved` (where to) and `removed` -> the first 1,000 paths of them."""
+    """`added`, `changed`, `moved` (where to), `relabelled` and `removed` -> the first 1,000 paths of them."""
     notes: list[str] = field(default_factory=list)
     """What else there is to know, a sentence each."""
     dry_run: bool = False

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from indexer.known_contents import KnownContents
+    from indexer.labelling import Labeller
     from indexer.scan import FoundFile
     from indexer.staging import LookedAt, Staging
-    from indexer.survey import Labeller, Survey
+    from indexer.survey import Survey
     from search.catalog import Catalog
     from search.picture_exif import PictureExif
 
@@ -35,6 +36,10 @@ class Changes:
     """The old records of `changed`: their rows are buried."""
     moved: list[PictureRecord] = field(default_factory=list)
     updated: list[PictureRecord] = field(default_factory=list)
+    relabelled: list[Path] = field(default_factory=list)
+    """Those of `updated` that have another label than before."""
+    unlabelled: int = 0
+    """How many of the relabelled have none any more."""
     removed: list[PictureRecord] = field(default_factory=list)
     skipped: list[SkippedRecord] = field(default_factory=list)
     unchanged: int = 0
@@ -43,6 +48,12 @@ class Changes:
 
     def __bool__(self) -> bool:
         return any((self.added, self.changed, self.moved, self.updated, self.removed))
+
+    def note_label(self, record: PictureRecord, before: str | None) -> None:
+        """Count a picture whose record is updated as relabelled, if it is."""
+        if record.label != before:
+            self.relabelled.append(record.path)
+            self.unlabelled += record.label is None
 
     @property
     def need_rows(self) -> list[PictureRecord]:
@@ -54,7 +65,7 @@ class Changes:
 
 
 def compare(catalog: Catalog, survey: Survey, staging: Staging | None, known: KnownContents, label: Labeller, *,
-            keep_labels: bool = False, root: Path | None = None) -> Changes:  # fmt: skip
+            root: Path | None = None) -> Changes:  # fmt: skip
     """Work out the changes.
 
     Args:
@@ -62,11 +73,13 @@ def compare(catalog: Catalog, survey: Survey, staging: Staging | None, known: Kn
         survey: its `todo` was looked at.
         staging: what was looked at; None where nothing had to be.
         known: sizes of the contents.
-        label: path -> label.
-        keep_labels: leave a picture of the index the label that it has.
+        label: decides the label of each picture.
         root: the folder that was surveyed as a whole: what is gone from there is in the survey.
     """
-    changes = Changes(updated=survey.relabelled, unchanged=survey.unchanged)
+    changes = Changes(unchanged=survey.unchanged)
+    for record, label_before in survey.relabelled:
+        changes.updated.append(record)
+        changes.note_label(record, label_before)
     strays = Strays(catalog, survey.gone, root)
     for chunk in _chunks(survey.todo):
         assert staging is not None, "files were to be looked at, and none was"
@@ -75,8 +88,7 @@ def compare(catalog: Catalog, survey: Survey, staging: Staging | None, known: Kn
         changes.exif |= staging.exif(contents)
         strays.look_for(contents)
         for file, old in chunk:
-            own = old.label if keep_labels and old is not None else label(file.path)
-            _place(looks[file.path], old, own, strays, known, changes)
+            _place(looks[file.path], old, label, strays, known, changes)
     changes.removed += strays.left()
     return changes
 
@@ -116,7 +128,7 @@ class Strays:
         return [record for record in self._gone if record.id not in self._taken]
 
 
-def _place(look: LookedAt, old: PictureRecord | None, label: str | None, strays: Strays, known: KnownContents,
+def _place(look: LookedAt, old: PictureRecord | None, label: Labeller, strays: Strays, known: KnownContents,
            changes: Changes) -> None:  # fmt: skip
     """Put one file that was looked at into the list that it belongs to."""
     if look.reason is not None:
@@ -126,13 +138,16 @@ def _place(look: LookedAt, old: PictureRecord | None, label: str | None, strays:
         return
     size = known.size(look.content)
     assert size is not None, f"{look.path} was looked at and not embedded"
-    new = PictureRecord(0, look.path, look.content, look.bytes, look.mtime_ns, *size, label, 0, 0)
+    stray = None if old is not None else strays.take(look.content)
+    own = label(look.path, old or stray)
+    new = PictureRecord(0, look.path, look.content, look.bytes, look.mtime_ns, *size, own, 0, 0)
     if old is not None and old.content == look.content:
         changes.updated.append(replace(new, id=old.id, segment=old.segment, row=old.row))
+        changes.note_label(new, old.label)
     elif old is not None:
         changes.changed.append(replace(new, id=old.id))
         changes.replaced.append(old)
-    elif (stray := strays.take(look.content)) is not None:
+    elif stray is not None:
         changes.moved.append(replace(new, id=stray.id, segment=stray.segment, row=stray.row))
     else:
         changes.added.append(new)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from indexer.exif import put_exif
 from indexer.index_encoder import fitting_calibration, name_encoder, now, store_encoder
+from indexer.labelling import SETTING as LABEL_SOURCES
+from indexer.labelling import remembered_sources
 from indexer.matrix import gathered
 from indexer.tune import build_structure
 from search.records import SegmentRecord
@@ -60,7 +62,8 @@ class Surveyed:
 
 
 def commit(catalog: Catalog, changes: Changes, known: KnownContents, config: BuildConfig, stages: Stages, *,
-           encoder: Encoder | None, surveyed: Surveyed) -> SegmentRecord | None:  # fmt: skip
+           encoder: Encoder | None, surveyed: Surveyed,
+           label_sources: dict[str, str]) -> SegmentRecord | None:  # fmt: skip
     """Make changes visible: a segment for what needs a row, and one transaction; none where nothing changed.
 
     Args:
@@ -71,6 +74,7 @@ def commit(catalog: Catalog, changes: Changes, known: KnownContents, config: Bui
         stages: timed and told.
         encoder: the one that an index gets which has none yet; otherwise its own, or None where it was not needed.
         surveyed: what was looked at.
+        label_sources: see `indexer.labelling`.
 
     Returns:
         The new segment, if one was needed.
@@ -79,7 +83,9 @@ def commit(catalog: Catalog, changes: Changes, known: KnownContents, config: Bui
     calibration = settings.get("calibration")
     if encoder is not None:
         calibration = fitting_calibration(calibration, encoder, config)
-    if not (changes or _says_more(catalog, changes, surveyed) or calibration != settings.get("calibration")):
+    relabelled = label_sources != remembered_sources(catalog)
+    if not (changes or relabelled or _says_more(catalog, changes, surveyed)
+            or calibration != settings.get("calibration")):  # fmt: skip
         return None
     pictures = changes.need_rows
     dim = encoder.dim if encoder is not None else int(settings["dim"])
@@ -93,7 +99,7 @@ def commit(catalog: Catalog, changes: Changes, known: KnownContents, config: Bui
             if new_encoder is not None:
                 name_encoder(catalog, new_encoder, stored)
                 catalog.set(created=moment, updated=moment)
-            catalog.set(calibration=calibration)
+            catalog.set(calibration=calibration, **{LABEL_SOURCES: label_sources})
             if changes:
                 catalog.set(updated=moment)
             if surveyed.root is not None:

@@ -1,8 +1,7 @@
-"""Find the pictures of a folder, and the label of each."""
+"""Find the pictures of a folder."""
 
 from __future__ import annotations
 
-import csv
 import errno
 import os
 from dataclasses import dataclass
@@ -88,43 +87,3 @@ def _found(path: Path) -> FoundFile:
 
 def _refuse(path: Path, error: OSError) -> None:
     raise DataError(f"{path}: cannot be looked into ({error.strerror}). Check its permissions") from error
-
-
-def labeller(labels: str, root: Path) -> Callable[[Path], str | None]:
-    """Make the function path -> label.
-
-    `folder`: the name of the folder that holds the picture, None for pictures directly in `root`.
-    `none`: no labels. Anything else: the path of a CSV with the columns `path` (absolute, or relative to `root`, or
-    to the CSV's own folder) and `label`.
-
-    Raises:
-        DataError: a CSV that is missing or lacks a column.
-    """
-    top = root.absolute()
-    if labels == "none":
-        return lambda path: None
-    if labels == "folder":
-        return lambda path: None if path.parent == top or path == top else path.parent.name
-    table = read_labels(Path(labels), top)
-    return table.get
-
-
-def read_labels(file: Path, root: Path) -> dict[Path, str]:
-    """Read a CSV of path and label; an empty label means none."""
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            missing = {"path", "label"} - set(reader.fieldnames or ())
-            if missing:
-                raise DataError(
-                    f"{file}: lacks the column {' and '.join(sorted(missing))} (it has {reader.fieldnames})"
-                )
-            rows = [(row["path"], row["label"]) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{file}: cannot be read as a CSV of labels ({error})") from error
-    table: dict[Path, str] = {}
-    for path, label in rows:
-        if path and label:
-            for base in (file.absolute().parent, root):  # the root wins where both exist
-                table[Path(os.path.normpath(base / path))] = label
-    return table

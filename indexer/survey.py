@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
+    from indexer.labelling import Labeller
     from indexer.scan import FoundFile
     from indexer.staging import LookedAt
     from search.catalog import Catalog
     from search.records import PictureRecord
 
-Labeller: TypeAlias = "Callable[[Path], str | None]"
-"""Path -> label."""
 _CHUNK = 2_000
 """Files looked up at once."""
 
@@ -27,8 +26,8 @@ class Survey:
 
     todo: list[tuple[FoundFile, PictureRecord | None]] = field(default_factory=list)
     """Files that are new, or not as they were when they were indexed, by path."""
-    relabelled: list[PictureRecord] = field(default_factory=list)
-    """Unchanged pictures, with the label that they have now."""
+    relabelled: list[tuple[PictureRecord, str | None]] = field(default_factory=list)
+    """Pictures whose file is unchanged, with the label that they have from now on, and the one that they had."""
     gone: list[PictureRecord] = field(default_factory=list)
     """Pictures whose file is not there any more."""
     unchanged: int = 0
@@ -38,7 +37,7 @@ class Survey:
         if record is None or not is_same(record, file):
             self.todo.append((file, record))
         elif record.label != label:
-            self.relabelled.append(replace(record, label=label))
+            self.relabelled.append((replace(record, label=label), record.label))
         else:
             self.unchanged += 1
 
@@ -53,7 +52,7 @@ def is_unsettled(file: FoundFile, unsettled: tuple[int, int] | None) -> bool:
     return unsettled is not None and unsettled[0] < file.mtime_ns <= unsettled[1]
 
 
-def survey_files(catalog: Catalog, files: list[FoundFile], label: Labeller, *, keep_labels: bool) -> Survey:
+def survey_files(catalog: Catalog, files: list[FoundFile], label: Labeller) -> Survey:
     """Survey some files; nothing else is gone."""
     survey = Survey()
     for chunk in _chunks(files):
@@ -61,8 +60,7 @@ def survey_files(catalog: Catalog, files: list[FoundFile], label: Labeller, *, k
         known = {record.path: record for record in found}
         for file in chunk:
             record = known.get(file.path)
-            own = record.label if keep_labels and record is not None else label(file.path)
-            survey.add(file, record, own)
+            survey.add(file, record, label(file.path, record))
     return survey
 
 
@@ -77,7 +75,7 @@ def survey_folder(catalog: Catalog, files: list[FoundFile], root: Path, label: L
         catalog: the index.
         files: those below `root`, by the bytes of their paths.
         root: a folder; or a file, which is a collection of its own.
-        label: what pictures are labelled.
+        label: decides the label of each picture.
         unseen: folders and files that could not be looked into: what lies there is not gone.
         unsettled: from when to when, in nanoseconds since the epoch; a file changed in this time is still being
             written, perhaps, and left for the next time. None: every file is taken.
@@ -90,7 +88,7 @@ def survey_folder(catalog: Catalog, files: list[FoundFile], root: Path, label: L
         elif is_unsettled(file, unsettled) and not is_same(record, file):
             survey.unchanged += record is not None
         else:
-            survey.add(file, record, label(file.path))
+            survey.add(file, record, label(file.path, record))
     return survey
 
 

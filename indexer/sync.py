@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from indexer.labelling import follow_named, follow_remembered, named_table
 from indexer.progress import Silent, Stages
-from indexer.scan import labeller, scan
+from indexer.scan import scan
 from indexer.survey import is_unsettled, survey_folder
 from indexer.update import Update, check_device
 from indexer.writer import open_writer
@@ -19,9 +20,9 @@ from search.images import PICTURE_SUFFIXES
 
 if TYPE_CHECKING:
     from indexer.change_report import ChangeReport
+    from indexer.labels import LabelTable
     from indexer.progress import Progress
     from indexer.scan import FoundFile
-    from indexer.survey import Labeller
     from search.catalog import Catalog
     from search.encoders.base import Encoder
 
@@ -58,7 +59,8 @@ class FolderUpdate:
 
     root: Path
     found: list[FoundFile]
-    label: Labeller
+    table: LabelTable | None
+    """The CSV that was named as the source of labels."""
     config: BuildConfig
     stages: Stages
     unseen: list[tuple[Path, str]] = field(default_factory=list)
@@ -83,17 +85,22 @@ class FolderUpdate:
             found = scan(
                 root, leave_out=index, unreadable=lambda path, error: unseen.append((path, unseen_reason(error)))
             )
-            label = labeller(config.labels, root)
         if not found and not allow_empty:
             raise DataError(_nothing_there(pictures, unseen))
-        return cls(root, found, label, config, stages, unseen, unsettled)
+        top = root.parent if root.is_file() else root
+        table = named_table(config.labels, [top], {file.path for file in found})
+        return cls(root, found, table, config, stages, unseen, unsettled)
 
     def run(self, catalog: Catalog, encoder: Encoder | None = None) -> ChangeReport:
         """Bring an index up to date; `encoder` is the loaded one, if it was loaded."""
-        update = Update(catalog, self.config, self.stages, self.label, encoder=encoder, root=self.root,
+        if self.config.labels is None:
+            labelling = follow_remembered(catalog, self.root, {file.path for file in self.found})
+        else:
+            labelling = follow_named(catalog, self.root, self.config.labels, self.table)
+        update = Update(catalog, self.config, self.stages, labelling, encoder=encoder, root=self.root,
                         unseen=self.unseen)  # fmt: skip
         places = [path for path, _ in self.unseen]
-        report = update.run(lambda: survey_folder(catalog, self.found, self.root, self.label, unseen=places,
+        report = update.run(lambda: survey_folder(catalog, self.found, self.root, labelling.label, unseen=places,
                                                   unsettled=self.unsettled))  # fmt: skip
         self.encoder = update.encoder
         return report

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from indexer.changes import Changes
+    from indexer.labelling import Labelling
     from indexer.progress import Stages
     from indexer.scan import FoundFile
-    from indexer.survey import Labeller, Survey
+    from indexer.survey import Survey
     from search.catalog import Catalog
     from search.config import BuildConfig
     from search.encoders.base import Encoder
@@ -37,9 +38,7 @@ class Update:
     catalog: Catalog
     config: BuildConfig
     stages: Stages
-    label: Labeller
-    keep_labels: bool = False
-    """Leave pictures of the index the labels that they have."""
+    labelling: Labelling
     encoder: Encoder | None = None
     """Loaded already: of a new index, or by an earlier round of a watch."""
     root: Path | None = None
@@ -75,10 +74,10 @@ class Update:
     def _commit(self, found: Survey, staging: Staging | None) -> ChangeReport:
         catalog, known = self.catalog, KnownContents(self.catalog, staging)
         embedded = 0 if staging is None else self._embed(found, staging, known)
-        changes = compare(catalog, found, staging, known, self.label, keep_labels=self.keep_labels,
-                          root=self.root)  # fmt: skip
+        changes = compare(catalog, found, staging, known, self.labelling.label, root=self.root)
         surveyed = Surveyed([file.path for file, _ in found.todo], self.root)
-        segment = commit(catalog, changes, known, self.config, self.stages, encoder=self.encoder, surveyed=surveyed)
+        segment = commit(catalog, changes, known, self.config, self.stages, encoder=self.encoder, surveyed=surveyed,
+                         label_sources=self.labelling.sources)  # fmt: skip
         report = self._report(changes, embedded)
         if segment is not None:
             report.kind, report.recall = segment.kind, segment.recall
@@ -101,6 +100,10 @@ class Update:
         )  # fmt: skip
         for sort in ("added", "changed", "moved", "removed"):
             report.name(sort, [picture.path for picture in getattr(changes, sort)])
+        report.name("relabelled", changes.relabelled)
+        if changes.unlabelled:
+            report.notes.append(f"{changes.unlabelled:,} pictures have no label any more")
+        report.notes += self.labelling.notes
         report.advise()
         return report
 

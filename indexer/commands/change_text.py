@@ -41,7 +41,7 @@ def exit_code(report: ChangeReport) -> None:
 def _text(report: ChangeReport, index: Path, recall: float) -> str:
     """Counts, costs, then what changed by path, unless everything is new."""
     done = {"added": report.added, "changed": report.changed, "moved": report.moved, "removed": report.removed,
-            "unchanged": report.unchanged, "skipped": len(report.skipped)}  # fmt: skip
+            "relabelled": report.relabelled, "unchanged": report.unchanged, "skipped": len(report.skipped)}  # fmt: skip
     counts = ", ".join(f"{count} {word}" for word, count in done.items() if count) or "nothing to do"
     lines = [f"{index}: {report.images} pictures ({'nothing was changed, it would be: ' * report.dry_run}{counts})"]
     if report.seconds:

@@ -16,6 +16,13 @@ EncoderOption = Annotated[
 ]
 KindOption = Annotated[str, typer.Option(help="auto, flat, hnsw, ivf, ivfpq or hnswlib.")]
 RecallOption = Annotated[float, typer.Option(help="Recall@10 that an approximate kind is tuned for.", min=0.0, max=1.0)]
-LabelsOption = Annotated[str, typer.Option(help="folder, none, or a CSV with the columns path and label.")]
+LabelsOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Source of the labels: folder, none, or a CSV with the columns path and label."
+        "  [default: the source that the index remembers; folder for a new one]",
+        show_default=False,
+    ),
+]
 BatchSizeOption = Annotated[int, typer.Option(help="Pictures embedded at once.", min=1)]
 WorkersOption = Annotated[int, typer.Option(help="Threads that read and decode.", min=1)]

@@ -1,11 +1,11 @@
-"""What a folder scan finds, and which label each picture gets."""
+"""What a folder scan finds."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-from indexer.scan import labeller, scan
+from indexer.scan import scan
 from search import DataError
 
 
@@ -49,33 +49,3 @@ def test_unreadable_folder(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="permissions"):
         scan(tmp_path)
     (tmp_path / "a").chmod(0o700)
-
-
-def test_labels_by_folder(tmp_path: Path) -> None:
-    label = labeller("folder", tmp_path)
-    assert label(tmp_path / "1.png") is None
-    assert label(tmp_path / "cat" / "1.png") == "cat"
-    assert label(tmp_path / "train" / "cat" / "1.png") == "cat"
-    assert labeller("none", tmp_path)(tmp_path / "cat" / "1.png") is None
-
-
-@pytest.mark.parametrize("text", ["file,label\n1.png,cat\n", "path\n1.png\n", ""])
-def test_a_csv_without_the_columns(text: str, tmp_path: Path) -> None:
-    (tmp_path / "l.csv").write_text(text)
-    with pytest.raises(DataError, match=r"l\.csv.*column"):
-        labeller(str(tmp_path / "l.csv"), tmp_path)
-
-
-def test_a_missing_csv(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"l\.csv"):
-        labeller(str(tmp_path / "l.csv"), tmp_path)
-
-
-def test_csv_paths(tmp_path: Path) -> None:
-    (tmp_path / "tables").mkdir()
-    table = tmp_path / "tables" / "l.csv"
-    rows = ["\ufeffpath,label,more", 'sub/1.png,"a, b",x', f"{tmp_path}/2.png,two,", "../3.png,three,", "4.png,,"]
-    table.write_text("\n".join(rows), "utf-8")
-    label = labeller(str(table), tmp_path)
-    names = ("sub/1.png", "2.png", "3.png", "4.png")
-    assert [label(tmp_path / name) for name in names] == ["a, b", "two", "three", None]

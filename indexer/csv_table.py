@@ -1,0 +1,156 @@
+"""A CSV as people save it: delimiter, encoding and the case of its column names are recognised."""
+
+from __future__ import annotations
+
+import csv
+import io
+import stat
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from search.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+    from typing import TextIO
+
+DELIMITERS = (",", ";", "\t", "|")
+"""Of two that fit a header equally well, the earlier one is taken."""
+LONGEST_LINE = 16 * 1024 * 1024
+"""Characters."""
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_SHOWN = 20
+"""Column names that an error lists."""
+
+
+@dataclass(slots=True)
+class CsvTable:
+    """A CSV whose header was read."""
+
+    file: Path
+    names: list[str]
+    """Columns in the order of the file; those that the reader knows are spelled as it knows them."""
+    rows: Iterator[tuple[int, list[str]]]
+    """The line that each row ends on, and its cells; blank lines are left out."""
+
+    def named(self) -> Iterator[tuple[int, dict[str, str]]]:
+        """Each row as column -> cell; cells that a short row lacks are empty.
+
+        Raises:
+            DataError: a row has more cells than the header, as where a cell holds the delimiter without quotes.
+        """
+        for line, cells in self.rows:
+            if len(cells) > len(self.names):
+                raise DataError(
+                    f"{self.file}, line {line}: has {len(cells)} cells, the header has {len(self.names)}. "
+                    "Quote cells that hold the delimiter"
+                )
+            yield line, dict(zip(self.names, cells + [""] * (len(self.names) - len(cells)), strict=True))
+
+    def require(self, *names: str) -> None:
+        """Raise DataError unless the file has these columns."""
+        if missing := [name for name in names if name not in self.names]:
+            shown = ", ".join(map(repr, self.names[:_SHOWN])) or "none"
+            raise DataError(f"{self.file}: lacks the column {' and '.join(missing)} (its columns: {shown})")
+
+
+@contextmanager
+def open_csv(file: Path, known: Iterable[str], *, kind: str = "a CSV") -> Iterator[CsvTable]:
+    """Open a CSV with a header.
+
+    UTF-8 with or without a byte order mark, and UTF-16 with one. The delimiter is the one that a first line `sep=;`
+    names (as Excel writes it), else the one of `DELIMITERS` that finds most of the known columns in the header. A
+    column is a known one whatever the case of its letters and the spaces around it.
+
+    Args:
+        file: the CSV.
+        known: names of columns that the reader looks for.
+        kind: what the file is, for errors: "a CSV of labels".
+
+    Raises:
+        DataError: the file is missing, is not a regular file, is not text of these encodings, or is no CSV.
+    """
+    try:
+        encoding = _encoding(file)
+        with file.open(newline="", encoding=encoding) as stream:
+            yield _table(file, stream, list(known))
+    except UnicodeError as error:
+        where = f" (byte {error.start} of some block of it)" if isinstance(error, UnicodeDecodeError) else ""
+        raise DataError(f"{file}: cannot be read as {kind}: is not UTF-8{where}. Save it as CSV UTF-8") from error
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read as {kind} ({error.strerror or error})") from error
+    except csv.Error as error:
+        raise DataError(f"{file}: cannot be read as {kind} ({error})") from error
+
+
+def _encoding(file: Path) -> str:
+    mode = file.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # opening a folder names the reason by itself
+        raise OSError("is not a regular file: save it to one, as it is read more than once")
+    with file.open("rb") as stream:
+        return "utf-16" if stream.read(2) in _UTF16 else "utf-8-sig"
+
+
+def _table(file: Path, stream: TextIO, known: list[str]) -> CsvTable:
+    lines = _lines(file, stream)
+    first = next(lines, "")
+    skipped = 0
+    named = _separator(first)
+    if named is not None:
+        first, skipped = next(lines, ""), 1
+    while first and not first.strip():
+        first, skipped = next(lines, ""), skipped + 1
+    # A name in quotes may hold a line break: the header goes on while they are open.
+    while first.count('"') % 2 and (more := next(lines, "")):
+        first, skipped = first + more, skipped + 1
+    names, delimiter = max(
+        ((_names(first, each, known), each) for each in ([named] if named else DELIMITERS)),
+        key=lambda found: (len(set(found[0]) & set(known)), len(found[0]) if found[0] != [""] else 0),
+    )
+    return CsvTable(file, names, _rows(file, lines, delimiter, skipped + 1 if first else 0))
+
+
+def _separator(line: str) -> str | None:
+    text = line.strip().strip('"')
+    if text[:4].lower() != "sep=":
+        return None
+    named = line.strip("\r\n").strip('"')[4:] or ","
+    return {"\\t": "\t"}.get(named, named[0])
+
+
+def _names(header: str, delimiter: str, known: list[str]) -> list[str]:
+    """Column names by one delimiter; a known name is spelled as it is known unless another column has that spelling."""
+    try:
+        found = [name.strip() for name in next(csv.reader(io.StringIO(header), delimiter=delimiter), [])]
+    except csv.Error:
+        return []
+    spelled = {name.casefold(): name for name in known if name not in found}
+    names = []
+    for name in found:
+        names.append(spelled.pop(name.casefold(), name))
+    return names
+
+
+def _rows(file: Path, lines: Iterator[str], delimiter: str, before: int) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    while True:
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise DataError(f"{file}, line {before + reader.line_num}: cannot be read as CSV ({error})") from error
+        if cells is None:
+            return
+        if cells:
+            yield before + reader.line_num, cells
+
+
+def _lines(file: Path, stream: TextIO) -> Iterator[str]:
+    """Lines, none of which takes all of the memory."""
+    number = 0
+    while text := stream.readline(LONGEST_LINE + 1):
+        number += 1
+        if len(text) > LONGEST_LINE:
+            raise DataError(f"{file}, line {number}: longer than {LONGEST_LINE:,} characters")
+        yield text

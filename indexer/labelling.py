@@ -1,0 +1,170 @@
+"""Which label each picture of an update gets: from the source that is named, or the one that the index remembers.
+
+An index remembers the source of the labels of each folder that it follows. Where no source is named, the remembered one
+is used for pictures that are new, and a picture that has a label keeps it: a label that came from elsewhere, as from an
+import or a CSV given to `add`, is not lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from indexer.labels import FOLDER, NONE, LabelTable, by_folder, read_labels
+from search.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from search.catalog import Catalog
+    from search.records import PictureRecord
+
+SETTING = "labels"
+"""Of the catalog: followed folder -> the source of its labels, `folder`, `none` or the absolute path of a CSV."""
+
+
+class Labeller(Protocol):
+    """Path -> label."""
+
+    def __call__(self, path: Path, known: PictureRecord | None, /) -> str | None:
+        """Label a picture; `known` is what the index has of it, here or at the path that it moved from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labelling:
+    """How one update labels pictures."""
+
+    label: Labeller
+    sources: dict[str, str]
+    """The setting `labels` after the update."""
+    notes: list[str] = field(default_factory=list)
+    """What a report has to say, one sentence each."""
+
+
+def is_file(source: str) -> bool:
+    """Whether a source of labels is a CSV."""
+    return source not in (FOLDER, NONE)
+
+
+def remembered_sources(catalog: Catalog) -> dict[str, str]:
+    """The setting `labels`; empty for an index that has none."""
+    sources: Any = catalog.settings().get(SETTING)
+    return dict(sources) if isinstance(sources, dict) else {}
+
+
+def named_table(source: str | None, bases: Sequence[Path], pictures: Collection[Path]) -> LabelTable | None:
+    """The rows of a CSV that was named as the source; None for another source, or none. Raises as `read_labels`."""
+    return read_labels(Path(source), bases, pictures) if source is not None and is_file(source) else None
+
+
+def follow_named(catalog: Catalog, root: Path, source: str, table: LabelTable | None) -> Labelling:
+    """Label a folder by a source that was named: every picture below `root`, and from now on."""
+    sources = {top: each for top, each in remembered_sources(catalog).items() if not Path(top).is_relative_to(root)}
+    sources[str(root)] = source if table is None else str(table.file.absolute())
+    if table is not None:
+        rows = table.labels
+        return Labelling(lambda path, known: rows.get(path), sources, table.notes())
+    if source == NONE:
+        return Labelling(lambda path, known: None, sources)
+    return Labelling(lambda path, known: by_folder(path, root), sources)
+
+
+def follow_remembered(catalog: Catalog, root: Path, pictures: Collection[Path]) -> Labelling:
+    """Label a folder by the sources that the index remembers, and keep the labels that pictures have.
+
+    A remembered CSV is read again, and its rows count; where it cannot be used, a note says so and labels stay.
+    """
+    remembered, sources = _Remembered(catalog), remembered_sources(catalog)
+    for top in remembered.touching(root):
+        remembered.read(top, pictures)
+    return Labelling(lambda path, known: remembered.label(path, known, root), sources, remembered.notes)
+
+
+def add_named(catalog: Catalog, table: LabelTable) -> Labelling:
+    """Label added pictures by a CSV; one that has no row in it keeps the label that it has."""
+    rows = table.labels
+    return Labelling(
+        lambda path, known: rows.get(path, known.label if known else None),
+        remembered_sources(catalog),
+        table.notes(),
+    )
+
+
+def add_remembered(
+    catalog: Catalog, source: str | None, tops: dict[Path, Path], roots: Sequence[Path], pictures: Collection[Path]
+) -> Labelling:
+    """Label added pictures: those of the index keep their labels, new ones are labelled as where they lie.
+
+    Args:
+        catalog: the index.
+        source: `folder` or `none`, where one was named.
+        tops: picture -> the file or folder that was named, by which it was found.
+        roots: folders that the index follows.
+        pictures: absolute paths of what is added.
+    """
+    remembered, in_use = _Remembered(catalog), catalog.label_counts()
+    if source is None:
+        for top in remembered.sources:
+            remembered.read(top, pictures)
+
+    def label(path: Path, known: PictureRecord | None) -> str | None:
+        root = next((each for each in roots if path.is_relative_to(each)), tops[path])
+        if source == NONE:
+            return known.label if known else None
+        if root == path:  # named itself, and below no followed folder
+            own = path.parent.name
+            return kept(path, known, lambda _: own if own in in_use else None)
+        if source == FOLDER:
+            return kept(path, known, lambda new: by_folder(new, root))
+        return remembered.label(path, known, root)
+
+    return Labelling(label, remembered_sources(catalog), remembered.notes)
+
+
+def kept(path: Path, known: PictureRecord | None, fresh: Callable[[Path], str | None]) -> str | None:
+    """The label that a picture has; a fresh one for a new picture, and for one whose label moved with its folder."""
+    if known is None:
+        return fresh(path)
+    if known.path == path or known.label not in (None, known.path.parent.name):
+        return known.label
+    return fresh(path)
+
+
+class _Remembered:
+    """The sources that an index remembers, each read once."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.sources = {Path(top): source for top, source in remembered_sources(catalog).items()}
+        self.notes: list[str] = []
+        self._rows: dict[Path, dict[Path, str | None]] = {}
+
+    def touching(self, root: Path) -> list[Path]:
+        """Folders with a source of their own that lie below `root` or hold it."""
+        return [top for top in self.sources if top.is_relative_to(root) or root.is_relative_to(top)]
+
+    def read(self, top: Path, pictures: Collection[Path]) -> None:
+        """Read the CSV of a folder, if its source is one."""
+        if not is_file(self.sources[top]):
+            return
+        below = {path for path in pictures if path.is_relative_to(top)}
+        if not below:
+            return
+        try:
+            self._rows[top] = read_labels(Path(self.sources[top]), [top], below).labels
+        except DataError as error:
+            self.notes.append(f"labels stay as they are: {error}. To use another source, name it with --labels")
+
+    def label(self, path: Path, known: PictureRecord | None, root: Path) -> str | None:
+        """The label of a picture by the innermost folder that has a source; `root` for a picture in none."""
+        top = self._top(path) or root
+        before = None if known is None else self._top(known.path)
+        if self.sources.get(top, FOLDER) != FOLDER:
+            return self._rows.get(top, {}).get(path, known.label if known else None)
+        if known is not None and before is not None and self.sources[before] != FOLDER:
+            return known.label  # it moved here from where labels do not come from folders
+        return kept(path, known, lambda new: by_folder(new, top))
+
+    def _top(self, path: Path) -> Path | None:
+        holding = [top for top in self.sources if path.is_relative_to(top)]
+        return max(holding, key=lambda each: len(each.parts), default=None)
