@@ -32,6 +32,8 @@ class CsvTable:
     file: Path
     names: list[str]
     """Columns in the order of the file; those that the reader knows are spelled as it knows them."""
+    written: list[str]
+    """The same as the file spells them, without spaces around them."""
     rows: Iterator[tuple[int, list[str]]]
     """The line that each row ends on, and its cells; blank lines are left out."""
 
@@ -85,16 +87,21 @@ def open_csv(file: Path, known: Iterable[str], *, kind: str = "a CSV") -> Iterat
         raise DataError(f"{file}: cannot be read as {kind} ({error})") from error
 
 
-def _encoding(file: Path) -> str:
+def require_file(file: Path) -> None:
+    """Raise OSError for what cannot be read twice, such as a pipe, before it is opened and waits for a writer."""
     mode = file.stat().st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # opening a folder names the reason by itself
-        raise OSError("is not a regular file: save it to one, as it is read more than once")
+        raise OSError("it is no regular file, and is read more than once. Save it to a file first")
+
+
+def _encoding(file: Path) -> str:
+    require_file(file)
     with file.open("rb") as stream:
         return "utf-16" if stream.read(2) in _UTF16 else "utf-8-sig"
 
 
 def _table(file: Path, stream: TextIO, known: list[str]) -> CsvTable:
-    lines = _lines(file, stream)
+    lines = bounded_lines(file, stream)
     first = next(lines, "")
     skipped = 0
     named = _separator(first)
@@ -105,11 +112,9 @@ def _table(file: Path, stream: TextIO, known: list[str]) -> CsvTable:
     # A name in quotes may hold a line break: the header goes on while they are open.
     while first.count('"') % 2 and (more := next(lines, "")):
         first, skipped = first + more, skipped + 1
-    names, delimiter = max(
-        ((_names(first, each, known), each) for each in ([named] if named else DELIMITERS)),
-        key=lambda found: (len(set(found[0]) & set(known)), len(found[0]) if found[0] != [""] else 0),
-    )
-    return CsvTable(file, names, _rows(file, lines, delimiter, skipped + 1 if first else 0))
+    headers = [(_header(first, each), each) for each in ([named] if named else DELIMITERS)]
+    written, delimiter = max(headers, key=lambda header: (_count_known(header[0], known), len(header[0])))
+    return CsvTable(file, _known(written, known), written, _rows(file, lines, delimiter, skipped + 1 if first else 0))
 
 
 def _separator(line: str) -> str | None:
@@ -120,17 +125,22 @@ def _separator(line: str) -> str | None:
     return {"\\t": "\t"}.get(named, named[0])
 
 
-def _names(header: str, delimiter: str, known: list[str]) -> list[str]:
-    """Column names by one delimiter; a known name is spelled as it is known unless another column has that spelling."""
+def _header(text: str, delimiter: str) -> list[str]:
+    """Column names by one delimiter."""
     try:
-        found = [name.strip() for name in next(csv.reader(io.StringIO(header), delimiter=delimiter), [])]
+        return [name.strip() for name in next(csv.reader(io.StringIO(text), delimiter=delimiter), [])]
     except csv.Error:
         return []
-    spelled = {name.casefold(): name for name in known if name not in found}
-    names = []
-    for name in found:
-        names.append(spelled.pop(name.casefold(), name))
-    return names
+
+
+def _count_known(written: list[str], known: list[str]) -> int:
+    return len(set(_known(written, known)) & set(known))
+
+
+def _known(written: list[str], known: list[str]) -> list[str]:
+    """Column names, the known ones spelled as they are known, unless another column has that very spelling."""
+    spelled = {name.casefold(): name for name in known if name not in written}
+    return [spelled.pop(name.casefold(), name) for name in written]
 
 
 def _rows(file: Path, lines: Iterator[str], delimiter: str, before: int) -> Iterator[tuple[int, list[str]]]:
@@ -146,7 +156,7 @@ def _rows(file: Path, lines: Iterator[str], delimiter: str, before: int) -> Iter
             yield before + reader.line_num, cells
 
 
-def _lines(file: Path, stream: TextIO) -> Iterator[str]:
+def bounded_lines(file: Path, stream: TextIO) -> Iterator[str]:
     """Lines, none of which takes all of the memory."""
     number = 0
     while text := stream.readline(LONGEST_LINE + 1):

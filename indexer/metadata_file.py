@@ -5,13 +5,13 @@ So a file of any length takes no more memory than its longest line, and a type i
 
 from __future__ import annotations
 
-import csv
 import json
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from indexer.csv_table import bounded_lines, open_csv, require_file
 from indexer.metadata_cells import Cell, as_bytes, type_of, wider
 from search.errors import DataError
 from search.metadata import BUILT_IN, MOST_COLUMNS
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 KEYS = ("path", "id")
 """Columns that say which picture a row is about; a row that has a path is known by that."""
-LONGEST_LINE = 16 * 1024 * 1024
-"""Characters."""
 _LONGEST_NAME = 100
 
 
@@ -70,10 +68,11 @@ def open_metadata(file: str | os.PathLike[str]) -> MetadataFile:
     """
     path = Path(file)
     try:
+        require_file(path)
         with path.open("rb") as stream:
             head = stream.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
     if head.startswith(b"["):
         raise DataError(f"{path}: is a list in JSON. Write JSON lines: one object a line, and no brackets around them")
     found = MetadataFile(path, of_json=head.startswith(b"{"))
@@ -97,47 +96,37 @@ def open_metadata(file: str | os.PathLike[str]) -> MetadataFile:
 
 def _read(path: Path, *, of_json: bool) -> Iterator[tuple[int, dict[str, Any]]]:
     """Line number and cells of each row."""
+    if not of_json:
+        yield from _csv_rows(path)
+        return
     try:
-        with path.open(newline=None if of_json else "", encoding="utf-8-sig") as stream:
-            yield from (_json_rows if of_json else _csv_rows)(path, stream)
+        with path.open(encoding="utf-8-sig") as stream:
+            yield from _json_rows(path, stream)
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: is not UTF-8 (byte {error.start} of some block of it). Save it as UTF-8") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-def _lines(path: Path, stream: TextIO) -> Iterator[str]:
-    """Lines, none of which takes all of the memory."""
-    number = 0
-    while text := stream.readline(LONGEST_LINE + 1):
-        number += 1
-        if len(text) > LONGEST_LINE:
-            raise DataError(f"{path}, line {number}: longer than {LONGEST_LINE:,} characters")
-        yield text
-
-
-def _csv_rows(path: Path, stream: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
-    reader = csv.reader(_lines(path, stream), strict=True)
-    try:
-        names = [name.strip() for name in next(reader, [])]
+def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    with open_csv(path, KEYS) as table:
+        names = table.names
+        if "path" in names:  # a column ID of a shop is no id of ours, then
+            names = [own if name == "id" else name for name, own in zip(names, table.written, strict=True)]
         if not set(KEYS) & set(names):
             raise DataError(f"{path}: has no column path or id to tell the pictures by (its columns: {_some(names)})")
         twice = sorted({name for name in names if name and names.count(name) > 1})
         if twice:
             raise DataError(f"{path}: has the column {twice[0]!r} more than once. Rename one of them")
-        for cells in reader:
-            if not cells:  # a blank line
-                continue
+        for line, cells in table.rows:
             if len(cells) != len(names):
-                raise DataError(f"{path}, line {reader.line_num}: has {len(cells)} cells, the header has {len(names)}")
+                raise DataError(f"{path}, line {line}: has {len(cells)} cells, the header has {len(names)}")
             named = {name: cell if cell.strip() else None for name, cell in zip(names, cells, strict=True) if name}
-            yield reader.line_num, named
-    except csv.Error as error:
-        raise DataError(f"{path}, line {reader.line_num}: cannot be read as CSV ({error})") from error
+            yield line, named
 
 
 def _json_rows(path: Path, stream: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, text in enumerate(_lines(path, stream), 1):
+    for number, text in enumerate(bounded_lines(path, stream), 1):
         if not text.strip():
             continue
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexer.calibration.pairs import Pairs
+from indexer.csv_table import open_csv
 from search.errors import DataError
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _NAMES = {"a": ("a", "path_a"), "b": ("b", "path_b")}
 """Either name of a column will do."""
+_SUBJECTS = ("subject_a", "subject_b")
 _TRUTH = {"1": True, "true": True, "yes": True, "same": True, "0": False, "false": False, "no": False,
           "different": False}  # fmt: skip
 
@@ -81,14 +82,11 @@ def _rows(file: Path, root: Path | None) -> Iterator[_Row]:
 
 def _lines(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Line number and values of each row, under the names `a`, `b`, `same`, `subject_a`, `subject_b`."""
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream, restval="")
-            columns = _columns(reader.fieldnames or (), file)
-            for row in reader:
-                yield reader.line_num, {name: row[column] for name, column in columns.items()}
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{file}: cannot be read as a CSV of pairs ({error})") from error
+    known = [*_NAMES["a"], *_NAMES["b"], "same", *_SUBJECTS]
+    with open_csv(file, known, kind="a CSV of pairs") as table:
+        columns = _columns(table.names, file)
+        for line, row in table.named():
+            yield line, {name: row[column] for name, column in columns.items()}
 
 
 def _columns(found: Iterable[str], file: Path) -> dict[str, str]:
@@ -103,7 +101,7 @@ def _columns(found: Iterable[str], file: Path) -> dict[str, str]:
                 "columns a, b and same, and perhaps subject_a and subject_b"
             )
         columns[name] = column
-    told = [name for name in ("subject_a", "subject_b") if name in there]
+    told = [name for name in _SUBJECTS if name in there]
     if len(told) == 1:
         raise DataError(f"{file}: has the column {told[0]} alone. Name the subjects of both pictures, or of neither")
     return columns | {name: name for name in told}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from typing import TYPE_CHECKING
 
+from indexer.csv_table import open_csv
 from indexer.exchange.npy_files import json_lines
 from indexer.exchange.plain_text import read_plain_text
 from indexer.exchange.rows import Places, Row
@@ -46,15 +46,10 @@ def _text(file: Path) -> Iterator[tuple[object, None]]:
 
 
 def _csv(file: Path) -> Iterator[tuple[object, object]]:
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, strict=True)
-            if "path" not in (reader.fieldnames or ()):
-                raise DataError(f"{file}: lacks the column path (it has {reader.fieldnames})")
-            for row in reader:
-                yield _plain(row["path"]), _plain(row.get("label"))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{file}: cannot be read as a CSV ({error})") from error
+    with open_csv(file, ("path", "label")) as table:
+        table.require("path")
+        for _, row in table.named():
+            yield _plain(row["path"]), _plain(row.get("label"))
 
 
 def _json(file: Path) -> Iterator[tuple[object, object]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 from dataclasses import dataclass
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from indexer.csv_table import open_csv
+from indexer.labels import mismatch
 from search.errors import DataError
 from search.images import PICTURE_SUFFIXES
 
@@ -133,7 +134,9 @@ def _by_folder(root: Path, *, labelled: bool) -> Iterator[LabelledPicture]:
 
 
 def _by_csv(file: Path, root: Path, *, labelled: bool) -> Iterator[LabelledPicture]:
-    for row in _rows(file, {"path", "label"} if labelled else {"path"}):
+    rows = _rows(file, {"path", "label"} if labelled else {"path"})
+    _refuse_misfit(rows, file, root)
+    for _, row in rows:
         path, split = row["path"], row.get("split")
         if split is not None and split not in _SPLIT_NAMES:
             raise DataError(f"{file}: {path} has the split {split!r}; known are train, validation and test")
@@ -150,15 +153,19 @@ def _by_csv(file: Path, root: Path, *, labelled: bool) -> Iterator[LabelledPictu
         )
 
 
-def _rows(file: Path, wanted: set[str]) -> list[dict[str, str]]:
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream, restval="")
-            if missing := wanted - set(reader.fieldnames or ()):
-                raise DataError(f"{file}: lacks the column {' and '.join(sorted(missing))}")
-            return list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{file}: cannot be read as a CSV of labels ({error})") from error
+def _rows(file: Path, wanted: set[str]) -> list[tuple[int, dict[str, str]]]:
+    with open_csv(file, ("path", "label", "split", "subject"), kind="a CSV of labels") as table:
+        table.require(*sorted(wanted))
+        return list(table.named())
+
+
+def _refuse_misfit(rows: list[tuple[int, dict[str, str]]], file: Path, root: Path) -> None:
+    """Raise DataError where not one row names a file that is there."""
+    paths = [(line, row["path"]) for line, row in rows if row["path"]]
+    if paths and not any((base / path).exists() for _, path in paths for base in (root, file.parent)):
+        there = [each.path for each in _by_folder(root, labelled=False)]
+        hint = mismatch(*paths[0], there) if there else f"Line {paths[0][0]} says {paths[0][1]!r}"
+        raise DataError(f"{file}: none of its {len(paths):,} rows names a picture that is there. {hint}")
 
 
 def _once(pictures: Iterable[LabelledPicture], file: Path) -> Sequence[LabelledPicture]:

@@ -17,6 +17,7 @@ from search import DataError, open_index
 from search.config import BuildConfig
 from tests.conftest import draw
 
+SUMMER = "\u00e9t\u00e9/0.jpg"
 TABLE = "path,label\nsub/0.png,tabby\nsub/1.png,manx\nsub/2.png,tabby\n"
 
 
@@ -92,8 +93,8 @@ def test_rows_that_disagree_on_a_file(tmp_path: Path) -> None:
         ("2024\\0.jpg", "2024/0.jpg", "backslashes"),
         ("C:\\photos\\2024\\0.jpg", "2024/0.jpg", "backslashes.*another root"),
         ("2024/0.JPG", "2024/0.jpg", "capital"),
-        (unicodedata.normalize("NFD", "\u00e9t\u00e9/0.jpg"), unicodedata.normalize("NFC", "\u00e9t\u00e9/0.jpg"), "NFC"),
-        (unicodedata.normalize("NFC", "\u00e9t\u00e9/0.jpg"), unicodedata.normalize("NFD", "\u00e9t\u00e9/0.jpg"), "NFC"),
+        (unicodedata.normalize("NFD", SUMMER), unicodedata.normalize("NFC", SUMMER), "NFC"),
+        (unicodedata.normalize("NFC", SUMMER), unicodedata.normalize("NFD", SUMMER), "NFC"),
         ("/mnt/x/2024/0.jpg", "2024/0.jpg", "another root"),
         ("Photos/0.jpg", "2024/0.jpg", "another root"),
         ("nothing.jpg", "2024/0.jpg", "a picture here is"),
@@ -224,4 +225,3 @@ def test_rows_that_name_no_picture_are_reported(folder: Path) -> None:
     report = build(folder / "p", folder / "i", config(folder / "labels.csv"))
     assert [note for note in report.notes if "line 5: sub/9.png" in note]
     assert report.to_dict()["relabelled"] == 0
-
