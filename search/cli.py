@@ -46,7 +46,9 @@ def run(app: typer.Typer) -> None:
 
 
 def query(
-    pictures: Annotated[list[str], typer.Argument(help="One or more pictures; each is answered on its own.")],
+    pictures: Annotated[
+        list[str], typer.Argument(help="One or more pictures, each answered on its own; - is standard input.")
+    ],
     index: IndexOption,
     k: Annotated[int, typer.Option("-k", help="Neighbours a picture.")] = QueryConfig.k,
     where: WhereOption = None,
@@ -84,24 +86,27 @@ def query(
     from search.blend import Crop
     from search.engine import open_index
     from search.images import load_picture
+    from search.picture_argument import picture_argument
     from search.where import condition_of
 
     filters, part = condition_of(where), None if crop is None else Crop.read(crop)
     if together and (part is not None or same_only):
         raise typer.BadParameter("goes with neither --crop nor --same-only", param_hint="--together")
-    unwanted = [load_picture(picture) for picture in without or []]
+    unwanted = [load_picture(picture_argument(picture)) for picture in without or []]
     failed = False
     with open_index(index, device=device) as engine:
         shown = _shown_columns(show, list(engine.columns()))
         if together:
-            hits = engine.search_together(pictures, k, where=filters, without=unwanted, collapse=collapse)
+            named = [picture_argument(picture) for picture in pictures]
+            hits = engine.search_together(named, k, where=filters, without=unwanted, collapse=collapse)
             _show_hits(pictures, hits, shown, as_json=as_json, same_only=False)
             return
         for picture in pictures:
             try:
                 hits = engine.search(
-                    picture, k, where=filters, same_only=same_only, without=unwanted, crop=part, collapse=collapse
-                )
+                    picture_argument(picture), k, where=filters, same_only=same_only, without=unwanted, crop=part,
+                    collapse=collapse,
+                )  # fmt: skip
             except PictureError as error:
                 failed = True
                 _show_failure(picture, error, as_json=as_json)

@@ -30,7 +30,9 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Take pictures of poo
 
 
 def identify(
-    pictures: Annotated[list[str], typer.Argument(help="One or more pictures; each is answered on its own.")],
+    pictures: Annotated[
+        list[str], typer.Argument(help="One or more pictures, each answered on its own; - is standard input.")
+    ],
     index: IndexOption,
     references: ReferencesOption = IdentifyConfig.references,
     max_false_accept: MaxFalseAcceptOption = IdentifyConfig.max_false_accept,
@@ -47,13 +49,14 @@ def identify(
     code 0 whether somebody was recognised or not, 3 when a picture could not be read or was too poor.
     """
     from search.engine import open_index
+    from search.picture_argument import picture_argument
 
     config = IdentifyConfig(references, max_false_accept, threshold, k, force)
     failed = False
     with open_index(index, device=device) as engine:
         for picture in pictures:
             try:
-                found = engine.identify(picture, config)
+                found = engine.identify(picture_argument(picture), config)
             except PictureError as error:
                 failed = True
                 _show_failure(picture, error, as_json=as_json)

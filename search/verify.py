@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def verify(
-    probe: Annotated[str, typer.Argument(metavar="A", help="The picture in question.")],
+    probe: Annotated[str, typer.Argument(metavar="A", help="The picture in question; - is standard input.")],
     known: Annotated[
         list[str], typer.Argument(metavar="B...", help="A picture to compare it with, or several of one thing.")
     ],
@@ -42,13 +42,16 @@ def verify(
     """
     if (index is None) == (encoder is None):
         raise typer.BadParameter("name one of the two: whose distances are they?", param_hint="--index / --encoder")
+    from search.picture_argument import picture_argument
+
+    one, others = picture_argument(probe), [picture_argument(each) for each in known]
     if index is not None:
         from search.engine import open_index
 
         with open_index(index, device=device) as engine:
-            found, calibration = engine.verify(probe, known, references), engine.calibration
+            found, calibration = engine.verify(one, others, references), engine.calibration
     else:
-        found, calibration = verify_with_encoder(str(encoder), probe, known, references, device=device)
+        found, calibration = verify_with_encoder(str(encoder), one, others, references, device=device)
     if as_json:
         told = {"probe": probe, "known": known, "references": references, **found.to_dict()}
         typer.echo(json.dumps({**told, "calibrated": calibration is not None}))
