@@ -10,7 +10,8 @@ from indexer.check import CheckReport, inspect
 from indexer.index_encoder import now, store_encoder
 from indexer.lock import writer_lock
 from indexer.mend import mend_structure, mend_vectors
-from indexer.writer import sweep
+from indexer.sweeping import sweep
+from indexer.writer import open_catalog
 from search.catalog import CATALOG_NAME, Catalog
 from search.config import QueryConfig
 from search.encoders import load_encoder
@@ -68,7 +69,7 @@ def repair(index: str | os.PathLike[str], *, device: Device = QueryConfig.device
         report = RepairReport(before, before)
         if before.whole:
             return report
-        catalog = Catalog.write(folder, reseal=True)
+        catalog = open_catalog(folder, reseal=True)
         try:
             if any(finding.part == "seal" for finding in before.findings):
                 report.done.append("sealed the catalog anew, whose structure was found sound")
