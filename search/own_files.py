@@ -112,6 +112,20 @@ def read_own(path: Path, most: int) -> bytes:
         return stream.read(most)
 
 
+def open_own(path: Path, *, append: bool = False) -> IO[bytes]:
+    """Open a file that is changed in place, be it by `append`, which also makes it: a link is not followed.
+
+    Raises:
+        OSError: it cannot be opened, or is no regular file.
+    """
+    flags = (_READ & ~os.O_RDONLY) | (os.O_WRONLY | os.O_APPEND | os.O_CREAT if append else os.O_RDWR)
+    stream = os.fdopen(os.open(path, flags, 0o666), "ab" if append else "r+b")
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        raise OSError(errno.EINVAL, "is not a regular file", str(path))
+    return stream
+
+
 def is_regular(path: Path) -> bool:
     """Whether a regular file has this name, and not a link to one."""
     try:
