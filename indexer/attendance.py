@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Self
 from filelock import FileLock, Timeout
 
 from indexer.csv_log import CsvLog, one_line
+from indexer.lock import check_lock_file
 from indexer.scan import scan
 from search.config import AttendConfig, QueryConfig
 from search.engine import open_index
 from search.errors import DataError, IndexFolderError, PictureError
 from search.identities import Decider
-from search.own_files import require_own_file
 from search.picture_exif import taken_at
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ def _only_writer(log: Path) -> Iterator[None]:
     """Keep a second run, such as the next one of a timetable, from logging the same pictures."""
     lock = FileLock(log.with_name(f"{log.name}.lock"))
     try:
-        require_own_file(Path(lock.lock_file))
+        check_lock_file(Path(lock.lock_file))
         log.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout:

@@ -6,7 +6,8 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from search.catalog import is_index
+from search.catalog import CATALOG_NAME, holds_index
+from search.catalog_seal import SEAL_NAME
 from search.errors import IndexFolderError
 from search.own_files import ASIDE_NAME
 
@@ -37,10 +38,15 @@ def check_place(folder: Path) -> None:
     except OSError as error:
         raise IndexFolderError(f"{folder}: cannot be an index folder ({error.strerror}). Name another") from error
     others = [name for name in names if not _BEGUN.fullmatch(name)]
-    if not others or is_index(folder):
-        return  # whose a catalog is that nothing lies beside, the writer looks at before it opens it
+    if holds_index(folder) or not others or _lost_its_catalog(names):
+        return
     listed = ", ".join(others[:_NAMED]) + (f" and {len(others) - _NAMED} more" if len(others) > _NAMED else "")
     raise IndexFolderError(
         f"{folder}: is no index and holds other files ({listed}), and an index has its folder for itself. Name a new"
         f" folder, such as --index {folder / 'photos.index'}"
     )
+
+
+def _lost_its_catalog(names: list[str]) -> bool:
+    """Whether a folder has the seal of a catalog that is gone: the writer says so, and how to get it back."""
+    return SEAL_NAME in names and CATALOG_NAME not in names

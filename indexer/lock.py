@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from search.disk_errors import disk_errors_named
 from search.errors import IndexLockedError
-from search.own_files import read_own, require_own_file, write_file
+from search.own_files import is_regular, read_own, require_own_file, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,9 +40,20 @@ def writer_lock(folder: Path) -> Iterator[None]:
         IndexBusyError: another program holds a database of the folder.
         DiskError: the disk failed the writer, is full, or refused.
     """
-    require_own_file(folder / LOCK_NAME)
+    check_lock_file(folder / LOCK_NAME)
     with disk_errors_named(folder), _held(folder):
         yield
+
+
+def check_lock_file(file: Path) -> None:
+    """Refuse a lock that is a link or no regular file: taking it would make, or empty, a file elsewhere.
+
+    Raises:
+        IndexFolderError: see there. An empty file has nothing to lose: hard links of it, as in a copy of a whole index
+            by `cp -al`, are one lock of both.
+    """
+    if not (is_regular(file) and file.stat().st_size == 0):
+        require_own_file(file)
 
 
 @contextmanager

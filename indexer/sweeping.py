@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from search.own_files import ASIDE_NAME, is_folder, is_regular
+from search.indexes import KINDS
+from search.own_files import ASIDE_NAME, UUID, is_folder, is_regular
 from search.segments import SEGMENTS_FOLDER
 
 if TYPE_CHECKING:
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
     from search.catalog import Catalog
 
 ENCODERS_FOLDER = "encoders"
-_SEGMENT_FILE = re.compile(rf"[0-9a-f]{{32}}\.[a-z0-9]+|{ASIDE_NAME.pattern}")
-"""A random stem, then `npy`, the kind of a structure, or `part`."""
-_ENCODER_FOLDER = re.compile(r"[0-9a-f]{32}(\.part)?")
+_SEGMENT_FILE = re.compile(rf"{UUID}\.(npy|part|{'|'.join(KINDS)})|{ASIDE_NAME.pattern}")
+"""A random stem, then that it holds vectors, the kind of a structure, or that it was being written."""
+_ENCODER_FOLDER = re.compile(rf"[0-9a-f]{{32}}|{UUID}\.part")
 """A fingerprint, or a random name while it is being written."""
 _ENCODER_FILE = re.compile(rf"(encoder\.json|weights\.safetensors)(\.part)?|{ASIDE_NAME.pattern}")
 _BESIDE_CATALOG = re.compile(rf"catalog\.seal\.part|{ASIDE_NAME.pattern}")

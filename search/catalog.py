@@ -316,13 +316,19 @@ class Catalog(CatalogAudit):
             self._connection.execute(sql)
 
 
-def is_index(folder: Path) -> bool:
-    """Whether a folder holds a catalog of ours, be it of a first build that is not finished."""
+def holds_index(folder: Path) -> bool:
+    """Whether a folder holds a catalog of ours, be it of a first build that is not finished.
+
+    Raises:
+        IndexFolderError: the file of this name is another program's, or is reached through a link.
+    """
     file = folder / CATALOG_NAME
+    refuse_links(file, writing=True)
     if not is_regular(file):
         return False
     raw = CatalogFile(file)
     try:
+        refuse_foreign(raw)
         return owner_of(raw) == "ours"
     finally:
         raw.close()

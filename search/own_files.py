@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-ASIDE_NAME = re.compile(r"\.[0-9a-f]{32}\.part")
+UUID = "[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}"
+"""Pattern of a random stem: the 32 hex digits of a UUID of version 4, which a checksum rarely looks like."""
+ASIDE_NAME = re.compile(rf"\.{UUID}\.part")
 """Names under which files are written before they are put in place: a killed process leaves some."""
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)

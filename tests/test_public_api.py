@@ -5,7 +5,8 @@ import search
 PUBLIC = {
     "Answer", "Calibration", "DataError", "DiskError", "EncoderError", "ErrorRate", "Hit", "Identification", "Identity",
     "IndexBusyError", "IndexClosedError", "IndexFolderError", "IndexInfo", "IndexLockedError", "PictureError",
-    "QueryError", "SearchEngine", "SegmentInfo", "Timing", "TwinlensError", "UnsupportedError", "Verification", "open_index",
+    "QueryError", "SearchEngine", "SegmentInfo", "Timing", "TwinlensError", "UnsupportedError", "Verification",
+    "open_index",
 }  # fmt: skip
 
 
