@@ -17,7 +17,7 @@ import streamlit as st
 
 from app_parts.asking import Wanted, ask, copies_text, opened_index
 from app_parts.tiles import file_tile, literal, plain, show_tile
-from search import TwinlensError
+from search import IndexBusyError, TwinlensError
 from search.cli import NOTHING_SAME, megabytes, printable
 from search.config import QueryConfig
 from search.copy_threshold import copy_threshold
@@ -274,6 +274,10 @@ def main() -> None:
         return
     try:
         opened = opened_index(os.fsencode(folder))
+    except IndexBusyError as error:
+        st.warning(literal(error))
+        st.button("Try again", icon=":material/refresh:")
+        return
     except TwinlensError as error:
         show_missing(literal(error))
         return

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from indexer.build import first_encoder
 from indexer.committing import known_roots
 from indexer.labelling import add_named, add_remembered, named_table
+from indexer.index_place import check_place
 from indexer.progress import Silent, Stages
 from indexer.scan import scan
 from indexer.survey import survey_files
@@ -49,7 +50,7 @@ def add(index: str | os.PathLike[str], pictures: Sequence[str | os.PathLike[str]
     Raises:
         DataError: nothing is named, or what is named is not there or holds no pictures.
         EncoderError: the encoder is unknown, or is not the one of the index.
-        IndexFolderError: the index folder cannot be made, or is a file.
+        IndexFolderError: the index folder cannot be made, is a file, or holds other files and no index.
         IndexLockedError: another process is writing this index.
         DiskError: the disk failed, is full, or refused.
     """
@@ -57,6 +58,7 @@ def add(index: str | os.PathLike[str], pictures: Sequence[str | os.PathLike[str]
     folder = Path(index).absolute()
     stages = Stages(progress or Silent())
     check_device(config)
+    check_place(folder)
     if not pictures:
         raise DataError("nothing to add: name at least one picture or folder; there are no pictures there")
     unseen: list[tuple[Path, str]] = []

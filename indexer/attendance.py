@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Self
 from filelock import FileLock, Timeout
 
 from indexer.csv_log import CsvLog, one_line
+from indexer.lock import check_lock_file
 from indexer.scan import scan
 from search.config import AttendConfig, QueryConfig
 from search.engine import open_index
-from search.errors import DataError, PictureError
+from search.errors import DataError, IndexFolderError, PictureError
 from search.identities import Decider
 from search.picture_exif import taken_at
 
@@ -86,6 +87,8 @@ class Attendance:
                 and cannot be read back.
         """
         self.folder, self.index, self.log = Path(folder), Path(index), Path(log)
+        if self.log.is_symlink():  # the logs beside it belong beside the file itself
+            self.log = Path(os.path.realpath(self.log))
         self.config = config or AttendConfig()
         self.device: Device = device
         scan(self.folder)
@@ -204,12 +207,15 @@ def _only_writer(log: Path) -> Iterator[None]:
     """Keep a second run, such as the next one of a timetable, from logging the same pictures."""
     lock = FileLock(log.with_name(f"{log.name}.lock"))
     try:
+        check_lock_file(Path(lock.lock_file))
         log.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout:
         raise DataError(f"{log}: another twinlens attend is writing it. Stop that one, or name another log") from None
     except OSError as error:
         raise DataError(f"{log}: cannot be used as a log ({error.strerror})") from error
+    except IndexFolderError as error:
+        raise DataError(str(error)) from error
     try:
         yield
     finally:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.index_encoder import new_encoder
+from indexer.index_place import check_place
 from indexer.progress import Silent, Stages
 from indexer.sync import FolderUpdate
 from indexer.update import check_device
@@ -33,7 +34,7 @@ def build(pictures: str | os.PathLike[str], index: str | os.PathLike[str], confi
     Raises:
         DataError: no pictures there.
         EncoderError: the encoder is unknown, or is not the one of the index.
-        IndexFolderError: the index folder cannot be made, or is a file.
+        IndexFolderError: the index folder cannot be made, is a file, or holds other files and no index.
         IndexLockedError: another process is writing this index.
         DiskError: the disk failed, is full, or refused.
     """
@@ -41,6 +42,7 @@ def build(pictures: str | os.PathLike[str], index: str | os.PathLike[str], confi
     folder = Path(index).absolute()
     stages = Stages(progress or Silent())
     check_device(config)
+    check_place(folder)
     update = FolderUpdate.scan(pictures, folder, config, stages)
     encoder = first_encoder(folder, config, stages)
     with open_writer(folder, create=True) as catalog:

@@ -9,6 +9,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from search.errors import DataError
+from search.own_files import open_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +36,7 @@ class CsvLog:
         self.columns = columns
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            _drop_half_a_row(file)
+            self._drop_half_a_row()
             if not file.exists() or file.stat().st_size == 0:
                 self._append(columns)
             header = next(self._lines(), [])
@@ -62,10 +63,23 @@ class CsvLog:
     def _append(self, cells: tuple[str, ...]) -> None:
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerow(cells)
-        with self.file.open("ab") as stream:
+        with open_own(self.file, append=True) as stream:
             stream.write(text.getvalue().encode("utf-8", "surrogateescape"))
             stream.flush()
             os.fsync(stream.fileno())
+
+    def _drop_half_a_row(self) -> None:
+        """Cut what a killed process had begun to write, of a log of ours: a row ends with its newline."""
+        if not os.path.lexists(self.file):
+            return
+        with open_own(self.file) as stream:
+            data = stream.read()
+            first, newline, _ = data.partition(b"\n")
+            own = next(csv.reader([first.decode("utf-8", "surrogateescape")]), [])
+            if tuple(own) == self.columns and newline:
+                stream.truncate(data.rfind(b"\n") + 1)
+            elif not newline and ",".join(self.columns).encode().startswith(data):
+                stream.truncate(0)
 
     def _lines(self) -> Iterator[list[str]]:
         with self.file.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
@@ -92,13 +106,3 @@ def _harmless(cell: str) -> str:
 
 def _given(cell: str) -> str:
     return cell[1:] if cell.startswith("'") else cell
-
-
-def _drop_half_a_row(file: Path) -> None:
-    """Cut what a killed process had begun to write: a row ends with its newline."""
-    if not file.exists():
-        return
-    with file.open("rb+") as stream:
-        data = stream.read()
-        if data and not data.endswith(b"\n"):
-            stream.truncate(data.rfind(b"\n") + 1)

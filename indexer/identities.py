@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from indexer.csv_log import is_control
 from indexer.embed import content_hash
 from indexer.index_encoder import choose_encoder, commit_encoder, new_encoder
+from indexer.index_place import check_place
 from indexer.writer import open_writer
 from search.catalog import has_catalog
 from search.config import BuildConfig, EnrollConfig
@@ -67,7 +68,7 @@ def enroll(index: str | os.PathLike[str], name: str, pictures: Sequence[str | os
         PictureError: a picture cannot be read, or is too poor and not forced.
         QueryError: a name that cannot be one, no picture, or the same picture twice.
         DataError: the name is enrolled already and nothing is to be added, or the picture belongs to another name.
-        IndexFolderError: the index folder cannot be made, or is a file.
+        IndexFolderError: the index folder cannot be made, is a file, or holds other files and no index.
         IndexLockedError: another process is writing this index.
     """
     config = config or EnrollConfig()
@@ -75,6 +76,7 @@ def enroll(index: str | os.PathLike[str], name: str, pictures: Sequence[str | os
     if not pictures:
         raise QueryError(f"nothing to know {name} by: name at least one picture")
     folder = Path(index).absolute()
+    check_place(folder)
     encoder = _encoder(folder, config)
     added = [_template(name, picture, encoder, config) for picture in pictures]
     _refuse_twins(added)

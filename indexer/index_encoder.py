@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from indexer.writer import ENCODERS_FOLDER
+from indexer.sweeping import ENCODERS_FOLDER, delete_encoder
 from search.config import BuildConfig
 from search.durable import checksum, make_folder, sealed, sync_folder
 from search.encoders import load_encoder
 from search.errors import EncoderError
 from search.foreign_encoder import foreign_fingerprint, stored_encoder
+from search.own_files import is_regular, require_own_folder
 from search.stored_calibration import encoder_calibration
 
 if TYPE_CHECKING:
@@ -79,25 +79,29 @@ def store_encoder(folder: Path, encoder: Encoder) -> list[FileRecord]:
     """Write the encoder into the index folder, synced, so that the folder needs nothing else to answer.
 
     Where the very same files lie there already, as after a switch away and back, they stay: a reader may be at them.
+    What else somebody put there stays too.
+
+    Raises:
+        IndexFolderError: the folder is a link.
     """
     place = _place(encoder)
-    aside, target = f"{ENCODERS_FOLDER}/{uuid.uuid4().hex}.part", folder / place
-    make_folder(folder / aside)
-    encoder.save(folder / aside)
-    if _contents(folder / aside) == _contents(target):
-        shutil.rmtree(folder / aside)
+    aside, target = folder / ENCODERS_FOLDER / f"{uuid.uuid4().hex}.part", folder / place
+    require_own_folder(target)
+    make_folder(aside)
+    encoder.save(aside)
+    saved = {file.name: checksum(file) for file in sorted(aside.iterdir())}
+    if saved == {name: checksum(target / name) for name in saved if is_regular(target / name)}:
+        delete_encoder(aside)
+    elif not target.exists() or delete_encoder(target):
+        aside.rename(target)
     else:
-        shutil.rmtree(target, ignore_errors=True)
-        (folder / aside).rename(target)
-    records = [sealed(folder, f"{place}/{file.name}") for file in sorted(target.iterdir())]
+        for name in saved:
+            (aside / name).replace(target / name)
+        aside.rmdir()
+    records = [sealed(folder, f"{place}/{name}") for name in saved]
     sync_folder(target)
     sync_folder(target.parent)
     return records
-
-
-def _contents(folder: Path) -> dict[str, str]:
-    """Name -> checksum of the files in a folder that may not be there."""
-    return {file.name: checksum(file) for file in folder.glob("*")}
 
 
 def fitting_calibration(own: Any, encoder: Encoder, config: BuildConfig) -> dict[str, Any] | None:

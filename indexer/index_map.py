@@ -18,6 +18,7 @@ from indexer.training.report.thumbnails import padded_square
 from search.engine import open_index
 from search.errors import DataError, PictureError
 from search.images import load_picture
+from search.own_files import output_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +67,8 @@ def draw_index_map(index: Path, out: Path, *, limit: int, page: Path | None = No
     about = f"{index.resolve().name} · {shown} · {layout_text(vectors.shape[1], len(rows))}"
     save(map_figure(squares, grid, labels, "Map of the index", about), out)
     if page is not None:
-        page.write_text(_page(squares, grid, records, about), encoding="utf-8", errors="replace")
+        with output_file(page) as stream:
+            stream.write(_page(squares, grid, records, about).encode("utf-8", "replace"))
     return MapReport(len(vectors), len(rows), gone)
 
 

@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from search.disk_errors import disk_errors_named
 from search.errors import IndexLockedError
+from search.own_files import is_regular, read_own, require_own_file, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 LOCK_NAME = "writer.lock"
 HOLDER_NAME = "writer.json"
 _LONGEST_COMMAND = 200
+_LONGEST_NOTE = 65_536
 
 
 @contextmanager
@@ -34,10 +36,24 @@ def writer_lock(folder: Path) -> Iterator[None]:
 
     Raises:
         IndexLockedError: another process holds it; the message says which, since when, and what it was called with.
+        IndexFolderError: the lock is a link, or another kind of file.
+        IndexBusyError: another program holds a database of the folder.
         DiskError: the disk failed the writer, is full, or refused.
     """
+    check_lock_file(folder / LOCK_NAME)
     with disk_errors_named(folder), _held(folder):
         yield
+
+
+def check_lock_file(file: Path) -> None:
+    """Refuse a lock that is a link or no regular file: taking it would make, or empty, a file elsewhere.
+
+    Raises:
+        IndexFolderError: see there. An empty file has nothing to lose: hard links of it, as in a copy of a whole index
+            by `cp -al`, are one lock of both.
+    """
+    if not (is_regular(file) and file.stat().st_size == 0):
+        require_own_file(file)
 
 
 @contextmanager
@@ -50,7 +66,7 @@ def _held(folder: Path) -> Iterator[None]:
             f"{folder}: is being written by {_holder(folder)}. Wait for it to end, or stop it, and try again"
         ) from None
     try:
-        (folder / HOLDER_NAME).write_text(json.dumps(_note()))
+        write_file(folder / HOLDER_NAME, json.dumps(_note()))
         yield
     finally:
         (folder / HOLDER_NAME).unlink(missing_ok=True)
@@ -66,7 +82,7 @@ def _note() -> dict[str, object]:
 def _holder(folder: Path) -> str:
     """Who holds the lock, in words; the note may be half written, or an older one of a process that is gone."""
     try:
-        note = json.loads((folder / HOLDER_NAME).read_text())
+        note = json.loads(read_own(folder / HOLDER_NAME, _LONGEST_NOTE))
         process, since = int(note["process"]), str(note["since"])
         host, command = str(note.get("host", "")), str(note.get("command", ""))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from search.durable import make_folder
+from search.own_files import new_file
 from search.segments import SEGMENTS_FOLDER
 
 if TYPE_CHECKING:
@@ -54,6 +55,6 @@ def _filled(matrix: Floats, blocks: Iterable[Floats]) -> Floats:
 def _reserve(file: Path, size: int) -> None:
     """Take the room on the disk: writing into a map of a file on a full disk would end the process (SIGBUS)."""
     zeros = bytes(1 << 20)
-    with file.open("wb") as stream:
+    with new_file(file) as stream:
         for start in range(0, size, len(zeros)):
             stream.write(zeros[: size - start])

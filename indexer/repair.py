@@ -10,8 +10,9 @@ from indexer.check import CheckReport, inspect
 from indexer.index_encoder import now, store_encoder
 from indexer.lock import writer_lock
 from indexer.mend import mend_structure, mend_vectors
-from indexer.writer import sweep
-from search.catalog import CATALOG_NAME, Catalog
+from indexer.sweeping import sweep
+from indexer.writer import open_catalog
+from search.catalog import Catalog, holds_index
 from search.config import QueryConfig
 from search.encoders import load_encoder
 from search.errors import IndexFolderError, TwinlensError
@@ -60,15 +61,15 @@ def repair(index: str | os.PathLike[str], *, device: Device = QueryConfig.device
         IndexLockedError: another process is writing this index.
     """
     folder = Path(index).absolute()
-    if not (folder / CATALOG_NAME).exists():  # before the lock, which would make a file where no index is
-        Catalog.read(folder)
+    if not holds_index(folder):  # before the lock, which would make a file where no index is
+        Catalog.read(folder).close()
     with writer_lock(folder):
         before = inspect(folder)
         _refuse_damaged_catalog(before)
         report = RepairReport(before, before)
         if before.whole:
             return report
-        catalog = Catalog.write(folder, reseal=True)
+        catalog = open_catalog(folder, reseal=True)
         try:
             if any(finding.part == "seal" for finding in before.findings):
                 report.done.append("sealed the catalog anew, whose structure was found sound")

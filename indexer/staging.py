@@ -8,6 +8,7 @@ is always a prefix of the work, so a resumed build forms the very batches that a
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import threading
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from search.disk_errors import is_of_the_disk
+from search.catalog_owner import SIDES
+from search.disk_errors import BUSY_SECONDS, busy_error, is_busy, is_of_the_disk
+from search.own_files import is_regular, require_own_file
 from search.picture_exif import NO_EXIF, PictureExif
 
 if TYPE_CHECKING:
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from search.types import Floats
 
 _PREFIX = "staging-"
+_NAME = re.compile(rf"{_PREFIX}[0-9a-f]{{32}}\.sqlite")
+"""With an encoder's fingerprint; other files of a like name are not ours."""
 _IN_CHUNK = 500
 
 _SCHEMA = """
@@ -57,19 +62,28 @@ class Staging:
     """What was embedded with one encoder and not committed yet; may be read from any thread."""
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
-        """Open what an earlier command with this encoder left, or start anew."""
+        """Open what an earlier command with this encoder left, or start anew.
+
+        Raises:
+            IndexFolderError: the file, or one of SQLite's beside it, is a link.
+            IndexBusyError: another program holds it.
+        """
         self._file = _file(folder, fingerprint)
+        for suffix in ("", *SIDES):
+            require_own_file(self._file.with_name(self._file.name + suffix))
         self._lock = threading.Lock()
         try:
             self._connection = self._open()
         except sqlite3.DatabaseError as error:
+            if is_busy(error):
+                raise busy_error(self._file, error) from error
             if is_of_the_disk(error):
                 raise
             self.discard()  # cut by a power failure: it only ever held what can be embedded again
             self._connection = self._open()
 
     def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._file, check_same_thread=False)
+        connection = sqlite3.connect(self._file, check_same_thread=False, timeout=BUSY_SECONDS)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
@@ -165,13 +179,14 @@ def discard_committed(catalog: Catalog) -> None:
 
 def is_staging(path: Path) -> bool:
     """Whether a file of an index folder is one that commands stage in."""
-    return path.name.startswith(_PREFIX)
+    return _NAME.fullmatch(path.name.removesuffix("-wal").removesuffix("-shm")) is not None
 
 
 def discard_all(folder: Path) -> None:
     """Delete what was staged with any encoder."""
     for file in folder.glob(f"{_PREFIX}*.sqlite"):
-        _delete(file)
+        if is_staging(file) and is_regular(file):
+            _delete(file)
 
 
 def _file(folder: Path, fingerprint: str) -> Path:
@@ -180,4 +195,6 @@ def _file(folder: Path, fingerprint: str) -> Path:
 
 def _delete(file: Path) -> None:
     for suffix in ("", "-wal", "-shm"):
-        file.with_name(file.name + suffix).unlink(missing_ok=True)
+        side = file.with_name(file.name + suffix)
+        if is_regular(side):
+            side.unlink()

@@ -15,7 +15,7 @@ from indexer.update import check_device
 from indexer.writer import open_writer
 from search.catalog import Catalog
 from search.config import BuildConfig, WatchConfig
-from search.errors import IndexLockedError, TwinlensError
+from search.errors import IndexBusyError, IndexLockedError, TwinlensError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -97,7 +97,7 @@ class _Rounds:
 
     def failed(self, error: Exception) -> Exception | None:
         """Take note of an error; it is told once, until something else happens."""
-        self.soon = isinstance(error, IndexLockedError)
+        self.soon = isinstance(error, IndexLockedError | IndexBusyError)
         return error if self._is_news(str(error)) else None
 
     def patience(self) -> float:

@@ -1,21 +1,22 @@
-"""The one writer of an index folder: its lock, its catalog, and the sweep of what nobody needs."""
+"""The one writer of an index folder: its place, its lock, its catalog, and the sweep of what nobody needs."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from indexer.index_place import check_place
 from indexer.lock import writer_lock
+from indexer.sweeping import ENCODERS_FOLDER, sweep
 from search import durable
 from search.catalog import Catalog
 from search.errors import IndexFolderError, TwinlensError
+from search.own_files import require_own_folder
 from search.segments import SEGMENTS_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-ENCODERS_FOLDER = "encoders"
 
 
 @contextmanager
@@ -28,16 +29,19 @@ def open_writer(folder: Path, *, create: bool = False) -> Iterator[Catalog]:
             of a name that was mistyped.
 
     Raises:
-        IndexFolderError: no index there, or an unfinished one; or, with `create`, the folder cannot be made.
+        IndexFolderError: no index there, or an unfinished one; or, with `create`, the folder cannot be made, or holds
+            other files and no index.
         IndexLockedError: another process is writing it.
+        IndexBusyError: another program holds its catalog.
         DiskError: the disk failed, is full, or refused.
     """
     if create:
+        check_place(folder)
         _make_folder(folder)
     else:
         Catalog.read(folder, verify=False).close()  # `write` verifies it
     with writer_lock(folder):
-        catalog = Catalog.write(folder)
+        catalog = open_catalog(folder)
         try:
             if not create and "encoder" not in catalog.settings():
                 raise IndexFolderError(f"{folder}: its first build was not finished. Run the same twinlens build again")
@@ -53,24 +57,11 @@ def open_writer(folder: Path, *, create: bool = False) -> Iterator[Catalog]:
             catalog.close()
 
 
-def sweep(catalog: Catalog) -> None:
-    """Delete files that the catalog does not name: what a killed writer left, or what a change made superfluous.
-
-    Nothing is deleted while somebody may read an older snapshot, which names other files and whose encoder may be
-    loaded at any time; the next writer sweeps then. Whoever opens the index now reads the last commit.
-    """
-    named = {record.name for record in catalog.files()}
-    folders = {name.rpartition("/")[0] for name in named}
-    parts = (SEGMENTS_FOLDER, ENCODERS_FOLDER)
-    inside = [path for part in parts for path in sorted((catalog.folder / part).rglob("*"), reverse=True)]
-    useless = [path for path in inside if path.relative_to(catalog.folder).as_posix() not in named | folders]
-    if not useless or catalog.has_older_readers():
-        return
-    for path in useless:  # what is inside a folder comes before it
-        if path.is_dir():
-            path.rmdir()
-        else:
-            path.unlink()
+def open_catalog(folder: Path, *, reseal: bool = False) -> Catalog:
+    """As `Catalog.write`, once no part of the index is found to be written through a link. Under the writer's lock."""
+    for part in (SEGMENTS_FOLDER, ENCODERS_FOLDER):
+        require_own_folder(folder / part)
+    return Catalog.write(folder, reseal=reseal)
 
 
 def _make_folder(folder: Path) -> None:

@@ -19,6 +19,7 @@ from search.catalog_audit import CatalogAudit
 from search.catalog_file import CatalogFile
 from search.catalog_metadata import MetadataTable
 from search.catalog_opening import damage_named, pinned, use_log, verified
+from search.catalog_owner import blank_catalog, owner_of, refuse_foreign, refuse_links
 from search.catalog_pictures import as_text
 from search.catalog_seal import (
     BUILD_AGAIN,
@@ -29,8 +30,10 @@ from search.catalog_seal import (
     read_seal,
     stored_generation,
 )
-from search.errors import DamagedFileError, IndexFolderError
-from search.migrations import MIGRATIONS, OLDEST_READABLE, checked_version, migrate
+from search.disk_errors import BUSY_SECONDS, disk_errors_named
+from search.errors import DamagedFileError, IndexBusyError, IndexClosedError, IndexFolderError
+from search.migrations import MIGRATIONS, OLDEST_READABLE, checked_version, is_newest, migrate
+from search.own_files import is_regular, write_file
 from search.records import (
     BlockChecksums,
     FileRecord,
@@ -56,7 +59,7 @@ class Catalog(CatalogAudit):
         """Whether a seal vouches for this snapshot; False where a writer was killed before it sealed its commit."""
         self._raw = raw
         self._version = version
-        self._connection = connection
+        self._opened: sqlite3.Connection | None = connection
         self._lock = threading.RLock()
         self.metadata = MetadataTable(version, self._rows, self._many)
         # File names need not be UTF-8. They are bound as bytes, stored as text, and decoded as Python decodes names.
@@ -72,9 +75,11 @@ class Catalog(CatalogAudit):
             thorough: with the stronger checksum too, as `twinlens check` does.
 
         Raises:
-            IndexFolderError: no index there, an unfinished one, a newer one, or a damaged one.
+            IndexFolderError: no index there, an unfinished one, a newer one, a damaged one, or another program's file.
+            IndexBusyError: another program holds it.
         """
         file = folder / CATALOG_NAME
+        refuse_links(file, writing=False)
         if not has_catalog(folder):
             if file.exists() or read_seal(folder) is not None:
                 raise DamagedFileError(file, "missing", BUILD_AGAIN)
@@ -82,6 +87,7 @@ class Catalog(CatalogAudit):
         with ExitStack() as opened, damage_named(file):
             raw = CatalogFile(file)
             opened.callback(raw.close)
+            refuse_foreign(raw)
             connection, sealed = pinned(raw, verify=verify, thorough=thorough)
             opened.callback(connection.close)
             if (version := checked_version(connection)) < OLDEST_READABLE:
@@ -100,36 +106,48 @@ class Catalog(CatalogAudit):
             reseal: whether a seal that is damaged or missing is made anew, once SQLite finds the catalog sound.
 
         Raises:
-            IndexFolderError: a newer index, or a damaged one: a writer would seal the damage.
+            IndexFolderError: a newer index; a damaged one: a writer would seal the damage; or another program's file.
+            IndexBusyError: another program holds it.
         """
         file = folder / CATALOG_NAME
+        refuse_links(file, writing=True)
         if not file.exists():
             if not reseal and read_seal(folder) is not None:
                 raise DamagedFileError(file, "missing", BUILD_AGAIN)
-            file.touch()
+            with disk_errors_named(file):
+                write_file(file, blank_catalog())
         with ExitStack() as opened, damage_named(file):
             raw = CatalogFile(file)
             opened.callback(raw.close)
+            refuse_foreign(raw)
             sealed = verified(raw, reseal=reseal)
-            connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+            connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS)
             opened.callback(connection.close)
             use_log(connection, file)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             if not sealed:
                 put_seal(connection, raw)
-            if (version := checked_version(connection)) < len(MIGRATIONS):
+            if not is_newest(connection):
                 announce(folder, stored_generation(connection) + 1)
-                migrate(connection, version)
+                migrate(connection, checked_version(connection))
                 put_seal(connection, raw)
             opened.pop_all()
             return cls(connection, raw)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file; a second time does nothing."""
         with self._lock:
-            self._connection.close()
+            if self._opened is not None:
+                self._opened.close()
+                self._opened = None
             self._raw.close()
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        if self._opened is None:
+            raise IndexClosedError(f"{self.folder}: was closed before it was used. Open the index again")
+        return self._opened
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -139,13 +157,13 @@ class Catalog(CatalogAudit):
         that is full, the commit stands and the next writer seals it.
         """
         with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._change("BEGIN IMMEDIATE")
             try:
                 yield
                 generation = self.generation() + 1
                 self.set(generation=generation)
                 announce(self.folder, generation)
-                self._connection.execute("COMMIT")
+                self._change("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
@@ -160,9 +178,12 @@ class Catalog(CatalogAudit):
         every reader sees the last commit. Where another connection is moving it just now, the answer is yes. Never
         waits for a reader. Source: SQLite, "Write-Ahead Logging", on checkpoints.
         """
-        with self._lock, damage_named(self.folder / CATALOG_NAME):
-            logged, moved = empty_log(self._connection)
-            return not 0 <= logged == moved
+        try:
+            with self._lock, damage_named(self.folder / CATALOG_NAME):
+                logged, moved = empty_log(self._connection)
+                return not 0 <= logged == moved
+        except IndexBusyError:
+            return True
 
     # Settings and files ------------------------------------------------------------------------------------------
 
@@ -287,8 +308,30 @@ class Catalog(CatalogAudit):
             return self._connection.execute(sql, values).fetchall()
 
     def _many(self, sql: str, values: Iterable[Sequence[Any]]) -> None:
-        with self._lock:
+        with self._lock, disk_errors_named(self.folder / CATALOG_NAME):
             self._connection.executemany(sql, values)
+
+    def _change(self, sql: str) -> None:
+        with self._lock, disk_errors_named(self.folder / CATALOG_NAME):
+            self._connection.execute(sql)
+
+
+def holds_index(folder: Path) -> bool:
+    """Whether a folder holds a catalog of ours, be it of a first build that is not finished.
+
+    Raises:
+        IndexFolderError: the file of this name is another program's, or is reached through a link.
+    """
+    file = folder / CATALOG_NAME
+    refuse_links(file, writing=True)
+    if not is_regular(file):
+        return False
+    raw = CatalogFile(file)
+    try:
+        refuse_foreign(raw)
+        return owner_of(raw) == "ours"
+    finally:
+        raw.close()
 
 
 def has_catalog(folder: Path) -> bool:

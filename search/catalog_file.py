@@ -62,6 +62,13 @@ class CatalogFile:
             yield block
             start += len(block)
 
+    def head(self, size: int) -> bytes:
+        """The first bytes; fewer where the file is shorter. Raises OSError as `blocks`."""
+        if os.name != "posix":
+            with self.file.open("rb") as stream:
+                return stream.read(size)
+        return os.pread(self._descriptor(), size, 0)
+
     def close(self) -> None:
         """Let go; the last one closes the descriptor."""
         with _guard:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from search.catalog_seal import BUILD_AGAIN, OvertakenError, SealError, read_seal, verify_snapshot
-from search.disk_errors import disk_error, disk_errors_named
+from search.disk_errors import BUSY_SECONDS, disk_error, disk_errors_named, is_busy
 from search.errors import DamagedFileError
 
 if TYPE_CHECKING:
@@ -55,19 +55,23 @@ def connect_reader(file: Path) -> sqlite3.Connection:
     """Open for reading and pin the snapshot.
 
     A reader that may write to the folder (never to the tables) takes SQLite's side files away when it is the last to
-    go. One that may not leaves them; and a folder that nobody may write is opened as one that nobody does.
+    go. One that may not leaves them; and a folder that nobody may write is opened as one that nobody does. A file with
+    hard links may be another index's too, whose log is not here: it is left as it is.
     """
     uri = file.absolute().as_uri()
-    modes = ("mode=rw",) if os.access(file.parent, os.W_OK) else ("mode=ro", "immutable=1")
+    alone = file.stat().st_nlink == 1
+    modes = ("mode=rw",) if alone and os.access(file.parent, os.W_OK) else ("mode=ro", "immutable=1")
     for mode in modes:
-        connection = sqlite3.connect(f"{uri}?{mode}", uri=True, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            f"{uri}?{mode}", uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS
+        )
         try:
             connection.execute("PRAGMA query_only = ON")
             connection.execute("BEGIN")
             connection.execute("PRAGMA user_version").fetchone()  # pins, and parses nothing but the header
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
             connection.close()
-            if mode == modes[-1]:
+            if mode == modes[-1] or is_busy(error):
                 raise
         except BaseException:
             connection.close()

@@ -28,14 +28,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import zlib
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from search.durable import sync_folder
 from search.errors import DamagedFileError, IndexFolderError
 from search.migrations import checked_version
+from search.own_files import write_file
 
 if TYPE_CHECKING:
     import sqlite3
@@ -105,13 +104,7 @@ def read_seal(folder: Path) -> Seal | None:
 
 def write_seal(folder: Path, seal: Seal) -> None:
     """Write the seal aside, synced, and put it in place: there is never half of one."""
-    aside = folder / f"{SEAL_NAME}.part"
-    with aside.open("wb") as stream:
-        stream.write(_written(seal))
-        stream.flush()
-        os.fsync(stream.fileno())
-    aside.replace(folder / SEAL_NAME)
-    sync_folder(folder)
+    write_file(folder / SEAL_NAME, _written(seal))
 
 
 def _written(seal: Seal) -> bytes:

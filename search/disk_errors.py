@@ -1,4 +1,4 @@
-"""A disk that is full, fails or refuses, told in one sentence: of files and of SQLite alike."""
+"""A disk that fails, and a database that another program holds, in one sentence: of files and of SQLite alike."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from search.errors import DiskError
+from search.errors import DiskError, IndexBusyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +20,10 @@ _OF_THE_DISK = {
     sqlite3.SQLITE_READONLY,
     sqlite3.SQLITE_PERM,
 }
+_OF_OTHERS = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
+"""Somebody else has a lock; the last is said where many come and go in the write-ahead log."""
+BUSY_SECONDS = 5.0
+"""How long SQLite waits for another program's lock: a transaction, or a copy of a large catalog, may take that long."""
 _CUT = sqlite3.SQLITE_IOERR_SHORT_READ
 """A file that ends too early is damaged: the disk does what it should."""
 
@@ -30,6 +34,7 @@ def disk_errors_named(place: Path) -> Iterator[None]:
 
     Raises:
         DiskError: a file could not be written or read.
+        IndexBusyError: another program holds a database.
     """
     try:
         yield
@@ -39,6 +44,8 @@ def disk_errors_named(place: Path) -> Iterator[None]:
         named = error.filename if isinstance(error.filename, str | bytes) else place
         raise disk_error(os.fsdecode(named), error.strerror or str(error)) from error
     except sqlite3.Error as error:
+        if is_busy(error):
+            raise busy_error(place, error) from error
         if not is_of_the_disk(error):
             raise
         raise disk_error(str(place), str(error)) from error
@@ -46,8 +53,26 @@ def disk_errors_named(place: Path) -> Iterator[None]:
 
 def is_of_the_disk(error: sqlite3.Error) -> bool:
     """Whether SQLite failed because of the disk, rather than of what the file holds."""
-    code = getattr(error, "sqlite_errorcode", None)  # errors of the module itself, such as misuse, have none
+    code = _code(error)
     return code is not None and code != _CUT and code & 0xFF in _OF_THE_DISK
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether SQLite gave up waiting for a lock that another program, or another connection, holds."""
+    code = _code(error)
+    return code is not None and code & 0xFF in _OF_OTHERS
+
+
+def busy_error(place: Path, error: sqlite3.Error) -> IndexBusyError:
+    """The one sentence."""
+    return IndexBusyError(
+        f"{place}: in use by another program ({error}). Try again when that program has let go of it: nothing is"
+        " damaged, and nothing that was finished before is lost"
+    )
+
+
+def _code(error: sqlite3.Error) -> int | None:
+    return getattr(error, "sqlite_errorcode", None)  # errors of the module itself, such as misuse, have none
 
 
 def disk_error(place: str, reason: str) -> DiskError:

@@ -17,7 +17,7 @@ from search.config import Device, QueryConfig
 from search.copy_threshold import copy_threshold
 from search.durable import verify
 from search.embedding import DECODED_AT_ONCE, embed
-from search.errors import EncoderError, IndexFolderError, QueryError
+from search.errors import EncoderError, IndexClosedError, IndexFolderError, QueryError
 from search.filter_masks import FilterMasks
 from search.foreign_encoder import stored_encoder
 from search.hits import hits_of, nearest, with_metadata
@@ -54,6 +54,7 @@ class SearchEngine(Recognition, KnownPictures):
         """Open the newest snapshot of an index folder; see `open_index`, and `refresh` for the engine `before`."""
         self.folder = folder
         self._device: Device = device
+        self._closed = False
         self._encoder: Encoder | None = None
         self._encoder_lock = threading.Lock()
         while not self._opened(before):
@@ -62,7 +63,7 @@ class SearchEngine(Recognition, KnownPictures):
 
     def _opened(self, before: SearchEngine | None) -> bool:
         """Open the newest snapshot; false where files of it vanished because a newer one came meanwhile."""
-        self._catalog, self._settings = Catalog.read(self.folder), {}
+        self._snapshot, self._settings = Catalog.read(self.folder), {}
         try:
             self._settings = self._catalog.settings()
             if "encoder" not in self._settings:
@@ -73,7 +74,7 @@ class SearchEngine(Recognition, KnownPictures):
             self._records = {record.id: record for record in self._catalog.segments()}
             self._segments = [self._open(record, before) for record in self._records.values()]
         except BaseException as error:
-            self._catalog.close()
+            self._snapshot.close()
             if isinstance(error, IndexFolderError) and "encoder" in self._settings and self.stale:
                 return False
             raise
@@ -82,6 +83,7 @@ class SearchEngine(Recognition, KnownPictures):
         return True
 
     def __enter__(self) -> Self:
+        self._check_open()
         return self
 
     def __exit__(
@@ -90,9 +92,21 @@ class SearchEngine(Recognition, KnownPictures):
         self.close()
 
     def close(self) -> None:
-        """Let go of the snapshot."""
-        self._catalog.close()
+        """Let go of the snapshot; what is called after that, but a second `close`, raises IndexClosedError."""
+        self._closed = True
+        self._snapshot.close()
         self._segments = []
+        for read_once in ("calibration", "gallery"):
+            self.__dict__.pop(read_once, None)
+
+    @property
+    def _catalog(self) -> Catalog:
+        self._check_open()
+        return self._snapshot
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise IndexClosedError(f"{self.folder}: this engine was closed. Open the index again: open_index(folder)")
 
     @property
     def dim(self) -> int:
@@ -107,6 +121,7 @@ class SearchEngine(Recognition, KnownPictures):
     @property
     def stale(self) -> bool:
         """Whether a commit came after this snapshot: open the index again to see it."""
+        self._check_open()
         newest = Catalog.read(self.folder, verify=False)
         try:
             return newest.generation() != int(self._settings["generation"])
@@ -128,6 +143,7 @@ class SearchEngine(Recognition, KnownPictures):
         Raises:
             IndexFolderError: what is stored is damaged, or belongs to another encoder.
         """
+        self._check_open()
         return index_calibration(self.folder, self._settings)
 
     @property
@@ -137,6 +153,7 @@ class SearchEngine(Recognition, KnownPictures):
         Raises:
             EncoderError: its files are damaged, or are of another encoder than the vectors.
         """
+        self._check_open()
         with self._encoder_lock:
             if self._encoder is None:
                 self._encoder = self._load_encoder()
@@ -257,10 +274,12 @@ class SearchEngine(Recognition, KnownPictures):
     @property
     def segments(self) -> tuple[Segment, ...]:
         """The blocks of vectors of this snapshot, oldest first; to be read only."""
+        self._check_open()
         return tuple(self._segments)
 
     def chosen(self, segment: Segment, where: Where | None) -> Mask | None:
         """Rows of a segment that a filter takes in, `(N,) bool`; None for all. Raises QueryError as `count`."""
+        self._check_open()
         return self._mask(segment, condition_of(where))
 
     def info(self) -> IndexInfo:
@@ -314,6 +333,7 @@ class SearchEngine(Recognition, KnownPictures):
 
     def _answer(self, queries: Floats, query: Query) -> list[list[Hit]]:
         """Answer each of `(Q, dim)` unit rows."""
+        self._check_open()
         most = same_threshold(self.folder, self.calibration) if query.same_only else None
         calibration = None if query.blended else self.calibration
         chosen = [self._mask(segment, query.condition) for segment in self._segments]
@@ -338,7 +358,8 @@ class SearchEngine(Recognition, KnownPictures):
             most: distance that no hit may exceed; None: any.
         """
         merged: list[list[Hit]] = [[] for _ in queries]
-        for segment, may_answer in zip(self._segments, chosen, strict=True):
+        # Not strict: where another thread closes the engine, the segments are gone, and the catalog says so in the end.
+        for segment, may_answer in zip(self._segments, chosen, strict=False):
             distances, rows = segment.search(queries, k, may_answer)
             pictures = self._catalog.pictures_at(segment.id, np.unique(rows[rows >= 0]).tolist())
             for hits, near, found in zip(merged, distances, rows, strict=True):
@@ -351,6 +372,7 @@ class SearchEngine(Recognition, KnownPictures):
 
     def _checked(self, query: Query) -> Query:
         """Refuse what cannot be answered before a picture is decoded."""
+        self._check_open()
         if query.same_only:
             same_threshold(self.folder, self.calibration)
         if query.condition is not None:

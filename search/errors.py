@@ -5,6 +5,8 @@ TwinlensError
 ├── EncoderError          an encoder that is unknown, cannot be loaded, or does not belong here
 ├── IndexFolderError      an index folder that is missing, unfinished, damaged, or of another version
 │   ├── IndexLockedError  another process is writing it
+│   ├── IndexBusyError    another program holds the catalog: try again
+│   ├── IndexClosedError  the engine or catalog was closed before it was used
 │   ├── DamagedFileError  a file of it is missing, cut or changed; `.file` and `.problem`
 │   └── DiskError         a file could not be written or read: the disk is full, failed, or refused
 ├── UnsupportedError      something that an index kind or a device cannot do
@@ -47,6 +49,14 @@ class IndexFolderError(TwinlensError):
 
 class IndexLockedError(IndexFolderError):
     """Another process is writing the index."""
+
+
+class IndexBusyError(IndexFolderError):
+    """Another program holds the catalog, such as a database browser or a backup: nothing is damaged, try again."""
+
+
+class IndexClosedError(IndexFolderError):
+    """An engine or a catalog was used after it was closed."""
 
 
 class DamagedFileError(IndexFolderError):

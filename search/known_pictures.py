@@ -21,7 +21,10 @@ class KnownPictures:
     """The pictures of one snapshot, by id, by label, by filter, and with their metadata."""
 
     folder: Path
-    _catalog: Catalog
+
+    @property
+    def _catalog(self) -> Catalog:
+        raise AssertionError("the engine opens it")
 
     def __len__(self) -> int:
         """Pictures in the index."""

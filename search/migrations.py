@@ -110,6 +110,9 @@ CREATE TABLE digests (           -- checksums of a file of vectors, by blocks of
 MIGRATIONS = (M001_INITIAL, M002_IDENTITIES, M003_NOTHING, M004_METADATA, M005_TOMBSTONES_BY_CONTENT, M006_DIGESTS)
 """Step n takes a catalog of version n (`PRAGMA user_version`) to version n + 1."""
 
+APPLICATION_ID = 0x54774C6E
+"""What the header of a catalog says that it is: "TwLn". Those of older versions have none; a writer stamps them."""
+
 OLDEST_READABLE = 1
 """A reader takes a catalog from this version on as it is, and finds none of what came later; a writer upgrades it."""
 
@@ -121,10 +124,17 @@ ON CONFLICT (key) DO UPDATE SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT)
 
 
 def migrate(connection: sqlite3.Connection, version: int) -> None:
-    """Bring a catalog of a version up to the newest, in one transaction, which is a generation like any other."""
+    """Bring a catalog of a version up to the newest, and stamp it, in one transaction: a generation like any other."""
     steps = "".join(MIGRATIONS[version:])
-    script = f"BEGIN IMMEDIATE; {steps} {_NEXT_GENERATION} PRAGMA user_version = {len(MIGRATIONS)}; COMMIT;"
+    marks = f"PRAGMA user_version = {len(MIGRATIONS)}; PRAGMA application_id = {APPLICATION_ID};"
+    script = f"BEGIN IMMEDIATE; {steps} {_NEXT_GENERATION} {marks} COMMIT;"
     connection.executescript(script)
+
+
+def is_newest(connection: sqlite3.Connection) -> bool:
+    """Whether a catalog needs no migration: it has the newest schema and its stamp."""
+    ((application,),) = connection.execute("PRAGMA application_id").fetchall()
+    return checked_version(connection) == len(MIGRATIONS) and application == APPLICATION_ID
 
 
 def checked_version(connection: sqlite3.Connection) -> int:

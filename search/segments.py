@@ -162,13 +162,9 @@ def write_segment(folder: Path, vectors: Floats, structure: VectorIndex) -> tupl
 
 def write_structure(folder: Path, structure: VectorIndex) -> FileRecord:
     """Write the structure of a kind that is stored into an index folder, synced under its final name."""
-    aside = _aside(folder)
-    name = f"{SEGMENTS_FOLDER}/{aside.stem}.{structure.kind}"
-    structure.save(aside)
-    aside.rename(folder / name)
-    record = sealed(folder, name)
-    sync_folder(aside.parent)
-    return record
+    name = f"{SEGMENTS_FOLDER}/{_aside(folder).stem}.{structure.kind}"
+    structure.save(folder / name)
+    return sealed(folder, name)
 
 
 def _aside(folder: Path) -> Path:

@@ -6,15 +6,15 @@ Every index that is built with such an encoder takes its calibration over.
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
-from search.durable import sync_folder
 from search.encoders import encoder_folder
 from search.errors import DataError, EncoderError, IndexFolderError, QueryError
+from search.own_files import write_file
 from search.verification import Calibration
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -86,12 +86,5 @@ def read_calibration(folder: Path) -> Calibration | None:
 
 def write_calibration(folder: Path, calibration: Calibration) -> Path:
     """Write it aside, synced, then rename it: a reader, or a power cut, never sees half of it."""
-    aside = folder / f"{CALIBRATION_FILE}.part"
-    with aside.open("w", encoding="utf-8") as stream:
-        json.dump(calibration.to_dict(), stream)
-        stream.write("\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    aside.replace(folder / CALIBRATION_FILE)
-    sync_folder(folder)
+    write_file(folder / CALIBRATION_FILE, json.dumps(calibration.to_dict()) + "\n")
     return folder / CALIBRATION_FILE

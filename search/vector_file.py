@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from search.errors import DamagedFileError
+from search.own_files import new_file
 from search.records import BlockChecksums, FileRecord
 
 if TYPE_CHECKING:
@@ -32,13 +33,13 @@ def write_vectors(path: Path, name: str, vectors: Floats) -> FileRecord:
     """Write `(N, D) float32` rows to `path`, synced; checksums are taken on the way, nothing is read back.
 
     Args:
-        path: where to write.
+        path: where to write; nothing is there yet.
         name: what the catalog will call the file, once it was renamed.
         vectors: may be a memory map; about 1 MiB of it is copied at a time.
     """
     step = _block_rows(vectors.shape[1])
     digest, size, crcs = hashlib.sha256(), 0, []
-    with path.open("wb") as stream:
+    with new_file(path) as stream:
         for number, start in enumerate(range(-step, len(vectors), step)):
             if number == 0:
                 data = _header(vectors.shape)

@@ -13,6 +13,7 @@ from indexer.calibration.config import CalibrateConfig
 from indexer.calibration.label_pairs import pairs_of_labels
 from indexer.calibration.measure import measure
 from indexer.calibration.pairs_csv import read_pairs
+from indexer.calibration.report import check_report, write_report
 from indexer.calibration.targets import open_target
 from indexer.progress import Silent
 from search.errors import DataError
@@ -88,6 +89,8 @@ def calibrate(
     config, progress = config or CalibrateConfig(), progress or Silent()
     if pairs is not None and labels is not None:
         raise DataError("pairs and labels are two ways to say what is the same: give one of them")
+    if report is not None:
+        check_report(Path(report))
     root = None if pictures is None else Path(pictures)
     with open_target(Path(target), config.device) as opened:
         if pairs is not None:
@@ -100,8 +103,6 @@ def calibrate(
         )
         written: list[Path] = []
         if report is not None:
-            from indexer.calibration.report import write_report
-
             written = write_report(Path(report), found, encoder=opened.name)
         stored = opened.store(found.calibration)
     return CalibrateReport(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import uuid
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
-from search.durable import sync_folder
 from search.errors import DataError
+from search.own_files import output_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,20 +20,8 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         DataError: it cannot be written; what was there is as it was.
     """
-    aside = path.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        with named(path):
-            stream = aside.open("xb")
-        with stream:
-            yield stream
-            with named(path):
-                stream.flush()
-                os.fsync(stream.fileno())
-        with named(path):
-            aside.replace(path)
-            sync_folder(path.parent)
-    finally:
-        aside.unlink(missing_ok=True)
+    with named(path), output_file(path) as stream:
+        yield stream
 
 
 @contextmanager

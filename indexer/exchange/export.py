@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,8 @@ from indexer.stored_vectors import StoredVectors
 from search import __version__
 from search.catalog import Catalog
 from search.durable import verify
-from search.errors import DataError, IndexFolderError
+from search.errors import DamagedFileError, DataError, IndexFolderError
+from search.own_files import is_folder, is_regular, new_file, write_file
 from search.where import condition_of
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from indexer.progress import Progress
     from search.records import PictureRecord
 
+_ENCODER_FILE = re.compile(r"[a-z]+\.(json|safetensors)")
 _NAMES = {MANIFEST_FILE, PARQUET_FILE, VECTORS_FILE, PICTURES_FILE, ENCODER_FOLDER}
 
 
@@ -77,7 +80,7 @@ def export(index: str | os.PathLike[str], out: str | os.PathLike[str], config: E
                     writer.write(pictures, metadata, stored.take([(each.segment, each.row) for each in pictures]))
                     stages.progress.advance(len(pictures))
             _copy_encoder(catalog, part / ENCODER_FOLDER)
-            (part / MANIFEST_FILE).write_text(manifest.to_json() + "\n", encoding="utf-8")
+            write_file(part / MANIFEST_FILE, manifest.to_json() + "\n")
             size = sum(each.stat().st_size for each in part.rglob("*") if each.is_file())
     finally:
         catalog.close()
@@ -119,13 +122,28 @@ def _copy_encoder(catalog: Catalog, target: Path) -> None:
     for record in catalog.files():
         if record.name.startswith(f"{folder}/"):
             verify(catalog.folder, record)
-            shutil.copyfile(catalog.folder / record.name, target / record.name.removeprefix(f"{folder}/"))
+            name = record.name.removeprefix(f"{folder}/")
+            if not _ENCODER_FILE.fullmatch(name):
+                raise DamagedFileError(catalog.folder / record.name, "is no file of an encoder")
+            with (catalog.folder / record.name).open("rb") as source, new_file(target / name) as stream:
+                shutil.copyfileobj(source, stream)
+
+
+def _holds_only_files(place: Path) -> bool:
+    """Whether all that lies in an export is of the kind that an export writes there."""
+    encoder = place / ENCODER_FOLDER
+    files = [each for each in place.iterdir() if each != encoder]
+    if encoder.exists():
+        files += encoder.iterdir()
+        if not is_folder(encoder) or not all(_ENCODER_FILE.fullmatch(each.name) for each in encoder.iterdir()):
+            return False
+    return all(map(is_regular, files))
 
 
 def _may_replace(place: Path, *, force: bool) -> bool:
     """True for an export that is to be replaced; what is no export is never deleted."""
     names = {each.name for each in place.iterdir()}
-    ours = MANIFEST_FILE in names and names <= _NAMES
+    ours = MANIFEST_FILE in names and names <= _NAMES and _holds_only_files(place)
     if ours and force:
         return True
     what = "holds an export already: --force replaces it" if ours else "holds other files: name another folder"

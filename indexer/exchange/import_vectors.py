@@ -12,6 +12,7 @@ from indexer.exchange.origin import origin_namer, origin_of, refuse_another
 from indexer.exchange.plan import plan_import
 from indexer.exchange.sources import open_source
 from indexer.exchange.storing import commit_planned, write_planned
+from indexer.index_place import check_place
 from indexer.progress import Silent, Stages
 from indexer.update import check_device
 from indexer.writer import open_writer
@@ -57,13 +58,14 @@ def import_vectors(
     Raises:
         DataError: the vectors cannot be used; the message names the row.
         EncoderError: they are of another encoder than the index, or nobody says of which.
-        IndexFolderError: the index folder cannot be made, or is damaged.
+        IndexFolderError: the index folder cannot be made, is damaged, or holds other files and no index.
         IndexLockedError: another process is writing this index.
         DiskError: the disk failed, is full, or refused.
     """
     config = config or ImportConfig()
     folder, stages = Path(index).absolute(), Stages(progress or Silent())
     check_device(config.build_config())
+    check_place(folder)
     source = open_source(Path(vectors), config)
     with stages.stage("load encoder"):
         own = _settings(folder)

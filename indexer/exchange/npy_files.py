@@ -16,6 +16,7 @@ from indexer.exchange.unit_vectors import check_type
 from indexer.metadata_cells import stored
 from search.errors import DataError
 from search.metadata import json_value
+from search.own_files import new_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,8 +40,8 @@ class NpyWriter:
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         """Begin both files."""
         self._columns = manifest.columns
-        self._vectors = (folder / VECTORS_FILE).open("wb")
-        self._pictures = (folder / PICTURES_FILE).open("w", encoding="utf-8", newline="\n")
+        self._vectors = new_file(folder / VECTORS_FILE)
+        self._pictures = new_file(folder / PICTURES_FILE)
         header = {"descr": "<f4", "fortran_order": False, "shape": (manifest.count, manifest.dim)}
         np.lib.format.write_array_header_1_0(self._vectors, header)
 
@@ -64,7 +65,7 @@ class NpyWriter:
             for column in self._columns:
                 value = json_value(metadata.get(picture.id, {}).get(column.name))
                 told[column.field] = plain_text(value) if isinstance(value, str) else value
-            self._pictures.write(json.dumps(told, ensure_ascii=False) + "\n")
+            self._pictures.write((json.dumps(told, ensure_ascii=False) + "\n").encode())
 
 
 class NpySource:

@@ -15,6 +15,7 @@ from indexer.exchange.unit_vectors import check_type
 from indexer.metadata_cells import stored
 from search.errors import DataError
 from search.metadata import json_value
+from search.own_files import new_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -46,8 +47,9 @@ class ParquetWriter:
         fields.append((VECTOR, pa.list_(pa.float32(), manifest.dim)))
         self._schema = pa.schema(fields, metadata={_KEY: manifest.to_json()})
         repeated = ["label", *(each.field for each in manifest.columns if each.type == "text")]
+        self._stream = new_file(folder / PARQUET_FILE)
         self._writer = pq.ParquetWriter(
-            folder / PARQUET_FILE, self._schema, compression="zstd", use_dictionary=repeated, write_statistics=repeated
+            self._stream, self._schema, compression="zstd", use_dictionary=repeated, write_statistics=repeated
         )
 
     def __enter__(self) -> Self:
@@ -56,7 +58,10 @@ class ParquetWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._writer.close()
+        try:
+            self._writer.close()
+        finally:
+            self._stream.close()
 
     def write(self, pictures: Sequence[PictureRecord], metadata: Mapping[int, Mapping[str, Told]],
               vectors: Floats) -> None:  # fmt: skip

@@ -7,14 +7,13 @@ own metadata. One file, because two could disagree after a crash; safetensors, b
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
-from search.durable import sync_folder
 from search.errors import DataError
+from search.own_files import replacing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,12 +52,8 @@ def load_best(folder: Path, network: nn.Module) -> None:
 
 
 def _write(file: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    aside = file.with_name(f"{file.name}.part")
-    save_file(tensors, aside, metadata=metadata)
-    with aside.open("rb+") as stream:
-        os.fsync(stream.fileno())
-    aside.replace(file)
-    sync_folder(file.parent)
+    with replacing(file) as aside:
+        save_file(tensors, aside, metadata=metadata)
 
 
 def load_state(folder: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:

@@ -7,6 +7,8 @@ import io
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 
+from search.own_files import write_file
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -42,9 +44,7 @@ def write_history(folder: Path, rows: Sequence[HistoryRow]) -> None:
     for row in rows:
         values = asdict(row)
         writer.writerow({key: _shown(value) for key, value in values.items()})
-    aside = folder / f"{HISTORY_FILE}.part"
-    aside.write_text(text.getvalue(), encoding="utf-8")
-    aside.replace(folder / HISTORY_FILE)
+    write_file(folder / HISTORY_FILE, text.getvalue())
 
 
 def _shown(value: float | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ import numpy as np
 from search.encoders.preprocessing import squash
 from search.errors import PictureError
 from search.images import load_picture
+from search.own_files import ASIDE_NAME, is_folder, is_regular, replacing, require_own_folder, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 CACHE_FOLDER = "pixels"
 _CHUNK = 256
+_OWN_FILE = re.compile(rf"[0-9a-f]{{16}}\.(npy|json|part)|{ASIDE_NAME.pattern}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +49,33 @@ def decode_all(
     The squares stay on disk and are mapped, so that a collection may be larger than the memory.
     """
     folder = out / CACHE_FOLDER
+    require_own_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     key = _key(paths, size)
     squares_file, notes_file = folder / f"{key}.npy", folder / f"{key}.json"
     if not notes_file.is_file():
-        for other in folder.iterdir():  # of a run that gave way to this one
-            other.unlink()
-        unreadable = _decode(paths, size, squares_file, workers, advance)
-        aside = notes_file.with_suffix(".part")
-        aside.write_text(json.dumps({str(row): reason for row, reason in unreadable.items()}), encoding="utf-8")
-        aside.replace(notes_file)
+        _delete_own(folder)  # of a run that gave way to this one
+        with replacing(squares_file) as aside:
+            unreadable = _decode(paths, size, aside, workers, advance)
+        write_file(notes_file, json.dumps({str(row): reason for row, reason in unreadable.items()}))
     notes = json.loads(notes_file.read_text(encoding="utf-8"))
     squares: NDArray[np.uint8] = np.load(squares_file, mmap_mode="r")
     return Pixels(squares, {int(row): reason for row, reason in notes.items()})
+
+
+def forget_pixels(out: Path) -> None:
+    """Delete what `decode_all` left in a run's folder, and nothing else that lies there."""
+    folder = out / CACHE_FOLDER
+    if is_folder(folder):
+        _delete_own(folder)
+        if not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _delete_own(folder: Path) -> None:
+    for path in folder.iterdir():
+        if _OWN_FILE.fullmatch(path.name) and is_regular(path):
+            path.unlink()
 
 
 def _decode(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from indexer.training.checkpoints import STATE_FILE
 from indexer.training.config import TrainConfig
 from search.errors import DataError
+from search.own_files import ASIDE_NAME, is_regular, write_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,6 +19,32 @@ if TYPE_CHECKING:
 RUN_FILE = "run.json"
 _FREE = frozenset({"device", "workers", "stop_after", "report"})
 """Settings that may differ between a run and its resumption."""
+_BEGUN = re.compile(rf"writer\.(lock|json)|run\.json\.part|{ASIDE_NAME.pattern}")
+"""What a run has made before its `run.json`."""
+
+
+def check_out(out: Path) -> None:
+    """Refuse, before anything is written, a folder that is neither new, empty nor that of a run.
+
+    Raises:
+        DataError: a file, a link to nothing, or a folder that holds other files.
+    """
+    if not out.is_dir():
+        if os.path.lexists(out):
+            raise DataError(f"{out}: is a file, or a link to nothing. Name a folder")
+        return
+    file = out / RUN_FILE
+    if is_regular(file):
+        if {"config", "data"} <= _read(file).keys():
+            return
+        raise DataError(f"{file}: is of another program. Name a new folder, such as {out / 'encoder'}")
+    if is_regular(out / "encoder.json"):
+        raise DataError(f"{out}: holds an encoder that no training run of this kind left. Choose another folder")
+    if others := sorted(each.name for each in out.iterdir() if not _BEGUN.fullmatch(each.name)):
+        raise DataError(
+            f"{out}: holds other files ({others[0]}) and no training run, and a run has its folder for itself. Name a"
+            f" new folder, such as {out / 'encoder'}"
+        )
 
 
 def open_run(out: Path, config: TrainConfig, data: str, *, resume: bool) -> bool:
@@ -24,16 +53,13 @@ def open_run(out: Path, config: TrainConfig, data: str, *, resume: bool) -> bool
     A run that was stopped before its first saved state has nothing to lose, and gives way to any other.
 
     Raises:
-        DataError: the folder holds another run, or any and `resume` is false, or other files of an encoder.
+        DataError: the folder holds another run, or any and `resume` is false.
     """
     file = out / RUN_FILE
     wanted = {"config": settings(config), "data": data}
-    if not (out / STATE_FILE).exists():
-        if (out / "encoder.json").exists() and not file.is_file():
-            raise DataError(f"{out}: holds an encoder that no training run of this kind left. Choose another folder")
-        if not _finished(file):
-            write_run(out, config, data, finished=False)
-            return False
+    if not (out / STATE_FILE).exists() and not _finished(file):
+        write_run(out, config, data, finished=False)
+        return False
     found = _read(file)
     if not resume:
         raise DataError(f"{out}: holds a training run. Resume it, choose another folder, or delete this one")
@@ -43,11 +69,9 @@ def open_run(out: Path, config: TrainConfig, data: str, *, resume: bool) -> bool
 
 
 def write_run(out: Path, config: TrainConfig, data: str, *, finished: bool) -> None:
-    """Write `run.json`, aside first."""
-    aside = out / f"{RUN_FILE}.part"
+    """Write `run.json`, whole."""
     content = {"finished": finished, "data": data, "config": settings(config)}
-    aside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    aside.replace(out / RUN_FILE)
+    write_file(out / RUN_FILE, json.dumps(content, indent=2) + "\n")
 
 
 def settings(config: TrainConfig) -> dict[str, Any]:
@@ -65,6 +89,8 @@ def _read(file: Path) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"{file}: cannot be read ({error}). Choose another folder, or delete this one") from error
+    if not isinstance(found, dict):
+        raise DataError(f"{file}: is of another program. Choose another folder")
     return found
 
 

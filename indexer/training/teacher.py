@@ -18,6 +18,7 @@ from indexer.progress import Silent
 from search.encoders import load_encoder
 from search.errors import DataError, PictureError
 from search.images import PICTURE_SUFFIXES, load_picture
+from search.own_files import ASIDE_NAME, replaced, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,14 +73,32 @@ def read_teacher(folder: Path) -> Teacher:
     return Teacher({str(path): row for row, path in enumerate(paths)}, vectors)
 
 
+def check_teacher_folder(folder: Path) -> None:
+    """Refuse a folder in which a teacher's embeddings would take the place of other files.
+
+    Raises:
+        DataError: no folder; or vectors that no teacher left, such as those of an export.
+    """
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise DataError(f"{folder}: is a file. Name a folder")
+    if folder.is_dir() and (others := sorted({each.name for each in folder.iterdir()} - {VECTORS_FILE, PATHS_FILE})):
+        others = [name for name in others if not ASIDE_NAME.fullmatch(name) and name != f"{PATHS_FILE}.part"]
+        if others:
+            raise DataError(f"{folder}: holds other files ({others[0]}). Name a new folder for the embeddings")
+    if os.path.lexists(folder / VECTORS_FILE) != os.path.lexists(folder / PATHS_FILE):
+        raise DataError(
+            f"{folder}: holds {VECTORS_FILE} or {PATHS_FILE} without the other. Delete it, or name a new folder"
+        )
+
+
 def write_teacher(folder: Path, paths: Sequence[str], vectors: Floats) -> None:
     """Write unit rows `(N, D)` and the relative paths they belong to; the paths go last and make the folder whole."""
+    check_teacher_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / PATHS_FILE).unlink(missing_ok=True)
-    np.save(folder / VECTORS_FILE, vectors.astype(np.float16))
-    aside = folder / f"{PATHS_FILE}.part"
-    aside.write_text(json.dumps(list(paths)), encoding="utf-8")
-    aside.replace(folder / PATHS_FILE)
+    with replaced(folder / VECTORS_FILE) as stream:
+        np.save(stream, vectors.astype(np.float16))
+        (folder / PATHS_FILE).unlink(missing_ok=True)
+    write_file(folder / PATHS_FILE, json.dumps(list(paths)))
 
 
 def principal(taught: NDArray[np.float16], dim: int) -> NDArray[np.float16]:
@@ -112,6 +131,7 @@ def teach(pictures: Path, out: Path, *, encoder: str, device: Device = "auto", p
         DataError: no such folder, or no picture in it that can be read.
         EncoderError: there is no such encoder.
     """
+    check_teacher_folder(out)
     if not pictures.is_dir():
         raise DataError(f"{pictures}: no such folder of pictures")
     paths = sorted(path for path in pictures.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,14 +14,15 @@ from indexer.training.checkpoints import BEST_FILE, STATE_FILE
 from indexer.training.checks import check_config, check_watched
 from indexer.training.data import Split, digest, evenly, read_pictures
 from indexer.training.outcome import Material, write_outcome
-from indexer.training.pixels import CACHE_FOLDER, Pixels, decode_all
-from indexer.training.run_folder import open_run, write_run
+from indexer.training.pixels import Pixels, decode_all, forget_pixels
+from indexer.training.run_folder import check_out, open_run, write_run
 from indexer.training.splits import check_trainable, lonely_classes, split_pictures
 from indexer.training.teacher import principal, read_teacher
 from indexer.training.trainer import Trainer, TrainEvent
 from indexer.training.validation import Validator
 from search.encoders.torch_base import resolve_device
 from search.errors import DataError
+from search.own_files import ASIDE_NAME, is_regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,6 +66,7 @@ def run(
 ) -> TrainReport:
     """Read, decode, train, write the encoder; see `indexer.training.train`."""
     check_config(config)
+    check_out(out)
     splits = split_pictures(read_pictures(pictures, labels, labelled=config.labelled), config)
     splits["validation"] = evenly(splits["validation"], config.validation_pictures)
     check_trainable(splits["train"], config)
@@ -88,7 +89,10 @@ def _tidy(out: Path, config: TrainConfig, data: str) -> None:
     write_run(out, config, data, finished=True)
     for file in (STATE_FILE, BEST_FILE):
         (out / file).unlink(missing_ok=True)
-    shutil.rmtree(out / CACHE_FOLDER, ignore_errors=True)
+    forget_pixels(out)
+    for path in out.iterdir():  # of a run that was killed
+        if ASIDE_NAME.fullmatch(path.name) and is_regular(path):
+            path.unlink()
 
 
 def _train(

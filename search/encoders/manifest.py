@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from search.errors import EncoderError
+from search.own_files import write_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,12 +54,10 @@ class Manifest:
     """The family's own keys, on the top level of the file."""
 
     def write(self, folder: Path) -> None:
-        """Write `encoder.json` into an existing folder, aside first: a reader never sees half of it."""
+        """Write `encoder.json` into an existing folder; a reader never sees half of it."""
         common = {key: getattr(self, key) for key in _COMMON}
         text = json.dumps({"format": FORMAT, **common, **self.extra}, indent=2, ensure_ascii=False)
-        aside = folder / f"{MANIFEST_FILE}.part"
-        aside.write_text(text + "\n", encoding="utf-8")
-        aside.replace(folder / MANIFEST_FILE)
+        write_file(folder / MANIFEST_FILE, text + "\n")
 
     def require(self, key: str, kind: type) -> Any:
         """Give the family's own key, or say that the file lacks it.

@@ -8,6 +8,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from search.errors import EncoderError
+from search.own_files import write_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,12 +19,10 @@ WEIGHTS_FILE = "weights.safetensors"
 
 
 def write_weights(folder: Path, network: nn.Module) -> None:
-    """Write the network's state into an existing folder, aside first: a reader never sees half of it."""
+    """Write the network's state into an existing folder; a reader never sees half of it."""
     # Clones, because safetensors refuses two names that share memory (tied weights).
     tensors = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in network.state_dict().items()}
-    aside = folder / f"{WEIGHTS_FILE}.part"
-    aside.write_bytes(save(tensors))  # save_file would make a file that nobody but its owner may read
-    aside.replace(folder / WEIGHTS_FILE)
+    write_file(folder / WEIGHTS_FILE, save(tensors))  # save_file's file nobody but its owner may read
 
 
 def read_weights(folder: Path, network: nn.Module) -> dict[str, Tensor]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from search.errors import IndexFolderError, QueryError, UnsupportedError
+from search.own_files import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -168,7 +169,7 @@ class VectorIndex(ABC):
         return f"index kind {self.kind!r} on {self.device} cannot filter rows: use --device cpu"
 
     def save(self, path: Path) -> None:
-        """Write the structure to one file, as a CPU index that any machine opens.
+        """Write the structure to one file, as a CPU index that any machine opens; synced, and there as a whole.
 
         Raises:
             UnsupportedError: the kind is not `stored`, so that there is nothing to write.
@@ -176,7 +177,8 @@ class VectorIndex(ABC):
         """
         if not self.stored:
             raise UnsupportedError(f"index kind {self.kind!r} has no structure to save beside its vectors")
-        self._save(path)
+        with replacing(path) as aside:
+            self._save(aside)
 
     @classmethod
     def load(cls, path: Path, vectors: Floats, *, device: str = "cpu", **parameters: Any) -> Self:

@@ -12,6 +12,7 @@ from search.indexes.base import VectorIndex
 from search.indexes.faiss_library import faiss
 from search.indexes.gpu import MAX_K, add_on_gpu, copy_to_cpu, gpu_lock, move_to_gpu
 from search.indexes.held_out import held_out_last, in_parts
+from search.own_files import new_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,7 +138,7 @@ class FaissIndex(VectorIndex):
 
     def _save(self, path: Path) -> None:
         # Through Python's file rather than by name: FAISS opens names as UTF-8 only, and a full disk raises OSError.
-        with path.open("wb") as file:
+        with new_file(path) as file:
             faiss.write_index(self._on_cpu(), faiss.PyCallbackIOWriter(file.write), self._write_flags())
 
     def _write_flags(self) -> int:

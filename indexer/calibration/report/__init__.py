@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
+
+from search.errors import DataError
+from search.own_files import write_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from indexer.calibration.measure import Measured
 
-__all__ = ["write_report"]
+__all__ = ["check_report", "write_report"]
+
+_DRAWN = ("roc.png", "det.png", "rates.png", "distances.png", "reliability.png")
+
+
+def check_report(folder: Path) -> None:
+    """Refuse a folder in which a report would take the place of other files.
+
+    Raises:
+        DataError: no folder; or files have the names of a report's, and no report is there.
+    """
+    from indexer.calibration.report.page import PAGE_FILE, is_page
+
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise DataError(f"{folder}: is a file. Name a folder for the report")
+    taken = [name for name in (PAGE_FILE, *_DRAWN) if os.path.lexists(folder / name)]
+    if taken and not is_page(folder / PAGE_FILE):
+        raise DataError(f"{folder}: holds a {taken[0]} that is of no calibration. Name another folder for the report")
 
 
 def write_report(folder: Path, found: Measured, *, encoder: str) -> list[Path]:
@@ -30,14 +51,8 @@ def write_report(folder: Path, found: Measured, *, encoder: str) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     where = "" if encoder == found.calibration.data else f"{encoder} on "
     about = f"{where}{found.calibration.data} · {found.calibration.subjects:,} subjects"
-    drawings = {
-        "roc.png": draw_roc,
-        "det.png": draw_det,
-        "rates.png": draw_rates,
-        "distances.png": draw_distances,
-        "reliability.png": draw_reliability,
-    }
-    written = [save(draw(found, about), folder / name) for name, draw in drawings.items()]
+    drawings = dict(zip(_DRAWN, (draw_roc, draw_det, draw_rates, draw_distances, draw_reliability), strict=True))
     page = folder / PAGE_FILE
-    page.write_text(page_text(found, encoder), encoding="utf-8")
+    write_file(page, page_text(found, encoder))  # first: by it `check_report` knows a report that was not finished
+    written = [save(draw(found, about), folder / name) for name, draw in drawings.items()]
     return [*written, page]

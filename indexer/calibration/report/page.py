@@ -5,20 +5,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from search.errors import QueryError
+from search.own_files import read_own
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from indexer.calibration.measure import Measured
     from search.verification import Calibration
 
 PAGE_FILE = "report.md"
+_HEADING = "# Calibration of "
 _RATES = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0001)
+
+
+def is_page(file: Path) -> bool:
+    """Whether a file is the page of a calibration, and may give way to that of another."""
+    try:
+        return read_own(file, len(_HEADING)) == _HEADING.encode()
+    except OSError:
+        return False
 
 
 def page_text(found: Measured, encoder: str) -> str:
     """Markdown: the figures, the thresholds for other rates, and the pictures beside it."""
     calibration = found.calibration
     rows = "\n".join(f"| {name} | {value} |" for name, value in _figures(calibration, found).items())
-    return f"""# Calibration of {_cell(encoder)}
+    return f"""{_HEADING}{_cell(encoder)}
 
 Measured on {_cell(calibration.data)}, {calibration.created}.
 

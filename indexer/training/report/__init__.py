@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from search.own_files import is_regular, require_own_folder
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
@@ -57,6 +59,7 @@ def write_report(
     if not len(squares) == len(vectors) == len(labels):
         raise ValueError(f"{len(squares)} pictures, {len(vectors)} vectors and {len(labels)} labels do not match")
     folder = out / REPORT_FOLDER
+    require_own_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     drawings: dict[str, Callable[[], Figure | None]] = {
         "curves.png": lambda: draw_curves(history, title),
@@ -68,7 +71,8 @@ def write_report(
     for name, draw in drawings.items():
         figure = draw()
         if figure is None:
-            (folder / name).unlink(missing_ok=True)
+            if is_regular(folder / name):
+                (folder / name).unlink()
         else:
             written.append(save(figure, folder / name))
     return written

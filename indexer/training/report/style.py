@@ -9,6 +9,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from search.own_files import output_file
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -89,7 +91,8 @@ def plain_axes(axes: Axes, title: str, *, x: str = "", y: str = "") -> None:
 
 def save(figure: Figure, path: Path) -> Path:
     """Write a PNG that says nothing of when or by what it was made: the same figure gives the same bytes."""
-    figure.savefig(path, format="png", dpi=DPI, facecolor=PAPER, metadata={"Software": None})
+    with output_file(path) as stream:
+        figure.savefig(stream, format="png", dpi=DPI, facecolor=PAPER, metadata={"Software": None})
     return path
 
 

@@ -177,9 +177,9 @@ def test_a_file_that_cannot_be_written_is_named(report, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     outputs = Outputs(csv=tmp_path / "o.csv", html=tmp_path / "o.html")
-    for place in ("whole_file.os.fsync", "files._row"):
+    for place in ("search.own_files.os.fsync", "indexer.duplicates.files._row"):
         with monkeypatch.context() as broken:
-            broken.setattr(f"indexer.duplicates.{place}", full)
+            broken.setattr(place, full)
             with pytest.raises(DataError, match=r"o\.(csv|html): cannot be written \(No space left"):
                 write_outputs(report, chosen(report), outputs)
         assert (tmp_path / "o.csv").read_text() == "old"

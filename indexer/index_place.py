@@ -1,0 +1,52 @@
+"""Which folder can become an index: a new one, an empty one, or one that holds an index already."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from search.catalog import CATALOG_NAME, holds_index
+from search.catalog_seal import SEAL_NAME
+from search.errors import IndexFolderError
+from search.own_files import ASIDE_NAME
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NAMED = 3
+"""Other files that are named in the error."""
+_BEGUN = re.compile(
+    r"catalog\.sqlite(-wal|-shm|-journal)?|catalog\.seal(\.part)?|writer\.(lock|json)"
+    rf"|{ASIDE_NAME.pattern}|\.(nfs|fuse_hidden)[0-9a-f]+"
+)
+"""All that a first build has made before its catalog says whose it is; and what a network's file system keeps of it."""
+
+
+def check_place(folder: Path) -> None:
+    """Refuse a folder that holds other things and no index: an index has its folder for itself.
+
+    Raises:
+        IndexFolderError: such a folder; a file; a link to nothing; or a folder that cannot be looked into.
+    """
+    try:
+        names = sorted(os.listdir(folder))  # noqa: PTH208 - names that are no text sort too
+    except FileNotFoundError:
+        if folder.is_symlink():
+            raise IndexFolderError(f"{folder}: is a link to nothing. Make its target, or name a folder") from None
+        return
+    except OSError as error:
+        raise IndexFolderError(f"{folder}: cannot be an index folder ({error.strerror}). Name another") from error
+    others = [name for name in names if not _BEGUN.fullmatch(name)]
+    if holds_index(folder) or not others or _lost_its_catalog(names):
+        return
+    listed = ", ".join(others[:_NAMED]) + (f" and {len(others) - _NAMED} more" if len(others) > _NAMED else "")
+    raise IndexFolderError(
+        f"{folder}: is no index and holds other files ({listed}), and an index has its folder for itself. Name a new"
+        f" folder, such as --index {folder / 'photos.index'}"
+    )
+
+
+def _lost_its_catalog(names: list[str]) -> bool:
+    """Whether a folder has the seal of a catalog that is gone: the writer says so, and how to get it back."""
+    return SEAL_NAME in names and CATALOG_NAME not in names

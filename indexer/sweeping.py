@@ -1,0 +1,76 @@
+"""Delete from an index folder what no commit names any more, and nothing that Twinlens did not make.
+
+A file is deleted only if it has a name that Twinlens makes, in the place where Twinlens makes it, and is a regular
+file. Links are neither followed nor deleted, and a folder goes only if all that it holds is ours.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from search.indexes import KINDS
+from search.own_files import ASIDE_NAME, UUID, is_folder, is_regular
+from search.segments import SEGMENTS_FOLDER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from search.catalog import Catalog
+
+ENCODERS_FOLDER = "encoders"
+_SEGMENT_FILE = re.compile(rf"{UUID}\.(npy|part|{'|'.join(KINDS)})|{ASIDE_NAME.pattern}")
+"""A random stem, then that it holds vectors, the kind of a structure, or that it was being written."""
+_ENCODER_FOLDER = re.compile(rf"[0-9a-f]{{32}}|{UUID}\.part")
+"""A fingerprint, or a random name while it is being written."""
+_ENCODER_FILE = re.compile(rf"(encoder\.json|weights\.safetensors)(\.part)?|{ASIDE_NAME.pattern}")
+_BESIDE_CATALOG = re.compile(rf"catalog\.seal\.part|{ASIDE_NAME.pattern}")
+
+
+def sweep(catalog: Catalog) -> None:
+    """Delete files that the catalog does not name: what a killed writer left, or what a change made superfluous.
+
+    Nothing is deleted while somebody may read an older snapshot, which names other files and whose encoder may be
+    loaded at any time; the next writer sweeps then. Whoever opens the index now reads the last commit.
+    """
+    named = {catalog.folder / record.name for record in catalog.files()}
+    encoders = list(_encoder_folders(catalog.folder))
+    places = [(catalog.folder, _BESIDE_CATALOG), (catalog.folder / SEGMENTS_FOLDER, _SEGMENT_FILE)]
+    places += [(each, _ENCODER_FILE) for each in encoders]
+    useless = [path for place, names in places for path in _made_here(place, names) if path not in named]
+    emptied = [each for each in encoders if not any(path.parent == each for path in named)]
+    if not (useless or emptied) or catalog.has_older_readers():
+        return
+    for path in useless:
+        path.unlink()
+    for each in emptied:
+        each.rmdir()
+
+
+def delete_encoder(place: Path) -> bool:
+    """Delete the folder of an encoder that nothing names; false where it holds something else, and stays as it is."""
+    if not _holds_an_encoder_alone(place):
+        return False
+    for path in place.iterdir():
+        path.unlink()
+    place.rmdir()
+    return True
+
+
+def _encoder_folders(folder: Path) -> Iterator[Path]:
+    """Folders that a writer made for an encoder and that hold nothing else."""
+    if is_folder(folder / ENCODERS_FOLDER):
+        for place in (folder / ENCODERS_FOLDER).iterdir():
+            if _ENCODER_FOLDER.fullmatch(place.name) and _holds_an_encoder_alone(place):
+                yield place
+
+
+def _holds_an_encoder_alone(place: Path) -> bool:
+    return is_folder(place) and all(is_regular(path) and _ENCODER_FILE.fullmatch(path.name) for path in place.iterdir())
+
+
+def _made_here(place: Path, names: re.Pattern[str]) -> Iterator[Path]:
+    """The regular files of a folder whose names a writer makes there."""
+    if is_folder(place):
+        yield from (path for path in place.iterdir() if names.fullmatch(path.name) and is_regular(path))

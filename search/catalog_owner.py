@@ -1,0 +1,101 @@
+"""Whose a file named `catalog.sqlite` is, read from its bytes before SQLite opens it: another program's is left alone.
+
+SQLite keeps an `application_id` in the header of its files for this purpose. Catalogs of older versions have none: they
+are known by the seal beside them, or by their tables, and stamped by the next writer.
+Source: "Database File Format", section 1.3, sqlite.org.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import struct
+from contextlib import closing
+from typing import TYPE_CHECKING, Literal
+
+from search.catalog_seal import SEAL_NAME
+from search.errors import DamagedFileError, IndexFolderError
+from search.migrations import APPLICATION_ID, MIGRATIONS
+from search.own_files import is_regular, require_own_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from search.catalog_file import CatalogFile
+
+Owner = Literal["ours", "nobody", "another"]
+SIDES = ("-wal", "-shm", "-journal")
+"""What SQLite adds to a database's name for the files that it keeps beside it."""
+_MAGIC = b"SQLite format 3\0"
+_HEADER_BYTES = 100
+_USER_VERSION, _APPLICATION_ID = 60, 68
+_TABLES = {"settings", "files", "segments", "pictures", "tombstones", "skipped"}
+"""Those that every version has."""
+
+
+def blank_catalog() -> bytes:
+    """The bytes of a database that holds nothing yet but the mark that it is ours."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        return connection.serialize()
+
+
+def owner_of(raw: CatalogFile) -> Owner:
+    """Whose the file is; `nobody`'s is an empty one, such as a first build leaves that was killed at its start."""
+    header = raw.head(_HEADER_BYTES)
+    if not header:
+        return "nobody"
+    sealed = is_regular(raw.file.with_name(SEAL_NAME))
+    if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
+        return "ours" if sealed else "another"  # damaged: its seal is going to say so
+    version, application = _number(header, _USER_VERSION), _number(header, _APPLICATION_ID)
+    if application != 0:
+        return "ours" if application == APPLICATION_ID else "another"
+    if sealed:  # and compared with its seal before any of it is parsed
+        return "ours" if 0 <= version <= len(MIGRATIONS) else "another"
+    return _owner_by_tables(raw.file)
+
+
+def refuse_foreign(raw: CatalogFile) -> None:
+    """Raise IndexFolderError for a file that another program may have made; nothing of it was opened by SQLite."""
+    if owner_of(raw) != "another":
+        return
+    if is_regular(raw.file.with_name(SEAL_NAME)):
+        raise DamagedFileError(
+            raw.file,
+            "damaged, or the database of another program",
+            "Restore the index from a backup. If the file is another program's, move it elsewhere first",
+        )
+    raise IndexFolderError(
+        f"{raw.file}: is a file of another program, so its folder cannot be an index. Name another folder, such as"
+        f" {raw.file.parent / 'photos.index'}"
+    )
+
+
+def refuse_links(file: Path, *, writing: bool) -> None:
+    """Refuse a catalog that SQLite would reach, or keep its side files, through a link.
+
+    Raises:
+        IndexFolderError: the catalog or a side file is a link, or, where SQLite would write it, a hard link.
+    """
+    if writing or file.is_symlink():
+        require_own_file(file)
+    for side in SIDES:
+        require_own_file(file.with_name(file.name + side))
+
+
+def _number(header: bytes, place: int) -> int:
+    return int(struct.unpack_from(">i", header, place)[0])
+
+
+def _owner_by_tables(file: Path) -> Owner:
+    """Read the tables' names as of a file that nobody may write: no lock, no side file, no recovery."""
+    uri = f"{file.absolute().as_uri()}?mode=ro&immutable=1"
+    try:
+        with closing(sqlite3.connect(uri, uri=True)) as connection:
+            names = {str(row[0]) for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except (sqlite3.Error, UnicodeDecodeError):
+        return "another"
+    if names >= _TABLES:
+        return "ours"
+    log = file.with_name(f"{file.name}-wal")
+    return "another" if names or (log.exists() and log.stat().st_size) else "nobody"
