@@ -328,7 +328,7 @@ class Catalog(CatalogAudit):
         return DamagedFileError(self.folder / CATALOG_NAME, f"damaged ({problem})", BUILD_AGAIN)
 
     def _many(self, sql: str, values: Iterable[Sequence[Any]]) -> None:
-        with self._lock:
+        with self._lock, damage_named(self.folder / CATALOG_NAME):
             self._connection.executemany(sql, values)
 
 

@@ -165,7 +165,7 @@ class PictureTable:
 
     def first_and_last_path(self) -> tuple[str, str] | None:
         """The first and last of all paths in the order of their bytes; None where there is no picture."""
-        first, last = self._rows("SELECT min(path), max(path) FROM pictures", letters="TT")[0]
+        first, last = self._rows("SELECT min(path), max(path) FROM pictures", letters="PP")[0]
         return None if first is None else (first, last)
 
     def rows_where(self, segment: int, condition: Condition) -> list[int]:

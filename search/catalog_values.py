@@ -21,7 +21,7 @@ Column = tuple[Any, ...]
 
 _WORDS = {
     "i": "a whole number", "n": "a whole number from 0", "k": "a whole number from 1", "w": "a number of pixels",
-    "s": "plain text", "t": "text", "T": "text or nothing", "p": "a path", "b": "bytes", "r": "a share or nothing",
+    "s": "plain text", "t": "text", "T": "text or nothing", "p": "a path", "P": "a path or nothing", "b": "bytes", "r": "a share or nothing",
     "v": "a value",
 }  # fmt: skip
 """Letters of columns, and what such a column holds."""
@@ -94,6 +94,7 @@ def _shares(column: Column) -> bool:
 _SOUND: dict[str, Callable[[Column], bool]] = {
     "i": lambda column: _of(column, int), "n": _numbers(0, MOST), "k": _numbers(1, MOST),
     "w": _numbers(0, _MOST_PIXELS), "s": _plain, "t": lambda column: _of(column, str),
-    "T": lambda column: _of(column, str, type(None)), "p": _paths, "b": lambda column: _of(column, bytes),
+    "T": lambda column: _of(column, str, type(None)), "p": _paths,
+    "P": lambda column: _paths(tuple("" if value is None else value for value in column)), "b": lambda column: _of(column, bytes),
     "r": _shares, "v": lambda column: True,
 }  # fmt: skip
