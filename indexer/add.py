@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from indexer.build import first_encoder
 from indexer.committing import known_roots
-from indexer.labelling import add_named, add_remembered, named_table
 from indexer.index_place import check_place
+from indexer.labelling import add_named, add_remembered, named_table
 from indexer.progress import Silent, Stages
 from indexer.scan import scan
 from indexer.survey import survey_files

@@ -7,6 +7,7 @@ killed writer left, is a note.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,8 +16,11 @@ from indexer.staging import is_staging
 from search.catalog import CATALOG_NAME, Catalog
 from search.catalog_seal import BUILD_AGAIN, SEAL_NAME, SealError
 from search.durable import verify
-from search.errors import DamagedFileError, IndexFolderError
+from search.encoders.manifest import MANIFEST_FILE
+from search.errors import DamagedFileError, IndexFolderError, UnsupportedError
 from search.identities import check_template
+from search.regular_files import require_inside
+from search.segments import named_file, structure_class
 from search.stored_calibration import index_calibration
 from search.vector_file import find_damage
 
@@ -122,7 +126,8 @@ def inspect(index: str | os.PathLike[str], *, named: int = NAMED_PICTURES) -> Ch
         finally:
             catalog.close()
     except DamagedFileError as error:
-        report.findings.append(Finding("catalog", CATALOG_NAME, f"{error.problem}. {BUILD_AGAIN}"))
+        name = error.file.name if error.file.parent == folder else CATALOG_NAME
+        report.findings.append(Finding("catalog", name, f"{error.problem}. {BUILD_AGAIN}"))
         report.notes.append("without a catalog nothing says what the other files hold: they were not looked at")
     return report
 
@@ -137,26 +142,41 @@ def _opened(folder: Path, report: CheckReport) -> Catalog:
 
 
 def _findings(catalog: Catalog, named: int) -> Iterator[Finding]:
-    for wrong in catalog.integrity_errors():
+    wrongs = [*catalog.integrity_errors(), *catalog.value_errors()]
+    for wrong in wrongs:
         yield Finding("catalog", CATALOG_NAME, wrong)
+    try:
+        yield from _parts(catalog, named)
+    except IndexFolderError as error:
+        if not wrongs:
+            yield Finding("catalog", CATALOG_NAME, error.problem if isinstance(error, DamagedFileError) else str(error))
+
+
+def _parts(catalog: Catalog, named: int) -> Iterator[Finding]:
+    """What the catalog's values lead to; raises IndexFolderError where one of them leads nowhere."""
     settings = catalog.settings()
     if "encoder" not in settings:
         yield Finding("records", CATALOG_NAME, "its first build was not finished: run the same twinlens build again")
         return
-    yield from _check_settings(catalog, settings)
     files = {record.name: record for record in catalog.files()}
     segments = catalog.segments()
     of_segments = {name for segment in segments for name in (segment.vectors, segment.structure)}
     for name in sorted(files.keys() - of_segments):
         if problem := _problem(catalog.folder, files[name]):
             yield Finding("encoder", name, f"{problem}; no picture can be embedded")
+    place = settings["encoder_folder"]
+    if place is not None and f"{place}/{MANIFEST_FILE}" not in files:
+        yield Finding("encoder", f"{place}/{MANIFEST_FILE}", "is not named by the catalog; no picture can be embedded")
     for segment in segments:
         yield from _check_vectors(catalog, segment, files, int(settings["dim"]), named)
-        if segment.structure is not None and (problem := _problem(catalog.folder, files[segment.structure])):
-            yield _suffering(catalog, "structure", segment.structure, problem, segment, [range(segment.rows)], named)
+        if problem := _structure_problem(catalog.folder, segment, files, int(settings["dim"])):
+            name = segment.structure or CATALOG_NAME
+            yield _suffering(catalog, "structure", name, problem, segment, [range(segment.rows)], named)
     for counts in catalog.row_counts():
         if not counts.sound:
             yield from _check_rows(catalog, counts)
+    catalog.skipped()
+    yield from _check_settings(catalog, settings)
 
 
 def _check_settings(catalog: Catalog, settings: dict[str, Any]) -> Iterator[Finding]:
@@ -173,9 +193,26 @@ def _check_settings(catalog: Catalog, settings: dict[str, Any]) -> Iterator[Find
 
 def _check_vectors(catalog: Catalog, segment: SegmentRecord, files: dict[str, FileRecord], dim: int,
                    named: int) -> Iterator[Finding]:  # fmt: skip
-    damage = find_damage(catalog.folder / segment.vectors, files[segment.vectors], segment.rows, dim)
+    record = named_file(catalog.folder, files, segment.vectors)
+    damage = find_damage(require_inside(catalog.folder, record.name), record, segment.rows, dim)
     if damage is not None:
         yield _suffering(catalog, "vectors", segment.vectors, damage.problem, segment, damage.rows, named)
+
+
+def _structure_problem(folder: Path, segment: SegmentRecord, files: dict[str, FileRecord], dim: int) -> str | None:
+    """What is wrong with a segment's structure: its file's bytes, and then what they say."""
+    kind = structure_class(folder, segment)
+    try:
+        if segment.structure is None:
+            kind(**segment.parameters)
+        else:
+            verify(folder, named_file(folder, files, segment.structure))
+            kind.audit(folder / segment.structure, segment.rows, dim, **segment.parameters)
+    except DamagedFileError as error:
+        return error.problem
+    except (UnsupportedError, TypeError) as error:
+        return str(error)
+    return None
 
 
 def _suffering(catalog: Catalog, part: Part, name: str, problem: str, segment: SegmentRecord, rows: Sequence[range],
@@ -199,18 +236,19 @@ def _problem(folder: Path, record: FileRecord) -> str | None:
 
 def _check_rows(catalog: Catalog, counts: RowCounts) -> Iterator[Finding]:
     """Say which rows of a segment have neither a picture nor a tombstone, both, or do not exist."""
-    alive, dead, every = (
-        set(catalog.picture_rows(counts.segment)), set(catalog.tombstones(counts.segment)), set(range(counts.rows))
-    )  # fmt: skip
-    wrongs = {
-        "have a picture and a tombstone": alive & dead,
-        "have neither a picture nor a tombstone": every - alive - dead,
-        "do not exist": (alive | dead) - every,
-    }
-    for wrong, rows in wrongs.items():
-        if rows:
-            listed = ", ".join(map(str, sorted(rows)[:_NAMED_ROWS])) + (", ..." if len(rows) > _NAMED_ROWS else "")
-            problem = f"segment {counts.segment}: {len(rows)} rows {wrong} ({listed})"
+    alive, dead = set(catalog.picture_rows(counts.segment)), set(catalog.tombstones(counts.segment))
+    taken = alive | dead
+    beyond = {row for row in taken if not 0 <= row < counts.rows}
+    free = (row for row in range(counts.rows) if row not in taken)
+    wrongs = (
+        ("have a picture and a tombstone", len(alive & dead), sorted(alive & dead)),
+        ("have neither a picture nor a tombstone", counts.rows - len(taken - beyond), free),
+        ("do not exist", len(beyond), sorted(beyond)),
+    )
+    for wrong, number, rows in wrongs:
+        if number:
+            listed = ", ".join(map(str, islice(rows, _NAMED_ROWS))) + (", ..." if number > _NAMED_ROWS else "")
+            problem = f"segment {counts.segment}: {number} rows {wrong} ({listed})"
             yield Finding("records", CATALOG_NAME, problem, counts.segment)
 
 

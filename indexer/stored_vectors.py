@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from search.segments import map_guarded
+from search.errors import IndexFolderError
+from search.segments import beyond, map_guarded, named_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +39,8 @@ class StoredVectors:
             for number in np.unique(segments).tolist():
                 mine = segments == number
                 vectors, guard = self._segment(number)
+                if not 0 <= rows[mine].min() <= rows[mine].max() < len(vectors):
+                    raise IndexFolderError(f"segment {number} {beyond(int(rows[mine].max()), len(vectors))}")
                 if guard is not None:
                     guard.use(rows[mine])
                 taken[mine] = vectors[rows[mine]]
@@ -45,6 +48,9 @@ class StoredVectors:
 
     def _segment(self, number: int) -> tuple[Floats, BlockGuard | None]:
         if number not in self._mapped:
-            record, dim = self._records[number], self._dim
-            self._mapped[number] = map_guarded(self._folder, self._files[record.vectors], (record.rows, dim))
+            if number not in self._records:
+                raise IndexFolderError(f"{self._folder}: its catalog names a segment {number}, which there is not")
+            record = self._records[number]
+            file = named_file(self._folder, self._files, record.vectors)
+            self._mapped[number] = map_guarded(self._folder, file, (record.rows, self._dim))
         return self._mapped[number]

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from search.catalog_audit import CatalogAudit
 from search.catalog_file import CatalogFile
+from search.catalog_json import checked_parameters, checked_quality, checked_settings
 from search.catalog_metadata import MetadataTable
 from search.catalog_opening import damage_named, pinned, use_log, verified
 from search.catalog_owner import blank_catalog, owner_of, refuse_foreign, refuse_links
-from search.catalog_pictures import as_text
+from search.catalog_pictures import PAGE, as_text
+from search.catalog_schema import harden
 from search.catalog_seal import (
     BUILD_AGAIN,
     FIRST_SEALED,
@@ -30,6 +32,7 @@ from search.catalog_seal import (
     read_seal,
     stored_generation,
 )
+from search.catalog_values import kinds, unsound
 from search.disk_errors import BUSY_SECONDS, disk_errors_named
 from search.errors import DamagedFileError, IndexBusyError, IndexClosedError, IndexFolderError
 from search.migrations import MIGRATIONS, OLDEST_READABLE, checked_version, is_newest, migrate
@@ -40,11 +43,14 @@ from search.records import (
     SegmentRecord,
     TemplateRecord,
 )
+from search.regular_files import refuse_far_journal, refuse_irregular, require_inside_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 CATALOG_NAME = "catalog.sqlite"
+_JOURNAL_NAME = f"{CATALOG_NAME}-journal"
+_FIXED_NAMES = (CATALOG_NAME, f"{CATALOG_NAME}-wal", f"{CATALOG_NAME}-shm", _JOURNAL_NAME)
 _WITH_IDENTITIES = 2
 """Version of the catalog that knows identities first."""
 
@@ -80,6 +86,7 @@ class Catalog(CatalogAudit):
         """
         file = folder / CATALOG_NAME
         refuse_links(file, writing=False)
+        _refuse_strange_files(folder)
         if not has_catalog(folder):
             if file.exists() or read_seal(folder) is not None:
                 raise DamagedFileError(file, "missing", BUILD_AGAIN)
@@ -111,6 +118,7 @@ class Catalog(CatalogAudit):
         """
         file = folder / CATALOG_NAME
         refuse_links(file, writing=True)
+        _refuse_strange_files(folder)
         if not file.exists():
             if not reseal and read_seal(folder) is not None:
                 raise DamagedFileError(file, "missing", BUILD_AGAIN)
@@ -123,6 +131,7 @@ class Catalog(CatalogAudit):
             sealed = verified(raw, reseal=reseal)
             connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS)
             opened.callback(connection.close)
+            harden(connection)
             use_log(connection, file)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
@@ -188,8 +197,10 @@ class Catalog(CatalogAudit):
     # Settings and files ------------------------------------------------------------------------------------------
 
     def settings(self) -> dict[str, Any]:
-        """All settings, decoded."""
-        return {key: json.loads(value) for key, value in self._rows("SELECT key, value FROM settings")}
+        """All settings, decoded; raises DamagedFileError for one of a wrong type."""
+        stored = dict(self._rows("SELECT key, value FROM settings", letters=kinds("settings", "key", "value")))
+        with self._values_named():
+            return checked_settings(stored)
 
     def generation(self) -> int:
         """How many commits came before this snapshot."""
@@ -201,15 +212,16 @@ class Catalog(CatalogAudit):
 
     def files(self) -> list[FileRecord]:
         """Every file that the index consists of, beside the catalog."""
-        if self._version < FIRST_SEALED:
-            return [FileRecord(*row) for row in self._rows("SELECT name, bytes, sha256 FROM files ORDER BY name")]
-        rows = self._rows(
-            "SELECT name, bytes, sha256, block_rows, crc32 FROM files LEFT JOIN digests ON file = name ORDER BY name"
-        )
-        return [
-            FileRecord(name, size, sha256, None if step is None else BlockChecksums(step, crc32))
-            for name, size, sha256, step, crc32 in rows
-        ]
+        rows = self._rows("SELECT name, bytes, sha256 FROM files ORDER BY name",
+                          letters=kinds("files", "name", "bytes", "sha256"))  # fmt: skip
+        for name, _, _ in rows:
+            require_inside_name(self.folder, name)
+        blocks: dict[str, BlockChecksums] = {}
+        if self._version >= FIRST_SEALED:
+            digests = self._rows("SELECT file, block_rows, crc32 FROM digests",
+                                 letters=kinds("digests", "file", "block_rows", "crc32"))  # fmt: skip
+            blocks = {file: BlockChecksums(step, crc32) for file, step, crc32 in digests}
+        return [FileRecord(name, size, sha256, blocks.get(name)) for name, size, sha256 in rows]
 
     def add_files(self, files: Iterable[FileRecord]) -> None:
         """Name files that were written and synced."""
@@ -224,11 +236,15 @@ class Catalog(CatalogAudit):
 
     def segments(self) -> list[SegmentRecord]:
         """All segments, oldest first."""
-        sql = "SELECT id, vectors, structure, rows, kind, parameters, recall FROM segments ORDER BY id"
-        return [
-            SegmentRecord(key, vectors, structure, rows, kind, json.loads(parameters), recall)
-            for key, vectors, structure, rows, kind, parameters, recall in self._rows(sql)
-        ]
+        columns = ("id", "vectors", "structure", "rows", "kind", "parameters", "recall")
+        found = self._rows(
+            f"SELECT {', '.join(columns)} FROM segments ORDER BY id", letters=kinds("segments", *columns)
+        )
+        with self._values_named():
+            return [
+                SegmentRecord(key, vectors, structure, rows, kind, checked_parameters(parameters), recall)
+                for key, vectors, structure, rows, kind, parameters, recall in found
+            ]
 
     def add_segment(self, segment: SegmentRecord, created: str) -> None:
         """Name a segment whose files are in place."""
@@ -267,7 +283,7 @@ class Catalog(CatalogAudit):
 
     def tombstones(self, segment: int) -> list[int]:
         """Rows of a segment that no picture has any more."""
-        return [row for (row,) in self._rows("SELECT row FROM tombstones WHERE segment = ?", (segment,))]
+        return [row for (row,) in self._rows("SELECT row FROM tombstones WHERE segment = ?", (segment,), letters="n")]
 
     # Identities --------------------------------------------------------------------------------------------------
 
@@ -277,9 +293,11 @@ class Catalog(CatalogAudit):
             return []
         rows = self._rows(
             "SELECT name, content, path, vector, quality, templates.created FROM templates"
-            " JOIN identities ON identities.id = identity ORDER BY name, templates.id"
+            " JOIN identities ON identities.id = identity ORDER BY name, templates.id",
+            letters="t" + kinds("templates", "content", "path", "vector", "quality", "created"),
         )
-        return [TemplateRecord(r[0], r[1], Path(r[2]), bytes(r[3]), json.loads(r[4]), r[5]) for r in rows]
+        with self._values_named():
+            return [TemplateRecord(r[0], r[1], Path(r[2]), r[3], checked_quality(r[4]), r[5]) for r in rows]
 
     def add_templates(self, templates: Iterable[TemplateRecord]) -> None:
         """Add reference pictures, and the identities that are new with them."""
@@ -303,12 +321,37 @@ class Catalog(CatalogAudit):
         """Forget identities and their reference pictures."""
         self._many("DELETE FROM identities WHERE name = CAST(? AS TEXT)", ((as_text(name),) for name in names))
 
-    def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+    def _rows(self, sql: str, values: Sequence[Any] = (), letters: str = "") -> list[Any]:
+        """Rows, whose columns hold what their letters (`search.catalog_values`) say; unchecked without letters."""
         with self._lock, damage_named(self.folder / CATALOG_NAME):
-            return self._connection.execute(sql, values).fetchall()
+            rows = self._connection.execute(sql, values).fetchall()
+        if letters and (problem := unsound(rows, letters)):
+            raise self._wrong(problem)
+        return rows
+
+    def _stream(self, sql: str) -> Iterator[list[Any]]:
+        """All rows of an answer, a page at a time."""
+        with self._lock, damage_named(self.folder / CATALOG_NAME):
+            cursor = self._connection.execute(sql)
+        while True:
+            with self._lock, damage_named(self.folder / CATALOG_NAME):
+                page = cursor.fetchmany(PAGE)
+            if not page:
+                return
+            yield page
+
+    @contextmanager
+    def _values_named(self) -> Iterator[None]:
+        try:
+            yield
+        except ValueError as error:
+            raise self._wrong(str(error)) from None
+
+    def _wrong(self, problem: str) -> DamagedFileError:
+        return DamagedFileError(self.folder / CATALOG_NAME, f"damaged ({problem})", BUILD_AGAIN)
 
     def _many(self, sql: str, values: Iterable[Sequence[Any]]) -> None:
-        with self._lock, disk_errors_named(self.folder / CATALOG_NAME):
+        with self._lock, damage_named(self.folder / CATALOG_NAME):
             self._connection.executemany(sql, values)
 
     def _change(self, sql: str) -> None:
@@ -334,13 +377,26 @@ def holds_index(folder: Path) -> bool:
         raw.close()
 
 
+def _refuse_strange_files(folder: Path) -> None:
+    """Refuse pipes, devices and links in the place of files that SQLite opens; raises as `has_catalog`, and as damage."""
+    with _folder_named(folder):
+        refuse_irregular(folder, *_FIXED_NAMES)
+        refuse_far_journal(folder / _JOURNAL_NAME)
+
+
+@contextmanager
+def _folder_named(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise IndexFolderError(f"{folder}: cannot be an index folder ({error.strerror}). Name another") from error
+
+
 def has_catalog(folder: Path) -> bool:
     """Whether a folder holds an index.
 
     Raises:
         IndexFolderError: the folder cannot be looked into, or its name is longer than the system takes.
     """
-    try:
+    with _folder_named(folder):
         return (folder / CATALOG_NAME).is_file()
-    except OSError as error:
-        raise IndexFolderError(f"{folder}: cannot be an index folder ({error.strerror}). Name another") from error

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from search.catalog_pictures import PictureTable
+from search.catalog_soundness import value_problems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from search.records import PictureRecord, SegmentRecord
 
@@ -51,19 +52,26 @@ class RowCounts:
 class CatalogAudit(PictureTable):
     """Counts, ranges of rows, and what only a repair changes."""
 
+    def _stream(self, sql: str) -> Iterator[list[Any]]:
+        raise AssertionError("the catalog reads")
+
     def integrity_errors(self) -> list[str]:
         """What SQLite itself finds wrong: the structure of its file, and records that name what is not there."""
         found = [str(row[0]) for row in self._rows("PRAGMA integrity_check") if row[0] != "ok"]
         strays = self._rows("PRAGMA foreign_key_check")
         return found + [f"row {row} of {table} belongs to no row of {parent}" for table, row, parent, _ in strays]
 
+    def value_errors(self) -> list[str]:
+        """Values of other types than their readers take, in every table."""
+        return list(value_problems(self._stream))
+
     def row_counts(self) -> list[RowCounts]:
         """What the rows of each segment belong to."""
-        return [RowCounts(*row) for row in self._rows(_ROW_COUNTS)]
+        return [RowCounts(*row) for row in self._rows(_ROW_COUNTS, letters="knnniin")]
 
     def picture_rows(self, segment: int) -> list[int]:
         """Rows of a segment that have a picture."""
-        return [row for (row,) in self._rows("SELECT row FROM pictures WHERE segment = ?", (segment,))]
+        return [row for (row,) in self._rows("SELECT row FROM pictures WHERE segment = ?", (segment,), letters="i")]
 
     def count_between(self, segment: int, rows: range) -> int:
         """Pictures in neighbouring rows of a segment."""

@@ -87,7 +87,7 @@ class CatalogFile:
             if held is None:
                 raise ValueError(f"{self.file}: is closed")
             if held.descriptor is None:
-                descriptor = os.open(self.file, os.O_RDONLY | os.O_CLOEXEC)
+                descriptor = os.open(self.file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
                 status = os.fstat(descriptor)
                 if (status.st_dev, status.st_ino) != self._key:  # nobody here has locks on a file that is new
                     os.close(descriptor)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from search.catalog_values import shown
 from search.errors import IndexFolderError, QueryError
 from search.metadata import BUILT_IN, EXIF_COLUMNS, TYPE_NAMES, ColumnInfo, ColumnType, Stored, Told, told
 from search.where_sql import Sql, SqlColumn, to_sql
@@ -20,6 +21,7 @@ _WITH_METADATA = 4
 """Version of the catalog that holds metadata first."""
 _IN_CHUNK = 500
 _SHOWN_VALUES = 5
+_SEE = "Run twinlens check on the index"
 
 
 class MetadataTable:
@@ -28,7 +30,7 @@ class MetadataTable:
     def __init__(
         self,
         version: int,
-        rows: Callable[[str, Sequence[Any]], list[Any]],
+        rows: Callable[..., list[Any]],
         many: Callable[[str, Iterable[Sequence[Any]]], None],
     ) -> None:
         """Take the version of the catalog, and its ways to read rows and to write many."""
@@ -138,15 +140,20 @@ class MetadataTable:
         They come as one text: half a million rows one by one take SQLite's Python binding twice the time of the search.
         """
         text = self.select(f"group_concat({wanted})", condition, clause, values)
-        return sorted(map(int, text.split(","))) if text else []
+        try:
+            return sorted(map(int, text.split(","))) if text else []
+        except (AttributeError, ValueError):
+            raise IndexFolderError(f"the catalog holds other values than numbers in {wanted}. {_SEE}") from None
 
     def _columns(self) -> list[tuple[int, str, ColumnType]]:
         if not self._there:
             return []
-        found = self._rows("SELECT id, name, type FROM columns ORDER BY id", ())
+        found = self._rows("SELECT id, name, type FROM columns ORDER BY id", (), "kts")
         for _, name, kind in found:
             if kind not in TYPE_NAMES:
-                raise IndexFolderError(f"the column {name!r} of the catalog has the type {kind!r}, which there is not")
+                raise IndexFolderError(
+                    f"the column {name!r} of the catalog has the type {kind!r}, which there is not. {_SEE}"
+                )
         return cast("list[tuple[int, str, ColumnType]]", found)
 
 
@@ -158,4 +165,5 @@ def _told(name: str, value: Any, kind: ColumnType) -> Any:
     try:
         return told(value, kind)
     except (TypeError, ValueError) as error:
-        raise IndexFolderError(f"the column {name!r} of the catalog holds {value!r}, which is no {kind}") from error
+        wrong = f"the column {name!r} of the catalog holds {shown(value)}, which is no {kind}"
+        raise IndexFolderError(f"{wrong}. {_SEE}") from error

@@ -7,7 +7,8 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from search.catalog_seal import BUILD_AGAIN, OvertakenError, SealError, read_seal, verify_snapshot
+from search.catalog_schema import harden
+from search.catalog_seal import BUILD_AGAIN, OvertakenError, SealError, read_seal, require_schema, verify_snapshot
 from search.disk_errors import BUSY_SECONDS, disk_error, disk_errors_named, is_busy
 from search.errors import DamagedFileError
 
@@ -24,7 +25,9 @@ def pinned(raw: CatalogFile, *, verify: bool, thorough: bool = False) -> tuple[s
         before = read_seal(raw.file.parent) if verify else None  # before the pinning: it can only be older, then
         connection = connect_reader(raw.file)
         try:
-            return connection, verify and verify_snapshot(connection, raw, before, thorough=thorough)
+            sealed = verify and verify_snapshot(connection, raw, before, thorough=thorough)
+            require_schema(connection, raw.file)
+            return connection, sealed
         except OvertakenError:
             connection.close()
         except BaseException:
@@ -66,6 +69,7 @@ def connect_reader(file: Path) -> sqlite3.Connection:
             f"{uri}?{mode}", uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS
         )
         try:
+            harden(connection)
             connection.execute("PRAGMA query_only = ON")
             connection.execute("BEGIN")
             connection.execute("PRAGMA user_version").fetchone()  # pins, and parses nothing but the header

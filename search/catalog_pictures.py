@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from search.catalog_values import TABLES, kinds
 from search.errors import QueryError
 from search.records import EmbeddedRecord, PictureRecord, PlacedRecord, SkippedRecord
 
@@ -19,6 +20,8 @@ PAGE = 2_000
 """Rows of a page of a long answer: nobody holds all pictures at once."""
 IN_CHUNK = 500
 """Values bound in one `IN (...)`: SQLite's oldest limit is 999."""
+_PICTURE = tuple(TABLES["pictures"])
+_PICTURE_KINDS = kinds("pictures", *_PICTURE)
 
 
 class PictureTable:
@@ -26,7 +29,7 @@ class PictureTable:
 
     metadata: MetadataTable
 
-    def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+    def _rows(self, sql: str, values: Sequence[Any] = (), letters: str = "") -> list[Any]:
         raise AssertionError("the catalog reads")
 
     def _many(self, sql: str, values: Iterable[Sequence[Any]]) -> None:
@@ -39,7 +42,7 @@ class PictureTable:
     def label_counts(self) -> dict[str, int]:
         """Pictures a label, without the unlabelled."""
         sql = "SELECT label, count(*) FROM pictures WHERE label IS NOT NULL GROUP BY label ORDER BY label"
-        return dict(self._rows(sql))
+        return dict(self._rows(sql, letters="tn"))
 
     def pictures(self, *, after: int = 0, limit: int = -1) -> list[PictureRecord]:
         """Pictures by ascending id, from the first id above `after`; `limit` -1 for all."""
@@ -68,7 +71,7 @@ class PictureTable:
         for start in range(0, len(paths), IN_CHUNK):
             chunk = [os.fsencode(path) for path in paths[start : start + IN_CHUNK]]
             marks = ",".join(["CAST(? AS TEXT)"] * len(chunk))
-            found.update(self._rows(f"SELECT path, id FROM pictures WHERE path IN ({marks})", chunk))
+            found.update(self._rows(f"SELECT path, id FROM pictures WHERE path IN ({marks})", chunk, letters="pk"))
         return found
 
     def ids_among(self, ids: Sequence[int]) -> list[int]:
@@ -132,7 +135,7 @@ class PictureTable:
         """Segment and row of every picture by ascending id of the pictures, a page at a time."""
         reached = 0
         sql = "SELECT id, segment, row FROM pictures WHERE id > ? ORDER BY id LIMIT ?"
-        while page := self._rows(sql, (reached, PAGE)):
+        while page := self._rows(sql, (reached, PAGE), letters="kkn"):
             yield [(segment, row) for _, segment, row in page]
             reached = page[-1][0]
 
@@ -143,7 +146,8 @@ class PictureTable:
         for start in range(0, len(wanted), IN_CHUNK):
             chunk = wanted[start : start + IN_CHUNK]
             marks = ",".join("?" * len(chunk))
-            for key, segment, row in self._rows(f"SELECT id, segment, row FROM pictures WHERE id IN ({marks})", chunk):
+            sql = f"SELECT id, segment, row FROM pictures WHERE id IN ({marks})"
+            for key, segment, row in self._rows(sql, chunk, letters="kkn"):
                 found[key] = (segment, row)
         return found
 
@@ -151,7 +155,7 @@ class PictureTable:
         """Where the vectors of pictures are, by ascending id from above `after`; `shared`: of contents of several."""
         several = "AND content IN (SELECT content FROM pictures GROUP BY content HAVING count(*) > 1)" if shared else ""
         sql = "SELECT id, content, segment, row, width * height, bytes FROM pictures"
-        rows = self._rows(f"{sql} WHERE id > ? {several} ORDER BY id LIMIT ?", (after, limit))
+        rows = self._rows(f"{sql} WHERE id > ? {several} ORDER BY id LIMIT ?", (after, limit), letters="ksknnn")
         return [PlacedRecord(*row) for row in rows]
 
     def ids_matching(self, pattern: str) -> list[int]:
@@ -161,7 +165,7 @@ class PictureTable:
 
     def first_and_last_path(self) -> tuple[str, str] | None:
         """The first and last of all paths in the order of their bytes; None where there is no picture."""
-        first, last = self._rows("SELECT min(path), max(path) FROM pictures")[0]
+        first, last = self._rows("SELECT min(path), max(path) FROM pictures", letters="PP")[0]
         return None if first is None else (first, last)
 
     def rows_where(self, segment: int, condition: Condition) -> list[int]:
@@ -213,14 +217,15 @@ class PictureTable:
             chunk = contents[start : start + IN_CHUNK]
             for table in ("tombstones", "pictures"):
                 marks = ",".join("?" * len(chunk))
-                rows = self._rows(f"SELECT {columns} FROM {table} WHERE content IN ({marks})", chunk)
+                rows = self._rows(f"SELECT {columns} FROM {table} WHERE content IN ({marks})", chunk, letters="sknww")
                 found.update((row[0], EmbeddedRecord(*row)) for row in rows)
         return found
 
     def skipped(self) -> list[SkippedRecord]:
         """Files that could not be read when they were last looked at."""
         sql = "SELECT path, bytes, mtime_ns, reason FROM skipped ORDER BY path"
-        return [SkippedRecord(Path(path), *rest) for path, *rest in self._rows(sql)]
+        rows = self._rows(sql, letters=kinds("skipped", "path", "bytes", "mtime_ns", "reason"))
+        return [SkippedRecord(Path(path), *rest) for path, *rest in rows]
 
     def replace_skipped(self, skipped: Iterable[SkippedRecord], looked_at: Iterable[Path],
                         below: Path | None = None) -> None:  # fmt: skip
@@ -236,8 +241,7 @@ class PictureTable:
         )
 
     def _pictures(self, clause: str, values: Sequence[Any]) -> list[PictureRecord]:
-        columns = "id, path, content, bytes, mtime_ns, width, height, label, segment, row"
-        rows = self._rows(f"SELECT {columns} FROM pictures {clause}", values)
+        rows = self._rows(f"SELECT {', '.join(_PICTURE)} FROM pictures {clause}", values, letters=_PICTURE_KINDS)
         return [PictureRecord(row[0], Path(row[1]), *row[2:]) for row in rows]
 
 

@@ -32,9 +32,11 @@ import zlib
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
+from search.catalog_schema import schema_problem
 from search.errors import DamagedFileError, IndexFolderError
 from search.migrations import checked_version
 from search.own_files import write_file
+from search.regular_files import open_regular
 
 if TYPE_CHECKING:
     import sqlite3
@@ -86,15 +88,21 @@ def read_seal(folder: Path) -> Seal | None:
     """
     file = folder / SEAL_NAME
     try:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             data = stream.read(_LONGEST)
     except FileNotFoundError:
         return None
+    except DamagedFileError as error:
+        raise SealError(file, error.problem) from None
     except OSError as error:
         raise SealError(file, f"cannot be read ({error.strerror})") from error
     try:
         told = json.loads(data)
         seal = Seal(told["generation"], Image(**told["image"]), told["announced"])
+        for number in (seal.generation, seal.announced, seal.image.bytes, seal.image.crc32):
+            whole_number(number)
+        if not isinstance(seal.image.blake2b, str):
+            raise TypeError(seal.image.blake2b)
     except (ValueError, TypeError, KeyError, RecursionError):
         raise SealError(file, "damaged (cannot be read)") from None
     if data != _written(seal):
@@ -211,10 +219,21 @@ def _is_same(found: Image, sealed: Image) -> bool:
     return replace(found, blake2b=found.blake2b or sealed.blake2b) == sealed
 
 
+def require_schema(connection: sqlite3.Connection, file: Path) -> None:
+    """Refuse a catalog that holds other tables, or anything else, than those of its version.
+
+    Raises:
+        DamagedFileError: it does; IndexFolderError: it is of a newer Twinlens.
+    """
+    if problem := schema_problem(connection):
+        raise DamagedFileError(file, problem, BUILD_AGAIN)
+
+
 def _read_generation(connection: sqlite3.Connection, file: Path) -> int:
+    require_schema(connection, file)
     try:
         return stored_generation(connection)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise DamagedFileError(file, f"damaged ({error})", BUILD_AGAIN) from None
 
 
@@ -247,4 +266,11 @@ def stored_generation(connection: sqlite3.Connection) -> int:
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'settings'").fetchall():
         return 0
     rows = connection.execute("SELECT value FROM settings WHERE key = 'generation'").fetchall()
-    return int(json.loads(rows[0][0])) if rows else 0
+    return whole_number(json.loads(rows[0][0])) if rows else 0
+
+
+def whole_number(value: object) -> int:
+    """A generation as JSON holds it, as a number or, from the first ones, as text; raises as `stored_generation`."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
+        raise ValueError(f"its number of changes is {value!r}")
+    return value

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from search.errors import DamagedFileError
 from search.records import FileRecord
+from search.regular_files import open_regular, require_inside, require_regular
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,21 +27,21 @@ def sealed(folder: Path, name: str) -> FileRecord:
 
 def verify(folder: Path, record: FileRecord) -> None:
     """Raise DamagedFileError unless the file has the bytes that the catalog says."""
-    path = folder / record.name
+    path = require_inside(folder, record.name)
     try:
-        if not path.is_file():
-            raise DamagedFileError(path, "missing")
-        if (size := path.stat().st_size) != record.bytes:
+        if (size := require_regular(path).st_size) != record.bytes:
             raise DamagedFileError(path, f"damaged ({size} bytes instead of {record.bytes})")
         if checksum(path) != record.sha256:
             raise DamagedFileError(path, "damaged (wrong checksum)")
+    except (FileNotFoundError, NotADirectoryError):
+        raise DamagedFileError(path, "missing") from None
     except OSError as error:
         raise DamagedFileError(path, f"cannot be read ({error.strerror})") from error
 
 
 def checksum(path: Path) -> str:
     """SHA-256 of a file, as hex."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

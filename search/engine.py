@@ -124,7 +124,7 @@ class SearchEngine(Recognition, KnownPictures):
         self._check_open()
         newest = Catalog.read(self.folder, verify=False)
         try:
-            return newest.generation() != int(self._settings["generation"])
+            return newest.generation() != int(self._settings.get("generation", 0))
         finally:
             newest.close()
 
@@ -324,7 +324,7 @@ class SearchEngine(Recognition, KnownPictures):
             if record.name.startswith(place + "/"):
                 verify(self.folder, record)
         encoder = load_encoder(self.folder / place, device=self._device)
-        if encoder.fingerprint != self._settings["fingerprint"]:
+        if encoder.fingerprint != self.fingerprint or encoder.dim != self.dim:
             raise EncoderError(
                 f"{self.folder / place}: holds the encoder {encoder.fingerprint}, but the vectors were made by"
                 f" {self._settings['fingerprint']}. Restore it, or build the index again"

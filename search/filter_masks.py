@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from search.errors import IndexFolderError
+from search.segments import beyond
+
 if TYPE_CHECKING:
     from search.catalog import Catalog
     from search.conditions import Condition
@@ -35,7 +38,10 @@ class FilterMasks:
                 self._masks.move_to_end(key)
                 return self._masks[key]
         mask = np.zeros(rows, dtype=np.bool_)
-        mask[self._catalog.rows_where(segment, condition)] = True
+        chosen = self._catalog.rows_where(segment, condition)
+        if chosen and not 0 <= chosen[0] <= chosen[-1] < rows:
+            raise IndexFolderError(f"{self._catalog.folder}: segment {segment} {beyond(chosen[-1], rows)}")
+        mask[chosen] = True
         with self._lock:
             if key not in self._masks:
                 self._masks[key] = mask

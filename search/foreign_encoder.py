@@ -9,6 +9,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from search.errors import EncoderError
+from search.regular_files import require_inside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +34,7 @@ def stored_encoder(folder: Path, settings: Mapping[str, Any]) -> str:
 
     Raises:
         EncoderError: it has none, as its vectors were made elsewhere.
+        DamagedFileError: the folder lies outside of the index.
     """
     if settings["encoder_folder"] is None:
         raise EncoderError(
@@ -41,4 +43,6 @@ def stored_encoder(folder: Path, settings: Mapping[str, Any]) -> str:
             f" vector (engine.search_vectors), or embed all its pictures anew: twinlens rebuild --index {folder}"
             f" --encoder NAME"
         )
-    return str(settings["encoder_folder"])
+    place = str(settings["encoder_folder"])
+    require_inside(folder, place)
+    return place

@@ -30,6 +30,9 @@ TYPE_NAMES: dict[ColumnType, str] = {
     "datetime": "a date with a time",
 }  # fmt: skip
 """Types in the words of an error message."""
+_STORED: dict[ColumnType, tuple[type, ...]] = {
+    "text": (str,), "integer": (int,), "real": (float, int), "boolean": (int,), "date": (str,), "datetime": (str,),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +56,12 @@ class ColumnInfo:
 
 
 def told(value: Any, kind: ColumnType) -> Told:
-    """Give out a stored value, which must not be null."""
+    """Give out a stored value, which must not be null; raises TypeError or ValueError for one of another type."""
+    if not isinstance(value, _STORED[kind]):
+        raise TypeError(f"{type(value).__name__} is stored")
     if kind == "boolean":
+        if value not in (0, 1):
+            raise ValueError(f"{value} is neither true nor false")
         return bool(value)
     if kind == "date":
         return date.fromisoformat(value)

@@ -90,7 +90,14 @@ def map_from_dict(values: Mapping[str, Any]) -> ProbabilityMap:
         KeyError, TypeError, ValueError: values that are missing or no numbers.
     """
     if values["method"] == "logistic":
-        return LogisticMap(float(values["intercept"]), float(values["slope"]))
+        return LogisticMap(number(values["intercept"]), number(values["slope"]))
     if values["method"] == "isotonic":
-        return IsotonicMap(tuple(map(float, values["distances"])), tuple(map(float, values["probabilities"])))
+        return IsotonicMap(tuple(map(number, values["distances"])), tuple(map(number, values["probabilities"])))
     raise DataError(f"no probability map is called {values['method']!r}: there are logistic and isotonic")
+
+
+def number(value: Any) -> float:
+    """A number that JSON held as one; raises TypeError for text, which `float` would read as one."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{value!r:.40} is no number")
+    return float(value)

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from search.durable import make_folder, sealed, sync_folder, verify
-from search.errors import DamagedFileError
-from search.indexes import choose_kind, index_class
+from search.errors import DamagedFileError, IndexFolderError
+from search.indexes import KINDS, choose_kind, index_class
+from search.regular_files import require_inside, require_regular
 from search.vector_file import BlockGuard, write_vectors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from search.indexes.base import VectorIndex
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from search.types import Floats, Mask, Rows
 
 SEGMENTS_FOLDER = "segments"
+_SEE = "Run twinlens check on the index"
 _RERANK_BYTES = 64 * 1024 * 1024
 """Candidates' vectors gathered at once while re-ranking."""
 
@@ -59,6 +61,8 @@ class Segment:
     def take(self, rows: Sequence[int] | Rows) -> Floats:
         """Copy the vectors of some rows, `(len(rows), D) float32`; raises DamagedFileError where they are damaged."""
         wanted = np.asarray(rows, dtype=np.int64)
+        if len(wanted) and not 0 <= wanted.min() <= wanted.max() < len(self.vectors):
+            raise IndexFolderError(f"segment {self.id} {beyond(int(wanted.max()), len(self.vectors))}")
         self._use(wanted)
         taken: Floats = np.array(self.vectors[wanted])
         return taken
@@ -106,6 +110,11 @@ class Segment:
         return _widen(distances, rows, k)
 
 
+def beyond(row: int, rows: int) -> str:
+    """Say that the catalog names a row that a segment does not have."""
+    return f"has {rows} rows, and the catalog names row {row} of it. {_SEE}"
+
+
 def gather_vectors(segments: Sequence[Segment], places: Sequence[tuple[int, int]], dim: int) -> Floats:
     """Stored vectors, `(N, dim) float32` in the order of their places: the id of a segment and a row of it.
 
@@ -114,6 +123,8 @@ def gather_vectors(segments: Sequence[Segment], places: Sequence[tuple[int, int]
     """
     matrix = np.empty((len(places), dim), dtype=np.float32)
     of, rows = np.array(places, dtype=np.int64).reshape(-1, 2).T
+    if not (known := np.isin(of, [segment.id for segment in segments])).all():
+        raise IndexFolderError(f"there is no segment {of[~known][0]}, which the catalog names. {_SEE}")
     for segment in segments:
         mine = np.flatnonzero(of == segment.id)
         if len(mine):
@@ -181,16 +192,40 @@ def open_segment(folder: Path, record: SegmentRecord, files: dict[str, FileRecor
     Raises:
         IndexFolderError: a file is missing, cut, or not what the catalog says it is.
     """
-    vectors, guard = map_guarded(folder, files[record.vectors], (record.rows, dim))
-    kind = index_class(record.kind)
+    vectors, guard = map_guarded(folder, named_file(folder, files, record.vectors), (record.rows, dim))
+    kind = structure_class(folder, record)
+    if len(dead) and max(dead) >= record.rows:
+        raise IndexFolderError(f"{folder}: segment {record.id} {beyond(max(dead), record.rows)}")
     if guard is not None and (kind.reads_vectors or device == "cuda"):
         guard.use()
     if record.structure is None:
         structure: VectorIndex = kind(device=device, **record.parameters).build(vectors)
     else:
-        verify(folder, files[record.structure])
+        verify(folder, named_file(folder, files, record.structure))
         structure = kind.load(folder / record.structure, vectors, device=device, **record.parameters)
     return Segment(record.id, vectors, structure, dead, guard)
+
+
+def structure_class(folder: Path, record: SegmentRecord) -> type[VectorIndex]:
+    """The class of a segment's structure.
+
+    Raises:
+        DamagedFileError: there is no such kind, or one without the file that it needs: building it anew takes long.
+    """
+    if record.kind not in KINDS:
+        raise DamagedFileError(folder, f"segment {record.id} is of a kind {record.kind!r}, which there is not", _SEE)
+    kind = index_class(record.kind)
+    if kind.stored != (record.structure is not None):
+        wrong = f"segment {record.id} of kind {record.kind} has {'no' if kind.stored else 'a'} structure"
+        raise DamagedFileError(folder, wrong, _SEE)
+    return kind
+
+
+def named_file(folder: Path, files: Mapping[str, FileRecord], name: str) -> FileRecord:
+    """What the catalog says of a file that a segment names; raises DamagedFileError where it says nothing."""
+    if name not in files:
+        raise DamagedFileError(folder, f"its catalog names no file {name!r}, which a segment needs", _SEE)
+    return files[name]
 
 
 def map_guarded(folder: Path, record: FileRecord, shape: tuple[int, int]) -> tuple[Floats, BlockGuard | None]:
@@ -201,10 +236,12 @@ def map_guarded(folder: Path, record: FileRecord, shape: tuple[int, int]) -> tup
 
 def map_vectors(folder: Path, record: FileRecord, shape: tuple[int, int]) -> Floats:
     """Map a file of vectors, whose size and shape are checked here and whose bytes are the guard's to verify."""
-    path = folder / record.name
+    path = require_inside(folder, record.name)
     try:
-        if (size := path.stat().st_size) != record.bytes:
+        if (size := require_regular(path).st_size) != record.bytes:
             raise DamagedFileError(path, f"damaged ({size} bytes instead of {record.bytes})")
+        if shape[0] * shape[1] * 4 > size:
+            raise DamagedFileError(path, f"does not hold {shape} float32")
         vectors: Floats = np.load(path, mmap_mode="r" if shape[0] else None, allow_pickle=False)
     except FileNotFoundError:
         raise DamagedFileError(path, "missing") from None

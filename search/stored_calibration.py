@@ -9,8 +9,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from search.encoders import encoder_folder
-from search.errors import DataError, EncoderError, IndexFolderError, QueryError
+from search.errors import DamagedFileError, DataError, EncoderError, IndexFolderError, QueryError
 from search.own_files import write_file
+from search.regular_files import open_regular
 from search.verification import Calibration
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CALIBRATION_FILE = "calibration.json"
+_LONGEST = 64 * 2**20
+"""Bytes that are read of the file."""
 
 
 def index_calibration(folder: Path, settings: Mapping[str, Any]) -> Calibration | None:
@@ -77,10 +80,11 @@ def read_calibration(folder: Path) -> Calibration | None:
     """
     file = folder / CALIBRATION_FILE
     try:
-        return Calibration.from_dict(json.loads(file.read_text(encoding="utf-8")))
+        with open_regular(file) as stream:
+            return Calibration.from_dict(json.loads(stream.read(_LONGEST)))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError, DataError) as error:
+    except (OSError, ValueError, RecursionError, DataError, DamagedFileError) as error:
         raise EncoderError(f"{file}: {error}. Run twinlens calibrate again, or delete the file") from error
 
 

@@ -19,9 +19,12 @@ import numpy as np
 from search.errors import DamagedFileError
 from search.own_files import new_file
 from search.records import BlockChecksums, FileRecord
+from search.regular_files import open_regular, require_regular
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from search.types import Floats, Rows
 
@@ -70,7 +73,7 @@ class BlockGuard:
     def __init__(self, path: Path, vectors: Floats, checksums: BlockChecksums) -> None:
         """Guard `(N, D) float32` rows that were mapped from `path`."""
         self._path, self._vectors, self._step = path, vectors, checksums.rows
-        self._crcs = np.frombuffer(checksums.crc32, dtype=_CRC)
+        self._crcs = _crcs_of(checksums)
         self._unverified = np.ones(len(self._crcs), dtype=np.bool_)
         self._left = len(self._crcs)
         if self._left != -(-len(vectors) // self._step):
@@ -98,6 +101,12 @@ class BlockGuard:
         self._left = int(np.count_nonzero(self._unverified))
 
 
+def _crcs_of(checksums: BlockChecksums) -> NDArray[np.uint32]:
+    """One for each block; as many as there are whole ones, for the count is compared with the blocks."""
+    whole = len(checksums.crc32) // _CRC.itemsize * _CRC.itemsize
+    return np.frombuffer(checksums.crc32[:whole], dtype=_CRC)
+
+
 @dataclass(frozen=True, slots=True)
 class VectorDamage:
     """What is wrong with a file of vectors, and which of its rows are not what was written."""
@@ -110,17 +119,22 @@ class VectorDamage:
 def find_damage(path: Path, record: FileRecord, rows: int, dim: int) -> VectorDamage | None:
     """Compare a file of `(rows, dim) float32` with its checksums, block by block; None where it is whole."""
     everything = [range(rows)] if rows else []
-    if not path.is_file():
+    try:
+        size = require_regular(path).st_size
+    except FileNotFoundError:
         return VectorDamage("missing", everything)
-    size = path.stat().st_size
+    except OSError as error:
+        return VectorDamage(f"cannot be read ({error.strerror})", everything)
+    except DamagedFileError as error:
+        return VectorDamage(error.problem, everything)
     header = record.bytes - rows * dim * 4
     step = record.blocks.rows if record.blocks is not None else _block_rows(dim)
-    crcs = np.frombuffer(record.blocks.crc32, dtype=_CRC) if record.blocks is not None else None
+    crcs = _crcs_of(record.blocks) if record.blocks is not None else None
     if header < 0 or (crcs is not None and len(crcs) != -(-rows // step)):
         return VectorDamage(f"was not written for {rows} rows of {dim}", everything)
     digest, bad = hashlib.sha256(), []
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             digest.update(stream.read(header))
             for block, start in enumerate(range(0, rows, step)):
                 data = stream.read(min(step, rows - start) * dim * 4)

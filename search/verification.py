@@ -14,7 +14,7 @@ import numpy as np
 
 from search.config import VerifyConfig
 from search.errors import DataError, QueryError
-from search.probability_maps import ProbabilityMap, map_from_dict
+from search.probability_maps import ProbabilityMap, map_from_dict, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +29,7 @@ _FARTHEST = 2.0
 _SLACK = 1e-6
 """Two unit rows in float32 can lie so much farther apart than 2."""
 _RULE_OF_THREE = 3.0
+_MOST_PAIRS = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,9 @@ class ErrorRate:
     def from_dict(cls, values: Mapping[str, Any]) -> ErrorRate:
         """Read back what `to_dict` gave; raises KeyError, TypeError or ValueError for anything else."""
         low, high = values["low"], values["high"]
-        return cls(float(values["value"]), None if low is None else float(low), None if high is None else float(high))
+        return cls(
+            number(values["value"]), None if low is None else number(low), None if high is None else number(high)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +218,7 @@ class Calibration:
                 frr=ErrorRate.from_dict(values["frr"]),
                 probability_map=map_from_dict(values["probability_map"]),
                 prior=_number(values, "prior"),
-                rates=RateTable(*(tuple(map(float, rates[name])) for name in ("distances", "far", "frr"))),
+                rates=RateTable(*(tuple(map(number, rates[name])) for name in ("distances", "far", "frr"))),
                 eer=ErrorRate.from_dict(values["eer"]),
                 auc=ErrorRate.from_dict(values["auc"]),
                 ece=ErrorRate.from_dict(values["ece"]),
@@ -321,12 +324,10 @@ def _text(values: Mapping[str, Any], key: str) -> str:
 
 
 def _number(values: Mapping[str, Any], key: str) -> float:
-    if isinstance(values[key], bool) or not isinstance(values[key], int | float):
-        raise TypeError(f"{key} is no number")
-    return float(values[key])
+    return number(values[key])
 
 
 def _count(values: Mapping[str, Any], key: str) -> int:
-    if isinstance(values[key], bool) or not isinstance(values[key], int):
-        raise TypeError(f"{key} is no whole number")
+    if isinstance(values[key], bool) or not isinstance(values[key], int) or values[key] > _MOST_PAIRS:
+        raise TypeError(f"{key} is no whole number, or a huge one")
     return int(values[key])

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from search.encoders.budget import TooLargeError, within_weights
 from search.encoders.manifest import read_manifest
 from search.encoders.preprocessing import Preprocessing
 from search.encoders.torch_base import TorchEncoder, load_network_weights, resolve_device
+from search.encoders.weights_file import WEIGHTS_FILE
 from search.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -82,8 +84,11 @@ class BackboneEncoder(TorchEncoder):
         """
         manifest = read_manifest(folder)
         model = manifest.require("model", str)
-        with _seeded():
-            network, _ = cls.build(model)
+        try:
+            with _seeded(), within_weights(folder / WEIGHTS_FILE):
+                network, _ = cls.build(model)
+        except TooLargeError as error:
+            raise EncoderError(f"damaged: {folder}: the model {model!r} does not fit: {error}") from error
         load_network_weights(network, folder)
         preprocessing = Preprocessing.from_json(manifest.input_size, manifest.preprocessing)
         encoder = cls(network, model, preprocessing, name=manifest.name, device=device)

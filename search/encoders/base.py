@@ -74,11 +74,17 @@ class Encoder(ABC):
         """Embed `(B, ...)` prepared arrays as `(B, dim) float32` unit rows.
 
         Raises:
-            EncoderError: the network gave another shape, or a number that is not finite.
+            EncoderError: the network cannot take such pictures, or gave another shape or a number that is not finite.
         """
         if len(batch) == 0:
             return np.empty((0, self.dim), dtype=np.float32)
-        raw = np.asarray(self.forward(batch), dtype=np.float32)
+        try:
+            raw = np.asarray(self.forward(batch), dtype=np.float32)
+        except (ValueError, RuntimeError) as error:  # a network whose layers do not fit what `encoder.json` says
+            reason = " ".join(str(error).split())
+            raise EncoderError(
+                f"encoder {self.name} cannot embed pictures of {self.input_size} pixels: {reason}"
+            ) from error
         if raw.shape != (len(batch), self.dim):
             raise EncoderError(f"encoder {self.name} gave shape {raw.shape}, expected {(len(batch), self.dim)}")
         if not np.isfinite(raw).all():

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from search.encoders.budget import within_weights
 from search.encoders.manifest import read_manifest
 from search.encoders.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from search.encoders.torch_base import TorchEncoder, load_network_weights
+from search.encoders.weights_file import WEIGHTS_FILE
 from search.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
     from torch import nn
 
     from search.config import Device
+
+_LONGEST_SPEC = 300
+"""Characters of a network's spec that a message repeats."""
 
 
 class CheckpointEncoder(TorchEncoder):
@@ -82,6 +88,8 @@ def _build(folder: Path, spec: dict[str, Any]) -> nn.Module:
     from search.encoders.networks import build_network
 
     try:
-        return build_network(spec)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise EncoderError(f"{folder}: this version cannot build the network {spec}: {error}") from error
+        with within_weights(folder / WEIGHTS_FILE):
+            return build_network(spec)
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RuntimeError, MemoryError) as error:
+        reason, named = " ".join(str(error).split()), shorten(str(spec), _LONGEST_SPEC)
+        raise EncoderError(f"{folder}: this version cannot build the network {named}: {reason}") from error

@@ -20,8 +20,9 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from search.errors import EncoderError
+from search.errors import DamagedFileError, EncoderError
 from search.own_files import write_file
+from search.regular_files import open_regular
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,8 +37,10 @@ _COMMON: dict[str, type] = {
     "preprocessing": dict,
     "fingerprint": str,
 }
-_LARGEST = 65_536
-"""Bound on `dim` and `input_size`: beyond it the file is damaged, and believing it would ask for absurd memory."""
+_LARGEST = {"dim": 65_536, "input_size": 4096}
+"""Bounds beyond which the file is damaged: believing it would ask for absurd memory."""
+_LONGEST = 16 * 2**20
+"""Bytes that are read of the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +94,11 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST_FILE
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        with open_regular(path) as stream:
+            values = json.loads(stream.read(_LONGEST))
+    except (FileNotFoundError, NotADirectoryError):
         raise EncoderError(f"{folder} holds no saved encoder: {path} is missing") from None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError, DamagedFileError) as error:
         raise EncoderError(f"damaged: {path} cannot be read as JSON: {error}") from error
     if not isinstance(values, dict) or "family" not in values:
         raise EncoderError(f"{path} does not describe an encoder of Twinlens: it has no 'family'")
@@ -111,7 +115,7 @@ def read_manifest(folder: Path) -> Manifest:
 def _checked(path: Path, values: dict[str, Any], key: str) -> Any:
     value, kind = values.get(key), _COMMON[key]
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise EncoderError(f"damaged: {path}: {key!r} must be of type {kind.__name__}, found {value!r}")
-    if isinstance(value, int) and not 1 <= value <= _LARGEST:
-        raise EncoderError(f"damaged: {path}: {key!r} is {value}, not in 1..{_LARGEST}")
+        raise EncoderError(f"damaged: {path}: {key!r} must be of type {kind.__name__}, found {value!r:.60}")
+    if isinstance(value, int) and not 1 <= value <= _LARGEST[key]:
+        raise EncoderError(f"damaged: {path}: {key!r} is {value}, not in 1..{_LARGEST[key]}")
     return value

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from search.errors import EncoderError
+from search.errors import DamagedFileError, EncoderError
 from search.own_files import write_file
+from search.regular_files import require_regular
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,10 +33,13 @@ def read_weights(folder: Path, network: nn.Module) -> dict[str, Tensor]:
         EncoderError: missing, damaged, or with tensors of other names, shapes or dtypes.
     """
     path = folder / WEIGHTS_FILE
-    if not path.is_file():
-        raise EncoderError(f"{path} is missing: copy the whole folder of the encoder again")
     try:
+        require_regular(path)
         found: dict[str, Tensor] = load_file(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise EncoderError(f"{path} is missing: copy the whole folder of the encoder again") from None
+    except DamagedFileError as error:
+        raise EncoderError(f"damaged: {error}") from None
     except (SafetensorError, OSError) as error:
         raise EncoderError(f"damaged: {path} cannot be read as safetensors: {error}") from error
     wanted = network.state_dict()

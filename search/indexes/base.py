@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from search.errors import IndexFolderError, QueryError, UnsupportedError
+from search.errors import DamagedFileError, QueryError, UnsupportedError
 from search.own_files import replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from search.types import Floats, Mask, Rows
 
+_MOST = 2**31 - 1
+"""Greatest value of a parameter: the libraries count in 32 bits."""
 _NONE: Rows = np.empty(0, dtype=np.int64)
 
 
@@ -41,6 +44,8 @@ class VectorIndex(ABC):
     """The kind's parameters, all whole numbers; None: chosen from the rows when built."""
     least: ClassVar[Mapping[str, int]] = {"seed": 0}
     """Smallest value of a parameter where it is not 1."""
+    most: ClassVar[Mapping[str, int]] = {}
+    """Greatest value of a parameter where it is not `_MOST`."""
     max_k: int | None = None
     """Most neighbours one search can ask for on the present device; None for no limit."""
 
@@ -64,6 +69,8 @@ class VectorIndex(ABC):
         """After `build` the values really used, ready for JSON; `load` takes them back."""
         self.size = 0
         self.dim = 0
+        self._file: Path | None = None
+        """Where it was loaded from."""
 
     def _check_parameter(self, name: str, value: Any) -> None:
         if name not in self.defaults:
@@ -71,10 +78,11 @@ class VectorIndex(ABC):
             raise UnsupportedError(f"index kind {self.kind!r} has no parameter {name!r}; it has: {known}")
         if value is None and self.defaults[name] is None:
             return
-        least = self.least.get(name, 1)
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        least, most = self.least.get(name, 1), self.most.get(name, _MOST)
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            upto = f" to {most}" if isinstance(value, int) and value > most else ""
             raise UnsupportedError(
-                f"index kind {self.kind!r}: {name} must be a whole number from {least}, not {value!r}"
+                f"index kind {self.kind!r}: {name} must be a whole number from {least}{upto}, not {value!r}"
             )
 
     @classmethod
@@ -139,6 +147,7 @@ class VectorIndex(ABC):
         Raises:
             QueryError: k < 1, shapes that do not fit, or a query that is not finite.
             UnsupportedError: what `supports` says no to.
+            DamagedFileError: the file that it was loaded from led to rows that there are not.
         """
         self._check_search(queries, k, allowed)
         distances = np.full((len(queries), k), np.inf, dtype=np.float32)
@@ -146,8 +155,13 @@ class VectorIndex(ABC):
         reachable = min(k, self.size if allowed is None else int(np.count_nonzero(allowed)))
         if len(queries) and reachable:
             found = self._search(np.ascontiguousarray(queries, dtype=np.float32), reachable, allowed)
+            self._check_rows(found[1])
             distances[:, :reachable], rows[:, :reachable] = _in_order(*found)
         return distances, rows
+
+    def _check_rows(self, rows: Rows) -> None:
+        if self._file is not None and not -1 <= rows.min() <= rows.max() < self.size:
+            raise DamagedFileError(self._file, f"answers with rows that there are not, beyond its {self.size}")
 
     def _check_search(self, queries: Floats, k: int, allowed: Mask | None) -> None:
         if k < 1:
@@ -191,23 +205,39 @@ class VectorIndex(ABC):
             parameters: those of the index that was saved.
 
         Raises:
-            IndexFolderError: the file is missing, cut, not of this kind, or was built over other vectors. Bytes that
-                changed in place are for the caller's checksum to find, before this.
+            DamagedFileError: the file is missing, cut, not of this kind, was built over other vectors, or leads out of
+                its own bounds. Other bytes that changed in place are for the caller's checksum to find, before this.
         """
         index = cls(device=device, **parameters)
         rows = index._measure(vectors)
         if not cls.stored:
             index._build(rows, _NONE)
             return index
-        try:
+        with index._reading(path):
+            index._check_file(path)
             index._load(path, rows)
-        except (OSError, RuntimeError, ValueError, MemoryError) as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise IndexFolderError(
-                f"{path}: cannot be read as an index of kind {cls.kind!r} over {index.size} vectors of {index.dim}"
-                f" ({reason}). Restore it, or build the index again"
-            ) from error
+        index._file = path
         return index
+
+    @classmethod
+    def audit(cls, path: Path, rows: int, dim: int, **parameters: Any) -> None:
+        """Verify what `save` wrote over `(rows, dim)` vectors without loading it; raises as `load`."""
+        index = cls(**parameters)
+        index.size, index.dim = rows, dim
+        with index._reading(path):
+            index._check_file(path)
+
+    @contextmanager
+    def _reading(self, path: Path) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, RuntimeError, ValueError, TypeError, OverflowError, MemoryError) as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise DamagedFileError(
+                path,
+                f"cannot be read as an index of kind {self.kind!r} over {self.size} vectors of {self.dim} ({reason})",
+                "Restore it, or build the index again",
+            ) from error
 
     @abstractmethod
     def _build(self, vectors: Floats, held_out: Rows) -> None:
@@ -219,6 +249,9 @@ class VectorIndex(ABC):
     @abstractmethod
     def _search(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
         """As `search`, with 1 <= k <= rows allowed, in any order; -1 where an approximate search found fewer."""
+
+    def _check_file(self, path: Path) -> None:  # noqa: B027  (what is not stored has no file)
+        """Verify a file before a library parses it, raising OSError or ValueError."""
 
     def _save(self, path: Path) -> None:  # noqa: B027  (a kind that is not stored has nothing to write)
         """Write the one file."""

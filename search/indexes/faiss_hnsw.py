@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from search.indexes.faiss_base import FaissIndex
+from search.indexes.faiss_layout import check_hnsw
 from search.indexes.faiss_library import faiss
 from search.indexes.ladder import candidate_ladder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from search.types import Floats, Mask, Rows
 
@@ -33,6 +35,7 @@ class FaissHnswIndex(FaissIndex):
     kind: ClassVar[str] = "hnsw"
     reads_vectors: ClassVar[bool] = True
     defaults: ClassVar[Mapping[str, int | None]] = {"M": 32, "efConstruction": 100, "threads": 1, "effort": 64}
+    most: ClassVar[Mapping[str, int]] = {"M": 10_000}
     least: ClassVar[Mapping[str, int]] = {"M": 2, "threads": 0}
 
     @classmethod
@@ -81,9 +84,10 @@ class FaissHnswIndex(FaissIndex):
     def _write_flags(self) -> int:
         return int(faiss.IO_FLAG_SKIP_STORAGE)
 
+    def _check_file(self, path: Path) -> None:
+        check_hnsw(path, self.size, self.dim, self.parameters["M"])
+
     def _attach(self, index: Any, vectors: Floats) -> None:
-        if index.hnsw.levels.size() != self.size:
-            raise ValueError(f"its graph has {index.hnsw.levels.size()} rows")
         storage = faiss.IndexFlatL2(self.dim)
         storage.add(vectors)
         index.storage, index.own_fields = storage, True

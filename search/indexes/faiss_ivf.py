@@ -6,12 +6,14 @@ from math import isqrt
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from search.indexes.faiss_base import FaissIndex, chosen
+from search.indexes.faiss_layout import check_ivf
 from search.indexes.faiss_library import faiss
 from search.indexes.gpu import gpu_lock, move_to_gpu
 from search.indexes.ladder import doubling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from search.types import Floats, Rows
 
@@ -70,6 +72,6 @@ class FaissIvfIndex(FaissIndex):
     def _full_effort(self) -> int:
         return int(self.parameters["nlist"])
 
-    def _attach(self, index: Any, vectors: Floats) -> None:
-        if index.nlist != self.parameters["nlist"]:
-            raise ValueError(f"it has {index.nlist} clusters, not {self.parameters['nlist']}")
+    def _check_file(self, path: Path) -> None:
+        self._choose()
+        check_ivf(path, self.size, self.dim, self.parameters["nlist"])

@@ -8,10 +8,12 @@ import numpy as np
 
 from search.errors import UnsupportedError
 from search.indexes.faiss_ivf import FaissIvfIndex
+from search.indexes.faiss_layout import check_ivfpq
 from search.indexes.faiss_library import faiss
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from search.types import Floats
 
@@ -97,7 +99,7 @@ class FaissIvfPqIndex(FaissIvfIndex):
                 f" {self.dim} out of {', '.join(map(str, _GPU_PARTS))}"
             )
 
-    def _attach(self, index: Any, vectors: Floats) -> None:
-        super()._attach(index, vectors)
-        if (index.pq.M, index.pq.nbits) != (self.parameters["m"], self.parameters["nbits"]):
-            raise ValueError(f"its codes have {index.pq.M} parts of {index.pq.nbits} bits")
+    def _check_file(self, path: Path) -> None:
+        self._choose()
+        clusters, parts, bits = (self.parameters[name] for name in ("nlist", "m", "nbits"))
+        check_ivfpq(path, self.size, self.dim, clusters, parts, bits)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import struct
 from typing import TYPE_CHECKING, ClassVar
 
 import hnswlib
@@ -12,6 +11,7 @@ import numpy as np
 
 from search.indexes.base import VectorIndex
 from search.indexes.held_out import held_out_last, in_parts
+from search.indexes.hnswlib_layout import check_hnswlib
 from search.indexes.ladder import candidate_ladder
 
 if TYPE_CHECKING:
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from search.types import Floats, Mask, Rows
-
-_HEADER = struct.Struct("@6QiI3QdQ")
-"""Offset, capacity, rows, bytes a row, offsets of label and vector, levels, entry, maxM, maxM0, M, mult, ef."""
 
 
 class HnswlibIndex(VectorIndex):
@@ -50,6 +47,7 @@ class HnswlibIndex(VectorIndex):
         "threads": 1,
         "effort": 64,
     }
+    most: ClassVar[Mapping[str, int]] = {"M": 10_000}
     least: ClassVar[Mapping[str, int]] = {"M": 2, "seed": 0, "threads": 0}
 
     _held_out: tuple[Floats, Rows] | None = None
@@ -128,22 +126,11 @@ class HnswlibIndex(VectorIndex):
         if written != self._index.index_file_size():  # hnswlib does not look whether its stream failed
             raise OSError(errno.EIO, "only a part of it could be written: the disk is full, or failed", str(path))
 
+    def _check_file(self, path: Path) -> None:
+        check_hnswlib(path, self.size, self.dim, self.parameters["M"])
+
     def _load(self, path: Path, vectors: Floats) -> None:
-        _check_header(path, rows=self.size, dim=self.dim, links=self.parameters["M"])
         index = hnswlib.Index(space="l2", dim=self.dim)
         index.load_index(os.fsencode(path))
         index.set_ef(self.parameters["effort"])
         self._index = index
-
-
-def _check_header(path: Path, *, rows: int, dim: int, links: int) -> None:
-    """Compare the sizes that a file begins with to those expected: hnswlib believes them, and allocates by them."""
-    with path.open("rb") as file:
-        header = file.read(_HEADER.size)
-    if len(header) < _HEADER.size:
-        raise ValueError("it ends before its header does")
-    offset, capacity, held, row_bytes, label, vector, _, _, most, most_low, has_links, _, _ = _HEADER.unpack(header)
-    low = 4 + 4 * 2 * links
-    expected = (0, max(1, rows), rows, low + 4 * dim + 8, low + 4 * dim, low, links, 2 * links, links)
-    if (offset, capacity, held, row_bytes, label, vector, most, most_low, has_links) != expected:
-        raise ValueError("its header is another index's, or none")

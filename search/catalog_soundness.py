@@ -1,0 +1,106 @@
+"""Every value of a catalog, looked at: what `twinlens check` asks beside SQLite's own check of its file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from search.catalog_json import checked_parameters, checked_quality, checked_settings
+from search.catalog_values import TABLES, shown, unsound
+from search.metadata import TYPE_NAMES, told
+from search.regular_files import is_inside_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    Rows = Callable[[str], Iterable[list[Sequence[Any]]]]
+    """Answers SQL with pages of rows."""
+
+_WIDE_TABLE = "metadata"
+
+
+def value_problems(pages: Rows) -> Iterator[str]:
+    """What is wrong with the values of each table, one sentence for each table or column, with the first such row."""
+    tables = {str(name) for page in pages("SELECT name FROM sqlite_master WHERE type = 'table'") for (name,) in page}
+    for table, columns in TABLES.items():
+        if table in tables:
+            yield from _table_problems(pages, table, columns)
+    if "settings" in tables:
+        yield from _settings_problems(pages)
+    if _WIDE_TABLE in tables:
+        yield from _metadata_problems(pages)
+    for table, column, check in _TEXTS:
+        if table in tables:
+            rows = (row for page in pages(f"SELECT rowid, {column} FROM {table}") for row in page)
+            yield from _first(f"{table}.{column}", ((key, _fault(check, text)) for key, text in rows))
+
+
+def _table_problems(pages: Rows, table: str, columns: dict[str, str]) -> Iterator[str]:
+    letters = "".join(columns.values())
+    for place, name in enumerate(columns):
+        letter = letters[place]
+        faults = (
+            (row[0], unsound([(row[place],)], letter))
+            for page in pages(f"SELECT {', '.join(columns)} FROM {table}")
+            if unsound([(row[place],) for row in page], letter)
+            for row in page
+        )
+        yield from _first(f"{table}.{name}", faults)
+
+
+def _settings_problems(pages: Rows) -> Iterator[str]:
+    stored = [row for page in pages("SELECT key, value FROM settings") for row in page]
+    if all(isinstance(each, str) for row in stored for each in row):
+        try:
+            checked_settings({str(key): str(value) for key, value in stored})
+        except ValueError as error:
+            yield f"settings: {error}"
+
+
+def _metadata_problems(pages: Rows) -> Iterator[str]:
+    known = [row for page in pages("SELECT id, name, type FROM columns ORDER BY id") for row in page]
+    there = {str(row[1]) for page in pages(f"PRAGMA table_info({_WIDE_TABLE})") for row in page}
+    if odd := there - {"picture"} ^ {f"c{key}" for key, _, _ in known}:
+        yield f"metadata: its columns are not those that the table of columns names ({', '.join(sorted(odd)[:3])})"
+    for key, name, kind in known:
+        if kind not in TYPE_NAMES:
+            yield f"columns.type: {shown(kind)} where a type belongs, of the column {shown(name)}"
+        elif isinstance(key, int) and f"c{key}" in there:
+            sql = f"SELECT picture, c{key} FROM {_WIDE_TABLE} WHERE c{key} IS NOT NULL"
+            faults = ((row[0], _fault(lambda value, kind=kind: told(value, kind), row[1]))
+                      for page in pages(sql) for row in page)  # fmt: skip
+            yield from _first(f"metadata column {shown(name)}", faults)
+
+
+def _first(place: str, faults: Iterable[tuple[Any, str | None]]) -> Iterator[str]:
+    """One sentence on the first of some faults, by the keys of their rows, and their number."""
+    found = [(key, fault) for key, fault in faults if fault is not None]
+    if found:
+        more = f" ({len(found)} rows)" if len(found) > 1 else ""
+        yield f"{place}: {found[0][1]}, in the row {shown(found[0][0])}{more}"
+
+
+def _fault(check: Callable[[Any], Any], value: Any) -> str | None:
+    """Why a value fails a check; None where it does not, and for what is no text, which the columns' types say."""
+    try:
+        check(value)
+    except TypeError as error:
+        return f"{shown(value)}: {error}"
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _name(value: object) -> None:
+    if isinstance(value, str) and not is_inside_name(value):
+        raise ValueError(f"{shown(value)} lies outside of the index folder")
+
+
+def _json(check: Callable[[str], Any]) -> Callable[[Any], Any]:
+    return lambda value: check(value) if isinstance(value, str) else None
+
+
+_TEXTS: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
+    ("files", "name", _name),
+    ("segments", "parameters", _json(checked_parameters)),
+    ("templates", "quality", _json(checked_quality)),
+)

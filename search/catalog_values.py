@@ -1,0 +1,100 @@
+"""What each column of the catalog may hold. SQLite itself holds text where a number was declared, and bytes for text.
+
+A reader checks the rows that it takes; `twinlens check` every row of every table. Both by the letters below, a column
+at a time, so that it costs little beside SQLite's own work.
+"""
+
+from __future__ import annotations
+
+import reprlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+MOST = 2**62
+"""Numbers of the catalog stay below: one more is still a number of SQLite's."""
+_MOST_PIXELS = 2**31
+"""Sides of pictures stay below, so that their product is a number of SQLite's too."""
+
+Column = tuple[Any, ...]
+
+_WORDS = {
+    "i": "a whole number", "n": "a whole number from 0", "k": "a whole number from 1", "w": "a number of pixels",
+    "s": "plain text", "t": "text", "T": "text or nothing", "p": "a path", "P": "a path or nothing", "b": "bytes", "r": "a share or nothing",
+    "v": "a value",
+}  # fmt: skip
+"""Letters of columns, and what such a column holds."""
+
+TABLES: dict[str, dict[str, str]] = {
+    "settings": {"key": "s", "value": "t"},
+    "files": {"name": "p", "bytes": "n", "sha256": "s"},
+    "digests": {"file": "p", "block_rows": "k", "crc32": "b"},
+    "segments": {
+        "id": "k", "vectors": "p", "structure": "T", "rows": "n", "kind": "s", "parameters": "t", "recall": "r",
+        "created": "s",
+    },
+    "pictures": {
+        "id": "k", "path": "p", "content": "s", "bytes": "n", "mtime_ns": "i", "width": "w", "height": "w",
+        "label": "T", "segment": "k", "row": "n",
+    },
+    "tombstones": {"segment": "k", "row": "n", "content": "s", "width": "w", "height": "w"},
+    "skipped": {"path": "p", "bytes": "n", "mtime_ns": "i", "reason": "t"},
+    "identities": {"id": "k", "name": "t", "created": "s"},
+    "templates": {
+        "id": "k", "identity": "k", "content": "s", "path": "p", "vector": "b", "quality": "t", "created": "s",
+    },
+    "columns": {"id": "k", "name": "t", "type": "s"},
+    "sqlite_sequence": {"name": "s", "seq": "n"},
+}  # fmt: skip
+"""Tables whose columns each hold one kind of value; those of `metadata` hold what `columns` says."""
+
+
+def kinds(table: str, *columns: str) -> str:
+    """The letters of some columns of a table."""
+    return "".join(TABLES[table][column] for column in columns)
+
+
+def unsound(rows: Sequence[Sequence[Any]], letters: str) -> str | None:
+    """What is wrong with the first column that does not hold what its letter says; None where all do."""
+    for letter, column in zip(letters, zip(*rows, strict=True), strict=True) if rows else ():
+        if not _SOUND[letter](column):
+            wrong = next((value for value in column if not _SOUND[letter]((value,))), column)
+            return f"{shown(wrong)} where {_WORDS[letter]} belongs"
+    return None
+
+
+def shown(value: object) -> str:
+    """A value of any length and kind, short enough for a message."""
+    if isinstance(value, int) and abs(value) >= MOST:
+        return "a huge number"
+    return reprlib.repr(value)
+
+
+def _of(column: Column, *types: type) -> bool:
+    return set(map(type, column)) <= set(types)
+
+
+def _numbers(least: int, below: int) -> Callable[[Column], bool]:
+    return lambda column: _of(column, int) and min(column) >= least and max(column) < below
+
+
+def _plain(column: Column) -> bool:
+    return _of(column, str) and all(map(str.isascii, column))
+
+
+def _paths(column: Column) -> bool:
+    return _of(column, str) and "\0".join(column).count("\0") == len(column) - 1
+
+
+def _shares(column: Column) -> bool:
+    return _of(column, float, int, type(None)) and all(share is None or 0 <= share <= 1 for share in column)
+
+
+_SOUND: dict[str, Callable[[Column], bool]] = {
+    "i": lambda column: _of(column, int), "n": _numbers(0, MOST), "k": _numbers(1, MOST),
+    "w": _numbers(0, _MOST_PIXELS), "s": _plain, "t": lambda column: _of(column, str),
+    "T": lambda column: _of(column, str, type(None)), "p": _paths,
+    "P": lambda column: _paths(tuple("" if value is None else value for value in column)), "b": lambda column: _of(column, bytes),
+    "r": _shares, "v": lambda column: True,
+}  # fmt: skip

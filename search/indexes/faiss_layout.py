@@ -1,0 +1,141 @@
+"""Files of FAISS structures, verified before FAISS reads them.
+
+FAISS checks that a file does not end too early, and little else: a walk follows whatever links it finds, out of its
+memory too, and nested structures are read to any depth. Here every count, link and row number is compared with what
+the catalog says of the segment. A graph of a million rows and 64 links costs about half a second.
+Source: faiss/impl/index_read.cpp.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from search.indexes.file_layout import FileLayout, require
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_L2 = 1
+_AT_ONCE = 1 << 22
+"""Links looked at at once: nothing as large as the file is copied."""
+_MOST_LEVELS = 256
+
+
+def check_hnsw(path: Path, rows: int, dim: int, links: int) -> None:
+    """Verify the graph over `(rows, dim)` with so many links a row (`M`), stored without its vectors.
+
+    Raises:
+        ValueError: it is another structure, or one that leads out of its own bounds.
+    """
+    file = FileLayout(path)
+    file.expect("<4s", b"IHNf")
+    _header(file, rows, dim)
+    _vector(file, "<f8", _MOST_LEVELS)
+    begins = _vector(file, "<i4", _MOST_LEVELS).astype(np.int64)
+    require(len(begins) >= 2 and begins[0] == 0 and begins[1] == 2 * links, "its levels have another number of links")
+    require((np.diff(begins[1:]) == links).all(), "its levels have another number of links")
+    levels = _vector(file, "<i4", rows, exactly=True).astype(np.int64)
+    require(rows == 0 or 1 <= levels.min() <= levels.max() < len(begins), "a row is on a level that there is not")
+    offsets = _vector(file, "<u8", rows + 1, exactly=True)
+    require(offsets[0] == 0 and (np.diff(offsets.astype(np.int64)) == begins[levels]).all(),
+            "the links of its rows do not follow one another")  # fmt: skip
+    neighbours = _vector(file, "<i4", int(offsets[-1]), exactly=True)
+    entry, top, _, _, _ = file.values("<5i")
+    file.expect("<4s", b"null")
+    file.end()
+    _check_links(neighbours, rows)
+    if rows == 0:
+        require((entry, top) == (-1, -1), "an empty graph has an entry")
+        return
+    require(0 <= entry < rows and levels[entry] == top + 1 == levels.max(), "its entry is not on its highest level")
+    _check_levels(neighbours, offsets.astype(np.int64), levels, begins)
+
+
+def check_ivf(path: Path, rows: int, dim: int, clusters: int) -> None:
+    """Verify the clusters of whole vectors; raises ValueError as `check_hnsw`."""
+    file = FileLayout(path)
+    file.expect("<4s", b"IwFl")
+    _clusters(file, rows, dim, clusters)
+    _lists(file, rows, clusters, 4 * dim)
+
+
+def check_ivfpq(path: Path, rows: int, dim: int, clusters: int, parts: int, bits: int) -> None:
+    """Verify the clusters of codes of so many parts of so many bits; raises ValueError as `check_hnsw`."""
+    file = FileLayout(path)
+    file.expect("<4s", b"IwPQ")
+    _clusters(file, rows, dim, clusters)
+    code = (parts * bits + 7) // 8
+    file.expect("<?Q", True, code)
+    file.expect("<3Q", dim, parts, bits)
+    _vector(file, "<f4", dim << bits, exactly=True)
+    _lists(file, rows, clusters, code)
+
+
+def _header(file: FileLayout, rows: int, dim: int) -> None:
+    found_dim, found_rows, _, _, trained, metric = file.values("<iqqq?i")
+    require((found_rows, found_dim) == (rows, dim), f"it holds {found_rows} vectors of {found_dim}")
+    require((trained or rows == 0) and metric == _L2, "it is not trained, or measures in another way")
+
+
+def _vector(file: FileLayout, dtype: str, most: int, *, exactly: bool = False) -> NDArray[Any]:
+    count = file.value("<Q")
+    require(count == most or (count < most and not exactly), f"it counts {count} where at most {most} belong")
+    return file.array(dtype, count)
+
+
+def _clusters(file: FileLayout, rows: int, dim: int, clusters: int) -> None:
+    _header(file, rows, dim)
+    require((found := file.value("<Q")) == clusters, f"it has {found} clusters, not {clusters}")
+    file.value("<Q")  # nprobe: every search says its own
+    file.expect("<4s", b"IxF2")
+    centroids = clusters if rows else 0
+    _header(file, centroids, dim)
+    _vector(file, "<f4", centroids * dim, exactly=True)
+    file.expect("<bQ", 0, 0)  # no map from rows to clusters
+
+
+def _lists(file: FileLayout, rows: int, clusters: int, code: int) -> None:
+    file.expect("<4sQQ", b"ilar", clusters, code)
+    seen = np.zeros(rows, dtype=np.bool_)
+    sizes = _list_sizes(file, clusters)
+    require(sum(sizes) == rows, "its clusters do not hold every row once")
+    for size in sizes:
+        file.array(np.uint8, size * code)
+        members = file.array("<i8", size)
+        require(size == 0 or 0 <= members.min() <= members.max() < rows, "a cluster holds a row that there is not")
+        seen[members] = True
+    require(seen.all(), "its clusters do not hold every row once")
+    file.end()
+
+
+def _list_sizes(file: FileLayout, clusters: int) -> list[int]:
+    """Rows of each cluster: of all, or, where many are empty, of those that are not."""
+    how = file.value("<4s")
+    if how == b"full":
+        return [int(size) for size in _vector(file, "<u8", clusters, exactly=True)]
+    require(how == b"sprs", "its clusters are kept in another way")
+    pairs = _vector(file, "<u8", 2 * clusters)
+    require(len(pairs) % 2 == 0, "its clusters are counted wrongly")
+    which, sizes = pairs[::2], pairs[1::2]
+    require(len(which) == 0 or (which.max() < clusters and (np.diff(which.astype(np.int64)) > 0).all()),
+            "its clusters are counted wrongly")  # fmt: skip
+    return [int(size) for size in sizes]
+
+
+def _check_links(neighbours: NDArray[Any], rows: int) -> None:
+    for start in range(0, len(neighbours), _AT_ONCE):
+        part = neighbours[start : start + _AT_ONCE]
+        require(part.min() >= -1 and part.max() < rows, "a link leads to a row that there is not")
+
+
+def _check_levels(neighbours: NDArray[Any], offsets: NDArray[np.int64], levels: NDArray[np.int64],
+                  begins: NDArray[np.int64]) -> None:  # fmt: skip
+    """A link on a level above the lowest must lead to a row that is on this level too: a walk goes on from there."""
+    for level in range(1, int(levels.max())):
+        places = offsets[:-1][levels > level][:, None] + np.arange(begins[level], begins[level + 1])
+        found = neighbours[places]
+        require((levels[found[found >= 0]] > level).all(), "a link leads to a row that is not on its level")

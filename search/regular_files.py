@@ -1,0 +1,120 @@
+"""Files of an index folder as a stranger may have made them: looked at before they are opened.
+
+Opening a named pipe waits for whoever writes into it, reading a device never ends, and a link leads out of the
+folder. What is no regular file inside of the folder is refused, at once.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING, BinaryIO
+
+from search.errors import DamagedFileError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_KINDS = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a folder",
+    stat.S_IFLNK: "a link",
+}
+_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_SUPER_JOURNAL = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"
+"""The last bytes of a rollback journal that names another file, which SQLite deletes after rolling back."""
+_REMEDY = "Delete it, and restore the index from a backup or build it again"
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file for reading; a pipe or a device is not waited for.
+
+    Raises:
+        DamagedFileError: it is something else than a file.
+        OSError: it is missing, or cannot be read.
+    """
+    descriptor = os.open(path, _READ)
+    try:
+        _refuse_irregular(path, os.fstat(descriptor).st_mode)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def require_regular(path: Path) -> os.stat_result:
+    """The status of a regular file, reached by links or not; raises as `open_regular`."""
+    status = path.stat()
+    _refuse_irregular(path, status.st_mode)
+    return status
+
+
+def refuse_irregular(folder: Path, *names: str) -> None:
+    """Check files that an index folder may hold beside those that its catalog names, such as the catalog itself.
+
+    A link is refused too: SQLite would write through it, and delete what it took for a log.
+
+    Raises:
+        DamagedFileError: one of them is there, and is no regular file.
+        OSError: the folder cannot be looked into.
+    """
+    for name in names:
+        try:
+            status = (folder / name).lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        _refuse_irregular(folder / name, status.st_mode)
+
+
+def refuse_far_journal(journal: Path) -> None:
+    """Refuse a rollback journal that names a further file: SQLite, rolling back, would delete that file.
+
+    Raises:
+        DamagedFileError: it does; no catalog of ours ever has such a one.
+    """
+    try:
+        with open_regular(journal) as stream:
+            stream.seek(max(0, os.fstat(stream.fileno()).st_size - len(_SUPER_JOURNAL)))
+            names_another = stream.read() == _SUPER_JOURNAL
+    except FileNotFoundError:
+        return
+    if names_another:
+        raise DamagedFileError(journal, "is no journal of a catalog (it names a further file)", _REMEDY)
+
+
+def require_inside(folder: Path, name: str) -> Path:
+    """The place of a file that a catalog names, which must lie in the folder of the index, links followed.
+
+    Raises:
+        DamagedFileError: it lies elsewhere.
+    """
+    require_inside_name(folder, name)
+    if not _is_below(folder / name, folder):
+        raise DamagedFileError(folder / name, "lies outside of the index folder", _REMEDY)
+    return folder / name
+
+
+def require_inside_name(folder: Path, name: str) -> None:
+    """The same by the name alone, without a look at the disk."""
+    if not is_inside_name(name):
+        raise DamagedFileError(folder, f"names a file that lies outside of it ({name!r})", _REMEDY)
+
+
+def is_inside_name(name: object) -> bool:
+    """Whether a name leads from a folder to something in it, on any system: `segments/x.npy`."""
+    if not isinstance(name, str) or not name or any(char in name for char in "\0\\:"):
+        return False
+    return all(part not in ("", ".", "..") for part in name.split("/"))
+
+
+def _is_below(path: Path, folder: Path) -> bool:
+    root = os.path.realpath(folder)
+    return os.path.realpath(path).startswith(os.path.join(root, ""))
+
+
+def _refuse_irregular(path: Path, mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        raise DamagedFileError(path, f"is {_KINDS.get(stat.S_IFMT(mode), 'something else')}, not a file", _REMEDY)
