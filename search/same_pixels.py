@@ -57,7 +57,7 @@ def is_copy(first: Image.Image, second: Image.Image) -> bool:
     if first.size == second.size and first.tobytes() == second.tobytes():
         return True
     large, small = sorted((first, second), key=lambda image: image.width * image.height, reverse=True)
-    if not _same_proportions(large, small) or (large.size != small.size and min(small.size) < _LEAST_SIDE):
+    if not same_proportions(large.size, small.size) or (large.size != small.size and min(small.size) < _LEAST_SIDE):
         return False
     if not _has_structure(small):
         return False  # blank sheets of paper are alike, and none is a copy of another
@@ -76,16 +76,14 @@ def _agree(first: Image.Image, second: Image.Image, share: float) -> bool:
     )
 
 
-def _same_proportions(large: Image.Image, small: Image.Image) -> bool:
-    times = max(large.width / small.width, large.height / small.height)
-    return times <= _MOST_TIMES and all(
-        abs(small_side - large_side * other_small / other_large) <= _ROUNDED
-        for small_side, large_side, other_small, other_large in (
-            (small.width, large.width, small.height, large.height),
-            (small.height, large.height, small.width, large.width),
-        )
-        if large_side <= other_large
-    )
+def same_proportions(first: tuple[int, int], second: tuple[int, int]) -> bool:
+    """Whether one size may be the other one shrunk, and not by too much."""
+    large, small = sorted((first, second), key=lambda size: size[0] * size[1], reverse=True)
+    if max(large) > _MOST_TIMES * max(small) or min(small) < 1:
+        return False
+    long = 0 if large[0] >= large[1] else 1
+    scale = small[long] / large[long]
+    return abs(small[1 - long] - large[1 - long] * scale) <= _ROUNDED
 
 
 def _common_size(small: Image.Image) -> tuple[int, int]:
