@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import re
-import struct
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -105,8 +104,8 @@ def _more(kind: Format, data: bytes) -> str | None:
 def _end_of_png(data: bytes) -> int:
     at = 8
     while at + 12 <= len(data):
-        length, name = struct.unpack_from(">I4s", data, at)
-        at += 12 + length
+        name = data[at + 4 : at + 8]
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
         if name == b"IEND":
             return at
     return len(data)
@@ -114,12 +113,13 @@ def _end_of_png(data: bytes) -> int:
 
 def _boxes(data: bytes) -> set[bytes]:
     """Names of the boxes of the first level of an ISO base media file (ISO/IEC 14496-12, section 4.2)."""
-    at, found = 0, set()
+    at = 0
+    found: set[bytes] = set()
     while at + 8 <= len(data) and len(found) < _MOST_BOXES:
-        length, name = struct.unpack_from(">I4s", data, at)
-        found.add(name)
-        if length == 1 and at + 16 <= len(data):  # the true length follows in 64 bits
-            (length,) = struct.unpack_from(">Q", data, at + 8)
+        length = int.from_bytes(data[at : at + 4], "big")
+        found.add(data[at + 4 : at + 8])
+        if length == 1:  # the true length follows in 64 bits
+            length = int.from_bytes(data[at + 8 : at + 16], "big")
         if length < 8:  # 0 is "to the end of the file"
             break
         at += length
@@ -160,7 +160,7 @@ def _of_image(kind: Format, image: ImageFile) -> Contents:
 
 def _deep_tiff(image: ImageFile) -> bool:
     bits = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (8,))
-    return max(bits if isinstance(bits, tuple) else (bits,)) > 8
+    return any(each > 8 for each in (bits if isinstance(bits, tuple) else (bits,)))
 
 
 def _profile(profile: object) -> str:

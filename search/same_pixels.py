@@ -98,7 +98,7 @@ def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 def _has_structure(image: Image.Image) -> bool:
     """Whether anything is drawn on it: more than the noise of a blank sheet or a plain colour."""
     spans = image.reduce(2).getextrema() if min(image.size) > 1 else image.getextrema()
-    return any(high - low > 24 for low, high in spans)  # type: ignore[misc,operator]  # of RGB: one pair a band
+    return any(high - low > 24 for low, high in spans)  # type: ignore[misc]  # of RGB: one pair a band
 
 
 def _range_share(image: Image.Image) -> float:
@@ -153,9 +153,7 @@ def _stands_out(score: Plane, contrast: Plane, worst: tuple[np.intp, ...]) -> bo
     row, column = int(worst[0]), int(worst[1])
     away[max(0, row - 6) : row + 7, max(0, column - 6) : column + 7] = False
     others = score[away & (contrast >= _ALIKE_CONTRAST * contrast[worst])]
-    return len(others) >= _FEWEST_WINDOWS and bool(
-        score[worst] > _QUIET + _STANDS_OUT * np.quantile(others, 0.95)
-    )
+    return len(others) >= _FEWEST_WINDOWS and bool(score[worst] > _QUIET + _STANDS_OUT * np.quantile(others, 0.95))
 
 
 def _colour_agrees(a: Plane, b: Plane) -> bool:

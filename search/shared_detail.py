@@ -99,13 +99,15 @@ def _spectrum(grey: Image.Image, scale: float) -> Spectrum:
 def _taper(length: int) -> Plane:
     """Fade the edges out, which a periodic transform would take for edges of the picture."""
     place = np.arange(length, dtype=np.float32) + np.float32(0.5)
-    return np.minimum(1.0, np.minimum(place, length - place) / np.float32(_TAPER * length)).astype(np.float32)
+    faded: Plane = np.minimum(1.0, np.minimum(place, length - place) / np.float32(_TAPER * length)).astype(np.float32)
+    return faded
 
 
 @lru_cache(maxsize=1)
 def _band() -> Plane:
     waves = np.hypot(np.fft.fftfreq(SIDE)[:, None] * SIDE, np.arange(SIDE // 2 + 1)[None, :])
-    return ((waves >= _FEWEST_WAVES) & (waves <= _MOST_WAVES)).astype(np.float32)
+    band: Plane = ((waves >= _FEWEST_WAVES) & (waves <= _MOST_WAVES)).astype(np.float32)
+    return band
 
 
 def _whole(half: Plane) -> float:

@@ -29,7 +29,8 @@ def cells(plane: Plane) -> Plane:
     """Mean of each cell of 4 x 4; the last ones are filled up with the edge."""
     height, width = plane.shape
     padded = np.pad(plane, ((0, -height % CELL), (0, -width % CELL)), mode="edge")
-    return padded.reshape(padded.shape[0] // CELL, CELL, padded.shape[1] // CELL, CELL).mean(axis=(1, 3))
+    means: Plane = padded.reshape(padded.shape[0] // CELL, CELL, padded.shape[1] // CELL, CELL).mean(axis=(1, 3))
+    return means
 
 
 def moving_mean(plane: Plane, side: int) -> Plane:

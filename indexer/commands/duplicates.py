@@ -59,8 +59,8 @@ def duplicates(
     """Group the exact and near copies of an index, and say which files are spare. Nothing is deleted.
 
     A file is spare only if it is known to be a copy of one that stays: the same bytes, or the same pictures, compared
-    pixel by pixel, all frames and pages. What is only near stays. Files are written whole or not at all. Exit code 3 when names with line breaks were left out of the list (-0
-    writes them).
+    pixel by pixel, all frames and pages. What is only near stays. Files are written whole or not at all. Exit code 3
+    when names with line breaks were left out of the list (-0 writes them).
     """
     from indexer.console import ConsoleProgress
     from indexer.duplicates.files import STDOUT, Outputs, check_outputs, write_outputs
