@@ -1,8 +1,9 @@
 """Near copies among the hits of a query, shown once.
 
 The nearest hit stays and takes every picture within the threshold of it as its copies; then the nearest of the rest;
-and so on. No hit that stays is within the threshold of another, and copies are measured from the hit that took them,
-not from one another: a chain of small steps joins nothing that is far apart.
+and so on. No hit that stays is within the threshold of another, unless both files were looked at and show different
+things (`search.folding`: pages of print, animations that share a first frame). Copies are measured from the hit that
+took them, not from one another: a chain of small steps joins nothing that is far apart.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ class Collapse:
     calibration: Calibration | None = None
     farthest: float | None = None
     """Distance to the query that no hit and no copy may exceed; None: any."""
+    differ: Callable[[Hit, Hit], bool] | None = None
+    """Whether a near picture shows another thing than the hit that would take it, and stays on its own; None: none
+    does."""
 
     def __call__(self, query: Floats, k: int) -> list[Hit]:
         """The k nearest hits of a query `(D,)` that are no copies of one another, each with its `copies`.
@@ -53,7 +57,11 @@ class Collapse:
         answers = []
         for place, near in zip(kept, around, strict=True):
             mine = {hits[at].id: hits[at] for at, its in enumerate(owner) if its == place}
-            mine |= {hit.id: hit for hit in near if hit.id not in taken and hit.id not in mine}
+            mine |= {
+                hit.id: hit
+                for hit in near
+                if hit.id not in taken and hit.id not in mine and not self._differ(hits[place], hit)
+            }
             del mine[hits[place].id]
             taken |= mine.keys()
             answers.append(replace(hits[place], copies=self._from_query(query, list(mine.values()))))
@@ -71,7 +79,9 @@ class Collapse:
             owner = np.full(len(hits), -1)
             kept = 0
             while kept < k and (free := np.flatnonzero(owner < 0)).size:
-                owner[free[self._near(vectors[free], vectors[free[0]])]] = free[0]
+                for place in free[self._near(vectors[free], vectors[free[0]])].tolist():
+                    if place != free[0] and not self._differ(hits[free[0]], hits[place]):
+                        owner[place] = free[0]
                 owner[free[0]] = free[0]
                 kept += 1
             if kept == k or exhausted or (self.farthest is not None and len(hits) < fetch):
@@ -89,6 +99,9 @@ class Collapse:
             open_ones = [place for place in open_ones if len(found[place]) == fetch]
             fetch *= _GROWTH
         return found
+
+    def _differ(self, stays: Hit, near: Hit) -> bool:
+        return self.differ is not None and self.differ(stays, near)
 
     def _near(self, vectors: Floats, centre: Floats) -> Mask:
         near: Mask = measured(vectors, centre) <= self.threshold

@@ -339,8 +339,11 @@ class SearchEngine(Recognition, KnownPictures):
         chosen = [self._mask(segment, query.condition) for segment in self._segments]
         if query.collapse:
             apart = copy_threshold(self.calibration).distance
-            collapse = Collapse(apart, partial(self._nearest, chosen=chosen, calibration=calibration), self.vectors_of,
-                                calibration, most)  # fmt: skip
+            from search.folding import Folding  # which needs Pillow
+
+            around = partial(self._nearest, chosen=chosen, calibration=calibration)
+            folding = Folding(self._catalog.pictures_of)
+            collapse = Collapse(apart, around, self.vectors_of, calibration, most, folding.differ)
             answers = [collapse(vector, query.k) for vector in queries]
         else:
             answers = self._nearest(queries, query.k, chosen, calibration, most)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _EXIF = 0x8769
 _MAKE, _MODEL = 0x010F, 0x0110  # JEITA CP-3451, section 4.6.4 C
 _TAKEN, _OFFSET = 0x9003, 0x9011  # DateTimeOriginal, OffsetTimeOriginal: JEITA CP-3451, section 4.6.5 F
+_FRACTION = 0x9291  # SubSecTimeOriginal
 _LONGEST = 100
 """Characters of a camera's name."""
 _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "AVIF")
@@ -64,6 +65,26 @@ def read_exif(data: bytes) -> PictureExif:
             return PictureExif(_moment(details), _camera(tags))
     except Exception:  # plugins raise nearly anything: see search.images.decode
         return NO_EXIF
+
+
+def read_exposure(data: bytes) -> tuple[str, str]:
+    """When the shutter opened, and the fraction of that second, as the camera wrote them; empty where it did not.
+
+    Two pictures in which one of them differs were taken at different times, however alike they look.
+    """
+    kind = sniff(data)
+    if kind is None or not any(mark in data for mark in _MARKS.get(kind, ())):
+        return "", ""
+    if structure_excess(kind, data) is not None:
+        return "", ""
+    try:
+        with quiet_plugins(), _opened(data, kind) as image:
+            if len(image.info.get("exif", b"")) > MOST_EXIF_BYTES:
+                return "", ""
+            details: Mapping[int, Any] = image.getexif().get_ifd(_EXIF)
+            return _text(details.get(_TAKEN)), _text(details.get(_FRACTION))
+    except Exception:  # plugins raise nearly anything: see search.images.decode
+        return "", ""
 
 
 def taken_at(file: Path) -> datetime | None:

@@ -48,23 +48,24 @@ def duplicates(
     ] = None,
     files: Annotated[
         Path | None,
-        typer.Option("--list", help="Write the files that could go, one a line; standard output where --keep is "
-                     "given without it. Nothing is ever deleted."),
+        typer.Option("--list", help="Write the spare files, one a line: each is known to be a copy of one that stays. "
+                     "Standard output where --keep is given without it. Nothing is ever deleted."),
     ] = None,
     null: Annotated[
         bool, typer.Option("-0", "--null", help="End each name of the list with a NUL byte, for xargs -0.")
     ] = False,
     device: DeviceOption = DuplicatesConfig.device,
 ) -> None:  # fmt: skip
-    """Group the exact and near copies of an index, and say which files could go. Nothing is deleted.
+    """Group the exact and near copies of an index, and say which files are spare. Nothing is deleted.
 
-    Files are written whole or not at all. Exit code 3 when names with line breaks were left out of the list (-0
-    writes them).
+    A file is spare only if it is known to be a copy of one that stays: the same bytes, or the same pictures, compared
+    pixel by pixel, all frames and pages. What is only near stays. Files are written whole or not at all. Exit code 3
+    when names with line breaks were left out of the list (-0 writes them).
     """
     from indexer.console import ConsoleProgress
     from indexer.duplicates.files import STDOUT, Outputs, check_outputs, write_outputs
     from indexer.duplicates.find import find_duplicates
-    from indexer.duplicates.keep import choose
+    from indexer.duplicates.keep import choose_all
 
     if exact_only and (exact or threshold is not None or probability is not None):
         raise typer.BadParameter("looks at bytes alone: leave --threshold, --probability and --exact out",
@@ -76,7 +77,8 @@ def duplicates(
                               device=device)  # fmt: skip
     with ConsoleProgress() as progress:
         report = find_duplicates(index, config, progress=progress)
-    choices = [choose(group, config.keep) for group in report.groups]
+        progress.begin("verify", len(report.groups))
+        choices = choose_all(report.groups, config.keep, progress.advance)
     left_out = write_outputs(report, choices, outputs)
     typer.echo(_summary(report, choices, groups=not outputs.speaks), err=outputs.speaks)
     for member in left_out[:_SHOWN]:
@@ -95,7 +97,10 @@ def _summary(report: DuplicateReport, choices: Sequence[Choice], *, groups: bool
     ]
     if report.groups:
         gained = megabytes(sum(member.bytes for member in spare))
-        lines.append(f"{len(spare)} files could go ({gained}), one of each group stays; nothing was deleted")
+        lines.append(f"{len(spare):,} files are copies of one that stays ({gained} to reclaim); nothing was deleted")
+        near = sum(len(choice.left) for choice in choices)
+        if near:
+            lines.append(f"{near:,} more are near, gone or changed, and not known to be copies: they are not spare")
     if groups:
         for number, (group, choice) in enumerate(zip(report.groups[:_SHOWN], choices, strict=False), 1):
             lines += _group_lines(number, group, choice)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from indexer.duplicates.report import DuplicateReport, Member
 
 COLUMNS = ("group", "id", "path", "label", "distance", "width", "height", "bytes", "match", "decision", "content",
-           "metadata")  # fmt: skip
+           "metadata", "copy_of")  # fmt: skip
 STDOUT = Path("-")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula: such cells get an apostrophe before them.
@@ -101,6 +101,9 @@ def write_outputs(report: DuplicateReport, choices: Sequence[Choice], outputs: O
 def write_json(report: DuplicateReport, choices: Sequence[Choice], stream: IO[bytes]) -> None:
     """One object: the figures, and `groups`, one a line, each with its members, which to keep and which are spare.
 
+    `decisions` says by id what the CSV says in a column; `copy_of` names, by the id of a spare file, the file that it
+    is a copy of.
+
     Bytes of names that are no UTF-8 stand as lone surrogates, as Python reads names (`os.fsencode` takes them back).
     """
     head = json.dumps({**report.to_dict(), "spare_count": sum(len(choice.spare) for choice in choices)}, indent=1)
@@ -110,6 +113,8 @@ def write_json(report: DuplicateReport, choices: Sequence[Choice], stream: IO[by
             "exact": group.exact,
             "keep": None if choice.keep is None else choice.keep.id,
             "spare": [member.id for member in choice.spare],
+            "copy_of": {str(spare): stays for spare, stays in choice.copy_of.items()},
+            "decisions": {str(member.id): choice.word(member) for member in group.members},
             "members": [member.to_dict() for member in group.members],
         }
         stream.write((b",\n  " if number else b"\n  ") + json.dumps(told).encode())
@@ -124,7 +129,12 @@ def write_csv(report: DuplicateReport, choices: Sequence[Choice], stream: IO[byt
     stream.write(_row(COLUMNS))
     for number, (group, choice) in enumerate(zip(report.groups, choices, strict=True), 1):
         for member in group.members:
-            cells = {**member.to_dict(), "group": number, "decision": choice.word(member)}
+            cells = {
+                **member.to_dict(),
+                "group": number,
+                "decision": choice.word(member),
+                "copy_of": choice.copy_of.get(member.id, ""),
+            }
             cells["distance"] = f"{member.distance:.6f}"
             cells["metadata"] = json.dumps(cells["metadata"]) if member.metadata else ""
             cells["path"], cells["label"] = _harmless(str(member.path)), _harmless(member.label or "")

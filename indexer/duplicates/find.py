@@ -11,6 +11,7 @@ from indexer.duplicates.grouping import group_points
 from indexer.duplicates.neighbours import Neighbours, count_within
 from indexer.duplicates.points import read_points
 from indexer.duplicates.report import DuplicateReport, Group, Member, RecallCheck
+from indexer.duplicates.separate import separate
 from indexer.progress import Silent, Stages
 from search.config import DuplicatesConfig
 from search.copy_threshold import CopyThreshold, copy_threshold
@@ -74,6 +75,8 @@ def duplicates_in(engine: SearchEngine, config: DuplicatesConfig | None = None, 
         owner[chosen], distance[chosen] = chosen[owners], apart
     with stages.stage("list"):
         groups = _groups(engine, points, owner, distance)
+    if threshold is not None:
+        groups = _separated(engine, groups, threshold.distance, stages)
     return DuplicateReport(
         index=engine.folder,
         encoder=engine.info().encoder,
@@ -85,6 +88,20 @@ def duplicates_in(engine: SearchEngine, config: DuplicatesConfig | None = None, 
         groups=groups,
         seconds=stages.seconds,
     )
+
+
+def _separated(engine: SearchEngine, groups: tuple[Group, ...], threshold: float, stages: Stages) -> tuple[Group, ...]:
+    """Groups without pictures that lie near and show something else, in the order of a report."""
+    apart: list[Group] = []
+    with stages.stage("look", sum(len(group.members) for group in groups)):
+        for group in groups:
+            apart += separate(group, threshold, engine.vectors_of)
+            stages.progress.advance(len(group.members))
+    return tuple(sorted(apart, key=_by_size))
+
+
+def _by_size(group: Group) -> tuple[int, str]:
+    return -len(group.members), str(group.representative.path)
 
 
 def _candidates(engine: SearchEngine, config: DuplicatesConfig, points: Points, threshold: CopyThreshold,
@@ -115,7 +132,7 @@ def _groups(engine: SearchEngine, points: Points, owner: NDArray[np.int64],
         pictures = [records[picture] for picture in points.picture[places].tolist()]
         at_representative = (mine == of[places[0]]).tolist()
         found.append(_group(pictures, at_representative, distance[mine].tolist(), known))
-    return tuple(sorted(found, key=lambda group: (-len(group.members), str(group.representative.path))))
+    return tuple(sorted(found, key=_by_size))
 
 
 def _group(pictures: Sequence[PictureRecord], at_representative: Sequence[bool], distances: Sequence[float],

@@ -1,26 +1,35 @@
-"""Which picture of a group stays, and which files could go. Nothing here removes anything.
+"""Which picture of a group stays, and which files are copies of it. Nothing here removes anything.
 
-A file is only said to be spare while the one that stays is on the disk as it was indexed. Files that are gone, that
-changed since, or that are the very file that stays under another name (a link) are never said to be spare.
+A file is only said to be spare if it is known to be a copy of a file that stays: the same bytes, or the same pictures
+(`indexer.duplicates.verify`), both read again and as they were indexed. All that is merely near stays. Files that are
+gone, that changed since, or that are the very file that stays under another name (a link) are never said to be spare.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
+from indexer.duplicates.stand_ins import stand_ins
+from indexer.duplicates.verify import CHANGED, has_content
+from search.config import BuildConfig
 from search.errors import PictureError
 from search.images import load_picture
 from search.quality import quality_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from indexer.duplicates.report import Group, Member
     from search.config import Keep
 
 _SHARPNESS_SIDE = 64
+_WORKERS = min(4, BuildConfig.workers)
+"""Each holds two decoded pictures of some megapixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,41 +37,65 @@ class Choice:
     """What is to become of a group's pictures."""
 
     keep: Member | None
-    """None where no file of the group is as it was indexed."""
+    """The best of all; None where no file of the group is as it was indexed."""
     spare: tuple[Member, ...]
-    """Files that could go, in the order of the group."""
+    """Files that can be deleted, in the order of the group: each is a copy of one that stays."""
     left: tuple[tuple[Member, str], ...]
-    """Files about which nothing is said, and why."""
+    """Files about which nothing is said, and why: near ones that are not known to be copies among them."""
+    copy_of: dict[int, int] = field(default_factory=dict, hash=False)
+    """Id of a spare file -> id of the file that stays and that it is a copy of: mostly `keep`, but not always."""
 
     def word(self, member: Member) -> str:
         """`keep`, `spare`, or why neither."""
-        if self.keep is not None and member.id == self.keep.id:
+        if (self.keep is not None and member.id == self.keep.id) or member.id in self.copy_of.values():
             return "keep"
         return next((reason for each, reason in self.left if each.id == member.id), "spare")
 
 
+def choose_all(groups: Sequence[Group], rule: Keep, advance: Callable[[int], None] | None = None) -> list[Choice]:
+    """Choose for each group, several at a time; `advance` is called with the number of groups done."""
+    choices = []
+    with ThreadPoolExecutor(_WORKERS, thread_name_prefix="verify") as pool:
+        for choice in pool.map(partial(choose, rule=rule), groups):
+            choices.append(choice)
+            if advance is not None:
+                advance(1)
+    return choices
+
+
 def choose(group: Group, rule: Keep) -> Choice:
-    """Choose by `best` (most pixels, then most bytes, sharpest, oldest, first by path) or `first` (smallest id)."""
+    """Choose by `best` (most pixels, then most bytes, sharpest, oldest, first by path) or `first` (smallest id).
+
+    Every file is read again. A file that is a copy of none better stays; a copy of it is spare, as the copies of the
+    best are: a group of two pictures that look alike, each with its copies, keeps two.
+    """
     whole: list[Member] = []
-    left: list[tuple[Member, str]] = []
+    left: dict[int, str] = {}
     files: dict[int, tuple[int, int]] = {}
     for member in group.members:
         found = _file(member)
         if isinstance(found, str):
-            left.append((member, found))
+            left[member.id] = found
         else:
             whole.append(member)
             files[member.id] = found
+    if len(whole) > 1:
+        left |= {member.id: CHANGED for member in whole if member.content and not has_content(member)}
+        whole = [member for member in whole if member.id not in left]
     if not whole:
-        return Choice(None, (), tuple(left))
-    kept = min(whole, key=lambda member: member.id) if rule == "first" else _best(whole)
-    spare = []
-    for member in whole:
-        if member.id != kept.id and files[member.id] == files[kept.id]:
-            left.append((member, "the same file as the one that stays"))
-        elif member.id != kept.id:
-            spare.append(member)
-    return Choice(kept, tuple(spare), tuple(left))
+        return Choice(None, (), _left(group, left))
+    ranked = sorted(whole, key=lambda member: member.id) if rule == "first" else _best_first(whole)
+    found = stand_ins(ranked)
+    kept = {files[stays] for stays in found.of.values()}
+    copy_of = {}
+    for picture, stays in found.of.items():
+        if picture != stays and files[picture] in kept:
+            left[picture] = "the same file as the one that stays"
+        elif picture != stays:
+            copy_of[picture] = stays
+    left |= {picture: why for picture, why in found.why.items() if picture not in copy_of.values()}
+    spare = tuple(member for member in group.members if member.id in copy_of)
+    return Choice(ranked[0], spare, _left(group, left), copy_of)
 
 
 def list_bytes(choices: Iterable[Choice], *, null: bool) -> tuple[bytes, list[Member]]:
@@ -82,6 +115,10 @@ def list_bytes(choices: Iterable[Choice], *, null: bool) -> tuple[bytes, list[Me
     return b"".join(name + end for name in named), unnamed
 
 
+def _left(group: Group, reasons: dict[int, str]) -> tuple[tuple[Member, str], ...]:
+    return tuple((member, reasons[member.id]) for member in group.members if member.id in reasons)
+
+
 def _file(member: Member) -> tuple[int, int] | str:
     """Device and inode of a file that is as it was indexed, or what became of it."""
     try:
@@ -89,18 +126,23 @@ def _file(member: Member) -> tuple[int, int] | str:
     except (OSError, ValueError):
         return "gone"
     if (status.st_size, status.st_mtime_ns) != (member.bytes, member.mtime_ns):
-        return "changed since it was indexed"
+        return CHANGED
     return status.st_dev, status.st_ino
 
 
-def _best(members: Sequence[Member]) -> Member:
-    size = max((member.pixels, member.bytes) for member in members)
-    largest = [member for member in members if (member.pixels, member.bytes) == size]
-    if len({member.content for member in largest}) > 1:  # rare, so that decoding them costs little
-        sharpness = {member.content: _sharpness(member) for member in largest}
-        sharpest = max(sharpness.values())
-        largest = [member for member in largest if sharpness[member.content] == sharpest]
-    return min(largest, key=lambda member: (member.mtime_ns, str(member.path)))
+def _best_first(members: Sequence[Member]) -> list[Member]:
+    alike: dict[tuple[int, int], set[str]] = defaultdict(set)
+    for member in members:
+        alike[member.pixels, member.bytes].add(member.content)
+    # Rare, so that decoding them costs little.
+    unclear = {content for contents in alike.values() if len(contents) > 1 for content in contents}
+    sharpness = {member.content: _sharpness(member) for member in members if member.content in unclear}
+
+    def rank(member: Member) -> tuple[int, int, float, int, str]:
+        sharp = sharpness.get(member.content, 0.0)
+        return -member.pixels, -member.bytes, -sharp, member.mtime_ns, str(member.path)
+
+    return sorted(members, key=rank)
 
 
 def _sharpness(member: Member) -> float:

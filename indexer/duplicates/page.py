@@ -66,7 +66,10 @@ def how_text(report: DuplicateReport) -> str:
         + ("" if report.encoder == BuildConfig.default_encoder else " and not for this one"),
     }
     source = "" if report.source is None else f" ({sources[report.source]})"
-    text = f"Near copies lie at distance {report.threshold:.4f} or less{source} from the representative of their group."
+    text = (
+        f"Near pictures lie at distance {report.threshold:.4f} or less{source} from the representative of their group."
+        " A near picture is spare only where all that its file shows was compared and is a copy of one that stays."
+    )
     if report.exhaustive:
         return text + " Every pair was compared."
     found, every = report.recall, "--exact compares every pair."
@@ -96,36 +99,40 @@ def _figures(report: DuplicateReport, choices: Sequence[Choice]) -> str:
         "pictures compared": f"{report.pictures:,}",
         "groups": f"{len(report.groups):,}",
         "pictures in them": f"{report.members:,}",
-        "could go": f"{len(spare):,}",
+        "spare copies": f"{len(spare):,}",
         "to be gained": megabytes(sum(member.bytes for member in spare)),
     }
     return "<dl>" + "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in figures.items()) + "</dl>"
 
 
 def _section(number: int, group: Group, choice: Choice, pictures: Sequence[str | None]) -> str:
-    cards = "\n".join(_card(member, choice, uri) for member, uri in zip(group.members, pictures, strict=False))
+    cards = "\n".join(_card(member, group, choice, uri) for member, uri in zip(group.members, pictures, strict=False))
     more = len(group.members) - len(pictures)
     rest = f"<p class=more>and {more:,} more in this group</p>" if more else ""
-    kind = "exact copies" if group.exact else f"copies up to distance {max(m.distance for m in group.members):.3f}"
+    far = max(member.distance for member in group.members)
+    near = f"{len(choice.spare):,} known to be copies, up to distance {far:.3f}"
+    kind = "exact copies" if group.exact else near
     return (
         f"<section><h2>Group {number} <small>{len(group.members):,} pictures, {kind}</small></h2>"
         f"<div class=cards>\n{cards}\n</div>{rest}</section>"
     )
 
 
-def _card(member: Member, choice: Choice, uri: str | None) -> str:
+def _card(member: Member, group: Group, choice: Choice, uri: str | None) -> str:
     name, folder = _text(member.path.name), member.path.parent
     nearby = ("…/" if len(folder.parts) > 3 else "") + str(Path(*folder.parts[-2:]))
     picture = "<span class=gone>gone or unreadable</span>" if uri is None else _img(uri, name)
     near = f"distance {member.distance:.4f}" if member.match == "near" else member.match
     word = choice.word(member)
+    of = next((each for each in group.members if each.id == choice.copy_of.get(member.id)), None)
+    copy = "" if of is None else f'<span title="{_text(str(of.path))}">copy of {_text(of.path.name)}</span>'
     kind = word if word in ("keep", "spare") else "left"
     label = f"<span>{_text(member.label)}</span>" if member.label else ""
     return (
         f"<figure class={kind}><div class=frame>{picture}<b class={kind}>{_text(word)}</b></div>"
         f'<figcaption><strong title="{name}">{name}</strong><em title="{_text(str(folder))}">{_text(nearby)}</em>'
         f"<span>{member.width:,} × {member.height:,} · {_size(member.bytes)}</span>"
-        f"<span class={member.match}>{near}</span>{label}</figcaption></figure>"
+        f"<span class={member.match}>{near}</span>{copy}{label}</figcaption></figure>"
     )
 
 

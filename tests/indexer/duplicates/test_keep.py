@@ -66,7 +66,7 @@ def test_of_equally_large_files_the_sharper_stays(tmp_path):
     (tmp_path / "p").mkdir()
     sharp = draw(2, (6, 6)).resize((64, 64), 0)
     sharp.save(tmp_path / "p" / "z.bmp")
-    sharp.filter(ImageFilter.GaussianBlur(2)).save(tmp_path / "p" / "a.bmp")
+    sharp.filter(ImageFilter.GaussianBlur(1)).save(tmp_path / "p" / "a.bmp")
     os.utime(tmp_path / "p" / "a.bmp", (1, 1))
     (choice,) = chosen(tmp_path / "p", config=DuplicatesConfig(threshold=0.5))
     assert (choice.keep.path.name, names(choice.spare)) == ("z.bmp", ["a.bmp"])

@@ -1,0 +1,175 @@
+"""How often a copy is known to be one, and how often what only looks like a copy is taken for one.
+
+    python -m benchmarks.datasets --out .cache/datasets
+    python -m benchmarks.verified_copies
+
+Writes docs/results/verified_copies.md, the evidence for the limits of `search.same_pixels` and `search.shared_detail`.
+Photographs that are not there are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.copies_made import (
+    COPIES,
+    NEAR,
+    VARIANTS,
+    chat,
+    line_art,
+    moved,
+    next_frame,
+    page,
+    receipt,
+    scene,
+)  # fmt: skip
+from benchmarks.held_out import COLLECTIONS, FULL_SIZE, PHOTOS, pictures_of
+from search.images import load_picture
+from search.same_pixels import is_copy
+from search.shared_detail import shares_detail, sketch_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from PIL.Image import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+_FIRST_SEED = 5_000
+"""None of these pictures was looked at when the limits were chosen."""
+
+
+def originals(datasets: Path, count: int) -> dict[str, list[Image]]:
+    """Pictures of several kinds, `count` of each."""
+    seeds = range(_FIRST_SEED, _FIRST_SEED + count)
+    found = {
+        "scenes": [scene(seed) for seed in seeds],
+        "print": [page(seed) for seed in seeds[: count // 2]],
+        "receipts": [receipt(seed) for seed in seeds],
+        "screens": [chat(seed) for seed in seeds[: count // 2]],
+        "line art": [line_art(seed) for seed in seeds],
+    }
+    for each in COLLECTIONS:
+        if each.title in (PHOTOS, FULL_SIZE):
+            paths = pictures_of(each, datasets, 100_000).paths
+            chosen = [paths[place] for place in np.linspace(0, len(paths) - 1, 2 * count).astype(int)] if paths else []
+            if chosen:
+                found[each.title] = [load_picture(path) for path in chosen]
+    return found
+
+
+def lookalikes(found: dict[str, list[Image]], count: int) -> dict[str, list[tuple[Image, Image]]]:
+    """Pairs that a person would not call copies, by what is different."""
+    seeds = range(_FIRST_SEED, _FIRST_SEED + count)
+    photos = next((of for title, of in found.items() if title == FULL_SIZE), found["scenes"])
+    return {
+        "print: one word": [(page(seed), page(seed, 12)) for seed in seeds[: count // 2]],
+        "receipt: one digit": [(receipt(seed), receipt(seed, 7)) for seed in seeds],
+        "faint receipt: one digit": [(receipt(seed, ink=190), receipt(seed, 7, ink=190)) for seed in seeds],
+        "screen: one message": [(chat(seed), chat(seed, "see you at nine")) for seed in seeds[: count // 2]],
+        "line art: one shape more": [(line_art(seed), line_art(seed, 7)) for seed in seeds],
+        "line art: another colour": [(line_art(seed, ink="red"), line_art(seed, ink="green")) for seed in seeds],
+        "scene: an object moved by 6 px": [moved(scene(seed), seed, 6) for seed in seeds],
+        "scene: a small object moved": [moved(scene(seed), seed, 40, 14) for seed in seeds],
+        "burst: 1 px aside": [next_frame(each, seed, 1) for seed, each in enumerate(photos[:count])],
+        "burst: 3 px aside": [next_frame(each, seed, 3) for seed, each in enumerate(photos[:count])],
+    }
+
+
+def table(columns: Sequence[str], rows: Sequence[tuple[str, Sequence[float]]]) -> str:
+    """Shares in Markdown."""
+    lines = ["| | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
+    lines += [f"| {name} | " + " | ".join(f"{share:.0%}" for share in shares) + " |" for name, shares in rows]
+    return "\n".join(lines)
+
+
+def share(answer: Callable[[Image, Image], bool], pairs: Sequence[tuple[Image, Image]]) -> float:
+    """How many of some pairs get a yes."""
+    return float(np.mean([answer(a, b) for a, b in pairs])) if pairs else 0.0
+
+
+def same_detail(a: Image, b: Image) -> bool:
+    """As groups ask."""
+    return shares_detail(sketch_of([a]), sketch_of([b]))
+
+
+def measure(datasets: Path, count: int, command: str) -> str:
+    """Measure everything and lay it out."""
+    found = originals(datasets, count)
+    copies = [
+        (each.name, [1 - share(is_copy, [(a, each.alter(a)) for a in of]) for of in found.values()]) for each in COPIES
+    ]
+    near = [(each.name, [share(is_copy, [(a, each.alter(a)) for a in of]) for of in found.values()]) for each in NEAR]
+    false = [
+        (name, [share(is_copy, [(a, each.alter(b)) for a, b in pairs]) for each in VARIANTS])
+        for name, pairs in lookalikes(found, count).items()
+    ]
+    others = {title: list(itertools.combinations(of[:20], 2)) for title, of in found.items()}
+    grouped = [
+        (each.name, [share(same_detail, [(a, each.alter(a)) for a in of]) for of in found.values()])
+        for each in (*COPIES, *NEAR)
+    ]
+    grouped.append(("**another picture**", [share(same_detail, pairs) for pairs in others.values()]))
+    different = [("another picture", [share(is_copy, pairs) for pairs in others.values()])]
+    return _page(command, {title: len(of) for title, of in found.items()}, copies, near + different, false, grouped)
+
+
+def _page(command: str, sizes: dict[str, int], copies: Rows, near: Rows, false: Rows, grouped: Rows) -> str:
+    titles = [f"{title} ({size})" for title, size in sizes.items()]
+    return f"""# Which copies are known to be copies
+
+`twinlens duplicates` calls a file spare only if it is known to be a copy of one that stays: after the embeddings were
+found to be near, `search.same_pixels` compares the pixels. Here is how often it errs, on pictures that were not looked
+at when its limits were chosen.
+
+    {command}
+
+## Copies that are missed
+
+The share of copies that are not known to be copies, by what became of them. A missed copy stays on the disk; it is
+listed as near, not as spare. Print and line art shrunk to a quarter are missed on purpose: no longer legible, they
+cannot be told from other print.
+
+{table(titles, copies)}
+
+## Taken for copies
+
+Near copies and other pictures: the share that is called a copy.
+
+{table(titles, near)}
+
+Pairs that only look like copies, and what became of the second picture meanwhile: the share that is called a copy.
+
+{table([each.name for each in VARIANTS], false)}
+
+## Groups
+
+`search.shared_detail` says which near pictures stay in a group: the share that does. Receipts and screens share their
+form with all others of their kind.
+
+{table(titles, grouped)}
+"""
+
+
+if TYPE_CHECKING:
+    Rows = Sequence[tuple[str, Sequence[float]]]
+
+
+def main() -> None:
+    """Measure and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--datasets", type=Path, default=Path(".cache/datasets"))
+    parser.add_argument("--count", type=int, default=30, help="pictures of each kind")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results" / "verified_copies.md")
+    given = parser.parse_args()
+    command = f"python -m benchmarks.verified_copies --count {given.count}"
+    given.out.write_text(measure(given.datasets, given.count, command), encoding="utf-8")
+    print(f"wrote {given.out}")
+
+
+if __name__ == "__main__":
+    main()
