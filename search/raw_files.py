@@ -1,0 +1,43 @@
+"""Whether a file is a raw photo: known by content, as the suffixes `.tif`, `.dng` and `.nef` say little.
+
+Sources: TIFF/EP (ISO 12234-2), the DNG specification 1.7, and the signatures by which LibRaw knows the others.
+"""
+
+from __future__ import annotations
+
+from search.tiff_pages import DNG_VERSION, PHOTOMETRIC, SUBFILE, directories, is_tiff
+
+RAW_SUFFIXES: frozenset[str] = frozenset(
+    (".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".sr2", ".srf", ".raf", ".orf", ".rw2", ".pef", ".srw", ".3fr")
+)
+
+_SIGNATURES = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0")
+"""Fujifilm RAF; Olympus ORF, three times; Panasonic RW2. The last four are TIFFs of another number."""
+_SENSOR = frozenset((32_803, 34_892))
+"""Photometric interpretations of a colour filter array, and of what was calculated from one and not developed."""
+_REDUCED = 1
+"""The bit of NewSubfileType that a preview has set."""
+
+
+def is_raw(data: bytes) -> bool:
+    """Whether the bytes of a whole file are a raw photo: what stands in front in it is a preview, if anything is."""
+    if data.startswith(_SIGNATURES) or _is_cr3(data):
+        return True
+    if not is_tiff(data):
+        return False
+    if data[8:10] == b"CR":  # Canon CR2, behind the TIFF header
+        return True
+    pages = list(directories(data))
+    if not pages:
+        return False
+    first, others = pages[0], pages[1:]
+    if DNG_VERSION in first.values or any(page.number(PHOTOMETRIC) in _SENSOR for page in pages):
+        return True
+    # A preview in front of a larger picture, as raw formats have it that are not named above.
+    return bool(first.number(SUBFILE) & _REDUCED) and any(
+        not page.number(SUBFILE, 1) & _REDUCED and page.size > first.size for page in others
+    )
+
+
+def _is_cr3(data: bytes) -> bool:
+    return data[4:12] == b"ftypcrx "
