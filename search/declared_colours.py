@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from search.png_chunks import body_of
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
@@ -69,8 +71,8 @@ def declared_profile(image: Image, kind: Format | None = None, data: bytes = b""
 def _code_points(info: dict[Any, Any], kind: Format | None, data: bytes) -> tuple[int, int] | None:
     """Primaries and transfer function by H.273."""
     if kind == "PNG":
-        at = data.find(b"cICP", 8, max(8, data.find(b"IDAT")))
-        return (data[at + 4], data[at + 5]) if at >= 0 and data[at - 4 : at] == b"\0\0\0\4" else None
+        body = body_of(data, b"cICP")
+        return (body[0], body[1]) if body is not None and len(body) == 4 else None
     if kind in ("AVIF", "HEIF"):
         at = data.find(b"colrnclx", 0, 1 << 20)
         return struct.unpack_from(">HH", data, at + 8) if 0 <= at <= len(data) - 12 else None
@@ -112,9 +114,11 @@ def _is_adobe_rgb(image: Image) -> bool:
 @lru_cache(maxsize=64)
 def _matrix_profile(chromaticities: Chromaticities, gamma: float | None) -> bytes | None:
     """Write a profile of three primaries and one curve, that of sRGB for None; None for primaries that span nothing."""
+    if min(chromaticities[1::2]) <= 0:
+        return None
     try:
         columns = _colorants(chromaticities)
-    except (np.linalg.LinAlgError, ZeroDivisionError):
+    except np.linalg.LinAlgError:
         return None
     if not np.isfinite(columns).all() or np.abs(columns).max() > 4:
         return None

@@ -33,6 +33,7 @@ from search.photoshop import has_transparency
 from search.picture_formats import PICTURE_SUFFIXES, Format, ends_early, header_size, looks_like, sniff
 from search.picture_limits import structure_excess
 from search.picture_source import check_bytes, is_array, is_pil_image, picture_name, read_file, read_stream
+from search.png_chunks import readable
 from search.plugin_warnings import quiet_plugins
 
 if TYPE_CHECKING:
@@ -218,6 +219,7 @@ def _decode_whole(kind: Format, data: bytes, name: str, target: int | None, conf
 def _opened(kind: Format, data: bytes) -> ImageFile:
     # The plugin's class itself, as Image.open would first compare the size with Pillow's own global limit, and warn.
     module, plugin = _PLUGINS[kind]
+    data = readable(data) if kind == "PNG" else data
     image: ImageFile = getattr(import_module(module), plugin)(io.BytesIO(data))
     return image
 
@@ -248,7 +250,7 @@ def _decode_raw(data: bytes, name: str, target: int | None, config: DecodeConfig
 
     photo = raw_previews.read_raw(data)
     if all(photo.size):
-        _check_size(name, photo.size, config, "raw")
+        _check_size(name, photo.size, config)
     developed: Exception | None = None
     if not photo.has_large_preview and raw_development.is_supported():
         try:
@@ -256,9 +258,7 @@ def _decode_raw(data: bytes, name: str, target: int | None, config: DecodeConfig
                 image, full_size = raw_development.develop(data, lambda size: _check_size(name, size, config, "raw"))
                 factor = _factor(image.size, target)
                 return _finish(image.reduce(factor) if factor > 1 else image, 1, full_size)
-        except PictureError:
-            raise
-        except Exception as error:  # a kind that LibRaw does not know, or damage: there may be a preview all the same
+        except Exception as error:  # too large, damaged, or unknown to LibRaw: there may be a preview all the same
             developed = error
     for preview in photo.previews:
         try:

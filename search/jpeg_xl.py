@@ -56,10 +56,17 @@ def header(data: bytes) -> tuple[tuple[int, int], int] | None:
 
 
 def decoded(data: bytes) -> Image | bytes:
-    """Decode the first frame, turned as its codestream says; or give back the JPEG that was packed without loss."""
+    """Decode the first frame, turned as its codestream says; or give back the JPEG that was packed without loss.
+
+    Raises:
+        OSError: the file is damaged.
+    """
     from PIL import Image
 
-    is_jpeg, info, pixels, profile, boxes = import_module("pillow_jxl").Decoder(num_threads=1)(data)
+    try:
+        is_jpeg, info, pixels, profile, boxes = import_module("pillow_jxl").Decoder(num_threads=1)(data)
+    except Exception as error:  # whose text is about building libjxl
+        raise OSError("libjxl cannot decode it") from error
     if is_jpeg:
         return bytes(pixels)
     image = Image.frombytes(info.mode, (info.width, info.height), bytes(pixels))
@@ -67,7 +74,8 @@ def decoded(data: bytes) -> Image | bytes:
         image.info["icc_profile"] = bytes(profile)
     for box in boxes:
         if bytes(box.box_type) == b"Exif" and "exif" not in image.info:
-            image.info["exif"] = bytes(box.data)[4:]
+            block = bytes(box.data)
+            image.info["exif"] = block if block[:2] in (b"II", b"MM") else block[4:]  # behind the offset of its header
     return image
 
 

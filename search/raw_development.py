@@ -31,15 +31,20 @@ def develop(data: bytes, check_size: Callable[[tuple[int, int]], None]) -> tuple
         check_size: raises for a sensor that is too large, before its values are unpacked.
 
     Raises:
-        Exception: what `rawpy` raises of its own.
+        OSError: LibRaw does not know the file, or it is damaged.
     """
     from PIL import Image
 
-    with import_module("rawpy").imread(io.BytesIO(data)) as raw:
-        sizes = raw.sizes
-        check_size((sizes.raw_width, sizes.raw_height))
-        check_size((sizes.width, sizes.height))
-        pixels = raw.postprocess(half_size=True, use_camera_wb=True, output_bps=8)
-        turned = sizes.flip in (5, 6)  # LibRaw's numbers for a quarter turn
-        full = (sizes.height, sizes.width) if turned else (sizes.width, sizes.height)
+    rawpy = import_module("rawpy")
+    try:
+        with rawpy.imread(io.BytesIO(data)) as raw:
+            sizes = raw.sizes
+            check_size((sizes.raw_width, sizes.raw_height))
+            check_size((sizes.width, sizes.height))
+            pixels = raw.postprocess(half_size=True, use_camera_wb=True, output_bps=8)
+            turned = sizes.flip in (5, 6)  # LibRaw's numbers for a quarter turn
+            full = (sizes.height, sizes.width) if turned else (sizes.width, sizes.height)
+    except rawpy.LibRawError as error:
+        reason = error.args[0] if error.args else error
+        raise OSError(reason.decode("ascii", "replace") if isinstance(reason, bytes) else str(reason)) from error
     return Image.fromarray(pixels), full

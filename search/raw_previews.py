@@ -73,18 +73,23 @@ class RawPhoto:
     @property
     def has_large_preview(self) -> bool:
         """Whether a preview shows what an encoder looks at, as the camera developed it."""
-        if not self.previews:
-            return False
-        shorter = min(self.previews[0].size)
-        return shorter >= _LARGE_PREVIEW or 2 * shorter >= min(self.size) > 0
+        return bool(self.previews) and _is_large(self.previews[0], self.size)
 
 
 def read_raw(data: bytes) -> RawPhoto:
     """Look for size, turn and previews; what is damaged is left out."""
     pages = list(directories(data)) if is_tiff(data) else _canon_pages(data)
-    previews = sorted(_previews(data, pages), key=lambda preview: -preview.size[0] * preview.size[1])
+    size = _size(data, pages)
+    usable = (preview for preview in _previews(data, pages) if preview.kind == "JPEG" or _is_large(preview, size))
+    previews = sorted(usable, key=lambda preview: -preview.size[0] * preview.size[1])
     turn = pages[0].number(ORIENTATION, 1) if pages else 1
-    return RawPhoto(_size(data, pages), turn if 1 <= turn <= 8 else 1, previews)
+    return RawPhoto(size, turn if 1 <= turn <= 8 else 1, previews)
+
+
+def _is_large(preview: Preview, size: tuple[int, int]) -> bool:
+    """Whether it shows all that an encoder looks at; what is not compressed and small is a thumbnail for menus."""
+    shorter = min(preview.size)
+    return shorter >= _LARGE_PREVIEW or 2 * shorter >= min(size) > 0
 
 
 def _size(data: bytes, pages: list[Directory]) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from search.png_chunks import body_of
 from search.tiff_pages import BITS, MAX_SAMPLE
 
 if TYPE_CHECKING:
@@ -33,8 +34,7 @@ def top_of(highest: float, declared: Any = None) -> float | None:
 def declared_top(image: Image, kind: Format, data: bytes) -> int | None:
     """Read the highest value that a file declares; None where it says no more than that it has 16 bits."""
     if kind == "PNG":
-        at = data.find(b"sBIT", 8, max(8, data.find(b"IDAT")))
-        bits = data[at + 4] if at >= 0 and len(data) > at + 4 else 0
+        bits = max(body_of(data, b"sBIT") or b"\0")
         return (1 << bits) - 1 if 0 < bits <= 16 else None
     if kind != "TIFF":
         return None
