@@ -79,7 +79,7 @@ class Rules:
     def of(cls, image: Image.Image) -> Rules:
         """Look at the whole of a loaded picture."""
         extremes = _value_range(image)
-        if not (image.mode in ("RGBa", "La") or image.has_transparency_data):
+        if not (image.mode in ("RGBa", "La") or image.has_transparency_data) or _is_opaque(image):
             return cls(extremes)
         return cls(extremes, ground_of(image, lambda band: _eight_bits(band, extremes)))
 
@@ -102,6 +102,13 @@ def to_rgb(image: Image.Image, rules: Rules | None = None) -> Image.Image:
     if image.has_transparency_data:
         return _over(image, rules.ground)
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _is_opaque(image: Image.Image) -> bool:
+    """Whether a picture has an alpha channel, and does not use it."""
+    if image.getbands()[-1] not in ("A", "a") or "transparency" in image.info:
+        return False
+    return int(image.getchannel(len(image.getbands()) - 1).getextrema()[0]) == 255
 
 
 def _is_deep(image: Image.Image) -> bool:

@@ -24,7 +24,7 @@ _SIDE = 256
 """Pixels that the shorter side is reduced to, at least; what is measured does not depend on the size asked for."""
 _CLEAR = 64.0
 """Levels of 255, as a mean over the channels, from which an edge is as clear as it needs to be."""
-_ENOUGH_OVER_WHITE = 0.6
+_ENOUGH_OVER_WHITE = 0.75
 """Share of the edges over the best ground."""
 _ENOUGH_OVER_BLACK = 0.9
 _BAND = 1 << 21
