@@ -33,8 +33,8 @@ from search.photoshop import has_transparency
 from search.picture_formats import PICTURE_SUFFIXES, Format, ends_early, header_size, looks_like, sniff
 from search.picture_limits import structure_excess
 from search.picture_source import check_bytes, is_array, is_pil_image, picture_name, read_file, read_stream
-from search.png_chunks import readable
 from search.plugin_warnings import quiet_plugins
+from search.png_chunks import readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,6 +11,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from PIL.Image import Image
 
 CODESTREAM, CONTAINER = b"\xff\x0a", b"\0\0\0\x0cJXL \x0d\x0a\x87\x0a"
@@ -74,8 +76,7 @@ def decoded(data: bytes) -> Image | bytes:
         image.info["icc_profile"] = bytes(profile)
     for box in boxes:
         if bytes(box.box_type) == b"Exif" and "exif" not in image.info:
-            block = bytes(box.data)
-            image.info["exif"] = block if block[:2] in (b"II", b"MM") else block[4:]  # behind the offset of its header
+            image.info["exif"] = _without_offset(bytes(box.data))
     return image
 
 
@@ -95,21 +96,38 @@ class _Bits:
         return value
 
 
+def exif_of(data: bytes) -> bytes | None:
+    """The EXIF block of a container, without decoding anything; None where there is none, or it is packed."""
+    return next((_without_offset(data[start:end]) for kind, start, end in _boxes(data) if kind == b"Exif"), None)
+
+
+def _without_offset(block: bytes) -> bytes:
+    """By the standard four bytes stand in front of the header, which some writers leave out."""
+    return block if block[:2] in (b"II", b"MM") else block[4:]
+
+
 def _codestream(data: bytes) -> bytes | None:
     """The beginning of the codestream, which a container has in a box `jxlc`, or in pieces `jxlp`."""
     if data.startswith(CODESTREAM):
         return data[: 2 + _HEADER]
-    at = 0
-    for _ in range(_MOST_BOXES):
-        length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
-        start = at + 8
-        if length == 1:
-            length, start = int.from_bytes(data[at + 8 : at + 16], "big"), at + 16
+    for kind, start, _ in _boxes(data):
         if kind in (b"jxlc", b"jxlp"):
             start += 4 if kind == b"jxlp" else 0
             stream = data[start : start + 2 + _HEADER]
             return stream if stream.startswith(CODESTREAM) else None
-        if length < 8 or at + length > len(data):
-            return None
-        at += length
     return None
+
+
+def _boxes(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, start and end of each box of a container."""
+    at = 0
+    for _ in range(_MOST_BOXES if data.startswith(CONTAINER) else 0):
+        length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        start = at + 8
+        if length == 1:
+            length, start = int.from_bytes(data[at + 8 : at + 16], "big"), at + 16
+        end = at + length if length else len(data)  # 0: to the end of the file
+        if end < start or start > len(data):
+            return
+        yield kind, start, end
+        at = end

@@ -18,11 +18,13 @@ def psd_excess(data: bytes) -> str | None:
     Raises:
         struct.error: it ends within its header.
     """
-    version, channels, height, width, depth, mode = struct.unpack_from(">H6xHIIHH", data, 4)
+    version, depth = struct.unpack_from(">H", data, 4)[0], struct.unpack_from(">H", data, 22)[0]
     if version == 2:
         return "a large Photoshop document (PSB), which is not supported: save it as PSD or TIFF"
     if depth not in (1, 8):
-        return f"a Photoshop document of {depth} bits for each channel, which is not supported: save it with 8, or as TIFF"
+        return (
+            f"a Photoshop document of {depth} bits for each channel, which is not supported: save it with 8, or as TIFF"
+        )
     at = _behind(data, 26)
     end = _behind(data, at)
     at += 4
@@ -46,7 +48,8 @@ def psd_size(data: bytes) -> tuple[int, int]:
 
 def has_transparency(data: bytes) -> bool:
     """Whether the channel behind the colours is how transparent the picture is: only then is the count of its layers
-    negative. Otherwise it is a selection or an ink that somebody saved."""
+    negative. Otherwise it is a selection or an ink that somebody saved.
+    """
     try:
         layers = _behind(data, _behind(data, 26))
         (length, inner, count) = struct.unpack_from(">IIh", data, layers)

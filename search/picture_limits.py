@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from search.jpeg_scans import Scans, walk_scans
 from search.photoshop import psd_excess
 from search.tiff_directory import tiff_excess
+from search.tiff_pages import is_tiff
 
 if TYPE_CHECKING:
     from search.picture_formats import Format
@@ -43,8 +44,15 @@ _START_OF_SCAN, _APP1 = 0xDA, 0xE1
 
 def structure_excess(kind: Format, data: bytes) -> str | None:
     """Say what of a file is beyond all measure; None where nothing is, or the file is too damaged to tell."""
-    count = {"JPEG": _jpeg, "PNG": _png, "GIF": _gif, "BMP": _bmp, "TIFF": tiff_excess,
-             "PSD": psd_excess}.get(kind)
+    count = {
+        "JPEG": _jpeg,
+        "PNG": _png,
+        "GIF": _gif,
+        "BMP": _bmp,
+        "TIFF": tiff_excess,
+        "raw": _raw,
+        "PSD": psd_excess,
+    }.get(kind)
     try:
         return None if count is None else count(data)
     except (struct.error, IndexError):
@@ -175,6 +183,10 @@ def _gif(data: bytes) -> str | None:
         if parts >= MOST_PARTS:
             return f"more than {MOST_PARTS:,} blocks before the first frame"
     return None
+
+
+def _raw(data: bytes) -> str | None:
+    return tiff_excess(data) if is_tiff(data) else None
 
 
 def _bmp(data: bytes) -> str | None:

@@ -210,7 +210,7 @@ def _round(levels: NDArray[Any]) -> Bytes:
 
 
 def _premultiplied_over(image: Image.Image, ground: int) -> Image.Image:
-    """Colour already times alpha, so the ground shows by the rest; going through RGBA would divide and lose precision."""
+    """Colour already times alpha, so the ground shows by the rest; through RGBA it would be divided, less precisely."""
     bands = np.asarray(image).astype(np.uint32)
     shown = ((255 - bands[:, :, -1:]) * ground + 127) // 255
     levels = np.minimum(bands[:, :, :-1] + shown, 255).astype(np.uint8)

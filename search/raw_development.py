@@ -23,8 +23,8 @@ def is_supported() -> bool:
 def develop(data: bytes, check_size: Callable[[tuple[int, int]], None]) -> tuple[Image, tuple[int, int]]:
     """Develop at half its size, with the white balance of the camera, turned as it says; and its full upright size.
 
-    Each pixel is made of one square of the colour filter, with no demosaicing: a quarter of the memory and a tenth of the
-    time, and still far more pixels than an encoder looks at.
+    Each pixel is made of one square of the colour filter, with no demosaicing: a quarter of the memory and a tenth of
+    the time, and still far more pixels than an encoder looks at.
 
     Args:
         data: the file.

@@ -86,6 +86,20 @@ def read_raw(data: bytes) -> RawPhoto:
     return RawPhoto(size, turn if 1 <= turn <= 8 else 1, previews)
 
 
+def exif_of_raw(data: bytes) -> bytes | None:
+    """The EXIF block: the file itself, where it is a TIFF; else that of a Canon's box, or of the largest preview."""
+    if is_tiff(data):
+        order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
+        return data if b"+" in data[2:4] else data[:2] + (42).to_bytes(2, order) + data[4:]
+    if (at := data.find(b"CMT1", 0, _HEADERS)) >= 0:
+        return data[at + 4 : at + 4 + _HEADERS]
+    for preview in read_raw(data).previews:
+        head = preview.file(data)[:_HEADERS]
+        if (at := head.find(b"Exif\0\0")) >= 0:
+            return head[at : at + 65_536]
+    return None
+
+
 def _is_large(preview: Preview, size: tuple[int, int]) -> bool:
     """Whether it shows all that an encoder looks at; what is not compressed and small is a thumbnail for menus."""
     shorter = min(preview.size)
@@ -179,4 +193,4 @@ def _fuji_size(data: bytes) -> tuple[int, int]:
 def _canon_pages(data: bytes) -> list[Directory]:
     """The first directory of the box CMT1 of a CR3, which is a TIFF by itself."""
     at = data.find(b"CMT1", 0, 1 << 20)
-    return list(directories(data[at + 4 : at + 4 + (1 << 16)])) if at >= 0 else []
+    return list(directories(data[at + 4 : at + 4 + _HEADERS])) if at >= 0 else []

@@ -81,7 +81,9 @@ def rgb_profile(name: str) -> bytes:
     points, gamma = SPACES[name] if name != "sRGB" else (SRGB, None)
     columns = colorants(points).T
     tags = {b"desc": _description(name), b"cprt": b"text\0\0\0\0none\0", b"wtpt": b"XYZ \0\0\0\0" + _fixed(*D50)}
-    tags |= {key: b"XYZ \0\0\0\0" + _fixed(*column) for key, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), columns, strict=True)}
+    tags |= {
+        key: b"XYZ \0\0\0\0" + _fixed(*column) for key, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), columns, strict=True)
+    }
     return icc(tags | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), _curve(gamma)), b"RGB ")
 
 

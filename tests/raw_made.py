@@ -163,7 +163,11 @@ def cr3(image: Image.Image, *, orientation: int = 1) -> bytes:
     file = TiffWriter()
     directory = [short(256, image.width), short(257, image.height), text(271, "Canon"), short(274, orientation)]
     tags = file.finish(file.directory(directory))
-    inner = struct.pack(">I4s16s", 24 + 8 + len(tags), b"uuid", b"u" * 16) + struct.pack(">I4s", 8 + len(tags), b"CMT1") + tags
+    inner = (
+        struct.pack(">I4s16s", 24 + 8 + len(tags), b"uuid", b"u" * 16)
+        + struct.pack(">I4s", 8 + len(tags), b"CMT1")
+        + tags
+    )
     moov = struct.pack(">I4s", 8 + len(inner), b"moov") + inner
     body = jpeg(image) + b"packed" * 50
     return b"\0\0\0\x18ftypcrx \0\0\0\x01crx isom" + moov + struct.pack(">I4s", 8 + len(body), b"mdat") + body

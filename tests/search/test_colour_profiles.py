@@ -133,7 +133,9 @@ def test_ink(kind):
 
 
 def test_lab_with_a_profile_is_read_as_without():
-    data = saved(scene(1).convert("LAB"), "TIFF", icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes())
+    data = saved(
+        scene(1).convert("LAB"), "TIFF", icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    )
     assert gap(data, scene(1)) < 3
 
 
@@ -148,7 +150,9 @@ def _gama(gamma: float) -> bytes:
 
 def _chrm(name: str) -> bytes:
     red, green, blue, white = SPACES[name][0]
-    return png_chunk(b"cHRM", struct.pack(">8I", *(round(v * 100_000) for point in (white, red, green, blue) for v in point)))
+    return png_chunk(
+        b"cHRM", struct.pack(">8I", *(round(v * 100_000) for point in (white, red, green, blue) for v in point))
+    )
 
 
 def test_the_chunks_of_a_png_that_say_gamma_and_primaries():
@@ -168,8 +172,14 @@ def test_precedence_of_what_a_png_says():
     assert gap(_png(wide("Display P3"), points, profile), scene(1)) < 2.5
 
 
-@pytest.mark.parametrize("chunk", [_gama(0), _gama(40_000), _gama(1e-5), png_chunk(b"cICP", b"\xff\xff\xff\xff"),
-                                   png_chunk(b"gAMA", b""), png_chunk(b"cHRM", bytes(32)), png_chunk(b"cICP", b"")])  # fmt: skip
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        *(_gama(value) for value in (0, 40_000, 1e-5)),
+        *(png_chunk(name, body) for name in (b"gAMA", b"cHRM", b"cICP", b"iCCP") for body in (b"", b"\xff" * 32)),
+        png_chunk(b"cICP", b"\xff\xff\xff\xff"),
+    ],
+)
 def test_chunks_that_make_no_sense_are_passed_over(chunk):
     assert gap(_png(scene(1), chunk), scene(1)) == 0
     assert gap(_png(scene(1), _gama(0.5), png_chunk(b"cHRM", bytes(32))), scene(1)) < 20

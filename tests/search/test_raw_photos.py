@@ -12,6 +12,7 @@ from search import raw_development
 from search.config import DecodeConfig
 from search.errors import PictureError
 from search.images import PICTURE_SUFFIXES, decode
+from search.picture_exif import read_exif
 from search.picture_formats import sniff
 from search.raw_files import is_raw
 from search.raw_previews import read_raw
@@ -204,3 +205,15 @@ def test_a_file_that_is_full_of_jpegs_costs_little(without_rawpy):
 def test_no_preview_is_taken_from_nothing():
     assert read_raw(b"FUJIFILMCCD-RAW ").previews == []
     assert read_raw(jpeg(scene(1))).size == (0, 0)
+
+
+@pytest.mark.parametrize("kind", ["nef", "cr2", "cr3", "arw", "dng"])
+def test_the_camera_of_a_raw_photo(kind):
+    makers = {"nef": "NIKON D90", "cr2": "Canon EOS 5D", "cr3": "Canon", "arw": "SONY ILCE-7", "dng": "Maker Model"}
+    assert read_exif(made(scene(1, SIZE))[kind]).camera == makers[kind]
+
+
+def test_the_camera_of_a_fuji_is_that_of_its_preview():
+    block = Image.Exif()
+    block[0x010F] = "FUJIFILM"
+    assert read_exif(raf(scene(1, SIZE), exif=block.tobytes())).camera == "FUJIFILM"

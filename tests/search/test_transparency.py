@@ -45,12 +45,16 @@ def ground(image: Image.Image) -> int:
     return min(gaps, key=gaps.__getitem__)
 
 
-@pytest.mark.parametrize("ink", [(255, 255, 255), (240, 240, 240), (255, 255, 230), (250, 255, 250), (255, 255, 255, 120)])
+@pytest.mark.parametrize(
+    "ink", [(255, 255, 255), (240, 240, 240), (255, 255, 230), (250, 255, 250), (255, 255, 255, 120)]
+)
 def test_light_line_art_is_laid_over_black(ink):
     assert ground(icon(1, ink)) == 0
 
 
-@pytest.mark.parametrize("ink", [(0, 0, 0), (200, 30, 30), (255, 255, 0), (90, 90, 90), (0, 200, 255), (190, 190, 190), (0, 0, 0, 99)])
+@pytest.mark.parametrize(
+    "ink", [(0, 0, 0), (200, 30, 30), (255, 255, 0), (90, 90, 90), (0, 200, 255), (190, 190, 190), (0, 0, 0, 99)]
+)
 def test_what_shows_on_a_white_page_is_laid_over_white(ink):
     assert ground(icon(1, ink)) == 255
 
@@ -119,8 +123,14 @@ def test_colours_that_hide_behind_alpha_0_never_leak(hidden, target):
 def test_the_ground_does_not_depend_on_the_size_that_is_asked_for():
     for seed in range(4):
         image = icon(seed, (255, 255, 255), size=900)
-        assert {int(np.asarray(decode(saved(image, "PNG"), name="x", target=target))[0, 0, 0]) for target in (None, 20, 64, 300)} <= {0, 255}
-        corners = {np.asarray(decode(saved(image, "PNG"), name="x", target=target))[2, 2].tolist()[0] // 200 for target in (None, 20, 64, 300)}
+        assert {
+            int(np.asarray(decode(saved(image, "PNG"), name="x", target=target))[0, 0, 0])
+            for target in (None, 20, 64, 300)
+        } <= {0, 255}
+        corners = {
+            np.asarray(decode(saved(image, "PNG"), name="x", target=target))[2, 2].tolist()[0] // 200
+            for target in (None, 20, 64, 300)
+        }
         assert len(corners) == 1
 
 
