@@ -1,8 +1,8 @@
 """Pixels of a colour profile to sRGB, by Little CMS.
 
 A transform is made once for each profile and kept: most collections have a handful of profiles. One that alters
-nothing, as that of sRGB itself, is found by trying it on a lattice of colours, whatever the profile calls itself, and is
-never applied.
+nothing, as that of sRGB itself, is found by trying it on a lattice of colours, whatever the profile calls itself, and
+is never applied.
 """
 
 from __future__ import annotations

@@ -23,6 +23,8 @@ _OTHER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 _KINDS = frozenset(("RGB;16", "RGBX;16", "RGBA;16"))
 _DARK = 64
 """Upper bytes below which values have 14 bits at most."""
+MOST_PIXELS = 80_000_000
+"""Above them the two decoded copies would be too large for the memory that a picture may take."""
 _BAND = 1 << 20
 """Pixels that are joined at a time."""
 
@@ -42,7 +44,7 @@ def in_full_depth(image: Image.Image, mode: str, reopened: Callable[[], ImageFil
         mode: its `raw_mode`.
         reopened: opens the file once more.
     """
-    if mode[:-1] not in _KINDS or mode[-1] not in _OTHER:
+    if mode[:-1] not in _KINDS or mode[-1] not in _OTHER or image.width * image.height > MOST_PIXELS:
         return image
     if max(high for _, high in image.getextrema()[:3]) >= _DARK:
         return image

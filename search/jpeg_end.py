@@ -12,7 +12,7 @@ import random
 import struct
 from typing import TYPE_CHECKING
 
-from search.picture_limits import MOST_SCANNED, jpeg_scans
+from search.picture_limits import jpeg_scans
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -31,6 +31,10 @@ def _tail(seed: int) -> bytes:
     return plain + b"".join(bytes((0xFF, 0xD0 + n)) + chance.randbytes(512).replace(b"\xff", b"") for n in range(8))
 
 
+MOST_PIXELS = 64_000_000
+"""In a single scan: of a larger picture it would take more than seconds to find out."""
+_SCANS_IN_TIME_OF_ONE = 5
+"""Scans of a progressive picture that together cost as much as its decoding does besides."""
 _TAILS = tuple(_tail(seed) for seed in range(6))
 _BAND = 256
 """Rows that are looked at at a time."""
@@ -47,8 +51,8 @@ def with_its_end(data: bytes) -> bytes | None:
     scans, pixels = found
     if scans.end is not None or not scans.complete:
         return None
-    if pixels * scans.count * len(_TAILS) > MOST_SCANNED:
-        return None  # not worth decoding three times over
+    if pixels * (1 + scans.count / _SCANS_IN_TIME_OF_ONE) > MOST_PIXELS:
+        return None  # not worth decoding seven times over
     whole = data.removesuffix(b"\xff")
     first = _pixels(whole + END)
     return whole + END if all(_pixels(whole + tail + END) == first for tail in _TAILS) else None

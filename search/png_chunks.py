@@ -54,10 +54,12 @@ def _is_fit(data: bytes, name: bytes, start: int, length: int) -> bool:
         return length == _LENGTHS[name]
     if name != b"iCCP":
         return True
-    packed = data[start : start + length].partition(b"\0")[2][1:]
+    behind_name = data[start : start + length].partition(b"\0")[2]
+    if behind_name[:1] != b"\0":  # the one method of compression that there is
+        return False
     unpacker = zlib.decompressobj()
     try:
-        unpacker.decompress(packed, MOST_PROFILE_BYTES)
+        unpacker.decompress(behind_name[1:], MOST_PROFILE_BYTES)
     except zlib.error:
         return False
     return not unpacker.unconsumed_tail
