@@ -80,6 +80,7 @@ class Update:
         surveyed = Surveyed([file.path for file, _ in found.todo], self.root)
         segment = commit(catalog, changes, known, self.config, self.stages, encoder=self.encoder, surveyed=surveyed)
         report = self._report(changes, embedded)
+        report.noted = [] if staging is None else staging.notes()
         if segment is not None:
             report.kind, report.recall = segment.kind, segment.recall
         return report
@@ -102,6 +103,7 @@ class Update:
         for sort in ("added", "changed", "moved", "removed"):
             report.name(sort, [picture.path for picture in getattr(changes, sort)])
         report.advise()
+        report.advise_reembedding(catalog.settings(), catalog.folder)
         return report
 
 
