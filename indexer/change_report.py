@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from search.decoder_revision import is_outdated
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 NAMED = 1_000
@@ -32,6 +35,8 @@ class ChangeReport:
     """Contents that the encoder was asked for; all other vectors were known."""
     skipped: list[tuple[Path, str]] = field(default_factory=list)
     """Files that could not be read, and folders that could not be looked into, whose pictures stay; and why."""
+    noted: list[tuple[Path, str]] = field(default_factory=list)
+    """Files that were read although something is wrong with them, and what."""
     kind: str | None = None
     """Of the new segment; None where none was needed."""
     recall: float | None = None
@@ -59,9 +64,18 @@ class ChangeReport:
                 f"{self.segments} segments are searched one after the other: twinlens rebuild makes them one"
             )
 
+    def advise_reembedding(self, settings: Mapping[str, Any], folder: Path) -> None:
+        """Note that pictures of an index were decoded by an earlier version, where that is so."""
+        if self.images and is_outdated(settings):
+            self.notes.append(
+                "pictures indexed by an earlier version were decoded otherwise (docs/pictures.md, Versions): twinlens "
+                f"rebuild --index {folder} --encoder {folder / str(settings['encoder_folder'])} embeds them again"
+            )
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         plain: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
         skipped = [{"path": str(path), "reason": reason} for path, reason in self.skipped]
         paths = {sort: list(map(str, named)) for sort, named in self.paths.items()}
-        return {**plain, "skipped": skipped, "paths": paths}
+        noted = [{"path": str(path), "note": note} for path, note in self.noted]
+        return {**plain, "skipped": skipped, "noted": noted, "paths": paths}

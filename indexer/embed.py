@@ -103,7 +103,8 @@ def _look(file: FoundFile, encoder: Encoder, known: KnownContents) -> tuple[Look
         except PictureError as error:
             return LookedAt(file.path, file.bytes, file.mtime_ns, reason=error.reason), None
         width, height = image.info["full_size"]
-        return replace(look, width=width, height=height, exif=read_exif(data)), encoder.prepare(image)
+        note = image.info.get("note")
+        return replace(look, width=width, height=height, exif=read_exif(data), note=note), encoder.prepare(image)
 
 
 def content_hash(data: bytes) -> str:

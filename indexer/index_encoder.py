@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from indexer.sweeping import ENCODERS_FOLDER, delete_encoder
 from search.config import BuildConfig
+from search.decoder_revision import decoder_setting
 from search.durable import checksum, make_folder, sealed, sync_folder
 from search.encoders import load_encoder
 from search.errors import EncoderError
@@ -72,7 +73,8 @@ def name_encoder(catalog: Catalog, encoder: Encoder, stored: list[FileRecord]) -
     if (old := catalog.settings().get("encoder_folder")) is not None:
         catalog.drop_files(file.name for file in catalog.files() if file.name.startswith(f"{old}/"))
     catalog.add_files(stored)
-    catalog.set(encoder=encoder.name, fingerprint=encoder.fingerprint, encoder_folder=_place(encoder), dim=encoder.dim)
+    catalog.set(encoder=encoder.name, fingerprint=encoder.fingerprint, encoder_folder=_place(encoder), dim=encoder.dim,
+                **decoder_setting())  # fmt: skip
 
 
 def store_encoder(folder: Path, encoder: Encoder) -> list[FileRecord]:

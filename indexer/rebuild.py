@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from indexer.merging import merge
 from indexer.progress import Silent, Stages
@@ -13,19 +13,24 @@ from indexer.staging import discard_all
 from indexer.update import check_device
 from indexer.writer import open_writer
 from search.config import BuildConfig
+from search.decoder_revision import is_outdated
 from search.encoders import load_encoder
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from indexer.change_report import ChangeReport
     from indexer.progress import Progress
+    from search.encoders.base import Encoder
 
 
 def rebuild(index: str | os.PathLike[str], config: BuildConfig | None = None, *, drop_missing: bool = False,
             progress: Progress | None = None) -> ChangeReport:  # fmt: skip
     """Merge all segments into one, drop the rows of removed pictures, and choose and tune the structure anew.
 
-    Nothing is embedded for that, and the index answers as before until the one commit at the end. With another encoder
-    every picture is embedded anew from its file, beside the index; a rebuild that was killed goes on where it was.
+    Nothing is embedded for that, and the index answers as before until the one commit at the end. With another encoder,
+    or with its own where an earlier version decoded the pictures (`search.decoder_revision`), every picture is embedded
+    anew from its file, beside the index; a rebuild that was killed goes on where it was.
     The identities enrolled in the index come along; a calibration belongs to its encoder and does not.
 
     Args:
@@ -49,9 +54,13 @@ def rebuild(index: str | os.PathLike[str], config: BuildConfig | None = None, *,
         with stages.stage("load encoder"):
             encoder = load_encoder(config.encoder, device=config.device)
     with open_writer(folder) as catalog:
-        if encoder is not None and encoder.fingerprint != catalog.settings()["fingerprint"]:
+        if encoder is not None and _embeds_anew(encoder, catalog.settings()):
             report = switch_encoder(catalog, encoder, config, stages, drop_missing=drop_missing)
         else:
             report = merge(catalog, config, stages)
         discard_all(folder)
         return report
+
+
+def _embeds_anew(encoder: Encoder, settings: Mapping[str, Any]) -> bool:
+    return encoder.fingerprint != settings["fingerprint"] or is_outdated(settings)

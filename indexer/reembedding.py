@@ -52,7 +52,7 @@ def switch_encoder(catalog: Catalog, encoder: Encoder, config: BuildConfig, stag
         DataError: files are gone or cannot be read, and `drop_missing` is not said; or all of them.
         EncoderError: the calibration in the encoder's folder is damaged.
     """
-    calibration = fitting_calibration(None, encoder, config)
+    calibration = fitting_calibration(catalog.settings().get("calibration"), encoder, config)
     staging = Staging(catalog.folder, encoder.fingerprint)
     try:
         staging.forget_failures()  # what was refused then may be readable now
@@ -149,7 +149,9 @@ class _Switch:
         report.name("removed", [path for path, _ in self.lost])
         report.name("changed", [record.path for record in self.changed])
         report.unchanged = report.images - report.changed
-        report.notes = [f"the encoder was {old['encoder']}", *templates.notes(), *_calibration_note(old, calibration)]
+        same = old["fingerprint"] == self.encoder.fingerprint
+        was = "all pictures were decoded and embedded again" if same else f"the encoder was {old['encoder']}"
+        report.notes = [was, *templates.notes(), *_calibration_note(old, calibration)]
         return report
 
     def _todo(self) -> Iterator[FoundFile]:
@@ -186,6 +188,8 @@ def _status(path: Path) -> FoundFile | str:
 
 
 def _calibration_note(old: dict[str, object], new: dict[str, object] | None) -> list[str]:
+    if new is not None and new == old.get("calibration"):
+        return ["the calibration was made before they were: twinlens calibrate makes it anew"]
     if new is not None:
         return ["the calibration is that of the new encoder"]
     if old.get("calibration") is not None:

@@ -39,6 +39,7 @@ CREATE TABLE IF NOT EXISTS looked_at (
     path BLOB PRIMARY KEY, bytes INTEGER, mtime_ns INTEGER, content TEXT, width INTEGER, height INTEGER, reason TEXT
 );
 CREATE TABLE IF NOT EXISTS vectors (content TEXT PRIMARY KEY, width INTEGER, height INTEGER, vector BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS notes (path BLOB PRIMARY KEY, note TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS exif (content TEXT PRIMARY KEY, taken TEXT, camera TEXT);
 """
 
@@ -56,6 +57,8 @@ class LookedAt:
     reason: str | None = None
     exif: PictureExif = NO_EXIF
     """Staged by content, and given back by `Staging.exif`."""
+    note: str | None = None
+    """What is worth knowing of a file that was read all the same; given back by `Staging.notes`."""
 
 
 class Staging:
@@ -101,6 +104,9 @@ class Staging:
                 ((os.fsencode(f.path), f.bytes, f.mtime_ns, f.content, f.width, f.height, f.reason) for f in files),
             )
             self._connection.executemany(
+                "INSERT OR REPLACE INTO notes VALUES (?, ?)", ((os.fsencode(f.path), f.note) for f in files if f.note)
+            )
+            self._connection.executemany(
                 "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)",
                 ((f.content, f.width, f.height, vector.tobytes()) for f, vector in vectors),
             )
@@ -118,6 +124,12 @@ class Staging:
         sql = "SELECT path, bytes, mtime_ns, content, width, height, reason FROM looked_at WHERE path IN"
         found = self._among(sql, [os.fsencode(path) for path in paths])
         return {(path := Path(os.fsdecode(row[0]))): LookedAt(path, *row[1:]) for row in found}
+
+    def notes(self) -> list[tuple[Path, str]]:
+        """Files that were read and of which there is something to say, by path."""
+        with self._lock:
+            rows = self._connection.execute("SELECT path, note FROM notes ORDER BY path").fetchall()
+        return [(Path(os.fsdecode(path)), note) for path, note in rows]
 
     def forget_failures(self) -> None:
         """Forget which files could not be read, so that they are tried again."""

@@ -79,6 +79,7 @@ class Update:
         segment = commit(catalog, changes, known, self.config, self.stages, encoder=self.encoder, surveyed=surveyed,
                          label_sources=self.labelling.sources)  # fmt: skip
         report = self._report(changes, embedded)
+        report.noted = [] if staging is None else staging.notes()
         if segment is not None:
             report.kind, report.recall = segment.kind, segment.recall
         return report
@@ -105,6 +106,7 @@ class Update:
             report.notes.append(f"{changes.unlabelled:,} pictures have no label any more")
         report.notes += self.labelling.notes
         report.advise()
+        report.advise_reembedding(catalog.settings(), catalog.folder)
         return report
 
 

@@ -225,6 +225,7 @@ def _info_text(found: IndexInfo) -> str:
         f"size      {megabytes(found.size)}",
         f"built     {found.created}, last changed {found.updated}",
     ]
+    lines += _decoder_lines(found)
     for segment in found.segments:
         recall = "exact" if segment.recall is None else f"recall@10 measured {segment.recall:.3f}"
         settings = ", ".join(f"{key}={value}" for key, value in segment.parameters.items())
@@ -233,6 +234,16 @@ def _info_text(found: IndexInfo) -> str:
     lines += _calibration_lines(found.calibration)
     lines += [f"column    {_column_text(column)}".replace("\n", "\\n") for column in found.columns]
     return printable("\n".join(lines))
+
+
+def _decoder_lines(found: IndexInfo) -> list[str]:
+    from search.decoder_revision import DECODER
+    from search.foreign_encoder import is_foreign
+
+    if found.decoder >= DECODER or not found.images or is_foreign(found.fingerprint):
+        return []
+    return ["decoder   of an earlier version: colours, depths and transparency of some pictures count otherwise now;",
+            "          twinlens rebuild with --encoder embeds them again (docs/pictures.md, Versions)"]  # fmt: skip
 
 
 def _foreign_text(found: IndexInfo) -> str:

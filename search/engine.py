@@ -15,6 +15,7 @@ from search.catalog import Catalog
 from search.collapse import Collapse
 from search.config import Device, QueryConfig
 from search.copy_threshold import copy_threshold
+from search.decoder_revision import decoder_of
 from search.durable import verify
 from search.embedding import DECODED_AT_ONCE, embed
 from search.errors import EncoderError, IndexClosedError, IndexFolderError, QueryError
@@ -302,6 +303,7 @@ class SearchEngine(Recognition, KnownPictures):
             updated=self._settings["updated"],
             calibration=None if self.calibration is None else self.calibration.summary(),
             columns=self._catalog.metadata.infos(),
+            decoder=decoder_of(self._settings),
         )
 
     # Steps -------------------------------------------------------------------------------------------------------

@@ -1,14 +1,16 @@
 """The only decoder: a path, bytes, an open file, a PIL image or an array becomes an upright 8-bit RGB picture.
 
-What a file is, its content decides, not its name: a PNG called `photo.jpg` is read as a PNG. Only the plugins of JPEG
-(and the first picture of MPO), PNG, GIF, WebP, AVIF, HEIF, TIFF and BMP ever run; Pillow's many others (EPS would
-start Ghostscript) are never shown a file. Of an animation the first frame is read, of a TIFF the first page, and
-colour profiles are ignored. How each kind of pixel becomes RGB is told in `search.pixel_modes`.
+Files are recognised by content, not by extension: a PNG called `photo.jpg` is read as a PNG. Only the plugins of JPEG
+(and the first picture of MPO), PNG, GIF, WebP, AVIF, HEIF, TIFF, BMP and PSD ever run; Pillow's many others (EPS would
+start Ghostscript) are never shown a file. Of an animation the first frame is read, of a TIFF the first page, of a raw
+photo its preview where that is large (`search.raw_photos`). Colours are those of sRGB once a picture is decoded; how
+each kind of pixel becomes RGB is described in `search.pixel_modes`.
 
 All that can go wrong with a picture is a `PictureError` naming it and the reason, and no setting of Pillow or of the
 process is touched. (libtiff may still print a line of its own to standard error about a damaged TIFF, which nothing
-in Python can stop.) EXIF that is damaged is passed over and the picture left as it lies; only of AVIF does libavif
-refuse a file whose EXIF block is none at all. Pillow is imported at the first picture, pillow-heif at the first HEIC.
+in Python can stop.) EXIF or a colour profile that is damaged is passed over and the picture left as it is; only of AVIF
+does libavif refuse a file whose EXIF block is none at all. Pillow is imported at the first picture, pillow-heif at the
+first HEIC.
 
 What a picture may cost is bounded (docs/pictures.md): by its size in pixels and bytes, by what
 `search.picture_limits` counts in it before a plugin sees it, and by large pictures taking turns.
@@ -18,21 +20,29 @@ from __future__ import annotations
 
 import io
 import os
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from search.config import DecodeConfig
 from search.errors import PictureError
+from search.jpeg_end import END, LACKS_ITS_END, with_its_end
 from search.large_pictures import LARGE_PIXELS, alone
+from search.orientation import orientation_of, upright
+from search.photoshop import has_transparency
 from search.picture_formats import PICTURE_SUFFIXES, Format, ends_early, header_size, looks_like, sniff
-from search.picture_limits import MOST_EXIF_BYTES, structure_excess
+from search.picture_limits import structure_excess
 from search.picture_source import check_bytes, is_array, is_pil_image, picture_name, read_file, read_stream
 from search.plugin_warnings import quiet_plugins
+from search.png_chunks import readable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from PIL.Image import Image
     from PIL.ImageFile import ImageFile
 
+    from search.raw_previews import Preview, RawPhoto
     from search.types import Picture
 
 __all__ = ["PICTURE_SUFFIXES", "decode", "load_picture", "picture_name", "read_file"]
@@ -49,15 +59,16 @@ _PLUGINS: dict[Format, tuple[str, str]] = {
     "HEIF": ("pillow_heif", "HeifImageFile"),
     "TIFF": ("PIL.TiffImagePlugin", "TiffImageFile"),
     "BMP": ("PIL.BmpImagePlugin", "BmpImageFile"),
+    "PSD": ("PIL.PsdImagePlugin", "PsdImageFile"),
 }
 
-_COSTLY: frozenset[Format] = frozenset(("WebP", "AVIF", "HEIF"))
-
-_ORIENTATION_TAG = 0x0112
+_COSTLY: frozenset[Format] = frozenset(("WebP", "AVIF", "HEIF", "JPEG XL", "raw"))
 
 
 def load_picture(source: Picture, *, target: int | None = None, config: DecodeConfig = _DEFAULTS) -> Image:
     """Read any picture as a new, upright RGB image; `info["full_size"]` is its upright size before any reduction.
+
+    Where something about the file is worth knowing, though it was read, `info["note"]` says it.
 
     Args:
         source: a path; the bytes of a file; a binary file object, read from its present position to its end, put
@@ -108,9 +119,19 @@ def decode(data: bytes, *, name: str, target: int | None = None, config: DecodeC
     excess = structure_excess(kind, data)
     if excess is not None:
         raise PictureError(name, excess)
+    with quiet_plugins(), _named(name, kind, data):
+        if kind == "raw":
+            return _decode_raw(data, name, target, config)
+        if kind == "JPEG XL":
+            return _decode_jpeg_xl(data, name, target, config)
+        return _decode_as(kind, data, name, target, config)
+
+
+@contextmanager
+def _named(name: str, kind: Format, data: bytes) -> Iterator[None]:
+    """Turn whatever is raised into a PictureError."""
     try:
-        with quiet_plugins():
-            return _decode_as(kind, data, name, target, config)
+        yield
     except PictureError:
         raise
     # Plugins raise nearly anything on damaged input (SyntaxError, struct.error, KeyError, OverflowError, zlib.error,
@@ -126,6 +147,7 @@ def _image_in_memory(source: Any, name: str, config: DecodeConfig) -> Image:
             name, f"a picture is a path, bytes, an open file, a PIL image or an array, not {type(source).__name__}"
         )
     from search import pixel_modes
+    from search.declared_colours import declared_profile
 
     try:
         if is_array(source):
@@ -135,7 +157,8 @@ def _image_in_memory(source: Any, name: str, config: DecodeConfig) -> Image:
         _check_size(name, source.size, config)
         with quiet_plugins():
             copy = source.copy()
-            return _turned(pixel_modes.to_rgb(copy), _orientation(source))
+            rgb = pixel_modes.reduced_rgb(copy, 1, declared_profile(source))
+            return upright(rgb, orientation_of(source) or 1)
     except PictureError:
         raise
     except Exception as error:  # an image opened lazily is decoded only now: see decode
@@ -143,22 +166,123 @@ def _image_in_memory(source: Any, name: str, config: DecodeConfig) -> Image:
 
 
 def _decode_as(kind: Format, data: bytes, name: str, target: int | None, config: DecodeConfig) -> Image:
-    from search import pixel_modes
+    """Decode with the plugin of a format; a JPEG once more where all that it lacks is its end."""
+    try:
+        image = _decode_whole(kind, data, name, target, config)
+        if kind != "JPEG" or data.endswith(END) or not ends_early(kind, data) or with_its_end(data) is None:
+            return image
+    except PictureError:
+        raise
+    except Exception:
+        whole = with_its_end(data) if kind == "JPEG" else None
+        if whole is None:
+            raise
+        image = _decode_whole(kind, whole, name, target, config)
+    image.info["note"] = LACKS_ITS_END
+    return image
 
-    # The plugin's class itself, as Image.open would first compare the size with Pillow's own global limit, and warn.
-    module, plugin = _PLUGINS[kind]
-    image: ImageFile = getattr(import_module(module), plugin)(io.BytesIO(data))
+
+def _decode_whole(kind: Format, data: bytes, name: str, target: int | None, config: DecodeConfig, *,
+                  unsaid: int = 1, full_size: tuple[int, int] | None = None) -> Image:  # fmt: skip
+    """Decode with the plugin of a format.
+
+    Args:
+        kind, data, name, target, config: as for `decode`.
+        unsaid: the orientation of a picture that says none.
+        full_size: the size that a picture has which is but the preview of another.
+    """
+    from search import pixel_modes
+    from search.declared_colours import declared_profile
+    from search.deep_colours import in_full_depth, raw_mode
+    from search.sample_depth import DECLARED, declared_top
+
+    image = _opened(kind, data)
     _check_size(name, image.size, config, kind)
-    full_size = image.size
+    pixels = image.size[0] * image.size[1]
+    full_size = full_size or image.size
     if kind == "JPEG" and target is not None:
         image.draft(None, (2 * target, 2 * target))
-    with alone(full_size[0] * full_size[1] > LARGE_PIXELS):
+    with alone(pixels > LARGE_PIXELS):
+        mode = raw_mode(image)
         image.load()
         _check_size(name, image.size, config, kind)  # a GIF's first frame may outgrow its canvas, and so on
-        # libheif and, for TIFF, Pillow have turned the picture by now and say so; the others leave it to the caller.
-        orientation = 1 if kind == "HEIF" else _orientation(image)
-        rgb = _finish(pixel_modes.reduced_rgb(image, _factor(image.size, target)), orientation, full_size)
+        image.info[DECLARED] = declared_top(image, kind, data)
+        shown = in_full_depth(image, mode, lambda: _opened(kind, data))
+        if kind == "PSD" and shown.mode == "RGBA" and not has_transparency(data):
+            shown = shown.convert("RGB")
+        profile = declared_profile(image, kind, data)
+        rgb = pixel_modes.reduced_rgb(shown, _factor(image.size, target), profile)
+        rgb = _finish(rgb, orientation_of(image, kind, data) or unsaid, full_size)
         return rgb.copy() if rgb is image else rgb  # a plain image, free of the plugin and the file behind it
+
+
+def _opened(kind: Format, data: bytes) -> ImageFile:
+    # The plugin's class itself, as Image.open would first compare the size with Pillow's own global limit, and warn.
+    module, plugin = _PLUGINS[kind]
+    data = readable(data) if kind == "PNG" else data
+    image: ImageFile = getattr(import_module(module), plugin)(io.BytesIO(data))
+    return image
+
+
+def _decode_jpeg_xl(data: bytes, name: str, target: int | None, config: DecodeConfig) -> Image:
+    from search import jpeg_xl, pixel_modes
+    from search.declared_colours import declared_profile
+
+    found = jpeg_xl.header(data)
+    if found is None:
+        raise PictureError(name, "corrupt or unsupported JPEG XL data (no codestream)")
+    if not jpeg_xl.is_supported():
+        raise PictureError(name, jpeg_xl.MISSING)
+    (width, height), turn = found
+    with alone(width * height > LARGE_PIXELS):
+        image = jpeg_xl.decoded(data)
+        if isinstance(image, bytes):
+            return decode(image, name=name, target=target, config=config)
+        _check_size(name, image.size, config, "JPEG XL")
+        full_size, factor = image.size, _factor(image.size, target)
+        rgb = pixel_modes.reduced_rgb(image, factor, declared_profile(image))
+        return _finish(rgb, (orientation_of(image) or 1) if turn == 1 else 1, full_size)
+
+
+def _decode_raw(data: bytes, name: str, target: int | None, config: DecodeConfig) -> Image:
+    """Take the preview where it is large; else develop the photo, if that is possible; else take any preview."""
+    from search import raw_development, raw_previews
+
+    photo = raw_previews.read_raw(data)
+    if all(photo.size):
+        _check_size(name, photo.size, config)
+    developed: Exception | None = None
+    if not photo.has_large_preview and raw_development.is_supported():
+        try:
+            with alone(True):
+                image, full_size = raw_development.develop(data, lambda size: _check_size(name, size, config, "raw"))
+                factor = _factor(image.size, target)
+                return _finish(image.reduce(factor) if factor > 1 else image, 1, full_size)
+        except Exception as error:  # too large, damaged, or unknown to LibRaw: there may be a preview all the same
+            developed = error
+    for preview in photo.previews:
+        try:
+            return _preview(preview, photo, data, name, target, config)
+        except PictureError as error:
+            developed = developed or error
+    if developed is not None:
+        raise developed
+    raise PictureError(name, raw_development.MISSING)
+
+
+def _preview(preview: Preview, photo: RawPhoto, data: bytes, name: str, target: int | None,
+             config: DecodeConfig) -> Image:  # fmt: skip
+    """Decode a preview, turned as it says itself, or else as the photo says."""
+    file = preview.file(data)
+    excess = structure_excess(preview.kind, file)
+    if excess is not None:
+        raise PictureError(name, excess)
+    full_size = photo.size if all(photo.size) else preview.size
+    unsaid = photo.orientation
+    if preview.turns_itself:  # and Pillow turns it, once it is loaded
+        full_size, unsaid = full_size[::-1] if photo.orientation >= 5 else full_size, 1
+    with _named(name, preview.kind, file):
+        return _decode_whole(preview.kind, file, name, target, config, unsaid=unsaid, full_size=full_size)
 
 
 def _factor(size: tuple[int, int], target: int | None) -> int:
@@ -167,37 +291,10 @@ def _factor(size: tuple[int, int], target: int | None) -> int:
 
 def _finish(rgb: Image, orientation: int, full_size: tuple[int, int]) -> Image:
     """Turn, and leave nothing in `info` but the full size."""
-    rgb = _turned(rgb, orientation)
+    rgb = upright(rgb, orientation)
     width, height = full_size
     rgb.info = {"full_size": (height, width) if orientation >= 5 else (width, height)}
     return rgb
-
-
-def _orientation(image: Image) -> int:
-    """EXIF orientation 1 to 8; 1 where there is none, or the EXIF block is damaged, which is no reason to refuse."""
-    if len(image.info.get("exif", b"")) > MOST_EXIF_BYTES:
-        return 1
-    try:
-        value = image.getexif().get(_ORIENTATION_TAG, 1)
-    except Exception:
-        return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
-def _turned(image: Image, orientation: int) -> Image:
-    """Undo an EXIF orientation (JEITA CP-3451, section 4.6.4 A): 6 lies on its left side, so it is turned clockwise."""
-    from PIL.Image import Transpose
-
-    steps = (
-        Transpose.FLIP_LEFT_RIGHT,
-        Transpose.ROTATE_180,
-        Transpose.FLIP_TOP_BOTTOM,
-        Transpose.TRANSPOSE,
-        Transpose.ROTATE_270,
-        Transpose.TRANSVERSE,
-        Transpose.ROTATE_90,
-    )
-    return image if orientation == 1 else image.transpose(steps[orientation - 2])
 
 
 def _reason(error: Exception, kind: Format, data: bytes) -> str:

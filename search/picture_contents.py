@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from search.picture_formats import Format, sniff
 from search.picture_limits import structure_excess
 from search.plugin_warnings import quiet_plugins
-from search.raw_files import raw_kind
+from search.raw_files import is_raw
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -56,9 +56,9 @@ class Contents:
 
 def read_contents(data: bytes) -> Contents:
     """Read it from the bytes of a file without decoding a picture; damage is a reason not to compare."""
-    kind, raw = sniff(data), raw_kind(data)
-    if raw is not None:
-        return Contents(kind, unlike=f"raw file ({raw})")
+    kind = sniff(data)
+    if is_raw(data):
+        return Contents(kind, unlike="raw file")
     if kind not in _PLUGINS:
         return Contents(kind, unlike="a format that is compared by its bytes only")
     if structure_excess(kind, data) is not None:

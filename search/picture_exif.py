@@ -9,16 +9,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from search.errors import PictureError
+from search.jpeg_xl import exif_of
 from search.picture_formats import Format, sniff
 from search.picture_limits import MOST_EXIF_BYTES, structure_excess
 from search.picture_source import read_file
 from search.plugin_warnings import quiet_plugins
+from search.raw_previews import exif_of_raw
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from PIL.Image import Image
+    from PIL.Image import Exif, Image
 
 _EXIF = 0x8769
 _MAKE, _MODEL = 0x010F, 0x0110  # JEITA CP-3451, section 4.6.4 C
@@ -30,10 +32,10 @@ _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "AVIF")
 """MPO is opened as JPEG: named here, Pillow would fail at it before it came to the others."""
 _MARKS: dict[Format, tuple[bytes, ...]] = {
     "JPEG": (b"Exif\0",), "PNG": (b"eXIf", b"Raw profile type"), "WebP": (b"EXIF",), "AVIF": (b"Exif",),
-    "HEIF": (b"Exif",), "TIFF": (b"",),
+    "HEIF": (b"Exif",), "TIFF": (b"",), "JPEG XL": (b"Exif",), "raw": (b"",),
 }  # fmt: skip
 """Bytes without which a file of a format has no EXIF: finding none costs less than opening the picture again, and of
-a PNG Pillow decodes every pixel to be sure. GIF and BMP never have any."""
+a PNG Pillow decodes every pixel to be sure. Of GIF, BMP and PSD none is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +59,9 @@ def read_exif(data: bytes) -> PictureExif:
     if structure_excess(kind, data) is not None:
         return NO_EXIF
     try:
-        with quiet_plugins(), _opened(data, kind) as image:
-            if len(image.info.get("exif", b"")) > MOST_EXIF_BYTES:
-                return NO_EXIF
-            tags: Mapping[int, Any] = image.getexif()
-            details: Mapping[int, Any] = image.getexif().get_ifd(_EXIF)
-            return PictureExif(_moment(details), _camera(tags))
+        with quiet_plugins():
+            exif = _tags(data, kind)
+            return NO_EXIF if exif is None else PictureExif(_moment(exif.get_ifd(_EXIF)), _camera(exif))
     except Exception:  # plugins raise nearly anything: see search.images.decode
         return NO_EXIF
 
@@ -93,6 +92,25 @@ def taken_at(file: Path) -> datetime | None:
         return read_exif(read_file(file)).taken
     except PictureError:
         return None
+
+
+def _tags(data: bytes, kind: Format) -> Exif | None:
+    if kind == "JPEG XL":
+        return _loaded(exif_of(data))
+    if kind == "raw":
+        return _loaded(exif_of_raw(data))
+    with _opened(data, kind) as image:
+        return None if len(image.info.get("exif", b"")) > MOST_EXIF_BYTES else image.getexif()
+
+
+def _loaded(block: bytes | None) -> Exif | None:
+    from PIL.Image import Exif
+
+    if not block:
+        return None
+    exif = Exif()
+    exif.load(block)
+    return exif
 
 
 def _opened(data: bytes, kind: Format) -> Image:

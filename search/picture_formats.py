@@ -9,7 +9,13 @@ import codecs
 import struct
 from typing import Literal, TypeAlias
 
-Format: TypeAlias = Literal["JPEG", "PNG", "GIF", "WebP", "AVIF", "HEIF", "TIFF", "BMP"]
+from search.jpeg_xl import header as jpeg_xl_header
+from search.jpeg_xl import is_jpeg_xl
+from search.photoshop import psd_size
+from search.picture_limits import jpeg_ends_early
+from search.raw_files import RAW_SUFFIXES, is_raw
+
+Format: TypeAlias = Literal["JPEG", "PNG", "GIF", "WebP", "AVIF", "HEIF", "TIFF", "BMP", "PSD", "JPEG XL", "raw"]
 
 PICTURE_SUFFIXES: frozenset[str] = frozenset(
     (
@@ -17,6 +23,8 @@ PICTURE_SUFFIXES: frozenset[str] = frozenset(
         *(".png", ".apng"),
         *(".gif", ".webp", ".bmp", ".dib", ".tif", ".tiff"),
         *(".avif", ".avifs", ".heic", ".heics", ".heif", ".heifs", ".hif"),
+        *(".psd", ".jxl"),
+        *RAW_SUFFIXES,
     )
 )
 """Lower-case suffixes by which a folder scan picks files. What a file is, its content decides."""
@@ -31,6 +39,7 @@ _SIGNATURES: tuple[tuple[bytes, Format], ...] = (
     (b"II+\0", "TIFF"),  # BigTIFF
     (b"MM\0+", "TIFF"),
     (b"BM", "BMP"),
+    (b"8BPS", "PSD"),
 )
 
 _AVIF_BRANDS = frozenset((b"avif", b"avis"))
@@ -43,11 +52,8 @@ _IMPOSTORS: tuple[tuple[bytes, str], ...] = (
     (b"\x1f\x8b", "a gzip archive"),
     (b"%PDF", "a PDF document"),
     (b"%!PS", "a PostScript document"),
-    (b"8BPS", "a Photoshop document"),
     (b"\0\0\x01\0", "an icon"),
     (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture, which is not supported"),
-    (b"\xff\x0a", "a JPEG XL picture, which is not supported"),
-    (b"\0\0\0\x0cJXL ", "a JPEG XL picture, which is not supported"),
     (b"<svg", "an SVG drawing, which is not supported"),
     (b"<!doctype html", "a web page"),
     (b"<html", "a web page"),
@@ -58,6 +64,8 @@ _IMPOSTORS: tuple[tuple[bytes, str], ...] = (
 
 def sniff(data: bytes) -> Format | None:
     """Tell the format by content; None where it is none that the decoder reads."""
+    if is_raw(data):
+        return "raw"
     for signature, kind in _SIGNATURES:
         if data.startswith(signature):
             return kind
@@ -67,7 +75,7 @@ def sniff(data: bytes) -> Format | None:
         brands = _brands(data)
         # A still AVIF may call itself mif1 first and avif second, so AVIF is asked for before HEIF.
         return "AVIF" if brands & _AVIF_BRANDS else "HEIF" if brands & _HEIF_BRANDS else None
-    return None
+    return "JPEG XL" if is_jpeg_xl(data) else None
 
 
 def looks_like(data: bytes) -> str:
@@ -95,7 +103,12 @@ def header_size(kind: Format, data: bytes) -> tuple[int, int] | None:
             return _bmp_size(data)
         if kind == "WebP":
             return _webp_size(data)
-    except struct.error:
+        if kind == "PSD":
+            return psd_size(data)
+        if kind == "JPEG XL":
+            found = jpeg_xl_header(data)
+            return None if found is None else found[0]
+    except (struct.error, IndexError):
         pass
     return None
 
@@ -106,7 +119,7 @@ def ends_early(kind: Format, data: bytes) -> bool:
     A False says little for TIFF, whose parts may stand in any order: only the directory's place is looked at.
     """
     if kind == "JPEG":
-        return not data.rstrip(b"\0").endswith(b"\xff\xd9")
+        return jpeg_ends_early(data)
     if kind == "PNG":
         return b"IEND" not in data
     if kind == "GIF":
@@ -115,7 +128,9 @@ def ends_early(kind: Format, data: bytes) -> bool:
         return len(data) < 8 + int.from_bytes(data[4:8], "little")
     if kind == "BMP":
         return len(data) < int.from_bytes(data[2:6], "little")
-    if kind == "TIFF":
+    if kind in ("PSD", "JPEG XL"):
+        return False  # only their decoders can tell
+    if kind in ("TIFF", "raw"):
         return _tiff_directory(data) + 2 > len(data)
     return _boxes_end_early(data)
 

@@ -10,7 +10,10 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
+from search.jpeg_scans import Scans, walk_scans
+from search.photoshop import psd_excess
 from search.tiff_directory import tiff_excess
+from search.tiff_pages import is_tiff
 
 if TYPE_CHECKING:
     from search.picture_formats import Format
@@ -34,12 +37,22 @@ MOST_RUN_LENGTH_PIXELS = 8_000_000
 _STANDALONE = frozenset((0x01, *range(0xD0, 0xD9)))
 """JPEG markers with no length: TEM, RST0 to RST7, SOI."""
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_USUAL_FRAMES = frozenset((0xC0, 0xC1, 0xC2))
+"""Baseline, extended and progressive."""
 _START_OF_SCAN, _APP1 = 0xDA, 0xE1
 
 
 def structure_excess(kind: Format, data: bytes) -> str | None:
     """Say what of a file is beyond all measure; None where nothing is, or the file is too damaged to tell."""
-    count = {"JPEG": _jpeg, "PNG": _png, "GIF": _gif, "BMP": _bmp, "TIFF": tiff_excess}.get(kind)
+    count = {
+        "JPEG": _jpeg,
+        "PNG": _png,
+        "GIF": _gif,
+        "BMP": _bmp,
+        "TIFF": tiff_excess,
+        "raw": _raw,
+        "PSD": psd_excess,
+    }.get(kind)
     try:
         return None if count is None else count(data)
     except (struct.error, IndexError):
@@ -48,34 +61,91 @@ def structure_excess(kind: Format, data: bytes) -> str | None:
 
 def _jpeg(data: bytes) -> str | None:
     """Walk the segments up to the first scan (ITU-T T.81, annex B), then count the scans."""
-    at, parts, fill, pixels, exif = 2, 0, 0, 0, 0
-    while parts < MOST_PARTS:
-        start = data.find(b"\xff", at)
-        if start < 0:
-            return None
-        code = start + 1
-        while data[code] == 0xFF:
-            code = _end_of_fill(data, code)
-        fill += code - 1 - at
-        if fill > MOST_FILL:
-            return f"more than {MOST_FILL:,} bytes that belong to no segment"
-        marker, at, parts = data[code], code + 1, parts + 1
-        if marker in _FRAMES:
-            height, width = struct.unpack_from(">HH", data, at + 3)
-            pixels = width * height
-        exif += marker == _APP1 and data[at + 2 : at + 8] == b"Exif\0\0"
-        if exif > MOST_EXIF_SEGMENTS:
-            return f"more than {MOST_EXIF_SEGMENTS} segments of EXIF"
-        if marker == _START_OF_SCAN:
-            scans = data.count(b"\xff\xda", code - 1)  # in coded pixels a byte FF is always followed by 00 or RSTn
-            return (
-                f"too many scans: {scans:,} of {pixels:,} pixels"
-                if scans > 1 and scans * pixels > MOST_SCANNED
-                else None
-            )
-        if marker and marker not in _STANDALONE:
-            at += struct.unpack_from(">H", data, at)[0]
-    return f"more than {MOST_PARTS:,} segments"
+    headers = _JpegHeaders()
+    excess = headers.walk(data)
+    if excess is not None or headers.first_scan is None or headers.frame is None:
+        return excess
+    pixels = headers.size[0] * headers.size[1]
+    if data.count(b"\xff\xda", headers.first_scan) * pixels <= MOST_SCANNED:
+        return None  # however many of them are scans of this picture, which takes longer to find out
+    scans = walk_scans(data, headers.frame, headers.first_scan, most=MOST_PARTS)
+    if scans is None:
+        return f"more than {MOST_PARTS:,} segments"
+    if scans.count > 1 and scans.count * pixels > MOST_SCANNED:
+        return f"too many scans: {scans.count:,} of {pixels:,} pixels"
+    return None
+
+
+class _JpegHeaders:
+    """Where the frame and the first scan of a JPEG begin, and the size of the picture."""
+
+    def __init__(self) -> None:
+        self.frame: int | None = None
+        self.first_scan: int | None = None
+        self.size = (0, 0)
+
+    def walk(self, data: bytes) -> str | None:
+        """Walk up to the first scan; say what is beyond all measure on the way."""
+        at, fill, exif = 2, 0, 0
+        for _ in range(MOST_PARTS):
+            start = data.find(b"\xff", at)
+            if start < 0:
+                return None
+            code = start + 1
+            while data[code] == 0xFF:
+                code = _end_of_fill(data, code)
+            fill += code - 1 - at
+            if fill > MOST_FILL:
+                return f"more than {MOST_FILL:,} bytes that belong to no segment"
+            marker, at = data[code], code + 1
+            if marker in _FRAMES:
+                height, width = struct.unpack_from(">HH", data, at + 3)
+                self.frame, self.size = code - 1, (width, height)
+            exif += marker == _APP1 and data[at + 2 : at + 8] == b"Exif\0\0"
+            if exif > MOST_EXIF_SEGMENTS:
+                return f"more than {MOST_EXIF_SEGMENTS} segments of EXIF"
+            if marker == _START_OF_SCAN:
+                self.first_scan = code - 1
+                return None
+            if marker and marker not in _STANDALONE:
+                at += struct.unpack_from(">H", data, at)[0]
+        return f"more than {MOST_PARTS:,} segments"
+
+
+def jpeg_scans(data: bytes) -> tuple[Scans, int] | None:
+    """Walk the scans of a JPEG within the limits; what was found and its pixels, or None where there is no scan.
+
+    Raises:
+        struct.error, IndexError: the headers do not lie within the file.
+    """
+    headers = _JpegHeaders()
+    if headers.walk(data) is not None or headers.first_scan is None or headers.frame is None:
+        return None
+    scans = walk_scans(data, headers.frame, headers.first_scan, most=MOST_PARTS)
+    return None if scans is None else (scans, headers.size[0] * headers.size[1])
+
+
+def jpeg_ends_early(data: bytes) -> bool:
+    """Whether a JPEG lacks the marker that ends it: one of what lies behind the picture does not count."""
+    try:
+        found = jpeg_scans(data)
+    except (struct.error, IndexError):
+        return True
+    return found is None or found[0].end is None
+
+
+def jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height of a JPEG that a decoder of pictures reads; None of one without loss, and of anything else."""
+    if not data.startswith(b"\xff\xd8\xff"):
+        return None
+    headers = _JpegHeaders()
+    try:
+        excess = headers.walk(data)
+    except (struct.error, IndexError):
+        return None
+    if excess is not None or headers.first_scan is None or headers.frame is None or 0 in headers.size:
+        return None
+    return headers.size if data[headers.frame + 1] in _USUAL_FRAMES else None
 
 
 def _end_of_fill(data: bytes, at: int) -> int:
@@ -113,6 +183,10 @@ def _gif(data: bytes) -> str | None:
         if parts >= MOST_PARTS:
             return f"more than {MOST_PARTS:,} blocks before the first frame"
     return None
+
+
+def _raw(data: bytes) -> str | None:
+    return tiff_excess(data) if is_tiff(data) else None
 
 
 def _bmp(data: bytes) -> str | None:

@@ -115,3 +115,5 @@ class IndexInfo:
     """What `Calibration.summary` tells; None where nothing was calibrated."""
     columns: tuple[ColumnInfo, ...] = ()
     """Columns of metadata, in the order in which they came."""
+    decoder: int = 1
+    """Revision of the decoder that embedded its pictures, see `search.decoder_revision`."""

@@ -17,6 +17,8 @@ HOMES = {
     "torchvision": ("search/encoders/", "indexer/training/"),
     "timm": ("search/encoders/",),
     "pytorch_metric_learning": ("indexer/training/",),
+    "rawpy": ("search/raw_development.py",),
+    "pillow_jxl": ("search/jpeg_xl.py",),
     "pyarrow": ("indexer/exchange/parquet_file.py",),
     "streamlit": ("app.py", "app_parts/"),
     "sqlite3": ("search/catalog", "search/migrations.py", "search/disk_errors.py", "indexer/staging.py"),

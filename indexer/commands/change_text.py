@@ -51,6 +51,7 @@ def _text(report: ChangeReport, index: Path, recall: float) -> str:
     for sort, paths in report.paths.items():
         if report.added < report.images:
             lines += [f"{sort} {path}" for path in paths[:_SHOWN]] + _rest(done[sort])
+    lines += [f"read with a note {path}: {note}" for path, note in report.noted[:_SHOWN]] + _rest(len(report.noted))
     lines += [f"skipped {path}: {reason}" for path, reason in report.skipped[:_SHOWN]] + _rest(len(report.skipped))
     return "\n".join(printable(line).replace("\n", "\\n") for line in lines)
 

@@ -217,7 +217,7 @@ def bombs() -> dict[str, Bomb]:
         "png iCCP": (
             ".png",
             lambda: _png_small(png_chunk(b"iCCP", b"ICC\0\0" + packed_zeros(200_000_000))),
-            "too large",
+            "decoded",
         ),
         "png many zTXt": (
             ".png",

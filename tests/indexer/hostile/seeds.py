@@ -9,9 +9,15 @@ from functools import cache
 
 import numpy as np
 import pillow_heif
+import pillow_jxl  # registers the encoder of JPEG XL
 from PIL import Image, PngImagePlugin
 
 from tests.awkward import exif, png, png_16, png_chunk, scene, ycck_jpeg
+from tests.profiles_made import grey_profile, ink_profile, rgb_profile
+from tests.psd_made import psd, resource
+from tests.raw_made import arw, cr2, cr3, dng, nef, raf
+
+assert pillow_jxl
 
 SIZE = (40, 30)
 
@@ -88,6 +94,11 @@ def _png_with_texts(image: Image.Image) -> bytes:
     return saved(image, "PNG", pnginfo=texts, icc_profile=b"profile" * 40, exif=exif(6))
 
 
+def _png_with(image: Image.Image, *chunks: bytes) -> bytes:
+    data = saved(image, "PNG")
+    return data[:33] + b"".join(chunks) + data[33:]
+
+
 @cache
 def seeds() -> dict[str, bytes]:
     """Kind -> the file's bytes; the same in every run with the same libraries."""
@@ -141,6 +152,26 @@ def seeds() -> dict[str, bytes]:
         "bmp palette": saved(palette, "BMP"),
         "bmp 1-bit": saved(bits, "BMP"),
         "bmp rle": rle_bmp(image),
+        "jpeg profile": saved(image, "JPEG", icc_profile=rgb_profile("Display P3")),
+        "jpeg cmyk profile": saved(image.convert("CMYK"), "JPEG", icc_profile=ink_profile()),
+        "jpeg without end": saved(image, "JPEG")[:-2],
+        "jpeg motion": saved(image, "JPEG") + b"MotionPhoto_Data" + b"\xff\xda\xff\xd9" * 50,
+        "png profile": saved(image, "PNG", icc_profile=rgb_profile("ProPhoto")),
+        "png 12-bit": png_16(np.asarray(image).astype(np.uint16) * 16, png_chunk(b"sBIT", b"\x0c\x0c\x0c")),
+        "png gamma": _png_with(image, png_chunk(b"gAMA", b"\0\1\x86\xa0"), png_chunk(b"cHRM", b"\0\0\x7a\x26" * 8)),
+        "tiff grey profile": saved(grey, "TIFF", icc_profile=grey_profile(1.0)),
+        "webp profile": saved(image, "WEBP", icc_profile=rgb_profile("linear")),
+        "psd": psd(image, resource(1039, rgb_profile("Adobe RGB")), alpha=grey, layers=-1),
+        "psd cmyk": psd(image.convert("CMYK"), packed=False),
+        "raw dng": dng(image),
+        "raw dng preview": dng(image, preview=image, orientation=6),
+        "raw nef": nef(image),
+        "raw cr2": cr2(image),
+        "raw cr3": cr3(image),
+        "raw raf": raf(image),
+        "raw arw": arw(image, image.resize((20, 15))),
+        "jxl": saved(rgba, "JXL", lossless=True, effort=1, exif=exif(6)),
+        "jxl lossy": saved(image, "JXL", quality=80, effort=3),
     }
     for compression in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "zstd", "lzma"):
         found[f"tiff {compression}"] = saved(image, "TIFF", compression=compression)

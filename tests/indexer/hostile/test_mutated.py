@@ -19,7 +19,7 @@ def check(count: int, encoder: str) -> None:
 
 def test_the_seeds_are_whole_and_of_every_format() -> None:
     formats = {sniff(data) for data in seeds().values()}
-    assert formats == {"JPEG", "PNG", "GIF", "WebP", "AVIF", "HEIF", "TIFF", "BMP"}
+    assert formats == {"JPEG", "PNG", "GIF", "WebP", "AVIF", "HEIF", "TIFF", "BMP", "PSD", "JPEG XL", "raw"}
     assert len(seeds()) > 50
 
 

@@ -1,0 +1,102 @@
+"""Pixels of a colour profile to sRGB, by Little CMS.
+
+A transform is made once for each profile and kept: most collections have a handful of profiles. One that alters
+nothing, as that of sRGB itself, is found by trying it on a lattice of colours, whatever the profile calls itself, and
+is never applied.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+from PIL import Image, ImageCms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Transform: TypeAlias = Callable[[Image.Image], Image.Image]
+
+Space: TypeAlias = Literal["RGB", "L", "CMYK"]
+
+MOST_PROFILE_BYTES = 16 << 20
+"""Of a profile; a larger one is passed over. Those of printing presses have up to ten megabytes."""
+
+_SPACES: dict[bytes, Space] = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}
+_CLASSES = frozenset((b"mntr", b"scnr", b"prtr", b"spac"))
+_GREY_MODES = frozenset(("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"))
+_RGB_MODES = frozenset(("RGB", "RGBA", "RGBa", "RGBX", "P", "PA"))
+_SAME = 3
+"""Levels of 255 that a transform may alter colours by and still be taken for none."""
+_KEPT = 32
+
+_kept: OrderedDict[bytes, Transform | None] = OrderedDict()
+_lock = threading.Lock()
+
+
+def profile_space(profile: bytes) -> Space | None:
+    """What pixels a profile describes; None where it is none that pixels can have, or not a profile."""
+    if not 128 < len(profile) <= MOST_PROFILE_BYTES or profile[36:40] != b"acsp":
+        return None
+    return _SPACES.get(profile[16:20]) if profile[12:16] in _CLASSES else None
+
+
+def fits(profile: bytes, mode: str) -> bool:
+    """Whether pixels of a mode of Pillow can have this profile."""
+    modes = {"RGB": _RGB_MODES, "L": _GREY_MODES, "CMYK": {"CMYK"}, None: ()}[profile_space(profile)]
+    return mode in modes
+
+
+def to_srgb(profile: bytes) -> Transform | None:
+    """Make the function that takes pixels of a profile to sRGB.
+
+    It takes and gives an `RGB` image; of a CMYK profile it takes a `CMYK` one.
+
+    Returns:
+        None where the profile is damaged, or alters nothing.
+    """
+    key = hashlib.blake2b(profile, digest_size=16).digest()
+    with _lock:
+        if key in _kept:
+            _kept.move_to_end(key)
+            return _kept[key]
+    made = _made(profile)
+    with _lock:
+        _kept[key] = made
+        while len(_kept) > _KEPT:
+            _kept.popitem(last=False)
+    return made
+
+
+def _made(profile: bytes) -> Transform | None:
+    space = profile_space(profile)
+    if space is None:
+        return None
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        transform = ImageCms.buildTransform(
+            source, ImageCms.createProfile("sRGB"), space, "RGB",
+            ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )  # fmt: skip
+    except Exception:  # a damaged profile, which Little CMS and Pillow report in several ways
+        return None
+
+    def apply(image: Image.Image) -> Image.Image:
+        return transform.apply(image.getchannel(0) if space == "L" else image)
+
+    return apply if space == "CMYK" or _alters(apply, space) else None
+
+
+def _alters(apply: Transform, space: Space) -> bool:
+    steps = np.linspace(0, 255, 9).astype(np.uint8)
+    lattice = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(27, 27, 3)
+    greys = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
+    for levels in (greys,) if space == "L" else (greys, lattice):
+        after = np.asarray(apply(Image.fromarray(levels)))
+        if int(np.abs(after.astype(int) - levels).max()) > _SAME:
+            return True
+    return False

@@ -1,0 +1,65 @@
+"""The chunks of a PNG before its pixels, and a PNG without the ones that would make Pillow refuse it.
+
+Source: PNG, third edition, sections 5.3 and 11.3.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SIGNATURE_BYTES = 8
+_MOST_CHUNKS = 1_000
+MOST_PROFILE_BYTES = 1 << 20
+"""Of an unpacked profile, above which Pillow refuses the whole picture."""
+_LENGTHS = {b"gAMA": 4, b"cHRM": 32}
+"""Of chunks that Pillow reads without looking at their length."""
+
+
+def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Walk the chunks before the pixels: name, offset and length of the body."""
+    at = _SIGNATURE_BYTES
+    for _ in range(_MOST_CHUNKS):
+        if at + 12 > len(data):
+            return
+        length, name = struct.unpack_from(">I4s", data, at)
+        if name in (b"IDAT", b"IEND") or at + 12 + length > len(data):
+            return
+        yield name, at + 8, length
+        at += 12 + length
+
+
+def body_of(data: bytes, name: bytes) -> bytes | None:
+    """The body of the first chunk of a name before the pixels."""
+    for found, start, length in chunks(data):
+        if found == name:
+            return data[start : start + length]
+    return None
+
+
+def readable(data: bytes) -> bytes:
+    """Leave out chunks about colour that are damaged or huge: the picture is fine without them."""
+    unfit = [(start, length) for name, start, length in chunks(data) if not _is_fit(data, name, start, length)]
+    for start, length in reversed(unfit):
+        data = data[: start - 8] + data[start + length + 4 :]
+    return data
+
+
+def _is_fit(data: bytes, name: bytes, start: int, length: int) -> bool:
+    if name in _LENGTHS:
+        return length == _LENGTHS[name]
+    if name != b"iCCP":
+        return True
+    behind_name = data[start : start + length].partition(b"\0")[2]
+    if behind_name[:1] != b"\0":  # the one method of compression that there is
+        return False
+    unpacker = zlib.decompressobj()
+    try:
+        unpacker.decompress(behind_name[1:], MOST_PROFILE_BYTES)
+    except zlib.error:
+        return False
+    return not unpacker.unconsumed_tail
