@@ -22,7 +22,7 @@ from streamlit.starlette import App
 from app_parts.address import Address, change, follow
 from app_parts.asking import Wanted, ask, copies_text, opened_index
 from app_parts.guard import Guard
-from app_parts.tiles import file_tile, literal, plain, show_tile
+from app_parts.tiles import file_tile, literal, plain, show_full_tile, show_tile
 from search import QueryError, TwinlensError
 from search.cli import NOTHING_SAME, megabytes, printable
 from search.config import QueryConfig
@@ -171,7 +171,7 @@ def show_full(record: PictureRecord) -> None:
     st.header(short(record.path.name), anchor=False)
     size = f"{record.width} × {record.height} pixels"
     st.text(" · ".join([f"picture {record.id}", plain(record.label or "no label"), size]))
-    show_tile(file_tile(record.path, full=True), record.path, "Picture in full")
+    show_full_tile(file_tile(record.path, full=True), record.path)
     with st.container(horizontal=True):
         st.button("Search from this", icon=":material/search:", on_click=pick, args=(record.id,))
         st.button("Back to the collection", icon=":material/arrow_back:", on_click=pick, args=(None,))
@@ -355,7 +355,7 @@ def known_picture(opened: Opened, address: Address, name: str) -> PictureRecord 
     try:
         return opened.engine.picture(picture_id)
     except QueryError:
-        address.complain(name, "is not a picture of this index: it may have been removed")
+        address.complain(name, "in the address is not a picture of this index: it may have been removed")
         return None
 
 

@@ -58,17 +58,19 @@ class Address:
         """A whole number within limits; the nearest one is taken for a number beyond them."""
         value = whole_number(self.values.get(name, str(default)))
         if value is None:
-            self.complain(name, f"is not a whole number from {least:,} to {most:,}: {default:,} is used")
+            self.complain(name, f"in the address is not a whole number from {least:,} to {most:,}: {default:,} is used")
             return default
         if not least <= value <= most and name in self.values:
-            self.complain(name, f"is not from {least:,} to {most:,}: {min(max(value, least), most):,} is used")
+            self.complain(
+                name, f"in the address is not from {least:,} to {most:,}: {min(max(value, least), most):,} is used"
+            )
         return min(max(value, least), most)
 
     def switch(self, name: str, default: bool) -> bool:
         """`true` or `false`."""
         text = self.values.get(name, str(default)).lower()
         if text not in _SWITCH:
-            self.complain(name, f"is neither true nor false: {str(default).lower()} is used")
+            self.complain(name, f"in the address is neither true nor false: {str(default).lower()} is used")
         return _SWITCH.get(text, default)
 
     def label(self, name: str, labels: Iterable[str]) -> str:
@@ -76,7 +78,7 @@ class Address:
         text = self.values.get(name, "")
         found = next((label for label in labels if plain(label) == text), "")
         if text and not found:
-            self.complain(name, "is not a label of this index: pictures of every label are shown")
+            self.complain(name, "in the address is not a label of this index: pictures of every label are shown")
         return found
 
     def picture(self, name: str) -> int | None:
@@ -85,21 +87,21 @@ class Address:
             return None
         found = whole_number(self.values[name])
         if found is None:
-            self.complain(name, "is not a picture: it takes the number of one, such as 12")
+            self.complain(name, "in the address is not a picture: it takes the number of one, such as 12")
         return found
 
     def complain(self, name: str, problem: str, details: str = "") -> None:
         """Add to the problems of the address; `details` are lines to be shown as they are."""
         value = plain(self.values.get(name, ""))
         shown = value if len(value) <= _LONGEST_SHOWN else value[:_LONGEST_SHOWN] + "…"
-        self.problems.append((f"In the address, {literal(f'{name}={shown}')} {problem}.", details))
+        self.problems.append((f"{literal(f'{name}={shown}')} {problem}.", details))
 
     def show_problems(self, place: DeltaGenerator) -> None:
         """Say in the page what is wrong with its address."""
         for problem, details in self.problems:
             place.error(problem)
             if details:
-                place.code(details, language=None)
+                place.code(details, language=None, wrap_lines=True)
 
 
 def whole_number(text: str) -> int | None:

@@ -85,8 +85,22 @@ def file_tile(path: Path, *, full: bool = False) -> Tile:
 
 def show_tile(shown: Tile, path: str | Path, alt: str, *, link: str | None = None) -> None:
     """Show a thumbnail, which opens `link` where there is one, or say which file is gone, and why."""
-    if shown.data is not None:
-        st.image(shown.data, width="stretch", alt=f"{alt}: {plain(path)}", link=link)
+    if shown.data is None:
+        show_gone(shown, path)
     else:
-        st.caption(f":material/hide_image: gone or unreadable: {literal(shown.problem)}")
-        st.text(plain(path))
+        st.image(shown.data, width="stretch", alt=f"{alt}: {plain(path)}", link=link)
+
+
+def show_full_tile(shown: Tile, path: Path) -> None:
+    """Show a picture at its own size, or as large as the page is."""
+    if shown.data is None:
+        show_gone(shown, path)
+    else:
+        # A width in pixels, as Streamlit scales what is just "content" down to 1460.
+        st.image(shown.data, width=shown.width, alt=f"Picture in full: {plain(path)}")
+
+
+def show_gone(shown: Tile, path: str | Path) -> None:
+    """Say which file cannot be shown, and why."""
+    st.caption(f":material/hide_image: gone or unreadable: {literal(shown.problem)}")
+    st.text(plain(path))
