@@ -58,29 +58,29 @@ def tile(picture: Picture, ground: str) -> Tile:
         return Tile(None, problem=error.reason)
 
 
-@st.cache_data(show_spinner=False, max_entries=2_000)
-def cached_tile(path: bytes, changed: int, ground: str) -> Tile:
+# Resources rather than data, so that sessions share them without a copy. A failure is not kept: it may be over soon.
+@st.cache_resource(show_spinner=False, max_entries=2_000)
+def cached_thumbnail(path: bytes, changed: int, ground: str) -> bytes:
     """Make the thumbnail of a file once for each time that it `changed`."""
-    return tile(os.fsdecode(path), ground)
+    return jpeg(thumbnail(os.fsdecode(path), TILE, ground=ground), quality=88)
 
 
-@st.cache_data(show_spinner="Reading the picture …", max_entries=8)
+@st.cache_resource(show_spinner="Reading the picture …", max_entries=8)
 def cached_full(path: bytes, changed: int) -> Tile:
     """Read a file at its size, or at that of a large screen."""
-    try:
-        image = thumbnail(os.fsdecode(path), FULL)
-        return Tile(jpeg(image, quality=92), image.width)
-    except PictureError as error:
-        return Tile(None, problem=error.reason)
+    image = thumbnail(os.fsdecode(path), FULL)
+    return Tile(jpeg(image, quality=92), image.width)
 
 
 def file_tile(path: Path, *, full: bool = False) -> Tile:
     """Thumbnail of a picture of the collection, or the full picture."""
     try:
-        changed = path.stat().st_mtime_ns
+        name, changed = os.fsencode(path), path.stat().st_mtime_ns
+        return cached_full(name, changed) if full else Tile(cached_thumbnail(name, changed, ground()), TILE)
+    except PictureError as error:
+        return Tile(None, problem=error.reason)
     except (OSError, ValueError) as error:  # ValueError: no file has such a name
         return Tile(None, problem=getattr(error, "strerror", None) or str(error))
-    return cached_full(os.fsencode(path), changed) if full else cached_tile(os.fsencode(path), changed, ground())
 
 
 def show_tile(shown: Tile, path: str | Path, alt: str, *, link: str | None = None) -> None:

@@ -47,9 +47,16 @@ def on_square(image: Image.Image, side: int, ground: str) -> Image.Image:
 
 
 def jpeg(image: Image.Image, quality: int) -> bytes:
-    """Encode a picture of at most 65,535 pixels on a side."""
+    """Encode a picture.
+
+    Raises:
+        PictureError: more than 65,535 pixels on a side, or no memory.
+    """
     data = io.BytesIO()
-    image.save(data, "JPEG", quality=quality)
+    try:
+        image.save(data, "JPEG", quality=quality)
+    except Exception as error:
+        raise PictureError(picture_name(image), f"no JPEG can be made of it ({_detail(error)})") from error
     return data.getvalue()
 
 

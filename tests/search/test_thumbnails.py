@@ -58,3 +58,8 @@ def test_whatever_fails_is_a_reason_for_this_picture(failure, monkeypatch, tmp_p
     with pytest.raises(PictureError, match=str(failure) or "MemoryError") as raised:
         thumbnail(tmp_path / "three.png", 320, ground="white")
     assert raised.value.source == str(tmp_path / "three.png")
+
+
+def test_what_is_too_long_for_a_jpeg_is_a_reason_too():
+    with pytest.raises(PictureError, match="no JPEG can be made of it"):
+        jpeg(Image.new("RGB", (65_536, 1)), 80)
