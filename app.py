@@ -205,6 +205,8 @@ def show_settings(opened: Opened, address: Address, label: str) -> Wanted | None
     same_only = QueryConfig.same_only
     if opened.info.calibration is not None:
         same_only = ask_switch("Same only", "same", same_only, address, threshold_text(opened.info))
+    elif address.switch("same", same_only):
+        address.complain("same", "in the address needs an index that `twinlens calibrate` has seen: it is left out")
     distance = copy_threshold(opened.engine.calibration).distance
     hint = f"Show pictures at distance {distance:.4f} or less from each other once."
     collapse = ask_switch("Collapse copies", "collapse", QueryConfig.collapse, address, hint)
