@@ -2,7 +2,9 @@
 
     streamlit run app.py -- --index DIR
 
-The address of the page says what it shows (`?picture=12&k=20`), so that a search can be sent to somebody.
+The address of the page says what it shows (`?picture=12&k=20&label=cat`), so that a search can be sent to somebody.
+
+Streamlit runs this file as a script for every visit, and imports it once for `app`, the server with its guard.
 """
 
 from __future__ import annotations
@@ -14,10 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+from starlette.middleware import Middleware
+from streamlit.starlette import App
 
+from app_parts.address import Address, change, follow
 from app_parts.asking import Wanted, ask, copies_text, opened_index
-from app_parts.tiles import file_tile, literal, plain, show_tile
-from search import IndexBusyError, TwinlensError
+from app_parts.guard import Guard
+from app_parts.tiles import file_tile, literal, plain, show_full_tile, show_tile
+from search import IndexBusyError, QueryError, TwinlensError
 from search.cli import NOTHING_SAME, megabytes, printable
 from search.config import QueryConfig
 from search.copy_threshold import copy_threshold
@@ -26,12 +32,15 @@ from search.metadata import BUILT_IN
 from search.where import all_of, condition_of, parse_where
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from streamlit.delta_generator import DeltaGenerator
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
     from app_parts.asking import Asked, Opened
     from search import Hit, IndexInfo
     from search.query import Where
+    from search.records import PictureRecord
 
 MOST_RESULTS = 50
 MOST_COPIES = 20
@@ -43,6 +52,8 @@ SHOWN_VALUES = 4
 LONGEST_LINE = 60
 """Characters of a value on a card."""
 SHOWN_COLUMNS = 30
+FRESH_SECONDS = 10
+"""How often an open page looks whether the index changed."""
 LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" fill="none" stroke-width="3.5">
 <circle cx="12" cy="16" r="9.5" stroke="#1d6b66"/><circle cx="20" cy="16" r="9.5" stroke="#d99a4e"/></svg>"""
 
@@ -52,31 +63,33 @@ LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" fill="none
 
 def pick(picture_id: int | None) -> None:
     """Search from a picture of the collection, or from none; an upload is let go."""
-    if picture_id is None:
-        let_go()
-    else:
-        st.query_params["picture"] = str(picture_id)  # one change of the address: one step of the browser's history
+    change(picture=None if picture_id is None else str(picture_id), full=None)
     st.session_state.uploads += 1  # a new key makes a new, empty uploader
 
 
 def let_go() -> None:
     """Forget the picture that was picked."""
-    st.query_params.pop("picture", None)
+    change(picture=None)
+
+
+def full_link(picture_id: int) -> str:
+    """The address of the page that shows a picture of the collection in full."""
+    return f"?full={picture_id}"
 
 
 def show_answer(asked: Asked, among: int, *, same_only: bool) -> None:
     """The query beside its facts, and its neighbours among so many pictures."""
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="medium"):
         with st.container(width=140):
-            show_tile(asked.tile, asked.name, "Query")
+            show_tile(asked.tile, asked.name, "Query", link=None if asked.id is None else full_link(asked.id))
         with st.container(width="stretch", gap="xsmall"):
-            st.subheader("Your picture", anchor=False)
+            st.header("Your picture", anchor=False)
             st.text(plain(asked.name))
             st.text(" · ".join(map(plain, asked.facts)))
             st.caption(" · ".join(f"{step} {1000 * took:.1f} ms" for step, took in asked.seconds.items()))
         st.button("Back to the collection", icon=":material/arrow_back:", on_click=pick, args=(None,))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.subheader("Neighbours", anchor=False, width="content")
+        st.header("Neighbours", anchor=False, width="content")
         if asked.hits:
             st.caption(f"{len(asked.hits)} of {among:,} pictures, the nearest at distance {asked.hits[0].distance:.4f}")
         else:
@@ -89,7 +102,7 @@ def show_answer(asked: Asked, among: int, *, same_only: bool) -> None:
 
 def show_hit(rank: int, hit: Hit) -> None:
     """One card."""
-    show_tile(file_tile(hit.path), hit.path, f"Neighbour {rank}")
+    show_tile(file_tile(hit.path), hit.path, f"Neighbour {rank}", link=full_link(hit.id))
     st.text(f"{rank}. {plain(hit.label or hit.path.name)}")
     chance = "" if hit.probability is None else f"  \nprobability {hit.probability:.3f}"
     st.caption(f"distance {hit.distance:.4f}  \nsimilarity {hit.similarity:.4f}{chance}")
@@ -123,73 +136,109 @@ def short(text: str) -> str:
     return line if len(line) <= LONGEST_LINE else line[:LONGEST_LINE] + "…"
 
 
-def show_collection(opened: Opened) -> None:
-    """A page of the collection to pick from."""
+def show_collection(opened: Opened, ids: Sequence[int], address: Address, label: str) -> None:
+    """A page of the pictures that the filters leave, to pick from."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader("Or pick from the collection", anchor=False, width="stretch")
-        label = pick_label("Show", opened, key="shown", label_visibility="collapsed", width=220)
-        ids = opened.ids[label]
+        st.header("Or pick from the collection", anchor=False, width="stretch")
+        pick_label("Show", opened, label, key="shown", label_visibility="collapsed", width=220)
         if ids:
             st.button("Surprise me", icon=":material/casino:", on_click=pick, args=(random.choice(ids),))
+    if not ids:
+        st.info("No picture matches the filters." if opened.info.images else "The collection has no pictures.")
+        return
     grid = st.grid(columns=8, min_column_width=85)
-    pages = -(-len(ids) // PAGE)
-    page = 1
-    if pages > 1:
-        with st.container(horizontal_alignment="center"):
-            page = st.pagination(pages, key=f"page-{plain(label)}")
+    page = show_pages(-(-len(ids) // PAGE), address)
     for picture_id in ids[(page - 1) * PAGE : page * PAGE]:
         path = opened.engine.picture(picture_id).path
         with grid.cell(), st.container(gap="xxsmall"):
-            show_tile(file_tile(path), path, "Picture of the collection")
+            show_tile(file_tile(path), path, "Picture of the collection", link=full_link(picture_id))
             st.button(
                 "Search", key=f"pick-{picture_id}", type="tertiary", on_click=pick, args=(picture_id,), width="stretch"
             )
 
 
-def pick_label(title: str, opened: Opened, **options: Any) -> str | None:
-    """Let the visitor choose a label; None for all pictures, or where none has a label."""
+def show_pages(pages: int, address: Address) -> int:
+    """Let the visitor choose a page of the collection."""
+    st.session_state.page = address.number("page", 1, pages, 1)
+    if pages > 1:
+        with st.container(horizontal_alignment="center"):
+            st.pagination(pages, key="page", on_change=follow, args=("page",), kwargs={"default": 1})
+    return int(st.session_state.page)
+
+
+def show_full(record: PictureRecord) -> None:
+    """One picture of the collection, as large as it is."""
+    st.header(short(record.path.name), anchor=False)
+    size = f"{record.width} × {record.height} pixels"
+    st.text(" · ".join([f"picture {record.id}", plain(record.label or "no label"), size]))
+    show_full_tile(file_tile(record.path, full=True), record.path)
+    with st.container(horizontal=True):
+        st.button("Search from this", icon=":material/search:", on_click=pick, args=(record.id,))
+        st.button("Back to the collection", icon=":material/arrow_back:", on_click=pick, args=(None,))
+
+
+def pick_label(title: str, opened: Opened, label: str, *, key: str, **options: Any) -> None:
+    """Let the visitor choose another label; "" stands for all pictures. Nothing where none has a label."""
     labels = {"": opened.info.images} | opened.labels  # "", as a None among the options could be cleared to nothing
 
     def shown(label: str) -> str:
         return f"{plain(label) or 'All pictures'} ({labels[label]:,})"
 
-    return (st.selectbox(title, labels, format_func=shown, **options) or None) if len(labels) > 1 else None
+    if len(labels) > 1:
+        st.session_state[key] = label
+        st.selectbox(
+            title, labels, format_func=shown, key=key, on_change=follow, args=("label",), kwargs={"key": key}, **options
+        )
 
 
-def show_settings(opened: Opened) -> Wanted:
-    """Let the visitor choose how many neighbours, among which pictures, and whether they must show the same thing."""
+def show_settings(opened: Opened, address: Address, label: str) -> Wanted | None:
+    """Let the visitor choose how many neighbours, among which pictures, and whether they must show the same thing.
+
+    None where the filter is invalid.
+    """
     most = max(2, min(MOST_RESULTS, opened.info.images))
-    k = st.slider("Number of results", 1, most, min(QueryConfig.k, most), key="k", bind="query-params")
-    label = pick_label("Only pictures labelled", opened, key="label")
-    where, among = ask_filter(opened, label)
+    default = min(QueryConfig.k, most)
+    st.session_state.k = address.number("k", 1, most, default)
+    k = st.slider("Number of results", 1, most, key="k", on_change=follow, args=("k",), kwargs={"default": default})
+    pick_label("Only pictures labelled", opened, label, key="label")
+    where = ask_filter(opened, label, address)
     same_only = QueryConfig.same_only
     if opened.info.calibration is not None:
-        same_only = st.toggle(
-            "Same only", QueryConfig.same_only, key="same", bind="query-params", help=threshold_text(opened.info)
-        )
+        same_only = ask_switch("Same only", "same", same_only, address, threshold_text(opened.info))
+    elif address.switch("same", same_only):
+        address.complain("same", "in the address needs an index that `twinlens calibrate` has seen: it is left out")
     distance = copy_threshold(opened.engine.calibration).distance
-    collapse = st.toggle("Collapse copies", QueryConfig.collapse, key="collapse", bind="query-params",
-                         help=f"Show pictures at distance {distance:.4f} or less from each other once.")  # fmt: skip
-    return Wanted(k, where, same_only, collapse, among)
+    hint = f"Show pictures at distance {distance:.4f} or less from each other once."
+    collapse = ask_switch("Collapse copies", "collapse", QueryConfig.collapse, address, hint)
+    return None if where is None else Wanted(k, where, same_only, collapse)
 
 
-def ask_filter(opened: Opened, label: str | None) -> tuple[Where, int | None]:
-    """Let the visitor filter by a label and by words; None pictures, and why, where the words cannot be read."""
+def ask_switch(title: str, name: str, default: bool, address: Address, hint: str) -> bool:
+    """Let the visitor turn something on or off."""
+    st.session_state[name] = address.switch(name, default)
+    return st.toggle(title, key=name, on_change=follow, args=(name,), kwargs={"default": default}, help=hint)
+
+
+def ask_filter(opened: Opened, label: str, address: Address) -> Where | None:
+    """Let the visitor filter by a label and by words; None where the words cannot be read."""
+    st.session_state.where = address.values.get("where", "")
     text = st.text_input(
         "Only pictures where",
         key="where",
-        bind="query-params",
+        on_change=follow,
+        args=("where",),
         placeholder="taken >= 2024-01-01",
         help=filter_help(opened),
     ).strip()
     try:
-        parts = [None if label is None else condition_of({"label": label}), parse_where(text) if text else None]
+        parts = [condition_of({"label": label}) if label else None, parse_where(text) if text else None]
         where: Where = all_of([part for part in parts if part is not None]) or {}
-        return where, opened.engine.count(where)
+        opened.ids(where)
     except TwinlensError as error:
-        st.error("This filter cannot be used.")
-        st.code(printable(str(error).removeprefix("cannot use the filter: ")), language=None)
-        return {}, None
+        details = printable(str(error).removeprefix("cannot use the filter: "))
+        address.complain("where", "is not a filter, and nothing was searched", details)
+        return None
+    return where
 
 
 def filter_help(opened: Opened) -> str:
@@ -227,7 +276,7 @@ def show_info(info: IndexInfo) -> None:
         "Size": megabytes(info.size),
         "Last change": info.updated,
     }
-    st.subheader("The index", anchor=False)
+    st.header("The index", anchor=False)
     for name, fact in facts.items():
         with st.container(gap=None):
             st.caption(name)
@@ -262,6 +311,56 @@ def index_folder() -> str | None:
     return parser.parse_known_args()[0].index or os.environ.get("TWINLENS_INDEX") or None
 
 
+@st.fragment(run_every=FRESH_SECONDS)
+def keep_fresh(opened: Opened) -> None:
+    """Run the page again soon after another process changed the index: what it shows is of one snapshot."""
+    try:
+        stale = opened.engine.stale
+    except TwinlensError:
+        stale = True
+    if stale:
+        st.rerun()
+
+
+def show_page(opened: Opened, address: Address, drop: DeltaGenerator) -> None:
+    """What the address asks for: a picture in full, the neighbours of one, or the collection."""
+    full = known_picture(opened, address, "full")
+    label = address.label("label", opened.labels)
+    with st.sidebar:
+        wanted = show_settings(opened, address, label)
+        show_info(opened.info)
+    if full is not None:
+        show_full(full)
+        return
+    upload = offer_upload(drop, opened.info)
+    picked = known_picture(opened, address, "picture")
+    if wanted is None:
+        return
+    ids = opened.ids(wanted.where)
+    try:
+        with st.spinner("Searching …"):
+            asked = ask(opened.engine, upload, None if picked is None else picked.id, wanted)
+    except TwinlensError as error:
+        st.error(literal(error), title="This search did not work")
+        asked = None
+    if asked is None:
+        show_collection(opened, ids, address, label)
+    else:
+        show_answer(asked, len(ids), same_only=wanted.same_only)
+
+
+def known_picture(opened: Opened, address: Address, name: str) -> PictureRecord | None:
+    """The picture of the index that a parameter of the address names, if it names one."""
+    picture_id = address.picture(name)
+    if picture_id is None:
+        return None
+    try:
+        return opened.engine.picture(picture_id)
+    except QueryError:
+        address.complain(name, "in the address is not a picture of this index: it may have been removed")
+        return None
+
+
 def main() -> None:
     """The page, from top to bottom; Streamlit runs it again after every click."""
     st.set_page_config("Twinlens", page_icon=LOGO, layout="wide")
@@ -282,24 +381,13 @@ def main() -> None:
         show_missing(literal(error))
         return
     head.markdown(f"Which of {opened.info.images:,} pictures look most like yours?")
-    with st.sidebar:
-        wanted = show_settings(opened)
-        show_info(opened.info)
-    upload = offer_upload(drop, opened.info)
-    if wanted.among is None:
-        st.info("Nothing was searched: the filter on the left cannot be used.")
-        return
-    try:
-        with st.spinner("Searching …"):
-            asked = ask(opened.engine, upload, st.query_params.get("picture"), wanted)
-    except TwinlensError as error:
-        st.error(literal(error), title="This search did not work")
-        asked = None
-    if asked is None:
-        show_collection(opened)
-    else:
-        show_answer(asked, wanted.among, same_only=wanted.same_only)
+    address, problems = Address.of_page(), st.container()
+    show_page(opened, address, drop)
+    address.show_problems(problems)
+    keep_fresh(opened)
 
 
 if __name__ == "__main__":
     main()
+else:
+    app = App(__file__, middleware=[Middleware(Guard)])

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from array import array
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
-from app_parts.tiles import TILE, file_tile, ground, thumbnail
+from app_parts.tiles import TILE, Tile, file_tile, ground, tile
 from search import open_index
 from search.images import load_picture
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
     from search import Hit, SearchEngine
     from search.query import Where
+
+
+KEPT_FILTERS = 8
+"""Filters whose pictures are kept: eight megabytes each for a million pictures."""
 
 
 class Opened:
@@ -33,22 +37,27 @@ class Opened:
         self.engine = engine
         self.info = self.engine.info()
         self.labels = self.engine.labels()
+        self._ids: dict[str, array[int]] = {}
+        self._reading = threading.Lock()
 
     def __del__(self) -> None:
         self.engine.close()
 
-    @cached_property
-    def ids(self) -> dict[str | None, array[int]]:
-        """Ids of the pictures, ascending, by label, and all of them under None; a catalog can be long to read."""
-        found: dict[str | None, array[int]] = {None: array("q")}
-        last = 0
-        while records := self.engine.pictures(after=last, limit=10_000):
-            for record in records:
-                found[None].append(record.id)
-                if record.label is not None:
-                    found.setdefault(record.label, array("q")).append(record.id)
-            last = records[-1].id
-        return found
+    def ids(self, where: Where) -> array[int]:
+        """Ids of the pictures that a filter takes in, ascending; the last few answers are kept.
+
+        Raises:
+            QueryError: an invalid filter.
+        """
+        key = repr(where)
+        with self._reading:  # of several sessions one reads, the others wait for what it finds
+            found = self._ids.pop(key, None)
+            if found is None:
+                found = array("q", self.engine.ids(where))
+            self._ids[key] = found  # what was used last stands last
+            if len(self._ids) > KEPT_FILTERS:
+                del self._ids[next(iter(self._ids))]
+            return found
 
 
 _newest: dict[bytes, Opened] = {}
@@ -70,26 +79,28 @@ def opened_index(folder: bytes) -> Opened:
 
 
 class Asked(NamedTuple):
-    """A query and its answer: what was asked with, its thumbnail if it has one, and the seconds of each step."""
+    """A query and its answer: what was asked with, its thumbnail, its id in the index if it has one,
+    and the seconds of each step.
+    """
 
     name: str
     facts: list[str]
-    tile: bytes | None
+    tile: Tile
+    id: int | None
     hits: list[Hit]
     seconds: dict[str, float]
 
 
 class Wanted(NamedTuple):
-    """What the visitor chose in the sidebar; `among` so many pictures, None where the filter cannot be."""
+    """What the visitor chose: how many neighbours, among which pictures."""
 
     k: int
     where: Where
     same_only: bool
     collapse: bool
-    among: int | None
 
 
-def ask(engine: SearchEngine, upload: UploadedFile | None, picked: str | None, wanted: Wanted) -> Asked | None:
+def ask(engine: SearchEngine, upload: UploadedFile | None, picked: int | None, wanted: Wanted) -> Asked | None:
     """Search from what was uploaded, or else picked; None where nothing was."""
     if upload is not None:
         return ask_upload(engine, upload, wanted)
@@ -104,12 +115,12 @@ def ask_upload(engine: SearchEngine, upload: UploadedFile, wanted: Wanted) -> As
     facts = ["uploaded", f"{width} × {height} pixels"]
     took = answer.timing
     seconds = {"decoded": took.decode, "encoded": took.encode, "searched": took.search}
-    return Asked(upload.name, facts, thumbnail(image, ground()), answer.hits, seconds)
+    return Asked(upload.name, facts, tile(image, ground()), None, answer.hits, seconds)
 
 
-def ask_picked(engine: SearchEngine, picture_id: str, wanted: Wanted) -> Asked:
+def ask_picked(engine: SearchEngine, picture_id: int, wanted: Wanted) -> Asked:
     """Search from a picture of the collection by its stored embedding; it is not shown as its own neighbour."""
-    record = engine.picture(int(picture_id) if picture_id.isdecimal() and len(picture_id) < 19 else -1)
+    record = engine.picture(picture_id)
     begun = time.perf_counter()
     vector = engine.vector(record.id)
     looked_up = time.perf_counter()
@@ -121,7 +132,8 @@ def ask_picked(engine: SearchEngine, picture_id: str, wanted: Wanted) -> Asked:
     own = [hit for hit in hits if record.id in (hit.id, *(copy.id for copy in hit.copies or ()))]
     others = [hit for hit in hits if hit not in own][: wanted.k]
     facts += [copies_text(hit) for hit in own if hit.copies]
-    return Asked(str(record.path), [record.label or "no label", *facts], file_tile(record.path), others, seconds)
+    facts = [record.label or "no label", *facts]
+    return Asked(str(record.path), facts, file_tile(record.path), record.id, others, seconds)
 
 
 def copies_text(hit: Hit) -> str:

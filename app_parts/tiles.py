@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
-from PIL import ImageOps
 
 from search import PictureError
 from search.cli import one_line
-from search.images import load_picture
+from search.thumbnails import jpeg, thumbnail
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +18,8 @@ if TYPE_CHECKING:
 
 TILE = 320
 """Side of a thumbnail in pixels: twice as much as a card is wide, for fine screens."""
+FULL = 4096
+"""Longest side of a full picture in pixels: a page is no place for a gigapixel."""
 GROUNDS = {"light": "#f2f0ea", "dark": "#1f2226"}
 """What surrounds a thumbnail that is not square: the secondary background of .streamlit/config.toml."""
 
@@ -42,35 +42,65 @@ def ground() -> str:
     return GROUNDS.get(st.context.theme.type or "light", GROUNDS["light"])
 
 
-def thumbnail(picture: Picture, ground: str) -> bytes:
-    """Fit a picture whole into a square JPEG."""
-    data = io.BytesIO()
-    ImageOps.pad(load_picture(picture, target=TILE), (TILE, TILE), color=ground).save(data, "JPEG", quality=88)
-    return data.getvalue()
+class Tile(NamedTuple):
+    """A picture as a JPEG of some `width`; None where there is none to show, and why."""
+
+    data: bytes | None
+    width: int = 0
+    problem: str = ""
 
 
-@st.cache_data(show_spinner=False, max_entries=2_000)
-def cached_thumbnail(path: bytes, changed: int, ground: str) -> bytes | None:
-    """Make the thumbnail of a file once for each time that it `changed`; None where it cannot be read."""
+def tile(picture: Picture, ground: str) -> Tile:
+    """Fit a picture whole into a square."""
     try:
-        return thumbnail(os.fsdecode(path), ground)
-    except PictureError:
-        return None
+        return Tile(jpeg(thumbnail(picture, TILE, ground=ground), quality=88), TILE)
+    except PictureError as error:
+        return Tile(None, problem=error.reason)
 
 
-def file_tile(path: Path) -> bytes | None:
-    """Thumbnail of a picture of the collection; None where its file is gone."""
+# Resources rather than data, so that sessions share them without a copy. A failure is not kept: it may be over soon.
+@st.cache_resource(show_spinner=False, max_entries=2_000)
+def cached_thumbnail(path: bytes, changed: int, ground: str) -> bytes:
+    """Make the thumbnail of a file once for each time that it `changed`."""
+    return jpeg(thumbnail(os.fsdecode(path), TILE, ground=ground), quality=88)
+
+
+@st.cache_resource(show_spinner="Reading the picture …", max_entries=8)
+def cached_full(path: bytes, changed: int) -> Tile:
+    """Read a file at its size, or at that of a large screen."""
+    image = thumbnail(os.fsdecode(path), FULL)
+    return Tile(jpeg(image, quality=92), image.width)
+
+
+def file_tile(path: Path, *, full: bool = False) -> Tile:
+    """Thumbnail of a picture of the collection, or the full picture."""
     try:
-        changed = path.stat().st_mtime_ns
-    except OSError:
-        return None
-    return cached_thumbnail(os.fsencode(path), changed, ground())
+        name, changed = os.fsencode(path), path.stat().st_mtime_ns
+        return cached_full(name, changed) if full else Tile(cached_thumbnail(name, changed, ground()), TILE)
+    except PictureError as error:
+        return Tile(None, problem=error.reason)
+    except (OSError, ValueError) as error:  # ValueError: no file has such a name
+        return Tile(None, problem=getattr(error, "strerror", None) or str(error))
 
 
-def show_tile(tile: bytes | None, path: str | Path, alt: str) -> None:
-    """Show a thumbnail, or say which file is gone."""
-    if tile is not None:
-        st.image(tile, width="stretch", alt=f"{alt}: {plain(path)}")
+def show_tile(shown: Tile, path: str | Path, alt: str, *, link: str | None = None) -> None:
+    """Show a thumbnail, which opens `link` where there is one, or say which file is gone, and why."""
+    if shown.data is None:
+        show_gone(shown, path)
     else:
-        st.caption(":material/hide_image: gone or unreadable:")
-        st.text(plain(path))
+        st.image(shown.data, width="stretch", alt=f"{alt}: {plain(path)}", link=link)
+
+
+def show_full_tile(shown: Tile, path: Path) -> None:
+    """Show a picture at its own size, or as large as the page is."""
+    if shown.data is None:
+        show_gone(shown, path)
+    else:
+        # A width in pixels, as Streamlit scales what is just "content" down to 1460.
+        st.image(shown.data, width=shown.width, alt=f"Picture in full: {plain(path)}")
+
+
+def show_gone(shown: Tile, path: str | Path) -> None:
+    """Say which file cannot be shown, and why."""
+    st.caption(f":material/hide_image: gone or unreadable: {literal(shown.problem)}")
+    st.text(plain(path))

@@ -33,6 +33,9 @@ def app_command(index: Path, port: int) -> list[str]:
         "--server.address": "127.0.0.1",
         "--server.port": str(port),
         "--server.headless": "true",
+        "--server.enableCORS": "true",
+        "--server.enableXsrfProtection": "true",
+        "--browser.serverAddress": "127.0.0.1",
         "--browser.gatherUsageStats": "false",
     }
     flags = [word for pair in options.items() for word in pair]

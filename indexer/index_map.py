@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,11 +13,11 @@ from indexer.projection import project
 from indexer.training.report.grid import MOST, Grid, place_on_grid
 from indexer.training.report.map import classes_text, layout_text, map_figure, spread
 from indexer.training.report.style import save
-from indexer.training.report.thumbnails import padded_square
 from search.engine import open_index
 from search.errors import DataError, PictureError
 from search.images import load_picture
 from search.own_files import output_file
+from search.thumbnails import jpeg, thumbnail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +76,7 @@ def _thumbnails(records: Sequence[PictureRecord]) -> tuple[NDArray[np.uint8], tu
     gone = []
     for place, record in enumerate(records):
         try:
-            squares[place] = padded_square(load_picture(record.path, target=_SIDE), _SIDE)
+            squares[place] = thumbnail(record.path, _SIDE, ground="white")
         except PictureError as error:
             gone.append(str(error))
     return squares, tuple(gone)
@@ -113,6 +112,4 @@ def _told(record: PictureRecord) -> str:
 def _inline(square: NDArray[np.uint8]) -> str:
     from PIL import Image
 
-    file = io.BytesIO()
-    Image.fromarray(square).save(file, "JPEG", quality=80)
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg(Image.fromarray(square), 80)).decode("ascii")

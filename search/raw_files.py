@@ -12,7 +12,7 @@ RAW_SUFFIXES: frozenset[str] = frozenset(
 )
 
 _SIGNATURES = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM")
-"""Fujifilm RAF; Olympus ORF, three times; Panasonic RW2; Sigma X3F; Minolta MRW. The second to fifth are TIFFs of another
+"""Fujifilm RAF; Olympus ORF, three times; Panasonic RW2; Sigma X3F; Minolta MRW. The 2nd to 5th are TIFFs with another
 number."""
 _LATER_SIGNATURES = ((4, b"ftypcrx "), (6, b"HEAPCCDR"), (8, b"IIII"))
 """With their places: Canon CR3, Canon CRW, Phase One IIQ."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from indexer.duplicates.keep import Choice
     from indexer.duplicates.report import DuplicateReport, Group, Member
+    from indexer.duplicates.thumbnails import Thumbnail
 
 MOST_GROUPS = 200
 MOST_IN_GROUP = 24
@@ -105,8 +106,9 @@ def _figures(report: DuplicateReport, choices: Sequence[Choice]) -> str:
     return "<dl>" + "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in figures.items()) + "</dl>"
 
 
-def _section(number: int, group: Group, choice: Choice, pictures: Sequence[str | None]) -> str:
-    cards = "\n".join(_card(member, group, choice, uri) for member, uri in zip(group.members, pictures, strict=False))
+def _section(number: int, group: Group, choice: Choice, pictures: Sequence[Thumbnail]) -> str:
+    shown = zip(group.members, pictures, strict=False)
+    cards = "\n".join(_card(member, group, choice, picture) for member, picture in shown)
     more = len(group.members) - len(pictures)
     rest = f"<p class=more>and {more:,} more in this group</p>" if more else ""
     far = max(member.distance for member in group.members)
@@ -118,10 +120,10 @@ def _section(number: int, group: Group, choice: Choice, pictures: Sequence[str |
     )
 
 
-def _card(member: Member, group: Group, choice: Choice, uri: str | None) -> str:
+def _card(member: Member, group: Group, choice: Choice, thumbnail: Thumbnail) -> str:
     name, folder = _text(member.path.name), member.path.parent
     nearby = ("…/" if len(folder.parts) > 3 else "") + str(Path(*folder.parts[-2:]))
-    picture = "<span class=gone>gone or unreadable</span>" if uri is None else _img(uri, name)
+    picture = _gone(thumbnail.problem) if thumbnail.uri is None else _img(thumbnail.uri, name)
     near = f"distance {member.distance:.4f}" if member.match == "near" else member.match
     word = choice.word(member)
     of = next((each for each in group.members if each.id == choice.copy_of.get(member.id)), None)
@@ -138,6 +140,10 @@ def _card(member: Member, group: Group, choice: Choice, uri: str | None) -> str:
 
 def _img(uri: str, name: str) -> str:
     return f'<img src="{uri}" alt="{name}" loading="lazy" decoding="async">'
+
+
+def _gone(problem: str) -> str:
+    return f"<span class=gone>gone or unreadable<br><small>{_text(problem)}</small></span>"
 
 
 def _size(size: int) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-import io
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from search.config import BuildConfig
 from search.errors import PictureError
-from search.images import load_picture
+from search.thumbnails import jpeg, thumbnail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,19 +19,23 @@ SIDE = 240
 _AT_ONCE = 64
 
 
-def thumbnails(paths: Sequence[Path], *, workers: int = BuildConfig.workers) -> Iterator[str | None]:
-    """A `data:image/jpeg` URI for each picture, in order; None where it cannot be read. Few are held at a time."""
+class Thumbnail(NamedTuple):
+    """A `data:image/jpeg` URI; None of a picture that cannot be read, and why."""
+
+    uri: str | None
+    problem: str
+
+
+def thumbnails(paths: Sequence[Path], *, workers: int = BuildConfig.workers) -> Iterator[Thumbnail]:
+    """The thumbnail of each picture, in order. Few are held at a time."""
     with ThreadPoolExecutor(workers, thread_name_prefix="thumbnail") as pool:
         for start in range(0, len(paths), _AT_ONCE):
             yield from pool.map(_thumbnail, paths[start : start + _AT_ONCE])
 
 
-def _thumbnail(path: Path) -> str | None:
+def _thumbnail(path: Path) -> Thumbnail:
     try:
-        image = load_picture(path, target=SIDE)
-    except PictureError:
-        return None
-    image.thumbnail((SIDE, SIDE))
-    data = io.BytesIO()
-    image.save(data, "JPEG", quality=80)
-    return "data:image/jpeg;base64," + base64.b64encode(data.getvalue()).decode("ascii")
+        data = jpeg(thumbnail(path, SIDE), quality=80)
+    except PictureError as error:
+        return Thumbnail(None, error.reason)
+    return Thumbnail("data:image/jpeg;base64," + base64.b64encode(data).decode("ascii"), "")

@@ -35,30 +35,42 @@ WAIT_MS = 30_000
 """Longest wait for anything in the page; a busy machine is slow."""
 
 
-@contextmanager
-def served(index: Path, home: Path) -> Iterator[str]:
-    """Serve the app on a free port with nothing configured but what the repository says; gives its address."""
+CONTACTS = Path(__file__).parent / "contacts"
+"""Holds what makes a Python write down every attempt to reach another machine."""
+
+
+def free_port() -> int:
+    """A port of this machine that nothing listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        "app.py",
-        "--server.port",
-        str(port),
-        "--",
-        "--index",
-        str(index),
-    ]
+        return int(probe.getsockname()[1])
+
+
+def command_of(index: Path, port: int, *options: str) -> list[str]:
+    """The README's command, with options of Streamlit."""
+    run = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    return [*run, *options, "--", "--index", str(index)]
+
+
+def guarded(home: Path) -> dict[str, str]:
+    """An environment in which Python writes each contact with another machine into `contacts.log`, and refuses it."""
     settings = {key: value for key, value in os.environ.items() if not key.startswith(("STREAMLIT_", "TWINLENS_"))}
-    log = home / "server.log"
+    path = os.pathsep.join(filter(None, [str(CONTACTS), settings.get("PYTHONPATH")]))
+    return {**settings, "HOME": str(home), "PYTHONPATH": path, "TWINLENS_CONTACTS": str(home / "contacts.log")}
+
+
+@contextmanager
+def served(index: Path, home: Path, *options: str, command: list[str] | None = None) -> Iterator[str]:
+    """Serve the app on a free port with nothing configured but what the repository says; gives its address.
+
+    It may talk to no other machine: an attempt fails the test that it belongs to.
+    """
+    port = free_port()
+    command = command or command_of(index, port, *options)
+    port = int(command[command.index("--server.port") + 1])
+    log, contacts = home / "server.log", home / "contacts.log"
     with log.open("wb") as output:
-        server = subprocess.Popen(
-            command, cwd=ROOT, env={**settings, "HOME": str(home)}, stdout=output, stderr=subprocess.STDOUT
-        )
+        server = subprocess.Popen(command, cwd=ROOT, env=guarded(home), stdout=output, stderr=subprocess.STDOUT)
         try:
             address = f"http://127.0.0.1:{port}"
             _wait_for(address, server, log)
@@ -70,6 +82,7 @@ def served(index: Path, home: Path) -> Iterator[str]:
             except subprocess.TimeoutExpired:
                 server.kill()
                 server.wait()
+    assert not contacts.exists(), f"the app contacted other machines:\n{contacts.read_text()}"
 
 
 @contextmanager

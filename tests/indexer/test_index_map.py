@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 
 from indexer.build import build
 from indexer.cli import app
-from indexer.index_map import draw_index_map
+from indexer.index_map import MapReport, draw_index_map
+from search import thumbnails
 from search.config import BuildConfig
 from search.errors import DataError
 from tests.conftest import fill
@@ -47,3 +48,29 @@ def test_the_limit_has_limits(index: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="limit 99999"):
         draw_index_map(index, tmp_path / "map.png", limit=99_999)
     assert not (tmp_path / "map.png").exists()
+
+
+@pytest.mark.parametrize("failure", [MemoryError(), ValueError("height and width must be > 0")])
+def test_a_thumbnail_that_fails_costs_its_own_square_only(
+    failure: Exception, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = thumbnails.on_square
+
+    def fails_once(image: Image.Image, side: int, ground: str) -> Image.Image:
+        monkeypatch.setattr(thumbnails, "on_square", made)
+        raise failure
+
+    monkeypatch.setattr(thumbnails, "on_square", fails_once)
+    report = draw_index_map(index, tmp_path / "map.png", limit=7, page=tmp_path / "map.html")
+    assert len(report.gone) == 1
+    assert "no thumbnail can be made of it" in report.gone[0]
+    assert (tmp_path / "map.html").read_text("utf-8").count("<img ") == 7
+
+
+def test_thin_pictures_are_on_the_map(tmp_path: Path) -> None:
+    folder = tmp_path / "thin"
+    folder.mkdir()
+    for width, height in ((1, 1), (1, 5000), (5000, 1), (2, 60_000), (65_535, 4)):
+        Image.new("RGB", (width, height), "red").save(folder / f"{width}x{height}.png")
+    build(folder, tmp_path / "thin.index", BuildConfig(encoder="color-layout"))
+    assert draw_index_map(tmp_path / "thin.index", tmp_path / "map.png", limit=9) == MapReport(5, 5, ())

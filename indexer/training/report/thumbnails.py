@@ -8,7 +8,6 @@ import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from PIL.Image import Image
 
 
 def thumbnail(square: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
@@ -25,10 +24,3 @@ def framed(square: NDArray[np.uint8], side: int, color: str, border: int) -> NDA
     tile[:] = [int(color[place : place + 2], 16) for place in (1, 3, 5)]
     tile[border:-border, border:-border] = thumbnail(square, side - 2 * border)
     return tile
-
-
-def padded_square(image: Image, side: int) -> NDArray[np.uint8]:
-    """Fit a whole picture into a white `(side, side, 3)`."""
-    from PIL import ImageOps
-
-    return np.asarray(ImageOps.pad(image.convert("RGB"), (side, side), color="white"))

@@ -14,13 +14,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from indexer.build import build
 from indexer.duplicates import find_duplicates, page
 from indexer.duplicates.files import STDOUT, Outputs, check_outputs, write_csv, write_json, write_outputs
 from indexer.duplicates.keep import choose
 from indexer.duplicates.page import write_page
-from search import DataError
+from search import DataError, thumbnails
 from search.config import DuplicatesConfig
 from tests.conftest import FAST, draw
 from tests.test_cli import twinlens
@@ -130,6 +131,32 @@ def test_a_picture_that_is_gone_has_a_placeholder(report):
     assert len(shown.all("img")) == 4
     assert "gone or unreadable" in shown.texts
     assert gone.name in shown.texts
+    assert any("No such file" in text or "no such file" in text for text in shown.texts), "the reason"
+
+
+@pytest.mark.parametrize("failure", [MemoryError(), ValueError("height and width must be > 0")])
+def test_a_thumbnail_that_fails_has_a_placeholder_with_the_reason(report, failure, monkeypatch):
+    made = thumbnails.fitted
+
+    def fails_once(image, side):
+        monkeypatch.setattr(thumbnails, "fitted", made)
+        raise failure
+
+    monkeypatch.setattr(thumbnails, "fitted", fails_once)
+    shown = Page(written(write_page, report))
+    assert len(shown.all("img")) == 4
+    assert any("no thumbnail can be made of it" in text for text in shown.texts)
+
+
+def test_thin_pictures_are_on_the_page(tmp_path):
+    (tmp_path / "p").mkdir()
+    for width, height in ((1, 1), (1, 5000), (5000, 1), (2, 60_000), (65_535, 4)):
+        for name in "ab":
+            Image.new("RGB", (width, height), "red").save(tmp_path / "p" / f"{width}x{height}{name}.png")
+    build(tmp_path / "p", tmp_path / "i", FAST)
+    shown = Page(written(write_page, find_duplicates(tmp_path / "i", DuplicatesConfig(exact_only=True))))
+    assert len(shown.all("img")) == 10
+    assert "gone or unreadable" not in shown.texts
 
 
 def test_the_page_is_bounded_and_says_how_much_is_left(report, monkeypatch):

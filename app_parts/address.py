@@ -1,0 +1,110 @@
+"""What the address of the page says. It is all that a page remembers: it can be sent, reloaded and gone back to.
+
+Every widget is set from the address before it is drawn, and changes the address when it is used. Streamlit's own
+`bind` would do for plain values, but drops a bad one in silence, and stores a label as it is displayed, with its count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from app_parts.tiles import literal, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from streamlit.delta_generator import DeltaGenerator
+
+_LONGEST_SHOWN = 60
+"""Characters of a bad value in a message."""
+_SWITCH = {"true": True, "false": False}
+
+
+def change(**values: str | None) -> None:
+    """Change parameters, or remove them by None: one change, however many, is one step of the browser's history."""
+    before = {name: st.query_params[name] for name in st.query_params}
+    after = {name: value for name, value in (before | values).items() if value is not None}
+    if after != before:
+        st.query_params.from_dict(after)
+
+
+def follow(name: str, *, key: str | None = None, default: object = None) -> None:
+    """Put the value of a widget into the address, as its `on_change`; what equals the default is left out.
+
+    The collection's page is left out with it, as another choice of pictures has other pages.
+    """
+    value = st.session_state[key or name]
+    text = str(value).lower() if isinstance(value, bool) else plain(value)
+    pages = {} if name == "page" else {"page": None}
+    change(**pages, **{name: None if value == default or text == "" else text})
+
+
+@dataclass
+class Address:
+    """The parameters of this run, and what is wrong with them: Markdown, and lines to be shown as they are."""
+
+    values: dict[str, str]
+    problems: list[tuple[str, str]] = field(default_factory=list)
+
+    @classmethod
+    def of_page(cls) -> Address:
+        """The parameters that the browser shows now."""
+        return cls({name: st.query_params[name] for name in st.query_params})
+
+    def number(self, name: str, least: int, most: int, default: int) -> int:
+        """A whole number within limits; the nearest one is taken for a number beyond them."""
+        value = whole_number(self.values.get(name, str(default)))
+        if value is None:
+            self.complain(name, f"in the address is not a whole number from {least:,} to {most:,}: {default:,} is used")
+            return default
+        if not least <= value <= most and name in self.values:
+            self.complain(
+                name, f"in the address is not from {least:,} to {most:,}: {min(max(value, least), most):,} is used"
+            )
+        return min(max(value, least), most)
+
+    def switch(self, name: str, default: bool) -> bool:
+        """`true` or `false`."""
+        text = self.values.get(name, str(default)).lower()
+        if text not in _SWITCH:
+            self.complain(name, f"in the address is neither true nor false: {str(default).lower()} is used")
+        return _SWITCH.get(text, default)
+
+    def label(self, name: str, labels: Iterable[str]) -> str:
+        """A label, which the address has as it is displayed; empty for none."""
+        text = self.values.get(name, "")
+        found = next((label for label in labels if plain(label) == text), "")
+        if text and not found:
+            self.complain(name, "in the address is not a label of this index: pictures of every label are shown")
+        return found
+
+    def picture(self, name: str) -> int | None:
+        """A picture's id, be there such a picture or not; None where the address has none or one that is no number."""
+        if name not in self.values:
+            return None
+        found = whole_number(self.values[name])
+        if found is None:
+            self.complain(name, "in the address is not a picture: it takes the number of one, such as 12")
+        return found
+
+    def complain(self, name: str, problem: str, details: str = "") -> None:
+        """Add to the problems of the address; `details` are lines to be shown as they are."""
+        value = plain(self.values.get(name, ""))
+        shown = value if len(value) <= _LONGEST_SHOWN else value[:_LONGEST_SHOWN] + "…"
+        self.problems.append((f"{literal(f'{name}={shown}')} {problem}.", details))
+
+    def show_problems(self, place: DeltaGenerator) -> None:
+        """Say in the page what is wrong with its address."""
+        for problem, details in self.problems:
+            place.error(problem)
+            if details:
+                place.code(details, language=None, wrap_lines=True)
+
+
+def whole_number(text: str) -> int | None:
+    """A number of ASCII digits, with a sign or without, that SQLite can hold."""
+    digits = text.removeprefix("-")
+    return int(text) if digits.isascii() and digits.isdecimal() and len(digits) < 19 else None

@@ -1,0 +1,198 @@
+"""What the page shows is what its address says."""
+
+from __future__ import annotations
+
+import pytest
+
+from indexer.add import add
+from indexer.remove import remove
+from search import open_index
+from search.config import QueryConfig
+from tests.app.page import APP, click, neighbours, offered, sound, started, texts
+from tests.conftest import draw
+
+HOSTILE = [
+    "abc",
+    "",
+    " ",
+    "-1",
+    "1.5",
+    "1e3",
+    "0x10",
+    "²",
+    "٣",
+    "NaN",
+    "None",
+    "../../etc/passwd",
+    "/etc/passwd",
+    "1; DROP TABLE pictures",
+    "' or 1=1 --",
+    "<script>alert(1)</script>",
+    "`x` **y** $z$ :cat: [a](b)",
+    "\x00",
+    "\u202egnp",
+    "\ud7ff\uffff",
+    "9" * 18,
+    "9" * 40,
+    "9" * 5000,
+    "x" * 100_000,
+    "(" * 5000,
+]
+
+
+@pytest.fixture
+def at(gallery, monkeypatch):
+    """Opens the page of the gallery at an address."""
+    monkeypatch.setenv("TWINLENS_INDEX", str(gallery))
+    return started
+
+
+def parameters(page):
+    """The address of the page."""
+    return {name: value if isinstance(value, str) else value[-1] for name, value in page.query_params.items()}
+
+
+def set_to(page, key, value):
+    next(each for each in [*page.selectbox, *page.text_input, *page.slider, *page.toggle, *page.pagination]
+         if each.key == key).set_value(value)  # fmt: skip
+    return sound(page.run())
+
+
+def test_every_choice_stands_in_the_address_and_the_address_brings_it_back(at):
+    page = set_to(at(), "page", 2)
+    assert parameters(page) == {"page": "2"}
+    assert offered(at(**parameters(page))) == offered(page) == list(range(33, 41))
+    page = set_to(page, "label", "label1")
+    assert parameters(page) == {"label": "label1"}, "another choice begins with its first page"
+    page = set_to(page, "where", "width >= 1")
+    page = set_to(page, "k", 4)
+    page = set_to(page, "collapse", True)
+    assert parameters(page) == {"label": "label1", "where": "width >= 1", "k": "4", "collapse": "true"}
+    page = click(page, f"pick-{offered(page)[2]}")
+    assert set(parameters(page)) == {"label", "where", "k", "collapse", "picture"}
+    again = at(**parameters(page))
+    assert neighbours(again) == neighbours(page)
+    assert len(neighbours(again)) == 4
+    assert (again.selectbox(key="label").value, again.slider(key="k").value) == ("label1", 4)
+    assert (again.text_input(key="where").value, again.toggle(key="collapse").value) == ("width >= 1", True)
+
+
+def test_a_default_leaves_the_address(at):
+    page = at(label="label1", where="width > 0", k="3", collapse="true", page="1")
+    for key, value in (("label", ""), ("where", ""), ("k", QueryConfig.k), ("collapse", False)):
+        page = set_to(page, key, value)
+    assert parameters(page) == {}
+
+
+def test_the_filters_hold_for_the_collection(at, gallery):
+    with open_index(gallery) as engine:
+        expected = engine.ids('label = "label1" and id > 17 and id < 33')
+        assert len(expected) < len(engine.ids({"label": "label1"}))
+    page = at(label="label1", where="id > 17 and id < 33")
+    assert offered(page) == expected
+    assert page.selectbox(key="shown").value == page.selectbox(key="label").value == "label1"
+    page = set_to(page, "shown", "label2")
+    assert parameters(page)["label"] == page.selectbox(key="label").value == "label2"
+    with open_index(gallery) as engine:
+        assert offered(page) == engine.ids('label = "label2" and id > 17 and id < 33')
+    page = click(page, f"pick-{offered(page)[0]}")
+    with open_index(gallery) as engine:
+        assert set(neighbours(page)) <= set(engine.ids('label = "label2" and id > 17 and id < 33'))
+
+
+def test_filters_that_leave_nothing_say_so(at):
+    page = at(where="width > 100000")
+    assert offered(page) == []
+    assert page.info[0].value == "No picture matches the filters."
+    assert not page.error
+    assert not [button for button in page.button if button.label == "Surprise me"]
+
+
+@pytest.mark.parametrize("name", ["picture", "full", "k", "page", "label", "same", "collapse", "where"])
+def test_a_bad_value_is_named_with_its_parameter_and_the_page_lives_on(at, name):
+    for value in HOSTILE:
+        if (name == "where" and not value.strip()) or (name == "label" and not value):
+            assert not at(**{name: value}).error, "no filter"
+            continue
+        page = at(**{name: value})
+        assert len(page.error) == 1, (name, value[:20])
+        assert f" {name}=" in page.error[0].value, (name, value[:20])
+        assert len(page.error[0].value) < 400, "a long value is cut"
+        assert bool(offered(page)) == (name != "where"), (name, value[:20])
+
+
+def test_a_number_out_of_range_gives_the_nearest(at):
+    for k, shown in (("0", 1), ("41", 40), ("1000000", 40), ("-5", 1)):
+        page = at(picture="3", k=k)
+        assert page.slider(key="k").value == shown
+        assert len(neighbours(page)) == min(shown, 39)
+        assert f"k={k}" in page.error[0].value
+        assert "from 1 to 40" in page.error[0].value
+    page = at(page="3")
+    assert offered(page) == list(range(33, 41))
+    assert "page=3" in page.error[0].value
+
+
+def test_a_removed_picture_is_named(at):
+    for name in ("picture", "full"):
+        page = at(**{name: "41"})
+        assert f"{name}=41" in page.error[0].value
+        assert "removed" in page.error[0].value
+        assert offered(page)
+
+
+def test_several_bad_values_are_all_named(at):
+    page = at(picture="x", k="x", label="x", collapse="x", page="x")
+    assert [next(name for name in ("picture", "k", "label", "collapse", "page") if f" {name}=x" in error.value)
+            for error in page.error] == ["label", "k", "collapse", "picture", "page"]  # fmt: skip
+
+
+def test_unknown_parameters_are_left_alone(at):
+    page = set_to(at(utm_source="mail"), "k", 4)
+    assert parameters(page) == {"utm_source": "mail", "k": "4"}
+
+
+def test_what_another_process_changed_is_seen_with_its_counts_labels_and_pages(own, index):
+    pictures, _ = own
+    page = started(label="label1")
+    assert "label1 (4)" in page.selectbox(key="label").options
+    first = offered(page)[0]
+    new = [pictures / "label1" / f"new{number}.png" for number in range(40)]
+    for number, path in enumerate(new, 100):
+        draw(number).save(path)
+    add(index, new)
+    page = sound(page.run())
+    for key in ("label", "shown"):
+        assert "label1 (44)" in page.selectbox(key=key).options
+        assert "All pictures (52)" in page.selectbox(key=key).options
+    assert "52 pictures" in texts(page)
+    assert len(offered(page)) == 32
+    page = set_to(page, "page", 2)
+    assert len(offered(page)) == 12
+    remove(index, where={"label": "label1"})
+    page = sound(page.run())
+    assert "8 pictures" in texts(page)
+    assert "label1" not in " ".join(page.selectbox(key="label").options)
+    assert "label=label1" in page.error[0].value
+    assert len(offered(page)) == 8
+    assert f"picture={first}" in started(picture=str(first)).error[0].value
+
+
+def test_same_only_needs_a_calibration(at):
+    page = at(same="true")
+    assert "same=true" in page.error[0].value
+    assert "twinlens calibrate" in page.error[0].value
+    assert not at(same="false").error
+
+
+def test_pictures_are_links_to_their_full_size(at):
+    page = at()
+    assert [image.proto.link for image in page.image] == [f"?full={picture}" for picture in offered(page)]
+    page = click(page, f"pick-{offered(page)[4]}")
+    assert [image.proto.link for image in page.image] == [f"?full={picture}" for picture in [5, *neighbours(page)]]
+
+
+def test_nothing_on_the_page_refers_to_a_side(at):
+    source = APP.read_text(encoding="utf-8")
+    assert "on the left" not in source
+    assert "on the left" not in texts(at(where="nummer > 3"))
