@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.cli import SKIPPED_EXIT, DeviceOption, IndexOption, JsonOption, printable, run
+from search.cli import DeviceOption, IndexOption, JsonOption, end_with, plain_app, printable, run
 from search.config import IdentifyConfig, QueryConfig, References
 from search.errors import PictureError
 
@@ -24,7 +24,7 @@ MaxFalseAcceptOption = Annotated[
     ),
 ]
 ThresholdOption = Annotated[
-    float | None, typer.Option(help="A distance that takes the place of the calibrated threshold.")
+    float | None, typer.Option(help="A distance that takes the place of the calibrated threshold.", min=0, max=2)
 ]
 ForceOption = Annotated[bool, typer.Option("--force", help="Take pictures of poor quality too.")]
 
@@ -44,24 +44,24 @@ def identify(
 
     With --json, one line of JSON a picture: {"picture": PATH, "name": NAME or null, "distance", "probability",
     "threshold", "false_accept", "candidates": [...], "quality": {...}}, or {"picture": PATH, "error": REASON}. Exit
-    code 0 whether somebody was recognised or not, 3 when a picture could not be read or was too poor.
+    code 0 whether somebody was recognised or not, 3 when a picture could not be read or was too poor, 1 when a file is
+    missing.
     """
     from search.engine import open_index
 
     config = IdentifyConfig(references, max_false_accept, threshold, k, force)
-    failed = False
+    failed: list[PictureError] = []
     with open_index(index, device=device) as engine:
         for picture in pictures:
             try:
                 found = engine.identify(picture, config)
             except PictureError as error:
-                failed = True
+                failed.append(error)
                 _show_failure(picture, error, as_json=as_json)
                 continue
             plain = {"picture": picture, **found.to_dict()}
             typer.echo(json.dumps(plain) if as_json else printable(_text(picture, found)))
-    if failed:
-        raise typer.Exit(SKIPPED_EXIT)
+    end_with(failed)
 
 
 def identities(index: IndexOption, as_json: JsonOption = False) -> None:
@@ -105,6 +105,6 @@ def _show_failure(picture: str, error: PictureError, *, as_json: bool) -> None:
 
 
 if __name__ == "__main__":
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app = plain_app()
     app.command()(identify)
     run(app)
