@@ -274,8 +274,8 @@ def _info_text(found: IndexInfo) -> str:
         about = f"{recall}; {settings}" if settings else recall
         lines.append(f"segment {segment.id}  {segment.live} of {segment.rows} rows live, {segment.kind} ({about})")
     lines += _calibration_lines(found.calibration)
-    lines += [f"column    {_column_text(column)}".replace("\n", "\\n") for column in found.columns]
-    return printable("\n".join(lines))
+    lines += [f"column    {_column_text(column)}" for column in found.columns]
+    return "\n".join(map(one_line, lines))
 
 
 def _foreign_text(found: IndexInfo) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.cli import DeviceOption, IndexOption, JsonOption, end_with, plain_app, printable, run
+from search.cli import DeviceOption, IndexOption, JsonOption, end_with, one_line, plain_app, printable, run
 from search.config import IdentifyConfig, QueryConfig, References
 from search.errors import PictureError
 
@@ -60,7 +60,7 @@ def identify(
                 _show_failure(picture, error, as_json=as_json)
                 continue
             plain = {"picture": picture, **found.to_dict()}
-            typer.echo(json.dumps(plain) if as_json else printable(_text(picture, found)))
+            typer.echo(json.dumps(plain) if as_json else _text(picture, found))
     end_with(failed)
 
 
@@ -75,7 +75,7 @@ def identities(index: IndexOption, as_json: JsonOption = False) -> None:
     elif not found:
         typer.echo(printable(f"{index}: nobody is enrolled. Begin with twinlens enroll NAME PICTURE --index {index}"))
     else:
-        typer.echo(printable("\n".join(_line(each) for each in found)))
+        typer.echo("\n".join(one_line(_line(each)) for each in found))
 
 
 def _line(identity: Identity) -> str:
@@ -94,7 +94,7 @@ def _text(picture: str, found: Identification) -> str:
         said = f"{found.name}, distance {nearest.distance:.4f}{chance}"
     lines = [f"{picture}: {said}", f"  threshold {threshold.distance:.4f}{strangers}"]
     others = ", ".join(f"{each.name} {each.distance:.4f}" for each in found.candidates[1:])
-    return "\n".join([*lines, f"  then {others}"] if others else lines)
+    return "\n".join(map(one_line, [*lines, f"  then {others}"] if others else lines))
 
 
 def _show_failure(picture: str, error: PictureError, *, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from indexer.calibration.config import CalibrateConfig, Method
-from search.cli import SKIPPED_EXIT, DeviceOption, JsonOption, printable
+from search.cli import SKIPPED_EXIT, DeviceOption, JsonOption, one_line, printable
 
 if TYPE_CHECKING:
     from indexer.calibration.calibrate import CalibrateReport
@@ -116,7 +116,7 @@ def _show(done: CalibrateReport) -> None:
         *(f"beware       {caution}" for caution in done.cautions),
         *(f"report       {path}" for path in done.written),
     ]
-    typer.echo(printable("\n".join(lines)))
+    typer.echo("\n".join(map(one_line, lines)))
     for error in done.skipped[:_SHOWN]:
         typer.echo(printable(f"skipped {error}"), err=True)
     if len(done.skipped) > _SHOWN:

@@ -64,7 +64,7 @@ def remove(
     ids: Annotated[list[int] | None, typer.Option("--id", help="The id of a picture.")] = None,
     globs: Annotated[list[str] | None, typer.Option("--glob", help="A pattern of paths, such as 'cats/*.jpg'.")] = None,
     where: WhereOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed, and remove nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Remove pictures from an index, all that is named or, where one thing is not there, nothing. No file is deleted.
