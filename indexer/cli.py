@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from indexer.commands.app import demo, serve_app
 from indexer.commands.build import build, rebuild
 from indexer.commands.calibrate import calibrate
 from indexer.commands.changes import add, remove, sync
@@ -16,59 +17,52 @@ from indexer.commands.exchange import export, import_vectors
 from indexer.commands.identities import attend, enroll, unenroll
 from indexer.commands.map import draw_map
 from indexer.commands.metadata import metadata
+from indexer.commands.sections import Sections
 from indexer.commands.train import recipes, teach, train
-from search.cli import info, query, run
+from search.cli import info, plain_app, query, run
 from search.identify import identify, identities
 from search.verify import verify
 
-app = typer.Typer(
+SECTIONS = {
+    "Index a collection": {
+        "build": build, "add": add, "remove": remove, "sync": sync, "rebuild": rebuild, "info": info, "check": check,
+    },
+    "Search it": {"query": query, "app": serve_app, "duplicates": duplicates, "map": draw_map, "demo": demo},
+    "Metadata, and vectors in and out": {"metadata": metadata, "export": export, "import": import_vectors},
+    "Same or different": {"calibrate": calibrate, "verify": verify, "evaluate": evaluate},
+    "Who is it": {
+        "enroll": enroll, "unenroll": unenroll, "identities": identities, "identify": identify, "attend": attend,
+    },
+    "Train an encoder": {"train": train, "teach": teach, "recipes": recipes},
+}  # fmt: skip
+"""Every command, under its heading in the help."""
+
+app = plain_app(
     name="twinlens",
     help="Find the pictures of a collection that look like a given picture.",
     no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    cls=Sections,
 )
-app.command()(build)
-app.command()(add)
-app.command()(remove)
-app.command()(sync)
-app.command()(rebuild)
-app.command()(query)
-app.command()(info)
-app.command()(check)
-app.command()(enroll)
-app.command()(unenroll)
-app.command()(identities)
-app.command()(identify)
-app.command()(attend)
-app.command()(evaluate)
-app.command()(calibrate)
-app.command()(verify)
-app.command("map")(draw_map)
-app.command("metadata")(metadata)
-app.command()(duplicates)
-app.command()(export)
-app.command("import")(import_vectors)
-app.command()(train)
-app.command()(teach)
-app.command()(recipes)
+for heading, commands in SECTIONS.items():
+    for name, command in commands.items():
+        app.command(name, rich_help_panel=heading)(command)
 
 
-@app.command()
-def demo(
-    port: Annotated[int, typer.Option(help="Port of 127.0.0.1 for the app.", min=1, max=65535)] = 8501,
-    open_app: Annotated[bool, typer.Option("--app/--no-app", help="Serve the app at the end.")] = True,
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from search import __version__
+
+        typer.echo(f"twinlens {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", callback=_show_version, is_eager=True)
+    ] = False,
 ) -> None:
-    """Index the sample collection, answer one query here, and open the app on it."""
-    from indexer import demo as demonstration
-
-    picture = demonstration.demo_query()
-    build(demonstration.SAMPLE, demonstration.DEMO_INDEX)
-    query([str(picture)], demonstration.DEMO_INDEX, k=5)
-    if open_app:
-        typer.echo(f"The app: http://127.0.0.1:{port} (stop it with Ctrl-C)")
-        demonstration.serve(demonstration.DEMO_INDEX, port)
+    """Options of `twinlens` itself, before any command."""
 
 
 def main() -> None:

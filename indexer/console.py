@@ -87,7 +87,8 @@ def _build_bar() -> RichProgress:
         def render(self, task: Task) -> Text:
             return Text("" if not task.speed else f"{task.speed:.0f}/s", style="cyan")
 
-    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn()]
+    name = TextColumn("{task.description}", markup=False)
+    columns = (name, BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn())
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
@@ -106,7 +107,7 @@ class TrainingConsole(_Bar):
         if event.row is not None:
             line = ", ".join(f"{name} {value:.4g}" for name, value in asdict(event.row).items() if value is not None)
             if self._bar is not None:
-                self._bar.console.print(line, highlight=False)
+                self._bar.console.print(line, highlight=False, markup=False, emoji=False)
             else:
                 sys.stderr.write(line + "\n")
 
@@ -115,5 +116,5 @@ def _training_bar() -> RichProgress:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    columns = [TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()]
+    columns = [TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()]
     return Progress(*columns, console=Console(stderr=True), transient=True)

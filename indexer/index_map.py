@@ -15,7 +15,6 @@ from indexer.training.report.map import classes_text, layout_text, map_figure, s
 from indexer.training.report.style import save
 from search.engine import open_index
 from search.errors import DataError, PictureError
-from search.images import load_picture
 from search.own_files import output_file
 from search.thumbnails import jpeg, thumbnail
 

@@ -14,6 +14,8 @@ from indexer.index_encoder import choose_encoder, fitting_calibration
 from indexer.known_contents import KnownContents
 from indexer.staging import Staging, discard_committed
 from indexer.survey import is_same
+from search.config import MOST_AT_ONCE, MOST_WORKERS
+from search.counts import check_count
 from search.indexes import resolve_device
 
 if TYPE_CHECKING:
@@ -111,7 +113,9 @@ class Update:
 
 
 def check_device(config: BuildConfig) -> None:
-    """Say before the work what cannot be had; raises UnsupportedError."""
+    """Say before the work what cannot be had; raises UnsupportedError, and QueryError for a count out of bounds."""
+    check_count("batch_size", config.batch_size, most=MOST_AT_ONCE)
+    check_count("workers", config.workers, most=MOST_WORKERS)
     if config.kind != "auto":
         resolve_device(config.device, config.kind)
 

@@ -102,6 +102,13 @@ class MetadataTable:
                 found[picture] = {name: _told(name, v, kind) for (_, name, kind), v in each if v is not None}
         return found
 
+    def texts(self, name: str, most: int) -> list[str]:
+        """Different values of a column of text, at most so many, in their order."""
+        keys = {known: key for key, known, _ in self._columns()}
+        column = f"c{keys[name]}"
+        sql = f"SELECT DISTINCT {column} FROM metadata WHERE {column} IS NOT NULL LIMIT ?"
+        return sorted(_told(name, value, "text") for (value,) in self._rows(sql, (most,)))
+
     def put(self, names: Sequence[str], rows: Iterable[tuple[int, Sequence[Stored]]]) -> None:
         """Store values of known columns, null included, a row a picture; its other columns stay; in a transaction."""
         keys = {name: (key, kind) for key, name, kind in self._columns()}

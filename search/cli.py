@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from search.config import Device, QueryConfig
-from search.errors import PictureError, TwinlensError
+from search.errors import FilterError, MissingPictureError, PictureError, QueryError, TwinlensError
+from search.streams import flush_output, prepare_streams
 
 if TYPE_CHECKING:
+    from search.blend import Crop
+    from search.conditions import Condition
+    from search.engine import SearchEngine
     from search.metadata import ColumnInfo
     from search.types import Hit, IndexInfo
 
@@ -36,13 +40,26 @@ SKIPPED_EXIT = 3
 """Exit code of a command that ran through but left broken pictures out."""
 
 
+ERROR_EXIT, USAGE_EXIT = 1, 2
+"""Exit codes of an error, and of an option or argument that makes no sense."""
+
+
+def plain_app(**options: Any) -> typer.Typer:
+    """Commands whose help and errors are printed as they are: what is in them is no markup."""
+    return typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, **options)
+
+
 def run(app: typer.Typer) -> None:
-    """Run the commands; an error of ours becomes one line on standard error and the exit code 1."""
+    """Run the commands; an error of ours becomes one line on standard error and an exit code."""
+    prepare_streams()
     try:
-        app()
+        try:
+            app()
+        finally:
+            flush_output()
     except TwinlensError as error:
         typer.secho(f"error: {printable(str(error))}", fg="red", err=True)
-        raise SystemExit(1) from None
+        raise SystemExit(USAGE_EXIT if isinstance(error, FilterError) else ERROR_EXIT) from None
 
 
 def query(
@@ -50,7 +67,7 @@ def query(
         list[str], typer.Argument(help="One or more pictures, each answered on its own; - is standard input.")
     ],
     index: IndexOption,
-    k: Annotated[int, typer.Option("-k", help="Neighbours a picture.")] = QueryConfig.k,
+    k: Annotated[int, typer.Option("-k", help="Neighbours of each picture.", min=1)] = QueryConfig.k,
     where: WhereOption = None,
     same_only: Annotated[
         bool, typer.Option("--same-only", help="Only pictures taken for the same thing; needs twinlens calibrate.")
@@ -79,27 +96,31 @@ def query(
     """Find the pictures of an index that look like a given picture.
 
     With --json, one line of JSON a picture: {"query": PATH, "hits": [{id, path, label, distance, similarity,
-    probability, metadata}, ...]}, or {"query": PATH, "error": REASON}; where --same-only finds nothing, no hits and
-    "nothing": what that means. With --collapse each hit has its copies, as hits are; with --together "query" is the
-    list of the pictures. Exit code 3 when a picture could not be read.
+    probability, metadata}, ...]}, or {"query": PATH, "error": REASON}; where --same-only or --where leave nothing, no
+    hits and "nothing": what that means. With --collapse each hit has its copies, as hits are; with --together "query"
+    is the list of the pictures. Exit code 3 when a picture could not be read, 1 when a file is missing.
     """
-    from search.blend import Crop
     from search.engine import open_index
     from search.images import load_picture
     from search.picture_argument import picture_argument
     from search.where import condition_of
 
-    filters, part = condition_of(where), None if crop is None else Crop.read(crop)
+    filters, part = condition_of(where), None if crop is None else _crop(crop)
     if together and (part is not None or same_only):
         raise typer.BadParameter("goes with neither --crop nor --same-only", param_hint="--together")
     unwanted = [load_picture(picture_argument(picture)) for picture in without or []]
-    failed = False
+    failed: list[PictureError] = []
     with open_index(index, device=device) as engine:
         shown = _shown_columns(show, list(engine.columns()))
+
+        def answer(asked: str | list[str], hits: list[Hit]) -> None:
+            nothing = None if hits else _why_nothing(engine, filters, where, same_only=same_only)
+            _show_hits(asked, hits, shown, nothing, as_json=as_json)
+
         if together:
             named = [picture_argument(picture) for picture in pictures]
-            hits = engine.search_together(named, k, where=filters, without=unwanted, collapse=collapse)
-            _show_hits(pictures, hits, shown, as_json=as_json, same_only=False)
+            found = engine.search_together(named, k, where=filters, without=unwanted, collapse=collapse)
+            answer(pictures, found)
             return
         for picture in pictures:
             try:
@@ -108,12 +129,41 @@ def query(
                     collapse=collapse,
                 )  # fmt: skip
             except PictureError as error:
-                failed = True
+                failed.append(error)
                 _show_failure(picture, error, as_json=as_json)
                 continue
-            _show_hits(picture, hits, shown, as_json=as_json, same_only=same_only)
+            answer(picture, hits)
+    end_with(failed)
+
+
+def end_with(failed: list[PictureError]) -> None:
+    """End with the exit code of pictures that could not be read: an error where one is not there at all."""
     if failed:
-        raise typer.Exit(SKIPPED_EXIT)
+        missing = any(isinstance(error, MissingPictureError) for error in failed)
+        raise typer.Exit(ERROR_EXIT if missing else SKIPPED_EXIT)
+
+
+def where_text(where: list[str] | None) -> str:
+    """A filter as it was given, on one line."""
+    return one_line(" and ".join(where or []))
+
+
+def _crop(text: str) -> Crop:
+    from search.blend import Crop
+
+    try:
+        return Crop.read(text)
+    except QueryError as error:
+        raise typer.BadParameter(printable(str(error)), param_hint="--crop") from None
+
+
+def _why_nothing(
+    engine: SearchEngine, condition: Condition | None, where: list[str] | None, *, same_only: bool
+) -> str | None:
+    """Why a query has no hits; None where there is nothing to say of it."""
+    from search.nearest_values import nothing_matches
+
+    return nothing_matches(engine.catalog, condition, where_text(where)) or (NOTHING_SAME if same_only else None)
 
 
 def info(
@@ -163,45 +213,43 @@ def _shown_columns(asked: list[str] | None, known: list[str]) -> list[str] | Non
         return None
     for name in asked or []:
         if name not in known:
-            from search.errors import QueryError
-
-            raise QueryError(f"--show {name}: there is no such column (columns: {', '.join(known) or 'none'})")
+            columns = ", ".join(known) or "none"
+            raise typer.BadParameter(one_line(f"there is no column {name} (columns: {columns})"), param_hint="--show")
     return list(dict.fromkeys(asked or []))
 
 
 def _show_hits(
-    asked: str | list[str], hits: list[Hit], shown: list[str] | None, *, as_json: bool, same_only: bool
+    asked: str | list[str], hits: list[Hit], shown: list[str] | None, nothing: str | None, *, as_json: bool
 ) -> None:
-    nothing = same_only and not hits
     picture = asked if isinstance(asked, str) else " + ".join(asked)
     if as_json:
         told = {"query": asked, "hits": [hit.to_dict() for hit in hits]}
-        typer.echo(json.dumps({**told, "nothing": NOTHING_SAME} if nothing else told))
+        typer.echo(json.dumps(told if nothing is None else {**told, "nothing": nothing}))
         return
-    if nothing:
-        typer.echo(one_line(f"{picture}: {NOTHING_SAME}"))
+    if nothing is not None:
+        typer.echo(one_line(f"{picture}: {nothing}"))
         return
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+
+    from search.rich_text import literal, literal_table
 
     calibrated = any(hit.probability is not None for hit in hits)
     collapsed = any(hit.copies is not None for hit in hits)
     extra = [*["probability"] * calibrated, *["copies"] * collapsed]
     known = list(dict.fromkeys(name for hit in hits for name in hit.metadata)) if shown is None else shown
-    columns = ("rank", "distance", "similarity", *extra, "label", *map(one_line, known), "path")
-    table = Table(*columns, box=None)
+    columns = ("rank", "distance", "similarity", *extra, "label", *known, "path")
+    table = literal_table(*columns)
     for rank, hit in enumerate(hits, 1):
-        path = Text(one_line(str(_seen_from_here(hit.path))), overflow="fold")
+        path = literal(_seen_from_here(hit.path), overflow="fold")
         chance = [] if hit.probability is None else [f"{hit.probability:.4f}"]
         copies = [] if hit.copies is None else [f"+{len(hit.copies)}" if hit.copies else ""]
         numbers = (f"{hit.distance:.4f}", f"{hit.similarity:.4f}", *chance, *copies)
-        values = [Text(one_line(_short(hit.metadata[name])) if name in hit.metadata else "") for name in known]
-        table.add_row(f"{rank}", *numbers, one_line(hit.label or ""), *values, path)
+        values = [literal(_short(hit.metadata[name]) if name in hit.metadata else "") for name in known]
+        table.add_row(f"{rank}", *numbers, literal(hit.label or ""), *values, path)
     console = Console()
     if not console.is_terminal:
         console.width = _UNFOLDED
-    console.print(Text(one_line(picture), style="italic"), soft_wrap=True)
+    console.print(literal(picture, style="italic"), soft_wrap=True)
     console.print(table)
 
 
@@ -232,8 +280,8 @@ def _info_text(found: IndexInfo) -> str:
         about = f"{recall}; {settings}" if settings else recall
         lines.append(f"segment {segment.id}  {segment.live} of {segment.rows} rows live, {segment.kind} ({about})")
     lines += _calibration_lines(found.calibration)
-    lines += [f"column    {_column_text(column)}".replace("\n", "\\n") for column in found.columns]
-    return printable("\n".join(lines))
+    lines += [f"column    {_column_text(column)}" for column in found.columns]
+    return "\n".join(map(one_line, lines))
 
 
 def _decoder_lines(found: IndexInfo) -> list[str]:

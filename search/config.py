@@ -14,6 +14,11 @@ Device = Literal["auto", "cpu", "cuda"]
 References = Literal["mean", "best"]
 Keep = Literal["best", "first"]
 
+MOST_AT_ONCE = 4_096
+"""Pictures embedded at once at most: all of them are held in memory."""
+MOST_WORKERS = 256
+"""Threads at most: each holds a picture."""
+
 
 @dataclass(frozen=True, slots=True)
 class DecodeConfig:

@@ -2,6 +2,7 @@
 
 TwinlensError
 ├── PictureError          a picture that cannot be read; `.source` and `.reason`
+│   └── MissingPictureError  there is no such file
 ├── EncoderError          an encoder that is unknown, cannot be loaded, or does not belong here
 ├── IndexFolderError      an index folder that is missing, unfinished, damaged, or of another version
 │   ├── IndexLockedError  another process is writing it
@@ -10,7 +11,8 @@ TwinlensError
 │   ├── DamagedFileError  a file of it is missing, cut or changed; `.file` and `.problem`
 │   └── DiskError         a file could not be written or read: the disk is full, failed, or refused
 ├── UnsupportedError      something that an index kind or a device cannot do
-├── QueryError            a question that makes no sense: k < 1, an unknown filter, an empty picture list
+├── QueryError            a question that makes no sense: k < 1, an empty picture list
+│   └── FilterError       a filter that does not follow the grammar, or does not fit the columns
 ├── DataError             a collection, CSV or label file that cannot be used
 └── (indexer.training)    TrainingCollapsedError: every picture got the same embedding
 
@@ -37,6 +39,10 @@ class PictureError(TwinlensError):
         super().__init__(f"{source}: {reason}")
         self.source = source
         self.reason = reason
+
+
+class MissingPictureError(PictureError):
+    """A picture of which there is no file."""
 
 
 class EncoderError(TwinlensError):
@@ -79,6 +85,10 @@ class UnsupportedError(TwinlensError):
 
 class QueryError(TwinlensError):
     """A question that makes no sense."""
+
+
+class FilterError(QueryError):
+    """A filter that does not follow the grammar, or does not fit the columns."""
 
 
 class DataError(TwinlensError):

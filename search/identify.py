@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.cli import SKIPPED_EXIT, DeviceOption, IndexOption, JsonOption, printable, run
+from search.cli import DeviceOption, IndexOption, JsonOption, end_with, one_line, plain_app, printable, run
 from search.config import IdentifyConfig, QueryConfig, References
 from search.errors import PictureError
 
@@ -24,7 +24,7 @@ MaxFalseAcceptOption = Annotated[
     ),
 ]
 ThresholdOption = Annotated[
-    float | None, typer.Option(help="A distance that takes the place of the calibrated threshold.")
+    float | None, typer.Option(help="A distance that takes the place of the calibrated threshold.", min=0, max=2)
 ]
 ForceOption = Annotated[bool, typer.Option("--force", help="Take pictures of poor quality too.")]
 
@@ -46,25 +46,25 @@ def identify(
 
     With --json, one line of JSON a picture: {"picture": PATH, "name": NAME or null, "distance", "probability",
     "threshold", "false_accept", "candidates": [...], "quality": {...}}, or {"picture": PATH, "error": REASON}. Exit
-    code 0 whether somebody was recognised or not, 3 when a picture could not be read or was too poor.
+    code 0 whether somebody was recognised or not, 3 when a picture could not be read or was too poor, 1 when a file is
+    missing.
     """
     from search.engine import open_index
     from search.picture_argument import picture_argument
 
     config = IdentifyConfig(references, max_false_accept, threshold, k, force)
-    failed = False
+    failed: list[PictureError] = []
     with open_index(index, device=device) as engine:
         for picture in pictures:
             try:
                 found = engine.identify(picture_argument(picture), config)
             except PictureError as error:
-                failed = True
+                failed.append(error)
                 _show_failure(picture, error, as_json=as_json)
                 continue
             plain = {"picture": picture, **found.to_dict()}
-            typer.echo(json.dumps(plain) if as_json else printable(_text(picture, found)))
-    if failed:
-        raise typer.Exit(SKIPPED_EXIT)
+            typer.echo(json.dumps(plain) if as_json else _text(picture, found))
+    end_with(failed)
 
 
 def identities(index: IndexOption, as_json: JsonOption = False) -> None:
@@ -78,7 +78,7 @@ def identities(index: IndexOption, as_json: JsonOption = False) -> None:
     elif not found:
         typer.echo(printable(f"{index}: nobody is enrolled. Begin with twinlens enroll NAME PICTURE --index {index}"))
     else:
-        typer.echo(printable("\n".join(_line(each) for each in found)))
+        typer.echo("\n".join(one_line(_line(each)) for each in found))
 
 
 def _line(identity: Identity) -> str:
@@ -97,7 +97,7 @@ def _text(picture: str, found: Identification) -> str:
         said = f"{found.name}, distance {nearest.distance:.4f}{chance}"
     lines = [f"{picture}: {said}", f"  threshold {threshold.distance:.4f}{strangers}"]
     others = ", ".join(f"{each.name} {each.distance:.4f}" for each in found.candidates[1:])
-    return "\n".join([*lines, f"  then {others}"] if others else lines)
+    return "\n".join(map(one_line, [*lines, f"  then {others}"] if others else lines))
 
 
 def _show_failure(picture: str, error: PictureError, *, as_json: bool) -> None:
@@ -108,6 +108,6 @@ def _show_failure(picture: str, error: PictureError, *, as_json: bool) -> None:
 
 
 if __name__ == "__main__":
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app = plain_app()
     app.command()(identify)
     run(app)

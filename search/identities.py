@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from search.config import IdentifyConfig
+from search.counts import check_count
 from search.errors import IndexFolderError, QueryError
 from search.verification import lowest_rate, pairs_for, reference_distance
 
@@ -151,8 +152,7 @@ class Decider:
         """
         if len(gallery) == 0:
             raise QueryError(f"{folder}: nobody is enrolled. Begin with twinlens enroll NAME PICTURE --index {folder}")
-        if config.k < 1:
-            raise QueryError(f"k must be at least 1, not {config.k}")
+        check_count("k", config.k)
         self.gallery = gallery
         self.calibration = calibration
         self.config = config

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from search.counts import check_count
 from search.errors import QueryError
 from search.where import condition_of
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from search.metadata import ColumnType, Told
     from search.records import PictureRecord
     from search.where import Where
+
+_MOST = 2**63 - 1
+"""The largest of SQLite's integers."""
 
 
 class KnownPictures:
@@ -47,7 +51,14 @@ class KnownPictures:
         return record
 
     def pictures(self, *, after: int = 0, limit: int = -1) -> list[PictureRecord]:
-        """Pictures by ascending id, from the first id above `after`; all of them unless limited."""
+        """Pictures by ascending id, from the first id above `after`; all of them unless limited.
+
+        Raises:
+            QueryError: `after` or `limit` is no whole number, or a limit less than -1.
+        """
+        check_count("after", after, least=-_MOST)
+        check_count("limit", limit, least=-1)
+        after, limit = min(after, _MOST), min(limit, _MOST)
         return self._catalog.pictures(after=after, limit=limit)
 
     def labels(self) -> dict[str, int]:
@@ -68,7 +79,7 @@ class KnownPictures:
 
     def metadata(self, picture_ids: Sequence[int]) -> dict[int, dict[str, Told]]:
         """Id -> column -> value, without the columns in which a picture has none; pictures without any may lack."""
-        return self._catalog.metadata.of(picture_ids)
+        return self._catalog.metadata.of([key for key in picture_ids if 0 < key <= _MOST])
 
     def _no_picture(self, picture_id: int) -> QueryError:
         return QueryError(f"no picture has the id {picture_id} in {self.folder}")

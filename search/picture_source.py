@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.config import DecodeConfig
-from search.errors import PictureError
+from search.errors import MissingPictureError, PictureError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +67,7 @@ def read_steady(path: str | os.PathLike[str], *, config: DecodeConfig = _DEFAULT
             if _version(before) == _version(after) and len(data) == after.st_size:
                 return data, after
     except FileNotFoundError as error:
-        raise PictureError(name, "no such file") from error
+        raise MissingPictureError(name, "no such file") from error
     except IsADirectoryError as error:
         raise PictureError(name, "is a folder, not a picture") from error
     except PermissionError as error:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from search.conditions import Condition
 from search.config import QueryConfig
+from search.counts import check_count
 from search.errors import QueryError
 from search.where import Where, condition_of
 
@@ -27,8 +28,7 @@ class Query:
     condition: Condition | None = field(init=False)
 
     def __post_init__(self) -> None:
-        if isinstance(self.k, bool) or not isinstance(self.k, int) or self.k < 1:
-            raise QueryError(f"k must be a whole number of at least 1, not {self.k!r}")
+        check_count("k", self.k)
         if self.blended and self.same_only:
             raise QueryError("same-only compares a picture with a picture, not with a blend: leave one of them out")
         object.__setattr__(self, "condition", condition_of(self.where))

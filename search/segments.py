@@ -76,17 +76,18 @@ class Segment:
 
         Args:
             queries: `(Q, D) float32` unit rows.
-            k: neighbours asked for.
+            k: neighbours asked for; of more than there are rows, N is taken.
             chosen: `(N,) bool`, a filter; None for every live row.
 
         Returns:
-            distances `(Q, k) float32` padded with inf, rows `(Q, k) int64` padded with -1. The candidates come from
-            the structure, their distances and order from the stored vectors. A filter is answered exactly while its
-            subset is small enough, and so is whatever the structure cannot do or found too little of.
+            distances `(Q, min(k, N)) float32` padded with inf, rows of that shape padded with -1. The candidates come
+            from the structure, their distances and order from the stored vectors. A filter is answered exactly while
+            its subset is small enough, and so is whatever the structure cannot do or found too little of.
 
         Raises:
             DamagedFileError: vectors that the answer depends on are damaged.
         """
+        k = min(k, len(self.vectors))  # before anything is allocated
         allowed = _both(self.live, chosen)
         wanted = len(self.vectors) if allowed is None else int(np.count_nonzero(allowed))
         fetch = min(wanted, k if self.structure.exact else k * self.structure.overfetch + 16)

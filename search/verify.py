@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.cli import DeviceOption, JsonOption, printable, run
+from search.cli import DeviceOption, JsonOption, plain_app, printable, run
 from search.config import Device, QueryConfig, References, VerifyConfig
 
 if TYPE_CHECKING:
@@ -107,6 +107,6 @@ def _text(found: Verification, calibration: Calibration | None, whose: str, *, s
 
 
 if __name__ == "__main__":
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app = plain_app()
     app.command()(verify)
     run(app)

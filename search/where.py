@@ -41,7 +41,7 @@ from search.conditions import (
     Value,
     Word,
 )
-from search.errors import QueryError
+from search.errors import FilterError
 
 Where: TypeAlias = str | Mapping[str, Any] | Sequence[str] | Condition
 """A filter: text, `{"label": "shoe", "year": [2023, 2024]}`, several texts that must all hold, or a condition."""
@@ -67,7 +67,7 @@ def condition_of(where: Where | None) -> Condition | None:
     """Read a filter in any of its forms; None, an empty mapping and an empty list are no filter.
 
     Raises:
-        QueryError: the text does not follow the grammar, is too long or too deep; a value of a mapping is none.
+        FilterError: the text does not follow the grammar, is too long or too deep; a value of a mapping is none.
     """
     if where is None:
         return None
@@ -79,7 +79,7 @@ def condition_of(where: Where | None) -> Condition | None:
         return all_of([_equals(name, value) for name, value in where.items()])
     if isinstance(where, Sequence):
         return all_of([parse_where(text) for text in where])
-    raise QueryError(f"a filter is text, a mapping of columns to values, or a list of texts, not {where!r}")
+    raise FilterError(f"a filter is text, a mapping of columns to values, or a list of texts, not {where!r}")
 
 
 def all_of(conditions: Sequence[Condition]) -> Condition | None:
@@ -91,25 +91,25 @@ def parse_where(text: str) -> Condition:
     """Read a filter's text.
 
     Raises:
-        QueryError: with the text, a caret at the place, and what was expected there.
+        FilterError: with the text, a caret at the place, and what was expected there.
     """
     if not isinstance(text, str):
-        raise QueryError(f"a filter must be text, not {text!r}")
+        raise FilterError(f"a filter must be text, not {text!r}")
     if len(text) > LONGEST:
-        raise QueryError(f"the filter is {len(text):,} characters long; at most {LONGEST:,} are read")
+        raise FilterError(f"the filter is {len(text):,} characters long; at most {LONGEST:,} are read")
     return _Parser(text).parse()
 
 
-def where_error(message: str, place: Place | None) -> QueryError:
+def where_error(message: str, place: Place | None) -> FilterError:
     """Say what is wrong with a filter, below it the text with a caret at the place."""
     if place is None:
-        return QueryError(f"cannot use the filter: {message}")
+        return FilterError(f"cannot use the filter: {message}")
     line = "".join(c if c.isprintable() else " " for c in place.text)  # one character each: the caret stays in place
     first = max(0, place.start - 60)
     shown = line[first : place.start + 40]
     before, after = "… " if first else "", " …" if place.start + 40 < len(line) else ""
     caret = " " * (len(before) + place.start - first) + "^"
-    return QueryError(f"cannot use the filter: {message}\n  {before}{shown}{after}\n  {caret}")
+    return FilterError(f"cannot use the filter: {message}\n  {before}{shown}{after}\n  {caret}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +237,7 @@ class _Parser:
         if not self._took(kind, text):
             raise self._expected(expected)
 
-    def _expected(self, what: str) -> QueryError:
+    def _expected(self, what: str) -> FilterError:
         found = self._next
         hint = ""
         if found.text.lower() == "null" and self._at and self._tokens[self._at - 1].text in ("=", "!="):
@@ -248,7 +248,7 @@ class _Parser:
             hint = "; for patterns write glob, with * and ?"
         return self._error(f"expected {what}, found {found}{hint}")
 
-    def _error(self, message: str) -> QueryError:
+    def _error(self, message: str) -> FilterError:
         return where_error(message, Place(self._text, self._next.start))
 
     def _tokenized(self) -> list[_Token]:
@@ -277,7 +277,7 @@ def _unquoted(token: _Token) -> str:
 def _equals(name: object, value: object) -> Condition:
     """One entry of a mapping: equality, a list of values, or None for what is missing."""
     if not isinstance(name, str):
-        raise QueryError(f"a filter names its columns as text, not {name!r}")
+        raise FilterError(f"a filter names its columns as text, not {name!r}")
     column = Column(name)
     if value is None:
         return IsNull(column)
@@ -292,5 +292,5 @@ def _plain(name: str, value: object) -> Plain:
     if hasattr(value, "item") and not isinstance(value, Plain):  # a number of NumPy's
         value = value.item()
     if not isinstance(value, str | int | float | bool | date):
-        raise QueryError(f"cannot filter {name!r} by {value!r}: give text, a number, true or false, a date, or a list")
+        raise FilterError(f"cannot filter {name!r} by {value!r}: give text, a number, true or false, a date, or a list")
     return value

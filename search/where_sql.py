@@ -31,7 +31,7 @@ from search.where import LONGEST, where_error
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from search.errors import QueryError
+    from search.errors import FilterError
     from search.metadata import ColumnType, Stored
 
 MOST_VALUES = 30_000
@@ -62,7 +62,7 @@ def to_sql(condition: Condition, columns: Mapping[str, SqlColumn]) -> Sql:
     """Write a condition as an SQL expression that may be null where it is not true.
 
     Raises:
-        QueryError: an unknown column, a value that does not fit the column's type, or too many values.
+        FilterError: an unknown column, a value that does not fit the column's type, or too many values.
     """
     sql = _Writer(columns).write(condition)
     if len(sql.values) > MOST_VALUES:
@@ -266,7 +266,7 @@ def _is_number(given: Word | Plain) -> bool:
     return not isinstance(given, str)
 
 
-def _misfit(column: Column, kind: ColumnType, value: Value) -> QueryError:
+def _misfit(column: Column, kind: ColumnType, value: Value) -> FilterError:
     forms = {"date": " (2024-05-01, 2024-05 or 2024)", "datetime": " (2024-05-01T13:30, or 2024-05-01, 2024-05, 2024)"}
     shown = _said(value)
     shown = shown if len(shown) <= 60 else shown[:60] + "..."

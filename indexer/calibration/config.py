@@ -10,6 +10,10 @@ from search.errors import DataError
 
 Method = Literal["logistic", "isotonic"]
 
+MOST_PAIRS = 100_000_000
+"""Pairs of either kind: of more, the memory of a machine would decide."""
+MOST_RESAMPLES = 1_000_000
+
 
 @dataclass(frozen=True)
 class CalibrateConfig:
@@ -51,3 +55,5 @@ class CalibrateConfig:
             raise DataError(f"prior {self.prior}: is a share of same pairs, more than 0 and less than 1")
         if self.max_pairs < 1 or self.resamples < 1 or self.seed < 0:
             raise DataError("max_pairs and resamples must be 1 or more, and seed 0 or more")
+        if self.max_pairs > MOST_PAIRS or self.resamples > MOST_RESAMPLES:
+            raise DataError(f"max_pairs can be {MOST_PAIRS:,} at most, and resamples {MOST_RESAMPLES:,}")

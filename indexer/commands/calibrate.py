@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from indexer.calibration.config import CalibrateConfig, Method
-from search.cli import SKIPPED_EXIT, DeviceOption, JsonOption, printable
+from indexer.calibration.config import MOST_PAIRS, MOST_RESAMPLES, CalibrateConfig, Method
+from search.cli import SKIPPED_EXIT, DeviceOption, JsonOption, one_line, printable
 
 if TYPE_CHECKING:
     from indexer.calibration.calibrate import CalibrateReport
@@ -53,9 +53,11 @@ def calibrate(
                      "0.5 with labels]", show_default=False),
     ] = CalibrateConfig.prior,
     max_pairs: Annotated[
-        int, typer.Option(help="At most so many same, and so many different pairs from labels.", min=1)
+        int, typer.Option(help="At most so many same, and so many different pairs from labels.", min=1,
+                          max=MOST_PAIRS)
     ] = CalibrateConfig.max_pairs,
-    resamples: Annotated[int, typer.Option(help="Draws of subjects behind the intervals.", min=1)] =
+    resamples: Annotated[int, typer.Option(help="Draws of subjects behind the intervals.", min=1,
+                                           max=MOST_RESAMPLES)] =
     CalibrateConfig.resamples,
     seed: Annotated[int, typer.Option(help="Same seed and data, same calibration.", min=0)] = CalibrateConfig.seed,
     report: Annotated[Path | None, typer.Option(help="A folder for curves and a page.")] = None,
@@ -116,7 +118,7 @@ def _show(done: CalibrateReport) -> None:
         *(f"beware       {caution}" for caution in done.cautions),
         *(f"report       {path}" for path in done.written),
     ]
-    typer.echo(printable("\n".join(lines)))
+    typer.echo("\n".join(map(one_line, lines)))
     for error in done.skipped[:_SHOWN]:
         typer.echo(printable(f"skipped {error}"), err=True)
     if len(done.skipped) > _SHOWN:

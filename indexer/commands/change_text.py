@@ -43,14 +43,17 @@ def _text(report: ChangeReport, index: Path, recall: float) -> str:
     done = {"added": report.added, "changed": report.changed, "moved": report.moved, "removed": report.removed,
             "relabelled": report.relabelled, "unchanged": report.unchanged, "skipped": len(report.skipped)}  # fmt: skip
     counts = ", ".join(f"{count} {word}" for word, count in done.items() if count) or "nothing to do"
-    lines = [f"{index}: {report.images} pictures ({'nothing was changed, it would be: ' * report.dry_run}{counts})"]
+    if report.dry_run:
+        counts = f"would remove {report.removed}; this was a dry run, nothing was changed"
+    lines = [f"{index}: {report.images} pictures ({counts})"]
     if report.seconds:
         lines.append(f"embedded {report.embedded} with {report.encoder}; {_structure_text(report, recall)}")
         lines.append("seconds: " + ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in report.seconds.items()))
     lines += report.notes
     for sort, paths in report.paths.items():
         if report.added < report.images:
-            lines += [f"{sort} {path}" for path in paths[:_SHOWN]] + _rest(done[sort])
+            shown = "would remove" if report.dry_run else sort
+            lines += [f"{shown} {path}" for path in paths[:_SHOWN]] + _rest(done[sort])
     lines += [f"read with a note {path}: {note}" for path, note in report.noted[:_SHOWN]] + _rest(len(report.noted))
     lines += [f"skipped {path}: {reason}" for path, reason in report.skipped[:_SHOWN]] + _rest(len(report.skipped))
     return "\n".join(printable(line).replace("\n", "\\n") for line in lines)

@@ -11,6 +11,7 @@ import typer
 from indexer.commands.change_text import exit_code, tell
 from indexer.commands.metadata import MetadataOption
 from indexer.commands.options import (
+    MOST_SECONDS,
     BatchSizeOption,
     EncoderOption,
     KindOption,
@@ -64,7 +65,7 @@ def remove(
     ids: Annotated[list[int] | None, typer.Option("--id", help="The id of a picture.")] = None,
     globs: Annotated[list[str] | None, typer.Option("--glob", help="A pattern of paths, such as 'cats/*.jpg'.")] = None,
     where: WhereOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed, and remove nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Remove pictures from an index, all that is named or, where one thing is not there, nothing. No file is deleted.
@@ -85,10 +86,11 @@ def sync(
     watch: Annotated[bool, typer.Option("--watch", help="Go on following the folder until interrupted.")] = False,
     interval: Annotated[
         float, typer.Option(help="With --watch: seconds until the folder is scanned though nothing told of a change.",
-                            min=1)
+                            min=1, max=MOST_SECONDS)
     ] = WatchConfig.interval,
     settle: Annotated[
-        float, typer.Option(help="With --watch: seconds that a file must have been left alone to be taken.", min=0)
+        float, typer.Option(help="With --watch: seconds that a file must have been left alone to be taken.", min=0,
+                            max=MOST_SECONDS)
     ] = WatchConfig.settle,
     allow_empty: Annotated[
         bool, typer.Option("--allow-empty", help="Take a folder without any picture as it is, instead of refusing it.")

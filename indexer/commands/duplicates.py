@@ -25,11 +25,12 @@ def duplicates(
     threshold: Annotated[
         float | None,
         typer.Option(help="Distance up to which pictures are copies, from 0 to 2.  [default: that of the calibration; "
-                     f"{DuplicatesConfig.default_threshold} where there is none]", show_default=False),
+                     f"{DuplicatesConfig.default_threshold} where there is none]", show_default=False, min=0, max=2),
     ] = DuplicatesConfig.threshold,
     probability: Annotated[
         float | None,
-        typer.Option(help="Instead: how probably two pictures show the same thing, from 0 to 1; needs calibrate."),
+        typer.Option(help="Instead: how probably two pictures show the same thing, from 0 to 1; needs calibrate.",
+                     min=0, max=1),
     ] = DuplicatesConfig.probability,
     exact_only: Annotated[
         bool, typer.Option("--exact-only", help="Only files of the same bytes.")

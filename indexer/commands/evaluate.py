@@ -83,15 +83,16 @@ def _refuse_what_does_not_fit(encoder: str | None, labels: str, include: list[st
 
 def _show(found: Evaluation) -> None:
     from rich.console import Console
-    from rich.table import Table
+
+    from search.rich_text import literal, literal_table
 
     typer.echo(printable(f"{found.collection}: {found.pictures} pictures, {found.classes} classes, "
                          f"{found.queries} queries, encoder {found.encoder}"))  # fmt: skip
-    table = Table("", "figure", "95 % interval", box=None)
+    table = literal_table("", "figure", "95 % interval")
     figures = {**{f"R@{k}": figure for k, figure in found.recall_at.items()}, "mAP@R": found.map_at_r, "NMI": found.nmi}
     for name, figure in figures.items():
         bounds = "of one class: none" if figure.interval is None else "{:.4f} to {:.4f}".format(*figure.interval)
-        table.add_row(name, f"{figure.value:.4f}", bounds)
+        table.add_row(*map(literal, (name, f"{figure.value:.4f}", bounds)))
     console = Console()
     console.print(table)
     if found.robustness is not None:
@@ -105,15 +106,16 @@ def _show(found: Evaluation) -> None:
 
 
 def _robustness_table(found: Robustness) -> Table:
-    from rich.table import Table
+    from search.rich_text import literal, literal_table
 
-    table = Table("altered", "strength", "R@1", "fall", "copies found", box=None, title_justify="left",
-                  title=f"{found.queries} pictures altered")  # fmt: skip
+    table = literal_table("altered", "strength", "R@1", "fall", "copies found", title_justify="left",
+                          title=literal(f"{found.queries} pictures altered"))  # fmt: skip
     plain = found.recall_at_1
-    table.add_row("not at all", "", _shown(plain), "", "")
+    table.add_row(*map(literal, ("not at all", "", _shown(plain), "", "")))
     for row in found.rows:
         fall = None if plain is None or row.recall_at_1 is None else plain - row.recall_at_1
-        table.add_row(row.kind, row.strength, _shown(row.recall_at_1), _shown(fall), _shown(row.copies_found))
+        cells = (row.kind, row.strength, _shown(row.recall_at_1), _shown(fall), _shown(row.copies_found))
+        table.add_row(*map(literal, cells))
     return table
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from indexer.commands.options import MOST_SECONDS
 from search.cli import DeviceOption, IndexOption, JsonOption, printable
 from search.config import AttendConfig, EnrollConfig, IdentifyConfig, QueryConfig
 from search.identify import MaxFalseAcceptOption, ReferencesOption, ThresholdOption
@@ -69,10 +70,12 @@ def attend(
                      show_default=False),
     ] = AttendConfig.unknown,
     visit_minutes: Annotated[
-        float, typer.Option(help="Somebody seen again within so many minutes is on the same visit.", min=0)
+        float, typer.Option(help="Somebody seen again within so many minutes is on the same visit.", min=0,
+                            max=MOST_SECONDS)
     ] = AttendConfig.visit_minutes,
-    interval: Annotated[float, typer.Option(help="Seconds between two looks at the folder.", min=0.05)] =
-    AttendConfig.interval,
+    interval: Annotated[
+        float, typer.Option(help="Seconds between two looks at the folder.", min=0.05, max=MOST_SECONDS)
+    ] = AttendConfig.interval,
     once: Annotated[bool, typer.Option("--once", help="Work through what is there, and end.")] = AttendConfig.once,
     references: ReferencesOption = IdentifyConfig.references,
     max_false_accept: MaxFalseAcceptOption = IdentifyConfig.max_false_accept,

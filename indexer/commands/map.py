@@ -19,7 +19,7 @@ def draw_map(
     out: Annotated[Path, typer.Option(help="The PNG to write.")] = Path("map.png"),
     html: Annotated[Path | None, typer.Option(help="Also a page to explore: one file, thumbnails inlined.")] = None,
     limit: Annotated[int, typer.Option(help="Pictures shown at most, evenly over the labels.", min=1)] = _LIMIT,
-    seed: Annotated[int, typer.Option(help="Same seed, same map.")] = 0,
+    seed: Annotated[int, typer.Option(help="Same seed, same map.", min=0, max=2**32 - 1)] = 0,
 ) -> None:
     """Draw the pictures of an index where their embeddings lie: like near like.
 

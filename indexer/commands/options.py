@@ -6,6 +6,11 @@ from typing import Annotated
 
 import typer
 
+from search.config import MOST_AT_ONCE, MOST_WORKERS
+
+MOST_SECONDS = 10_000_000.0
+"""About four months: of more, some systems cannot wait."""
+
 EncoderOption = Annotated[
     str | None,
     typer.Option(
@@ -24,5 +29,5 @@ LabelsOption = Annotated[
         show_default=False,
     ),
 ]
-BatchSizeOption = Annotated[int, typer.Option(help="Pictures embedded at once.", min=1)]
-WorkersOption = Annotated[int, typer.Option(help="Threads that read and decode.", min=1)]
+BatchSizeOption = Annotated[int, typer.Option(help="Pictures embedded at once.", min=1, max=MOST_AT_ONCE)]
+WorkersOption = Annotated[int, typer.Option(help="Threads that read and decode.", min=1, max=MOST_WORKERS)]

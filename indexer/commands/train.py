@@ -15,6 +15,7 @@ from search.config import Device
 if TYPE_CHECKING:
     from indexer.training.training import TrainReport
 
+_MOST_DIM, _MOST_SIDE, _MOST_IN_BATCH = 65_536, 4_096, 65_536
 _SHOWN = 20
 """Unreadable pictures, and lonely classes, that the summary names."""
 
@@ -82,17 +83,19 @@ def train(
     frozen: Annotated[bool, typer.Option("--frozen", help="Train the head of the backbone alone.")] = False,
     dim: Annotated[
         int | None,
-        typer.Option(help=f"Dimensions of the embedding.  [default: {TrainConfig().network['dim']}]", min=1),
+        typer.Option(
+            help=f"Dimensions of the embedding.  [default: {TrainConfig().network['dim']}]", min=1, max=_MOST_DIM
+        ),
     ] = None,
     input_size: Annotated[
-        int | None, _setting("input_size", "Side in pixels that the encoder works at.", min=16)
+        int | None, _setting("input_size", "Side in pixels that the encoder works at.", min=16, max=_MOST_SIDE)
     ] = None,
     precision: Annotated[Precision | None, _setting("precision", "What the network computes in.")] = None,
     compile: Annotated[bool | None, _setting("compile", "Pass the network through torch.compile.")] = None,
     stop_after: Annotated[
         int | None, _setting("stop_after", "Pause at the first evaluation after so many batches, schedule untouched.")
     ] = None,
-    seed: Annotated[int | None, _setting("seed", "Same seed and data, same curve.")] = None,
+    seed: Annotated[int | None, _setting("seed", "Same seed and data, same curve.", min=0, max=2**63 - 1)] = None,
     device: Annotated[Device | None, _setting("device", "auto takes a GPU where there is one.")] = None,
     settings: Annotated[
         list[str] | None,
@@ -118,6 +121,9 @@ def train(
     named = {each.name for each in fields(TrainConfig)}
     given = {name: value for name, value in context.params.items() if name in named and value is not None}
     if batch is not None:
+        if min(batch) < 1 or batch[0] * batch[1] > _MOST_IN_BATCH:
+            raise typer.BadParameter(f"P and K are 1 or more, and their product {_MOST_IN_BATCH:,} at most",
+                                     param_hint="--batch")  # fmt: skip
         given["classes_per_batch"], given["views_per_class"] = batch
     if unlabelled:
         given["labelled"] = False

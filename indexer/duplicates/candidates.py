@@ -58,6 +58,6 @@ def _mark(marked: Mask, segment: Segment, of_rows: NDArray[np.int64], mask: Mask
         other = (found >= 0) & (found != mine[:, None])
         marked[mine[other.any(axis=1)]] = True
         marked[found[other]] = True
-        unsettled = near.all(axis=1) & ~other.any(axis=1)
+        unsettled = near.all(axis=1) & ~other.any(axis=1) & (near.shape[1] == k)  # else those were all rows
         mine, vectors = mine[unsettled], vectors[unsettled]
         k *= _GROWTH

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from search.counts import check_count
 from search.errors import DamagedFileError, QueryError, UnsupportedError
 from search.own_files import replacing
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _MOST = 2**31 - 1
 """Greatest value of a parameter: the libraries count in 32 bits."""
+MOST_PADDED = 4_096
 _NONE: Rows = np.empty(0, dtype=np.int64)
 
 
@@ -143,6 +145,7 @@ class VectorIndex(ABC):
 
         Returns:
             distances `(Q, k) float32` ascending, ties by row, padded with inf; rows `(Q, k) int64`, padded with -1.
+            No more than `MOST_PADDED` columns where there are fewer rows: k is no reason to allocate gigabytes.
 
         Raises:
             QueryError: k < 1, shapes that do not fit, or a query that is not finite.
@@ -150,6 +153,7 @@ class VectorIndex(ABC):
             DamagedFileError: the file that it was loaded from led to rows that there are not.
         """
         self._check_search(queries, k, allowed)
+        k = min(k, max(self.size, MOST_PADDED))
         distances = np.full((len(queries), k), np.inf, dtype=np.float32)
         rows = np.full((len(queries), k), -1, dtype=np.int64)
         reachable = min(k, self.size if allowed is None else int(np.count_nonzero(allowed)))
@@ -164,8 +168,7 @@ class VectorIndex(ABC):
             raise DamagedFileError(self._file, f"answers with rows that there are not, beyond its {self.size}")
 
     def _check_search(self, queries: Floats, k: int, allowed: Mask | None) -> None:
-        if k < 1:
-            raise QueryError(f"k must be at least 1, not {k}")
+        check_count("k", k)
         if queries.ndim != 2 or queries.shape[1] != self.dim:
             raise QueryError(f"queries must be (Q, {self.dim}), not {queries.shape}")
         if not np.isfinite(queries).all():

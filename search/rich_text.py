@@ -1,0 +1,25 @@
+"""Text from data for rich, which else reads `[red]` as a colour, `:cat:` as a picture and `[/b]` as a mistake."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from search.cli import one_line
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+
+def literal(text: object, **style: Any) -> Text:
+    """One line that rich prints as it is."""
+    from rich.text import Text
+
+    return Text(one_line(str(text)), **style)
+
+
+def literal_table(*headers: object, **options: Any) -> Table:
+    """A table without lines; give its cells as `literal` too."""
+    from rich.table import Column, Table
+
+    return Table(*(Column(literal(header)) for header in headers), box=None, **options)

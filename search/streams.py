@@ -1,0 +1,113 @@
+"""Standard output and error of a command: whatever a terminal, a pipe or a disk refuses, no traceback comes of it.
+
+Letters that the encoding lacks become escapes. Output that cannot be written ends the command with one line on standard
+error; a reader who left (`twinlens ... | head`) ends it in silence; and messages that cannot be written are dropped,
+as the work matters more than its log.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from search.errors import TwinlensError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+READER_GONE = 141
+"""Exit code where nobody reads the output any more: 128 + SIGPIPE, as of any program that such a pipe ends."""
+_KEPT_ERRORS = {"replace", "backslashreplace", "xmlcharrefreplace", "namereplace", "ignore"}
+"""Ways of a stream to deal with letters it lacks that are left alone: somebody chose them (`PYTHONIOENCODING`)."""
+
+
+class OutputError(TwinlensError):
+    """Standard output could not be written."""
+
+
+def prepare_streams() -> None:
+    """Make the streams of this process safe; what a caller put in their place (a test, a notebook) is left alone."""
+    _open_what_is_closed()
+    if sys.stdout is sys.__stdout__:
+        sys.stdout = _safe(sys.stdout, _refused)
+    if sys.stderr is sys.__stderr__:
+        sys.stderr = _safe(sys.stderr, _dropped)
+
+
+def flush_output() -> None:
+    """Write what is still held back, while an error can be reported; raises as a write does.
+
+    What could not be written is let go, or else Python would try it again at its end, and complain.
+    """
+    try:
+        sys.stdout.flush()
+    except BaseException:
+        _point_nowhere(sys.stdout.fileno())
+        raise
+
+
+class _Raw(io.FileIO):
+    """The end of a stream, where an error of the system is first seen."""
+
+    def __init__(self, descriptor: int, refused: Callable[[int, OSError], None]) -> None:
+        super().__init__(descriptor, "wb", closefd=False)
+        self._refused = refused
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data) or 0
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            self._refused(self.fileno(), error)
+            return memoryview(data).nbytes
+
+
+def _refused(_: int, error: OSError) -> None:
+    """Say so, each time: callers that try what a stream can do hide the first."""
+    if isinstance(error, ConnectionError):
+        raise SystemExit(READER_GONE) from None
+    reason = error.strerror or str(error)
+    raise OutputError(f"standard output: cannot be written ({reason[:1].lower()}{reason[1:]})") from error
+
+
+def _dropped(descriptor: int, _: OSError) -> None:
+    """Go on without messages."""
+    _point_nowhere(descriptor)
+
+
+def _point_nowhere(descriptor: int) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+
+
+def _safe(stream: Any, refused: Callable[[int, OSError], None]) -> Any:
+    """The same stream with `refused` at its end, and with escapes for the letters that its encoding lacks."""
+    errors = stream.errors if stream.errors in _KEPT_ERRORS else "backslashreplace"
+    raw = getattr(stream.buffer, "raw", stream.buffer)
+    if type(raw) is not io.FileIO:  # the console of Windows, which takes any letter
+        stream.reconfigure(errors=errors)
+        return stream
+    stream.flush()
+    end = _Raw(raw.fileno(), refused)
+    buffer: Any = end if stream.buffer is raw else io.BufferedWriter(end)
+    return io.TextIOWrapper(buffer, encoding=stream.encoding, errors=errors, line_buffering=stream.line_buffering,
+                            write_through=stream.write_through)  # fmt: skip
+
+
+def _open_what_is_closed() -> None:
+    """Open the null device in place of standard streams that are closed (`>&-`).
+
+    The next file that is opened would take the place of one: what a library prints would then be written into it.
+    """
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+        if getattr(sys, name) is None:
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8", errors="backslashreplace"))  # noqa: PTH123, SIM115
