@@ -65,7 +65,7 @@ def demo(
 
     picture = demonstration.demo_query()
     build(demonstration.SAMPLE, demonstration.DEMO_INDEX)
-    query([str(picture)], demonstration.DEMO_INDEX, k=5)
+    query(demonstration.DEMO_INDEX, [str(picture)], k=5)
     if open_app:
         typer.echo(f"The app: http://127.0.0.1:{port} (stop it with Ctrl-C)")
         demonstration.serve(demonstration.DEMO_INDEX, port)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -43,11 +44,23 @@ def run(app: typer.Typer) -> None:
     except TwinlensError as error:
         typer.secho(f"error: {printable(str(error))}", fg="red", err=True)
         raise SystemExit(1) from None
+    finally:
+        gc.freeze()  # the process ends: walking all that torch made once more took a third of a second
 
 
 def query(
-    pictures: Annotated[list[str], typer.Argument(help="One or more pictures; each is answered on its own.")],
     index: IndexOption,
+    pictures: Annotated[
+        list[str] | None, typer.Argument(help="One or more pictures; each is answered on its own.")
+    ] = None,
+    ids: Annotated[
+        list[int] | None,
+        typer.Option("--id", metavar="ID", help="In place of pictures: a picture of the index, by its id.")
+    ] = None,
+    vectors: Annotated[
+        list[Path] | None,
+        typer.Option("--vector", metavar="FILE", help="In place of pictures: a .npy file of one embedding, or several.")
+    ] = None,
     k: Annotated[int, typer.Option("-k", help="Neighbours a picture.")] = QueryConfig.k,
     where: WhereOption = None,
     same_only: Annotated[
@@ -79,8 +92,20 @@ def query(
     With --json, one line of JSON a picture: {"query": PATH, "hits": [{id, path, label, distance, similarity,
     probability, metadata}, ...]}, or {"query": PATH, "error": REASON}; where --same-only finds nothing, no hits and
     "nothing": what that means. With --collapse each hit has its copies, as hits are; with --together "query" is the
-    list of the pictures. Exit code 3 when a picture could not be read.
+    list of the pictures; it is {"id": ID} for --id, and {"vector": FILE, "row": ROW} for --vector, which both answer
+    without loading the encoder. Exit code 3 when a picture could not be read.
     """
+    if ids or vectors:
+        if pictures or without or together or crop is not None:
+            raise typer.BadParameter(
+                "takes the place of pictures: no picture, --not, --together or --crop goes with it",
+                param_hint="--id" if ids else "--vector",
+            )
+        searching = {"k": k, "where": where, "same_only": same_only, "collapse": collapse}
+        _query_stored(index, ids or [], vectors or [], searching, show, device=device, as_json=as_json)
+        return
+    if not pictures:
+        raise typer.BadParameter("name a picture, or use --id or --vector", param_hint="PICTURES")
     from search.blend import Crop
     from search.engine import open_index
     from search.images import load_picture
@@ -111,14 +136,44 @@ def query(
         raise typer.Exit(SKIPPED_EXIT)
 
 
+def _query_stored(
+    index: Path,
+    ids: list[int],
+    files: list[Path],
+    searching: dict[str, Any],
+    show: list[str] | None,
+    *,
+    device: Device,
+    as_json: bool,
+) -> None:
+    """Answer pictures of the index by their ids, then the rows of files of vectors: without torch."""
+    from search.engine import open_index
+    from search.large_imports import without_torch
+    from search.vector_queries import read_vectors
+    from search.where import condition_of
+
+    searching["where"] = condition_of(searching["where"])
+    read = [(file, read_vectors(file)) for file in files]
+    with without_torch(), open_index(index, device=device) as engine:
+        shown = _shown_columns(show, list(engine.columns()))
+        asked: list[dict[str, int | str]] = [{"id": picture_id} for picture_id in ids]
+        hits = engine.search_vectors(engine.vectors_of(ids), **searching) if ids else []
+        for file, vectors in read:
+            asked += [{"vector": str(file), "row": row} for row in range(len(vectors))]
+            hits += engine.search_vectors(vectors, **searching)
+        for query_, found in zip(asked, hits, strict=True):
+            _show_hits(query_, found, shown, as_json=as_json, same_only=searching["same_only"])
+
+
 def info(
     index: Annotated[Path, typer.Argument(help="The index folder.")],
     as_json: JsonOption = False,
 ) -> None:
     """Tell what an index holds: pictures, encoder, structure, measured recall, size."""
     from search.engine import open_index
+    from search.large_imports import without_torch
 
-    with open_index(index, device="cpu") as engine:
+    with without_torch(), open_index(index, device="cpu") as engine:
         found = engine.info()
     typer.echo(json.dumps(info_dict(found), indent=2) if as_json else _info_text(found))
 
@@ -165,10 +220,15 @@ def _shown_columns(asked: list[str] | None, known: list[str]) -> list[str] | Non
 
 
 def _show_hits(
-    asked: str | list[str], hits: list[Hit], shown: list[str] | None, *, as_json: bool, same_only: bool
+    asked: str | list[str] | dict[str, int | str],
+    hits: list[Hit],
+    shown: list[str] | None,
+    *,
+    as_json: bool,
+    same_only: bool,
 ) -> None:
     nothing = same_only and not hits
-    picture = asked if isinstance(asked, str) else " + ".join(asked)
+    picture = _title(asked)
     if as_json:
         told = {"query": asked, "hits": [hit.to_dict() for hit in hits]}
         typer.echo(json.dumps({**told, "nothing": NOTHING_SAME} if nothing else told))
@@ -198,6 +258,12 @@ def _show_hits(
         console.width = _UNFOLDED
     console.print(Text(one_line(picture), style="italic"), soft_wrap=True)
     console.print(table)
+
+
+def _title(asked: str | list[str] | dict[str, int | str]) -> str:
+    if isinstance(asked, dict):
+        return ", ".join(f"{name} {value}" for name, value in asked.items())
+    return asked if isinstance(asked, str) else " + ".join(asked)
 
 
 def _seen_from_here(path: Path) -> Path:
