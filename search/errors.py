@@ -9,6 +9,7 @@ TwinlensError
 │   └── DiskError         a file could not be written or read: the disk is full, failed, or refused
 ├── UnsupportedError      something that an index kind or a device cannot do
 ├── QueryError            a question that makes no sense: k < 1, an unknown filter, an empty picture list
+├── ForkError             an engine or encoder that was opened before this process was forked
 ├── DataError             a collection, CSV or label file that cannot be used
 └── (indexer.training)    TrainingCollapsedError: every picture got the same embedding
 
@@ -36,6 +37,10 @@ class PictureError(TwinlensError):
         self.source = source
         self.reason = reason
 
+    def __reduce__(self) -> tuple[type[PictureError], tuple[str, str]]:
+        """Pickle by what it was made of: a pool of processes hands errors over that way, and hangs where it fails."""
+        return type(self), (self.source, self.reason)
+
 
 class EncoderError(TwinlensError):
     """An encoder that is unknown, cannot be loaded, or does not belong to this index."""
@@ -57,6 +62,11 @@ class DamagedFileError(IndexFolderError):
         super().__init__(f"{file}: {problem}. {remedy}")
         self.file = file
         self.problem = problem
+        self._remedy = remedy
+
+    def __reduce__(self) -> tuple[type[DamagedFileError], tuple[Path, str, str]]:
+        """Pickle by what it was made of, as `PictureError`."""
+        return type(self), (self.file, self.problem, self._remedy)
 
 
 class DiskError(IndexFolderError):
@@ -73,3 +83,7 @@ class QueryError(TwinlensError):
 
 class DataError(TwinlensError):
     """A collection, CSV or label file that cannot be used."""
+
+
+class ForkError(TwinlensError):
+    """An engine or encoder was used in a process that was forked after it was opened."""
