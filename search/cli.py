@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -60,13 +61,24 @@ def run(app: typer.Typer) -> None:
     except TwinlensError as error:
         typer.secho(f"error: {printable(str(error))}", fg="red", err=True)
         raise SystemExit(USAGE_EXIT if isinstance(error, FilterError) else ERROR_EXIT) from None
+    finally:
+        gc.freeze()  # the process ends: walking all that torch made once more took a third of a second
 
 
 def query(
-    pictures: Annotated[
-        list[str], typer.Argument(help="One or more pictures, each answered on its own; - is standard input.")
-    ],
     index: IndexOption,
+    pictures: Annotated[
+        list[str] | None,
+        typer.Argument(help="One or more pictures, each answered on its own; - is standard input."),
+    ] = None,
+    ids: Annotated[
+        list[int] | None,
+        typer.Option("--id", metavar="ID", help="In place of pictures: a picture of the index, by its id.")
+    ] = None,
+    vectors: Annotated[
+        list[Path] | None,
+        typer.Option("--vector", metavar="FILE", help="In place of pictures: a .npy file of one embedding, or several.")
+    ] = None,
     k: Annotated[int, typer.Option("-k", help="Neighbours of each picture.", min=1)] = QueryConfig.k,
     where: WhereOption = None,
     same_only: Annotated[
@@ -98,8 +110,20 @@ def query(
     With --json, one line of JSON a picture: {"query": PATH, "hits": [{id, path, label, distance, similarity,
     probability, metadata}, ...]}, or {"query": PATH, "error": REASON}; where --same-only or --where leave nothing, no
     hits and "nothing": what that means. With --collapse each hit has its copies, as hits are; with --together "query"
-    is the list of the pictures. Exit code 3 when a picture could not be read, 1 when a file is missing.
+    is the list of the pictures; it is {"id": ID} for --id, and {"vector": FILE, "row": ROW} for --vector, which both
+    answer without loading the encoder. Exit code 3 when a picture could not be read, 1 when a file is missing.
     """
+    if ids or vectors:
+        if pictures or without or together or crop is not None:
+            raise typer.BadParameter(
+                "takes the place of pictures: no picture, --not, --together or --crop goes with it",
+                param_hint="--id" if ids else "--vector",
+            )
+        searching = {"k": k, "where": where, "same_only": same_only, "collapse": collapse}
+        _query_stored(index, ids or [], vectors or [], searching, show, device=device, as_json=as_json)
+        return
+    if not pictures:
+        raise typer.BadParameter("name a picture, or use --id or --vector", param_hint="PICTURES")
     from search.engine import open_index
     from search.images import load_picture
     from search.picture_argument import picture_argument
@@ -166,14 +190,46 @@ def _why_nothing(
     return nothing_matches(engine.catalog, condition, where_text(where)) or (NOTHING_SAME if same_only else None)
 
 
+def _query_stored(
+    index: Path,
+    ids: list[int],
+    files: list[Path],
+    searching: dict[str, Any],
+    show: list[str] | None,
+    *,
+    device: Device,
+    as_json: bool,
+) -> None:
+    """Answer pictures of the index by their ids, then the rows of files of vectors: without torch."""
+    from search.engine import open_index
+    from search.large_imports import without_torch
+    from search.vector_queries import read_vectors
+    from search.where import condition_of
+
+    where, filters = searching["where"], condition_of(searching["where"])
+    searching["where"], same_only = filters, searching["same_only"]
+    read = [(file, read_vectors(file)) for file in files]
+    with without_torch(), open_index(index, device=device) as engine:
+        shown = _shown_columns(show, list(engine.columns()))
+        asked: list[dict[str, int | str]] = [{"id": picture_id} for picture_id in ids]
+        hits = engine.search_vectors(engine.vectors_of(ids), **searching) if ids else []
+        for file, vectors in read:
+            asked += [{"vector": str(file), "row": row} for row in range(len(vectors))]
+            hits += engine.search_vectors(vectors, **searching)
+        for query_, found in zip(asked, hits, strict=True):
+            nothing = None if found else _why_nothing(engine, filters, where, same_only=same_only)
+            _show_hits(query_, found, shown, nothing, as_json=as_json)
+
+
 def info(
     index: Annotated[Path, typer.Argument(help="The index folder.")],
     as_json: JsonOption = False,
 ) -> None:
     """Tell what an index holds: pictures, encoder, structure, measured recall, size."""
     from search.engine import open_index
+    from search.large_imports import without_torch
 
-    with open_index(index, device="cpu") as engine:
+    with without_torch(), open_index(index, device="cpu") as engine:
         found = engine.info()
     typer.echo(json.dumps(info_dict(found), indent=2) if as_json else _info_text(found))
 
@@ -219,9 +275,14 @@ def _shown_columns(asked: list[str] | None, known: list[str]) -> list[str] | Non
 
 
 def _show_hits(
-    asked: str | list[str], hits: list[Hit], shown: list[str] | None, nothing: str | None, *, as_json: bool
+    asked: str | list[str] | dict[str, int | str],
+    hits: list[Hit],
+    shown: list[str] | None,
+    nothing: str | None,
+    *,
+    as_json: bool,
 ) -> None:
-    picture = asked if isinstance(asked, str) else " + ".join(asked)
+    picture = _title(asked)
     if as_json:
         told = {"query": asked, "hits": [hit.to_dict() for hit in hits]}
         typer.echo(json.dumps(told if nothing is None else {**told, "nothing": nothing}))
@@ -251,6 +312,12 @@ def _show_hits(
         console.width = _UNFOLDED
     console.print(literal(picture, style="italic"), soft_wrap=True)
     console.print(table)
+
+
+def _title(asked: str | list[str] | dict[str, int | str]) -> str:
+    if isinstance(asked, dict):
+        return ", ".join(f"{name} {value}" for name, value in asked.items())
+    return asked if isinstance(asked, str) else " + ".join(asked)
 
 
 def _seen_from_here(path: Path) -> Path:

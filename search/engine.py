@@ -6,7 +6,7 @@ import threading
 import time
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from search.embedding import DECODED_AT_ONCE, embed
 from search.errors import EncoderError, IndexClosedError, IndexFolderError, QueryError
 from search.filter_masks import FilterMasks
 from search.foreign_encoder import stored_encoder
+from search.forks import watch
 from search.hits import hits_of, nearest, with_metadata
 from search.images import load_picture
 from search.indexes import resolve_device
@@ -61,6 +62,7 @@ class SearchEngine(Recognition, KnownPictures):
         while not self._opened(before):
             continue
         self._masks = FilterMasks(self._catalog)
+        watch(self)
 
     def _opened(self, before: SearchEngine | None) -> bool:
         """Open the newest snapshot; false where files of it vanished because a newer one came meanwhile."""
@@ -91,6 +93,14 @@ class SearchEngine(Recognition, KnownPictures):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __reduce__(self) -> tuple[partial[SearchEngine], tuple[Path]]:
+        """Pickle as the folder and the device: whoever loads it, such as a spawned process, opens the index again."""
+        return partial(open_index, device=self._device), (self.folder.absolute(),)
+
+    def after_fork(self, lost: Any) -> None:
+        """Give up, in a child of this process, all that belongs to the parent: see `search.forks`."""
+        self._catalog = self._settings = self._segments = self._masks = self._encoder_lock = lost
 
     def close(self) -> None:
         """Let go of the snapshot; what is called after that, but a second `close`, raises IndexClosedError."""

@@ -13,6 +13,7 @@ TwinlensError
 ├── UnsupportedError      something that an index kind or a device cannot do
 ├── QueryError            a question that makes no sense: k < 1, an empty picture list
 │   └── FilterError       a filter that does not follow the grammar, or does not fit the columns
+├── ForkError             an engine or encoder that was opened before this process was forked
 ├── DataError             a collection, CSV or label file that cannot be used
 └── (indexer.training)    TrainingCollapsedError: every picture got the same embedding
 
@@ -39,6 +40,10 @@ class PictureError(TwinlensError):
         super().__init__(f"{source}: {reason}")
         self.source = source
         self.reason = reason
+
+    def __reduce__(self) -> tuple[type[PictureError], tuple[str, str]]:
+        """Pickle by what it was made of: a pool of processes hands errors over that way, and hangs where it fails."""
+        return type(self), (self.source, self.reason)
 
 
 class MissingPictureError(PictureError):
@@ -73,6 +78,11 @@ class DamagedFileError(IndexFolderError):
         super().__init__(f"{file}: {problem}. {remedy}")
         self.file = file
         self.problem = problem
+        self._remedy = remedy
+
+    def __reduce__(self) -> tuple[type[DamagedFileError], tuple[Path, str, str]]:
+        """Pickle by what it was made of, as `PictureError`."""
+        return type(self), (self.file, self.problem, self._remedy)
 
 
 class DiskError(IndexFolderError):
@@ -93,3 +103,7 @@ class FilterError(QueryError):
 
 class DataError(TwinlensError):
     """A collection, CSV or label file that cannot be used."""
+
+
+class ForkError(TwinlensError):
+    """An engine or encoder was used in a process that was forked after it was opened."""

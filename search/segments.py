@@ -9,6 +9,7 @@ import uuid
 from copy import copy
 from tokenize import TokenError
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -246,7 +247,7 @@ def map_vectors(folder: Path, record: FileRecord, shape: tuple[int, int]) -> Flo
         vectors: Floats = np.load(path, mmap_mode="r" if shape[0] else None, allow_pickle=False)
     except FileNotFoundError:
         raise DamagedFileError(path, "missing") from None
-    except (OSError, ValueError, TypeError, SyntaxError, TokenError, MemoryError, OverflowError) as error:
+    except (OSError, ValueError, TypeError, SyntaxError, TokenError, MemoryError, OverflowError, BadZipFile) as error:
         raise DamagedFileError(path, f"cannot be read ({error})") from error
     if not isinstance(vectors, np.ndarray) or vectors.shape != shape or vectors.dtype != np.float32:
         raise DamagedFileError(path, f"does not hold {shape} float32")

@@ -3,10 +3,10 @@
 import search
 
 PUBLIC = {
-    "Answer", "Calibration", "DataError", "DiskError", "EncoderError", "ErrorRate", "Hit", "Identification", "Identity",
-    "IndexBusyError", "IndexClosedError", "IndexFolderError", "IndexInfo", "IndexLockedError", "PictureError",
-    "QueryError", "SearchEngine", "SegmentInfo", "Timing", "TwinlensError", "UnsupportedError", "Verification",
-    "open_index",
+    "Answer", "Calibration", "DataError", "DiskError", "EncoderError", "ErrorRate", "ForkError", "Hit",
+    "Identification", "Identity", "IndexBusyError", "IndexClosedError", "IndexFolderError", "IndexInfo",
+    "IndexLockedError", "PictureError", "QueryError", "SearchEngine", "SegmentInfo", "Timing", "TwinlensError",
+    "UnsupportedError", "Verification", "open_index",
 }  # fmt: skip
 
 
@@ -19,7 +19,7 @@ def test_exported_names() -> None:
 
 def test_every_error_is_a_twinlens_error() -> None:
     errors = [getattr(search, name) for name in PUBLIC if name.endswith("Error")]
-    assert len(errors) == 11
+    assert len(errors) == 12
     assert all(issubclass(error, search.TwinlensError) for error in errors)
 
 

@@ -39,7 +39,7 @@ def demo(
 
     picture = demonstration.demo_query()
     build(demonstration.SAMPLE, demonstration.DEMO_INDEX)
-    query([str(picture)], demonstration.DEMO_INDEX, k=5)
+    query(demonstration.DEMO_INDEX, [str(picture)], k=5)
     if open_app:
         _serve(demonstration.DEMO_INDEX, _HERE, port)
 

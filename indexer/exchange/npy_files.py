@@ -6,6 +6,7 @@ import json
 from itertools import islice
 from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -91,7 +92,17 @@ class NpySource:
         self.columns, self.left_out = {}, []
         try:
             found = np.load(name, mmap_mode="r", allow_pickle=False)
-        except (OSError, EOFError, ValueError, TypeError, SyntaxError, TokenError, MemoryError, OverflowError) as error:
+        except (
+            OSError,
+            EOFError,
+            ValueError,
+            TypeError,
+            SyntaxError,
+            TokenError,
+            MemoryError,
+            OverflowError,
+            BadZipFile,
+        ) as error:
             raise DataError(f"{name}: cannot be read as a .npy file of numbers ({error!s:.200})") from error
         if not isinstance(found, np.ndarray):
             found.close()

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.errors import EncoderError
+from search.forks import use_one_thread
+from search.large_imports import collection_paused
 
 if TYPE_CHECKING:
     from search.config import Device
@@ -91,7 +93,9 @@ def family_class(family: str) -> type[Encoder]:
     if family not in FAMILIES:
         raise EncoderError(f"there is no family of encoders {family!r}: known are {', '.join(FAMILIES)}")
     module, _, class_name = FAMILIES[family].partition(":")
-    found: type[Encoder] = getattr(import_module(module), class_name)
+    use_one_thread("torch", lambda torch: torch.set_num_threads)
+    with collection_paused():
+        found: type[Encoder] = getattr(import_module(module), class_name)
     return found
 
 

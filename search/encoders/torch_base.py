@@ -16,6 +16,7 @@ from search.encoders.preprocessing import Preprocessing, squash
 from search.encoders.steady import PADDING, with_steady_rows
 from search.encoders.weights_file import read_weights, write_weights
 from search.errors import UnsupportedError
+from search.forks import fork_count, forked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,6 +61,7 @@ class TorchEncoder(Encoder):
         self.preprocessing = preprocessing
         self.architecture = architecture
         self.device = resolve_device(device)
+        self._fork = fork_count()
         self.network: nn.Module = with_steady_rows(network).eval()
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._mean = _channels(preprocessing.mean, self.device)
@@ -74,7 +76,13 @@ class TorchEncoder(Encoder):
 
     @torch.inference_mode()
     def forward(self, batch: NDArray[Any]) -> Floats:
-        """Embed `(B, S, S, 3) uint8` as `(B, dim) float32`, at most `MAX_BATCH` pictures at once."""
+        """Embed `(B, S, S, 3) uint8` as `(B, dim) float32`, at most `MAX_BATCH` pictures at once.
+
+        Raises:
+            ForkError: the process was forked after this encoder was loaded.
+        """
+        if self._fork != fork_count():
+            raise forked(f"the encoder {self.name}")
         with full_float32(self.device):
             parts = [self._embed(batch[start : start + MAX_BATCH]) for start in range(0, len(batch), MAX_BATCH)]
         return np.concatenate(parts)

@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from search.errors import UnsupportedError
+from search.forks import use_one_thread
 
 if TYPE_CHECKING:
     from search.config import Device
@@ -44,6 +45,7 @@ def index_class(kind: str) -> type[VectorIndex]:
     if kind not in _TABLE:
         raise UnsupportedError(f"there is no index kind {kind!r}: known are {', '.join(KINDS)}")
     module, _, name = _TABLE[kind].partition(":")
+    use_one_thread("faiss", lambda faiss: faiss.omp_set_num_threads)
     found: type[VectorIndex] = getattr(import_module(module), name)
     return found
 
