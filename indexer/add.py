@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.build import first_encoder
 from indexer.committing import known_roots
+from indexer.excludes import Excludes
+from indexer.library import Library
 from indexer.progress import Silent, Stages
 from indexer.scan import labeller, scan
 from indexer.survey import survey_files
@@ -58,32 +61,44 @@ def add(index: str | os.PathLike[str], pictures: Sequence[str | os.PathLike[str]
     check_device(config)
     if not pictures:
         raise DataError("nothing to add: name at least one picture or folder; there are no pictures there")
-    unseen: list[tuple[Path, str]] = []
+    search = _Search(folder, config.exclude or ())
     with stages.stage("scan"):
-        found, tops = _scan_all(pictures, folder, unseen)
+        found, tops = search.all_of(pictures)
     encoder = first_encoder(folder, config, stages)
     with open_writer(folder, create=True) as catalog:
         label, keep = _labeller(catalog, config, tops), config.labels in ("folder", "none")
-        update = Update(catalog, config, stages, label, keep_labels=keep, encoder=encoder, unseen=unseen)
-        return update.run(lambda: survey_files(catalog, found, label, keep_labels=keep))
+        update = Update(catalog, config, stages, label, keep_labels=keep, encoder=encoder, unseen=search.unseen,
+                        not_read=search.not_read)  # fmt: skip
+        return update.run(lambda: survey_files(catalog, found, label, keep_labels=keep, rehash=config.rehash))
 
 
-def _scan_all(pictures: Sequence[str | os.PathLike[str]], index: Path, unseen: list[tuple[Path, str]]
-              ) -> tuple[list[FoundFile], dict[Path, Path]]:  # fmt: skip
-    """Files by path, each once; and path -> what was named that it was found by."""
-    found: dict[Path, FoundFile] = {}
-    tops: dict[Path, Path] = {}
-    for each in pictures:
-        top = Path(os.path.normpath(Path(each).absolute()))
-        if not top.exists():
-            raise DataError(f"{top}: no such file or folder")
-        files = scan(top, leave_out=index, unreadable=lambda path, error: unseen.append((path, unseen_reason(error))))
-        if not files:
-            raise DataError(f"{top}: no pictures there (known suffixes: {' '.join(sorted(PICTURE_SUFFIXES))})")
-        for file in files:
-            found.setdefault(file.path, file)
-            tops.setdefault(file.path, top)
-    return [found[path] for path in sorted(found, key=os.fsencode)], tops
+class _Search:
+    """Finds the pictures that are named, by the paths by which the index knows their folders."""
+
+    def __init__(self, index: Path, exclude: Sequence[str]) -> None:
+        """Leave out what the index remembers and, this time, what these patterns name."""
+        self._index = index
+        self._library = Library.of(index)
+        self._exclude = (*self._library.exclude, *exclude)
+        self.unseen: list[tuple[Path, str]] = []
+        self.not_read: Counter[str] = Counter()
+
+    def all_of(self, pictures: Sequence[str | os.PathLike[str]]) -> tuple[list[FoundFile], dict[Path, Path]]:
+        """Files by path, each once; and path -> what was named that it was found by."""
+        found: dict[Path, FoundFile] = {}
+        tops: dict[Path, Path] = {}
+        for each in pictures:
+            top = self._library.spelled(each)
+            if not top.exists():
+                raise DataError(f"{top}: no such file or folder")
+            files = scan(top, leave_out=self._index, excludes=Excludes(top, self._exclude), not_read=self.not_read,
+                         unreadable=lambda path, error: self.unseen.append((path, unseen_reason(error))))  # fmt: skip
+            if not files:
+                raise DataError(f"{top}: no pictures there (known suffixes: {' '.join(sorted(PICTURE_SUFFIXES))})")
+            for file in files:
+                found.setdefault(file.path, file)
+                tops.setdefault(file.path, top)
+        return [found[path] for path in sorted(found, key=os.fsencode)], tops
 
 
 def _labeller(catalog: Catalog, config: BuildConfig, tops: dict[Path, Path]) -> Labeller:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from indexer.library import is_same_folder
 from search.records import PictureRecord, SkippedRecord
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _CHUNK = 2_000
 """Files looked up at once."""
+STAYS = "; what the index has of it stays"
+"""Ends the reason why something was not read, where that says nothing of the picture."""
 
 
 @dataclass(slots=True)
@@ -36,8 +39,22 @@ class Changes:
     moved: list[PictureRecord] = field(default_factory=list)
     updated: list[PictureRecord] = field(default_factory=list)
     removed: list[PictureRecord] = field(default_factory=list)
+    excluded: int = 0
+    """How many of `removed` are left out now."""
+    missing: dict[Path, int] = field(default_factory=dict)
+    """Folder -> how many pictures stay though it, or all that was known in it, is gone."""
+    left_behind: list[PictureRecord] = field(default_factory=list)
+    """The old records of those of `moved` whose folder may be on a disk that comes back, with the picture in it."""
+    noted: list[PictureRecord] = field(default_factory=list)
+    """Unchanged pictures of which the inode is noted now."""
     skipped: list[SkippedRecord] = field(default_factory=list)
     unchanged: int = 0
+    read_again: int = 0
+    """How many of `unchanged` were read to know it."""
+    elsewhere: int = 0
+    """Files that are in the index by another path to their folder."""
+    returned: int = 0
+    """How many of `added` got back what a removed picture of the same content had; known after the commit."""
     exif: dict[str, PictureExif] = field(default_factory=dict)
     """Content hash -> what the EXIF says, of the files looked at whose EXIF says anything."""
 
@@ -54,7 +71,7 @@ class Changes:
 
 
 def compare(catalog: Catalog, survey: Survey, staging: Staging | None, known: KnownContents, label: Labeller, *,
-            keep_labels: bool = False, root: Path | None = None) -> Changes:  # fmt: skip
+            keep_labels: bool = False, root: Path | None = None, allow_missing: bool = False) -> Changes:  # fmt: skip
     """Work out the changes.
 
     Args:
@@ -65,8 +82,9 @@ def compare(catalog: Catalog, survey: Survey, staging: Staging | None, known: Kn
         label: path -> label.
         keep_labels: leave a picture of the index the label that it has.
         root: the folder that was surveyed as a whole: what is gone from there is in the survey.
+        allow_missing: remove pictures whose whole folder is missing.
     """
-    changes = Changes(updated=survey.relabelled, unchanged=survey.unchanged)
+    changes = Changes(updated=survey.relabelled, unchanged=survey.unchanged, noted=survey.noted)
     strays = Strays(catalog, survey.gone, root)
     for chunk in _chunks(survey.todo):
         assert staging is not None, "files were to be looked at, and none was"
@@ -77,7 +95,14 @@ def compare(catalog: Catalog, survey: Survey, staging: Staging | None, known: Kn
         for file, old in chunk:
             own = old.label if keep_labels and old is not None else label(file.path)
             _place(looks[file.path], old, own, strays, known, changes)
-    changes.removed += strays.left()
+    changes.left_behind = [stray for stray in strays.taken() if stray.id in survey.missing or _is_lost(stray, root)]
+    for record in strays.left():
+        folder = survey.missing.get(record.id)
+        if folder is None or allow_missing:
+            changes.removed.append(record)
+            changes.excluded += record.id in survey.excluded
+        else:
+            changes.missing[folder] = changes.missing.get(folder, 0) + 1
     return changes
 
 
@@ -89,8 +114,9 @@ class Strays:
         self._gone = gone
         self._root = root
         self._by_content: dict[str, list[PictureRecord]] = {}
-        self._taken: set[int] = set()
+        self._taken: dict[int, PictureRecord] = {}
         self._asked: set[str] = set()
+        self._live: dict[str, list[Path]] = {}
         for record in reversed(gone):
             self._by_content.setdefault(record.content, []).append(record)
 
@@ -102,14 +128,28 @@ class Strays:
             outside = self._root is None or not record.path.is_relative_to(self._root)
             if outside and _is_gone(record.path):
                 self._by_content.setdefault(record.content, []).insert(0, record)
+            else:
+                self._live.setdefault(record.content, []).append(record.path)
+
+    def has(self, look: LookedAt) -> bool:
+        """Whether a file is in the index already, by another path to the folder that it lies in."""
+        found = self._live.get(look.content, ())
+        return any(
+            path != look.path and path.name == look.path.name and is_same_folder(path.parent, look.path.parent)
+            for path in found
+        )
 
     def take(self, content: str) -> PictureRecord | None:
         """A stray of this content, which is then no stray any more."""
         waiting = self._by_content.get(content)
         if not waiting:
             return None
-        self._taken.add(waiting[-1].id)
+        self._taken[waiting[-1].id] = waiting[-1]
         return waiting.pop()
+
+    def taken(self) -> list[PictureRecord]:
+        """Those that turned up elsewhere, as they were."""
+        return list(self._taken.values())
 
     def left(self) -> list[PictureRecord]:
         """What is gone from the surveyed folder and turned up nowhere."""
@@ -120,22 +160,36 @@ def _place(look: LookedAt, old: PictureRecord | None, label: str | None, strays:
            changes: Changes) -> None:  # fmt: skip
     """Put one file that was looked at into the list that it belongs to."""
     if look.reason is not None:
-        changes.skipped.append(SkippedRecord(look.path, look.bytes, look.mtime_ns, look.reason))
-        if old is not None:
+        stays = old is not None and look.passing
+        reason = f"{look.reason}{STAYS}" if stays else look.reason
+        changes.skipped.append(SkippedRecord(look.path, look.bytes, look.mtime_ns, reason))
+        if old is not None and not stays:
             changes.removed.append(old)
         return
     size = known.size(look.content)
     assert size is not None, f"{look.path} was looked at and not embedded"
-    new = PictureRecord(0, look.path, look.content, look.bytes, look.mtime_ns, *size, label, 0, 0)
+    new = PictureRecord(0, look.path, look.content, look.bytes, look.mtime_ns, *size, label, 0, 0, look.ctime_ns,
+                        look.inode)  # fmt: skip
     if old is not None and old.content == look.content:
-        changes.updated.append(replace(new, id=old.id, segment=old.segment, row=old.row))
+        same = replace(new, id=old.id, segment=old.segment, row=old.row)
+        if same != old:
+            changes.updated.append(same)
+        changes.unchanged += old.label == label
+        changes.read_again += old.label == label
     elif old is not None:
         changes.changed.append(replace(new, id=old.id))
         changes.replaced.append(old)
+    elif strays.has(look):
+        changes.elsewhere += 1
     elif (stray := strays.take(look.content)) is not None:
         changes.moved.append(replace(new, id=stray.id, segment=stray.segment, row=stray.row))
     else:
         changes.added.append(new)
+
+
+def _is_lost(record: PictureRecord, root: Path | None) -> bool:
+    """Whether a picture from elsewhere is gone with its folder, as with an unmounted disk."""
+    return (root is None or not record.path.is_relative_to(root)) and _is_gone(record.path.parent)
 
 
 def _is_gone(path: Path) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.change_report import ChangeReport
+from indexer.change_report import ChangeReport, MissingFolder
 from indexer.changes import compare
 from indexer.committing import Surveyed, commit
 from indexer.embed import embed_files
@@ -46,6 +47,10 @@ class Update:
     """The folder that is surveyed as a whole."""
     unseen: list[tuple[Path, str]] = field(default_factory=list)
     """What could not be looked into, and why."""
+    not_read: Counter[str] = field(default_factory=Counter)
+    """Files of other kinds, by suffix."""
+    exclude: tuple[str, ...] | None = None
+    """Patterns that the index is to remember."""
 
     def run(self, survey: Callable[[], Survey]) -> ChangeReport:
         """Bring the index to what a survey of files shows, by one commit."""
@@ -76,8 +81,8 @@ class Update:
         catalog, known = self.catalog, KnownContents(self.catalog, staging)
         embedded = 0 if staging is None else self._embed(found, staging, known)
         changes = compare(catalog, found, staging, known, self.label, keep_labels=self.keep_labels,
-                          root=self.root)  # fmt: skip
-        surveyed = Surveyed([file.path for file, _ in found.todo], self.root)
+                          root=self.root, allow_missing=self.config.allow_missing)  # fmt: skip
+        surveyed = Surveyed([file.path for file, _ in found.todo], self.root, self.exclude)
         segment = commit(catalog, changes, known, self.config, self.stages, encoder=self.encoder, surveyed=surveyed)
         report = self._report(changes, embedded)
         if segment is not None:
@@ -101,6 +106,11 @@ class Update:
         )  # fmt: skip
         for sort in ("added", "changed", "moved", "removed"):
             report.name(sort, [picture.path for picture in getattr(changes, sort)])
+        report.read_again, report.returned, report.excluded = changes.read_again, changes.returned, changes.excluded
+        report.not_read = dict(self.not_read.most_common())
+        report.missing = [MissingFolder.of(folder, count) for folder, count in sorted(changes.missing.items())]
+        if changes.elsewhere:
+            report.notes.append(f"{changes.elsewhere} files are in the index already, by another path to their folder")
         report.advise()
         return report
 

@@ -20,6 +20,7 @@ from search.catalog_file import CatalogFile
 from search.catalog_metadata import MetadataTable
 from search.catalog_opening import damage_named, pinned, use_log, verified
 from search.catalog_pictures import as_text
+from search.catalog_retained import RetainedTable
 from search.catalog_seal import (
     BUILD_AGAIN,
     FIRST_SEALED,
@@ -59,6 +60,7 @@ class Catalog(CatalogAudit):
         self._connection = connection
         self._lock = threading.RLock()
         self.metadata = MetadataTable(version, self._rows, self._many)
+        self.retained = RetainedTable(version, self._rows, self._many)
         # File names need not be UTF-8. They are bound as bytes, stored as text, and decoded as Python decodes names.
         connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
 
@@ -142,6 +144,7 @@ class Catalog(CatalogAudit):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self.retained.expire()
                 generation = self.generation() + 1
                 self.set(generation=generation)
                 announce(self.folder, generation)
@@ -279,8 +282,10 @@ class Catalog(CatalogAudit):
         self._many("DELETE FROM identities WHERE id NOT IN (SELECT identity FROM templates)", [()])
 
     def remove_identities(self, names: Iterable[str]) -> None:
-        """Forget identities and their reference pictures."""
-        self._many("DELETE FROM identities WHERE name = CAST(? AS TEXT)", ((as_text(name),) for name in names))
+        """Forget identities and their reference pictures, retained ones too."""
+        doomed = [(as_text(name),) for name in names]
+        self._many("DELETE FROM identities WHERE name = CAST(? AS TEXT)", doomed)
+        self._many("DELETE FROM retained_templates WHERE identity = CAST(? AS TEXT)", doomed)
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         with self._lock, damage_named(self.folder / CATALOG_NAME):

@@ -13,18 +13,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from search.catalog_metadata import MetadataTable
+    from search.catalog_retained import RetainedTable
     from search.conditions import Condition
 
 PAGE = 2_000
 """Rows of a page of a long answer: nobody holds all pictures at once."""
 IN_CHUNK = 500
 """Values bound in one `IN (...)`: SQLite's oldest limit is 999."""
+_WITH_INODES = 7
+"""Version of the catalog that knows when the inode of a file changed, and its number, first."""
 
 
 class PictureTable:
     """What a catalog knows of pictures; the catalog itself says how rows are read and written."""
 
     metadata: MetadataTable
+    retained: RetainedTable
+    _version: int
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         raise AssertionError("the catalog reads")
@@ -111,6 +116,18 @@ class PictureTable:
         sql = "SELECT id FROM pictures WHERE path >= CAST(? AS TEXT) AND path < CAST(? AS TEXT) ORDER BY id"
         return [key for (key,) in self._rows(sql, (first, end))]
 
+    def folders(self) -> Iterator[Path]:
+        """Folders below which every picture lies, none of them named twice.
+
+        They are found by leaps over the index of paths: from the first picture in a folder to the first one behind it.
+        """
+        reached = b""
+        sql = "SELECT path FROM pictures WHERE path >= CAST(? AS TEXT) ORDER BY path LIMIT 1"
+        while found := self._rows(sql, (reached,)):
+            folder = Path(found[0][0]).parent
+            yield folder
+            reached = os.fsencode(folder).rstrip(b"/") + b"0"  # 0 follows /
+
     def pictures_below(self, folder: Path) -> Iterator[PictureRecord]:
         """Every picture below a folder, or at this very path, by the bytes of their paths; read page by page."""
         yield from self.pictures_at_paths([str(folder)])
@@ -184,17 +201,18 @@ class PictureTable:
     def put_pictures(self, pictures: Iterable[PictureRecord]) -> None:
         """Add pictures (id 0: a new one) or replace those of the same id."""
         self._many(
-            "INSERT INTO pictures VALUES (?, CAST(? AS TEXT), ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?)"
+            "INSERT INTO pictures VALUES (?, CAST(? AS TEXT), ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?, ?, ?)"
             " ON CONFLICT (id) DO UPDATE SET path = excluded.path, content = excluded.content, bytes = excluded.bytes,"
             " mtime_ns = excluded.mtime_ns, width = excluded.width, height = excluded.height, label = excluded.label,"
-            " segment = excluded.segment, row = excluded.row",
+            " segment = excluded.segment, row = excluded.row, ctime_ns = excluded.ctime_ns, inode = excluded.inode",
             ((p.id or None, os.fsencode(p.path), p.content, p.bytes, p.mtime_ns, p.width, p.height,
-              None if p.label is None else as_text(p.label), p.segment, p.row) for p in pictures),
+              None if p.label is None else as_text(p.label), p.segment, p.row, p.ctime_ns, p.inode) for p in pictures),
         )  # fmt: skip
 
     def remove_pictures(self, pictures: Iterable[PictureRecord]) -> None:
-        """Forget pictures; their rows become tombstones."""
+        """Forget pictures; their rows become tombstones, and what was known of them is retained for a while."""
         gone = list(pictures)
+        self.retained.keep(gone)
         self._many("DELETE FROM pictures WHERE id = ?", ((p.id,) for p in gone))
         self.bury(gone)
 
@@ -237,6 +255,8 @@ class PictureTable:
 
     def _pictures(self, clause: str, values: Sequence[Any]) -> list[PictureRecord]:
         columns = "id, path, content, bytes, mtime_ns, width, height, label, segment, row"
+        if self._version >= _WITH_INODES:
+            columns += ", ctime_ns, inode"
         rows = self._rows(f"SELECT {columns} FROM pictures {clause}", values)
         return [PictureRecord(row[0], Path(row[1]), *row[2:]) for row in rows]
 
