@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from indexer.library import is_same_folder
+from indexer.survey import stable_inode
 from search.records import PictureRecord, SkippedRecord
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Changes:
     moved: list[PictureRecord] = field(default_factory=list)
     updated: list[PictureRecord] = field(default_factory=list)
     removed: list[PictureRecord] = field(default_factory=list)
+    broken: list[PictureRecord] = field(default_factory=list)
+    """Those of `removed` whose file is there and cannot be read as a picture."""
     excluded: int = 0
     """How many of `removed` are left out now."""
     missing: dict[Path, int] = field(default_factory=dict)
@@ -165,13 +168,14 @@ def _place(look: LookedAt, old: PictureRecord | None, label: str | None, strays:
         changes.skipped.append(SkippedRecord(look.path, look.bytes, look.mtime_ns, reason))
         if old is not None and not stays:
             changes.removed.append(old)
+            changes.broken.append(old)
         return
     size = known.size(look.content)
     assert size is not None, f"{look.path} was looked at and not embedded"
     new = PictureRecord(0, look.path, look.content, look.bytes, look.mtime_ns, *size, label, 0, 0, look.ctime_ns,
                         look.inode)  # fmt: skip
     if old is not None and old.content == look.content:
-        same = replace(new, id=old.id, segment=old.segment, row=old.row)
+        same = replace(new, id=old.id, segment=old.segment, row=old.row, inode=stable_inode(old, look))
         if same != old:
             changes.updated.append(same)
         changes.unchanged += old.label == label

@@ -107,6 +107,7 @@ def commit(catalog: Catalog, changes: Changes, known: KnownContents, config: Bui
             catalog.add_files(files)
             catalog.retained.keep(changes.left_behind)
             catalog.remove_pictures(changes.removed)
+            catalog.retained.keep_for_path(changes.broken)
             catalog.bury(changes.replaced)
             catalog.put_pictures(changes.moved + changes.updated + changes.noted)
             if segment is not None:

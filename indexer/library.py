@@ -47,7 +47,8 @@ class Library:
     @classmethod
     def of_catalog(cls, catalog: Catalog) -> Library:
         """The same, of an open catalog."""
-        return cls((*known_roots(catalog), *catalog.folders()), known_exclude(catalog))
+        roots = known_roots(catalog)
+        return cls((*roots, *catalog.folders(roots)), known_exclude(catalog))
 
     def spelled(self, place: str | os.PathLike[str]) -> Path:
         """The absolute path by which the index knows a file or folder, whatever path leads to it."""

@@ -38,8 +38,10 @@ class Folders:
 
     def missing(self, gone: Sequence[PictureRecord]) -> dict[int, Path]:
         """Id -> the topmost missing folder around a picture that was not found, for those whose own one is missing."""
+        if not gone:
+            return {}
         lost = self._below(Counter(record.path.parent for record in gone))
-        new = self._below(self._new) if gone else Counter[Path]()
+        new = self._below(self._new)
         missing = {folder for folder, count in lost.items() if folder not in self._there and new[folder] < count}
         found: dict[int, Path] = {}
         for record in gone:

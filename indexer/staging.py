@@ -39,6 +39,8 @@ CREATE TABLE IF NOT EXISTS exif (content TEXT PRIMARY KEY, taken TEXT, camera TE
 """
 _ADDED_COLUMNS = ("ctime_ns", "inode", "passing")
 """Of `looked_at`, that a file which an older version left does not have."""
+_STAGED = ("bytes", "mtime_ns", "content", "width", "height", "reason", *_ADDED_COLUMNS)
+"""Columns of `looked_at` after the path, and fields of `LookedAt`, in one order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class LookedAt:
     reason: str | None = None
     ctime_ns: int | None = None
     inode: int | None = None
-    passing: bool = False
+    passing: bool | None = False
     """Whether the reason lies in the system and not in the file: the picture may well be as it was."""
     exif: PictureExif = NO_EXIF
     """Staged by content, and given back by `Staging.exif`."""
@@ -95,11 +97,7 @@ class Staging:
         with self._lock, self._connection:
             self._connection.executemany(
                 "INSERT OR REPLACE INTO looked_at VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    (os.fsencode(f.path), f.bytes, f.mtime_ns, f.content, f.width, f.height, f.reason, f.ctime_ns,
-                     f.inode, f.passing)
-                    for f in files
-                ),
+                ((os.fsencode(f.path), *(getattr(f, name) for name in _STAGED)) for f in files),
             )
             self._connection.executemany(
                 "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)",
@@ -116,9 +114,9 @@ class Staging:
 
     def looked_at(self, paths: Sequence[Path]) -> dict[Path, LookedAt]:
         """What was staged of these files, by path."""
-        columns = "path, bytes, mtime_ns, content, width, height, reason, ctime_ns, inode, passing"
-        found = self._among(f"SELECT {columns} FROM looked_at WHERE path IN", [os.fsencode(path) for path in paths])
-        return {(path := Path(os.fsdecode(row[0]))): LookedAt(path, *row[1:-1], bool(row[-1])) for row in found}
+        sql = f"SELECT path, {', '.join(_STAGED)} FROM looked_at WHERE path IN"
+        found = self._among(sql, [os.fsencode(path) for path in paths])
+        return {(path := Path(os.fsdecode(row[0]))): LookedAt(path, *row[1:]) for row in found}
 
     def forget_failures(self) -> None:
         """Forget which files could not be read, so that they are tried again."""

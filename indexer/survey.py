@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Labeller: TypeAlias = "Callable[[Path], str | None]"
 """Path -> label."""
+UNSTABLE_INODE = -1
+"""In place of a number that is another one each time."""
 _CHUNK = 2_000
 """Files looked up at once."""
 
@@ -59,12 +61,23 @@ class Survey:
 def is_same(record: PictureRecord | LookedAt | None, file: FoundFile) -> bool:
     """Whether a file has the size, the times and the inode that it had when it was read, as git decides.
 
-    Where nobody noted time and inode, such as in an older index, size and the time of the last change of the content
-    decide.
+    Where nobody noted the inode and when it changed, such as in an older index, size and time of the content decide.
     """
     if record is None or (record.bytes, record.mtime_ns) != (file.bytes, file.mtime_ns):
         return False
-    return record.ctime_ns is None or (record.ctime_ns, record.inode) == (file.ctime_ns, file.inode)
+    if record.ctime_ns is None:
+        return True
+    return record.ctime_ns == file.ctime_ns and record.inode in (file.inode, UNSTABLE_INODE)
+
+
+def stable_inode(record: PictureRecord, look: LookedAt) -> int | None:
+    """The inode to note of a picture that was read again and holds what it held.
+
+    Where nothing but the number differs, the file system gives new ones each time that it is mounted, as FAT and some
+    networks' do: it is not compared any more, so that not all is read each time.
+    """
+    unstable = record.ctime_ns == look.ctime_ns and record.inode not in (None, look.inode)
+    return UNSTABLE_INODE if unstable else look.inode
 
 
 def is_unsettled(file: FoundFile, unsettled: tuple[int, int] | None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,7 +42,7 @@ def sync(pictures: str | os.PathLike[str], index: str | os.PathLike[str], config
         index: the index folder.
         config: how what is new is embedded and indexed; the encoder is that of the index.
         progress: who is told.
-        allow_empty: take a folder without any picture as it is, instead of refusing it.
+        allow_empty: take a folder without any picture as it is, instead of refusing it: all its pictures are removed.
 
     Raises:
         DataError: no pictures there: an unmounted disk does not empty an index.
@@ -99,6 +99,8 @@ class FolderUpdate:
             label = labeller(config.labels, root)
         if not found and not allow_empty:
             raise DataError(_nothing_there(pictures, unseen))
+        if not found:
+            config = replace(config, allow_missing=True)  # nothing is there, and that was said to be right
         return cls(root, found, label, config, stages, unseen, unsettled, excludes, not_read)
 
     def run(self, catalog: Catalog, encoder: Encoder | None = None) -> ChangeReport:

@@ -118,6 +118,7 @@ class Catalog(CatalogAudit):
             use_log(connection, file)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA secure_delete = ON")  # what is purged leaves no bytes behind
             if not sealed:
                 put_seal(connection, raw)
             if (version := checked_version(connection)) < len(MIGRATIONS):

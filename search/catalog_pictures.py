@@ -116,16 +116,19 @@ class PictureTable:
         sql = "SELECT id FROM pictures WHERE path >= CAST(? AS TEXT) AND path < CAST(? AS TEXT) ORDER BY id"
         return [key for (key,) in self._rows(sql, (first, end))]
 
-    def folders(self) -> Iterator[Path]:
-        """Folders below which every picture lies, none of them named twice.
+    def folders(self, roots: Iterable[Path] = ()) -> Iterator[Path]:
+        """Folders below which every picture lies that is not below one of these roots; none is named twice.
 
         They are found by leaps over the index of paths: from the first picture in a folder to the first one behind it.
         """
-        reached = b""
+        reached, known = b"", set(roots)
         sql = "SELECT path FROM pictures WHERE path >= CAST(? AS TEXT) ORDER BY path LIMIT 1"
         while found := self._rows(sql, (reached,)):
-            folder = Path(found[0][0]).parent
-            yield folder
+            path = Path(found[0][0])
+            folder = next((each for each in path.parents if each in known), None)
+            if folder is None:
+                folder = path.parent
+                yield folder
             reached = os.fsencode(folder).rstrip(b"/") + b"0"  # 0 follows /
 
     def pictures_below(self, folder: Path) -> Iterator[PictureRecord]:

@@ -11,10 +11,11 @@ import json
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from search.config import RetainConfig
 from search.errors import IndexFolderError
+from search.metadata import EXIF_COLUMNS
 from search.records import TemplateRecord
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
     from search.records import PictureRecord
 
+Key: TypeAlias = "tuple[str, str]"
+"""Content hash and path."""
+Had: TypeAlias = "tuple[str | None, dict[str, Any]]"
+"""Label, and id of a column -> value."""
 _WITH_RETAINED = 7
 """Version of the catalog that retains first."""
 _IN_CHUNK = 500
@@ -75,7 +80,7 @@ class RetainedTable:
             known = self._metadata([picture.id for picture in chunk])
             had = [(picture, _own_label(picture), known.get(picture.id, {})) for picture in chunk]
             self._many(
-                "INSERT OR REPLACE INTO retained VALUES (?, CAST(? AS TEXT), CAST(? AS TEXT), ?, ?)",
+                "INSERT OR REPLACE INTO retained VALUES (?, CAST(? AS TEXT), CAST(? AS TEXT), ?, ?, 0)",
                 (
                     (p.content, os.fsencode(p.path), label and _as_bytes(label), json.dumps(values), moment)
                     for p, label, values in had
@@ -83,14 +88,23 @@ class RetainedTable:
                 ),
             )
 
+    def keep_for_path(self, pictures: Iterable[PictureRecord]) -> None:
+        """Note that the next picture at the path of each of these gets what is retained of it; in a transaction.
+
+        Their files are there and could not be read: half of a file was copied, perhaps.
+        """
+        self._many(
+            "UPDATE retained SET broken = 1 WHERE content = ? AND path = CAST(? AS TEXT)",
+            ((picture.content, os.fsencode(picture.path)) for picture in pictures),
+        )
+
     def keep_templates(self, templates: Iterable[TemplateRecord]) -> None:
         """Retain reference pictures that are about to go; in a transaction."""
         if not self.days():
             return
         moment = _now()
         self._many(
-            "INSERT OR REPLACE INTO retained_templates"
-            " VALUES (?, CAST(? AS TEXT), CAST(? AS TEXT), ?, ?, ?)",
+            "INSERT OR REPLACE INTO retained_templates VALUES (?, CAST(? AS TEXT), CAST(? AS TEXT), ?, ?, ?)",
             (
                 (t.content, _as_bytes(t.identity), os.fsencode(t.path), json.dumps(t.quality), t.created, moment)
                 for t in templates
@@ -111,6 +125,10 @@ class RetainedTable:
     def _column_ids(self) -> list[int]:
         return [int(key) for (key,) in self._rows("SELECT id FROM columns ORDER BY id", ())]
 
+    def _exif_ids(self) -> set[str]:
+        found = self._rows("SELECT id, name FROM columns", ())
+        return {str(key) for key, name in found if name in EXIF_COLUMNS}
+
     # Giving back -------------------------------------------------------------------------------------------------
 
     def give_back(self, pictures: Sequence[PictureRecord], *, labels: bool) -> int:
@@ -126,24 +144,36 @@ class RetainedTable:
         Returns:
             How many pictures got something back.
         """
+        new = {picture.id for picture in pictures}
         returned = 0
         for chunk in _chunks(pictures):
-            waiting = self._retained([picture.content for picture in chunk])
-            if not waiting:
-                continue
-            live = self._shown([content for content, _ in waiting], {picture.id for picture in pictures})
-            here = [(p, (p.content, str(p.path))) for p in chunk]
-            taken = [(p, waiting.pop(key), key) for p, key in here if key in waiting]
-            done = {p.id for p, _, _ in taken}
-            for p in chunk:
-                key = next((key for key in waiting if key[0] == p.content), None)
-                if p.id not in done and key is not None and p.content not in live:
-                    taken.append((p, waiting.pop(key), key))
-            for picture, (label, values), key in taken:
+            taken = list(self._matched(chunk, new))
+            for picture, key, (label, values) in taken:
+                if key[0] != picture.content:  # what the EXIF of its old content said
+                    values = {key: value for key, value in values.items() if key not in self._exif_ids()}
                 self._restore(picture, label if labels and picture.label is None else None, values)
                 self._forget(key)
             returned += len(taken)
         return returned
+
+    def _matched(self, pictures: Sequence[PictureRecord], new: set[int]) -> Iterator[tuple[PictureRecord, Key, Had]]:
+        """Each picture with what it gets: what was at its path first, then, of its content, what is left."""
+        waiting = self._retained([picture.content for picture in pictures])
+        broken = self._broken([str(picture.path) for picture in pictures])
+        live = self._shown([content for content, _ in waiting], new)
+        others = []
+        for picture in pictures:
+            key, path = (picture.content, str(picture.path)), str(picture.path)
+            if key in waiting:
+                yield picture, key, waiting.pop(key)
+            elif path in broken:
+                yield picture, *broken.pop(path)
+            elif picture.content not in live:
+                others.append(picture)
+        for picture in others:
+            left = next((key for key in waiting if key[0] == picture.content), None)
+            if left is not None:
+                yield picture, left, waiting.pop(left)
 
     def give_back_templates(self, contents: Sequence[str]) -> list[TemplateRecord]:
         """Retained reference pictures of these contents, without vectors, newest first."""
@@ -164,14 +194,23 @@ class RetainedTable:
             ((each.content, _as_bytes(each.identity)) for each in templates),
         )
 
-    def _retained(self, contents: Sequence[str]) -> dict[tuple[str, str], tuple[str | None, dict[str, Any]]]:
-        """Content and path -> label and values, the newest first."""
+    def _retained(self, contents: Sequence[str]) -> dict[Key, Had]:
+        """What is retained of some contents, the newest first."""
         rows = self._rows(
             "SELECT content, path, label, metadata FROM retained"
             f" WHERE content IN ({','.join('?' * len(contents))}) AND removed >= ? ORDER BY removed DESC, path",
             (*contents, self._oldest()),
         )
         return {(content, path): (label, _read_json(values)) for content, path, label, values in rows}
+
+    def _broken(self, paths: Sequence[str]) -> dict[str, tuple[Key, Had]]:
+        """What is retained of the last picture at each of some paths whose file could not be read then."""
+        rows = self._rows(
+            "SELECT content, path, label, metadata FROM retained WHERE broken"
+            f" AND path IN ({','.join(['CAST(? AS TEXT)'] * len(paths))}) AND removed >= ? ORDER BY removed",
+            (*map(os.fsencode, paths), self._oldest()),
+        )
+        return {path: ((content, path), (label, _read_json(values))) for content, path, label, values in rows}
 
     def _shown(self, contents: Sequence[str], new: set[int]) -> set[str]:
         """Those of some contents that a picture shows which is not new."""
@@ -195,10 +234,8 @@ class RetainedTable:
             [(picture.id, *stored)],
         )
 
-    def _forget(self, key: tuple[str, str]) -> None:
-        self._many(
-            "DELETE FROM retained WHERE content = ? AND path = CAST(? AS TEXT)", [(key[0], os.fsencode(key[1]))]
-        )
+    def _forget(self, key: Key) -> None:
+        self._many("DELETE FROM retained WHERE content = ? AND path = CAST(? AS TEXT)", [(key[0], os.fsencode(key[1]))])
 
     # Forgetting --------------------------------------------------------------------------------------------------
 

@@ -116,8 +116,10 @@ CREATE TABLE retained (          -- what removed pictures had: it comes back wit
     label TEXT,                  -- NULL too where it was the name of the folder
     metadata TEXT NOT NULL,      -- JSON: id of a row of columns -> value
     removed TEXT NOT NULL,       -- ISO 8601, UTC
+    broken INTEGER NOT NULL,     -- 1 where the file stayed and could not be read: its next content gets all this
     PRIMARY KEY (content, path)
 ) WITHOUT ROWID;
+CREATE INDEX retained_by_path ON retained (path);
 CREATE TABLE retained_templates (   -- reference pictures that a change of the encoder could not read
     content TEXT NOT NULL,
     identity TEXT NOT NULL,      -- its name

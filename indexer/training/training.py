@@ -25,7 +25,7 @@ from search.encoders.torch_base import resolve_device
 from search.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import torch
     from numpy.typing import NDArray
@@ -61,12 +61,13 @@ def run(
     *,
     recipe: str | None,
     labels: str,
+    exclude: Sequence[str] = (),
     resume: bool,
     progress: Callable[[TrainEvent], None],
 ) -> TrainReport:
     """Read, decode, train, write the encoder; see `indexer.training.train`."""
     check_config(config)
-    splits = split_pictures(read_pictures(pictures, labels, labelled=config.labelled), config)
+    splits = split_pictures(read_pictures(pictures, labels, labelled=config.labelled, exclude=exclude), config)
     splits["validation"] = evenly(splits["validation"], config.validation_pictures)
     check_trainable(splits["train"], config)
     check_watched(splits["validation"], config)
