@@ -44,8 +44,8 @@ class Changes:
     """Those of `removed` whose file is there and cannot be read as a picture."""
     excluded: int = 0
     """How many of `removed` are left out now."""
-    missing: dict[Path, int] = field(default_factory=dict)
-    """Folder -> how many pictures stay though it, or all that was known in it, is gone."""
+    kept: list[tuple[PictureRecord, Path]] = field(default_factory=list)
+    """Pictures that stay though they are gone with their whole folder, and that folder: see `indexer.missing`."""
     left_behind: list[PictureRecord] = field(default_factory=list)
     """The old records of those of `moved` whose folder may be on a disk that comes back, with the picture in it."""
     noted: list[PictureRecord] = field(default_factory=list)
@@ -105,7 +105,7 @@ def compare(catalog: Catalog, survey: Survey, staging: Staging | None, known: Kn
             changes.removed.append(record)
             changes.excluded += record.id in survey.excluded
         else:
-            changes.missing[folder] = changes.missing.get(folder, 0) + 1
+            changes.kept.append((record, folder))
     return changes
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from indexer.exif import put_exif
 from indexer.index_encoder import fitting_calibration, name_encoder, now, store_encoder
 from indexer.matrix import gathered
+from indexer.missing import is_news, remember, to_remember
 from indexer.returning import give_back, returning_templates
 from indexer.tune import build_structure
 from search.records import SegmentRecord
@@ -82,7 +83,9 @@ def commit(catalog: Catalog, changes: Changes, known: KnownContents, config: Bui
     calibration = settings.get("calibration")
     if encoder is not None:
         calibration = fitting_calibration(calibration, encoder, config)
-    if not (changes or _says_more(catalog, changes, surveyed) or calibration != settings.get("calibration")):
+    missing = to_remember(catalog, changes, surveyed.root)
+    says_more = _says_more(catalog, changes, surveyed) or is_news(catalog, missing)
+    if not (changes or says_more or calibration != settings.get("calibration")):
         return None
     pictures = changes.need_rows
     templates = returning_templates(catalog, pictures, known)
@@ -104,6 +107,7 @@ def commit(catalog: Catalog, changes: Changes, known: KnownContents, config: Bui
                 remember_root(catalog, surveyed.root)
             if surveyed.exclude is not None:
                 catalog.set(exclude=list(surveyed.exclude))
+            remember(catalog, missing)
             catalog.add_files(files)
             catalog.retained.keep(changes.left_behind)
             catalog.remove_pictures(changes.removed)

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from indexer.missing import Folders
+from indexer.missing import Folders, remembered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -130,13 +130,13 @@ def survey_folder(catalog: Catalog, files: list[FoundFile], label: Labeller, how
         label: what pictures are labelled.
         how: which folder, and how.
     """
-    survey, folders = Survey(rehash=how.rehash), Folders(how.root)
+    survey, folders = Survey(rehash=how.rehash), Folders(how.root, remembered(catalog))
     for file, record in _side_by_side(files, catalog.pictures_below(how.root)):
         if file is None:
             if record is not None and not any(record.path.is_relative_to(place) for place in how.unseen):
                 survey.gone.append(record)
             continue
-        folders.see(file.path, known=record is not None)
+        folders.see(file.path, record)
         if is_unsettled(file, how.unsettled) and not is_same(record, file):
             survey.unchanged += record is not None
         else:

@@ -108,7 +108,8 @@ class Update:
             report.name(sort, [picture.path for picture in getattr(changes, sort)])
         report.read_again, report.returned, report.excluded = changes.read_again, changes.returned, changes.excluded
         report.not_read = dict(self.not_read.most_common())
-        report.missing = [MissingFolder.of(folder, count) for folder, count in sorted(changes.missing.items())]
+        missing = Counter(folder for _, folder in changes.kept)
+        report.missing = [MissingFolder.of(folder, missing[folder]) for folder in sorted(missing)]
         if changes.elsewhere:
             report.notes.append(f"{changes.elsewhere} files are in the index already, by another path to their folder")
         report.advise()

@@ -41,6 +41,10 @@ class PictureTable:
         """Pictures in the index."""
         return int(self._rows("SELECT count(*) FROM pictures")[0][0])
 
+    def greatest_id(self) -> int:
+        """The greatest id of a picture; 0 where there is none."""
+        return int(self._rows("SELECT coalesce(max(id), 0) FROM pictures")[0][0])
+
     def label_counts(self) -> dict[str, int]:
         """Pictures a label, without the unlabelled."""
         sql = "SELECT label, count(*) FROM pictures WHERE label IS NOT NULL GROUP BY label ORDER BY label"

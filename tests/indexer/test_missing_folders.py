@@ -132,15 +132,28 @@ def test_pictures_beside_subfolders_that_are_there_are_gone(tmp_path: Path) -> N
     assert sync(tmp_path / "lib", tmp_path / "i", FAST).removed == 1, "its folder holds pictures below"
 
 
-def test_a_folder_into_which_others_wrote_meanwhile_is_still_missing(library: Path, tmp_path: Path) -> None:
-    before = files(library)
-    unmount(library)
-    draw(300).save(library / "nas" / "camera upload.png")
-    report = sync(library, tmp_path / "i", FAST)
-    assert (report.added, report.kept, report.removed) == (1, 6, 0)
-    assert held(tmp_path / "i") == before | files(library)
-    again = sync(library, tmp_path / "i", FAST)
-    assert (again.unchanged, again.kept) == (5, 0), "what was written is known now: the folder holds some of its own"
+@pytest.mark.parametrize("how", ["written", "moved there"])
+def test_a_folder_into_which_others_came_meanwhile_is_still_missing(how: str, tmp_path: Path) -> None:
+    library, index = tmp_path / "lib", tmp_path / "i"
+    fill(library / "local", 4, labels=1)
+    fill(library / "nas", 6, labels=1, first=10)
+    build(library, index, FAST)
+    nas = library / "nas" / "label0"
+    shutil.move(nas, tmp_path / "away")
+    nas.mkdir()
+    if how == "written":
+        draw(300).save(nas / "camera upload.png")
+    else:
+        shutil.move(library / "local" / "label0" / "0000.png", nas / "moved.png")
+    for number in range(3):
+        report = sync(library, index, FAST)
+        assert (report.kept, report.removed) == (6, 0), f"round {number}"
+    assert held(index) >= files(library)
+    shutil.copytree(tmp_path / "away", nas, dirs_exist_ok=True)
+    report = sync(library, index, FAST)
+    assert (report.kept, report.removed, report.added) == (0, 0, 0)
+    sorted(files(nas))[0].unlink()
+    assert sync(library, index, FAST).removed == 1, "it is there again, and one of its pictures is gone"
 
 
 def test_pictures_replaced_by_as_many_others_are_gone(library: Path, tmp_path: Path) -> None:
