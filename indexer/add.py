@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.build import first_encoder
 from indexer.committing import known_roots
+from indexer.excludes import Excludes
 from indexer.index_place import check_place
 from indexer.labelling import add_named, add_remembered, named_table
+from indexer.library import Library
 from indexer.progress import Silent, Stages
 from indexer.scan import scan
 from indexer.survey import survey_files
@@ -61,9 +64,9 @@ def add(index: str | os.PathLike[str], pictures: Sequence[str | os.PathLike[str]
     check_place(folder)
     if not pictures:
         raise DataError("nothing to add: name at least one picture or folder; there are no pictures there")
-    unseen: list[tuple[Path, str]] = []
+    search = _Search(folder, config.exclude or ())
     with stages.stage("scan"):
-        found, tops = _scan_all(pictures, folder, unseen)
+        found, tops = search.all_of(pictures)
     table = named_table(config.labels, [*_roots(folder), *_folders(tops.values())], {file.path for file in found})
     encoder = first_encoder(folder, config, stages)
     with open_writer(folder, create=True) as catalog:
@@ -72,26 +75,38 @@ def add(index: str | os.PathLike[str], pictures: Sequence[str | os.PathLike[str]
             labelling = add_remembered(catalog, config.labels, tops, known_roots(catalog), paths)
         else:
             labelling = add_named(catalog, table)
-        update = Update(catalog, config, stages, labelling, encoder=encoder, unseen=unseen)
-        return update.run(lambda: survey_files(catalog, found, labelling.label))
+        update = Update(catalog, config, stages, labelling, encoder=encoder, unseen=search.unseen,
+                        not_read=search.not_read)  # fmt: skip
+        return update.run(lambda: survey_files(catalog, found, labelling.label, rehash=config.rehash))
 
 
-def _scan_all(pictures: Sequence[str | os.PathLike[str]], index: Path, unseen: list[tuple[Path, str]]
-              ) -> tuple[list[FoundFile], dict[Path, Path]]:  # fmt: skip
-    """Files by path, each once; and path -> what was named that it was found by."""
-    found: dict[Path, FoundFile] = {}
-    tops: dict[Path, Path] = {}
-    for each in pictures:
-        top = Path(os.path.normpath(Path(each).absolute()))
-        if not top.exists():
-            raise DataError(f"{top}: no such file or folder")
-        files = scan(top, leave_out=index, unreadable=lambda path, error: unseen.append((path, unseen_reason(error))))
-        if not files:
-            raise DataError(f"{top}: no pictures there (known suffixes: {' '.join(sorted(PICTURE_SUFFIXES))})")
-        for file in files:
-            found.setdefault(file.path, file)
-            tops.setdefault(file.path, top)
-    return [found[path] for path in sorted(found, key=os.fsencode)], tops
+class _Search:
+    """Finds the pictures that are named, by the paths by which the index knows their folders."""
+
+    def __init__(self, index: Path, exclude: Sequence[str]) -> None:
+        """Leave out what the index remembers and, this time, what these patterns name."""
+        self._index = index
+        self._library = Library.of(index)
+        self._exclude = (*self._library.exclude, *exclude)
+        self.unseen: list[tuple[Path, str]] = []
+        self.not_read: Counter[str] = Counter()
+
+    def all_of(self, pictures: Sequence[str | os.PathLike[str]]) -> tuple[list[FoundFile], dict[Path, Path]]:
+        """Files by path, each once; and path -> what was named that it was found by."""
+        found: dict[Path, FoundFile] = {}
+        tops: dict[Path, Path] = {}
+        for each in pictures:
+            top = self._library.spelled(each)
+            if not top.exists():
+                raise DataError(f"{top}: no such file or folder")
+            files = scan(top, leave_out=self._index, excludes=Excludes(top, self._exclude), not_read=self.not_read,
+                         unreadable=lambda path, error: self.unseen.append((path, unseen_reason(error))))  # fmt: skip
+            if not files:
+                raise DataError(f"{top}: no pictures there (known suffixes: {' '.join(sorted(PICTURE_SUFFIXES))})")
+            for file in files:
+                found.setdefault(file.path, file)
+                tops.setdefault(file.path, top)
+        return [found[path] for path in sorted(found, key=os.fsencode)], tops
 
 
 def _roots(folder: Path) -> list[Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from search.decoder_revision import is_outdated
@@ -15,6 +15,26 @@ NAMED = 1_000
 """Paths of each sort that a report names; it counts them all."""
 MANY_SEGMENTS = 32
 """Segments from which a report says that a rebuild would make searching faster."""
+
+
+@dataclass(frozen=True, slots=True)
+class MissingFolder:
+    """A folder whose pictures stay in the index though none of them is there."""
+
+    folder: Path
+    pictures: int
+    reason: str
+
+    @classmethod
+    def of(cls, folder: Path, pictures: int) -> MissingFolder:
+        """Look at the folder to say why."""
+        if folder.is_symlink():
+            reason = "is a link now, which a scan does not follow"
+        elif not folder.is_dir():
+            reason = "is missing"
+        else:
+            reason = "holds none of its pictures"
+        return cls(folder, pictures, reason)
 
 
 @dataclass(slots=True)
@@ -31,12 +51,22 @@ class ChangeReport:
     relabelled: int = 0
     """Pictures that only have another label than before."""
     unchanged: int = 0
+    read_again: int = 0
+    """How many of the unchanged were read to know it: their time or inode had changed."""
+    returned: int = 0
+    """How many of the added got back what a removed picture of the same content had."""
+    excluded: int = 0
+    """How many of the removed are left out now by a pattern."""
     embedded: int = 0
     """Contents that the encoder was asked for; all other vectors were known."""
     skipped: list[tuple[Path, str]] = field(default_factory=list)
     """Files that could not be read, and folders that could not be looked into, whose pictures stay; and why."""
     noted: list[tuple[Path, str]] = field(default_factory=list)
     """Files that were read although something is wrong with them, and what."""
+    missing: list[MissingFolder] = field(default_factory=list)
+    """Folders that are missing or empty, and whose pictures stay."""
+    not_read: dict[str, int] = field(default_factory=dict)
+    """Suffix -> files of a kind that is not read; "" for files without a suffix."""
     kind: str | None = None
     """Of the new segment; None where none was needed."""
     recall: float | None = None
@@ -50,6 +80,11 @@ class ChangeReport:
     """What else there is to know, a sentence each."""
     dry_run: bool = False
     """Nothing was changed: the report says what would have been."""
+
+    @property
+    def kept(self) -> int:
+        """Pictures of missing folders, which stay."""
+        return sum(each.pictures for each in self.missing)
 
     def name(self, sort: str, paths: list[Path], *, count: int | None = None) -> None:
         """Count the paths of a sort, which may be the first of more, and name the first of them."""
@@ -78,4 +113,5 @@ class ChangeReport:
         skipped = [{"path": str(path), "reason": reason} for path, reason in self.skipped]
         paths = {sort: list(map(str, named)) for sort, named in self.paths.items()}
         noted = [{"path": str(path), "note": note} for path, note in self.noted]
-        return {**plain, "skipped": skipped, "noted": noted, "paths": paths}
+        missing = [{**asdict(each), "folder": str(each.folder)} for each in self.missing]
+        return {**plain, "skipped": skipped, "noted": noted, "paths": paths, "missing": missing, "kept": self.kept}

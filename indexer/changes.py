@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from indexer.library import is_same_folder
+from indexer.survey import stable_inode
 from search.records import PictureRecord, SkippedRecord
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 _CHUNK = 2_000
 """Files looked up at once."""
+STAYS = "; what the index has of it stays"
+"""Ends the reason why something was not read, where that says nothing of the picture."""
 
 
 @dataclass(slots=True)
@@ -41,8 +45,24 @@ class Changes:
     unlabelled: int = 0
     """How many of the relabelled have none any more."""
     removed: list[PictureRecord] = field(default_factory=list)
+    broken: list[PictureRecord] = field(default_factory=list)
+    """Those of `removed` whose file is there and cannot be read as a picture."""
+    excluded: int = 0
+    """How many of `removed` are left out now."""
+    kept: list[tuple[PictureRecord, Path]] = field(default_factory=list)
+    """Pictures that stay though they are gone with their whole folder, and that folder: see `indexer.missing`."""
+    left_behind: list[PictureRecord] = field(default_factory=list)
+    """The old records of those of `moved` whose folder may be on a disk that comes back, with the picture in it."""
+    noted: list[PictureRecord] = field(default_factory=list)
+    """Unchanged pictures of which the inode is noted now."""
     skipped: list[SkippedRecord] = field(default_factory=list)
     unchanged: int = 0
+    read_again: int = 0
+    """How many of `unchanged` were read to know it."""
+    elsewhere: int = 0
+    """Files that are in the index by another path to their folder."""
+    returned: int = 0
+    """How many of `added` got back what a removed picture of the same content had; known after the commit."""
     exif: dict[str, PictureExif] = field(default_factory=dict)
     """Content hash -> what the EXIF says, of the files looked at whose EXIF says anything."""
 
@@ -65,7 +85,7 @@ class Changes:
 
 
 def compare(catalog: Catalog, survey: Survey, staging: Staging | None, known: KnownContents, label: Labeller, *,
-            root: Path | None = None) -> Changes:  # fmt: skip
+            root: Path | None = None, allow_missing: bool = False) -> Changes:  # fmt: skip
     """Work out the changes.
 
     Args:
@@ -75,8 +95,9 @@ def compare(catalog: Catalog, survey: Survey, staging: Staging | None, known: Kn
         known: sizes of the contents.
         label: decides the label of each picture.
         root: the folder that was surveyed as a whole: what is gone from there is in the survey.
+        allow_missing: remove pictures whose whole folder is missing.
     """
-    changes = Changes(unchanged=survey.unchanged)
+    changes = Changes(unchanged=survey.unchanged, noted=survey.noted)
     for record, label_before in survey.relabelled:
         changes.updated.append(record)
         changes.note_label(record, label_before)
@@ -89,7 +110,14 @@ def compare(catalog: Catalog, survey: Survey, staging: Staging | None, known: Kn
         strays.look_for(contents)
         for file, old in chunk:
             _place(looks[file.path], old, label, strays, known, changes)
-    changes.removed += strays.left()
+    changes.left_behind = [stray for stray in strays.taken() if stray.id in survey.missing or _is_lost(stray, root)]
+    for record in strays.left():
+        folder = survey.missing.get(record.id)
+        if folder is None or allow_missing:
+            changes.removed.append(record)
+            changes.excluded += record.id in survey.excluded
+        else:
+            changes.kept.append((record, folder))
     return changes
 
 
@@ -101,8 +129,9 @@ class Strays:
         self._gone = gone
         self._root = root
         self._by_content: dict[str, list[PictureRecord]] = {}
-        self._taken: set[int] = set()
+        self._taken: dict[int, PictureRecord] = {}
         self._asked: set[str] = set()
+        self._live: dict[str, list[Path]] = {}
         for record in reversed(gone):
             self._by_content.setdefault(record.content, []).append(record)
 
@@ -114,14 +143,28 @@ class Strays:
             outside = self._root is None or not record.path.is_relative_to(self._root)
             if outside and _is_gone(record.path):
                 self._by_content.setdefault(record.content, []).insert(0, record)
+            else:
+                self._live.setdefault(record.content, []).append(record.path)
+
+    def has(self, look: LookedAt) -> bool:
+        """Whether a file is in the index already, by another path to the folder that it lies in."""
+        found = self._live.get(look.content, ())
+        return any(
+            path != look.path and path.name == look.path.name and is_same_folder(path.parent, look.path.parent)
+            for path in found
+        )
 
     def take(self, content: str) -> PictureRecord | None:
         """A stray of this content, which is then no stray any more."""
         waiting = self._by_content.get(content)
         if not waiting:
             return None
-        self._taken.add(waiting[-1].id)
+        self._taken[waiting[-1].id] = waiting[-1]
         return waiting.pop()
+
+    def taken(self) -> list[PictureRecord]:
+        """Those that turned up elsewhere, as they were."""
+        return list(self._taken.values())
 
     def left(self) -> list[PictureRecord]:
         """What is gone from the surveyed folder and turned up nowhere."""
@@ -132,18 +175,29 @@ def _place(look: LookedAt, old: PictureRecord | None, label: Labeller, strays: S
            changes: Changes) -> None:  # fmt: skip
     """Put one file that was looked at into the list that it belongs to."""
     if look.reason is not None:
-        changes.skipped.append(SkippedRecord(look.path, look.bytes, look.mtime_ns, look.reason))
-        if old is not None:
+        stays = old is not None and look.passing
+        reason = f"{look.reason}{STAYS}" if stays else look.reason
+        changes.skipped.append(SkippedRecord(look.path, look.bytes, look.mtime_ns, reason))
+        if old is not None and not stays:
             changes.removed.append(old)
+            changes.broken.append(old)
         return
     size = known.size(look.content)
     assert size is not None, f"{look.path} was looked at and not embedded"
+    if old is None and strays.has(look):
+        changes.elsewhere += 1
+        return
     stray = None if old is not None else strays.take(look.content)
     own = label(look.path, old or stray)
-    new = PictureRecord(0, look.path, look.content, look.bytes, look.mtime_ns, *size, own, 0, 0)
+    new = PictureRecord(0, look.path, look.content, look.bytes, look.mtime_ns, *size, own, 0, 0, look.ctime_ns,
+                        look.inode)  # fmt: skip
     if old is not None and old.content == look.content:
-        changes.updated.append(replace(new, id=old.id, segment=old.segment, row=old.row))
-        changes.note_label(new, old.label)
+        same = replace(new, id=old.id, segment=old.segment, row=old.row, inode=stable_inode(old, look))
+        if same != old:
+            changes.updated.append(same)
+        changes.unchanged += old.label == own
+        changes.read_again += old.label == own
+        changes.note_label(same, old.label)
     elif old is not None:
         changes.changed.append(replace(new, id=old.id))
         changes.replaced.append(old)
@@ -151,6 +205,11 @@ def _place(look: LookedAt, old: PictureRecord | None, label: Labeller, strays: S
         changes.moved.append(replace(new, id=stray.id, segment=stray.segment, row=stray.row))
     else:
         changes.added.append(new)
+
+
+def _is_lost(record: PictureRecord, root: Path | None) -> bool:
+    """Whether a picture from elsewhere is gone with its folder, as with an unmounted disk."""
+    return (root is None or not record.path.is_relative_to(root)) and _is_gone(record.path.parent)
 
 
 def _is_gone(path: Path) -> bool:

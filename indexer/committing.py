@@ -12,6 +12,8 @@ from indexer.index_encoder import fitting_calibration, name_encoder, now, store_
 from indexer.labelling import SETTING as LABEL_SOURCES
 from indexer.labelling import remembered_sources
 from indexer.matrix import gathered
+from indexer.missing import is_news, remember, to_remember
+from indexer.returning import give_back, returning_templates
 from indexer.tune import build_structure
 from search.records import SegmentRecord
 from search.segments import write_segment
@@ -59,6 +61,8 @@ class Surveyed:
     paths: list[Path]
     root: Path | None = None
     """The folder that was surveyed as a whole."""
+    exclude: tuple[str, ...] | None = None
+    """Patterns to remember; None: those that are remembered."""
 
 
 def commit(catalog: Catalog, changes: Changes, known: KnownContents, config: BuildConfig, stages: Stages, *,
@@ -83,11 +87,13 @@ def commit(catalog: Catalog, changes: Changes, known: KnownContents, config: Bui
     calibration = settings.get("calibration")
     if encoder is not None:
         calibration = fitting_calibration(calibration, encoder, config)
+    missing = to_remember(catalog, changes, surveyed.root)
+    says_more = _says_more(catalog, changes, surveyed) or is_news(catalog, missing)
     relabelled = label_sources != remembered_sources(catalog)
-    if not (changes or relabelled or _says_more(catalog, changes, surveyed)
-            or calibration != settings.get("calibration")):  # fmt: skip
+    if not (changes or says_more or relabelled or calibration != settings.get("calibration")):
         return None
     pictures = changes.need_rows
+    templates = returning_templates(catalog, pictures, known)
     dim = encoder.dim if encoder is not None else int(settings["dim"])
     blocks = known.vectors([picture.content for picture in pictures])
     segment, files = write_blocks(catalog, blocks, len(pictures), dim, config, stages)
@@ -104,22 +110,31 @@ def commit(catalog: Catalog, changes: Changes, known: KnownContents, config: Bui
                 catalog.set(updated=moment)
             if surveyed.root is not None:
                 remember_root(catalog, surveyed.root)
+            if surveyed.exclude is not None:
+                catalog.set(exclude=list(surveyed.exclude))
+            remember(catalog, missing)
             catalog.add_files(files)
+            catalog.retained.keep(changes.left_behind)
             catalog.remove_pictures(changes.removed)
+            catalog.retained.keep_for_path(changes.broken)
             catalog.bury(changes.replaced)
-            catalog.put_pictures(changes.moved + changes.updated)
+            catalog.put_pictures(changes.moved + changes.updated + changes.noted)
             if segment is not None:
                 catalog.add_segment(segment, moment)
                 rows = enumerate(pictures)
                 catalog.put_pictures(replace(picture, segment=segment.id, row=row) for row, picture in rows)
             put_exif(catalog, changes)
+            changes.returned = give_back(catalog, changes, templates, labels=config.labels is None)
             catalog.replace_skipped(changes.skipped, surveyed.paths, surveyed.root)
     return segment
 
 
 def _says_more(catalog: Catalog, changes: Changes, surveyed: Surveyed) -> bool:
     """Whether there is something to note beside changes of pictures: an encoder, a root, what could not be read."""
-    if "encoder" not in catalog.settings():
+    settings = catalog.settings()
+    if "encoder" not in settings or changes.noted:
+        return True
+    if surveyed.exclude is not None and list(surveyed.exclude) != settings.get("exclude", []):
         return True
     root, paths = surveyed.root, set(surveyed.paths)
     if root is not None and not any(root.is_relative_to(each) for each in known_roots(catalog)):

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from indexer.scan import NEVER_READABLE, FoundFile
 from indexer.staging import LookedAt
 from search.config import DecodeConfig
 from search.errors import PictureError
 from search.images import decode
 from search.large_pictures import LARGE_BYTES, alone
 from search.picture_exif import read_exif
-from search.picture_source import read_steady
+from search.picture_source import CHANGED_MEANWHILE, read_steady
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from indexer.known_contents import KnownContents
     from indexer.progress import Stages
-    from indexer.scan import FoundFile
     from indexer.staging import Staging
     from search.encoders.base import Encoder
 
@@ -94,17 +94,34 @@ def _look(file: FoundFile, encoder: Encoder, known: KnownContents) -> tuple[Look
     with alone(file.bytes > LARGE_BYTES):
         try:
             data, status = read_steady(file.path, config=limits)
-            content = content_hash(data)
-            # Size and time of what was read, which may have changed since the scan.
-            look = LookedAt(file.path, status.st_size, status.st_mtime_ns, content)
-            if content in known:
-                return replace(look, exif=read_exif(data)), None
+        except PictureError as error:
+            return _failed(file, error.reason, passing=_is_passing(error)), None
+        content = content_hash(data)
+        # Size, times and inode of what was read, which may have changed since the scan.
+        read = FoundFile.of(file.path, status)
+        look = LookedAt(read.path, read.bytes, read.mtime_ns, content, ctime_ns=read.ctime_ns, inode=read.inode)
+        if content in known:
+            return replace(look, exif=read_exif(data)), None
+        try:
             image = decode(data, name=str(file.path), target=encoder.input_size, config=limits)
         except PictureError as error:
-            return LookedAt(file.path, file.bytes, file.mtime_ns, reason=error.reason), None
+            return _failed(file, error.reason), None
         width, height = image.info["full_size"]
         note = image.info.get("note")
         return replace(look, width=width, height=height, exif=read_exif(data), note=note), encoder.prepare(image)
+
+
+def _failed(file: FoundFile, reason: str, *, passing: bool = False) -> LookedAt:
+    return LookedAt(file.path, file.bytes, file.mtime_ns, reason=reason, ctime_ns=file.ctime_ns, inode=file.inode,
+                    passing=passing)  # fmt: skip
+
+
+def _is_passing(error: PictureError) -> bool:
+    """Whether a file could not be read for a reason that says nothing of the picture in it: a permission, the disk."""
+    cause = error.__cause__
+    if isinstance(cause, OSError):
+        return cause.errno not in NEVER_READABLE
+    return error.reason == CHANGED_MEANWHILE
 
 
 def content_hash(data: bytes) -> str:

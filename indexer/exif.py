@@ -9,14 +9,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from indexer.embed import content_hash
+from indexer.exchange.contents import is_stamp
 from indexer.progress import Silent
+from indexer.scan import FoundFile
+from indexer.survey import is_same
 from indexer.writer import open_writer
 from search.config import BuildConfig
 from search.errors import PictureError
-from search.images import read_file
 from search.iso_dates import stored_moment
 from search.metadata import CAMERA, TAKEN
 from search.picture_exif import read_exif
+from search.picture_source import read_steady
 
 if TYPE_CHECKING:
     from indexer.changes import Changes
@@ -91,12 +95,14 @@ def load_exif(index: str | os.PathLike[str], *, workers: int = BuildConfig.worke
 def _exif_of(picture: PictureRecord) -> PictureExif | None:
     """The EXIF of a picture's file; None where that is not what was indexed."""
     try:
-        status = picture.path.stat()
-        if (status.st_size, status.st_mtime_ns) != (picture.bytes, picture.mtime_ns):
-            return None
-        return read_exif(read_file(picture.path))
-    except (OSError, PictureError):
+        data, status = read_steady(picture.path)
+    except PictureError:
         return None
+    if is_stamp(picture.content):  # of a picture that was imported and not read: nothing but size and time is known
+        same = is_same(picture, FoundFile.of(picture.path, status))
+    else:
+        same = content_hash(data) == picture.content
+    return read_exif(data) if same else None
 
 
 def _store(catalog: Catalog, said: list[tuple[int, PictureExif]]) -> None:

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from indexer.library import Library
 from indexer.metadata_cells import stored
 from indexer.metadata_file import MetadataFile, open_metadata
 from indexer.progress import Silent
@@ -172,7 +173,7 @@ def _bases(catalog: Catalog, file: Path, root: str | os.PathLike[str] | None) ->
     """Folders that a relative path may start from, the likeliest first."""
     own = str(file.absolute().parent)
     if root is not None:
-        top = Path(os.path.normpath(Path(root).absolute()))
+        top = Library.of_catalog(catalog).spelled(root)
         return [str(top.parent if top.is_file() else top), own]
     ends = catalog.first_and_last_path()
     if ends is None:

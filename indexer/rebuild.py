@@ -12,19 +12,23 @@ from indexer.reembedding import switch_encoder
 from indexer.staging import discard_all
 from indexer.update import check_device
 from indexer.writer import open_writer
+from search.catalog_retained import DAYS_SETTING, MOST_DAYS
 from search.config import BuildConfig
 from search.decoder_revision import is_outdated
 from search.encoders import load_encoder
+from search.errors import QueryError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from indexer.change_report import ChangeReport
     from indexer.progress import Progress
+    from search.catalog import Catalog
     from search.encoders.base import Encoder
 
 
 def rebuild(index: str | os.PathLike[str], config: BuildConfig | None = None, *, drop_missing: bool = False,
+            purge: bool = False, retain_days: int | None = None,
             progress: Progress | None = None) -> ChangeReport:  # fmt: skip
     """Merge all segments into one, drop the rows of removed pictures, and choose and tune the structure anew.
 
@@ -38,15 +42,20 @@ def rebuild(index: str | os.PathLike[str], config: BuildConfig | None = None, *,
         config: the encoder (None: that of the index), the kind and the recall.
         drop_missing: when the encoder changes, let go of pictures and reference pictures whose files are gone or
             cannot be read, instead of refusing.
+        purge: forget what is retained of pictures that were removed before: metadata, labels, enrolments.
+        retain_days: how long such things are retained from now on, in days; 0: not at all. None: as before.
         progress: who is told.
 
     Raises:
         DataError: the encoder changes, and the files of some pictures are gone or cannot be read.
         EncoderError: no such encoder.
+        QueryError: `retain_days` is out of range.
         IndexFolderError: no index there.
         IndexLockedError: another process is writing it.
     """
     config = config or BuildConfig()
+    if retain_days is not None and not 0 <= retain_days <= MOST_DAYS:
+        raise QueryError(f"metadata of removed pictures is retained for 0 to {MOST_DAYS:,} days, not {retain_days}")
     folder, stages = Path(index).absolute(), Stages(progress or Silent())
     check_device(config)
     encoder = None
@@ -54,13 +63,29 @@ def rebuild(index: str | os.PathLike[str], config: BuildConfig | None = None, *,
         with stages.stage("load encoder"):
             encoder = load_encoder(config.encoder, device=config.device)
     with open_writer(folder) as catalog:
+        purged = _forget(catalog, retain_days, purge=purge)
         if encoder is not None and _embeds_anew(encoder, catalog.settings()):
             report = switch_encoder(catalog, encoder, config, stages, drop_missing=drop_missing)
         else:
             report = merge(catalog, config, stages)
         discard_all(folder)
+        if purge:
+            report.notes.append(f"what was retained of {purged} removed pictures is forgotten")
         return report
 
 
 def _embeds_anew(encoder: Encoder, settings: Mapping[str, Any]) -> bool:
     return encoder.fingerprint != settings["fingerprint"] or is_outdated(settings)
+
+
+def _forget(catalog: Catalog, retain_days: int | None, *, purge: bool) -> int:
+    """Forget what is retained of removed pictures, where that is asked for; how many pictures that were."""
+    if retain_days is None and not purge:
+        return 0
+    before = catalog.retained.count()
+    with catalog.transaction():
+        if retain_days is not None:
+            catalog.set(**{DAYS_SETTING: retain_days})
+        if purge:
+            catalog.retained.purge()
+    return before - catalog.retained.count()

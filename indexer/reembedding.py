@@ -106,7 +106,8 @@ class _Switch:
                 size = self.staging.size(look.content)
                 assert size is not None, f"{look.path} was looked at and not embedded"
                 self.changed.append(replace(record, content=look.content, bytes=look.bytes, mtime_ns=look.mtime_ns,
-                                            width=size[0], height=size[1]))  # fmt: skip
+                                            width=size[0], height=size[1], ctime_ns=look.ctime_ns,
+                                            inode=look.inode))  # fmt: skip
 
     def refuse(self, lost: list[tuple[Path, str]], templates: list[tuple[Path, str]], *, drop_missing: bool) -> None:
         """Raise DataError where pictures or reference pictures are lost that may not be, or all pictures are."""
@@ -145,6 +146,7 @@ class _Switch:
             catalog.replace_segments(segment, now())
             put_exif(catalog, changes)
             catalog.replace_templates(templates.embedded)
+            catalog.retained.keep_templates(templates.lost_templates)
         report = rebuilt(catalog, segment, self.stages)
         report.name("removed", [path for path, _ in self.lost])
         report.name("changed", [record.path for record in self.changed])
@@ -184,7 +186,7 @@ def _status(path: Path) -> FoundFile | str:
         status = path.stat()
     except OSError as error:
         return (error.strerror or str(error)).lower()
-    return FoundFile(path, status.st_size, status.st_mtime_ns)
+    return FoundFile.of(path, status)
 
 
 def _calibration_note(old: dict[str, object], new: dict[str, object] | None) -> list[str]:

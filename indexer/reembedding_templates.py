@@ -25,6 +25,7 @@ class Templates:
 
     embedded: list[TemplateRecord] = field(default_factory=list)
     lost: list[tuple[Path, str]] = field(default_factory=list)
+    lost_templates: list[TemplateRecord] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
     """Identities of which nothing is left."""
 
@@ -66,6 +67,7 @@ def _embed(catalog: Catalog, encoder: Encoder, template: TemplateRecord, found: 
         vector = encoder.encode([image])[0].astype("<f4").tobytes()
         found.embedded.append(replace(template, vector=vector))
         return
+    found.lost_templates.append(template)
     found.lost.append((template.path, f"{reason} (reference picture of {template.identity})"))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from indexer.change_report import NAMED, ChangeReport
 from indexer.index_encoder import now
+from indexer.library import Library
 from indexer.writer import open_writer
 from search.catalog import Catalog
 from search.errors import QueryError
@@ -27,10 +28,12 @@ _SHOWN = 20
 
 
 def remove(index: str | os.PathLike[str], *, paths: Sequence[str | os.PathLike[str]] = (), ids: Sequence[int] = (),
-           globs: Sequence[str] = (), where: Where | None = None, dry_run: bool = False) -> ChangeReport:  # fmt: skip
+           globs: Sequence[str] = (), where: Where | None = None, dry_run: bool = False,
+           purge: bool = False) -> ChangeReport:  # fmt: skip
     """Remove pictures, all of what is named or, where one thing is not there, nothing; no search finds them again.
 
     Their rows are put under tombstones: a picture that comes back is not embedded again, until `rebuild` drops them.
+    Their metadata and labels are retained under their content for a while, and come back with it.
 
     Args:
         index: the index folder.
@@ -40,6 +43,7 @@ def remove(index: str | os.PathLike[str], *, paths: Sequence[str | os.PathLike[s
             any folder on.
         where: a filter, see `search.where`.
         dry_run: say what would be removed, and remove nothing.
+        purge: retain nothing of them.
 
     Raises:
         QueryError: nothing was named, or something that the index does not have.
@@ -59,7 +63,10 @@ def remove(index: str | os.PathLike[str], *, paths: Sequence[str | os.PathLike[s
         if not dry_run:
             with catalog.transaction():
                 for start in range(0, len(doomed), _AT_ONCE):
-                    catalog.remove_pictures(catalog.pictures_of(doomed[start : start + _AT_ONCE]))
+                    gone = catalog.pictures_of(doomed[start : start + _AT_ONCE])
+                    catalog.remove_pictures(gone)
+                    if purge:
+                        catalog.retained.purge(gone)
                 catalog.set(updated=now())
             report.images = catalog.count()
         report.segments = len(catalog.segments())
@@ -71,7 +78,7 @@ def _chosen(catalog: Catalog, paths: Sequence[str | os.PathLike[str]], ids: Sequ
     """Ids of all that is named, ascending; raises QueryError where one thing is not there."""
     chosen: set[int] = set()
     for path in paths:
-        chosen.update(_at(catalog, Path(os.path.normpath(Path(path).absolute()))))
+        chosen.update(_at(catalog, path))
     chosen.update(_known(catalog, ids))
     for pattern in globs:
         chosen.update(_some(catalog.ids_matching(_from_anywhere(pattern)), f"no picture matches {pattern!r}"))
@@ -80,9 +87,15 @@ def _chosen(catalog: Catalog, paths: Sequence[str | os.PathLike[str]], ids: Sequ
     return sorted(chosen)
 
 
-def _at(catalog: Catalog, path: Path) -> list[int]:
-    own = list(catalog.ids_at([str(path)]).values())
-    return _some(own or catalog.ids_below(str(path)), f"{path}: the index has no such picture, and none below it")
+def _at(catalog: Catalog, named: str | os.PathLike[str]) -> list[int]:
+    """Pictures at a path or below it, or else by the path by which the index knows the place."""
+    path = Path(os.path.normpath(Path(named).absolute()))
+    found = _at_path(catalog, path) or _at_path(catalog, Library.of_catalog(catalog).spelled(path))
+    return _some(found, f"{path}: the index has no such picture, and none below it")
+
+
+def _at_path(catalog: Catalog, path: Path) -> list[int]:
+    return list(catalog.ids_at([str(path)]).values()) or catalog.ids_below(str(path))
 
 
 def _known(catalog: Catalog, ids: Sequence[int]) -> list[int]:

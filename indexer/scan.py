@@ -8,15 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from indexer.excludes import Excludes
 from search.errors import DataError
 from search.images import PICTURE_SUFFIXES
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable, Iterator
 
 
-_NEVER_READABLE = frozenset((errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR))
+NEVER_READABLE = frozenset((errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR))
 """A link to itself, or a path longer than the system takes: nothing that comes back when a permission is given."""
+_INODE_BITS = 2**63 - 1
+_LONGEST_SUFFIX = 12
+"""Characters, with the dot: what is longer is part of a name with a dot in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +31,21 @@ class FoundFile:
     path: Path
     bytes: int
     mtime_ns: int
+    ctime_ns: int | None = None
+    """When the inode changed, which no program can set back; with `inode`, None where nobody looked."""
+    inode: int | None = None
+
+    @classmethod
+    def of(cls, path: Path, status: os.stat_result) -> FoundFile:
+        """A file with what the system says of it; the number of its inode as far as SQLite holds it."""
+        return cls(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino & _INODE_BITS)
 
 
 Unreadable: TypeAlias = "Callable[[Path, OSError], None]"
 
 
-def scan(pictures: Path, *, leave_out: Path | None = None, unreadable: Unreadable | None = None) -> list[FoundFile]:
+def scan(pictures: Path, *, leave_out: Path | None = None, unreadable: Unreadable | None = None,
+         excludes: Excludes | None = None, not_read: Counter[str] | None = None) -> list[FoundFile]:  # fmt: skip
     """List the picture files below a folder, by path; a single file is a collection of one.
 
     Hidden files and folders are left out, and so is `leave_out` (the index itself). Links to folders are not
@@ -42,6 +56,8 @@ def scan(pictures: Path, *, leave_out: Path | None = None, unreadable: Unreadabl
         leave_out: a folder that is not looked into.
         unreadable: called with each folder below `pictures` that cannot be listed, and each file that cannot be
             looked at, and why: nothing is known of what lies there. None: the first of them is an error.
+        excludes: what else is left out below the folder; None: what `indexer.excludes` names.
+        not_read: counts the files of other kinds, by suffix; "" for files without one.
 
     Raises:
         DataError: nothing there; `pictures` itself cannot be listed; or, without `unreadable`, something below it.
@@ -49,40 +65,67 @@ def scan(pictures: Path, *, leave_out: Path | None = None, unreadable: Unreadabl
     root = pictures.absolute()
     try:
         if root.is_file():
-            return [_found(root)]
+            return [FoundFile.of(root, root.stat())]
         listable = root.is_dir()
     except OSError as error:
         raise DataError(f"{pictures}: cannot be looked at ({error.strerror})") from error
     if not listable:
         raise DataError(f"{pictures}: no such folder of pictures")
-    skip = None if leave_out is None else leave_out.absolute()
-    return sorted(_walk(root, skip, unreadable or _refuse), key=lambda file: os.fsencode(file.path))
+    skip = None if leave_out is None else os.path.realpath(leave_out)
+    walk = _Walk(root, skip, unreadable or _refuse, excludes or Excludes(root), not_read)
+    return sorted(walk.files(), key=lambda file: os.fsencode(file.path))
 
 
-def _walk(root: Path, skip: Path | None, unreadable: Unreadable) -> Iterator[FoundFile]:
-    def tell(error: OSError) -> None:
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """One walk through a folder."""
+
+    root: Path
+    skip: str | None
+    """As the system resolves it."""
+    unreadable: Unreadable
+    excludes: Excludes
+    not_read: Counter[str] | None
+
+    def files(self) -> Iterator[FoundFile]:
+        """The picture files, folder by folder."""
+        for folder, subfolders, names in os.walk(self.root, onerror=self._tell):
+            subfolders[:] = [name for name in subfolders if self._is_taken(folder, name)]
+            for name in names:
+                if not self._is_taken(folder, name):
+                    continue
+                path = Path(folder, name)
+                if path.suffix.lower() in PICTURE_SUFFIXES:
+                    yield from self._look(path)
+                elif self.not_read is not None:
+                    self.not_read[_kind(path)] += 1
+
+    def _is_taken(self, folder: str, name: str) -> bool:
+        path = os.path.join(folder, name)  # noqa: PTH118
+        if name.startswith(".") or self.excludes.covers(path):
+            return False
+        return self.skip is None or not self.skip.endswith(name) or os.path.realpath(path) != self.skip
+
+    def _look(self, path: Path) -> Iterator[FoundFile]:
+        try:
+            yield FoundFile.of(path, path.stat())
+        except FileNotFoundError:
+            return  # vanished since it was listed, or a link to nothing: not a picture of the collection
+        except OSError as error:
+            if error.errno in NEVER_READABLE:
+                yield FoundFile(path, 0, 0)  # reading it gives the reason by which it is skipped
+            else:
+                self.unreadable(path, error)
+
+    def _tell(self, error: OSError) -> None:
         folder = Path(os.fsdecode(error.filename))
-        (_refuse if folder == root else unreadable)(folder, error)
-
-    for folder, subfolders, names in os.walk(root, onerror=tell):
-        subfolders[:] = [name for name in subfolders if not name.startswith(".") and Path(folder, name) != skip]
-        for name in names:
-            path = Path(folder, name)
-            if path.suffix.lower() in PICTURE_SUFFIXES and not name.startswith("."):
-                try:
-                    yield _found(path)
-                except FileNotFoundError:
-                    continue  # vanished since it was listed, or a link to nothing: not a picture of the collection
-                except OSError as error:
-                    if error.errno in _NEVER_READABLE:
-                        yield FoundFile(path, 0, 0)  # reading it gives the reason by which it is skipped
-                    else:
-                        unreadable(path, error)
+        (_refuse if folder == self.root else self.unreadable)(folder, error)
 
 
-def _found(path: Path) -> FoundFile:
-    status = path.stat()
-    return FoundFile(path, status.st_size, status.st_mtime_ns)
+def _kind(path: Path) -> str:
+    """The suffix of a file that is not read, in small letters; "" where it has none that looks like one."""
+    suffix = path.suffix.lower()
+    return suffix if len(suffix) <= _LONGEST_SUFFIX and suffix[1:].isalnum() else ""
 
 
 def _refuse(path: Path, error: OSError) -> None:

@@ -36,12 +36,17 @@ _IN_CHUNK = 500
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS looked_at (
-    path BLOB PRIMARY KEY, bytes INTEGER, mtime_ns INTEGER, content TEXT, width INTEGER, height INTEGER, reason TEXT
+    path BLOB PRIMARY KEY, bytes INTEGER, mtime_ns INTEGER, content TEXT, width INTEGER, height INTEGER, reason TEXT,
+    ctime_ns INTEGER, inode INTEGER, passing INTEGER
 );
 CREATE TABLE IF NOT EXISTS vectors (content TEXT PRIMARY KEY, width INTEGER, height INTEGER, vector BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS notes (path BLOB PRIMARY KEY, note TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS exif (content TEXT PRIMARY KEY, taken TEXT, camera TEXT);
 """
+_ADDED_COLUMNS = ("ctime_ns", "inode", "passing")
+"""Of `looked_at`, that a file which an older version left does not have."""
+_STAGED = ("bytes", "mtime_ns", "content", "width", "height", "reason", *_ADDED_COLUMNS)
+"""Columns of `looked_at` after the path, and fields of `LookedAt`, in one order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,10 @@ class LookedAt:
     width: int = 0
     height: int = 0
     reason: str | None = None
+    ctime_ns: int | None = None
+    inode: int | None = None
+    passing: bool | None = False
+    """Whether the reason lies in the system and not in the file: the picture may well be as it was."""
     exif: PictureExif = NO_EXIF
     """Staged by content, and given back by `Staging.exif`."""
     note: str | None = None
@@ -91,6 +100,10 @@ class Staging:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.executescript(_SCHEMA)
+            there = {row[1] for row in connection.execute("PRAGMA table_info(looked_at)")}
+            for column in _ADDED_COLUMNS:
+                if column not in there:
+                    connection.execute(f"ALTER TABLE looked_at ADD COLUMN {column} INTEGER")
         except BaseException:
             connection.close()
             raise
@@ -100,8 +113,8 @@ class Staging:
         """Stage one batch, whole or not at all."""
         with self._lock, self._connection:
             self._connection.executemany(
-                "INSERT OR REPLACE INTO looked_at VALUES (?, ?, ?, ?, ?, ?, ?)",
-                ((os.fsencode(f.path), f.bytes, f.mtime_ns, f.content, f.width, f.height, f.reason) for f in files),
+                "INSERT OR REPLACE INTO looked_at VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                ((os.fsencode(f.path), *(getattr(f, name) for name in _STAGED)) for f in files),
             )
             self._connection.executemany(
                 "INSERT OR REPLACE INTO notes VALUES (?, ?)", ((os.fsencode(f.path), f.note) for f in files if f.note)
@@ -121,7 +134,7 @@ class Staging:
 
     def looked_at(self, paths: Sequence[Path]) -> dict[Path, LookedAt]:
         """What was staged of these files, by path."""
-        sql = "SELECT path, bytes, mtime_ns, content, width, height, reason FROM looked_at WHERE path IN"
+        sql = f"SELECT path, {', '.join(_STAGED)} FROM looked_at WHERE path IN"
         found = self._among(sql, [os.fsencode(path) for path in paths])
         return {(path := Path(os.fsdecode(row[0]))): LookedAt(path, *row[1:]) for row in found}
 

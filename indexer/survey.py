@@ -6,16 +6,21 @@ import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from indexer.missing import Folders, remembered
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
+    from indexer.excludes import Excludes
     from indexer.labelling import Labeller
     from indexer.scan import FoundFile
     from indexer.staging import LookedAt
     from search.catalog import Catalog
     from search.records import PictureRecord
 
+UNSTABLE_INODE = -1
+"""In place of a number that is another one each time."""
 _CHUNK = 2_000
 """Files looked up at once."""
 
@@ -28,23 +33,51 @@ class Survey:
     """Files that are new, or not as they were when they were indexed, by path."""
     relabelled: list[tuple[PictureRecord, str | None]] = field(default_factory=list)
     """Pictures whose file is unchanged, with the label that they have from now on, and the one that they had."""
+    noted: list[PictureRecord] = field(default_factory=list)
+    """Unchanged pictures of an older index, with the inode that it did not note."""
     gone: list[PictureRecord] = field(default_factory=list)
-    """Pictures whose file is not there any more."""
+    """Pictures whose file is not there any more, or is left out now."""
+    missing: dict[int, Path] = field(default_factory=dict)
+    """Id of a picture of `gone` -> the topmost folder around it that is missing: see `indexer.missing`."""
+    excluded: set[int] = field(default_factory=set)
+    """Ids of pictures of `gone` whose file is left out now."""
     unchanged: int = 0
+    rehash: bool = False
+    """Whether files are read that look unchanged."""
 
     def add(self, file: FoundFile, record: PictureRecord | None, label: str | None) -> None:
         """Put one file where it belongs."""
-        if record is None or not is_same(record, file):
+        if record is None or self.rehash or not is_same(record, file):
             self.todo.append((file, record))
         elif record.label != label:
-            self.relabelled.append((replace(record, label=label), record.label))
+            changed = replace(record, label=label, ctime_ns=file.ctime_ns, inode=file.inode)
+            self.relabelled.append((changed, record.label))
         else:
             self.unchanged += 1
+            if record.ctime_ns is None:
+                self.noted.append(replace(record, ctime_ns=file.ctime_ns, inode=file.inode))
 
 
 def is_same(record: PictureRecord | LookedAt | None, file: FoundFile) -> bool:
-    """Whether a file has the size and time that it had when it was read, as git and rsync decide."""
-    return record is not None and (record.bytes, record.mtime_ns) == (file.bytes, file.mtime_ns)
+    """Whether a file has the size, the times and the inode that it had when it was read, as git decides.
+
+    Where nobody noted the inode and when it changed, such as in an older index, size and time of the content decide.
+    """
+    if record is None or (record.bytes, record.mtime_ns) != (file.bytes, file.mtime_ns):
+        return False
+    if record.ctime_ns is None:
+        return True
+    return record.ctime_ns == file.ctime_ns and record.inode in (file.inode, UNSTABLE_INODE)
+
+
+def stable_inode(record: PictureRecord, look: LookedAt) -> int | None:
+    """The inode to note of a picture that was read again and holds what it held.
+
+    Where nothing but the number differs, the file system gives new ones each time that it is mounted, as FAT and some
+    networks' do: it is not compared any more, so that not all is read each time.
+    """
+    unstable = record.ctime_ns == look.ctime_ns and record.inode not in (None, look.inode)
+    return UNSTABLE_INODE if unstable else look.inode
 
 
 def is_unsettled(file: FoundFile, unsettled: tuple[int, int] | None) -> bool:
@@ -52,9 +85,9 @@ def is_unsettled(file: FoundFile, unsettled: tuple[int, int] | None) -> bool:
     return unsettled is not None and unsettled[0] < file.mtime_ns <= unsettled[1]
 
 
-def survey_files(catalog: Catalog, files: list[FoundFile], label: Labeller) -> Survey:
+def survey_files(catalog: Catalog, files: list[FoundFile], label: Labeller, *, rehash: bool = False) -> Survey:
     """Survey some files; nothing else is gone."""
-    survey = Survey()
+    survey = Survey(rehash=rehash)
     for chunk in _chunks(files):
         found = catalog.pictures_at_paths([str(file.path) for file in chunk])
         known = {record.path: record for record in found}
@@ -64,31 +97,52 @@ def survey_files(catalog: Catalog, files: list[FoundFile], label: Labeller) -> S
     return survey
 
 
-def survey_folder(catalog: Catalog, files: list[FoundFile], root: Path, label: Labeller, *,
-                  unseen: Collection[Path] = (), unsettled: tuple[int, int] | None = None) -> Survey:  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class FolderSurvey:
+    """What decides how a whole folder is surveyed."""
+
+    root: Path
+    """A folder; or a file, which is a collection of its own."""
+    excludes: Excludes | None = None
+    """A picture that these cover is gone, whether its file is there or not."""
+    unseen: Collection[Path] = ()
+    """Folders and files that could not be looked into: what lies there is not gone."""
+    unsettled: tuple[int, int] | None = None
+    """From when to when, in nanoseconds since the epoch; a file changed in this time is still being written, perhaps,
+    and left for the next time. None: every file is taken."""
+    rehash: bool = False
+
+
+def survey_folder(catalog: Catalog, files: list[FoundFile], label: Labeller, how: FolderSurvey) -> Survey:
     """Survey a whole folder: a picture of the index that lies below it and was not found is gone.
+
+    A folder of which not one picture was found where the index knew it, and in which fewer others were found than are
+    gone, may be on a disk that is not there: its pictures are `missing`, which is for the caller to judge.
 
     The files and the pictures of the catalog, both in the order of their paths, are read side by side, so that no more
     than a page of the catalog is held.
 
     Args:
         catalog: the index.
-        files: those below `root`, by the bytes of their paths.
-        root: a folder; or a file, which is a collection of its own.
+        files: those below the root, by the bytes of their paths.
         label: decides the label of each picture.
-        unseen: folders and files that could not be looked into: what lies there is not gone.
-        unsettled: from when to when, in nanoseconds since the epoch; a file changed in this time is still being
-            written, perhaps, and left for the next time. None: every file is taken.
+        how: which folder, and how.
     """
-    survey = Survey()
-    for file, record in _side_by_side(files, catalog.pictures_below(root)):
+    survey, folders = Survey(rehash=how.rehash), Folders(how.root, remembered(catalog))
+    for file, record in _side_by_side(files, catalog.pictures_below(how.root)):
         if file is None:
-            if record is not None and not any(record.path.is_relative_to(place) for place in unseen):
+            if record is not None and not any(record.path.is_relative_to(place) for place in how.unseen):
                 survey.gone.append(record)
-        elif is_unsettled(file, unsettled) and not is_same(record, file):
+            continue
+        folders.see(file.path, record)
+        if is_unsettled(file, how.unsettled) and not is_same(record, file):
             survey.unchanged += record is not None
         else:
             survey.add(file, record, label(file.path, record))
+    excludes = how.excludes
+    if excludes is not None:
+        survey.excluded = {record.id for record in survey.gone if excludes.covers_below(record.path)}
+    survey.missing = folders.missing([record for record in survey.gone if record.id not in survey.excluded])
     return survey
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from indexer.changes import STAYS
+from indexer.excludes import Excludes
 from indexer.labelling import follow_named, follow_remembered, named_table
+from indexer.library import Library
 from indexer.progress import Silent, Stages
 from indexer.scan import scan
-from indexer.survey import is_unsettled, survey_folder
+from indexer.survey import FolderSurvey, is_unsettled, survey_folder
 from indexer.update import Update, check_device
 from indexer.writer import open_writer
 from search.config import BuildConfig
@@ -31,12 +35,15 @@ def sync(pictures: str | os.PathLike[str], index: str | os.PathLike[str], config
          progress: Progress | None = None, allow_empty: bool = False) -> ChangeReport:  # fmt: skip
     """Make an index that is there show exactly what a folder of pictures holds; pictures from elsewhere stay.
 
+    What was in a folder that is now missing, or holds none of its pictures, stays and is reported, unless
+    `config.allow_missing` says that it is gone.
+
     Args:
         pictures: the folder.
         index: the index folder.
         config: how what is new is embedded and indexed; the encoder is that of the index.
         progress: who is told.
-        allow_empty: take a folder without any picture as it is, instead of refusing it.
+        allow_empty: take a folder without any picture as it is, instead of refusing it: all its pictures are removed.
 
     Raises:
         DataError: no pictures there: an unmounted disk does not empty an index.
@@ -65,7 +72,9 @@ class FolderUpdate:
     stages: Stages
     unseen: list[tuple[Path, str]] = field(default_factory=list)
     unsettled: tuple[int, int] | None = None
-    """See `survey_folder`."""
+    """See `FolderSurvey`."""
+    excludes: Excludes | None = None
+    not_read: Counter[str] = field(default_factory=Counter)
     encoder: Encoder | None = None
     """After `run`, if it was needed."""
 
@@ -74,22 +83,28 @@ class FolderUpdate:
              allow_empty: bool = False, settle: float = 0.0) -> FolderUpdate:  # fmt: skip
         """Scan a folder, leaving out the index; files changed less than `settle` seconds ago are left for later.
 
+        The folder is scanned by the path by which the index knows it.
+
         Raises:
             DataError: no pictures there.
         """
-        root = Path(os.path.normpath(Path(pictures).absolute()))
+        library = Library.of(index)
+        root = library.spelled(pictures)
+        excludes = Excludes(root, library.exclude if config.exclude is None else config.exclude)
         unseen: list[tuple[Path, str]] = []
+        not_read: Counter[str] = Counter()
         with stages.stage("scan"):
             moment = time.time_ns()
             unsettled = (moment - int(settle * 1e9), moment) if settle else None
-            found = scan(
-                root, leave_out=index, unreadable=lambda path, error: unseen.append((path, unseen_reason(error)))
-            )
+            found = scan(root, leave_out=index, excludes=excludes, not_read=not_read,
+                         unreadable=lambda path, error: unseen.append((path, unseen_reason(error))))  # fmt: skip
         if not found and not allow_empty:
             raise DataError(_nothing_there(pictures, unseen))
+        if not found:
+            config = replace(config, allow_missing=True)  # nothing is there, and that was said to be right
         top = root.parent if root.is_file() else root
         table = named_table(config.labels, [top], {file.path for file in found})
-        return cls(root, found, table, config, stages, unseen, unsettled)
+        return cls(root, found, table, config, stages, unseen, unsettled, excludes, not_read)
 
     def run(self, catalog: Catalog, encoder: Encoder | None = None) -> ChangeReport:
         """Bring an index up to date; `encoder` is the loaded one, if it was loaded."""
@@ -98,10 +113,10 @@ class FolderUpdate:
         else:
             labelling = follow_named(catalog, self.root, self.config.labels, self.table)
         update = Update(catalog, self.config, self.stages, labelling, encoder=encoder, root=self.root,
-                        unseen=self.unseen)  # fmt: skip
-        places = [path for path, _ in self.unseen]
-        report = update.run(lambda: survey_folder(catalog, self.found, self.root, labelling.label, unseen=places,
-                                                  unsettled=self.unsettled))  # fmt: skip
+                        unseen=self.unseen, not_read=self.not_read, exclude=self.config.exclude)  # fmt: skip
+        how = FolderSurvey(self.root, self.excludes, [path for path, _ in self.unseen], self.unsettled,
+                           self.config.rehash)  # fmt: skip
+        report = update.run(lambda: survey_folder(catalog, self.found, labelling.label, how))
         self.encoder = update.encoder
         return report
 
@@ -112,7 +127,7 @@ class FolderUpdate:
 
 def unseen_reason(error: OSError) -> str:
     """Why something could not be looked into, and what becomes of it."""
-    return f"cannot be looked into ({error.strerror}); what the index has of it stays"
+    return f"cannot be looked into ({error.strerror}){STAYS}"
 
 
 def _nothing_there(pictures: str | os.PathLike[str], unseen: list[tuple[Path, str]]) -> str:

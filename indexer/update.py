@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.change_report import ChangeReport
+from indexer.change_report import ChangeReport, MissingFolder
 from indexer.changes import compare
 from indexer.committing import Surveyed, commit
 from indexer.embed import embed_files
@@ -47,6 +48,10 @@ class Update:
     """The folder that is surveyed as a whole."""
     unseen: list[tuple[Path, str]] = field(default_factory=list)
     """What could not be looked into, and why."""
+    not_read: Counter[str] = field(default_factory=Counter)
+    """Files of other kinds, by suffix."""
+    exclude: tuple[str, ...] | None = None
+    """Patterns that the index is to remember."""
 
     def run(self, survey: Callable[[], Survey]) -> ChangeReport:
         """Bring the index to what a survey of files shows, by one commit."""
@@ -76,8 +81,9 @@ class Update:
     def _commit(self, found: Survey, staging: Staging | None) -> ChangeReport:
         catalog, known = self.catalog, KnownContents(self.catalog, staging)
         embedded = 0 if staging is None else self._embed(found, staging, known)
-        changes = compare(catalog, found, staging, known, self.labelling.label, root=self.root)
-        surveyed = Surveyed([file.path for file, _ in found.todo], self.root)
+        changes = compare(catalog, found, staging, known, self.labelling.label, root=self.root,
+                          allow_missing=self.config.allow_missing)  # fmt: skip
+        surveyed = Surveyed([file.path for file, _ in found.todo], self.root, self.exclude)
         segment = commit(catalog, changes, known, self.config, self.stages, encoder=self.encoder, surveyed=surveyed,
                          label_sources=self.labelling.sources)  # fmt: skip
         report = self._report(changes, embedded)
@@ -107,6 +113,12 @@ class Update:
         if changes.unlabelled:
             report.notes.append(f"{changes.unlabelled:,} pictures have no label any more")
         report.notes += self.labelling.notes
+        report.read_again, report.returned, report.excluded = changes.read_again, changes.returned, changes.excluded
+        report.not_read = dict(self.not_read.most_common())
+        missing = Counter(folder for _, folder in changes.kept)
+        report.missing = [MissingFolder.of(folder, missing[folder]) for folder in sorted(missing)]
+        if changes.elsewhere:
+            report.notes.append(f"{changes.elsewhere} files are in the index already, by another path to their folder")
         report.advise()
         report.advise_reembedding(catalog.settings(), catalog.folder)
         return report

@@ -92,8 +92,8 @@ class _Rounds:
             report = update.run(catalog, self._encoder)
         self._encoder = update.encoder
         changed = report.added or report.changed or report.moved or report.removed
-        news = self._is_news("\n".join(sorted(map(str, report.skipped))))
-        return report if changed or (news and report.skipped) else None
+        news = self._is_news("\n".join(sorted(map(str, [*report.skipped, *report.missing]))))
+        return report if changed or (news and (report.skipped or report.missing)) else None
 
     def failed(self, error: Exception) -> Exception | None:
         """Take note of an error; it is told once, until something else happens."""

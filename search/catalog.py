@@ -22,6 +22,7 @@ from search.catalog_metadata import MetadataTable
 from search.catalog_opening import damage_named, pinned, use_log, verified
 from search.catalog_owner import blank_catalog, owner_of, refuse_foreign, refuse_links
 from search.catalog_pictures import PAGE, as_text
+from search.catalog_retained import RetainedTable
 from search.catalog_schema import harden
 from search.catalog_seal import (
     BUILD_AGAIN,
@@ -68,6 +69,7 @@ class Catalog(CatalogAudit):
         self._opened: sqlite3.Connection | None = connection
         self._lock = threading.RLock()
         self.metadata = MetadataTable(version, self._rows, self._many)
+        self.retained = RetainedTable(version, self._rows, self._many)
         # File names need not be UTF-8. They are bound as bytes, stored as text, and decoded as Python decodes names.
         connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
 
@@ -135,6 +137,7 @@ class Catalog(CatalogAudit):
             use_log(connection, file)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA secure_delete = ON")  # what is purged leaves no bytes behind
             if not sealed:
                 put_seal(connection, raw)
             if not is_newest(connection):
@@ -169,6 +172,7 @@ class Catalog(CatalogAudit):
             self._change("BEGIN IMMEDIATE")
             try:
                 yield
+                self.retained.expire()
                 generation = self.generation() + 1
                 self.set(generation=generation)
                 announce(self.folder, generation)
@@ -318,8 +322,10 @@ class Catalog(CatalogAudit):
         self._many("DELETE FROM identities WHERE id NOT IN (SELECT identity FROM templates)", [()])
 
     def remove_identities(self, names: Iterable[str]) -> None:
-        """Forget identities and their reference pictures."""
-        self._many("DELETE FROM identities WHERE name = CAST(? AS TEXT)", ((as_text(name),) for name in names))
+        """Forget identities and their reference pictures, retained ones too."""
+        doomed = [(as_text(name),) for name in names]
+        self._many("DELETE FROM identities WHERE name = CAST(? AS TEXT)", doomed)
+        self._many("DELETE FROM retained_templates WHERE identity = CAST(? AS TEXT)", doomed)
 
     def _rows(self, sql: str, values: Sequence[Any] = (), letters: str = "") -> list[Any]:
         """Rows, whose columns hold what their letters (`search.catalog_values`) say; unchecked without letters."""

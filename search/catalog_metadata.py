@@ -62,6 +62,7 @@ class MetadataTable:
             own = [known for known in keys if known not in EXIF_COLUMNS]
             raise QueryError(f"{name!r} is no column that can be dropped (those are: {', '.join(own) or 'none'})")
         self._many(f"ALTER TABLE metadata DROP COLUMN c{keys[name]}", [()])
+        self._many("UPDATE retained SET metadata = json_remove(metadata, ?)", [(f'$."{keys[name]}"',)])
         self._many("DELETE FROM columns WHERE id = ?", [(keys[name],)])
 
     def infos(self) -> tuple[ColumnInfo, ...]:

@@ -14,20 +14,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from search.catalog_metadata import MetadataTable
+    from search.catalog_retained import RetainedTable
     from search.conditions import Condition
 
 PAGE = 2_000
 """Rows of a page of a long answer: nobody holds all pictures at once."""
 IN_CHUNK = 500
 """Values bound in one `IN (...)`: SQLite's oldest limit is 999."""
+_WITH_INODES = 7
+"""Version of the catalog that knows when the inode of a file changed, and its number, first."""
 _PICTURE = tuple(TABLES["pictures"])
-_PICTURE_KINDS = kinds("pictures", *_PICTURE)
+_NOT_BEFORE = ("ctime_ns", "inode")
+"""Columns that older versions lack."""
 
 
 class PictureTable:
     """What a catalog knows of pictures; the catalog itself says how rows are read and written."""
 
     metadata: MetadataTable
+    retained: RetainedTable
+    _version: int
 
     def _rows(self, sql: str, values: Sequence[Any] = (), letters: str = "") -> list[Any]:
         raise AssertionError("the catalog reads")
@@ -38,6 +44,10 @@ class PictureTable:
     def count(self) -> int:
         """Pictures in the index."""
         return int(self._rows("SELECT count(*) FROM pictures")[0][0])
+
+    def greatest_id(self) -> int:
+        """The greatest id of a picture; 0 where there is none."""
+        return int(self._rows("SELECT coalesce(max(id), 0) FROM pictures")[0][0])
 
     def label_counts(self) -> dict[str, int]:
         """Pictures a label, without the unlabelled."""
@@ -114,6 +124,21 @@ class PictureTable:
         sql = "SELECT id FROM pictures WHERE path >= CAST(? AS TEXT) AND path < CAST(? AS TEXT) ORDER BY id"
         return [key for (key,) in self._rows(sql, (first, end))]
 
+    def folders(self, roots: Iterable[Path] = ()) -> Iterator[Path]:
+        """Folders below which every picture lies that is not below one of these roots; none is named twice.
+
+        They are found by leaps over the index of paths: from the first picture in a folder to the first one behind it.
+        """
+        reached, known = b"", set(roots)
+        sql = "SELECT path FROM pictures WHERE path >= CAST(? AS TEXT) ORDER BY path LIMIT 1"
+        while found := self._rows(sql, (reached,)):
+            path = Path(found[0][0])
+            folder = next((each for each in path.parents if each in known), None)
+            if folder is None:
+                folder = path.parent
+                yield folder
+            reached = os.fsencode(folder).rstrip(b"/") + b"0"  # 0 follows /
+
     def pictures_below(self, folder: Path) -> Iterator[PictureRecord]:
         """Every picture below a folder, or at this very path, by the bytes of their paths; read page by page."""
         yield from self.pictures_at_paths([str(folder)])
@@ -188,17 +213,18 @@ class PictureTable:
     def put_pictures(self, pictures: Iterable[PictureRecord]) -> None:
         """Add pictures (id 0: a new one) or replace those of the same id."""
         self._many(
-            "INSERT INTO pictures VALUES (?, CAST(? AS TEXT), ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?)"
+            "INSERT INTO pictures VALUES (?, CAST(? AS TEXT), ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?, ?, ?)"
             " ON CONFLICT (id) DO UPDATE SET path = excluded.path, content = excluded.content, bytes = excluded.bytes,"
             " mtime_ns = excluded.mtime_ns, width = excluded.width, height = excluded.height, label = excluded.label,"
-            " segment = excluded.segment, row = excluded.row",
+            " segment = excluded.segment, row = excluded.row, ctime_ns = excluded.ctime_ns, inode = excluded.inode",
             ((p.id or None, os.fsencode(p.path), p.content, p.bytes, p.mtime_ns, p.width, p.height,
-              None if p.label is None else as_text(p.label), p.segment, p.row) for p in pictures),
+              None if p.label is None else as_text(p.label), p.segment, p.row, p.ctime_ns, p.inode) for p in pictures),
         )  # fmt: skip
 
     def remove_pictures(self, pictures: Iterable[PictureRecord]) -> None:
-        """Forget pictures; their rows become tombstones."""
+        """Forget pictures; their rows become tombstones, and what was known of them is retained for a while."""
         gone = list(pictures)
+        self.retained.keep(gone)
         self._many("DELETE FROM pictures WHERE id = ?", ((p.id,) for p in gone))
         self.bury(gone)
 
@@ -241,7 +267,9 @@ class PictureTable:
         )
 
     def _pictures(self, clause: str, values: Sequence[Any]) -> list[PictureRecord]:
-        rows = self._rows(f"SELECT {', '.join(_PICTURE)} FROM pictures {clause}", values, letters=_PICTURE_KINDS)
+        columns = [each for each in _PICTURE if self._version >= _WITH_INODES or each not in _NOT_BEFORE]
+        sql = f"SELECT {', '.join(columns)} FROM pictures {clause}"
+        rows = self._rows(sql, values, letters=kinds("pictures", *columns))
         return [PictureRecord(row[0], Path(row[1]), *row[2:]) for row in rows]
 
 

@@ -52,6 +52,13 @@ class BuildConfig:
     batch_size: int = 64
     workers: int = min(8, os.cpu_count() or 1)
     """Threads that read and decode pictures."""
+    exclude: tuple[str, ...] | None = None
+    """Patterns of files and folders to leave out, beside those of `indexer.excludes`; None: those that the index
+    remembers."""
+    allow_missing: bool = False
+    """Remove pictures whose whole folder is missing or empty, instead of keeping and reporting them."""
+    rehash: bool = False
+    """Read every file again, instead of only those whose size, time or inode changed."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +148,14 @@ class AttendConfig:
     once: bool = False
     """Work through what is there, and end."""
     identify: IdentifyConfig = field(default_factory=IdentifyConfig)
+
+
+@dataclass(frozen=True)
+class RetainConfig:
+    """How long an index retains what was known of removed pictures."""
+
+    days: int = 90
+    """From the removal on; 0: nothing is retained."""
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,39 @@ CREATE TABLE digests (           -- checksums of a file of vectors, by blocks of
 );
 """
 
-MIGRATIONS = (M001_INITIAL, M002_IDENTITIES, M003_NOTHING, M004_METADATA, M005_TOMBSTONES_BY_CONTENT, M006_DIGESTS)
+M007_RETAINED = """
+ALTER TABLE pictures ADD COLUMN ctime_ns INTEGER;   -- with inode: NULL where a Twinlens read the file that kept neither
+ALTER TABLE pictures ADD COLUMN inode INTEGER;
+CREATE TABLE retained (          -- what removed pictures had: it comes back with their content
+    content TEXT NOT NULL,       -- hash of the file's bytes
+    path TEXT NOT NULL,          -- where the picture was
+    label TEXT,                  -- NULL too where it was the name of the folder
+    metadata TEXT NOT NULL,      -- JSON: id of a row of columns -> value
+    removed TEXT NOT NULL,       -- ISO 8601, UTC
+    broken INTEGER NOT NULL,     -- 1 where the file stayed and could not be read: its next content gets all this
+    PRIMARY KEY (content, path)
+) WITHOUT ROWID;
+CREATE INDEX retained_by_path ON retained (path);
+CREATE TABLE retained_templates (   -- reference pictures that a change of the encoder could not read
+    content TEXT NOT NULL,
+    identity TEXT NOT NULL,      -- its name
+    path TEXT NOT NULL,
+    quality TEXT NOT NULL,       -- as of templates
+    created TEXT NOT NULL,
+    removed TEXT NOT NULL,
+    PRIMARY KEY (content, identity)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS = (
+    M001_INITIAL,
+    M002_IDENTITIES,
+    M003_NOTHING,
+    M004_METADATA,
+    M005_TOMBSTONES_BY_CONTENT,
+    M006_DIGESTS,
+    M007_RETAINED,
+)
 """Step n takes a catalog of version n (`PRAGMA user_version`) to version n + 1."""
 
 APPLICATION_ID = 0x54774C6E

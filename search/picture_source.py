@@ -24,6 +24,9 @@ _READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK"
 _TRIES = 3
 """Times that a file is read which changes meanwhile: one that is written all the time is no picture yet."""
 
+CHANGED_MEANWHILE = "changed while it was read"
+"""The reason of an error that says nothing of the picture itself."""
+
 
 def picture_name(source: Picture) -> str:
     """How errors name a picture: its path, the name of the open file, or `<bytes>`, `<file>`, `<image>`, `<array>`."""
@@ -76,7 +79,7 @@ def read_steady(path: str | os.PathLike[str], *, config: DecodeConfig = _DEFAULT
         raise PictureError(name, f"cannot be read ({error.strerror or error})") from error
     except ValueError as error:
         raise PictureError(name, f"not a path ({error})") from error
-    raise PictureError(name, "changed while it was read")
+    raise PictureError(name, CHANGED_MEANWHILE)
 
 
 def _check_kind(mode: int, name: str) -> None:

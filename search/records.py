@@ -57,6 +57,9 @@ class PictureRecord:
     label: str | None
     segment: int
     row: int
+    ctime_ns: int | None = None
+    """With `inode`: None where nobody noted it, such as in an older index or by an import."""
+    inode: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

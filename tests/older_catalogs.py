@@ -12,14 +12,19 @@ MADE_BY_STEP = {
     4: ("TABLE metadata", "TABLE columns"),
     5: ("INDEX tombstones_by_content",),
     6: ("TABLE digests",),
+    7: ("TABLE retained", "TABLE retained_templates"),
 }
+COLUMNS_BY_STEP = {7: (("pictures", "ctime_ns"), ("pictures", "inode"))}
 
 
 def downgrade(index: Path, version: int) -> None:
     """Take away from an index all that steps after a version made."""
     gone = [each for step, made in MADE_BY_STEP.items() if step > version for each in made]
+    columns = [each for step, made in COLUMNS_BY_STEP.items() if step > version for each in made]
+    undone = [f"DROP {each};" for each in gone]
+    undone += [f"ALTER TABLE {table} DROP COLUMN {column};" for table, column in columns]
     with sqlite3.connect(index / CATALOG_NAME) as connection:
-        connection.executescript("".join(f"DROP {each};" for each in gone) + f"PRAGMA user_version = {version};")
+        connection.executescript("".join(undone) + f"PRAGMA user_version = {version};")
     connection.close()
     if version < FIRST_SEALED:
         (index / SEAL_NAME).unlink()

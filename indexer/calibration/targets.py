@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from indexer.evaluation.embed_in_memory import Embedded, embed_in_memory
+from indexer.scan import FoundFile
+from indexer.survey import is_same
 from indexer.writer import open_writer
 from search.catalog import CATALOG_NAME
 from search.encoders import load_folder
@@ -140,4 +142,4 @@ def _unchanged(record: PictureRecord) -> bool:
         status = record.path.stat()
     except OSError:
         return True
-    return (status.st_size, status.st_mtime_ns) == (record.bytes, record.mtime_ns)
+    return is_same(record, FoundFile.of(record.path, status))

@@ -10,15 +10,19 @@ import typer
 from indexer.commands.change_text import exit_code, tell
 from indexer.commands.metadata import MetadataOption
 from indexer.commands.options import (
+    AllowMissingOption,
     BatchSizeOption,
     EncoderOption,
+    ExcludeOption,
     KindOption,
     LabelsOption,
     RecallOption,
+    RehashOption,
     WorkersOption,
+    patterns,
 )
 from search.cli import DeviceOption, IndexOption, JsonOption
-from search.config import BuildConfig
+from search.config import BuildConfig, RetainConfig
 
 
 def build(
@@ -31,12 +35,16 @@ def build(
     labels: LabelsOption = BuildConfig.labels,
     batch_size: BatchSizeOption = BuildConfig.batch_size,
     workers: WorkersOption = BuildConfig.workers,
+    exclude: ExcludeOption = None,
+    allow_missing: AllowMissingOption = BuildConfig.allow_missing,
+    rehash: RehashOption = BuildConfig.rehash,
     metadata: MetadataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make an index of a folder of pictures, or bring it up to date with the folder.
 
-    A build that was stopped goes on where it was when it is run again. Exit code 3 when pictures were skipped.
+    A build that was stopped goes on where it was when it is run again. Exit code 3 when pictures were skipped, or
+    stay although their whole folder is missing or empty.
     """
     from indexer.build import build as build_index
     from indexer.console import ConsoleProgress
@@ -44,7 +52,8 @@ def build(
     from indexer.metadata_file import open_metadata
 
     config = BuildConfig(encoder=encoder, kind=kind, device=device, recall=recall, labels=labels,
-                         batch_size=batch_size, workers=workers)  # fmt: skip
+                         batch_size=batch_size, workers=workers, exclude=patterns(exclude),
+                         allow_missing=allow_missing, rehash=rehash)  # fmt: skip
     opened = None if metadata is None else open_metadata(metadata)  # what cannot be used is said before the work
     with ConsoleProgress() as progress:
         report = build_index(pictures, index, config, progress=progress)
@@ -65,6 +74,14 @@ def rebuild(
     drop_missing: Annotated[
         bool, typer.Option("--drop-missing", help="With --encoder: leave out pictures whose files cannot be read.")
     ] = False,
+    purge: Annotated[
+        bool, typer.Option("--purge", help="Forget the metadata, labels and enrolments of pictures that were removed.")
+    ] = False,
+    retain_days: Annotated[
+        int | None,
+        typer.Option(metavar="DAYS", help="How long such things are kept from now on, in case the pictures return; 0: "
+                     f"not at all.  [default: as before; {RetainConfig.days} in a new index]", show_default=False)
+    ] = None,
     device: DeviceOption = BuildConfig.device,
     batch_size: BatchSizeOption = BuildConfig.batch_size,
     workers: WorkersOption = BuildConfig.workers,
@@ -72,7 +89,7 @@ def rebuild(
 ) -> None:  # fmt: skip
     """Merge the segments of an index into one and choose its structure anew; nothing is embedded twice.
 
-    Pictures that were removed are forgotten for good. Exit code 3 when pictures were left out.
+    Vectors of pictures that were removed are dropped. Exit code 3 when pictures were left out.
     """
     from indexer.console import ConsoleProgress
     from indexer.rebuild import rebuild as rebuild_index
@@ -80,6 +97,7 @@ def rebuild(
     config = BuildConfig(encoder=encoder, kind=kind, device=device, recall=recall, batch_size=batch_size,
                          workers=workers)  # fmt: skip
     with ConsoleProgress() as progress:
-        report = rebuild_index(index, config, drop_missing=drop_missing, progress=progress)
+        report = rebuild_index(index, config, drop_missing=drop_missing, purge=purge, retain_days=retain_days,
+                               progress=progress)  # fmt: skip
     tell(report, index, recall, as_json=as_json)
     exit_code(report)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from indexer.change_report import ChangeReport
     from indexer.metadata import MetadataReport
 
+_KINDS = 12
+"""Kinds of files that are not read, each with its count."""
 _SHOWN = 20
 """Paths of each sort listed in a summary; --json lists more of them, and all that were skipped."""
 
@@ -33,15 +35,16 @@ def tell(report: ChangeReport, index: Path, recall: float, *, as_json: bool,
 
 
 def exit_code(report: ChangeReport) -> None:
-    """End with an exit code of its own where pictures were skipped."""
-    if report.skipped:
+    """End with an exit code of its own where pictures were skipped, or stay though their folder is missing."""
+    if report.skipped or report.missing:
         raise typer.Exit(SKIPPED_EXIT)
 
 
 def _text(report: ChangeReport, index: Path, recall: float) -> str:
     """Counts, costs, then what changed by path, unless everything is new."""
     done = {"added": report.added, "changed": report.changed, "moved": report.moved, "removed": report.removed,
-            "relabelled": report.relabelled, "unchanged": report.unchanged, "skipped": len(report.skipped)}  # fmt: skip
+            "relabelled": report.relabelled, "unchanged": report.unchanged, "kept": report.kept,
+            "skipped": len(report.skipped)}  # fmt: skip
     counts = ", ".join(f"{count} {word}" for word, count in done.items() if count) or "nothing to do"
     if report.dry_run:
         counts = f"would remove {report.removed}; this was a dry run, nothing was changed"
@@ -49,7 +52,7 @@ def _text(report: ChangeReport, index: Path, recall: float) -> str:
     if report.seconds:
         lines.append(f"embedded {report.embedded} with {report.encoder}; {_structure_text(report, recall)}")
         lines.append("seconds: " + ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in report.seconds.items()))
-    lines += report.notes
+    lines += report.notes + _asides(report)
     for sort, paths in report.paths.items():
         if report.added < report.images:
             shown = "would remove" if report.dry_run else sort
@@ -57,6 +60,27 @@ def _text(report: ChangeReport, index: Path, recall: float) -> str:
     lines += [f"read with a note {path}: {note}" for path, note in report.noted[:_SHOWN]] + _rest(len(report.noted))
     lines += [f"skipped {path}: {reason}" for path, reason in report.skipped[:_SHOWN]] + _rest(len(report.skipped))
     return "\n".join(printable(line).replace("\n", "\\n") for line in lines)
+
+
+def _asides(report: ChangeReport) -> list[str]:
+    """A line for each thing that a user may not have expected."""
+    lines = []
+    if report.read_again:
+        lines.append(f"{report.read_again} files were read again and hold what they held")
+    if report.returned:
+        lines.append(f"{report.returned} pictures are back, with the metadata that they had")
+    if report.excluded:
+        lines.append(f"{report.excluded} of the removed pictures are left out by an --exclude pattern now")
+    if report.not_read:
+        kinds = [f"{count} {suffix or 'without a suffix'}" for suffix, count in report.not_read.items()]
+        more = [f"{sum(list(report.not_read.values())[_KINDS:])} of other kinds"] if len(kinds) > _KINDS else []
+        lines.append(f"not read: {', '.join(kinds[:_KINDS] + more)}")
+    for each in report.missing[:_SHOWN]:
+        lines.append(f"kept {each.pictures} pictures of {each.folder}, which {each.reason}")
+    if report.missing:
+        lines += _rest(len(report.missing))
+        lines.append("Mount or restore the folder; or remove its pictures: twinlens remove, or --allow-missing")
+    return lines
 
 
 def _rest(count: int) -> list[str]:

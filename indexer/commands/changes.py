@@ -12,12 +12,16 @@ from indexer.commands.change_text import exit_code, tell
 from indexer.commands.metadata import MetadataOption
 from indexer.commands.options import (
     MOST_SECONDS,
+    AllowMissingOption,
     BatchSizeOption,
     EncoderOption,
+    ExcludeOption,
     KindOption,
     LabelsOption,
     RecallOption,
+    RehashOption,
     WorkersOption,
+    patterns,
 )
 from search.cli import DeviceOption, IndexOption, JsonOption, WhereOption, printable
 from search.config import BuildConfig, WatchConfig
@@ -36,6 +40,8 @@ def add(
     labels: LabelsOption = BuildConfig.labels,
     batch_size: BatchSizeOption = BuildConfig.batch_size,
     workers: WorkersOption = BuildConfig.workers,
+    exclude: ExcludeOption = None,
+    rehash: RehashOption = BuildConfig.rehash,
     metadata: MetadataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -50,7 +56,8 @@ def add(
     from indexer.metadata_file import open_metadata
 
     config = BuildConfig(encoder=encoder, kind=kind, device=device, recall=recall, labels=labels,
-                         batch_size=batch_size, workers=workers)  # fmt: skip
+                         batch_size=batch_size, workers=workers, exclude=patterns(exclude),
+                         rehash=rehash)  # fmt: skip
     opened = None if metadata is None else open_metadata(metadata)
     with ConsoleProgress() as progress:
         report = add_pictures(index, pictures, config, progress=progress)
@@ -65,17 +72,27 @@ def remove(
     ids: Annotated[list[int] | None, typer.Option("--id", help="The id of a picture.")] = None,
     globs: Annotated[list[str] | None, typer.Option("--glob", help="A pattern of paths, such as 'cats/*.jpg'.")] = None,
     where: WhereOption = None,
+    purge: Annotated[
+        bool, typer.Option("--purge", help="Keep nothing of them: else their metadata and labels return with them.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed, and remove nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Remove pictures from an index, all that is named or, where one thing is not there, nothing. No file is deleted.
 
-    A picture that comes back is not embedded again, until rebuild forgets it for good.
+    A picture that comes back is not embedded again until rebuild drops its vector, and has its metadata and label again
+    for 90 days (twinlens rebuild --retain-days), unless --purge is given.
     """
     from indexer.remove import remove as remove_pictures
 
     report = remove_pictures(
-        index, paths=paths or (), ids=ids or (), globs=globs or (), where=where or None, dry_run=dry_run
+        index,
+        paths=paths or (),
+        ids=ids or (),
+        globs=globs or (),
+        where=where or None,
+        dry_run=dry_run,
+        purge=purge,
     )
     tell(report, index, BuildConfig.recall, as_json=as_json)
 
@@ -95,19 +112,25 @@ def sync(
     allow_empty: Annotated[
         bool, typer.Option("--allow-empty", help="Take a folder without any picture as it is, instead of refusing it.")
     ] = WatchConfig.allow_empty,
+    allow_missing: AllowMissingOption = BuildConfig.allow_missing,
     kind: KindOption = BuildConfig.kind,
     device: DeviceOption = BuildConfig.device,
     recall: RecallOption = BuildConfig.recall,
     labels: LabelsOption = BuildConfig.labels,
     batch_size: BatchSizeOption = BuildConfig.batch_size,
     workers: WorkersOption = BuildConfig.workers,
+    exclude: ExcludeOption = None,
+    rehash: RehashOption = BuildConfig.rehash,
     metadata: MetadataOption = None,
     as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Make an index follow a folder: what was added, changed, moved or removed there.
 
-    A folder without any picture is an error: an unmounted disk must not empty an index. Exit code 3 when pictures were
-    skipped. With --watch it goes on until it is interrupted (Ctrl-C, or SIGTERM), and then ends with 0; a round that
+    A folder without any picture is an error: an unmounted disk must not empty an index. Pictures of a subfolder that is
+    missing, or holds none of them any more, stay and are reported, unless --allow-missing is given. Exit code 3 then,
+    and when pictures were skipped.
+
+    With --watch it goes on until it is interrupted (Ctrl-C, or SIGTERM), and then ends with 0; a round that
     fails is told, and the watch goes on; --json prints a line a round that changed something.
     """
     from indexer.console import ConsoleProgress
@@ -120,7 +143,8 @@ def sync(
                                  param_hint="'--metadata'")  # fmt: skip
     opened = None if metadata is None else open_metadata(metadata)
     config = BuildConfig(kind=kind, device=device, recall=recall, labels=labels, batch_size=batch_size,
-                         workers=workers)  # fmt: skip
+                         workers=workers, exclude=patterns(exclude), allow_missing=allow_missing,
+                         rehash=rehash)  # fmt: skip
     if watch:
         _watch(pictures, index, config, WatchConfig(interval, settle, allow_empty), as_json=as_json)
         return

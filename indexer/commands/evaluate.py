@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from indexer.commands.options import ExcludeOption, patterns
 from indexer.evaluation.config import EvaluateConfig
 from search.cli import SKIPPED_EXIT, DeviceOption, JsonOption, printable
 
@@ -38,6 +39,7 @@ def evaluate(
         typer.Option(metavar="PATTERN", help="Of a folder of pictures: only the classes that match, such as "
                      "'val/*'. May be repeated."),
     ] = None,
+    exclude: ExcludeOption = None,
     robustness: Annotated[
         bool, typer.Option("--robustness", help="Alter pictures (crop, flip, turn, JPEG, ...) and ask for them.")
     ] = EvaluateConfig.robustness,
@@ -53,13 +55,14 @@ def evaluate(
 
     Each figure comes with a 95 % interval, by bootstrap over classes. Exit code 3 when pictures were skipped.
     """
-    _refuse_what_does_not_fit(encoder, labels, include, card=card)
+    _refuse_what_does_not_fit(encoder, labels, include, exclude, card=card)
     from indexer.console import ConsoleProgress
     from indexer.evaluation.evaluate import evaluate as evaluate_target
     from indexer.evaluation.figures import write_measured
 
-    config = EvaluateConfig(encoder=encoder, labels=labels, include=tuple(include or ()), robustness=robustness,
-                            queries=queries, device=device)  # fmt: skip
+    config = EvaluateConfig(encoder=encoder, labels=labels, include=tuple(include or ()),
+                            exclude=patterns(exclude) or (), robustness=robustness, queries=queries,
+                            device=device)  # fmt: skip
     with ConsoleProgress() as progress:
         found = evaluate_target(target, config, progress=progress)
     if card and encoder is not None:
@@ -72,8 +75,14 @@ def evaluate(
         raise typer.Exit(SKIPPED_EXIT)
 
 
-def _refuse_what_does_not_fit(encoder: str | None, labels: str, include: list[str] | None, *, card: bool) -> None:
-    given = {"--labels": labels != "folder", "--include": bool(include), "--card": card}
+def _refuse_what_does_not_fit(encoder: str | None, labels: str, include: list[str] | None, exclude: list[str] | None,
+                              *, card: bool) -> None:  # fmt: skip
+    given = {
+        "--labels": labels != "folder",
+        "--include": bool(include),
+        "--exclude": bool(exclude),
+        "--card": card,
+    }
     for option, is_given in given.items():
         if is_given and encoder is None:
             raise typer.BadParameter("goes with --encoder and a folder of pictures only", param_hint=option)

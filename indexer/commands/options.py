@@ -31,3 +31,24 @@ LabelsOption = Annotated[
 ]
 BatchSizeOption = Annotated[int, typer.Option(help="Pictures embedded at once.", min=1, max=MOST_AT_ONCE)]
 WorkersOption = Annotated[int, typer.Option(help="Threads that read and decode.", min=1, max=MOST_WORKERS)]
+ExcludeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude",
+        metavar="GLOB",
+        help="Leave out files and folders of this name, such as 'raw' or '*.tif', or at this path, such as 'raw/**'; "
+        "!NAME takes one in again. May be repeated. @eaDir, #recycle, lost+found and the like are always left out.",
+    ),
+]
+AllowMissingOption = Annotated[
+    bool, typer.Option("--allow-missing", help="Remove pictures whose whole folder is missing or empty.")
+]
+RehashOption = Annotated[
+    bool,
+    typer.Option("--rehash", help="Read every file again, also those that look unchanged. Embeds only what is new."),
+]
+
+
+def patterns(exclude: list[str] | None) -> tuple[str, ...] | None:
+    """The patterns that were given; an empty one gives none, and None was given where the option was not."""
+    return None if exclude is None else tuple(each for each in exclude if each)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from indexer.commands.options import ExcludeOption, patterns
 from indexer.training.config import Precision, Sampling, Schedule, SplitBy, TrainConfig
 from search.cli import SKIPPED_EXIT, printable
 from search.config import Device
@@ -106,6 +107,7 @@ def train(
             "Comes last, and may be repeated.",
         ),
     ] = None,
+    exclude: ExcludeOption = None,
     resume: Annotated[bool, typer.Option(help="Go on with the run in OUT.")] = True,
 ) -> None:
     """Train an encoder on a folder a class, a CSV, or pictures of no known class; give it to build with --encoder OUT.
@@ -132,7 +134,7 @@ def train(
     config = with_settings(config, settings or [])
     with TrainingConsole() as console:
         report = train_encoder(pictures, out, recipe=recipe, config=config, labels=labels, resume=resume,
-                               progress=console.tell)  # fmt: skip
+                               exclude=patterns(exclude) or (), progress=console.tell)  # fmt: skip
     for complaint in report.unreadable[:_SHOWN]:
         typer.echo(printable(f"skipped {complaint}"), err=True)
     typer.echo(printable(_summary(report, labelled=config.labelled)))
@@ -146,6 +148,7 @@ def teach(
     encoder: Annotated[
         str, typer.Option(help="Who teaches: torchvision:NAME, timm:NAME, or any other encoder.")
     ] = "torchvision:resnet50",
+    exclude: ExcludeOption = None,
     device: Annotated[Device, typer.Option(help="auto takes a GPU where there is one.")] = "auto",
 ) -> None:
     """Embed pictures with a large encoder, so that a small one can be trained to agree with it."""
@@ -153,7 +156,8 @@ def teach(
     from indexer.training.teacher import teach as embed
 
     with ConsoleProgress() as console:
-        count = embed(pictures, out, encoder=encoder, device=device, progress=console)
+        count = embed(pictures, out, encoder=encoder, device=device, exclude=patterns(exclude) or (),
+                      progress=console)  # fmt: skip
     typer.echo(printable(f"{out}: {count} pictures embedded by {encoder}. Use it: twinlens train --teacher {out}"))
 
 

@@ -48,7 +48,8 @@ def evaluate(
     return _of_folder(Path(target), config.encoder, config, progress)
 
 
-def labelled_pictures(root: Path, labels: str = "folder", include: Sequence[str] = ()) -> tuple[list[Path], list[str]]:
+def labelled_pictures(root: Path, labels: str = "folder", include: Sequence[str] = (),
+                      exclude: Sequence[str] = ()) -> tuple[list[Path], list[str]]:  # fmt: skip
     """Paths below `root` and their classes, as `twinlens train` reads them, those that a pattern matches.
 
     Raises:
@@ -56,7 +57,7 @@ def labelled_pictures(root: Path, labels: str = "folder", include: Sequence[str]
     """
     from indexer.training.data import read_pictures
 
-    found = read_pictures(root, labels)
+    found = read_pictures(root, labels, exclude=exclude)
     for pattern in include:
         if not any(fnmatchcase(each.group, pattern) for each in found):
             raise DataError(f"{root}: no class matches {pattern!r}. A class is called like {found[0].group!r}")
@@ -68,7 +69,7 @@ def _of_folder(root: Path, encoder: str, config: EvaluateConfig, progress: Progr
     from indexer.evaluation.embed_in_memory import embed_in_memory
     from search.encoders import load_encoder
 
-    paths, labels = labelled_pictures(root, config.labels, config.include)
+    paths, labels = labelled_pictures(root, config.labels, config.include, config.exclude)
     loaded = load_encoder(encoder, device=config.device)
     embedded = embed_in_memory(loaded, paths, progress=progress)
     paths, labels = ([each[row] for row in embedded.rows.tolist()] for each in (paths, labels))

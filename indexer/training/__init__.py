@@ -8,7 +8,7 @@ from indexer.training.config import AugmentConfig, TrainConfig
 from indexer.training.recipes import load_recipe, recipe_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from indexer.training.trainer import TrainEvent
@@ -24,6 +24,7 @@ def train(
     recipe: str | None = None,
     config: TrainConfig | None = None,
     labels: str = "folder",
+    exclude: Sequence[str] = (),
     resume: bool = True,
     progress: Callable[[TrainEvent], None] | None = None,
 ) -> TrainReport:
@@ -38,6 +39,7 @@ def train(
         recipe: a name in `indexer.training.recipes`; its settings are used where `config` is None.
         config: settings; None: those of the recipe, or the defaults.
         labels: `folder`, or the path of a CSV with the columns path, label and perhaps split and subject.
+        exclude: patterns of files and folders to leave out, see `indexer.excludes`.
         resume: false refuses a folder that holds a run already.
         progress: told after every step.
 
@@ -54,6 +56,7 @@ def train(
         settings,
         recipe=recipe,
         labels=labels,
+        exclude=exclude,
         resume=resume,
         progress=progress or (lambda event: None),
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexer.csv_table import open_csv
+from indexer.excludes import Excludes
 from indexer.labels import mismatch
 from search.errors import DataError
 from search.images import PICTURE_SUFFIXES
@@ -54,7 +55,8 @@ class Split:
         return split_of(kept, self.names if self.names_shared else None)
 
 
-def read_pictures(pictures: Path, labels: str = "folder", *, labelled: bool = True) -> list[LabelledPicture]:
+def read_pictures(pictures: Path, labels: str = "folder", *, labelled: bool = True,
+                  exclude: Sequence[str] = ()) -> list[LabelledPicture]:  # fmt: skip
     """List the pictures to train on, sorted by class and path.
 
     `folder`: a class is the folder that holds a picture, called by its path relative to `pictures`, so that two
@@ -63,7 +65,8 @@ def read_pictures(pictures: Path, labels: str = "folder", *, labelled: bool = Tr
     test) and `subject`. A row without a path or label is left out; one that is repeated counts once.
 
     Where `labelled` is false every picture is its own class: those of all folders, `pictures` itself among them, or
-    those of a CSV, which then needs no labels.
+    those of a CSV, which then needs no labels. In folders, what `indexer.excludes` names is left out, and so is what
+    the patterns of `exclude` match.
 
     Raises:
         DataError: no such folder or CSV, no pictures, a missing column, an unknown split, or a picture of which two
@@ -73,7 +76,7 @@ def read_pictures(pictures: Path, labels: str = "folder", *, labelled: bool = Tr
         raise DataError(f"{pictures}: no such folder of pictures")
     by_folder = labels == "folder"
     found = list(
-        _by_folder(pictures, labelled=labelled)
+        _by_folder(pictures, Excludes(pictures, exclude), labelled=labelled)
         if by_folder
         else _once(_by_csv(Path(labels), pictures, labelled=labelled), Path(labels))
     )
@@ -121,14 +124,17 @@ def digest(pictures: Path, splits: dict[str, Split]) -> str:
     return sha.hexdigest()[:16]
 
 
-def _by_folder(root: Path, *, labelled: bool) -> Iterator[LabelledPicture]:
+def _by_folder(root: Path, excludes: Excludes, *, labelled: bool) -> Iterator[LabelledPicture]:
+    def is_taken(name: str) -> bool:
+        return not name.startswith(".") and not excludes.covers(str(Path(folder, name)))
+
     for folder, subfolders, names in os.walk(root):
-        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        subfolders[:] = filter(is_taken, subfolders)
         group = Path(folder).relative_to(root).as_posix()
         if group == "." and labelled:
             continue
         for name in names:
-            if Path(name).suffix.lower() in PICTURE_SUFFIXES and not name.startswith("."):
+            if Path(name).suffix.lower() in PICTURE_SUFFIXES and is_taken(name):
                 path = Path(folder, name)
                 yield LabelledPicture(path, group if labelled else path.relative_to(root).as_posix(), group)
 
@@ -163,7 +169,7 @@ def _refuse_misfit(rows: list[tuple[int, dict[str, str]]], file: Path, root: Pat
     """Raise DataError where not one row names a file that is there."""
     paths = [(line, row["path"]) for line, row in rows if row["path"]]
     if paths and not any((base / path).exists() for _, path in paths for base in (root, file.parent)):
-        there = [each.path for each in _by_folder(root, labelled=False)]
+        there = [each.path for each in _by_folder(root, Excludes(root), labelled=False)]
         hint = mismatch(*paths[0], there) if there else f"Line {paths[0][0]} says {paths[0][1]!r}"
         raise DataError(f"{file}: none of its {len(paths):,} rows names a picture that is there. {hint}")
 

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexer.progress import Silent
+from indexer.training.data import read_pictures
 from search.encoders import load_encoder
 from search.errors import DataError, PictureError
-from search.images import PICTURE_SUFFIXES, load_picture
+from search.images import load_picture
 from search.own_files import ASIDE_NAME, replaced, write_file
 
 if TYPE_CHECKING:
@@ -124,17 +125,16 @@ def principal(taught: NDArray[np.float16], dim: int) -> NDArray[np.float16]:
     return reduced
 
 
-def teach(pictures: Path, out: Path, *, encoder: str, device: Device = "auto", progress: Progress | None = None) -> int:
-    """Embed every picture below a folder with the encoder of a name or folder; give how many.
+def teach(pictures: Path, out: Path, *, encoder: str, device: Device = "auto", exclude: Sequence[str] = (),
+          progress: Progress | None = None) -> int:  # fmt: skip
+    """Embed every picture below a folder, as training reads it, with the encoder of a name or folder; give how many.
 
     Raises:
         DataError: no such folder, or no picture in it that can be read.
         EncoderError: there is no such encoder.
     """
     check_teacher_folder(out)
-    if not pictures.is_dir():
-        raise DataError(f"{pictures}: no such folder of pictures")
-    paths = sorted(path for path in pictures.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
+    paths = sorted(each.path for each in read_pictures(pictures, labelled=False, exclude=exclude))
     progress = progress or Silent()
     progress.begin("embed", len(paths))
     names, vectors = embed_for_training(load_encoder(encoder, device=device), paths, pictures, advance=progress.advance)

@@ -25,7 +25,7 @@ from search.errors import DataError
 from search.own_files import ASIDE_NAME, is_regular
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import torch
     from numpy.typing import NDArray
@@ -61,13 +61,14 @@ def run(
     *,
     recipe: str | None,
     labels: str,
+    exclude: Sequence[str] = (),
     resume: bool,
     progress: Callable[[TrainEvent], None],
 ) -> TrainReport:
     """Read, decode, train, write the encoder; see `indexer.training.train`."""
     check_config(config)
     check_out(out)
-    splits = split_pictures(read_pictures(pictures, labels, labelled=config.labelled), config)
+    splits = split_pictures(read_pictures(pictures, labels, labelled=config.labelled, exclude=exclude), config)
     splits["validation"] = evenly(splits["validation"], config.validation_pictures)
     check_trainable(splits["train"], config)
     check_watched(splits["validation"], config)

@@ -227,7 +227,9 @@ def test_what_cannot_be_looked_into_stays(place: Path, monkeypatch: pytest.Monke
     gone.unlink()
     expected = paths(place / "p")
 
-    def partly(root: Path, *, leave_out: Path, unreadable: Callable[[Path, OSError], None]) -> list[FoundFile]:
+    def partly(
+        root: Path, *, leave_out: Path, unreadable: Callable[[Path, OSError], None], **_: object
+    ) -> list[FoundFile]:
         unreadable(hidden, PermissionError(13, "Permission denied"))
         return [file for file in scan(root, leave_out=leave_out) if hidden not in file.path.parents]
 

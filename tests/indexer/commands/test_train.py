@@ -90,7 +90,7 @@ def test_no_option_is_ignored() -> None:
     settings = {each.name for each in fields(TrainConfig)}
     names = set(inspect.signature(train).parameters) - settings
     assert names == {"context", "pictures", "out", "recipe", "labels", "unlabelled", "batch", "backbone", "frozen",
-                     "dim", "settings", "resume"}  # fmt: skip
+                     "dim", "settings", "resume", "exclude"}  # fmt: skip
     assert all(name in body for name in names)
 
 

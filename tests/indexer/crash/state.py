@@ -14,8 +14,14 @@ from search import IndexFolderError, SearchEngine, open_index
 
 PHYSICAL_TABLES = {"files", "segments", "tombstones", "blocks", "digests", "skipped", "sqlite_sequence"}
 """How vectors are laid out in files, and notes: a rebuild may change the first, a scan the second."""
-PASSING_COLUMNS = {"pictures": {"segment", "row"}, "templates": {"created"}, "identities": {"created"}}
-"""Where a row lies, and when somebody was enrolled: two runs of a command differ in that."""
+PASSING_COLUMNS = {
+    "pictures": {"segment", "row"},
+    "templates": {"created"},
+    "identities": {"created"},
+    "retained": {"removed"},
+    "retained_templates": {"removed"},
+}
+"""Where a row lies, when somebody was enrolled, when a picture was removed: two runs of a command differ in that."""
 PASSING_SETTINGS = {"created", "updated", "generation"}
 SIDE_FILES = {"catalog.sqlite", "catalog.seal", "writer.lock"}
 """Beside those that the catalog names, and SQLite's own while the catalog is open."""

@@ -1,0 +1,112 @@
+"""What an index knows of the folders that it was made of, before one of them is scanned again.
+
+One folder can be reached by several paths: through a link, a bind mount, another spelling where capitals do not count.
+Its pictures have one path in the index, the one by which it was known first.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from indexer.committing import known_roots
+from search.catalog import Catalog, has_catalog
+from search.errors import IndexFolderError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Identity: TypeAlias = "tuple[int, int]"
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """The settings of an index that decide how it is scanned, and the paths of its folders."""
+
+    folders: tuple[Path, ...] = ()
+    """Those that were followed, and others that hold its pictures."""
+    exclude: tuple[str, ...] = ()
+    """Patterns that it remembers."""
+
+    @classmethod
+    def of(cls, index: Path) -> Library:
+        """Read it from an index folder; empty where no index is, or none that can be read: its writer says why."""
+        try:
+            if not has_catalog(index):
+                return cls()
+            catalog = Catalog.read(index, verify=False)  # the writer verifies it
+        except IndexFolderError:
+            return cls()
+        try:
+            return cls.of_catalog(catalog)
+        finally:
+            catalog.close()
+
+    @classmethod
+    def of_catalog(cls, catalog: Catalog) -> Library:
+        """The same, of an open catalog."""
+        roots = known_roots(catalog)
+        return cls((*roots, *catalog.folders(roots)), known_exclude(catalog))
+
+    def spelled(self, place: str | os.PathLike[str]) -> Path:
+        """The absolute path by which the index knows a file or folder, whatever path leads to it."""
+        given = Path(os.path.normpath(Path(place).absolute()))
+        real = Path(os.path.realpath(given))
+        if os.path.isfile(given):  # noqa: PTH113  # a link to a file is a picture of its own
+            real = Path(os.path.realpath(given.parent), given.name)
+        if any(_is_plainly_below(given, real, folder) for folder in self.folders):
+            return given
+        known = {identity: folder for folder in reversed(self.folders) if (identity := _identity(folder)) is not None}
+        for folder in (real, *real.parents):
+            identity = _identity(folder)
+            if identity in known:
+                return known[identity] / real.relative_to(folder)
+        return _above(known.values(), real) or given
+
+
+def is_same_folder(one: Path, other: Path) -> bool:
+    """Whether two paths lead to the same folder."""
+    identity = _identity(one)
+    return identity is not None and identity == _identity(other)
+
+
+def _is_plainly_below(given: Path, real: Path, folder: Path) -> bool:
+    """Whether a path begins with a folder, or is it, and no link lies on the way from there."""
+    return given.is_relative_to(folder) and Path(os.path.realpath(folder), given.relative_to(folder)) == real
+
+
+def _above(folders: Iterable[Path], real: Path) -> Path | None:
+    """A folder around known ones, spelled as on the way to them; None where it holds none of them."""
+    own = _identity(real)
+    seen: set[Path] = set()
+    for folder in folders:
+        for each in folder.parents:
+            if each in seen:
+                break
+            seen.add(each)
+            if own is not None and _identity(each) == own:
+                return each
+    return None
+
+
+def _identity(folder: Path) -> Identity | None:
+    """Device and inode of a folder; None where there is none, or a file system gives no number."""
+    try:
+        status = folder.stat()
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino) if status.st_ino else None
+
+
+def known_exclude(catalog: Catalog) -> tuple[str, ...]:
+    """Patterns that an index remembers.
+
+    Raises:
+        IndexFolderError: they are damaged.
+    """
+    found = catalog.settings().get("exclude", [])
+    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+        raise IndexFolderError("the setting exclude of the catalog is no list of patterns")
+    return tuple(found)

@@ -1,0 +1,296 @@
+"""What removed pictures had, kept for a while: metadata, labels and enrolments come back with the content.
+
+A row per removed picture, under its content hash and the path that it had. It is given back to the next picture of
+that content and then forgotten; what is older than the time set for it is never given back, and deleted by the next
+commit.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from search.config import RetainConfig
+from search.errors import IndexFolderError
+from search.metadata import EXIF_COLUMNS
+from search.records import TemplateRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from search.records import PictureRecord
+
+Key: TypeAlias = "tuple[str, str]"
+"""Content hash and path."""
+Had: TypeAlias = "tuple[str | None, dict[str, Any]]"
+"""Label, and id of a column -> value."""
+_WITH_RETAINED = 7
+"""Version of the catalog that retains first."""
+_IN_CHUNK = 500
+DAYS_SETTING = "retain_days"
+MOST_DAYS = 36_500
+
+
+class RetainedTable:
+    """The tables `retained` and `retained_templates`, read and written by way of the catalog that holds them."""
+
+    def __init__(
+        self,
+        version: int,
+        rows: Callable[[str, Sequence[Any]], list[Any]],
+        many: Callable[[str, Iterable[Sequence[Any]]], None],
+    ) -> None:
+        """Take the version of the catalog, and its ways to read rows and to write many."""
+        self._there = version >= _WITH_RETAINED
+        self._rows = rows
+        self._many = many
+
+    def days(self) -> int:
+        """How many days the index retains what was removed.
+
+        Raises:
+            IndexFolderError: the setting is damaged.
+        """
+        found = self._rows("SELECT value FROM settings WHERE key = ?", (DAYS_SETTING,))
+        if not found:
+            return RetainConfig.days
+        try:
+            days = json.loads(found[0][0])
+        except (ValueError, TypeError, RecursionError):
+            days = None
+        if not isinstance(days, int) or isinstance(days, bool) or not 0 <= days <= MOST_DAYS:
+            raise IndexFolderError(f"the setting {DAYS_SETTING} of the catalog is no number of days")
+        return days
+
+    def count(self) -> int:
+        """Removed pictures of which something is retained."""
+        return int(self._rows("SELECT count(*) FROM retained", ())[0][0]) if self._there else 0
+
+    # Keeping -----------------------------------------------------------------------------------------------------
+
+    def keep(self, pictures: Sequence[PictureRecord]) -> None:
+        """Retain what is known of pictures that are about to go; in a transaction, before they are removed."""
+        if not pictures or not self.days():
+            return
+        moment = _now()
+        for chunk in _chunks(pictures):
+            known = self._metadata([picture.id for picture in chunk])
+            had = [(picture, _own_label(picture), known.get(picture.id, {})) for picture in chunk]
+            self._many(
+                "INSERT OR REPLACE INTO retained VALUES (?, CAST(? AS TEXT), CAST(? AS TEXT), ?, ?, 0)",
+                (
+                    (p.content, os.fsencode(p.path), label and _as_bytes(label), json.dumps(values), moment)
+                    for p, label, values in had
+                    if label is not None or values
+                ),
+            )
+
+    def keep_for_path(self, pictures: Iterable[PictureRecord]) -> None:
+        """Note that the next picture at the path of each of these gets what is retained of it; in a transaction.
+
+        Their files are there and could not be read: half of a file was copied, perhaps.
+        """
+        self._many(
+            "UPDATE retained SET broken = 1 WHERE content = ? AND path = CAST(? AS TEXT)",
+            ((picture.content, os.fsencode(picture.path)) for picture in pictures),
+        )
+
+    def keep_templates(self, templates: Iterable[TemplateRecord]) -> None:
+        """Retain reference pictures that are about to go; in a transaction."""
+        if not self.days():
+            return
+        moment = _now()
+        self._many(
+            "INSERT OR REPLACE INTO retained_templates VALUES (?, CAST(? AS TEXT), CAST(? AS TEXT), ?, ?, ?)",
+            (
+                (t.content, _as_bytes(t.identity), os.fsencode(t.path), json.dumps(t.quality), t.created, moment)
+                for t in templates
+            ),
+        )
+
+    def _metadata(self, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+        """Picture -> id of a column -> value, without the columns in which a picture has none."""
+        keys = self._column_ids()
+        names = ", ".join(f"c{key}" for key in keys)
+        marks = ",".join("?" * len(ids))
+        rows = self._rows(f"SELECT picture, {names} FROM metadata WHERE picture IN ({marks})", ids)
+        return {
+            picture: {str(key): v for key, v in zip(keys, values, strict=True) if isinstance(v, str | int | float)}
+            for picture, *values in rows
+        }
+
+    def _column_ids(self) -> list[int]:
+        return [int(key) for (key,) in self._rows("SELECT id FROM columns ORDER BY id", ())]
+
+    def _exif_ids(self) -> set[str]:
+        found = self._rows("SELECT id, name FROM columns", ())
+        return {str(key) for key, name in found if name in EXIF_COLUMNS}
+
+    # Giving back -------------------------------------------------------------------------------------------------
+
+    def give_back(self, pictures: Sequence[PictureRecord], *, labels: bool) -> int:
+        """Give new pictures what removed ones of their content had; in a transaction, after they were put.
+
+        The one that was at the same path is preferred. A picture at another path gets something only where no other
+        picture shows the content: a copy of what is there is no return.
+
+        Args:
+            pictures: as the catalog has them now, with their ids.
+            labels: whether a picture that has none, or the name of its folder, gets the label that it had.
+
+        Returns:
+            How many pictures got something back.
+        """
+        new = {picture.id for picture in pictures}
+        returned = 0
+        for chunk in _chunks(pictures):
+            taken = list(self._matched(chunk, new))
+            for picture, key, (label, values) in taken:
+                if key[0] != picture.content:  # what the EXIF of its old content said
+                    values = {key: value for key, value in values.items() if key not in self._exif_ids()}
+                fresh = picture.label in (None, picture.path.parent.name)  # another label was given on purpose
+                self._restore(picture, label if labels and fresh else None, values)
+                self._forget(key)
+            returned += len(taken)
+        return returned
+
+    def _matched(self, pictures: Sequence[PictureRecord], new: set[int]) -> Iterator[tuple[PictureRecord, Key, Had]]:
+        """Each picture with what it gets: what was at its path first, then, of its content, what is left."""
+        waiting = self._retained([picture.content for picture in pictures])
+        broken = self._broken([str(picture.path) for picture in pictures])
+        live = self._shown([content for content, _ in waiting], new)
+        others = []
+        for picture in pictures:
+            key, path = (picture.content, str(picture.path)), str(picture.path)
+            if key in waiting:
+                yield picture, key, waiting.pop(key)
+            elif path in broken:
+                yield picture, *broken.pop(path)
+            elif picture.content not in live:
+                others.append(picture)
+        for picture in others:
+            left = next((key for key in waiting if key[0] == picture.content), None)
+            if left is not None:
+                yield picture, left, waiting.pop(left)
+
+    def give_back_templates(self, contents: Sequence[str]) -> list[TemplateRecord]:
+        """Retained reference pictures of these contents, without vectors, newest first."""
+        found = []
+        for chunk in _chunks(contents):
+            rows = self._rows(
+                "SELECT content, identity, path, quality, created FROM retained_templates"
+                f" WHERE content IN ({','.join('?' * len(chunk))}) AND removed >= ? ORDER BY removed DESC",
+                (*chunk, self._oldest()),
+            )
+            found += [TemplateRecord(r[1], r[0], Path(r[2]), b"", _read_json(r[3]), r[4]) for r in rows]
+        return found
+
+    def forget_templates(self, templates: Iterable[TemplateRecord]) -> None:
+        """Forget retained reference pictures that came back; in a transaction."""
+        self._many(
+            "DELETE FROM retained_templates WHERE content = ? AND identity = CAST(? AS TEXT)",
+            ((each.content, _as_bytes(each.identity)) for each in templates),
+        )
+
+    def _retained(self, contents: Sequence[str]) -> dict[Key, Had]:
+        """What is retained of some contents, the newest first."""
+        rows = self._rows(
+            "SELECT content, path, label, metadata FROM retained"
+            f" WHERE content IN ({','.join('?' * len(contents))}) AND removed >= ? ORDER BY removed DESC, path",
+            (*contents, self._oldest()),
+        )
+        return {(content, path): (label, _read_json(values)) for content, path, label, values in rows}
+
+    def _broken(self, paths: Sequence[str]) -> dict[str, tuple[Key, Had]]:
+        """What is retained of the last picture at each of some paths whose file could not be read then."""
+        rows = self._rows(
+            "SELECT content, path, label, metadata FROM retained WHERE broken"
+            f" AND path IN ({','.join(['CAST(? AS TEXT)'] * len(paths))}) AND removed >= ? ORDER BY removed",
+            (*map(os.fsencode, paths), self._oldest()),
+        )
+        return {path: ((content, path), (label, _read_json(values))) for content, path, label, values in rows}
+
+    def _shown(self, contents: Sequence[str], new: set[int]) -> set[str]:
+        """Those of some contents that a picture shows which is not new."""
+        found = self._rows(
+            f"SELECT content, id FROM pictures WHERE content IN ({','.join('?' * len(contents))})", contents
+        )
+        return {content for content, key in found if key not in new}
+
+    def _restore(self, picture: PictureRecord, label: str | None, values: dict[str, Any]) -> None:
+        if label is not None:
+            self._many("UPDATE pictures SET label = CAST(? AS TEXT) WHERE id = ?", [(_as_bytes(label), picture.id)])
+        kept = {key: values[str(key)] for key in self._column_ids() if str(key) in values}
+        if not kept:
+            return
+        marks = ", ".join("CAST(? AS TEXT)" if isinstance(value, str) else "?" for value in kept.values())
+        update = ", ".join(f"c{key} = excluded.c{key}" for key in kept)
+        stored = [_as_bytes(value) if isinstance(value, str) else value for value in kept.values()]
+        self._many(
+            f"INSERT INTO metadata (picture, {', '.join(f'c{key}' for key in kept)}) VALUES (?, {marks})"
+            f" ON CONFLICT (picture) DO UPDATE SET {update}",
+            [(picture.id, *stored)],
+        )
+
+    def _forget(self, key: Key) -> None:
+        self._many("DELETE FROM retained WHERE content = ? AND path = CAST(? AS TEXT)", [(key[0], os.fsencode(key[1]))])
+
+    # Forgetting --------------------------------------------------------------------------------------------------
+
+    def expire(self) -> None:
+        """Delete what was retained for long enough; in a transaction."""
+        for table in ("retained", "retained_templates"):
+            self._many(f"DELETE FROM {table} WHERE removed < ?", [(self._oldest(),)])
+
+    def purge(self, pictures: Sequence[PictureRecord] | None = None) -> int:
+        """Delete what is retained of some pictures, by path and content, or of all; in a transaction.
+
+        Returns:
+            How many removed pictures are forgotten.
+        """
+        before = self.count()
+        if pictures is None:
+            self._many("DELETE FROM retained", [()])
+            self._many("DELETE FROM retained_templates", [()])
+        else:
+            for picture in pictures:
+                self._forget((picture.content, str(picture.path)))
+        return before - self.count()
+
+    def _oldest(self) -> str:
+        """The earliest moment of a removal that is still retained."""
+        days = self.days()
+        if not days:
+            return "~"  # after every moment
+        return (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="seconds")
+
+
+def _own_label(picture: PictureRecord) -> str | None:
+    """The label of a picture, unless it is the name of its folder, which gives itself again."""
+    return None if picture.label == picture.path.parent.name else picture.label
+
+
+def _read_json(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+        if isinstance(found, dict):
+            return found
+    except (ValueError, TypeError, RecursionError):
+        pass
+    raise IndexFolderError("what is retained of a removed picture is damaged. Purge it: twinlens rebuild --purge")
+
+
+def _as_bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), _IN_CHUNK):
+        yield items[start : start + _IN_CHUNK]
