@@ -100,7 +100,7 @@ class SearchEngine(Recognition, KnownPictures):
 
     def after_fork(self, lost: Any) -> None:
         """Give up, in a child of this process, all that belongs to the parent: see `search.forks`."""
-        self._catalog = self._settings = self._segments = self._masks = self._encoder_lock = lost
+        self._snapshot = self._settings = self._segments = self._masks = self._encoder_lock = lost
 
     def close(self) -> None:
         """Let go of the snapshot; what is called after that, but a second `close`, raises IndexClosedError."""
