@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING
 
 from search.durable import sync_folder
-from search.errors import IndexFolderError
+from search.errors import DataError, IndexFolderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,14 +81,19 @@ def output_file(path: Path) -> Iterator[IO[bytes]]:
     """As `replaced`, for an output that the user named: a device, a pipe or `/dev/stdout` is written to, not replaced.
 
     Raises:
-        OSError: it cannot be written.
+        DataError: it cannot be written.
     """
-    if _is_stream(path):
-        with path.open("wb") as stream:
-            yield stream
-    else:
-        with replaced(path) as stream:
-            yield stream
+    try:
+        if _is_stream(path):
+            with path.open("wb") as stream:
+                yield stream
+        else:
+            with replaced(path) as stream:
+                yield stream
+    except BrokenPipeError:
+        raise  # whoever reads a pipe is gone
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror or error}). Name another file") from error
 
 
 def _is_stream(path: Path) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from search.errors import IndexFolderError
+from search.errors import DataError, IndexFolderError
 from search.own_files import (
     ASIDE_NAME,
     new_file,
@@ -117,3 +117,13 @@ def test_only_regular_files_are_read_and_changed_in_place(tmp_path: Path) -> Non
     os.link(tmp_path / "a", tmp_path / "second")
     with pytest.raises(IndexFolderError, match="hard links"):
         require_own_file(tmp_path / "a")
+
+
+def test_an_output_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    for path in (tmp_path / "missing" / "a.png", tmp_path, Path("/dev/full")):
+        with (
+            pytest.raises(DataError, match=rf"^{path}: cannot be written \(.*Name another file"),
+            output_file(path) as stream,
+        ):
+            stream.write(b"x")
+    assert list(tmp_path.iterdir()) == []
