@@ -42,6 +42,8 @@ class CsvLog:
             header = next(self._lines(), [])
         except OSError as error:
             raise DataError(f"{file}: cannot be used as a log ({error.strerror})") from error
+        except csv.Error as error:
+            raise DataError(f"{file}: is another kind of file ({error}). Name another log") from error
         if tuple(header) != columns:
             raise DataError(
                 f"{file}: is another kind of file: its first line is {','.join(header)!r}, not {','.join(columns)!r}."

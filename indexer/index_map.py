@@ -52,6 +52,9 @@ def draw_index_map(index: Path, out: Path, *, limit: int, page: Path | None = No
     """
     if not 1 <= limit <= MOST:
         raise DataError(f"limit {limit}: a map shows from 1 to {MOST} pictures")
+    for path in (out, page):
+        if path is not None and path.resolve().is_relative_to(index.resolve()):
+            raise DataError(f"{path}: lies inside the index folder, which holds nothing else. Name another file")
     with open_index(index, device="cpu") as engine:
         records, vectors = engine.vectors()
     if not records:

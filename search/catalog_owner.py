@@ -50,9 +50,13 @@ def owner_of(raw: CatalogFile) -> Owner:
     version, application = _number(header, _USER_VERSION), _number(header, _APPLICATION_ID)
     if application != 0:
         return "ours" if application == APPLICATION_ID else "another"
-    if sealed:  # and compared with its seal before any of it is parsed
-        return "ours" if 0 <= version <= len(MIGRATIONS) else "another"
-    return _owner_by_tables(raw.file)
+    names = _tables(raw.file)
+    if names is not None and names >= _TABLES:
+        return "ours"
+    if sealed:  # where its tables cannot be read, or are in its log yet, its seal is going to say what it is
+        return "another" if names or not 0 <= version <= len(MIGRATIONS) else "ours"
+    log = raw.file.with_name(f"{raw.file.name}-wal")
+    return "another" if names != set() or (log.exists() and log.stat().st_size) else "nobody"
 
 
 def refuse_foreign(raw: CatalogFile) -> None:
@@ -87,15 +91,11 @@ def _number(header: bytes, place: int) -> int:
     return int(struct.unpack_from(">i", header, place)[0])
 
 
-def _owner_by_tables(file: Path) -> Owner:
-    """Read the tables' names as of a file that nobody may write: no lock, no side file, no recovery."""
+def _tables(file: Path) -> set[str] | None:
+    """The tables' names, read as of a file that nobody may write: no lock, no side file, no recovery; None: damaged."""
     uri = f"{file.absolute().as_uri()}?mode=ro&immutable=1"
     try:
         with closing(sqlite3.connect(uri, uri=True)) as connection:
-            names = {str(row[0]) for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            return {str(row[0]) for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     except (sqlite3.Error, UnicodeDecodeError):
-        return "another"
-    if names >= _TABLES:
-        return "ours"
-    log = file.with_name(f"{file.name}-wal")
-    return "another" if names or (log.exists() and log.stat().st_size) else "nobody"
+        return None

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING
 
 from search.durable import sync_folder
-from search.errors import IndexFolderError
+from search.errors import DataError, IndexFolderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,14 +81,19 @@ def output_file(path: Path) -> Iterator[IO[bytes]]:
     """As `replaced`, for an output that the user named: a device, a pipe or `/dev/stdout` is written to, not replaced.
 
     Raises:
-        OSError: it cannot be written.
+        DataError: it cannot be written.
     """
-    if _is_stream(path):
-        with path.open("wb") as stream:
-            yield stream
-    else:
-        with replaced(path) as stream:
-            yield stream
+    try:
+        if _is_stream(path):
+            with path.open("wb") as stream:
+                yield stream
+        else:
+            with replaced(path) as stream:
+                yield stream
+    except BrokenPipeError:
+        raise  # whoever reads a pipe is gone
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror or error}). Name another file") from error
 
 
 def _is_stream(path: Path) -> bool:
@@ -108,9 +113,7 @@ def read_own(path: Path, most: int) -> bytes:
     Raises:
         OSError: it cannot be read, or is no regular file.
     """
-    with os.fdopen(os.open(path, _READ), "rb") as stream:
-        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "is not a regular file", str(path))
+    with os.fdopen(_regular(path, _READ), "rb") as stream:
         return stream.read(most)
 
 
@@ -120,12 +123,16 @@ def open_own(path: Path, *, append: bool = False) -> IO[bytes]:
     Raises:
         OSError: it cannot be opened, or is no regular file.
     """
-    flags = (_READ & ~os.O_RDONLY) | (os.O_WRONLY | os.O_APPEND | os.O_CREAT if append else os.O_RDWR)
-    stream = os.fdopen(os.open(path, flags, 0o666), "ab" if append else "r+b")
-    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-        stream.close()
-        raise OSError(errno.EINVAL, "is not a regular file", str(path))
-    return stream
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT if append else os.O_RDWR
+    return os.fdopen(_regular(path, _READ | flags), "ab" if append else "r+b")
+
+
+def _regular(path: Path, flags: int) -> int:
+    descriptor = os.open(path, flags, 0o666)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "is not a regular file", str(path))
 
 
 def is_regular(path: Path) -> bool:

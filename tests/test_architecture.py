@@ -117,3 +117,28 @@ def test_nothing_reads_pickles_or_evaluates_text() -> None:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
         assert not forbidden & (called | imports(path)), path
+
+
+WRITERS = {"write_text", "write_bytes", "touch", "savez", "copyfile", "copy2", "copytree", "savefig"}
+OWN_WRITER = "search/own_files.py"
+MAY_WRITE = {
+    OWN_WRITER: {"open", "fdopen"},
+    "indexer/training/report/style.py": {"savefig"},  # into a stream of that file
+}
+
+
+def opens_to_write(call: ast.Call) -> bool:
+    """Whether a call is an `open` that may make or change a file, or that does not say."""
+    words = [arg.value for arg in (*call.args, *(k.value for k in call.keywords)) if isinstance(arg, ast.Constant)]
+    modes = [word for word in words if isinstance(word, str) and set(word) <= set("rwxabt+") and word]
+    return any(set(mode) & set("wxa+") for mode in modes)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_are_made_in_one_place(path: Path) -> None:
+    place = path.relative_to(ROOT).as_posix()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func).rpartition(".")[2]
+            writes = name in WRITERS or (name in {"open", "fdopen"} and opens_to_write(node))
+            assert not writes or name in MAY_WRITE.get(place, set()), f"line {node.lineno}: use {OWN_WRITER}"

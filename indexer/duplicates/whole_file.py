@@ -20,7 +20,7 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         DataError: it cannot be written; what was there is as it was.
     """
-    with named(path), output_file(path) as stream:
+    with output_file(path) as stream:
         yield stream
 
 

@@ -17,7 +17,7 @@ from indexer.progress import Silent, Stages
 from indexer.update import check_device
 from indexer.writer import open_writer
 from search.catalog import Catalog, has_catalog
-from search.errors import DamagedFileError, DataError, IndexFolderError
+from search.errors import DamagedFileError, DataError, IndexBusyError, IndexFolderError
 from search.metadata import MOST_COLUMNS
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _settings(folder: Path) -> Mapping[str, Any]:
         return {}
     try:
         catalog = Catalog.read(folder)
-    except DamagedFileError:
+    except (DamagedFileError, IndexBusyError):
         raise
     except IndexFolderError:
         return {}

@@ -204,3 +204,42 @@ def test_a_visit_goes_on_whatever_the_name_is_written_with(people: Path, camera:
         arrive(camera, 9, minutes)
         attend(camera, people, log, AttendConfig(once=True), device="cpu")
     assert [row["name"] for row in rows(log)] == [name]
+
+
+@pytest.mark.parametrize("text", ["my notes, without a line break", "a title\nand a last line", "time,other\n1,2\nhal"])
+def test_a_file_that_is_no_log_keeps_every_byte(text: str, people: Path, camera: Path, tmp_path: Path) -> None:
+    for name in ("log.csv", "log.unknown.csv", "log.seen.csv"):
+        file = tmp_path / name
+        file.write_text(text)
+        with pytest.raises(DataError, match=rf"{name}: is another kind of file"):
+            attend(camera, people, tmp_path / "log.csv", AttendConfig(once=True), device="cpu")
+        assert file.read_text() == text
+        file.unlink()
+
+
+@pytest.mark.parametrize("left", ["", "a", "a,b", "a,b\n", "a,b\n1,2\n3", "a,b\n1,2\n3,4"])
+def test_half_a_row_of_a_log_is_cut(left: str, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text(left)
+    log = CsvLog(tmp_path / "log.csv", ("a", "b"))
+    log.add(a="5", b="6")
+    whole = left.partition("\n")[2].rpartition("\n")[0]
+    assert (tmp_path / "log.csv").read_text() == "a,b\n" + (whole and f"{whole}\n") + "5,6\n"
+
+
+def test_a_log_is_followed_by_its_link_and_the_files_beside_it_are_not(
+    people: Path, camera: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "log.csv").symlink_to(tmp_path / "disk" / "log.csv")
+    arrive(camera, 0, 0)
+    attend(camera, people, tmp_path / "log.csv", AttendConfig(once=True), device="cpu")
+    assert (tmp_path / "log.csv").is_symlink()
+    assert [row["name"] for row in rows(tmp_path / "disk" / "log.csv")] == ["Ada"]
+    (tmp_path / "mine").write_text("my thesis")
+    for name in ("log.csv.lock", "log.seen.csv", "log.unknown.csv"):
+        (tmp_path / "disk" / name).unlink(missing_ok=True)
+        (tmp_path / "disk" / name).symlink_to(tmp_path / "mine")
+        with pytest.raises(DataError, match=name.removesuffix(".lock")):
+            attend(camera, people, tmp_path / "log.csv", AttendConfig(once=True), device="cpu")
+        assert (tmp_path / "mine").read_text() == "my thesis"
+        (tmp_path / "disk" / name).unlink()

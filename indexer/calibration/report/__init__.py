@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from search.disk_errors import disk_errors_named
 from search.errors import DataError
-from search.own_files import write_file
+from search.own_files import output_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,11 +49,13 @@ def write_report(folder: Path, found: Measured, *, encoder: str) -> list[Path]:
     from indexer.calibration.report.page import PAGE_FILE, page_text
     from indexer.training.report.style import save
 
-    folder.mkdir(parents=True, exist_ok=True)
+    with disk_errors_named(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     where = "" if encoder == found.calibration.data else f"{encoder} on "
     about = f"{where}{found.calibration.data} · {found.calibration.subjects:,} subjects"
     drawings = dict(zip(_DRAWN, (draw_roc, draw_det, draw_rates, draw_distances, draw_reliability), strict=True))
     page = folder / PAGE_FILE
-    write_file(page, page_text(found, encoder))  # first: by it `check_report` knows a report that was not finished
+    with output_file(page) as stream:  # first: by it `check_report` knows a report that was not finished
+        stream.write(page_text(found, encoder).encode())
     written = [save(draw(found, about), folder / name) for name, draw in drawings.items()]
     return [*written, page]

@@ -239,3 +239,15 @@ def test_a_report(people: Path, people_index: Path, tmp_path: Path) -> None:
     assert f"{done.calibration.threshold:.4f}" in page
     assert "too few different pairs" in page
     assert any("8 subjects" in caution for caution in done.cautions)
+
+
+@pytest.mark.parametrize("held", ["report.md", "roc.png"])
+def test_a_report_takes_the_place_of_no_other_file(held: str, people_index: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report"
+    report.mkdir()
+    (report / held).write_text("# My report")
+    with pytest.raises(DataError, match=rf"holds a {held}"):
+        calibrate(people_index, config=QUICK, report=report)
+    assert [(path.name, path.read_text()) for path in report.iterdir()] == [(held, "# My report")]
+    with pytest.raises(DataError, match="is a file"):
+        calibrate(people_index, config=QUICK, report=report / held)

@@ -17,6 +17,7 @@ from indexer.exchange.config import ExportConfig, ImportConfig
 from indexer.exchange.export import export
 from indexer.exchange.import_vectors import import_vectors
 from indexer.identities import enroll
+from indexer.index_map import draw_index_map
 from indexer.rebuild import rebuild
 from indexer.repair import repair
 from indexer.sync import sync
@@ -240,6 +241,43 @@ def test_a_database_of_another_program_is_left_alone(wal: bool, application: int
             command()
         assert "delete" not in str(raised.value)
         assert tree(copied) == before
+
+
+@pytest.mark.parametrize("application", [0, 0x12345678])
+def test_a_database_that_took_the_place_of_a_catalog_is_left_alone(application: int, tmp_path: Path) -> None:
+    fill(tmp_path / "p", 3)
+    index = tmp_path / "i"
+    build(tmp_path / "p", index, FAST)
+    (tmp_path / "other").mkdir()
+    source = sqlite3.connect(tmp_path / "other" / CATALOG_NAME)
+    source.execute(f"PRAGMA application_id = {application}")
+    source.execute("PRAGMA journal_mode = WAL")
+    source.execute("CREATE TABLE thesis (page TEXT)")
+    source.execute("PRAGMA wal_checkpoint")
+    source.execute("INSERT INTO thesis VALUES ('one')")
+    source.commit()
+    for path in (tmp_path / "other").iterdir():  # with a log that SQLite would move into the file
+        (index / path.name).write_bytes(path.read_bytes())
+    source.close()
+    before = tree(index)
+    for command in (lambda: open_index(index), lambda: build(tmp_path / "p", index, FAST), lambda: repair(index)):
+        with pytest.raises(IndexFolderError, match="of another program"):
+            command()
+        assert {k: v for k, v in tree(index).items() if k != "writer.lock"} == {
+            k: v for k, v in before.items() if k != "writer.lock"
+        }
+    assert len(check(index)) == 1
+    assert tree(index)[CATALOG_NAME] == before[CATALOG_NAME]
+
+
+def test_a_map_takes_the_place_of_nothing_in_the_index(tmp_path: Path) -> None:
+    fill(tmp_path / "p", 3)
+    build(tmp_path / "p", tmp_path / "i", FAST)
+    before = tree(tmp_path / "i")
+    for out, page in (("i/catalog.sqlite", None), ("map.png", "i/segments/map.html")):
+        with pytest.raises(DataError, match="inside the index folder"):
+            draw_index_map(tmp_path / "i", tmp_path / out, limit=3, page=None if page is None else tmp_path / page)
+    assert tree(tmp_path / "i") == before
 
 
 def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
