@@ -66,6 +66,7 @@ def reseal(index: Path, generation: int) -> None:
     write_seal(index, Seal(generation, image, generation))
 
 
+@contextmanager
 def quick_folder() -> Iterator[Path]:
     """A folder in memory where there is one: thousands of catalogs are synced to it."""
     memory = Path("/dev/shm")
