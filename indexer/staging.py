@@ -17,8 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from indexer.staging_soundness import is_sound
+from search.catalog_schema import harden
 from search.disk_errors import is_of_the_disk
 from search.picture_exif import NO_EXIF, PictureExif
+from search.regular_files import refuse_far_journal, refuse_irregular
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -59,6 +62,8 @@ class Staging:
     def __init__(self, folder: Path, fingerprint: str) -> None:
         """Open what an earlier command with this encoder left, or start anew."""
         self._file = _file(folder, fingerprint)
+        refuse_irregular(folder, *(f"{self._file.name}{side}" for side in ("", "-wal", "-shm", "-journal")))
+        refuse_far_journal(self._file.with_name(f"{self._file.name}-journal"))
         self._lock = threading.Lock()
         try:
             self._connection = self._open()
@@ -71,9 +76,12 @@ class Staging:
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._file, check_same_thread=False)
         try:
+            harden(connection)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.executescript(_SCHEMA)
+            if not is_sound(connection, _SCHEMA):
+                raise sqlite3.DatabaseError("other tables, or values of other types, than a command stages")
         except BaseException:
             connection.close()
             raise

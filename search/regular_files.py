@@ -30,12 +30,13 @@ _REMEDY = "Delete it, and restore the index from a backup or build it again"
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open a regular file for reading; a pipe or a device is not waited for.
+    """Open a regular file for reading; a pipe or a device is not waited for, whenever it takes the file's place.
 
     Raises:
         DamagedFileError: it is something else than a file.
         OSError: it is missing, or cannot be read.
     """
+    require_regular(path)
     descriptor = os.open(path, _READ)
     try:
         _refuse_irregular(path, os.fstat(descriptor).st_mode)
