@@ -148,4 +148,3 @@ def _ask(worker: subprocess.Popen[str], number: int) -> dict | None:
 def _bounded() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.nice(10)
