@@ -166,7 +166,7 @@ class _Repair:
         return mended
 
     def _accounts_for_its_rows(self, segment_id: int) -> bool:
-        """Whether each row has a picture or a tombstone: otherwise room would be made for as many as the catalog says."""
+        """Whether each row has a picture or a tombstone: otherwise room would be made for any number of them."""
         return all(counts.sound for counts in self._catalog.row_counts() if counts.segment == segment_id)
 
     @property

@@ -34,13 +34,13 @@ from search.catalog_seal import (
 from search.catalog_values import kinds, unsound
 from search.errors import DamagedFileError, IndexFolderError
 from search.migrations import MIGRATIONS, OLDEST_READABLE, checked_version, migrate
-from search.regular_files import refuse_far_journal, refuse_irregular, require_inside_name
 from search.records import (
     BlockChecksums,
     FileRecord,
     SegmentRecord,
     TemplateRecord,
 )
+from search.regular_files import refuse_far_journal, refuse_irregular, require_inside_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -216,7 +216,9 @@ class Catalog(CatalogAudit):
     def segments(self) -> list[SegmentRecord]:
         """All segments, oldest first."""
         columns = ("id", "vectors", "structure", "rows", "kind", "parameters", "recall")
-        found = self._rows(f"SELECT {', '.join(columns)} FROM segments ORDER BY id", letters=kinds("segments", *columns))
+        found = self._rows(
+            f"SELECT {', '.join(columns)} FROM segments ORDER BY id", letters=kinds("segments", *columns)
+        )
         with self._values_named():
             return [
                 SegmentRecord(key, vectors, structure, rows, kind, checked_parameters(parameters), recall)
@@ -333,7 +335,7 @@ class Catalog(CatalogAudit):
 
 
 def _refuse_strange_files(folder: Path) -> None:
-    """Refuse pipes, devices and links in the place of files that SQLite opens; raises as `has_catalog`, and as damage."""
+    """Refuse pipes, devices and links where SQLite opens files; raises DamagedFileError, and as `has_catalog`."""
     with _folder_named(folder):
         refuse_irregular(folder, *_FIXED_NAMES)
         refuse_far_journal(folder / _JOURNAL_NAME)

@@ -151,7 +151,9 @@ class MetadataTable:
         found = self._rows("SELECT id, name, type FROM columns ORDER BY id", (), "kts")
         for _, name, kind in found:
             if kind not in TYPE_NAMES:
-                raise IndexFolderError(f"the column {name!r} of the catalog has the type {kind!r}, which there is not. {_SEE}")
+                raise IndexFolderError(
+                    f"the column {name!r} of the catalog has the type {kind!r}, which there is not. {_SEE}"
+                )
         return cast("list[tuple[int, str, ColumnType]]", found)
 
 

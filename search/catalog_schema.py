@@ -66,7 +66,9 @@ def _is_widened(found: str, plain: str) -> bool:
 def entries(connection: sqlite3.Connection) -> set[Entry]:
     """All that a schema holds, each text without comments."""
     rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master").fetchall()
-    return {(str(kind), str(name), str(table), _plain("" if sql is None else str(sql))) for kind, name, table, sql in rows}
+    return {
+        (str(kind), str(name), str(table), _plain("" if sql is None else str(sql))) for kind, name, table, sql in rows
+    }
 
 
 def _plain(sql: str) -> str:

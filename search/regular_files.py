@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, BinaryIO
+from pathlib import Path
+from typing import BinaryIO
 
 from search.errors import DamagedFileError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
@@ -112,8 +110,7 @@ def is_inside_name(name: object) -> bool:
 
 
 def _is_below(path: Path, folder: Path) -> bool:
-    root = os.path.realpath(folder)
-    return os.path.realpath(path).startswith(os.path.join(root, ""))
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def _refuse_irregular(path: Path, mode: int) -> None:

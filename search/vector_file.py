@@ -23,8 +23,6 @@ from search.regular_files import open_regular, require_regular
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from search.types import Floats, Rows
 
 BLOCK_BYTES = 1024 * 1024
@@ -72,7 +70,7 @@ class BlockGuard:
     def __init__(self, path: Path, vectors: Floats, checksums: BlockChecksums) -> None:
         """Guard `(N, D) float32` rows that were mapped from `path`."""
         self._path, self._vectors, self._step = path, vectors, checksums.rows
-        self._crcs = _crcs_of(checksums)
+        self._crcs = np.frombuffer(checksums.crc32, dtype=_CRC)
         self._unverified = np.ones(len(self._crcs), dtype=np.bool_)
         self._left = len(self._crcs)
         if self._left != -(-len(vectors) // self._step):
@@ -100,12 +98,6 @@ class BlockGuard:
         self._left = int(np.count_nonzero(self._unverified))
 
 
-def _crcs_of(checksums: BlockChecksums) -> NDArray[np.uint32]:
-    """One for each block; as many as there are whole ones, for the count is compared with the blocks."""
-    whole = len(checksums.crc32) // _CRC.itemsize * _CRC.itemsize
-    return np.frombuffer(checksums.crc32[:whole], dtype=_CRC)
-
-
 @dataclass(frozen=True, slots=True)
 class VectorDamage:
     """What is wrong with a file of vectors, and which of its rows are not what was written."""
@@ -128,7 +120,7 @@ def find_damage(path: Path, record: FileRecord, rows: int, dim: int) -> VectorDa
         return VectorDamage(error.problem, everything)
     header = record.bytes - rows * dim * 4
     step = record.blocks.rows if record.blocks is not None else _block_rows(dim)
-    crcs = _crcs_of(record.blocks) if record.blocks is not None else None
+    crcs = np.frombuffer(record.blocks.crc32, dtype=_CRC) if record.blocks is not None else None
     if header < 0 or (crcs is not None and len(crcs) != -(-rows // step)):
         return VectorDamage(f"was not written for {rows} rows of {dim}", everything)
     digest, bad = hashlib.sha256(), []
@@ -143,7 +135,8 @@ def find_damage(path: Path, record: FileRecord, rows: int, dim: int) -> VectorDa
     except OSError as error:
         return VectorDamage(f"cannot be read ({error.strerror})", everything)
     if size == record.bytes and digest.hexdigest() == record.sha256:
-        return None
+        listed = "the checksums of its blocks, in the catalog, are not those of its bytes"
+        return VectorDamage(f"damaged ({listed}{_place(bad, size, record)})", _joined(bad)) if bad else None
     problem = f"{size} bytes instead of {record.bytes}" if size != record.bytes else "wrong checksum"
     if crcs is None:
         return VectorDamage(f"damaged ({problem})", everything)

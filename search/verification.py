@@ -58,7 +58,9 @@ class ErrorRate:
     def from_dict(cls, values: Mapping[str, Any]) -> ErrorRate:
         """Read back what `to_dict` gave; raises KeyError, TypeError or ValueError for anything else."""
         low, high = values["low"], values["high"]
-        return cls(number(values["value"]), None if low is None else number(low), None if high is None else number(high))
+        return cls(
+            number(values["value"]), None if low is None else number(low), None if high is None else number(high)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,9 @@ class Encoder(ABC):
             raw = np.asarray(self.forward(batch), dtype=np.float32)
         except (ValueError, RuntimeError) as error:  # a network whose layers do not fit what `encoder.json` says
             reason = " ".join(str(error).split())
-            raise EncoderError(f"encoder {self.name} cannot embed pictures of {self.input_size} pixels: {reason}") from error
+            raise EncoderError(
+                f"encoder {self.name} cannot embed pictures of {self.input_size} pixels: {reason}"
+            ) from error
         if raw.shape != (len(batch), self.dim):
             raise EncoderError(f"encoder {self.name} gave shape {raw.shape}, expected {(len(batch), self.dim)}")
         if not np.isfinite(raw).all():

@@ -69,7 +69,10 @@ def within_weights(file: Path) -> Iterator[None]:
     def submodule(module: nn.Module, name: str, found: Any) -> None:
         count(modules=1)
 
-    hooks = (register_module_parameter_registration_hook(parameter), register_module_module_registration_hook(submodule))
+    hooks = (
+        register_module_parameter_registration_hook(parameter),
+        register_module_module_registration_hook(submodule),
+    )
     try:
         yield
     finally:

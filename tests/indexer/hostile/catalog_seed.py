@@ -37,7 +37,9 @@ def make(folder: Path) -> Path:
     sync(pictures, index, FAST)
     fill(pictures / "more", 4, first=20)
     add(index, [pictures / "more"], FAST)
-    rows = "".join(f"{path},{number},{number / 2},true,2024-01-0{1 + number}\n" for number, path in enumerate(paths[5:]))
+    rows = "".join(
+        f"{path},{number},{number / 2},true,2024-01-0{1 + number}\n" for number, path in enumerate(paths[5:])
+    )
     (folder / "columns.csv").write_text("path,count,size,fine,day\n" + rows)
     load_metadata(index, folder / "columns.csv")
     enroll(index, "Ada", [photograph(folder / "people", 1)], ENROLL)

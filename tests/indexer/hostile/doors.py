@@ -75,7 +75,7 @@ def writers(index: Path, folder: Path) -> dict[str, list[str]]:
         "metadata, exif": ["metadata", "--exif", "--index", place],
         "metadata, drop": ["metadata", "--drop", "size", "--index", place],
         "calibrate": ["calibrate", place, "--resamples", "5", "--eer"],
-        "attend": ["attend", str(folder / "people"), "--index", place, "--log", str(index.parent / "log.csv"), "--once"],
+        "attend": ["attend", str(folder / "people"), "--index", place, "--log", f"{index.parent}/log.csv", "--once"],
     }  # fmt: skip
 
 

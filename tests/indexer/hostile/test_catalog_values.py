@@ -1,4 +1,4 @@
-"""Wrong values anywhere in a catalog whose seal vouches for them: one line from every command, and `check` finds them."""
+"""Wrong values anywhere in a sealed catalog: one line from every command, and `check` finds them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ def test_the_seed_has_rows_in_every_table_and_is_sound(seed: Path, tmp_path: Pat
         for table, columns in COLUMNS.items():
             assert connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] > 0
             there = {row[1]: row[5] for row in connection.execute(f"PRAGMA table_info({table})")}
-            assert columns.keys() == there.keys() - {"id", "picture"} - ({"name"} if table == "sqlite_sequence" else set())
+            keys = {"id", "picture"} | ({"name"} if table == "sqlite_sequence" else set())
+            assert columns.keys() == there.keys() - keys
         settings = {key for (key,) in connection.execute("SELECT key FROM settings")}
         assert settings == set(SETTINGS)
 
@@ -109,7 +110,8 @@ def test_check_finds_every_one_of_many(seed: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_ten_thousand_mutated_folders(seed: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
-        outcomes = [each for part in pool.map(lambda first: watched(range(first, MANY, 2), seed), (0, 1)) for each in part]
+        parts = pool.map(lambda first: watched(range(first, MANY, 2), seed), (0, 1))
+        outcomes = [each for part in parts for each in part]
     assert [each for each in outcomes if each["faults"]] == []
     assert len(outcomes) == MANY
 
@@ -121,8 +123,8 @@ def watched(numbers: range, seed: Path) -> list[dict]:
     while left:
         words = [sys.executable, "-m", "tests.indexer.hostile.mutation_worker", str(seed)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-                              env=environment, preexec_fn=_bounded) as worker:  # fmt: skip
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                              stderr=subprocess.DEVNULL, env=environment, preexec_fn=_bounded) as worker:  # fmt: skip
             while left and (outcome := _ask(worker, number := left.pop(0))) is not None:
                 outcomes.append(outcome)
             else:

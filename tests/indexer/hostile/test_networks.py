@@ -40,8 +40,9 @@ HUGE = {
 ODD = {
     "text": SPEC | {"widths": "abc"}, "text in a list": SPEC | {"widths": ["8", 16]}, "nothing": SPEC | {"stem": None},
     "half": SPEC | {"stem": 8.5}, "negative": SPEC | {"dim": -1}, "list as kind": {"kind": ["resnet"]},
-    "number as name": {"kind": "backbone", "name": 7, "dim": 24}, "no learned": {"kind": "joined", "learned": None,
-    "weights": [1, 0, 0], "dim": 24}, "weights of text": {"kind": "joined", "learned": SPEC, "weights": "abc", "dim": 24},
+    "number as name": {"kind": "backbone", "name": 7, "dim": 24},
+    "no learned": {"kind": "joined", "learned": None, "weights": [1, 0, 0], "dim": 24},
+    "weights of text": {"kind": "joined", "learned": SPEC, "weights": "abc", "dim": 24},
 }  # fmt: skip
 CHILD = """
 import json, resource, sys, time
@@ -72,8 +73,8 @@ def huge(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str | None
         made(CHECKPOINT).save(folder)
         edit(folder, network=spec)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-c", CHILD, *map(str, folders)], capture_output=True, text=True, timeout=300,
-                          env=environment, preexec_fn=bounded, check=True)  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", CHILD, *map(str, folders)], capture_output=True, text=True,
+                          timeout=600, env=environment, preexec_fn=bounded, check=True)  # fmt: skip
     return dict(zip(HUGE, map(json.loads, done.stdout.splitlines()), strict=True))
 
 

@@ -40,7 +40,9 @@ def seed() -> Iterator[Path]:
 
 
 def names(index: Path) -> list[str]:
-    inside = [path.relative_to(index).as_posix() for path in index.rglob("*") if path.parent != index and path.is_file()]
+    inside = [
+        path.relative_to(index).as_posix() for path in index.rglob("*") if path.parent != index and path.is_file()
+    ]
     assert {Path(name).suffix for name in inside} == {".npy", ".hnswlib", ".json"}
     return [*LASTING, *inside]
 
@@ -66,6 +68,11 @@ def put(kind: str, path: Path) -> None:
             pytest.skip("only root may make devices")
 
 
+def use_all(index: Path) -> None:
+    doors.use_engine(index)
+    _ = open_index(index).encoder
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_file_and_every_command(kind: str, seed: Path, tmp_path: Path) -> None:
     for number, name in enumerate(names(seed / "i")):
@@ -74,8 +81,7 @@ def test_every_file_and_every_command(kind: str, seed: Path, tmp_path: Path) -> 
         findings = inspect(strange).findings
         assert any(name in (finding.file, Path(finding.file).name) for finding in findings), (name, findings)
         with doors.watchdog(), pytest.raises(TwinlensError):
-            doors.use_engine(strange)
-            _ = open_index(strange).encoder
+            use_all(strange)
         every = [*doors.readers(strange, seed).items(), *doors.writers(strange, seed).items()]
         for command, words in every[number % 3 :: 3]:
             ended = doors.command(words)
@@ -146,7 +152,9 @@ def test_an_index_that_is_reached_by_a_link_is_none_the_worse(seed: Path, tmp_pa
     assert open_index(tmp_path / "i").search_id(3, 1)[0].id == 3
 
 
-@pytest.mark.parametrize("name", ["../x.npy", "segments/../../x.npy", "/etc/passwd", "", ".", "segments//x", "a\\b", "C:x"])
+@pytest.mark.parametrize(
+    "name", ["../x.npy", "segments/../../x.npy", "/etc/passwd", "", ".", "segments//x", "a\\b", "C:x"]
+)
 def test_names_that_lead_out_of_the_folder(name: str, seed: Path, tmp_path: Path) -> None:
     assert not is_inside_name(name)
     for sql in (
