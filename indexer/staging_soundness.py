@@ -14,7 +14,7 @@ from search.catalog_schema import entries, entries_of
 if TYPE_CHECKING:
     import sqlite3
 
-_TYPES = {
+_TYPES: dict[str, dict[str, tuple[str, ...]]] = {
     "looked_at": {
         "path": ("blob",), "bytes": ("integer",), "mtime_ns": ("integer",), "content": ("text",),
         "width": ("integer",), "height": ("integer",), "reason": ("text", "null"),

@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING
 
 from search.errors import DamagedFileError
+
+if TYPE_CHECKING:
+    from io import BufferedReader
 
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
@@ -27,7 +30,7 @@ _SUPER_JOURNAL = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"
 _REMEDY = "Delete it, and restore the index from a backup or build it again"
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """Open a regular file for reading; a pipe or a device is not waited for, whenever it takes the file's place.
 
     Raises:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-PATIENCE = 30
+PATIENCE = 120
 """Seconds after which a command is taken to hang."""
 _COMMANDS = typer.main.get_command(app)
 """Made once: typer takes a quarter of a second to make them, each time that it is called."""

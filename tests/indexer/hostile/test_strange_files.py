@@ -8,11 +8,13 @@ import shutil
 import socket
 import sqlite3
 import stat
+import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from indexer.build import build
@@ -183,6 +185,30 @@ def test_rows_without_number_are_refused_before_anything_is_made_for_them(seed: 
         ended = doors.command(words)
         assert ended.fault is None, ended
     assert "was not written for" in str(inspect(index).findings[0])
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, 1e38])
+@pytest.mark.parametrize("with_blocks", [True, False])
+def test_vectors_that_are_no_numbers(number: float, with_blocks: bool, seed: Path, tmp_path: Path) -> None:
+    index = catalog_seed.copy(seed / "i", tmp_path / "i")
+    for path in (index / "segments").glob("*.npy"):
+        vectors = np.load(path)
+        vectors[1] = number
+        np.save(path, vectors)
+        data = path.read_bytes()
+        crc = zlib.crc32(data[len(data) - vectors.nbytes :]).to_bytes(4, "little")
+        with opened(index) as connection:
+            values = (len(data), sha256(data).hexdigest(), f"segments/{path.name}")
+            connection.execute("UPDATE files SET bytes = ?, sha256 = ? WHERE name = ?", values)
+            connection.execute("UPDATE digests SET crc32 = ? WHERE file = ?", (crc, values[2]))
+            if not with_blocks:
+                connection.execute("DELETE FROM digests")
+    with pytest.raises(DamagedFileError, match="holds no vectors in rows"):
+        open_index(index).search_id(1, 20)
+    assert len([finding for finding in inspect(index).findings if finding.part == "vectors"]) == 2
+    for words in (*doors.readers(index, seed).values(), *doors.writers(index, seed).values()):
+        ended = doors.command(words)
+        assert ended.fault is None, ended
 
 
 VIEW = "WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n)"

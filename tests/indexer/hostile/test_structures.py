@@ -208,7 +208,7 @@ def test_an_answer_beyond_the_rows_is_one_error(made, monkeypatch: pytest.Monkey
     for wild in (ROWS, 2**40, -2):
         answer = np.zeros((1, 2), np.float32), np.array([[0, wild]])
         monkeypatch.setattr(index, "_search", lambda *_, answer=answer: answer)
-        with pytest.raises(DamagedFileError, match="rows that there are not"):
+        with pytest.raises(DamagedFileError, match="rows that do not exist"):
             index.search(vectors[:1], 2)
 
 
