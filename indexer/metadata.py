@@ -178,7 +178,10 @@ def _bases(catalog: Catalog, file: Path, root: str | os.PathLike[str] | None) ->
     ends = catalog.first_and_last_path()
     if ends is None:
         return [own]
-    top = Path(os.path.commonpath([Path(path).parent for path in ends]))
+    try:
+        top = Path(os.path.commonpath([Path(path).parent for path in ends]))
+    except ValueError:  # of another system, or on two drives
+        return [own]
     return [*map(str, (top, *top.parents)), own]
 
 

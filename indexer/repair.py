@@ -148,6 +148,12 @@ class _Repair:
         if vectors is None:
             self._report.done.append(f"segment {segment_id}: built its structure ({segment.kind}) again")
             return mend_structure(self._catalog, segment, self._device)
+        if not self._accounts_for_its_rows(segment_id):
+            self._report.left.append(
+                f"segment {segment_id}: the catalog does not say of each of its {segment.rows} rows what it holds."
+                " Restore the index from a backup, or delete its folder and build it again"
+            )
+            return None
         if vectors.suffering and not self._made_elsewhere and not self._can_embed():
             self._report.left.append(f"segment {segment_id}: needs the encoder to embed {vectors.suffering} pictures")
             return None
@@ -159,6 +165,10 @@ class _Repair:
             f" {len(mended.lost)} pictures removed because {self._why_lost()}"
         )
         return mended
+
+    def _accounts_for_its_rows(self, segment_id: int) -> bool:
+        """Whether each row has a picture or a tombstone: otherwise room would be made for any number of them."""
+        return all(counts.sound for counts in self._catalog.row_counts() if counts.segment == segment_id)
 
     @property
     def _made_elsewhere(self) -> bool:

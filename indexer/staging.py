@@ -18,10 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from indexer.staging_soundness import is_sound
 from search.catalog_owner import SIDES
+from search.catalog_schema import harden
 from search.disk_errors import BUSY_SECONDS, busy_error, is_busy, is_of_the_disk
 from search.own_files import is_regular, require_own_file
 from search.picture_exif import NO_EXIF, PictureExif
+from search.regular_files import refuse_far_journal, refuse_irregular
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -83,6 +86,8 @@ class Staging:
         self._file = _file(folder, fingerprint)
         for suffix in ("", *SIDES):
             require_own_file(self._file.with_name(self._file.name + suffix))
+        refuse_irregular(folder, *(f"{self._file.name}{side}" for side in ("", *SIDES)))
+        refuse_far_journal(self._file.with_name(f"{self._file.name}-journal"))
         self._lock = threading.Lock()
         try:
             self._connection = self._open()
@@ -97,6 +102,7 @@ class Staging:
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._file, check_same_thread=False, timeout=BUSY_SECONDS)
         try:
+            harden(connection)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.executescript(_SCHEMA)
@@ -104,6 +110,8 @@ class Staging:
             for column in _ADDED_COLUMNS:
                 if column not in there:
                     connection.execute(f"ALTER TABLE looked_at ADD COLUMN {column} INTEGER")
+            if not is_sound(connection, _SCHEMA):
+                raise sqlite3.DatabaseError("other tables, or values of other types, than a command stages")
         except BaseException:
             connection.close()
             raise

@@ -25,7 +25,7 @@ class StoredVectors:
         self._dim = dim
         self._records = {record.id: record for record in catalog.segments()}
         self._files = {file.name: file for file in catalog.files()}
-        self._mapped: dict[int, tuple[Floats, BlockGuard | None]] = {}
+        self._mapped: dict[int, tuple[Floats, BlockGuard]] = {}
 
     def take(self, places: Sequence[tuple[int, int]]) -> Floats:
         """The vectors `(n, dim) float32` of some (segment, row), in their order.
@@ -41,15 +41,14 @@ class StoredVectors:
                 vectors, guard = self._segment(number)
                 if not 0 <= rows[mine].min() <= rows[mine].max() < len(vectors):
                     raise IndexFolderError(f"segment {number} {beyond(int(rows[mine].max()), len(vectors))}")
-                if guard is not None:
-                    guard.use(rows[mine])
+                guard.use(rows[mine])
                 taken[mine] = vectors[rows[mine]]
         return taken
 
-    def _segment(self, number: int) -> tuple[Floats, BlockGuard | None]:
+    def _segment(self, number: int) -> tuple[Floats, BlockGuard]:
         if number not in self._mapped:
             if number not in self._records:
-                raise IndexFolderError(f"{self._folder}: its catalog names a segment {number}, which there is not")
+                raise IndexFolderError(f"{self._folder}: its catalog names a segment {number}, which does not exist")
             record = self._records[number]
             file = named_file(self._folder, self._files, record.vectors)
             self._mapped[number] = map_guarded(self._folder, file, (record.rows, self._dim))

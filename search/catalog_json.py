@@ -45,7 +45,7 @@ def checked_settings(stored: Mapping[str, str]) -> dict[str, Any]:
         except ValueError as error:
             raise ValueError(f"the setting {key} is {shown(text)}, which is no JSON ({error})") from None
         if key in _KNOWN and not _KNOWN[key](found[key]):
-            raise ValueError(f"the setting {key} cannot be {shown(found[key])}")
+            raise ValueError(f"the setting {key} has the invalid value {shown(found[key])}")
     if "encoder" in found and (missing := [key for key in _OF_AN_INDEX if key not in found]):
         raise ValueError(f"the setting {missing[0]} is missing")
     return found
@@ -55,7 +55,7 @@ def checked_parameters(text: str) -> dict[str, int | None]:
     """Decode the parameters of a structure; raises ValueError for what is none."""
     found = decoded(text)
     if not isinstance(found, dict) or not all(map(_is_parameter, found.items())):
-        raise ValueError(f"the parameters of a segment cannot be {shown(text)}")
+        raise ValueError(f"a segment has invalid parameters: {shown(text)}")
     return found
 
 
@@ -63,7 +63,7 @@ def checked_quality(text: str) -> dict[str, Any]:
     """Decode what was measured of a reference picture; raises ValueError for what is none."""
     found = decoded(text)
     if not isinstance(found, dict):
-        raise ValueError(f"the quality of a reference picture cannot be {shown(text)}")
+        raise ValueError(f"a reference picture has an invalid quality: {shown(text)}")
     return found
 
 

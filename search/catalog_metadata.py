@@ -160,7 +160,7 @@ class MetadataTable:
         for _, name, kind in found:
             if kind not in TYPE_NAMES:
                 raise IndexFolderError(
-                    f"the column {name!r} of the catalog has the type {kind!r}, which there is not. {_SEE}"
+                    f"the column {name!r} of the catalog has the type {kind!r}, which does not exist. {_SEE}"
                 )
         return cast("list[tuple[int, str, ColumnType]]", found)
 

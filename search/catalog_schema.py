@@ -41,7 +41,7 @@ def schema_problem(connection: sqlite3.Connection) -> str | None:
     version = checked_version(connection)
     if version < 0:
         return f"is no catalog of Twinlens (its version is {version})"
-    if odd := sorted(_odd(_entries(connection), _made_by(version))):
+    if odd := sorted(_odd(entries(connection), _made_by(version))):
         named = ", ".join(odd[:_NAMED]) + (f" and {len(odd) - _NAMED} more" if len(odd) > _NAMED else "")
         return f"is no catalog of Twinlens (its tables are not those of one: {named})"
     return None
@@ -63,7 +63,8 @@ def _is_widened(found: str, plain: str) -> bool:
     return found.startswith(head) and _ADDED_COLUMNS.fullmatch(found[len(head) :]) is not None
 
 
-def _entries(connection: sqlite3.Connection) -> set[Entry]:
+def entries(connection: sqlite3.Connection) -> set[Entry]:
+    """All that a schema holds, each text without comments."""
     rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master").fetchall()
     return {
         (str(kind), str(name), str(table), _plain("" if sql is None else str(sql))) for kind, name, table, sql in rows
@@ -79,11 +80,16 @@ def _plain(sql: str) -> str:
     return " ".join(re.sub(r"([(),])", r" \1 ", _COMMENT.sub(" ", sql)).split())
 
 
-@cache
 def _made_by(version: int) -> set[Entry]:
+    return entries_of("".join(MIGRATIONS[:version]))
+
+
+@cache
+def entries_of(script: str) -> set[Entry]:
+    """All that a script makes."""
     connection = sqlite3.connect(":memory:")
     try:
-        connection.executescript("".join(MIGRATIONS[:version]))
-        return _entries(connection)
+        connection.executescript(script)
+        return entries(connection)
     finally:
         connection.close()

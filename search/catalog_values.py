@@ -20,16 +20,17 @@ _MOST_PIXELS = 2**31
 Column = tuple[Any, ...]
 
 _WORDS = {
-    "i": "a whole number", "I": "a whole number or nothing", "n": "a whole number from 0", "k": "a whole number from 1", "w": "a number of pixels",
-    "s": "plain text", "t": "text", "T": "text or nothing", "p": "a path", "P": "a path or nothing", "b": "bytes", "r": "a share or nothing",
-    "v": "a value",
+    "i": "a whole number", "I": "a whole number or nothing", "n": "a whole number from 0",
+    "k": "a whole number from 1", "w": "a number of pixels",
+    "s": "plain text", "t": "text", "T": "text or nothing", "p": "a path", "P": "a path or nothing", "b": "bytes",
+    "c": "checksums of four bytes each", "r": "a share or nothing",
 }  # fmt: skip
 """Letters of columns, and what such a column holds."""
 
 TABLES: dict[str, dict[str, str]] = {
     "settings": {"key": "s", "value": "t"},
     "files": {"name": "p", "bytes": "n", "sha256": "s"},
-    "digests": {"file": "p", "block_rows": "k", "crc32": "b"},
+    "digests": {"file": "p", "block_rows": "k", "crc32": "c"},
     "segments": {
         "id": "k", "vectors": "p", "structure": "T", "rows": "n", "kind": "s", "parameters": "t", "recall": "r",
         "created": "s",
@@ -96,9 +97,11 @@ def _shares(column: Column) -> bool:
 
 
 _SOUND: dict[str, Callable[[Column], bool]] = {
-    "i": lambda column: _of(column, int), "I": lambda column: _of(column, int, type(None)), "n": _numbers(0, MOST), "k": _numbers(1, MOST),
+    "i": lambda column: _of(column, int), "I": lambda column: _of(column, int, type(None)), "n": _numbers(0, MOST),
+    "k": _numbers(1, MOST),
     "w": _numbers(0, _MOST_PIXELS), "s": _plain, "t": lambda column: _of(column, str),
     "T": lambda column: _of(column, str, type(None)), "p": _paths,
-    "P": lambda column: _paths(tuple("" if value is None else value for value in column)), "b": lambda column: _of(column, bytes),
-    "r": _shares, "v": lambda column: True,
+    "P": lambda column: _paths(tuple("" if value is None else value for value in column)),
+    "b": lambda column: _of(column, bytes),
+    "c": lambda column: _of(column, bytes) and all(len(checksums) % 4 == 0 for checksums in column), "r": _shares,
 }  # fmt: skip

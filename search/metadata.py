@@ -57,7 +57,7 @@ class ColumnInfo:
 
 def told(value: Any, kind: ColumnType) -> Told:
     """Give out a stored value, which must not be null; raises TypeError or ValueError for one of another type."""
-    if not isinstance(value, _STORED[kind]):
+    if type(value) not in _STORED[kind]:
         raise TypeError(f"{type(value).__name__} is stored")
     if kind == "boolean":
         if value not in (0, 1):

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, BinaryIO
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from search.errors import DamagedFileError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from io import BufferedReader
 
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
@@ -29,13 +30,14 @@ _SUPER_JOURNAL = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"
 _REMEDY = "Delete it, and restore the index from a backup or build it again"
 
 
-def open_regular(path: Path) -> BinaryIO:
-    """Open a regular file for reading; a pipe or a device is not waited for.
+def open_regular(path: Path) -> BufferedReader:
+    """Open a regular file for reading; a pipe or a device is not waited for, whenever it takes the file's place.
 
     Raises:
         DamagedFileError: it is something else than a file.
         OSError: it is missing, or cannot be read.
     """
+    require_regular(path)
     descriptor = os.open(path, _READ)
     try:
         _refuse_irregular(path, os.fstat(descriptor).st_mode)
@@ -111,8 +113,7 @@ def is_inside_name(name: object) -> bool:
 
 
 def _is_below(path: Path, folder: Path) -> bool:
-    root = os.path.realpath(folder)
-    return os.path.realpath(path).startswith(os.path.join(root, ""))
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def _refuse_irregular(path: Path, mode: int) -> None:

@@ -198,7 +198,7 @@ def open_segment(folder: Path, record: SegmentRecord, files: dict[str, FileRecor
     kind = structure_class(folder, record)
     if len(dead) and max(dead) >= record.rows:
         raise IndexFolderError(f"{folder}: segment {record.id} {beyond(max(dead), record.rows)}")
-    if guard is not None and (kind.reads_vectors or device == "cuda"):
+    if kind.reads_vectors or device == "cuda":
         guard.use()
     if record.structure is None:
         structure: VectorIndex = kind(device=device, **record.parameters).build(vectors)
@@ -215,7 +215,7 @@ def structure_class(folder: Path, record: SegmentRecord) -> type[VectorIndex]:
         DamagedFileError: there is no such kind, or one without the file that it needs: building it anew takes long.
     """
     if record.kind not in KINDS:
-        raise DamagedFileError(folder, f"segment {record.id} is of a kind {record.kind!r}, which there is not", _SEE)
+        raise DamagedFileError(folder, f"segment {record.id} is of a kind {record.kind!r}, which does not exist", _SEE)
     kind = index_class(record.kind)
     if kind.stored != (record.structure is not None):
         wrong = f"segment {record.id} of kind {record.kind} has {'no' if kind.stored else 'a'} structure"
@@ -230,10 +230,10 @@ def named_file(folder: Path, files: Mapping[str, FileRecord], name: str) -> File
     return files[name]
 
 
-def map_guarded(folder: Path, record: FileRecord, shape: tuple[int, int]) -> tuple[Floats, BlockGuard | None]:
-    """As `map_vectors`, with a guard that verifies rows when they are first used; None for a file without checksums."""
+def map_guarded(folder: Path, record: FileRecord, shape: tuple[int, int]) -> tuple[Floats, BlockGuard]:
+    """As `map_vectors`, with a guard that verifies rows when they are first used."""
     vectors = map_vectors(folder, record, shape)
-    return vectors, None if record.blocks is None else BlockGuard(folder / record.name, vectors, record.blocks)
+    return vectors, BlockGuard(folder / record.name, vectors, record.blocks)
 
 
 def map_vectors(folder: Path, record: FileRecord, shape: tuple[int, int]) -> Floats:

@@ -24,8 +24,6 @@ from search.regular_files import open_regular, require_regular
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from search.types import Floats, Rows
 
 BLOCK_BYTES = 1024 * 1024
@@ -70,14 +68,15 @@ def _header(shape: tuple[int, ...]) -> bytes:
 class BlockGuard:
     """Verifies blocks of mapped vectors when they are first used; what was verified is not looked at again."""
 
-    def __init__(self, path: Path, vectors: Floats, checksums: BlockChecksums) -> None:
-        """Guard `(N, D) float32` rows that were mapped from `path`."""
-        self._path, self._vectors, self._step = path, vectors, checksums.rows
-        self._crcs = _crcs_of(checksums)
-        self._unverified = np.ones(len(self._crcs), dtype=np.bool_)
-        self._left = len(self._crcs)
-        if self._left != -(-len(vectors) // self._step):
-            raise DamagedFileError(path, f"has {self._left} checksums for {len(vectors)} rows")
+    def __init__(self, path: Path, vectors: Floats, checksums: BlockChecksums | None) -> None:
+        """Guard `(N, D) float32` rows that were mapped from `path`; those without checksums for their numbers alone."""
+        self._path, self._vectors = path, vectors
+        self._step = _block_rows(vectors.shape[1]) if checksums is None else checksums.rows
+        self._crcs = None if checksums is None else np.frombuffer(checksums.crc32, dtype=_CRC)
+        self._left = -(-len(vectors) // self._step)
+        self._unverified = np.ones(self._left, dtype=np.bool_)
+        if self._crcs is not None and self._left != len(self._crcs):
+            raise DamagedFileError(path, f"has {len(self._crcs)} checksums for {len(vectors)} rows")
 
     def use(self, rows: Rows | None = None) -> None:
         """Vouch for some rows, any shape, -1 for none; for all of them where left out.
@@ -95,16 +94,18 @@ class BlockGuard:
         for block in np.flatnonzero(wanted).tolist():
             start = block * self._step
             held = self._vectors[start : start + self._step]
-            if zlib.crc32(np.ascontiguousarray(held).data) != self._crcs[block]:
+            if self._crcs is not None and zlib.crc32(np.ascontiguousarray(held).data) != self._crcs[block]:
                 raise DamagedFileError(self._path, f"damaged in rows {start} to {start + len(held) - 1}")
+            if not _is_finite(held):
+                raise DamagedFileError(self._path, f"holds no vectors in rows {start} to {start + len(held) - 1}")
             self._unverified[block] = False
         self._left = int(np.count_nonzero(self._unverified))
 
 
-def _crcs_of(checksums: BlockChecksums) -> NDArray[np.uint32]:
-    """One for each block; as many as there are whole ones, for the count is compared with the blocks."""
-    whole = len(checksums.crc32) // _CRC.itemsize * _CRC.itemsize
-    return np.frombuffer(checksums.crc32[:whole], dtype=_CRC)
+def _is_finite(rows: Floats) -> bool:
+    """Whether rows and their lengths are finite numbers: no search can order others."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(np.einsum("nd,nd->n", rows, rows)).all())
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ def find_damage(path: Path, record: FileRecord, rows: int, dim: int) -> VectorDa
         return VectorDamage(error.problem, everything)
     header = record.bytes - rows * dim * 4
     step = record.blocks.rows if record.blocks is not None else _block_rows(dim)
-    crcs = _crcs_of(record.blocks) if record.blocks is not None else None
+    crcs = np.frombuffer(record.blocks.crc32, dtype=_CRC) if record.blocks is not None else None
     if header < 0 or (crcs is not None and len(crcs) != -(-rows // step)):
         return VectorDamage(f"was not written for {rows} rows of {dim}", everything)
     digest, bad = hashlib.sha256(), []
@@ -139,12 +140,15 @@ def find_damage(path: Path, record: FileRecord, rows: int, dim: int) -> VectorDa
             for block, start in enumerate(range(0, rows, step)):
                 data = stream.read(min(step, rows - start) * dim * 4)
                 digest.update(data)
-                if crcs is not None and zlib.crc32(data) != crcs[block]:
+                whole = data[: len(data) // (4 * dim) * 4 * dim]
+                as_written = crcs is None or zlib.crc32(data) == crcs[block]
+                if not (as_written and _is_finite(np.frombuffer(whole, "<f4").reshape(-1, dim))):
                     bad.append(range(start, min(rows, start + step)))
     except OSError as error:
         return VectorDamage(f"cannot be read ({error.strerror})", everything)
     if size == record.bytes and digest.hexdigest() == record.sha256:
-        return None
+        wrong = "not the checksums of its blocks, or no finite numbers"
+        return VectorDamage(f"damaged ({wrong}{_place(bad, size, record)})", _joined(bad)) if bad else None
     problem = f"{size} bytes instead of {record.bytes}" if size != record.bytes else "wrong checksum"
     if crcs is None:
         return VectorDamage(f"damaged ({problem})", everything)

@@ -150,7 +150,7 @@ class VectorIndex(ABC):
         Raises:
             QueryError: k < 1, shapes that do not fit, or a query that is not finite.
             UnsupportedError: what `supports` says no to.
-            DamagedFileError: the file that it was loaded from led to rows that there are not.
+            DamagedFileError: the file that it was loaded from led to rows that do not exist.
         """
         self._check_search(queries, k, allowed)
         k = min(k, max(self.size, MOST_PADDED))
@@ -165,7 +165,7 @@ class VectorIndex(ABC):
 
     def _check_rows(self, rows: Rows) -> None:
         if self._file is not None and not -1 <= rows.min() <= rows.max() < self.size:
-            raise DamagedFileError(self._file, f"answers with rows that there are not, beyond its {self.size}")
+            raise DamagedFileError(self._file, f"answers with rows that do not exist, beyond its {self.size}")
 
     def _check_search(self, queries: Floats, k: int, allowed: Mask | None) -> None:
         check_count("k", k)

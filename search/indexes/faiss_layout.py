@@ -39,7 +39,7 @@ def check_hnsw(path: Path, rows: int, dim: int, links: int) -> None:
     require(len(begins) >= 2 and begins[0] == 0 and begins[1] == 2 * links, "its levels have another number of links")
     require((np.diff(begins[1:]) == links).all(), "its levels have another number of links")
     levels = _vector(file, "<i4", rows, exactly=True).astype(np.int64)
-    require(rows == 0 or 1 <= levels.min() <= levels.max() < len(begins), "a row is on a level that there is not")
+    require(rows == 0 or 1 <= levels.min() <= levels.max() < len(begins), "a row is on a level that does not exist")
     offsets = _vector(file, "<u8", rows + 1, exactly=True)
     require(offsets[0] == 0 and (np.diff(offsets.astype(np.int64)) == begins[levels]).all(),
             "the links of its rows do not follow one another")  # fmt: skip
@@ -106,7 +106,7 @@ def _lists(file: FileLayout, rows: int, clusters: int, code: int) -> None:
     for size in sizes:
         file.array(np.uint8, size * code)
         members = file.array("<i8", size)
-        require(size == 0 or 0 <= members.min() <= members.max() < rows, "a cluster holds a row that there is not")
+        require(size == 0 or 0 <= members.min() <= members.max() < rows, "a cluster holds a row that does not exist")
         seen[members] = True
     require(seen.all(), "its clusters do not hold every row once")
     file.end()
@@ -129,7 +129,7 @@ def _list_sizes(file: FileLayout, clusters: int) -> list[int]:
 def _check_links(neighbours: NDArray[Any], rows: int) -> None:
     for start in range(0, len(neighbours), _AT_ONCE):
         part = neighbours[start : start + _AT_ONCE]
-        require(part.min() >= -1 and part.max() < rows, "a link leads to a row that there is not")
+        require(part.min() >= -1 and part.max() < rows, "a link leads to a row that does not exist")
 
 
 def _check_levels(neighbours: NDArray[Any], offsets: NDArray[np.int64], levels: NDArray[np.int64],

@@ -53,7 +53,7 @@ def check_hnswlib(path: Path, rows: int, dim: int, links: int) -> None:
 
 def _check_labels(stored: NDArray[np.uint8], rows: int) -> None:
     labels = np.ascontiguousarray(stored).view("<u8").reshape(-1)
-    require(rows == 0 or labels.max() < rows, "a label is of a row that there is not")
+    require(rows == 0 or labels.max() < rows, "a label is of a row that does not exist")
     seen = np.zeros(rows, dtype=np.bool_)
     seen[labels.astype(np.int64)] = True
     require(seen.all(), "two rows have one label")
@@ -64,7 +64,7 @@ def _check_links(lists: NDArray[Any], rows: int, most: int) -> NDArray[np.bool_]
     counts = lists[:, 0]
     require(len(lists) == 0 or counts.max() <= most, "a row has more links than fit, or is marked as deleted")
     linked: NDArray[np.bool_] = np.arange(most) < counts[:, None]
-    require((lists[:, 1:] < rows)[linked].all(), "a link leads to a row that there is not")
+    require((lists[:, 1:] < rows)[linked].all(), "a link leads to a row that does not exist")
     return linked
 
 

@@ -140,7 +140,9 @@ def _calibration(connection: sqlite3.Connection, rng: random.Random) -> str:
 
 def _loosen(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     """Take the types and NOT NULL from every table; what it was."""
-    before = connection.execute("SELECT sql, name FROM sqlite_master WHERE type = 'table' AND sql IS NOT NULL").fetchall()
+    before = connection.execute(
+        "SELECT sql, name FROM sqlite_master WHERE type = 'table' AND sql IS NOT NULL"
+    ).fetchall()
     _rewrite(connection, [(_LIMITS.sub("", _TYPES.sub("BLOB", sql)), name) for sql, name in before])
     return before
 

@@ -37,7 +37,9 @@ def make(folder: Path) -> Path:
     sync(pictures, index, FAST)
     fill(pictures / "more", 4, first=20)
     add(index, [pictures / "more"], FAST)
-    rows = "".join(f"{path},{number},{number / 2},true,2024-01-0{1 + number}\n" for number, path in enumerate(paths[5:]))
+    rows = "".join(
+        f"{path},{number},{number / 2},true,2024-01-0{1 + number}\n" for number, path in enumerate(paths[5:])
+    )
     (folder / "columns.csv").write_text("path,count,size,fine,day\n" + rows)
     load_metadata(index, folder / "columns.csv")
     enroll(index, "Ada", [photograph(folder / "people", 1)], ENROLL)
@@ -66,6 +68,7 @@ def reseal(index: Path, generation: int) -> None:
     write_seal(index, Seal(generation, image, generation))
 
 
+@contextmanager
 def quick_folder() -> Iterator[Path]:
     """A folder in memory where there is one: thousands of catalogs are synced to it."""
     memory = Path("/dev/shm")

@@ -11,6 +11,8 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import typer.main
+
 from indexer.cli import app
 from search import TwinlensError, open_index
 from search.cli import run
@@ -19,8 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-PATIENCE = 30
+PATIENCE = 120
 """Seconds after which a command is taken to hang."""
+_COMMANDS = typer.main.get_command(app)
+"""Made once: typer takes a quarter of a second to make them, each time that it is called."""
 _CODES = {0, 1, 2, 3}
 _WRONG = re.compile(r"Traceback|Error\(")
 
@@ -70,8 +74,8 @@ def writers(index: Path, folder: Path) -> dict[str, list[str]]:
         "metadata": ["metadata", str(folder / "columns.csv"), "--index", place],
         "metadata, exif": ["metadata", "--exif", "--index", place],
         "metadata, drop": ["metadata", "--drop", "size", "--index", place],
-        "calibrate": ["calibrate", place, "--resamples", "5"],
-        "attend": ["attend", str(folder / "people"), "--index", place, "--log", str(index.parent / "log.csv"), "--once"],
+        "calibrate": ["calibrate", place, "--resamples", "5", "--eer"],
+        "attend": ["attend", str(folder / "people"), "--index", place, "--log", f"{index.parent}/log.csv", "--once"],
     }  # fmt: skip
 
 
@@ -109,7 +113,7 @@ def command(words: list[str]) -> Ended:
     code = 0
     try:
         with watchdog(), redirect_stdout(out), redirect_stderr(err):
-            run(app)
+            run(_COMMANDS)  # type: ignore[arg-type]  (called, as the app is)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:
