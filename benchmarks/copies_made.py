@@ -14,25 +14,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-WORDS = (
-    "the",
-    "of",
-    "and",
-    "to",
-    "you",
-    "that",
-    "it",
-    "was",
-    "for",
-    "they",
-    "with",
-    "have",
-    "from",
-    "word",
-    "but",
-    "what",
-    "were",
-)
+WORDS = ("the", "and", "to", "you", "that", "it", "was", "for", "they", "with", "have", "from", "word", "but")
 _OTHER_DIGIT = dict(zip("0123456789", "6785369132", strict=True))
 
 
