@@ -21,7 +21,11 @@ def test_altered_pictures_share_their_detail(image):
     for each in (*COPIES, *NEAR):
         assert shared(image, each.alter(image)), each.name
         assert shared(each.alter(image), image), each.name
-    assert shared(image, ImageOps.mirror(image))
+
+
+def test_a_mirrored_picture_does():
+    for image in (scene(1), page(1)):
+        assert shared(image, ImageOps.mirror(image))
 
 
 def test_different_pages_do_not():
