@@ -167,7 +167,7 @@ def next_frame(image: Image.Image, seed: int, by: int) -> tuple[Image.Image, Ima
     noise = np.random.default_rng(seed)
     frames = []
     for box in boxes:
-        levels = np.asarray(image.crop(box), dtype=np.float32)
+        levels = np.asarray(image.crop(box), dtype=np.float64)
         levels = levels + noise.normal(0, 3, levels.shape)
         frames.append(Image.fromarray(np.clip(levels + 0.5, 0, 255).astype(np.uint8)))
     return frames[0], frames[1]
