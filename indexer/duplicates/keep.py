@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from search.config import Keep
 
 _SHARPNESS_SIDE = 64
-_WORKERS = min(4, BuildConfig.workers)
-"""Each holds two decoded pictures of some megapixels."""
+_WORKERS = min(3, BuildConfig.workers)
+"""Each holds two decoded pictures, and some 200 MB while it compares them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,8 @@ def test_heif_of_several_pictures():
 
 def test_what_stands_behind_a_picture():
     jpeg = saved(draw(0), "JPEG")
-    for more in (b"MotionPhoto_Data" + bytes(range(256)) * 64, saved(draw(1, (800, 600)), "JPEG", quality=100)):
+    tiny = (b"\0\0\0\x18ftypmp42" + bytes(12), saved(draw(1, (8, 8)), "JPEG", quality=5))
+    for more in (*tiny, b"MotionPhoto_Data" + bytes(range(256)) * 64, saved(draw(1, (800, 600)), "JPEG", quality=100)):
         assert "behind" in read_contents(jpeg + more).unlike
     assert read_contents(jpeg + bytes(100_000)).unlike is None, "padding"
     assert read_contents(jpeg + b"notes of a camera").unlike is None
