@@ -175,8 +175,8 @@ def test_transparency_itself_is_compared(folder):
         lambda: [sheet(1), sheet(1, 12)],
         lambda: [receipt(1), receipt(1, 7), receipt(2)],
         lambda: [chat(1, words).crop((0, 800, 1080, 1200)) for words in ("see you at five", "see you at nine")],
-        lambda: moved(scene(12), 12, 8),
-        lambda: next_frame(scene(13), 13, 2),
+        lambda: moved(scene(12, (400, 300)), 12, 8),
+        lambda: next_frame(scene(13, (400, 300)), 13, 2),
         lambda: [Image.new("RGB", (300, 200), ink) for ink in ("white", (252, 252, 252), "black", "red", "blue")],
     ],
     ids=["pages", "one word", "one digit", "one message", "moved", "burst", "colours"],
@@ -198,17 +198,17 @@ def test_what_only_looks_like_a_copy_is_never_listed(folder, pictures):
 
 
 def test_pages_of_print_stand_in_groups_of_their_own(folder):
-    for seed in range(6):
+    for seed in range(4):
         sheet(seed).save(folder / f"{seed}.png")
-    for seed in (2, 4):
+    for seed in (1, 3):
         sheet(seed).resize((320, 400)).save(folder / f"{seed}.small.png")
         sheet(seed).crop((30, 40, 610, 750)).save(folder / f"{seed}.cut.png")
     index = folder.parent / "i"
     build(folder, index, FAST)
     report = find_duplicates(index, DuplicatesConfig(threshold=2.0, device="cpu"))
     groups = [sorted(member.path.name for member in group.members) for group in report.groups]
-    assert sorted(groups) == [["2.cut.png", "2.png", "2.small.png"], ["4.cut.png", "4.png", "4.small.png"]]
-    assert spare(folder) == {"2.small.png", "4.small.png"}, "a part of a page is near"
+    assert sorted(groups) == [["1.cut.png", "1.png", "1.small.png"], ["3.cut.png", "3.png", "3.small.png"]]
+    assert spare(folder) == {"1.small.png", "3.small.png"}, "a part of a page is near"
     with open_index(index, device="cpu") as engine:
         vectors = {record.id: vector for record, vector in zip(*engine.vectors(), strict=True)}
     for group in report.groups:
