@@ -14,25 +14,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-WORDS = (
-    "the",
-    "of",
-    "and",
-    "to",
-    "you",
-    "that",
-    "it",
-    "was",
-    "for",
-    "they",
-    "with",
-    "have",
-    "from",
-    "word",
-    "but",
-    "what",
-    "were",
-)
+WORDS = ("the", "and", "to", "you", "that", "it", "was", "for", "they", "with", "have", "from", "word", "but")
 _OTHER_DIGIT = dict(zip("0123456789", "6785369132", strict=True))
 
 
@@ -185,7 +167,7 @@ def next_frame(image: Image.Image, seed: int, by: int) -> tuple[Image.Image, Ima
     noise = np.random.default_rng(seed)
     frames = []
     for box in boxes:
-        levels = np.asarray(image.crop(box), dtype=np.float32)
+        levels = np.asarray(image.crop(box), dtype=np.float64)
         levels = levels + noise.normal(0, 3, levels.shape)
         frames.append(Image.fromarray(np.clip(levels + 0.5, 0, 255).astype(np.uint8)))
     return frames[0], frames[1]

@@ -1,10 +1,9 @@
 """How often a copy is known to be one, and how often what only looks like a copy is taken for one.
 
     python -m benchmarks.datasets --out .cache/datasets
-    python -m benchmarks.verified_copies
+    python -m benchmarks.verified_copies --photos .cache/datasets/clothing-full
 
 Writes docs/results/verified_copies.md, the evidence for the limits of `search.same_pixels` and `search.shared_detail`.
-Photographs that are not there are left out.
 """
 
 from __future__ import annotations
@@ -28,8 +27,7 @@ from benchmarks.copies_made import (
     receipt,
     scene,
 )  # fmt: skip
-from benchmarks.held_out import COLLECTIONS, FULL_SIZE, PHOTOS, pictures_of
-from search.images import load_picture
+from search.images import PICTURE_SUFFIXES, load_picture
 from search.same_pixels import is_copy
 from search.shared_detail import shares_detail, sketch_of
 
@@ -38,12 +36,14 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
+    Rows = Sequence[tuple[str, Sequence[float]]]
+
 ROOT = Path(__file__).resolve().parent.parent
 _FIRST_SEED = 5_000
 """None of these pictures was looked at when the limits were chosen."""
 
 
-def originals(datasets: Path, count: int) -> dict[str, list[Image]]:
+def originals(photos: Sequence[Path], count: int) -> dict[str, list[Image]]:
     """Pictures of several kinds, `count` of each."""
     seeds = range(_FIRST_SEED, _FIRST_SEED + count)
     found = {
@@ -53,19 +53,27 @@ def originals(datasets: Path, count: int) -> dict[str, list[Image]]:
         "screens": [chat(seed) for seed in seeds[: count // 2]],
         "line art": [line_art(seed) for seed in seeds],
     }
-    for each in COLLECTIONS:
-        if each.title in (PHOTOS, FULL_SIZE):
-            paths = pictures_of(each, datasets, 100_000).paths
-            chosen = [paths[place] for place in np.linspace(0, len(paths) - 1, 2 * count).astype(int)] if paths else []
-            if chosen:
-                found[each.title] = [load_picture(path) for path in chosen]
+    for folder in photos:
+        paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
+        chosen = np.unique(np.linspace(0, len(paths) - 1, min(2 * count, len(paths))).astype(int)).tolist()
+        found[f"photos: {folder.name}"] = [load_picture(paths[place]) for place in chosen]
     return found
+
+
+def views(folder: Path, count: int) -> list[tuple[Image, Image]]:
+    """Pairs of neighbouring views of one thing, from a folder with a folder for each thing."""
+    pairs = []
+    for thing in sorted(path for path in folder.iterdir() if path.is_dir()):
+        paths = sorted(path for path in thing.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
+        pairs += [(load_picture(a), load_picture(b)) for a, b in itertools.pairwise(paths[:4])]
+    step = max(1, len(pairs) // (10 * count))
+    return pairs[::step]
 
 
 def lookalikes(found: dict[str, list[Image]], count: int) -> dict[str, list[tuple[Image, Image]]]:
     """Pairs that a person would not call copies, by what is different."""
     seeds = range(_FIRST_SEED, _FIRST_SEED + count)
-    photos = next((of for title, of in found.items() if title == FULL_SIZE), found["scenes"])
+    photos = next((of for title, of in found.items() if title.startswith("photos")), found["scenes"])
     return {
         "print: one word": [(page(seed), page(seed, 12)) for seed in seeds[: count // 2]],
         "receipt: one digit": [(receipt(seed), receipt(seed, 7)) for seed in seeds],
@@ -97,9 +105,9 @@ def same_detail(a: Image, b: Image) -> bool:
     return shares_detail(sketch_of([a]), sketch_of([b]))
 
 
-def measure(datasets: Path, count: int, command: str) -> str:
+def measure(photos: Sequence[Path], things: Sequence[Path], count: int, command: str) -> str:
     """Measure everything and lay it out."""
-    found = originals(datasets, count)
+    found = originals(photos, count)
     copies = [
         (each.name, [1 - share(is_copy, [(a, each.alter(a)) for a in of]) for of in found.values()]) for each in COPIES
     ]
@@ -108,6 +116,10 @@ def measure(datasets: Path, count: int, command: str) -> str:
         (name, [share(is_copy, [(a, each.alter(b)) for a, b in pairs]) for each in VARIANTS])
         for name, pairs in lookalikes(found, count).items()
     ]
+    for folder in things:
+        pairs = views(folder, count)
+        shares = [share(is_copy, [(a, each.alter(b)) for a, b in pairs]) for each in VARIANTS]
+        false.append((f"{folder.name}: another view ({len(pairs)} pairs)", shares))
     others = {title: list(itertools.combinations(of[:20], 2)) for title, of in found.items()}
     grouped = [
         (each.name, [share(same_detail, [(a, each.alter(a)) for a in of]) for of in found.values()])
@@ -155,19 +167,20 @@ form with all others of their kind.
 """
 
 
-if TYPE_CHECKING:
-    Rows = Sequence[tuple[str, Sequence[float]]]
-
-
 def main() -> None:
     """Measure and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--datasets", type=Path, default=Path(".cache/datasets"))
+    parser.add_argument("--photos", type=Path, action="append", default=[], help="a folder of photographs")
+    parser.add_argument("--views", type=Path, action="append", default=[], help="a folder with a folder per thing")
     parser.add_argument("--count", type=int, default=30, help="pictures of each kind")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results" / "verified_copies.md")
     given = parser.parse_args()
-    command = f"python -m benchmarks.verified_copies --count {given.count}"
-    given.out.write_text(measure(given.datasets, given.count, command), encoding="utf-8")
+    folders = [
+        *(f"--photos .../{path.name}" for path in given.photos),
+        *(f"--views .../{path.name}" for path in given.views),
+    ]
+    command = " ".join(["python -m benchmarks.verified_copies", *folders, f"--count {given.count}"])
+    given.out.write_text(measure(given.photos, given.views, given.count, command), encoding="utf-8")
     print(f"wrote {given.out}")
 
 

@@ -82,8 +82,10 @@ def open_picture(kind: Format, data: bytes) -> ImageFile:
 
 def _more(kind: Format, data: bytes) -> str | None:
     """What stands in the file's own structure beside the pictures that the plugin shows."""
-    if kind == "JPEG" and len(data.rstrip(b"\0")) - _end_of_jpeg(data) > _MOST_BEHIND:
-        return "more behind the picture (a motion photo, a gain map, another view)"
+    if kind == "JPEG":
+        behind = data[_end_of_jpeg(data) :].rstrip(b"\0")
+        if len(behind) > _MOST_BEHIND or b"\xff\xd8\xff" in behind or b"ftyp" in behind:
+            return "more behind the picture (a motion photo, a gain map, another view)"
     if kind == "PNG":
         if len(data) - _end_of_png(data) > _MOST_BEHIND:
             return "more behind the picture"

@@ -121,6 +121,6 @@ def _on_grounds(image: Image) -> list[Image]:
     if not image.has_transparency_data:
         return [image.convert("RGB")]
     colours = image.convert("RGBA")
-    if colours.getextrema()[3] == (255, 255):
+    if colours.getchannel("A").getextrema() == (255, 255):
         return [colours.convert("RGB")]
     return [alpha_composite(new("RGBA", colours.size, ground), colours).convert("RGB") for ground in _GROUNDS]

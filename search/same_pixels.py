@@ -32,8 +32,8 @@ MOST_PIXELS = 3_000_000
 """At which pictures are compared: print on a page of A4 is legible at that."""
 _MOST_TIMES = 4.5
 """Times that a side may be longer than that of a copy."""
-_LEAST_SIDE = 16
-"""Of a picture that was shrunk; the pixels of smaller ones must be the same."""
+_LEAST_SIDE = 96
+"""Of a picture that was shrunk: smaller ones show too little to be known."""
 _ROUNDED = 1.5
 """Pixels by which a side may miss the proportions: programs round differently."""
 _GAIN, _SHIFT = 0.1, 10.0
@@ -43,8 +43,9 @@ _CUT, _FEWEST_PIXELS = 4, 64
 _LEFT, _LEFT_BY_CONTRAST = 4.0, 0.15
 _LEFT_COLOUR, _LEFT_COLOUR_BY_CONTRAST = 6.0, 0.35
 """Levels of difference that compression leaves where all is flat, and per level of contrast."""
-_FULL_RANGE, _LEAST_RANGE = 200.0, 0.4
-"""Levels between dark and light of a picture with full contrast; of a fainter one less may be left."""
+_FULL_RANGE, _LEAST_RANGE, _LEAST_PRINT = 200.0, 0.4, 0.15
+"""Levels between dark and light of a picture with full contrast; of a fainter one less may be left, and be lost, down
+to these shares."""
 _STANDS_OUT, _QUIET = 2.5, 0.25
 """Times that the worst window may exceed most others of like contrast, beyond a little."""
 _ALIKE_CONTRAST, _FEWEST_WINDOWS = 0.7, 20
@@ -63,9 +64,10 @@ def is_copy(first: Image.Image, second: Image.Image) -> bool:
         return False  # blank sheets of paper are alike, and none is a copy of another
     size = _common_size(small)
     a, b = _resized(large, size), _resized(small, size)
-    share = _range_share(b)
-    if large.size != size and _lost(large, size) > _MOST_LOST * share:
+    span = _range_share(large)
+    if large.size != size and _lost(large, size) > _MOST_LOST * max(span, _LEAST_PRINT):
         return False
+    share = max(span, _LEAST_RANGE)
     return _agree(_recoloured(a, b), b, share) or _agree(_recoloured(b, a), a, share)
 
 
@@ -103,7 +105,7 @@ def _has_structure(image: Image.Image) -> bool:
 
 def _range_share(image: Image.Image) -> float:
     low, high = np.quantile(np.asarray(image.convert("L"))[::2, ::2], (0.002, 0.998))
-    return float(np.clip((high - low) / _FULL_RANGE, _LEAST_RANGE, 1.0))
+    return float(min((high - low) / _FULL_RANGE, 1.0))
 
 
 def _lost(large: Image.Image, size: tuple[int, int]) -> float:

@@ -37,8 +37,13 @@ _SCALES = (0.98, 0.95, 0.925, 0.9, 0.875, 0.85)
 _TAPER = 0.1
 _LEAST_DETAIL, _NO_DETAIL = 3.0, 1.0
 """Levels: the deviation of what lies within the band."""
-_MOST_APART = 60.0
-"""Levels between the colours of pictures without detail, at 8 x 8."""
+_MOST_APART = 40.0
+"""Levels between the colours of pictures without detail, at 8 x 8..."""
+_TOGETHER = 0.9
+"""... unless they are correlated so well, with a deviation of more than that: one is the darker one."""
+
+
+_BRIGHTNESS = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +83,25 @@ def _agree(a: Image.Image, a_colours: NDArray[np.int16], b: Image.Image, b_colou
     of_a, of_b = _spectrum(a, 1.0), _spectrum(b, 1.0)
     detail = sorted((_detail(of_a, a), _detail(of_b, b)))
     if detail[0] < _LEAST_DETAIL:
-        apart = float(np.sqrt(np.square((a_colours - b_colours).astype(np.float32)).mean()))
-        return apart <= _MOST_APART and not (detail[0] < _NO_DETAIL and detail[1] > 4 * _LEAST_DETAIL)
+        alone = detail[0] < _NO_DETAIL and detail[1] > 4 * _LEAST_DETAIL
+        return not alone and _colours_agree(a_colours, b_colours)
     if _peak(of_a, of_b) >= _LEAST_PEAK:
         return True
     if any(_peak(_spectrum(a, scale), of_b) >= _LEAST_PEAK or _peak(of_a, _spectrum(b, scale)) >= _LEAST_PEAK
            for scale in _SCALES):  # fmt: skip
         return True
     return _peak(of_a, _spectrum(b.transpose(Image.Transpose.FLIP_LEFT_RIGHT), 1.0)) >= _LEAST_PEAK
+
+
+def _colours_agree(a: NDArray[np.int16], b: NDArray[np.int16]) -> bool:
+    """Whether they are alike, or rise and fall together."""
+    x, y = (colours.astype(np.float32) for colours in (a, b))
+    if float(np.sqrt(np.square(x - y).mean())) <= _MOST_APART:
+        return True
+    x, y = x @ _BRIGHTNESS, y @ _BRIGHTNESS
+    x, y = x - x.mean(), y - y.mean()
+    strength = float(np.sqrt(np.square(x).mean() * np.square(y).mean()))
+    return strength >= _MOST_APART**2 / 4 and float((x * y).mean()) >= _TOGETHER * strength
 
 
 def _spectrum(grey: Image.Image, scale: float) -> Spectrum:

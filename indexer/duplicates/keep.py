@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from search.config import Keep
 
 _SHARPNESS_SIDE = 64
-_WORKERS = min(4, BuildConfig.workers)
-"""Each holds two decoded pictures of some megapixels."""
+_WORKERS = min(3, BuildConfig.workers)
+"""Each holds two decoded pictures, and some 200 MB while it compares them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +85,15 @@ def choose(group: Group, rule: Keep) -> Choice:
     if not whole:
         return Choice(None, (), _left(group, left))
     ranked = sorted(whole, key=lambda member: member.id) if rule == "first" else _best_first(whole)
-    found = stand_ins(ranked)
-    kept = {files[stays] for stays in found.of.values()}
+    stand = stand_ins(ranked)
+    kept = {files[stays] for stays in stand.of.values()}
     copy_of = {}
-    for picture, stays in found.of.items():
+    for picture, stays in stand.of.items():
         if picture != stays and files[picture] in kept:
             left[picture] = "the same file as the one that stays"
         elif picture != stays:
             copy_of[picture] = stays
-    left |= {picture: why for picture, why in found.why.items() if picture not in copy_of.values()}
+    left |= {picture: why for picture, why in stand.why.items() if picture not in copy_of.values()}
     spare = tuple(member for member in group.members if member.id in copy_of)
     return Choice(ranked[0], spare, _left(group, left), copy_of)
 
