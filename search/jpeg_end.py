@@ -33,6 +33,7 @@ def _tail(seed: int) -> bytes:
 
 MOST_PIXELS = 64_000_000
 """In a single scan: of a larger picture it would take more than seconds to find out."""
+_MOST_SCANS = 100
 _SCANS_IN_TIME_OF_ONE = 5
 """Scans of a progressive picture that together cost as much as its decoding does besides."""
 _TAILS = tuple(_tail(seed) for seed in range(6))
@@ -51,7 +52,7 @@ def with_its_end(data: bytes) -> bytes | None:
     scans, pixels = found
     if scans.end is not None or not scans.complete:
         return None
-    if pixels * (1 + scans.count / _SCANS_IN_TIME_OF_ONE) > MOST_PIXELS:
+    if scans.count > _MOST_SCANS or pixels * (1 + scans.count / _SCANS_IN_TIME_OF_ONE) > MOST_PIXELS:
         return None  # not worth decoding seven times over
     whole = data.removesuffix(b"\xff")
     first = _pixels(whole + END)

@@ -17,6 +17,7 @@ _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _START_OF_SCAN, _END_OF_IMAGE, _START_OF_IMAGE, _TEMPORARY = 0xDA, 0xD9, 0xD8, 0x01
 _PROGRESSIVE = frozenset((0xC2, 0xC6, 0xCA, 0xCE))
 _COEFFICIENTS = 64
+_MOST_COMPONENTS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def walk_scans(data: bytes, frame: int, first: int, *, most: int) -> Scans | Non
         most: segments that are walked through.
 
     Raises:
-        struct.error, IndexError: the headers do not lie within the file.
+        IndexError: the frame header does not lie within the file.
     """
     left = _uncovered(data, frame)
     progressive = data[frame + 1] in _PROGRESSIVE
@@ -49,11 +50,14 @@ def walk_scans(data: bytes, frame: int, first: int, *, most: int) -> Scans | Non
         marker = data[at + 1]
         if marker == _END_OF_IMAGE:
             return Scans(count, at + 2, not any(map(any, left.values())))
-        if marker == _START_OF_SCAN:
-            count += 1
-            _cover(data, at, left, progressive)
-        if marker not in (_START_OF_IMAGE, _TEMPORARY):
-            at += struct.unpack_from(">H", data, at + 2)[0]
+        try:
+            if marker == _START_OF_SCAN:
+                count += 1
+                _cover(data, at, left, progressive)
+            if marker not in (_START_OF_IMAGE, _TEMPORARY):
+                at += struct.unpack_from(">H", data, at + 2)[0]
+        except (struct.error, IndexError):  # cut within a segment
+            return Scans(count, None, complete=False)
         found = _MARKER.search(data, at + 2)
         if found is None:
             return Scans(count, None, not any(map(any, left.values())))
@@ -70,6 +74,8 @@ def _uncovered(data: bytes, frame: int) -> dict[int, list[bool]]:
 def _cover(data: bytes, at: int, left: dict[int, list[bool]], progressive: bool) -> None:
     """Strike out what one scan holds: the last bits of a band of coefficients, or all of a sequential component."""
     components = data[at + 4]
+    if components > _MOST_COMPONENTS:
+        return  # no scan that a decoder takes
     first, last, approximation = struct.unpack_from("BBB", data, at + 5 + 2 * components)
     if not progressive:
         first, last, approximation = 0, _COEFFICIENTS - 1, 0

@@ -55,7 +55,7 @@ def has_transparency(data: bytes) -> bool:
         (length, inner, count) = struct.unpack_from(">IIh", data, layers)
     except struct.error:
         return False
-    return length > 0 and inner > 0 and count < 0
+    return bool(length > 0 and inner > 0 and count < 0)
 
 
 def _behind(data: bytes, at: int) -> int:

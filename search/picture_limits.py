@@ -25,6 +25,8 @@ MOST_FILL = 1 << 16
 MOST_SCANNED = 1_500_000_000
 """Pixels times scans of a progressive JPEG; libjpeg goes through the whole picture once for each scan, of which ten
 are usual, however few bytes the scan has."""
+MOST_SCANS = 6_000
+"""Of a JPEG however small: each takes a third of a millisecond before it has any pixels."""
 MOST_EXIF_SEGMENTS = 64
 """Of a JPEG, 64 KiB each; Pillow joins them one by one, in a time that grows with the square of their number."""
 MOST_EXIF_BYTES = 1 << 20
@@ -66,12 +68,13 @@ def _jpeg(data: bytes) -> str | None:
     if excess is not None or headers.first_scan is None or headers.frame is None:
         return excess
     pixels = headers.size[0] * headers.size[1]
-    if data.count(b"\xff\xda", headers.first_scan) * pixels <= MOST_SCANNED:
+    most = data.count(b"\xff\xda", headers.first_scan)
+    if most * pixels <= MOST_SCANNED and most <= MOST_SCANS:
         return None  # however many of them are scans of this picture, which takes longer to find out
     scans = walk_scans(data, headers.frame, headers.first_scan, most=MOST_PARTS)
     if scans is None:
         return f"more than {MOST_PARTS:,} segments"
-    if scans.count > 1 and scans.count * pixels > MOST_SCANNED:
+    if scans.count > MOST_SCANS or (scans.count > 1 and scans.count * pixels > MOST_SCANNED):
         return f"too many scans: {scans.count:,} of {pixels:,} pixels"
     return None
 

@@ -35,7 +35,7 @@ _HEADERS = 1 << 20
 """Bytes of a JPEG within which its first scan begins."""
 _LARGE_PREVIEW = 1_000
 """Pixels of the shorter side of a preview from which nothing is gained by developing the photo."""
-_MOST_FOUND = 64
+_MOST_FOUND = 32
 """JPEGs that are looked at where no directory says where one is."""
 
 

@@ -11,6 +11,8 @@ from PIL import Image
 
 from tests.awkward import png_chunk, scene
 from tests.indexer.hostile.seeds import rle_bmp, saved, seeds
+from tests.profiles_made import ink_profile
+from tests.raw_made import dng
 
 Bomb: TypeAlias = tuple[str, Callable[[], bytes], str]
 """Suffix, builder, and what is said of it: "decoded", or words of the reason."""
@@ -195,6 +197,22 @@ def _rle_rows(size: tuple[int, int]) -> bytes:
     return _put(data, 18, struct.pack("<ii", *size))[: 14 + 40 + 1024] + b"\1\1\0\0" * size[1] + b"\0\1"
 
 
+def _raw_of_directories() -> bytes:
+    """Each leads to all the others."""
+    count, entry = 1_000, 2 + 12 + 4
+    places = [8 + entry * turn for turn in range(count)]
+    table = 8 + entry * count
+    one = struct.pack("<HHHII", 1, 330, 4, count, table) + struct.pack("<I", 8)
+    return b"II*\0" + struct.pack("<I", 8) + one * count + struct.pack(f"<{count}I", *places)
+
+
+def _psd(size: tuple[int, int]) -> bytes:
+    """Three channels of zeros, as PackBits packs them."""
+    row = b"\x81\0" * (size[0] // 128 + 1)
+    head = b"8BPS" + struct.pack(">H6xHIIHH", 1, 3, size[1], size[0], 8, 3) + bytes(12)
+    return head + b"\0\1" + struct.pack(">H", len(row)) * size[1] * 3 + row * size[1] * 3
+
+
 def bombs() -> dict[str, Bomb]:
     """What it is -> the bomb; an empty word where it may be decoded or not, if it only costs nothing."""
     jpeg, webp, avif = seeds()["jpeg"], seeds()["webp lossy"], seeds()["avif"]
@@ -307,6 +325,38 @@ def bombs() -> dict[str, Bomb]:
             lambda: _sized_boxes(_heic_grid(256, 256, (65_000, 65_000)), (65_000, 65_000)),
             "",
         ),
+        "psd of 100,000 x 100,000": (
+            ".psd",
+            lambda: _psd((16, 16))[:14] + struct.pack(">II", 100_000, 100_000) + _psd((16, 16))[22:],
+            "too many pixels",
+        ),
+        "psd of resources": (
+            ".psd",
+            lambda: _psd((16, 16))[:30] + struct.pack(">I", 12_000_000) + b"8BIM\3\xe8\0\0\0\0\0\0" * 1_000_000,
+            "resources",
+        ),
+        "raw of a thousand directories": (".dng", _raw_of_directories, ""),
+        "raw of previews": (
+            ".raf",
+            lambda: b"FUJIFILMCCD-RAW " + bytes(200) + b"\xff\xd8\xff\xe0\0\4ab" * 3_000_000,
+            "raw",
+        ),
+        "raw of 60,000 x 60,000": (
+            ".dng",
+            lambda: seeds()["raw dng"].replace(
+                struct.pack("<HHII", 256, 4, 1, 40), struct.pack("<HHII", 256, 4, 1, 60_000)
+            ),
+            "",
+        ),
+        "jxl of 2^30 x 2^30": (".jxl", lambda: b"\xff\x0a" + b"\xfe" * 60, "too many pixels"),
+        "jpeg of markers without end": (".jpg", lambda: jpeg[:-2] + b"\xff\xda\0\2" * 400_000, "segments"),
+        "jpeg of 50,000 small scans": (".jpg", lambda: jpeg[:-2] + b"\xff\xda\0\2" * 50_000, "too many scans"),
+        "jpeg of as many scans as may be": (".jpg", lambda: jpeg[:-2] + b"\xff\xda\0\2" * 5_900, ""),
+        "png of a profile of 200 MB": (
+            ".png",
+            lambda: _png_small(png_chunk(b"iCCP", b"ICC\0\0" + packed_zeros(200_000_000))),
+            "decoded",
+        ),
         "bmp of 2^31 x 2^31": (
             ".bmp",
             lambda: _put(seeds()["bmp"], 18, struct.pack("<ii", 0x7FFFFFFF, 0x7FFFFFFF)),
@@ -357,6 +407,27 @@ def giants() -> dict[str, Bomb]:
         ),
         "png alpha at the limit": (".png", lambda: _png(_LARGE, 8, 6), "decoded"),
         "png 16-bit alpha at the limit": (".png", lambda: _png(_LARGE, 16, 6), "decoded"),
+        "png 16-bit that is dark": (".png", lambda: _png((8_940, 8_940), 16, 2), "decoded"),
+        "png 16-bit that is dark, at the limit": (".png", lambda: _png(_LARGE, 16, 2), "decoded"),
+        "psd at the limit": (".psd", lambda: _psd(_LARGE), "decoded"),
+        "raw at the limit": (".dng", lambda: dng(Image.new("RGB", (7_000, 7_000))), "decoded"),
+        "jxl at the limit": (
+            ".jxl",
+            lambda: saved(Image.new("RGB", (7_000, 7_000)), "JXL", lossless=True, effort=1),
+            "decoded",
+        ),
+        "jpeg without end": (".jpg", lambda: saved(Image.new("RGB", (7_200, 7_200)), "JPEG")[:-2], "decoded"),
+        "jpeg without end, progressive": (
+            ".jpg",
+            lambda: saved(Image.new("RGB", (4_500, 4_500)), "JPEG", progressive=True)[:-2],
+            "decoded",
+        ),
+        "jpeg without end at the limit": (".jpg", lambda: saved(Image.new("RGB", _LARGE), "JPEG")[:-2], "truncated"),
+        "tiff cmyk with a profile": (
+            ".tif",
+            lambda: saved(Image.new("CMYK", _LARGE), "TIFF", compression="tiff_lzw", icc_profile=ink_profile()),
+            "decoded",
+        ),
         "avif at the limit": (".avif", lambda: saved(Image.new("RGB", (7_000, 7_000)), "AVIF", speed=10), "decoded"),
         "jpeg cmyk at the limit": (
             ".jpg",
