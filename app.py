@@ -19,7 +19,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 from streamlit.starlette import App
 
-from app_parts.address import Address, change, follow
+from app_parts.address import Address, change, choose, drawn, offer
 from app_parts.asking import Wanted, ask, copies_text, opened_index
 from app_parts.guard import Guard
 from app_parts.tiles import file_tile, literal, plain, show_full_tile, show_tile
@@ -32,8 +32,6 @@ from search.metadata import BUILT_IN
 from search.where import all_of, condition_of, parse_where
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from streamlit.delta_generator import DeltaGenerator
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
@@ -136,8 +134,9 @@ def short(text: str) -> str:
     return line if len(line) <= LONGEST_LINE else line[:LONGEST_LINE] + "…"
 
 
-def show_collection(opened: Opened, ids: Sequence[int], address: Address, label: str) -> None:
+def show_collection(opened: Opened, where: Where, address: Address, label: str) -> None:
     """A page of the pictures that the filters leave, to pick from."""
+    ids = opened.ids(where)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.header("Or pick from the collection", anchor=False, width="stretch")
         pick_label("Show", opened, label, key="shown", label_visibility="collapsed", width=220)
@@ -147,7 +146,7 @@ def show_collection(opened: Opened, ids: Sequence[int], address: Address, label:
         st.info("No picture matches the filters." if opened.info.images else "The collection has no pictures.")
         return
     grid = st.grid(columns=8, min_column_width=85)
-    page = show_pages(-(-len(ids) // PAGE), address)
+    page = show_pages(-(-len(ids) // PAGE), where, address)
     for picture_id in ids[(page - 1) * PAGE : page * PAGE]:
         path = opened.engine.picture(picture_id).path
         with grid.cell(), st.container(gap="xxsmall"):
@@ -157,13 +156,21 @@ def show_collection(opened: Opened, ids: Sequence[int], address: Address, label:
             )
 
 
-def show_pages(pages: int, address: Address) -> int:
+def show_pages(pages: int, where: Where, address: Address) -> int:
     """Let the visitor choose a page of the collection."""
-    st.session_state.page = address.number("page", 1, pages, 1)
+    page, key = address.number("page", 1, pages, 1), f"page-{where!a}"  # other pictures have a widget of their own
     if pages > 1:
+        if st.session_state.get(key) != page:
+            st.session_state[key] = page
         with st.container(horizontal_alignment="center"):
-            st.pagination(pages, key="page", on_change=follow, args=("page",), kwargs={"default": 1})
-    return int(st.session_state.page)
+            st.pagination(pages, key=key, on_change=turn_page, args=(key,))
+    return page
+
+
+def turn_page(key: str) -> None:
+    """Put the page that was chosen into the address."""
+    page = st.session_state[key]
+    change(page=None if page == 1 else str(page))
 
 
 def show_full(record: PictureRecord) -> None:
@@ -185,10 +192,8 @@ def pick_label(title: str, opened: Opened, label: str, *, key: str, **options: A
         return f"{plain(label) or 'All pictures'} ({labels[label]:,})"
 
     if len(labels) > 1:
-        st.session_state[key] = label
-        st.selectbox(
-            title, labels, format_func=shown, key=key, on_change=follow, args=("label",), kwargs={"key": key}, **options
-        )
+        offer("label", label, "", key=key, text=shown(label))
+        st.selectbox(title, labels, format_func=shown, key=key, on_change=choose, **options)
 
 
 def show_settings(opened: Opened, address: Address, label: str) -> Wanted | None:
@@ -198,8 +203,9 @@ def show_settings(opened: Opened, address: Address, label: str) -> Wanted | None
     """
     most = max(2, min(MOST_RESULTS, opened.info.images))
     default = min(QueryConfig.k, most)
-    st.session_state.k = address.number("k", 1, most, default)
-    k = st.slider("Number of results", 1, most, key="k", on_change=follow, args=("k",), kwargs={"default": default})
+    k = address.number("k", 1, most, default)
+    offer("k", k, default)
+    st.slider("Number of results", 1, most, key="k", on_change=choose)
     pick_label("Only pictures labelled", opened, label, key="label")
     where = ask_filter(opened, label, address)
     same_only = QueryConfig.same_only
@@ -215,18 +221,17 @@ def show_settings(opened: Opened, address: Address, label: str) -> Wanted | None
 
 def ask_switch(title: str, name: str, default: bool, address: Address, hint: str) -> bool:
     """Let the visitor turn something on or off."""
-    st.session_state[name] = address.switch(name, default)
-    return st.toggle(title, key=name, on_change=follow, args=(name,), kwargs={"default": default}, help=hint)
+    offer(name, address.switch(name, default), default)
+    return st.toggle(title, key=name, on_change=choose, help=hint)
 
 
 def ask_filter(opened: Opened, label: str, address: Address) -> Where | None:
     """Let the visitor filter by a label and by words; None where the words cannot be read."""
-    st.session_state.where = address.values.get("where", "")
+    offer("where", address.values.get("where", ""), "")
     text = st.text_input(
         "Only pictures where",
         key="where",
-        on_change=follow,
-        args=("where",),
+        on_change=choose,
         placeholder="taken >= 2024-01-01",
         help=filter_help(opened),
     ).strip()
@@ -336,7 +341,6 @@ def show_page(opened: Opened, address: Address, drop: DeltaGenerator) -> None:
     picked = known_picture(opened, address, "picture")
     if wanted is None:
         return
-    ids = opened.ids(wanted.where)
     try:
         with st.spinner("Searching …"):
             asked = ask(opened.engine, upload, None if picked is None else picked.id, wanted)
@@ -344,9 +348,9 @@ def show_page(opened: Opened, address: Address, drop: DeltaGenerator) -> None:
         st.error(literal(error), title="This search did not work")
         asked = None
     if asked is None:
-        show_collection(opened, ids, address, label)
+        show_collection(opened, wanted.where, address, label)
     else:
-        show_answer(asked, len(ids), same_only=wanted.same_only)
+        show_answer(asked, len(opened.ids(wanted.where)), same_only=wanted.same_only)
 
 
 def known_picture(opened: Opened, address: Address, name: str) -> PictureRecord | None:
@@ -380,6 +384,7 @@ def main() -> None:
     address, problems = Address.of_page(), st.container()
     show_page(opened, address, drop)
     address.show_problems(problems)
+    drawn()
     keep_fresh(opened)
 
 
