@@ -13,27 +13,22 @@ import argparse
 import os
 import random
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 from starlette.middleware import Middleware
 from streamlit.starlette import App
 
-from app_parts.address import Address, change, follow
-from app_parts.asking import Wanted, ask, copies_text, opened_index
+from app_parts.address import Address, change, drawn
+from app_parts.asking import ask, copies_text, opened_index
 from app_parts.guard import Guard
+from app_parts.settings import pick_label, show_settings
 from app_parts.tiles import file_tile, literal, plain, show_full_tile, show_tile
 from search import IndexBusyError, QueryError, TwinlensError
-from search.cli import NOTHING_SAME, megabytes, printable
-from search.config import QueryConfig
-from search.copy_threshold import copy_threshold
+from search.cli import NOTHING_SAME, megabytes
 from search.foreign_encoder import is_foreign
-from search.metadata import BUILT_IN
-from search.where import all_of, condition_of, parse_where
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from streamlit.delta_generator import DeltaGenerator
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
@@ -42,7 +37,6 @@ if TYPE_CHECKING:
     from search.query import Where
     from search.records import PictureRecord
 
-MOST_RESULTS = 50
 MOST_COPIES = 20
 """Copies of one hit that are named."""
 PAGE = 32
@@ -51,7 +45,6 @@ SHOWN_VALUES = 4
 """Columns of metadata on a card; the others are folded away."""
 LONGEST_LINE = 60
 """Characters of a value on a card."""
-SHOWN_COLUMNS = 30
 FRESH_SECONDS = 10
 """How often an open page looks whether the index changed."""
 LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" fill="none" stroke-width="3.5">
@@ -136,8 +129,9 @@ def short(text: str) -> str:
     return line if len(line) <= LONGEST_LINE else line[:LONGEST_LINE] + "…"
 
 
-def show_collection(opened: Opened, ids: Sequence[int], address: Address, label: str) -> None:
+def show_collection(opened: Opened, where: Where, address: Address, label: str) -> None:
     """A page of the pictures that the filters leave, to pick from."""
+    ids = opened.ids(where)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.header("Or pick from the collection", anchor=False, width="stretch")
         pick_label("Show", opened, label, key="shown", label_visibility="collapsed", width=220)
@@ -147,7 +141,7 @@ def show_collection(opened: Opened, ids: Sequence[int], address: Address, label:
         st.info("No picture matches the filters." if opened.info.images else "The collection has no pictures.")
         return
     grid = st.grid(columns=8, min_column_width=85)
-    page = show_pages(-(-len(ids) // PAGE), address)
+    page = show_pages(-(-len(ids) // PAGE), where, address)
     for picture_id in ids[(page - 1) * PAGE : page * PAGE]:
         path = opened.engine.picture(picture_id).path
         with grid.cell(), st.container(gap="xxsmall"):
@@ -157,13 +151,21 @@ def show_collection(opened: Opened, ids: Sequence[int], address: Address, label:
             )
 
 
-def show_pages(pages: int, address: Address) -> int:
+def show_pages(pages: int, where: Where, address: Address) -> int:
     """Let the visitor choose a page of the collection."""
-    st.session_state.page = address.number("page", 1, pages, 1)
+    page, key = address.number("page", 1, pages, 1), f"page-{where!a}"  # other pictures have a widget of their own
     if pages > 1:
+        if st.session_state.get(key) != page:
+            st.session_state[key] = page
         with st.container(horizontal_alignment="center"):
-            st.pagination(pages, key="page", on_change=follow, args=("page",), kwargs={"default": 1})
-    return int(st.session_state.page)
+            st.pagination(pages, key=key, on_change=turn_page, args=(key,))
+    return page
+
+
+def turn_page(key: str) -> None:
+    """Put the page that was chosen into the address."""
+    page = st.session_state[key]
+    change(page=None if page == 1 else str(page))
 
 
 def show_full(record: PictureRecord) -> None:
@@ -175,88 +177,6 @@ def show_full(record: PictureRecord) -> None:
     with st.container(horizontal=True):
         st.button("Search from this", icon=":material/search:", on_click=pick, args=(record.id,))
         st.button("Back to the collection", icon=":material/arrow_back:", on_click=pick, args=(None,))
-
-
-def pick_label(title: str, opened: Opened, label: str, *, key: str, **options: Any) -> None:
-    """Let the visitor choose another label; "" stands for all pictures. Nothing where none has a label."""
-    labels = {"": opened.info.images} | opened.labels  # "", as a None among the options could be cleared to nothing
-
-    def shown(label: str) -> str:
-        return f"{plain(label) or 'All pictures'} ({labels[label]:,})"
-
-    if len(labels) > 1:
-        st.session_state[key] = label
-        st.selectbox(
-            title, labels, format_func=shown, key=key, on_change=follow, args=("label",), kwargs={"key": key}, **options
-        )
-
-
-def show_settings(opened: Opened, address: Address, label: str) -> Wanted | None:
-    """Let the visitor choose how many neighbours, among which pictures, and whether they must show the same thing.
-
-    None where the filter is invalid.
-    """
-    most = max(2, min(MOST_RESULTS, opened.info.images))
-    default = min(QueryConfig.k, most)
-    st.session_state.k = address.number("k", 1, most, default)
-    k = st.slider("Number of results", 1, most, key="k", on_change=follow, args=("k",), kwargs={"default": default})
-    pick_label("Only pictures labelled", opened, label, key="label")
-    where = ask_filter(opened, label, address)
-    same_only = QueryConfig.same_only
-    if opened.info.calibration is not None:
-        same_only = ask_switch("Same only", "same", same_only, address, threshold_text(opened.info))
-    elif address.switch("same", same_only):
-        address.complain("same", "in the address needs an index that `twinlens calibrate` has seen: it is left out")
-    distance = copy_threshold(opened.engine.calibration).distance
-    hint = f"Show pictures at distance {distance:.4f} or less from each other once."
-    collapse = ask_switch("Collapse copies", "collapse", QueryConfig.collapse, address, hint)
-    return None if where is None else Wanted(k, where, same_only, collapse)
-
-
-def ask_switch(title: str, name: str, default: bool, address: Address, hint: str) -> bool:
-    """Let the visitor turn something on or off."""
-    st.session_state[name] = address.switch(name, default)
-    return st.toggle(title, key=name, on_change=follow, args=(name,), kwargs={"default": default}, help=hint)
-
-
-def ask_filter(opened: Opened, label: str, address: Address) -> Where | None:
-    """Let the visitor filter by a label and by words; None where the words cannot be read."""
-    st.session_state.where = address.values.get("where", "")
-    text = st.text_input(
-        "Only pictures where",
-        key="where",
-        on_change=follow,
-        args=("where",),
-        placeholder="taken >= 2024-01-01",
-        help=filter_help(opened),
-    ).strip()
-    try:
-        parts = [condition_of({"label": label}) if label else None, parse_where(text) if text else None]
-        where: Where = all_of([part for part in parts if part is not None]) or {}
-        opened.ids(where)
-    except TwinlensError as error:
-        details = printable(str(error).removeprefix("cannot use the filter: "))
-        address.complain("where", "is not a filter, and nothing was searched", details)
-        return None
-    return where
-
-
-def filter_help(opened: Opened) -> str:
-    """Which columns there are."""
-    names = ", ".join(literal(name) for name in [*BUILT_IN, *opened.engine.columns()][:SHOWN_COLUMNS])
-    return (
-        "For example `width > 1000 and not label in (cat, dog)`; also `glob 'Canon*'`, `between … and …`, `is null`. "
-        f"Columns: {names}"
-    )
-
-
-def threshold_text(info: IndexInfo) -> str:
-    """What counts as the same, and how often that is wrong."""
-    found = info.calibration or {}
-    return (
-        f"Only pictures at distance {found['threshold']:.4f} or less. Of different pairs {found['far']['value']:.1%} "
-        f"are nearer than that, of same pairs {found['frr']['value']:.1%} are not."
-    )
 
 
 def show_info(info: IndexInfo) -> None:
@@ -336,7 +256,6 @@ def show_page(opened: Opened, address: Address, drop: DeltaGenerator) -> None:
     picked = known_picture(opened, address, "picture")
     if wanted is None:
         return
-    ids = opened.ids(wanted.where)
     try:
         with st.spinner("Searching …"):
             asked = ask(opened.engine, upload, None if picked is None else picked.id, wanted)
@@ -344,9 +263,9 @@ def show_page(opened: Opened, address: Address, drop: DeltaGenerator) -> None:
         st.error(literal(error), title="This search did not work")
         asked = None
     if asked is None:
-        show_collection(opened, ids, address, label)
+        show_collection(opened, wanted.where, address, label)
     else:
-        show_answer(asked, len(ids), same_only=wanted.same_only)
+        show_answer(asked, len(opened.ids(wanted.where)), same_only=wanted.same_only)
 
 
 def known_picture(opened: Opened, address: Address, name: str) -> PictureRecord | None:
@@ -384,6 +303,7 @@ def main() -> None:
     address, problems = Address.of_page(), st.container()
     show_page(opened, address, drop)
     address.show_problems(problems)
+    drawn()
     keep_fresh(opened)
 
 

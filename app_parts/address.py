@@ -7,7 +7,7 @@ Every widget is set from the address before it is drawn, and changes the address
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -24,22 +24,58 @@ _SWITCH = {"true": True, "false": False}
 
 
 def change(**values: str | None) -> None:
-    """Change parameters, or remove them by None: one change, however many, is one step of the browser's history."""
-    before = {name: st.query_params[name] for name in st.query_params}
-    after = {name: value for name, value in (before | values).items() if value is not None}
+    """Change parameters, or remove them by None: one change, however many, is one step of the browser's history.
+
+    To be called back by a widget. What the visitor changed in others since the page was last drawn to its end goes into
+    the address too: the second of two quick clicks comes with an address from before the first.
+    """
+    after: dict[str, str | None] = {name: st.query_params[name] for name in st.query_params}
+    before = dict(after)
+    for key, (name, default) in _state("offered").items():
+        if key in st.session_state and st.session_state[key] != _state("drawn").get(key):
+            after[name] = _text(st.session_state[key], default)
+    after = {name: value for name, value in (after | values).items() if value is not None}
     if after != before:
         st.query_params.from_dict(after)
 
 
-def follow(name: str, *, key: str | None = None, default: object = None) -> None:
-    """Put the value of a widget into the address, as its `on_change`; what equals the default is left out.
+def choose() -> None:
+    """Put what the widgets show into the address; to be called back by one that chooses pictures or how many.
 
-    The collection's page is left out with it, as another choice of pictures has other pages.
+    The page of the collection is left out, as another choice has other pages.
     """
-    value = st.session_state[key or name]
-    text = str(value).lower() if isinstance(value, bool) else plain(value)
-    pages = {} if name == "page" else {"page": None}
-    change(**pages, **{name: None if value == default or text == "" else text})
+    change(page=None)
+
+
+def offer(name: str, value: object, default: object, *, key: str | None = None, text: str = "") -> None:
+    """Let the widget that is drawn next show what the address says; what equals the default is left out of it.
+
+    What it shows already is not set again, which would undo what the visitor may just be typing; but for a value whose
+    `text` changed, as the browser keeps that of a selectbox, with a count that was once right.
+    """
+    _state("offered")[key or name] = name, default
+    texts = _state("texts")
+    if st.session_state.get(key or name) != value or texts.get(key or name, "") != text:
+        st.session_state[key or name] = value
+    texts[key or name] = text
+
+
+def drawn() -> None:
+    """Remember, at the end of a page, what its widgets show. A click may end a run before."""
+    st.session_state["drawn"] = {key: st.session_state[key] for key in _state("offered") if key in st.session_state}
+
+
+def _state(name: str) -> dict[str, Any]:
+    """A dictionary of this session."""
+    found: dict[str, Any] = st.session_state.setdefault(name, {})
+    return found
+
+
+def _text(value: object, default: object) -> str | None:
+    """A widget's value as the address has it; None of a default."""
+    if value == default or value is None:
+        return None
+    return str(value).lower() if isinstance(value, bool) else plain(value)
 
 
 @dataclass

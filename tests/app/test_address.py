@@ -54,7 +54,7 @@ def parameters(page):
 
 def set_to(page, key, value):
     next(each for each in [*page.selectbox, *page.text_input, *page.slider, *page.toggle, *page.pagination]
-         if each.key == key).set_value(value)  # fmt: skip
+         if each.key == key or (key == "page" and each.key.startswith("page-"))).set_value(value)  # fmt: skip
     return sound(page.run())
 
 

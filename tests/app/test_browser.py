@@ -4,7 +4,10 @@ import io
 from urllib.parse import urlsplit
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 
+from indexer.add import add
 from search import open_index
 from tests.app.browser import CHROMIUM, chromium, served
 from tests.conftest import draw
@@ -105,6 +108,130 @@ def test_a_broken_upload_is_told_and_the_next_one_works(page):
     neighbour(page, 1).wait_for()
     assert neighbour(page, 1).get_attribute("alt").endswith("label0/0006.png")
     assert alert.count() == 0
+
+
+def images_loaded(page):
+    page.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth)")
+
+
+def shown(page):
+    """Descriptions of the pictures on the page."""
+    return [image.get_attribute("alt") for image in page.locator("[data-testid=stImageContainer] img").all()]
+
+
+def settled(page):
+    page.get_by_test_id("stStatusWidget").wait_for(state="detached")
+    images_loaded(page)
+
+
+def test_a_click_on_a_picture_opens_it_in_full(page, browser, gallery):
+    page.goto(f"{page.url}?picture=7")
+    path = neighbour(page, 1).get_attribute("alt").removeprefix("Neighbour 1: ")
+    with browser.expect_page() as opened:
+        neighbour(page, 1).click()
+    full = opened.value
+    image = full.locator('img[alt^="Picture in full: "]')
+    image.wait_for()
+    images_loaded(full)
+    assert image.get_attribute("alt") == f"Picture in full: {path}"
+    with Image.open(path) as original:
+        assert image.evaluate("image => [image.naturalWidth, image.naturalHeight]") == list(original.size)
+    full.get_by_role("button", name="Search from this").click()
+    full.locator(f'img[alt="Query: {path}"]').wait_for()
+    full.close()
+
+
+def test_the_browsers_way_back_undoes_every_choice_and_a_reload_none(page):
+    def is_at(query):
+        page.wait_for_function(f"location.search === {query!r}")
+
+    start = page.url
+    page.get_by_role("button", name="Page 2", exact=True).or_(page.get_by_role("button", name="2", exact=True)).click()
+    is_at("?page=2")
+    page.get_by_role("textbox", name="Only pictures where").fill("id > 17")
+    page.get_by_role("textbox", name="Only pictures where").press("Enter")
+    is_at("?where=id+%3E+17")
+    page.get_by_text("Collapse copies").click()
+    is_at("?where=id+%3E+17&collapse=true")
+    page.locator("img[alt$='0022.png']").wait_for()
+    settled(page)
+    before = shown(page)
+    assert len(before) == 23
+    page.reload()
+    page.locator("img[alt$='0022.png']").wait_for()
+    settled(page)
+    assert shown(page) == before
+    assert page.get_by_role("textbox", name="Only pictures where").input_value() == "id > 17"
+    page.go_back()
+    is_at("?where=id+%3E+17")
+    page.wait_for_function("!document.querySelector('[data-testid=stCheckbox] input').checked")
+    page.go_back()
+    is_at("?page=2")
+    page.wait_for_function("document.querySelectorAll('[data-testid=stImageContainer] img').length === 8")
+    page.wait_for_function("document.querySelector('[data-testid=stTextInput] input').value === ''")
+    page.go_back()
+    page.wait_for_function("document.querySelectorAll('[data-testid=stImageContainer] img').length === 32")
+    assert page.url == start
+    page.go_forward()
+    page.wait_for_function("document.querySelectorAll('[data-testid=stImageContainer] img').length === 8")
+
+
+def test_an_open_page_follows_what_another_process_commits(pictures, index, tmp_path, browser):
+    with served(index, tmp_path) as address:
+        page = browser.new_page()
+        page.goto(f"{address}/?label=label1")
+        page.get_by_text("Which of 12 pictures").wait_for()
+        draw(99).save(pictures / "label1" / "late.png")
+        add(index, [pictures / "label1" / "late.png"])
+        page.get_by_text("Which of 13 pictures").wait_for()
+        page.locator("img[alt$='late.png']").wait_for()
+        assert [box.inner_text() or box.input_value() for box in page.get_by_role("combobox").all()] == [
+            "label1 (5)"
+        ] * 2
+        page.close()
+
+
+def test_two_quick_choices_both_hold(page):
+    """The second click comes before the answer to the first, with an address that does not have it yet."""
+    page.get_by_role("textbox", name="Only pictures where").fill("id > 30")
+    page.get_by_text("Collapse copies").click()  # the text is taken as it loses the focus
+    page.wait_for_function("location.search === '?where=id+%3E+30&collapse=true'")
+    page.wait_for_function("document.querySelectorAll('[data-testid=stImageContainer] img').length === 10")
+    page.get_by_role("textbox", name="Only pictures where").fill("id > 35")
+    page.get_by_role("button", name="Search", exact=True).last.click()
+    query(page).wait_for()
+    neighbour(page, 4).wait_for()
+    page.wait_for_function("location.search.includes('where=id+%3E+35') && location.search.includes('picture=40')")
+
+
+VIEWS = ["/", "/?picture=7", "/?full=7", "/?picture=x&k=x&where=nummer&label=x", "/?where=id+%3C+0"]
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1280)])
+def test_everybody_can_use_the_page(address, browser, scheme, width):
+    """No violation of the rules of axe-core, but for one that Streamlit's uploader has within itself."""
+    page = browser.new_page()
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=scheme)
+    for view in VIEWS:
+        page.goto(address + view)
+        page.get_by_role("heading", level=1).wait_for()
+        page.locator("[data-testid=stImageContainer], [data-testid=stAlert]").first.wait_for()
+        settled(page)
+        if width == 390:
+            page.get_by_test_id("stExpandSidebarButton").click()
+            page.get_by_text("Last change").wait_for()
+            violations(page)
+            assert not page.get_by_text("on the left").count()
+            page.get_by_test_id("stSidebarCollapseButton").click()
+        violations(page)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out"
+    page.close()
+
+
+def violations(page):
+    found = [each for each in Axe().run(page).response["violations"] if each["id"] != "presentation-role-conflict"]
+    assert not found, [(each["id"], each["impact"], [node["html"] for node in each["nodes"]]) for each in found]
 
 
 def test_the_server_listens_on_this_machine_only(address):
