@@ -143,6 +143,18 @@ def where_text(where: list[str] | None) -> str:
     return one_line(" and ".join(where or []))
 
 
+def say_nothing_matches(index: Path, where: list[str] | None) -> None:
+    """Say on standard error why a filter left nothing to work on, where that is so."""
+    from search.engine import open_index
+    from search.nearest_values import nothing_matches
+    from search.where import condition_of
+
+    with open_index(index, device="cpu") as engine:
+        nothing = nothing_matches(engine.catalog, condition_of(where), where_text(where))
+    if nothing is not None:
+        typer.echo(f"{one_line(str(index))}: {nothing}", err=True)
+
+
 def _crop(text: str) -> Crop:
     from search.blend import Crop
 
