@@ -12,6 +12,7 @@ import typer
 from search.config import Device, QueryConfig
 from search.errors import FilterError, MissingPictureError, PictureError, QueryError, TwinlensError
 from search.streams import flush_output, prepare_streams
+from search.utf8_mode import restart_in_utf8_mode
 
 if TYPE_CHECKING:
     from search.blend import Crop
@@ -51,6 +52,7 @@ def plain_app(**options: Any) -> typer.Typer:
 
 def run(app: typer.Typer) -> None:
     """Run the commands; an error of ours becomes one line on standard error and an exit code."""
+    restart_in_utf8_mode()
     prepare_streams()
     try:
         try:

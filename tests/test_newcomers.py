@@ -163,7 +163,7 @@ def test_the_help_lists_every_command_under_a_heading() -> None:
     for (heading, commands), start, end in zip(SECTIONS.items(), places, ends, strict=True):
         assert all(f"\n  {name} " in shown[start:end] for name in commands), heading
     assert [each.name for each in app.registered_commands] == [name for of in SECTIONS.values() for name in of]
-    assert "..." not in shown, "no text is cut"
+    assert "..." not in shown[places[0] :], "no text is cut"
 
 
 def test_the_version() -> None:
