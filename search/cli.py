@@ -45,6 +45,10 @@ ERROR_EXIT, USAGE_EXIT = 1, 2
 """Exit codes of an error, and of an option or argument that makes no sense."""
 
 
+class OptionError(QueryError):
+    """A value of an option that makes no sense for this index."""
+
+
 def plain_app(**options: Any) -> typer.Typer:
     """Commands whose help and errors are printed as they are: what is in them is no markup."""
     return typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, **options)
@@ -61,7 +65,7 @@ def run(app: typer.Typer) -> None:
             flush_output()
     except TwinlensError as error:
         typer.secho(f"error: {printable(str(error))}", fg="red", err=True)
-        raise SystemExit(USAGE_EXIT if isinstance(error, FilterError) else ERROR_EXIT) from None
+        raise SystemExit(USAGE_EXIT if isinstance(error, FilterError | OptionError) else ERROR_EXIT) from None
 
 
 def query(
@@ -223,7 +227,7 @@ def _shown_columns(asked: list[str] | None, known: list[str]) -> list[str] | Non
     for name in asked or []:
         if name not in known:
             columns = ", ".join(known) or "none"
-            raise typer.BadParameter(one_line(f"there is no column {name} (columns: {columns})"), param_hint="--show")
+            raise OptionError(f"--show {name}: there is no such column (columns: {columns})")
     return list(dict.fromkeys(asked or []))
 
 
