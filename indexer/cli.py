@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -23,7 +24,7 @@ from search.cli import info, plain_app, query, run
 from search.identify import identify, identities
 from search.verify import verify
 
-SECTIONS = {
+SECTIONS: dict[str, dict[str, Callable[..., None]]] = {
     "Index a collection": {
         "build": build, "add": add, "remove": remove, "sync": sync, "rebuild": rebuild, "info": info, "check": check,
     },

@@ -12,7 +12,9 @@ from indexer.index_encoder import now
 from indexer.library import Library
 from indexer.writer import open_writer
 from search.catalog import Catalog
+from search.counts import shown
 from search.errors import QueryError
+from search.nearest_values import nearest_values
 from search.where import condition_of
 
 if TYPE_CHECKING:
@@ -83,7 +85,9 @@ def _chosen(catalog: Catalog, paths: Sequence[str | os.PathLike[str]], ids: Sequ
     for pattern in globs:
         chosen.update(_some(catalog.ids_matching(_from_anywhere(pattern)), f"no picture matches {pattern!r}"))
     if condition is not None:
-        chosen.update(_some(catalog.ids_where(condition), "no picture meets the filter"))
+        met = catalog.ids_where(condition)
+        hints = [] if met else nearest_values(catalog, condition)
+        chosen.update(_some(met, "; ".join(["no picture meets the filter", *hints])))
     return sorted(chosen)
 
 
@@ -102,7 +106,7 @@ def _known(catalog: Catalog, ids: Sequence[int]) -> list[int]:
     found = catalog.ids_among(ids)
     missing = sorted(set(ids) - set(found))
     if missing:
-        raise QueryError(f"no picture has the id {', '.join(map(str, missing[:_SHOWN]))}; nothing was removed")
+        raise QueryError(f"no picture has the id {', '.join(map(shown, missing[:_SHOWN]))}; nothing was removed")
     return found
 
 

@@ -13,6 +13,7 @@ import typer
 from search.config import Device, QueryConfig
 from search.errors import FilterError, MissingPictureError, PictureError, QueryError, TwinlensError
 from search.streams import flush_output, prepare_streams
+from search.utf8_mode import restart_in_utf8_mode
 
 if TYPE_CHECKING:
     from search.blend import Crop
@@ -45,6 +46,10 @@ ERROR_EXIT, USAGE_EXIT = 1, 2
 """Exit codes of an error, and of an option or argument that makes no sense."""
 
 
+class OptionError(QueryError):
+    """A value of an option that makes no sense for this index."""
+
+
 def plain_app(**options: Any) -> typer.Typer:
     """Commands whose help and errors are printed as they are: what is in them is no markup."""
     return typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, **options)
@@ -52,6 +57,7 @@ def plain_app(**options: Any) -> typer.Typer:
 
 def run(app: typer.Typer) -> None:
     """Run the commands; an error of ours becomes one line on standard error and an exit code."""
+    restart_in_utf8_mode()
     prepare_streams()
     try:
         try:
@@ -60,7 +66,7 @@ def run(app: typer.Typer) -> None:
             flush_output()
     except TwinlensError as error:
         typer.secho(f"error: {printable(str(error))}", fg="red", err=True)
-        raise SystemExit(USAGE_EXIT if isinstance(error, FilterError) else ERROR_EXIT) from None
+        raise SystemExit(USAGE_EXIT if isinstance(error, FilterError | OptionError) else ERROR_EXIT) from None
     finally:
         gc.freeze()  # the process ends: walking all that torch made once more took a third of a second
 
@@ -172,6 +178,18 @@ def where_text(where: list[str] | None) -> str:
     return one_line(" and ".join(where or []))
 
 
+def say_nothing_matches(index: Path, where: list[str] | None) -> None:
+    """Say on standard error why a filter left nothing to work on, where that is so."""
+    from search.engine import open_index
+    from search.nearest_values import nothing_matches
+    from search.where import condition_of
+
+    with open_index(index, device="cpu") as engine:
+        nothing = nothing_matches(engine.catalog, condition_of(where), where_text(where))
+    if nothing is not None:
+        typer.echo(f"{one_line(str(index))}: {nothing}", err=True)
+
+
 def _crop(text: str) -> Crop:
     from search.blend import Crop
 
@@ -270,7 +288,7 @@ def _shown_columns(asked: list[str] | None, known: list[str]) -> list[str] | Non
     for name in asked or []:
         if name not in known:
             columns = ", ".join(known) or "none"
-            raise typer.BadParameter(one_line(f"there is no column {name} (columns: {columns})"), param_hint="--show")
+            raise OptionError(f"--show {name}: there is no such column (columns: {columns})")
     return list(dict.fromkeys(asked or []))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from search.counts import check_count
+from search.counts import check_count, shown
 from search.errors import QueryError
 from search.where import condition_of
 
@@ -82,4 +82,4 @@ class KnownPictures:
         return self._catalog.metadata.of([key for key in picture_ids if 0 < key <= _MOST])
 
     def _no_picture(self, picture_id: int) -> QueryError:
-        return QueryError(f"no picture has the id {picture_id} in {self.folder}")
+        return QueryError(f"no picture has the id {shown(picture_id)} in {self.folder}")

@@ -23,17 +23,22 @@ _NAMED = 3
 
 
 def nothing_matches(catalog: Catalog, condition: Condition | None, text: str) -> str | None:
-    """Say that a filter, shown as `text`, matches nothing, with the nearest values; None where it matches something.
+    """Say that a filter, shown as `text`, matches nothing, with the nearest values; None where it matches something."""
+    if condition is None or catalog.count_where(condition):
+        return None
+    return "; ".join([f"no picture matches {text}".rstrip(), *nearest_values(catalog, condition)])
+
+
+def nearest_values(catalog: Catalog, condition: Condition) -> list[str]:
+    """For values of a filter that no picture has, the most similar ones: `nearest label: butterfly`.
 
     Only text is compared: the label, and columns of metadata with few different values.
     """
-    if condition is None or catalog.count_where(condition):
-        return None
     hints: dict[str, None] = {}
     for name, value in _equalities(condition):
         if len(hints) < _NAMED and (near := _nearest(value, _values(catalog, name))) is not None:
             hints[f"nearest {name}: {near}"] = None
-    return "; ".join([f"no picture matches {text}".rstrip(), *hints])
+    return list(hints)
 
 
 def _equalities(condition: Condition) -> Iterator[tuple[str, str]]:

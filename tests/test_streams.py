@@ -3,12 +3,14 @@
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from search import open_index
 from tests.conftest import draw
 
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="descriptors as POSIX has them")
@@ -140,3 +142,52 @@ def test_names_that_are_no_text_are_escapes(tmp_path: Path) -> None:
         done = run(["query", os.fsdecode(place + b"/a\xfe.png"), "--index", index], PYTHONIOENCODING=encoding)
         assert done.returncode == 0, done.stderr
         assert b"a\\udcfe.png" in done.stdout
+
+
+def locale_of(tmp_path: Path, name: str) -> dict[str, str]:
+    """An environment in which Python takes file names for text of another encoding than UTF-8."""
+    environment = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
+    if name != "C":
+        place = tmp_path / "locales"
+        place.mkdir()
+        made = ["localedef", "-i", "de_DE", "-f", name, str(place / f"de_DE.{name}")]
+        if shutil.which("localedef") is None or subprocess.run(made, check=False, capture_output=True).returncode > 1:
+            pytest.skip("no localedef, or no sources of locales")
+        environment |= {"LC_ALL": f"de_DE.{name}", "LOCPATH": str(place)}
+    asked = [sys.executable, "-c", "import sys; print(sys.getfilesystemencoding())"]
+    told = subprocess.run(asked, capture_output=True, text=True, check=True, env={**os.environ, **environment})
+    if told.stdout.strip().lower() in ("utf-8", "utf8"):
+        pytest.skip(f"no locale {name} here")
+    return environment
+
+
+@needs_posix
+@pytest.mark.parametrize(("name", "shown"), [("C", b"\\u0141\\xf3d"), ("ISO-8859-1", b"\\u0141\xf3d")])
+def test_file_names_stay_what_they_are_in_any_locale(tmp_path: Path, name: str, shown: bytes) -> None:
+    home = tmp_path / "p" / "Łód"
+    home.mkdir(parents=True)
+    for number in range(2):
+        draw(number).save(home / f"{number}.png")
+    (tmp_path / "labels.csv").write_text("path,label\nŁód/0.png,żó\nŁód/1.png,żó\n", encoding="utf-8")
+    (tmp_path / "m.csv").write_text("path,note\nŁód/0.png,Ł\n", encoding="utf-8")
+    index, environment = tmp_path / "i", locale_of(tmp_path, name)
+    labels = ["--labels", tmp_path / "labels.csv"]
+    for words, code in (
+        (["build", tmp_path / "p", "--index", index, "--encoder", "color-layout", *labels], 0),
+        (["metadata", tmp_path / "m.csv", "--index", index, "--root", tmp_path / "p"], 0),
+        (["sync", tmp_path / "p", "--index", index, *labels], 0),
+        (["check", index], 0),
+        (["map", index, "--out", tmp_path / "m.png", "--html", tmp_path / "m.html"], 0),
+        (["query", home / "1.png", "--index", index, "--where", "label = 'żó'"], 0),
+        (["export", index, "--out", tmp_path / "e", "--format", "npy"], 0),
+        (["import", tmp_path / "e", "--index", tmp_path / "again"], 0),
+    ):
+        done = run(words, **environment)
+        assert done.returncode == code, (words, done.stderr)
+    assert shown in run(["query", home / "1.png", "--index", index], **environment).stdout
+    for of in (index, tmp_path / "again"):
+        with open_index(of) as engine:
+            assert {record.path for record in engine.pictures()} == {home / "0.png", home / "1.png"}
+            assert engine.labels() == {"żó": 2}
+            assert engine.count("note = Ł") == 1
+    assert "Łód" in (tmp_path / "m.html").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.cli import SKIPPED_EXIT, DeviceOption, WhereOption, megabytes, one_line
+from search.cli import SKIPPED_EXIT, DeviceOption, WhereOption, megabytes, one_line, say_nothing_matches
 from search.config import DuplicatesConfig, Keep
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ def duplicates(
         report = find_duplicates(index, config, progress=progress)
         progress.begin("verify", len(report.groups))
         choices = choose_all(report.groups, config.keep, progress.advance)
+    if report.pictures == 0:
+        say_nothing_matches(index, where)
     left_out = write_outputs(report, choices, outputs)
     typer.echo(_summary(report, choices, groups=not outputs.speaks), err=outputs.speaks)
     for member in left_out[:_SHOWN]:

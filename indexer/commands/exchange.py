@@ -13,7 +13,7 @@ from indexer.commands.change_text import tell
 from indexer.commands.metadata import MetadataOption
 from indexer.commands.options import KindOption, RecallOption
 from indexer.exchange.config import ExportConfig, Format, ImportConfig
-from search.cli import DeviceOption, IndexOption, JsonOption, WhereOption, megabytes, printable
+from search.cli import DeviceOption, IndexOption, JsonOption, WhereOption, megabytes, printable, say_nothing_matches
 
 
 def export(
@@ -34,6 +34,8 @@ def export(
     config = ExportConfig(form, where, force)
     with ConsoleProgress() as progress:
         report = export_index(index, out, config, progress=progress)
+    if report.pictures == 0:
+        say_nothing_matches(index, where)
     if as_json:
         typer.echo(json.dumps(asdict(report) | {"out": str(report.out)}))
         return

@@ -66,7 +66,7 @@ def test_a_wrong_filter_is_pointed_at_in_the_terminal(pictures: Path, index: Pat
     words = ("query", pictures / "label0" / "0003.png", "--index", index, "--where", "m > 6")
     done = subprocess.run([sys.executable, "-m", "indexer", *map(str, words)], capture_output=True, text=True,
                           check=False)  # fmt: skip
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith("error: cannot use the filter: there is no column 'm'")
     assert done.stderr.endswith("\n  m > 6\n  ^\n")
 
