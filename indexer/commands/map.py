@@ -25,9 +25,11 @@ def draw_map(
 
     Exit code 3 when pictures could not be read; they are grey squares.
     """
+    from indexer.console import ConsoleProgress
     from indexer.index_map import draw_index_map
 
-    report = draw_index_map(index, out, limit=limit, page=html, seed=seed)
+    with ConsoleProgress() as progress:
+        report = draw_index_map(index, out, limit=limit, page=html, seed=seed, progress=progress)
     for complaint in report.gone[:_SHOWN]:
         typer.echo(printable(f"grey: {complaint}"), err=True)
     written = f"{out} and {html}" if html else f"{out}"
