@@ -74,4 +74,5 @@ def _scales(beyond: NDArray[np.float64], distances: NDArray[np.float64]) -> NDAr
         middle = np.where(np.isinf(high), scale * 2, (low + high) / 2)
         scale = np.where(more | less, middle, scale)
     own = np.where(distances.any(axis=1), distances.mean(axis=1), distances.mean())
-    return np.maximum(np.maximum(scale, _LEAST_SCALE * own), np.finfo(np.float64).tiny)
+    floored: NDArray[np.float64] = np.maximum(np.maximum(scale, _LEAST_SCALE * own), np.finfo(np.float64).tiny)
+    return floored
