@@ -121,9 +121,10 @@ def page(rows: list[str], count: int) -> str:
             *rows,
             "",
             "Most of a query by a picture is the import of torch: it is in `encoder`, beside the reading and verifying"
-            " of the weights, and in `open` for `hnsw`, as torch is imported before FAISS. A query by id or by a vector imports no torch; `hnsw` imports FAISS, `flat` NumPy alone. Torch is imported with"
-            " garbage collection paused, and what it made is not collected once more when the process ends. The"
-            " memory is mostly code of torch and of the CUDA libraries that are mapped with it.",
+            " of the weights, and in `open` for `hnsw`, as torch is imported before FAISS. A query by id or by a vector"
+            " imports no torch; `hnsw` imports FAISS, `flat` NumPy alone. Torch is imported with garbage collection"
+            " paused, and what it made is not collected once more when the process ends. The memory is mostly code of"
+            " torch and of the CUDA libraries that are mapped with it.",
             "",
             "Many queries are cheaper in one process: `twinlens query` takes many pictures, and so does the Python"
             " interface ([servers](../servers.md)).",
