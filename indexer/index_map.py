@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import base64
-import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from indexer.map_page import map_page
+from indexer.progress import Progress, Silent
 from indexer.projection import project
-from indexer.training.report.grid import MOST, Grid, place_on_grid
+from indexer.training.report.grid import MOST, place_on_grid
 from indexer.training.report.map import classes_text, layout_text, map_figure, spread
 from indexer.training.report.style import save
 from search.engine import open_index
 from search.errors import DataError, PictureError
+from search.large_imports import without_torch
 from search.own_files import output_file
-from search.thumbnails import jpeg, thumbnail
+from search.thumbnails import thumbnail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
     from search.records import PictureRecord
 
-_SIDE = 96
-"""Pixels of a thumbnail."""
+_SIDE = 160
+"""Pixels of a thumbnail, which the page shows larger too."""
 _GONE = 200
 """Grey of a picture that can no longer be read."""
 
@@ -41,7 +42,8 @@ class MapReport:
     gone: tuple[str, ...]
 
 
-def draw_index_map(index: Path, out: Path, *, limit: int, page: Path | None = None, seed: int = 0) -> MapReport:
+def draw_index_map(index: Path, out: Path, *, limit: int, page: Path | None = None, seed: int = 0,
+                   progress: Progress | None = None) -> MapReport:  # fmt: skip
     """Draw at most `limit` pictures of an index into the PNG `out`, and into the self-contained HTML `page`.
 
     Pictures are taken evenly over the labels. The same index and seed give the same map.
@@ -55,25 +57,30 @@ def draw_index_map(index: Path, out: Path, *, limit: int, page: Path | None = No
     for path in (out, page):
         if path is not None and path.resolve().is_relative_to(index.resolve()):
             raise DataError(f"{path}: lies inside the index folder, which holds nothing else. Name another file")
-    with open_index(index, device="cpu") as engine:
+    progress = progress or Silent()
+    with without_torch(), open_index(index, device="cpu") as engine:
+        progress.begin("read vectors", len(engine))
         records, vectors = engine.vectors()
     if not records:
         raise DataError(f"{index}: holds no picture to map")
     labels = [record.label for record in records]
     rows = spread(labels, limit)
     records, labels = [records[row] for row in rows], [labels[row] for row in rows]
-    squares, gone = _thumbnails(records)
+    squares, gone = _thumbnails(records, progress)
+    progress.begin("lay out", None)
     grid = place_on_grid(project(vectors[rows], seed=seed))
+    progress.begin("draw", None)
     shown = f"{len(rows):,} of {len(vectors):,} pictures, {classes_text(labels)}"
     about = f"{index.resolve().name} · {shown} · {layout_text(vectors.shape[1], len(rows))}"
     save(map_figure(squares, grid, labels, "Map of the index", about), out)
     if page is not None:
         with output_file(page) as stream:
-            stream.write(_page(squares, grid, records, about).encode("utf-8", "replace"))
+            stream.write(map_page(squares, grid, records, about).encode())
     return MapReport(len(vectors), len(rows), gone)
 
 
-def _thumbnails(records: Sequence[PictureRecord]) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+def _thumbnails(records: Sequence[PictureRecord], progress: Progress) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    progress.begin("read pictures", len(records))
     squares = np.full((len(records), _SIDE, _SIDE, 3), _GONE, dtype=np.uint8)
     gone = []
     for place, record in enumerate(records):
@@ -81,37 +88,5 @@ def _thumbnails(records: Sequence[PictureRecord]) -> tuple[NDArray[np.uint8], tu
             squares[place] = thumbnail(record.path, _SIDE, ground="white")
         except PictureError as error:
             gone.append(str(error))
+        progress.advance(1)
     return squares, tuple(gone)
-
-
-def _page(squares: NDArray[np.uint8], grid: Grid, records: Sequence[PictureRecord], about: str) -> str:
-    """One file that needs no other: thumbnails are inlined, path and label show under the pointer."""
-    images = "\n".join(
-        f'<img src="{_inline(square)}" title="{html.escape(_told(record))}" alt="" '
-        f'style="left:{column * _SIDE}px;top:{row * _SIDE}px">'
-        for square, record, (column, row) in zip(squares, records, grid.cells.tolist(), strict=True)
-    )
-    size = f"width:{grid.columns * _SIDE}px;height:{grid.rows * _SIDE}px"
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Map of the index</title>
-<style>
-body {{ margin: 2rem; font: 15px/1.5 system-ui, sans-serif; color: #1f2933; background: #fff }}
-p {{ color: #66727f }}
-div {{ position: relative; {size} }}
-img {{ position: absolute; width: {_SIDE - 4}px; height: {_SIDE - 4}px }}
-img:hover {{ transform: scale(1.8); z-index: 1; box-shadow: 0 2px 12px #0006 }}
-</style></head>
-<body><h1>Map of the index</h1><p>{html.escape(about)}</p><div>
-{images}
-</div></body></html>
-"""
-
-
-def _told(record: PictureRecord) -> str:
-    return f"{record.path}\n{record.label}" if record.label else str(record.path)
-
-
-def _inline(square: NDArray[np.uint8]) -> str:
-    from PIL import Image
-
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg(Image.fromarray(square), 80)).decode("ascii")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
+from indexer.fuzzy_graph import fuzzy_graph
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -18,6 +20,7 @@ FEW = 50
 """Vectors up to which `auto` takes PCA: so few have no neighbourhoods for UMAP to keep."""
 _NEIGHBORS = 15
 _MIN_DISTANCE = 0.1
+_SPREAD = 1.0
 _START_EXTENT = 10.0
 """UMAP's own figure for the layout that it starts from."""
 _START_NOISE = 1e-3
@@ -30,7 +33,7 @@ def project(vectors: Floats, *, method: Method = "auto", seed: int = 0) -> Float
 
     Vectors of one or two dimensions are their own layout. UMAP keeps neighbours together, and neither the distances
     between groups nor their sizes mean anything; PCA keeps the two directions of largest variance, to scale. The first
-    UMAP of a process compiles its code for some 20 seconds.
+    UMAP of a process imports and compiles for some three seconds.
     Source: McInnes, Healy, Melville, "UMAP", arXiv 1802.03426; starting from PCA: Kobak and Linderman, "Initialization
     is critical for preserving global data structure", Nature Biotechnology 2021.
 
@@ -71,18 +74,30 @@ def _pca(vectors: Floats) -> NDArray[np.float64]:
 def _umap(vectors: Floats, seed: int) -> Floats:
     with warnings.catch_warnings():  # umap tells every importer that its variant for TensorFlow is not there
         warnings.filterwarnings("ignore", "Tensorflow not installed", ImportWarning)
-        from umap import UMAP
+        from umap.umap_ import find_ab_params, simplicial_set_embedding
 
     # From PCA rather than UMAP's spectral layout, which warns and falls back wherever groups are not connected.
     start = _pca(vectors)
     start *= _START_EXTENT / max(float(np.abs(start).max()), _NEGLIGIBLE)
     start += np.random.default_rng(seed).normal(scale=_START_NOISE, size=start.shape)  # duplicates must come apart
-    layout = UMAP(
-        n_neighbors=min(_NEIGHBORS, len(vectors) - 1),
-        min_dist=_MIN_DISTANCE,
+    a, b = find_ab_params(_SPREAD, _MIN_DISTANCE)
+    placed, _ = simplicial_set_embedding(
+        vectors,
+        fuzzy_graph(vectors, min(_NEIGHBORS, len(vectors) - 1)),
+        n_components=2,
+        initial_alpha=1.0,
+        a=a,
+        b=b,
+        gamma=1.0,
+        negative_sample_rate=5,
+        n_epochs=None,
         init=start.astype(np.float32),
-        random_state=seed,
-        n_jobs=1,  # several threads would not repeat themselves
+        random_state=np.random.RandomState(seed),
+        metric="euclidean",
+        metric_kwds={},
+        densmap=False,
+        densmap_kwds={},
+        output_dens=False,
+        parallel=False,  # several threads would not repeat themselves
     )
-    placed: Floats = layout.fit_transform(vectors).astype(np.float32)
-    return placed
+    return np.asarray(placed, dtype=np.float32)

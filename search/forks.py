@@ -39,7 +39,7 @@ class Lost:
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise forked(self._name)
 
-    __getattr__ = __getitem__ = __iter__ = __len__ = __contains__ = __enter__ = _refuse  # type: ignore[assignment]
+    __getattr__ = __getitem__ = __iter__ = __len__ = __contains__ = __enter__ = _refuse
 
     def __exit__(self, *_: object) -> None:
         """Never reached: `__enter__` raises."""

@@ -97,12 +97,17 @@ def calibrate(
             material = _of_pairs(opened, Path(pairs), root, progress)
         else:
             material = _of_labels(opened, root, labels or "folder", config, progress)
-        progress.begin("measure", None)
         found = measure(
-            material.pairs, config, prior=material.prior, fingerprint=opened.fingerprint, data=material.data
+            material.pairs,
+            config,
+            prior=material.prior,
+            fingerprint=opened.fingerprint,
+            data=material.data,
+            progress=progress,
         )
         written: list[Path] = []
         if report is not None:
+            progress.begin("report", None)
             written = write_report(Path(report), found, encoder=opened.name)
         stored = opened.store(found.calibration)
     return CalibrateReport(

@@ -14,6 +14,7 @@ from indexer.calibration.error_rates import ErrorRates
 from indexer.calibration.fitting import fit
 from indexer.calibration.resampling import rate_with_interval, resample
 from indexer.calibration.rules import rule_of
+from indexer.progress import Silent
 from search.errors import DataError
 from search.verification import Calibration
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from indexer.calibration.config import CalibrateConfig
     from indexer.calibration.error_rates import Curves
     from indexer.calibration.pairs import MeasuredPairs
+    from indexer.progress import Progress
 
 _BAND = (0.025, 0.975)
 
@@ -51,7 +53,8 @@ class Measured:
     """Calibration error of the method that was not asked for."""
 
 
-def measure(pairs: MeasuredPairs, config: CalibrateConfig, *, prior: float, fingerprint: str, data: str) -> Measured:
+def measure(pairs: MeasuredPairs, config: CalibrateConfig, *, prior: float, fingerprint: str, data: str,
+            progress: Progress | None = None) -> Measured:  # fmt: skip
     """Choose the threshold, fit the probabilities, and say how good both are.
 
     Args:
@@ -60,6 +63,7 @@ def measure(pairs: MeasuredPairs, config: CalibrateConfig, *, prior: float, fing
         prior: share of same pairs, where `config` leaves it open.
         fingerprint: of the encoder whose distances they are.
         data: a name for what was measured.
+        progress: hears of every draw.
 
     Raises:
         DataError: pairs that cannot support it; the message says why and what would.
@@ -77,7 +81,10 @@ def measure(pairs: MeasuredPairs, config: CalibrateConfig, *, prior: float, fing
             f"{rule}. Are copies of one picture among different subjects? Take them out, or allow more false accepts"
         )
     knots = rates.knots(chosen)
-    drawn = resample(pairs, rates, rule, knots, draws=config.resamples, seed=config.seed)
+    progress = progress or Silent()
+    progress.begin("resample", config.resamples)
+    drawn = resample(pairs, rates, rule, knots, draws=config.resamples, seed=config.seed, advance=progress.advance)
+    progress.begin("hold out", None)
     trusted = held_out(pairs, config.method, prior, config.seed)
     other = held_out(pairs, "isotonic" if config.method == "logistic" else "logistic", prior, config.seed)
     if not (drawn.new_far and drawn.new_frr and trusted and other):

@@ -11,7 +11,7 @@ from indexer.evaluation.bootstrap import percentiles
 from search.verification import ErrorRate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -38,7 +38,14 @@ class Resampled:
 
 
 def resample(
-    pairs: MeasuredPairs, rates: ErrorRates, rule: Rule, knots: NDArray[np.int64], *, draws: int, seed: int
+    pairs: MeasuredPairs,
+    rates: ErrorRates,
+    rule: Rule,
+    knots: NDArray[np.int64],
+    *,
+    draws: int,
+    seed: int,
+    advance: Callable[[int], None] = lambda count: None,
 ) -> Resampled:
     """Draw as many subjects as there are, with replacement, `draws` times; choose a threshold on those drawn by
     `rule`, and take its rates on the pairs whose subjects were both left out.
@@ -55,6 +62,7 @@ def resample(
     random = np.random.default_rng(seed)
     eer, auc, new_far, new_frr, far, frr = [], [], [], [], [], []
     for _ in range(draws):
+        advance(1)
         drawn = np.bincount(random.integers(pairs.subjects, size=pairs.subjects), minlength=pairs.subjects)
         curves = rates.curves(pairs.weights(drawn))
         if curves is None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from indexer.calibration.config import MOST_PAIRS, MOST_RESAMPLES, CalibrateConfig, Method
+from indexer.commands.inside_collection import warn_inside_collection, warn_inside_index_collection
 from search.cli import SKIPPED_EXIT, DeviceOption, JsonOption, one_line, printable
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ def calibrate(
               "--cost-false-accept": cost_false_accept is not None}  # fmt: skip
     if sum(chosen.values()) > 1:
         raise typer.BadParameter("choose the threshold by one of them", param_hint=" / ".join(chosen))
+    warn_inside_index_collection(target, [report])
+    warn_inside_collection([] if pictures is None else [pictures], [report])
     from indexer.calibration.calibrate import calibrate as calibrate_target
     from indexer.console import ConsoleProgress
 

@@ -30,14 +30,19 @@ def check(
     whole, at the end where it was repaired; 1 when it is damaged.
     """
     from indexer.check import inspect
+    from indexer.console import ConsoleProgress
     from indexer.repair import repair as repair_index
 
     if repair:
-        repaired = repair_index(index, device=device)
+        with ConsoleProgress() as progress:
+            progress.begin("verify and repair", None)
+            repaired = repair_index(index, device=device)
         typer.echo(json.dumps(repaired.to_dict()) if as_json else "\n".join(_repaired(repaired)))
         found = repaired.after
     else:
-        found = inspect(index, named=-1) if as_json else inspect(index)
+        with ConsoleProgress() as progress:
+            progress.begin("verify", None)
+            found = inspect(index, named=-1) if as_json else inspect(index)
         typer.echo(json.dumps(found.to_dict()) if as_json else "\n".join(_found(found)))
     if not found.whole:
         raise typer.Exit(1)

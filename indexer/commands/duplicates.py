@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from indexer.commands.inside_collection import warn_inside_index_collection
 from search.cli import SKIPPED_EXIT, DeviceOption, WhereOption, megabytes, one_line, say_nothing_matches
 from search.config import DuplicatesConfig, Keep
 
@@ -73,6 +74,7 @@ def duplicates(
                                  param_hint="--exact-only")  # fmt: skip
     outputs = Outputs(json, csv, html, files or (STDOUT if keep else None), null)
     check_outputs(outputs, index)
+    warn_inside_index_collection(index, [path for path in (json, csv, html, files) if path not in (None, STDOUT)])
     config = DuplicatesConfig(threshold=threshold, probability=probability, exact_only=exact_only, exhaustive=exact,
                               where=where or None, keep=keep or DuplicatesConfig.keep,
                               device=device)  # fmt: skip
@@ -80,9 +82,10 @@ def duplicates(
         report = find_duplicates(index, config, progress=progress)
         progress.begin("verify", len(report.groups))
         choices = choose_all(report.groups, config.keep, progress.advance)
+        progress.begin("write", None)
+        left_out = write_outputs(report, choices, outputs)
     if report.pictures == 0:
         say_nothing_matches(index, where)
-    left_out = write_outputs(report, choices, outputs)
     typer.echo(_summary(report, choices, groups=not outputs.speaks), err=outputs.speaks)
     for member in left_out[:_SHOWN]:
         typer.echo(one_line(f"left out of the list, as its name holds a line break (use -0): {member.path}"), err=True)

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from indexer.commands.change_text import tell
+from indexer.commands.inside_collection import warn_inside_index_collection
 from indexer.commands.metadata import MetadataOption
 from indexer.commands.options import KindOption, RecallOption
 from indexer.exchange.config import ExportConfig, Format, ImportConfig
@@ -28,6 +29,7 @@ def export(
 
     The folder appears whole or not at all. docs/export_import.md says what each file holds.
     """
+    warn_inside_index_collection(index, [out])
     from indexer.console import ConsoleProgress
     from indexer.exchange.export import export as export_index
 

@@ -36,9 +36,12 @@ def enroll(
 
     Warns when the new name is hard to tell from another one. An index folder that is not there yet is made.
     """
+    from indexer.console import ConsoleProgress
     from indexer.identities import enroll as enroll_identity
 
-    report = enroll_identity(index, name, pictures, EnrollConfig(encoder, device, add, force))
+    with ConsoleProgress() as progress:
+        progress.begin("embed", None)
+        report = enroll_identity(index, name, pictures, EnrollConfig(encoder, device, add, force))
     for warning in report.warnings:
         typer.secho(printable(f"warning: {warning}"), fg="yellow", err=True)
     if as_json:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from indexer.commands.inside_collection import warn_inside_index_collection
 from search.cli import SKIPPED_EXIT, printable
 
 _LIMIT = 700
@@ -25,9 +26,12 @@ def draw_map(
 
     Exit code 3 when pictures could not be read; they are grey squares.
     """
+    warn_inside_index_collection(index, [out, html])
+    from indexer.console import ConsoleProgress
     from indexer.index_map import draw_index_map
 
-    report = draw_index_map(index, out, limit=limit, page=html, seed=seed)
+    with ConsoleProgress() as progress:
+        report = draw_index_map(index, out, limit=limit, page=html, seed=seed, progress=progress)
     for complaint in report.gone[:_SHOWN]:
         typer.echo(printable(f"grey: {complaint}"), err=True)
     written = f"{out} and {html}" if html else f"{out}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from indexer.commands.inside_collection import warn_inside_collection
 from indexer.commands.options import ExcludeOption, patterns
 from indexer.training.config import Precision, Sampling, Schedule, SplitBy, TrainConfig
 from search.cli import SKIPPED_EXIT, printable
@@ -132,6 +133,7 @@ def train(
     config = replace(load_recipe(recipe) if recipe else TrainConfig(), **given)
     config = replace(config, network=_network(config.network, backbone, frozen=frozen, dim=dim))
     config = with_settings(config, settings or [])
+    warn_inside_collection([pictures], [out])
     with TrainingConsole() as console:
         report = train_encoder(pictures, out, recipe=recipe, config=config, labels=labels, resume=resume,
                                exclude=patterns(exclude) or (), progress=console.tell)  # fmt: skip
@@ -155,6 +157,7 @@ def teach(
     from indexer.console import ConsoleProgress
     from indexer.training.teacher import teach as embed
 
+    warn_inside_collection([pictures], [out])
     with ConsoleProgress() as console:
         count = embed(pictures, out, encoder=encoder, device=device, exclude=patterns(exclude) or (),
                       progress=console)  # fmt: skip

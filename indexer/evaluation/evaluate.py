@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from indexer.evaluation.config import EvaluateConfig
 from indexer.evaluation.figures import Evaluation, measure
 from indexer.evaluation.robustness import measure_robustness
+from indexer.progress import Silent
 from search.errors import DataError, PictureError
 from search.images import decode, load_picture, read_file
 
@@ -73,6 +74,7 @@ def _of_folder(root: Path, encoder: str, config: EvaluateConfig, progress: Progr
     loaded = load_encoder(encoder, device=config.device)
     embedded = embed_in_memory(loaded, paths, progress=progress)
     paths, labels = ([each[row] for row in embedded.rows.tolist()] for each in (paths, labels))
+    (progress or Silent()).begin("measure", None)
     found = measure(embedded.vectors, labels, collection=root.resolve().name, encoder=loaded.name)
     found = replace(found, skipped=embedded.skipped)
     if not config.robustness:
@@ -91,6 +93,7 @@ def _of_index(index: Path, config: EvaluateConfig, progress: Progress | None) ->
     with open_index(index, device=config.device if config.robustness else "cpu") as engine:
         records, vectors = engine.vectors()
         labels = [record.label for record in records]
+        (progress or Silent()).begin("measure", None)
         found = measure(vectors, labels, collection=index.resolve().name, encoder=engine.info().encoder)
         if not config.robustness:
             return found

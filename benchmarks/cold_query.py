@@ -1,0 +1,152 @@
+"""What one query costs from a shell: a new process each time; the figures as Markdown.
+
+    python -m benchmarks.cold_query --pictures FOLDER --work .cache/cold_query --out docs/results/cold_query.md
+
+The stages are timed inside a process that does what the command does; the totals are those of the command itself, with
+the start and the end of Python. Every figure is the least of some runs with the files in the memory of the system:
+what other work on the machine adds, it adds to the others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from indexer.build import build
+from search.config import BuildConfig
+from search.engine import open_index
+
+RUNS = 8
+KINDS = ("flat", "hnsw")
+STAGES = ("import", "open", "encoder", "decode", "embed", "search")
+STAGED = """
+import json, sys, time
+laps, last = {}, time.perf_counter()
+
+def lap(name):
+    global last
+    now = time.perf_counter()
+    laps[name], last = now - last, now
+
+import search.cli, search.engine, search.images, search.vector_queries
+from pathlib import Path
+from contextlib import nullcontext
+from search.large_imports import without_torch
+lap("import")
+way, value, index = sys.argv[1:]
+with nullcontext() if way == "picture" else without_torch():
+    engine = search.engine.open_index(index, device="cpu")
+    lap("open")
+    if way == "picture":
+        encoder = engine.encoder
+        lap("encoder")
+        image = search.images.load_picture(value, target=encoder.input_size)
+        lap("decode")
+        vectors = encoder.encode([image])
+        lap("embed")
+    else:
+        vectors = engine.vectors_of([int(value)]) if way == "id" else search.vector_queries.read_vectors(Path(value))
+    engine.search_vectors(vectors)
+    lap("search")
+print(json.dumps(laps))
+"""
+
+LAUNCHED = """
+import json, resource, subprocess, sys, time
+start = time.perf_counter()
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
+seconds, usage = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000]))
+"""
+"""From a small process of its own: the peak memory of a child counts what it shared with its parent at first."""
+
+
+def staged(way: str, value: str, index: Path) -> dict[str, float]:
+    """Seconds of each stage, the least of the runs."""
+    words = [sys.executable, "-c", STAGED, way, value, str(index)]
+    runs = [json.loads(subprocess.run(words, capture_output=True, check=True).stdout) for _ in range(RUNS)]
+    return {stage: min(run[stage] for run in runs) for stage in runs[0]}
+
+
+def whole(way: str, value: str, index: Path) -> tuple[float, float, float]:
+    """Wall seconds, CPU seconds and the peak memory in MB of the command, the least of the runs each."""
+    asked = [value] if way == "picture" else [f"--{way}", value]
+    words = [sys.executable, "-m", "indexer", "query", *asked, "--index", str(index), "--device", "cpu", "--json"]
+    figures = []
+    for _ in range(RUNS):
+        done = subprocess.run([sys.executable, "-c", LAUNCHED, *words], capture_output=True, check=True)
+        figures.append(json.loads(done.stdout))
+    wall, cpu, peak = (min(column) for column in zip(*figures, strict=True))
+    return wall, cpu, peak
+
+
+def table(pictures: Path, work: Path) -> list[str]:
+    """Rows of Markdown, one for each way to ask and kind of index."""
+    heads = ["query", "index", *STAGES, "total", "CPU seconds", "peak MB"]
+    lines = [f"| {' | '.join(heads)} |", "|---|---|" + "---:|" * (len(heads) - 2)]
+    for kind in KINDS:
+        index = work / f"{kind}.index"
+        build(pictures, index, BuildConfig(kind=kind, device="cpu"))
+        with open_index(index, device="cpu") as engine:
+            first = engine.pictures(limit=1)[0]
+            np.save(work / "vector.npy", engine.vector(first.id))
+        asked = {"picture": str(first.path), "id": str(first.id), "vector": str(work / "vector.npy")}
+        for way, value in asked.items():
+            seconds, (wall, cpu, peak) = staged(way, value, index), whole(way, value, index)
+            stages = [f"{seconds[stage]:.3f}" if stage in seconds else "" for stage in STAGES]
+            cells = [way, kind, *stages, f"{wall:.2f}", f"{cpu:.2f}", f"{peak:.0f}"]
+            lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def page(rows: list[str], count: int) -> str:
+    """The whole document."""
+    machine = f"{os.cpu_count()} cores of {platform.machine()}, Python {platform.python_version()}"
+    return "\n".join(
+        [
+            "# One query from a shell",
+            "",
+            f"Made by `python -m benchmarks.cold_query` on {datetime.now(UTC):%Y-%m-%d}: {count:,} pictures, the"
+            f" built-in encoder, CPU, {machine}. Every query is a process of its own. Seconds; each figure is the"
+            f" least of {RUNS} runs.",
+            "",
+            *rows,
+            "",
+            "Most of a query by a picture is the import of torch: it is in `encoder`, beside the reading and verifying"
+            " of the weights, and in `open` for `hnsw`, as torch is imported before FAISS. A query by id or by a vector"
+            " imports no torch; `hnsw` imports FAISS, `flat` NumPy alone. Torch is imported with garbage collection"
+            " paused, and what it made is not collected once more when the process ends. The memory is mostly code of"
+            " torch and of the CUDA libraries that are mapped with it.",
+            "",
+            "Many queries are cheaper in one process: `twinlens query` takes many pictures, and so does the Python"
+            " interface ([servers](../servers.md)).",
+            "",
+        ]
+    )
+
+
+def main() -> None:
+    """Measure and write the page."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--pictures", type=Path, required=True, help="folder of pictures to index")
+    options.add_argument("--work", type=Path, default=Path(".cache/cold_query"), help="where the indexes lie")
+    options.add_argument("--out", type=Path, default=Path("docs/results/cold_query.md"), help="the page to write")
+    chosen = options.parse_args()
+    chosen.work.mkdir(parents=True, exist_ok=True)
+    rows = table(chosen.pictures, chosen.work)
+    with open_index(chosen.work / "flat.index", device="cpu") as engine:
+        count = len(engine)
+    chosen.out.write_text(page(rows, count), encoding="utf-8")
+    print("\n".join(rows))
+
+
+if __name__ == "__main__":
+    main()
