@@ -107,7 +107,7 @@ class Update:
         for sort in ("added", "changed", "moved", "removed"):
             report.name(sort, [picture.path for picture in getattr(changes, sort)])
         report.read_again, report.returned, report.excluded = changes.read_again, changes.returned, changes.excluded
-        report.not_read = dict(self.not_read.most_common())
+        report.not_read = dict(sorted(self.not_read.items(), key=lambda item: (-item[1], item[0])))
         missing = Counter(folder for _, folder in changes.kept)
         report.missing = [MissingFolder.of(folder, missing[folder]) for folder in sorted(missing)]
         if changes.elsewhere:
