@@ -188,3 +188,8 @@ def test_files_of_other_kinds_are_counted_in_one_line(library: Path, tmp_path: P
     ]
     assert line.endswith(" of other kinds")
     assert len(line) < 250
+
+
+def test_one_text_in_place_of_patterns_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"\('raw',\)"):
+        replace(FAST, exclude="raw")  # type: ignore[arg-type]
