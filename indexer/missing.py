@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.errors import IndexFolderError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from indexer.changes import Changes
     from search.catalog import Catalog
@@ -42,24 +43,25 @@ class Known:
 
 
 class Folders:
-    """The folders below a root, and itself, by what a scan found in them."""
+    """The folders below a root, and itself, by what a scan found in them; as text, which is faster than paths."""
 
     def __init__(self, root: Path, missing: Mapping[Path, Known] | None = None) -> None:
         """Take the folders that are missing since an earlier scan."""
-        self._root = root
+        self._root = str(root)
         self._missing = missing or {}
-        self._there: set[Path] = set()
-        self._new: Counter[Path] = Counter()
+        self._there: set[str] = set()
+        self._new: Counter[str] = Counter()
         """Pictures that the index did not know, by the folder that holds them."""
 
     def see(self, path: Path, record: PictureRecord | None) -> None:
         """Note that a picture was found, and what the index knows of it."""
+        inside = _dirname(str(path))
         if record is None or not all(
             known.has(record.id) for folder, known in self._missing.items() if path.is_relative_to(folder)
         ):
-            self._new[path.parent] += 1
+            self._new[inside] += 1
             return
-        for folder in self._around(path):
+        for folder in self._up(inside):
             if folder in self._there:
                 return
             self._there.add(folder)
@@ -68,33 +70,30 @@ class Folders:
         """Id -> the topmost missing folder around a picture that was not found, for those whose own one is missing."""
         if not gone:
             return {}
-        lost = self._below(Counter(record.path.parent for record in gone))
-        new = self._below(self._new)
+        inside = {record.id: _dirname(str(record.path)) for record in gone}
+        lost, new = self._below(Counter(inside.values())), self._below(self._new)
         missing = {folder for folder, count in lost.items() if folder not in self._there and new[folder] < count}
         found: dict[int, Path] = {}
-        for record in gone:
-            for folder in self._around(record.path):
-                if folder not in missing:
-                    break
-                found[record.id] = folder
+        for key, own in inside.items():
+            around = list(takewhile(missing.__contains__, self._up(own)))
+            if around:
+                found[key] = Path(around[-1])
         return found
 
-    def _below(self, inside: Counter[Path]) -> Counter[Path]:
+    def _below(self, inside: Counter[str]) -> Counter[str]:
         """Sum over each folder and all those below it."""
-        total: Counter[Path] = Counter()
+        total: Counter[str] = Counter()
         for folder, count in inside.items():
-            total.update(dict.fromkeys((folder, *self._up(folder.parents)), count))
+            total.update(dict.fromkeys(self._up(folder), count))
         return total
 
-    def _around(self, path: Path) -> Iterator[Path]:
-        """The folders that a path lies in, the innermost first, up to the root."""
-        return self._up(path.parents)
-
-    def _up(self, folders: Iterable[Path]) -> Iterator[Path]:
-        for folder in folders:
-            if not folder.is_relative_to(self._root):
-                return
+    def _up(self, folder: str) -> Iterator[str]:
+        """A folder and those around it, up to the root."""
+        while len(folder) >= len(self._root):
             yield folder
+            if folder == self._root:
+                return
+            folder = _dirname(folder)
 
 
 def remembered(catalog: Catalog) -> dict[Path, Known]:
@@ -143,6 +142,10 @@ def remember(catalog: Catalog, missing: dict[str, dict[str, Any]]) -> None:
     """Store it; in a transaction."""
     if is_news(catalog, missing):
         catalog.set(**{_SETTING: missing})
+
+
+def _dirname(path: str) -> str:
+    return path.rpartition("/")[0] or "/"
 
 
 def _known(stored: object) -> Known:

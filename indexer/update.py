@@ -114,7 +114,7 @@ class Update:
             report.notes.append(f"{changes.unlabelled:,} pictures have no label any more")
         report.notes += self.labelling.notes
         report.read_again, report.returned, report.excluded = changes.read_again, changes.returned, changes.excluded
-        report.not_read = dict(self.not_read.most_common())
+        report.not_read = dict(sorted(self.not_read.items(), key=lambda item: (-item[1], item[0])))
         missing = Counter(folder for _, folder in changes.kept)
         report.missing = [MissingFolder.of(folder, missing[folder]) for folder in sorted(missing)]
         if changes.elsewhere:

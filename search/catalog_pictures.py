@@ -137,7 +137,8 @@ class PictureTable:
             if folder is None:
                 folder = path.parent
                 yield folder
-            reached = os.fsencode(folder).rstrip(b"/") + b"0"  # 0 follows /
+            behind = os.fsencode(folder).rstrip(b"/") + b"0"  # 0 follows /
+            reached = max(behind, os.fsencode(path) + b"\x01")
 
     def pictures_below(self, folder: Path) -> Iterator[PictureRecord]:
         """Every picture below a folder, or at this very path, by the bytes of their paths; read page by page."""

@@ -60,6 +60,11 @@ class BuildConfig:
     rehash: bool = False
     """Read every file again, instead of only those whose size, time or inode changed."""
 
+    def __post_init__(self) -> None:
+        """Raise TypeError where one pattern is given in place of several."""
+        if isinstance(self.exclude, str):
+            raise TypeError(f"exclude is a tuple of patterns, such as ({self.exclude!r},), not one text")
+
 
 @dataclass(frozen=True)
 class QueryConfig:

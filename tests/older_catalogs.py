@@ -4,7 +4,8 @@ import sqlite3
 from pathlib import Path
 
 from search.catalog import CATALOG_NAME
-from search.catalog_seal import FIRST_SEALED, SEAL_NAME
+from search.catalog_file import CatalogFile
+from search.catalog_seal import FIRST_SEALED, SEAL_NAME, put_seal
 from search.migrations import MIGRATIONS
 
 MADE_BY_STEP = {
@@ -25,6 +26,10 @@ def downgrade(index: Path, version: int) -> None:
     undone += [f"ALTER TABLE {table} DROP COLUMN {column};" for table, column in columns]
     with sqlite3.connect(index / CATALOG_NAME) as connection:
         connection.executescript("".join(undone) + f"PRAGMA user_version = {version};")
+        if version >= FIRST_SEALED:
+            connection.commit()
+            put_seal(connection, raw := CatalogFile(index / CATALOG_NAME))
+            raw.close()
     connection.close()
     if version < FIRST_SEALED:
         (index / SEAL_NAME).unlink()
