@@ -85,7 +85,7 @@ def _thumbnails(records: Sequence[PictureRecord], progress: Progress) -> tuple[N
     gone = []
     for place, record in enumerate(records):
         try:
-            squares[place] = thumbnail(record.path, _SIDE, ground="white")
+            squares[place] = np.asarray(thumbnail(record.path, _SIDE, ground="white"))
         except PictureError as error:
             gone.append(str(error))
         progress.advance(1)
