@@ -166,6 +166,12 @@ class _Loading:
             there = self._catalog.ids_at(list(set(full.values())))
             found.update((key, there[path]) for key, path in full.items() if path in there)
             waiting -= found.keys()
+        if waiting:  # a folder above may be reached through a link
+            for base in self._bases:
+                full = {key: _resolved(Path(base, key)) for key in waiting}
+                there = self._catalog.ids_at(list(set(full.values())))
+                found.update((key, there[path]) for key, path in full.items() if path in there)
+                waiting -= found.keys()
         return [found.get(row.key) for row in chunk]
 
 
@@ -183,6 +189,11 @@ def _bases(catalog: Catalog, file: Path, root: str | os.PathLike[str] | None) ->
     except ValueError:  # of another system, or on two drives
         return [own]
     return [*map(str, (top, *top.parents)), own]
+
+
+def _resolved(path: Path) -> str:
+    """The path with the links of its folders resolved; a file that is a link keeps its own name."""
+    return os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118  (the name may be empty)
 
 
 def _now() -> str:

@@ -81,6 +81,16 @@ def test_a_row_that_names_two_files(tmp_path: Path) -> None:
         read_labels(tmp_path / "sub" / "l.csv", [tmp_path], pictures)
 
 
+def test_a_folder_reached_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real" / "sub").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "real", target_is_directory=True)
+    for root, written in (("real", "link"), ("link", "real")):
+        pictures = [tmp_path / root / "sub" / "a.png", tmp_path / root / "b.png"]
+        (tmp_path / "l.csv").write_text(f"path,label\n{tmp_path / written}/sub/a.png,X\nb.png,Y\n")
+        found = read_labels(tmp_path / "l.csv", [tmp_path / written], pictures)
+        assert found.labels == {pictures[0]: "X", pictures[1]: "Y"}
+
+
 def test_rows_that_disagree_on_a_file(tmp_path: Path) -> None:
     (tmp_path / "l.csv").write_text("path,label\na.png,X\n./a.png,X\nb.png,Z\na.png,Y\n")
     with pytest.raises(DataError, match=r"line 5: .*a\.png has the label 'Y' here and 'X' in line 2"):
