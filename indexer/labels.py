@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import unicodedata
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.csv_table import open_csv
+from indexer.resolved_paths import ResolvedPaths
 from search.errors import DataError
 
 if TYPE_CHECKING:
@@ -61,8 +61,7 @@ def read_labels(file: Path, bases: Sequence[Path], pictures: Collection[Path]) -
     folders = list(dict.fromkeys([*bases, file.absolute().parent]))
     there = pictures if isinstance(pictures, set | frozenset | dict) else set(pictures)
     table, rows = LabelTable(file), 0
-    resolved: dict[str, Path] = {}
-    _real_folder.cache_clear()  # links may have changed since another CSV was read
+    links, resolved = ResolvedPaths(), dict[Path, Path]()
     with open_csv(file, ("path", "label"), kind="a CSV of labels") as found:
         found.require("path", "label")
         for line, row in found.named():
@@ -73,8 +72,8 @@ def read_labels(file: Path, bases: Sequence[Path], pictures: Collection[Path]) -
             places = _places(path, folders)
             named = list(dict.fromkeys(place for place in places if place in there))
             if not named:  # a folder above it may be reached through a link, here or there
-                resolved = resolved or {_resolved(picture): picture for picture in there}
-                named = list(dict.fromkeys(resolved[each] for each in map(_resolved, places) if each in resolved))
+                resolved = resolved or {links.of(picture): picture for picture in there}
+                named = list(dict.fromkeys(resolved[each] for each in map(links.of, places) if each in resolved))
             if len(named) > 1:
                 raise DataError(
                     f"{file}, line {line}: {path!r} names both {named[0]} and {named[1]}. Write an absolute path"
@@ -118,16 +117,6 @@ def _places(path: str, folders: Iterable[Path]) -> list[Path]:
     """Where a path may lead, as it is written and without spaces around it."""
     spellings = dict.fromkeys((path, path.strip()))
     return [Path(os.path.normpath(folder / each)) for each in spellings for folder in folders]
-
-
-def _resolved(path: Path) -> str:
-    """The path with the links of its folders resolved; a file that is a link keeps its own name."""
-    return f"{_real_folder(str(path.parent))}/{path.name}"
-
-
-@lru_cache(maxsize=100_000)
-def _real_folder(folder: str) -> str:
-    return os.path.realpath(folder).rstrip("/")
 
 
 _SPELLINGS: dict[str, Callable[[str], str]] = {

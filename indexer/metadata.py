@@ -13,6 +13,7 @@ from indexer.library import Library
 from indexer.metadata_cells import stored
 from indexer.metadata_file import MetadataFile, open_metadata
 from indexer.progress import Silent
+from indexer.resolved_paths import ResolvedPaths
 from indexer.writer import open_writer
 from search.errors import DataError
 from search.metadata import MOST_COLUMNS, TYPE_NAMES
@@ -95,6 +96,7 @@ class _Loading:
         self._file = file
         self._bases = bases
         self._types: dict[str, ColumnType] = {}
+        self._links = ResolvedPaths()
         self._report = MetadataReport(ignored=sorted(file.ignored))
 
     def run(self, progress: Progress) -> MetadataReport:
@@ -159,16 +161,11 @@ class _Loading:
         ids = [row.key for row in chunk if isinstance(row.key, int)]
         found.update((key, key) for key in self._catalog.ids_among(ids))
         waiting = {row.key for row in chunk if isinstance(row.key, str)}
-        for base in self._bases:
-            if not waiting:
-                break
-            full = {key: os.path.normpath(Path(base, key)) for key in waiting}
-            there = self._catalog.ids_at(list(set(full.values())))
-            found.update((key, there[path]) for key, path in full.items() if path in there)
-            waiting -= found.keys()
-        if waiting:  # a folder above may be reached through a link
+        for spelled in (os.path.normpath, self._links.of):  # a folder above may be reached through a link
             for base in self._bases:
-                full = {key: _resolved(Path(base, key)) for key in waiting}
+                if not waiting:
+                    break
+                full = {key: str(spelled(os.path.normpath(Path(base, key)))) for key in waiting}
                 there = self._catalog.ids_at(list(set(full.values())))
                 found.update((key, there[path]) for key, path in full.items() if path in there)
                 waiting -= found.keys()
@@ -189,11 +186,6 @@ def _bases(catalog: Catalog, file: Path, root: str | os.PathLike[str] | None) ->
     except ValueError:  # of another system, or on two drives
         return [own]
     return [*map(str, (top, *top.parents)), own]
-
-
-def _resolved(path: Path) -> str:
-    """The path with the links of its folders resolved; a file that is a link keeps its own name."""
-    return os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118  (the name may be empty)
 
 
 def _now() -> str:

@@ -347,3 +347,11 @@ def test_a_long_file_is_streamed(tmp_path: Path) -> None:
         return most
 
     assert peak(4_000) < 1.5 * peak(400) + 50_000
+
+
+def test_rows_whose_paths_lead_through_a_link(pictures: Path, index: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(pictures, target_is_directory=True)
+    rows = [[f"{tmp_path}/link/label0/0000.png", 1], ["label1/0001.png", 2]]
+    report = load_metadata(index, write_csv(tmp_path / "m.csv", ["path", "n"], *rows))
+    assert (report.rows, report.unknown) == (2, 0)
+    assert told(index) == {"0000.png": {"n": 1}, "0001.png": {"n": 2}}
