@@ -1,4 +1,4 @@
-"""File names are UTF-8, or bytes that are none, whatever the locale says: a command starts again in Python's UTF-8 mode.
+"""File names are UTF-8, or bytes that are none, in every locale: a command starts again in Python's UTF-8 mode.
 
 In a locale of ISO 8859-1, Python reads `Łódź` on the disk as other letters, and cannot name it at all from a CSV that
 holds it in UTF-8. The index, which stores names byte for byte, would then know files by names that nothing else uses.
