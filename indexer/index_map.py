@@ -73,7 +73,7 @@ def _thumbnails(records: Sequence[PictureRecord]) -> tuple[NDArray[np.uint8], tu
     gone = []
     for place, record in enumerate(records):
         try:
-            squares[place] = thumbnail(record.path, _SIDE, ground="white")
+            squares[place] = np.asarray(thumbnail(record.path, _SIDE, ground="white"))
         except PictureError as error:
             gone.append(str(error))
     return squares, tuple(gone)
