@@ -29,12 +29,12 @@ def change(**values: str | None) -> None:
     To be called back by a widget. What the visitor changed in others since the page was last drawn to its end goes into
     the address too: the second of two quick clicks comes with an address from before the first.
     """
-    after: dict[str, str | None] = {name: st.query_params[name] for name in st.query_params}
-    before = dict(after)
+    before = {name: st.query_params[name] for name in st.query_params}
+    wanted: dict[str, str | None] = dict(before)
     for key, (name, default) in _state("offered").items():
         if key in st.session_state and st.session_state[key] != _state("drawn").get(key):
-            after[name] = _text(st.session_state[key], default)
-    after = {name: value for name, value in (after | values).items() if value is not None}
+            wanted[name] = _text(st.session_state[key], default)
+    after = {name: value for name, value in (wanted | values).items() if value is not None}
     if after != before:
         st.query_params.from_dict(after)
 

@@ -151,8 +151,8 @@ def uses(engine: SearchEngine, picture: Path) -> dict[str, Callable[[], object]]
     }  # fmt: skip
 
 
-WITHOUT_SNAPSHOT = {"dim", "fingerprint", "close", "folder"}
-"""What a closed engine may still say, and the way to close it."""
+WITHOUT_SNAPSHOT = {"dim", "fingerprint", "close", "folder", "after_fork"}
+"""What a closed engine may still say, the way to close it, and what a fork calls."""
 
 
 def test_every_method_of_a_closed_engine_says_that_it_is_closed(index: Path) -> None:
