@@ -144,7 +144,8 @@ at when its limits were chosen.
 
 The share of copies that are not known to be copies, by what became of them. A missed copy stays on the disk; it is
 listed as near, not as spare. Print and line art shrunk to a quarter are missed on purpose: no longer legible, they
-cannot be told from other print.
+cannot be told from other print. So are pictures that were shrunk below 96 pixels on the shorter side: of photographs
+of 160 pixels every half and quarter.
 
 {table(titles, copies)}
 
