@@ -7,7 +7,7 @@ steps. Where that happened, the file is decoded once more in the other byte orde
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from PIL import Image
@@ -46,19 +46,20 @@ def in_full_depth(image: Image.Image, mode: str, reopened: Callable[[], ImageFil
     """
     if mode[:-1] not in _KINDS or mode[-1] not in _OTHER or image.width * image.height > MOST_PIXELS:
         return image
-    if max(high for _, high in image.getextrema()[:3]) >= _DARK:
+    highest = [high for _, high in cast("tuple[tuple[int, int], ...]", image.getextrema())]
+    if max(highest[:3]) >= _DARK:
         return image
     lower = reopened()
     lower.tile = [tile._replace(args=_exchanged(tile.args, mode)) for tile in lower.tile]
     lower.load()
-    highest = max(int(_joined(image, lower, box)[:, :, :3].max()) for box in _boxes(image))
-    top = top_of(highest, image.info.get(DECLARED))
+    found = max(int(_joined(image, lower, box)[:, :, :3].max()) for box in _boxes(image))
+    top = top_of(found, image.info.get(DECLARED))
     if top is None or top <= 0:
         return image
     for box in _boxes(image):
         values = _joined(image, lower, box).astype(np.float32)
         levels = np.floor(values * (255 / top) + 0.5).clip(0, 255).astype(np.uint8)
-        if levels.shape[2] == 4 and image.getextrema()[3][1] >= _DARK:
+        if levels.shape[2] == 4 and highest[3] >= _DARK:
             levels[:, :, 3] = np.asarray(image.crop(box))[:, :, 3]  # the range of the colours is not that of alpha
         image.paste(Image.fromarray(levels), box)
     return image

@@ -15,7 +15,7 @@ it; the rules here are:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from PIL import Image
@@ -108,7 +108,8 @@ def _is_opaque(image: Image.Image) -> bool:
     """Whether a picture has an alpha channel, and does not use it."""
     if image.getbands()[-1] not in ("A", "a") or "transparency" in image.info:
         return False
-    return int(image.getchannel(len(image.getbands()) - 1).getextrema()[0]) == 255
+    lowest, _ = cast("tuple[int, int]", image.getchannel(len(image.getbands()) - 1).getextrema())
+    return lowest == 255
 
 
 def _is_deep(image: Image.Image) -> bool:

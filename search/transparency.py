@@ -42,7 +42,7 @@ def ground_of(image: Image.Image, of_eight_bits: Callable[[Image.Image], Image.I
     alpha = small[:, :, 3:]
     if alpha.min() == 255:
         return WHITE
-    seen = {ground: _edges(small[:, :, :3] + ground * (1 - alpha / 255)) for ground in (WHITE, BLACK, GREY)}
+    seen = {ground: _edges(small[:, :, :3] + ground * (1 - alpha / np.float32(255))) for ground in (WHITE, BLACK, GREY)}
     best = max(seen.values())
     if seen[WHITE] >= _ENOUGH_OVER_WHITE * best:
         return WHITE
