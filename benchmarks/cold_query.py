@@ -116,7 +116,8 @@ def page(rows: list[str], count: int) -> str:
             "",
             f"Made by `python -m benchmarks.cold_query` on {datetime.now(UTC):%Y-%m-%d}: {count:,} pictures, the"
             f" built-in encoder, CPU, {machine}. Every query is a process of its own. Seconds; each figure is the"
-            f" least of {RUNS} runs.",
+            f" least of {RUNS} runs. Load average at the end: {os.getloadavg()[1]:.0f}; on idle cores the"
+            " total is about the CPU seconds.",
             "",
             *rows,
             "",
