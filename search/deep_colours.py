@@ -23,8 +23,8 @@ _OTHER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 _KINDS = frozenset(("RGB;16", "RGBX;16", "RGBA;16"))
 _DARK = 64
 """Upper bytes below which values have 14 bits at most."""
-MOST_PIXELS = 80_000_000
-"""Above them the two decoded copies would be too large for the memory that a picture may take."""
+MOST_PIXELS = 50_000_000
+"""Above them decoding twice would take more time and memory than a picture may."""
 _BAND = 1 << 20
 """Pixels that are joined at a time."""
 

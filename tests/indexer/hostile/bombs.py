@@ -407,7 +407,7 @@ def giants() -> dict[str, Bomb]:
         ),
         "png alpha at the limit": (".png", lambda: _png(_LARGE, 8, 6), "decoded"),
         "png 16-bit alpha at the limit": (".png", lambda: _png(_LARGE, 16, 6), "decoded"),
-        "png 16-bit that is dark": (".png", lambda: _png((8_940, 8_940), 16, 2), "decoded"),
+        "png 16-bit that is dark": (".png", lambda: _png((7_070, 7_070), 16, 2), "decoded"),
         "png 16-bit that is dark, at the limit": (".png", lambda: _png(_LARGE, 16, 2), "decoded"),
         "psd at the limit": (".psd", lambda: _psd(_LARGE), "decoded"),
         "raw at the limit": (".dng", lambda: dng(Image.new("RGB", (7_000, 7_000))), "decoded"),
