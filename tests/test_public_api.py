@@ -3,9 +3,9 @@
 import search
 
 PUBLIC = {
-    "Answer", "Calibration", "DataError", "DiskError", "EncoderError", "ErrorRate", "ForkError", "Hit", "Identification",
-    "Identity", "IndexFolderError", "IndexInfo", "IndexLockedError", "PictureError", "QueryError", "SearchEngine", "SegmentInfo",
-    "Timing", "TwinlensError", "UnsupportedError", "Verification", "open_index",
+    "Answer", "Calibration", "DataError", "DiskError", "EncoderError", "ErrorRate", "ForkError", "Hit",
+    "Identification", "Identity", "IndexFolderError", "IndexInfo", "IndexLockedError", "PictureError", "QueryError",
+    "SearchEngine", "SegmentInfo", "Timing", "TwinlensError", "UnsupportedError", "Verification", "open_index",
 }  # fmt: skip
 
 
