@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from indexer.exif import put_exif
 from indexer.index_encoder import fitting_calibration, name_encoder, now, store_encoder
 from indexer.labelling import SETTING as LABEL_SOURCES
-from indexer.labelling import remembered_sources
+from indexer.labelling import is_file, remembered_sources
+from indexer.labels import NONE
 from indexer.matrix import gathered
 from indexer.missing import is_news, remember, to_remember
 from indexer.returning import give_back, returning_templates
@@ -124,7 +125,9 @@ def commit(catalog: Catalog, changes: Changes, known: KnownContents, config: Bui
                 rows = enumerate(pictures)
                 catalog.put_pictures(replace(picture, segment=segment.id, row=row) for row, picture in rows)
             put_exif(catalog, changes)
-            changes.returned = give_back(catalog, changes, templates, labels=config.labels is None)
+            by_folders = config.labels is None and not any(map(is_file, label_sources.values()))
+            changes.returned = give_back(catalog, changes, templates, labels=config.labels != NONE,
+                                         over_folders=by_folders)  # fmt: skip
             catalog.replace_skipped(changes.skipped, surveyed.paths, surveyed.root)
     return segment
 

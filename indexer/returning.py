@@ -26,14 +26,17 @@ def returning_templates(catalog: Catalog, pictures: Sequence[PictureRecord],
     return [replace(each, vector=row.astype("<f4").tobytes()) for each, row in zip(found, vectors, strict=True)]
 
 
-def give_back(catalog: Catalog, changes: Changes, templates: Sequence[TemplateRecord], *, labels: bool) -> int:
+def give_back(
+    catalog: Catalog, changes: Changes, templates: Sequence[TemplateRecord], *, labels: bool, over_folders: bool
+) -> int:
     """Give added pictures what is retained of their content; in a transaction, after they were put.
 
     Args:
         catalog: the index.
         changes: what was put.
         templates: of `returning_templates`.
-        labels: whether labels come back too.
+        labels: whether labels come back to pictures that have none.
+        over_folders: whether they do to pictures that are labelled by their folders, too.
 
     Returns:
         How many pictures got metadata or a label back.
@@ -41,4 +44,4 @@ def give_back(catalog: Catalog, changes: Changes, templates: Sequence[TemplateRe
     catalog.add_templates(templates)
     catalog.retained.forget_templates(templates)
     added = catalog.pictures_at_paths([str(picture.path) for picture in changes.added])
-    return catalog.retained.give_back(added, labels=labels)
+    return catalog.retained.give_back(added, labels=labels, over_folders=over_folders)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _LARGEST_DIM = 2**20
+MOST_DAYS = 36_500
+"""That an index retains what was removed."""
 _FINGERPRINT = re.compile(r"[0-9A-Za-z_-]{1,128}")
 """It becomes part of names of files."""
 _RESERVED = {"self", "path", "vectors", "device"}
@@ -67,6 +69,14 @@ def checked_quality(text: str) -> dict[str, Any]:
     return found
 
 
+def checked_retained(text: str) -> dict[str, Any]:
+    """Decode the metadata of a removed picture, id of a column -> value; raises ValueError for what is none."""
+    found = decoded(text)
+    if not isinstance(found, dict) or not all(isinstance(each, str | int | float) for each in found.values()):
+        raise ValueError(f"a removed picture has invalid metadata: {shown(text)}")
+    return found
+
+
 def _is_parameter(item: tuple[str, Any]) -> bool:
     name, value = item
     return name.isidentifier() and name not in _RESERVED and (value is None or _is_whole(value))
@@ -90,6 +100,27 @@ def _is_path(value: object) -> bool:
     return True
 
 
+def _are_paths(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_path, value))
+
+
+def _is_source_of_labels(value: object) -> bool:
+    """Folder -> `folder`, `none` or a CSV; null in an index whose sources are forgotten."""
+    return value is None or (isinstance(value, dict) and _are_paths([*value, *value.values()]))
+
+
+def _are_missing_folders(value: object) -> bool:
+    """Folder -> what `indexer.missing.Known` holds."""
+    return isinstance(value, dict) and _are_paths(list(value)) and all(map(_is_missing_folder, value.values()))
+
+
+def _is_missing_folder(value: object) -> bool:
+    if not isinstance(value, dict) or not _is_whole(value.get("up_to")):
+        return False
+    moved = value.get("moved")
+    return isinstance(moved, list) and all(map(_is_whole, moved))
+
+
 def _refused(name: str) -> Any:
     raise ValueError(f"{name} is no number")
 
@@ -102,7 +133,12 @@ _KNOWN: dict[str, Callable[[Any], bool]] = {
     "dim": lambda value: _is_whole(value) and 1 <= value <= _LARGEST_DIM,
     "created": _is_text,
     "updated": _is_text,
-    "roots": lambda value: isinstance(value, list) and all(map(_is_path, value)),
+    "roots": _are_paths,
+    "labels": _is_source_of_labels,
+    "exclude": _are_paths,
+    "missing": _are_missing_folders,
+    "retain_days": lambda value: _is_whole(value) and value <= MOST_DAYS,
+    "decoder": lambda value: value is None or _is_whole(value),
     "calibration": lambda value: value is None or isinstance(value, dict),
 }
 _OF_AN_INDEX = ("fingerprint", "encoder_folder", "dim", "created", "updated")

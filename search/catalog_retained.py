@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from search.catalog_json import MOST_DAYS
 from search.config import RetainConfig
 from search.errors import IndexFolderError
 from search.metadata import EXIF_COLUMNS
@@ -31,7 +32,6 @@ _WITH_RETAINED = 7
 """Version of the catalog that retains first."""
 _IN_CHUNK = 500
 DAYS_SETTING = "retain_days"
-MOST_DAYS = 36_500
 
 
 class RetainedTable:
@@ -131,7 +131,7 @@ class RetainedTable:
 
     # Giving back -------------------------------------------------------------------------------------------------
 
-    def give_back(self, pictures: Sequence[PictureRecord], *, labels: bool) -> int:
+    def give_back(self, pictures: Sequence[PictureRecord], *, labels: bool, over_folders: bool) -> int:
         """Give new pictures what removed ones of their content had; in a transaction, after they were put.
 
         The one that was at the same path is preferred. A picture at another path gets something only where no other
@@ -139,7 +139,8 @@ class RetainedTable:
 
         Args:
             pictures: as the catalog has them now, with their ids.
-            labels: whether a picture that has none, or the name of its folder, gets the label that it had.
+            labels: whether a picture that has none gets the label that it had.
+            over_folders: whether one that has the name of its folder does, too.
 
         Returns:
             How many pictures got something back.
@@ -151,7 +152,8 @@ class RetainedTable:
             for picture, key, (label, values) in taken:
                 if key[0] != picture.content:  # what the EXIF of its old content said
                     values = {key: value for key, value in values.items() if key not in self._exif_ids()}
-                fresh = picture.label in (None, picture.path.parent.name)  # another label was given on purpose
+                from_folder = over_folders and picture.label == picture.path.parent.name
+                fresh = picture.label is None or from_folder  # another label was given on purpose
                 self._restore(picture, label if labels and fresh else None, values)
                 self._forget(key)
             returned += len(taken)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from search.catalog_json import checked_parameters, checked_quality, checked_settings
+from search.catalog_json import checked_parameters, checked_quality, checked_retained, checked_settings
 from search.catalog_values import TABLES, shown, unsound
 from search.metadata import TYPE_NAMES, told
 from search.regular_files import is_inside_name
@@ -29,9 +29,9 @@ def value_problems(pages: Rows) -> Iterator[str]:
         yield from _settings_problems(pages)
     if _WIDE_TABLE in tables:
         yield from _metadata_problems(pages)
-    for table, column, check in _TEXTS:
+    for table, key, column, check in _TEXTS:
         if table in tables:
-            rows = (row for page in pages(f"SELECT rowid, {column} FROM {table}") for row in page)
+            rows = (row for page in pages(f"SELECT {key}, {column} FROM {table}") for row in page)
             yield from _first(f"{table}.{column}", ((key, _fault(check, text)) for key, text in rows))
 
 
@@ -100,8 +100,10 @@ def _json(check: Callable[[str], Any]) -> Callable[[Any], Any]:
     return lambda value: check(value) if isinstance(value, str) else None
 
 
-_TEXTS: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
-    ("files", "name", _name),
-    ("segments", "parameters", _json(checked_parameters)),
-    ("templates", "quality", _json(checked_quality)),
+_TEXTS: tuple[tuple[str, str, str, Callable[[Any], Any]], ...] = (
+    ("files", "rowid", "name", _name),
+    ("segments", "rowid", "parameters", _json(checked_parameters)),
+    ("templates", "rowid", "quality", _json(checked_quality)),
+    ("retained", "path", "metadata", _json(checked_retained)),
+    ("retained_templates", "path", "quality", _json(checked_quality)),
 )

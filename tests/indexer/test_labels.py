@@ -235,3 +235,14 @@ def test_rows_that_name_no_picture_are_reported(folder: Path) -> None:
     report = build(folder / "p", folder / "i", config(folder / "labels.csv"))
     assert [note for note in report.notes if "line 5: sub/9.png" in note]
     assert report.to_dict()["relabelled"] == 0
+
+
+def test_a_label_that_was_given_comes_back_in_place_of_the_folders_name(folder: Path) -> None:
+    build(folder / "p", folder / "i", config())
+    (folder / "more.csv").write_text("path,label\nsub/1.png,sphynx\n")
+    add(folder / "i", [folder / "p"], config(folder / "more.csv"))
+    (folder / "p" / "sub" / "1.png").rename(folder / "away.png")
+    sync(folder / "p", folder / "i", config())
+    (folder / "away.png").rename(folder / "p" / "sub" / "1.png")
+    sync(folder / "p", folder / "i", config())
+    assert labels_of(folder / "i") == {"0.png": "sub", "1.png": "sphynx", "2.png": "sub"}

@@ -41,6 +41,16 @@ COLUMNS: dict[str, dict[str, tuple[Any, ...]]] = {
         "mtime_ns": NO_NUMBER, "width": (*NO_NUMBER, *NEGATIVE, *HUGE, 2**40),
         "height": (*NO_NUMBER, *NEGATIVE, *HUGE, 2**40), "label": (7, 2.5, b"", b"\xff\x00"),
         "segment": (*NO_NUMBER, *NEGATIVE, *HUGE, 0, 99), "row": (*NO_NUMBER, *NEGATIVE, *HUGE, 10_000),
+        "ctime_ns": NO_NUMBER[1:], "inode": NO_NUMBER[1:],
+    },
+    "retained": {
+        "content": (*NO_TEXT[1:], "\u00e9\u00e9"), "path": NO_PATH[1:], "label": (7, 2.5, b"", b"\xff\x00"),
+        "metadata": (*NO_TEXT, *NO_JSON, "[]", "7", "null", '{"1": [7]}', '{"1": null}'), "removed": NO_TEXT,
+        "broken": NO_NUMBER,
+    },
+    "retained_templates": {
+        "content": NO_TEXT[1:], "identity": NO_TEXT[1:], "path": NO_PATH,
+        "quality": (*NO_TEXT, *NO_JSON, "[]", "7", "null"), "created": NO_TEXT, "removed": NO_TEXT,
     },
     "tombstones": {  # the parts of its key cannot be null, whatever the schema says
         "segment": (*NO_NUMBER[1:], *NEGATIVE, *HUGE, 0, 99), "row": (*NO_NUMBER[1:], *NEGATIVE, *HUGE, 10_000),
@@ -70,6 +80,11 @@ SETTINGS: dict[str, tuple[Any, ...]] = {
     "generation": ("7", -1, 1.5, None, True, [], 10**30), "created": (None, 7, [], {}), "updated": (None, 7, [], {}),
     "roots": (None, 7, "x", {}, [7], [None], ["a\0b"], [[]], ["\ud800"], [{}]),
     "calibration": (7, "x", [], {}, True, {"format": 1}, {"format": 1, "threshold": 0.5}),
+    "labels": (7, "x", [], True, {"/p": 7}, {"/p": None}, {"/p": "a\0b"}, {"a\0b": "folder"}),
+    "exclude": (None, 7, "x", {}, [7], [None], ["a\0b"], [[]]), "decoder": ("2", -1, 1.5, True, [], 10**30),
+    "missing": (None, 7, "x", [], {"/p": 7}, {"/p": {}}, {"/p": {"up_to": -1, "moved": []}}, {"a\0b": {}},
+                {"/p": {"up_to": 1, "moved": ["x"]}}, {"/p": {"up_to": 1.5, "moved": []}}),
+    "retain_days": (None, "90", -1, 1.5, True, [], 36_501, 10**30),
 }  # fmt: skip
 """Setting -> values that are wrong in it."""
 _TYPES = re.compile(r"(?<!id )(?<!picture )\b(TEXT|INTEGER|REAL|BLOB)\b(?! PRIMARY KEY AUTO)")
@@ -106,7 +121,9 @@ def _one(connection: sqlite3.Connection, rng: random.Random) -> str:
 
 
 def _key(table: str) -> str:
-    return {"tombstones": "segment, row", "settings": "key", "files": "name"}.get(table, "rowid")
+    keys = {"tombstones": "segment, row", "settings": "key", "files": "name", "retained": "content, path",
+            "retained_templates": "content, identity"}  # fmt: skip
+    return keys.get(table, "rowid")
 
 
 def _set(connection: sqlite3.Connection, key: str, rng: random.Random) -> str:

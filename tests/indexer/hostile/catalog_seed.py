@@ -15,7 +15,9 @@ from indexer.add import add
 from indexer.build import build
 from indexer.identities import enroll
 from indexer.metadata import load_metadata
+from indexer.remove import remove
 from indexer.sync import sync
+from indexer.writer import open_writer
 from search.catalog import CATALOG_NAME
 from search.catalog_file import CatalogFile
 from search.catalog_seal import Seal, image_of, read_seal, write_seal
@@ -42,7 +44,14 @@ def make(folder: Path) -> Path:
     )
     (folder / "columns.csv").write_text("path,count,size,fine,day\n" + rows)
     load_metadata(index, folder / "columns.csv")
+    remove(index, paths=[paths[6]])
+    paths[6].unlink()
     enroll(index, "Ada", [photograph(folder / "people", 1)], ENROLL)
+    with open_writer(index) as catalog, catalog.transaction():
+        catalog.retained.keep_templates(catalog.templates())
+        catalog.set(retain_days=90)
+    (pictures / "label5").rename(folder / "away")
+    sync(pictures, index, replace(FAST, exclude=("raw",)))
     calibrate_by_hand(index)
     photograph(folder / "people", 2)
     fill(folder / "new", 2, first=40)
