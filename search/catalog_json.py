@@ -103,7 +103,7 @@ _KNOWN: dict[str, Callable[[Any], bool]] = {
     "created": _is_text,
     "updated": _is_text,
     "roots": lambda value: isinstance(value, list) and all(map(_is_path, value)),
-    "calibration": lambda value: value is None or isinstance(value, dict),
 }
+"""What each known setting may be; a calibration is checked where it is read, and made anew where it is damaged."""
 _OF_AN_INDEX = ("fingerprint", "encoder_folder", "dim", "created", "updated")
 """What every index has that has an encoder."""
