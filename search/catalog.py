@@ -87,8 +87,9 @@ class Catalog(CatalogAudit):
             IndexBusyError: another program holds it.
         """
         file = folder / CATALOG_NAME
-        refuse_links(file, writing=False)
         _refuse_strange_files(folder)
+        with _folder_named(folder):
+            refuse_links(file, writing=False)
         if not has_catalog(folder):
             if file.exists() or read_seal(folder) is not None:
                 raise DamagedFileError(file, "missing", BUILD_AGAIN)
@@ -119,8 +120,9 @@ class Catalog(CatalogAudit):
             IndexBusyError: another program holds it.
         """
         file = folder / CATALOG_NAME
-        refuse_links(file, writing=True)
         _refuse_strange_files(folder)
+        with _folder_named(folder):
+            refuse_links(file, writing=True)
         if not file.exists():
             if not reseal and read_seal(folder) is not None:
                 raise DamagedFileError(file, "missing", BUILD_AGAIN)

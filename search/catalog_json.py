@@ -139,7 +139,7 @@ _KNOWN: dict[str, Callable[[Any], bool]] = {
     "missing": _are_missing_folders,
     "retain_days": lambda value: _is_whole(value) and value <= MOST_DAYS,
     "decoder": lambda value: value is None or _is_whole(value),
-    "calibration": lambda value: value is None or isinstance(value, dict),
 }
+"""What each known setting may be; a calibration is checked where it is read, and made anew where it is damaged."""
 _OF_AN_INDEX = ("fingerprint", "encoder_folder", "dim", "created", "updated")
 """What every index has that has an encoder."""

@@ -35,7 +35,9 @@ def value_problems(pages: Rows) -> Iterator[str]:
             yield from _first(f"{table}.{column}", ((key, _fault(check, text)) for key, text in rows))
 
 
-def _table_problems(pages: Rows, table: str, columns: dict[str, str]) -> Iterator[str]:
+def _table_problems(pages: Rows, table: str, known: dict[str, str]) -> Iterator[str]:
+    there = {str(row[1]) for page in pages(f"PRAGMA table_info({table})") for row in page}
+    columns = {name: letter for name, letter in known.items() if name in there}  # older versions lack some
     letters = "".join(columns.values())
     for place, name in enumerate(columns):
         letter = letters[place]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from search.errors import QueryError
 
-_LONGEST = 40
+_LONGEST = 60
 """Characters of a wrong value in an error."""
 
 

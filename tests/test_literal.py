@@ -4,6 +4,7 @@ import csv
 import html
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number, label in enumerate(LABELS):
         draw(number).save(pictures / f"{number}[b].png")
         rows.append((f"{number}[b].png", label))
+    shutil.copy(pictures / "3[b].png", pictures / "3[copy].png")
     write(home / "labels.csv", ["path", "label"], rows)
     write(home / "meta.csv", ["path", *COLUMNS], [(name, label, 1, label, 2) for name, label in rows])
     build(pictures, home / "ix", FAST.__class__(**{**FAST.__dict__, "labels": str(home / "labels.csv")}))
@@ -55,7 +57,7 @@ def test_query_prints_labels_columns_and_paths_as_they_are(place: Path) -> None:
     title, head, *rows = done.stdout.splitlines()
     assert title == str(picture(place, 0))
     assert all(name in head for name in COLUMNS)
-    assert len(rows) == len(LABELS)
+    assert len(rows) == len(LABELS) + 1  # and a copy of one
     for number, label in enumerate(LABELS):
         row = next(row for row in rows if row.rstrip().endswith(str(picture(place, number))))
         assert row.count(label) >= 3, "the label, and two columns of it"

@@ -72,6 +72,11 @@ def forget_pixels(out: Path) -> None:
             folder.rmdir()
 
 
+def is_cached(name: str) -> bool:
+    """Whether a file of this name is one of decoded pictures, which a run makes and deletes."""
+    return _OWN_FILE.fullmatch(name) is not None
+
+
 def _delete_own(folder: Path) -> None:
     for path in folder.iterdir():
         if _OWN_FILE.fullmatch(path.name) and is_regular(path):

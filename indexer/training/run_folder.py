@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from indexer.training.checkpoints import STATE_FILE
 from indexer.training.config import TrainConfig
+from indexer.training.pixels import CACHE_FOLDER, is_cached
 from search.errors import DataError
-from search.own_files import ASIDE_NAME, is_regular, write_file
+from search.own_files import ASIDE_NAME, is_folder, is_regular, write_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,11 +41,18 @@ def check_out(out: Path) -> None:
         raise DataError(f"{file}: is of another program. Name a new folder, such as {out / 'encoder'}")
     if is_regular(out / "encoder.json"):
         raise DataError(f"{out}: holds an encoder that no training run of this kind left. Choose another folder")
-    if others := sorted(each.name for each in out.iterdir() if not _BEGUN.fullmatch(each.name)):
+    if others := sorted(each.name for each in out.iterdir() if not _is_begun(each)):
         raise DataError(
             f"{out}: holds other files ({others[0]}) and no training run, and a run has its folder for itself. Name a"
             f" new folder, such as {out / 'encoder'}"
         )
+
+
+def _is_begun(path: Path) -> bool:
+    """Whether a run has made this before its `run.json`, such as pictures that were decoded for it."""
+    if path.name == CACHE_FOLDER and is_folder(path):
+        return all(is_cached(each.name) for each in path.iterdir())
+    return _BEGUN.fullmatch(path.name) is not None
 
 
 def open_run(out: Path, config: TrainConfig, data: str, *, resume: bool) -> bool:

@@ -121,8 +121,9 @@ def _attack(place: Path, index: Path) -> None:
 @pytest.mark.parametrize("name", FOLDERS[:2])
 def test_a_linked_part_is_refused_with_what_to_do(name: str, tmp_path: Path) -> None:
     index = _tampered(tmp_path, name, _soft, "the same")
-    with open_index(index) as engine:  # a reader may follow it
-        assert len(engine) == 4
+    if name == "segments":  # no vectors from outside of the folder are answered with
+        with pytest.raises(IndexFolderError, match="lies outside of the index folder"):
+            open_index(index)
     with pytest.raises(IndexFolderError, match=rf"{name}: is a link.*Put the folder itself there"):
         add(index, [tmp_path / "more"], FAST)
 
