@@ -8,6 +8,7 @@ there; else black; else, for a picture whose light and dark parts would each van
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,8 @@ WHITE, BLACK, GREY = 255, 0, 128
 
 _SIDE = 256
 """Pixels that the shorter side is reduced to, at least; what is measured does not depend on the size asked for."""
+_PIXELS = 1 << 18
+"""Pixels that a long and thin one is reduced to, at most."""
 _CLEAR = 64.0
 """Levels of 255, as a mean over the channels, from which an edge is as clear as it needs to be."""
 _ENOUGH_OVER_WHITE = 0.75
@@ -56,7 +59,7 @@ def ground_of(image: Image.Image, of_eight_bits: Callable[[Image.Image], Image.I
 def _small(image: Image.Image, of_eight_bits: Callable[[Image.Image], Image.Image]) -> NDArray[np.float32]:
     """Reduce to `(H, W, 4) float32`, colours times alpha, so that a colour under alpha 0 counts for nothing."""
     width, height = image.size
-    factor = max(1, min(width, height) // _SIDE)
+    factor = max(1, min(width, height) // _SIDE, math.ceil(math.sqrt(width * height / _PIXELS)))
     rows = max(1, _BAND // (width * factor)) * factor
     stride = max(1, factor // _SAMPLES)
     bands = []

@@ -339,7 +339,7 @@ def bombs() -> dict[str, Bomb]:
         "raw of previews": (
             ".raf",
             lambda: b"FUJIFILMCCD-RAW " + bytes(200) + b"\xff\xd8\xff\xe0\0\4ab" * 3_000_000,
-            "raw",
+            "",
         ),
         "raw of 60,000 x 60,000": (
             ".dng",
