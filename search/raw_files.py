@@ -5,7 +5,9 @@ Sources: TIFF/EP (ISO 12234-2), the DNG specification 1.7, and the signatures by
 
 from __future__ import annotations
 
-from search.tiff_pages import DNG_VERSION, PHOTOMETRIC, SUBFILE, directories, is_tiff
+from math import prod
+
+from search.tiff_pages import DNG_VERSION, PHOTOMETRIC, SUB_DIRECTORIES, SUBFILE, directories, is_tiff
 
 RAW_SUFFIXES: frozenset[str] = frozenset(
     (".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".sr2", ".srf", ".raf", ".orf", ".rw2", ".pef", ".srw", ".3fr")
@@ -37,6 +39,10 @@ def is_raw(data: bytes) -> bool:
     if DNG_VERSION in first.values or any(page.number(PHOTOMETRIC) in _SENSOR for page in pages):
         return True
     # A preview in front of a larger picture, as raw formats have it that are not named above.
-    return bool(first.number(SUBFILE) & _REDUCED) and any(
-        not page.number(SUBFILE, 1) & _REDUCED and page.size > first.size for page in others
+    below = {place for page in pages for place in page.numbers(SUB_DIRECTORIES)}
+    reduced = bool(first.number(SUBFILE) & _REDUCED)
+    return any(
+        prod(page.size) > prod(first.size)
+        and (page.at in below or (reduced and not page.number(SUBFILE, _REDUCED) & _REDUCED))
+        for page in others
     )

@@ -18,6 +18,8 @@ from tests.test_cli import twinlens
 
 LABELS = ["[archive]", "shoe [size 42]", "a[/b]c", "[bold red]x", ":cat:", "[link=http://x.org]y[/link]", "\\[z]",
           "[/]", "$x_1$", "<b>w</b>", "*v*", "{task.total}", "%s {0}", "[not a tag", "]["]  # fmt: skip
+COPIED = (3, 9)
+"""Numbers of pictures of which there is a copy."""
 COLUMNS = ["weight [kg]", "[/x]", "[red]", ":dog:"]
 
 
@@ -31,7 +33,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number, label in enumerate(LABELS):
         draw(number).save(pictures / f"{number}[b].png")
         rows.append((f"{number}[b].png", label))
-    shutil.copy(pictures / "3[b].png", pictures / "3[copy].png")
+    for number in COPIED:
+        shutil.copy(pictures / f"{number}[b].png", pictures / f"{number}[copy].png")
+        rows.append((f"{number}[copy].png", LABELS[number]))
     write(home / "labels.csv", ["path", "label"], rows)
     write(home / "meta.csv", ["path", *COLUMNS], [(name, label, 1, label, 2) for name, label in rows])
     build(pictures, home / "ix", FAST.__class__(**{**FAST.__dict__, "labels": str(home / "labels.csv")}))
@@ -57,7 +61,7 @@ def test_query_prints_labels_columns_and_paths_as_they_are(place: Path) -> None:
     title, head, *rows = done.stdout.splitlines()
     assert title == str(picture(place, 0))
     assert all(name in head for name in COLUMNS)
-    assert len(rows) == len(LABELS) + 1  # and a copy of one
+    assert len(rows) == len(LABELS) + len(COPIED)
     for number, label in enumerate(LABELS):
         row = next(row for row in rows if row.rstrip().endswith(str(picture(place, number))))
         assert row.count(label) >= 3, "the label, and two columns of it"

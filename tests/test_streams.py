@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from search import open_index
-from tests.conftest import draw
+from tests.conftest import draw, fill
 
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="descriptors as POSIX has them")
 BUFFERED, UNBUFFERED = {"PYTHONUNBUFFERED": ""}, {"PYTHONUNBUFFERED": "1"}
@@ -22,6 +22,14 @@ def run(words: list[object], redirection: str = "", **more: str) -> subprocess.C
     line = f'"$@" {redirection}'
     command = ["sh", "-c", line, "sh", sys.executable, "-m", "indexer", *map(str, words)]
     return subprocess.run(command, capture_output=True, check=False, env={**os.environ, **more}, timeout=120)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """With a copy of one, so that there is a spare file to list."""
+    paths = fill(tmp_path / "pictures", 12)
+    shutil.copy(paths[3], paths[3].with_name("copy.png"))
+    return tmp_path / "pictures"
 
 
 @pytest.fixture
@@ -94,7 +102,7 @@ def test_the_work_goes_on_without_its_log(pictures: Path, tmp_path: Path) -> Non
     made = tmp_path / "made"
     done = run(["build", pictures, "--index", made, "--encoder", "color-layout"], ">/dev/null 2>/dev/full")
     assert done.returncode == 0
-    assert json.loads(run(["info", made, "--json"]).stdout)["images"] == 12
+    assert json.loads(run(["info", made, "--json"]).stdout)["images"] == 13
 
 
 @pytest.mark.parametrize(

@@ -277,12 +277,13 @@ def test_columns_of_metadata_come_and_go(seed: Path, tmp_path: Path) -> None:
     assert inspect(index).findings == []
 
 
+LOOKED_AT = "INSERT INTO looked_at (path, bytes, mtime_ns, content, width, height, reason)"
 STAGED = {
     "view": "DROP TABLE looked_at; CREATE VIEW looked_at AS SELECT 1 AS path;",
     "trigger": "CREATE TRIGGER t AFTER INSERT ON vectors BEGIN DELETE FROM exif; END;",
-    "path": "INSERT INTO looked_at (path, bytes, mtime_ns, content, width, height, reason) VALUES (7, 1, 1, 'x', 1, 1, NULL)",
-    "NUL": "INSERT INTO looked_at (path, bytes, mtime_ns, content, width, height, reason) VALUES (x'61006200', 1, 1, 'x', 1, 1, NULL)",
-    "size": "INSERT INTO looked_at (path, bytes, mtime_ns, content, width, height, reason) VALUES (x'61', 'many', 1, 'x', 1, 1, NULL)",
+    "path": f"{LOOKED_AT} VALUES (7, 1, 1, 'x', 1, 1, NULL)",
+    "NUL": f"{LOOKED_AT} VALUES (x'61006200', 1, 1, 'x', 1, 1, NULL)",
+    "size": f"{LOOKED_AT} VALUES (x'61', 'many', 1, 'x', 1, 1, NULL)",
     "vector": "INSERT INTO vectors VALUES ('x', 1, 1, x'0102')",
     "moment": "INSERT INTO exif VALUES ('x', 'yesterday', NULL)",
 }
