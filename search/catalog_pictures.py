@@ -131,7 +131,7 @@ class PictureTable:
         """
         reached, known = b"", set(roots)
         sql = "SELECT path FROM pictures WHERE path >= CAST(? AS TEXT) ORDER BY path LIMIT 1"
-        while found := self._rows(sql, (reached,)):
+        while found := self._rows(sql, (reached,), letters="p"):
             path = Path(found[0][0])
             folder = next((each for each in path.parents if each in known), None)
             if folder is None:

@@ -40,7 +40,7 @@ class RetainedTable:
     def __init__(
         self,
         version: int,
-        rows: Callable[[str, Sequence[Any]], list[Any]],
+        rows: Callable[[str, Sequence[Any], str], list[Any]],
         many: Callable[[str, Iterable[Sequence[Any]]], None],
     ) -> None:
         """Take the version of the catalog, and its ways to read rows and to write many."""
@@ -54,7 +54,7 @@ class RetainedTable:
         Raises:
             IndexFolderError: the setting is damaged.
         """
-        found = self._rows("SELECT value FROM settings WHERE key = ?", (DAYS_SETTING,))
+        found = self._rows("SELECT value FROM settings WHERE key = ?", (DAYS_SETTING,), "t")
         if not found:
             return RetainConfig.days
         try:
@@ -67,7 +67,7 @@ class RetainedTable:
 
     def count(self) -> int:
         """Removed pictures of which something is retained."""
-        return int(self._rows("SELECT count(*) FROM retained", ())[0][0]) if self._there else 0
+        return int(self._rows("SELECT count(*) FROM retained", (), "")[0][0]) if self._there else 0
 
     # Keeping -----------------------------------------------------------------------------------------------------
 
@@ -116,17 +116,17 @@ class RetainedTable:
         keys = self._column_ids()
         names = ", ".join(f"c{key}" for key in keys)
         marks = ",".join("?" * len(ids))
-        rows = self._rows(f"SELECT picture, {names} FROM metadata WHERE picture IN ({marks})", ids)
+        rows = self._rows(f"SELECT picture, {names} FROM metadata WHERE picture IN ({marks})", ids, "")
         return {
             picture: {str(key): v for key, v in zip(keys, values, strict=True) if isinstance(v, str | int | float)}
             for picture, *values in rows
         }
 
     def _column_ids(self) -> list[int]:
-        return [int(key) for (key,) in self._rows("SELECT id FROM columns ORDER BY id", ())]
+        return [int(key) for (key,) in self._rows("SELECT id FROM columns ORDER BY id", (), "k")]
 
     def _exif_ids(self) -> set[str]:
-        found = self._rows("SELECT id, name FROM columns", ())
+        found = self._rows("SELECT id, name FROM columns", (), "kt")
         return {str(key) for key, name in found if name in EXIF_COLUMNS}
 
     # Giving back -------------------------------------------------------------------------------------------------
@@ -186,6 +186,7 @@ class RetainedTable:
                 "SELECT content, identity, path, quality, created FROM retained_templates"
                 f" WHERE content IN ({','.join('?' * len(chunk))}) AND removed >= ? ORDER BY removed DESC",
                 (*chunk, self._oldest()),
+                "stpts",
             )
             found += [TemplateRecord(r[1], r[0], Path(r[2]), b"", _read_json(r[3]), r[4]) for r in rows]
         return found
@@ -203,6 +204,7 @@ class RetainedTable:
             "SELECT content, path, label, metadata FROM retained"
             f" WHERE content IN ({','.join('?' * len(contents))}) AND removed >= ? ORDER BY removed DESC, path",
             (*contents, self._oldest()),
+            "spTt",
         )
         return {(content, path): (label, _read_json(values)) for content, path, label, values in rows}
 
@@ -212,14 +214,14 @@ class RetainedTable:
             "SELECT content, path, label, metadata FROM retained WHERE broken"
             f" AND path IN ({','.join(['CAST(? AS TEXT)'] * len(paths))}) AND removed >= ? ORDER BY removed",
             (*map(os.fsencode, paths), self._oldest()),
+            "spTt",
         )
         return {path: ((content, path), (label, _read_json(values))) for content, path, label, values in rows}
 
     def _shown(self, contents: Sequence[str], new: set[int]) -> set[str]:
         """Those of some contents that a picture shows which is not new."""
-        found = self._rows(
-            f"SELECT content, id FROM pictures WHERE content IN ({','.join('?' * len(contents))})", contents
-        )
+        sql = f"SELECT content, id FROM pictures WHERE content IN ({','.join('?' * len(contents))})"
+        found = self._rows(sql, contents, "sk")
         return {content for content, key in found if key not in new}
 
     def _restore(self, picture: PictureRecord, label: str | None, values: dict[str, Any]) -> None:
