@@ -218,6 +218,18 @@ def test_what_is_purged_does_not_come_back_and_leaves_no_bytes(how: str, place: 
     assert set(known(index)["0000.png"]) == {"label"}
 
 
+def test_a_purge_reaches_what_is_retained_of_the_path_before_a_move(place: Path) -> None:
+    index, path = place / "i", place / "p" / "label0" / "0000.png"
+    shutil.move(place / "p" / "label0", place / "away")  # a disk that is not mounted
+    shutil.copy(place / "away" / path.name, place / "p" / "label1" / "found.png")
+    assert sync(place / "p", index, FAST).moved == 1
+    remove(index, paths=[place / "p" / "label1" / "found.png"], purge=True)
+    (place / "p" / "label1" / "found.png").unlink()
+    shutil.move(place / "away", place / "p" / "label0")
+    sync(place / "p", index, FAST)
+    assert known(index)["0000.png"].get("price") is None
+
+
 def test_it_is_retained_for_as_long_as_documented(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     index = place / "i"
     removed: list[Path] = [take_away(place, name) for name in ("0000.png", "0001.png")]
