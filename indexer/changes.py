@@ -75,6 +75,14 @@ class Changes:
             self.relabelled.append(record.path)
             self.unlabelled += record.label is None
 
+    def label_kept(self, label: Labeller) -> None:
+        """Relabel pictures of missing folders, too."""
+        for record, _ in self.kept:
+            own = label(record.path, record)
+            if own != record.label:
+                self.updated.append(replace(record, label=own))
+                self.note_label(self.updated[-1], record.label)
+
     @property
     def need_rows(self) -> list[PictureRecord]:
         """The pictures that need a row, in the order of their rows: changed ones first, then added ones.

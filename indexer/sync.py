@@ -23,6 +23,8 @@ from search.errors import DataError
 from search.images import PICTURE_SUFFIXES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from indexer.change_report import ChangeReport
     from indexer.labels import LabelTable
     from indexer.progress import Progress
@@ -90,7 +92,8 @@ class FolderUpdate:
         """
         library = Library.of(index)
         root = library.spelled(pictures)
-        excludes = Excludes(root, library.exclude if config.exclude is None else config.exclude)
+        patterns = library.exclude if config.exclude is None else config.exclude
+        excludes = Excludes(root, patterns)
         unseen: list[tuple[Path, str]] = []
         not_read: Counter[str] = Counter()
         with stages.stage("scan"):
@@ -99,7 +102,7 @@ class FolderUpdate:
             found = scan(root, leave_out=index, excludes=excludes, not_read=not_read,
                          unreadable=lambda path, error: unseen.append((path, unseen_reason(error))))  # fmt: skip
         if not found and not allow_empty:
-            raise DataError(_nothing_there(pictures, unseen))
+            raise DataError(_nothing_there(pictures, unseen, patterns))
         if not found:
             config = replace(config, allow_missing=True)  # nothing is there, and that was said to be right
         top = root.parent if root.is_file() else root
@@ -130,9 +133,11 @@ def unseen_reason(error: OSError) -> str:
     return f"cannot be looked into ({error.strerror}){STAYS}"
 
 
-def _nothing_there(pictures: str | os.PathLike[str], unseen: list[tuple[Path, str]]) -> str:
+def _nothing_there(pictures: str | os.PathLike[str], unseen: list[tuple[Path, str]], exclude: Sequence[str]) -> str:
     told = f"{os.fsdecode(pictures)}: no pictures below this folder"
     if unseen:
         path, reason = unseen[0]
         return f"{told} that can be seen. {path}: {reason}. Check its permissions"
+    if any(exclude):
+        told += f" that the patterns of --exclude leave in: {' '.join(map(repr, exclude))}. Check them, and the folder"
     return f"{told} (known suffixes: {' '.join(sorted(PICTURE_SUFFIXES))})"
