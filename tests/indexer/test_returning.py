@@ -312,6 +312,8 @@ def test_it_is_retained_for_as_long_as_documented(place: Path, monkeypatch: pyte
 def test_the_time_is_a_setting(place: Path) -> None:
     with pytest.raises(QueryError, match="0 to 36,500 days"):
         rebuild(place / "i", FAST, retain_days=-1)
+    for wrong in (-1, 36_501):
+        assert twinlens("rebuild", "--index", place / "i", "--retain-days", wrong).returncode == 2
     done = twinlens("rebuild", "--index", place / "i", "--retain-days", 7)
     assert done.returncode == 0, done.stderr
     with open_index(place / "i") as engine:
