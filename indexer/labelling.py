@@ -73,7 +73,9 @@ def follow_named(catalog: Catalog, root: Path, source: str, table: LabelTable | 
     return Labelling(lambda path, known: by_folder(path, root), sources, kept_too=True)
 
 
-def follow_remembered(catalog: Catalog, root: Path, pictures: Collection[Path]) -> Labelling:
+def follow_remembered(
+    catalog: Catalog, root: Path, pictures: Collection[Path], roots: Sequence[Path] = ()
+) -> Labelling:
     """Label a folder by the sources that the index remembers, and keep the labels that pictures have.
 
     A remembered CSV is read again, and its rows count; where it cannot be used, a note says so and labels stay. A
@@ -83,7 +85,8 @@ def follow_remembered(catalog: Catalog, root: Path, pictures: Collection[Path]) 
     remembered = _Remembered(sources)
     for top in remembered.touching(root):
         remembered.read(top, pictures)
-    return Labelling(lambda path, known: remembered.label(path, known, root), sources, remembered.notes)
+    outer = next((each for each in roots if root.is_relative_to(each)), root)  # of a part, the folder that is followed
+    return Labelling(lambda path, known: remembered.label(path, known, outer), sources, remembered.notes)
 
 
 def add_named(catalog: Catalog, table: LabelTable) -> Labelling:

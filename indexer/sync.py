@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.changes import STAYS
+from indexer.committing import known_roots
 from indexer.excludes import Excludes
 from indexer.labelling import follow_named, follow_remembered, named_table
 from indexer.library import Library
@@ -112,7 +113,7 @@ class FolderUpdate:
     def run(self, catalog: Catalog, encoder: Encoder | None = None) -> ChangeReport:
         """Bring an index up to date; `encoder` is the loaded one, if it was loaded."""
         if self.config.labels is None:
-            labelling = follow_remembered(catalog, self.root, {file.path for file in self.found})
+            labelling = follow_remembered(catalog, self.root, {file.path for file in self.found}, known_roots(catalog))
         else:
             labelling = follow_named(catalog, self.root, self.config.labels, self.table)
         update = Update(catalog, self.config, self.stages, labelling, encoder=encoder, root=self.root,

@@ -284,3 +284,10 @@ def test_pictures_of_a_missing_folder_are_relabelled_too(folder: Path) -> None:
     (folder / "away").rename(folder / "p" / "sub")
     sync(folder / "p", folder / "i", config())
     assert labels_of(folder / "i") == {**dict.fromkeys(CSV_LABELS, "sub"), "5.png": "other"}
+
+
+def test_new_pictures_of_a_part_that_is_synced_by_itself_are_labelled_as_the_others(folder: Path) -> None:
+    build(folder / "p", folder / "i", config())
+    draw(9).save(folder / "p" / "sub" / "9.png")
+    sync(folder / "p" / "sub", folder / "i", config())
+    assert set(labels_of(folder / "i").values()) == {"sub"}
