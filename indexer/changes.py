@@ -39,6 +39,8 @@ class Changes:
     replaced: list[PictureRecord] = field(default_factory=list)
     """The old records of `changed`: their rows are buried."""
     moved: list[PictureRecord] = field(default_factory=list)
+    crossed: list[PictureRecord] = field(default_factory=list)
+    """The old records of those of `moved` to whose path another picture comes."""
     updated: list[PictureRecord] = field(default_factory=list)
     relabelled: list[Path] = field(default_factory=list)
     """Those of `updated` that have another label than before."""
@@ -75,6 +77,14 @@ class Changes:
             self.relabelled.append(record.path)
             self.unlabelled += record.label is None
 
+    def label_kept(self, label: Labeller) -> None:
+        """Relabel pictures of missing folders, too."""
+        for record, _ in self.kept:
+            own = label(record.path, record)
+            if own != record.label:
+                self.updated.append(replace(record, label=own))
+                self.note_label(self.updated[-1], record.label)
+
     @property
     def need_rows(self) -> list[PictureRecord]:
         """The pictures that need a row, in the order of their rows: changed ones first, then added ones.
@@ -101,7 +111,8 @@ def compare(catalog: Catalog, survey: Survey, staging: Staging | None, known: Kn
     for record, label_before in survey.relabelled:
         changes.updated.append(record)
         changes.note_label(record, label_before)
-    strays = Strays(catalog, survey.gone, root)
+    renamed = {} if staging is None else _renamed_among_themselves(survey, staging)
+    strays = Strays(catalog, survey.gone, root, renamed)
     for chunk in _chunks(survey.todo):
         assert staging is not None, "files were to be looked at, and none was"
         looks = staging.looked_at([file.path for file, _ in chunk])
@@ -109,7 +120,10 @@ def compare(catalog: Catalog, survey: Survey, staging: Staging | None, known: Kn
         changes.exif |= staging.exif(contents)
         strays.look_for(contents)
         for file, old in chunk:
-            _place(looks[file.path], old, label, strays, known, changes)
+            here = None if old is not None and old.id in renamed else old
+            _place(looks[file.path], here, label, strays, known, changes)
+    changes.crossed = [record for record in strays.taken() if record.id in renamed]
+    changes.removed += [record for key, record in renamed.items() if not strays.has_moved(record)]
     changes.left_behind = [stray for stray in strays.taken() if stray.id in survey.missing or _is_lost(stray, root)]
     for record in strays.left():
         folder = survey.missing.get(record.id)
@@ -124,7 +138,8 @@ def compare(catalog: Catalog, survey: Survey, staging: Staging | None, known: Kn
 class Strays:
     """Pictures whose file is gone: one of the same content that turns up elsewhere was moved there."""
 
-    def __init__(self, catalog: Catalog, gone: list[PictureRecord], root: Path | None) -> None:
+    def __init__(self, catalog: Catalog, gone: list[PictureRecord], root: Path | None,
+                 renamed: dict[int, PictureRecord]) -> None:  # fmt: skip
         self._catalog = catalog
         self._gone = gone
         self._root = root
@@ -132,7 +147,7 @@ class Strays:
         self._taken: dict[int, PictureRecord] = {}
         self._asked: set[str] = set()
         self._live: dict[str, list[Path]] = {}
-        for record in reversed(gone):
+        for record in [*reversed(renamed.values()), *reversed(gone)]:
             self._by_content.setdefault(record.content, []).append(record)
 
     def look_for(self, contents: list[str]) -> None:
@@ -166,9 +181,41 @@ class Strays:
         """Those that turned up elsewhere, as they were."""
         return list(self._taken.values())
 
+    def has_moved(self, record: PictureRecord) -> bool:
+        """Whether a picture turned up elsewhere."""
+        return record.id in self._taken
+
     def left(self) -> list[PictureRecord]:
         """What is gone from the surveyed folder and turned up nowhere."""
         return [record for record in self._gone if record.id not in self._taken]
+
+
+def _renamed_among_themselves(survey: Survey, staging: Staging) -> dict[int, PictureRecord]:
+    """Pictures whose files changed their names among themselves, as by a renumbering: id -> the record as it was.
+
+    Such a file has the content of another one that is gone or renamed, too, and its own old content turned up in a new
+    file or a renamed one. A file whose content is new was edited, though a copy of the old one may lie beside it.
+    """
+    old: dict[int, PictureRecord] = {}
+    now: dict[int, str] = {}
+    new: set[str] = set()
+    for chunk in _chunks(survey.todo):
+        looks = staging.looked_at([file.path for file, _ in chunk])
+        for file, record in chunk:
+            look = looks[file.path]
+            if look.reason is not None or (record is not None and record.content == look.content):
+                continue
+            if record is None:
+                new.add(look.content)
+            else:
+                old[record.id], now[record.id] = record, look.content
+    gone = {record.content for record in survey.gone}
+    while True:
+        came_from, went_to = gone | {each.content for each in old.values()}, new | {now[key] for key in old}
+        left = {key: each for key, each in old.items() if now[key] in came_from and each.content in went_to}
+        if len(left) == len(old):
+            return old
+        old = left
 
 
 def _place(look: LookedAt, old: PictureRecord | None, label: Labeller, strays: Strays, known: KnownContents,

@@ -119,6 +119,7 @@ def commit(catalog: Catalog, changes: Changes, known: KnownContents, config: Bui
             catalog.remove_pictures(changes.removed)
             catalog.retained.keep_for_path(changes.broken)
             catalog.bury(changes.replaced)
+            catalog.vacate(changes.crossed)
             catalog.put_pictures(changes.moved + changes.updated + changes.noted)
             if segment is not None:
                 catalog.add_segment(segment, moment)

@@ -6,10 +6,11 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from indexer.lock import HOLDER_NAME, LOCK_NAME
 from search.catalog import CATALOG_NAME, holds_index
 from search.catalog_seal import SEAL_NAME
 from search.errors import IndexFolderError
-from search.own_files import ASIDE_NAME
+from search.own_files import ASIDE_NAME, is_regular, read_own
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +22,15 @@ _BEGUN = re.compile(
     rf"|{ASIDE_NAME.pattern}|\.(nfs|fuse_hidden)[0-9a-f]+"
 )
 """All that a first build has made before its catalog says whose it is; and what a network's file system keeps of it."""
+_HEADS = {
+    HOLDER_NAME: (b'{"process": ',),
+    LOCK_NAME: (b"",),
+    f"{SEAL_NAME}.part": (b'{"',),
+    f"{CATALOG_NAME}-wal": (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83"),
+    f"{CATALOG_NAME}-journal": (b"\xd9\xd5\x05\xf9", b"\0\0\0\0"),
+}
+"""How these files begin, whole, half written or empty: others of the same names are somebody's, and would be lost."""
+_LONGEST_HEAD = 12
 
 
 def check_place(folder: Path) -> None:
@@ -37,7 +47,7 @@ def check_place(folder: Path) -> None:
         return
     except OSError as error:
         raise IndexFolderError(f"{folder}: cannot be an index folder ({error.strerror}). Name another") from error
-    others = [name for name in names if not _BEGUN.fullmatch(name)]
+    others = [name for name in names if not (_BEGUN.fullmatch(name) and _is_begun(folder / name))]
     if holds_index(folder) or not others or _lost_its_catalog(names):
         return
     listed = ", ".join(others[:_NAMED]) + (f" and {len(others) - _NAMED} more" if len(others) > _NAMED else "")
@@ -45,6 +55,18 @@ def check_place(folder: Path) -> None:
         f"{folder}: is no index and holds other files ({listed}), and an index has its folder for itself. Name a new"
         f" folder, such as --index {folder / 'photos.index'}"
     )
+
+
+def _is_begun(file: Path) -> bool:
+    """Whether the content of a file is what a first build writes under its name; a link is left to the writer."""
+    heads = _HEADS.get(file.name)
+    if heads is None or not is_regular(file):
+        return True
+    try:
+        found = read_own(file, _LONGEST_HEAD)
+    except OSError:
+        return True
+    return not found or any(head and (found.startswith(head) or head.startswith(found)) for head in heads)
 
 
 def _lost_its_catalog(names: list[str]) -> bool:

@@ -7,6 +7,7 @@ import or a CSV given to `add`, is not lost.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -40,6 +41,8 @@ class Labelling:
     """The setting `labels` after the update."""
     notes: list[str] = field(default_factory=list)
     """What a report has to say, one sentence each."""
+    kept_too: bool = False
+    """Whether pictures of missing folders, which stay, are labelled too: a CSV says nothing of them."""
 
 
 def is_file(source: str) -> bool:
@@ -66,19 +69,24 @@ def follow_named(catalog: Catalog, root: Path, source: str, table: LabelTable | 
         rows = table.labels
         return Labelling(lambda path, known: rows.get(path), sources, table.notes())
     if source == NONE:
-        return Labelling(lambda path, known: None, sources)
-    return Labelling(lambda path, known: by_folder(path, root), sources)
+        return Labelling(lambda path, known: None, sources, kept_too=True)
+    return Labelling(lambda path, known: by_folder(path, root), sources, kept_too=True)
 
 
-def follow_remembered(catalog: Catalog, root: Path, pictures: Collection[Path]) -> Labelling:
+def follow_remembered(
+    catalog: Catalog, root: Path, pictures: Collection[Path], roots: Sequence[Path] = ()
+) -> Labelling:
     """Label a folder by the sources that the index remembers, and keep the labels that pictures have.
 
-    A remembered CSV is read again, and its rows count; where it cannot be used, a note says so and labels stay.
+    A remembered CSV is read again, and its rows count; where it cannot be used, a note says so and labels stay. A
+    folder that was moved takes its source along.
     """
-    remembered, sources = _Remembered(catalog), remembered_sources(catalog)
+    sources = _moved_along(catalog, remembered_sources(catalog), root, pictures)
+    remembered = _Remembered(sources)
     for top in remembered.touching(root):
         remembered.read(top, pictures)
-    return Labelling(lambda path, known: remembered.label(path, known, root), sources, remembered.notes)
+    outer = next((each for each in roots if root.is_relative_to(each)), root)  # of a part, the folder that is followed
+    return Labelling(lambda path, known: remembered.label(path, known, outer), sources, remembered.notes)
 
 
 def add_named(catalog: Catalog, table: LabelTable) -> Labelling:
@@ -103,7 +111,7 @@ def add_remembered(
         roots: folders that the index follows.
         pictures: absolute paths of what is added.
     """
-    remembered, in_use = _Remembered(catalog), catalog.label_counts()
+    remembered, in_use = _Remembered(remembered_sources(catalog)), catalog.label_counts()
     if source is None:
         for top in remembered.sources:
             remembered.read(top, pictures)
@@ -131,11 +139,33 @@ def kept(path: Path, known: PictureRecord | None, fresh: Callable[[Path], str | 
     return fresh(path)
 
 
+def _moved_along(catalog: Catalog, sources: dict[str, str], root: Path, pictures: Collection[Path]) -> dict[str, str]:
+    """The sources, with those of a folder that is gone in the place where its pictures are now.
+
+    It has moved to `root` if that has no source, and most of its pictures have the same path below `root`.
+    """
+    tops = [Path(top) for top in sources]
+    if any(top.is_relative_to(root) or root.is_relative_to(top) for top in tops):
+        return sources
+    for top in sorted(tops, key=lambda each: len(each.parts)):
+        if os.path.lexists(top):
+            continue
+        there = [root / record.path.relative_to(top) in pictures for record in catalog.pictures_below(top)]
+        if 2 * sum(there) > len(there):
+            return {_renamed(each, top, root): _renamed(source, top, root) for each, source in sources.items()}
+    return sources
+
+
+def _renamed(path: str, top: Path, root: Path) -> str:
+    """A path at or below `top`, as of `root`; another text as it is."""
+    return str(root / Path(path).relative_to(top)) if Path(path).is_relative_to(top) else path
+
+
 class _Remembered:
     """The sources that an index remembers, each read once."""
 
-    def __init__(self, catalog: Catalog) -> None:
-        self.sources = {Path(top): source for top, source in remembered_sources(catalog).items()}
+    def __init__(self, sources: dict[str, str]) -> None:
+        self.sources = {Path(top): source for top, source in sources.items()}
         self.notes: list[str] = []
         self._rows: dict[Path, dict[Path, str | None]] = {}
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.changes import STAYS
+from indexer.committing import known_roots
 from indexer.excludes import Excludes
 from indexer.labelling import follow_named, follow_remembered, named_table
 from indexer.library import Library
@@ -23,6 +24,8 @@ from search.errors import DataError
 from search.images import PICTURE_SUFFIXES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from indexer.change_report import ChangeReport
     from indexer.labels import LabelTable
     from indexer.progress import Progress
@@ -90,7 +93,8 @@ class FolderUpdate:
         """
         library = Library.of(index)
         root = library.spelled(pictures)
-        excludes = Excludes(root, library.exclude if config.exclude is None else config.exclude)
+        patterns = library.exclude if config.exclude is None else config.exclude
+        excludes = Excludes(root, patterns)
         unseen: list[tuple[Path, str]] = []
         not_read: Counter[str] = Counter()
         with stages.stage("scan"):
@@ -99,7 +103,7 @@ class FolderUpdate:
             found = scan(root, leave_out=index, excludes=excludes, not_read=not_read,
                          unreadable=lambda path, error: unseen.append((path, unseen_reason(error))))  # fmt: skip
         if not found and not allow_empty:
-            raise DataError(_nothing_there(pictures, unseen))
+            raise DataError(_nothing_there(pictures, unseen, patterns))
         if not found:
             config = replace(config, allow_missing=True)  # nothing is there, and that was said to be right
         top = root.parent if root.is_file() else root
@@ -109,7 +113,7 @@ class FolderUpdate:
     def run(self, catalog: Catalog, encoder: Encoder | None = None) -> ChangeReport:
         """Bring an index up to date; `encoder` is the loaded one, if it was loaded."""
         if self.config.labels is None:
-            labelling = follow_remembered(catalog, self.root, {file.path for file in self.found})
+            labelling = follow_remembered(catalog, self.root, {file.path for file in self.found}, known_roots(catalog))
         else:
             labelling = follow_named(catalog, self.root, self.config.labels, self.table)
         update = Update(catalog, self.config, self.stages, labelling, encoder=encoder, root=self.root,
@@ -130,9 +134,11 @@ def unseen_reason(error: OSError) -> str:
     return f"cannot be looked into ({error.strerror}){STAYS}"
 
 
-def _nothing_there(pictures: str | os.PathLike[str], unseen: list[tuple[Path, str]]) -> str:
+def _nothing_there(pictures: str | os.PathLike[str], unseen: list[tuple[Path, str]], exclude: Sequence[str]) -> str:
     told = f"{os.fsdecode(pictures)}: no pictures below this folder"
     if unseen:
         path, reason = unseen[0]
         return f"{told} that can be seen. {path}: {reason}. Check its permissions"
+    if any(exclude):
+        told += f" that the patterns of --exclude leave in: {' '.join(map(repr, exclude))}. Check them, and the folder"
     return f"{told} (known suffixes: {' '.join(sorted(PICTURE_SUFFIXES))})"

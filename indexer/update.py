@@ -83,6 +83,8 @@ class Update:
         embedded = 0 if staging is None else self._embed(found, staging, known)
         changes = compare(catalog, found, staging, known, self.labelling.label, root=self.root,
                           allow_missing=self.config.allow_missing)  # fmt: skip
+        if self.labelling.kept_too:
+            changes.label_kept(self.labelling.label)
         surveyed = Surveyed([file.path for file, _ in found.todo], self.root, self.exclude)
         segment = commit(catalog, changes, known, self.config, self.stages, encoder=self.encoder, surveyed=surveyed,
                          label_sources=self.labelling.sources)  # fmt: skip

@@ -222,6 +222,10 @@ class PictureTable:
               None if p.label is None else as_text(p.label), p.segment, p.row, p.ctime_ns, p.inode) for p in pictures),
         )  # fmt: skip
 
+    def vacate(self, pictures: Iterable[PictureRecord]) -> None:
+        """Free the paths of pictures that are put at others in the same transaction, perhaps at those of each other."""
+        self._many("UPDATE pictures SET path = id WHERE id = ?", ((p.id,) for p in pictures))
+
     def remove_pictures(self, pictures: Iterable[PictureRecord]) -> None:
         """Forget pictures; their rows become tombstones, and what was known of them is retained for a while."""
         gone = list(pictures)

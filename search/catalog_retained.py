@@ -250,7 +250,7 @@ class RetainedTable:
             self._many(f"DELETE FROM {table} WHERE removed < ?", [(self._oldest(),)])
 
     def purge(self, pictures: Sequence[PictureRecord] | None = None) -> int:
-        """Delete what is retained of some pictures, by path and content, or of all; in a transaction.
+        """Delete what is retained of some pictures, by content at whatever path, or of all; in a transaction.
 
         Returns:
             How many removed pictures are forgotten.
@@ -260,8 +260,7 @@ class RetainedTable:
             self._many("DELETE FROM retained", [()])
             self._many("DELETE FROM retained_templates", [()])
         else:
-            for picture in pictures:
-                self._forget((picture.content, str(picture.path)))
+            self._many("DELETE FROM retained WHERE content = ?", ((picture.content,) for picture in pictures))
         return before - self.count()
 
     def _oldest(self) -> str:

@@ -21,6 +21,7 @@ from indexer.commands.options import (
     WorkersOption,
     patterns,
 )
+from search.catalog_json import MOST_DAYS
 from search.cli import DeviceOption, IndexOption, JsonOption
 from search.config import BuildConfig, RetainConfig
 
@@ -80,7 +81,8 @@ def rebuild(
     retain_days: Annotated[
         int | None,
         typer.Option(metavar="DAYS", help="How long such things are kept from now on, in case the pictures return; 0: "
-                     f"not at all.  [default: as before; {RetainConfig.days} in a new index]", show_default=False)
+                     f"not at all.  [default: as before; {RetainConfig.days} in a new index]", show_default=False,
+                     min=0, max=MOST_DAYS)
     ] = None,
     device: DeviceOption = BuildConfig.device,
     batch_size: BatchSizeOption = BuildConfig.batch_size,

@@ -15,7 +15,7 @@ from indexer.excludes import DEFAULT_EXCLUDES, Excludes
 from indexer.scan import scan
 from indexer.sync import sync
 from indexer.training.data import read_pictures
-from search import open_index
+from search import DataError, open_index
 from tests.conftest import FAST, draw, fill
 from tests.test_cli import twinlens
 
@@ -128,6 +128,13 @@ def test_patterns_are_remembered_and_what_they_newly_cover_leaves(library: Path,
     report = sync(library, index, replace(FAST, exclude=()))
     assert (report.added, report.unchanged) == (3, 4), "no pattern takes the place of the remembered one"
     assert sync(library, index, FAST).unchanged == 7
+
+
+def test_patterns_that_leave_out_everything_are_named(library: Path, tmp_path: Path) -> None:
+    build(library, tmp_path / "i", FAST)
+    with pytest.raises(DataError, match=r"no pictures below this folder that the patterns .* leave in: '\*\.png'"):
+        sync(library, tmp_path / "i", replace(FAST, exclude=("*.png",)))
+    assert sync(library, tmp_path / "i", FAST).unchanged == 6
 
 
 def test_pictures_of_an_older_index_that_the_defaults_cover_leave(library: Path, tmp_path: Path,

@@ -246,3 +246,48 @@ def test_a_label_that_was_given_comes_back_in_place_of_the_folders_name(folder: 
     (folder / "away.png").rename(folder / "p" / "sub" / "1.png")
     sync(folder / "p", folder / "i", config())
     assert labels_of(folder / "i") == {"0.png": "sub", "1.png": "sphynx", "2.png": "sub"}
+
+
+@pytest.mark.parametrize("source", ["none", "beside", "within"])
+def test_a_library_that_moved_takes_its_source_along(source: str, folder: Path) -> None:
+    table = folder / "p" / "labels.csv" if source == "within" else folder / "labels.csv"
+    table.write_text(TABLE + "sub/9.png,lynx\n")
+    build(folder / "p", folder / "i", config("none" if source == "none" else table))
+    (folder / "p").rename(folder / "moved")
+    draw(8).save(folder / "moved" / "sub" / "8.png")
+    draw(9).save(folder / "moved" / "sub" / "9.png")
+    for _ in range(2):
+        sync(folder / "moved", folder / "i", config())
+        before = dict.fromkeys(CSV_LABELS) if source == "none" else CSV_LABELS
+        assert labels_of(folder / "i") == {**before, "8.png": None, "9.png": None if source == "none" else "lynx"}
+
+
+def test_another_folder_is_not_taken_for_one_that_is_away(folder: Path) -> None:
+    build(folder / "p", folder / "i", config("none"))
+    (folder / "p").rename(folder / "away")
+    (folder / "q" / "dogs").mkdir(parents=True)
+    draw(20).save(folder / "q" / "dogs" / "20.png")
+    sync(folder / "q", folder / "i", config())
+    (folder / "away").rename(folder / "p")
+    draw(9).save(folder / "p" / "sub" / "9.png")
+    sync(folder / "p", folder / "i", config())
+    assert labels_of(folder / "i") == {**dict.fromkeys(CSV_LABELS), "9.png": None, "20.png": "dogs"}
+
+
+def test_pictures_of_a_missing_folder_are_relabelled_too(folder: Path) -> None:
+    (folder / "p" / "other").mkdir()
+    draw(5).save(folder / "p" / "other" / "5.png")
+    build(folder / "p", folder / "i", config("none"))
+    (folder / "p" / "sub").rename(folder / "away")
+    report = sync(folder / "p", folder / "i", config("folder"))
+    assert (report.kept, report.relabelled) == (3, 4)
+    (folder / "away").rename(folder / "p" / "sub")
+    sync(folder / "p", folder / "i", config())
+    assert labels_of(folder / "i") == {**dict.fromkeys(CSV_LABELS, "sub"), "5.png": "other"}
+
+
+def test_new_pictures_of_a_part_that_is_synced_by_itself_are_labelled_as_the_others(folder: Path) -> None:
+    build(folder / "p", folder / "i", config())
+    draw(9).save(folder / "p" / "sub" / "9.png")
+    sync(folder / "p" / "sub", folder / "i", config())
+    assert set(labels_of(folder / "i").values()) == {"sub"}

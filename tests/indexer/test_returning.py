@@ -58,6 +58,64 @@ def take_away(place: Path, name: str = "0000.png") -> Path:
     return path
 
 
+@pytest.fixture
+def row(tmp_path: Path) -> Path:
+    """Four pictures in one folder, 0.png to 3.png, with their numbers for metadata."""
+    (tmp_path / "p").mkdir()
+    lines = ["path,was"]
+    for number in range(4):
+        draw(number).save(tmp_path / "p" / f"{number}.png")
+        lines.append(f"{number}.png,{number}")
+    (tmp_path / "m.csv").write_text("\n".join(lines))
+    build(tmp_path / "p", tmp_path / "i", FAST)
+    load_metadata(tmp_path / "i", tmp_path / "m.csv", root=tmp_path / "p")
+    return tmp_path
+
+
+def rename(folder: Path, names: dict[str, str]) -> None:
+    for old in names:
+        (folder / old).rename(folder / f"{old}.aside")
+    for old, new in names.items():
+        (folder / f"{old}.aside").rename(folder / new)
+
+
+def numbers(index: Path) -> dict[str, object]:
+    return {name.removesuffix(".png"): each.get("was") for name, each in known(index).items()}
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ("0>1 1>0", {"0": 1, "1": 0, "2": 2, "3": 3}),  # two change places
+        ("0>1 1>2 2>0", {"0": 2, "1": 0, "2": 1, "3": 3}),
+        ("0>1 1>2 2>3 3>4", {"1": 0, "2": 1, "3": 2, "4": 3}),  # a renumbering
+        ("1>0 2>1 3>2 0>9", {"0": 1, "1": 2, "2": 3, "9": 0}),
+    ],
+)
+@pytest.mark.parametrize("verb", [build, sync])
+def test_metadata_follows_files_that_change_their_names_among_themselves(
+    verb: object, names: str, expected: dict[str, int], row: Path
+) -> None:
+    pairs = dict(each.split(">") for each in names.split())
+    rename(row / "p", {f"{old}.png": f"{new}.png" for old, new in pairs.items()})
+    report = verb(row / "p", row / "i", FAST)  # type: ignore[operator]
+    assert (report.moved, report.added, report.changed, report.removed, report.embedded) == (len(pairs), 0, 0, 0, 0)
+    assert numbers(row / "i") == expected
+    assert check(row / "i") == []
+    rebuild(row / "i", FAST)
+    assert numbers(row / "i") == expected
+
+
+def test_metadata_stays_with_a_file_that_was_edited_beside_a_copy_of_it(row: Path) -> None:
+    shutil.copy(row / "p" / "0.png", row / "p" / "backup.png")
+    draw(50).save(row / "p" / "0.png")
+    shutil.copy(row / "p" / "2.png", row / "p" / "1.png")
+    (row / "p" / "3.png").replace(row / "p" / "2.png")
+    sync(row / "p", row / "i", FAST)
+    assert numbers(row / "i") == {"0": 0, "1": 1, "2": 2, "backup": None}
+    assert check(row / "i") == []
+
+
 @pytest.mark.parametrize("away", ["sync", "build", "remove", "remove by filter", "missing"])
 @pytest.mark.parametrize("back", ["sync", "build", "add"])
 def test_metadata_comes_back_however_it_went(away: str, back: str, place: Path) -> None:
@@ -218,6 +276,18 @@ def test_what_is_purged_does_not_come_back_and_leaves_no_bytes(how: str, place: 
     assert set(known(index)["0000.png"]) == {"label"}
 
 
+def test_a_purge_reaches_what_is_retained_of_the_path_before_a_move(place: Path) -> None:
+    index, path = place / "i", place / "p" / "label0" / "0000.png"
+    shutil.move(place / "p" / "label0", place / "away")  # a disk that is not mounted
+    shutil.copy(place / "away" / path.name, place / "p" / "label1" / "found.png")
+    assert sync(place / "p", index, FAST).moved == 1
+    remove(index, paths=[place / "p" / "label1" / "found.png"], purge=True)
+    (place / "p" / "label1" / "found.png").unlink()
+    shutil.move(place / "away", place / "p" / "label0")
+    sync(place / "p", index, FAST)
+    assert known(index)["0000.png"].get("price") is None
+
+
 def test_it_is_retained_for_as_long_as_documented(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     index = place / "i"
     removed: list[Path] = [take_away(place, name) for name in ("0000.png", "0001.png")]
@@ -242,6 +312,8 @@ def test_it_is_retained_for_as_long_as_documented(place: Path, monkeypatch: pyte
 def test_the_time_is_a_setting(place: Path) -> None:
     with pytest.raises(QueryError, match="0 to 36,500 days"):
         rebuild(place / "i", FAST, retain_days=-1)
+    for wrong in (-1, 36_501):
+        assert twinlens("rebuild", "--index", place / "i", "--retain-days", wrong).returncode == 2
     done = twinlens("rebuild", "--index", place / "i", "--retain-days", 7)
     assert done.returncode == 0, done.stderr
     with open_index(place / "i") as engine:

@@ -145,6 +145,19 @@ def test_a_first_build_that_was_killed_at_its_start_is_taken_up(tmp_path: Path) 
         assert not list(index.rglob("*.part"))
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["writer.json", "writer.lock", "catalog.seal", "catalog.seal.part", "catalog.sqlite-wal", "catalog.sqlite-journal"],
+)
+def test_a_users_file_with_a_name_that_twinlens_makes_is_not_lost(name: str, tmp_path: Path) -> None:
+    fill(tmp_path / "p", 3)
+    (tmp_path / "i").mkdir()
+    (tmp_path / "i" / name).write_text("my own notes")
+    with pytest.raises(IndexFolderError):
+        build(tmp_path / "p", tmp_path / "i", FAST)
+    assert (tmp_path / "i" / name).read_text() == "my own notes"
+
+
 def test_the_sweep_deletes_only_what_twinlens_makes(tmp_path: Path) -> None:
     fill(tmp_path / "p", 3)
     index = tmp_path / "i"
