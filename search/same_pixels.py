@@ -1,9 +1,9 @@
 """Whether one picture is a copy of another, by its pixels: resized and compressed, but with nothing else in it.
 
-The larger picture is brought to the size of the smaller one, a slight change of brightness or contrast is taken out
-(and next to none of tint), and what is left is looked at window by window. Compression leaves a little everywhere, more where there is more
-contrast; a changed digit, a moved object or a shifted frame leaves much in one place. So a copy is known by three
-things, each of which must hold in its worst window:
+The larger picture is brought to the size of the smaller one, a slight change of brightness or contrast (and next to
+none of tint) is taken out, and what is left is looked at window by window. Compression leaves a little everywhere, more
+where there is more contrast; a changed digit, a moved object or a shifted frame leaves much in one place. So a copy is
+known by three things, each of which must hold in its worst window:
 
 - what is left is small beside the contrast around it (brightness, colour on its own, and each channel of red, green and
   blue that shows what brightness does not);
