@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 DELIMITERS = (",", ";", "\t", "|")
 """Of two that fit a header equally well, the earlier one is taken."""
+_DELIMITERS_NAMED = "Columns are divided by commas, semicolons, tabs or bars; name any other in a first line, as sep=:"
 LONGEST_LINE = 16 * 1024 * 1024
 """Characters."""
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -52,10 +53,13 @@ class CsvTable:
             yield line, dict(zip(self.names, cells + [""] * (len(self.names) - len(cells)), strict=True))
 
     def require(self, *names: str) -> None:
-        """Raise DataError unless the file has these columns."""
+        """Raise DataError unless the file has each of these columns, and has it once."""
         if missing := [name for name in names if name not in self.names]:
             shown = ", ".join(map(repr, self.names[:_SHOWN])) or "none"
-            raise DataError(f"{self.file}: lacks the column {' and '.join(missing)} (its columns: {shown})")
+            hint = f". {_DELIMITERS_NAMED}" if len(self.names) == 1 else ""
+            raise DataError(f"{self.file}: lacks the column {' and '.join(missing)} (its columns: {shown}){hint}")
+        if twice := [name for name in names if self.names.count(name) > 1]:
+            raise DataError(f"{self.file}: has the column {twice[0]!r} more than once. Rename one of them")
 
 
 @contextmanager

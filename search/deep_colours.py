@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 _OTHER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
-_KINDS = frozenset(("RGB;16", "RGBX;16", "RGBA;16"))
+_KINDS = frozenset(("RGB;16", "RGBX;16", "RGBA;16", "LA;16"))
+_GREY_ALPHA = "LA;16B"
+"""Of a PNG; Pillow makes it RGBA, and has no other byte order of it."""
 _DARK = 64
 """Upper bytes below which values have 14 bits at most."""
 MOST_PIXELS = 50_000_000
@@ -49,9 +51,7 @@ def in_full_depth(image: Image.Image, mode: str, reopened: Callable[[], ImageFil
     highest = [high for _, high in cast("tuple[tuple[int, int], ...]", image.getextrema())]
     if max(highest[:3]) >= _DARK:
         return image
-    lower = reopened()
-    lower.tile = [tile._replace(args=_exchanged(tile.args, mode)) for tile in lower.tile]
-    lower.load()
+    lower = _lower_bytes(reopened(), mode)
     found = max(int(_joined(image, lower, box)[:, :, :3].max()) for box in _boxes(image))
     top = top_of(found, image.info.get(DECLARED))
     if top is None or top <= 0:
@@ -65,8 +65,17 @@ def in_full_depth(image: Image.Image, mode: str, reopened: Callable[[], ImageFil
     return image
 
 
-def _exchanged(arguments: Any, mode: str) -> Any:
-    other = mode[:-1] + _OTHER[mode[-1]]
+def _lower_bytes(image: ImageFile, mode: str) -> Image.Image:
+    other = "RGBA" if mode == _GREY_ALPHA else mode[:-1] + _OTHER[mode[-1]]
+    image.tile = [tile._replace(args=_exchanged(tile.args, other)) for tile in image.tile]
+    image.load()
+    if mode != _GREY_ALPHA:
+        return image
+    grey, alpha = image.getchannel(1), image.getchannel(3)  # each value is two bytes: grey, then alpha
+    return Image.merge("RGBA", (grey, grey, grey, alpha))
+
+
+def _exchanged(arguments: Any, other: str) -> Any:
     return (other, *arguments[1:]) if isinstance(arguments, tuple) else other
 
 

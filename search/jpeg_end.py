@@ -54,7 +54,7 @@ def with_its_end(data: bytes) -> bytes | None:
         return None
     if scans.count > _MOST_SCANS or pixels * (1 + scans.count / _SCANS_IN_TIME_OF_ONE) > MOST_PIXELS:
         return None  # not worth decoding seven times over
-    whole = data.removesuffix(b"\xff")
+    whole = data.rstrip(b"\xff")  # part of a marker, or fill
     first = _pixels(whole + END)
     return whole + END if all(_pixels(whole + tail + END) == first for tail in _TAILS) else None
 

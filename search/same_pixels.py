@@ -1,11 +1,12 @@
 """Whether one picture is a copy of another, by its pixels: resized and compressed, but with nothing else in it.
 
-The larger picture is brought to the size of the smaller one, a slight change of brightness, contrast or tint is taken
-out, and what is left is looked at window by window. Compression leaves a little everywhere, more where there is more
-contrast; a changed digit, a moved object or a shifted frame leaves much in one place. So a copy is known by three
-things, each of which must hold in its worst window:
+The larger picture is brought to the size of the smaller one, a slight change of brightness or contrast (and next to
+none of tint) is taken out, and what is left is looked at window by window. Compression leaves a little everywhere, more
+where there is more contrast; a changed digit, a moved object or a shifted frame leaves much in one place. So a copy is
+known by three things, each of which must hold in its worst window:
 
-- what is left is small beside the contrast around it (brightness, and colour on its own);
+- what is left is small beside the contrast around it (brightness, colour on its own, and each channel of red, green and
+  blue that shows what brightness does not);
 - the worst window is not far from others of as much contrast: it does not stand out;
 - the smaller picture can show the detail of the larger one: print that was shrunk to a quarter cannot be told from
   other print.
@@ -36,14 +37,16 @@ _LEAST_SIDE = 96
 """Of a picture that was shrunk: smaller ones show too little to be known."""
 _ROUNDED = 1.5
 """Pixels by which a side may miss the proportions: programs round differently."""
-_GAIN, _SHIFT = 0.1, 10.0
-"""Change of contrast, and of brightness or tint in levels, that is taken out of each channel."""
+_GAIN, _SHIFT = 0.06, 6.0
+"""Change of contrast, and of brightness in levels, that is taken out: less than from a black shirt to a grey one."""
+_TINT_GAIN, _TINT_SHIFT = 0.02, 2.0
+"""By how much that of a channel may differ from that of all: less than from black to navy blue."""
 _CUT, _FEWEST_PIXELS = 4, 64
 """Levels next to black and white, and pixels elsewhere without which no change is taken out."""
 _LEFT, _LEFT_BY_CONTRAST = 4.0, 0.15
 _LEFT_COLOUR, _LEFT_COLOUR_BY_CONTRAST = 6.0, 0.35
 """Levels of difference that compression leaves where all is flat, and per level of contrast."""
-_FULL_RANGE, _LEAST_RANGE, _LEAST_PRINT = 200.0, 0.4, 0.15
+_FULL_RANGE, _LEAST_RANGE, _LEAST_PRINT = 205.0, 0.4, 0.15
 """Levels between dark and light of a picture with full contrast; of a fainter one less may be left, and be lost, down
 to these shares."""
 _STANDS_OUT, _QUIET = 2.5, 0.25
@@ -51,6 +54,9 @@ _STANDS_OUT, _QUIET = 2.5, 0.25
 _ALIKE_CONTRAST, _FEWEST_WINDOWS = 0.7, 20
 _MOST_LOST = 65.0
 """Levels of detail that a copy may lose by its smaller size; more is print or line art, no longer legible."""
+_COLOUR_ONLY, _COLOUR_RANGE = 2.5, 60.0
+"""Times that the range of red, green or blue must exceed that of brightness, and levels that it must have, to be
+compared like brightness: of red print on green, or yellow on white, brightness shows little."""
 
 
 def is_copy(first: Image.Image, second: Image.Image) -> bool:
@@ -64,18 +70,21 @@ def is_copy(first: Image.Image, second: Image.Image) -> bool:
         return False  # blank sheets of paper are alike, and none is a copy of another
     size = _common_size(small)
     a, b = _resized(large, size), _resized(small, size)
-    span = _range_share(large)
-    if large.size != size and _lost(large, size) > _MOST_LOST * max(span, _LEAST_PRINT):
-        return False
-    share = max(span, _LEAST_RANGE)
-    return _agree(_recoloured(a, b), b, share) or _agree(_recoloured(b, a), a, share)
+    spans = _spans(large)
+    if large.size != size:
+        for band, span in spans.items():
+            if _lost(_plane(large, band), size) > _MOST_LOST * max(min(span / _FULL_RANGE, 1.0), _LEAST_PRINT):
+                return False
+    return _agree(_recoloured(a, b), b, spans) or _agree(_recoloured(b, a), a, spans)
 
 
-def _agree(first: Image.Image, second: Image.Image, share: float) -> bool:
+def _agree(first: Image.Image, second: Image.Image, spans: dict[int | None, float]) -> bool:
+    for band, span in spans.items():
+        a, b = (np.asarray(_plane(image, band), dtype=np.float32) for image in (first, second))
+        if not _brightness_agrees(a, b, max(min(span / _FULL_RANGE, 1.0), _LEAST_RANGE)):
+            return False
     a, b = (np.asarray(image.convert("YCbCr"), dtype=np.float32) for image in (first, second))
-    return _brightness_agrees(a[:, :, 0], b[:, :, 0], share) and all(
-        _colour_agrees(a[:, :, channel], b[:, :, channel]) for channel in (1, 2)
-    )
+    return all(_colour_agrees(a[:, :, channel], b[:, :, channel]) for channel in (1, 2))
 
 
 def same_proportions(first: tuple[int, int], second: tuple[int, int]) -> bool:
@@ -103,39 +112,59 @@ def _has_structure(image: Image.Image) -> bool:
     return any(high - low > 24 for low, high in spans)  # type: ignore[misc]  # of RGB: one pair a band
 
 
-def _range_share(image: Image.Image) -> float:
-    low, high = np.quantile(np.asarray(image.convert("L"))[::2, ::2], (0.002, 0.998))
-    return float(min((high - low) / _FULL_RANGE, 1.0))
+def _plane(image: Image.Image, band: int | None) -> Image.Image:
+    return image.convert("L") if band is None else image.getchannel(band)
+
+
+def _spans(image: Image.Image) -> dict[int | None, float]:
+    """Levels between dark and light: of brightness, under None, and of each channel that has far more."""
+
+    def span(band: int | None) -> float:
+        low, high = np.quantile(np.asarray(_plane(image, band))[::2, ::2], (0.002, 0.998))
+        return float(high - low)
+
+    brightness = span(None)
+    spans: dict[int | None, float] = {None: brightness}
+    least = max(_COLOUR_ONLY * brightness, _COLOUR_RANGE)
+    return spans | {band: each for band in range(3) if (each := span(band)) > least}
 
 
 def _lost(large: Image.Image, size: tuple[int, int]) -> float:
-    """Levels of detail, in the worst window, that the larger picture loses at a size."""
-    grey = large.convert("L")
-    grey = _resized(grey, _common_size(grey))
-    if grey.size <= size:
+    """Levels of detail, in the worst window, that a plane of the larger picture loses at a size."""
+    large = _resized(large, _common_size(large))
+    if large.size <= size:
         return 0.0
-    back = grey.resize(size, Image.Resampling.BICUBIC).resize(grey.size, Image.Resampling.BICUBIC)
-    gone = np.asarray(grey, dtype=np.float32) - np.asarray(back, dtype=np.float32)
+    back = large.resize(size, Image.Resampling.BICUBIC).resize(large.size, Image.Resampling.BICUBIC)
+    gone = np.asarray(large, dtype=np.float32) - np.asarray(back, dtype=np.float32)
     return float(np.sqrt(moving_mean(cells(gone * gone), 4).max()))
 
 
 def _recoloured(image: Image.Image, model: Image.Image) -> Image.Image:
     """Change contrast and level of each channel, within limits, to be as near as can be to another picture."""
+    changes = np.array([_change(*bands) for bands in zip(image.split(), model.split(), strict=True)])
+    limits = np.array([(_GAIN, _SHIFT), (_TINT_GAIN, _TINT_SHIFT)])
+    of_all = changes[:, :2].mean(axis=0)
+    tint = np.clip(changes[:, :2] - of_all, -limits[1], limits[1])
+    changes[:, :2] = np.clip(of_all, -limits[0], limits[0]) + tint
     table: list[int] = []
-    for band, other in zip(image.split(), model.split(), strict=True):
-        a, b = (np.asarray(each, dtype=np.float32)[::2, ::2] for each in (band, other))
-        inner = (a > _CUT) & (a < 255 - _CUT) & (b > _CUT) & (b < 255 - _CUT)  # what was not cut off at black or white
-        gain, shift, centre = 1.0, 0.0, 0.0
-        if inner.sum() >= _FEWEST_PIXELS:
-            a, b = a[inner], b[inner]
-            centre, variance = float(a.mean()), float(a.var())
-            shift = float(np.clip(b.mean() - centre, -_SHIFT, _SHIFT))
-            if variance > 1:
-                gain = float(((a - centre) * (b - b.mean())).mean()) / variance
-                gain = float(np.clip(gain, 1 - _GAIN, 1 + _GAIN))
-        levels = np.rint((np.arange(256) - centre) * gain + centre + shift)
+    for gain, shift, centre in changes:
+        levels = np.rint((np.arange(256) - centre) * (1 + gain) + centre + shift)
         table += np.clip(levels, 0, 255).astype(int).tolist()
     return image.point(table)
+
+
+def _change(band: Image.Image, model: Image.Image) -> tuple[float, float, float]:
+    """Gain less 1, shift, and the level about which the gain is, that take a channel nearest to another."""
+    a, b = (np.asarray(each, dtype=np.float32)[::2, ::2] for each in (band, model))
+    inner = (a > _CUT) & (a < 255 - _CUT) & (b > _CUT) & (b < 255 - _CUT)  # what was not cut off at black or white
+    if inner.sum() < _FEWEST_PIXELS:
+        return 0.0, 0.0, 0.0
+    a, b = a[inner], b[inner]
+    centre, variance = float(a.mean()), float(a.var())
+    shift = float(b.mean()) - centre
+    if variance <= 1:
+        return 0.0, shift, centre
+    return float(((a - centre) * (b - b.mean())).mean()) / variance - 1, shift, centre
 
 
 def _brightness_agrees(a: Plane, b: Plane, share: float) -> bool:
@@ -162,7 +191,9 @@ def _colour_agrees(a: Plane, b: Plane) -> bool:
     left, seen = binomial(binomial(a - b)), binomial(binomial(a))
     error = np.sqrt(moving_mean(cells(left * left), 4))
     contrast = _contrast(cells(seen), cells(seen * seen))
-    return bool((error <= _LEFT_COLOUR + _LEFT_COLOUR_BY_CONTRAST * contrast).all())
+    score = error / (_LEFT_COLOUR + _LEFT_COLOUR_BY_CONTRAST * contrast)
+    worst = np.unravel_index(int(score.argmax()), score.shape)
+    return bool(score[worst] <= 1.0) and not _stands_out(score, contrast, worst)
 
 
 def _contrast(means: Plane, squares: Plane) -> Plane:

@@ -141,3 +141,18 @@ def test_a_training_csv_that_fits_nothing(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("path,label\ncats\\0.png,cat\n")
     with pytest.raises(DataError, match=r"none of its 1 rows.*backslashes"):
         read_pictures(tmp_path, str(tmp_path / "t.csv"))
+
+
+@pytest.mark.parametrize("header", ["path,label,label", "path,label,path"])
+def test_a_column_that_stands_there_twice_is_an_error(tmp_path: Path, header: str) -> None:
+    (tmp_path / "t.csv").write_text(f"{header}\n0.png,cat,dog\n")
+    with pytest.raises(DataError, match="more than once"):
+        read_labels(tmp_path / "t.csv", [tmp_path], [tmp_path / "0.png"])
+
+
+def test_a_delimiter_that_is_not_recognised_is_named(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("path:label\n0.png:cat\n")
+    with pytest.raises(DataError, match="name any other in a first line, as sep=:"):
+        read_labels(tmp_path / "t.csv", [tmp_path], [tmp_path / "0.png"])
+    (tmp_path / "t.csv").write_text("sep=:\npath:label\n0.png:cat\n")
+    assert list(read_labels(tmp_path / "t.csv", [tmp_path], [tmp_path / "0.png"]).labels.values()) == ["cat"]

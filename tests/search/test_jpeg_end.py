@@ -189,3 +189,13 @@ def test_other_formats_that_only_lack_their_end(kind, cut):
 
 def test_a_stream_of_one_that_lacks_its_end():
     assert load_picture(io.BytesIO(jpeg()[:-2])).info["note"] == LACKS_ITS_END
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_fill_in_place_of_the_end_is_passed_over(kind):
+    data = jpeg(kind)
+    picture = decode(data.removesuffix(b"\xff\xd9") + b"\xff" * 40, name="x")
+    assert picture.tobytes() == decode(data, name="x").tobytes()
+    assert picture.info["note"] == LACKS_ITS_END
+    with pytest.raises(PictureError, match="truncated"):
+        decode(data[: len(data) * 2 // 3].rstrip(b"\xff") + b"\xff" * 40, name="x")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from benchmarks.copies_made import (
     COPIES,
@@ -76,6 +76,45 @@ def test_what_only_looks_like_a_copy_is_none(kind):
 def test_print_that_was_shrunk_beyond_reading_is_not_known():
     for image in (page(5), receipt(5), receipt(5, ink=200)):
         assert not is_copy(image, scaled(image, 0.25))
+
+
+@pytest.mark.parametrize(("ink", "paper"), [("#f00", "#008000"), ("#ff0", "#fff"), ("#00f", "#00003c")])
+def test_print_that_differs_from_its_ground_in_colour_alone_is_compared_too(ink, paper):
+    first, second = (ImageOps.colorize(each.convert("L"), ink, paper) for each in LOOKALIKES["one digit"])
+    for again in (
+        second,
+        encoded(second, "JPEG", 90),
+        encoded(second, "JPEG", 30),
+        *map(scaled, [second] * 2, (0.5, 0.25)),
+    ):
+        assert not is_copy(first, again)
+
+
+def test_grey_print_is_no_more_legible_than_black_print():
+    for level in ("#606060", "#969696", "#c8c8c8"):
+        for seed in range(5, 9):
+            image = ImageOps.colorize(receipt(seed).convert("L"), level, "#fff")
+            assert not is_copy(image, scaled(image, 0.25)), level
+
+
+def test_a_product_in_another_colour_is_no_copy():
+    colours = ("#141414", "#14142d", "#1e1e50", "#282828", "#142d19", "#faf5e1", "#ebdcc8", "#fae1e6")
+    shirts = [_shirt(colour) for colour in colours]
+    for number, shirt in enumerate(shirts):
+        assert is_copy(shirt, encoded(shirt, "JPEG", 75))
+        for other in shirts[number + 1 :]:
+            assert not is_copy(shirt, other)
+            assert not is_copy(encoded(shirt, "JPEG", 75), scaled(other, 0.5))
+
+
+def _shirt(colour: str) -> Image.Image:
+    image = Image.new("RGB", (400, 500), "#f5f5f5")
+    outline = [(80, 80), (320, 80), (380, 200), (310, 220), (310, 460), (90, 460), (90, 220), (20, 200)]
+    ImageDraw.Draw(image).polygon(outline, fill=colour)
+    grain = np.random.default_rng(0).normal(0, 2, (500, 400, 1))
+    return Image.fromarray((np.asarray(image) + grain).clip(0, 255).astype(np.uint8)).filter(
+        ImageFilter.GaussianBlur(0.7)
+    )
 
 
 def test_blank_pictures_are_copies_only_with_the_same_pixels():

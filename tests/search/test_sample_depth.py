@@ -133,3 +133,18 @@ def test_a_file_and_its_reduced_reading_agree(monkeypatch):
     monkeypatch.setattr(pixel_modes, "_BAND", 900)
     monkeypatch.setattr(deep_colours, "_BAND", 900)
     assert difference(decode(data, name="x"), whole) == 0
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+@pytest.mark.parametrize("opaque", ["as deep", "full"])
+def test_grey_with_alpha_is_scaled_too(depth, opaque):
+    grey = scene(64).convert("L")
+    levels = levels_of(grey, depth)
+    alpha = np.full_like(levels, (1 << depth) - 1 if opaque == "as deep" else 65_535)
+    rows = np.dstack([levels, alpha]).astype(">u2")
+    body = b"".join(b"\0" + row.tobytes() for row in rows)
+    header = struct.pack(">IIBBBBB", grey.width, grey.height, 16, 4, 0, 0, 0)
+    data = b"\x89PNG\r\n\x1a\n" + b"".join(
+        png_chunk(*each) for each in ((b"IHDR", header), (b"IDAT", zlib.compress(body)), (b"IEND", b""))
+    )
+    assert difference(decode(data, name="x"), grey.convert("RGB")) < 2
