@@ -130,8 +130,9 @@ def test_a_file_being_written_is_left_until_it_has_settled(pictures: Path, index
             added += report.added
 
 
-def test_a_file_written_while_the_folder_is_scanned_has_not_settled(pictures: Path, index: Path,
-                                                                    monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_a_file_written_during_the_scan_has_not_settled(
+    pictures: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for path in pictures.rglob("*.png"):
         os.utime(path, (1e9, 1e9))
 
