@@ -88,6 +88,24 @@ def test_remove_export_and_duplicates_name_it_too(index: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     "words",
     [
+        ("calibrate", "INDEX", "--max-far", "2"), ("calibrate", "INDEX", "--max-far", "nan"),
+        ("calibrate", "INDEX", "--cost-false-accept", "1"), ("calibrate", "INDEX", "--prior", "1.5"),
+        ("identify", "x.png", "--index", "INDEX", "--max-false-accept", "3"),
+        ("attend", ".", "--index", "INDEX", "--log", "x.csv", "--once", "--max-false-accept", "0"),
+        ("rebuild", "--index", "INDEX", "--kind", "nosuch"), ("build", ".", "--index", "INDEX", "--kind", "FLAT"),
+        ("remove", "--index", "INDEX"), ("remove", "--index", "INDEX", "--dry-run"),
+    ],
+)  # fmt: skip
+def test_options_of_other_commands_that_make_no_sense_are_2(index: Path, words: tuple[str, ...]) -> None:
+    done = twinlens(*(index if word == "INDEX" else word for word in words))
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
         ("-k", "0"), ("-k", "-1"), ("-k", "one"), ("--crop", "1,2"), ("--crop", "0,0,2,1"), ("--crop", "0.5,0,0.5,1"),
         ("--crop", "nan,0,1,1"), ("--where", "label ="), ("--where", ""), ("--where", "colour = red"),
         ("--where", "width = wide"), ("--where", "x" * 20_000), ("--show", "colour"), ("--device", "moon"), ("--no",),
