@@ -154,6 +154,7 @@ def show_collection(opened: Opened, where: Where, address: Address, label: str) 
 def show_pages(pages: int, where: Where, address: Address) -> int:
     """Let the visitor choose a page of the collection."""
     page, key = address.number("page", 1, pages, 1), f"page-{where!a}"  # other pictures have a widget of their own
+    st.session_state.page_key = key
     if pages > 1:
         if st.session_state.get(key) != page:
             st.session_state[key] = page
@@ -163,7 +164,14 @@ def show_pages(pages: int, where: Where, address: Address) -> int:
 
 
 def turn_page(key: str) -> None:
-    """Put the page that was chosen into the address."""
+    """Put the page that was chosen into the address.
+
+    A browser that does not show the newest page yet sends the widgets of the one before, whose page is of other
+    pictures.
+    """
+    if key != st.session_state.page_key:
+        change()
+        return
     page = st.session_state[key]
     change(page=None if page == 1 else str(page))
 

@@ -29,14 +29,34 @@ def change(**values: str | None) -> None:
     To be called back by a widget. What the visitor changed in others since the page was last drawn to its end goes into
     the address too: the second of two quick clicks comes with an address from before the first.
     """
-    before = {name: st.query_params[name] for name in st.query_params}
+    before = _newest()
     wanted: dict[str, str | None] = dict(before)
     for key, (name, default) in _state("offered").items():
         if key in st.session_state and st.session_state[key] != _state("drawn").get(key):
             wanted[name] = _text(st.session_state[key], default)
     after = {name: value for name, value in (wanted | values).items() if value is not None}
-    if after != before:
+    if after != _current():
         st.query_params.from_dict(after)
+    if after != before:
+        _state("addresses")["outdated"] = [*_state("addresses").get("outdated", []), before]
+        _state("addresses")["newest"] = after
+
+
+def _newest() -> dict[str, str]:
+    """The address of this page, be it that the browser does not show it yet.
+
+    A browser that is busy answers a change only after the next click, which comes with the address from before.
+    """
+    current, addresses = _current(), _state("addresses")
+    if current in addresses.get("outdated", []):
+        return dict(addresses["newest"])
+    addresses["outdated"] = []
+    return current
+
+
+def _current() -> dict[str, str]:
+    """The parameters that came with this run, or that it set."""
+    return {name: st.query_params[name] for name in st.query_params}
 
 
 def choose() -> None:
@@ -88,7 +108,10 @@ class Address:
     @classmethod
     def of_page(cls) -> Address:
         """The parameters that the browser shows now."""
-        return cls({name: st.query_params[name] for name in st.query_params})
+        current, addresses = _current(), _state("addresses")
+        if current != addresses.get("newest"):  # the visitor went back, or forward
+            addresses.update(newest=current, outdated=[])
+        return cls(current)
 
     def number(self, name: str, least: int, most: int, default: int) -> int:
         """A whole number within limits; the nearest one is taken for a number beyond them."""

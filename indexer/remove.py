@@ -12,7 +12,7 @@ from indexer.index_encoder import now
 from indexer.library import Library
 from indexer.writer import open_writer
 from search.catalog import Catalog
-from search.counts import shown
+from search.counts import picture_number, shown
 from search.errors import QueryError
 from search.nearest_values import nearest_values
 from search.where import condition_of
@@ -103,6 +103,7 @@ def _at_path(catalog: Catalog, path: Path) -> list[int]:
 
 
 def _known(catalog: Catalog, ids: Sequence[int]) -> list[int]:
+    ids = [picture_number(each) for each in ids]
     found = catalog.ids_among(ids)
     missing = sorted(set(ids) - set(found))
     if missing:

@@ -98,10 +98,11 @@ class FolderUpdate:
         unseen: list[tuple[Path, str]] = []
         not_read: Counter[str] = Counter()
         with stages.stage("scan"):
-            moment = time.time_ns()
-            unsettled = (moment - int(settle * 1e9), moment) if settle else None
+            began = time.time_ns()
             found = scan(root, leave_out=index, excludes=excludes, not_read=not_read,
                          unreadable=lambda path, error: unseen.append((path, unseen_reason(error))))  # fmt: skip
+            # To the end of the scan: what is written while it runs is not dated ahead of the clock.
+            unsettled = (began - int(settle * 1e9), time.time_ns()) if settle else None
         if not found and not allow_empty:
             raise DataError(_nothing_there(pictures, unseen, patterns))
         if not found:

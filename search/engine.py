@@ -15,6 +15,7 @@ from search.catalog import Catalog
 from search.collapse import Collapse
 from search.config import Device, QueryConfig
 from search.copy_threshold import copy_threshold
+from search.counts import picture_number
 from search.decoder_revision import decoder_of
 from search.durable import verify
 from search.embedding import DECODED_AT_ONCE, embed
@@ -269,9 +270,10 @@ class SearchEngine(Recognition, KnownPictures):
         """The stored embeddings of pictures, `(N, dim) float32` in the order of their ids.
 
         Raises:
-            QueryError: no picture has one of these ids.
+            QueryError: no picture has one of these ids, or it is no whole number.
             DamagedFileError: they are damaged.
         """
+        ids = [picture_number(each) for each in ids]
         found = self._catalog.places_of(ids)
         if unknown := [picture_id for picture_id in ids if picture_id not in found]:
             raise self._no_picture(unknown[0])

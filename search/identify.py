@@ -17,10 +17,21 @@ if TYPE_CHECKING:
 ReferencesOption = Annotated[
     References, typer.Option(help="Of several reference pictures the nearest decides (best), or their mean.")
 ]
+
+
+def share(value: float | None) -> float | None:
+    """Refuse what is no share as a wrong option."""
+    if value is not None and not 0 < value < 1:
+        raise typer.BadParameter(f"{value} is no share: more than 0 and less than 1")
+    return value
+
+
 MaxFalseAcceptOption = Annotated[
     float | None,
     typer.Option(
-        help="Share of strangers that may be taken for somebody.  [default: the calibration's rate]", show_default=False
+        help="Share of strangers that may be taken for somebody.  [default: the calibration's rate]",
+        show_default=False,
+        callback=share,
     ),
 ]
 ThresholdOption = Annotated[

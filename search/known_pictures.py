@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from search.counts import check_count, shown
+from search.counts import check_count, picture_number, shown
 from search.errors import QueryError
 from search.where import condition_of
 
@@ -43,9 +43,9 @@ class KnownPictures:
         """What the catalog knows of one picture.
 
         Raises:
-            QueryError: no picture has this id.
+            QueryError: no picture has this id, or it is no whole number.
         """
-        record = self._catalog.picture(picture_id)
+        record = self._catalog.picture(picture_number(picture_id))
         if record is None:
             raise self._no_picture(picture_id)
         return record
@@ -56,9 +56,8 @@ class KnownPictures:
         Raises:
             QueryError: `after` or `limit` is no whole number, or a limit less than -1.
         """
-        check_count("after", after, least=-_MOST)
-        check_count("limit", limit, least=-1)
-        after, limit = min(after, _MOST), min(limit, _MOST)
+        after = min(check_count("after", after, least=-_MOST), _MOST)
+        limit = min(check_count("limit", limit, least=-1), _MOST)
         return self._catalog.pictures(after=after, limit=limit)
 
     def labels(self) -> dict[str, int]:
@@ -78,8 +77,12 @@ class KnownPictures:
         return self._catalog.metadata.columns()
 
     def metadata(self, picture_ids: Sequence[int]) -> dict[int, dict[str, Told]]:
-        """Id -> column -> value, without the columns in which a picture has none; pictures without any may lack."""
-        return self._catalog.metadata.of([key for key in picture_ids if 0 < key <= _MOST])
+        """Id -> column -> value, without the columns in which a picture has none; pictures without any may lack.
+
+        Raises:
+            QueryError: an id is no whole number.
+        """
+        return self._catalog.metadata.of([key for key in map(picture_number, picture_ids) if 0 < key <= _MOST])
 
     def _no_picture(self, picture_id: int) -> QueryError:
         return QueryError(f"no picture has the id {shown(picture_id)} in {self.folder}")

@@ -28,7 +28,7 @@ class Query:
     condition: Condition | None = field(init=False)
 
     def __post_init__(self) -> None:
-        check_count("k", self.k)
+        object.__setattr__(self, "k", check_count("k", self.k))
         if self.blended and self.same_only:
             raise QueryError("same-only compares a picture with a picture, not with a blend: leave one of them out")
         object.__setattr__(self, "condition", condition_of(self.where))

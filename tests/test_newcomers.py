@@ -1,8 +1,11 @@
 """What a newcomer meets: misspelled values, files that are not there, options that make no sense, the help."""
 
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from indexer.build import build
@@ -80,6 +83,24 @@ def test_remove_export_and_duplicates_name_it_too(index: Path, tmp_path: Path) -
 
 
 # Exit codes -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("calibrate", "INDEX", "--max-far", "2"), ("calibrate", "INDEX", "--max-far", "nan"),
+        ("calibrate", "INDEX", "--cost-false-accept", "1"), ("calibrate", "INDEX", "--prior", "1.5"),
+        ("identify", "x.png", "--index", "INDEX", "--max-false-accept", "3"),
+        ("attend", ".", "--index", "INDEX", "--log", "x.csv", "--once", "--max-false-accept", "0"),
+        ("rebuild", "--index", "INDEX", "--kind", "nosuch"), ("build", ".", "--index", "INDEX", "--kind", "FLAT"),
+        ("remove", "--index", "INDEX"), ("remove", "--index", "INDEX", "--dry-run"),
+    ],
+)  # fmt: skip
+def test_options_of_other_commands_that_make_no_sense_are_2(index: Path, words: tuple[str, ...]) -> None:
+    done = twinlens(*(index if word == "INDEX" else word for word in words))
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
 
 
 @pytest.mark.parametrize(
@@ -225,6 +246,34 @@ def test_a_k_that_is_no_count_is_refused(index: Path, asked: Path, k: object) ->
         ):
             with pytest.raises(QueryError, match="k must be a whole number of at least 1"):
                 search()
+
+
+def test_numbers_of_numpy_are_numbers(index: Path, asked: Path) -> None:
+    three: Any = np.int64(3)
+    two: Any = np.uint8(2)
+    with open_index(index) as engine:
+        every: Any = np.array(engine.ids())
+        assert engine.search(asked, three) == engine.search(asked, 3)
+        assert engine.search_id(every[0], two) == engine.search_id(int(every[0]), 2)
+        assert engine.picture(every[1]) == engine.picture(int(every[1]))
+        assert engine.metadata(every) == engine.metadata(every.tolist())
+        assert len(engine.pictures(after=every[3], limit=two)) == 2
+    assert remove(index, ids=[every[0]]).removed == 1
+
+
+@pytest.mark.parametrize("wrong", ["1", "x", None, 1.0, True, b"1", [1]], ids=repr)
+def test_an_id_that_is_no_number_is_refused(index: Path, wrong: object) -> None:
+    def asked() -> Iterator[Callable[[], object]]:
+        yield lambda: engine.picture(wrong)  # type: ignore[arg-type]
+        yield lambda: engine.vector(wrong)  # type: ignore[arg-type]
+        yield lambda: engine.search_id(wrong)  # type: ignore[arg-type]
+        yield lambda: engine.metadata([wrong])  # type: ignore[list-item]
+        yield lambda: remove(index, ids=[wrong])  # type: ignore[list-item]
+
+    with open_index(index) as engine:
+        for ask in asked():
+            with pytest.raises(QueryError, match="id of a picture must be a whole number"):
+                ask()
 
 
 def test_other_counts_are_bounded(index: Path, pictures: Path) -> None:

@@ -10,7 +10,8 @@ import typer
 
 from indexer.calibration.config import MOST_PAIRS, MOST_RESAMPLES, CalibrateConfig, Method
 from indexer.commands.inside_collection import warn_inside_collection, warn_inside_index_collection
-from search.cli import SKIPPED_EXIT, DeviceOption, JsonOption, one_line, printable
+from search.cli import SKIPPED_EXIT, DeviceOption, JsonOption, OptionError, one_line, printable
+from search.errors import DataError
 
 if TYPE_CHECKING:
     from indexer.calibration.calibrate import CalibrateReport
@@ -79,11 +80,14 @@ def calibrate(
     from indexer.calibration.calibrate import calibrate as calibrate_target
     from indexer.console import ConsoleProgress
 
-    config = CalibrateConfig(
-        max_far=CalibrateConfig.max_far if max_far is None else max_far, eer=eer, cost_false_accept=cost_false_accept,
-        cost_false_reject=cost_false_reject, method=method, prior=prior, max_pairs=max_pairs, resamples=resamples,
-        seed=seed, device=device,
-    )  # fmt: skip
+    try:
+        config = CalibrateConfig(
+            max_far=CalibrateConfig.max_far if max_far is None else max_far, eer=eer,
+            cost_false_accept=cost_false_accept, cost_false_reject=cost_false_reject, method=method, prior=prior,
+            max_pairs=max_pairs, resamples=resamples, seed=seed, device=device,
+        )  # fmt: skip
+    except DataError as error:
+        raise OptionError(str(error)) from None
     with ConsoleProgress() as progress:
         done = calibrate_target(target, pictures, pairs=pairs, labels=labels, config=config, report=report,
                                 progress=progress)  # fmt: skip

@@ -85,6 +85,8 @@ def remove(
     """
     from indexer.remove import remove as remove_pictures
 
+    if not (paths or ids or globs or where):
+        raise typer.BadParameter("name a picture or folder, or use --id, --glob or --where", param_hint="PATHS")
     report = remove_pictures(
         index,
         paths=paths or (),

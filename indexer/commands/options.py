@@ -11,6 +11,16 @@ from search.config import MOST_AT_ONCE, MOST_WORKERS
 MOST_SECONDS = 10_000_000.0
 """About four months: of more, some systems cannot wait."""
 
+
+def known_kind(kind: str) -> str:
+    """Refuse a kind that there is not as a wrong option."""
+    from search.indexes import AUTO, KINDS
+
+    if kind not in (AUTO, *KINDS):
+        raise typer.BadParameter(f"there is no index kind {kind!r}: known are {', '.join((AUTO, *KINDS))}")
+    return kind
+
+
 EncoderOption = Annotated[
     str | None,
     typer.Option(
@@ -19,7 +29,7 @@ EncoderOption = Annotated[
         show_default=False,
     ),
 ]
-KindOption = Annotated[str, typer.Option(help="auto, flat, hnsw, ivf, ivfpq or hnswlib.")]
+KindOption = Annotated[str, typer.Option(help="auto, flat, hnsw, ivf, ivfpq or hnswlib.", callback=known_kind)]
 RecallOption = Annotated[float, typer.Option(help="Recall@10 that an approximate kind is tuned for.", min=0.0, max=1.0)]
 LabelsOption = Annotated[
     str | None,

@@ -153,7 +153,7 @@ class VectorIndex(ABC):
             DamagedFileError: the file that it was loaded from led to rows that do not exist.
         """
         self._check_search(queries, k, allowed)
-        k = min(k, max(self.size, MOST_PADDED))
+        k = min(int(k), max(self.size, MOST_PADDED))
         distances = np.full((len(queries), k), np.inf, dtype=np.float32)
         rows = np.full((len(queries), k), -1, dtype=np.int64)
         reachable = min(k, self.size if allowed is None else int(np.count_nonzero(allowed)))

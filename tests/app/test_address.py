@@ -100,6 +100,36 @@ def test_the_filters_hold_for_the_collection(at, gallery):
         assert set(neighbours(page)) <= set(engine.ids('label = "label2" and id > 17 and id < 33'))
 
 
+def test_a_choice_made_before_the_browser_shows_the_last_one_keeps_both(at):
+    """A browser that is busy sends the address from before the first choice with the second one."""
+    page = set_to(at(page="2"), "where", "id > 17")
+    assert parameters(page) == {"where": "id > 17"}
+    page.query_params.clear()
+    page.query_params["page"] = "2"
+    page = set_to(page, "collapse", True)
+    assert parameters(page) == {"where": "id > 17", "collapse": "true"}
+    page = set_to(page, "k", 4)
+    page.query_params.clear()
+    page.query_params["where"] = "id > 17"  # the visitor went back
+    page = sound(page.run())
+    assert not page.toggle(key="collapse").value
+    page = set_to(page, "k", 5)
+    assert parameters(page) == {"where": "id > 17", "k": "5"}
+
+
+def test_a_page_of_pictures_that_are_not_shown_any_more_is_not_turned(at):
+    """A browser that is busy sends the widgets from before the last choice with the next one."""
+    before = at(page="2")
+    page = set_to(at(page="2"), "where", "id > 3")
+    page = set_to(page, "where", "id > 17")
+    stale = before.pagination[0]
+    states = page._tree.get_widget_states()
+    states.widgets.append(stale._widget_state)
+    page = sound(page._run(states))
+    assert parameters(page) == {"where": "id > 17"}
+    assert not page.error
+
+
 def test_filters_that_leave_nothing_say_so(at):
     page = at(where="width > 100000")
     assert offered(page) == []

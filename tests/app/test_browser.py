@@ -153,12 +153,13 @@ def test_the_browsers_way_back_undoes_every_choice_and_a_reload_none(page):
     is_at("?where=id+%3E+17")
     page.get_by_text("Collapse copies").click()
     is_at("?where=id+%3E+17&collapse=true")
-    page.locator("img[alt$='0022.png']").wait_for()
+    page.locator("img[alt$='0022.png']").first.wait_for()
+    page.wait_for_function("document.querySelectorAll('[data-testid=stImageContainer] img').length === 23")
     settled(page)
     before = shown(page)
     assert len(before) == 23
     page.reload()
-    page.locator("img[alt$='0022.png']").wait_for()
+    page.locator("img[alt$='0022.png']").first.wait_for()
     settled(page)
     assert shown(page) == before
     assert page.get_by_role("textbox", name="Only pictures where").input_value() == "id > 17"

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Queue
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from indexer.change_report import ChangeReport
 from indexer.lock import writer_lock
 from indexer.progress import Silent, Stages
 from indexer.rebuild import rebuild
+from indexer.scan import FoundFile, scan
 from indexer.sync import FolderUpdate
 from indexer.watch import watch
 from search import IndexFolderError, IndexLockedError, TwinlensError, open_index
@@ -111,7 +113,7 @@ def test_a_round_that_finds_another_writer_is_made_up_for(pictures: Path, index:
 
 
 def test_a_file_being_written_is_left_until_it_has_settled(pictures: Path, index: Path) -> None:
-    with watching(pictures, index, WatchConfig(interval=3600, settle=0.5)) as said:
+    with watching(pictures, index, WatchConfig(interval=3600, settle=3)) as said:
         time.sleep(0.7)
         draw(555).save(pictures / "whole.png")
         data = (pictures / "whole.png").read_bytes()
@@ -126,6 +128,21 @@ def test_a_file_being_written_is_left_until_it_has_settled(pictures: Path, index
             assert isinstance(report, ChangeReport)
             assert report.skipped == [], "half a file was read"
             added += report.added
+
+
+def test_a_file_written_during_the_scan_has_not_settled(
+    pictures: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in pictures.rglob("*.png"):
+        os.utime(path, (1e9, 1e9))
+
+    def slow_scan(*args: Any, **options: Any) -> list[FoundFile]:
+        time.sleep(0.05)
+        draw(555).save(pictures / "new.png")
+        return scan(*args, **options)
+
+    monkeypatch.setattr("indexer.sync.scan", slow_scan)
+    assert FolderUpdate.scan(pictures, index, FAST, Stages(Silent()), settle=60).has_unsettled()
 
 
 def test_unsettled_files_are_neither_added_nor_removed(pictures: Path, index: Path) -> None:
