@@ -18,10 +18,8 @@ What a picture may cost is bounded (docs/pictures.md): by its size in pixels and
 
 from __future__ import annotations
 
-import io
 import os
 from contextlib import contextmanager
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from search.config import DecodeConfig
@@ -32,6 +30,7 @@ from search.orientation import orientation_of, upright
 from search.photoshop import has_transparency
 from search.picture_formats import PICTURE_SUFFIXES, Format, ends_early, header_size, looks_like, sniff
 from search.picture_limits import structure_excess
+from search.picture_plugins import open_picture
 from search.picture_source import check_bytes, is_array, is_pil_image, picture_name, read_file, read_stream
 from search.plugin_warnings import quiet_plugins
 from search.png_chunks import readable
@@ -48,19 +47,6 @@ if TYPE_CHECKING:
 __all__ = ["PICTURE_SUFFIXES", "decode", "load_picture", "picture_name", "read_file"]
 
 _DEFAULTS = DecodeConfig()
-
-_PLUGINS: dict[Format, tuple[str, str]] = {
-    # JpegImageFile, not Pillow's factory: an MPO is a JPEG with more pictures behind it, and the first is wanted.
-    "JPEG": ("PIL.JpegImagePlugin", "JpegImageFile"),
-    "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
-    "GIF": ("PIL.GifImagePlugin", "GifImageFile"),
-    "WebP": ("PIL.WebPImagePlugin", "WebPImageFile"),
-    "AVIF": ("PIL.AvifImagePlugin", "AvifImageFile"),
-    "HEIF": ("pillow_heif", "HeifImageFile"),
-    "TIFF": ("PIL.TiffImagePlugin", "TiffImageFile"),
-    "BMP": ("PIL.BmpImagePlugin", "BmpImageFile"),
-    "PSD": ("PIL.PsdImagePlugin", "PsdImageFile"),
-}
 
 _COSTLY: frozenset[Format] = frozenset(("WebP", "AVIF", "HEIF", "JPEG XL", "raw"))
 
@@ -217,11 +203,7 @@ def _decode_whole(kind: Format, data: bytes, name: str, target: int | None, conf
 
 
 def _opened(kind: Format, data: bytes) -> ImageFile:
-    # The plugin's class itself, as Image.open would first compare the size with Pillow's own global limit, and warn.
-    module, plugin = _PLUGINS[kind]
-    data = readable(data) if kind == "PNG" else data
-    image: ImageFile = getattr(import_module(module), plugin)(io.BytesIO(data))
-    return image
+    return open_picture(kind, readable(data) if kind == "PNG" else data)
 
 
 def _decode_jpeg_xl(data: bytes, name: str, target: int | None, config: DecodeConfig) -> Image:

@@ -9,27 +9,18 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from search.picture_formats import Format, sniff
 from search.picture_limits import structure_excess
+from search.picture_plugins import open_picture
 from search.plugin_warnings import quiet_plugins
 from search.raw_files import is_raw
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
-_PLUGINS: dict[Format, tuple[str, str]] = {
-    "JPEG": ("PIL.JpegImagePlugin", "JpegImageFile"),
-    "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
-    "GIF": ("PIL.GifImagePlugin", "GifImageFile"),
-    "WebP": ("PIL.WebPImagePlugin", "WebPImageFile"),
-    "AVIF": ("PIL.AvifImagePlugin", "AvifImageFile"),
-    "HEIF": ("pillow_heif", "HeifImageFile"),
-    "TIFF": ("PIL.TiffImagePlugin", "TiffImageFile"),
-    "BMP": ("PIL.BmpImagePlugin", "BmpImageFile"),
-}
+_COMPARED = frozenset(("JPEG", "PNG", "GIF", "WebP", "AVIF", "HEIF", "TIFF", "BMP"))
 """Formats that are compared picture by picture; files of any other are compared by their bytes."""
 _MOST_BEHIND = 4096
 """Bytes behind the end of a picture that are taken for padding or a camera's notes, and not for another picture."""
@@ -59,7 +50,7 @@ def read_contents(data: bytes) -> Contents:
     kind = sniff(data)
     if is_raw(data):
         return Contents(kind, unlike="raw file")
-    if kind not in _PLUGINS:
+    if kind not in _COMPARED:
         return Contents(kind, unlike="a format that is compared by its bytes only")
     if structure_excess(kind, data) is not None:
         return Contents(kind, unlike="unreadable")
@@ -71,13 +62,6 @@ def read_contents(data: bytes) -> Contents:
             return _of_image(kind, open_picture(kind, data))
     except Exception:  # plugins raise nearly anything: see search.images.decode
         return Contents(kind, unlike="unreadable")
-
-
-def open_picture(kind: Format, data: bytes) -> ImageFile:
-    """Open a file with the plugin of its format, and no other; nothing is decoded yet."""
-    module, plugin = _PLUGINS[kind]
-    image: ImageFile = getattr(import_module(module), plugin)(io.BytesIO(data))
-    return image
 
 
 def _more(kind: Format, data: bytes) -> str | None:

@@ -13,7 +13,8 @@ from search.config import DecodeConfig
 from search.errors import PictureError
 from search.images import decode
 from search.large_pictures import LARGE_PIXELS, alone
-from search.picture_contents import Contents, open_picture
+from search.picture_contents import Contents
+from search.picture_plugins import open_picture
 from search.plugin_warnings import quiet_plugins
 
 if TYPE_CHECKING:

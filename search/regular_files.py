@@ -95,7 +95,8 @@ def require_inside(folder: Path, name: str) -> Path:
     """
     require_inside_name(folder, name)
     if not _is_below(folder / name, folder):
-        raise DamagedFileError(folder / name, "lies outside of the index folder", _REMEDY)
+        remedy = "Put the file itself into the index folder in place of the link that leads to it"
+        raise DamagedFileError(folder / name, "lies outside of the index folder", remedy)
     return folder / name
 
 

@@ -21,6 +21,8 @@ def read_vectors(file: Path) -> Floats:
     Raises:
         DataError: it cannot be read, or holds something else than floating numbers in one or two dimensions.
     """
+    if not file.exists():
+        raise DataError(f"{file}: no such file")
     if not file.is_file():
         raise DataError(f"{file}: is no regular file. --vector takes a .npy file, as numpy.save writes it")
     try:
