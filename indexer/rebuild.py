@@ -12,7 +12,8 @@ from indexer.reembedding import switch_encoder
 from indexer.staging import discard_all
 from indexer.update import check_device
 from indexer.writer import open_writer
-from search.catalog_retained import DAYS_SETTING, MOST_DAYS
+from search.catalog_json import MOST_DAYS
+from search.catalog_retained import DAYS_SETTING
 from search.config import BuildConfig
 from search.decoder_revision import is_outdated
 from search.encoders import load_encoder

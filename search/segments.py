@@ -125,13 +125,24 @@ def gather_vectors(segments: Sequence[Segment], places: Sequence[tuple[int, int]
     """
     matrix = np.empty((len(places), dim), dtype=np.float32)
     of, rows = np.array(places, dtype=np.int64).reshape(-1, 2).T
-    if not (known := np.isin(of, [segment.id for segment in segments])).all():
-        raise IndexFolderError(f"there is no segment {of[~known][0]}, which the catalog names. {_SEE}")
+    require_places(segments, of, rows)
     for segment in segments:
         mine = np.flatnonzero(of == segment.id)
         if len(mine):
             matrix[mine] = segment.take(rows[mine])
     return matrix
+
+
+def require_places(segments: Sequence[Segment], of: Sequence[int] | Rows, rows: Sequence[int] | Rows) -> None:
+    """Raise IndexFolderError unless each row, of the segment of an id, is there."""
+    sizes = {segment.id: len(segment.vectors) for segment in segments}
+    ids, places = np.asarray(of, dtype=np.int64), np.asarray(rows, dtype=np.int64)
+    if not (known := np.isin(ids, list(sizes))).all():
+        raise IndexFolderError(f"there is no segment {ids[~known][0]}, which the catalog names. {_SEE}")
+    for key, size in sizes.items():
+        mine = places[ids == key]
+        if len(mine) and (mine.min() < 0 or mine.max() >= size):
+            raise IndexFolderError(f"segment {key} has no row {mine.max()}, which the catalog names. {_SEE}")
 
 
 def rerank(vectors: Floats, queries: Floats, rows: Rows, k: int) -> tuple[Floats, Rows]:

@@ -206,7 +206,7 @@ class Calibration:
         """
         if not isinstance(values, dict) or "threshold" not in values:
             raise DataError("this is no calibration of Twinlens")
-        if values.get("format") != FORMAT:
+        if values.get("format") != FORMAT or isinstance(values["format"], bool):
             raise DataError(f"the calibration has the format {values.get('format')!r}, this version reads {FORMAT}")
         try:
             rates = values["rates"]

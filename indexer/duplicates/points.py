@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from search.segments import require_places
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -77,13 +79,17 @@ def read_points(engine: SearchEngine, where: Where | None = None, *, contents_on
         where: only these pictures.
         contents_only: only pictures that share their bytes with another (the catalog knows them), joined by their
             bytes alone; vectors are not looked at.
-        advance: is told of pictures read.
+        advance: called with the number of pictures read.
+
+    Raises:
+        IndexFolderError: the catalog names segments or rows that do not exist.
     """
     segments = engine.segments
     numbers = {segment.id: number for number, segment in enumerate(segments)}
     masks = [engine.chosen(segment, where) for segment in segments]
     gathered = _Gathered()
     for page in _pages(engine, shared=contents_only):
+        require_places(segments, [record.segment for record in page], [record.row for record in page])
         records = []
         for record in page:
             mask = masks[numbers[record.segment]]

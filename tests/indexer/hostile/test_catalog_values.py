@@ -155,3 +155,21 @@ def _ask(worker: subprocess.Popen[str], number: int) -> dict | None:
 def _bounded() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def test_a_row_of_a_segment_that_does_not_exist(seed: Path, tmp_path: Path) -> None:
+    for where in ("segment = 99", "row = 10000"):
+        index = catalog_seed.copy(seed / "i", tmp_path / "i")
+        with opened(index) as connection:
+            connection.execute(f"UPDATE pictures SET {where} WHERE id = 5")
+        ended = doors.command(["duplicates", str(index)])
+        assert (ended.code, ended.fault) == (1, None), where
+
+
+def test_a_calibration_whose_format_is_no_number(seed: Path, tmp_path: Path) -> None:
+    index = catalog_seed.copy(seed / "i", tmp_path / "i")
+    with opened(index) as connection:
+        ((text,),) = connection.execute("SELECT value FROM settings WHERE key = 'calibration'").fetchall()
+        stored = json.dumps({**json.loads(text), "format": True})
+        connection.execute("UPDATE settings SET value = ? WHERE key = 'calibration'", (stored,))
+    assert inspect(index).findings
