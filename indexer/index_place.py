@@ -62,11 +62,18 @@ def _is_begun(file: Path) -> bool:
     heads = _HEADS.get(file.name)
     if heads is None or not is_regular(file):
         return True
+    if file.name == HOLDER_NAME and _is_lock(file.with_name(LOCK_NAME)):
+        return True  # a damaged note, beside the lock that it speaks of
     try:
         found = read_own(file, _LONGEST_HEAD)
     except OSError:
         return True
     return not found or any(head and (found.startswith(head) or head.startswith(found)) for head in heads)
+
+
+def _is_lock(file: Path) -> bool:
+    """Whether a lock of ours has this name: an empty file."""
+    return is_regular(file) and file.stat().st_size == 0
 
 
 def _lost_its_catalog(names: list[str]) -> bool:

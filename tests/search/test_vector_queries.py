@@ -93,7 +93,7 @@ def test_filters_hold_for_ids(index: Path) -> None:
         (["--id", "1", "--not", "x.png"], 2, "takes the place of pictures"),
         (["--vector", "x.npy", "--crop", "0,0,1,1"], 2, "takes the place of pictures"),
         (["--id", "4711"], 1, "no picture has the id 4711"),
-        (["--vector", "missing.npy"], 1, "is no regular file"),
+        (["--vector", "missing.npy"], 1, "no such file"),
     ],
 )
 def test_what_is_refused(index: Path, words: list[str], code: int, said: str) -> None:
