@@ -75,9 +75,21 @@ def measure(pictures: Path, index: Path, encoder: str) -> Figures:
     figures = json.loads(python("-m", "indexer", "evaluate", index, "--json"))
     size = sum(path.stat().st_size for path in index.rglob("*") if path.is_file())
     name = "/".join(pictures.absolute().parts[-2:])
-    return Figures(name, encoder, built["images"], built["skipped"], built["seconds"], built["stages"],
-                   built["peak"], size, info["dim"], info["kind"], figures["recall_at"]["1"], figures["map_at_r"],
-                   seconds_again)  # fmt: skip
+    return Figures(
+        name,
+        encoder,
+        built["images"],
+        built["skipped"],
+        built["seconds"],
+        built["stages"],
+        built["peak"],
+        size,
+        info["dim"],
+        info["kind"],
+        figures["recall_at"]["1"],
+        figures["map_at_r"],
+        seconds_again,
+    )
 
 
 def table(rows: list[Figures]) -> str:

@@ -167,8 +167,13 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--encoder", default="builtin", help="or the folder of another run of training")
     parser.add_argument("--model", type=Path, default=datasets_folder() / MODEL, help="the teacher's file")
     parser.add_argument("--teacher", type=Path, default=Path(".cache/teacher"), help="embeddings it has made already")
-    parser.add_argument("--only", nargs="+", default=(), metavar="COLUMN",
-                        help="measure the encoder and these: color-layout, random weights, teacher")  # fmt: skip
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        default=(),
+        metavar="COLUMN",
+        help="measure the encoder and these: color-layout, random weights, teacher",
+    )
     parser.add_argument("--limit", type=int, default=1_000_000, help="pictures of a collection, and copies, at most")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results" / "builtin.md")
     parser.add_argument("--card", type=Path, default=None, help="folder whose encoder.json takes the figures")
@@ -191,10 +196,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         start = time.perf_counter()
         columns[name] = bench.measure(each)
         print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
-    strengths = bench.altered(encoder, PHOTOS, bench.embed(encoder, PHOTOS), ALTERATIONS,
-                              min(QUERIES_BY_STRENGTH, options.limit))  # fmt: skip
-    contact = {each.title: touched(each, collections[each.title].paths, options.datasets, encoder.card.get("config"))
-               for each in COLLECTIONS}  # fmt: skip
+    strengths = bench.altered(
+        encoder, PHOTOS, bench.embed(encoder, PHOTOS), ALTERATIONS, min(QUERIES_BY_STRENGTH, options.limit)
+    )
+    contact = {
+        each.title: touched(each, collections[each.title].paths, options.datasets, encoder.card.get("config"))
+        for each in COLLECTIONS
+    }
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(page(encoder, columns, strengths, contact, remark), encoding="utf-8")
     if options.card:

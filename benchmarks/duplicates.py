@@ -52,8 +52,14 @@ def write_index(folder: Path, vectors: np.ndarray, kind: str, segments: int) -> 
         name, file, files = write_segment(folder, own, structure)
         kinds.append(structure.kind)
         with catalog.transaction():
-            catalog.set(encoder="random", fingerprint="random", encoder_folder="encoders/none",
-                        dim=vectors.shape[1], created=_NOW, updated=_NOW)  # fmt: skip
+            catalog.set(
+                encoder="random",
+                fingerprint="random",
+                encoder_folder="encoders/none",
+                dim=vectors.shape[1],
+                created=_NOW,
+                updated=_NOW,
+            )
             catalog.add_files(files)
             number = catalog.next_segment_id()
             catalog.add_segment(

@@ -146,9 +146,18 @@ def measure(kind: str, device: str, vectors: Floats, queries: Floats, flat: Segm
             structure.effort = effort
         distances, _ = segment.search(queries, K)
         found.append(
-            Figures(kind, device, seconds, size, effort, recall(distances, truth, 1), recall(distances, truth, K),
-                    speed(segment, queries), speed(flat, queries))
-        )  # fmt: skip
+            Figures(
+                kind,
+                device,
+                seconds,
+                size,
+                effort,
+                recall(distances, truth, 1),
+                recall(distances, truth, K),
+                speed(segment, queries),
+                speed(flat, queries),
+            )
+        )
         sys.stderr.write(f"{found[-1]}\n")
         if found[-1].recall_at_10 >= 0.9999:
             break

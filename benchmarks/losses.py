@@ -122,8 +122,9 @@ class Figures:
     collapsed: bool = False
 
 
-STROKES = AugmentConfig(min_area=0.8, max_aspect=1.1, p_flip=0, degrees=10, p_quarter=0, p_color=0, p_gray=0, p_fade=0,
-                        p_jpeg=0, p_noise=0)  # fmt: skip
+STROKES = AugmentConfig(
+    min_area=0.8, max_aspect=1.1, p_flip=0, degrees=10, p_quarter=0, p_color=0, p_gray=0, p_fade=0, p_jpeg=0, p_noise=0
+)
 DATA = {
     "mnist": Data("mnist", "digits, 32 x 32 pixels", ("train/*",), (), ("test/*",), STROKES),
     "omniglot": Data(
@@ -142,7 +143,7 @@ DATA = {
         HELD_OUT,
         AugmentConfig(min_area=0.5, p_rotate=0.2, p_quarter=0, p_fade=0, p_jpeg=0, p_noise=0),
     ),
-}  # fmt: skip
+}
 CONTENDERS = (
     *(Contender(name) for name in LOSSES if name not in MINED),
     *(Contender(name, "all") for name in ("triplet-cosine", "triplet-mean", "triplet-soft", "triplet-soft-cosine")),

@@ -40,8 +40,15 @@ def page(rows: list[Grown], collection: Collection, options: argparse.Namespace,
     ]
     for row in rows:
         most = max((each["peak"] for each in row.removals), default=0)
-        figures = [row.nothing["peak"], row.imports[0]["peak"], row.imports[-1]["peak"], row.imports[-1]["resident"],
-                   most, row.rebuild["peak"], row.rebuild["resident"]]  # fmt: skip
+        figures = [
+            row.nothing["peak"],
+            row.imports[0]["peak"],
+            row.imports[-1]["peak"],
+            row.imports[-1]["resident"],
+            most,
+            row.rebuild["peak"],
+            row.rebuild["resident"],
+        ]
         lines.append(f"| {row.kind} | {' | '.join(map(mib, figures))} |")
     lines += [
         "",

@@ -26,7 +26,7 @@ from benchmarks.copies_made import (
     page,
     receipt,
     scene,
-)  # fmt: skip
+)
 from search.images import PICTURE_SUFFIXES, load_picture
 from search.same_pixels import is_copy
 from search.shared_detail import shares_detail, sketch_of

@@ -63,8 +63,9 @@ class Attended:
         return Attended(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
 
 
-def attended(encoder: str, people: dict[str, list[Path]], watched: Sequence[Path], *, max_false_accept: float | None,
-             seed: int) -> Attended:  # fmt: skip
+def attended(
+    encoder: str, people: dict[str, list[Path]], watched: Sequence[Path], *, max_false_accept: float | None, seed: int
+) -> Attended:
     """Enrol a random half of some people, follow the camera, and count.
 
     Args:

@@ -50,8 +50,15 @@ ALLOWED = (None, 0.3)
 """Shares of strangers' pictures that the attendance may take for somebody; None: what it does unless told."""
 DRAWS = 1000
 MAX_FAR = 0.01
-SCRATCH = {"kind": "resnet", "stem": 24, "widths": [48, 96, 192], "depths": [1, 1, 1], "pooled": 2, "grid": 3,
-           "dim": 128}  # fmt: skip
+SCRATCH = {
+    "kind": "resnet",
+    "stem": 24,
+    "widths": [48, 96, 192],
+    "depths": [1, 1, 1],
+    "pooled": 2,
+    "grid": 3,
+    "dim": 128,
+}
 """A network that begins from random weights, for comparison."""
 
 
@@ -127,9 +134,13 @@ def settings(config: TrainConfig, names: tuple[Sequence[str], Sequence[str], Seq
     """The recipe for some people: the watched ones are measured as it goes, the test's never opened."""
     train, watched, test = names
     return replace(
-        config, classes=tuple(train), validation=tuple(watched), held_out=tuple(test), seed=seed,
+        config,
+        classes=tuple(train),
+        validation=tuple(watched),
+        held_out=tuple(test),
+        seed=seed,
         classes_per_batch=min(config.classes_per_batch, len(train)),
-    )  # fmt: skip
+    )
 
 
 def run(options: Options) -> Findings:

@@ -108,8 +108,15 @@ def one_shot_section(found: Findings) -> str:
             ]
         )
     people = len(np.unique(found.people))
-    header = ["encoder", f"{found.split[1]} watched people", f"{people} people", "95 %, by person",
-              "by choice of reference", "10 people", "95 %, by person"]  # fmt: skip
+    header = [
+        "encoder",
+        f"{found.split[1]} watched people",
+        f"{people} people",
+        "95 %, by person",
+        "by choice of reference",
+        "10 people",
+        "95 %, by person",
+    ]
     return "\n\n".join(
         [
             "Share of probes whose nearest reference shows the same person. In turn the first, second, ... picture of "

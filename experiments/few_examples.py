@@ -65,11 +65,13 @@ DATA = {
         "fashion-mnist",
         "train",
         "test",
-        {"input_size": 28, "network": {"kind": "cnn", "size": 28, "widths": [32, 64], "hidden": [128], "gray": True,
-                                       "dim": 64}},
+        {
+            "input_size": 28,
+            "network": {"kind": "cnn", "size": 28, "widths": [32, 64], "hidden": [128], "gray": True, "dim": 64},
+        },
     ),
     "photos": Data("Tiny ImageNet, its first ten classes", "tiny-imagenet", "train", "train", {}),
-}  # fmt: skip
+}
 WAYS: dict[str, dict[str, Any]] = {
     "classifier": {"loss": "softmax", "sampling": "random"},
     "classifier, balanced batches": {"loss": "softmax"},
@@ -116,8 +118,12 @@ def one_seed(data: Data, seed: int, options: Options) -> dict[str, dict[str, flo
     of = draw_imbalanced(
         [folder / data.train / name for name in names],
         [folder / data.test / name for name in names],
-        examples=EXAMPLES, few=FEW, asked=ASKED, size=recipe.input_size, seed=seed,
-    )  # fmt: skip
+        examples=EXAMPLES,
+        few=FEW,
+        asked=ASKED,
+        size=recipe.input_size,
+        seed=seed,
+    )
     scores = {way: scores_of(way, of, replace(recipe, **changes)) for way, changes in WAYS.items()}
     one, balanced, siamese = scores.values()
     scores["average of classifier and siamese"] = (one + siamese) / 2

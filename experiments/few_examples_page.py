@@ -124,8 +124,16 @@ def draw(figures: Mapping[str, Seeds]) -> Figure:
         ):
             values = [[of[way][part] for of in seeds] for way in ways]
             errors = [half_width(each) if len(each) > 1 else 0.0 for each in values]
-            axes.bar(places + shift, [np.mean(each) for each in values], 0.24, yerr=errors, color=color, alpha=0.85,
-                     error_kw={"linewidth": 1}, label=PARTS[part])  # fmt: skip
+            axes.bar(
+                places + shift,
+                [np.mean(each) for each in values],
+                0.24,
+                yerr=errors,
+                color=color,
+                alpha=0.85,
+                error_kw={"linewidth": 1},
+                label=PARTS[part],
+            )
         axes.set_xticks(
             places,
             [

@@ -106,10 +106,15 @@ def _in_space(encoder: CheckpointEncoder, parts: dict[str, Split], options: Opti
 
 def _how(plane: CheckpointEncoder, space: CheckpointEncoder, parts: dict[str, Split]) -> tuple[str, str]:
     rows = [
-        [title, *(str(encoder.card["last"][key]) for key in ("step",)), f"{encoder.card['final']['map_at_r']:.4f}",
-         f"{encoder.card['last']['learning_rate']:.2g}", f"{encoder.card['last']['minutes']:.1f}"]
+        [
+            title,
+            *(str(encoder.card["last"][key]) for key in ("step",)),
+            f"{encoder.card['final']['map_at_r']:.4f}",
+            f"{encoder.card['last']['learning_rate']:.2g}",
+            f"{encoder.card['last']['minutes']:.1f}",
+        ]
         for title, encoder in {"2-D": plane, "64-D": space}.items()
-    ]  # fmt: skip
+    ]
     network = {key: value for key, value in SPACE.network.items() if key != "dim"}
     text = (
         f"Network `{network}`; Adam at {SPACE.learning_rate:g}, batches of {SPACE.classes_per_batch} random triplets "

@@ -77,12 +77,16 @@ def write_findings(found: Findings, docs: Path = DOCS) -> Path:
         [
             ("Three losses", losses_section(found)),
             ("A threshold for FAR 1 %, tried on other writers", halves_section(found)),
-            ("Distances", figure("signatures_distances", "Histograms of distances of genuine pairs and of both kinds "
-                                 "of forgeries")),
+            (
+                "Distances",
+                figure(
+                    "signatures_distances", "Histograms of distances of genuine pairs and of both kinds of forgeries"
+                ),
+            ),
         ],
         found.minutes,
         docs,
-    )  # fmt: skip
+    )
 
 
 def losses_section(found: Findings) -> str:
@@ -91,12 +95,23 @@ def losses_section(found: Findings) -> str:
     for each in found.losses:
         margins = ", ".join(f"{margin:g}: {eer:.2%}" for margin, eer in each.tried.items())
         columns = [f"{percents([seed[kind] for seed in each.seeds])}" for kind in NAMED]
-        intervals = [f"{each.interval[kind].low:.2%} to {each.interval[kind].high:.2%}"
-                     if each.interval[kind].low is not None else "" for kind in NAMED]  # fmt: skip
+        intervals = [
+            f"{each.interval[kind].low:.2%} to {each.interval[kind].high:.2%}"
+            if each.interval[kind].low is not None
+            else ""
+            for kind in NAMED
+        ]
         rows.append([each.loss, f"{each.margin:g}", margins, columns[0], intervals[0], columns[1], intervals[1]])
     seeds = len(found.losses[0].seeds)
-    header = ["loss", "margin", "validation EER by margin", "EER, random", "95 %, by writer", "EER, same name",
-              "95 %, by writer"]  # fmt: skip
+    header = [
+        "loss",
+        "margin",
+        "validation EER by margin",
+        "EER, random",
+        "95 %, by writer",
+        "EER, same name",
+        "95 %, by writer",
+    ]
     return "\n\n".join(
         [
             "One network, one budget, one learning rate and the same batches for all (the recipe `signatures`); the "

@@ -33,8 +33,13 @@ if TYPE_CHECKING:
     from indexer.scan import FoundFile
 
 
-def add(index: str | os.PathLike[str], pictures: Sequence[str | os.PathLike[str]], config: BuildConfig | None = None, *,
-        progress: Progress | None = None) -> ChangeReport:  # fmt: skip
+def add(
+    index: str | os.PathLike[str],
+    pictures: Sequence[str | os.PathLike[str]],
+    config: BuildConfig | None = None,
+    *,
+    progress: Progress | None = None,
+) -> ChangeReport:
     """Add files and folders of pictures to an index, or look at them again; nothing else is changed.
 
     A picture whose content the index ever saw is not embedded again. One that is gone from the place where the index
@@ -75,8 +80,9 @@ def add(index: str | os.PathLike[str], pictures: Sequence[str | os.PathLike[str]
             labelling = add_remembered(catalog, config.labels, tops, known_roots(catalog), paths)
         else:
             labelling = add_named(catalog, table)
-        update = Update(catalog, config, stages, labelling, encoder=encoder, unseen=search.unseen,
-                        not_read=search.not_read)  # fmt: skip
+        update = Update(
+            catalog, config, stages, labelling, encoder=encoder, unseen=search.unseen, not_read=search.not_read
+        )
         return update.run(lambda: survey_files(catalog, found, labelling.label, rehash=config.rehash))
 
 
@@ -99,8 +105,13 @@ class _Search:
             top = self._library.spelled(each)
             if not top.exists():
                 raise DataError(f"{top}: no such file or folder")
-            files = scan(top, leave_out=self._index, excludes=Excludes(top, self._exclude), not_read=self.not_read,
-                         unreadable=lambda path, error: self.unseen.append((path, unseen_reason(error))))  # fmt: skip
+            files = scan(
+                top,
+                leave_out=self._index,
+                excludes=Excludes(top, self._exclude),
+                not_read=self.not_read,
+                unreadable=lambda path, error: self.unseen.append((path, unseen_reason(error))),
+            )
             if not files:
                 raise DataError(f"{top}: no pictures there (known suffixes: {' '.join(sorted(PICTURE_SUFFIXES))})")
             for file in files:

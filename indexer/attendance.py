@@ -77,8 +77,15 @@ class Visits:
 class Attendance:
     """A watched folder: every `look` identifies what has come since the last one."""
 
-    def __init__(self, folder: str | os.PathLike[str], index: str | os.PathLike[str], log: str | os.PathLike[str],
-                 config: AttendConfig | None = None, *, device: Device = QueryConfig.device) -> None:  # fmt: skip
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        index: str | os.PathLike[str],
+        log: str | os.PathLike[str],
+        config: AttendConfig | None = None,
+        *,
+        device: Device = QueryConfig.device,
+    ) -> None:
         """Open the index and the logs, and read what was seen before.
 
         Raises:
@@ -187,9 +194,15 @@ class Attendance:
         return Seen(path, now, found.name, said, new_visit=begins)
 
 
-def attend(folder: str | os.PathLike[str], index: str | os.PathLike[str], log: str | os.PathLike[str],
-           config: AttendConfig | None = None, *, device: Device = QueryConfig.device,
-           tell: Callable[[Seen], None] | None = None) -> None:  # fmt: skip
+def attend(
+    folder: str | os.PathLike[str],
+    index: str | os.PathLike[str],
+    log: str | os.PathLike[str],
+    config: AttendConfig | None = None,
+    *,
+    device: Device = QueryConfig.device,
+    tell: Callable[[Seen], None] | None = None,
+) -> None:
     """Watch a folder until interrupted, or, with `config.once`, work through what is there; see `Attendance`."""
     config = config or AttendConfig()
     with Attendance(folder, index, log, config, device=device) as attendance:

@@ -22,8 +22,13 @@ if TYPE_CHECKING:
     from search.encoders.base import Encoder
 
 
-def build(pictures: str | os.PathLike[str], index: str | os.PathLike[str], config: BuildConfig | None = None, *,
-          progress: Progress | None = None) -> ChangeReport:  # fmt: skip
+def build(
+    pictures: str | os.PathLike[str],
+    index: str | os.PathLike[str],
+    config: BuildConfig | None = None,
+    *,
+    progress: Progress | None = None,
+) -> ChangeReport:
     """Make an index folder show exactly what a folder of pictures holds.
 
     The first build makes the index; a later one is a `sync`: it adds what is new, drops what is gone, follows what was

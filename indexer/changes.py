@@ -94,8 +94,16 @@ class Changes:
         return sorted(self.changed, key=lambda picture: picture.id) + self.added
 
 
-def compare(catalog: Catalog, survey: Survey, staging: Staging | None, known: KnownContents, label: Labeller, *,
-            root: Path | None = None, allow_missing: bool = False) -> Changes:  # fmt: skip
+def compare(
+    catalog: Catalog,
+    survey: Survey,
+    staging: Staging | None,
+    known: KnownContents,
+    label: Labeller,
+    *,
+    root: Path | None = None,
+    allow_missing: bool = False,
+) -> Changes:
     """Work out the changes.
 
     Args:
@@ -138,8 +146,9 @@ def compare(catalog: Catalog, survey: Survey, staging: Staging | None, known: Kn
 class Strays:
     """Pictures whose file is gone: one of the same content that turns up elsewhere was moved there."""
 
-    def __init__(self, catalog: Catalog, gone: list[PictureRecord], root: Path | None,
-                 renamed: dict[int, PictureRecord]) -> None:  # fmt: skip
+    def __init__(
+        self, catalog: Catalog, gone: list[PictureRecord], root: Path | None, renamed: dict[int, PictureRecord]
+    ) -> None:
         self._catalog = catalog
         self._gone = gone
         self._root = root
@@ -218,8 +227,9 @@ def _renamed_among_themselves(survey: Survey, staging: Staging) -> dict[int, Pic
         old = left
 
 
-def _place(look: LookedAt, old: PictureRecord | None, label: Labeller, strays: Strays, known: KnownContents,
-           changes: Changes) -> None:  # fmt: skip
+def _place(
+    look: LookedAt, old: PictureRecord | None, label: Labeller, strays: Strays, known: KnownContents, changes: Changes
+) -> None:
     """Put one file that was looked at into the list that it belongs to."""
     if look.reason is not None:
         stays = old is not None and look.passing
@@ -236,8 +246,9 @@ def _place(look: LookedAt, old: PictureRecord | None, label: Labeller, strays: S
         return
     stray = None if old is not None else strays.take(look.content)
     own = label(look.path, old or stray)
-    new = PictureRecord(0, look.path, look.content, look.bytes, look.mtime_ns, *size, own, 0, 0, look.ctime_ns,
-                        look.inode)  # fmt: skip
+    new = PictureRecord(
+        0, look.path, look.content, look.bytes, look.mtime_ns, *size, own, 0, 0, look.ctime_ns, look.inode
+    )
     if old is not None and old.content == look.content:
         same = replace(new, id=old.id, segment=old.segment, row=old.row, inode=stable_inode(old, look))
         if same != old:
@@ -270,7 +281,8 @@ def _is_gone(path: Path) -> bool:
     return False
 
 
-def _chunks(todo: list[tuple[FoundFile, PictureRecord | None]]
-            ) -> Iterator[list[tuple[FoundFile, PictureRecord | None]]]:  # fmt: skip
+def _chunks(
+    todo: list[tuple[FoundFile, PictureRecord | None]],
+) -> Iterator[list[tuple[FoundFile, PictureRecord | None]]]:
     for start in range(0, len(todo), _CHUNK):
         yield todo[start : start + _CHUNK]

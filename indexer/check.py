@@ -67,10 +67,14 @@ class Finding:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         return {
-            "part": self.part, "file": self.file, "problem": self.problem, "segment": self.segment,
-            "rows": [[part.start, part.stop] for part in self.rows], "suffering": self.suffering,
+            "part": self.part,
+            "file": self.file,
+            "problem": self.problem,
+            "segment": self.segment,
+            "rows": [[part.start, part.stop] for part in self.rows],
+            "suffering": self.suffering,
             "pictures": [{"id": picture.id, "path": str(picture.path)} for picture in self.pictures],
-        }  # fmt: skip
+        }
 
 
 @dataclass(slots=True)
@@ -191,8 +195,9 @@ def _check_settings(catalog: Catalog, settings: dict[str, Any]) -> Iterator[Find
             yield Finding("records", CATALOG_NAME, str(error))
 
 
-def _check_vectors(catalog: Catalog, segment: SegmentRecord, files: dict[str, FileRecord], dim: int,
-                   named: int) -> Iterator[Finding]:  # fmt: skip
+def _check_vectors(
+    catalog: Catalog, segment: SegmentRecord, files: dict[str, FileRecord], dim: int, named: int
+) -> Iterator[Finding]:
     record = named_file(catalog.folder, files, segment.vectors)
     damage = find_damage(require_inside(catalog.folder, record.name), record, segment.rows, dim)
     if damage is not None:
@@ -215,8 +220,9 @@ def _structure_problem(folder: Path, segment: SegmentRecord, files: dict[str, Fi
     return None
 
 
-def _suffering(catalog: Catalog, part: Part, name: str, problem: str, segment: SegmentRecord, rows: Sequence[range],
-               named: int) -> Finding:  # fmt: skip
+def _suffering(
+    catalog: Catalog, part: Part, name: str, problem: str, segment: SegmentRecord, rows: Sequence[range], named: int
+) -> Finding:
     """A finding with the pictures in some rows of a segment."""
     pictures: list[PictureRecord] = []
     for each in rows:

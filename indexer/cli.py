@@ -26,16 +26,26 @@ from search.verify import verify
 
 SECTIONS: dict[str, dict[str, Callable[..., None]]] = {
     "Index a collection": {
-        "build": build, "add": add, "remove": remove, "sync": sync, "rebuild": rebuild, "info": info, "check": check,
+        "build": build,
+        "add": add,
+        "remove": remove,
+        "sync": sync,
+        "rebuild": rebuild,
+        "info": info,
+        "check": check,
     },
     "Search it": {"query": query, "app": serve_app, "duplicates": duplicates, "map": draw_map, "demo": demo},
     "Metadata, and vectors in and out": {"metadata": metadata, "export": export, "import": import_vectors},
     "Same or different": {"calibrate": calibrate, "verify": verify, "evaluate": evaluate},
     "Who is it": {
-        "enroll": enroll, "unenroll": unenroll, "identities": identities, "identify": identify, "attend": attend,
+        "enroll": enroll,
+        "unenroll": unenroll,
+        "identities": identities,
+        "identify": identify,
+        "attend": attend,
     },
     "Train an encoder": {"train": train, "teach": teach, "recipes": recipes},
-}  # fmt: skip
+}
 """Every command, under its heading in the help."""
 
 app = plain_app(

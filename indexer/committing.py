@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from search.types import Floats
 
 
-def write_blocks(catalog: Catalog, blocks: Iterable[Floats], rows: int, dim: int, config: BuildConfig,
-                 stages: Stages) -> tuple[SegmentRecord | None, list[FileRecord]]:  # fmt: skip
+def write_blocks(
+    catalog: Catalog, blocks: Iterable[Floats], rows: int, dim: int, config: BuildConfig, stages: Stages
+) -> tuple[SegmentRecord | None, list[FileRecord]]:
     """As `write_rows`, of vectors that come in blocks."""
     with ExitStack() as room:
         with stages.stage("gather vectors"):
@@ -41,8 +42,9 @@ def write_blocks(catalog: Catalog, blocks: Iterable[Floats], rows: int, dim: int
         return write_rows(catalog, vectors, config, stages)
 
 
-def write_rows(catalog: Catalog, vectors: Floats, config: BuildConfig,
-               stages: Stages) -> tuple[SegmentRecord | None, list[FileRecord]]:  # fmt: skip
+def write_rows(
+    catalog: Catalog, vectors: Floats, config: BuildConfig, stages: Stages
+) -> tuple[SegmentRecord | None, list[FileRecord]]:
     """Build the structure over vectors `(N, D)` and write both, synced; None where there are no vectors."""
     if not len(vectors):
         return None, []
@@ -66,9 +68,17 @@ class Surveyed:
     """Patterns to remember; None: those that are remembered."""
 
 
-def commit(catalog: Catalog, changes: Changes, known: KnownContents, config: BuildConfig, stages: Stages, *,
-           encoder: Encoder | None, surveyed: Surveyed,
-           label_sources: dict[str, str]) -> SegmentRecord | None:  # fmt: skip
+def commit(
+    catalog: Catalog,
+    changes: Changes,
+    known: KnownContents,
+    config: BuildConfig,
+    stages: Stages,
+    *,
+    encoder: Encoder | None,
+    surveyed: Surveyed,
+    label_sources: dict[str, str],
+) -> SegmentRecord | None:
     """Make changes visible: a segment for what needs a row, and one transaction; none where nothing changed.
 
     Args:
@@ -127,8 +137,9 @@ def commit(catalog: Catalog, changes: Changes, known: KnownContents, config: Bui
                 catalog.put_pictures(replace(picture, segment=segment.id, row=row) for row, picture in rows)
             put_exif(catalog, changes)
             by_folders = config.labels is None and not any(map(is_file, label_sources.values()))
-            changes.returned = give_back(catalog, changes, templates, labels=config.labels != NONE,
-                                         over_folders=by_folders)  # fmt: skip
+            changes.returned = give_back(
+                catalog, changes, templates, labels=config.labels != NONE, over_folders=by_folders
+            )
             catalog.replace_skipped(changes.skipped, surveyed.paths, surveyed.root)
     return segment
 

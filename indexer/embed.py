@@ -42,8 +42,16 @@ class Batch:
     distinct: dict[str, tuple[LookedAt, NDArray[Any]]] = field(default_factory=dict)
 
 
-def embed_files(files: Iterable[FoundFile], encoder: Encoder, staging: Staging, known: KnownContents, *,
-                batch_size: int, workers: int, stages: Stages) -> int:  # fmt: skip
+def embed_files(
+    files: Iterable[FoundFile],
+    encoder: Encoder,
+    staging: Staging,
+    known: KnownContents,
+    *,
+    batch_size: int,
+    workers: int,
+    stages: Stages,
+) -> int:
     """Look at every file, embed the contents that are not `known` yet, and stage both.
 
     Args:
@@ -112,8 +120,9 @@ def _look(file: FoundFile, encoder: Encoder, known: KnownContents) -> tuple[Look
 
 
 def _failed(file: FoundFile, reason: str, *, passing: bool = False) -> LookedAt:
-    return LookedAt(file.path, file.bytes, file.mtime_ns, reason=reason, ctime_ns=file.ctime_ns, inode=file.inode,
-                    passing=passing)  # fmt: skip
+    return LookedAt(
+        file.path, file.bytes, file.mtime_ns, reason=reason, ctime_ns=file.ctime_ns, inode=file.inode, passing=passing
+    )
 
 
 def _is_passing(error: PictureError) -> bool:
@@ -129,8 +138,9 @@ def content_hash(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=20).hexdigest()
 
 
-def _ordered(pool: ThreadPoolExecutor, work: Callable[[FoundFile], Any], items: Iterable[FoundFile], *,
-             ahead: int) -> Iterator[Any]:  # fmt: skip
+def _ordered(
+    pool: ThreadPoolExecutor, work: Callable[[FoundFile], Any], items: Iterable[FoundFile], *, ahead: int
+) -> Iterator[Any]:
     """Map in threads, in order, with a bounded number of results waiting: `Executor.map` would hold them all."""
     waiting: deque[Future[Any]] = deque()
     for item in items:

@@ -62,8 +62,9 @@ def put_exif(catalog: Catalog, changes: Changes) -> None:
     _store(catalog, said)
 
 
-def load_exif(index: str | os.PathLike[str], *, workers: int = BuildConfig.workers,
-              progress: Progress | None = None) -> ExifReport:  # fmt: skip
+def load_exif(
+    index: str | os.PathLike[str], *, workers: int = BuildConfig.workers, progress: Progress | None = None
+) -> ExifReport:
     """Read the EXIF of every picture of an index from its file: for an index made before EXIF was kept.
 
     A picture that says nothing keeps what it had.

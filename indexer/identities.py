@@ -49,8 +49,12 @@ class EnrollReport:
     warnings: tuple[str, ...] = ()
 
 
-def enroll(index: str | os.PathLike[str], name: str, pictures: Sequence[str | os.PathLike[str]],
-           config: EnrollConfig | None = None) -> EnrollReport:  # fmt: skip
+def enroll(
+    index: str | os.PathLike[str],
+    name: str,
+    pictures: Sequence[str | os.PathLike[str]],
+    config: EnrollConfig | None = None,
+) -> EnrollReport:
     """Make somebody known by one or more reference pictures, all of them or, where one is refused, none.
 
     An index folder that is not there yet is made, with an encoder and no pictures. Nothing is trained.

@@ -73,8 +73,13 @@ def name_encoder(catalog: Catalog, encoder: Encoder, stored: list[FileRecord]) -
     if (old := catalog.settings().get("encoder_folder")) is not None:
         catalog.drop_files(file.name for file in catalog.files() if file.name.startswith(f"{old}/"))
     catalog.add_files(stored)
-    catalog.set(encoder=encoder.name, fingerprint=encoder.fingerprint, encoder_folder=_place(encoder), dim=encoder.dim,
-                **decoder_setting())  # fmt: skip
+    catalog.set(
+        encoder=encoder.name,
+        fingerprint=encoder.fingerprint,
+        encoder_folder=_place(encoder),
+        dim=encoder.dim,
+        **decoder_setting(),
+    )
 
 
 def store_encoder(folder: Path, encoder: Encoder) -> list[FileRecord]:

@@ -42,8 +42,9 @@ class MapReport:
     gone: tuple[str, ...]
 
 
-def draw_index_map(index: Path, out: Path, *, limit: int, page: Path | None = None, seed: int = 0,
-                   progress: Progress | None = None) -> MapReport:  # fmt: skip
+def draw_index_map(
+    index: Path, out: Path, *, limit: int, page: Path | None = None, seed: int = 0, progress: Progress | None = None
+) -> MapReport:
     """Draw at most `limit` pictures of an index into the PNG `out`, and into the self-contained HTML `page`.
 
     Pictures are taken evenly over the labels. The same index and seed give the same map.

@@ -66,8 +66,9 @@ def mend_structure(catalog: Catalog, segment: SegmentRecord, device: Device) -> 
     return Mended(segment, replace(segment, structure=file.name, parameters=structure.parameters), [file])
 
 
-def mend_vectors(catalog: Catalog, segment: SegmentRecord, lost: Sequence[range], encoder: Encoder | None,
-                 device: Device) -> Mended:  # fmt: skip
+def mend_vectors(
+    catalog: Catalog, segment: SegmentRecord, lost: Sequence[range], encoder: Encoder | None, device: Device
+) -> Mended:
     """Write a segment's vectors anew, each in the row that it had, and build its structure over them.
 
     Args:

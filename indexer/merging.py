@@ -34,9 +34,11 @@ def merge(catalog: Catalog, config: BuildConfig, stages: Stages) -> ChangeReport
 def rebuilt(catalog: Catalog, segment: SegmentRecord | None, stages: Stages) -> ChangeReport:
     """Begin the report of a rebuild."""
     report = ChangeReport(
-        images=catalog.count(), encoder=catalog.settings()["encoder"], segments=len(catalog.segments()),
+        images=catalog.count(),
+        encoder=catalog.settings()["encoder"],
+        segments=len(catalog.segments()),
         seconds=stages.seconds,
-    )  # fmt: skip
+    )
     if segment is not None:
         report.kind, report.recall = segment.kind, segment.recall
     return report

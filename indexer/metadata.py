@@ -49,9 +49,13 @@ class MetadataReport:
     """The first of them, by path or id."""
 
 
-def load_metadata(index: str | os.PathLike[str], file: str | os.PathLike[str] | MetadataFile, *,
-                  root: str | os.PathLike[str] | None = None,
-                  progress: Progress | None = None) -> MetadataReport:  # fmt: skip
+def load_metadata(
+    index: str | os.PathLike[str],
+    file: str | os.PathLike[str] | MetadataFile,
+    *,
+    root: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> MetadataReport:
     """Store the columns of a CSV or of JSON lines with the pictures that its rows name.
 
     Args:

@@ -28,9 +28,15 @@ if TYPE_CHECKING:
     from search.encoders.base import Encoder
 
 
-def rebuild(index: str | os.PathLike[str], config: BuildConfig | None = None, *, drop_missing: bool = False,
-            purge: bool = False, retain_days: int | None = None,
-            progress: Progress | None = None) -> ChangeReport:  # fmt: skip
+def rebuild(
+    index: str | os.PathLike[str],
+    config: BuildConfig | None = None,
+    *,
+    drop_missing: bool = False,
+    purge: bool = False,
+    retain_days: int | None = None,
+    progress: Progress | None = None,
+) -> ChangeReport:
     """Merge all segments into one, drop the rows of removed pictures, and choose and tune the structure anew.
 
     Nothing is embedded for that, and the index answers as before until the one commit at the end. With another encoder,

@@ -44,8 +44,9 @@ _SHOWN = 20
 _PUT_BACK = "Put them back, or let go of them with --drop-missing."
 
 
-def switch_encoder(catalog: Catalog, encoder: Encoder, config: BuildConfig, stages: Stages, *,
-                   drop_missing: bool) -> ChangeReport:  # fmt: skip
+def switch_encoder(
+    catalog: Catalog, encoder: Encoder, config: BuildConfig, stages: Stages, *, drop_missing: bool
+) -> ChangeReport:
     """Embed all pictures and reference pictures with another encoder, and switch to it by one commit.
 
     Raises:
@@ -92,8 +93,15 @@ class _Switch:
     def embed(self, config: BuildConfig) -> int:
         """Embed what was not staged yet."""
         with self.stages.stage("embed", self.catalog.count()):
-            return embed_files(self._todo(), self.encoder, self.staging, KnownContents(None, self.staging),
-                               batch_size=config.batch_size, workers=config.workers, stages=self.stages)  # fmt: skip
+            return embed_files(
+                self._todo(),
+                self.encoder,
+                self.staging,
+                KnownContents(None, self.staging),
+                batch_size=config.batch_size,
+                workers=config.workers,
+                stages=self.stages,
+            )
 
     def sort_out(self) -> None:
         """Tell lost pictures and changed ones from the others."""
@@ -105,9 +113,18 @@ class _Switch:
             elif look.content != record.content:
                 size = self.staging.size(look.content)
                 assert size is not None, f"{look.path} was looked at and not embedded"
-                self.changed.append(replace(record, content=look.content, bytes=look.bytes, mtime_ns=look.mtime_ns,
-                                            width=size[0], height=size[1], ctime_ns=look.ctime_ns,
-                                            inode=look.inode))  # fmt: skip
+                self.changed.append(
+                    replace(
+                        record,
+                        content=look.content,
+                        bytes=look.bytes,
+                        mtime_ns=look.mtime_ns,
+                        width=size[0],
+                        height=size[1],
+                        ctime_ns=look.ctime_ns,
+                        inode=look.inode,
+                    )
+                )
 
     def refuse(self, lost: list[tuple[Path, str]], templates: list[tuple[Path, str]], *, drop_missing: bool) -> None:
         """Raise DataError where pictures or reference pictures are lost that may not be, or all pictures are."""
@@ -130,8 +147,13 @@ class _Switch:
         rows = self.catalog.count() - len(self.lost_pictures)
         return write_blocks(self.catalog, self._blocks(), rows, self.encoder.dim, config, self.stages)
 
-    def commit(self, segment: SegmentRecord | None, files: list[FileRecord], templates: Templates,
-               calibration: dict[str, object] | None) -> ChangeReport:  # fmt: skip
+    def commit(
+        self,
+        segment: SegmentRecord | None,
+        files: list[FileRecord],
+        templates: Templates,
+        calibration: dict[str, object] | None,
+    ) -> ChangeReport:
         """Switch encoder, vectors, reference pictures and calibration at once."""
         catalog, old = self.catalog, self.catalog.settings()
         contents = [record.content for record in self.changed]

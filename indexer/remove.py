@@ -29,9 +29,16 @@ _SHOWN = 20
 """Unknown ids that an error names."""
 
 
-def remove(index: str | os.PathLike[str], *, paths: Sequence[str | os.PathLike[str]] = (), ids: Sequence[int] = (),
-           globs: Sequence[str] = (), where: Where | None = None, dry_run: bool = False,
-           purge: bool = False) -> ChangeReport:  # fmt: skip
+def remove(
+    index: str | os.PathLike[str],
+    *,
+    paths: Sequence[str | os.PathLike[str]] = (),
+    ids: Sequence[int] = (),
+    globs: Sequence[str] = (),
+    where: Where | None = None,
+    dry_run: bool = False,
+    purge: bool = False,
+) -> ChangeReport:
     """Remove pictures, all of what is named or, where one thing is not there, nothing; no search finds them again.
 
     Their rows are put under tombstones: a picture that comes back is not embedded again, until `rebuild` drops them.
@@ -75,8 +82,13 @@ def remove(index: str | os.PathLike[str], *, paths: Sequence[str | os.PathLike[s
         return report
 
 
-def _chosen(catalog: Catalog, paths: Sequence[str | os.PathLike[str]], ids: Sequence[int], globs: Sequence[str],
-            condition: Condition | None) -> list[int]:  # fmt: skip
+def _chosen(
+    catalog: Catalog,
+    paths: Sequence[str | os.PathLike[str]],
+    ids: Sequence[int],
+    globs: Sequence[str],
+    condition: Condition | None,
+) -> list[int]:
     """Ids of all that is named, ascending; raises QueryError where one thing is not there."""
     chosen: set[int] = set()
     for path in paths:

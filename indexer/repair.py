@@ -45,8 +45,14 @@ class RepairReport:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         removed = [{"id": picture.id, "path": str(picture.path)} for picture in self.removed]
-        return {**self.after.to_dict(), "found": self.before.to_dict()["findings"], "done": self.done,
-                "left": self.left, "embedded": self.embedded, "removed": removed}  # fmt: skip
+        return {
+            **self.after.to_dict(),
+            "found": self.before.to_dict()["findings"],
+            "done": self.done,
+            "left": self.left,
+            "embedded": self.embedded,
+            "removed": removed,
+        }
 
 
 def repair(index: str | os.PathLike[str], *, device: Device = QueryConfig.device) -> RepairReport:

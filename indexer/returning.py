@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from search.records import PictureRecord, TemplateRecord
 
 
-def returning_templates(catalog: Catalog, pictures: Sequence[PictureRecord],
-                        known: KnownContents) -> list[TemplateRecord]:  # fmt: skip
+def returning_templates(
+    catalog: Catalog, pictures: Sequence[PictureRecord], known: KnownContents
+) -> list[TemplateRecord]:
     """Retained reference pictures whose content one of these pictures shows, with its vector."""
     found = catalog.retained.give_back_templates(sorted({picture.content for picture in pictures}))
     if not found:

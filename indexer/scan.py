@@ -44,8 +44,14 @@ class FoundFile:
 Unreadable: TypeAlias = "Callable[[Path, OSError], None]"
 
 
-def scan(pictures: Path, *, leave_out: Path | None = None, unreadable: Unreadable | None = None,
-         excludes: Excludes | None = None, not_read: Counter[str] | None = None) -> list[FoundFile]:  # fmt: skip
+def scan(
+    pictures: Path,
+    *,
+    leave_out: Path | None = None,
+    unreadable: Unreadable | None = None,
+    excludes: Excludes | None = None,
+    not_read: Counter[str] | None = None,
+) -> list[FoundFile]:
     """List the picture files below a folder, by path; a single file is a collection of one.
 
     Hidden files and folders are left out, and so is `leave_out` (the index itself). Links to folders are not

@@ -16,14 +16,21 @@ if TYPE_CHECKING:
 
 _TYPES: dict[str, dict[str, tuple[str, ...]]] = {
     "looked_at": {
-        "path": ("blob",), "bytes": ("integer",), "mtime_ns": ("integer",), "content": ("text",),
-        "width": ("integer",), "height": ("integer",), "reason": ("text", "null"), "ctime_ns": ("integer", "null"),
-        "inode": ("integer", "null"), "passing": ("integer", "null"),
+        "path": ("blob",),
+        "bytes": ("integer",),
+        "mtime_ns": ("integer",),
+        "content": ("text",),
+        "width": ("integer",),
+        "height": ("integer",),
+        "reason": ("text", "null"),
+        "ctime_ns": ("integer", "null"),
+        "inode": ("integer", "null"),
+        "passing": ("integer", "null"),
     },
     "notes": {"path": ("blob",), "note": ("text",)},
     "vectors": {"content": ("text",), "width": ("integer",), "height": ("integer",), "vector": ("blob",)},
     "exif": {"content": ("text",), "taken": ("text", "null"), "camera": ("text", "null")},
-}  # fmt: skip
+}
 
 
 def is_sound(connection: sqlite3.Connection, schema: str) -> bool:
@@ -37,8 +44,12 @@ def is_sound(connection: sqlite3.Connection, schema: str) -> bool:
 
 
 def _has_types(connection: sqlite3.Connection, table: str, columns: dict[str, tuple[str, ...]]) -> bool:
-    wrong = " OR ".join(f"typeof({name}) NOT IN ({', '.join(map(repr, types))})" if len(types) > 1
-                        else f"typeof({name}) <> {types[0]!r}" for name, types in columns.items())  # fmt: skip
+    wrong = " OR ".join(
+        f"typeof({name}) NOT IN ({', '.join(map(repr, types))})"
+        if len(types) > 1
+        else f"typeof({name}) <> {types[0]!r}"
+        for name, types in columns.items()
+    )
     paths = " OR instr(path, x'00')" if "path" in columns else ""
     return connection.execute(f"SELECT 1 FROM {table} WHERE {wrong}{paths} LIMIT 1").fetchone() is None
 

@@ -146,8 +146,9 @@ def survey_folder(catalog: Catalog, files: list[FoundFile], label: Labeller, how
     return survey
 
 
-def _side_by_side(files: Iterable[FoundFile], records: Iterator[PictureRecord]
-                  ) -> Iterator[tuple[FoundFile | None, PictureRecord | None]]:  # fmt: skip
+def _side_by_side(
+    files: Iterable[FoundFile], records: Iterator[PictureRecord]
+) -> Iterator[tuple[FoundFile | None, PictureRecord | None]]:
     """Pair what has the same path; both come by the bytes of their paths, and none twice."""
     record = next(records, None)
     for file in files:

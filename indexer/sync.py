@@ -34,8 +34,14 @@ if TYPE_CHECKING:
     from search.encoders.base import Encoder
 
 
-def sync(pictures: str | os.PathLike[str], index: str | os.PathLike[str], config: BuildConfig | None = None, *,
-         progress: Progress | None = None, allow_empty: bool = False) -> ChangeReport:  # fmt: skip
+def sync(
+    pictures: str | os.PathLike[str],
+    index: str | os.PathLike[str],
+    config: BuildConfig | None = None,
+    *,
+    progress: Progress | None = None,
+    allow_empty: bool = False,
+) -> ChangeReport:
     """Make an index that is there show exactly what a folder of pictures holds; pictures from elsewhere stay.
 
     What was in a folder that is now missing, or holds none of its pictures, stays and is reported, unless
@@ -82,8 +88,16 @@ class FolderUpdate:
     """After `run`, if it was needed."""
 
     @classmethod
-    def scan(cls, pictures: str | os.PathLike[str], index: Path, config: BuildConfig, stages: Stages, *,
-             allow_empty: bool = False, settle: float = 0.0) -> FolderUpdate:  # fmt: skip
+    def scan(
+        cls,
+        pictures: str | os.PathLike[str],
+        index: Path,
+        config: BuildConfig,
+        stages: Stages,
+        *,
+        allow_empty: bool = False,
+        settle: float = 0.0,
+    ) -> FolderUpdate:
         """Scan a folder, leaving out the index; files changed less than `settle` seconds ago are left for later.
 
         The folder is scanned by the path by which the index knows it.
@@ -99,8 +113,13 @@ class FolderUpdate:
         not_read: Counter[str] = Counter()
         with stages.stage("scan"):
             began = time.time_ns()
-            found = scan(root, leave_out=index, excludes=excludes, not_read=not_read,
-                         unreadable=lambda path, error: unseen.append((path, unseen_reason(error))))  # fmt: skip
+            found = scan(
+                root,
+                leave_out=index,
+                excludes=excludes,
+                not_read=not_read,
+                unreadable=lambda path, error: unseen.append((path, unseen_reason(error))),
+            )
             # To the end of the scan: what is written while it runs is not dated ahead of the clock.
             unsettled = (began - int(settle * 1e9), time.time_ns()) if settle else None
         if not found and not allow_empty:
@@ -117,10 +136,20 @@ class FolderUpdate:
             labelling = follow_remembered(catalog, self.root, {file.path for file in self.found}, known_roots(catalog))
         else:
             labelling = follow_named(catalog, self.root, self.config.labels, self.table)
-        update = Update(catalog, self.config, self.stages, labelling, encoder=encoder, root=self.root,
-                        unseen=self.unseen, not_read=self.not_read, exclude=self.config.exclude)  # fmt: skip
-        how = FolderSurvey(self.root, self.excludes, [path for path, _ in self.unseen], self.unsettled,
-                           self.config.rehash)  # fmt: skip
+        update = Update(
+            catalog,
+            self.config,
+            self.stages,
+            labelling,
+            encoder=encoder,
+            root=self.root,
+            unseen=self.unseen,
+            not_read=self.not_read,
+            exclude=self.config.exclude,
+        )
+        how = FolderSurvey(
+            self.root, self.excludes, [path for path, _ in self.unseen], self.unsettled, self.config.rehash
+        )
         report = update.run(lambda: survey_folder(catalog, self.found, labelling.label, how))
         self.encoder = update.encoder
         return report

@@ -81,13 +81,28 @@ class Update:
     def _commit(self, found: Survey, staging: Staging | None) -> ChangeReport:
         catalog, known = self.catalog, KnownContents(self.catalog, staging)
         embedded = 0 if staging is None else self._embed(found, staging, known)
-        changes = compare(catalog, found, staging, known, self.labelling.label, root=self.root,
-                          allow_missing=self.config.allow_missing)  # fmt: skip
+        changes = compare(
+            catalog,
+            found,
+            staging,
+            known,
+            self.labelling.label,
+            root=self.root,
+            allow_missing=self.config.allow_missing,
+        )
         if self.labelling.kept_too:
             changes.label_kept(self.labelling.label)
         surveyed = Surveyed([file.path for file, _ in found.todo], self.root, self.exclude)
-        segment = commit(catalog, changes, known, self.config, self.stages, encoder=self.encoder, surveyed=surveyed,
-                         label_sources=self.labelling.sources)  # fmt: skip
+        segment = commit(
+            catalog,
+            changes,
+            known,
+            self.config,
+            self.stages,
+            encoder=self.encoder,
+            surveyed=surveyed,
+            label_sources=self.labelling.sources,
+        )
         report = self._report(changes, embedded)
         report.noted = [] if staging is None else staging.notes()
         if segment is not None:
@@ -99,16 +114,27 @@ class Update:
         files = [file for file, _ in found.todo]
         todo = [file for chunk in _chunks(files) for file in _unstaged(chunk, staging)]
         with self.stages.stage("embed", len(todo)):
-            return embed_files(todo, self.encoder, staging, known, batch_size=self.config.batch_size,
-                               workers=self.config.workers, stages=self.stages)  # fmt: skip
+            return embed_files(
+                todo,
+                self.encoder,
+                staging,
+                known,
+                batch_size=self.config.batch_size,
+                workers=self.config.workers,
+                stages=self.stages,
+            )
 
     def _report(self, changes: Changes, embedded: int) -> ChangeReport:
         catalog = self.catalog
         report = ChangeReport(
-            images=catalog.count(), unchanged=changes.unchanged, embedded=embedded,
+            images=catalog.count(),
+            unchanged=changes.unchanged,
+            embedded=embedded,
             skipped=[*((s.path, s.reason) for s in changes.skipped), *self.unseen],
-            encoder=catalog.settings()["encoder"], segments=len(catalog.segments()), seconds=self.stages.seconds,
-        )  # fmt: skip
+            encoder=catalog.settings()["encoder"],
+            segments=len(catalog.segments()),
+            seconds=self.stages.seconds,
+        )
         for sort in ("added", "changed", "moved", "removed"):
             report.name(sort, [picture.path for picture in getattr(changes, sort)])
         report.name("relabelled", changes.relabelled)

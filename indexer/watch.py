@@ -33,11 +33,16 @@ _TICK = 0.5
 """Seconds between two looks at the clock."""
 
 
-def watch(pictures: str | os.PathLike[str], index: str | os.PathLike[str], config: BuildConfig | None = None,
-          watching: WatchConfig | None = None, *, told: Callable[[ChangeReport | Exception], None],
-          stop: threading.Event | None = None,
-          progress: Callable[[], AbstractContextManager[Progress]] = lambda: nullcontext(Silent())
-          ) -> None:  # fmt: skip
+def watch(
+    pictures: str | os.PathLike[str],
+    index: str | os.PathLike[str],
+    config: BuildConfig | None = None,
+    watching: WatchConfig | None = None,
+    *,
+    told: Callable[[ChangeReport | Exception], None],
+    stop: threading.Event | None = None,
+    progress: Callable[[], AbstractContextManager[Progress]] = lambda: nullcontext(Silent()),
+) -> None:
     """Sync a folder now, and again whenever the system tells of a change in it, until it is stopped.
 
     A file that was changed less than `settle` seconds ago may still be being written, and is taken in a later round.
@@ -83,8 +88,14 @@ class _Rounds:
     def run(self, progress: Progress) -> ChangeReport | None:
         """Sync once; the report, unless there is nothing to tell."""
         self.soon = False
-        update = FolderUpdate.scan(self.root, self.folder, self.config, Stages(progress),
-                                   allow_empty=self.watching.allow_empty, settle=self.watching.settle)  # fmt: skip
+        update = FolderUpdate.scan(
+            self.root,
+            self.folder,
+            self.config,
+            Stages(progress),
+            allow_empty=self.watching.allow_empty,
+            settle=self.watching.settle,
+        )
         self.soon = update.has_unsettled()
         with open_writer(self.folder) as catalog:
             if self._encoder is not None and self._encoder.fingerprint != catalog.settings()["fingerprint"]:
@@ -119,10 +130,15 @@ def _occasions(rounds: _Rounds, stop: threading.Event) -> Iterator[None]:
         due, watched = time.monotonic() + rounds.patience(), _identity(rounds.root)
         try:
             for changes in watch_files(
-                rounds.root, watch_filter=lambda _, path: path != own[0] and not path.startswith(own[1]),
-                debounce=_LONGEST_BURST, step=_BURST, stop_event=stop, rust_timeout=int(_TICK * 1000),
-                yield_on_timeout=True, ignore_permission_denied=True,
-            ):  # fmt: skip
+                rounds.root,
+                watch_filter=lambda _, path: path != own[0] and not path.startswith(own[1]),
+                debounce=_LONGEST_BURST,
+                step=_BURST,
+                stop_event=stop,
+                rust_timeout=int(_TICK * 1000),
+                yield_on_timeout=True,
+                ignore_permission_denied=True,
+            ):
                 if changes or time.monotonic() >= due:
                     yield
                     due = time.monotonic() + rounds.patience()

@@ -218,14 +218,16 @@ class Catalog(CatalogAudit):
 
     def files(self) -> list[FileRecord]:
         """Every file that the index consists of, beside the catalog."""
-        rows = self._rows("SELECT name, bytes, sha256 FROM files ORDER BY name",
-                          letters=kinds("files", "name", "bytes", "sha256"))  # fmt: skip
+        rows = self._rows(
+            "SELECT name, bytes, sha256 FROM files ORDER BY name", letters=kinds("files", "name", "bytes", "sha256")
+        )
         for name, _, _ in rows:
             require_inside_name(self.folder, name)
         blocks: dict[str, BlockChecksums] = {}
         if self._version >= FIRST_SEALED:
-            digests = self._rows("SELECT file, block_rows, crc32 FROM digests",
-                                 letters=kinds("digests", "file", "block_rows", "crc32"))  # fmt: skip
+            digests = self._rows(
+                "SELECT file, block_rows, crc32 FROM digests", letters=kinds("digests", "file", "block_rows", "crc32")
+            )
             blocks = {file: BlockChecksums(step, crc32) for file, step, crc32 in digests}
         return [FileRecord(name, size, sha256, blocks.get(name)) for name, size, sha256 in rows]
 
@@ -256,9 +258,19 @@ class Catalog(CatalogAudit):
         """Name a segment whose files are in place."""
         self._many(
             "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [(segment.id, segment.vectors, segment.structure, segment.rows, segment.kind,
-              json.dumps(segment.parameters), segment.recall, created)],
-        )  # fmt: skip
+            [
+                (
+                    segment.id,
+                    segment.vectors,
+                    segment.structure,
+                    segment.rows,
+                    segment.kind,
+                    json.dumps(segment.parameters),
+                    segment.recall,
+                    created,
+                )
+            ],
+        )
 
     def replace_segments(self, segment: SegmentRecord | None, created: str) -> None:
         """Let one segment take the place of all others: its rows are the pictures by id; in a transaction.
@@ -309,8 +321,9 @@ class Catalog(CatalogAudit):
         """Add reference pictures, and the identities that are new with them."""
         for each in templates:
             name = as_text(each.identity)
-            self._many("INSERT OR IGNORE INTO identities (name, created) VALUES (CAST(? AS TEXT), ?)",
-                       [(name, each.created)])  # fmt: skip
+            self._many(
+                "INSERT OR IGNORE INTO identities (name, created) VALUES (CAST(? AS TEXT), ?)", [(name, each.created)]
+            )
             self._many(
                 "INSERT INTO templates (identity, content, path, vector, quality, created)"
                 " VALUES ((SELECT id FROM identities WHERE name = CAST(? AS TEXT)), ?, CAST(? AS TEXT), ?, ?, ?)",

@@ -87,14 +87,24 @@ class CatalogAudit(PictureTable):
         """Let a segment be held by other files: the same rows, with vectors or a structure made anew."""
         self._many(
             "UPDATE segments SET vectors = ?, structure = ?, kind = ?, parameters = ?, recall = ? WHERE id = ?",
-            [(segment.vectors, segment.structure, segment.kind, json.dumps(segment.parameters), segment.recall,
-              segment.id)],
-        )  # fmt: skip
+            [
+                (
+                    segment.vectors,
+                    segment.structure,
+                    segment.kind,
+                    json.dumps(segment.parameters),
+                    segment.recall,
+                    segment.id,
+                )
+            ],
+        )
 
     def lose_rows(self, segment: int, rows: Iterable[int]) -> None:
         """Put tombstones on rows whose vectors are lost, under which no content can be found again."""
-        self._many("INSERT OR REPLACE INTO tombstones VALUES (?, ?, ?, 0, 0)",
-                   ((segment, row, f"lost {segment}:{row}") for row in rows))  # fmt: skip
+        self._many(
+            "INSERT OR REPLACE INTO tombstones VALUES (?, ?, ?, 0, 0)",
+            ((segment, row, f"lost {segment}:{row}") for row in rows),
+        )
 
     def drop_segment(self, segment: int) -> None:
         """Forget a segment that has no picture any more, with its tombstones."""

@@ -70,8 +70,9 @@ class MetadataTable:
         known = self._columns()
         if not known:
             return ()
-        wanted = ", ".join(f"count(c{key})" if _listed(kind) else f"count(c{key}), min(c{key}), max(c{key})"
-                           for key, _, kind in known)  # fmt: skip
+        wanted = ", ".join(
+            f"count(c{key})" if _listed(kind) else f"count(c{key}), min(c{key}), max(c{key})" for key, _, kind in known
+        )
         found = iter(self._rows(f"SELECT {wanted} FROM metadata", ())[0])
         return tuple(self._info(key, name, kind, next(found), found) for key, name, kind in known)
 
@@ -141,8 +142,9 @@ class MetadataTable:
         columns |= {name: SqlColumn(f"metadata.c{key}", kind) for key, name, kind in self._columns()}
         return to_sql(condition, columns)
 
-    def numbers(self, wanted: str, condition: Condition | None, clause: str = "1",
-                values: Sequence[Any] = ()) -> list[int]:  # fmt: skip
+    def numbers(
+        self, wanted: str, condition: Condition | None, clause: str = "1", values: Sequence[Any] = ()
+    ) -> list[int]:
         """Whole numbers of the pictures that meet a condition, ascending.
 
         They come as one text: half a million rows one by one take SQLite's Python binding twice the time of the search.

@@ -218,9 +218,24 @@ class PictureTable:
             " ON CONFLICT (id) DO UPDATE SET path = excluded.path, content = excluded.content, bytes = excluded.bytes,"
             " mtime_ns = excluded.mtime_ns, width = excluded.width, height = excluded.height, label = excluded.label,"
             " segment = excluded.segment, row = excluded.row, ctime_ns = excluded.ctime_ns, inode = excluded.inode",
-            ((p.id or None, os.fsencode(p.path), p.content, p.bytes, p.mtime_ns, p.width, p.height,
-              None if p.label is None else as_text(p.label), p.segment, p.row, p.ctime_ns, p.inode) for p in pictures),
-        )  # fmt: skip
+            (
+                (
+                    p.id or None,
+                    os.fsencode(p.path),
+                    p.content,
+                    p.bytes,
+                    p.mtime_ns,
+                    p.width,
+                    p.height,
+                    None if p.label is None else as_text(p.label),
+                    p.segment,
+                    p.row,
+                    p.ctime_ns,
+                    p.inode,
+                )
+                for p in pictures
+            ),
+        )
 
     def vacate(self, pictures: Iterable[PictureRecord]) -> None:
         """Free the paths of pictures that are put at others in the same transaction, perhaps at those of each other."""
@@ -258,14 +273,17 @@ class PictureTable:
         rows = self._rows(sql, letters=kinds("skipped", "path", "bytes", "mtime_ns", "reason"))
         return [SkippedRecord(Path(path), *rest) for path, *rest in rows]
 
-    def replace_skipped(self, skipped: Iterable[SkippedRecord], looked_at: Iterable[Path],
-                        below: Path | None = None) -> None:  # fmt: skip
+    def replace_skipped(
+        self, skipped: Iterable[SkippedRecord], looked_at: Iterable[Path], below: Path | None = None
+    ) -> None:
         """Remember exactly these of the files looked at, and of all files below a folder."""
         self._many("DELETE FROM skipped WHERE path = CAST(? AS TEXT)", ((os.fsencode(p),) for p in looked_at))
         if below is not None:
             start = os.fsencode(below).rstrip(b"/")
-            self._many("DELETE FROM skipped WHERE path > CAST(? AS TEXT) AND path < CAST(? AS TEXT)",
-                       [(start + b"/", start + b"0")])  # fmt: skip
+            self._many(
+                "DELETE FROM skipped WHERE path > CAST(? AS TEXT) AND path < CAST(? AS TEXT)",
+                [(start + b"/", start + b"0")],
+            )
         self._many(
             "INSERT INTO skipped VALUES (CAST(? AS TEXT), ?, ?, CAST(? AS TEXT))",
             ((os.fsencode(s.path), s.bytes, s.mtime_ns, as_text(s.reason)) for s in skipped),

@@ -159,8 +159,9 @@ def empty_log(connection: sqlite3.Connection) -> tuple[int, int]:
     return logged, moved
 
 
-def verify_snapshot(connection: sqlite3.Connection, raw: CatalogFile, before: Seal | None, *,
-                    thorough: bool = False) -> bool:  # fmt: skip
+def verify_snapshot(
+    connection: sqlite3.Connection, raw: CatalogFile, before: Seal | None, *, thorough: bool = False
+) -> bool:
     """Compare a pinned snapshot with the seal.
 
     Args:

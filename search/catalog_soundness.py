@@ -69,8 +69,7 @@ def _metadata_problems(pages: Rows) -> Iterator[str]:
             yield f"columns.type: {shown(kind)} where a type belongs, of the column {shown(name)}"
         elif isinstance(key, int) and f"c{key}" in there:
             sql = f"SELECT picture, c{key} FROM {_WIDE_TABLE} WHERE c{key} IS NOT NULL"
-            faults = ((row[0], _fault(partial(told, kind=kind), row[1]))
-                      for page in pages(sql) for row in page)  # fmt: skip
+            faults = ((row[0], _fault(partial(told, kind=kind), row[1])) for page in pages(sql) for row in page)
             yield from _first(f"metadata column {shown(name)}", faults)
 
 

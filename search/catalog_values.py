@@ -20,11 +20,20 @@ _MOST_PIXELS = 2**31
 Column = tuple[Any, ...]
 
 _WORDS = {
-    "i": "a whole number", "I": "a whole number or nothing", "n": "a whole number from 0",
-    "k": "a whole number from 1", "w": "a number of pixels",
-    "s": "plain text", "t": "text", "T": "text or nothing", "p": "a path", "P": "a path or nothing", "b": "bytes",
-    "c": "checksums of four bytes each", "r": "a share or nothing",
-}  # fmt: skip
+    "i": "a whole number",
+    "I": "a whole number or nothing",
+    "n": "a whole number from 0",
+    "k": "a whole number from 1",
+    "w": "a number of pixels",
+    "s": "plain text",
+    "t": "text",
+    "T": "text or nothing",
+    "p": "a path",
+    "P": "a path or nothing",
+    "b": "bytes",
+    "c": "checksums of four bytes each",
+    "r": "a share or nothing",
+}
 """Letters of columns, and what such a column holds."""
 
 TABLES: dict[str, dict[str, str]] = {
@@ -32,26 +41,53 @@ TABLES: dict[str, dict[str, str]] = {
     "files": {"name": "p", "bytes": "n", "sha256": "s"},
     "digests": {"file": "p", "block_rows": "k", "crc32": "c"},
     "segments": {
-        "id": "k", "vectors": "p", "structure": "T", "rows": "n", "kind": "s", "parameters": "t", "recall": "r",
+        "id": "k",
+        "vectors": "p",
+        "structure": "T",
+        "rows": "n",
+        "kind": "s",
+        "parameters": "t",
+        "recall": "r",
         "created": "s",
     },
     "pictures": {
-        "id": "k", "path": "p", "content": "s", "bytes": "n", "mtime_ns": "i", "width": "w", "height": "w",
-        "label": "T", "segment": "k", "row": "n", "ctime_ns": "I", "inode": "I",
+        "id": "k",
+        "path": "p",
+        "content": "s",
+        "bytes": "n",
+        "mtime_ns": "i",
+        "width": "w",
+        "height": "w",
+        "label": "T",
+        "segment": "k",
+        "row": "n",
+        "ctime_ns": "I",
+        "inode": "I",
     },
     "tombstones": {"segment": "k", "row": "n", "content": "s", "width": "w", "height": "w"},
     "skipped": {"path": "p", "bytes": "n", "mtime_ns": "i", "reason": "t"},
     "identities": {"id": "k", "name": "t", "created": "s"},
     "templates": {
-        "id": "k", "identity": "k", "content": "s", "path": "p", "vector": "b", "quality": "t", "created": "s",
+        "id": "k",
+        "identity": "k",
+        "content": "s",
+        "path": "p",
+        "vector": "b",
+        "quality": "t",
+        "created": "s",
     },
     "columns": {"id": "k", "name": "t", "type": "s"},
     "retained": {"content": "s", "path": "p", "label": "T", "metadata": "t", "removed": "s", "broken": "i"},
     "retained_templates": {
-        "content": "s", "identity": "t", "path": "p", "quality": "t", "created": "s", "removed": "s",
+        "content": "s",
+        "identity": "t",
+        "path": "p",
+        "quality": "t",
+        "created": "s",
+        "removed": "s",
     },
     "sqlite_sequence": {"name": "s", "seq": "n"},
-}  # fmt: skip
+}
 """Tables whose columns each hold one kind of value; those of `metadata` hold what `columns` says."""
 
 
@@ -97,11 +133,17 @@ def _shares(column: Column) -> bool:
 
 
 _SOUND: dict[str, Callable[[Column], bool]] = {
-    "i": lambda column: _of(column, int), "I": lambda column: _of(column, int, type(None)), "n": _numbers(0, MOST),
+    "i": lambda column: _of(column, int),
+    "I": lambda column: _of(column, int, type(None)),
+    "n": _numbers(0, MOST),
     "k": _numbers(1, MOST),
-    "w": _numbers(0, _MOST_PIXELS), "s": _plain, "t": lambda column: _of(column, str),
-    "T": lambda column: _of(column, str, type(None)), "p": _paths,
+    "w": _numbers(0, _MOST_PIXELS),
+    "s": _plain,
+    "t": lambda column: _of(column, str),
+    "T": lambda column: _of(column, str, type(None)),
+    "p": _paths,
     "P": lambda column: _paths(tuple("" if value is None else value for value in column)),
     "b": lambda column: _of(column, bytes),
-    "c": lambda column: _of(column, bytes) and all(len(checksums) % 4 == 0 for checksums in column), "r": _shares,
-}  # fmt: skip
+    "c": lambda column: _of(column, bytes) and all(len(checksums) % 4 == 0 for checksums in column),
+    "r": _shares,
+}

@@ -79,11 +79,13 @@ def query(
     ] = None,
     ids: Annotated[
         list[int] | None,
-        typer.Option("--id", metavar="ID", help="In place of pictures: a picture of the index, by its id.")
+        typer.Option("--id", metavar="ID", help="In place of pictures: a picture of the index, by its id."),
     ] = None,
     vectors: Annotated[
         list[Path] | None,
-        typer.Option("--vector", metavar="FILE", help="In place of pictures: a .npy file of one embedding, or several.")
+        typer.Option(
+            "--vector", metavar="FILE", help="In place of pictures: a .npy file of one embedding, or several."
+        ),
     ] = None,
     k: Annotated[int, typer.Option("-k", help="Neighbours of each picture.", min=1)] = QueryConfig.k,
     where: WhereOption = None,
@@ -98,19 +100,21 @@ def query(
     ] = False,
     crop: Annotated[
         str | None,
-        typer.Option(metavar="X0,Y0,X1,Y1", help="Only this part of each picture, in shares of its width and height: "
-                     "0.5,0,1,1 is the right half.")
+        typer.Option(
+            metavar="X0,Y0,X1,Y1",
+            help="Only this part of each picture, in shares of its width and height: 0.5,0,1,1 is the right half.",
+        ),
     ] = None,
     collapse: Annotated[
         bool, typer.Option("--collapse", help="Show near copies once, with their number; see twinlens duplicates.")
     ] = QueryConfig.collapse,
     show: Annotated[
         list[str] | None,
-        typer.Option(metavar="COLUMN", help="A column of the metadata to show with each hit; '*': all that they have.")
+        typer.Option(metavar="COLUMN", help="A column of the metadata to show with each hit; '*': all that they have."),
     ] = None,
     device: DeviceOption = QueryConfig.device,
     as_json: JsonOption = False,
-) -> None:  # fmt: skip
+) -> None:
     """Find the pictures of an index that look like a given picture.
 
     With --json, one line of JSON a picture: {"query": PATH, "hits": [{id, path, label, distance, similarity,
@@ -155,9 +159,14 @@ def query(
         for picture in pictures:
             try:
                 hits = engine.search(
-                    picture_argument(picture), k, where=filters, same_only=same_only, without=unwanted, crop=part,
+                    picture_argument(picture),
+                    k,
+                    where=filters,
+                    same_only=same_only,
+                    without=unwanted,
+                    crop=part,
                     collapse=collapse,
-                )  # fmt: skip
+                )
             except PictureError as error:
                 failed.append(error)
                 _show_failure(picture, error, as_json=as_json)
@@ -375,8 +384,10 @@ def _decoder_lines(found: IndexInfo) -> list[str]:
 
     if found.decoder >= DECODER or not found.images or is_foreign(found.fingerprint):
         return []
-    return ["decoder   of an earlier version: colours, depths and transparency of some pictures count otherwise now;",
-            "          twinlens rebuild with --encoder embeds them again (docs/pictures.md, Versions)"]  # fmt: skip
+    return [
+        "decoder   of an earlier version: colours, depths and transparency of some pictures count otherwise now;",
+        "          twinlens rebuild with --encoder embeds them again (docs/pictures.md, Versions)",
+    ]
 
 
 def _foreign_text(found: IndexInfo) -> str:

@@ -79,9 +79,13 @@ def _made(profile: bytes) -> Transform | None:
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         transform = ImageCms.buildTransform(
-            source, ImageCms.createProfile("sRGB"), space, "RGB",
-            ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION,
-        )  # fmt: skip
+            source,
+            ImageCms.createProfile("sRGB"),
+            space,
+            "RGB",
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
     except Exception:  # a damaged profile, which Little CMS and Pillow report in several ways
         return None
 

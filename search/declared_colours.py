@@ -35,7 +35,7 @@ _PRIMARIES: dict[int, Chromaticities] = {
     9: (0.708, 0.292, 0.170, 0.797, 0.131, 0.046, *_D65),
     11: (0.68, 0.32, 0.265, 0.69, 0.15, 0.06, 0.314, 0.351),
     12: (0.68, 0.32, 0.265, 0.69, 0.15, 0.06, *_D65),
-}  # fmt: skip
+}
 """Code points of H.273, table 2."""
 _VIDEO = frozenset((1, 6, 14, 15, 13))
 """Transfer functions of table 3 that are shown as sRGB's; the two of high dynamic range (16, 18) are left alone."""

@@ -184,9 +184,17 @@ class SearchEngine(Recognition, KnownPictures):
         """Embed pictures as `(N, dim) float32` unit rows."""
         return embed(self.encoder, pictures, Timing())
 
-    def search(self, picture: Picture, k: int = QueryConfig.k, *, where: Where | None = None,
-               same_only: bool = QueryConfig.same_only, without: Sequence[Picture] = (), crop: Crop | None = None,
-               collapse: bool = QueryConfig.collapse) -> list[Hit]:  # fmt: skip
+    def search(
+        self,
+        picture: Picture,
+        k: int = QueryConfig.k,
+        *,
+        where: Where | None = None,
+        same_only: bool = QueryConfig.same_only,
+        without: Sequence[Picture] = (),
+        crop: Crop | None = None,
+        collapse: bool = QueryConfig.collapse,
+    ) -> list[Hit]:
         """Find the k pictures of the collection that look most like a picture, nearest first.
 
         Only the part `crop` of the picture is looked at. What looks like the pictures `without` comes later:
@@ -204,10 +212,16 @@ class SearchEngine(Recognition, KnownPictures):
         answer = self.ask(picture, k, where=where, same_only=same_only, without=without, crop=crop, collapse=collapse)
         return answer.hits
 
-    def search_together(self, pictures: Sequence[Picture], k: int = QueryConfig.k, *,
-                        weights: Sequence[float] | None = None, without: Sequence[Picture] = (),
-                        where: Where | None = None,
-                        collapse: bool = QueryConfig.collapse) -> list[Hit]:  # fmt: skip
+    def search_together(
+        self,
+        pictures: Sequence[Picture],
+        k: int = QueryConfig.k,
+        *,
+        weights: Sequence[float] | None = None,
+        without: Sequence[Picture] = (),
+        where: Where | None = None,
+        collapse: bool = QueryConfig.collapse,
+    ) -> list[Hit]:
         """Find what looks like several pictures at once: one query of their weighted mean (`search.blend`).
 
         Raises:
@@ -219,9 +233,15 @@ class SearchEngine(Recognition, KnownPictures):
         blended = blend(vectors[: len(pictures)], vectors[len(pictures) :], weights)
         return self._answer(blended[None], query)[0]
 
-    def search_many(self, pictures: Sequence[Picture], k: int = QueryConfig.k, *, where: Where | None = None,
-                    same_only: bool = QueryConfig.same_only,
-                    collapse: bool = QueryConfig.collapse) -> list[list[Hit]]:  # fmt: skip
+    def search_many(
+        self,
+        pictures: Sequence[Picture],
+        k: int = QueryConfig.k,
+        *,
+        where: Where | None = None,
+        same_only: bool = QueryConfig.same_only,
+        collapse: bool = QueryConfig.collapse,
+    ) -> list[list[Hit]]:
         """Answer several pictures, each on its own: one list of hits a picture, in their order."""
         query = self._checked(Query(k, where, same_only, collapse))
         answers: list[list[Hit]] = []
@@ -229,9 +249,15 @@ class SearchEngine(Recognition, KnownPictures):
             answers += self._answer(self.embed_many(pictures[start : start + DECODED_AT_ONCE]), query)
         return answers
 
-    def search_vectors(self, vectors: Floats, k: int = QueryConfig.k, *, where: Where | None = None,
-                       same_only: bool = QueryConfig.same_only,
-                       collapse: bool = QueryConfig.collapse) -> list[list[Hit]]:  # fmt: skip
+    def search_vectors(
+        self,
+        vectors: Floats,
+        k: int = QueryConfig.k,
+        *,
+        where: Where | None = None,
+        same_only: bool = QueryConfig.same_only,
+        collapse: bool = QueryConfig.collapse,
+    ) -> list[list[Hit]]:
         """Answer embeddings `(Q, dim) float32`, unit rows of this index's encoder."""
         queries = np.atleast_2d(np.asarray(vectors, dtype=np.float32))
         if queries.shape[1] != self.dim:
@@ -240,16 +266,30 @@ class SearchEngine(Recognition, KnownPictures):
             raise QueryError("vectors must be of unit length: divide each by its Euclidean norm")
         return self._answer(queries, Query(k, where, same_only, collapse))
 
-    def search_id(self, picture_id: int, k: int = QueryConfig.k, *, where: Where | None = None,
-                  same_only: bool = QueryConfig.same_only,
-                  collapse: bool = QueryConfig.collapse) -> list[Hit]:  # fmt: skip
+    def search_id(
+        self,
+        picture_id: int,
+        k: int = QueryConfig.k,
+        *,
+        where: Where | None = None,
+        same_only: bool = QueryConfig.same_only,
+        collapse: bool = QueryConfig.collapse,
+    ) -> list[Hit]:
         """Find what looks like a picture of the collection, by its stored embedding; it is its own first answer."""
         vector = self.vector(picture_id)[None]
         return self.search_vectors(vector, k, where=where, same_only=same_only, collapse=collapse)[0]
 
-    def ask(self, picture: Picture, k: int = QueryConfig.k, *, where: Where | None = None,
-            same_only: bool = QueryConfig.same_only, without: Sequence[Picture] = (), crop: Crop | None = None,
-            collapse: bool = QueryConfig.collapse) -> Answer:  # fmt: skip
+    def ask(
+        self,
+        picture: Picture,
+        k: int = QueryConfig.k,
+        *,
+        where: Where | None = None,
+        same_only: bool = QueryConfig.same_only,
+        without: Sequence[Picture] = (),
+        crop: Crop | None = None,
+        collapse: bool = QueryConfig.collapse,
+    ) -> Answer:
         """`search`, with the seconds that each step took."""
         query, timing = self._checked(Query(k, where, same_only, collapse, blended=len(without) > 0)), Timing()
         looked_at: Picture = picture if crop is None else crop.of(load_picture(picture))
@@ -363,8 +403,14 @@ class SearchEngine(Recognition, KnownPictures):
             answers = self._nearest(queries, query.k, chosen, calibration, most)
         return with_metadata(self._catalog, answers)
 
-    def _nearest(self, queries: Floats, k: int, chosen: Sequence[Mask | None], calibration: Calibration | None,
-                 most: float | None = None) -> list[list[Hit]]:  # fmt: skip
+    def _nearest(
+        self,
+        queries: Floats,
+        k: int,
+        chosen: Sequence[Mask | None],
+        calibration: Calibration | None,
+        most: float | None = None,
+    ) -> list[list[Hit]]:
         """Search every segment, merge by distance, and join the catalog; ties are answered by ascending id.
 
         Args:

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from search.verification import Calibration
 
 
-def hits_of(pictures: dict[int, PictureRecord], distances: Floats, rows: Rows,
-            calibration: Calibration | None) -> list[Hit]:  # fmt: skip
+def hits_of(
+    pictures: dict[int, PictureRecord], distances: Floats, rows: Rows, calibration: Calibration | None
+) -> list[Hit]:
     """Join the answer of one segment to one query, distances and rows `(k,)`, with the pictures of the rows."""
     chances: list[Any] = [None] * len(rows)
     if calibration is not None:

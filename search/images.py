@@ -168,8 +168,16 @@ def _decode_as(kind: Format, data: bytes, name: str, target: int | None, config:
     return image
 
 
-def _decode_whole(kind: Format, data: bytes, name: str, target: int | None, config: DecodeConfig, *,
-                  unsaid: int = 1, full_size: tuple[int, int] | None = None) -> Image:  # fmt: skip
+def _decode_whole(
+    kind: Format,
+    data: bytes,
+    name: str,
+    target: int | None,
+    config: DecodeConfig,
+    *,
+    unsaid: int = 1,
+    full_size: tuple[int, int] | None = None,
+) -> Image:
     """Decode with the plugin of a format.
 
     Args:
@@ -252,8 +260,9 @@ def _decode_raw(data: bytes, name: str, target: int | None, config: DecodeConfig
     raise PictureError(name, raw_development.MISSING)
 
 
-def _preview(preview: Preview, photo: RawPhoto, data: bytes, name: str, target: int | None,
-             config: DecodeConfig) -> Image:  # fmt: skip
+def _preview(
+    preview: Preview, photo: RawPhoto, data: bytes, name: str, target: int | None, config: DecodeConfig
+) -> Image:
     """Decode a preview, turned as it says itself, or else as the photo says."""
     file = preview.file(data)
     excess = structure_excess(preview.kind, file)

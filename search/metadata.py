@@ -16,8 +16,13 @@ Told: TypeAlias = str | int | float | bool | date
 """A value as Python code gets it; a moment is a `datetime` with the time zone UTC."""
 
 BUILT_IN: dict[str, ColumnType] = {
-    "id": "integer", "path": "text", "label": "text", "width": "integer", "height": "integer", "bytes": "integer",
-}  # fmt: skip
+    "id": "integer",
+    "path": "text",
+    "label": "text",
+    "width": "integer",
+    "height": "integer",
+    "bytes": "integer",
+}
 """Columns that every picture has without metadata."""
 TAKEN, CAMERA = "taken", "camera"
 EXIF_COLUMNS: dict[str, ColumnType] = {TAKEN: "datetime", CAMERA: "text"}
@@ -26,13 +31,22 @@ MOST_COLUMNS = 1000
 """SQLite's tables have 2,000 at most."""
 
 TYPE_NAMES: dict[ColumnType, str] = {
-    "text": "text", "integer": "a whole number", "real": "a number", "boolean": "true or false", "date": "a date",
+    "text": "text",
+    "integer": "a whole number",
+    "real": "a number",
+    "boolean": "true or false",
+    "date": "a date",
     "datetime": "a date with a time",
-}  # fmt: skip
+}
 """Types in the words of an error message."""
 _STORED: dict[ColumnType, tuple[type, ...]] = {
-    "text": (str,), "integer": (int,), "real": (float, int), "boolean": (int,), "date": (str,), "datetime": (str,),
-}  # fmt: skip
+    "text": (str,),
+    "integer": (int,),
+    "real": (float, int),
+    "boolean": (int,),
+    "date": (str,),
+    "datetime": (str,),
+}
 
 
 @dataclass(frozen=True, slots=True)

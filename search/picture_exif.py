@@ -31,9 +31,15 @@ _LONGEST = 100
 _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "AVIF")
 """MPO is opened as JPEG: named here, Pillow would fail at it before it came to the others."""
 _MARKS: dict[Format, tuple[bytes, ...]] = {
-    "JPEG": (b"Exif\0",), "PNG": (b"eXIf", b"Raw profile type"), "WebP": (b"EXIF",), "AVIF": (b"Exif",),
-    "HEIF": (b"Exif",), "TIFF": (b"",), "JPEG XL": (b"Exif",), "raw": (b"",),
-}  # fmt: skip
+    "JPEG": (b"Exif\0",),
+    "PNG": (b"eXIf", b"Raw profile type"),
+    "WebP": (b"EXIF",),
+    "AVIF": (b"Exif",),
+    "HEIF": (b"Exif",),
+    "TIFF": (b"",),
+    "JPEG XL": (b"Exif",),
+    "raw": (b"",),
+}
 """Bytes without which a file of a format has no EXIF: finding none costs less than opening the picture again, and of
 a PNG Pillow decodes every pixel to be sure. Of GIF, BMP and PSD none is read."""
 

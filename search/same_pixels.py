@@ -171,8 +171,9 @@ def _brightness_agrees(a: Plane, b: Plane, share: float) -> bool:
     left = binomial(a - b)
     error = np.sqrt(moving_mean(cells(left * left), 2))
     seen = binomial(a)
-    contrast = _contrast(np.pad(cells(seen), ((1, 2), (1, 2)), mode="edge"),
-                        np.pad(cells(seen * seen), ((1, 2), (1, 2)), mode="edge"))  # fmt: skip
+    contrast = _contrast(
+        np.pad(cells(seen), ((1, 2), (1, 2)), mode="edge"), np.pad(cells(seen * seen), ((1, 2), (1, 2)), mode="edge")
+    )
     contrast = contrast[: error.shape[0], : error.shape[1]]
     score = error / (_LEFT * share + _LEFT_BY_CONTRAST * contrast)
     worst = np.unravel_index(int(score.argmax()), score.shape)

@@ -36,8 +36,14 @@ _RERANK_BYTES = 64 * 1024 * 1024
 class Segment:
     """The vectors `(N, D) float32` of one segment, its structure, and which of its rows are alive."""
 
-    def __init__(self, id: int, vectors: Floats, structure: VectorIndex, dead: Sequence[int] = (),
-                 guard: BlockGuard | None = None) -> None:  # fmt: skip
+    def __init__(
+        self,
+        id: int,
+        vectors: Floats,
+        structure: VectorIndex,
+        dead: Sequence[int] = (),
+        guard: BlockGuard | None = None,
+    ) -> None:
         """Join vectors with the structure built over them.
 
         Args:
@@ -198,8 +204,9 @@ def _aside(folder: Path) -> Path:
     return place / f"{uuid.uuid4().hex}.part"
 
 
-def open_segment(folder: Path, record: SegmentRecord, files: dict[str, FileRecord], dim: int, dead: Sequence[int],
-                 device: str) -> Segment:  # fmt: skip
+def open_segment(
+    folder: Path, record: SegmentRecord, files: dict[str, FileRecord], dim: int, dead: Sequence[int], device: str
+) -> Segment:
     """Map a segment's vectors and load its structure, whose checksum is verified before anything parses it.
 
     Raises:

@@ -87,8 +87,10 @@ def _agree(a: Image.Image, a_colours: NDArray[np.int16], b: Image.Image, b_colou
         return not alone and _colours_agree(a_colours, b_colours)
     if _peak(of_a, of_b) >= _LEAST_PEAK:
         return True
-    if any(_peak(_spectrum(a, scale), of_b) >= _LEAST_PEAK or _peak(of_a, _spectrum(b, scale)) >= _LEAST_PEAK
-           for scale in _SCALES):  # fmt: skip
+    if any(
+        _peak(_spectrum(a, scale), of_b) >= _LEAST_PEAK or _peak(of_a, _spectrum(b, scale)) >= _LEAST_PEAK
+        for scale in _SCALES
+    ):
         return True
     return _peak(of_a, _spectrum(b.transpose(Image.Transpose.FLIP_LEFT_RIGHT), 1.0)) >= _LEAST_PEAK
 

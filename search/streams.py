@@ -94,8 +94,13 @@ def _safe(stream: Any, refused: Callable[[int, OSError], None]) -> Any:
     stream.flush()
     end = _Raw(raw.fileno(), refused)
     buffer: Any = end if stream.buffer is raw else io.BufferedWriter(end)
-    return io.TextIOWrapper(buffer, encoding=stream.encoding, errors=errors, line_buffering=stream.line_buffering,
-                            write_through=stream.write_through)  # fmt: skip
+    return io.TextIOWrapper(
+        buffer,
+        encoding=stream.encoding,
+        errors=errors,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
 
 
 def _open_what_is_closed() -> None:

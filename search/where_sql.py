@@ -126,7 +126,9 @@ def _compared(column: Column, found: SqlColumn, operator: Comparator, value: Val
         if operator != "=" and _is_number(value.given):
             raise where_error(
                 f"{column.name} is text, which {operator} compares letter by letter, not by size; to mean that, quote "
-                f"the value: {column.name} {operator} '{_said(value)}'", value.place)  # fmt: skip
+                f"the value: {column.name} {operator} '{_said(value)}'",
+                value.place,
+            )
         return Sql(f"({found.expression} {operator} CAST(? AS TEXT))", (_text(column, value),))
     if found.type == "boolean" and operator != "=":
         raise where_error(f"{column.name} is true or false: ask with = or !=, not with {operator}", value.place)

@@ -37,8 +37,14 @@ def index_of(
     folder.mkdir(parents=True)
     catalog = Catalog.write(folder)
     with catalog.transaction():
-        catalog.set(encoder="made", fingerprint="made", encoder_folder="encoders/made", dim=vectors.shape[1],
-                    created=NOW, updated=NOW)  # fmt: skip
+        catalog.set(
+            encoder="made",
+            fingerprint="made",
+            encoder_folder="encoders/made",
+            dim=vectors.shape[1],
+            created=NOW,
+            updated=NOW,
+        )
         if threshold is not None:
             catalog.set(calibration=calibration("made", threshold).to_dict())
     records = []
@@ -58,9 +64,19 @@ def index_of(
             name = names[place] if names is not None else f"{place:06d}.png"
             width, height = sizes[place] if sizes is not None else (10, 10)
             records.append(
-                PictureRecord(0, Path("/nowhere") / name, contents[place] if contents is not None else f"c{place:06d}",
-                              100, 0, width, height, labels[place] if labels is not None else None, number, row)
-            )  # fmt: skip
+                PictureRecord(
+                    0,
+                    Path("/nowhere") / name,
+                    contents[place] if contents is not None else f"c{place:06d}",
+                    100,
+                    0,
+                    width,
+                    height,
+                    labels[place] if labels is not None else None,
+                    number,
+                    row,
+                )
+            )
     with catalog.transaction():
         catalog.put_pictures(records)
     gone = set(removed)

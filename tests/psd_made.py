@@ -14,8 +14,15 @@ def resource(number: int, body: bytes) -> bytes:
     return b"8BIM" + struct.pack(">HHI", number, 0, len(body)) + body + bytes(len(body) % 2)
 
 
-def psd(image: Image.Image, *resources: bytes, alpha: Image.Image | None = None, layers: int = 0, packed: bool = True,
-        version: int = 1, depth: int = 8) -> bytes:  # fmt: skip
+def psd(
+    image: Image.Image,
+    *resources: bytes,
+    alpha: Image.Image | None = None,
+    layers: int = 0,
+    packed: bool = True,
+    version: int = 1,
+    depth: int = 8,
+) -> bytes:
     """`alpha` is a channel behind the colours; it is how transparent the picture is where `layers` is negative."""
     planes = np.asarray(image) if image.mode != "CMYK" else 255 - np.asarray(image)
     if image.mode == "LAB":  # Pillow gives the signed bytes of a TIFF, and here they begin at -128

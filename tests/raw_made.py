@@ -80,32 +80,76 @@ def dng(image: Image.Image, *, preview: Image.Image | None = None, orientation: 
     file = TiffWriter()
     values = filtered(image)
     height, width = values.shape
-    sensor = file.directory([
-        long(254, 0), long(256, width), long(257, height), short(258, 16), short(259, 1), short(262, 32_803),
-        long(273, file.put(values.tobytes())), short(277, 1), long(278, height), long(279, values.nbytes),
-        short(33_421, 2, 2), octets(33_422, 0, 1, 1, 2), short(50_714, 0), long(50_717, 16_383),
-    ])  # fmt: skip
+    sensor = file.directory(
+        [
+            long(254, 0),
+            long(256, width),
+            long(257, height),
+            short(258, 16),
+            short(259, 1),
+            short(262, 32_803),
+            long(273, file.put(values.tobytes())),
+            short(277, 1),
+            long(278, height),
+            long(279, values.nbytes),
+            short(33_421, 2, 2),
+            octets(33_422, 0, 1, 1, 2),
+            short(50_714, 0),
+            long(50_717, 16_383),
+        ]
+    )
     below = [sensor]
     if preview is not None:
         body = jpeg(preview)
-        below.append(file.directory([
-            long(254, 1), long(256, preview.width), long(257, preview.height), short(258, 8, 8, 8), short(259, 7),
-            short(262, 6), long(273, file.put(body)), short(277, 3), long(278, preview.height), long(279, len(body)),
-        ]))  # fmt: skip
-    return file.finish(file.directory([
-        *_thumbnail(file, image), text(271, "Maker"), text(272, "Model"), short(274, orientation), long(330, *below),
-        octets(50_706, 1, 4, 0, 0), octets(50_707, 1, 1, 0, 0), text(50_708, "Maker Model"), short(50_778, 21),
-        rationals(50_721, *(value for row in _SRGB_FROM_XYZ for value in row), signed=True),
-        rationals(50_728, 1.0, 1.0, 1.0),
-    ]))  # fmt: skip
+        below.append(
+            file.directory(
+                [
+                    long(254, 1),
+                    long(256, preview.width),
+                    long(257, preview.height),
+                    short(258, 8, 8, 8),
+                    short(259, 7),
+                    short(262, 6),
+                    long(273, file.put(body)),
+                    short(277, 3),
+                    long(278, preview.height),
+                    long(279, len(body)),
+                ]
+            )
+        )
+    return file.finish(
+        file.directory(
+            [
+                *_thumbnail(file, image),
+                text(271, "Maker"),
+                text(272, "Model"),
+                short(274, orientation),
+                long(330, *below),
+                octets(50_706, 1, 4, 0, 0),
+                octets(50_707, 1, 1, 0, 0),
+                text(50_708, "Maker Model"),
+                short(50_778, 21),
+                rationals(50_721, *(value for row in _SRGB_FROM_XYZ for value in row), signed=True),
+                rationals(50_728, 1.0, 1.0, 1.0),
+            ]
+        )
+    )
 
 
 def _thumbnail(file: TiffWriter, image: Image.Image) -> list[Entry]:
     small = image.resize((16, 12))
     return [
-        long(254, 1), long(256, 16), long(257, 12), short(258, 8, 8, 8), short(259, 1), short(262, 2),
-        long(273, file.put(small.tobytes())), short(277, 3), long(278, 12), long(279, 16 * 12 * 3),
-    ]  # fmt: skip
+        long(254, 1),
+        long(256, 16),
+        long(257, 12),
+        short(258, 8, 8, 8),
+        short(259, 1),
+        short(262, 2),
+        long(273, file.put(small.tobytes())),
+        short(277, 3),
+        long(278, 12),
+        long(279, 16 * 12 * 3),
+    ]
 
 
 def nef(image: Image.Image, *, orientation: int = 1) -> bytes:
@@ -113,14 +157,30 @@ def nef(image: Image.Image, *, orientation: int = 1) -> bytes:
     file, body = TiffWriter(), jpeg(image)
     start = file.put(body)
     shown = file.directory([long(254, 1), short(259, 6), long(513, start), long(514, len(body))])
-    sensor = file.directory([
-        long(254, 0), long(256, image.width), long(257, image.height), short(258, 14), short(259, 34_713),
-        short(262, 32_803), long(273, file.put(b"packed" * 50)), short(277, 1), long(279, 300),
-    ])  # fmt: skip
-    return file.finish(file.directory([
-        *_thumbnail(file, image), text(271, "NIKON CORPORATION"), text(272, "NIKON D90"), short(274, orientation),
-        long(330, shown, sensor),
-    ]))  # fmt: skip
+    sensor = file.directory(
+        [
+            long(254, 0),
+            long(256, image.width),
+            long(257, image.height),
+            short(258, 14),
+            short(259, 34_713),
+            short(262, 32_803),
+            long(273, file.put(b"packed" * 50)),
+            short(277, 1),
+            long(279, 300),
+        ]
+    )
+    return file.finish(
+        file.directory(
+            [
+                *_thumbnail(file, image),
+                text(271, "NIKON CORPORATION"),
+                text(272, "NIKON D90"),
+                short(274, orientation),
+                long(330, shown, sensor),
+            ]
+        )
+    )
 
 
 def cr2(image: Image.Image, *, orientation: int = 1) -> bytes:
@@ -128,24 +188,54 @@ def cr2(image: Image.Image, *, orientation: int = 1) -> bytes:
     file, body = TiffWriter(gap=8), jpeg(image)
     file.data[8:16] = b"CR\x02\0" + bytes(4)
     start = file.put(body)
-    return file.finish(file.directory([
-        long(256, image.width), long(257, image.height), short(258, 8, 8, 8), short(259, 6), text(271, "Canon"),
-        text(272, "Canon EOS 5D"), long(273, start), short(274, orientation), long(279, len(body)),
-    ]))  # fmt: skip
+    return file.finish(
+        file.directory(
+            [
+                long(256, image.width),
+                long(257, image.height),
+                short(258, 8, 8, 8),
+                short(259, 6),
+                text(271, "Canon"),
+                text(272, "Canon EOS 5D"),
+                long(273, start),
+                short(274, orientation),
+                long(279, len(body)),
+            ]
+        )
+    )
 
 
 def arw(image: Image.Image, small: Image.Image, *, orientation: int = 1) -> bytes:
     """Sony: a smaller JPEG in the first directory, the sensor in a SubIFD."""
     file, body = TiffWriter(), jpeg(small)
     start = file.put(body)
-    sensor = file.directory([
-        long(254, 0), long(256, image.width), long(257, image.height), short(258, 12), short(259, 32_767),
-        short(262, 32_803), long(273, file.put(b"packed" * 50)), short(277, 1), long(279, 300),
-    ])  # fmt: skip
-    return file.finish(file.directory([
-        long(254, 1), short(259, 6), text(271, "SONY"), text(272, "ILCE-7"), short(274, orientation),
-        long(330, sensor), long(513, start), long(514, len(body)),
-    ]))  # fmt: skip
+    sensor = file.directory(
+        [
+            long(254, 0),
+            long(256, image.width),
+            long(257, image.height),
+            short(258, 12),
+            short(259, 32_767),
+            short(262, 32_803),
+            long(273, file.put(b"packed" * 50)),
+            short(277, 1),
+            long(279, 300),
+        ]
+    )
+    return file.finish(
+        file.directory(
+            [
+                long(254, 1),
+                short(259, 6),
+                text(271, "SONY"),
+                text(272, "ILCE-7"),
+                short(274, orientation),
+                long(330, sensor),
+                long(513, start),
+                long(514, len(body)),
+            ]
+        )
+    )
 
 
 def raf(image: Image.Image, **options) -> bytes:

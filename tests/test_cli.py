@@ -83,8 +83,9 @@ def test_evaluate_for_people(pictures: Path, index: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert all(name in done.stdout for name in ("R@1", "R@10", "mAP@R", "NMI", "95 % interval"))
     (pictures / "label0" / "bad.png").write_bytes(b"bad")
-    done = twinlens("evaluate", pictures, "--encoder", "color-layout", "--include", "label[01]", "--robustness",
-                    "--queries", "2")  # fmt: skip
+    done = twinlens(
+        "evaluate", pictures, "--encoder", "color-layout", "--include", "label[01]", "--robustness", "--queries", "2"
+    )
     assert done.returncode == 3
     assert "8 pictures, 2 classes" in done.stdout
     assert "quality 20" in done.stdout

@@ -80,9 +80,15 @@ def test_the_page_runs_from_it(installed: Path, index: Path, tmp_path: Path) -> 
         "page = AppTest.from_file(sys.argv[1], default_timeout=60).run()\n"
         "print(json.dumps([app_parts.__file__, len(page.exception), [each.value for each in page.title]]))"
     )
-    done = subprocess.run([sys.executable, "-c", script, str(installed / "app.py")], capture_output=True, text=True,
-                          check=True, cwd=tmp_path, env=environment(installed, TWINLENS_INDEX=str(index)),
-                          timeout=120)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(installed / "app.py")],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+        env=environment(installed, TWINLENS_INDEX=str(index)),
+        timeout=120,
+    )
     place, exceptions, titles = json.loads(done.stdout.splitlines()[-1])
     assert Path(place).is_relative_to(installed)
     assert (exceptions, titles) == (0, ["Twinlens"])

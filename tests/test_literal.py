@@ -16,8 +16,23 @@ from search.rich_text import literal, literal_table
 from tests.conftest import FAST, draw
 from tests.test_cli import twinlens
 
-LABELS = ["[archive]", "shoe [size 42]", "a[/b]c", "[bold red]x", ":cat:", "[link=http://x.org]y[/link]", "\\[z]",
-          "[/]", "$x_1$", "<b>w</b>", "*v*", "{task.total}", "%s {0}", "[not a tag", "]["]  # fmt: skip
+LABELS = [
+    "[archive]",
+    "shoe [size 42]",
+    "a[/b]c",
+    "[bold red]x",
+    ":cat:",
+    "[link=http://x.org]y[/link]",
+    "\\[z]",
+    "[/]",
+    "$x_1$",
+    "<b>w</b>",
+    "*v*",
+    "{task.total}",
+    "%s {0}",
+    "[not a tag",
+    "][",
+]
 COPIED = range(len(LABELS))
 """Numbers of pictures of which there is a copy."""
 COLUMNS = ["weight [kg]", "[/x]", "[red]", ":dog:"]

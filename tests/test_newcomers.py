@@ -33,8 +33,10 @@ def test_a_misspelled_label_is_named(index: Path, asked: Path) -> None:
     assert done.stdout == f"{asked}: no picture matches label = lable1; nearest label: label1\n"
     told = json.loads(twinlens("query", asked, "--index", index, "--where", "label = lable1", "--json").stdout)
     assert told == {
-        "query": str(asked), "hits": [], "nothing": "no picture matches label = lable1; nearest label: label1",
-    }  # fmt: skip
+        "query": str(asked),
+        "hits": [],
+        "nothing": "no picture matches label = lable1; nearest label: label1",
+    }
     assert "nothing" not in json.loads(twinlens("query", asked, "--index", index, "--json").stdout)
 
 
@@ -88,14 +90,18 @@ def test_remove_export_and_duplicates_name_it_too(index: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     "words",
     [
-        ("calibrate", "INDEX", "--max-far", "2"), ("calibrate", "INDEX", "--max-far", "nan"),
-        ("calibrate", "INDEX", "--cost-false-accept", "1"), ("calibrate", "INDEX", "--prior", "1.5"),
+        ("calibrate", "INDEX", "--max-far", "2"),
+        ("calibrate", "INDEX", "--max-far", "nan"),
+        ("calibrate", "INDEX", "--cost-false-accept", "1"),
+        ("calibrate", "INDEX", "--prior", "1.5"),
         ("identify", "x.png", "--index", "INDEX", "--max-false-accept", "3"),
         ("attend", ".", "--index", "INDEX", "--log", "x.csv", "--once", "--max-false-accept", "0"),
-        ("rebuild", "--index", "INDEX", "--kind", "nosuch"), ("build", ".", "--index", "INDEX", "--kind", "FLAT"),
-        ("remove", "--index", "INDEX"), ("remove", "--index", "INDEX", "--dry-run"),
+        ("rebuild", "--index", "INDEX", "--kind", "nosuch"),
+        ("build", ".", "--index", "INDEX", "--kind", "FLAT"),
+        ("remove", "--index", "INDEX"),
+        ("remove", "--index", "INDEX", "--dry-run"),
     ],
-)  # fmt: skip
+)
 def test_options_of_other_commands_that_make_no_sense_are_2(index: Path, words: tuple[str, ...]) -> None:
     done = twinlens(*(index if word == "INDEX" else word for word in words))
     assert done.returncode == 2, done.stderr
@@ -106,11 +112,23 @@ def test_options_of_other_commands_that_make_no_sense_are_2(index: Path, words: 
 @pytest.mark.parametrize(
     "words",
     [
-        ("-k", "0"), ("-k", "-1"), ("-k", "one"), ("--crop", "1,2"), ("--crop", "0,0,2,1"), ("--crop", "0.5,0,0.5,1"),
-        ("--crop", "nan,0,1,1"), ("--where", "label ="), ("--where", ""), ("--where", "colour = red"),
-        ("--where", "width = wide"), ("--where", "x" * 20_000), ("--show", "colour"), ("--device", "moon"), ("--no",),
+        ("-k", "0"),
+        ("-k", "-1"),
+        ("-k", "one"),
+        ("--crop", "1,2"),
+        ("--crop", "0,0,2,1"),
+        ("--crop", "0.5,0,0.5,1"),
+        ("--crop", "nan,0,1,1"),
+        ("--where", "label ="),
+        ("--where", ""),
+        ("--where", "colour = red"),
+        ("--where", "width = wide"),
+        ("--where", "x" * 20_000),
+        ("--show", "colour"),
+        ("--device", "moon"),
+        ("--no",),
     ],
-)  # fmt: skip
+)
 def test_an_option_that_makes_no_sense_is_2(index: Path, asked: Path, words: tuple[str, ...]) -> None:
     done = twinlens("query", asked, "--index", index, *words)
     assert done.returncode == 2, done.stderr

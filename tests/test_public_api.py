@@ -3,11 +3,31 @@
 import search
 
 PUBLIC = {
-    "Answer", "Calibration", "DataError", "DiskError", "EncoderError", "ErrorRate", "ForkError", "Hit",
-    "Identification", "Identity", "IndexBusyError", "IndexClosedError", "IndexFolderError", "IndexInfo",
-    "IndexLockedError", "PictureError", "QueryError", "SearchEngine", "SegmentInfo", "Timing", "TwinlensError",
-    "UnsupportedError", "Verification", "open_index",
-}  # fmt: skip
+    "Answer",
+    "Calibration",
+    "DataError",
+    "DiskError",
+    "EncoderError",
+    "ErrorRate",
+    "ForkError",
+    "Hit",
+    "Identification",
+    "Identity",
+    "IndexBusyError",
+    "IndexClosedError",
+    "IndexFolderError",
+    "IndexInfo",
+    "IndexLockedError",
+    "PictureError",
+    "QueryError",
+    "SearchEngine",
+    "SegmentInfo",
+    "Timing",
+    "TwinlensError",
+    "UnsupportedError",
+    "Verification",
+    "open_index",
+}
 
 
 def test_exported_names() -> None:

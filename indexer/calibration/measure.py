@@ -53,8 +53,15 @@ class Measured:
     """Calibration error of the method that was not asked for."""
 
 
-def measure(pairs: MeasuredPairs, config: CalibrateConfig, *, prior: float, fingerprint: str, data: str,
-            progress: Progress | None = None) -> Measured:  # fmt: skip
+def measure(
+    pairs: MeasuredPairs,
+    config: CalibrateConfig,
+    *,
+    prior: float,
+    fingerprint: str,
+    data: str,
+    progress: Progress | None = None,
+) -> Measured:
     """Choose the threshold, fit the probabilities, and say how good both are.
 
     Args:

@@ -19,8 +19,16 @@ if TYPE_CHECKING:
 _NAMES = {"a": ("a", "path_a"), "b": ("b", "path_b")}
 """Either name of a column will do."""
 _SUBJECTS = ("subject_a", "subject_b")
-_TRUTH = {"1": True, "true": True, "yes": True, "same": True, "0": False, "false": False, "no": False,
-          "different": False}  # fmt: skip
+_TRUTH = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "same": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "different": False,
+}
 
 
 @dataclass(frozen=True, slots=True)

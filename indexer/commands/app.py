@@ -49,7 +49,8 @@ def _serve(index: Path, host: str, port: int) -> None:
 
     check_address(port, host)
     if not is_local(host):
-        typer.secho(one_line(f"warning: whoever reaches {host} can use the app: it has no password"), fg="yellow",
-                    err=True)  # fmt: skip
+        typer.secho(
+            one_line(f"warning: whoever reaches {host} can use the app: it has no password"), fg="yellow", err=True
+        )
     typer.echo(one_line(f"The app: {url(host, port)} (stop it with Ctrl-C)"))
     serve(index, port, host)

@@ -52,9 +52,18 @@ def build(
     from indexer.metadata import load_metadata
     from indexer.metadata_file import open_metadata
 
-    config = BuildConfig(encoder=encoder, kind=kind, device=device, recall=recall, labels=labels,
-                         batch_size=batch_size, workers=workers, exclude=patterns(exclude),
-                         allow_missing=allow_missing, rehash=rehash)  # fmt: skip
+    config = BuildConfig(
+        encoder=encoder,
+        kind=kind,
+        device=device,
+        recall=recall,
+        labels=labels,
+        batch_size=batch_size,
+        workers=workers,
+        exclude=patterns(exclude),
+        allow_missing=allow_missing,
+        rehash=rehash,
+    )
     opened = None if metadata is None else open_metadata(metadata)  # what cannot be used is said before the work
     with ConsoleProgress() as progress:
         report = build_index(pictures, index, config, progress=progress)
@@ -67,8 +76,10 @@ def rebuild(
     index: IndexOption,
     encoder: Annotated[
         str | None,
-        typer.Option(help="Embed every picture again with this encoder, beside the index, which answers until then.",
-                     show_default=False),
+        typer.Option(
+            help="Embed every picture again with this encoder, beside the index, which answers until then.",
+            show_default=False,
+        ),
     ] = None,
     kind: KindOption = BuildConfig.kind,
     recall: RecallOption = BuildConfig.recall,
@@ -80,15 +91,20 @@ def rebuild(
     ] = False,
     retain_days: Annotated[
         int | None,
-        typer.Option(metavar="DAYS", help="How long such things are kept from now on, in case the pictures return; 0: "
-                     f"not at all.  [default: as before; {RetainConfig.days} in a new index]", show_default=False,
-                     min=0, max=MOST_DAYS)
+        typer.Option(
+            metavar="DAYS",
+            help="How long such things are kept from now on, in case the pictures return; 0: "
+            f"not at all.  [default: as before; {RetainConfig.days} in a new index]",
+            show_default=False,
+            min=0,
+            max=MOST_DAYS,
+        ),
     ] = None,
     device: DeviceOption = BuildConfig.device,
     batch_size: BatchSizeOption = BuildConfig.batch_size,
     workers: WorkersOption = BuildConfig.workers,
     as_json: JsonOption = False,
-) -> None:  # fmt: skip
+) -> None:
     """Merge the segments of an index into one and choose its structure anew; nothing is embedded twice.
 
     Vectors of pictures that were removed are dropped. Exit code 3 when pictures were left out.
@@ -96,10 +112,12 @@ def rebuild(
     from indexer.console import ConsoleProgress
     from indexer.rebuild import rebuild as rebuild_index
 
-    config = BuildConfig(encoder=encoder, kind=kind, device=device, recall=recall, batch_size=batch_size,
-                         workers=workers)  # fmt: skip
+    config = BuildConfig(
+        encoder=encoder, kind=kind, device=device, recall=recall, batch_size=batch_size, workers=workers
+    )
     with ConsoleProgress() as progress:
-        report = rebuild_index(index, config, drop_missing=drop_missing, purge=purge, retain_days=retain_days,
-                               progress=progress)  # fmt: skip
+        report = rebuild_index(
+            index, config, drop_missing=drop_missing, purge=purge, retain_days=retain_days, progress=progress
+        )
     tell(report, index, recall, as_json=as_json)
     exit_code(report)

@@ -32,16 +32,21 @@ def calibrate(
     ] = None,
     labels: Annotated[
         str | None,
-        typer.Option(help="folder (the default: a label is a folder), such a folder, or a CSV with the columns path, "
-                     "label and perhaps subject."),
+        typer.Option(
+            help="folder (the default: a label is a folder), such a folder, or a CSV with the columns path, "
+            "label and perhaps subject."
+        ),
     ] = None,
     max_far: Annotated[
         float | None,
-        typer.Option(help=f"Choose the threshold for so high a false-accept rate.  [default: "
-                     f"{CalibrateConfig.max_far}]", show_default=False),
+        typer.Option(
+            help=f"Choose the threshold for so high a false-accept rate.  [default: {CalibrateConfig.max_far}]",
+            show_default=False,
+        ),
     ] = None,
-    eer: Annotated[bool, typer.Option("--eer", help="Choose it where both error rates are equal.")] =
-    CalibrateConfig.eer,
+    eer: Annotated[
+        bool, typer.Option("--eer", help="Choose it where both error rates are equal.")
+    ] = CalibrateConfig.eer,
     cost_false_accept: Annotated[
         float | None, typer.Option(help="Choose it by costs: what a false accept costs.")
     ] = CalibrateConfig.cost_false_accept,
@@ -51,28 +56,29 @@ def calibrate(
     method: Annotated[Method, typer.Option(help="How distances become probabilities.")] = CalibrateConfig.method,
     prior: Annotated[
         float | None,
-        typer.Option(help="Share of same pairs that probabilities and costs are made for.  [default: as in --pairs; "
-                     "0.5 with labels]", show_default=False),
+        typer.Option(
+            help="Share of same pairs that probabilities and costs are made for.  [default: as in --pairs; "
+            "0.5 with labels]",
+            show_default=False,
+        ),
     ] = CalibrateConfig.prior,
     max_pairs: Annotated[
-        int, typer.Option(help="At most so many same, and so many different pairs from labels.", min=1,
-                          max=MOST_PAIRS)
+        int, typer.Option(help="At most so many same, and so many different pairs from labels.", min=1, max=MOST_PAIRS)
     ] = CalibrateConfig.max_pairs,
-    resamples: Annotated[int, typer.Option(help="Draws of subjects behind the intervals.", min=1,
-                                           max=MOST_RESAMPLES)] =
-    CalibrateConfig.resamples,
+    resamples: Annotated[
+        int, typer.Option(help="Draws of subjects behind the intervals.", min=1, max=MOST_RESAMPLES)
+    ] = CalibrateConfig.resamples,
     seed: Annotated[int, typer.Option(help="Same seed and data, same calibration.", min=0)] = CalibrateConfig.seed,
     report: Annotated[Path | None, typer.Option(help="A folder for curves and a page.")] = None,
     device: DeviceOption = CalibrateConfig.device,
     as_json: JsonOption = False,
-) -> None:  # fmt: skip
+) -> None:
     """Learn from same and different pairs which distance is near enough, and how probable the same is.
 
     Use subjects (people, writers, things) that the encoder was not trained on. The outcome is stored with the index or
     encoder: verify, query --same-only and the probability of hits use it. Exit code 3 when pictures were skipped.
     """
-    chosen = {"--max-far": max_far is not None, "--eer": eer,
-              "--cost-false-accept": cost_false_accept is not None}  # fmt: skip
+    chosen = {"--max-far": max_far is not None, "--eer": eer, "--cost-false-accept": cost_false_accept is not None}
     if sum(chosen.values()) > 1:
         raise typer.BadParameter("choose the threshold by one of them", param_hint=" / ".join(chosen))
     warn_inside_index_collection(target, [report])
@@ -82,15 +88,23 @@ def calibrate(
 
     try:
         config = CalibrateConfig(
-            max_far=CalibrateConfig.max_far if max_far is None else max_far, eer=eer,
-            cost_false_accept=cost_false_accept, cost_false_reject=cost_false_reject, method=method, prior=prior,
-            max_pairs=max_pairs, resamples=resamples, seed=seed, device=device,
-        )  # fmt: skip
+            max_far=CalibrateConfig.max_far if max_far is None else max_far,
+            eer=eer,
+            cost_false_accept=cost_false_accept,
+            cost_false_reject=cost_false_reject,
+            method=method,
+            prior=prior,
+            max_pairs=max_pairs,
+            resamples=resamples,
+            seed=seed,
+            device=device,
+        )
     except DataError as error:
         raise OptionError(str(error)) from None
     with ConsoleProgress() as progress:
-        done = calibrate_target(target, pictures, pairs=pairs, labels=labels, config=config, report=report,
-                                progress=progress)  # fmt: skip
+        done = calibrate_target(
+            target, pictures, pairs=pairs, labels=labels, config=config, report=report, progress=progress
+        )
     if as_json:
         typer.echo(json.dumps(_plain(done)))
     else:

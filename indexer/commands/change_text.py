@@ -23,8 +23,9 @@ _SHOWN = 20
 """Paths of each sort listed in a summary; --json lists more of them, and all that were skipped."""
 
 
-def tell(report: ChangeReport, index: Path, recall: float, *, as_json: bool,
-         metadata: MetadataReport | None = None) -> None:  # fmt: skip
+def tell(
+    report: ChangeReport, index: Path, recall: float, *, as_json: bool, metadata: MetadataReport | None = None
+) -> None:
     """Print a report."""
     if as_json:
         typer.echo(json.dumps(report.to_dict() | ({} if metadata is None else {"metadata": asdict(metadata)})))
@@ -42,9 +43,16 @@ def exit_code(report: ChangeReport) -> None:
 
 def _text(report: ChangeReport, index: Path, recall: float) -> str:
     """Counts, costs, then what changed by path, unless everything is new."""
-    done = {"added": report.added, "changed": report.changed, "moved": report.moved, "removed": report.removed,
-            "relabelled": report.relabelled, "unchanged": report.unchanged, "kept": report.kept,
-            "skipped": len(report.skipped)}  # fmt: skip
+    done = {
+        "added": report.added,
+        "changed": report.changed,
+        "moved": report.moved,
+        "removed": report.removed,
+        "relabelled": report.relabelled,
+        "unchanged": report.unchanged,
+        "kept": report.kept,
+        "skipped": len(report.skipped),
+    }
     counts = ", ".join(f"{count} {word}" for word, count in done.items() if count) or "nothing to do"
     if report.dry_run:
         counts = f"would remove {report.removed}; this was a dry run, nothing was changed"

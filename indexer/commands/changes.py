@@ -55,9 +55,17 @@ def add(
     from indexer.metadata import load_metadata
     from indexer.metadata_file import open_metadata
 
-    config = BuildConfig(encoder=encoder, kind=kind, device=device, recall=recall, labels=labels,
-                         batch_size=batch_size, workers=workers, exclude=patterns(exclude),
-                         rehash=rehash)  # fmt: skip
+    config = BuildConfig(
+        encoder=encoder,
+        kind=kind,
+        device=device,
+        recall=recall,
+        labels=labels,
+        batch_size=batch_size,
+        workers=workers,
+        exclude=patterns(exclude),
+        rehash=rehash,
+    )
     opened = None if metadata is None else open_metadata(metadata)
     with ConsoleProgress() as progress:
         report = add_pictures(index, pictures, config, progress=progress)
@@ -104,12 +112,18 @@ def sync(
     index: IndexOption,
     watch: Annotated[bool, typer.Option("--watch", help="Go on following the folder until interrupted.")] = False,
     interval: Annotated[
-        float, typer.Option(help="With --watch: seconds until the folder is scanned though nothing told of a change.",
-                            min=1, max=MOST_SECONDS)
+        float,
+        typer.Option(
+            help="With --watch: seconds until the folder is scanned though nothing told of a change.",
+            min=1,
+            max=MOST_SECONDS,
+        ),
     ] = WatchConfig.interval,
     settle: Annotated[
-        float, typer.Option(help="With --watch: seconds that a file must have been left alone to be taken.", min=0,
-                            max=MOST_SECONDS)
+        float,
+        typer.Option(
+            help="With --watch: seconds that a file must have been left alone to be taken.", min=0, max=MOST_SECONDS
+        ),
     ] = WatchConfig.settle,
     allow_empty: Annotated[
         bool, typer.Option("--allow-empty", help="Take a folder without any picture as it is, instead of refusing it.")
@@ -125,7 +139,7 @@ def sync(
     rehash: RehashOption = BuildConfig.rehash,
     metadata: MetadataOption = None,
     as_json: JsonOption = False,
-) -> None:  # fmt: skip
+) -> None:
     """Make an index follow a folder: what was added, changed, moved or removed there.
 
     A folder without any picture is an error: an unmounted disk must not empty an index. Pictures of a subfolder that is
@@ -141,12 +155,21 @@ def sync(
     from indexer.sync import sync as sync_index
 
     if watch and metadata is not None:
-        raise typer.BadParameter("is read once, and --watch goes on: run twinlens metadata when the file changes",
-                                 param_hint="'--metadata'")  # fmt: skip
+        raise typer.BadParameter(
+            "is read once, and --watch goes on: run twinlens metadata when the file changes", param_hint="'--metadata'"
+        )
     opened = None if metadata is None else open_metadata(metadata)
-    config = BuildConfig(kind=kind, device=device, recall=recall, labels=labels, batch_size=batch_size,
-                         workers=workers, exclude=patterns(exclude), allow_missing=allow_missing,
-                         rehash=rehash)  # fmt: skip
+    config = BuildConfig(
+        kind=kind,
+        device=device,
+        recall=recall,
+        labels=labels,
+        batch_size=batch_size,
+        workers=workers,
+        exclude=patterns(exclude),
+        allow_missing=allow_missing,
+        rehash=rehash,
+    )
     if watch:
         _watch(pictures, index, config, WatchConfig(interval, settle, allow_empty), as_json=as_json)
         return

@@ -25,13 +25,19 @@ def duplicates(
     index: Annotated[Path, typer.Argument(help="The index folder.")],
     threshold: Annotated[
         float | None,
-        typer.Option(help="Distance up to which pictures are copies, from 0 to 2.  [default: that of the calibration; "
-                     f"{DuplicatesConfig.default_threshold} where there is none]", show_default=False, min=0, max=2),
+        typer.Option(
+            help="Distance up to which pictures are copies, from 0 to 2.  [default: that of the calibration; "
+            f"{DuplicatesConfig.default_threshold} where there is none]",
+            show_default=False,
+            min=0,
+            max=2,
+        ),
     ] = DuplicatesConfig.threshold,
     probability: Annotated[
         float | None,
-        typer.Option(help="Instead: how probably two pictures show the same thing, from 0 to 1; needs calibrate.",
-                     min=0, max=1),
+        typer.Option(
+            help="Instead: how probably two pictures show the same thing, from 0 to 1; needs calibrate.", min=0, max=1
+        ),
     ] = DuplicatesConfig.probability,
     exact_only: Annotated[
         bool, typer.Option("--exact-only", help="Only files of the same bytes.")
@@ -45,19 +51,25 @@ def duplicates(
     html: Annotated[Path | None, typer.Option(help="Write a page with thumbnails: one file.")] = None,
     keep: Annotated[
         Keep | None,
-        typer.Option(help="Which picture of a group stays: the best (most pixels, most bytes, sharpest, oldest) or "
-                     "the first that was indexed; writes --list.  [default: best]", show_default=False),
+        typer.Option(
+            help="Which picture of a group stays: the best (most pixels, most bytes, sharpest, oldest) or "
+            "the first that was indexed; writes --list.  [default: best]",
+            show_default=False,
+        ),
     ] = None,
     files: Annotated[
         Path | None,
-        typer.Option("--list", help="Write the spare files, one a line: each is known to be a copy of one that stays. "
-                     "Standard output where --keep is given without it. Nothing is ever deleted."),
+        typer.Option(
+            "--list",
+            help="Write the spare files, one a line: each is known to be a copy of one that stays. "
+            "Standard output where --keep is given without it. Nothing is ever deleted.",
+        ),
     ] = None,
     null: Annotated[
         bool, typer.Option("-0", "--null", help="End each name of the list with a NUL byte, for xargs -0.")
     ] = False,
     device: DeviceOption = DuplicatesConfig.device,
-) -> None:  # fmt: skip
+) -> None:
     """Group the exact and near copies of an index, and say which files are spare. Nothing is deleted.
 
     A file is spare only if it is known to be a copy of one that stays: the same bytes, or the same pictures, compared
@@ -70,14 +82,21 @@ def duplicates(
     from indexer.duplicates.keep import choose_all
 
     if exact_only and (exact or threshold is not None or probability is not None):
-        raise typer.BadParameter("looks at bytes alone: leave --threshold, --probability and --exact out",
-                                 param_hint="--exact-only")  # fmt: skip
+        raise typer.BadParameter(
+            "looks at bytes alone: leave --threshold, --probability and --exact out", param_hint="--exact-only"
+        )
     outputs = Outputs(json, csv, html, files or (STDOUT if keep else None), null)
     check_outputs(outputs, index)
     warn_inside_index_collection(index, [path for path in (json, csv, html, files) if path not in (None, STDOUT)])
-    config = DuplicatesConfig(threshold=threshold, probability=probability, exact_only=exact_only, exhaustive=exact,
-                              where=where or None, keep=keep or DuplicatesConfig.keep,
-                              device=device)  # fmt: skip
+    config = DuplicatesConfig(
+        threshold=threshold,
+        probability=probability,
+        exact_only=exact_only,
+        exhaustive=exact,
+        where=where or None,
+        keep=keep or DuplicatesConfig.keep,
+        device=device,
+    )
     with ConsoleProgress() as progress:
         report = find_duplicates(index, config, progress=progress)
         progress.begin("verify", len(report.groups))

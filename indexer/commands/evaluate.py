@@ -28,29 +28,34 @@ def evaluate(
     ],
     encoder: Annotated[
         str | None,
-        typer.Option(help="Measure this encoder on a folder of pictures, without an index: builtin, color-layout, "
-                     "torchvision:NAME, timm:NAME, or a folder that train wrote."),
+        typer.Option(
+            help="Measure this encoder on a folder of pictures, without an index: builtin, color-layout, "
+            "torchvision:NAME, timm:NAME, or a folder that train wrote."
+        ),
     ] = EvaluateConfig.encoder,
     labels: Annotated[
         str, typer.Option(help="Of a folder of pictures: folder, or a CSV with the columns path and label.")
     ] = EvaluateConfig.labels,
     include: Annotated[
         list[str] | None,
-        typer.Option(metavar="PATTERN", help="Of a folder of pictures: only the classes that match, such as "
-                     "'val/*'. May be repeated."),
+        typer.Option(
+            metavar="PATTERN",
+            help="Of a folder of pictures: only the classes that match, such as 'val/*'. May be repeated.",
+        ),
     ] = None,
     exclude: ExcludeOption = None,
     robustness: Annotated[
         bool, typer.Option("--robustness", help="Alter pictures (crop, flip, turn, JPEG, ...) and ask for them.")
     ] = EvaluateConfig.robustness,
-    queries: Annotated[int, typer.Option(help="Pictures that --robustness alters at most.", min=1)] =
-    EvaluateConfig.queries,
+    queries: Annotated[
+        int, typer.Option(help="Pictures that --robustness alters at most.", min=1)
+    ] = EvaluateConfig.queries,
     card: Annotated[
         bool, typer.Option("--card", help="Write the figures into the model card of the --encoder folder.")
     ] = False,
     device: DeviceOption = EvaluateConfig.device,
     as_json: JsonOption = False,
-) -> None:  # fmt: skip
+) -> None:
     """Measure retrieval by label: R@1, R@5, R@10, mAP@R and NMI, every picture asking all the others.
 
     Each figure comes with a 95 % interval, by bootstrap over classes. Exit code 3 when pictures were skipped.
@@ -60,9 +65,15 @@ def evaluate(
     from indexer.evaluation.evaluate import evaluate as evaluate_target
     from indexer.evaluation.figures import write_measured
 
-    config = EvaluateConfig(encoder=encoder, labels=labels, include=tuple(include or ()),
-                            exclude=patterns(exclude) or (), robustness=robustness, queries=queries,
-                            device=device)  # fmt: skip
+    config = EvaluateConfig(
+        encoder=encoder,
+        labels=labels,
+        include=tuple(include or ()),
+        exclude=patterns(exclude) or (),
+        robustness=robustness,
+        queries=queries,
+        device=device,
+    )
     with ConsoleProgress() as progress:
         found = evaluate_target(target, config, progress=progress)
     if card and encoder is not None:
@@ -75,8 +86,9 @@ def evaluate(
         raise typer.Exit(SKIPPED_EXIT)
 
 
-def _refuse_what_does_not_fit(encoder: str | None, labels: str, include: list[str] | None, exclude: list[str] | None,
-                              *, card: bool) -> None:  # fmt: skip
+def _refuse_what_does_not_fit(
+    encoder: str | None, labels: str, include: list[str] | None, exclude: list[str] | None, *, card: bool
+) -> None:
     given = {
         "--labels": labels != "folder",
         "--include": bool(include),
@@ -95,8 +107,12 @@ def _show(found: Evaluation) -> None:
 
     from search.rich_text import literal, literal_table
 
-    typer.echo(printable(f"{found.collection}: {found.pictures} pictures, {found.classes} classes, "
-                         f"{found.queries} queries, encoder {found.encoder}"))  # fmt: skip
+    typer.echo(
+        printable(
+            f"{found.collection}: {found.pictures} pictures, {found.classes} classes, "
+            f"{found.queries} queries, encoder {found.encoder}"
+        )
+    )
     table = literal_table("", "figure", "95 % interval")
     figures = {**{f"R@{k}": figure for k, figure in found.recall_at.items()}, "mAP@R": found.map_at_r, "NMI": found.nmi}
     for name, figure in figures.items():
@@ -117,8 +133,15 @@ def _show(found: Evaluation) -> None:
 def _robustness_table(found: Robustness) -> Table:
     from search.rich_text import literal, literal_table
 
-    table = literal_table("altered", "strength", "R@1", "fall", "copies found", title_justify="left",
-                          title=literal(f"{found.queries} pictures altered"))  # fmt: skip
+    table = literal_table(
+        "altered",
+        "strength",
+        "R@1",
+        "fall",
+        "copies found",
+        title_justify="left",
+        title=literal(f"{found.queries} pictures altered"),
+    )
     plain = found.recall_at_1
     table.add_row(*map(literal, ("not at all", "", _shown(plain), "", "")))
     for row in found.rows:

@@ -50,8 +50,10 @@ def import_vectors(
     index: IndexOption,
     encoder: Annotated[
         str | None,
-        typer.Option(help="Who made them: as of build, or any name with --foreign.  [default: as an export says]",
-                     show_default=False),
+        typer.Option(
+            help="Who made them: as of build, or any name with --foreign.  [default: as an export says]",
+            show_default=False,
+        ),
     ] = ImportConfig.encoder,
     foreign: Annotated[
         bool, typer.Option("--foreign", help="Twinlens does not have this encoder: no picture can be queried.")
@@ -61,8 +63,10 @@ def import_vectors(
     ] = None,
     root: Annotated[
         Path | None,
-        typer.Option(help="The folder that relative paths start from.  [default: that of the file with the paths]",
-                     show_default=False),
+        typer.Option(
+            help="The folder that relative paths start from.  [default: that of the file with the paths]",
+            show_default=False,
+        ),
     ] = None,
     metadata: MetadataOption = None,
     path_column: Annotated[str, typer.Option(help="Of a Parquet file.")] = ImportConfig.path_column,
@@ -80,7 +84,7 @@ def import_vectors(
     device: DeviceOption = ImportConfig.device,
     recall: RecallOption = ImportConfig.recall,
     as_json: JsonOption = False,
-) -> None:  # fmt: skip
+) -> None:
     """Make an index of vectors that were made elsewhere, or add them to one of the same encoder.
 
     All is checked before anything is written, and an import that was stopped leaves the index as it was.
@@ -90,8 +94,9 @@ def import_vectors(
     from indexer.metadata import load_metadata
     from indexer.metadata_file import open_metadata
 
-    config = ImportConfig(encoder, foreign, paths, root, path_column, vector_column, normalize, hash_files, replace,
-                          kind, device, recall)  # fmt: skip
+    config = ImportConfig(
+        encoder, foreign, paths, root, path_column, vector_column, normalize, hash_files, replace, kind, device, recall
+    )
     opened = None if metadata is None else open_metadata(metadata)
     with ConsoleProgress() as progress:
         report = run_import(vectors, index, config, progress=progress)

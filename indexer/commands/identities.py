@@ -69,12 +69,14 @@ def attend(
     log: Annotated[Path, typer.Option(help="CSV of time, name, distance, probability, picture: a row a visit.")],
     unknown: Annotated[
         Path | None,
-        typer.Option(help="CSV of strangers and unusable pictures.  [default: LOG with .unknown before its suffix]",
-                     show_default=False),
+        typer.Option(
+            help="CSV of strangers and unusable pictures.  [default: LOG with .unknown before its suffix]",
+            show_default=False,
+        ),
     ] = AttendConfig.unknown,
     visit_minutes: Annotated[
-        float, typer.Option(help="Somebody seen again within so many minutes is on the same visit.", min=0,
-                            max=MOST_SECONDS)
+        float,
+        typer.Option(help="Somebody seen again within so many minutes is on the same visit.", min=0, max=MOST_SECONDS),
     ] = AttendConfig.visit_minutes,
     interval: Annotated[
         float, typer.Option(help="Seconds between two looks at the folder.", min=0.05, max=MOST_SECONDS)
@@ -84,7 +86,7 @@ def attend(
     max_false_accept: MaxFalseAcceptOption = IdentifyConfig.max_false_accept,
     threshold: ThresholdOption = IdentifyConfig.threshold,
     device: DeviceOption = QueryConfig.device,
-) -> None:  # fmt: skip
+) -> None:
     """Identify each picture that arrives in a folder, and log who was there and when, once a visit.
 
     Runs until it is stopped (Ctrl-C). Started again, it goes on where it was: no picture and no visit is logged twice.

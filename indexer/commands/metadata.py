@@ -29,8 +29,10 @@ def metadata(
     ] = None,
     root: Annotated[
         Path | None,
-        typer.Option(help="The folder that relative paths start from.  [default: the one that holds all pictures]",
-                     show_default=False),
+        typer.Option(
+            help="The folder that relative paths start from.  [default: the one that holds all pictures]",
+            show_default=False,
+        ),
     ] = None,
     exif: Annotated[
         bool, typer.Option("--exif", help="Read the date and camera of every picture from its file again.")
@@ -39,7 +41,7 @@ def metadata(
         list[str] | None, typer.Option(metavar="COLUMN", help="Forget a column and all its values.")
     ] = None,
     as_json: JsonOption = False,
-) -> None:  # fmt: skip
+) -> None:
     """Store columns of a CSV or of JSON lines with the pictures of an index, to filter by with --where.
 
     A column is of the narrowest type that holds all its values: integer, real, boolean, date, datetime, or text. An

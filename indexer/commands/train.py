@@ -125,8 +125,9 @@ def train(
     given = {name: value for name, value in context.params.items() if name in named and value is not None}
     if batch is not None:
         if min(batch) < 1 or batch[0] * batch[1] > _MOST_IN_BATCH:
-            raise typer.BadParameter(f"P and K are 1 or more, and their product {_MOST_IN_BATCH:,} at most",
-                                     param_hint="--batch")  # fmt: skip
+            raise typer.BadParameter(
+                f"P and K are 1 or more, and their product {_MOST_IN_BATCH:,} at most", param_hint="--batch"
+            )
         given["classes_per_batch"], given["views_per_class"] = batch
     if unlabelled:
         given["labelled"] = False
@@ -135,8 +136,16 @@ def train(
     config = with_settings(config, settings or [])
     warn_inside_collection([pictures], [out])
     with TrainingConsole() as console:
-        report = train_encoder(pictures, out, recipe=recipe, config=config, labels=labels, resume=resume,
-                               exclude=patterns(exclude) or (), progress=console.tell)  # fmt: skip
+        report = train_encoder(
+            pictures,
+            out,
+            recipe=recipe,
+            config=config,
+            labels=labels,
+            resume=resume,
+            exclude=patterns(exclude) or (),
+            progress=console.tell,
+        )
     for complaint in report.unreadable[:_SHOWN]:
         typer.echo(printable(f"skipped {complaint}"), err=True)
     typer.echo(printable(_summary(report, labelled=config.labelled)))
@@ -159,8 +168,7 @@ def teach(
 
     warn_inside_collection([pictures], [out])
     with ConsoleProgress() as console:
-        count = embed(pictures, out, encoder=encoder, device=device, exclude=patterns(exclude) or (),
-                      progress=console)  # fmt: skip
+        count = embed(pictures, out, encoder=encoder, device=device, exclude=patterns(exclude) or (), progress=console)
     typer.echo(printable(f"{out}: {count} pictures embedded by {encoder}. Use it: twinlens train --teacher {out}"))
 
 

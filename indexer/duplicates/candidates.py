@@ -22,8 +22,9 @@ another chance from the other."""
 _GROWTH = 8
 
 
-def candidates(points: Points, threshold: float, allowed: list[Mask | None],
-               advance: Callable[[int], None] | None = None) -> NDArray[np.int64]:  # fmt: skip
+def candidates(
+    points: Points, threshold: float, allowed: list[Mask | None], advance: Callable[[int], None] | None = None
+) -> NDArray[np.int64]:
     """Points with another within the threshold in some segment, or found by one, ascending.
 
     Args:
@@ -44,8 +45,15 @@ def candidates(points: Points, threshold: float, allowed: list[Mask | None],
     return np.flatnonzero(marked)
 
 
-def _mark(marked: Mask, segment: Segment, of_rows: NDArray[np.int64], mask: Mask | None, mine: NDArray[np.int64],
-          vectors: Floats, threshold: float) -> None:  # fmt: skip
+def _mark(
+    marked: Mask,
+    segment: Segment,
+    of_rows: NDArray[np.int64],
+    mask: Mask | None,
+    mine: NDArray[np.int64],
+    vectors: Floats,
+    threshold: float,
+) -> None:
     """Ask one segment for the neighbours of some points, for more and more of those whose answers are all their own.
 
     Where many rows hold one vector, the k nearest of it can all be at the same point, and a near copy behind them.

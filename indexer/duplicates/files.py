@@ -24,8 +24,21 @@ if TYPE_CHECKING:
     from indexer.duplicates.keep import Choice
     from indexer.duplicates.report import DuplicateReport, Member
 
-COLUMNS = ("group", "id", "path", "label", "distance", "width", "height", "bytes", "match", "decision", "content",
-           "metadata", "copy_of")  # fmt: skip
+COLUMNS = (
+    "group",
+    "id",
+    "path",
+    "label",
+    "distance",
+    "width",
+    "height",
+    "bytes",
+    "match",
+    "decision",
+    "content",
+    "metadata",
+    "copy_of",
+)
 STDOUT = Path("-")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula: such cells get an apostrophe before them.

@@ -34,8 +34,9 @@ _PROBES = 1000
 """Pictures compared with all others to learn the recall of an approximate search."""
 
 
-def find_duplicates(index: str | os.PathLike[str], config: DuplicatesConfig | None = None, *,
-                    progress: Progress | None = None) -> DuplicateReport:  # fmt: skip
+def find_duplicates(
+    index: str | os.PathLike[str], config: DuplicatesConfig | None = None, *, progress: Progress | None = None
+) -> DuplicateReport:
     """Group the exact and near copies of an index.
 
     Exact copies are files of the same bytes, known from the catalog. Near copies are within a distance of the group's
@@ -50,8 +51,9 @@ def find_duplicates(index: str | os.PathLike[str], config: DuplicatesConfig | No
         return duplicates_in(engine, config, progress=progress)
 
 
-def duplicates_in(engine: SearchEngine, config: DuplicatesConfig | None = None, *,
-                  progress: Progress | None = None) -> DuplicateReport:  # fmt: skip
+def duplicates_in(
+    engine: SearchEngine, config: DuplicatesConfig | None = None, *, progress: Progress | None = None
+) -> DuplicateReport:
     """As `find_duplicates`, in the snapshot of an open index."""
     config = config or DuplicatesConfig()
     threshold = None if config.exact_only else copy_threshold(engine.calibration, config)
@@ -104,8 +106,9 @@ def _by_size(group: Group) -> tuple[int, str]:
     return -len(group.members), str(group.representative.path)
 
 
-def _candidates(engine: SearchEngine, config: DuplicatesConfig, points: Points, threshold: CopyThreshold,
-                stages: Stages) -> tuple[NDArray[np.int64], RecallCheck]:  # fmt: skip
+def _candidates(
+    engine: SearchEngine, config: DuplicatesConfig, points: Points, threshold: CopyThreshold, stages: Stages
+) -> tuple[NDArray[np.int64], RecallCheck]:
     """Who may have a near copy, and how often that is known, measured on some pictures."""
     allowed = [engine.chosen(segment, config.where) for segment in points.segments]
     with stages.stage("search", len(points)):
@@ -117,8 +120,9 @@ def _candidates(engine: SearchEngine, config: DuplicatesConfig, points: Points, 
     return chosen, RecallCheck(len(probes), int(true.sum()), found)
 
 
-def _groups(engine: SearchEngine, points: Points, owner: NDArray[np.int64],
-            distance: NDArray[np.float64]) -> tuple[Group, ...]:  # fmt: skip
+def _groups(
+    engine: SearchEngine, points: Points, owner: NDArray[np.int64], distance: NDArray[np.float64]
+) -> tuple[Group, ...]:
     """Groups of two pictures or more, with what the catalog knows of them."""
     of = owner[points.picture_point]
     joined = np.flatnonzero(np.bincount(of, minlength=len(points))[of] > 1) if len(of) else of
@@ -135,8 +139,12 @@ def _groups(engine: SearchEngine, points: Points, owner: NDArray[np.int64],
     return tuple(sorted(found, key=_by_size))
 
 
-def _group(pictures: Sequence[PictureRecord], at_representative: Sequence[bool], distances: Sequence[float],
-           known: dict[int, dict[str, Told]]) -> Group:  # fmt: skip
+def _group(
+    pictures: Sequence[PictureRecord],
+    at_representative: Sequence[bool],
+    distances: Sequence[float],
+    known: dict[int, dict[str, Told]],
+) -> Group:
     best = min((each for each, there in zip(pictures, at_representative, strict=True) if there), key=largest_first)
 
     def match(picture: PictureRecord) -> Match:

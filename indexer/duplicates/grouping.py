@@ -29,9 +29,13 @@ _PAIRS_AT_ONCE = 2_000_000
 """Neighbours held at once, unless a single point has more."""
 
 
-def group_points(points: Points, chosen: NDArray[np.int64], neighbours: Neighbours, degrees: NDArray[np.int64],
-                 advance: Callable[[int], None] | None = None,
-                 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:  # fmt: skip
+def group_points(
+    points: Points,
+    chosen: NDArray[np.int64],
+    neighbours: Neighbours,
+    degrees: NDArray[np.int64],
+    advance: Callable[[int], None] | None = None,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Give each point its representative.
 
     Representatives are taken by most neighbours, then most pixels, then most bytes, then the smallest content hash:
@@ -72,8 +76,9 @@ def _order(points: Points, chosen: NDArray[np.int64], degrees: NDArray[np.int64]
     return np.lexsort((content, -points.bytes[chosen], -points.pixels[chosen], -degrees))
 
 
-def _take(block: NDArray[np.int64], neighbours: Neighbours, owner: NDArray[np.int64],
-          distance: NDArray[np.float64]) -> None:  # fmt: skip
+def _take(
+    block: NDArray[np.int64], neighbours: Neighbours, owner: NDArray[np.int64], distance: NDArray[np.float64]
+) -> None:
     which, found, apart = neighbours.around(block)
     bounds = np.searchsorted(which, np.arange(len(block) + 1))
     for number, place in enumerate(block.tolist()):

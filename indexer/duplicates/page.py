@@ -48,8 +48,11 @@ def write_page(report: DuplicateReport, choices: Sequence[Choice], stream: IO[by
     for number, ((group, count), choice) in enumerate(zip(shown, choices, strict=False), 1):
         _write(stream, _section(number, group, choice, list(islice(pictures, count))))
     if len(shown) < len(report.groups):
-        _write(stream, f"<p class=more>{len(report.groups) - len(shown):,} more groups are not shown here:"
-                       " the JSON and the CSV hold them all.</p>")  # fmt: skip
+        _write(
+            stream,
+            f"<p class=more>{len(report.groups) - len(shown):,} more groups are not shown here:"
+            " the JSON and the CSV hold them all.</p>",
+        )
     if not report.groups:
         _write(stream, "<p class=more>No copies were found.</p>")
     _write(stream, "</main></body></html>")

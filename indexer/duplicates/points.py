@@ -70,8 +70,13 @@ class Points:
         return of
 
 
-def read_points(engine: SearchEngine, where: Where | None = None, *, contents_only: bool = False,
-                advance: Callable[[int], None] | None = None) -> Points:  # fmt: skip
+def read_points(
+    engine: SearchEngine,
+    where: Where | None = None,
+    *,
+    contents_only: bool = False,
+    advance: Callable[[int], None] | None = None,
+) -> Points:
     """Read which pictures an index holds, and join those that nothing tells apart.
 
     Args:
@@ -114,13 +119,17 @@ def _contents(records: Sequence[PlacedRecord]) -> list[bytes]:
     return [record.content.encode() or b"id %d" % record.id for record in records]
 
 
-def _keys(records: Sequence[PlacedRecord], segments: Sequence[Segment], numbers: dict[int, int],
-          known: dict[str, int]) -> list[bytes]:  # fmt: skip
+def _keys(
+    records: Sequence[PlacedRecord], segments: Sequence[Segment], numbers: dict[int, int], known: dict[str, int]
+) -> list[bytes]:
     """A digest of the vector of each picture; empty where its content is known already."""
     keys = [b""] * len(records)
     for number, segment in enumerate(segments):
-        new = [place for place, record in enumerate(records)
-               if numbers[record.segment] == number and record.content not in known]  # fmt: skip
+        new = [
+            place
+            for place, record in enumerate(records)
+            if numbers[record.segment] == number and record.content not in known
+        ]
         if new:
             vectors = segment.take([records[place].row for place in new]) + np.float32(0.0)  # -0 becomes 0
             for place, vector in zip(new, vectors, strict=True):
@@ -160,6 +169,14 @@ class _Gathered:
         largest = np.array(self.largest, dtype=np.int64).reshape(-1, 2)
         pictures = np.array(self.pictures, dtype=np.int64).reshape(-1, 4)
         return Points(
-            segments, places[:, 0].astype(np.int32), places[:, 1], largest[:, 0], largest[:, 1], self.content,
-            pictures[:, 0], pictures[:, 1], pictures[:, 2].astype(np.int32), pictures[:, 3],
-        )  # fmt: skip
+            segments,
+            places[:, 0].astype(np.int32),
+            places[:, 1],
+            largest[:, 0],
+            largest[:, 1],
+            self.content,
+            pictures[:, 0],
+            pictures[:, 1],
+            pictures[:, 2].astype(np.int32),
+            pictures[:, 3],
+        )

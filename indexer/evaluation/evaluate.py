@@ -49,8 +49,9 @@ def evaluate(
     return _of_folder(Path(target), config.encoder, config, progress)
 
 
-def labelled_pictures(root: Path, labels: str = "folder", include: Sequence[str] = (),
-                      exclude: Sequence[str] = ()) -> tuple[list[Path], list[str]]:  # fmt: skip
+def labelled_pictures(
+    root: Path, labels: str = "folder", include: Sequence[str] = (), exclude: Sequence[str] = ()
+) -> tuple[list[Path], list[str]]:
     """Paths below `root` and their classes, as `twinlens train` reads them, those that a pattern matches.
 
     Raises:

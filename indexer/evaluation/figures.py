@@ -80,8 +80,10 @@ def measure(vectors: Floats, labels: Sequence[str | None], *, collection: str = 
     if not known.any():
         raise DataError(f"{collection}: no picture has a label, so there is nothing to measure (see build --labels)")
     if classes < 2:
-        raise DataError(f"{collection}: all pictures have the label {next(filter(None, labels))!r}. Nothing can be "
-                        "mistaken for anything: measure at least two labels")  # fmt: skip
+        raise DataError(
+            f"{collection}: all pictures have the label {next(filter(None, labels))!r}. Nothing can be "
+            "mistaken for anything: measure at least two labels"
+        )
     of = query_figures(vectors, labels, KS)
     if len(of.rows) == 0:
         raise DataError(f"{collection}: no two pictures share a label, so there is nothing to measure")

@@ -45,8 +45,13 @@ class ExportReport:
     """Bytes of all files."""
 
 
-def export(index: str | os.PathLike[str], out: str | os.PathLike[str], config: ExportConfig | None = None, *,
-           progress: Progress | None = None) -> ExportReport:  # fmt: skip
+def export(
+    index: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    config: ExportConfig | None = None,
+    *,
+    progress: Progress | None = None,
+) -> ExportReport:
     """Write what an index holds into a folder, which appears whole or not at all.
 
     `export.json` says who made the vectors; `encoder/` is the encoder, where the index carries one. With the format

@@ -82,8 +82,9 @@ def import_vectors(
             empty = catalog.count() == 0
             first = origin_namer(catalog, source, origin, config) if empty else None
             keep_ids = checked.ids_ascend and empty and not catalog.segments()
-            commit_planned(catalog, source, plan, segment, files, columns, first=first, keep_ids=keep_ids,
-                           stages=stages)  # fmt: skip
+            commit_planned(
+                catalog, source, plan, segment, files, columns, first=first, keep_ids=keep_ids, stages=stages
+            )
         return _report(catalog, source, plan, checked, segment, stages)
 
 
@@ -118,12 +119,16 @@ def _new_columns(catalog: Catalog, source: Source) -> dict[str, ColumnType]:
     return new
 
 
-def _report(catalog: Catalog, source: Source, plan: Plan, checked: Checked, segment: SegmentRecord | None,
-            stages: Stages) -> ChangeReport:  # fmt: skip
+def _report(
+    catalog: Catalog, source: Source, plan: Plan, checked: Checked, segment: SegmentRecord | None, stages: Stages
+) -> ChangeReport:
     report = ChangeReport(
-        images=catalog.count(), encoder=str(catalog.settings()["encoder"]), unchanged=source.count - plan.rows,
-        segments=len(catalog.segments()), seconds=stages.seconds,
-    )  # fmt: skip
+        images=catalog.count(),
+        encoder=str(catalog.settings()["encoder"]),
+        unchanged=source.count - plan.rows,
+        segments=len(catalog.segments()),
+        seconds=stages.seconds,
+    )
     report.name("added", plan.added, count=plan.rows - plan.replaced)
     report.name("changed", plan.changed, count=plan.replaced)
     if segment is not None:

@@ -55,8 +55,9 @@ class NpyWriter:
         self._vectors.close()
         self._pictures.close()
 
-    def write(self, pictures: Sequence[PictureRecord], metadata: Mapping[int, Mapping[str, Told]],
-              vectors: Floats) -> None:  # fmt: skip
+    def write(
+        self, pictures: Sequence[PictureRecord], metadata: Mapping[int, Mapping[str, Told]], vectors: Floats
+    ) -> None:
         """Append pictures, with their metadata by id and their vectors `(len(pictures), dim) float32`."""
         self._vectors.write(np.ascontiguousarray(vectors, dtype="<f4").tobytes())
         for picture in pictures:

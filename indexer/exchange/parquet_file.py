@@ -63,8 +63,9 @@ class ParquetWriter:
         finally:
             self._stream.close()
 
-    def write(self, pictures: Sequence[PictureRecord], metadata: Mapping[int, Mapping[str, Told]],
-              vectors: Floats) -> None:  # fmt: skip
+    def write(
+        self, pictures: Sequence[PictureRecord], metadata: Mapping[int, Mapping[str, Told]], vectors: Floats
+    ) -> None:
         """Append pictures, with their metadata by id and their vectors `(len(pictures), dim) float32`."""
         import pyarrow as pa
 
@@ -89,8 +90,14 @@ class ParquetWriter:
 def _arrow_type(kind: ColumnType) -> Any:
     import pyarrow as pa
 
-    types = {"text": pa.string(), "integer": pa.int64(), "real": pa.float64(), "boolean": pa.bool_(),
-             "date": pa.date32(), "datetime": pa.timestamp("us", tz="UTC")}  # fmt: skip
+    types = {
+        "text": pa.string(),
+        "integer": pa.int64(),
+        "real": pa.float64(),
+        "boolean": pa.bool_(),
+        "date": pa.date32(),
+        "datetime": pa.timestamp("us", tz="UTC"),
+    }
     return types[kind]
 
 
@@ -242,8 +249,12 @@ def _column_type(kind: Any) -> ColumnType | None:
     if types.is_dictionary(kind):
         kind = kind.value_type
     tests: tuple[tuple[Any, ColumnType], ...] = (
-        (types.is_boolean, "boolean"), (types.is_integer, "integer"), (types.is_floating, "real"),
-        (types.is_string, "text"), (types.is_large_string, "text"), (types.is_date, "date"),
+        (types.is_boolean, "boolean"),
+        (types.is_integer, "integer"),
+        (types.is_floating, "real"),
+        (types.is_string, "text"),
+        (types.is_large_string, "text"),
+        (types.is_date, "date"),
         (types.is_timestamp, "datetime"),
-    )  # fmt: skip
+    )
     return next((name for test, name in tests if test(kind)), None)

@@ -113,8 +113,9 @@ class _Known(NamedTuple):
     """Whether the index has this very vector."""
 
 
-def _known(catalog: Catalog, stored: StoredVectors, rows: Sequence[Row], vectors: Floats, *,
-           by_hash: bool) -> dict[str, _Known]:  # fmt: skip
+def _known(
+    catalog: Catalog, stored: StoredVectors, rows: Sequence[Row], vectors: Floats, *, by_hash: bool
+) -> dict[str, _Known]:
     """What the index has at the paths of some rows. Vectors are compared where contents do not tell."""
     numbers = {row.path: number for number, row in enumerate(rows)}
     known: dict[str, _Known] = {}

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from search.types import Floats
 
 
-def write_planned(catalog: Catalog, source: Source, plan: Plan, config: ImportConfig,
-                  stages: Stages) -> tuple[SegmentRecord | None, list[FileRecord]]:  # fmt: skip
+def write_planned(
+    catalog: Catalog, source: Source, plan: Plan, config: ImportConfig, stages: Stages
+) -> tuple[SegmentRecord | None, list[FileRecord]]:
     """Write the segment aside; None where every row is in the index already.
 
     The source is read as a stream. Where pictures get another vector, the rows are put in order by a second matrix
@@ -44,9 +45,18 @@ def write_planned(catalog: Catalog, source: Source, plan: Plan, config: ImportCo
         return write_blocks(catalog, blocks, rows, dim, build, stages)
 
 
-def commit_planned(catalog: Catalog, source: Source, plan: Plan, segment: SegmentRecord, files: Sequence[FileRecord],
-                   columns: Mapping[str, ColumnType], *, first: Callable[[], None] | None, keep_ids: bool,
-                   stages: Stages) -> None:  # fmt: skip
+def commit_planned(
+    catalog: Catalog,
+    source: Source,
+    plan: Plan,
+    segment: SegmentRecord,
+    files: Sequence[FileRecord],
+    columns: Mapping[str, ColumnType],
+    *,
+    first: Callable[[], None] | None,
+    keep_ids: bool,
+    stages: Stages,
+) -> None:
     """Name the segment, its pictures and their metadata in one transaction.
 
     Args:
@@ -100,8 +110,9 @@ def _ordered(vectors: Floats, plan: Plan) -> Iterator[Floats]:
 
 
 def _record(row: Row, key: int, segment: int, place: int) -> PictureRecord:
-    return PictureRecord(key, Path(row.path), row.content, row.bytes, row.mtime_ns, row.width, row.height, row.label,
-                         segment, place)  # fmt: skip
+    return PictureRecord(
+        key, Path(row.path), row.content, row.bytes, row.mtime_ns, row.width, row.height, row.label, segment, place
+    )
 
 
 def _put_metadata(catalog: Catalog, source: Source, taken: Sequence[tuple[Row, int]]) -> None:

@@ -56,8 +56,13 @@ def unit_rows(vectors: NDArray[Any], first: int, name: Path, *, normalize: bool)
     far = off > TOLERANCE
     if not normalize and far.any():
         row = int(far.argmax())
-        _refuse(far, first, name, f"has the length {(largest * lengths)[row, 0]:.6g} instead of 1: --normalize divides"
-                " each row by its length; do that only if the encoder's distances are meant so")  # fmt: skip
+        _refuse(
+            far,
+            first,
+            name,
+            f"has the length {(largest * lengths)[row, 0]:.6g} instead of 1: --normalize divides"
+            " each row by its length; do that only if the encoder's distances are meant so",
+        )
     inexact = off > _ROUNDING
     scaled[~inexact] = wide[~inexact]
     scaled[inexact] /= lengths[inexact]

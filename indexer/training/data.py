@@ -55,8 +55,9 @@ class Split:
         return split_of(kept, self.names if self.names_shared else None)
 
 
-def read_pictures(pictures: Path, labels: str = "folder", *, labelled: bool = True,
-                  exclude: Sequence[str] = ()) -> list[LabelledPicture]:  # fmt: skip
+def read_pictures(
+    pictures: Path, labels: str = "folder", *, labelled: bool = True, exclude: Sequence[str] = ()
+) -> list[LabelledPicture]:
     """List the pictures to train on, sorted by class and path.
 
     `folder`: a class is the folder that holds a picture, called by its path relative to `pictures`, so that two

@@ -125,8 +125,15 @@ def principal(taught: NDArray[np.float16], dim: int) -> NDArray[np.float16]:
     return reduced
 
 
-def teach(pictures: Path, out: Path, *, encoder: str, device: Device = "auto", exclude: Sequence[str] = (),
-          progress: Progress | None = None) -> int:  # fmt: skip
+def teach(
+    pictures: Path,
+    out: Path,
+    *,
+    encoder: str,
+    device: Device = "auto",
+    exclude: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> int:
     """Embed every picture below a folder, as training reads it, with the encoder of a name or folder; give how many.
 
     Raises:

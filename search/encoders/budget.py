@@ -50,8 +50,11 @@ def within_weights(file: Path) -> Iterator[None]:
     """
     tensors, numbers = _sizes(file)
     thread = threading.get_ident()
-    most = {"tensors": tensors + _HEAD_TENSORS, "numbers": numbers + _HEAD_NUMBERS,
-            "modules": (tensors + _HEAD_TENSORS) * _MODULES_A_TENSOR}  # fmt: skip
+    most = {
+        "tensors": tensors + _HEAD_TENSORS,
+        "numbers": numbers + _HEAD_NUMBERS,
+        "modules": (tensors + _HEAD_TENSORS) * _MODULES_A_TENSOR,
+    }
     built = dict.fromkeys(most, 0)
 
     def count(**more: int) -> None:

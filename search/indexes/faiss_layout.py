@@ -41,8 +41,10 @@ def check_hnsw(path: Path, rows: int, dim: int, links: int) -> None:
     levels = _vector(file, "<i4", rows, exactly=True).astype(np.int64)
     require(rows == 0 or 1 <= levels.min() <= levels.max() < len(begins), "a row is on a level that does not exist")
     offsets = _vector(file, "<u8", rows + 1, exactly=True)
-    require(offsets[0] == 0 and (np.diff(offsets.astype(np.int64)) == begins[levels]).all(),
-            "the links of its rows do not follow one another")  # fmt: skip
+    require(
+        offsets[0] == 0 and (np.diff(offsets.astype(np.int64)) == begins[levels]).all(),
+        "the links of its rows do not follow one another",
+    )
     neighbours = _vector(file, "<i4", int(offsets[-1]), exactly=True)
     entry, top, _, _, _ = file.values("<5i")
     file.expect("<4s", b"null")
@@ -121,8 +123,10 @@ def _list_sizes(file: FileLayout, clusters: int) -> list[int]:
     pairs = _vector(file, "<u8", 2 * clusters)
     require(len(pairs) % 2 == 0, "its clusters are counted wrongly")
     which, sizes = pairs[::2], pairs[1::2]
-    require(len(which) == 0 or (which.max() < clusters and (np.diff(which.astype(np.int64)) > 0).all()),
-            "its clusters are counted wrongly")  # fmt: skip
+    require(
+        len(which) == 0 or (which.max() < clusters and (np.diff(which.astype(np.int64)) > 0).all()),
+        "its clusters are counted wrongly",
+    )
     return [int(size) for size in sizes]
 
 
@@ -132,8 +136,9 @@ def _check_links(neighbours: NDArray[Any], rows: int) -> None:
         require(part.min() >= -1 and part.max() < rows, "a link leads to a row that does not exist")
 
 
-def _check_levels(neighbours: NDArray[Any], offsets: NDArray[np.int64], levels: NDArray[np.int64],
-                  begins: NDArray[np.int64]) -> None:  # fmt: skip
+def _check_levels(
+    neighbours: NDArray[Any], offsets: NDArray[np.int64], levels: NDArray[np.int64], begins: NDArray[np.int64]
+) -> None:
     """A link on a level above the lowest must lead to a row that is on this level too: a walk goes on from there."""
     for level in range(1, int(levels.max())):
         places = offsets[:-1][levels > level][:, None] + np.arange(begins[level], begins[level + 1])

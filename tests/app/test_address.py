@@ -53,8 +53,11 @@ def parameters(page):
 
 
 def set_to(page, key, value):
-    next(each for each in [*page.selectbox, *page.text_input, *page.slider, *page.toggle, *page.pagination]
-         if each.key == key or (key == "page" and each.key.startswith("page-"))).set_value(value)  # fmt: skip
+    next(
+        each
+        for each in [*page.selectbox, *page.text_input, *page.slider, *page.toggle, *page.pagination]
+        if each.key == key or (key == "page" and each.key.startswith("page-"))
+    ).set_value(value)
     return sound(page.run())
 
 
@@ -173,8 +176,10 @@ def test_a_removed_picture_is_named(at):
 
 def test_several_bad_values_are_all_named(at):
     page = at(picture="x", k="x", label="x", collapse="x", page="x")
-    assert [next(name for name in ("picture", "k", "label", "collapse", "page") if f" {name}=x" in error.value)
-            for error in page.error] == ["label", "k", "collapse", "picture", "page"]  # fmt: skip
+    assert [
+        next(name for name in ("picture", "k", "label", "collapse", "page") if f" {name}=x" in error.value)
+        for error in page.error
+    ] == ["label", "k", "collapse", "picture", "page"]
 
 
 def test_unknown_parameters_are_left_alone(at):

@@ -196,8 +196,16 @@ def test_the_own_page_is_answered(address):
 
 
 def test_a_name_that_is_allowed_is_answered_on_both_doors(gallery, tmp_path):
-    with served(gallery, tmp_path, "--server.allowedHosts", "127.0.0.1", "--server.allowedHosts", "pics.example",
-                "--server.corsAllowedOrigins", "https://wiki.example") as address:  # fmt: skip
+    with served(
+        gallery,
+        tmp_path,
+        "--server.allowedHosts",
+        "127.0.0.1",
+        "--server.allowedHosts",
+        "pics.example",
+        "--server.corsAllowedOrigins",
+        "https://wiki.example",
+    ) as address:
         for path, good in (("/", 200), (STREAM, 101)):
             assert status(address, path, Host="pics.example") == good
             assert status(address, path, Host="pics.example", Origin="https://pics.example") == good

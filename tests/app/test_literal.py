@@ -12,8 +12,21 @@ from indexer.metadata_file import open_metadata
 from tests.app.page import click, offered, started
 from tests.conftest import FAST, draw
 
-HOSTILE = ["**bold**", ":cat:", "$x_1$ and $y$", "<b>html</b>", "[a](https://example.org)", ":red[alarm]", "`tick`",
-           "# head", "![p](https://example.org/p.png)", ":material/home:", "a``b", "> quoted", "$$z$$"]  # fmt: skip
+HOSTILE = [
+    "**bold**",
+    ":cat:",
+    "$x_1$ and $y$",
+    "<b>html</b>",
+    "[a](https://example.org)",
+    ":red[alarm]",
+    "`tick`",
+    "# head",
+    "![p](https://example.org/p.png)",
+    ":material/home:",
+    "a``b",
+    "> quoted",
+    "$$z$$",
+]
 CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)", re.DOTALL)
 """A code span: nothing in it is Markdown. Source: CommonMark 0.31, 6.1."""
 
@@ -38,10 +51,26 @@ def hostile(tmp_path, monkeypatch):
 
 def interpreted(page):
     """Every text of the page that Streamlit reads as Markdown, without what stands in code spans."""
-    found = [element.value for kind in ("markdown", "caption", "error", "info", "warning", "success", "subheader",
-                                        "header", "title") for element in page.get(kind)]  # fmt: skip
-    widgets = [element for kind in ("button", "selectbox", "slider", "toggle", "text_input", "expander", "checkbox",
-                                    "multiselect", "radio") for element in page.get(kind)]  # fmt: skip
+    found = [
+        element.value
+        for kind in ("markdown", "caption", "error", "info", "warning", "success", "subheader", "header", "title")
+        for element in page.get(kind)
+    ]
+    widgets = [
+        element
+        for kind in (
+            "button",
+            "selectbox",
+            "slider",
+            "toggle",
+            "text_input",
+            "expander",
+            "checkbox",
+            "multiselect",
+            "radio",
+        )
+        for element in page.get(kind)
+    ]
     found += [text for element in widgets for text in (element.label, getattr(element, "help", "")) if text]
     return [CODE.sub("", str(text)) for text in found]
 

@@ -32,8 +32,10 @@ def test_half_of_the_classes_are_cut_and_nothing_is_learnt_and_asked(tmp_path: P
         assert np.count_nonzero(of.classes == number) == (4 if number in of.cut else 12)
         assert np.count_nonzero(of.asked_classes == number) == 10
         # The first pixel says which picture it was.
-        learnt, asked = (set(s[c == number][:, 0, 0, 0].tolist()) for s, c in
-                         ((of.squares, of.classes), (of.asked, of.asked_classes)))  # fmt: skip
+        learnt, asked = (
+            set(s[c == number][:, 0, 0, 0].tolist())
+            for s, c in ((of.squares, of.classes), (of.asked, of.asked_classes))
+        )
         assert not learnt & asked
     other = draw_imbalanced(folders, folders, examples=12, few=4, asked=10, size=8, seed=2)
     assert not np.array_equal(of.squares, other.squares)

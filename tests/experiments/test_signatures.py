@@ -80,8 +80,10 @@ def test_writers_stand_on_one_side(tmp_path: Path) -> None:
     file = write_labels(read_signatures(tmp_path), ["writer001", "writer002"], ["writer003"], tmp_path / "l.csv")
     pictures = read_pictures(tmp_path, str(file))
     assert {(each.subject, each.split) for each in pictures} == {
-        ("writer001", "train"), ("writer002", "train"), ("writer003", "validation")
-    }  # fmt: skip
+        ("writer001", "train"),
+        ("writer002", "train"),
+        ("writer003", "validation"),
+    }
     assert {each.label for each in pictures if each.subject == "writer003"} == {f"name{n}/writer003" for n in range(3)}
 
 

@@ -57,8 +57,9 @@ def test_every_reader_takes_every_spelling(spelled: Path) -> None:
     assert [each.label for each in read_pictures(spelled.parent, str(spelled))] == ["cat", "dog"]
     assert [row.key for row in open_metadata(spelled).rows()] == ["0.png", "sub/1.png"]
     np.save(spelled.parent / "v.npy", np.eye(2, 8, dtype=np.float32))
-    import_vectors(spelled.parent / "v.npy", spelled.parent / "i", ImportConfig(paths=spelled, foreign=True,
-                                                                                 encoder="mine"))  # fmt: skip
+    import_vectors(
+        spelled.parent / "v.npy", spelled.parent / "i", ImportConfig(paths=spelled, foreign=True, encoder="mine")
+    )
     with open_index(spelled.parent / "i") as engine:
         assert engine.labels() == {"cat": 1, "dog": 1}
 

@@ -20,11 +20,22 @@ from tests.conftest import FAST, draw, fill
 from tests.test_cli import twinlens
 
 JUNK = [
-    "@eaDir/0000.png/SYNOPHOTO_THUMB_XL.jpg", "#recycle/old.png", "#snapshot/GMT-1/a.png", "@Recycle/b.png",
-    "$RECYCLE.BIN/S-1-5/x.jpg", "$Recycle.Bin/y.jpg", "System Volume Information/z.png", "lost+found/l.png",
-    ".thumbnails/normal/t.png", ".git/objects/g.png", ".Trash-1000/files/d.png", ".dtrash/files/k.png",
-    ".@__thumb/default.jpg", "__MACOSX/._m.jpg", "label0/@eaDir/1.jpg",
-]  # fmt: skip
+    "@eaDir/0000.png/SYNOPHOTO_THUMB_XL.jpg",
+    "#recycle/old.png",
+    "#snapshot/GMT-1/a.png",
+    "@Recycle/b.png",
+    "$RECYCLE.BIN/S-1-5/x.jpg",
+    "$Recycle.Bin/y.jpg",
+    "System Volume Information/z.png",
+    "lost+found/l.png",
+    ".thumbnails/normal/t.png",
+    ".git/objects/g.png",
+    ".Trash-1000/files/d.png",
+    ".dtrash/files/k.png",
+    ".@__thumb/default.jpg",
+    "__MACOSX/._m.jpg",
+    "label0/@eaDir/1.jpg",
+]
 
 
 def names(index: Path) -> set[str]:
@@ -137,8 +148,9 @@ def test_patterns_that_leave_out_everything_are_named(library: Path, tmp_path: P
     assert sync(library, tmp_path / "i", FAST).unchanged == 6
 
 
-def test_pictures_of_an_older_index_that_the_defaults_cover_leave(library: Path, tmp_path: Path,
-                                                                  monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_pictures_of_an_older_index_that_the_defaults_cover_leave(
+    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(library, "label0/@eaDir/thumb.png")
     with monkeypatch.context() as older:
         older.setattr(Excludes, "covers", lambda self, path: False)

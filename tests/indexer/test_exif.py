@@ -51,8 +51,10 @@ def photos(tmp_path: Path) -> Path:
 def test_a_build_reads_it(photos: Path, tmp_path: Path) -> None:
     build(photos, tmp_path / "i", FAST)
     assert told(tmp_path / "i") == {
-        "a.jpg": {"taken": noon(1), "camera": "Canon EOS 5D"}, "b.jpg": {"camera": "NIKON D90"}, "c.jpg": {},
-    }  # fmt: skip
+        "a.jpg": {"taken": noon(1), "camera": "Canon EOS 5D"},
+        "b.jpg": {"camera": "NIKON D90"},
+        "c.jpg": {},
+    }
     with open_index(tmp_path / "i") as engine:
         hits = engine.search(draw(3), where="taken = 2024-05-01 and camera glob 'Canon*'")
         assert [hit.path.name for hit in hits] == ["a.jpg"]
@@ -69,9 +71,12 @@ def test_it_follows_what_becomes_of_the_files(photos: Path, tmp_path: Path) -> N
     (photos / "copy.jpg").write_bytes((photos / "a.jpg").read_bytes())
     build(photos, tmp_path / "i", FAST)
     assert told(tmp_path / "i") == {
-        "a.jpg": {"taken": noon(7)}, "b.jpg": {}, "c.jpg": {"taken": noon(9), "camera": "X100"}, "d.jpg": {},
+        "a.jpg": {"taken": noon(7)},
+        "b.jpg": {},
+        "c.jpg": {"taken": noon(9), "camera": "X100"},
+        "d.jpg": {},
         "copy.jpg": {"taken": noon(7)},
-    }  # fmt: skip
+    }
 
 
 def test_a_killed_build_forgets_nothing_of_it(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,9 +115,10 @@ def test_what_a_file_of_metadata_says_stays_where_the_picture_says_nothing(photo
     (photos / "c.jpg").touch()
     build(photos, tmp_path / "i", FAST)
     assert told(tmp_path / "i") == {
-        "a.jpg": {}, "b.jpg": {"camera": "NIKON D90"},
+        "a.jpg": {},
+        "b.jpg": {"camera": "NIKON D90"},
         "c.jpg": {"taken": datetime(1999, 12, 31, tzinfo=UTC), "camera": "plate camera"},
-    }  # fmt: skip
+    }
     load_exif(tmp_path / "i")
     assert told(tmp_path / "i")["c.jpg"]["camera"] == "plate camera"
     assert told(tmp_path / "i")["a.jpg"]["camera"] == "Canon EOS 5D"

@@ -109,7 +109,7 @@ def test_rows_that_disagree_on_a_file(tmp_path: Path) -> None:
         ("Photos/0.jpg", "2024/0.jpg", "another root"),
         ("nothing.jpg", "2024/0.jpg", "a picture here is"),
     ],
-)  # fmt: skip
+)
 def test_a_csv_that_fits_nothing(written: str, there: str, reason: str, tmp_path: Path) -> None:
     (tmp_path / "l.csv").write_text(f"path,label\n{written},cat\n", "utf-8")
     with pytest.raises(DataError, match=f"none of its 1 rows.*(?s:.)*{reason}") as caught:

@@ -22,27 +22,46 @@ def test_columns_of_every_type(index: Path, tmp_path: Path) -> None:
     file = write_csv(
         tmp_path / "m.csv",
         ["path", "note", "stock", "price", "sharp", "bought", "seen", "mixed", "code", "empty"],
-        ["label0/0000.png", "é, \n\"x\"", 7, 1.5, "true", "2024-05-01", "2024-05-01T12:00:00+02:00", 1, "007", ""],
+        ["label0/0000.png", 'é, \n"x"', 7, 1.5, "true", "2024-05-01", "2024-05-01T12:00:00+02:00", 1, "007", ""],
         ["label1/0001.png", "", -3, 2, "FALSE", "0001-01-01", "2024-05-01", "x", "12", ""],
         ["label2/0002.png", " pad ", "", "1e3", "", "", "2024-05-01 10:00:00.250", "", "", " "],
         ["label0/0003.png", "", "", "", "", "", "", "", "", ""],
-    )  # fmt: skip
+    )
     report = load_metadata(index, file)
-    expected = {"note": "text", "stock": "integer", "price": "real", "sharp": "boolean", "bought": "date",
-                "seen": "datetime", "mixed": "text", "code": "text"}  # fmt: skip
+    expected = {
+        "note": "text",
+        "stock": "integer",
+        "price": "real",
+        "sharp": "boolean",
+        "bought": "date",
+        "seen": "datetime",
+        "mixed": "text",
+        "code": "text",
+    }
     assert report.columns == types(index) == expected
     assert (report.rows, report.unknown, report.ignored, report.added) == (4, 0, [], list(expected))
     assert told(index) == {
         "0000.png": {
-            "note": "é, \n\"x\"", "stock": 7, "price": 1.5, "sharp": True, "bought": date(2024, 5, 1),
-            "seen": datetime(2024, 5, 1, 10, tzinfo=UTC), "mixed": "1", "code": "007",
+            "note": 'é, \n"x"',
+            "stock": 7,
+            "price": 1.5,
+            "sharp": True,
+            "bought": date(2024, 5, 1),
+            "seen": datetime(2024, 5, 1, 10, tzinfo=UTC),
+            "mixed": "1",
+            "code": "007",
         },
         "0001.png": {
-            "stock": -3, "price": 2.0, "sharp": False, "bought": date(1, 1, 1),
-            "seen": datetime(2024, 5, 1, tzinfo=UTC), "mixed": "x", "code": "12",
+            "stock": -3,
+            "price": 2.0,
+            "sharp": False,
+            "bought": date(1, 1, 1),
+            "seen": datetime(2024, 5, 1, tzinfo=UTC),
+            "mixed": "x",
+            "code": "12",
         },
         "0002.png": {"note": " pad ", "price": 1000.0, "seen": datetime(2024, 5, 1, 10, 0, 0, 250_000, tzinfo=UTC)},
-    }  # fmt: skip
+    }
     assert type(told(index)["0001.png"]["price"]) is float
 
 
@@ -63,20 +82,44 @@ def test_json_lines_have_types_of_their_own(index: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("cell", "of_csv", "of_json"),
     [
-        ("12", "integer", "text"), ("-0", "integer", "text"), (" 12 ", "integer", "text"), ("007", "text", "text"),
-        ("+5", "text", "text"), (str(2**63 - 1), "integer", "text"), (str(2**63), "text", "text"),
-        ("1.5", "real", "text"), (".5", "real", "text"), ("1e-3", "real", "text"), ("1e999", "text", "text"),
-        ("nan", "text", "text"), ("inf", "text", "text"), ("1_000", "text", "text"), ("٣", "text", "text"),
-        (".", "text", "text"), ("-", "text", "text"), ("e5", "text", "text"), ("9" * 500, "text", "text"),
-        ("true", "boolean", "text"), ("False", "boolean", "text"), ("yes", "text", "text"),
-        ("2024-02-29", "date", "date"), ("2023-02-29", "text", "text"), ("20240229", "integer", "text"),
-        ("2024-05-01T10:00", "datetime", "datetime"), ("2024-05-01 10:00:00Z", "datetime", "datetime"),
-        ("2024-05-01T25:00", "text", "text"), ("0001-01-01T00:00+14:00", "text", "text"),
+        ("12", "integer", "text"),
+        ("-0", "integer", "text"),
+        (" 12 ", "integer", "text"),
+        ("007", "text", "text"),
+        ("+5", "text", "text"),
+        (str(2**63 - 1), "integer", "text"),
+        (str(2**63), "text", "text"),
+        ("1.5", "real", "text"),
+        (".5", "real", "text"),
+        ("1e-3", "real", "text"),
+        ("1e999", "text", "text"),
+        ("nan", "text", "text"),
+        ("inf", "text", "text"),
+        ("1_000", "text", "text"),
+        ("٣", "text", "text"),
+        (".", "text", "text"),
+        ("-", "text", "text"),
+        ("e5", "text", "text"),
+        ("9" * 500, "text", "text"),
+        ("true", "boolean", "text"),
+        ("False", "boolean", "text"),
+        ("yes", "text", "text"),
+        ("2024-02-29", "date", "date"),
+        ("2023-02-29", "text", "text"),
+        ("20240229", "integer", "text"),
+        ("2024-05-01T10:00", "datetime", "datetime"),
+        ("2024-05-01 10:00:00Z", "datetime", "datetime"),
+        ("2024-05-01T25:00", "text", "text"),
+        ("0001-01-01T00:00+14:00", "text", "text"),
         ("2024-W01-1", "text", "text"),
-        (None, None, None), (True, "boolean", "boolean"), (1, "integer", "integer"), (2**63, "text", "text"),
-        (1.0, "real", "real"), (float("inf"), "text", "text"),
+        (None, None, None),
+        (True, "boolean", "boolean"),
+        (1, "integer", "integer"),
+        (2**63, "text", "text"),
+        (1.0, "real", "real"),
+        (float("inf"), "text", "text"),
     ],
-)  # fmt: skip
+)
 def test_the_type_of_a_cell(cell: Any, of_csv: str | None, of_json: str | None) -> None:
     assert type_of(cell, of_json=False) == of_csv
     assert type_of(cell, of_json=True) == of_json
@@ -84,8 +127,14 @@ def test_the_type_of_a_cell(cell: Any, of_csv: str | None, of_json: str | None) 
 
 def test_a_type_holds_what_both_hold() -> None:
     kinds = ["text", "integer", "real", "boolean", "date", "datetime"]
-    cells = {"text": "x", "integer": "7", "real": "7.5", "boolean": "true", "date": "2024-05-01",
-             "datetime": "2024-05-01T10:00"}  # fmt: skip
+    cells = {
+        "text": "x",
+        "integer": "7",
+        "real": "7.5",
+        "boolean": "true",
+        "date": "2024-05-01",
+        "datetime": "2024-05-01T10:00",
+    }
     for one in kinds:
         assert wider(one, None) == wider(None, one) == wider(one, one) == one  # type: ignore[arg-type]
         for other in kinds:
@@ -115,9 +164,14 @@ def test_every_way_to_name_a_picture(pictures: Path, index: Path, tmp_path: Path
     report = load_metadata(index, file)
     assert report.unknown_shown == []
     assert {name: values["how"] for name, values in told(index).items()} == {
-        "0000.png": "absolute", "0001.png": "root", "0002.png": "beside", "0003.png": "id", "0004.png": "id as text",
-        "0005.png": "a folder above", "0006.png": "path before id",
-    }  # fmt: skip
+        "0000.png": "absolute",
+        "0001.png": "root",
+        "0002.png": "beside",
+        "0003.png": "id",
+        "0004.png": "id as text",
+        "0005.png": "a folder above",
+        "0006.png": "path before id",
+    }
     moved = write_csv(tmp_path / "m.csv", ["path", "how"], ["0008.png", "root given"])
     load_metadata(index, moved, root=beside)
     assert told(index)["0008.png"]["how"] == "root given"
@@ -205,7 +259,7 @@ def test_columns_can_be_dropped_but_for_those_of_every_index(index: Path, tmp_pa
         (b'{"path": "x", "": 1}', "cannot name a column"),
         (b'{"id": true, "a": 1}', "names no picture"),
     ],
-)  # fmt: skip
+)
 def test_files_that_cannot_be_used(index: Path, tmp_path: Path, data: bytes, says: str) -> None:
     (tmp_path / "m").write_bytes(data)
     with pytest.raises(DataError, match=says):
@@ -255,8 +309,10 @@ def test_metadata_stays_with_a_picture_that_moves_or_changes_and_goes_with_it(
     fill(pictures, 1, first=20)
     build(pictures, index, FAST)
     assert {name: values["n"] for name, values in told(index).items()} == {
-        "moved.png": 0, "0002.png": 2, **{f"{n:04d}.png": n for n in range(3, 12)}
-    }  # fmt: skip
+        "moved.png": 0,
+        "0002.png": 2,
+        **{f"{n:04d}.png": n for n in range(3, 12)},
+    }
     with open_index(index) as engine:
         assert next(c.count for c in engine.info().columns if c.name == "n") == 11, "no row stays without its picture"
         assert engine.search(draw(0), 1, where="n < 1")[0].path.name == "moved.png"

@@ -30,8 +30,12 @@ def test_the_command(pictures: Path, index: Path, tmp_path: Path) -> None:
     assert [hit["metadata"] for hit in json.loads(shown.stdout)["hits"]] == [{"n": 7}]
     assert "n (integer), 1 pictures: 7 to 7" in twinlens("info", index).stdout
     assert json.loads(twinlens("info", index, "--json").stdout)["columns"][-1] == {
-        "name": "n", "type": "integer", "count": 1, "min": 7, "max": 7
-    }  # fmt: skip
+        "name": "n",
+        "type": "integer",
+        "count": 1,
+        "min": 7,
+        "max": 7,
+    }
     assert twinlens("metadata", "--index", index).exit_code == 2
     done = twinlens("metadata", "--index", index, "--drop", "n", "--exif", "--json")
     assert json.loads(done.stdout)["exif"] == {"pictures": 12, "taken": 0, "camera": 0, "unread": 0}
@@ -64,8 +68,9 @@ def test_sync_stores_metadata_too(pictures: Path, index: Path, tmp_path: Path) -
 
 def test_a_wrong_filter_is_pointed_at_in_the_terminal(pictures: Path, index: Path) -> None:
     words = ("query", pictures / "label0" / "0003.png", "--index", index, "--where", "m > 6")
-    done = subprocess.run([sys.executable, "-m", "indexer", *map(str, words)], capture_output=True, text=True,
-                          check=False)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "indexer", *map(str, words)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 2
     assert done.stderr.startswith("error: cannot use the filter: there is no column 'm'")
     assert done.stderr.endswith("\n  m > 6\n  ^\n")
@@ -83,8 +88,14 @@ def test_the_table_shows_the_columns_asked_for(
     assert header.split()[:6] == ["rank", "distance", "similarity", "label", "shop", "n"]
     assert sum("Old\\nTown  7" in row for row in rows) == 1, "the other pictures have no value"
     assert twinlens(*words, "--show", "*").stdout.splitlines()[1].split() == [
-        "rank", "distance", "similarity", "label", "n", "shop", "path"
-    ]  # fmt: skip
+        "rank",
+        "distance",
+        "similarity",
+        "label",
+        "n",
+        "shop",
+        "path",
+    ]
     refused = twinlens(*words, "--show", "prize").exception
     assert "--show prize: there is no such column (columns: " in str(refused)
     assert "n, shop" in str(refused)

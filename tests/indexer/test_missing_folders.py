@@ -201,8 +201,9 @@ def test_what_did_not_move_along_is_kept(library: Path, tmp_path: Path) -> None:
     assert lost in held(tmp_path / "i")
 
 
-def test_a_folder_that_cannot_be_listed_keeps_its_pictures(library: Path, tmp_path: Path,
-                                                           monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_a_folder_that_cannot_be_listed_keeps_its_pictures(
+    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As root no permission stops a test: the system's answer for a network that is gone is made up."""
     from indexer import scan as scanning
 
@@ -224,8 +225,9 @@ def test_a_folder_that_cannot_be_listed_keeps_its_pictures(library: Path, tmp_pa
         assert held(tmp_path / "i") == before
 
 
-def test_a_file_that_the_system_refuses_keeps_its_picture(library: Path, tmp_path: Path,
-                                                          monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_a_file_that_the_system_refuses_keeps_its_picture(
+    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from search import picture_source
 
     path = sorted(files(library / "nas"))[0]

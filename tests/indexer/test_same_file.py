@@ -116,8 +116,10 @@ def test_rehash_reads_everything(place: Path, work: dict[str, int]) -> None:
     bitmap(path, 210)
     status = path.stat()
     with sqlite3.connect(place / "i" / "catalog.sqlite") as connection:  # as if nothing could be seen
-        connection.execute("UPDATE pictures SET mtime_ns = ?, ctime_ns = ?, inode = ? WHERE path = ?",
-                           (status.st_mtime_ns, status.st_ctime_ns, status.st_ino, str(path)))  # fmt: skip
+        connection.execute(
+            "UPDATE pictures SET mtime_ns = ?, ctime_ns = ?, inode = ? WHERE path = ?",
+            (status.st_mtime_ns, status.st_ctime_ns, status.st_ino, str(path)),
+        )
     connection.close()
     (place / "i" / "catalog.seal").unlink()
     from search.catalog import Catalog
@@ -163,8 +165,9 @@ def test_catalogs_of_every_version_open_answer_and_sync(version: int, place: Pat
     assert check(place / "i") == []
 
 
-def test_inodes_that_are_new_each_time_cost_one_reading(place: Path, work: dict[str, int],
-                                                        monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_inodes_that_are_new_each_time_cost_one_reading(
+    place: Path, work: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """FAT and some networks number files anew at each mount, and tell the same times."""
     mounts = iter(range(1, 100))
     real = FoundFile.of

@@ -181,9 +181,15 @@ def test_no_index_there(pictures: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_stops_when_it_is_told(number: signal.Signals, pictures: Path, index: Path) -> None:
     words = ["sync", str(pictures), "--index", str(index), "--watch", "--settle", "0", "--json", "--device", "cpu"]
-    process = subprocess.Popen([sys.executable, "-m", "indexer", *words], cwd=ROOT, text=True, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)},
-                               preexec_fn=_hear_interrupts)  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-m", "indexer", *words],
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        preexec_fn=_hear_interrupts,
+    )
     assert process.stdout is not None
     draw(555).save(pictures / "new.png")
     try:

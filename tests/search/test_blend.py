@@ -88,8 +88,22 @@ def test_every_part_has_a_pixel(size: tuple[int, int]) -> None:
             assert max(1, (right - left) * whole - 1e-6) <= side <= min(whole, (right - left) * whole + 2)
 
 
-@pytest.mark.parametrize("text", ["", "0,0,1", "0,0,1,1,1", "a,0,1,1", "0,0,1,2", "-0.1,0,1,1", "0.5,0,0.5,1",
-                                  "1,0,0,1", "0,0,nan,1", "0,0.9,1,0.1", "10,10,50,50"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "0,0,1",
+        "0,0,1,1,1",
+        "a,0,1,1",
+        "0,0,1,2",
+        "-0.1,0,1,1",
+        "0.5,0,0.5,1",
+        "1,0,0,1",
+        "0,0,nan,1",
+        "0,0.9,1,0.1",
+        "10,10,50,50",
+    ],
+)
 def test_crops_that_cannot_be(text: str) -> None:
     with pytest.raises(QueryError, match="crop"):
         Crop.read(text)

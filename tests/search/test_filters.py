@@ -36,12 +36,16 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 def random_filter(source: random.Random) -> str:
     tests = [
-        f"number >= {source.randrange(100)}", f"number < {source.randrange(100)}", f"price > {source.randrange(12)}",
-        "third = true", "number is null", f"label = label{source.randrange(5)}",
+        f"number >= {source.randrange(100)}",
+        f"number < {source.randrange(100)}",
+        f"price > {source.randrange(12)}",
+        "third = true",
+        "number is null",
+        f"label = label{source.randrange(5)}",
         f"path glob '*{source.randrange(10)}.png'",
         f"number in ({', '.join(str(source.randrange(100)) for _ in range(source.randint(1, 20)))})",
         f"id between {source.randrange(60)} and {source.randrange(120)}",
-    ]  # fmt: skip
+    ]
     chosen = [source.choice(("", "not ")) + source.choice(tests) for _ in range(source.randint(1, 3))]
     return f" {source.choice(('and', 'or'))} ".join(chosen)
 

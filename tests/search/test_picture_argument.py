@@ -12,8 +12,9 @@ import pytest
 
 
 def piped(data: bytes, *words: object) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([sys.executable, "-m", "indexer", *map(str, words)], input=data, capture_output=True,
-                          check=False)  # fmt: skip
+    return subprocess.run(
+        [sys.executable, "-m", "indexer", *map(str, words)], input=data, capture_output=True, check=False
+    )
 
 
 @pytest.mark.parametrize("name", ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"])
@@ -82,6 +83,7 @@ def test_verify(pictures: Path) -> None:
 def test_process_substitution(pictures: Path, index: Path) -> None:
     picture = sorted(pictures.rglob("*.png"))[4]
     script = '"$0" -m indexer query <(cat "$1") --index "$2" --json -k 1'
-    done = subprocess.run(["bash", "-c", script, sys.executable, str(picture), str(index)], capture_output=True,
-                          check=True)  # fmt: skip
+    done = subprocess.run(
+        ["bash", "-c", script, sys.executable, str(picture), str(index)], capture_output=True, check=True
+    )
     assert json.loads(done.stdout)["hits"][0]["path"] == str(picture)

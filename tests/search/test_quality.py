@@ -53,7 +53,7 @@ def test_ordinary_pictures_pass(image: Image.Image) -> None:
         (drawing().resize((400, 10)), "too small"),
     ],
     ids=["white", "black", "night", "blurred", "tiny", "flat"],
-)  # fmt: skip
+)
 def test_poor_pictures_say_why(image: Image.Image, reason: str) -> None:
     assert reason in " ".join(quality_of(image).problems)
     with pytest.raises(PictureError, match=reason) as refused:

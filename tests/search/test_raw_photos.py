@@ -121,10 +121,17 @@ def test_a_raw_tiff_whose_pixels_are_plain(without_rawpy):
 
     def page(shown: Image.Image, subfile: int) -> list:
         return [
-            long(254, subfile), long(256, shown.width), long(257, shown.height), short(258, 8, 8, 8), short(259, 1),
-            short(262, 2), long(273, file.put(shown.tobytes())), short(277, 3), long(278, shown.height),
+            long(254, subfile),
+            long(256, shown.width),
+            long(257, shown.height),
+            short(258, 8, 8, 8),
+            short(259, 1),
+            short(262, 2),
+            long(273, file.put(shown.tobytes())),
+            short(277, 3),
+            long(278, shown.height),
             long(279, 3 * shown.width * shown.height),
-        ]  # fmt: skip
+        ]
 
     below = file.directory(page(image, 0))
     thumbnail = page(image.resize((16, 12)), 1)
@@ -143,10 +150,23 @@ def test_a_pyramid_is_no_raw_photo():
     """A TIFF whose SubIFDs are the small ones."""
     image, file = scene(4, SIZE), TiffWriter()
     below = file.directory([long(254, 1), long(256, 16), long(257, 12)])
-    data = file.finish(file.directory([
-        long(254, 0), long(256, 320), long(257, 240), short(258, 8, 8, 8), short(259, 1), short(262, 2),
-        long(273, file.put(image.tobytes())), short(277, 3), long(278, 240), long(279, 320 * 240 * 3), long(330, below),
-    ]))  # fmt: skip
+    data = file.finish(
+        file.directory(
+            [
+                long(254, 0),
+                long(256, 320),
+                long(257, 240),
+                short(258, 8, 8, 8),
+                short(259, 1),
+                short(262, 2),
+                long(273, file.put(image.tobytes())),
+                short(277, 3),
+                long(278, 240),
+                long(279, 320 * 240 * 3),
+                long(330, below),
+            ]
+        )
+    )
     assert not is_raw(data)
     assert difference(decode(data, name="x"), image) == 0
 

@@ -32,11 +32,17 @@ def tiff(levels: np.ndarray, *, bits: int = 16, packed: bytes | None = None, **t
     body = packed if packed is not None else levels.astype("<u2").tobytes()
     more = {"maximum": 281, "compression": 259}
     entries = [
-        long(256, levels.shape[1]), long(257, levels.shape[0]), short(258, *[bits] * channels),
-        short(262, 1 if channels == 1 else 2), long(273, file.put(body)), short(277, channels),
-        long(278, levels.shape[0]), long(279, len(body)), *([short(338, 2)] if channels == 4 else []),
+        long(256, levels.shape[1]),
+        long(257, levels.shape[0]),
+        short(258, *[bits] * channels),
+        short(262, 1 if channels == 1 else 2),
+        long(273, file.put(body)),
+        short(277, channels),
+        long(278, levels.shape[0]),
+        long(279, len(body)),
+        *([short(338, 2)] if channels == 4 else []),
         *(short(more[name], value) for name, value in tags.items()),
-    ]  # fmt: skip
+    ]
     return file.finish(file.directory(entries))
 
 
@@ -44,17 +50,34 @@ def big_endian(levels: np.ndarray) -> bytes:
     """Three channels in one strip, the other way round."""
     body = levels.astype(">u2").tobytes()
     bits = 8 + len(body)
-    numbers = ((256, 4, 1, levels.shape[1]), (257, 4, 1, levels.shape[0]), (258, 3, 3, bits), (259, 3, 1, 1 << 16),
-               (262, 3, 1, 2 << 16), (273, 4, 1, 8), (277, 3, 1, 3 << 16), (278, 4, 1, levels.shape[0]),
-               (279, 4, 1, len(body)))  # fmt: skip
+    numbers = (
+        (256, 4, 1, levels.shape[1]),
+        (257, 4, 1, levels.shape[0]),
+        (258, 3, 3, bits),
+        (259, 3, 1, 1 << 16),
+        (262, 3, 1, 2 << 16),
+        (273, 4, 1, 8),
+        (277, 3, 1, 3 << 16),
+        (278, 4, 1, levels.shape[0]),
+        (279, 4, 1, len(body)),
+    )
     directory = struct.pack(">H", len(numbers)) + b"".join(struct.pack(">HHII", *each) for each in numbers) + bytes(4)
     return b"MM\0*" + struct.pack(">I", bits + 6) + body + struct.pack(">HHH", 16, 16, 16) + directory
 
 
 def test_where_white_is():
     assert [top_of(value) for value in (0, 255, 256, 1023, 1024, 4095, 4096, 16383, 16384, 65535)] == [
-        255, 255, 1023, 1023, 4095, 4095, 16383, 16383, 65535, 65535,
-    ]  # fmt: skip
+        255,
+        255,
+        1023,
+        1023,
+        4095,
+        4095,
+        16383,
+        16383,
+        65535,
+        65535,
+    ]
     assert top_of(65536) is None
     assert top_of(300, 4095) == 4095
     assert top_of(5000, 4095) == 16383  # the file does not keep to what it declares

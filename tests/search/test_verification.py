@@ -22,12 +22,23 @@ from search.verification import (
 
 def made(**changes: object) -> Calibration:
     values = {
-        "fingerprint": "f" * 32, "threshold": 0.8, "rule": "far<=0.01", "far": ErrorRate(0.01, 0.0, 0.03),
-        "frr": ErrorRate(0.2, 0.1, 0.3), "probability_map": LogisticMap(8.0, -10.0), "prior": 0.5,
+        "fingerprint": "f" * 32,
+        "threshold": 0.8,
+        "rule": "far<=0.01",
+        "far": ErrorRate(0.01, 0.0, 0.03),
+        "frr": ErrorRate(0.2, 0.1, 0.3),
+        "probability_map": LogisticMap(8.0, -10.0),
+        "prior": 0.5,
         "rates": RateTable((0.0, 0.5, 0.8, 1.0, 2.0), (0.0, 0.0, 0.01, 0.1, 1.0), (1.0, 0.6, 0.2, 0.05, 0.0)),
-        "eer": ErrorRate(0.07, 0.05, 0.09), "auc": ErrorRate(0.97, 0.9, 0.99), "ece": ErrorRate(0.02, 0.01, 0.05),
-        "same_pairs": 100, "different_pairs": 1000, "subjects": 20, "data": "faces", "created": "2026-01-01",
-    }  # fmt: skip
+        "eer": ErrorRate(0.07, 0.05, 0.09),
+        "auc": ErrorRate(0.97, 0.9, 0.99),
+        "ece": ErrorRate(0.02, 0.01, 0.05),
+        "same_pairs": 100,
+        "different_pairs": 1000,
+        "subjects": 20,
+        "data": "faces",
+        "created": "2026-01-01",
+    }
     return Calibration(**(values | changes))  # type: ignore[arg-type]
 
 

@@ -104,7 +104,7 @@ def test_precedence_and_the_words_of_the_language() -> None:
         ("note = '\ud800'", "half a character", 7),
         ("\n\tprise = 3", "prise", 2),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_filter_is_explained_at_its_place(catalog: Catalog, text: str, says: str, at: int) -> None:
     with pytest.raises(QueryError) as raised:
         found(catalog, text)

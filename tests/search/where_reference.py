@@ -8,13 +8,26 @@ from typing import Any
 from search.catalog import Catalog
 from search.records import FileRecord, PictureRecord, SegmentRecord
 
-TYPES = {"note": "text", "stock": "integer", "price": "real", "sharp": "boolean", "bought": "date", "seen": "datetime",
-         'odd "name"': "text"}  # fmt: skip
+TYPES = {
+    "note": "text",
+    "stock": "integer",
+    "price": "real",
+    "sharp": "boolean",
+    "bought": "date",
+    "seen": "datetime",
+    'odd "name"': "text",
+}
 NOTES = ["cat", "Cat", "cat dog", "10", "9", "é", "it's", 'say "so"', "a*c", "[x]", "", "and", "\udcff", "x" * 300]
 MIDNIGHT = datetime(2024, 5, 1, tzinfo=UTC)
-SEEN = [MIDNIGHT, MIDNIGHT - timedelta(microseconds=1), MIDNIGHT + timedelta(hours=13, minutes=30),
-        datetime(2024, 5, 31, 23, 59, 59, tzinfo=UTC), datetime(2023, 12, 31, 23, tzinfo=UTC),
-        datetime(2024, 5, 1, 13, 30, 0, 500_000, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC)]  # fmt: skip
+SEEN = [
+    MIDNIGHT,
+    MIDNIGHT - timedelta(microseconds=1),
+    MIDNIGHT + timedelta(hours=13, minutes=30),
+    datetime(2024, 5, 31, 23, 59, 59, tzinfo=UTC),
+    datetime(2023, 12, 31, 23, tzinfo=UTC),
+    datetime(2024, 5, 1, 13, 30, 0, 500_000, tzinfo=UTC),
+    datetime(9999, 12, 31, 23, tzinfo=UTC),
+]
 BOUGHT = [date(2024, 5, 1), date(2024, 4, 30), date(2024, 12, 31), date(2023, 1, 1), date(1, 1, 1), date(9999, 12, 31)]
 NUMBERS = [0, 1, -1, 7, 10, 2**63 - 1, -(2**63), 2**53 + 1]
 REALS = [0.0, -0.5, 7.0, 1e300, 3.25, 10.0]
@@ -28,13 +41,22 @@ def made_rows(source: random.Random, count: int) -> list[Row]:
 
     return [
         {
-            "id": number, "path": f"/pictures/{source.choice('abc')}/{number}.png", "label": maybe(["cat", "dog", "7"]),
-            "width": source.randint(1, 4), "height": source.randint(1, 4), "bytes": source.randint(1, 9),
-            "note": maybe(NOTES), "stock": maybe(NUMBERS), "price": maybe(REALS), "sharp": maybe([True, False]),
-            "bought": maybe(BOUGHT), "seen": maybe(SEEN), 'odd "name"': maybe(["x", "y"]),
+            "id": number,
+            "path": f"/pictures/{source.choice('abc')}/{number}.png",
+            "label": maybe(["cat", "dog", "7"]),
+            "width": source.randint(1, 4),
+            "height": source.randint(1, 4),
+            "bytes": source.randint(1, 9),
+            "note": maybe(NOTES),
+            "stock": maybe(NUMBERS),
+            "price": maybe(REALS),
+            "sharp": maybe([True, False]),
+            "bought": maybe(BOUGHT),
+            "seen": maybe(SEEN),
+            'odd "name"': maybe(["x", "y"]),
         }
         for number in range(1, count + 1)
-    ]  # fmt: skip
+    ]
 
 
 def stored(value: Any) -> Any:
@@ -53,10 +75,20 @@ def write_catalog(folder: Path, rows: list[Row]) -> Catalog:
         catalog.add_files([FileRecord("v", 1, "x")])
         catalog.add_segment(SegmentRecord(1, "v", None, len(rows), "flat", {}, None), "now")
         catalog.put_pictures(
-            PictureRecord(row["id"], Path(row["path"]), "x", row["bytes"], 0, row["width"], row["height"], row["label"],
-                          1, row["id"] - 1)
+            PictureRecord(
+                row["id"],
+                Path(row["path"]),
+                "x",
+                row["bytes"],
+                0,
+                row["width"],
+                row["height"],
+                row["label"],
+                1,
+                row["id"] - 1,
+            )
             for row in rows
-        )  # fmt: skip
+        )
         catalog.metadata.add_columns(TYPES)
         told = [row for row in rows if any(row[name] is not None for name in TYPES)]  # the others have no row at all
         catalog.metadata.put(list(TYPES), ((row["id"], [stored(row[name]) for name in TYPES]) for row in told))
@@ -125,8 +157,14 @@ def compared(value: Any, operator: str, literal: Any) -> bool:
         value, (low, high) = at, ends_of(literal) if isinstance(literal, str) else (literal, literal)
     else:
         low = high = literal
-    answers = {"=": low <= value <= high, "!=": not low <= value <= high, "<": value < low, "<=": value <= high,
-               ">": value > high, ">=": value >= low}  # fmt: skip
+    answers = {
+        "=": low <= value <= high,
+        "!=": not low <= value <= high,
+        "<": value < low,
+        "<=": value <= high,
+        ">": value > high,
+        ">=": value >= low,
+    }
     return bool(answers[operator])
 
 
@@ -158,22 +196,27 @@ class Maker:
                 ["*", "c*", "*t", "?at", "[cd]*", "[^c]*", "*[a-c]/*.png", "a*c", "[", "é", ""]
             )
             no, turn = self.negated()
-            return (f"{column} {no}{self.word('glob')} {self.quoted(pattern)}",
-                    lambda row: turn(row[name] is not None and glob(pattern, row[name])))  # fmt: skip
+            return (
+                f"{column} {no}{self.word('glob')} {self.quoted(pattern)}",
+                lambda row: turn(row[name] is not None and glob(pattern, row[name])),
+            )
         if form == "null":
             no, turn = self.negated()
             return f"{column} {self.word('is')} {no}{self.word('null')}", lambda row: turn(row[name] is None)
         if form == "in":
             literals = [self.literal(kind) for _ in range(self.source.randint(1, 4))]
             no, turn = self.negated()
-            return (f"{column} {no}{self.word('in')} ({', '.join(text for text, _ in literals)})",
-                    lambda row: turn(any(compared(row[name], "=", value) for _, value in literals)))  # fmt: skip
+            return (
+                f"{column} {no}{self.word('in')} ({', '.join(text for text, _ in literals)})",
+                lambda row: turn(any(compared(row[name], "=", value) for _, value in literals)),
+            )
         if form == "between" and kind != "boolean":
             (low, least), (high, greatest) = self.literal(kind), self.literal(kind)
             no, turn = self.negated()
-            return (f"{column} {no}{self.word('between')} {low} {self.word('and')} {high}",
-                    lambda row: turn(compared(row[name], ">=", least)
-                                     and compared(row[name], "<=", greatest)))  # fmt: skip
+            return (
+                f"{column} {no}{self.word('between')} {low} {self.word('and')} {high}",
+                lambda row: turn(compared(row[name], ">=", least) and compared(row[name], "<=", greatest)),
+            )
         operator = self.source.choice(["=", "!="] if kind == "boolean" else ["=", "!=", "<", "<=", ">", ">="])
         text, value = self.literal(kind)
         space = self.source.choice(["", " "])

@@ -28,11 +28,16 @@ def draw_roc(found: Measured, about: str) -> Figure:
     plain_axes(axes, "", x="false-accept rate (FAR)", y="true-accept rate (1 - FRR)")
     least = 1 / calibration.different_pairs
     far, frr = found.curves.far[found.knots], found.curves.frr[found.knots]
-    axes.plot(np.maximum(far, least / 2), 1 - frr, color=BLUE, linewidth=1.8, drawstyle="steps-post",
-              label=f"AUC {calibration.auc.value:.4f}")  # fmt: skip
+    axes.plot(
+        np.maximum(far, least / 2),
+        1 - frr,
+        color=BLUE,
+        linewidth=1.8,
+        drawstyle="steps-post",
+        label=f"AUC {calibration.auc.value:.4f}",
+    )
     axes.plot(np.geomspace(least, 1), np.geomspace(least, 1), color=MUTED, linewidth=1, linestyle=":", label="chance")
-    axes.plot([calibration.eer.value], [1 - calibration.eer.value], "o", color=ORANGE,
-              label=f"EER {calibration.eer}")  # fmt: skip
+    axes.plot([calibration.eer.value], [1 - calibration.eer.value], "o", color=ORANGE, label=f"EER {calibration.eer}")
     _operating_point(axes, found, least / 2)
     axes.set_xscale("log")
     axes.set_xlim(least / 2, 1)
@@ -76,14 +81,22 @@ def draw_rates(found: Measured, about: str) -> Figure:
         (found.curves.frr, found.band.frr, BLUE, "-", "FRR: same pairs rejected"),
     ):
         axes.fill_between(distances, *band, color=color, alpha=0.2, linewidth=0, step="post")
-        axes.plot(distances, rate[found.knots], color=color, linewidth=1.6, linestyle=style, label=name,
-                  drawstyle="steps-post")  # fmt: skip
+        axes.plot(
+            distances,
+            rate[found.knots],
+            color=color,
+            linewidth=1.6,
+            linestyle=style,
+            label=name,
+            drawstyle="steps-post",
+        )
     chosen = calibration.threshold
     axes.axvline(chosen, color=RED, linewidth=1.4, linestyle=":", label=f"threshold {chosen:.4f} ({calibration.rule})")
     for error, color in ((calibration.far, ORANGE), (calibration.frr, BLUE)):
         if error.low is not None and error.high is not None:
-            axes.plot([chosen, chosen], [error.low, error.high], color=color, linewidth=5, alpha=0.8,
-                      solid_capstyle="butt")  # fmt: skip
+            axes.plot(
+                [chosen, chosen], [error.low, error.high], color=color, linewidth=5, alpha=0.8, solid_capstyle="butt"
+            )
     axes.plot([], [], color=MUTED, linewidth=5, alpha=0.8, label="where new subjects are expected")
     axes.set_ylim(0, 1.02)
     axes.margins(x=0.01)
@@ -109,8 +122,9 @@ def _operating_point(axes: Axes, found: Measured, least: float) -> None:
     if far.low is not None and far.high is not None:
         axes.plot([max(far.low, least), max(far.high, least)], [y, y], color=RED, linewidth=1.4)
     if frr.low is not None and frr.high is not None:
-        axes.plot([x, x], [1 - frr.high, 1 - frr.low], color=RED, linewidth=1.4,
-                  label="where new subjects are expected, 95 %")  # fmt: skip
+        axes.plot(
+            [x, x], [1 - frr.high, 1 - frr.low], color=RED, linewidth=1.4, label="where new subjects are expected, 95 %"
+        )
 
 
 def _deviate(rates: NDArray[np.float64]) -> NDArray[np.float64]:

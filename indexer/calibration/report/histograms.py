@@ -21,8 +21,11 @@ def draw_distances(found: Measured, about: str) -> Figure:
     """Histograms of same and different pairs, with the probability that the map gives each distance."""
     calibration, pairs = found.calibration, found.pairs
     figure = new_figure(1300, 820)
-    head(figure, "Distances of same and different pairs",
-         f"{about} · {calibration.same_pairs:,} same and {calibration.different_pairs:,} different pairs")  # fmt: skip
+    head(
+        figure,
+        "Distances of same and different pairs",
+        f"{about} · {calibration.same_pairs:,} same and {calibration.different_pairs:,} different pairs",
+    )
     axes = figure.subplots()
     figure.subplots_adjust(left=0.075, right=0.93, top=0.82, bottom=0.1)
     plain_axes(axes, "", x="Euclidean distance between unit vectors", y="density")
@@ -57,8 +60,15 @@ def draw_reliability(found: Measured, about: str) -> Figure:
     plain_axes(axes, "", y="share of same pairs")
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=":", label="what is said holds")
     filled = bins.mass > 0
-    axes.plot(bins.said[filled], bins.true[filled], "o-", color=BLUE, linewidth=1.6, markersize=5,
-              label=f"expected calibration error {calibration.ece}")  # fmt: skip
+    axes.plot(
+        bins.said[filled],
+        bins.true[filled],
+        "o-",
+        color=BLUE,
+        linewidth=1.6,
+        markersize=5,
+        label=f"expected calibration error {calibration.ece}",
+    )
     axes.set_xlim(-0.01, 1.01)
     axes.set_ylim(-0.02, 1.02)
     legend(axes, "upper left")

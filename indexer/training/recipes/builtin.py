@@ -36,19 +36,44 @@ What is weak: crops to half of a side (0.44 found among 8,000 photos) and pictur
 from indexer.training.config import AugmentConfig, JoinConfig, TrainConfig
 
 HELD_OUT = (
-    "n01443537", "n02058221", "n02099712", "n02106662", "n02123045", "n02124075", "n02802426",
-    "n02815834", "n02977058", "n03160309", "n03902125", "n03977966", "n03992509", "n04285008",
-    "n04356056", "n04376876", "n04532670", "n04597913", "n07614500", "n07875152",
-)  # fmt: skip
+    "n01443537",
+    "n02058221",
+    "n02099712",
+    "n02106662",
+    "n02123045",
+    "n02124075",
+    "n02802426",
+    "n02815834",
+    "n02977058",
+    "n03160309",
+    "n03902125",
+    "n03977966",
+    "n03992509",
+    "n04285008",
+    "n04356056",
+    "n04376876",
+    "n04532670",
+    "n04597913",
+    "n07614500",
+    "n07875152",
+)
 """Classes of Tiny ImageNet that no training opens: the figures of docs/results/builtin.md are taken on them.
 
 They are the last 20 of the 160, sorted, then shuffled by `random.Random(2026)`; VALIDATION the 10 before.
 """
 
 VALIDATION = (
-    "n01641577", "n02056570", "n02769748", "n02841315", "n03126707", "n03404251", "n03444034",
-    "n03637318", "n03763968", "n07734744",
-)  # fmt: skip
+    "n01641577",
+    "n02056570",
+    "n02769748",
+    "n02841315",
+    "n03126707",
+    "n03404251",
+    "n03444034",
+    "n03637318",
+    "n03763968",
+    "n07734744",
+)
 """Classes that are watched during training, and by which settings may be chosen."""
 
 CONFIG = TrainConfig(

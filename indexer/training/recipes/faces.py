@@ -12,8 +12,20 @@ CONFIG = TrainConfig(
     start="builtin",
     name="faces",
     input_size=64,
-    augment=AugmentConfig(min_area=0.6, max_area=1.2, max_aspect=1.15, p_rotate=1, degrees=8, p_quarter=0, p_color=0.8,
-                          p_gray=1, p_fade=0.1, p_jpeg=0.1, p_noise=0.1, shear=5),
+    augment=AugmentConfig(
+        min_area=0.6,
+        max_area=1.2,
+        max_aspect=1.15,
+        p_rotate=1,
+        degrees=8,
+        p_quarter=0,
+        p_color=0.8,
+        p_gray=1,
+        p_fade=0.1,
+        p_jpeg=0.1,
+        p_noise=0.1,
+        shear=5,
+    ),
     classes_per_batch=14,
     views_per_class=4,
     repeats=0,
@@ -25,4 +37,4 @@ CONFIG = TrainConfig(
     ema=0.98,
     steps=30,
     evaluate_every=10,
-)  # fmt: skip
+)

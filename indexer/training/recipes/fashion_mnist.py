@@ -31,8 +31,16 @@ CLOTHES = AugmentConfig(
 """Mirrored, moved, a little larger or smaller, a rectangle missing: clothes lie straight and fill their picture."""
 
 CONFIG = TrainConfig(
-    network={"kind": "resnet", "stem": 24, "shrink": 2, "widths": [48, 96, 192], "depths": [1, 1, 1], "pooled": 1,
-             "grid": 2, "dim": 64},
+    network={
+        "kind": "resnet",
+        "stem": 24,
+        "shrink": 2,
+        "widths": [48, 96, 192],
+        "depths": [1, 1, 1],
+        "pooled": 1,
+        "grid": 2,
+        "dim": 64,
+    },
     name="fashion-mnist",
     split_by="picture",
     validation_share=1 / 12,
@@ -53,4 +61,4 @@ CONFIG = TrainConfig(
     ema=0.998,
     steps=10000,
     evaluate_every=2000,
-)  # fmt: skip
+)

@@ -58,8 +58,16 @@ def _curve(axes: Axes, history: Sequence[HistoryRow], field: str, name: str, col
     steps, values = zip(*points, strict=True)
     marker = "o" if len(points) <= _DOTTED else ""
     axes.plot(steps, values, line, color=color, label=name, linewidth=1.6, marker=marker, markersize=3.2)
-    axes.annotate(f"{values[-1]:.3g}", (steps[-1], values[-1]), xytext=(6, 0), textcoords="offset points",
-                  va="center", size=SMALL, color=color, annotation_clip=False)  # fmt: skip
+    axes.annotate(
+        f"{values[-1]:.3g}",
+        (steps[-1], values[-1]),
+        xytext=(6, 0),
+        textcoords="offset points",
+        va="center",
+        size=SMALL,
+        color=color,
+        annotation_clip=False,
+    )
 
 
 def _legend(axes: Axes) -> None:

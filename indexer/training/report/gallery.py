@@ -93,8 +93,11 @@ def _tile(axes: Axes, x: int, y: int, square: NDArray[np.uint8], color: str, lin
     from matplotlib.patches import Rectangle
 
     inner = 6
-    axes.imshow(thumbnail(square, _TILE - 2 * inner), interpolation="nearest",
-                extent=(x + inner, x + _TILE - inner, y + _TILE - inner, y + inner))  # fmt: skip
+    axes.imshow(
+        thumbnail(square, _TILE - 2 * inner),
+        interpolation="nearest",
+        extent=(x + inner, x + _TILE - inner, y + _TILE - inner, y + inner),
+    )
     axes.add_patch(
         Rectangle((x + 2, y + 2), _TILE - 4, _TILE - 4, fill=False, edgecolor=color, linewidth=2, linestyle=line)
     )
@@ -106,8 +109,13 @@ def _badge(axes: Axes, x: float, y: float, *, right: bool) -> None:
     axes.plot([x], [y], marker="o", markersize=9.5, markerfacecolor=color, markeredgecolor=PAPER, markeredgewidth=1)
     strokes = [((-4.5, -1, 5), (0, 4, -4))] if right else [((-4, 4), (-4, 4)), ((-4, 4), (4, -4))]
     for across, down in strokes:
-        axes.plot([x + each for each in across], [y + each for each in down], color=PAPER, linewidth=1.3,
-                  solid_capstyle="round")  # fmt: skip
+        axes.plot(
+            [x + each for each in across],
+            [y + each for each in down],
+            color=PAPER,
+            linewidth=1.3,
+            solid_capstyle="round",
+        )
 
 
 def _fitting(text: str) -> str:

@@ -43,8 +43,9 @@ def test_an_index_by_its_own_labels(people: Path, people_index: Path) -> None:
     assert check(people_index) == []
 
 
-def test_the_same_pairs_from_everywhere_give_the_same(people: Path, people_index: Path, encoder_folder: Path,
-                                                      tmp_path: Path) -> None:  # fmt: skip
+def test_the_same_pairs_from_everywhere_give_the_same(
+    people: Path, people_index: Path, encoder_folder: Path, tmp_path: Path
+) -> None:
     own = calibrate(people_index, config=QUICK).calibration
     lines = [
         "path,label,subject",
@@ -84,8 +85,9 @@ def test_an_index_inherits_from_its_encoder(people: Path, encoder_folder: Path, 
         assert engine.calibration == own, "its own stays"
 
 
-def test_an_encoder_that_was_calibrated_later_reaches_its_index(people: Path, encoder_folder: Path,
-                                                                tmp_path: Path) -> None:  # fmt: skip
+def test_an_encoder_that_was_calibrated_later_reaches_its_index(
+    people: Path, encoder_folder: Path, tmp_path: Path
+) -> None:
     config = replace(FAST, encoder=str(encoder_folder))
     build(people, tmp_path / "i", config)
     found = calibrate(encoder_folder, people, config=QUICK).calibration
@@ -101,8 +103,9 @@ def store(index: Path, value: object) -> None:
     catalog.close()
 
 
-def test_damaged_and_foreign_calibrations(people: Path, people_index: Path, encoder_folder: Path,
-                                          tmp_path: Path) -> None:  # fmt: skip
+def test_damaged_and_foreign_calibrations(
+    people: Path, people_index: Path, encoder_folder: Path, tmp_path: Path
+) -> None:
     found = calibrate(people_index, config=QUICK).calibration
     foreign = found.to_dict() | {"fingerprint": "0" * 32}
     for value, says in ((foreign, "0000.*calibrate again"), (found.to_dict() | {"threshold": 9}, "calibrate again")):
@@ -214,10 +217,17 @@ def test_what_cannot_be_calibrated(people: Path, people_index: Path, encoder_fol
 
 @pytest.mark.parametrize(
     "changes",
-    [{"max_far": 0.0}, {"max_far": 1.0}, {"cost_false_accept": 1.0}, {"prior": 1.0}, {"method": "magic"},
-     {"eer": True, "cost_false_accept": 1.0, "cost_false_reject": 1.0}, {"resamples": 0},
-     {"cost_false_accept": -1.0, "cost_false_reject": 1.0}],
-)  # fmt: skip
+    [
+        {"max_far": 0.0},
+        {"max_far": 1.0},
+        {"cost_false_accept": 1.0},
+        {"prior": 1.0},
+        {"method": "magic"},
+        {"eer": True, "cost_false_accept": 1.0, "cost_false_reject": 1.0},
+        {"resamples": 0},
+        {"cost_false_accept": -1.0, "cost_false_reject": 1.0},
+    ],
+)
 def test_settings_that_cannot_work(changes: dict[str, object]) -> None:
     with pytest.raises(DataError):
         CalibrateConfig(**changes)  # type: ignore[arg-type]

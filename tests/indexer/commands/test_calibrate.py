@@ -132,8 +132,9 @@ def test_verify_without_a_calibration(home: Path) -> None:
         (("calibrate", "plain", "--pairs", "gone.csv"), 1, "gone.csv"),
     ],
 )
-def test_what_does_not_fit_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], code: int,
-                                      says: str) -> None:  # fmt: skip
+def test_what_does_not_fit_is_refused(
+    home: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], code: int, says: str
+) -> None:
     monkeypatch.chdir(home)
     done = twinlens(*words)
     assert done.returncode == code
@@ -144,8 +145,21 @@ def test_calibrate_for_people_names_what_it_skipped(home: Path, tmp_path: Path) 
     fill_subjects(tmp_path / "people", 6)
     (tmp_path / "people" / "s00" / "0.png").write_bytes(b"no picture")
     build(home / "people", tmp_path / "i", FAST)
-    done = twinlens("calibrate", tmp_path / "i", tmp_path / "people", "--cost-false-accept", 5, "--cost-false-reject",
-                    1, "--method", "isotonic", "--resamples", 30, "--report", tmp_path / "report")  # fmt: skip
+    done = twinlens(
+        "calibrate",
+        tmp_path / "i",
+        tmp_path / "people",
+        "--cost-false-accept",
+        5,
+        "--cost-false-reject",
+        1,
+        "--method",
+        "isotonic",
+        "--resamples",
+        30,
+        "--report",
+        tmp_path / "report",
+    )
     assert done.returncode == 3, done.stderr
     assert "0.png" in done.stderr
     assert "23 pictures of 6 subjects" in done.stdout

@@ -43,31 +43,45 @@ def command(*words: object) -> Any:
     [
         ([], {}),
         (["--minutes", 3], {"max_minutes": 3.0}),
-        (["--steps", 7, "--loss", "supcon", "--margin", 0, "--mining", "hard"],
-         {"steps": 7, "loss": "supcon", "margin": 0.0, "mining": "hard"}),
+        (
+            ["--steps", 7, "--loss", "supcon", "--margin", 0, "--mining", "hard"],
+            {"steps": 7, "loss": "supcon", "margin": 0.0, "mining": "hard"},
+        ),
         (["--batch", 8, 5], {"classes_per_batch": 8, "views_per_class": 5}),
         (["--unlabelled"], {"labelled": False}),
         (["--split-by", "subject", "--validation-share", 0.2], {"split_by": "subject", "validation_share": 0.2}),
-        (["--sampling", "random", "--schedule", "plateau", "--early-stopping", 4, "--ema", 0.99],
-         {"sampling": "random", "schedule": "plateau", "early_stopping": 4, "ema": 0.99}),
-        (["--precision", "bfloat16", "--compile", "--device", "cpu", "--seed", 0],
-         {"precision": "bfloat16", "compile": True, "device": "cpu", "seed": 0}),
-        (["--teacher", "t", "--learning-rate", 0.1, "--input-size", 28],
-         {"teacher": "t", "learning_rate": 0.1, "input_size": 28}),
+        (
+            ["--sampling", "random", "--schedule", "plateau", "--early-stopping", 4, "--ema", 0.99],
+            {"sampling": "random", "schedule": "plateau", "early_stopping": 4, "ema": 0.99},
+        ),
+        (
+            ["--precision", "bfloat16", "--compile", "--device", "cpu", "--seed", 0],
+            {"precision": "bfloat16", "compile": True, "device": "cpu", "seed": 0},
+        ),
+        (
+            ["--teacher", "t", "--learning-rate", 0.1, "--input-size", 28],
+            {"teacher": "t", "learning_rate": 0.1, "input_size": 28},
+        ),
         (["--dim", 2], {"network": {**PLAIN.network, "dim": 2}}),
-        (["--backbone", "timm:x", "--frozen", "--dim", 9],
-         {"network": {"kind": "backbone", "name": "timm:x", "dim": 9, "frozen": True}}),
+        (
+            ["--backbone", "timm:x", "--frozen", "--dim", 9],
+            {"network": {"kind": "backbone", "name": "timm:x", "dim": 9, "frozen": True}},
+        ),
         (["--backbone", "timm:x"], {"network": {"kind": "backbone", "name": "timm:x", "dim": 128, "frozen": False}}),
         (["--steps", 7, "--set", "steps=8", "--set", "augment=null"], {"steps": 8, "augment": None}),
         (["--set", "network.stem=16", "--dim", 3], {"network": {**PLAIN.network, "dim": 3, "stem": 16}}),
     ],
-)  # fmt: skip
+)
 def test_options_become_settings(asked: dict[str, Any], words: list[object], changes: dict[str, Any]) -> None:
     done = command(*words)
     assert done.exit_code == 0, done.output
     assert asked["config"] == replace(PLAIN, **changes)
     assert (asked["pictures"], asked["out"], asked["labels"], asked["resume"]) == (
-        Path("pictures"), Path("mine"), "folder", True)  # fmt: skip
+        Path("pictures"),
+        Path("mine"),
+        "folder",
+        True,
+    )
 
 
 def test_options_win_over_the_recipe(asked: dict[str, Any]) -> None:
@@ -89,8 +103,21 @@ def test_no_option_is_ignored() -> None:
     body = inspect.getsource(train).partition('"""')[2]
     settings = {each.name for each in fields(TrainConfig)}
     names = set(inspect.signature(train).parameters) - settings
-    assert names == {"context", "pictures", "out", "recipe", "labels", "unlabelled", "batch", "backbone", "frozen",
-                     "dim", "settings", "resume", "exclude"}  # fmt: skip
+    assert names == {
+        "context",
+        "pictures",
+        "out",
+        "recipe",
+        "labels",
+        "unlabelled",
+        "batch",
+        "backbone",
+        "frozen",
+        "dim",
+        "settings",
+        "resume",
+        "exclude",
+    }
     assert all(name in body for name in names)
 
 
@@ -132,9 +159,25 @@ def test_a_whole_run(tmp_path: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(generator.integers(0, 255, (20, 20, 3), dtype=np.uint8)).save(folder / f"{number}.png")
     (tmp_path / "pictures" / "c0" / "broken.png").write_bytes(b"broken")
-    words = ["train", str(tmp_path / "pictures"), "--out", str(tmp_path / "out"), "--steps", "2", "--batch", "3", "2",
-             "--input-size", "16", "--device", "cpu", "--set", "evaluate_every=1", "--set",
-             'network={"kind": "mlp", "size": 16, "widths": [8], "dim": 4}']  # fmt: skip
+    words = [
+        "train",
+        str(tmp_path / "pictures"),
+        "--out",
+        str(tmp_path / "out"),
+        "--steps",
+        "2",
+        "--batch",
+        "3",
+        "2",
+        "--input-size",
+        "16",
+        "--device",
+        "cpu",
+        "--set",
+        "evaluate_every=1",
+        "--set",
+        'network={"kind": "mlp", "size": 16, "widths": [8], "dim": 4}',
+    ]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 3, done.output
     assert "broken.png" in done.output

@@ -58,8 +58,13 @@ def prepared_scenarios() -> dict[str, Prepared]:
 
 
 @pytest.fixture
-def prepared(request: pytest.FixtureRequest, runner: Runner, fault_library: Path | str, crash_folder: Path,
-             prepared_scenarios: dict[str, Prepared]) -> Prepared:  # fmt: skip
+def prepared(
+    request: pytest.FixtureRequest,
+    runner: Runner,
+    fault_library: Path | str,
+    crash_folder: Path,
+    prepared_scenarios: dict[str, Prepared],
+) -> Prepared:
     """The scenario that the test is parametrized by."""
     scenario: Scenario = request.param
     if scenario.name not in prepared_scenarios:

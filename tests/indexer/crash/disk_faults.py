@@ -62,15 +62,22 @@ class Library:
     def __init__(self, file: Path) -> None:
         self._library = ctypes.CDLL(str(file))
         self._library.shared_size.restype = ctypes.c_int64
-        self._library.arm.argtypes = [ctypes.c_char_p, ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int,
-                                      ctypes.c_void_p]  # fmt: skip
+        self._library.arm.argtypes = [
+            ctypes.c_char_p,
+            ctypes.c_int,
+            ctypes.c_int,
+            ctypes.c_int64,
+            ctypes.c_int,
+            ctypes.c_void_p,
+        ]
         self._memory = mmap.mmap(-1, self._library.shared_size())
         self._address = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
 
     def arm(self, fault: Fault) -> None:
         """Watch this process for the rest of its life."""
-        error = self._library.arm(os.fsencode(fault.folder), fault.calls, fault.action, fault.at, fault.error,
-                                  self._address)  # fmt: skip
+        error = self._library.arm(
+            os.fsencode(fault.folder), fault.calls, fault.action, fault.at, fault.error, self._address
+        )
         if error:
             raise OSError(error, os.strerror(error))
 

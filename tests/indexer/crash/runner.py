@@ -42,9 +42,13 @@ class Runner:
         single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         self._server = subprocess.Popen(
-            words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            words,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
             env={**os.environ, **single, "PYTHONPATH": path},
-        )  # fmt: skip
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -52,8 +56,9 @@ class Runner:
     def __exit__(self, *_: object) -> None:
         self._server.communicate()
 
-    def run(self, words: list[str], *, fault: Fault | None = None, kill_after: float | None = None,
-            learn: bool = False) -> Done:  # fmt: skip
+    def run(
+        self, words: list[str], *, fault: Fault | None = None, kill_after: float | None = None, learn: bool = False
+    ) -> Done:
         """Run one command to its end, or kill -9 it after some seconds.
 
         Args:

@@ -40,9 +40,13 @@ def test_new_folders_are_synced_before_what_lies_in_them_is_named(prepared: Prep
 def test_the_commit_is_on_the_disk_before_anything_is_removed(prepared: Prepared, faults: None) -> None:
     calls = prepared.calls
     synced = [place for place, call in enumerate(calls) if call == ("sync", CATALOG_LOG)]
-    removed = [place for place, (kind, name) in enumerate(calls)
-               if kind == "remove" and name.startswith(("segments/", "encoders/", "staging-"))
-               and not name.endswith(("-journal", ".part"))]  # fmt: skip
+    removed = [
+        place
+        for place, (kind, name) in enumerate(calls)
+        if kind == "remove"
+        and name.startswith(("segments/", "encoders/", "staging-"))
+        and not name.endswith(("-journal", ".part"))
+    ]
     for place in removed:
         writes = [earlier for earlier, call in enumerate(calls[:place]) if call == ("write", CATALOG_LOG)]
         assert writes

@@ -25,8 +25,15 @@ KINDS = {
     "full disk": (Calls.WRITE | Calls.CREATE | Calls.RESIZE, Action.FULL, errno.ENOSPC),
 }
 
-CAUSES = ("no space left", "is full", "input/output error", "disk i/o error", "permission denied", "unable to open",
-          "readonly database")  # fmt: skip
+CAUSES = (
+    "no space left",
+    "is full",
+    "input/output error",
+    "disk i/o error",
+    "permission denied",
+    "unable to open",
+    "readonly database",
+)
 """As the system, SQLite and hnswlib put it."""
 
 every_kind = pytest.mark.parametrize("kind", KINDS)

@@ -82,9 +82,13 @@ def readers(index: Path, logs: Path, processes: int, threads: int) -> Iterator[N
     single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     words = [str(index), str(logs / "log"), str(stop), str(processes), str(threads)]
     running = subprocess.Popen(
-        [sys.executable, "-m", "tests.indexer.crash.reader", *words], cwd=ROOT, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, env={**os.environ, **single, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+        [sys.executable, "-m", "tests.indexer.crash.reader", *words],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **single, "PYTHONPATH": str(ROOT)},
+    )
     try:
         assert running.stdout is not None
         assert running.stdout.readline() == "ready\n", running.communicate()[1]
@@ -118,8 +122,10 @@ def test_eight_readers_beside_a_writer(processes: int, threads: int, seconds: fl
     assert not (writer.index / "catalog.sqlite-wal").exists()
     assert check(writer.index) == []
     asked = sum(each["asked"] for each in read)
-    sys.stdout.write(f"{writer.steps} changes, {len(read)} snapshots, {asked} questions, "
-                     f"log at most {writer.largest_log / 2**20:.1f} MiB\n")  # fmt: skip
+    sys.stdout.write(
+        f"{writer.steps} changes, {len(read)} snapshots, {asked} questions, "
+        f"log at most {writer.largest_log / 2**20:.1f} MiB\n"
+    )
 
 
 def possible(generation: int, known: dict[int, list[str]]) -> list[list[str]]:

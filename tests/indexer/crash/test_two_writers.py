@@ -35,9 +35,14 @@ with writer_lock(Path(sys.argv[1])):
 @contextmanager
 def holder(index: Path) -> Iterator[subprocess.Popen[str]]:
     """A process that writes, and does nothing else."""
-    process = subprocess.Popen([sys.executable, "-c", HOLD, str(index)], cwd=ROOT, text=True,
-                               stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                               env={**os.environ, "PYTHONPATH": str(ROOT)})  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(index)],
+        cwd=ROOT,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
@@ -79,8 +84,9 @@ def test_what_a_dead_writer_left_does_not_matter(told: str, prepared: Prepared, 
 
 @one_scenario("first build")
 @pytest.mark.parametrize("told", ["", "{", "[]", "null", '{"process": 1}'])
-def test_the_second_writer_is_told_something_even_if_the_note_is_damaged(told: str, prepared: Prepared,
-                                                                         runner: Runner) -> None:  # fmt: skip
+def test_the_second_writer_is_told_something_even_if_the_note_is_damaged(
+    told: str, prepared: Prepared, runner: Runner
+) -> None:
     index = reset(prepared.here)
     with holder(index):
         (index / "writer.json").write_text(told)
@@ -94,8 +100,17 @@ def test_the_second_writer_is_told_something_even_if_the_note_is_damaged(told: s
 def test_writers_that_start_together(prepared: Prepared) -> None:
     index = reset(prepared.here)
     words = [sys.executable, "-m", "indexer", *prepared.command, "--json"]
-    together = [subprocess.Popen(words, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                 env={**os.environ, "PYTHONPATH": str(ROOT)}) for _ in range(3)]  # fmt: skip
+    together = [
+        subprocess.Popen(
+            words,
+            cwd=ROOT,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        for _ in range(3)
+    ]
     ends = [(process.communicate(timeout=300), process.returncode) for process in together]
     embedded = 0
     for (out, err), code in ends:

@@ -57,8 +57,12 @@ def test_damaged_blocks_are_those_of_the_damaged_rows(tmp_path: Path, small_bloc
     file, vectors, record = written(tmp_path, 250)
     data = file.read_bytes()
     header = len(data) - vectors.nbytes
-    for rows, expected in (([0], [range(60)]), ([59, 60], [range(120)]), ([249], [range(240, 250)]),
-                           ([10, 130], [range(60), range(120, 180)])):  # fmt: skip
+    for rows, expected in (
+        ([0], [range(60)]),
+        ([59, 60], [range(120)]),
+        ([249], [range(240, 250)]),
+        ([10, 130], [range(60), range(120, 180)]),
+    ):
         damaged = bytearray(data)
         for row in rows:
             damaged[header + row * DIM * 4] ^= 1

@@ -57,8 +57,13 @@ def test_the_order_of_pictures_and_segments_does_not_matter(segments, tmp_path):
     vectors, contents, sizes = collection()
     expected = slow_groups(vectors, contents, sizes, 0.35)
     order = np.random.default_rng(segments).permutation(len(vectors))
-    index = index_of(tmp_path / "i", vectors[order], contents=[contents[n] for n in order],
-                     sizes=[sizes[n] for n in order], segments=segments)  # fmt: skip
+    index = index_of(
+        tmp_path / "i",
+        vectors[order],
+        contents=[contents[n] for n in order],
+        sizes=[sizes[n] for n in order],
+        segments=segments,
+    )
     report = found(index, 0.35)
     assert {frozenset((int(order[n]), d) for n, d in group) for group in told(report)} == expected
 

@@ -85,8 +85,11 @@ def test_a_file_that_is_gone_or_changed_neither_stays_nor_goes(tmp_path):
         "b.png": "changed since it was indexed",
     }
     assert [choice.word(member) for member in sorted(group.members, key=lambda m: m.id)] == [
-        "gone", "changed since it was indexed", "keep", "spare",
-    ]  # fmt: skip
+        "gone",
+        "changed since it was indexed",
+        "keep",
+        "spare",
+    ]
     for path in paths[2:]:
         path.unlink()
     assert choose(group, "first").keep is None

@@ -94,8 +94,10 @@ def test_a_still_and_an_animation_never_stand_for_each_other(folder):
     found = decisions(folder)
     assert {name for name, word in found.items() if word == "spare"} == {"still.jpg"}
     assert {found["small.gif"], found["large.webp"]} <= {
-        "keep", "near, not compared: one is an animation or has several pages", "near, not a copy",
-    }  # fmt: skip
+        "keep",
+        "near, not compared: one is an animation or has several pages",
+        "near, not a copy",
+    }
 
 
 def test_pages_behind_one_cover(folder):
@@ -225,8 +227,9 @@ def test_a_group_of_two_pictures_keeps_two(folder):
     shutil.copy(folder / "1.png", folder / "1.again.png")
     found = decisions(folder)
     assert {name for name, word in found.items() if word == "keep"} in (
-        {"0.png", "1.png"}, {"0.png", "1.again.png"},
-    )  # fmt: skip
+        {"0.png", "1.png"},
+        {"0.png", "1.again.png"},
+    )
     assert list(found.values()).count("spare") == 5
 
 
@@ -283,8 +286,10 @@ def test_every_report_says_what_is_known(folder):
     assert group["decisions"][str(ids["cut.png"])].startswith("near, not a copy")
     rows = {row["path"]: row for row in csv.DictReader(io.StringIO((folder.parent / "csv").read_text()))}
     assert [rows[str(folder / name)]["copy_of"] for name in ("large.png", "small.png", "cut.png")] == [
-        "", str(ids["large.png"]), "",
-    ]  # fmt: skip
+        "",
+        str(ids["large.png"]),
+        "",
+    ]
     shown = (folder.parent / "html").read_text()
     assert "copy of large.png" in shown
     assert "near, not a copy" in shown

@@ -108,9 +108,13 @@ def test_embedding_in_memory_is_that_of_a_build(pictures: Path, index: Path) -> 
 
 @pytest.mark.parametrize(
     ("labels", "says"),
-    [([], "no picture has a label"), ([None, None], "no picture has a label"), (["a", "a"], "have the label 'a'"),
-     (["a", "b", None], "no two pictures share a label")],
-)  # fmt: skip
+    [
+        ([], "no picture has a label"),
+        ([None, None], "no picture has a label"),
+        (["a", "a"], "have the label 'a'"),
+        (["a", "b", None], "no two pictures share a label"),
+    ],
+)
 def test_nothing_to_measure(labels: list[str | None], says: str) -> None:
     vectors = np.eye(4, dtype=np.float32)[: len(labels)]
     with pytest.raises(DataError, match=says):

@@ -28,8 +28,11 @@ def test_export_and_import(index: Path, tmp_path: Path) -> None:
     done = twinlens("export", index, "--out", tmp_path / "out")
     assert done.exit_code == 0
     assert "12 pictures, vectors of 286 by color-layout" in done.output
-    told = json.loads(twinlens("export", index, "--out", tmp_path / "npy", "--format", "npy", "--where", "label=label1",
-                               "--json").stdout)  # fmt: skip
+    told = json.loads(
+        twinlens(
+            "export", index, "--out", tmp_path / "npy", "--format", "npy", "--where", "label=label1", "--json"
+        ).stdout
+    )
     assert (told["pictures"], told["dim"], told["out"]) == (4, 286, str(tmp_path / "npy"))
     done = twinlens("import", tmp_path / "out", "--index", tmp_path / "two", "--device", "cpu")
     assert "12 pictures (12 added)" in done.output
@@ -40,9 +43,24 @@ def test_export_and_import(index: Path, tmp_path: Path) -> None:
 def test_import_with_metadata(tmp_path: Path) -> None:
     np.save(tmp_path / "v.npy", unit(3) * 2)
     (tmp_path / "v.csv").write_text("path,label,price\na.jpg,x,1\nb.jpg,,2\nc.jpg,x,\n")
-    words = ["import", tmp_path / "v.npy", "--index", tmp_path / "i", "--encoder", "clip", "--foreign", "--normalize",
-             "--paths", tmp_path / "v.csv", "--metadata", tmp_path / "v.csv", "--kind", "hnsw",
-             "--root", tmp_path / "r"]  # fmt: skip
+    words = [
+        "import",
+        tmp_path / "v.npy",
+        "--index",
+        tmp_path / "i",
+        "--encoder",
+        "clip",
+        "--foreign",
+        "--normalize",
+        "--paths",
+        tmp_path / "v.csv",
+        "--metadata",
+        tmp_path / "v.csv",
+        "--kind",
+        "hnsw",
+        "--root",
+        tmp_path / "r",
+    ]
     done = twinlens(*words)
     assert "3 vectors were not of unit length" in done.output
     assert "price (integer) of 3 rows" in done.output
@@ -52,8 +70,9 @@ def test_import_with_metadata(tmp_path: Path) -> None:
         assert [segment.kind for segment in engine.info().segments] == ["hnsw"]
 
 
-def test_an_error_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                              capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+def test_an_error_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     np.save(tmp_path / "v.npy", np.zeros((3, 4), dtype=np.float32))
     (tmp_path / "v.txt").write_text("a\nb\nc\n")
     words = ["import", "v.npy", "--index", "i", "--encoder", "clip", "--foreign", "--paths", "v.txt"]

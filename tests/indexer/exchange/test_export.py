@@ -99,8 +99,10 @@ def test_names_that_are_not_utf8(form: Format, tmp_path: Path) -> None:
         rows = pq.read_table(tmp_path / "out" / "pictures.parquet", columns=["path", "label"]).to_pylist()
     stem = f"bytes:{tmp_path}/p/caf%E9/"
     assert {row["path"] for row in rows} == {
-        stem + "ok%20%F0%9F%98%80.png", stem + "new%0Aline.png", stem + "%FF%FE.png"
-    }  # fmt: skip
+        stem + "ok%20%F0%9F%98%80.png",
+        stem + "new%0Aline.png",
+        stem + "%FF%FE.png",
+    }
     assert {row["label"] for row in rows} == {"bytes:caf%E9"}
 
 
@@ -155,8 +157,9 @@ def test_what_is_there_is_not_overwritten(index: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("force", [False, True])
-def test_whole_or_not_at_all(index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: Format,
-                             force: bool) -> None:  # fmt: skip
+def test_whole_or_not_at_all(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: Format, force: bool
+) -> None:
     if force:
         export(index, tmp_path / "out", ExportConfig("npy", "id < 4"))
     before = sorted(path for path in tmp_path.rglob("*"))

@@ -64,8 +64,12 @@ def test_a_picture_is_refused_with_the_reason(foreign: Path, pictures: Path) -> 
         for ask in asks:
             with pytest.raises(EncoderError, match=r"made elsewhere by 'clip-vit-b32'.*search_id.*rebuild"):
                 ask(picture)
-    for change in (lambda: build(pictures, foreign, CPU), lambda: add(foreign, [picture], CPU),
-                   lambda: sync(pictures, foreign, CPU), lambda: enroll(foreign, "Ada", [picture])):  # fmt: skip
+    for change in (
+        lambda: build(pictures, foreign, CPU),
+        lambda: add(foreign, [picture], CPU),
+        lambda: sync(pictures, foreign, CPU),
+        lambda: enroll(foreign, "Ada", [picture]),
+    ):
         with pytest.raises(EncoderError, match="made elsewhere"):
             change()
     assert check(foreign) == []

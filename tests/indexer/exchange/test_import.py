@@ -75,8 +75,13 @@ def test_normalize_says_so(ten: Ten, tmp_path: Path) -> None:
 def test_lists_of_paths(ten: Ten, tmp_path: Path) -> None:
     odd = os.fsdecode(b"/abs/caf\xe9.jpg")
     names = ["a.jpg", "b/../c.jpg", odd, "/abs/x.jpg", "\U0001f600.jpg", "f", "g", "h", "i", "j "]
-    expected = [str(tmp_path / "a.jpg"), str(tmp_path / "c.jpg"), odd, "/abs/x.jpg",
-                *(str(tmp_path / name) for name in names[4:])]  # fmt: skip
+    expected = [
+        str(tmp_path / "a.jpg"),
+        str(tmp_path / "c.jpg"),
+        odd,
+        "/abs/x.jpg",
+        *(str(tmp_path / name) for name in names[4:]),
+    ]
     plain = ["bytes:/abs/caf%E9.jpg" if name == odd else name for name in names]
     (tmp_path / "l.txt").write_bytes(os.fsencode("\r\n".join(names)))
     (tmp_path / "l.csv").write_text("label,path\n" + "".join(f'l{n % 2},"{p}"\n' for n, p in enumerate(plain)))
@@ -198,8 +203,9 @@ def test_more_of_them(ten: Ten, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("moment", ["write_blocks", "_record", "_put_metadata"])
-def test_an_import_that_fails_leaves_the_index_as_it_was(ten: Ten, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                                                         moment: str) -> None:  # fmt: skip
+def test_an_import_that_fails_leaves_the_index_as_it_was(
+    ten: Ten, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
     index, config = tmp_path / "i", replace(QUICK, paths=ten[1])
     import_vectors(ten[0], index, config)
     more = unit(10, seed=5)
@@ -301,7 +307,12 @@ def test_files_that_were_read_are_known(embedded: ImportConfig, pictures: Path, 
             else:
                 told = theirs[record.path]
                 assert (record.content, record.bytes, record.mtime_ns, record.width, record.height) == (
-                    told.content, told.bytes, told.mtime_ns, told.width, told.height)  # fmt: skip
+                    told.content,
+                    told.bytes,
+                    told.mtime_ns,
+                    told.width,
+                    told.height,
+                )
     again = import_vectors(tmp_path / "v.npy", tmp_path / "i", embedded)
     assert (again.unchanged, again.segments) == (12, 1), "whether files are read or not, vectors are compared"
     vectors = np.load(tmp_path / "v.npy")

@@ -28,10 +28,15 @@ def lists(vectors: np.ndarray, kind: pa.DataType) -> pa.Array:
 
 @pytest.mark.parametrize(
     "kind",
-    [pa.list_(pa.float32()), pa.list_(pa.float64()), pa.large_list(pa.float32()), pa.list_(pa.float32(), 8),
-     pa.list_(pa.float64(), 8)],
+    [
+        pa.list_(pa.float32()),
+        pa.list_(pa.float64()),
+        pa.large_list(pa.float32()),
+        pa.list_(pa.float32(), 8),
+        pa.list_(pa.float64(), 8),
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_lists_of_any_type(kind: pa.DataType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (checking, plan, storing):
         monkeypatch.setattr(module, "chunk_rows", lambda dim: 3)
@@ -44,13 +49,20 @@ def test_lists_of_any_type(kind: pa.DataType, tmp_path: Path, monkeypatch: pytes
 
 
 def test_a_data_frame(tmp_path: Path) -> None:
-    frame = pd.DataFrame({
-        "file": ["a.jpg", "b.jpg", "bytes:c%FF.jpg"], "embedding": list(unit(3)), "label": ["x", None, "y"],
-        "price": [1.5, np.nan, 2.0], "count": [1, 2, 3], "ripe": [True, False, True],
-        "kind": pd.Categorical(["p", "q", "p"]), "day": [date(2024, 1, n) for n in (1, 2, 3)],
-        "seen": np.array(["2024-01-01T10:00:00.5", "NaT", "2024-01-03"], dtype="datetime64[ns]"),
-        "tags": [["a"], [], ["b", "c"]],
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "file": ["a.jpg", "b.jpg", "bytes:c%FF.jpg"],
+            "embedding": list(unit(3)),
+            "label": ["x", None, "y"],
+            "price": [1.5, np.nan, 2.0],
+            "count": [1, 2, 3],
+            "ripe": [True, False, True],
+            "kind": pd.Categorical(["p", "q", "p"]),
+            "day": [date(2024, 1, n) for n in (1, 2, 3)],
+            "seen": np.array(["2024-01-01T10:00:00.5", "NaT", "2024-01-03"], dtype="datetime64[ns]"),
+            "tags": [["a"], [], ["b", "c"]],
+        }
+    )
     frame.to_parquet(tmp_path / "frame.parquet")
     config = replace(QUICK, path_column="file", vector_column="embedding")
     report = import_vectors(tmp_path / "frame.parquet", tmp_path / "i", config)
@@ -59,11 +71,23 @@ def test_a_data_frame(tmp_path: Path) -> None:
     with open_index(tmp_path / "i") as engine:
         assert engine.labels() == {"x": 1, "y": 1}
         types = {name: kind for name, kind in engine.columns().items() if name not in ("taken", "camera")}
-        assert types == {"price": "real", "count": "integer", "ripe": "boolean", "kind": "text", "day": "date",
-                         "seen": "datetime"}  # fmt: skip
+        assert types == {
+            "price": "real",
+            "count": "integer",
+            "ripe": "boolean",
+            "kind": "text",
+            "day": "date",
+            "seen": "datetime",
+        }
         told = engine.metadata([1, 2, 3])
-        assert told[1] == {"price": 1.5, "count": 1, "ripe": True, "kind": "p", "day": date(2024, 1, 1),
-                           "seen": datetime(2024, 1, 1, 10, 0, 0, 500_000, UTC)}  # fmt: skip
+        assert told[1] == {
+            "price": 1.5,
+            "count": 1,
+            "ripe": True,
+            "kind": "p",
+            "day": date(2024, 1, 1),
+            "seen": datetime(2024, 1, 1, 10, 0, 0, 500_000, UTC),
+        }
         assert set(told[2]) == {"count", "ripe", "kind", "day"}
         assert engine.picture(3).path.name == "c\udcff.jpg"
         assert [hit.id for hit in engine.search_id(1, where="kind = q or seen >= 2024-01-02")] == sorted(

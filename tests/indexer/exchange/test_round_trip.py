@@ -27,8 +27,9 @@ PLAIN = ImportConfig(device="cpu")
 def same_answers(one: Path, other: Path, pictures: list[Path]) -> None:
     with open_index(one) as a, open_index(other) as b:
         told = [(p.id, p.path, p.label, p.content, p.bytes, p.mtime_ns, p.width, p.height) for p in a.pictures()]
-        assert told == [(p.id, p.path, p.label, p.content, p.bytes, p.mtime_ns, p.width, p.height)
-                        for p in b.pictures()]  # fmt: skip
+        assert told == [
+            (p.id, p.path, p.label, p.content, p.bytes, p.mtime_ns, p.width, p.height) for p in b.pictures()
+        ]
         assert a.columns() == b.columns()
         assert a.metadata(a.ids()) == b.metadata(b.ids())
         for picture in pictures:
@@ -56,8 +57,9 @@ def test_every_kind(kind: str, form: Format, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["parquet", "npy"])
-def test_after_removals_and_over_several_segments(pictures: Path, index: Path, tmp_path: Path, form: Format,
-                                                  monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_after_removals_and_over_several_segments(
+    pictures: Path, index: Path, tmp_path: Path, form: Format, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "shop.jsonl").write_text(SHOP)
     load_metadata(index, tmp_path / "shop.jsonl", root=pictures)
     fill(pictures, 8, first=20)
@@ -148,8 +150,12 @@ def test_a_damaged_export_is_refused(index: Path, tmp_path: Path, form: Format) 
                 import_vectors(tmp_path / "out", tmp_path / "two", PLAIN)
         path.write_bytes(whole)
     manifest = tmp_path / "out" / "export.json"
-    for old, new in (('"count": 12', '"count": 11'), ('"version": 1', '"version": 2'), ('"dim": ', '"dim": 1'),
-                     ('"encoder": "color-layout"', '"encoder": null')):  # fmt: skip
+    for old, new in (
+        ('"count": 12', '"count": 11'),
+        ('"version": 1', '"version": 2'),
+        ('"dim": ', '"dim": 1'),
+        ('"encoder": "color-layout"', '"encoder": null'),
+    ):
         text = manifest.read_text()
         assert old in text
         if form == "npy" or "count" in old:

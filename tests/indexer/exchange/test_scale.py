@@ -22,8 +22,17 @@ BATCHES = 20
 
 
 def options(tmp_path: Path, rows: int, **more: object) -> argparse.Namespace:
-    return argparse.Namespace(rows=rows, batches=BATCHES, removed=0.05, noise=0.1, seed=3, about="random directions",
-                              source=tmp_path / "real.npy", out=tmp_path / "page.md", **more)  # fmt: skip
+    return argparse.Namespace(
+        rows=rows,
+        batches=BATCHES,
+        removed=0.05,
+        noise=0.1,
+        seed=3,
+        about="random directions",
+        source=tmp_path / "real.npy",
+        out=tmp_path / "page.md",
+        **more,
+    )
 
 
 def brute_force(vectors: dict[int, np.ndarray], query: np.ndarray, k: int) -> list[tuple[float, int]]:

@@ -97,8 +97,9 @@ def _jpeg_exif_loop() -> bytes:
 # GIF
 
 
-def _gif(*, canvas: tuple[int, int] = (20, 15), frame: tuple[int, int] = (20, 15), before: bytes = b"",
-         frames: int = 1) -> bytes:  # fmt: skip
+def _gif(
+    *, canvas: tuple[int, int] = (20, 15), frame: tuple[int, int] = (20, 15), before: bytes = b"", frames: int = 1
+) -> bytes:
     """One frame of another size than it has, any number of times, behind any blocks."""
     data = saved(scene(1, (20, 15)).quantize(4), "GIF")
     start = 13 + (3 << (data[10] & 7) + 1)
@@ -118,8 +119,14 @@ def _tiff(entries: list[tuple[int, int, int, int]], tail: bytes = b"", *, after:
 
 def _tiff_entries(size: tuple[int, int], **more: int) -> list[tuple[int, int, int, int]]:
     tags = {"compression": 259, "samples": 277, "rows": 278, "tile_width": 322, "tile_height": 323}
-    fixed = [(256, 4, 1, size[0]), (257, 4, 1, size[1]), (258, 3, 1, 8), (262, 3, 1, 1), (273, 4, 1, 300),
-             (279, 4, 1, 200)]  # fmt: skip
+    fixed = [
+        (256, 4, 1, size[0]),
+        (257, 4, 1, size[1]),
+        (258, 3, 1, 8),
+        (262, 3, 1, 1),
+        (273, 4, 1, 300),
+        (279, 4, 1, 200),
+    ]
     if "tile_width" in more:
         fixed = [entry for entry in fixed if entry[0] not in (273, 279)] + [(324, 4, 1, 300), (325, 4, 1, 200)]
     return fixed + [(tags[name], 4, 1, value) for name, value in more.items()]

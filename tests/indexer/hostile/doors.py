@@ -43,7 +43,8 @@ def readers(index: Path, folder: Path) -> dict[str, list[str]]:
     """Commands that read an index; `folder` is that of `catalog_seed.make`."""
     picture, place, out = str(folder / "p" / "label0" / "0000.png"), str(index), str(index.parent / "out")
     return {
-        "info": ["info", place], "info as JSON": ["info", place, "--json"],
+        "info": ["info", place],
+        "info as JSON": ["info", place, "--json"],
         "query": ["query", picture, "--index", place, "-k", "20", "--show", "*"],
         "query, where": ["query", picture, "--index", place, "--where", "label = label0 and count < 5", "--same-only"],
         "query, as JSON": ["query", picture, "--index", place, "--collapse", "--json"],
@@ -51,11 +52,12 @@ def readers(index: Path, folder: Path) -> dict[str, list[str]]:
         "identities": ["identities", "--index", place],
         "identify": ["identify", str(folder / "people" / "person1-0.png"), "--index", place],
         "verify": ["verify", picture, picture, "--index", place],
-        "evaluate": ["evaluate", place], "map": ["map", place, "--out", f"{out}.png", "--html", f"{out}.html"],
+        "evaluate": ["evaluate", place],
+        "map": ["map", place, "--out", f"{out}.png", "--html", f"{out}.html"],
         "export": ["export", place, "--out", out, "--format", "npy", "--force"],
         "remove, dry": ["remove", "--glob", "*", "--index", place, "--dry-run"],
         "check": ["check", place],
-    }  # fmt: skip
+    }
 
 
 def writers(index: Path, folder: Path) -> dict[str, list[str]]:
@@ -63,7 +65,8 @@ def writers(index: Path, folder: Path) -> dict[str, list[str]]:
     pictures, place = str(folder / "p"), str(index)
     return {
         "build": ["build", pictures, "--index", place],
-        "sync": ["sync", pictures, "--index", place], "add": ["add", str(folder / "new"), "--index", place],
+        "sync": ["sync", pictures, "--index", place],
+        "add": ["add", str(folder / "new"), "--index", place],
         "remove": ["remove", "--where", "label = label0", "--index", place],
         "remove, by id": ["remove", "--id", "1", "--id", "4", "--index", place],
         "rebuild": ["rebuild", "--index", place, "--kind", "flat"],
@@ -76,7 +79,7 @@ def writers(index: Path, folder: Path) -> dict[str, list[str]]:
         "metadata, drop": ["metadata", "--drop", "size", "--index", place],
         "calibrate": ["calibrate", place, "--resamples", "5", "--eer"],
         "attend": ["attend", str(folder / "people"), "--index", place, "--log", f"{index.parent}/log.csv", "--once"],
-    }  # fmt: skip
+    }
 
 
 def use_engine(index: Path) -> None:
@@ -87,9 +90,16 @@ def use_engine(index: Path) -> None:
         ids = engine.ids()
         engine.metadata(ids)
         asks: tuple[Callable[[], object], ...] = (
-            engine.info, engine.labels, engine.columns, engine.identities, lambda: engine.calibration, engine.vectors,
-            lambda: engine.search_id(ids[0], 5), lambda: engine.count("fine = true"), engine.refresh,
-        )  # fmt: skip
+            engine.info,
+            engine.labels,
+            engine.columns,
+            engine.identities,
+            lambda: engine.calibration,
+            engine.vectors,
+            lambda: engine.search_id(ids[0], 5),
+            lambda: engine.count("fine = true"),
+            engine.refresh,
+        )
         for ask in asks:
             ask()
 

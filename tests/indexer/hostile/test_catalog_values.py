@@ -128,8 +128,15 @@ def watched(numbers: range, seed: Path) -> list[dict]:
     while left:
         words = [sys.executable, "-m", "tests.indexer.hostile.mutation_worker", str(seed)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                              stderr=subprocess.DEVNULL, env=environment, preexec_fn=_bounded) as worker:  # fmt: skip
+        with subprocess.Popen(
+            words,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            preexec_fn=_bounded,
+        ) as worker:
             while left and (outcome := _ask(worker, number := left.pop(0))) is not None:
                 outcomes.append(outcome)
             else:

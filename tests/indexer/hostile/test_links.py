@@ -33,12 +33,22 @@ from tests.indexer.hostile.test_other_files import tree
 
 FINGERPRINT = load_encoder("color-layout").fingerprint
 FILES = [
-    "writer.lock", "writer.json", "catalog.seal", "catalog.seal.part", "catalog.sqlite", "catalog.sqlite-wal",
-    "catalog.sqlite-shm", "catalog.sqlite-journal", f"staging-{FINGERPRINT}.sqlite",
-    f"staging-{FINGERPRINT}.sqlite-wal", f"staging-{FINGERPRINT}.sqlite-shm", f"staging-{FINGERPRINT}.sqlite-journal",
-    f"encoders/{FINGERPRINT}/encoder.json", f"encoders/{FINGERPRINT}/encoder.json.part",
+    "writer.lock",
+    "writer.json",
+    "catalog.seal",
+    "catalog.seal.part",
+    "catalog.sqlite",
+    "catalog.sqlite-wal",
+    "catalog.sqlite-shm",
+    "catalog.sqlite-journal",
+    f"staging-{FINGERPRINT}.sqlite",
+    f"staging-{FINGERPRINT}.sqlite-wal",
+    f"staging-{FINGERPRINT}.sqlite-shm",
+    f"staging-{FINGERPRINT}.sqlite-journal",
+    f"encoders/{FINGERPRINT}/encoder.json",
+    f"encoders/{FINGERPRINT}/encoder.json.part",
     f"encoders/{FINGERPRINT}/weights.safetensors",
-]  # fmt: skip
+]
 """Names that a writer of this or an older version opens."""
 FOLDERS = ["segments", "encoders", f"encoders/{FINGERPRINT}"]
 

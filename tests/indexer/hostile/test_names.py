@@ -61,8 +61,9 @@ def strange(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[bytes,
 
 def run(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[bytes]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "2000"}
-    return subprocess.run([sys.executable, "-m", "indexer", *words], capture_output=True, check=False, cwd=cwd,
-                          env=environment)  # fmt: skip
+    return subprocess.run(
+        [sys.executable, "-m", "indexer", *words], capture_output=True, check=False, cwd=cwd, env=environment
+    )
 
 
 def shown(data: bytes) -> str:

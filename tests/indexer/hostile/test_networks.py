@@ -33,17 +33,25 @@ HUGE = {
     "pixels": {"kind": "mlp", "size": 60_000, "widths": [8], "dim": 24},
     "convolutions": {"kind": "cnn", "size": 2**40, "widths": [4] * 39, "hidden": [8], "dim": 24},
     "kernel": {"kind": "cnn", "size": 48, "widths": [4], "kernel": 60_001, "dim": 24},
-    "nested": {"kind": "joined", "learned": {"kind": "joined", "learned": SPEC | {"depths": [10**7, 1]},
-               "weights": [1, 0, 0], "dim": 8}, "weights": [1, 0, 0], "dim": 24},
+    "nested": {
+        "kind": "joined",
+        "learned": {"kind": "joined", "learned": SPEC | {"depths": [10**7, 1]}, "weights": [1, 0, 0], "dim": 8},
+        "weights": [1, 0, 0],
+        "dim": 24,
+    },
     "a backbone of 2.6 GB": {"kind": "backbone", "name": "torchvision:regnet_y_128gf", "dim": 24},
-}  # fmt: skip
+}
 ODD = {
-    "text": SPEC | {"widths": "abc"}, "text in a list": SPEC | {"widths": ["8", 16]}, "nothing": SPEC | {"stem": None},
-    "half": SPEC | {"stem": 8.5}, "negative": SPEC | {"dim": -1}, "list as kind": {"kind": ["resnet"]},
+    "text": SPEC | {"widths": "abc"},
+    "text in a list": SPEC | {"widths": ["8", 16]},
+    "nothing": SPEC | {"stem": None},
+    "half": SPEC | {"stem": 8.5},
+    "negative": SPEC | {"dim": -1},
+    "list as kind": {"kind": ["resnet"]},
     "number as name": {"kind": "backbone", "name": 7, "dim": 24},
     "no learned": {"kind": "joined", "learned": None, "weights": [1, 0, 0], "dim": 24},
     "weights of text": {"kind": "joined", "learned": SPEC, "weights": "abc", "dim": 24},
-}  # fmt: skip
+}
 CHILD = """
 import json, resource, sys, time
 from search.encoders import load_encoder
@@ -73,8 +81,15 @@ def huge(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str | None
         made(CHECKPOINT).save(folder)
         edit(folder, network=spec)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-c", CHILD, *map(str, folders)], capture_output=True, text=True,
-                          timeout=600, env=environment, preexec_fn=bounded, check=True)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD, *map(str, folders)],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env=environment,
+        preexec_fn=bounded,
+        check=True,
+    )
     return dict(zip(HUGE, map(json.loads, done.stdout.splitlines()), strict=True))
 
 

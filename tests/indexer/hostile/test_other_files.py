@@ -134,8 +134,13 @@ def test_a_folder_reached_by_a_link_is_an_index_folder(tmp_path: Path) -> None:
 
 def test_a_first_build_that_was_killed_at_its_start_is_taken_up(tmp_path: Path) -> None:
     fill(tmp_path / "p", 3)
-    for number, left in enumerate([("writer.lock",), ("writer.lock", "writer.json", CATALOG_NAME),
-                                   ("writer.lock", f".{RANDOM}.part", "catalog.seal.part")]):  # fmt: skip
+    for number, left in enumerate(
+        [
+            ("writer.lock",),
+            ("writer.lock", "writer.json", CATALOG_NAME),
+            ("writer.lock", f".{RANDOM}.part", "catalog.seal.part"),
+        ]
+    ):
         index = tmp_path / f"i{number}"
         index.mkdir()
         for name in left:
@@ -166,11 +171,20 @@ def test_the_sweep_deletes_only_what_twinlens_makes(tmp_path: Path) -> None:
     (tmp_path / "precious" / f"{RANDOM}.npy").write_text("x")
     (tmp_path / "file").write_text("x")
     kept = [
-        "notes.txt", "staging-mine.sqlite", f"staging-{CHECKSUM}x.sqlite", f".{CHECKSUM}.part",
-        "segments/notes.txt", "segments/sub/a.npy", f"segments/{CHECKSUM}.npy", f"segments/{RANDOM}.jpg",
-        f"segments/{RANDOM}.part.txt", "encoders/mine/encoder.json", f"encoders/{CHECKSUM}/encoder.json",
-        f"encoders/{CHECKSUM}/thesis.txt", f"encoders/{RANDOM}.part/sub/encoder.json",
-    ]  # fmt: skip
+        "notes.txt",
+        "staging-mine.sqlite",
+        f"staging-{CHECKSUM}x.sqlite",
+        f".{CHECKSUM}.part",
+        "segments/notes.txt",
+        "segments/sub/a.npy",
+        f"segments/{CHECKSUM}.npy",
+        f"segments/{RANDOM}.jpg",
+        f"segments/{RANDOM}.part.txt",
+        "encoders/mine/encoder.json",
+        f"encoders/{CHECKSUM}/encoder.json",
+        f"encoders/{CHECKSUM}/thesis.txt",
+        f"encoders/{RANDOM}.part/sub/encoder.json",
+    ]
     for name in kept:
         (index / name).parent.mkdir(parents=True, exist_ok=True)
         (index / name).write_text("x")
@@ -179,9 +193,15 @@ def test_the_sweep_deletes_only_what_twinlens_makes(tmp_path: Path) -> None:
     (index / "segments" / f"{RANDOM[:-1]}1.part").mkdir()
     (index / "encoders" / f"{CHECKSUM[:-1]}0").symlink_to(tmp_path / "precious")
     before = tree(index)
-    litter = [f"segments/{RANDOM}.npy", f"segments/{RANDOM}.hnsw", f"segments/{RANDOM}.part", f".{RANDOM}.part",
-              f"encoders/{CHECKSUM[:-1]}1/encoder.json", f"encoders/{RANDOM[:-1]}2.part/weights.safetensors",
-              "catalog.seal.part"]  # fmt: skip
+    litter = [
+        f"segments/{RANDOM}.npy",
+        f"segments/{RANDOM}.hnsw",
+        f"segments/{RANDOM}.part",
+        f".{RANDOM}.part",
+        f"encoders/{CHECKSUM[:-1]}1/encoder.json",
+        f"encoders/{RANDOM[:-1]}2.part/weights.safetensors",
+        "catalog.seal.part",
+    ]
     for name in litter:
         (index / name).parent.mkdir(exist_ok=True)
         (index / name).write_text("x")

@@ -160,9 +160,11 @@ def test_an_index_that_is_reached_by_a_link_is_none_the_worse(seed: Path, tmp_pa
 def test_names_that_lead_out_of_the_folder(name: str, seed: Path, tmp_path: Path) -> None:
     assert not is_inside_name(name)
     for sql in (
-        "UPDATE files SET name = ? WHERE name LIKE 'segments/%'", "UPDATE segments SET vectors = ? WHERE id = 1",
-        "UPDATE segments SET structure = ? WHERE id = 1", "UPDATE settings SET value = ? WHERE key = 'encoder_folder'",
-    ):  # fmt: skip
+        "UPDATE files SET name = ? WHERE name LIKE 'segments/%'",
+        "UPDATE segments SET vectors = ? WHERE id = 1",
+        "UPDATE segments SET structure = ? WHERE id = 1",
+        "UPDATE settings SET value = ? WHERE key = 'encoder_folder'",
+    ):
         index = catalog_seed.copy(seed / "i", tmp_path / "i")
         with opened(index) as connection:
             value = json.dumps(name) if "settings" in sql else name

@@ -54,8 +54,9 @@ def outcomes(made, mutants: list[tuple[str, bytes]]) -> list[tuple[str, str]]:
     words = [sys.executable, "-m", "tests.indexer.hostile.structure_worker"]
     found: list[tuple[str, str]] = []
     while len(found) < len(mutants):
-        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                              env=environment) as child:  # fmt: skip
+        with subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        ) as child:
             for what, data in mutants[len(found) :]:
                 (folder / "mutant").write_bytes(data)
                 try:
@@ -117,17 +118,25 @@ def named_mutants(kind: str, data: bytes) -> dict[str, bytes]:
             place for place in range(start + ROWS * size, len(data), 4) if data[place : place + 4] != b"\0\0\0\0"
         )
         return {
-            "rows": put(data, 16, "<Q", ROWS + 1), "capacity": put(data, 8, "<Q", 2**40),
-            "bytes of a row": put(data, 24, "<Q", size - 4), "entry": put(data, 52, "<I", ROWS),
-            "entry far": put(data, 52, "<I", 2**31), "levels": put(data, 48, "<i", 9),
+            "rows": put(data, 16, "<Q", ROWS + 1),
+            "capacity": put(data, 8, "<Q", 2**40),
+            "bytes of a row": put(data, 24, "<Q", size - 4),
+            "entry": put(data, 52, "<I", ROWS),
+            "entry far": put(data, 52, "<I", 2**31),
+            "levels": put(data, 48, "<i", 9),
             "no level": put(data, 48, "<i", -1),
-            "count of links": put(data, start, "<H", 2 * LINKS + 1), "deleted": put(data, start + 2, "<B", 1),
-            "link": put(data, start + 4, "<I", ROWS), "link far": put(data, start + 4, "<I", 2**32 - 1),
-            "label": put(data, start + size - 8, "<Q", ROWS), "label far": put(data, start + size - 8, "<Q", 2**63),
-            "label twice": put(data, start + size - 8, "<Q", 1), "upper bytes": put(data, upper, "<I", 2**31),
-            "upper count": put(data, upper + 4, "<H", LINKS + 1), "upper link": put(data, upper + 8, "<I", ROWS),
+            "count of links": put(data, start, "<H", 2 * LINKS + 1),
+            "deleted": put(data, start + 2, "<B", 1),
+            "link": put(data, start + 4, "<I", ROWS),
+            "link far": put(data, start + 4, "<I", 2**32 - 1),
+            "label": put(data, start + size - 8, "<Q", ROWS),
+            "label far": put(data, start + size - 8, "<Q", 2**63),
+            "label twice": put(data, start + size - 8, "<Q", 1),
+            "upper bytes": put(data, upper, "<I", 2**31),
+            "upper count": put(data, upper + 4, "<H", LINKS + 1),
+            "upper link": put(data, upper + 8, "<I", ROWS),
             "upper bytes odd": put(data, upper, "<I", 4 * (1 + LINKS) + 4),
-        }  # fmt: skip
+        }
     if kind == "hnsw":
         levels = 0x25 + 8 + 8 * 15 + 8 + 4 * 16
         offsets = levels + 8 + 4 * ROWS
@@ -136,26 +145,43 @@ def named_mutants(kind: str, data: bytes) -> dict[str, bytes]:
         assert struct.unpack_from("<Q", data, levels) == (ROWS,)
         assert struct.unpack_from("<Q", data, offsets) == (ROWS + 1,)
         return {
-            "dim": put(data, 4, "<i", DIM + 1), "rows": put(data, 8, "<q", ROWS - 1), "metric": put(data, 33, "<i", 0),
-            "number of levels": put(data, levels, "<Q", ROWS + 1), "level": put(data, levels + 8, "<i", 9),
-            "level 0": put(data, levels + 8, "<i", 0), "level far": put(data, levels + 8, "<i", 2**31 - 1),
-            "offset": put(data, offsets + 16, "<Q", 2**40), "offset back": put(data, offsets + 8 + 80, "<Q", 0),
-            "number of links": put(data, links, "<Q", 2**60), "link": put(data, links + 8, "<i", ROWS),
-            "link far": put(data, links + 8, "<i", 2**31 - 1), "link below": put(data, links + 8, "<i", -2),
-            "entry": put(data, end, "<i", ROWS), "entry below": put(data, end, "<i", -1),
-            "top": put(data, end + 4, "<i", 12), "top below": put(data, end + 4, "<i", -1),
-            "begins": put(data, 0x25 + 8 + 8 * 15 + 8 + 4, "<i", 64), "vectors": data[:-4] + b"IxF2" + data[4:37],
+            "dim": put(data, 4, "<i", DIM + 1),
+            "rows": put(data, 8, "<q", ROWS - 1),
+            "metric": put(data, 33, "<i", 0),
+            "number of levels": put(data, levels, "<Q", ROWS + 1),
+            "level": put(data, levels + 8, "<i", 9),
+            "level 0": put(data, levels + 8, "<i", 0),
+            "level far": put(data, levels + 8, "<i", 2**31 - 1),
+            "offset": put(data, offsets + 16, "<Q", 2**40),
+            "offset back": put(data, offsets + 8 + 80, "<Q", 0),
+            "number of links": put(data, links, "<Q", 2**60),
+            "link": put(data, links + 8, "<i", ROWS),
+            "link far": put(data, links + 8, "<i", 2**31 - 1),
+            "link below": put(data, links + 8, "<i", -2),
+            "entry": put(data, end, "<i", ROWS),
+            "entry below": put(data, end, "<i", -1),
+            "top": put(data, end + 4, "<i", 12),
+            "top below": put(data, end + 4, "<i", -1),
+            "begins": put(data, 0x25 + 8 + 8 * 15 + 8 + 4, "<i", 64),
+            "vectors": data[:-4] + b"IxF2" + data[4:37],
             "nested": b"IxPT" * 50_000,
-        }  # fmt: skip
+        }
     ids = len(data) - 8
     return {
-        "dim": put(data, 4, "<i", DIM * 2), "rows": put(data, 8, "<q", ROWS * 2), "trained": put(data, 32, "<B", 0),
-        "clusters": put(data, 37, "<Q", 8), "clusters many": put(data, 37, "<Q", 2**40),
-        "centroids' dim": put(data, 57, "<i", 4 * DIM), "centroids": put(data, 61, "<q", 3),
-        "centroids' kind": data[:53] + b"IxPT" + data[57:], "number of centroids": put(data, 90, "<Q", 2**50),
-        "member": put(data, ids, "<q", ROWS), "member far": put(data, ids, "<q", 2**62),
-        "member below": put(data, ids, "<q", -1), "member twice": data[:-8] + data[-16:-8],
-    }  # fmt: skip
+        "dim": put(data, 4, "<i", DIM * 2),
+        "rows": put(data, 8, "<q", ROWS * 2),
+        "trained": put(data, 32, "<B", 0),
+        "clusters": put(data, 37, "<Q", 8),
+        "clusters many": put(data, 37, "<Q", 2**40),
+        "centroids' dim": put(data, 57, "<i", 4 * DIM),
+        "centroids": put(data, 61, "<q", 3),
+        "centroids' kind": data[:53] + b"IxPT" + data[57:],
+        "number of centroids": put(data, 90, "<Q", 2**50),
+        "member": put(data, ids, "<q", ROWS),
+        "member far": put(data, ids, "<q", 2**62),
+        "member below": put(data, ids, "<q", -1),
+        "member twice": data[:-8] + data[-16:-8],
+    }
 
 
 def test_each_promise(made) -> None:

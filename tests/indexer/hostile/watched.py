@@ -72,8 +72,15 @@ def _one_worker(tasks: list[int | str], encoder: str, seen: Watch) -> int:
     """Feed one worker until it is through or dead; how many of the tasks are settled by then."""
     words = [sys.executable, "-m", "tests.indexer.hostile.worker", encoder]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-                          env=environment, preexec_fn=_bounded) as worker:  # fmt: skip
+    with subprocess.Popen(
+        words,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment,
+        preexec_fn=_bounded,
+    ) as worker:
         assert worker.stdin is not None
         assert worker.stdout is not None
         for number, task in enumerate(tasks):

@@ -162,8 +162,9 @@ def test_checking_draws_no_random_numbers(config: TrainConfig) -> None:
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-@pytest.mark.parametrize(("settings", "said"), [({"schedule": "plateau"}, "schedule plateau"),
-                                                ({"early_stopping": 2}, "early_stopping")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("settings", "said"), [({"schedule": "plateau"}, "schedule plateau"), ({"early_stopping": 2}, "early_stopping")]
+)
 def test_a_run_that_waits_for_a_score_needs_one(config: TrainConfig, settings: dict[str, Any], said: str) -> None:
     nothing, some = split_of([]), split_of([("a", Path("1")), ("a", Path("2"))])
     waiting = replace(config, **settings)

@@ -51,8 +51,13 @@ def test_a_csv_without_labels(folders: Path) -> None:
 
 
 def test_a_csv_tells_label_split_and_subject(folders: Path) -> None:
-    rows = ("subject,path,label,split", "ann,r.png,cat,train", ",a/one/x.png,cat,test", "bob,b/one/y.JPG,dog,val",
-            "bob,b/two/z.webp,dog")  # fmt: skip
+    rows = (
+        "subject,path,label,split",
+        "ann,r.png,cat,train",
+        ",a/one/x.png,cat,test",
+        "bob,b/one/y.JPG,dog,val",
+        "bob,b/two/z.webp,dog",
+    )
     found = {each.path.name: each for each in read_pictures(folders, csv(folders, "\n".join(rows)))}
     assert [(found[name].label, found[name].split, found[name].subject) for name in ("r.png", "x.png", "y.JPG")] == [
         ("cat", "train", "ann"),

@@ -257,8 +257,13 @@ def test_losses_over_triplets_see_the_mined_ones_only(name: str, embeddings: tor
     gap = x[0] @ x[3] - x[0] @ x[1] if "cosine" in name else np.linalg.norm(x[0] - x[1]) - np.linalg.norm(x[0] - x[3])
     cost = 3 * math.log(1 + math.exp(gap / 3)) if "soft" in name else gap + 3
     if name == "triplet-adapted":
-        cost += sum(float(((x[rows].mean(0) - x[chosen].mean(0)) ** 2).sum()) for rows, chosen in (
-            ([0, 1, 2], [0, 1]), ([3, 4], [3]))) / 2  # fmt: skip
+        cost += (
+            sum(
+                float(((x[rows].mean(0) - x[chosen].mean(0)) ** 2).sum())
+                for rows, chosen in (([0, 1, 2], [0, 1]), ([3, 4], [3]))
+            )
+            / 2
+        )
     assert few == pytest.approx(cost, rel=1e-4)
 
 

@@ -53,9 +53,13 @@ def test_a_weight_of_nothing_leaves_a_part_out(config: TrainConfig, embeddings: 
 
 def test_the_warm_up_has_losses_of_its_own(config: TrainConfig, embeddings: torch.Tensor, batch: Batch) -> None:
     warmed = replace(
-        config, warmup_loss="supcon", warmup_instance_loss="supcon", warmup_share=0.5, instance_weight=1.0,
+        config,
+        warmup_loss="supcon",
+        warmup_instance_loss="supcon",
+        warmup_share=0.5,
+        instance_weight=1.0,
         teacher_weight=0.0,
-    )  # fmt: skip
+    )
     objective = Objective(warmed, classes=3)
     early = sum(expected(config, embeddings, labels, "supcon") for labels in (batch.classes, batch.pictures))
     late = sum(expected(config, embeddings, labels) for labels in (batch.classes, batch.pictures))
@@ -68,8 +72,6 @@ def test_triplets_drawn_at_random_are_not_mined(config: TrainConfig, embeddings:
     labels = torch.tensor([0, 0, 1, 1, 1, 0])
     batch = Batch(torch.zeros(6, 3, 4, 4), labels, torch.arange(6))
     units = torch.nn.functional.normalize(embeddings[:6])
-    costs = [
-        float((units[a] - units[a + 1]).norm() - (units[a] - units[a + 2]).norm()) + 1.5 for a in (0, 3)
-    ]  # fmt: skip
+    costs = [float((units[a] - units[a + 1]).norm() - (units[a] - units[a + 2]).norm()) + 1.5 for a in (0, 3)]
     assert min(costs) > 0
     assert float(Objective(drawn, classes=2)(embeddings[:6], batch, 0.0)) == pytest.approx(sum(costs) / 2, rel=1e-4)

@@ -65,8 +65,14 @@ def test_files_put_into_a_run_outlive_it(collection: Path, config: TrainConfig, 
     (out / ".0123456789ab4def8123456789abcdef.part").write_text("of the run that was killed")
     train(collection, out, config=config)
     assert sorted(path.name for path in out.rglob("*")) == [
-        "encoder.json", "history.csv", "holiday.npy", "notes.txt", "pixels", "run.json", "weights.safetensors",
-    ]  # fmt: skip
+        "encoder.json",
+        "history.csv",
+        "holiday.npy",
+        "notes.txt",
+        "pixels",
+        "run.json",
+        "weights.safetensors",
+    ]
 
 
 @pytest.mark.parametrize("held", ["notes.txt", "vectors.npy", "export.json", "paths.json"])
@@ -93,9 +99,22 @@ def test_a_training_writes_through_no_link(collection: Path, config: TrainConfig
     out = tmp_path / "out"
     with pytest.raises(Stopped):
         train(collection, out, config=config, progress=stop)
-    outside = linked(out, ["history.csv", "history.csv.part", "run.json.part", "resume.safetensors.part",
-                            "best.safetensors", "best.safetensors.part", "encoder.json", "encoder.json.part",
-                            "weights.safetensors", "weights.safetensors.part", "writer.json"])  # fmt: skip
+    outside = linked(
+        out,
+        [
+            "history.csv",
+            "history.csv.part",
+            "run.json.part",
+            "resume.safetensors.part",
+            "best.safetensors",
+            "best.safetensors.part",
+            "encoder.json",
+            "encoder.json.part",
+            "weights.safetensors",
+            "weights.safetensors.part",
+            "writer.json",
+        ],
+    )
     before = tree(outside)
     train(collection, out, config=replace(config, report=True))
     assert tree(outside) == before

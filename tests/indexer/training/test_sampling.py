@@ -105,11 +105,13 @@ def test_random_triplets_against_the_rules() -> None:
     for name in (0, 1, 3, 4):
         rows = SHUFFLED[anchors] == name
         others = np.flatnonzero(name != SHUFFLED)
-        np.testing.assert_allclose(np.bincount(negatives[rows], minlength=21)[others] / rows.sum(), 1 / len(others),
-                                   atol=0.02)  # fmt: skip
+        np.testing.assert_allclose(
+            np.bincount(negatives[rows], minlength=21)[others] / rows.sum(), 1 / len(others), atol=0.02
+        )
         one = rows & (anchors == of[name][0])
-        np.testing.assert_allclose(np.bincount(positives[one], minlength=21)[of[name][1:]] / one.sum(),
-                                   1 / (len(of[name]) - 1), atol=0.06)  # fmt: skip
+        np.testing.assert_allclose(
+            np.bincount(positives[one], minlength=21)[of[name][1:]] / one.sum(), 1 / (len(of[name]) - 1), atol=0.06
+        )
 
 
 def test_triplets_fill_as_much_of_a_batch_as_they_can() -> None:

@@ -102,8 +102,10 @@ def test_by_picture_every_class_gives_its_share_and_both_sides_share_numbers() -
     assert all(1 <= counts[f"class{label}"] <= 3 for label in range(6))
     assert counts["lonely"] == 0
     for part in split.values():
-        assert all(str(path).startswith(name.removeprefix("class")) or name == "lonely"
-                   for path, name in zip(part.paths, labels(part), strict=True))  # fmt: skip
+        assert all(
+            str(path).startswith(name.removeprefix("class")) or name == "lonely"
+            for path, name in zip(part.paths, labels(part), strict=True)
+        )
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -115,8 +117,12 @@ def test_by_picture_no_class_is_taken_whole(seed: int) -> None:
 
 
 def test_a_subject_of_a_single_label_stays_together_too() -> None:
-    found = [picture(f"{label}-{person}-{n}", label, subject=f"{person}{label}")
-             for label in "ab" for person in "xyz" for n in range(3)]  # fmt: skip
+    found = [
+        picture(f"{label}-{person}-{n}", label, subject=f"{person}{label}")
+        for label in "ab"
+        for person in "xyz"
+        for n in range(3)
+    ]
     for seed in range(5):
         split = sides(found, split_by="subject", validation_share=0.3, seed=seed)
         assert len({name[:3] for name in split["validation"]}) == 2
@@ -170,8 +176,11 @@ def test_a_csv_wins_over_patterns() -> None:
 
 
 def test_a_share_is_drawn_from_what_the_csv_trains_on() -> None:
-    found = [picture(f"{label}-{n}", label, split="held_out" if label == "h" else "train")
-             for label in "abcdefgh" for n in range(3)]  # fmt: skip
+    found = [
+        picture(f"{label}-{n}", label, split="held_out" if label == "h" else "train")
+        for label in "abcdefgh"
+        for n in range(3)
+    ]
     split = sides(found, validation_share=0.3)
     assert len({name[0] for name in split["validation"]}) == 2
     assert "h" not in {name[0] for name in split["validation"] | split["train"]}
@@ -190,8 +199,10 @@ def test_a_subject_on_two_sides_is_named() -> None:
     with pytest.raises(DataError, match="the subject 'ann' stands on two sides"):
         split_pictures(found, TrainConfig(split_by="subject"))
     with pytest.raises(DataError, match="the subject 'ann' stands on two sides"):
-        split_pictures([picture("a", "cat", subject="ann"), picture("b", "dog", subject="ann")],
-                       TrainConfig(split_by="subject", validation=("dog",)))  # fmt: skip
+        split_pictures(
+            [picture("a", "cat", subject="ann"), picture("b", "dog", subject="ann")],
+            TrainConfig(split_by="subject", validation=("dog",)),
+        )
     assert sides(found)["validation"] == {"b"}  # by class it may
 
 
@@ -206,8 +217,11 @@ def test_subjects_must_be_known() -> None:
 
 
 def test_csv_splits_by_picture_share_numbers_though_a_class_is_missing() -> None:
-    found = [picture("a", "cat", split="train"), picture("b", "dog", split="train"),
-             picture("c", "dog", split="validation")]  # fmt: skip
+    found = [
+        picture("a", "cat", split="train"),
+        picture("b", "dog", split="train"),
+        picture("c", "dog", split="validation"),
+    ]
     split = split_pictures(found, TrainConfig(split_by="picture"))
     assert split["validation"].names == ("cat", "dog")
     assert split["validation"].classes.tolist() == [1]

@@ -128,9 +128,16 @@ def test_a_paused_run_goes_on_to_the_same_curve(collection: Path, config: TrainC
 
 def test_early_stopping_keeps_the_best_and_resumes(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
     patient = replace(
-        config, validation=("red", "gray"), validation_pictures=12, schedule="plateau", plateau_patience=1, name="x",
-        steps=60, early_stopping=3, learning_rate=0.05,
-    )  # fmt: skip
+        config,
+        validation=("red", "gray"),
+        validation_pictures=12,
+        schedule="plateau",
+        plateau_patience=1,
+        name="x",
+        steps=60,
+        early_stopping=3,
+        learning_rate=0.05,
+    )
     report = train(collection, tmp_path / "whole", config=patient)
     scores = [row.map_at_r for row in report.history]
     assert None not in scores
@@ -170,9 +177,16 @@ def test_a_teacher_is_followed(collection: Path, config: TrainConfig, tmp_path: 
     names, vectors = embed_for_training(encoder, paths, collection)
     write_teacher(tmp_path / "teacher", names, vectors)
     taught = replace(
-        config, teacher=str(tmp_path / "teacher"), class_weight=0.0, instance_weight=0.0, steps=120, evaluate_every=40,
-        learning_rate=0.02, augment=None, optimizer=optimizer,
-    )  # fmt: skip
+        config,
+        teacher=str(tmp_path / "teacher"),
+        class_weight=0.0,
+        instance_weight=0.0,
+        steps=120,
+        evaluate_every=40,
+        learning_rate=0.02,
+        augment=None,
+        optimizer=optimizer,
+    )
     report = train(collection, tmp_path / "out", config=taught)
     losses = [row.loss for row in report.history]
     assert losses[-1] < 0.5 * losses[0]
@@ -329,9 +343,23 @@ def test_the_clock_ends_a_run(collection: Path, config: TrainConfig, tmp_path: P
 
 
 def test_a_network_trained_in_the_plane_keeps_it(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
-    flat = replace(config, network={**config.network, "dim": 2}, normalize=False, margin=1.5, loss="triplet-mean",
-                   mining="all", instance_weight=0.0, augment=None, validation=(), validation_share=0.3,
-                   split_by="picture", steps=60, evaluate_every=30, learning_rate=0.01, report=True)  # fmt: skip
+    flat = replace(
+        config,
+        network={**config.network, "dim": 2},
+        normalize=False,
+        margin=1.5,
+        loss="triplet-mean",
+        mining="all",
+        instance_weight=0.0,
+        augment=None,
+        validation=(),
+        validation_share=0.3,
+        split_by="picture",
+        steps=60,
+        evaluate_every=30,
+        learning_rate=0.01,
+        report=True,
+    )
     report = train(collection, tmp_path / "out", config=flat)
     assert report.history[-1].loss < 0.5 * report.history[0].loss
     assert (tmp_path / "out" / "report" / "map.png").exists()
@@ -380,8 +408,10 @@ def test_every_recipe_can_be_read() -> None:
 
 def test_the_builtin_recipe_keeps_its_classes_apart() -> None:
     config = load_recipe("builtin")
-    held_out, watched = ({each for each in patterns if each.startswith("tiny-imagenet/")} for patterns in
-                         (config.held_out, config.validation))  # fmt: skip
+    held_out, watched = (
+        {each for each in patterns if each.startswith("tiny-imagenet/")}
+        for patterns in (config.held_out, config.validation)
+    )
     assert (len(held_out), len(watched)) == (20, 10)
     assert not held_out & watched
     assert set(config.held_out) - held_out == {"omniglot/[K-Z]*/*"}

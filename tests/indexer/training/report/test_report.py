@@ -19,8 +19,16 @@ ALL = ["curves.png", "distances.png", "gallery.png", "map.png"]
 
 
 def row(step: int, **values: float | None) -> HistoryRow:
-    plain = {"minutes": step / 60, "learning_rate": 1e-3, "loss": 1 / step, "spread": 0.2, "active": 0.5,
-             "recall_at_1": 0.3, "map_at_r": 0.1, "copies_found": 0.9}  # fmt: skip
+    plain = {
+        "minutes": step / 60,
+        "learning_rate": 1e-3,
+        "loss": 1 / step,
+        "spread": 0.2,
+        "active": 0.5,
+        "recall_at_1": 0.3,
+        "map_at_r": 0.1,
+        "copies_found": 0.9,
+    }
     return HistoryRow(step=step, **{**plain, **values})
 
 
