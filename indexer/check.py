@@ -18,8 +18,8 @@ from search.catalog_seal import BUILD_AGAIN, SEAL_NAME, SealError
 from search.durable import verify
 from search.encoders.manifest import MANIFEST_FILE
 from search.errors import DamagedFileError, IndexFolderError, UnsupportedError
+from search.files.reading import require_inside
 from search.identities import check_template
-from search.regular_files import require_inside
 from search.segments import named_file, structure_class
 from search.stored_calibration import index_calibration
 from search.vector_file import find_damage

@@ -9,7 +9,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from search.errors import DataError
-from search.own_files import open_own
+from search.files.writing import open_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,8 +15,8 @@ from indexer.training.report.map import classes_text, layout_text, map_figure, s
 from indexer.training.report.style import save
 from search.engine import open_index
 from search.errors import DataError, PictureError
+from search.files.writing import output_file
 from search.large_imports import without_torch
-from search.own_files import output_file
 from search.thumbnails import thumbnail
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from indexer.lock import HOLDER_NAME, LOCK_NAME
 from search.catalog import CATALOG_NAME, holds_index
 from search.catalog_seal import SEAL_NAME
 from search.errors import IndexFolderError
-from search.own_files import ASIDE_NAME, is_regular, read_own
+from search.files.writing import ASIDE_NAME, is_regular, read_own
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from search.disk_errors import disk_errors_named
 from search.errors import IndexLockedError
-from search.own_files import is_regular, read_own, require_own_file, write_file
+from search.files.disk_errors import disk_errors_named
+from search.files.writing import is_regular, read_own, require_own_file, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

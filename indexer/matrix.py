@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from search.durable import make_folder
-from search.own_files import new_file
+from search.files.writing import new_file
 from search.segments import SEGMENTS_FOLDER
 
 if TYPE_CHECKING:

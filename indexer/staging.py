@@ -21,10 +21,10 @@ import numpy as np
 from indexer.staging_soundness import is_sound
 from search.catalog_owner import SIDES
 from search.catalog_schema import harden
-from search.disk_errors import BUSY_SECONDS, busy_error, is_busy, is_of_the_disk
-from search.own_files import is_regular, require_own_file
+from search.files.disk_errors import BUSY_SECONDS, busy_error, is_busy, is_of_the_disk
+from search.files.reading import refuse_far_journal, refuse_irregular
+from search.files.writing import is_regular, require_own_file
 from search.picture_exif import NO_EXIF, PictureExif
-from search.regular_files import refuse_far_journal, refuse_irregular
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

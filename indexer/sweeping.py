@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from search.files.writing import ASIDE_NAME, UUID, is_folder, is_regular
 from search.indexes import KINDS
-from search.own_files import ASIDE_NAME, UUID, is_folder, is_regular
 from search.segments import SEGMENTS_FOLDER
 
 if TYPE_CHECKING:

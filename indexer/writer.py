@@ -11,7 +11,7 @@ from indexer.sweeping import ENCODERS_FOLDER, sweep
 from search import durable
 from search.catalog import Catalog
 from search.errors import IndexFolderError, TwinlensError
-from search.own_files import require_own_folder
+from search.files.writing import require_own_folder
 from search.segments import SEGMENTS_FOLDER
 
 if TYPE_CHECKING:

@@ -34,17 +34,17 @@ from search.catalog_seal import (
     stored_generation,
 )
 from search.catalog_values import kinds, unsound
-from search.disk_errors import BUSY_SECONDS, disk_errors_named
 from search.errors import DamagedFileError, IndexBusyError, IndexClosedError, IndexFolderError
+from search.files.disk_errors import BUSY_SECONDS, disk_errors_named
+from search.files.reading import refuse_far_journal, refuse_irregular, require_inside_name
+from search.files.writing import is_regular, write_file
 from search.migrations import MIGRATIONS, OLDEST_READABLE, checked_version, is_newest, migrate
-from search.own_files import is_regular, write_file
 from search.records import (
     BlockChecksums,
     FileRecord,
     SegmentRecord,
     TemplateRecord,
 )
-from search.regular_files import refuse_far_journal, refuse_irregular, require_inside_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from search.catalog_values import MOST, shown
-from search.regular_files import is_inside_name
+from search.files.reading import is_inside_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from search.catalog_schema import harden
 from search.catalog_seal import BUILD_AGAIN, OvertakenError, SealError, read_seal, require_schema, verify_snapshot
-from search.disk_errors import BUSY_SECONDS, disk_error, disk_errors_named, is_busy
 from search.errors import DamagedFileError
+from search.files.disk_errors import BUSY_SECONDS, disk_error, disk_errors_named, is_busy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

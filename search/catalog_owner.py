@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Literal
 
 from search.catalog_seal import SEAL_NAME
 from search.errors import DamagedFileError, IndexFolderError
+from search.files.writing import is_regular, require_own_file
 from search.migrations import APPLICATION_ID, MIGRATIONS
-from search.own_files import is_regular, require_own_file
 
 if TYPE_CHECKING:
     from pathlib import Path

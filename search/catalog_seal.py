@@ -34,9 +34,9 @@ from typing import TYPE_CHECKING
 
 from search.catalog_schema import schema_problem
 from search.errors import DamagedFileError, IndexFolderError
+from search.files.reading import open_regular
+from search.files.writing import write_file
 from search.migrations import checked_version
-from search.own_files import write_file
-from search.regular_files import open_regular
 
 if TYPE_CHECKING:
     import sqlite3

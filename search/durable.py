@@ -7,8 +7,8 @@ import os
 from typing import TYPE_CHECKING
 
 from search.errors import DamagedFileError
+from search.files.reading import open_regular, require_inside, require_regular
 from search.records import FileRecord
-from search.regular_files import open_regular, require_inside, require_regular
 
 if TYPE_CHECKING:
     from pathlib import Path

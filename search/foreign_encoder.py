@@ -9,7 +9,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from search.errors import EncoderError
-from search.regular_files import require_inside
+from search.files.reading import require_inside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,8 +15,8 @@ import numpy as np
 
 from search.durable import make_folder, sealed, sync_folder, verify
 from search.errors import DamagedFileError, IndexFolderError
+from search.files.reading import require_inside, require_regular
 from search.indexes import KINDS, choose_kind, index_class
-from search.regular_files import require_inside, require_regular
 from search.vector_file import BlockGuard, write_vectors
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from search.encoders import encoder_folder
 from search.errors import DamagedFileError, DataError, EncoderError, IndexFolderError, QueryError
-from search.own_files import write_file
-from search.regular_files import open_regular
+from search.files.reading import open_regular
+from search.files.writing import write_file
 from search.verification import Calibration
 
 if TYPE_CHECKING:

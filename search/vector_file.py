@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from search.errors import DamagedFileError
-from search.own_files import new_file
+from search.files.reading import open_regular, require_regular
+from search.files.writing import new_file
 from search.records import BlockChecksums, FileRecord
-from search.regular_files import open_regular, require_regular
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,7 +21,7 @@ HOMES = {
     "pillow_jxl": ("search/jpeg_xl.py",),
     "pyarrow": ("indexer/exchange/parquet_file.py",),
     "streamlit": ("app.py", "app_parts/"),
-    "sqlite3": ("search/catalog", "search/migrations.py", "search/disk_errors.py", "indexer/staging.py"),
+    "sqlite3": ("search/catalog", "search/migrations.py", "search/files/disk_errors.py", "indexer/staging.py"),
 }
 
 
@@ -120,7 +120,7 @@ def test_nothing_reads_pickles_or_evaluates_text() -> None:
 
 
 WRITERS = {"write_text", "write_bytes", "touch", "savez", "copyfile", "copy2", "copytree", "savefig"}
-OWN_WRITER = "search/own_files.py"
+OWN_WRITER = "search/files/writing.py"
 MAY_WRITE = {
     OWN_WRITER: {"open", "fdopen"},
     "indexer/training/report/style.py": {"savefig"},  # into a stream of that file

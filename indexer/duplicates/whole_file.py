@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
 from search.errors import DataError
-from search.own_files import output_file
+from search.files.writing import output_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

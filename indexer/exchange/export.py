@@ -19,7 +19,7 @@ from search import __version__
 from search.catalog import Catalog
 from search.durable import verify
 from search.errors import DamagedFileError, DataError, IndexFolderError
-from search.own_files import is_folder, is_regular, new_file, write_file
+from search.files.writing import is_folder, is_regular, new_file, write_file
 from search.where import condition_of
 
 if TYPE_CHECKING:

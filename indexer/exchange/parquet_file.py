@@ -14,8 +14,8 @@ from indexer.exchange.rows import Chunk, Places, Row
 from indexer.exchange.unit_vectors import check_type
 from indexer.metadata_cells import stored
 from search.errors import DataError
+from search.files.writing import new_file
 from search.metadata import json_value
-from search.own_files import new_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from search.errors import DataError
-from search.own_files import replacing
+from search.files.writing import replacing
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ import io
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 
-from search.own_files import write_file
+from search.files.writing import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ from indexer.training.checkpoints import STATE_FILE
 from indexer.training.config import TrainConfig
 from indexer.training.pixels import CACHE_FOLDER, is_cached
 from search.errors import DataError
-from search.own_files import ASIDE_NAME, is_folder, is_regular, write_file
+from search.files.writing import ASIDE_NAME, is_folder, is_regular, write_file
 
 if TYPE_CHECKING:
     from pathlib import Path

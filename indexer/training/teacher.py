@@ -18,8 +18,8 @@ from indexer.progress import Silent
 from indexer.training.data import read_pictures
 from search.encoders import load_encoder
 from search.errors import DataError, PictureError
+from search.files.writing import ASIDE_NAME, replaced, write_file
 from search.images import load_picture
-from search.own_files import ASIDE_NAME, replaced, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -22,7 +22,7 @@ from indexer.training.trainer import Trainer, TrainEvent
 from indexer.training.validation import Validator
 from search.encoders.torch_base import resolve_device
 from search.errors import DataError
-from search.own_files import ASIDE_NAME, is_regular
+from search.files.writing import ASIDE_NAME, is_regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

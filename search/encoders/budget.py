@@ -20,7 +20,7 @@ from torch.nn.modules.module import (
 )
 
 from search.errors import EncoderError
-from search.regular_files import open_regular
+from search.files.reading import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from search.errors import DamagedFileError, EncoderError
-from search.own_files import write_file
-from search.regular_files import open_regular
+from search.files.reading import open_regular
+from search.files.writing import write_file
 
 if TYPE_CHECKING:
     from pathlib import Path

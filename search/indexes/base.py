@@ -10,7 +10,7 @@ import numpy as np
 
 from search.counts import check_count
 from search.errors import DamagedFileError, QueryError, UnsupportedError
-from search.own_files import replacing
+from search.files.writing import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

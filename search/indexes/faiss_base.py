@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from search.files.writing import new_file
 from search.indexes.base import VectorIndex
 from search.indexes.faiss_library import faiss
 from search.indexes.gpu import MAX_K, add_on_gpu, copy_to_cpu, gpu_lock, move_to_gpu
 from search.indexes.held_out import held_out_last, in_parts
-from search.own_files import new_file
 
 if TYPE_CHECKING:
     from pathlib import Path

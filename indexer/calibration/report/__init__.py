@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from search.disk_errors import disk_errors_named
 from search.errors import DataError
-from search.own_files import output_file
+from search.files.disk_errors import disk_errors_named
+from search.files.writing import output_file
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from search.errors import QueryError
-from search.own_files import read_own
+from search.files.writing import read_own
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from search.own_files import is_regular, require_own_folder
+from search.files.writing import is_regular, require_own_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

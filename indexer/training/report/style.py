@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from search.own_files import output_file
+from search.files.writing import output_file
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -204,7 +204,7 @@ def test_a_file_that_cannot_be_written_is_named(report, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     outputs = Outputs(csv=tmp_path / "o.csv", html=tmp_path / "o.html")
-    for place in ("search.own_files.os.fsync", "indexer.duplicates.files._row"):
+    for place in ("search.files.writing.os.fsync", "indexer.duplicates.files._row"):
         with monkeypatch.context() as broken:
             broken.setattr(place, full)
             with pytest.raises(DataError, match=r"o\.(csv|html): cannot be written \(No space left"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from search.errors import DataError, IndexFolderError
-from search.own_files import (
+from search.files.writing import (
     ASIDE_NAME,
     new_file,
     open_own,
