@@ -13,7 +13,7 @@ import streamlit as st
 
 from app_parts.tiles import TILE, Tile, file_tile, ground, tile
 from search import open_index
-from search.images import load_picture
+from search.pictures.decode import load_picture
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile

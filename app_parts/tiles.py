@@ -9,7 +9,7 @@ import streamlit as st
 
 from search import PictureError
 from search.cli import one_line
-from search.thumbnails import jpeg, thumbnail
+from search.pictures.thumbnails import jpeg, thumbnail
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -34,7 +34,7 @@ from search.encoders.base import unit_rows
 from search.encoders.checkpoint import CheckpointEncoder
 from search.encoders.networks import build_network
 from search.errors import DataError
-from search.images import load_picture
+from search.pictures.decode import load_picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -36,7 +36,7 @@ def lap(name):
     now = time.perf_counter()
     laps[name], last = now - last, now
 
-import search.cli, search.engine, search.images, search.vector_queries
+import search.cli, search.engine, search.pictures.decode, search.vector_queries
 from pathlib import Path
 from contextlib import nullcontext
 from search.large_imports import without_torch
@@ -48,7 +48,7 @@ with nullcontext() if way == "picture" else without_torch():
     if way == "picture":
         encoder = engine.encoder
         lap("encoder")
-        image = search.images.load_picture(value, target=encoder.input_size)
+        image = search.pictures.decode.load_picture(value, target=encoder.input_size)
         lap("decode")
         vectors = encoder.encode([image])
         lap("embed")

@@ -23,8 +23,8 @@ from indexer.evaluation.embed_in_memory import embed_in_memory
 from search.config import BuildConfig, DuplicatesConfig
 from search.encoders import load_encoder
 from search.errors import DataError
-from search.images import load_picture
 from search.indexes import index_class
+from search.pictures.decode import load_picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from indexer.training.data import Split, evenly, split_of
 from indexer.training.recipes.builtin import HELD_OUT
-from search.images import PICTURE_SUFFIXES
+from search.pictures.decode import PICTURE_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

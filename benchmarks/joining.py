@@ -30,7 +30,7 @@ from indexer.training.validation import normalised
 from search.encoders import load_encoder
 from search.encoders.joined import Joined
 from search.encoders.preprocessing import squash
-from search.images import load_picture
+from search.pictures.decode import load_picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -38,7 +38,7 @@ from indexer.training.recipes.builtin import HELD_OUT, VALIDATION
 from search.encoders import load_encoder
 from search.encoders.checkpoint import CheckpointEncoder
 from search.encoders.networks import build_network
-from search.images import load_picture
+from search.pictures.decode import load_picture
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -24,7 +24,7 @@ from indexer.training.teacher import PATHS_FILE, embed_for_training, read_teache
 from search.encoders.base import Encoder
 from search.encoders.preprocessing import squash
 from search.errors import UnsupportedError
-from search.images import PICTURE_SUFFIXES
+from search.pictures.decode import PICTURE_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -22,7 +22,7 @@ from indexer.evaluation.robustness import measure_robustness
 from indexer.training.recipes.builtin import CONFIG
 from search.encoders import load_encoder
 from search.errors import TwinlensError
-from search.images import PICTURE_SUFFIXES, load_picture
+from search.pictures.decode import PICTURE_SUFFIXES, load_picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -27,7 +27,7 @@ from benchmarks.copies_made import (
     receipt,
     scene,
 )
-from search.images import PICTURE_SUFFIXES, load_picture
+from search.pictures.decode import PICTURE_SUFFIXES, load_picture
 from search.same_pixels import is_copy
 from search.shared_detail import shares_detail, sketch_of
 

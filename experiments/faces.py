@@ -29,7 +29,7 @@ from indexer.calibration.measure import measure
 from indexer.evaluation.bootstrap import mean_figure
 from indexer.training import load_recipe
 from search.encoders import load_encoder
-from search.images import load_picture
+from search.pictures.decode import load_picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

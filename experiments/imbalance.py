@@ -9,7 +9,7 @@ import numpy as np
 
 from search.encoders.preprocessing import squash
 from search.errors import DataError
-from search.images import load_picture
+from search.pictures.decode import load_picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

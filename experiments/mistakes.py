@@ -8,7 +8,7 @@ import numpy as np
 
 from experiments.scatter import save_small
 from indexer.training.report.style import INK, SMALL, head, new_page, write
-from search.images import load_picture
+from search.pictures.decode import load_picture
 
 if TYPE_CHECKING:
     from pathlib import Path

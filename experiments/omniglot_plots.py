@@ -22,7 +22,7 @@ from indexer.training.report.style import (
     plain_axes,
     write,
 )
-from search.images import load_picture
+from search.pictures.decode import load_picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

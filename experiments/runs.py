@@ -17,7 +17,7 @@ from search.encoders import load_encoder
 from search.encoders.base import unit_rows
 from search.encoders.checkpoint import CheckpointEncoder
 from search.encoders.preprocessing import squash
-from search.images import load_picture
+from search.pictures.decode import load_picture
 
 if TYPE_CHECKING:
     from pathlib import Path

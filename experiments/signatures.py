@@ -36,7 +36,7 @@ from indexer.calibration.error_rates import ErrorRates
 from indexer.calibration.fitting import weights_for
 from indexer.calibration.measure import measure
 from indexer.training import load_recipe
-from search.images import load_picture
+from search.pictures.decode import load_picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from search.images import load_picture
+from search.pictures.decode import load_picture
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -23,7 +23,7 @@ from indexer.writer import open_writer
 from search.catalog import Catalog, has_catalog
 from search.config import BuildConfig
 from search.errors import DataError
-from search.images import PICTURE_SUFFIXES
+from search.pictures.decode import PICTURE_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -24,7 +24,7 @@ from search.config import AttendConfig, QueryConfig
 from search.engine import open_index
 from search.errors import DataError, IndexFolderError, PictureError
 from search.identities import Decider
-from search.picture_exif import taken_at
+from search.pictures.exif import taken_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

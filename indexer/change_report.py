@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from search.decoder_revision import is_outdated
+from search.pictures.decoder_revision import is_outdated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

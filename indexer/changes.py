@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from indexer.staging import LookedAt, Staging
     from indexer.survey import Survey
     from search.catalog import Catalog
-    from search.picture_exif import PictureExif
+    from search.pictures.exif import PictureExif
 
 _CHUNK = 2_000
 """Files looked up at once."""

@@ -14,10 +14,10 @@ from indexer.scan import NEVER_READABLE, FoundFile
 from indexer.staging import LookedAt
 from search.config import DecodeConfig
 from search.errors import PictureError
-from search.images import decode
-from search.large_pictures import LARGE_BYTES, alone
-from search.picture_exif import read_exif
-from search.picture_source import CHANGED_MEANWHILE, read_steady
+from search.pictures.decode import decode
+from search.pictures.exif import read_exif
+from search.pictures.large_pictures import LARGE_BYTES, alone
+from search.pictures.source import CHANGED_MEANWHILE, read_steady
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -19,14 +19,14 @@ from search.config import BuildConfig
 from search.errors import PictureError
 from search.iso_dates import stored_moment
 from search.metadata import CAMERA, TAKEN
-from search.picture_exif import read_exif
-from search.picture_source import read_steady
+from search.pictures.exif import read_exif
+from search.pictures.source import read_steady
 
 if TYPE_CHECKING:
     from indexer.changes import Changes
     from indexer.progress import Progress
     from search.catalog import Catalog
-    from search.picture_exif import PictureExif
+    from search.pictures.exif import PictureExif
     from search.records import PictureRecord
 
 _PAGE = 2_000

@@ -20,8 +20,8 @@ from search.config import BuildConfig, EnrollConfig
 from search.encoders import load_encoder
 from search.errors import DataError, QueryError
 from search.identities import Gallery, open_set_threshold
-from search.images import decode, read_file
-from search.quality import checked_quality
+from search.pictures.decode import decode, read_file
+from search.pictures.quality import checked_quality
 from search.records import TemplateRecord
 from search.stored_calibration import index_calibration
 

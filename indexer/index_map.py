@@ -17,7 +17,7 @@ from search.engine import open_index
 from search.errors import DataError, PictureError
 from search.files.writing import output_file
 from search.large_imports import without_torch
-from search.thumbnails import thumbnail
+from search.pictures.thumbnails import thumbnail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

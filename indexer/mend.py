@@ -11,8 +11,8 @@ from indexer.embed import content_hash
 from indexer.tune import build_structure
 from search.config import BuildConfig
 from search.errors import PictureError
-from search.images import decode, read_file
 from search.indexes import index_class, resolve_device
+from search.pictures.decode import decode, read_file
 from search.segments import map_vectors, write_segment, write_structure
 
 if TYPE_CHECKING:

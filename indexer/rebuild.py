@@ -15,9 +15,9 @@ from indexer.writer import open_writer
 from search.catalog_json import MOST_DAYS
 from search.catalog_retained import DAYS_SETTING
 from search.config import BuildConfig
-from search.decoder_revision import is_outdated
 from search.encoders import load_encoder
 from search.errors import QueryError
+from search.pictures.decoder_revision import is_outdated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +40,7 @@ def rebuild(
     """Merge all segments into one, drop the rows of removed pictures, and choose and tune the structure anew.
 
     Nothing is embedded for that, and the index answers as before until the one commit at the end. With another encoder,
-    or with its own where an earlier version decoded the pictures (`search.decoder_revision`), every picture is embedded
+    or with its own where an earlier version decoded the pictures (`search.pictures.decoder_revision`), every picture is embedded
     anew from its file, beside the index; a rebuild that was killed goes on where it was.
     The identities enrolled in the index come along; a calibration belongs to its encoder and does not.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from indexer.embed import content_hash
 from search.errors import PictureError
-from search.images import decode, read_file
+from search.pictures.decode import decode, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from indexer.excludes import Excludes
 from search.errors import DataError
-from search.images import PICTURE_SUFFIXES
+from search.pictures.decode import PICTURE_SUFFIXES
 
 if TYPE_CHECKING:
     from collections import Counter

@@ -24,7 +24,7 @@ from search.catalog_schema import harden
 from search.files.disk_errors import BUSY_SECONDS, busy_error, is_busy, is_of_the_disk
 from search.files.reading import refuse_far_journal, refuse_irregular
 from search.files.writing import is_regular, require_own_file
-from search.picture_exif import NO_EXIF, PictureExif
+from search.pictures.exif import NO_EXIF, PictureExif
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -21,7 +21,7 @@ from indexer.update import Update, check_device
 from indexer.writer import open_writer
 from search.config import BuildConfig
 from search.errors import DataError
-from search.images import PICTURE_SUFFIXES
+from search.pictures.decode import PICTURE_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

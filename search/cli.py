@@ -135,8 +135,8 @@ def query(
     if not pictures:
         raise typer.BadParameter("name a picture, or use --id or --vector", param_hint="PICTURES")
     from search.engine import open_index
-    from search.images import load_picture
     from search.picture_argument import picture_argument
+    from search.pictures.decode import load_picture
     from search.where import condition_of
 
     filters, part = condition_of(where), None if crop is None else _crop(crop)
@@ -379,8 +379,8 @@ def _info_text(found: IndexInfo) -> str:
 
 
 def _decoder_lines(found: IndexInfo) -> list[str]:
-    from search.decoder_revision import DECODER
     from search.foreign_encoder import is_foreign
+    from search.pictures.decoder_revision import DECODER
 
     if found.decoder >= DECODER or not found.images or is_foreign(found.fingerprint):
         return []

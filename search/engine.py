@@ -16,7 +16,6 @@ from search.collapse import Collapse
 from search.config import Device, QueryConfig
 from search.copy_threshold import copy_threshold
 from search.counts import picture_number
-from search.decoder_revision import decoder_of
 from search.durable import verify
 from search.embedding import DECODED_AT_ONCE, embed
 from search.errors import EncoderError, IndexClosedError, IndexFolderError, QueryError
@@ -24,9 +23,10 @@ from search.filter_masks import FilterMasks
 from search.foreign_encoder import stored_encoder
 from search.forks import watch
 from search.hits import hits_of, nearest, with_metadata
-from search.images import load_picture
 from search.indexes import resolve_device
 from search.known_pictures import KnownPictures
+from search.pictures.decode import load_picture
+from search.pictures.decoder_revision import decoder_of
 from search.query import Query
 from search.recognition import Recognition
 from search.segments import Segment, gather_vectors, open_segment

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from search.config import References
-    from search.quality import Quality
+    from search.pictures.quality import Quality
     from search.records import TemplateRecord
     from search.types import Floats
     from search.verification import Calibration

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from search.errors import PictureError
-from search.images import decode
-from search.picture_contents import read_contents
-from search.picture_frames import frames
-from search.picture_source import read_file
+from search.pictures.contents import read_contents
+from search.pictures.decode import decode
+from search.pictures.frames import frames
+from search.pictures.source import read_file
 from search.shared_detail import SIDE, Sketch, shares_detail, sketch_of
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from search.config import DecodeConfig
 from search.errors import PictureError
-from search.picture_source import read_stream
+from search.pictures.source import read_stream
 
 if TYPE_CHECKING:
     from search.types import Picture

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from search.config import IdentifyConfig, VerifyConfig
 from search.identities import Decider, Gallery
-from search.images import load_picture, picture_name
-from search.quality import checked_quality
+from search.pictures.decode import load_picture, picture_name
+from search.pictures.quality import checked_quality
 from search.verification import verify_vectors
 
 if TYPE_CHECKING:

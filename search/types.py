@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from search.metadata import ColumnInfo, Told
 
     Picture: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | Image | NDArray[Any]
-    """Whatever `search.images.load_picture` reads: a path, the bytes of a file, an open file, a PIL image, an array."""
+    """Whatever `search.pictures.decode.load_picture` reads: a path, the bytes of a file, an open file, a PIL image, an array."""
 
     Floats: TypeAlias = NDArray[np.float32]
     """Embeddings `(N, D)` or distances `(Q, k)`."""
@@ -116,4 +116,4 @@ class IndexInfo:
     columns: tuple[ColumnInfo, ...] = ()
     """Columns of metadata, in the order in which they came."""
     decoder: int = 1
-    """Revision of the decoder that embedded its pictures, see `search.decoder_revision`."""
+    """Revision of the decoder that embedded its pictures, see `search.pictures.decoder_revision`."""

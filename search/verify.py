@@ -75,7 +75,7 @@ def verify_with_encoder(
         QueryError: no reference at all.
     """
     from search.encoders import load_encoder
-    from search.images import load_picture
+    from search.pictures.decode import load_picture
     from search.stored_calibration import encoder_calibration
     from search.verification import verify_vectors
 

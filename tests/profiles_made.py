@@ -1,6 +1,6 @@
 """ICC profiles of version 2 written by hand, and pictures converted to their colour spaces by the formulas alone.
 
-An independent reference for `search.colour_profiles`: nothing here uses Little CMS.
+An independent reference for `search.pictures.colours.profiles`: nothing here uses Little CMS.
 """
 
 from __future__ import annotations

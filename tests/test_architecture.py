@@ -17,8 +17,8 @@ HOMES = {
     "torchvision": ("search/encoders/", "indexer/training/"),
     "timm": ("search/encoders/",),
     "pytorch_metric_learning": ("indexer/training/",),
-    "rawpy": ("search/raw_development.py",),
-    "pillow_jxl": ("search/jpeg_xl.py",),
+    "rawpy": ("search/pictures/containers/raw_development.py",),
+    "pillow_jxl": ("search/pictures/containers/jpeg_xl.py",),
     "pyarrow": ("indexer/exchange/parquet_file.py",),
     "streamlit": ("app.py", "app_parts/"),
     "sqlite3": ("search/catalog", "search/migrations.py", "search/files/disk_errors.py", "indexer/staging.py"),
@@ -90,7 +90,7 @@ def test_big_dependencies_have_one_home(path: Path) -> None:
         ("import search.indexes", {"numpy"}),
         ("import search.encoders", {"numpy"}),
         ("import search.engine", {"numpy"}),
-        ("import search.images", set()),
+        ("import search.pictures.decode", set()),
     ],
 )
 def test_importing_is_light(statement: str, may_have: set[str]) -> None:

@@ -16,7 +16,7 @@ from indexer.duplicates.keep import list_bytes
 from indexer.duplicates.page import write_page
 from indexer.duplicates.whole_file import named, whole_file
 from search.errors import DataError
-from search.images import PICTURE_SUFFIXES
+from search.pictures.decode import PICTURE_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,8 +18,8 @@ from indexer.duplicates.stand_ins import stand_ins
 from indexer.duplicates.verify import CHANGED, has_content
 from search.config import BuildConfig
 from search.errors import PictureError
-from search.images import load_picture
-from search.quality import quality_of
+from search.pictures.decode import load_picture
+from search.pictures.quality import quality_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from search.config import BuildConfig
 from search.errors import PictureError
-from search.thumbnails import jpeg, thumbnail
+from search.pictures.thumbnails import jpeg, thumbnail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -12,10 +12,10 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from search.errors import PictureError
-from search.picture_contents import Contents, read_contents
-from search.picture_exif import read_exposure
-from search.picture_frames import Frame, TooManyFramesError, frames
-from search.picture_source import read_file
+from search.pictures.contents import Contents, read_contents
+from search.pictures.exif import read_exposure
+from search.pictures.frames import Frame, TooManyFramesError, frames
+from search.pictures.source import read_file
 from search.same_pixels import is_copy, same_proportions
 
 if TYPE_CHECKING:

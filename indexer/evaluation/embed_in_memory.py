@@ -11,7 +11,7 @@ import numpy as np
 from indexer.progress import Silent
 from search.config import BuildConfig
 from search.errors import PictureError
-from search.images import load_picture
+from search.pictures.decode import load_picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

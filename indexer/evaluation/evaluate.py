@@ -12,7 +12,7 @@ from indexer.evaluation.figures import Evaluation, measure
 from indexer.evaluation.robustness import measure_robustness
 from indexer.progress import Silent
 from search.errors import DataError, PictureError
-from search.images import decode, load_picture, read_file
+from search.pictures.decode import decode, load_picture, read_file
 
 if TYPE_CHECKING:
     import os
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from search.records import PictureRecord
 
 ALTERED_SIZE = 512
-"""Side in pixels, as `search.images.load_picture` takes it, at which pictures are altered: a photograph of 24
+"""Side in pixels, as `search.pictures.decode.load_picture` takes it, at which pictures are altered: a photograph of 24
 megapixels would be altered for minutes, to be shown to a network of a few hundred pixels."""
 
 

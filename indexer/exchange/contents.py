@@ -15,8 +15,8 @@ import numpy as np
 
 from indexer.embed import content_hash
 from search.errors import PictureError
-from search.images import decode
-from search.picture_source import read_steady
+from search.pictures.decode import decode
+from search.pictures.source import read_steady
 
 if TYPE_CHECKING:
     from indexer.exchange.rows import Row

@@ -14,7 +14,7 @@ from indexer.csv_table import open_csv
 from indexer.excludes import Excludes
 from indexer.labels import mismatch
 from search.errors import DataError
-from search.images import PICTURE_SUFFIXES
+from search.pictures.decode import PICTURE_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

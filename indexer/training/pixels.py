@@ -14,7 +14,7 @@ import numpy as np
 from search.encoders.preprocessing import squash
 from search.errors import PictureError
 from search.files.writing import ASIDE_NAME, is_folder, is_regular, replacing, require_own_folder, write_file
-from search.images import load_picture
+from search.pictures.decode import load_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

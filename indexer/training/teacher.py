@@ -19,7 +19,7 @@ from indexer.training.data import read_pictures
 from search.encoders import load_encoder
 from search.errors import DataError, PictureError
 from search.files.writing import ASIDE_NAME, replaced, write_file
-from search.images import load_picture
+from search.pictures.decode import load_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

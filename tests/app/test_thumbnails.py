@@ -10,8 +10,8 @@ from PIL import Image
 from app_parts import tiles
 from indexer.build import build
 from search import open_index
-from search import thumbnails as search_thumbnails
 from search.errors import PictureError
+from search.pictures import thumbnails as search_thumbnails
 from tests.app.page import click, neighbours, offered, sound, started, texts
 from tests.conftest import FAST, draw
 

@@ -14,7 +14,7 @@ from indexer.csv_log import CsvLog
 from indexer.identities import enroll
 from search import DataError, QueryError
 from search.config import AttendConfig
-from search.picture_exif import taken_at
+from search.pictures.exif import taken_at
 from tests.people import FAST, calibrate_by_hand, person, photograph
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

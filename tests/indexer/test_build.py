@@ -15,7 +15,7 @@ from indexer.check import check
 from indexer.lock import writer_lock
 from search import DataError, EncoderError, IndexFolderError, IndexLockedError, PictureError, open_index
 from search.encoders import load_encoder
-from search.images import load_picture
+from search.pictures.decode import load_picture
 from tests.conftest import FAST, draw, fill
 
 

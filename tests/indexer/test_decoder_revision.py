@@ -19,8 +19,8 @@ from indexer.sync import sync
 from indexer.writer import open_writer
 from search import open_index
 from search.config import BuildConfig
-from search.decoder_revision import DECODER
-from search.jpeg_end import LACKS_ITS_END
+from search.pictures.containers.jpeg_end import LACKS_ITS_END
+from search.pictures.decoder_revision import DECODER
 from tests.awkward import scene
 from tests.conftest import FAST, fill
 from tests.profiles_made import converted, rgb_profile

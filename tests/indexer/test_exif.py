@@ -13,7 +13,7 @@ from indexer.metadata import load_metadata
 from search import open_index
 from tests.conftest import FAST, draw
 from tests.older_catalogs import downgrade
-from tests.search.test_picture_exif import DETAILS, MODEL, OFFSET, TAKEN, exif_of
+from tests.search.pictures.test_exif import DETAILS, MODEL, OFFSET, TAKEN, exif_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 from indexer.build import build
 from indexer.cli import app
 from indexer.index_map import MapReport, draw_index_map
-from search import thumbnails
 from search.config import BuildConfig
 from search.errors import DataError
+from search.pictures import thumbnails
 from tests.conftest import fill
 
 

@@ -228,7 +228,7 @@ def test_a_folder_that_cannot_be_listed_keeps_its_pictures(
 def test_a_file_that_the_system_refuses_keeps_its_picture(
     library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from search import picture_source
+    from search.pictures import source as picture_source
 
     path = sorted(files(library / "nas"))[0]
     path.chmod(0o000)  # changes the time of the inode: the file is looked at

@@ -21,8 +21,9 @@ from indexer.duplicates import find_duplicates, page
 from indexer.duplicates.files import STDOUT, Outputs, check_outputs, write_csv, write_json, write_outputs
 from indexer.duplicates.keep import choose
 from indexer.duplicates.page import write_page
-from search import DataError, thumbnails
+from search import DataError
 from search.config import DuplicatesConfig
+from search.pictures import thumbnails
 from tests.conftest import FAST, draw
 from tests.test_cli import twinlens
 

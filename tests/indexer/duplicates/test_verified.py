@@ -21,7 +21,7 @@ from indexer.duplicates.keep import choose, choose_all
 from search import open_index
 from search.config import DuplicatesConfig
 from tests.conftest import FAST, draw
-from tests.search.test_picture_contents import tiff
+from tests.search.pictures.test_contents import tiff
 from tests.test_cli import twinlens
 
 FILM = {"save_all": True, "duration": 80}

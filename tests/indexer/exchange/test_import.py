@@ -19,8 +19,8 @@ from indexer.lock import writer_lock
 from indexer.remove import remove
 from search import DataError, EncoderError, IndexFolderError, IndexLockedError, open_index
 from search.encoders import load_encoder
-from search.images import load_picture
 from search.indexes import KINDS
+from search.pictures.decode import load_picture
 from tests.conftest import FAST, draw, fill
 from tests.indexer.exchange.conftest import QUICK, brute_force, unit
 

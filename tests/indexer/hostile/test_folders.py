@@ -17,7 +17,7 @@ import pytest
 from indexer.build import build
 from indexer.scan import scan
 from search import DataError, PictureError, open_index
-from search.images import read_file
+from search.pictures.decode import read_file
 from tests.conftest import FAST, draw, fill
 
 NOBODY = 65534

@@ -2,7 +2,7 @@
 
 import pytest
 
-from search.picture_formats import sniff
+from search.pictures.formats import sniff
 from tests.indexer.hostile.mutate import mutated
 from tests.indexer.hostile.seeds import seeds
 from tests.indexer.hostile.watched import watch

@@ -16,8 +16,8 @@ from pathlib import Path
 from indexer.embed import content_hash
 from search.encoders import load_encoder
 from search.errors import PictureError
-from search.images import decode, read_file
-from search.picture_exif import read_exif
+from search.pictures.decode import decode, read_file
+from search.pictures.exif import read_exif
 from tests.indexer.hostile.mutate import mutated
 from tests.indexer.hostile.seeds import seeds
 

@@ -1,0 +1,89 @@
+"""Colours of more than eight bits whose values fill only the lowest part of their range.
+
+Of 16 bits for each channel, Pillow keeps the upper byte: of values of 12 bits that is a sixteenth of white, in sixteen
+steps. Where that happened, the file is decoded once more in the other byte order, which gives the lower bytes.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from PIL import Image
+
+from search.pictures.colours.sample_depth import DECLARED, top_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from PIL.ImageFile import ImageFile
+
+_OTHER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
+_KINDS = frozenset(("RGB;16", "RGBX;16", "RGBA;16", "LA;16"))
+_GREY_ALPHA = "LA;16B"
+"""Of a PNG; Pillow makes it RGBA, and has no other byte order of it."""
+_DARK = 64
+"""Upper bytes below which values have 14 bits at most."""
+MOST_PIXELS = 50_000_000
+"""Above them decoding twice would take more time and memory than a picture may."""
+_BAND = 1 << 20
+"""Pixels that are joined at a time."""
+
+
+def raw_mode(image: ImageFile) -> str:
+    """How the pixels of a picture that was opened, and not loaded yet, stand in its file."""
+    arguments: Any = image.tile[0][3] if image.tile else ""
+    found = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
+    return found if isinstance(found, str) else ""
+
+
+def in_full_depth(image: Image.Image, mode: str, reopened: Callable[[], ImageFile]) -> Image.Image:
+    """Scale a loaded picture by the range of its values, where Pillow's eight bits hold only the lowest part of it.
+
+    Args:
+        image: the picture, which is returned as it is where nothing is to be done.
+        mode: its `raw_mode`.
+        reopened: opens the file once more.
+    """
+    if mode[:-1] not in _KINDS or mode[-1] not in _OTHER or image.width * image.height > MOST_PIXELS:
+        return image
+    highest = [high for _, high in cast("tuple[tuple[int, int], ...]", image.getextrema())]
+    if max(highest[:3]) >= _DARK:
+        return image
+    lower = _lower_bytes(reopened(), mode)
+    found = max(int(_joined(image, lower, box)[:, :, :3].max()) for box in _boxes(image))
+    top = top_of(found, image.info.get(DECLARED))
+    if top is None or top <= 0:
+        return image
+    for box in _boxes(image):
+        values = _joined(image, lower, box).astype(np.float32)
+        levels = np.floor(values * (255 / top) + 0.5).clip(0, 255).astype(np.uint8)
+        if levels.shape[2] == 4 and highest[3] >= _DARK:
+            levels[:, :, 3] = np.asarray(image.crop(box))[:, :, 3]  # the range of the colours is not that of alpha
+        image.paste(Image.fromarray(levels), box)
+    return image
+
+
+def _lower_bytes(image: ImageFile, mode: str) -> Image.Image:
+    other = "RGBA" if mode == _GREY_ALPHA else mode[:-1] + _OTHER[mode[-1]]
+    image.tile = [tile._replace(args=_exchanged(tile.args, other)) for tile in image.tile]
+    image.load()
+    if mode != _GREY_ALPHA:
+        return image
+    grey, alpha = image.getchannel(1), image.getchannel(3)  # each value is two bytes: grey, then alpha
+    return Image.merge("RGBA", (grey, grey, grey, alpha))
+
+
+def _exchanged(arguments: Any, other: str) -> Any:
+    return (other, *arguments[1:]) if isinstance(arguments, tuple) else other
+
+
+def _boxes(image: Image.Image) -> list[tuple[int, int, int, int]]:
+    rows = max(1, _BAND // image.width)
+    return [(0, top, image.width, min(top + rows, image.height)) for top in range(0, image.height, rows)]
+
+
+def _joined(upper: Image.Image, lower: Image.Image, box: tuple[int, int, int, int]) -> np.ndarray[Any, Any]:
+    high, low = (np.asarray(image.crop(box)).astype(np.uint16) for image in (upper, lower))
+    return high * np.uint16(256) + low

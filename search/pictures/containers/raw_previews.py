@@ -1,0 +1,196 @@
+"""The pictures that a raw photo carries for viewers, and the size that it has itself.
+
+Sources: TIFF/EP; the DNG specification 1.7; for Fujifilm's RAF, Canon's CR3 and Panasonic's RW2 the tables of ExifTool.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from search.pictures.containers.tiff_pages import (
+    COMPRESSION,
+    DEFAULT_CROP,
+    JPEG_BYTES,
+    JPEG_START,
+    ORIENTATION,
+    PHOTOMETRIC,
+    STRIP_BYTES,
+    STRIPS,
+    TILE_OFFSETS,
+    Directory,
+    directories,
+    is_tiff,
+)
+from search.pictures.limits import jpeg_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_OLD_JPEG, _JPEG = 6, 7
+_SHOWN = frozenset((0, 1, 2, 6))
+"""Photometric interpretations that are pictures: grey, RGB and YCbCr."""
+_HEADERS = 1 << 20
+"""Bytes of a JPEG within which its first scan begins."""
+_LARGE_PREVIEW = 1_000
+"""Pixels of the shorter side of a preview from which nothing is gained by developing the photo."""
+_MOST_FOUND = 32
+"""JPEGs that are looked at where no directory says where one is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A picture within a raw photo, as a file of its own."""
+
+    kind: Literal["JPEG", "TIFF"]
+    size: tuple[int, int]
+    start: int
+    """Offset of a JPEG, or of the directory of a TIFF."""
+    end: int = 0
+    turns_itself: bool = False
+    """Whether the directory says how it is to be turned."""
+
+    def file(self, data: bytes) -> bytes:
+        """Cut it out of the raw photo: a JPEG, or the same file with this directory in front."""
+        if self.kind == "JPEG":
+            return data[self.start : self.end]
+        order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
+        return data[:2] + (42).to_bytes(2, order) + self.start.to_bytes(4, order) + data[8:]
+
+
+@dataclass(frozen=True, slots=True)
+class RawPhoto:
+    """What a raw photo says without being developed."""
+
+    size: tuple[int, int]
+    """As the sensor lies; (0, 0) where it is not found."""
+    orientation: int
+    """By EXIF, 1 to 8."""
+    previews: list[Preview]
+    """The largest first."""
+
+    @property
+    def has_large_preview(self) -> bool:
+        """Whether a preview shows what an encoder looks at, as the camera developed it."""
+        return bool(self.previews) and _is_large(self.previews[0], self.size)
+
+
+def read_raw(data: bytes) -> RawPhoto:
+    """Look for size, turn and previews; what is damaged is left out."""
+    pages = list(directories(data)) if is_tiff(data) else _canon_pages(data)
+    size = _size(data, pages)
+    usable = (preview for preview in _previews(data, pages) if preview.kind == "JPEG" or _is_large(preview, size))
+    previews = sorted(usable, key=lambda preview: -preview.size[0] * preview.size[1])
+    turn = pages[0].number(ORIENTATION, 1) if pages else 1
+    return RawPhoto(size, turn if 1 <= turn <= 8 else 1, previews)
+
+
+def exif_of_raw(data: bytes) -> bytes | None:
+    """The EXIF block: the file itself, where it is a TIFF; else that of a Canon's box, or of the largest preview."""
+    if is_tiff(data):
+        order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
+        return data if b"+" in data[2:4] else data[:2] + (42).to_bytes(2, order) + data[4:]
+    if (at := data.find(b"CMT1", 0, _HEADERS)) >= 0:
+        return data[at + 4 : at + 4 + _HEADERS]
+    for preview in read_raw(data).previews:
+        head = preview.file(data)[:_HEADERS]
+        if (at := head.find(b"Exif\0\0")) >= 0:
+            return head[at : at + 65_536]
+    return None
+
+
+def _is_large(preview: Preview, size: tuple[int, int]) -> bool:
+    """Whether it shows all that an encoder looks at; what is not compressed and small is a thumbnail for menus."""
+    shorter = min(preview.size)
+    return shorter >= _LARGE_PREVIEW or 2 * shorter >= min(size) > 0
+
+
+def _size(data: bytes, pages: list[Directory]) -> tuple[int, int]:
+    if data.startswith(b"FUJIFILMCCD-RAW"):
+        return _fuji_size(data)
+    if data.startswith(b"IIU\0") and pages:  # the borders of Panasonic: top, left, bottom, right
+        top, left, bottom, right = (pages[0].number(tag) for tag in (4, 5, 6, 7))
+        return max(0, right - left), max(0, bottom - top)
+    largest = max(pages, key=lambda page: page.size[0] * page.size[1], default=None)
+    if largest is None:
+        return 0, 0
+    crop = largest.numbers(DEFAULT_CROP)
+    if len(crop) == 4:  # as fractions
+        crop = (crop[0] // max(1, crop[1]), crop[2] // max(1, crop[3]))
+    cropped = len(crop) == 2 and 0 < crop[0] <= largest.size[0] and 0 < crop[1] <= largest.size[1]
+    return (crop[0], crop[1]) if cropped else largest.size
+
+
+def _previews(data: bytes, pages: list[Directory]) -> Iterator[Preview]:
+    found = False
+    for page in pages if is_tiff(data) else []:
+        preview = _of_page(data, page)
+        if preview is not None:
+            found = True
+            yield preview
+    if data.startswith(b"FUJIFILMCCD-RAW"):
+        at, length = struct.unpack_from(">II", data.ljust(92, b"\0"), 84)
+        preview = _jpeg(data, at, at + length)
+        if preview is not None:
+            found = True
+            yield preview
+    if not found:
+        yield from _hidden(data)
+
+
+def _of_page(data: bytes, page: Directory) -> Preview | None:
+    if (start := page.number(JPEG_START)) and (length := page.number(JPEG_BYTES)):
+        return _jpeg(data, start, start + length)
+    if page.number(PHOTOMETRIC, -1) not in _SHOWN and page.number(COMPRESSION) != _OLD_JPEG:
+        return None
+    if page.number(COMPRESSION) in (_OLD_JPEG, _JPEG) and len(page.numbers(STRIPS)) == 1:
+        start = page.number(STRIPS)
+        preview = _jpeg(data, start, start + page.number(STRIP_BYTES))
+        if preview is not None:
+            return preview
+    if not (page.numbers(STRIPS) or page.numbers(TILE_OFFSETS)) or 0 in page.size or b"+" in data[2:4]:
+        return None
+    return Preview("TIFF", page.size, page.at, turns_itself=ORIENTATION in page.values)
+
+
+def _hidden(data: bytes) -> Iterator[Preview]:
+    """Look for JPEGs anywhere: makernotes and boxes have them, each in another way."""
+    at = -1
+    for _ in range(_MOST_FOUND):
+        at = data.find(b"\xff\xd8\xff", at + 1)
+        if at < 0:
+            return
+        preview = _jpeg(data, at, len(data))
+        if preview is not None:
+            yield preview
+
+
+def _jpeg(data: bytes, start: int, end: int) -> Preview | None:
+    """None where it is no JPEG, or one without loss, as raw data itself is packed."""
+    size = jpeg_size(data[start : min(end, start + _HEADERS)])
+    return None if size is None else Preview("JPEG", size, start, end)
+
+
+def _fuji_size(data: bytes) -> tuple[int, int]:
+    """From the records of the raw header: the size without borders, else the whole one."""
+    found: dict[int, tuple[int, int]] = {}
+    try:
+        (at,) = struct.unpack_from(">I", data, 92)
+        (records,) = struct.unpack_from(">I", data, at)
+        at += 4
+        for _ in range(min(records, 256)):
+            tag, length = struct.unpack_from(">HH", data, at)
+            if length == 4:
+                high, wide = struct.unpack_from(">HH", data, at + 4)
+                found[tag] = (wide, high)
+            at += 4 + length
+    except struct.error:
+        pass
+    return found.get(0x111) or found.get(0x100) or (0, 0)
+
+
+def _canon_pages(data: bytes) -> list[Directory]:
+    """The first directory of the box CMT1 of a CR3, which is a TIFF by itself."""
+    at = data.find(b"CMT1", 0, 1 << 20)
+    return list(directories(data[at + 4 : at + 4 + _HEADERS])) if at >= 0 else []

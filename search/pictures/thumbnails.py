@@ -1,0 +1,70 @@
+"""Small copies of pictures to look at: always whole, and of any shape, as no side ever becomes less than a pixel."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from search.errors import PictureError
+from search.pictures.decode import load_picture, picture_name
+
+if TYPE_CHECKING:
+    from search.types import Picture
+
+
+def thumbnail(picture: Picture, side: int, *, ground: str | None = None) -> Image.Image:
+    """Read a picture at a longer side of at most `side` pixels, or fitted into a square of the colour `ground`.
+
+    Raises:
+        PictureError: whatever went wrong, so that a page can show the reason in the place of this one picture.
+    """
+    try:
+        image = load_picture(picture, target=side)
+        return fitted(image, side) if ground is None else on_square(image, side, ground)
+    except PictureError:
+        raise
+    except Exception as error:  # no memory, say, or what a version of Pillow makes of an odd shape
+        raise PictureError(picture_name(picture), f"no thumbnail can be made of it ({_detail(error)})") from error
+
+
+def fitted(image: Image.Image, side: int) -> Image.Image:
+    """Shrink a picture until its longer side has `side` pixels; a smaller one is returned as it is."""
+    return _scaled(image, side) if max(image.size) > side else image
+
+
+def on_square(image: Image.Image, side: int, ground: str) -> Image.Image:
+    """Scale a picture up or down until it just fits into a square, and lay it in the middle.
+
+    `ImageOps.pad` would do, but for its rounding: of a picture more than `2 * side` times as high as it is wide it
+    leaves nothing, and in some versions of Pillow an error.
+    """
+    small = _scaled(image, side).convert("RGB")
+    square = Image.new("RGB", (side, side), ground)
+    square.paste(small, ((side - small.width) // 2, (side - small.height) // 2))
+    return square
+
+
+def jpeg(image: Image.Image, quality: int) -> bytes:
+    """Encode a picture.
+
+    Raises:
+        PictureError: more than 65,535 pixels on a side, or no memory.
+    """
+    data = io.BytesIO()
+    try:
+        image.save(data, "JPEG", quality=quality)
+    except Exception as error:
+        raise PictureError(picture_name(image), f"no JPEG can be made of it ({_detail(error)})") from error
+    return data.getvalue()
+
+
+def _scaled(image: Image.Image, longer: int) -> Image.Image:
+    scale = longer / max(image.size)
+    width, height = (max(1, round(length * scale)) for length in image.size)
+    return image if image.size == (width, height) else image.resize((width, height), Image.Resampling.BICUBIC)
+
+
+def _detail(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
