@@ -13,8 +13,8 @@ from search import TwinlensError
 from search.cli import printable
 from search.config import QueryConfig
 from search.copy_threshold import copy_threshold
-from search.metadata import BUILT_IN
-from search.where import all_of, condition_of, parse_where
+from search.filters.columns import BUILT_IN
+from search.filters.language import all_of, condition_of, parse_where
 
 if TYPE_CHECKING:
     from app_parts.asking import Opened

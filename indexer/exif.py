@@ -17,8 +17,8 @@ from indexer.survey import is_same
 from indexer.writer import open_writer
 from search.config import BuildConfig
 from search.errors import PictureError
-from search.iso_dates import stored_moment
-from search.metadata import CAMERA, TAKEN
+from search.filters.columns import CAMERA, TAKEN
+from search.filters.iso_dates import stored_moment
 from search.pictures.exif import read_exif
 from search.pictures.source import read_steady
 

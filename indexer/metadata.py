@@ -16,7 +16,7 @@ from indexer.progress import Silent
 from indexer.resolved_paths import ResolvedPaths
 from indexer.writer import open_writer
 from search.errors import DataError
-from search.metadata import MOST_COLUMNS, TYPE_NAMES
+from search.filters.columns import MOST_COLUMNS, TYPE_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from indexer.metadata_file import Row
     from indexer.progress import Progress
     from search.catalog import Catalog
-    from search.metadata import ColumnType, Stored
+    from search.filters.columns import ColumnType, Stored
 
 SHOWN = 20
 """Rows of unknown pictures that a report names."""

@@ -11,10 +11,10 @@ import math
 import re
 from typing import TYPE_CHECKING, TypeAlias
 
-from search.iso_dates import date_text, moment_text
+from search.filters.iso_dates import date_text, moment_text
 
 if TYPE_CHECKING:
-    from search.metadata import ColumnType, Stored
+    from search.filters.columns import ColumnType, Stored
 
 Cell: TypeAlias = str | int | float | bool | None
 """As the file has it; None where there is nothing."""

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from indexer.csv_table import bounded_lines, open_csv, require_file
 from indexer.metadata_cells import Cell, as_bytes, type_of, wider
 from search.errors import DataError
-from search.metadata import BUILT_IN, MOST_COLUMNS
+from search.filters.columns import BUILT_IN, MOST_COLUMNS
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
     from typing import TextIO
 
-    from search.metadata import ColumnType
+    from search.filters.columns import ColumnType
 
 KEYS = ("path", "id")
 """Columns that say which picture a row is about; a row that has a path is known by that."""

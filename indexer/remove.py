@@ -14,14 +14,14 @@ from indexer.writer import open_writer
 from search.catalog import Catalog
 from search.counts import picture_number, shown
 from search.errors import QueryError
+from search.filters.language import condition_of
 from search.nearest_values import nearest_values
-from search.where import condition_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from search.conditions import Condition
-    from search.where import Where
+    from search.filters.conditions import Condition
+    from search.filters.language import Where
 
 _AT_ONCE = 10_000
 """Records held at once."""
@@ -50,7 +50,7 @@ def remove(
         ids: of pictures.
         globs: patterns with `*`, `?` and `[...]` of whole paths; a pattern that does not begin with `/` may match from
             any folder on.
-        where: a filter, see `search.where`.
+        where: a filter, see `search.filters.language`.
         dry_run: say what would be removed, and remove nothing.
         purge: retain nothing of them.
 

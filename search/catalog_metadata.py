@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from search.catalog_values import shown
 from search.errors import IndexFolderError, QueryError
-from search.metadata import BUILT_IN, EXIF_COLUMNS, TYPE_NAMES, ColumnInfo, ColumnType, Stored, Told, told
-from search.where_sql import Sql, SqlColumn, to_sql
+from search.filters.columns import BUILT_IN, EXIF_COLUMNS, TYPE_NAMES, ColumnInfo, ColumnType, Stored, Told, told
+from search.filters.sql import Sql, SqlColumn, to_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from search.conditions import Condition
+    from search.filters.conditions import Condition
 
 _WITH_METADATA = 4
 """Version of the catalog that holds metadata first."""

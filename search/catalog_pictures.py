@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from search.catalog_metadata import MetadataTable
     from search.catalog_retained import RetainedTable
-    from search.conditions import Condition
+    from search.filters.conditions import Condition
 
 PAGE = 2_000
 """Rows of a page of a long answer: nobody holds all pictures at once."""

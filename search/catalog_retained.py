@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from search.catalog_json import MOST_DAYS
 from search.config import RetainConfig
 from search.errors import IndexFolderError
-from search.metadata import EXIF_COLUMNS
+from search.filters.columns import EXIF_COLUMNS
 from search.records import TemplateRecord
 
 if TYPE_CHECKING:

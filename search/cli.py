@@ -17,9 +17,9 @@ from search.utf8_mode import restart_in_utf8_mode
 
 if TYPE_CHECKING:
     from search.blend import Crop
-    from search.conditions import Condition
     from search.engine import SearchEngine
-    from search.metadata import ColumnInfo
+    from search.filters.columns import ColumnInfo
+    from search.filters.conditions import Condition
     from search.types import Hit, IndexInfo
 
 IndexOption = Annotated[Path, typer.Option("--index", "-i", help="The index folder.")]
@@ -135,9 +135,9 @@ def query(
     if not pictures:
         raise typer.BadParameter("name a picture, or use --id or --vector", param_hint="PICTURES")
     from search.engine import open_index
+    from search.filters.language import condition_of
     from search.picture_argument import picture_argument
     from search.pictures.decode import load_picture
-    from search.where import condition_of
 
     filters, part = condition_of(where), None if crop is None else _crop(crop)
     if together and (part is not None or same_only):
@@ -190,8 +190,8 @@ def where_text(where: list[str] | None) -> str:
 def say_nothing_matches(index: Path, where: list[str] | None) -> None:
     """Say on standard error why a filter left nothing to work on, where that is so."""
     from search.engine import open_index
+    from search.filters.language import condition_of
     from search.nearest_values import nothing_matches
-    from search.where import condition_of
 
     with open_index(index, device="cpu") as engine:
         nothing = nothing_matches(engine.catalog, condition_of(where), where_text(where))
@@ -229,9 +229,9 @@ def _query_stored(
 ) -> None:
     """Answer pictures of the index by their ids, then the rows of files of vectors: without torch."""
     from search.engine import open_index
+    from search.filters.language import condition_of
     from search.large_imports import without_torch
     from search.vector_queries import read_vectors
-    from search.where import condition_of
 
     where, filters = searching["where"], condition_of(searching["where"])
     searching["where"], same_only = filters, searching["same_only"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
-    from search.where import Where
+    from search.filters.language import Where
 
 Device = Literal["auto", "cpu", "cuda"]
 References = Literal["mean", "best"]

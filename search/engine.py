@@ -20,6 +20,7 @@ from search.durable import verify
 from search.embedding import DECODED_AT_ONCE, embed
 from search.errors import EncoderError, IndexClosedError, IndexFolderError, QueryError
 from search.filter_masks import FilterMasks
+from search.filters.language import condition_of
 from search.foreign_encoder import stored_encoder
 from search.forks import watch
 from search.hits import hits_of, nearest, with_metadata
@@ -32,7 +33,6 @@ from search.recognition import Recognition
 from search.segments import Segment, gather_vectors, open_segment
 from search.stored_calibration import index_calibration, same_threshold
 from search.types import Answer, Hit, IndexInfo, SegmentInfo, Timing
-from search.where import condition_of
 
 if TYPE_CHECKING:
     import os
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from search.blend import Crop
-    from search.conditions import Condition
     from search.encoders.base import Encoder
+    from search.filters.conditions import Condition
     from search.query import Where
     from search.records import FileRecord, PictureRecord, SegmentRecord, TemplateRecord
     from search.types import Floats, Mask, Picture
@@ -206,7 +206,7 @@ class SearchEngine(Recognition, KnownPictures):
 
         Raises:
             PictureError: the picture cannot be read.
-            QueryError: k < 1, a filter that cannot be (`search.where` tells the language), or `same_only` where
+            QueryError: k < 1, a filter that cannot be (`search.filters.language` tells the language), or `same_only` where
                 nothing was calibrated.
         """
         answer = self.ask(picture, k, where=where, same_only=same_only, without=without, crop=crop, collapse=collapse)

@@ -13,7 +13,7 @@ from search.segments import beyond
 
 if TYPE_CHECKING:
     from search.catalog import Catalog
-    from search.conditions import Condition
+    from search.filters.conditions import Condition
     from search.types import Mask
 
 _BYTES = 64 * 1024 * 1024

@@ -11,7 +11,7 @@ from search.types import Hit
 
 if TYPE_CHECKING:
     from search.catalog import Catalog
-    from search.metadata import Told
+    from search.filters.columns import Told
     from search.records import PictureRecord
     from search.types import Floats, Rows
     from search.verification import Calibration

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from search.counts import check_count, picture_number, shown
 from search.errors import QueryError
-from search.where import condition_of
+from search.filters.language import condition_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from search.catalog import Catalog
-    from search.metadata import ColumnType, Told
+    from search.filters.columns import ColumnType, Told
+    from search.filters.language import Where
     from search.records import PictureRecord
-    from search.where import Where
 
 _MOST = 2**63 - 1
 """The largest of SQLite's integers."""
@@ -73,7 +73,7 @@ class KnownPictures:
         return self._catalog.metadata.numbers("pictures.id", condition_of(where))
 
     def columns(self) -> dict[str, ColumnType]:
-        """Name -> type of each column of metadata that a filter can name, beside `search.metadata.BUILT_IN`."""
+        """Name -> type of each column of metadata that a filter can name, beside `search.filters.columns.BUILT_IN`."""
         return self._catalog.metadata.columns()
 
     def metadata(self, picture_ids: Sequence[int]) -> dict[int, dict[str, Told]]:

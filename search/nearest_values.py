@@ -5,13 +5,13 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from search.conditions import And, Comparison, Not, OneOf, Or, Value, Word
+from search.filters.conditions import And, Comparison, Not, OneOf, Or, Value, Word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from search.catalog import Catalog
-    from search.conditions import Condition
+    from search.filters.conditions import Condition
 
 MOST_VALUES = 5_000
 """Different values of a column among which the nearest is looked for; of more, none is named."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from search.conditions import Condition
 from search.config import QueryConfig
 from search.counts import check_count
 from search.errors import QueryError
-from search.where import Where, condition_of
+from search.filters.conditions import Condition
+from search.filters.language import Where, condition_of
 
 __all__ = ["Query", "Where"]
 

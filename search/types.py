@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-    from search.metadata import ColumnInfo, Told
+    from search.filters.columns import ColumnInfo, Told
 
     Picture: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | Image | NDArray[Any]
     """Whatever `search.pictures.decode.load_picture` reads: a path, the bytes of a file, an open file, a PIL image, an array."""

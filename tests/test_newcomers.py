@@ -13,8 +13,8 @@ from indexer.cli import SECTIONS, app
 from indexer.remove import remove
 from search import QueryError, open_index
 from search.errors import FilterError, MissingPictureError
+from search.filters.language import parse_where
 from search.nearest_values import MOST_VALUES, nearest_values, nothing_matches
-from search.where import parse_where
 from tests.conftest import FAST, draw
 from tests.test_cli import twinlens
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from indexer.duplicates.report import Match
     from indexer.progress import Progress
     from search.engine import SearchEngine
-    from search.metadata import Told
+    from search.filters.columns import Told
     from search.records import PictureRecord
 
 _PROBES = 1000

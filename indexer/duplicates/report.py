@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from search.metadata import json_value
+from search.filters.columns import json_value
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from search.copy_threshold import Source
-    from search.metadata import Told
+    from search.filters.columns import Told
 
 Match = Literal["representative", "exact", "near"]
 

@@ -10,7 +10,7 @@ from search.config import BuildConfig, Device
 if TYPE_CHECKING:
     import os
 
-    from search.where import Where
+    from search.filters.language import Where
 
 Format = Literal["parquet", "npy"]
 FORMATS: tuple[Format, ...] = get_args(Format)

@@ -20,7 +20,7 @@ from search.catalog import Catalog
 from search.durable import verify
 from search.errors import DamagedFileError, DataError, IndexFolderError
 from search.files.writing import is_folder, is_regular, new_file, write_file
-from search.where import condition_of
+from search.filters.language import condition_of
 
 if TYPE_CHECKING:
     import os

@@ -18,7 +18,7 @@ from indexer.update import check_device
 from indexer.writer import open_writer
 from search.catalog import Catalog, has_catalog
 from search.errors import DamagedFileError, DataError, IndexBusyError, IndexFolderError
-from search.metadata import MOST_COLUMNS
+from search.filters.columns import MOST_COLUMNS
 
 if TYPE_CHECKING:
     import os
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from indexer.exchange.plan import Plan
     from indexer.exchange.rows import Source
     from indexer.progress import Progress
-    from search.metadata import ColumnType
+    from search.filters.columns import ColumnType
     from search.records import SegmentRecord
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, get_args
 
 from search.errors import DataError
-from search.metadata import ColumnType
+from search.filters.columns import ColumnType
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,7 @@ from indexer.exchange.unit_vectors import check_type
 from indexer.metadata_cells import stored
 from search.errors import DataError
 from search.files.writing import new_file
-from search.metadata import json_value
+from search.filters.columns import json_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from search.metadata import ColumnType, Told
+    from search.filters.columns import ColumnType, Told
     from search.records import PictureRecord
     from search.types import Floats
 

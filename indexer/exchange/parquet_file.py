@@ -15,7 +15,7 @@ from indexer.exchange.unit_vectors import check_type
 from indexer.metadata_cells import stored
 from search.errors import DataError
 from search.files.writing import new_file
-from search.metadata import json_value
+from search.filters.columns import json_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from search.metadata import ColumnType, Stored, Told
+    from search.filters.columns import ColumnType, Stored, Told
     from search.records import PictureRecord
     from search.types import Floats
 

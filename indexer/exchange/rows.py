@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from indexer.exchange.manifest import Manifest
-    from search.metadata import ColumnType, Stored
+    from search.filters.columns import ColumnType, Stored
 
 
 @dataclass(slots=True)

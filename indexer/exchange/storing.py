@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from indexer.exchange.rows import Row, Source
     from indexer.progress import Stages
     from search.catalog import Catalog
-    from search.metadata import ColumnType
+    from search.filters.columns import ColumnType
     from search.records import FileRecord, SegmentRecord
     from search.types import Floats
 

@@ -9,7 +9,8 @@ from datetime import date, datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, assert_never
 
-from search.conditions import (
+from search.filters.columns import TYPE_NAMES
+from search.filters.conditions import (
     And,
     Column,
     Comparator,
@@ -24,15 +25,14 @@ from search.conditions import (
     Value,
     Word,
 )
-from search.iso_dates import AFTER, moment_text, period, stored_moment
-from search.metadata import TYPE_NAMES
-from search.where import LONGEST, where_error
+from search.filters.iso_dates import AFTER, moment_text, period, stored_moment
+from search.filters.language import LONGEST, where_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from search.errors import FilterError
-    from search.metadata import ColumnType, Stored
+    from search.filters.columns import ColumnType, Stored
 
 MOST_VALUES = 30_000
 """Values bound in one statement: SQLite takes 32,766."""

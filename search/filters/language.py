@@ -25,7 +25,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeAlias, get_args
 
-from search.conditions import (
+from search.errors import FilterError
+from search.filters.conditions import (
     And,
     Column,
     Comparator,
@@ -41,7 +42,6 @@ from search.conditions import (
     Value,
     Word,
 )
-from search.errors import FilterError
 
 Where: TypeAlias = str | Mapping[str, Any] | Sequence[str] | Condition
 """A filter: text, `{"label": "shoe", "year": [2023, 2024]}`, several texts that must all hold, or a condition."""

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from search.catalog import Catalog
-from search.conditions import Column, Comparison, Matches, Not, Value, Word
 from search.errors import QueryError
-from search.where import DEEPEST, LONGEST, condition_of, parse_where
-from tests.search.where_reference import MIDNIGHT, Maker, Row, made_rows, write_catalog
+from search.filters.conditions import Column, Comparison, Matches, Not, Value, Word
+from search.filters.language import DEEPEST, LONGEST, condition_of, parse_where
+from tests.search.filters.reference import MIDNIGHT, Maker, Row, made_rows, write_catalog
 
 
 @pytest.fixture(scope="module")

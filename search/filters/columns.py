@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal, TypeAlias
 
-from search.iso_dates import read_moment
+from search.filters.iso_dates import read_moment
 
 ColumnType: TypeAlias = Literal["text", "integer", "real", "boolean", "date", "datetime"]
 """`datetime` is a date with a time, in UTC."""
 Stored: TypeAlias = str | bytes | int | float | None
-"""A value as SQLite holds it: booleans as 0 and 1, dates and moments as text (`search.iso_dates`)."""
+"""A value as SQLite holds it: booleans as 0 and 1, dates and moments as text (`search.filters.iso_dates`)."""
 Told: TypeAlias = str | int | float | bool | date
 """A value as Python code gets it; a moment is a `datetime` with the time zone UTC."""
 
