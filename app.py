@@ -26,7 +26,7 @@ from app_parts.settings import pick_label, show_settings
 from app_parts.tiles import file_tile, literal, plain, show_full_tile, show_tile
 from search import IndexBusyError, QueryError, TwinlensError
 from search.cli import NOTHING_SAME, megabytes
-from search.foreign_encoder import is_foreign
+from search.encoders.foreign import is_foreign
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator

@@ -28,7 +28,7 @@ from indexer.training.recipes.builtin import CONFIG, VALIDATION
 from indexer.training.splits import split_pictures
 from indexer.training.validation import normalised
 from search.encoders import load_encoder
-from search.encoders.joined import Joined
+from search.encoders.networks.joined import Joined
 from search.encoders.preprocessing import squash
 from search.pictures.decode import load_picture
 

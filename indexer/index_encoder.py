@@ -10,9 +10,9 @@ from indexer.sweeping import ENCODERS_FOLDER, delete_encoder
 from search.config import BuildConfig
 from search.durable import checksum, make_folder, sealed, sync_folder
 from search.encoders import load_encoder
+from search.encoders.foreign import foreign_fingerprint, stored_encoder
 from search.errors import EncoderError
 from search.files.writing import is_regular, require_own_folder
-from search.foreign_encoder import foreign_fingerprint, stored_encoder
 from search.pictures.decoder_revision import decoder_setting
 from search.stored_calibration import encoder_calibration
 

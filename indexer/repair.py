@@ -15,8 +15,8 @@ from indexer.writer import open_catalog
 from search.catalog import Catalog, holds_index
 from search.config import QueryConfig
 from search.encoders import load_encoder
+from search.encoders.foreign import is_foreign
 from search.errors import IndexFolderError, TwinlensError
-from search.foreign_encoder import is_foreign
 
 if TYPE_CHECKING:
     import os

@@ -379,7 +379,7 @@ def _info_text(found: IndexInfo) -> str:
 
 
 def _decoder_lines(found: IndexInfo) -> list[str]:
-    from search.foreign_encoder import is_foreign
+    from search.encoders.foreign import is_foreign
     from search.pictures.decoder_revision import DECODER
 
     if found.decoder >= DECODER or not found.images or is_foreign(found.fingerprint):
@@ -391,7 +391,7 @@ def _decoder_lines(found: IndexInfo) -> list[str]:
 
 
 def _foreign_text(found: IndexInfo) -> str:
-    from search.foreign_encoder import is_foreign
+    from search.encoders.foreign import is_foreign
 
     return "; the vectors were made elsewhere, pictures cannot be queried" if is_foreign(found.fingerprint) else ""
 

@@ -18,10 +18,10 @@ from search.copy_threshold import copy_threshold
 from search.counts import picture_number
 from search.durable import verify
 from search.embedding import DECODED_AT_ONCE, embed
+from search.encoders.foreign import stored_encoder
 from search.errors import EncoderError, IndexClosedError, IndexFolderError, QueryError
 from search.filter_masks import FilterMasks
 from search.filters.language import condition_of
-from search.foreign_encoder import stored_encoder
 from search.forks import watch
 from search.hits import hits_of, nearest, with_metadata
 from search.indexes import resolve_device

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from indexer.index_encoder import fitting_calibration, name_encoder, name_foreign, now, store_encoder
 from search.encoders import load_encoder
+from search.encoders.foreign import foreign_fingerprint, is_foreign
 from search.errors import DataError, EncoderError
-from search.foreign_encoder import foreign_fingerprint, is_foreign
 from search.stored_calibration import index_calibration
 
 if TYPE_CHECKING:

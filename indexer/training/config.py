@@ -65,7 +65,7 @@ class AugmentConfig:
 
 @dataclass(frozen=True)
 class JoinConfig:
-    """How the learned embedding is joined with descriptors by formula: see `search.encoders.joined`.
+    """How the learned embedding is joined with descriptors by formula: see `search.encoders.networks.joined`.
 
     The three weights are relative to each other.
     """

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from indexer.training.validation import normalised
-from search.encoders.joined import Joined
+from search.encoders.networks.joined import Joined
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

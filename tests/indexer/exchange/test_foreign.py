@@ -22,7 +22,7 @@ from indexer.repair import repair
 from indexer.sync import sync
 from search import EncoderError, open_index
 from search.config import BuildConfig
-from search.foreign_encoder import foreign_fingerprint, is_foreign
+from search.encoders.foreign import foreign_fingerprint, is_foreign
 from tests.conftest import FAST
 from tests.indexer.exchange.conftest import QUICK, brute_force, unit
 

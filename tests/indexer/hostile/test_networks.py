@@ -19,7 +19,7 @@ from torch import nn
 from search.encoders import load_encoder
 from search.encoders.budget import TooLargeError, within_weights
 from search.errors import EncoderError
-from tests.search.encoders_made import CHECKPOINT, SPEC, edit, made
+from tests.search.encoders.made import CHECKPOINT, SPEC, edit, made
 
 ROOT = Path(__file__).parents[3]
 HUGE = {

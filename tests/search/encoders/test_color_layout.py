@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import draw
-from tests.search.encoders_made import made
+from tests.search.encoders.made import made
 
 
 @pytest.mark.parametrize(

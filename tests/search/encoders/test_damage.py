@@ -6,7 +6,7 @@ import pytest
 
 from search.encoders import load_encoder
 from search.errors import EncoderError
-from tests.search.encoders_made import CHECKPOINT, NAMES, SPEC, edit, made
+from tests.search.encoders.made import CHECKPOINT, NAMES, SPEC, edit, made
 
 
 def edit_weights(folder, change):

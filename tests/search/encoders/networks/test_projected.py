@@ -6,8 +6,8 @@ import torch
 from PIL import Image
 
 from search.encoders.networks import build_network
+from search.encoders.networks.projected import ProjectedBackbone
 from search.encoders.preprocessing import IMAGENET_MEAN, IMAGENET_STD
-from search.encoders.projected_backbone import ProjectedBackbone
 from search.encoders.torchvision_backbones import TorchvisionEncoder
 from search.errors import EncoderError
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from search.encoders import load_encoder
 from search.errors import UnsupportedError
-from tests.search.encoders_made import CHECKPOINT, IMAGES, NAMES, SPEC, checkpoint, edit, made
+from tests.search.encoders.made import CHECKPOINT, IMAGES, NAMES, SPEC, checkpoint, edit, made
 
 
 def reference(encoder, images):

@@ -10,8 +10,8 @@ from PIL.Image import Transpose
 from torch.nn import functional
 
 from search.encoders.color_layout import _to_lab
-from search.encoders.descriptors import ColorHistogram, GradientLayout
-from search.encoders.joined import Joined
+from search.encoders.networks.descriptors import ColorHistogram, GradientLayout
+from search.encoders.networks.joined import Joined
 from tests.conftest import draw
 
 

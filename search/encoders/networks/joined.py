@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from search.encoders.descriptors import ColorHistogram, GradientLayout
+from search.encoders.networks.descriptors import ColorHistogram, GradientLayout
 from search.encoders.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 
 

@@ -18,10 +18,10 @@ from typing import Any
 
 from torch import nn
 
-from search.encoders.joined import Joined
-from search.encoders.projected_backbone import ProjectedBackbone
-from search.encoders.resnet import ResNet
-from search.encoders.small_networks import ConvNet, MultilayerPerceptron
+from search.encoders.networks.joined import Joined
+from search.encoders.networks.projected import ProjectedBackbone
+from search.encoders.networks.resnet import ResNet
+from search.encoders.networks.small import ConvNet, MultilayerPerceptron
 
 KINDS: dict[str, Callable[..., nn.Module]] = {
     "backbone": ProjectedBackbone,

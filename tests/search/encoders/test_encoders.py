@@ -16,7 +16,7 @@ from search.encoders import FAMILIES, encoder_names, load_encoder
 from search.encoders.base import unit_rows
 from search.errors import EncoderError
 from tests.conftest import draw
-from tests.search.encoders_made import IMAGES, NAMES, made, make
+from tests.search.encoders.made import IMAGES, NAMES, made, make
 
 
 @pytest.fixture(params=NAMES)

@@ -9,8 +9,8 @@ import pytest
 
 from search.encoders import load_encoder
 from search.errors import EncoderError
-from tests.search.encoders_made import IMAGES, made
-from tests.search.test_encoder_networks import reference
+from tests.search.encoders.made import IMAGES, made
+from tests.search.encoders.test_network_files import reference
 
 
 def test_features_times_the_head_are_the_scores_of_the_whole_model():
