@@ -9,7 +9,7 @@ import pytest
 
 from search.errors import UnsupportedError
 from search.indexes import KINDS, choose_kind, index_class, resolve_device
-from tests.search.indexes_made import ON_GPU, Place, clustered, queries, stand_in
+from tests.search.indexes.structures_made import ON_GPU, Place, clustered, queries, stand_in
 
 
 def test_a_cpu_opens_what_a_gpu_built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from search.errors import IndexFolderError, QueryError, UnsupportedError
 from search.indexes import KINDS, index_class
-from tests.search.indexes_made import (
+from tests.search.indexes.structures_made import (
     ON_GPU,
     RECALL,
     Place,
