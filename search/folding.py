@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from search.looks import Look, look_at
+from search.comparison.looks import Look, look_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -15,8 +15,8 @@ import numpy as np
 
 from indexer.duplicates.report import Group, Member
 from search.collapse import measured
+from search.comparison.looks import Look, look_at
 from search.config import BuildConfig
-from search.looks import Look, look_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

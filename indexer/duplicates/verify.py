@@ -11,12 +11,12 @@ from functools import cached_property
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from search.comparison.same_pixels import is_copy, same_proportions
 from search.errors import PictureError
 from search.pictures.contents import Contents, read_contents
 from search.pictures.exif import read_exposure
 from search.pictures.frames import Frame, TooManyFramesError, frames
 from search.pictures.source import read_file
-from search.same_pixels import is_copy, same_proportions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

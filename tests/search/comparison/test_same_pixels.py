@@ -19,8 +19,8 @@ from benchmarks.copies_made import (
     scaled,
     scene,
 )
-from search.same_pixels import is_copy, same_proportions
-from search.windows import binomial, cells, moving_mean
+from search.comparison.same_pixels import is_copy, same_proportions
+from search.comparison.windows import binomial, cells, moving_mean
 
 ORIGINALS = {
     "scene": scene(1),

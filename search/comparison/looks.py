@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from search.comparison.shared_detail import SIDE, Sketch, shares_detail, sketch_of
 from search.errors import PictureError
 from search.pictures.contents import read_contents
 from search.pictures.decode import decode
 from search.pictures.frames import frames
 from search.pictures.source import read_file
-from search.shared_detail import SIDE, Sketch, shares_detail, sketch_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from benchmarks.copies_made import COPIES, NEAR, line_art, page, scene
-from search.shared_detail import shares_detail, sketch_of
+from search.comparison.shared_detail import shares_detail, sketch_of
 from tests.conftest import draw
 
 

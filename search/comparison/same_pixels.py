@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from search.windows import binomial, cells, moving_mean
+from search.comparison.windows import binomial, cells, moving_mean
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
