@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from app_parts.asking import Asked, Opened
     from search import Hit, IndexInfo
     from search.query import Where
-    from search.records import PictureRecord
+    from search.store.records import PictureRecord
 
 MOST_COPIES = 20
 """Copies of one hit that are named."""

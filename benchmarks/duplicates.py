@@ -17,10 +17,10 @@ import numpy as np
 
 from indexer.duplicates import find_duplicates
 from indexer.tune import build_structure
-from search.catalog import Catalog
 from search.config import DuplicatesConfig
-from search.records import PictureRecord, SegmentRecord
-from search.segments import write_segment
+from search.store.catalog import Catalog
+from search.store.records import PictureRecord, SegmentRecord
+from search.store.segments import write_segment
 
 _COPIES = 0.15
 _APART = 0.2

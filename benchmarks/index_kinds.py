@@ -24,7 +24,7 @@ import numpy as np
 from indexer.tune import build_structure
 from search.config import BuildConfig
 from search.indexes import KINDS, index_class, resolve_device
-from search.segments import Segment
+from search.store.segments import Segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable

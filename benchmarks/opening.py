@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from search.catalog import CATALOG_NAME, Catalog
 from search.indexes import index_class
-from search.records import PictureRecord, SegmentRecord
-from search.segments import map_guarded, write_segment
+from search.store.catalog import CATALOG_NAME, Catalog
+from search.store.records import PictureRecord, SegmentRecord
+from search.store.segments import map_guarded, write_segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

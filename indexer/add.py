@@ -20,10 +20,10 @@ from indexer.survey import survey_files
 from indexer.sync import unseen_reason
 from indexer.update import Update, check_device
 from indexer.writer import open_writer
-from search.catalog import Catalog, has_catalog
 from search.config import BuildConfig
 from search.errors import DataError
 from search.pictures.decode import PICTURE_SUFFIXES
+from search.store.catalog import Catalog, has_catalog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

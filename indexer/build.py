@@ -12,9 +12,9 @@ from indexer.progress import Silent, Stages
 from indexer.sync import FolderUpdate
 from indexer.update import check_device
 from indexer.writer import open_writer
-from search.catalog import has_catalog
 from search.config import BuildConfig
 from search.encoders import load_encoder
+from search.store.catalog import has_catalog
 
 if TYPE_CHECKING:
     from indexer.change_report import ChangeReport

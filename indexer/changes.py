@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from indexer.library import is_same_folder
 from indexer.survey import stable_inode
-from search.records import PictureRecord, SkippedRecord
+from search.store.records import PictureRecord, SkippedRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from indexer.scan import FoundFile
     from indexer.staging import LookedAt, Staging
     from indexer.survey import Survey
-    from search.catalog import Catalog
     from search.pictures.exif import PictureExif
+    from search.store.catalog import Catalog
 
 _CHUNK = 2_000
 """Files looked up at once."""

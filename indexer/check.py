@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from indexer.lock import HOLDER_NAME, LOCK_NAME
 from indexer.staging import is_staging
-from search.catalog import CATALOG_NAME, Catalog
-from search.catalog_seal import BUILD_AGAIN, SEAL_NAME, SealError
-from search.durable import verify
 from search.encoders.manifest import MANIFEST_FILE
 from search.errors import DamagedFileError, IndexFolderError, UnsupportedError
 from search.files.reading import require_inside
 from search.identities import check_template
-from search.segments import named_file, structure_class
+from search.store.catalog import CATALOG_NAME, Catalog
+from search.store.durable import verify
+from search.store.seal import BUILD_AGAIN, SEAL_NAME, SealError
+from search.store.segments import named_file, structure_class
+from search.store.vector_file import find_damage
 from search.stored_calibration import index_calibration
-from search.vector_file import find_damage
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Sequence
 
-    from search.catalog_audit import RowCounts
-    from search.records import FileRecord, PictureRecord, SegmentRecord
+    from search.store.audit import RowCounts
+    from search.store.records import FileRecord, PictureRecord, SegmentRecord
 
 NAMED_PICTURES = 20
 """Pictures named a finding, unless more are asked for."""

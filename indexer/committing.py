@@ -16,8 +16,8 @@ from indexer.matrix import gathered
 from indexer.missing import is_news, remember, to_remember
 from indexer.returning import give_back, returning_templates
 from indexer.tune import build_structure
-from search.records import SegmentRecord
-from search.segments import write_segment
+from search.store.records import SegmentRecord
+from search.store.segments import write_segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from indexer.changes import Changes
     from indexer.known_contents import KnownContents
     from indexer.progress import Stages
-    from search.catalog import Catalog
     from search.config import BuildConfig
     from search.encoders.base import Encoder
-    from search.records import FileRecord
+    from search.store.catalog import Catalog
+    from search.store.records import FileRecord
     from search.types import Floats
 
 

@@ -25,9 +25,9 @@ from search.pictures.source import read_steady
 if TYPE_CHECKING:
     from indexer.changes import Changes
     from indexer.progress import Progress
-    from search.catalog import Catalog
     from search.pictures.exif import PictureExif
-    from search.records import PictureRecord
+    from search.store.catalog import Catalog
+    from search.store.records import PictureRecord
 
 _PAGE = 2_000
 """Pictures whose files are read before their values are stored."""

@@ -15,22 +15,22 @@ from indexer.embed import content_hash
 from indexer.index_encoder import choose_encoder, commit_encoder, new_encoder
 from indexer.index_place import check_place
 from indexer.writer import open_writer
-from search.catalog import has_catalog
 from search.config import BuildConfig, EnrollConfig
 from search.encoders import load_encoder
 from search.errors import DataError, QueryError
 from search.identities import Gallery, open_set_threshold
 from search.pictures.decode import decode, read_file
 from search.pictures.quality import checked_quality
-from search.records import TemplateRecord
+from search.store.catalog import has_catalog
+from search.store.records import TemplateRecord
 from search.stored_calibration import index_calibration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from search.catalog import Catalog
     from search.encoders.base import Encoder
     from search.identities import OpenSetThreshold
+    from search.store.catalog import Catalog
 
 _LONGEST = 200
 """Characters of a name."""

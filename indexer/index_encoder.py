@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from indexer.sweeping import ENCODERS_FOLDER, delete_encoder
 from search.config import BuildConfig
-from search.durable import checksum, make_folder, sealed, sync_folder
 from search.encoders import load_encoder
 from search.encoders.foreign import foreign_fingerprint, stored_encoder
 from search.errors import EncoderError
 from search.files.writing import is_regular, require_own_folder
 from search.pictures.decoder_revision import decoder_setting
+from search.store.durable import checksum, make_folder, sealed, sync_folder
 from search.stored_calibration import encoder_calibration
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from search.catalog import Catalog
     from search.config import Device
     from search.encoders.base import Encoder
-    from search.records import FileRecord
+    from search.store.catalog import Catalog
+    from search.store.records import FileRecord
 
 
 def new_encoder(config: BuildConfig) -> str:

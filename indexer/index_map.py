@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from search.records import PictureRecord
+    from search.store.records import PictureRecord
 
 _SIDE = 160
 """Pixels of a thumbnail, which the page shows larger too."""

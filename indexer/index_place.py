@@ -7,10 +7,10 @@ import re
 from typing import TYPE_CHECKING
 
 from indexer.lock import HOLDER_NAME, LOCK_NAME
-from search.catalog import CATALOG_NAME, holds_index
-from search.catalog_seal import SEAL_NAME
 from search.errors import IndexFolderError
 from search.files.writing import ASIDE_NAME, is_regular, read_own
+from search.store.catalog import CATALOG_NAME, holds_index
+from search.store.seal import SEAL_NAME
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from indexer.staging import Staging
-    from search.catalog import Catalog
+    from search.store.catalog import Catalog
     from search.types import Floats
 
 _BLOCK = 2_000

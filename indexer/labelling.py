@@ -18,8 +18,8 @@ from search.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from search.catalog import Catalog
-    from search.records import PictureRecord
+    from search.store.catalog import Catalog
+    from search.store.records import PictureRecord
 
 SETTING = "labels"
 """Of the catalog: followed folder -> the source of its labels, `folder`, `none` or the absolute path of a CSV."""

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from indexer.committing import known_roots
-from search.catalog import Catalog, has_catalog
 from search.errors import IndexFolderError
+from search.store.catalog import Catalog, has_catalog
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

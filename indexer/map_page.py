@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from indexer.training.report.grid import Grid
-    from search.records import PictureRecord
+    from search.store.records import PictureRecord
 
 _CELL = 96
 """Pixels of a cell of the grid at the first zoom."""

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from search.durable import make_folder
 from search.files.writing import new_file
-from search.segments import SEGMENTS_FOLDER
+from search.store.durable import make_folder
+from search.store.segments import SEGMENTS_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

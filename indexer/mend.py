@@ -13,7 +13,7 @@ from search.config import BuildConfig
 from search.errors import PictureError
 from search.indexes import index_class, resolve_device
 from search.pictures.decode import decode, read_file
-from search.segments import map_vectors, write_segment, write_structure
+from search.store.segments import map_vectors, write_segment, write_structure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
-    from search.catalog import Catalog
     from search.config import Device
     from search.encoders.base import Encoder
-    from search.records import FileRecord, PictureRecord, SegmentRecord
+    from search.store.catalog import Catalog
+    from search.store.records import FileRecord, PictureRecord, SegmentRecord
     from search.types import Floats
 
 _BATCH = 32

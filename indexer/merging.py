@@ -11,9 +11,9 @@ from indexer.stored_vectors import StoredVectors
 
 if TYPE_CHECKING:
     from indexer.progress import Stages
-    from search.catalog import Catalog
     from search.config import BuildConfig
-    from search.records import SegmentRecord
+    from search.store.catalog import Catalog
+    from search.store.records import SegmentRecord
 
 
 def merge(catalog: Catalog, config: BuildConfig, stages: Stages) -> ChangeReport:

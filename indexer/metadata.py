@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from indexer.metadata_file import Row
     from indexer.progress import Progress
-    from search.catalog import Catalog
     from search.filters.columns import ColumnType, Stored
+    from search.store.catalog import Catalog
 
 SHOWN = 20
 """Rows of unknown pictures that a report names."""

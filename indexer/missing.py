@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from indexer.changes import Changes
-    from search.catalog import Catalog
-    from search.records import PictureRecord
+    from search.store.catalog import Catalog
+    from search.store.records import PictureRecord
 
 _SETTING = "missing"
 

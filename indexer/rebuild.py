@@ -12,20 +12,20 @@ from indexer.reembedding import switch_encoder
 from indexer.staging import discard_all
 from indexer.update import check_device
 from indexer.writer import open_writer
-from search.catalog_json import MOST_DAYS
-from search.catalog_retained import DAYS_SETTING
 from search.config import BuildConfig
 from search.encoders import load_encoder
 from search.errors import QueryError
 from search.pictures.decoder_revision import is_outdated
+from search.store.json_values import MOST_DAYS
+from search.store.retained import DAYS_SETTING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from indexer.change_report import ChangeReport
     from indexer.progress import Progress
-    from search.catalog import Catalog
     from search.encoders.base import Encoder
+    from search.store.catalog import Catalog
 
 
 def rebuild(

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from indexer.progress import Stages
     from indexer.reembedding_templates import Templates
     from indexer.staging import LookedAt
-    from search.catalog import Catalog
     from search.config import BuildConfig
     from search.encoders.base import Encoder
-    from search.records import FileRecord, PictureRecord, SegmentRecord
+    from search.store.catalog import Catalog
+    from search.store.records import FileRecord, PictureRecord, SegmentRecord
     from search.types import Floats
 
 _PAGE = 2_000

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from indexer.progress import Stages
-    from search.catalog import Catalog
     from search.encoders.base import Encoder
-    from search.records import TemplateRecord
+    from search.store.catalog import Catalog
+    from search.store.records import TemplateRecord
 
 
 @dataclass(slots=True)

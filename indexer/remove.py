@@ -11,11 +11,11 @@ from indexer.change_report import NAMED, ChangeReport
 from indexer.index_encoder import now
 from indexer.library import Library
 from indexer.writer import open_writer
-from search.catalog import Catalog
 from search.counts import picture_number, shown
 from search.errors import QueryError
 from search.filters.language import condition_of
 from search.nearest_values import nearest_values
+from search.store.catalog import Catalog
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

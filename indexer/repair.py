@@ -12,11 +12,11 @@ from indexer.lock import writer_lock
 from indexer.mend import mend_structure, mend_vectors
 from indexer.sweeping import sweep
 from indexer.writer import open_catalog
-from search.catalog import Catalog, holds_index
 from search.config import QueryConfig
 from search.encoders import load_encoder
 from search.encoders.foreign import is_foreign
 from search.errors import IndexFolderError, TwinlensError
+from search.store.catalog import Catalog, holds_index
 
 if TYPE_CHECKING:
     import os
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from indexer.mend import Mended
     from search.config import Device
     from search.encoders.base import Encoder
-    from search.records import FileRecord, PictureRecord
+    from search.store.records import FileRecord, PictureRecord
 
 
 @dataclass(slots=True)

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
     from indexer.changes import Changes
     from indexer.known_contents import KnownContents
-    from search.catalog import Catalog
-    from search.records import PictureRecord, TemplateRecord
+    from search.store.catalog import Catalog
+    from search.store.records import PictureRecord, TemplateRecord
 
 
 def returning_templates(

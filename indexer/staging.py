@@ -19,17 +19,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from indexer.staging_soundness import is_sound
-from search.catalog_owner import SIDES
-from search.catalog_schema import harden
 from search.files.disk_errors import BUSY_SECONDS, busy_error, is_busy, is_of_the_disk
 from search.files.reading import refuse_far_journal, refuse_irregular
 from search.files.writing import is_regular, require_own_file
 from search.pictures.exif import NO_EXIF, PictureExif
+from search.store.owner import SIDES
+from search.store.schema import harden
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from search.catalog import Catalog
+    from search.store.catalog import Catalog
     from search.types import Floats
 
 _PREFIX = "staging-"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from search.catalog_schema import entries, entries_of
+from search.store.schema import entries, entries_of
 
 if TYPE_CHECKING:
     import sqlite3

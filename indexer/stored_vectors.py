@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from search.errors import IndexFolderError
-from search.segments import beyond, map_guarded, named_file
+from search.store.segments import beyond, map_guarded, named_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from search.catalog import Catalog
+    from search.store.catalog import Catalog
+    from search.store.vector_file import BlockGuard
     from search.types import Floats
-    from search.vector_file import BlockGuard
 
 
 class StoredVectors:

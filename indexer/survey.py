@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from indexer.labelling import Labeller
     from indexer.scan import FoundFile
     from indexer.staging import LookedAt
-    from search.catalog import Catalog
-    from search.records import PictureRecord
+    from search.store.catalog import Catalog
+    from search.store.records import PictureRecord
 
 UNSTABLE_INODE = -1
 """In place of a number that is another one each time."""

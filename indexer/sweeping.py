@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from search.files.writing import ASIDE_NAME, UUID, is_folder, is_regular
 from search.indexes import KINDS
-from search.segments import SEGMENTS_FOLDER
+from search.store.segments import SEGMENTS_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from search.catalog import Catalog
+    from search.store.catalog import Catalog
 
 ENCODERS_FOLDER = "encoders"
 _SEGMENT_FILE = re.compile(rf"{UUID}\.(npy|part|{'|'.join(KINDS)})|{ASIDE_NAME.pattern}")

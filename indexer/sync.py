@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from indexer.labels import LabelTable
     from indexer.progress import Progress
     from indexer.scan import FoundFile
-    from search.catalog import Catalog
     from search.encoders.base import Encoder
+    from search.store.catalog import Catalog
 
 
 def sync(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from search.indexes import choose_kind, index_class, resolve_device
-from search.segments import Segment, exact_search
+from search.store.segments import Segment, exact_search
 
 if TYPE_CHECKING:
     from search.config import Device

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from indexer.progress import Stages
     from indexer.scan import FoundFile
     from indexer.survey import Survey
-    from search.catalog import Catalog
     from search.config import BuildConfig
     from search.encoders.base import Encoder
+    from search.store.catalog import Catalog
 
 _CHUNK = 2_000
 

@@ -13,9 +13,9 @@ from indexer.progress import Silent, Stages
 from indexer.sync import FolderUpdate
 from indexer.update import check_device
 from indexer.writer import open_writer
-from search.catalog import Catalog
 from search.config import BuildConfig, WatchConfig
 from search.errors import IndexBusyError, IndexLockedError, TwinlensError
+from search.store.catalog import Catalog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

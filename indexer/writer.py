@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from indexer.index_place import check_place
 from indexer.lock import writer_lock
 from indexer.sweeping import ENCODERS_FOLDER, sweep
-from search import durable
-from search.catalog import Catalog
 from search.errors import IndexFolderError, TwinlensError
 from search.files.writing import require_own_folder
-from search.segments import SEGMENTS_FOLDER
+from search.store import durable
+from search.store.catalog import Catalog
+from search.store.segments import SEGMENTS_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

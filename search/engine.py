@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from search.blend import blend
-from search.catalog import Catalog
 from search.collapse import Collapse
 from search.config import Device, QueryConfig
 from search.copy_threshold import copy_threshold
 from search.counts import picture_number
-from search.durable import verify
 from search.embedding import DECODED_AT_ONCE, embed
 from search.encoders.foreign import stored_encoder
 from search.errors import EncoderError, IndexClosedError, IndexFolderError, QueryError
@@ -30,7 +28,9 @@ from search.pictures.decode import load_picture
 from search.pictures.decoder_revision import decoder_of
 from search.query import Query
 from search.recognition import Recognition
-from search.segments import Segment, gather_vectors, open_segment
+from search.store.catalog import Catalog
+from search.store.durable import verify
+from search.store.segments import Segment, gather_vectors, open_segment
 from search.stored_calibration import index_calibration, same_threshold
 from search.types import Answer, Hit, IndexInfo, SegmentInfo, Timing
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from search.encoders.base import Encoder
     from search.filters.conditions import Condition
     from search.query import Where
-    from search.records import FileRecord, PictureRecord, SegmentRecord, TemplateRecord
+    from search.store.records import FileRecord, PictureRecord, SegmentRecord, TemplateRecord
     from search.types import Floats, Mask, Picture
     from search.verification import Calibration
 

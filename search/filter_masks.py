@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from search.errors import IndexFolderError
-from search.segments import beyond
+from search.store.segments import beyond
 
 if TYPE_CHECKING:
-    from search.catalog import Catalog
     from search.filters.conditions import Condition
+    from search.store.catalog import Catalog
     from search.types import Mask
 
 _BYTES = 64 * 1024 * 1024

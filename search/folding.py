@@ -9,7 +9,7 @@ from search.comparison.looks import Look, look_at
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from search.records import PictureRecord
+    from search.store.records import PictureRecord
     from search.types import Hit
 
 _MOST_LOOKS = 256

@@ -10,9 +10,9 @@ import numpy as np
 from search.types import Hit
 
 if TYPE_CHECKING:
-    from search.catalog import Catalog
     from search.filters.columns import Told
-    from search.records import PictureRecord
+    from search.store.catalog import Catalog
+    from search.store.records import PictureRecord
     from search.types import Floats, Rows
     from search.verification import Calibration
 

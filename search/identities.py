@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from search.config import References
     from search.pictures.quality import Quality
-    from search.records import TemplateRecord
+    from search.store.records import TemplateRecord
     from search.types import Floats
     from search.verification import Calibration
 

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from search.catalog import Catalog
     from search.filters.columns import ColumnType, Told
     from search.filters.language import Where
-    from search.records import PictureRecord
+    from search.store.catalog import Catalog
+    from search.store.records import PictureRecord
 
 _MOST = 2**63 - 1
 """The largest of SQLite's integers."""

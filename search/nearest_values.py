@@ -10,8 +10,8 @@ from search.filters.conditions import And, Comparison, Not, OneOf, Or, Value, Wo
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from search.catalog import Catalog
     from search.filters.conditions import Condition
+    from search.store.catalog import Catalog
 
 MOST_VALUES = 5_000
 """Different values of a column among which the nearest is looked for; of more, none is named."""

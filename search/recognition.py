@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from search.config import References
     from search.encoders.base import Encoder
     from search.identities import Identification, Identity
-    from search.records import TemplateRecord
+    from search.store.records import TemplateRecord
     from search.types import Floats, Picture
     from search.verification import Calibration, Verification
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from search.catalog import Catalog
 from search.indexes import index_class
-from search.records import PictureRecord, SegmentRecord
-from search.segments import write_segment
+from search.store.catalog import Catalog
+from search.store.records import PictureRecord, SegmentRecord
+from search.store.segments import write_segment
 from tests.people import calibration
 
 if TYPE_CHECKING:

@@ -3,10 +3,10 @@
 import sqlite3
 from pathlib import Path
 
-from search.catalog import CATALOG_NAME
-from search.catalog_file import CatalogFile
-from search.catalog_seal import FIRST_SEALED, SEAL_NAME, put_seal
-from search.migrations import MIGRATIONS
+from search.store.catalog import CATALOG_NAME
+from search.store.file import CatalogFile
+from search.store.migrations import MIGRATIONS
+from search.store.seal import FIRST_SEALED, SEAL_NAME, put_seal
 
 MADE_BY_STEP = {
     2: ("TABLE templates", "TABLE identities"),

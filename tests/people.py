@@ -63,7 +63,7 @@ def calibration(fingerprint: str, threshold: float = 0.3, different_pairs: int =
 
 def calibrate_by_hand(index: Path, **changes: float) -> Calibration:
     """Store a calibration in an index."""
-    from search.catalog import Catalog
+    from search.store.catalog import Catalog
 
     catalog = Catalog.write(index)
     made = calibration(catalog.settings()["fingerprint"], **changes)  # type: ignore[arg-type]

@@ -21,7 +21,7 @@ HOMES = {
     "pillow_jxl": ("search/pictures/containers/jpeg_xl.py",),
     "pyarrow": ("indexer/exchange/parquet_file.py",),
     "streamlit": ("app.py", "app_parts/"),
-    "sqlite3": ("search/catalog", "search/migrations.py", "search/files/disk_errors.py", "indexer/staging.py"),
+    "sqlite3": ("search/catalog", "search/store/migrations.py", "search/files/disk_errors.py", "indexer/staging.py"),
 }
 
 
@@ -64,13 +64,15 @@ def test_imports_run_downward(path: Path) -> None:
     if place in {"search/types.py", "search/errors.py", "search/config.py"}:
         assert not below(names, "search"), "types, errors and config import nothing of ours"
     if place.startswith("search/encoders/"):
-        assert not below(names, "search.indexes") | below(names, "search.catalog") | below(names, "search.engine")
+        assert not below(names, "search.indexes") | below(names, "search.store.catalog") | below(names, "search.engine")
     if place.startswith("search/indexes/"):
-        assert not below(names, "search.encoders") | below(names, "search.catalog") | below(names, "search.engine")
-    if place in {"search/catalog.py", "search/migrations.py"}:
+        assert (
+            not below(names, "search.encoders") | below(names, "search.store.catalog") | below(names, "search.engine")
+        )
+    if place in {"search/store/catalog.py", "search/store/migrations.py"}:
         assert not below(names, "search.encoders") | below(names, "search.indexes") | below(names, "search.engine")
-    if place == "search/segments.py":
-        assert not below(names, "search.encoders") | below(names, "search.catalog")
+    if place == "search/store/segments.py":
+        assert not below(names, "search.encoders") | below(names, "search.store.catalog")
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))

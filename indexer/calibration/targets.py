@@ -12,11 +12,11 @@ from indexer.evaluation.embed_in_memory import Embedded, embed_in_memory
 from indexer.scan import FoundFile
 from indexer.survey import is_same
 from indexer.writer import open_writer
-from search.catalog import CATALOG_NAME
 from search.encoders import load_folder
 from search.encoders.manifest import MANIFEST_FILE
 from search.engine import open_index
 from search.errors import DataError, IndexFolderError, PictureError
+from search.store.catalog import CATALOG_NAME
 from search.stored_calibration import write_calibration
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from search.config import Device
     from search.encoders.base import Encoder
     from search.engine import SearchEngine
-    from search.records import PictureRecord
+    from search.store.records import PictureRecord
     from search.verification import Calibration
 
 

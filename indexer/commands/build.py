@@ -21,9 +21,9 @@ from indexer.commands.options import (
     WorkersOption,
     patterns,
 )
-from search.catalog_json import MOST_DAYS
 from search.cli import DeviceOption, IndexOption, JsonOption
 from search.config import BuildConfig, RetainConfig
+from search.store.json_values import MOST_DAYS
 
 
 def build(

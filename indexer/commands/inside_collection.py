@@ -19,8 +19,8 @@ def warn_inside_index_collection(index: Path, outputs: Iterable[Path | None]) ->
 
     Such an index is the command's own to complain about.
     """
-    from search.catalog import Catalog
     from search.errors import TwinlensError
+    from search.store.catalog import Catalog
 
     try:
         catalog = Catalog.read(index, verify=False)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from indexer.duplicates.points import Points
-    from search.segments import Segment
+    from search.store.segments import Segment
     from search.types import Floats, Mask
 
 _BLOCK = 1024

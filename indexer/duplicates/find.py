@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from indexer.progress import Progress
     from search.engine import SearchEngine
     from search.filters.columns import Told
-    from search.records import PictureRecord
+    from search.store.records import PictureRecord
 
 _PROBES = 1000
 """Pictures compared with all others to learn the recall of an approximate search."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from search.segments import require_places
+from search.store.segments import require_places
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from search.engine import SearchEngine
     from search.query import Where
-    from search.records import PlacedRecord
-    from search.segments import Segment
+    from search.store.records import PlacedRecord
+    from search.store.segments import Segment
     from search.types import Floats
 
 _PAGE = 20_000

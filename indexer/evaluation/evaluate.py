@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from indexer.progress import Progress
-    from search.records import PictureRecord
+    from search.store.records import PictureRecord
 
 ALTERED_SIZE = 512
 """Side in pixels, as `search.pictures.decode.load_picture` takes it, at which pictures are altered: a photograph of 24

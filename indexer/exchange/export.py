@@ -16,18 +16,18 @@ from indexer.exchange.whole_folder import whole_folder
 from indexer.progress import Silent, Stages
 from indexer.stored_vectors import StoredVectors
 from search import __version__
-from search.catalog import Catalog
-from search.durable import verify
 from search.errors import DamagedFileError, DataError, IndexFolderError
 from search.files.writing import is_folder, is_regular, new_file, write_file
 from search.filters.language import condition_of
+from search.store.catalog import Catalog
+from search.store.durable import verify
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
 
     from indexer.progress import Progress
-    from search.records import PictureRecord
+    from search.store.records import PictureRecord
 
 _ENCODER_FILE = re.compile(r"[a-z]+\.(json|safetensors)")
 _NAMES = {MANIFEST_FILE, PARQUET_FILE, VECTORS_FILE, PICTURES_FILE, ENCODER_FOLDER}

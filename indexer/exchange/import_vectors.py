@@ -16,9 +16,9 @@ from indexer.index_place import check_place
 from indexer.progress import Silent, Stages
 from indexer.update import check_device
 from indexer.writer import open_writer
-from search.catalog import Catalog, has_catalog
 from search.errors import DamagedFileError, DataError, IndexBusyError, IndexFolderError
 from search.filters.columns import MOST_COLUMNS
+from search.store.catalog import Catalog, has_catalog
 
 if TYPE_CHECKING:
     import os
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from indexer.exchange.rows import Source
     from indexer.progress import Progress
     from search.filters.columns import ColumnType
-    from search.records import SegmentRecord
+    from search.store.records import SegmentRecord
 
 
 def import_vectors(

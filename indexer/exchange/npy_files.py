@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from search.filters.columns import ColumnType, Told
-    from search.records import PictureRecord
+    from search.store.records import PictureRecord
     from search.types import Floats
 
 VECTORS_FILE = "vectors.npy"

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from indexer.exchange.config import ImportConfig
     from indexer.exchange.rows import Source
-    from search.catalog import Catalog
     from search.encoders.base import Encoder
-    from search.records import FileRecord
+    from search.store.catalog import Catalog
+    from search.store.records import FileRecord
 
 _LONGEST_NAME = 100
 

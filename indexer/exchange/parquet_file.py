@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from search.filters.columns import ColumnType, Stored, Told
-    from search.records import PictureRecord
+    from search.store.records import PictureRecord
     from search.types import Floats
 
 PARQUET_FILE = "pictures.parquet"

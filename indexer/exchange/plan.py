@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from indexer.exchange.config import ImportConfig
     from indexer.exchange.rows import Row, Source
     from indexer.progress import Stages
-    from search.catalog import Catalog
+    from search.store.catalog import Catalog
     from search.types import Floats, Rows
 
 

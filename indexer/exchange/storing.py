@@ -11,7 +11,7 @@ from indexer.exchange.config import chunk_rows
 from indexer.exchange.unit_vectors import unit_rows
 from indexer.index_encoder import now
 from indexer.matrix import gathered
-from search.records import PictureRecord
+from search.store.records import PictureRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from indexer.exchange.plan import Plan
     from indexer.exchange.rows import Row, Source
     from indexer.progress import Stages
-    from search.catalog import Catalog
     from search.filters.columns import ColumnType
-    from search.records import FileRecord, SegmentRecord
+    from search.store.catalog import Catalog
+    from search.store.records import FileRecord, SegmentRecord
     from search.types import Floats
 
 

@@ -16,8 +16,8 @@ import uuid
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING
 
-from search.durable import sync_folder
 from search.errors import DataError, IndexFolderError
+from search.store.durable import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,8 @@ from indexer.build import build
 from indexer.check import check
 from indexer.identities import enroll, unenroll
 from search import DataError, IndexFolderError, IndexLockedError, PictureError, QueryError, open_index
-from search.catalog import Catalog
 from search.config import IdentifyConfig
+from search.store.catalog import Catalog
 from tests import conftest
 from tests.older_catalogs import downgrade
 from tests.people import FAST, calibrate_by_hand, person, photograph

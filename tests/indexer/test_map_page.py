@@ -11,7 +11,7 @@ import pytest
 
 from indexer.map_page import map_page
 from indexer.training.report.grid import Grid
-from search.records import PictureRecord
+from search.store.records import PictureRecord
 from tests.app.browser import CHROMIUM, chromium
 
 HOSTILE = [

@@ -12,7 +12,7 @@ from indexer.metadata import drop_column, load_metadata
 from indexer.metadata_cells import stored, type_of, wider
 from indexer.metadata_file import open_metadata
 from search import DataError, IndexFolderError, IndexLockedError, QueryError, open_index
-from search.catalog import Catalog
+from search.store.catalog import Catalog
 from tests.conftest import FAST, draw, fill
 from tests.indexer.metadata_files import told, types, write_csv, write_lines
 from tests.older_catalogs import downgrade

@@ -55,9 +55,9 @@ def run_python() -> list[str]:
 
 
 def test_the_error_of_the_guide_is_the_one_that_comes(tmp_path: Path) -> None:
-    from search.catalog import Catalog
     from search.errors import QueryError
     from search.filters.language import parse_where
+    from search.store.catalog import Catalog
 
     shown = re.findall(r"```\n(error:.*?)```", (ROOT / "docs" / "metadata.md").read_text("utf-8"), re.DOTALL)[0]
     catalog = Catalog.write(tmp_path)

@@ -21,9 +21,9 @@ from indexer.remove import remove
 from indexer.sync import sync
 from indexer.writer import open_writer
 from search import QueryError, open_index
-from search import catalog_retained as retaining
-from search.catalog import CATALOG_NAME
 from search.config import EnrollConfig, RetainConfig
+from search.store import retained as retaining
+from search.store.catalog import CATALOG_NAME
 from tests.conftest import FAST, draw, fill
 from tests.test_cli import twinlens
 

@@ -122,7 +122,7 @@ def test_rehash_reads_everything(place: Path, work: dict[str, int]) -> None:
         )
     connection.close()
     (place / "i" / "catalog.seal").unlink()
-    from search.catalog import Catalog
+    from search.store.catalog import Catalog
 
     Catalog.write(place / "i", reseal=True).close()
     assert sync(place / "p", place / "i", FAST).unchanged == 3

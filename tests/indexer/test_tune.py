@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from indexer.tune import build_structure, overlap
-from search.segments import Segment
+from search.store.segments import Segment
 
 
 def clustered(count: int, dim: int = 16) -> np.ndarray:

@@ -27,9 +27,9 @@ from indexer.repair import repair
 from indexer.staging import Staging
 from indexer.sync import sync
 from search import IndexBusyError, IndexClosedError, IndexFolderError, SearchEngine, open_index
-from search.catalog import CATALOG_NAME, Catalog
 from search.config import EnrollConfig
 from search.encoders import load_encoder
+from search.store.catalog import CATALOG_NAME, Catalog
 from tests.conftest import FAST, fill
 
 WRITING = ["BEGIN IMMEDIATE"]
@@ -38,7 +38,7 @@ EXCLUSIVE = ["PRAGMA locking_mode = EXCLUSIVE", "BEGIN EXCLUSIVE", "SELECT count
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("search.catalog", "search.catalog_opening", "indexer.staging"):
+    for module in ("search.store.catalog", "search.store.opening", "indexer.staging"):
         monkeypatch.setattr(f"{module}.BUSY_SECONDS", 0.05)
 
 
@@ -99,7 +99,7 @@ def test_a_reader_says_so_too(index: Path) -> None:
 
 
 def test_the_busy_catalog_is_waited_for(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("search.catalog.BUSY_SECONDS", 20.0)
+    monkeypatch.setattr("search.store.catalog.BUSY_SECONDS", 20.0)
     with held(index / CATALOG_NAME, WRITING) as connection:
         timer = threading.Timer(0.3, lambda: connection.execute("ROLLBACK"))
         timer.start()

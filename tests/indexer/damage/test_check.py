@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-import search.vector_file as vector_file
+import search.store.vector_file as vector_file
 from indexer.build import build
 from indexer.check import check, inspect
 from indexer.cli import app
 from search import IndexFolderError, open_index
-from search.catalog import Catalog
 from search.errors import DamagedFileError
-from search.records import FileRecord
-from search.vector_file import BlockGuard, find_damage, write_vectors
+from search.store.catalog import Catalog
+from search.store.records import FileRecord
+from search.store.vector_file import BlockGuard, find_damage, write_vectors
 from tests.conftest import FAST, draw, fill
 
 DIM = 5

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-import search.vector_file as vector_file
+import search.store.vector_file as vector_file
 from indexer.build import build
 from indexer.check import check, inspect
 from indexer.cli import app

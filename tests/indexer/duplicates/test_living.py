@@ -15,8 +15,8 @@ from indexer.metadata import load_metadata
 from indexer.rebuild import rebuild
 from indexer.remove import remove
 from search import IndexFolderError, open_index
-from search.catalog import Catalog
 from search.config import DuplicatesConfig
+from search.store.catalog import Catalog
 from tests.conftest import FAST, draw
 from tests.people import calibration
 from tests.test_cli import twinlens

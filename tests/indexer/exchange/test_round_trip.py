@@ -15,8 +15,8 @@ from indexer.exchange.import_vectors import import_vectors
 from indexer.metadata import load_metadata
 from indexer.remove import remove
 from search import DataError, EncoderError, open_index
-from search.catalog import Catalog
 from search.indexes import KINDS
+from search.store.catalog import Catalog
 from tests.conftest import FAST, draw, fill
 from tests.indexer.exchange.test_export import SHOP
 from tests.people import calibration

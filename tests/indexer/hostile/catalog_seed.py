@@ -18,9 +18,9 @@ from indexer.metadata import load_metadata
 from indexer.remove import remove
 from indexer.sync import sync
 from indexer.writer import open_writer
-from search.catalog import CATALOG_NAME
-from search.catalog_file import CatalogFile
-from search.catalog_seal import Seal, image_of, read_seal, write_seal
+from search.store.catalog import CATALOG_NAME
+from search.store.file import CatalogFile
+from search.store.seal import Seal, image_of, read_seal, write_seal
 from tests.conftest import FAST, fill
 from tests.people import FAST as ENROLL
 from tests.people import calibrate_by_hand, photograph

@@ -12,10 +12,10 @@ import pytest
 from indexer.build import build
 from indexer.progress import Silent
 from search import PictureError, open_index
-from search.catalog import Catalog
 from search.pictures import source as picture_source
 from search.pictures.decode import read_file
 from search.pictures.source import read_steady
+from search.store.catalog import Catalog
 from tests.conftest import FAST, draw, fill
 
 

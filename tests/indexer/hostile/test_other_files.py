@@ -22,9 +22,9 @@ from indexer.rebuild import rebuild
 from indexer.repair import repair
 from indexer.sync import sync
 from search import DataError, IndexFolderError, open_index
-from search.catalog import CATALOG_NAME
 from search.config import EnrollConfig
-from search.migrations import APPLICATION_ID
+from search.store.catalog import CATALOG_NAME
+from search.store.migrations import APPLICATION_ID
 from tests.conftest import FAST, fill
 from tests.older_catalogs import downgrade
 
@@ -351,8 +351,8 @@ def _unstamp(index: Path) -> None:
     with closing(sqlite3.connect(index / CATALOG_NAME)) as connection:
         connection.execute("PRAGMA application_id = 0")
     if (index / "catalog.seal").exists():
-        from search.catalog_file import CatalogFile
-        from search.catalog_seal import put_seal
+        from search.store.file import CatalogFile
+        from search.store.seal import put_seal
 
         raw = CatalogFile(index / CATALOG_NAME)
         with closing(sqlite3.connect(index / CATALOG_NAME, isolation_level=None)) as connection:

@@ -20,10 +20,10 @@ import pytest
 from indexer.build import build
 from indexer.check import inspect
 from search import TwinlensError, open_index
-from search.catalog import CATALOG_NAME, Catalog
 from search.encoders import load_encoder
 from search.errors import DamagedFileError, EncoderError
 from search.files.reading import is_inside_name, open_regular
+from search.store.catalog import CATALOG_NAME, Catalog
 from search.stored_calibration import read_calibration
 from tests.conftest import FAST
 from tests.indexer.hostile import catalog_seed, doors

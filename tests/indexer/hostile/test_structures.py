@@ -24,7 +24,7 @@ from indexer.repair import repair
 from search import open_index
 from search.errors import DamagedFileError
 from search.indexes import index_class
-from search.records import FileRecord
+from search.store.records import FileRecord
 from tests.conftest import FAST, fill
 from tests.indexer.hostile.catalog_seed import opened
 

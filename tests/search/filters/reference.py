@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from search.catalog import Catalog
-from search.records import FileRecord, PictureRecord, SegmentRecord
+from search.store.catalog import Catalog
+from search.store.records import FileRecord, PictureRecord, SegmentRecord
 
 TYPES = {
     "note": "text",

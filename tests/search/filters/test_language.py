@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from search.catalog import Catalog
 from search.errors import QueryError
 from search.filters.conditions import Column, Comparison, Matches, Not, Value, Word
 from search.filters.language import DEEPEST, LONGEST, condition_of, parse_where
+from search.store.catalog import Catalog
 from tests.search.filters.reference import MIDNIGHT, Maker, Row, made_rows, write_catalog
 
 

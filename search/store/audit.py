@@ -6,13 +6,13 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from search.catalog_pictures import PictureTable
-from search.catalog_soundness import value_problems
+from search.store.pictures import PictureTable
+from search.store.soundness import value_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from search.records import PictureRecord, SegmentRecord
+    from search.store.records import PictureRecord, SegmentRecord
 
 _ROW_COUNTS = """
 SELECT id, rows, coalesce(p.number, 0), coalesce(t.number, 0),

@@ -7,8 +7,8 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from search.catalog_values import MOST, shown
 from search.files.reading import is_inside_name
+from search.store.values import MOST, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

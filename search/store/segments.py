@@ -13,18 +13,18 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from search.durable import make_folder, sealed, sync_folder, verify
 from search.errors import DamagedFileError, IndexFolderError
 from search.files.reading import require_inside, require_regular
 from search.indexes import KINDS, choose_kind, index_class
-from search.vector_file import BlockGuard, write_vectors
+from search.store.durable import make_folder, sealed, sync_folder, verify
+from search.store.vector_file import BlockGuard, write_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from search.indexes.base import VectorIndex
-    from search.records import FileRecord, SegmentRecord
+    from search.store.records import FileRecord, SegmentRecord
     from search.types import Floats, Mask, Rows
 
 SEGMENTS_FOLDER = "segments"

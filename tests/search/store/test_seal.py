@@ -12,9 +12,9 @@ import pytest
 
 from indexer.check import inspect
 from search import IndexFolderError, open_index
-from search.catalog import CATALOG_NAME, Catalog
-from search.catalog_file import CatalogFile
-from search.catalog_seal import SEAL_NAME, Seal, SealError, announce, read_seal, write_seal
+from search.store.catalog import CATALOG_NAME, Catalog
+from search.store.file import CatalogFile
+from search.store.seal import SEAL_NAME, Seal, SealError, announce, read_seal, write_seal
 
 
 def commit(index: Path, value: int = 0) -> None:
@@ -136,7 +136,7 @@ def test_a_missing_and_a_damaged_seal_are_named(index: Path) -> None:
 
 
 def test_a_commit_that_cannot_be_announced_or_sealed(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import search.catalog_seal as sealing
+    import search.store.seal as sealing
 
     catalog, real = Catalog.write(index), sealing.write_seal
     at = catalog.generation()
@@ -169,7 +169,7 @@ def test_a_commit_that_cannot_be_announced_or_sealed(index: Path, monkeypatch: p
 
 
 def test_write_seal_reads_back(tmp_path: Path) -> None:
-    from search.catalog_seal import Image
+    from search.store.seal import Image
 
     seal = Seal(7, Image(8192, 2**32 - 1, "ab" * 20), 9)
     write_seal(tmp_path, seal)
@@ -180,7 +180,7 @@ def test_write_seal_reads_back(tmp_path: Path) -> None:
 WRITE = """
 import sys, time
 from pathlib import Path
-from search.catalog import Catalog
+from search.store.catalog import Catalog
 index, until, number = Path(sys.argv[1]), time.monotonic() + float(sys.argv[2]), 0
 while time.monotonic() < until:
     catalog = Catalog.write(index)
@@ -229,7 +229,7 @@ def test_readers_see_no_damage_while_a_writer_commits(index: Path) -> None:
 HOLD = """
 import sys
 from pathlib import Path
-from search.catalog import Catalog
+from search.store.catalog import Catalog
 catalog = Catalog.write(Path(sys.argv[1]))
 with catalog.transaction():
     catalog.set(other=1)

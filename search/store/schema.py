@@ -10,7 +10,7 @@ import re
 import sqlite3
 from functools import cache
 
-from search.migrations import MIGRATIONS, checked_version
+from search.store.migrations import MIGRATIONS, checked_version
 
 Entry = tuple[str, str, str, str]
 """Type, name, table and text of one thing in a schema."""

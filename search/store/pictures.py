@@ -6,16 +6,16 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.catalog_values import TABLES, kinds
 from search.errors import QueryError
-from search.records import EmbeddedRecord, PictureRecord, PlacedRecord, SkippedRecord
+from search.store.records import EmbeddedRecord, PictureRecord, PlacedRecord, SkippedRecord
+from search.store.values import TABLES, kinds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from search.catalog_metadata import MetadataTable
-    from search.catalog_retained import RetainedTable
     from search.filters.conditions import Condition
+    from search.store.metadata import MetadataTable
+    from search.store.retained import RetainedTable
 
 PAGE = 2_000
 """Rows of a page of a long answer: nobody holds all pictures at once."""

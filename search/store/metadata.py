@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from search.catalog_values import shown
 from search.errors import IndexFolderError, QueryError
 from search.filters.columns import BUILT_IN, EXIF_COLUMNS, TYPE_NAMES, ColumnInfo, ColumnType, Stored, Told, told
 from search.filters.sql import Sql, SqlColumn, to_sql
+from search.store.values import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -19,7 +19,7 @@ import numpy as np
 from search.errors import DamagedFileError
 from search.files.reading import open_regular, require_regular
 from search.files.writing import new_file
-from search.records import BlockChecksums, FileRecord
+from search.store.records import BlockChecksums, FileRecord
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,16 +13,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from search.catalog_json import MOST_DAYS
 from search.config import RetainConfig
 from search.errors import IndexFolderError
 from search.filters.columns import EXIF_COLUMNS
-from search.records import TemplateRecord
+from search.store.json_values import MOST_DAYS
+from search.store.records import TemplateRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from search.records import PictureRecord
+    from search.store.records import PictureRecord
 
 Key: TypeAlias = "tuple[str, str]"
 """Content hash and path."""

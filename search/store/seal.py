@@ -32,17 +32,17 @@ import zlib
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from search.catalog_schema import schema_problem
 from search.errors import DamagedFileError, IndexFolderError
 from search.files.reading import open_regular
 from search.files.writing import write_file
-from search.migrations import checked_version
+from search.store.migrations import checked_version
+from search.store.schema import schema_problem
 
 if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-    from search.catalog_file import CatalogFile
+    from search.store.file import CatalogFile
 
 SEAL_NAME = "catalog.seal"
 FIRST_SEALED = 6

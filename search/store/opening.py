@@ -7,16 +7,16 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from search.catalog_schema import harden
-from search.catalog_seal import BUILD_AGAIN, OvertakenError, SealError, read_seal, require_schema, verify_snapshot
 from search.errors import DamagedFileError
 from search.files.disk_errors import BUSY_SECONDS, disk_error, disk_errors_named, is_busy
+from search.store.schema import harden
+from search.store.seal import BUILD_AGAIN, OvertakenError, SealError, read_seal, require_schema, verify_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from search.catalog_file import CatalogFile
+    from search.store.file import CatalogFile
 
 
 def pinned(raw: CatalogFile, *, verify: bool, thorough: bool = False) -> tuple[sqlite3.Connection, bool]:

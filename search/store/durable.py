@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from search.errors import DamagedFileError
 from search.files.reading import open_regular, require_inside, require_regular
-from search.records import FileRecord
+from search.store.records import FileRecord
 
 if TYPE_CHECKING:
     from pathlib import Path

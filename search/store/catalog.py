@@ -2,7 +2,7 @@
 
 A change becomes visible by one transaction here and by nothing else. The file is in WAL mode: a reader that began a
 transaction keeps its snapshot however many commits follow, and never blocks the writer. Its bytes are verified by its
-seal (search/catalog_seal.py) whenever it is opened.
+seal (search/store/seal.py) whenever it is opened.
 """
 
 from __future__ import annotations
@@ -15,16 +15,27 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.catalog_audit import CatalogAudit
-from search.catalog_file import CatalogFile
-from search.catalog_json import checked_parameters, checked_quality, checked_settings
-from search.catalog_metadata import MetadataTable
-from search.catalog_opening import damage_named, pinned, use_log, verified
-from search.catalog_owner import blank_catalog, owner_of, refuse_foreign, refuse_links
-from search.catalog_pictures import PAGE, as_text
-from search.catalog_retained import RetainedTable
-from search.catalog_schema import harden
-from search.catalog_seal import (
+from search.errors import DamagedFileError, IndexBusyError, IndexClosedError, IndexFolderError
+from search.files.disk_errors import BUSY_SECONDS, disk_errors_named
+from search.files.reading import refuse_far_journal, refuse_irregular, require_inside_name
+from search.files.writing import is_regular, write_file
+from search.store.audit import CatalogAudit
+from search.store.file import CatalogFile
+from search.store.json_values import checked_parameters, checked_quality, checked_settings
+from search.store.metadata import MetadataTable
+from search.store.migrations import MIGRATIONS, OLDEST_READABLE, checked_version, is_newest, migrate
+from search.store.opening import damage_named, pinned, use_log, verified
+from search.store.owner import blank_catalog, owner_of, refuse_foreign, refuse_links
+from search.store.pictures import PAGE, as_text
+from search.store.records import (
+    BlockChecksums,
+    FileRecord,
+    SegmentRecord,
+    TemplateRecord,
+)
+from search.store.retained import RetainedTable
+from search.store.schema import harden
+from search.store.seal import (
     BUILD_AGAIN,
     FIRST_SEALED,
     announce,
@@ -33,18 +44,7 @@ from search.catalog_seal import (
     read_seal,
     stored_generation,
 )
-from search.catalog_values import kinds, unsound
-from search.errors import DamagedFileError, IndexBusyError, IndexClosedError, IndexFolderError
-from search.files.disk_errors import BUSY_SECONDS, disk_errors_named
-from search.files.reading import refuse_far_journal, refuse_irregular, require_inside_name
-from search.files.writing import is_regular, write_file
-from search.migrations import MIGRATIONS, OLDEST_READABLE, checked_version, is_newest, migrate
-from search.records import (
-    BlockChecksums,
-    FileRecord,
-    SegmentRecord,
-    TemplateRecord,
-)
+from search.store.values import kinds, unsound
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -343,7 +343,7 @@ class Catalog(CatalogAudit):
         self._many("DELETE FROM retained_templates WHERE identity = CAST(? AS TEXT)", doomed)
 
     def _rows(self, sql: str, values: Sequence[Any] = (), letters: str = "") -> list[Any]:
-        """Rows, whose columns hold what their letters (`search.catalog_values`) say; unchecked without letters."""
+        """Rows, whose columns hold what their letters (`search.store.values`) say; unchecked without letters."""
         with self._lock, damage_named(self.folder / CATALOG_NAME):
             rows = self._connection.execute(sql, values).fetchall()
         if letters and (problem := unsound(rows, letters)):

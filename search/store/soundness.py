@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from search.catalog_json import checked_parameters, checked_quality, checked_retained, checked_settings
-from search.catalog_values import TABLES, shown, unsound
 from search.files.reading import is_inside_name
 from search.filters.columns import TYPE_NAMES, told
+from search.store.json_values import checked_parameters, checked_quality, checked_retained, checked_settings
+from search.store.values import TABLES, shown, unsound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -12,15 +12,15 @@ import struct
 from contextlib import closing
 from typing import TYPE_CHECKING, Literal
 
-from search.catalog_seal import SEAL_NAME
 from search.errors import DamagedFileError, IndexFolderError
 from search.files.writing import is_regular, require_own_file
-from search.migrations import APPLICATION_ID, MIGRATIONS
+from search.store.migrations import APPLICATION_ID, MIGRATIONS
+from search.store.seal import SEAL_NAME
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from search.catalog_file import CatalogFile
+    from search.store.file import CatalogFile
 
 Owner = Literal["ours", "nobody", "another"]
 SIDES = ("-wal", "-shm", "-journal")
