@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from experiments.options import Options
     from indexer.training import TrainConfig
     from search.encoders.base import Encoder
+    from search.recognition.calibration import Calibration
     from search.types import Floats
-    from search.verification import Calibration
 
 WAYS, TRIALS, GALLERIES = 10, 10_000, 200
 HALVES = 3

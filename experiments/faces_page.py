@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from experiments.face_attendance import Attended
     from experiments.face_trials import OpenSet
     from indexer.evaluation.bootstrap import Figure
+    from search.recognition.calibration import Calibration
     from search.types import Floats
-    from search.verification import Calibration
 
 PUBLISHED, TARGET = 0.68, 0.90
 

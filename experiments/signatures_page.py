@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from experiments.verification_trials import Verified
     from indexer.calibration.pairs import MeasuredPairs
-    from search.verification import ErrorRate
+    from search.recognition.calibration import ErrorRate
 
 NAMED = {"random": "random forgeries", "same-name": "the same name by another writer"}
 

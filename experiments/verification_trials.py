@@ -9,7 +9,7 @@ import numpy as np
 
 from indexer.calibration.error_rates import ErrorRates
 from indexer.calibration.resampling import rate_with_interval
-from search.verification import ErrorRate
+from search.recognition.calibration import ErrorRate
 
 if TYPE_CHECKING:
     from indexer.calibration.pairs import MeasuredPairs

@@ -23,8 +23,8 @@ from indexer.scan import scan
 from search.config import AttendConfig, QueryConfig
 from search.engine import open_index
 from search.errors import DataError, IndexFolderError, PictureError
-from search.identities import Decider
 from search.pictures.exif import taken_at
+from search.recognition.identities import Decider
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from indexer.scan import FoundFile
     from search.config import Device
     from search.engine import SearchEngine
-    from search.identities import Identification
+    from search.recognition.identities import Identification
 
 VISITS = ("time", "name", "distance", "probability", "picture")
 UNKNOWN = ("time", "reason", "nearest", "distance", "picture")

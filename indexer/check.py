@@ -16,13 +16,13 @@ from indexer.staging import is_staging
 from search.encoders.manifest import MANIFEST_FILE
 from search.errors import DamagedFileError, IndexFolderError, UnsupportedError
 from search.files.reading import require_inside
-from search.identities import check_template
+from search.recognition.identities import check_template
+from search.recognition.stored import index_calibration
 from search.store.catalog import CATALOG_NAME, Catalog
 from search.store.durable import verify
 from search.store.seal import BUILD_AGAIN, SEAL_NAME, SealError
 from search.store.segments import named_file, structure_class
 from search.store.vector_file import find_damage
-from search.stored_calibration import index_calibration
 
 if TYPE_CHECKING:
     import os

@@ -18,18 +18,18 @@ from indexer.writer import open_writer
 from search.config import BuildConfig, EnrollConfig
 from search.encoders import load_encoder
 from search.errors import DataError, QueryError
-from search.identities import Gallery, open_set_threshold
 from search.pictures.decode import decode, read_file
 from search.pictures.quality import checked_quality
+from search.recognition.identities import Gallery, open_set_threshold
+from search.recognition.stored import index_calibration
 from search.store.catalog import has_catalog
 from search.store.records import TemplateRecord
-from search.stored_calibration import index_calibration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from search.encoders.base import Encoder
-    from search.identities import OpenSetThreshold
+    from search.recognition.identities import OpenSetThreshold
     from search.store.catalog import Catalog
 
 _LONGEST = 200

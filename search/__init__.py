@@ -29,8 +29,8 @@ from search.types import Answer, Hit, IndexInfo, SegmentInfo, Timing
 
 if TYPE_CHECKING:
     from search.engine import SearchEngine, open_index
-    from search.identities import Identification, Identity
-    from search.verification import Calibration, ErrorRate, Verification
+    from search.recognition.calibration import Calibration, ErrorRate, Verification
+    from search.recognition.identities import Identification, Identity
 
 __version__ = "0.1.0"
 

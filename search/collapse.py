@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from search.recognition.calibration import Calibration
     from search.types import Floats, Hit, Mask
-    from search.verification import Calibration
 
 _GROWTH = 8
 """Where too few distinct hits, or too few copies, were fetched, so many times more are."""

@@ -118,7 +118,7 @@ class IdentifyConfig:
     references: References = "best"
     """An identity is as near as its nearest reference picture (best), or as the mean of all of them."""
     max_false_accept: float | None = None
-    """Share of strangers that may be taken for somebody; None: see `search.identities.open_set_threshold`."""
+    """Share of strangers that may be taken for somebody; None: see `search.recognition.identities.open_set_threshold`."""
     threshold: float | None = None
     """A Euclidean distance that takes the place of the calibrated one."""
     k: int = 5

@@ -9,7 +9,7 @@ from search.config import DuplicatesConfig
 from search.errors import QueryError
 
 if TYPE_CHECKING:
-    from search.verification import Calibration
+    from search.recognition.calibration import Calibration
 
 _FARTHEST = 2.0
 _HALVINGS = 60

@@ -27,11 +27,11 @@ from search.known_pictures import KnownPictures
 from search.pictures.decode import load_picture
 from search.pictures.decoder_revision import decoder_of
 from search.query import Query
-from search.recognition import Recognition
+from search.recognition.recognition import Recognition
+from search.recognition.stored import index_calibration, same_threshold
 from search.store.catalog import Catalog
 from search.store.durable import verify
 from search.store.segments import Segment, gather_vectors, open_segment
-from search.stored_calibration import index_calibration, same_threshold
 from search.types import Answer, Hit, IndexInfo, SegmentInfo, Timing
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     from search.encoders.base import Encoder
     from search.filters.conditions import Condition
     from search.query import Where
+    from search.recognition.calibration import Calibration
     from search.store.records import FileRecord, PictureRecord, SegmentRecord, TemplateRecord
     from search.types import Floats, Mask, Picture
-    from search.verification import Calibration
 
 
 class SearchEngine(Recognition, KnownPictures):

@@ -11,10 +11,10 @@ from search.types import Hit
 
 if TYPE_CHECKING:
     from search.filters.columns import Told
+    from search.recognition.calibration import Calibration
     from search.store.catalog import Catalog
     from search.store.records import PictureRecord
     from search.types import Floats, Rows
-    from search.verification import Calibration
 
 
 def hits_of(

@@ -12,7 +12,7 @@ from search.config import IdentifyConfig, QueryConfig, References
 from search.errors import PictureError
 
 if TYPE_CHECKING:
-    from search.identities import Identification, Identity
+    from search.recognition.identities import Identification, Identity
 
 ReferencesOption = Annotated[
     References, typer.Option(help="Of several reference pictures the nearest decides (best), or their mean.")

@@ -14,8 +14,8 @@ from search.config import Device, QueryConfig, References, VerifyConfig
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from search.recognition.calibration import Calibration, Verification
     from search.types import Picture
-    from search.verification import Calibration, Verification
 
 
 def verify(
@@ -76,8 +76,8 @@ def verify_with_encoder(
     """
     from search.encoders import load_encoder
     from search.pictures.decode import load_picture
-    from search.stored_calibration import encoder_calibration
-    from search.verification import verify_vectors
+    from search.recognition.calibration import verify_vectors
+    from search.recognition.stored import encoder_calibration
 
     loaded = load_encoder(encoder, device=device)
     calibration = encoder_calibration(encoder, loaded.fingerprint)

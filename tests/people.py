@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from search.config import EnrollConfig
-from search.probability_maps import LogisticMap
-from search.verification import Calibration, ErrorRate, RateTable
+from search.recognition.calibration import Calibration, ErrorRate, RateTable
+from search.recognition.probability_maps import LogisticMap
 
 if TYPE_CHECKING:
     from pathlib import Path

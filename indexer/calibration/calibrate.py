@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from indexer.calibration.targets import Target
     from indexer.progress import Progress
     from search.errors import PictureError
-    from search.verification import Calibration
+    from search.recognition.calibration import Calibration
 
 _GOOD_ECE = 0.05
 _EVEN = 0.5

@@ -8,7 +8,7 @@ import numpy as np
 
 from indexer.calibration.rules import MaxFar
 from search.errors import DataError
-from search.verification import lowest_rate, pairs_for
+from search.recognition.calibration import lowest_rate, pairs_for
 
 if TYPE_CHECKING:
     from indexer.calibration.pairs import MeasuredPairs

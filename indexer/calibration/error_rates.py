@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from search.verification import RateTable
+from search.recognition.calibration import RateTable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

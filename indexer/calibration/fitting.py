@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from search.probability_maps import IsotonicMap, LogisticMap
+from search.recognition.probability_maps import IsotonicMap, LogisticMap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from indexer.calibration.config import Method
-    from search.probability_maps import ProbabilityMap
+    from search.recognition.probability_maps import ProbabilityMap
 
 _ROUNDS = 100
 _SMALL = 1e-10

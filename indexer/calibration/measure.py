@@ -16,7 +16,7 @@ from indexer.calibration.resampling import rate_with_interval, resample
 from indexer.calibration.rules import rule_of
 from indexer.progress import Silent
 from search.errors import DataError
-from search.verification import Calibration
+from search.recognition.calibration import Calibration
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

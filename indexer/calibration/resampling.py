@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexer.evaluation.bootstrap import percentiles
-from search.verification import ErrorRate
+from search.recognition.calibration import ErrorRate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -16,8 +16,8 @@ from search.encoders import load_folder
 from search.encoders.manifest import MANIFEST_FILE
 from search.engine import open_index
 from search.errors import DataError, IndexFolderError, PictureError
+from search.recognition.stored import write_calibration
 from search.store.catalog import CATALOG_NAME
-from search.stored_calibration import write_calibration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from search.config import Device
     from search.encoders.base import Encoder
     from search.engine import SearchEngine
+    from search.recognition.calibration import Calibration
     from search.store.records import PictureRecord
-    from search.verification import Calibration
 
 
 class Target(Protocol):

@@ -9,7 +9,7 @@ from indexer.index_encoder import fitting_calibration, name_encoder, name_foreig
 from search.encoders import load_encoder
 from search.encoders.foreign import foreign_fingerprint, is_foreign
 from search.errors import DataError, EncoderError
-from search.stored_calibration import index_calibration
+from search.recognition.stored import index_calibration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

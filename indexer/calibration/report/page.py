@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from indexer.calibration.measure import Measured
-    from search.verification import Calibration
+    from search.recognition.calibration import Calibration
 
 PAGE_FILE = "report.md"
 _HEADING = "# Calibration of "

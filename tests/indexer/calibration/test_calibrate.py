@@ -16,8 +16,8 @@ from indexer.calibration.config import CalibrateConfig
 from indexer.check import check
 from indexer.lock import writer_lock
 from search import DataError, EncoderError, IndexFolderError, IndexLockedError, QueryError, open_index
+from search.recognition.stored import CALIBRATION_FILE, encoder_calibration, read_calibration
 from search.store.catalog import Catalog
-from search.stored_calibration import CALIBRATION_FILE, encoder_calibration, read_calibration
 from search.verify import verify_with_encoder
 from tests.conftest import FAST, draw
 from tests.indexer.calibration.conftest import fill_subjects

@@ -23,8 +23,8 @@ from search import TwinlensError, open_index
 from search.encoders import load_encoder
 from search.errors import DamagedFileError, EncoderError
 from search.files.reading import is_inside_name, open_regular
+from search.recognition.stored import read_calibration
 from search.store.catalog import CATALOG_NAME, Catalog
-from search.stored_calibration import read_calibration
 from tests.conftest import FAST
 from tests.indexer.hostile import catalog_seed, doors
 from tests.indexer.hostile.catalog_seed import opened, reseal

@@ -6,10 +6,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from search.config import IdentifyConfig, VerifyConfig
-from search.identities import Decider, Gallery
 from search.pictures.decode import load_picture, picture_name
 from search.pictures.quality import checked_quality
-from search.verification import verify_vectors
+from search.recognition.calibration import verify_vectors
+from search.recognition.identities import Decider, Gallery
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from search.config import References
     from search.encoders.base import Encoder
-    from search.identities import Identification, Identity
+    from search.recognition.calibration import Calibration, Verification
+    from search.recognition.identities import Identification, Identity
     from search.store.records import TemplateRecord
     from search.types import Floats, Picture
-    from search.verification import Calibration, Verification
 
 
 class Recognition:

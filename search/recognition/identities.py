@@ -10,7 +10,7 @@ import numpy as np
 from search.config import IdentifyConfig
 from search.counts import check_count
 from search.errors import IndexFolderError, QueryError
-from search.verification import lowest_rate, pairs_for, reference_distance
+from search.recognition.calibration import lowest_rate, pairs_for, reference_distance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from search.config import References
     from search.pictures.quality import Quality
+    from search.recognition.calibration import Calibration
     from search.store.records import TemplateRecord
     from search.types import Floats
-    from search.verification import Calibration
 
 _ROUNDING = 1e-9
 

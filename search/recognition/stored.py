@@ -12,7 +12,7 @@ from search.encoders import encoder_folder
 from search.errors import DamagedFileError, DataError, EncoderError, IndexFolderError, QueryError
 from search.files.reading import open_regular
 from search.files.writing import write_file
-from search.verification import Calibration
+from search.recognition.calibration import Calibration
 
 if TYPE_CHECKING:
     import os

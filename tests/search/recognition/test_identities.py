@@ -7,7 +7,7 @@ import pytest
 
 from search import IndexFolderError, QueryError
 from search.config import IdentifyConfig
-from search.identities import Decider, Gallery, open_set_threshold
+from search.recognition.identities import Decider, Gallery, open_set_threshold
 from search.store.records import TemplateRecord
 from tests.people import calibration
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from search.config import VerifyConfig
 from search.errors import DataError, QueryError
-from search.probability_maps import ProbabilityMap, map_from_dict, number
+from search.recognition.probability_maps import ProbabilityMap, map_from_dict, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

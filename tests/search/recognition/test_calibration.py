@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from search.errors import DataError, QueryError
-from search.probability_maps import IsotonicMap, LogisticMap, map_from_dict
-from search.verification import (
+from search.recognition.calibration import (
     Calibration,
     ErrorRate,
     RateTable,
@@ -18,6 +17,7 @@ from search.verification import (
     reference_distance,
     verify_vectors,
 )
+from search.recognition.probability_maps import IsotonicMap, LogisticMap, map_from_dict
 
 
 def made(**changes: object) -> Calibration:
