@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from app_parts.asking import Asked, Opened
     from search import Hit, IndexInfo
-    from search.query import Where
+    from search.query.query import Where
     from search.store.records import PictureRecord
 
 MOST_COPIES = 20

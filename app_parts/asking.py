@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
     from search import Hit, SearchEngine
-    from search.query import Where
+    from search.query.query import Where
 
 
 KEPT_FILTERS = 8

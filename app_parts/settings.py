@@ -12,14 +12,14 @@ from app_parts.tiles import literal, plain
 from search import TwinlensError
 from search.cli import printable
 from search.config import QueryConfig
-from search.copy_threshold import copy_threshold
 from search.filters.columns import BUILT_IN
 from search.filters.language import all_of, condition_of, parse_where
+from search.query.copy_threshold import copy_threshold
 
 if TYPE_CHECKING:
     from app_parts.asking import Opened
     from search import IndexInfo
-    from search.query import Where
+    from search.query.query import Where
 
 MOST_RESULTS = 50
 SHOWN_COLUMNS = 30

@@ -14,7 +14,7 @@ from indexer.writer import open_writer
 from search.counts import picture_number, shown
 from search.errors import QueryError
 from search.filters.language import condition_of
-from search.nearest_values import nearest_values
+from search.query.nearest_values import nearest_values
 from search.store.catalog import Catalog
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ from search.streams import flush_output, prepare_streams
 from search.utf8_mode import restart_in_utf8_mode
 
 if TYPE_CHECKING:
-    from search.blend import Crop
     from search.engine import SearchEngine
     from search.filters.columns import ColumnInfo
     from search.filters.conditions import Condition
+    from search.query.blend import Crop
     from search.types import Hit, IndexInfo
 
 IndexOption = Annotated[Path, typer.Option("--index", "-i", help="The index folder.")]
@@ -191,7 +191,7 @@ def say_nothing_matches(index: Path, where: list[str] | None) -> None:
     """Say on standard error why a filter left nothing to work on, where that is so."""
     from search.engine import open_index
     from search.filters.language import condition_of
-    from search.nearest_values import nothing_matches
+    from search.query.nearest_values import nothing_matches
 
     with open_index(index, device="cpu") as engine:
         nothing = nothing_matches(engine.catalog, condition_of(where), where_text(where))
@@ -200,7 +200,7 @@ def say_nothing_matches(index: Path, where: list[str] | None) -> None:
 
 
 def _crop(text: str) -> Crop:
-    from search.blend import Crop
+    from search.query.blend import Crop
 
     try:
         return Crop.read(text)
@@ -212,7 +212,7 @@ def _why_nothing(
     engine: SearchEngine, condition: Condition | None, where: list[str] | None, *, same_only: bool
 ) -> str | None:
     """Why a query has no hits; None where there is nothing to say of it."""
-    from search.nearest_values import nothing_matches
+    from search.query.nearest_values import nothing_matches
 
     return nothing_matches(engine.catalog, condition, where_text(where)) or (NOTHING_SAME if same_only else None)
 

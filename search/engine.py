@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from search.blend import blend
-from search.collapse import Collapse
 from search.config import Device, QueryConfig
-from search.copy_threshold import copy_threshold
 from search.counts import picture_number
-from search.embedding import DECODED_AT_ONCE, embed
 from search.encoders.foreign import stored_encoder
 from search.errors import EncoderError, IndexClosedError, IndexFolderError, QueryError
-from search.filter_masks import FilterMasks
 from search.filters.language import condition_of
 from search.forks import watch
-from search.hits import hits_of, nearest, with_metadata
 from search.indexes import resolve_device
-from search.known_pictures import KnownPictures
 from search.pictures.decode import load_picture
 from search.pictures.decoder_revision import decoder_of
-from search.query import Query
+from search.query.blend import blend
+from search.query.collapse import Collapse
+from search.query.copy_threshold import copy_threshold
+from search.query.embedding import DECODED_AT_ONCE, embed
+from search.query.hits import hits_of, nearest, with_metadata
+from search.query.known_pictures import KnownPictures
+from search.query.masks import FilterMasks
+from search.query.query import Query
 from search.recognition.recognition import Recognition
 from search.recognition.stored import index_calibration, same_threshold
 from search.store.catalog import Catalog
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
-    from search.blend import Crop
     from search.encoders.base import Encoder
     from search.filters.conditions import Condition
-    from search.query import Where
+    from search.query.blend import Crop
+    from search.query.query import Where
     from search.recognition.calibration import Calibration
     from search.store.records import FileRecord, PictureRecord, SegmentRecord, TemplateRecord
     from search.types import Floats, Mask, Picture
@@ -198,11 +198,11 @@ class SearchEngine(Recognition, KnownPictures):
         """Find the k pictures of the collection that look most like a picture, nearest first.
 
         Only the part `crop` of the picture is looked at. What looks like the pictures `without` comes later:
-        `search.blend` tells how; distances are then those to the blend, and there are no probabilities.
+        `search.query.blend` tells how; distances are then those to the blend, and there are no probabilities.
 
         Fewer than k come back where the index, or what the filter leaves of it, holds fewer. With `same_only` only
         those come that the calibration takes for the same thing; an empty list says that nothing is. With `collapse`
-        near copies (see `search.copy_threshold`) are shown once: k hits that differ, each with its `copies`.
+        near copies (see `search.query.copy_threshold`) are shown once: k hits that differ, each with its `copies`.
 
         Raises:
             PictureError: the picture cannot be read.
@@ -222,7 +222,7 @@ class SearchEngine(Recognition, KnownPictures):
         where: Where | None = None,
         collapse: bool = QueryConfig.collapse,
     ) -> list[Hit]:
-        """Find what looks like several pictures at once: one query of their weighted mean (`search.blend`).
+        """Find what looks like several pictures at once: one query of their weighted mean (`search.query.blend`).
 
         Raises:
             PictureError: a picture cannot be read.
@@ -393,7 +393,7 @@ class SearchEngine(Recognition, KnownPictures):
         chosen = [self._mask(segment, query.condition) for segment in self._segments]
         if query.collapse:
             apart = copy_threshold(self.calibration).distance
-            from search.folding import Folding  # which needs Pillow
+            from search.query.folding import Folding  # which needs Pillow
 
             around = partial(self._nearest, chosen=chosen, calibration=calibration)
             folding = Folding(self._catalog.pictures_of)

@@ -14,7 +14,7 @@ from indexer.remove import remove
 from search import QueryError, open_index
 from search.errors import FilterError, MissingPictureError
 from search.filters.language import parse_where
-from search.nearest_values import MOST_VALUES, nearest_values, nothing_matches
+from search.query.nearest_values import MOST_VALUES, nearest_values, nothing_matches
 from tests.conftest import FAST, draw
 from tests.test_cli import twinlens
 
@@ -68,7 +68,7 @@ def test_the_nearest_values_of_a_filter(
 
 def test_of_many_values_none_is_named(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert MOST_VALUES >= 1000
-    monkeypatch.setattr("search.nearest_values.MOST_VALUES", 2)
+    monkeypatch.setattr("search.query.nearest_values.MOST_VALUES", 2)
     with open_index(index) as engine:
         assert nearest_values(engine.catalog, parse_where("label = lable1")) == []
 

@@ -14,8 +14,8 @@ from indexer.duplicates.report import DuplicateReport, Group, Member, RecallChec
 from indexer.duplicates.separate import separate
 from indexer.progress import Silent, Stages
 from search.config import DuplicatesConfig
-from search.copy_threshold import CopyThreshold, copy_threshold
 from search.engine import open_index
+from search.query.copy_threshold import CopyThreshold, copy_threshold
 
 if TYPE_CHECKING:
     import os

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from search.engine import SearchEngine
-    from search.query import Where
+    from search.query.query import Where
     from search.store.records import PlacedRecord
     from search.store.segments import Segment
     from search.types import Floats

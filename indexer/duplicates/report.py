@@ -10,8 +10,8 @@ from search.filters.columns import json_value
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from search.copy_threshold import Source
     from search.filters.columns import Told
+    from search.query.copy_threshold import Source
 
 Match = Literal["representative", "exact", "near"]
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexer.duplicates.report import Group, Member
-from search.collapse import measured
 from search.comparison.looks import Look, look_at
 from search.config import BuildConfig
+from search.query.collapse import measured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -9,7 +9,8 @@ import pytest
 
 from indexer.build import build
 from indexer.metadata import load_metadata
-from search import QueryError, SearchEngine, filter_masks, open_index
+from search import QueryError, SearchEngine, open_index
+from search.query.query import masks as filter_masks
 from tests.conftest import FAST, draw, fill
 from tests.search.test_engine import assert_same
 

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from indexer.cli import app
 from search import PictureError, QueryError, open_index
-from search.blend import Crop, blend
 from search.config import QueryConfig
+from search.query.blend import Crop, blend
 from tests.conftest import draw
 from tests.search.test_engine import assert_same, brute_force
 
