@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from indexer.scan import scan
+from indexer.pipeline.scan import scan
 
 ENCODERS = ("builtin", "color-layout")
 

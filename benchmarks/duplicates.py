@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from indexer.duplicates import find_duplicates
-from indexer.tune import build_structure
+from indexer.pipeline.tune import build_structure
 from search.config import DuplicatesConfig
 from search.store.catalog import Catalog
 from search.store.records import PictureRecord, SegmentRecord

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.tune import build_structure
+from indexer.pipeline.tune import build_structure
 from search.config import BuildConfig
 from search.indexes import KINDS, index_class, resolve_device
 from search.store.segments import Segment

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.build import first_encoder
-from indexer.committing import known_roots
-from indexer.excludes import Excludes
-from indexer.index_place import check_place
-from indexer.labelling import add_named, add_remembered, named_table
-from indexer.library import Library
-from indexer.progress import Silent, Stages
-from indexer.scan import scan
-from indexer.survey import survey_files
+from indexer.pipeline.committing import known_roots
+from indexer.pipeline.excludes import Excludes
+from indexer.pipeline.index_place import check_place
+from indexer.pipeline.labelling import add_named, add_remembered, named_table
+from indexer.pipeline.library import Library
+from indexer.pipeline.progress import Silent, Stages
+from indexer.pipeline.scan import scan
+from indexer.pipeline.survey import survey_files
+from indexer.pipeline.writer import open_writer
 from indexer.sync import unseen_reason
 from indexer.update import Update, check_device
-from indexer.writer import open_writer
 from search.config import BuildConfig
 from search.errors import DataError
 from search.pictures.decode import PICTURE_SUFFIXES
@@ -28,9 +28,9 @@ from search.store.catalog import Catalog, has_catalog
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from indexer.change_report import ChangeReport
-    from indexer.progress import Progress
-    from indexer.scan import FoundFile
+    from indexer.pipeline.change_report import ChangeReport
+    from indexer.pipeline.progress import Progress
+    from indexer.pipeline.scan import FoundFile
 
 
 def add(

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Self
 from filelock import FileLock, Timeout
 
 from indexer.csv_log import CsvLog, one_line
-from indexer.lock import check_lock_file
-from indexer.scan import scan
+from indexer.pipeline.lock import check_lock_file
+from indexer.pipeline.scan import scan
 from search.config import AttendConfig, QueryConfig
 from search.engine import open_index
 from search.errors import DataError, IndexFolderError, PictureError
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
 
-    from indexer.scan import FoundFile
+    from indexer.pipeline.scan import FoundFile
     from search.config import Device
     from search.engine import SearchEngine
     from search.recognition.identities import Identification

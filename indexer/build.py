@@ -6,19 +6,19 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.index_encoder import new_encoder
-from indexer.index_place import check_place
-from indexer.progress import Silent, Stages
+from indexer.pipeline.index_encoder import new_encoder
+from indexer.pipeline.index_place import check_place
+from indexer.pipeline.progress import Silent, Stages
+from indexer.pipeline.writer import open_writer
 from indexer.sync import FolderUpdate
 from indexer.update import check_device
-from indexer.writer import open_writer
 from search.config import BuildConfig
 from search.encoders import load_encoder
 from search.store.catalog import has_catalog
 
 if TYPE_CHECKING:
-    from indexer.change_report import ChangeReport
-    from indexer.progress import Progress
+    from indexer.pipeline.change_report import ChangeReport
+    from indexer.pipeline.progress import Progress
     from search.encoders.base import Encoder
 
 

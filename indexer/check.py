@@ -11,8 +11,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from indexer.lock import HOLDER_NAME, LOCK_NAME
-from indexer.staging import is_staging
+from indexer.pipeline.lock import HOLDER_NAME, LOCK_NAME
+from indexer.pipeline.staging import is_staging
 from search.encoders.manifest import MANIFEST_FILE
 from search.errors import DamagedFileError, IndexFolderError, UnsupportedError
 from search.files.reading import require_inside

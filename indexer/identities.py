@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.csv_log import is_control
-from indexer.embed import content_hash
-from indexer.index_encoder import choose_encoder, commit_encoder, new_encoder
-from indexer.index_place import check_place
-from indexer.writer import open_writer
+from indexer.pipeline.embed import content_hash
+from indexer.pipeline.index_encoder import choose_encoder, commit_encoder, new_encoder
+from indexer.pipeline.index_place import check_place
+from indexer.pipeline.writer import open_writer
 from search.config import BuildConfig, EnrollConfig
 from search.encoders import load_encoder
 from search.errors import DataError, QueryError

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexer.map_page import map_page
-from indexer.progress import Progress, Silent
+from indexer.pipeline.progress import Progress, Silent
 from indexer.projection import project
 from indexer.training.report.grid import MOST, place_on_grid
 from indexer.training.report.map import classes_text, layout_text, map_figure, spread

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.embed import content_hash
-from indexer.tune import build_structure
+from indexer.pipeline.embed import content_hash
+from indexer.pipeline.tune import build_structure
 from search.config import BuildConfig
 from search.errors import PictureError
 from search.indexes import index_class, resolve_device

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from indexer.change_report import ChangeReport
-from indexer.committing import write_blocks
-from indexer.index_encoder import now
-from indexer.stored_vectors import StoredVectors
+from indexer.pipeline.change_report import ChangeReport
+from indexer.pipeline.committing import write_blocks
+from indexer.pipeline.index_encoder import now
+from indexer.pipeline.stored_vectors import StoredVectors
 
 if TYPE_CHECKING:
-    from indexer.progress import Stages
+    from indexer.pipeline.progress import Stages
     from search.config import BuildConfig
     from search.store.catalog import Catalog
     from search.store.records import SegmentRecord

@@ -9,12 +9,12 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.library import Library
 from indexer.metadata_cells import stored
 from indexer.metadata_file import MetadataFile, open_metadata
-from indexer.progress import Silent
+from indexer.pipeline.library import Library
+from indexer.pipeline.progress import Silent
+from indexer.pipeline.writer import open_writer
 from indexer.resolved_paths import ResolvedPaths
-from indexer.writer import open_writer
 from search.errors import DataError
 from search.filters.columns import MOST_COLUMNS, TYPE_NAMES
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from indexer.metadata_file import Row
-    from indexer.progress import Progress
+    from indexer.pipeline.progress import Progress
     from search.filters.columns import ColumnType, Stored
     from search.store.catalog import Catalog
 

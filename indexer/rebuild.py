@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from indexer.merging import merge
-from indexer.progress import Silent, Stages
+from indexer.pipeline.progress import Silent, Stages
+from indexer.pipeline.staging import discard_all
+from indexer.pipeline.writer import open_writer
 from indexer.reembedding import switch_encoder
-from indexer.staging import discard_all
 from indexer.update import check_device
-from indexer.writer import open_writer
 from search.config import BuildConfig
 from search.encoders import load_encoder
 from search.errors import QueryError
@@ -22,8 +22,8 @@ from search.store.retained import DAYS_SETTING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from indexer.change_report import ChangeReport
-    from indexer.progress import Progress
+    from indexer.pipeline.change_report import ChangeReport
+    from indexer.pipeline.progress import Progress
     from search.encoders.base import Encoder
     from search.store.catalog import Catalog
 

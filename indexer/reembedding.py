@@ -12,26 +12,26 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.changes import Changes
-from indexer.committing import write_blocks
-from indexer.embed import embed_files
-from indexer.exif import put_exif
-from indexer.index_encoder import fitting_calibration, name_encoder, now, store_encoder
-from indexer.known_contents import KnownContents
 from indexer.merging import rebuilt
+from indexer.pipeline.changes import Changes
+from indexer.pipeline.committing import write_blocks
+from indexer.pipeline.embed import embed_files
+from indexer.pipeline.exif import put_exif
+from indexer.pipeline.index_encoder import fitting_calibration, name_encoder, now, store_encoder
+from indexer.pipeline.known_contents import KnownContents
+from indexer.pipeline.scan import FoundFile
+from indexer.pipeline.staging import Staging
+from indexer.pipeline.survey import is_same
 from indexer.reembedding_templates import embed_templates
-from indexer.scan import FoundFile
-from indexer.staging import Staging
-from indexer.survey import is_same
 from search.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from indexer.change_report import ChangeReport
-    from indexer.progress import Stages
+    from indexer.pipeline.change_report import ChangeReport
+    from indexer.pipeline.progress import Stages
+    from indexer.pipeline.staging import LookedAt
     from indexer.reembedding_templates import Templates
-    from indexer.staging import LookedAt
     from search.config import BuildConfig
     from search.encoders.base import Encoder
     from search.store.catalog import Catalog

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.embed import content_hash
+from indexer.pipeline.embed import content_hash
 from search.errors import PictureError
 from search.pictures.decode import decode, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from indexer.progress import Stages
+    from indexer.pipeline.progress import Stages
     from search.encoders.base import Encoder
     from search.store.catalog import Catalog
     from search.store.records import TemplateRecord

@@ -7,10 +7,10 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.change_report import NAMED, ChangeReport
-from indexer.index_encoder import now
-from indexer.library import Library
-from indexer.writer import open_writer
+from indexer.pipeline.change_report import NAMED, ChangeReport
+from indexer.pipeline.index_encoder import now
+from indexer.pipeline.library import Library
+from indexer.pipeline.writer import open_writer
 from search.counts import picture_number, shown
 from search.errors import QueryError
 from search.filters.language import condition_of

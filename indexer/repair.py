@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from indexer.check import CheckReport, inspect
-from indexer.index_encoder import now, store_encoder
-from indexer.lock import writer_lock
 from indexer.mend import mend_structure, mend_vectors
-from indexer.sweeping import sweep
-from indexer.writer import open_catalog
+from indexer.pipeline.index_encoder import now, store_encoder
+from indexer.pipeline.lock import writer_lock
+from indexer.pipeline.sweeping import sweep
+from indexer.pipeline.writer import open_catalog
 from search.config import QueryConfig
 from search.encoders import load_encoder
 from search.encoders.foreign import is_foreign

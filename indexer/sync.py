@@ -9,16 +9,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.changes import STAYS
-from indexer.committing import known_roots
-from indexer.excludes import Excludes
-from indexer.labelling import follow_named, follow_remembered, named_table
-from indexer.library import Library
-from indexer.progress import Silent, Stages
-from indexer.scan import scan
-from indexer.survey import FolderSurvey, is_unsettled, survey_folder
+from indexer.pipeline.changes import STAYS
+from indexer.pipeline.committing import known_roots
+from indexer.pipeline.excludes import Excludes
+from indexer.pipeline.labelling import follow_named, follow_remembered, named_table
+from indexer.pipeline.library import Library
+from indexer.pipeline.progress import Silent, Stages
+from indexer.pipeline.scan import scan
+from indexer.pipeline.survey import FolderSurvey, is_unsettled, survey_folder
+from indexer.pipeline.writer import open_writer
 from indexer.update import Update, check_device
-from indexer.writer import open_writer
 from search.config import BuildConfig
 from search.errors import DataError
 from search.pictures.decode import PICTURE_SUFFIXES
@@ -26,10 +26,10 @@ from search.pictures.decode import PICTURE_SUFFIXES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from indexer.change_report import ChangeReport
     from indexer.labels import LabelTable
-    from indexer.progress import Progress
-    from indexer.scan import FoundFile
+    from indexer.pipeline.change_report import ChangeReport
+    from indexer.pipeline.progress import Progress
+    from indexer.pipeline.scan import FoundFile
     from search.encoders.base import Encoder
     from search.store.catalog import Catalog
 

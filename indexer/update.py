@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.change_report import ChangeReport, MissingFolder
-from indexer.changes import compare
-from indexer.committing import Surveyed, commit
-from indexer.embed import embed_files
-from indexer.index_encoder import choose_encoder, fitting_calibration
-from indexer.known_contents import KnownContents
-from indexer.staging import Staging, discard_committed
-from indexer.survey import is_same
+from indexer.pipeline.change_report import ChangeReport, MissingFolder
+from indexer.pipeline.changes import compare
+from indexer.pipeline.committing import Surveyed, commit
+from indexer.pipeline.embed import embed_files
+from indexer.pipeline.index_encoder import choose_encoder, fitting_calibration
+from indexer.pipeline.known_contents import KnownContents
+from indexer.pipeline.staging import Staging, discard_committed
+from indexer.pipeline.survey import is_same
 from search.config import MOST_AT_ONCE, MOST_WORKERS
 from search.counts import check_count
 from search.indexes import resolve_device
@@ -22,11 +22,11 @@ from search.indexes import resolve_device
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from indexer.changes import Changes
-    from indexer.labelling import Labelling
-    from indexer.progress import Stages
-    from indexer.scan import FoundFile
-    from indexer.survey import Survey
+    from indexer.pipeline.changes import Changes
+    from indexer.pipeline.labelling import Labelling
+    from indexer.pipeline.progress import Stages
+    from indexer.pipeline.scan import FoundFile
+    from indexer.pipeline.survey import Survey
     from search.config import BuildConfig
     from search.encoders.base import Encoder
     from search.store.catalog import Catalog

@@ -9,10 +9,10 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.progress import Silent, Stages
+from indexer.pipeline.progress import Silent, Stages
+from indexer.pipeline.writer import open_writer
 from indexer.sync import FolderUpdate
 from indexer.update import check_device
-from indexer.writer import open_writer
 from search.config import BuildConfig, WatchConfig
 from search.errors import IndexBusyError, IndexLockedError, TwinlensError
 from search.store.catalog import Catalog
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from indexer.change_report import ChangeReport
-    from indexer.progress import Progress
+    from indexer.pipeline.change_report import ChangeReport
+    from indexer.pipeline.progress import Progress
     from search.encoders.base import Encoder
 
 _BURST = 200

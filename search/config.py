@@ -53,7 +53,7 @@ class BuildConfig:
     workers: int = min(8, os.cpu_count() or 1)
     """Threads that read and decode pictures."""
     exclude: tuple[str, ...] | None = None
-    """Patterns of files and folders to leave out, beside those of `indexer.excludes`; None: those that the index
+    """Patterns of files and folders to leave out, beside those of `indexer.pipeline.excludes`; None: those that the index
     remembers."""
     allow_missing: bool = False
     """Remove pictures whose whole folder is missing or empty, instead of keeping and reporting them."""

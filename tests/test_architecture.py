@@ -21,7 +21,12 @@ HOMES = {
     "pillow_jxl": ("search/pictures/containers/jpeg_xl.py",),
     "pyarrow": ("indexer/exchange/parquet_file.py",),
     "streamlit": ("app.py", "app_parts/"),
-    "sqlite3": ("search/catalog", "search/store/migrations.py", "search/files/disk_errors.py", "indexer/staging.py"),
+    "sqlite3": (
+        "search/catalog",
+        "search/store/migrations.py",
+        "search/files/disk_errors.py",
+        "indexer/pipeline/staging.py",
+    ),
 }
 
 

@@ -15,7 +15,7 @@ from indexer.calibration.measure import measure
 from indexer.calibration.pairs_csv import read_pairs
 from indexer.calibration.report import check_report, write_report
 from indexer.calibration.targets import open_target
-from indexer.progress import Silent
+from indexer.pipeline.progress import Silent
 from search.errors import DataError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from indexer.calibration.measure import Measured
     from indexer.calibration.pairs import MeasuredPairs
     from indexer.calibration.targets import Target
-    from indexer.progress import Progress
+    from indexer.pipeline.progress import Progress
     from search.errors import PictureError
     from search.recognition.calibration import Calibration
 

@@ -14,7 +14,7 @@ from indexer.calibration.error_rates import ErrorRates
 from indexer.calibration.fitting import fit
 from indexer.calibration.resampling import rate_with_interval, resample
 from indexer.calibration.rules import rule_of
-from indexer.progress import Silent
+from indexer.pipeline.progress import Silent
 from search.errors import DataError
 from search.recognition.calibration import Calibration
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from indexer.calibration.config import CalibrateConfig
     from indexer.calibration.error_rates import Curves
     from indexer.calibration.pairs import MeasuredPairs
-    from indexer.progress import Progress
+    from indexer.pipeline.progress import Progress
 
 _BAND = (0.025, 0.975)
 

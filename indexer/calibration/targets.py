@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from indexer.evaluation.embed_in_memory import Embedded, embed_in_memory
-from indexer.scan import FoundFile
-from indexer.survey import is_same
-from indexer.writer import open_writer
+from indexer.pipeline.scan import FoundFile
+from indexer.pipeline.survey import is_same
+from indexer.pipeline.writer import open_writer
 from search.encoders import load_folder
 from search.encoders.manifest import MANIFEST_FILE
 from search.engine import open_index
@@ -22,7 +22,7 @@ from search.store.catalog import CATALOG_NAME
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from indexer.progress import Progress
+    from indexer.pipeline.progress import Progress
     from search.config import Device
     from search.encoders.base import Encoder
     from search.engine import SearchEngine

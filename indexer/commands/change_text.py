@@ -14,8 +14,8 @@ from search.cli import SKIPPED_EXIT, printable
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from indexer.change_report import ChangeReport
     from indexer.metadata import MetadataReport
+    from indexer.pipeline.change_report import ChangeReport
 
 _KINDS = 12
 """Kinds of files that are not read, each with its count."""

@@ -27,7 +27,7 @@ from search.cli import DeviceOption, IndexOption, JsonOption, WhereOption, print
 from search.config import BuildConfig, WatchConfig
 
 if TYPE_CHECKING:
-    from indexer.change_report import ChangeReport
+    from indexer.pipeline.change_report import ChangeReport
 
 
 def add(

@@ -12,8 +12,8 @@ import typer
 from search.cli import IndexOption, JsonOption, printable
 
 if TYPE_CHECKING:
-    from indexer.exif import ExifReport
     from indexer.metadata import MetadataReport
+    from indexer.pipeline.exif import ExifReport
 
 MetadataOption = Annotated[
     Path | None,
@@ -48,9 +48,9 @@ def metadata(
     empty cell says that there is no value. Every row is stored or, where one cannot be, none. info lists the columns.
     """
     from indexer.console import ConsoleProgress
-    from indexer.exif import load_exif
     from indexer.metadata import drop_column, load_metadata
     from indexer.metadata_file import open_metadata
+    from indexer.pipeline.exif import load_exif
 
     if file is None and not exif and not drop:
         raise typer.BadParameter("name a file, or --exif, or --drop", param_hint="FILE")

@@ -12,7 +12,7 @@ from indexer.duplicates.neighbours import Neighbours, count_within
 from indexer.duplicates.points import read_points
 from indexer.duplicates.report import DuplicateReport, Group, Member, RecallCheck
 from indexer.duplicates.separate import separate
-from indexer.progress import Silent, Stages
+from indexer.pipeline.progress import Silent, Stages
 from search.config import DuplicatesConfig
 from search.engine import open_index
 from search.query.copy_threshold import CopyThreshold, copy_threshold
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from indexer.duplicates.points import Points
     from indexer.duplicates.report import Match
-    from indexer.progress import Progress
+    from indexer.pipeline.progress import Progress
     from search.engine import SearchEngine
     from search.filters.columns import Told
     from search.store.records import PictureRecord

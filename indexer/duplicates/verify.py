@@ -34,7 +34,7 @@ _CHUNK = 1 << 20
 
 def has_content(member: Member) -> bool:
     """Whether a file has the bytes that were indexed: all of them are read again."""
-    digest = hashlib.blake2b(digest_size=20)  # as indexer.embed
+    digest = hashlib.blake2b(digest_size=20)  # as indexer.pipeline.embed
     try:
         with member.path.open("rb") as file:
             while chunk := file.read(_CHUNK):

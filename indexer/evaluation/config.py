@@ -20,7 +20,7 @@ class EvaluateConfig:
     include: tuple[str, ...] = ()
     """Of a folder of pictures: patterns (`*` and `?`) of the classes to measure; empty: all."""
     exclude: tuple[str, ...] = ()
-    """Of a folder of pictures: patterns of files and folders to leave out, see `indexer.excludes`."""
+    """Of a folder of pictures: patterns of files and folders to leave out, see `indexer.pipeline.excludes`."""
     robustness: bool = False
     """Measure how the figures fall when pictures are altered, too. The pictures of an index are read again; those that
     are gone or have changed are reported and ask nothing."""

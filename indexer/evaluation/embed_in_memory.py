@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from indexer.progress import Silent
+from indexer.pipeline.progress import Silent
 from search.config import BuildConfig
 from search.errors import PictureError
 from search.pictures.decode import load_picture
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from indexer.progress import Progress
+    from indexer.pipeline.progress import Progress
     from search.encoders.base import Encoder
     from search.types import Floats
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from indexer.evaluation.config import EvaluateConfig
 from indexer.evaluation.figures import Evaluation, measure
 from indexer.evaluation.robustness import measure_robustness
-from indexer.progress import Silent
+from indexer.pipeline.progress import Silent
 from search.errors import DataError, PictureError
 from search.pictures.decode import decode, load_picture, read_file
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
-    from indexer.progress import Progress
+    from indexer.pipeline.progress import Progress
     from search.store.records import PictureRecord
 
 ALTERED_SIZE = 512
@@ -110,7 +110,7 @@ def _of_index(index: Path, config: EvaluateConfig, progress: Progress | None) ->
 
 
 def _read_again(record: PictureRecord) -> Image:
-    from indexer.embed import content_hash
+    from indexer.pipeline.embed import content_hash
 
     data = read_file(record.path)
     if content_hash(data) != record.content:

@@ -11,7 +11,7 @@ import numpy as np
 from indexer.evaluation.alterations import ALTERATIONS, COPIES
 from indexer.evaluation.config import EvaluateConfig
 from indexer.evaluation.metrics import label_codes
-from indexer.progress import Silent
+from indexer.pipeline.progress import Silent
 from search.config import BuildConfig
 from search.errors import PictureError
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from indexer.evaluation.alterations import Alteration
-    from indexer.progress import Progress
+    from indexer.pipeline.progress import Progress
     from search.encoders.base import Encoder
     from search.types import Floats, Mask
 

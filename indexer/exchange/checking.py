@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from indexer.exchange.rows import Source
-    from indexer.progress import Stages
+    from indexer.pipeline.progress import Stages
 
 _DIGEST = 8
 """Bytes kept of each path: 8 MB for a million. Equal ones are compared as paths."""

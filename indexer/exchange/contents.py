@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.embed import content_hash
+from indexer.pipeline.embed import content_hash
 from search.errors import PictureError
 from search.pictures.decode import decode
 from search.pictures.source import read_steady

@@ -13,8 +13,8 @@ from indexer.exchange.manifest import ENCODER_FOLDER, MANIFEST_FILE, Manifest, c
 from indexer.exchange.npy_files import PICTURES_FILE, VECTORS_FILE, NpyWriter
 from indexer.exchange.parquet_file import PARQUET_FILE, ParquetWriter
 from indexer.exchange.whole_folder import whole_folder
-from indexer.progress import Silent, Stages
-from indexer.stored_vectors import StoredVectors
+from indexer.pipeline.progress import Silent, Stages
+from indexer.pipeline.stored_vectors import StoredVectors
 from search import __version__
 from search.errors import DamagedFileError, DataError, IndexFolderError
 from search.files.writing import is_folder, is_regular, new_file, write_file
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
 
-    from indexer.progress import Progress
+    from indexer.pipeline.progress import Progress
     from search.store.records import PictureRecord
 
 _ENCODER_FILE = re.compile(r"[a-z]+\.(json|safetensors)")

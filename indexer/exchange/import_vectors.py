@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.change_report import ChangeReport
 from indexer.exchange.checking import check_source
 from indexer.exchange.config import ImportConfig
 from indexer.exchange.origin import origin_namer, origin_of, refuse_another
 from indexer.exchange.plan import plan_import
 from indexer.exchange.sources import open_source
 from indexer.exchange.storing import commit_planned, write_planned
-from indexer.index_place import check_place
-from indexer.progress import Silent, Stages
+from indexer.pipeline.change_report import ChangeReport
+from indexer.pipeline.index_place import check_place
+from indexer.pipeline.progress import Silent, Stages
+from indexer.pipeline.writer import open_writer
 from indexer.update import check_device
-from indexer.writer import open_writer
 from search.errors import DamagedFileError, DataError, IndexBusyError, IndexFolderError
 from search.filters.columns import MOST_COLUMNS
 from search.store.catalog import Catalog, has_catalog
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from indexer.exchange.checking import Checked
     from indexer.exchange.plan import Plan
     from indexer.exchange.rows import Source
-    from indexer.progress import Progress
+    from indexer.pipeline.progress import Progress
     from search.filters.columns import ColumnType
     from search.store.records import SegmentRecord
 

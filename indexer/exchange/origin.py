@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from indexer.index_encoder import fitting_calibration, name_encoder, name_foreign, now, store_encoder
+from indexer.pipeline.index_encoder import fitting_calibration, name_encoder, name_foreign, now, store_encoder
 from search.encoders import load_encoder
 from search.encoders.foreign import foreign_fingerprint, is_foreign
 from search.errors import DataError, EncoderError

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from indexer.change_report import NAMED
 from indexer.exchange.config import chunk_rows
 from indexer.exchange.contents import KnownFiles, is_stamp, stamp
 from indexer.exchange.unit_vectors import unit_rows
-from indexer.stored_vectors import StoredVectors
+from indexer.pipeline.change_report import NAMED
+from indexer.pipeline.stored_vectors import StoredVectors
 from search.errors import DataError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from indexer.exchange.config import ImportConfig
     from indexer.exchange.rows import Row, Source
-    from indexer.progress import Stages
+    from indexer.pipeline.progress import Stages
     from search.store.catalog import Catalog
     from search.types import Floats, Rows
 

@@ -6,11 +6,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.committing import write_blocks
 from indexer.exchange.config import chunk_rows
 from indexer.exchange.unit_vectors import unit_rows
-from indexer.index_encoder import now
-from indexer.matrix import gathered
+from indexer.pipeline.committing import write_blocks
+from indexer.pipeline.index_encoder import now
+from indexer.pipeline.matrix import gathered
 from search.store.records import PictureRecord
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from indexer.exchange.config import ImportConfig
     from indexer.exchange.plan import Plan
     from indexer.exchange.rows import Row, Source
-    from indexer.progress import Stages
+    from indexer.pipeline.progress import Stages
     from search.filters.columns import ColumnType
     from search.store.catalog import Catalog
     from search.store.records import FileRecord, SegmentRecord

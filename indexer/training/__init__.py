@@ -39,7 +39,7 @@ def train(
         recipe: a name in `indexer.training.recipes`; its settings are used where `config` is None.
         config: settings; None: those of the recipe, or the defaults.
         labels: `folder`, or the path of a CSV with the columns path, label and perhaps split and subject.
-        exclude: patterns of files and folders to leave out, see `indexer.excludes`.
+        exclude: patterns of files and folders to leave out, see `indexer.pipeline.excludes`.
         resume: false refuses a folder that holds a run already.
         progress: told after every step.
 

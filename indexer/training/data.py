@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexer.csv_table import open_csv
-from indexer.excludes import Excludes
 from indexer.labels import mismatch
+from indexer.pipeline.excludes import Excludes
 from search.errors import DataError
 from search.pictures.decode import PICTURE_SUFFIXES
 
@@ -66,7 +66,7 @@ def read_pictures(
     test) and `subject`. A row without a path or label is left out; one that is repeated counts once.
 
     Where `labelled` is false every picture is its own class: those of all folders, `pictures` itself among them, or
-    those of a CSV, which then needs no labels. In folders, what `indexer.excludes` names is left out, and so is what
+    those of a CSV, which then needs no labels. In folders, what `indexer.pipeline.excludes` names is left out, and so is what
     the patterns of `exclude` match.
 
     Raises:

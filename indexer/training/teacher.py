@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.progress import Silent
+from indexer.pipeline.progress import Silent
 from indexer.training.data import read_pictures
 from search.encoders import load_encoder
 from search.errors import DataError, PictureError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from indexer.progress import Progress
+    from indexer.pipeline.progress import Progress
     from search.config import Device
     from search.encoders.base import Encoder
     from search.types import Floats

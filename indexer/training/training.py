@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.lock import LOCK_NAME, writer_lock
+from indexer.pipeline.lock import LOCK_NAME, writer_lock
 from indexer.training.batches import BatchMaker
 from indexer.training.checkpoints import BEST_FILE, STATE_FILE
 from indexer.training.checks import check_config, check_watched

@@ -12,7 +12,7 @@ import pytest
 
 from indexer.build import build
 from indexer.check import check
-from indexer.lock import writer_lock
+from indexer.pipeline.lock import writer_lock
 from search import DataError, EncoderError, IndexFolderError, IndexLockedError, PictureError, open_index
 from search.encoders import load_encoder
 from search.pictures.decode import load_picture

@@ -14,9 +14,9 @@ from indexer.add import add
 from indexer.build import build
 from indexer.check import check
 from indexer.cli import app
+from indexer.pipeline.writer import open_writer
 from indexer.rebuild import rebuild
 from indexer.sync import sync
-from indexer.writer import open_writer
 from search import open_index
 from search.config import BuildConfig
 from search.pictures.containers.jpeg_end import LACKS_ITS_END

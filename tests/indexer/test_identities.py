@@ -126,7 +126,7 @@ def test_unenroll_knows_whom_one_meant(people: Path, tmp_path: Path) -> None:
 
 
 def test_a_second_writer_and_no_picture_are_refused(people: Path, tmp_path: Path) -> None:
-    from indexer.lock import writer_lock
+    from indexer.pipeline.lock import writer_lock
 
     with writer_lock(people), pytest.raises(IndexLockedError):
         enroll(people, "x", [photograph(tmp_path, 8)], FAST)

@@ -14,12 +14,12 @@ from indexer.add import add
 from indexer.build import build
 from indexer.check import check
 from indexer.identities import enroll
-from indexer.lock import HOLDER_NAME
+from indexer.pipeline.lock import HOLDER_NAME
+from indexer.pipeline.scan import FoundFile, scan
+from indexer.pipeline.writer import open_writer
 from indexer.rebuild import rebuild
 from indexer.remove import remove
-from indexer.scan import FoundFile, scan
 from indexer.sync import sync
-from indexer.writer import open_writer
 from search import DataError, IndexFolderError, IndexLockedError, QueryError, open_index
 from search.config import EnrollConfig
 from search.encoders.color_layout import ColorLayoutEncoder

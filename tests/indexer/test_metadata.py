@@ -340,7 +340,7 @@ def test_hits_and_info_tell_it(index: Path, tmp_path: Path) -> None:
 
 def test_one_writer_and_open_readers(index: Path, tmp_path: Path) -> None:
     file = write_csv(tmp_path / "m.csv", ["path", "a"], ["label0/0000.png", 1])
-    from indexer.lock import writer_lock
+    from indexer.pipeline.lock import writer_lock
 
     with writer_lock(index), pytest.raises(IndexLockedError, match="being written"):
         load_metadata(index, file)

@@ -11,9 +11,9 @@ import pytest
 
 from indexer.add import add
 from indexer.build import build
-from indexer.change_report import ChangeReport
 from indexer.check import check
-from indexer.scan import FoundFile
+from indexer.pipeline.change_report import ChangeReport
+from indexer.pipeline.scan import FoundFile
 from indexer.sync import sync
 from indexer.watch import watch
 from search import open_index
@@ -205,7 +205,7 @@ def test_a_folder_that_cannot_be_listed_keeps_its_pictures(
     library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As root no permission stops a test: the system's answer for a network that is gone is made up."""
-    from indexer import scan as scanning
+    from indexer.pipeline import scan as scanning
 
     real = scanning.os.walk
 

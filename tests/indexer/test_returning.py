@@ -16,10 +16,10 @@ from indexer.build import build
 from indexer.check import check
 from indexer.identities import enroll, unenroll
 from indexer.metadata import drop_column, load_metadata
+from indexer.pipeline.writer import open_writer
 from indexer.rebuild import rebuild
 from indexer.remove import remove
 from indexer.sync import sync
-from indexer.writer import open_writer
 from search import QueryError, open_index
 from search.config import EnrollConfig, RetainConfig
 from search.store import retained as retaining

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer import embed as embedding
 from indexer.build import build
 from indexer.check import check
-from indexer.scan import FoundFile
-from indexer.staging import LookedAt, Staging
-from indexer.survey import is_same
+from indexer.pipeline import embed as embedding
+from indexer.pipeline.scan import FoundFile
+from indexer.pipeline.staging import LookedAt, Staging
+from indexer.pipeline.survey import is_same
 from indexer.sync import sync
 from search import open_index
 from search.encoders.color_layout import ColorLayoutEncoder

@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from indexer.change_report import ChangeReport
-from indexer.lock import writer_lock
-from indexer.progress import Silent, Stages
+from indexer.pipeline.change_report import ChangeReport
+from indexer.pipeline.lock import writer_lock
+from indexer.pipeline.progress import Silent, Stages
+from indexer.pipeline.scan import FoundFile, scan
 from indexer.rebuild import rebuild
-from indexer.scan import FoundFile, scan
 from indexer.sync import FolderUpdate
 from indexer.watch import watch
 from search import IndexFolderError, IndexLockedError, TwinlensError, open_index
@@ -154,7 +154,7 @@ def test_unsettled_files_are_neither_added_nor_removed(pictures: Path, index: Pa
     update = FolderUpdate.scan(pictures, index, FAST, Stages(Silent()), settle=3600)
     assert {path for path in (old, new, future) if path in {f.path for f in update.found}} == {old, new, future}
     assert update.has_unsettled()
-    from indexer.writer import open_writer
+    from indexer.pipeline.writer import open_writer
 
     with open_writer(index) as catalog:
         report = update.run(catalog)

@@ -21,10 +21,10 @@ from indexer.build import build
 from indexer.check import check
 from indexer.identities import enroll
 from indexer.metadata import load_metadata
+from indexer.pipeline.staging import Staging
 from indexer.rebuild import rebuild
 from indexer.remove import remove
 from indexer.repair import repair
-from indexer.staging import Staging
 from indexer.sync import sync
 from search import IndexBusyError, IndexClosedError, IndexFolderError, SearchEngine, open_index
 from search.config import EnrollConfig
@@ -38,7 +38,7 @@ EXCLUSIVE = ["PRAGMA locking_mode = EXCLUSIVE", "BEGIN EXCLUSIVE", "SELECT count
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("search.store.catalog", "search.store.opening", "indexer.staging"):
+    for module in ("search.store.catalog", "search.store.opening", "indexer.pipeline.staging"):
         monkeypatch.setattr(f"{module}.BUSY_SECONDS", 0.05)
 
 

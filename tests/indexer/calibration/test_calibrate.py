@@ -14,7 +14,7 @@ from indexer.build import build
 from indexer.calibration.calibrate import calibrate
 from indexer.calibration.config import CalibrateConfig
 from indexer.check import check
-from indexer.lock import writer_lock
+from indexer.pipeline.lock import writer_lock
 from search import DataError, EncoderError, IndexFolderError, IndexLockedError, QueryError, open_index
 from search.recognition.stored import CALIBRATION_FILE, encoder_calibration, read_calibration
 from search.store.catalog import Catalog

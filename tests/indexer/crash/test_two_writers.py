@@ -23,7 +23,7 @@ from tests.indexer.crash.state import assert_whole, read_state
 HOLD = """
 import sys
 from pathlib import Path
-from indexer.lock import writer_lock
+from indexer.pipeline.lock import writer_lock
 
 Path(sys.argv[1]).mkdir(exist_ok=True)
 with writer_lock(Path(sys.argv[1])):

@@ -13,7 +13,7 @@ import search.store.vector_file as vector_file
 from indexer.build import build
 from indexer.check import check, inspect
 from indexer.cli import app
-from indexer.lock import writer_lock
+from indexer.pipeline.lock import writer_lock
 from indexer.repair import repair
 from search import IndexFolderError, IndexLockedError, open_index
 from search.indexes import KINDS

@@ -15,9 +15,9 @@ from indexer.add import add
 from indexer.build import build
 from indexer.identities import enroll
 from indexer.metadata import load_metadata
+from indexer.pipeline.writer import open_writer
 from indexer.remove import remove
 from indexer.sync import sync
-from indexer.writer import open_writer
 from search.store.catalog import CATALOG_NAME
 from search.store.file import CatalogFile
 from search.store.seal import Seal, image_of, read_seal, write_seal

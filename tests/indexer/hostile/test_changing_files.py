@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from indexer.build import build
-from indexer.progress import Silent
+from indexer.pipeline.progress import Silent
 from search import PictureError, open_index
 from search.pictures import source as picture_source
 from search.pictures.decode import read_file

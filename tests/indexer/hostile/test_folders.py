@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from indexer.build import build
-from indexer.scan import scan
+from indexer.pipeline.scan import scan
 from search import DataError, PictureError, open_index
 from search.pictures.decode import read_file
 from tests.conftest import FAST, draw, fill

@@ -18,7 +18,7 @@ from indexer.check import check
 from indexer.csv_log import CsvLog
 from indexer.identities import enroll
 from indexer.index_map import draw_index_map
-from indexer.lock import writer_lock
+from indexer.pipeline.lock import writer_lock
 from indexer.rebuild import rebuild
 from indexer.remove import remove
 from indexer.repair import repair

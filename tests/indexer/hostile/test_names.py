@@ -13,7 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from indexer.build import build
-from indexer.scan import scan
+from indexer.pipeline.scan import scan
 from search import DataError, IndexFolderError, PictureError, open_index
 from tests.conftest import FAST, draw
 

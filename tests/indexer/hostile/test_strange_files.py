@@ -293,7 +293,7 @@ STAGED = {
 
 @pytest.mark.parametrize("what", STAGED)
 def test_staged_pictures_that_are_not_ours_are_embedded_again(what: str, pictures: Path, tmp_path: Path) -> None:
-    from indexer.staging import Staging
+    from indexer.pipeline.staging import Staging
 
     folder = tmp_path / "i"
     folder.mkdir()

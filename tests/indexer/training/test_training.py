@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from safetensors.numpy import load_file
 
-from indexer.lock import writer_lock
+from indexer.pipeline.lock import writer_lock
 from indexer.training import TrainConfig, load_recipe, recipe_names, train
 from indexer.training.collapse import LEAST_SPREAD, TrainingCollapsedError, check_spread, spread_of
 from indexer.training.teacher import embed_for_training, write_teacher
@@ -218,7 +218,7 @@ def test_a_killed_run_goes_on_to_the_same_curve(collection: Path, config: TrainC
     script = f"""
 import os, signal, sys
 from pathlib import Path
-from indexer.lock import writer_lock
+from indexer.pipeline.lock import writer_lock
 from indexer.training import TrainConfig, train
 def tell(event):
     if event.step == 5:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from indexer.excludes import Excludes
+from indexer.pipeline.excludes import Excludes
 from search.errors import DataError
 from search.pictures.decode import PICTURE_SUFFIXES
 
@@ -62,7 +62,7 @@ def scan(
         leave_out: a folder that is not looked into.
         unreadable: called with each folder below `pictures` that cannot be listed, and each file that cannot be
             looked at, and why: nothing is known of what lies there. None: the first of them is an error.
-        excludes: what else is left out below the folder; None: what `indexer.excludes` names.
+        excludes: what else is left out below the folder; None: what `indexer.pipeline.excludes` names.
         not_read: counts the files of other kinds, by suffix; "" for files without one.
 
     Raises:

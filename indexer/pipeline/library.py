@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from indexer.committing import known_roots
+from indexer.pipeline.committing import known_roots
 from search.errors import IndexFolderError
 from search.store.catalog import Catalog, has_catalog
 

@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from indexer.lock import HOLDER_NAME, LOCK_NAME
+from indexer.pipeline.lock import HOLDER_NAME, LOCK_NAME
 from search.errors import IndexFolderError
 from search.files.writing import ASIDE_NAME, is_regular, read_own
 from search.store.catalog import CATALOG_NAME, holds_index

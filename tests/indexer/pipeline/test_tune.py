@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from indexer.tune import build_structure, overlap
+from indexer.pipeline.tune import build_structure, overlap
 from search.store.segments import Segment
 
 

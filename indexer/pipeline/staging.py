@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from indexer.staging_soundness import is_sound
+from indexer.pipeline.staging_soundness import is_sound
 from search.files.disk_errors import BUSY_SECONDS, busy_error, is_busy, is_of_the_disk
 from search.files.reading import refuse_far_journal, refuse_irregular
 from search.files.writing import is_regular, require_own_file

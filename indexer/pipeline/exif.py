@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.embed import content_hash
 from indexer.exchange.contents import is_stamp
-from indexer.progress import Silent
-from indexer.scan import FoundFile
-from indexer.survey import is_same
-from indexer.writer import open_writer
+from indexer.pipeline.embed import content_hash
+from indexer.pipeline.progress import Silent
+from indexer.pipeline.scan import FoundFile
+from indexer.pipeline.survey import is_same
+from indexer.pipeline.writer import open_writer
 from search.config import BuildConfig
 from search.errors import PictureError
 from search.filters.columns import CAMERA, TAKEN
@@ -23,8 +23,8 @@ from search.pictures.exif import read_exif
 from search.pictures.source import read_steady
 
 if TYPE_CHECKING:
-    from indexer.changes import Changes
-    from indexer.progress import Progress
+    from indexer.pipeline.changes import Changes
+    from indexer.pipeline.progress import Progress
     from search.pictures.exif import PictureExif
     from search.store.catalog import Catalog
     from search.store.records import PictureRecord

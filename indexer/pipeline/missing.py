@@ -21,7 +21,7 @@ from search.errors import IndexFolderError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from indexer.changes import Changes
+    from indexer.pipeline.changes import Changes
     from search.store.catalog import Catalog
     from search.store.records import PictureRecord
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.stored_vectors import StoredVectors
+from indexer.pipeline.stored_vectors import StoredVectors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from indexer.staging import Staging
+    from indexer.pipeline.staging import Staging
     from search.store.catalog import Catalog
     from search.types import Floats
 

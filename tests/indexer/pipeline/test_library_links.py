@@ -9,8 +9,8 @@ import pytest
 from indexer.add import add
 from indexer.build import build
 from indexer.check import check
-from indexer.library import Library
 from indexer.metadata import load_metadata
+from indexer.pipeline.library import Library
 from indexer.remove import remove
 from indexer.sync import sync
 from search import open_index
@@ -121,7 +121,7 @@ def test_the_same_folder_mounted_twice(place: Path, monkeypatch: pytest.MonkeyPa
     """A bind mount is no link: only device and inode say that both are one."""
     build(place / "disk" / "lib", place / "i", FAST)
     shutil.copytree(place / "disk" / "lib", place / "bound", copy_function=shutil.copy2)
-    from indexer import library
+    from indexer.pipeline import library
 
     real = library._identity
     source = place / "disk" / "lib"
@@ -167,7 +167,7 @@ def test_an_index_that_has_a_library_twice_goes_on_as_it_was(place: Path, monkey
     build(place / "disk" / "lib", place / "i", FAST)
     with monkeypatch.context() as older:
         older.setattr(Library, "spelled", lambda self, named: Path(named).absolute())
-        older.setattr("indexer.changes.Strays.has", lambda self, look: False)
+        older.setattr("indexer.pipeline.changes.Strays.has", lambda self, look: False)
         sync(place / "link", place / "i", FAST)
     assert len(held(place / "i")) == 12
     for path in ("link", "disk/lib"):

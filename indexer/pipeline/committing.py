@@ -7,24 +7,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.exif import put_exif
-from indexer.index_encoder import fitting_calibration, name_encoder, now, store_encoder
-from indexer.labelling import SETTING as LABEL_SOURCES
-from indexer.labelling import is_file, remembered_sources
 from indexer.labels import NONE
-from indexer.matrix import gathered
-from indexer.missing import is_news, remember, to_remember
-from indexer.returning import give_back, returning_templates
-from indexer.tune import build_structure
+from indexer.pipeline.exif import put_exif
+from indexer.pipeline.index_encoder import fitting_calibration, name_encoder, now, store_encoder
+from indexer.pipeline.labelling import SETTING as LABEL_SOURCES
+from indexer.pipeline.labelling import is_file, remembered_sources
+from indexer.pipeline.matrix import gathered
+from indexer.pipeline.missing import is_news, remember, to_remember
+from indexer.pipeline.returning import give_back, returning_templates
+from indexer.pipeline.tune import build_structure
 from search.store.records import SegmentRecord
 from search.store.segments import write_segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from indexer.changes import Changes
-    from indexer.known_contents import KnownContents
-    from indexer.progress import Stages
+    from indexer.pipeline.changes import Changes
+    from indexer.pipeline.known_contents import KnownContents
+    from indexer.pipeline.progress import Stages
     from search.config import BuildConfig
     from search.encoders.base import Encoder
     from search.store.catalog import Catalog
@@ -89,7 +89,7 @@ def commit(
         stages: timed and told.
         encoder: the one that an index gets which has none yet; otherwise its own, or None where it was not needed.
         surveyed: what was looked at.
-        label_sources: see `indexer.labelling`.
+        label_sources: see `indexer.pipeline.labelling`.
 
     Returns:
         The new segment, if one was needed.

@@ -6,7 +6,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from indexer.sweeping import ENCODERS_FOLDER, delete_encoder
+from indexer.pipeline.sweeping import ENCODERS_FOLDER, delete_encoder
 from search.config import BuildConfig
 from search.encoders import load_encoder
 from search.encoders.foreign import foreign_fingerprint, stored_encoder

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.scan import scan
+from indexer.pipeline.scan import scan
 from search import DataError
 
 

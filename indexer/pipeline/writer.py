@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from indexer.index_place import check_place
-from indexer.lock import writer_lock
-from indexer.sweeping import ENCODERS_FOLDER, sweep
+from indexer.pipeline.index_place import check_place
+from indexer.pipeline.lock import writer_lock
+from indexer.pipeline.sweeping import ENCODERS_FOLDER, sweep
 from search.errors import IndexFolderError, TwinlensError
 from search.files.writing import require_own_folder
 from search.store import durable

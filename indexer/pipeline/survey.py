@@ -6,16 +6,16 @@ import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from indexer.missing import Folders, remembered
+from indexer.pipeline.missing import Folders, remembered
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
-    from indexer.excludes import Excludes
-    from indexer.labelling import Labeller
-    from indexer.scan import FoundFile
-    from indexer.staging import LookedAt
+    from indexer.pipeline.excludes import Excludes
+    from indexer.pipeline.labelling import Labeller
+    from indexer.pipeline.scan import FoundFile
+    from indexer.pipeline.staging import LookedAt
     from search.store.catalog import Catalog
     from search.store.records import PictureRecord
 
@@ -38,7 +38,7 @@ class Survey:
     gone: list[PictureRecord] = field(default_factory=list)
     """Pictures whose file is not there any more, or is left out now."""
     missing: dict[int, Path] = field(default_factory=dict)
-    """Id of a picture of `gone` -> the topmost folder around it that is missing: see `indexer.missing`."""
+    """Id of a picture of `gone` -> the topmost folder around it that is missing: see `indexer.pipeline.missing`."""
     excluded: set[int] = field(default_factory=set)
     """Ids of pictures of `gone` whose file is left out now."""
     unchanged: int = 0

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from indexer.library import is_same_folder
-from indexer.survey import stable_inode
+from indexer.pipeline.library import is_same_folder
+from indexer.pipeline.survey import stable_inode
 from search.store.records import PictureRecord, SkippedRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from indexer.known_contents import KnownContents
-    from indexer.labelling import Labeller
-    from indexer.scan import FoundFile
-    from indexer.staging import LookedAt, Staging
-    from indexer.survey import Survey
+    from indexer.pipeline.known_contents import KnownContents
+    from indexer.pipeline.labelling import Labeller
+    from indexer.pipeline.scan import FoundFile
+    from indexer.pipeline.staging import LookedAt, Staging
+    from indexer.pipeline.survey import Survey
     from search.pictures.exif import PictureExif
     from search.store.catalog import Catalog
 
@@ -52,7 +52,7 @@ class Changes:
     excluded: int = 0
     """How many of `removed` are left out now."""
     kept: list[tuple[PictureRecord, Path]] = field(default_factory=list)
-    """Pictures that stay though they are gone with their whole folder, and that folder: see `indexer.missing`."""
+    """Pictures that stay though they are gone with their whole folder, and that folder: see `indexer.pipeline.missing`."""
     left_behind: list[PictureRecord] = field(default_factory=list)
     """The old records of those of `moved` whose folder may be on a disk that comes back, with the picture in it."""
     noted: list[PictureRecord] = field(default_factory=list)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from indexer.build import build
-from indexer.exif import load_exif
 from indexer.metadata import load_metadata
+from indexer.pipeline.exif import load_exif
 from search import open_index
 from tests.conftest import FAST, draw
 from tests.older_catalogs import downgrade
@@ -88,7 +88,7 @@ def test_a_killed_build_forgets_nothing_of_it(photos: Path, tmp_path: Path, monk
         with pytest.raises(KeyboardInterrupt):
             build(photos, tmp_path / "i", FAST)
     with monkeypatch.context() as patch:
-        patch.setattr("indexer.embed.read_exif", killed)
+        patch.setattr("indexer.pipeline.embed.read_exif", killed)
         build(photos, tmp_path / "i", FAST)
     assert told(tmp_path / "i")["a.jpg"] == {"taken": noon(1), "camera": "Canon EOS 5D"}
 

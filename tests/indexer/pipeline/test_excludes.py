@@ -11,8 +11,8 @@ from indexer.add import add
 from indexer.build import build
 from indexer.evaluation.config import EvaluateConfig
 from indexer.evaluation.evaluate import evaluate
-from indexer.excludes import DEFAULT_EXCLUDES, Excludes
-from indexer.scan import scan
+from indexer.pipeline.excludes import DEFAULT_EXCLUDES, Excludes
+from indexer.pipeline.scan import scan
 from indexer.sync import sync
 from indexer.training.data import read_pictures
 from search import DataError, open_index

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from indexer.scan import NEVER_READABLE, FoundFile
-from indexer.staging import LookedAt
+from indexer.pipeline.scan import NEVER_READABLE, FoundFile
+from indexer.pipeline.staging import LookedAt
 from search.config import DecodeConfig
 from search.errors import PictureError
 from search.pictures.decode import decode
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from indexer.known_contents import KnownContents
-    from indexer.progress import Stages
-    from indexer.staging import Staging
+    from indexer.pipeline.known_contents import KnownContents
+    from indexer.pipeline.progress import Stages
+    from indexer.pipeline.staging import Staging
     from search.encoders.base import Encoder
 
 _AHEAD = 4

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from indexer.changes import Changes
-    from indexer.known_contents import KnownContents
+    from indexer.pipeline.changes import Changes
+    from indexer.pipeline.known_contents import KnownContents
     from search.store.catalog import Catalog
     from search.store.records import PictureRecord, TemplateRecord
 
