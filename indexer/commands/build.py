@@ -49,8 +49,8 @@ def build(
     """
     from indexer.build import build as build_index
     from indexer.console import ConsoleProgress
-    from indexer.metadata import load_metadata
-    from indexer.metadata_file import open_metadata
+    from indexer.metadata.file import open_metadata
+    from indexer.metadata.load import load_metadata
 
     config = BuildConfig(
         encoder=encoder,

@@ -14,7 +14,7 @@ from search.cli import SKIPPED_EXIT, printable
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from indexer.metadata import MetadataReport
+    from indexer.metadata.load import MetadataReport
     from indexer.pipeline.change_report import ChangeReport
 
 _KINDS = 12

@@ -52,8 +52,8 @@ def add(
     """
     from indexer.add import add as add_pictures
     from indexer.console import ConsoleProgress
-    from indexer.metadata import load_metadata
-    from indexer.metadata_file import open_metadata
+    from indexer.metadata.file import open_metadata
+    from indexer.metadata.load import load_metadata
 
     config = BuildConfig(
         encoder=encoder,
@@ -150,8 +150,8 @@ def sync(
     fails is told, and the watch goes on; --json prints a line a round that changed something.
     """
     from indexer.console import ConsoleProgress
-    from indexer.metadata import load_metadata
-    from indexer.metadata_file import open_metadata
+    from indexer.metadata.file import open_metadata
+    from indexer.metadata.load import load_metadata
     from indexer.sync import sync as sync_index
 
     if watch and metadata is not None:

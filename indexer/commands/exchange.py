@@ -91,8 +91,8 @@ def import_vectors(
     """
     from indexer.console import ConsoleProgress
     from indexer.exchange.import_vectors import import_vectors as run_import
-    from indexer.metadata import load_metadata
-    from indexer.metadata_file import open_metadata
+    from indexer.metadata.file import open_metadata
+    from indexer.metadata.load import load_metadata
 
     config = ImportConfig(
         encoder, foreign, paths, root, path_column, vector_column, normalize, hash_files, replace, kind, device, recall

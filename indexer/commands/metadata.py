@@ -12,7 +12,7 @@ import typer
 from search.cli import IndexOption, JsonOption, printable
 
 if TYPE_CHECKING:
-    from indexer.metadata import MetadataReport
+    from indexer.metadata.load import MetadataReport
     from indexer.pipeline.exif import ExifReport
 
 MetadataOption = Annotated[
@@ -48,8 +48,8 @@ def metadata(
     empty cell says that there is no value. Every row is stored or, where one cannot be, none. info lists the columns.
     """
     from indexer.console import ConsoleProgress
-    from indexer.metadata import drop_column, load_metadata
-    from indexer.metadata_file import open_metadata
+    from indexer.metadata.file import open_metadata
+    from indexer.metadata.load import drop_column, load_metadata
     from indexer.pipeline.exif import load_exif
 
     if file is None and not exif and not drop:

@@ -14,7 +14,7 @@ from indexer.exchange.manifest import FIELDS, VECTOR, Manifest
 from indexer.exchange.plain_text import plain_text, read_plain_text
 from indexer.exchange.rows import Chunk, Places, Row
 from indexer.exchange.unit_vectors import check_type
-from indexer.metadata_cells import stored
+from indexer.metadata.cells import stored
 from search.errors import DataError
 from search.files.writing import new_file
 from search.filters.columns import json_value

@@ -7,7 +7,7 @@ import tomllib
 import pytest
 
 from app_parts.tiles import GROUNDS
-from indexer.metadata import load_metadata
+from indexer.metadata.load import load_metadata
 from search import open_index
 from search.config import QueryConfig
 from tests.app.page import APP, click, jpeg, neighbours, offered, path_of, sound, started, texts, upload

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from indexer.build import build
-from indexer.metadata import load_metadata
-from indexer.metadata_file import open_metadata
+from indexer.metadata.file import open_metadata
+from indexer.metadata.load import load_metadata
 from tests.app.page import click, offered, started
 from tests.conftest import FAST, draw
 

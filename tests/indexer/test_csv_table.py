@@ -13,7 +13,7 @@ from indexer.csv_table import open_csv
 from indexer.exchange.config import ImportConfig
 from indexer.exchange.import_vectors import import_vectors
 from indexer.labels import read_labels
-from indexer.metadata_file import open_metadata
+from indexer.metadata.file import open_metadata
 from indexer.training.data import read_pictures
 from search import DataError, open_index
 from tests.conftest import draw

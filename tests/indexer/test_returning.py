@@ -15,7 +15,7 @@ from indexer.add import add
 from indexer.build import build
 from indexer.check import check
 from indexer.identities import enroll, unenroll
-from indexer.metadata import drop_column, load_metadata
+from indexer.metadata.load import drop_column, load_metadata
 from indexer.pipeline.writer import open_writer
 from indexer.rebuild import rebuild
 from indexer.remove import remove

@@ -20,7 +20,7 @@ from indexer.add import add
 from indexer.build import build
 from indexer.check import check
 from indexer.identities import enroll
-from indexer.metadata import load_metadata
+from indexer.metadata.load import load_metadata
 from indexer.pipeline.staging import Staging
 from indexer.rebuild import rebuild
 from indexer.remove import remove

@@ -16,7 +16,7 @@ from indexer.build import build
 from indexer.exchange.config import ExportConfig
 from indexer.exchange.export import export
 from indexer.identities import enroll
-from indexer.metadata import load_metadata
+from indexer.metadata.load import load_metadata
 from search.config import EnrollConfig
 from tests.conftest import FAST, draw, fill
 

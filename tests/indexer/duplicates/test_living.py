@@ -11,7 +11,7 @@ import pytest
 
 from indexer.add import add
 from indexer.duplicates import duplicates_in, find_duplicates
-from indexer.metadata import load_metadata
+from indexer.metadata.load import load_metadata
 from indexer.rebuild import rebuild
 from indexer.remove import remove
 from search import IndexFolderError, open_index

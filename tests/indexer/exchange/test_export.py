@@ -14,7 +14,7 @@ from indexer.build import build
 from indexer.exchange import export as exporting
 from indexer.exchange.config import FORMATS, ExportConfig, Format
 from indexer.exchange.export import export
-from indexer.metadata import load_metadata
+from indexer.metadata.load import load_metadata
 from indexer.remove import remove
 from search import DataError, IndexFolderError, QueryError, __version__, open_index
 from search.encoders import load_encoder

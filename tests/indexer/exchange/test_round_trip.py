@@ -12,7 +12,7 @@ from indexer.exchange import checking, plan, storing
 from indexer.exchange.config import ExportConfig, Format, ImportConfig
 from indexer.exchange.export import export
 from indexer.exchange.import_vectors import import_vectors
-from indexer.metadata import load_metadata
+from indexer.metadata.load import load_metadata
 from indexer.remove import remove
 from search import DataError, EncoderError, open_index
 from search.indexes import KINDS

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from indexer.add import add
 from indexer.build import build
 from indexer.identities import enroll
-from indexer.metadata import load_metadata
+from indexer.metadata.load import load_metadata
 from indexer.pipeline.writer import open_writer
 from indexer.remove import remove
 from indexer.sync import sync

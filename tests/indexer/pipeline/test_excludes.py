@@ -161,7 +161,7 @@ def test_pictures_of_an_older_index_that_the_defaults_cover_leave(
 
 
 def test_metadata_of_what_was_left_out_by_mistake_comes_back(library: Path, tmp_path: Path) -> None:
-    from indexer.metadata import load_metadata
+    from indexer.metadata.load import load_metadata
 
     build(library, tmp_path / "i", FAST)
     (tmp_path / "m.csv").write_text("path,price\nlabel1/0001.png,7\n")

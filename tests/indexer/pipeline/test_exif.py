@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from indexer.build import build
-from indexer.metadata import load_metadata
+from indexer.metadata.load import load_metadata
 from indexer.pipeline.exif import load_exif
 from search import open_index
 from tests.conftest import FAST, draw

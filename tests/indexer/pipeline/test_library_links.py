@@ -9,7 +9,7 @@ import pytest
 from indexer.add import add
 from indexer.build import build
 from indexer.check import check
-from indexer.metadata import load_metadata
+from indexer.metadata.load import load_metadata
 from indexer.pipeline.library import Library
 from indexer.remove import remove
 from indexer.sync import sync

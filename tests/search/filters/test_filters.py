@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from indexer.build import build
-from indexer.metadata import load_metadata
+from indexer.metadata.load import load_metadata
 from search import QueryError, SearchEngine, open_index
 from search.query.query import masks as filter_masks
 from tests.conftest import FAST, draw, fill

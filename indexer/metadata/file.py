@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from indexer.csv_table import bounded_lines, open_csv, require_file
-from indexer.metadata_cells import Cell, as_bytes, type_of, wider
+from indexer.metadata.cells import Cell, as_bytes, type_of, wider
 from search.errors import DataError
 from search.filters.columns import BUILT_IN, MOST_COLUMNS
 

@@ -9,8 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.metadata_cells import stored
-from indexer.metadata_file import MetadataFile, open_metadata
+from indexer.metadata.cells import stored
+from indexer.metadata.file import MetadataFile, open_metadata
 from indexer.pipeline.library import Library
 from indexer.pipeline.progress import Silent
 from indexer.pipeline.writer import open_writer
@@ -21,7 +21,7 @@ from search.filters.columns import MOST_COLUMNS, TYPE_NAMES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from indexer.metadata_file import Row
+    from indexer.metadata.file import Row
     from indexer.pipeline.progress import Progress
     from search.filters.columns import ColumnType, Stored
     from search.store.catalog import Catalog
@@ -60,7 +60,7 @@ def load_metadata(
 
     Args:
         index: the index folder.
-        file: see `indexer.metadata_file.open_metadata`.
+        file: see `indexer.metadata.file.open_metadata`.
         root: what relative paths are relative to; None: the deepest folder that holds all pictures of the index, or,
             where a path leads nowhere from there, a folder above it. Last of all, the folder of the file is tried.
         progress: who is told.

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from indexer.cli import app
 from search import DataError
 from tests.conftest import draw
-from tests.indexer.metadata_files import told, types, write_csv
+from tests.indexer.metadata.files import told, types, write_csv
 
 
 def twinlens(*words: object) -> Result:

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from indexer.build import build
-from indexer.metadata import drop_column, load_metadata
-from indexer.metadata_cells import stored, type_of, wider
-from indexer.metadata_file import open_metadata
+from indexer.metadata.cells import stored, type_of, wider
+from indexer.metadata.file import open_metadata
+from indexer.metadata.load import drop_column, load_metadata
 from search import DataError, IndexFolderError, IndexLockedError, QueryError, open_index
 from search.store.catalog import Catalog
 from tests.conftest import FAST, draw, fill
-from tests.indexer.metadata_files import told, types, write_csv, write_lines
+from tests.indexer.metadata.files import told, types, write_csv, write_lines
 from tests.older_catalogs import downgrade
 
 
