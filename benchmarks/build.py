@@ -26,7 +26,7 @@ ENCODERS = ("builtin", "color-layout")
 
 MEASURE = """
 import json, resource, sys, time
-from indexer.build import build
+from indexer.collection.build import build
 from search.config import BuildConfig
 start = time.perf_counter()
 report = build(sys.argv[1], sys.argv[2], BuildConfig(encoder=sys.argv[3]))

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.build import build
+from indexer.collection.build import build
 from search.config import BuildConfig
 from search.engine import open_index
 

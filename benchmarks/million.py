@@ -63,7 +63,7 @@ report = import_vectors(words["vectors"], words["index"], config)
 told |= {"added": report.added, "kind": report.kind, "recall": report.recall}
 """
 REMOVE = """
-from indexer.remove import remove
+from indexer.collection.remove import remove
 from search import QueryError
 try:
     told["removed"] = remove(words["index"], ids=json.loads(Path(words["ids"]).read_text())).removed
@@ -71,7 +71,7 @@ except QueryError:
     told["removed"] = 0
 """
 REBUILD = """
-from indexer.rebuild import rebuild
+from indexer.collection.rebuild import rebuild
 from search.config import BuildConfig
 report = rebuild(words["index"], BuildConfig(kind=words["kind"], device="cpu"))
 told |= {"images": report.images, "kind": report.kind, "recall": report.recall}

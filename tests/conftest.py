@@ -46,7 +46,7 @@ def pictures(tmp_path: Path) -> Path:
 @pytest.fixture
 def index(pictures: Path, tmp_path: Path) -> Path:
     """Their index."""
-    from indexer.build import build
+    from indexer.collection.build import build
 
     build(pictures, tmp_path / "photos.index", FAST)
     return tmp_path / "photos.index"

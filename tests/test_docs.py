@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from indexer.build import build
 from indexer.cli import app
+from indexer.collection.build import build
 from search.config import BuildConfig
 from tests.conftest import draw, fill
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from indexer.build import build
+from indexer.collection.build import build
 from indexer.console import ConsoleProgress, TrainingConsole, _build_bar
 from search.rich_text import literal, literal_table
 from tests.conftest import FAST, draw

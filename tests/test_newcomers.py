@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from indexer.build import build
 from indexer.cli import SECTIONS, app
-from indexer.remove import remove
+from indexer.collection.build import build
+from indexer.collection.remove import remove
 from search import QueryError, open_index
 from search.errors import FilterError, MissingPictureError
 from search.filters.language import parse_where

@@ -50,7 +50,7 @@ def add(
     Many small additions make many segments, and searches slower: rebuild merges them. Exit code 3 when pictures were
     skipped.
     """
-    from indexer.add import add as add_pictures
+    from indexer.collection.add import add as add_pictures
     from indexer.console import ConsoleProgress
     from indexer.metadata.file import open_metadata
     from indexer.metadata.load import load_metadata
@@ -91,7 +91,7 @@ def remove(
     A picture that comes back is not embedded again until rebuild drops its vector, and has its metadata and label again
     for 90 days (twinlens rebuild --retain-days), unless --purge is given.
     """
-    from indexer.remove import remove as remove_pictures
+    from indexer.collection.remove import remove as remove_pictures
 
     if not (paths or ids or globs or where):
         raise typer.BadParameter("name a picture or folder, or use --id, --glob or --where", param_hint="PATHS")
@@ -149,10 +149,10 @@ def sync(
     With --watch it goes on until it is interrupted (Ctrl-C, or SIGTERM), and then ends with 0; a round that
     fails is told, and the watch goes on; --json prints a line a round that changed something.
     """
+    from indexer.collection.sync import sync as sync_index
     from indexer.console import ConsoleProgress
     from indexer.metadata.file import open_metadata
     from indexer.metadata.load import load_metadata
-    from indexer.sync import sync as sync_index
 
     if watch and metadata is not None:
         raise typer.BadParameter(
@@ -181,8 +181,8 @@ def sync(
 
 
 def _watch(pictures: Path, index: Path, config: BuildConfig, watching: WatchConfig, *, as_json: bool) -> None:
+    from indexer.collection.watch import watch
     from indexer.console import ConsoleProgress
-    from indexer.watch import watch
 
     def told(what: ChangeReport | Exception) -> None:
         if isinstance(what, Exception):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from indexer.collection.update import check_device
 from indexer.exchange.checking import check_source
 from indexer.exchange.config import ImportConfig
 from indexer.exchange.origin import origin_namer, origin_of, refuse_another
@@ -15,7 +16,6 @@ from indexer.pipeline.change_report import ChangeReport
 from indexer.pipeline.index_place import check_place
 from indexer.pipeline.progress import Silent, Stages
 from indexer.pipeline.writer import open_writer
-from indexer.update import check_device
 from search.errors import DamagedFileError, DataError, IndexBusyError, IndexFolderError
 from search.filters.columns import MOST_COLUMNS
 from search.store.catalog import Catalog, has_catalog

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import streamlit as st
 
-from indexer.build import build
+from indexer.collection.build import build
 from tests.app.page import started
 from tests.conftest import FAST, fill
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from indexer.add import add
-from indexer.remove import remove
+from indexer.collection.add import add
+from indexer.collection.remove import remove
 from search import open_index
 from search.config import QueryConfig
 from tests.app.page import APP, click, neighbours, offered, sound, started, texts

@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
-from indexer.add import add
+from indexer.collection.add import add
 from search import open_index
 from tests.app.browser import CHROMIUM, chromium, served
 from tests.conftest import draw

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from indexer.build import build
+from indexer.collection.build import build
 from indexer.metadata.file import open_metadata
 from indexer.metadata.load import load_metadata
 from tests.app.page import click, offered, started

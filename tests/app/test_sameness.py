@@ -7,9 +7,9 @@ import shutil
 import pytest
 from PIL import Image
 
-from indexer.build import build
 from indexer.calibration.calibrate import calibrate
 from indexer.calibration.config import CalibrateConfig
+from indexer.collection.build import build
 from search import open_index
 from search.config import QueryConfig
 from tests.app.page import jpeg, neighbours, sound, started, texts, upload

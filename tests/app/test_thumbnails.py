@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from app_parts import tiles
-from indexer.build import build
+from indexer.collection.build import build
 from search import open_index
 from search.errors import PictureError
 from search.pictures import thumbnails as search_thumbnails

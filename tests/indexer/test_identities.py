@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.build import build
 from indexer.check import check
+from indexer.collection.build import build
 from indexer.identities import enroll, unenroll
 from search import DataError, IndexFolderError, IndexLockedError, PictureError, QueryError, open_index
 from search.config import IdentifyConfig

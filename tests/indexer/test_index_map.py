@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from indexer.build import build
 from indexer.cli import app
+from indexer.collection.build import build
 from indexer.index_map import MapReport, draw_index_map
 from search.config import BuildConfig
 from search.errors import DataError

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from indexer.add import add
-from indexer.build import build
+from indexer.collection.add import add
+from indexer.collection.build import build
+from indexer.collection.sync import sync
 from indexer.labels import by_folder, read_labels
 from indexer.pipeline.writer import open_writer
-from indexer.sync import sync
 from search import DataError, open_index
 from search.config import BuildConfig
 from tests.conftest import draw

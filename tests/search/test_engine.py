@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.build import build
+from indexer.collection.build import build
 from search import Hit, QueryError, SearchEngine, open_index
 from tests.conftest import FAST, draw, fill
 

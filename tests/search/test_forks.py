@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.build import build
+from indexer.collection.build import build
 from search import ForkError, PictureError, SearchEngine, open_index
 from search.errors import DamagedFileError
 from tests.conftest import FAST, fill

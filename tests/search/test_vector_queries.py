@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.build import build
+from indexer.collection.build import build
 from search import open_index
 from search.errors import DataError
 from search.large_imports import collection_paused, may_embed, without_torch

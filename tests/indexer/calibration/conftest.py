@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.build import build
+from indexer.collection.build import build
 from search.encoders import load_encoder
 from tests.conftest import FAST
 

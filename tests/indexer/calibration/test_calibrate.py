@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.build import build
 from indexer.calibration.calibrate import calibrate
 from indexer.calibration.config import CalibrateConfig
 from indexer.check import check
+from indexer.collection.build import build
 from indexer.pipeline.lock import writer_lock
 from search import DataError, EncoderError, IndexFolderError, IndexLockedError, QueryError, open_index
 from search.recognition.stored import CALIBRATION_FILE, encoder_calibration, read_calibration

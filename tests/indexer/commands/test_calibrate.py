@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from indexer.build import build
 from indexer.cli import app
+from indexer.collection.build import build
 from search import TwinlensError
 from tests.conftest import FAST
 from tests.indexer.calibration.conftest import fill_subjects

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from indexer.build import build
+from indexer.collection.build import build
 from indexer.exchange.config import ExportConfig
 from indexer.exchange.export import export
 from indexer.identities import enroll

@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 import search.store.vector_file as vector_file
-from indexer.build import build
 from indexer.check import check, inspect
 from indexer.cli import app
+from indexer.collection.build import build
 from search import IndexFolderError, open_index
 from search.errors import DamagedFileError
 from search.store.catalog import Catalog

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.build import build
 from indexer.check import inspect
+from indexer.collection.build import build
 from search import IndexFolderError, TwinlensError, open_index
 from search.indexes import KINDS
 from tests.conftest import FAST, draw, fill

@@ -10,9 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 import search.store.vector_file as vector_file
-from indexer.build import build
 from indexer.check import check, inspect
 from indexer.cli import app
+from indexer.collection.build import build
 from indexer.pipeline.lock import writer_lock
 from indexer.repair import repair
 from search import IndexFolderError, IndexLockedError, open_index

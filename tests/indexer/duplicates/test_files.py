@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from indexer.build import build
+from indexer.collection.build import build
 from indexer.duplicates import find_duplicates, page
 from indexer.duplicates.files import STDOUT, Outputs, check_outputs, write_csv, write_json, write_outputs
 from indexer.duplicates.keep import choose

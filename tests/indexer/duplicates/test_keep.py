@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from indexer.build import build
+from indexer.collection.build import build
 from indexer.duplicates import find_duplicates
 from indexer.duplicates.keep import choose, list_bytes
 from search.config import DuplicatesConfig

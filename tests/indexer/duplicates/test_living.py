@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from indexer.add import add
+from indexer.collection.add import add
+from indexer.collection.rebuild import rebuild
+from indexer.collection.remove import remove
 from indexer.duplicates import duplicates_in, find_duplicates
 from indexer.metadata.load import load_metadata
-from indexer.rebuild import rebuild
-from indexer.remove import remove
 from search import IndexFolderError, open_index
 from search.config import DuplicatesConfig
 from search.store.catalog import Catalog

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from benchmarks.copies_made import chat, line_art, moved, next_frame, page, receipt, scene
-from indexer.build import build
+from indexer.collection.build import build
 from indexer.duplicates import find_duplicates, stand_ins
 from indexer.duplicates.keep import choose, choose_all
 from search import open_index

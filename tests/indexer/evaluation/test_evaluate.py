@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.build import build
+from indexer.collection.build import build
 from indexer.evaluation.alterations import COPIES
 from indexer.evaluation.bootstrap import mean_figure
 from indexer.evaluation.clustering import nmi_figure

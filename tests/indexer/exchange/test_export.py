@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from indexer.build import build
+from indexer.collection.build import build
+from indexer.collection.remove import remove
 from indexer.exchange import export as exporting
 from indexer.exchange.config import FORMATS, ExportConfig, Format
 from indexer.exchange.export import export
 from indexer.metadata.load import load_metadata
-from indexer.remove import remove
 from search import DataError, IndexFolderError, QueryError, __version__, open_index
 from search.encoders import load_encoder
 from search.errors import DiskError

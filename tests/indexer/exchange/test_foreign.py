@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from indexer.add import add
-from indexer.build import build
 from indexer.check import check
 from indexer.cli import app
+from indexer.collection.add import add
+from indexer.collection.build import build
+from indexer.collection.rebuild import rebuild
+from indexer.collection.remove import remove
+from indexer.collection.sync import sync
 from indexer.exchange.config import ImportConfig
 from indexer.exchange.export import export
 from indexer.exchange.import_vectors import import_vectors
 from indexer.identities import enroll
-from indexer.rebuild import rebuild
-from indexer.remove import remove
 from indexer.repair import repair
-from indexer.sync import sync
 from search import EncoderError, open_index
 from search.config import BuildConfig
 from search.encoders.foreign import foreign_fingerprint, is_foreign

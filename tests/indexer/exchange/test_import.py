@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.build import build
 from indexer.check import check
+from indexer.collection.build import build
+from indexer.collection.remove import remove
 from indexer.exchange import storing
 from indexer.exchange.config import ImportConfig
 from indexer.exchange.import_vectors import import_vectors
 from indexer.pipeline import matrix
 from indexer.pipeline.lock import writer_lock
-from indexer.remove import remove
 from search import DataError, EncoderError, IndexFolderError, IndexLockedError, open_index
 from search.encoders import load_encoder
 from search.indexes import KINDS

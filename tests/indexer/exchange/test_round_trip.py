@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.build import build
 from indexer.check import check
+from indexer.collection.build import build
+from indexer.collection.remove import remove
 from indexer.exchange import checking, plan, storing
 from indexer.exchange.config import ExportConfig, Format, ImportConfig
 from indexer.exchange.export import export
 from indexer.exchange.import_vectors import import_vectors
 from indexer.metadata.load import load_metadata
-from indexer.remove import remove
 from search import DataError, EncoderError, open_index
 from search.indexes import KINDS
 from search.store.catalog import Catalog

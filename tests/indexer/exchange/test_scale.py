@@ -11,9 +11,9 @@ import pytest
 
 from benchmarks.million import Collection, run
 from indexer.check import check
+from indexer.collection.rebuild import rebuild
+from indexer.collection.remove import remove
 from indexer.exchange.import_vectors import import_vectors
-from indexer.rebuild import rebuild
-from indexer.remove import remove
 from search import open_index
 from search.config import BuildConfig
 from tests.indexer.exchange.conftest import QUICK, unit

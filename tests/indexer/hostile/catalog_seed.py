@@ -11,13 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.add import add
-from indexer.build import build
+from indexer.collection.add import add
+from indexer.collection.build import build
+from indexer.collection.remove import remove
+from indexer.collection.sync import sync
 from indexer.identities import enroll
 from indexer.metadata.load import load_metadata
 from indexer.pipeline.writer import open_writer
-from indexer.remove import remove
-from indexer.sync import sync
 from search.store.catalog import CATALOG_NAME
 from search.store.file import CatalogFile
 from search.store.seal import Seal, image_of, read_seal, write_seal

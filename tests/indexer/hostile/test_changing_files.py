@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.build import build
+from indexer.collection.build import build
 from indexer.pipeline.progress import Silent
 from search import PictureError, open_index
 from search.pictures import source as picture_source

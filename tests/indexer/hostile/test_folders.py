@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.build import build
+from indexer.collection.build import build
 from indexer.pipeline.scan import scan
 from search import DataError, PictureError, open_index
 from search.pictures.decode import read_file

@@ -11,18 +11,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.add import add
-from indexer.build import build
 from indexer.calibration.calibrate import calibrate
 from indexer.check import check
+from indexer.collection.add import add
+from indexer.collection.build import build
+from indexer.collection.rebuild import rebuild
+from indexer.collection.remove import remove
+from indexer.collection.sync import sync
 from indexer.csv_log import CsvLog
 from indexer.identities import enroll
 from indexer.index_map import draw_index_map
 from indexer.pipeline.lock import writer_lock
-from indexer.rebuild import rebuild
-from indexer.remove import remove
 from indexer.repair import repair
-from indexer.sync import sync
 from indexer.training.teacher import write_teacher
 from search import DataError, IndexFolderError, TwinlensError, open_index
 from search.config import EnrollConfig

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from indexer.build import build
+from indexer.collection.build import build
 from indexer.pipeline.scan import scan
 from search import DataError, IndexFolderError, PictureError, open_index
 from tests.conftest import FAST, draw

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.build import build
 from indexer.check import inspect
+from indexer.collection.build import build
 from search import TwinlensError, open_index
 from search.encoders import load_encoder
 from search.errors import DamagedFileError, EncoderError

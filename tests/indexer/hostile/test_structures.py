@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.build import build
 from indexer.check import inspect
+from indexer.collection.build import build
 from indexer.repair import repair
 from search import open_index
 from search.errors import DamagedFileError

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from indexer.build import build
+from indexer.collection.build import build
 from indexer.metadata.cells import stored, type_of, wider
 from indexer.metadata.file import open_metadata
 from indexer.metadata.load import drop_column, load_metadata

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from indexer.add import add
-from indexer.build import build
+from indexer.collection.add import add
+from indexer.collection.build import build
+from indexer.collection.sync import sync
 from indexer.evaluation.config import EvaluateConfig
 from indexer.evaluation.evaluate import evaluate
 from indexer.pipeline.excludes import DEFAULT_EXCLUDES, Excludes
 from indexer.pipeline.scan import scan
-from indexer.sync import sync
 from indexer.training.data import read_pictures
 from search import DataError, open_index
 from tests.conftest import FAST, draw, fill

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from indexer.build import build
+from indexer.collection.build import build
 from indexer.metadata.load import load_metadata
 from indexer.pipeline.exif import load_exif
 from search import open_index
@@ -84,7 +84,7 @@ def test_a_killed_build_forgets_nothing_of_it(photos: Path, tmp_path: Path, monk
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("indexer.update.commit", killed)
+        patch.setattr("indexer.collection.update.commit", killed)
         with pytest.raises(KeyboardInterrupt):
             build(photos, tmp_path / "i", FAST)
     with monkeypatch.context() as patch:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from indexer.add import add
-from indexer.build import build
 from indexer.check import check
+from indexer.collection.add import add
+from indexer.collection.build import build
+from indexer.collection.remove import remove
+from indexer.collection.sync import sync
 from indexer.metadata.load import load_metadata
 from indexer.pipeline.library import Library
-from indexer.remove import remove
-from indexer.sync import sync
 from search import open_index
 from tests.conftest import FAST, draw, fill
 from tests.test_cli import twinlens

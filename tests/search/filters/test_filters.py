@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from indexer.build import build
+from indexer.collection.build import build
 from indexer.metadata.load import load_metadata
 from search import QueryError, SearchEngine, open_index
 from search.query.query import masks as filter_masks

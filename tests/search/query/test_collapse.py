@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from indexer.build import build
+from indexer.collection.build import build
 from search import open_index
 from search.config import DuplicatesConfig
 from tests.conftest import FAST, draw, fill

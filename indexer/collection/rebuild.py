@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from indexer.merging import merge
+from indexer.collection.merging import merge
+from indexer.collection.reembedding import switch_encoder
+from indexer.collection.update import check_device
 from indexer.pipeline.progress import Silent, Stages
 from indexer.pipeline.staging import discard_all
 from indexer.pipeline.writer import open_writer
-from indexer.reembedding import switch_encoder
-from indexer.update import check_device
 from search.config import BuildConfig
 from search.encoders import load_encoder
 from search.errors import QueryError

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from indexer.collection.update import Update, check_device
 from indexer.pipeline.changes import STAYS
 from indexer.pipeline.committing import known_roots
 from indexer.pipeline.excludes import Excludes
@@ -18,7 +19,6 @@ from indexer.pipeline.progress import Silent, Stages
 from indexer.pipeline.scan import scan
 from indexer.pipeline.survey import FolderSurvey, is_unsettled, survey_folder
 from indexer.pipeline.writer import open_writer
-from indexer.update import Update, check_device
 from search.config import BuildConfig
 from search.errors import DataError
 from search.pictures.decode import PICTURE_SUFFIXES

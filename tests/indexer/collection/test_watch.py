@@ -16,13 +16,13 @@ from typing import Any
 
 import pytest
 
+from indexer.collection.rebuild import rebuild
+from indexer.collection.sync import FolderUpdate
+from indexer.collection.watch import watch
 from indexer.pipeline.change_report import ChangeReport
 from indexer.pipeline.lock import writer_lock
 from indexer.pipeline.progress import Silent, Stages
 from indexer.pipeline.scan import FoundFile, scan
-from indexer.rebuild import rebuild
-from indexer.sync import FolderUpdate
-from indexer.watch import watch
 from search import IndexFolderError, IndexLockedError, TwinlensError, open_index
 from search.config import WatchConfig
 from search.errors import DataError
@@ -141,7 +141,7 @@ def test_a_file_written_during_the_scan_has_not_settled(
         draw(555).save(pictures / "new.png")
         return scan(*args, **options)
 
-    monkeypatch.setattr("indexer.sync.scan", slow_scan)
+    monkeypatch.setattr("indexer.collection.sync.scan", slow_scan)
     assert FolderUpdate.scan(pictures, index, FAST, Stages(Silent()), settle=60).has_unsettled()
 
 

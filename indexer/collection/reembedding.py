@@ -12,7 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.merging import rebuilt
+from indexer.collection.merging import rebuilt
+from indexer.collection.reembedding_templates import embed_templates
 from indexer.pipeline.changes import Changes
 from indexer.pipeline.committing import write_blocks
 from indexer.pipeline.embed import embed_files
@@ -22,16 +23,15 @@ from indexer.pipeline.known_contents import KnownContents
 from indexer.pipeline.scan import FoundFile
 from indexer.pipeline.staging import Staging
 from indexer.pipeline.survey import is_same
-from indexer.reembedding_templates import embed_templates
 from search.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from indexer.collection.reembedding_templates import Templates
     from indexer.pipeline.change_report import ChangeReport
     from indexer.pipeline.progress import Stages
     from indexer.pipeline.staging import LookedAt
-    from indexer.reembedding_templates import Templates
     from search.config import BuildConfig
     from search.encoders.base import Encoder
     from search.store.catalog import Catalog

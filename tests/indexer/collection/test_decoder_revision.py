@@ -10,13 +10,13 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from indexer.add import add
-from indexer.build import build
 from indexer.check import check
 from indexer.cli import app
+from indexer.collection.add import add
+from indexer.collection.build import build
+from indexer.collection.rebuild import rebuild
+from indexer.collection.sync import sync
 from indexer.pipeline.writer import open_writer
-from indexer.rebuild import rebuild
-from indexer.sync import sync
 from search import open_index
 from search.config import BuildConfig
 from search.pictures.containers.jpeg_end import LACKS_ITS_END

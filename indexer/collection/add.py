@@ -8,7 +8,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.build import first_encoder
+from indexer.collection.build import first_encoder
+from indexer.collection.sync import unseen_reason
+from indexer.collection.update import Update, check_device
 from indexer.pipeline.committing import known_roots
 from indexer.pipeline.excludes import Excludes
 from indexer.pipeline.index_place import check_place
@@ -18,8 +20,6 @@ from indexer.pipeline.progress import Silent, Stages
 from indexer.pipeline.scan import scan
 from indexer.pipeline.survey import survey_files
 from indexer.pipeline.writer import open_writer
-from indexer.sync import unseen_reason
-from indexer.update import Update, check_device
 from search.config import BuildConfig
 from search.errors import DataError
 from search.pictures.decode import PICTURE_SUFFIXES

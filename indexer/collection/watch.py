@@ -9,10 +9,10 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from indexer.collection.sync import FolderUpdate
+from indexer.collection.update import check_device
 from indexer.pipeline.progress import Silent, Stages
 from indexer.pipeline.writer import open_writer
-from indexer.sync import FolderUpdate
-from indexer.update import check_device
 from search.config import BuildConfig, WatchConfig
 from search.errors import IndexBusyError, IndexLockedError, TwinlensError
 from search.store.catalog import Catalog

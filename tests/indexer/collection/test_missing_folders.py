@@ -9,13 +9,13 @@ from queue import Queue
 
 import pytest
 
-from indexer.add import add
-from indexer.build import build
 from indexer.check import check
+from indexer.collection.add import add
+from indexer.collection.build import build
+from indexer.collection.sync import sync
+from indexer.collection.watch import watch
 from indexer.pipeline.change_report import ChangeReport
 from indexer.pipeline.scan import FoundFile
-from indexer.sync import sync
-from indexer.watch import watch
 from search import open_index
 from search.config import BuildConfig, WatchConfig
 from tests.conftest import FAST, draw, fill

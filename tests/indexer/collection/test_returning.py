@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer import remove as removing
-from indexer.add import add
-from indexer.build import build
 from indexer.check import check
+from indexer.collection import remove as removing
+from indexer.collection.add import add
+from indexer.collection.build import build
+from indexer.collection.rebuild import rebuild
+from indexer.collection.remove import remove
+from indexer.collection.sync import sync
 from indexer.identities import enroll, unenroll
 from indexer.metadata.load import drop_column, load_metadata
 from indexer.pipeline.writer import open_writer
-from indexer.rebuild import rebuild
-from indexer.remove import remove
-from indexer.sync import sync
 from search import QueryError, open_index
 from search.config import EnrollConfig, RetainConfig
 from search.store import retained as retaining

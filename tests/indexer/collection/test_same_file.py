@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.build import build
 from indexer.check import check
+from indexer.collection.build import build
+from indexer.collection.sync import sync
 from indexer.pipeline import embed as embedding
 from indexer.pipeline.scan import FoundFile
 from indexer.pipeline.staging import LookedAt, Staging
 from indexer.pipeline.survey import is_same
-from indexer.sync import sync
 from search import open_index
 from search.encoders.color_layout import ColorLayoutEncoder
 from tests.conftest import FAST, fill

@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.add import add
-from indexer.build import build
 from indexer.check import check
+from indexer.collection.add import add
+from indexer.collection.build import build
+from indexer.collection.rebuild import rebuild
+from indexer.collection.remove import remove
+from indexer.collection.sync import sync
 from indexer.identities import enroll
 from indexer.pipeline.lock import HOLDER_NAME
 from indexer.pipeline.scan import FoundFile, scan
 from indexer.pipeline.writer import open_writer
-from indexer.rebuild import rebuild
-from indexer.remove import remove
-from indexer.sync import sync
 from search import DataError, IndexFolderError, IndexLockedError, QueryError, open_index
 from search.config import EnrollConfig
 from search.encoders.color_layout import ColorLayoutEncoder
@@ -233,7 +233,7 @@ def test_what_cannot_be_looked_into_stays(place: Path, monkeypatch: pytest.Monke
         unreadable(hidden, PermissionError(13, "Permission denied"))
         return [file for file in scan(root, leave_out=leave_out) if hidden not in file.path.parents]
 
-    monkeypatch.setattr("indexer.sync.scan", partly)
+    monkeypatch.setattr("indexer.collection.sync.scan", partly)
     report = sync(place / "p", place / "i", FAST)
     assert (report.removed, report.images) == (1, 11)
     assert [path for path, _ in report.skipped] == [hidden]

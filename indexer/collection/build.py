@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from indexer.collection.sync import FolderUpdate
+from indexer.collection.update import check_device
 from indexer.pipeline.index_encoder import new_encoder
 from indexer.pipeline.index_place import check_place
 from indexer.pipeline.progress import Silent, Stages
 from indexer.pipeline.writer import open_writer
-from indexer.sync import FolderUpdate
-from indexer.update import check_device
 from search.config import BuildConfig
 from search.encoders import load_encoder
 from search.store.catalog import has_catalog

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.build import build
+from indexer.collection.build import build
 from search import open_index
 from search.cli import SKIPPED_EXIT
 from tests.awkward import broken_files, good_files
