@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.attendance import attend
 from indexer.calibration.calibrate import calibrate
 from indexer.calibration.config import CalibrateConfig
-from indexer.identities import enroll
+from indexer.people.attendance import attend
+from indexer.people.enroll import enroll
 from search.config import AttendConfig, EnrollConfig, IdentifyConfig
 
 if TYPE_CHECKING:

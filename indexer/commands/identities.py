@@ -14,7 +14,7 @@ from search.config import AttendConfig, EnrollConfig, IdentifyConfig, QueryConfi
 from search.identify import MaxFalseAcceptOption, ReferencesOption, ThresholdOption
 
 if TYPE_CHECKING:
-    from indexer.attendance import Seen
+    from indexer.people.attendance import Seen
 
 
 def enroll(
@@ -37,7 +37,7 @@ def enroll(
     Warns when the new name is hard to tell from another one. An index folder that is not there yet is made.
     """
     from indexer.console import ConsoleProgress
-    from indexer.identities import enroll as enroll_identity
+    from indexer.people.enroll import enroll as enroll_identity
 
     with ConsoleProgress() as progress:
         progress.begin("embed", None)
@@ -57,7 +57,7 @@ def unenroll(
     index: IndexOption,
 ) -> None:
     """Forget identities and their reference pictures."""
-    from indexer.identities import unenroll as unenroll_identities
+    from indexer.people.enroll import unenroll as unenroll_identities
 
     gone = unenroll_identities(index, names)
     typer.echo(printable(f"forgot {', '.join(names)}: {gone} reference pictures"))
@@ -91,7 +91,7 @@ def attend(
 
     Runs until it is stopped (Ctrl-C). Started again, it goes on where it was: no picture and no visit is logged twice.
     """
-    from indexer.attendance import attend as attend_folder
+    from indexer.people.attendance import attend as attend_folder
 
     identify = IdentifyConfig(references=references, max_false_accept=max_false_accept, threshold=threshold)
     config = AttendConfig(unknown, visit_minutes, interval, once, identify)

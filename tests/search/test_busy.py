@@ -22,8 +22,8 @@ from indexer.collection.build import build
 from indexer.collection.rebuild import rebuild
 from indexer.collection.remove import remove
 from indexer.collection.sync import sync
-from indexer.identities import enroll
 from indexer.metadata.load import load_metadata
+from indexer.people.enroll import enroll
 from indexer.pipeline.staging import Staging
 from indexer.repair import repair
 from search import IndexBusyError, IndexClosedError, IndexFolderError, SearchEngine, open_index

@@ -16,7 +16,7 @@ from indexer.collection.build import build
 from indexer.collection.rebuild import rebuild
 from indexer.collection.remove import remove
 from indexer.collection.sync import sync
-from indexer.identities import enroll
+from indexer.people.enroll import enroll
 from indexer.pipeline.lock import HOLDER_NAME
 from indexer.pipeline.scan import FoundFile, scan
 from indexer.pipeline.writer import open_writer

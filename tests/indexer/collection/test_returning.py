@@ -17,8 +17,8 @@ from indexer.collection.build import build
 from indexer.collection.rebuild import rebuild
 from indexer.collection.remove import remove
 from indexer.collection.sync import sync
-from indexer.identities import enroll, unenroll
 from indexer.metadata.load import drop_column, load_metadata
+from indexer.people.enroll import enroll, unenroll
 from indexer.pipeline.writer import open_writer
 from search import QueryError, open_index
 from search.config import EnrollConfig, RetainConfig

@@ -15,8 +15,8 @@ import pytest
 from indexer.collection.build import build
 from indexer.exchange.config import ExportConfig
 from indexer.exchange.export import export
-from indexer.identities import enroll
 from indexer.metadata.load import load_metadata
+from indexer.people.enroll import enroll
 from search.config import EnrollConfig
 from tests.conftest import FAST, draw, fill
 

@@ -18,7 +18,7 @@ from indexer.collection.sync import sync
 from indexer.exchange.config import ImportConfig
 from indexer.exchange.export import export
 from indexer.exchange.import_vectors import import_vectors
-from indexer.identities import enroll
+from indexer.people.enroll import enroll
 from indexer.repair import repair
 from search import EncoderError, open_index
 from search.config import BuildConfig

@@ -15,8 +15,8 @@ from indexer.collection.add import add
 from indexer.collection.build import build
 from indexer.collection.remove import remove
 from indexer.collection.sync import sync
-from indexer.identities import enroll
 from indexer.metadata.load import load_metadata
+from indexer.people.enroll import enroll
 from indexer.pipeline.writer import open_writer
 from search.store.catalog import CATALOG_NAME
 from search.store.file import CatalogFile

@@ -18,9 +18,9 @@ from indexer.collection.build import build
 from indexer.collection.rebuild import rebuild
 from indexer.collection.remove import remove
 from indexer.collection.sync import sync
-from indexer.csv_log import CsvLog
-from indexer.identities import enroll
 from indexer.index_map import draw_index_map
+from indexer.people.csv_log import CsvLog
+from indexer.people.enroll import enroll
 from indexer.pipeline.lock import writer_lock
 from indexer.repair import repair
 from indexer.training.teacher import write_teacher

@@ -18,8 +18,8 @@ from indexer.collection.sync import sync
 from indexer.exchange.config import ExportConfig, ImportConfig
 from indexer.exchange.export import export
 from indexer.exchange.import_vectors import import_vectors
-from indexer.identities import enroll
 from indexer.index_map import draw_index_map
+from indexer.people.enroll import enroll
 from indexer.repair import repair
 from search import DataError, IndexFolderError, open_index
 from search.config import EnrollConfig

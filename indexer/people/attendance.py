@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Self
 
 from filelock import FileLock, Timeout
 
-from indexer.csv_log import CsvLog, one_line
+from indexer.people.csv_log import CsvLog, one_line
 from indexer.pipeline.lock import check_lock_file
 from indexer.pipeline.scan import scan
 from search.config import AttendConfig, QueryConfig

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.csv_log import is_control
+from indexer.people.csv_log import is_control
 from indexer.pipeline.embed import content_hash
 from indexer.pipeline.index_encoder import choose_encoder, commit_encoder, new_encoder
 from indexer.pipeline.index_place import check_place

@@ -10,7 +10,7 @@ import pytest
 
 from indexer.check import check
 from indexer.collection.build import build
-from indexer.identities import enroll, unenroll
+from indexer.people.enroll import enroll, unenroll
 from search import DataError, IndexFolderError, IndexLockedError, PictureError, QueryError, open_index
 from search.config import IdentifyConfig
 from search.store.catalog import Catalog

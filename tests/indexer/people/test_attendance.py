@@ -9,9 +9,9 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from indexer.attendance import Attendance, Visits, attend
-from indexer.csv_log import CsvLog
-from indexer.identities import enroll
+from indexer.people.attendance import Attendance, Visits, attend
+from indexer.people.csv_log import CsvLog
+from indexer.people.enroll import enroll
 from search import DataError, QueryError
 from search.config import AttendConfig
 from search.pictures.exif import taken_at
