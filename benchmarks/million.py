@@ -83,7 +83,7 @@ from search.indexes import index_class
 index_class(words["kind"])(device="cpu").build(numpy.random.default_rng(0).random((1000, 64), dtype=numpy.float32))
 """
 CHECK = """
-from indexer.check import check
+from indexer.health.check import check
 told["findings"] = check(words["index"])
 """
 SEARCH = """

@@ -37,7 +37,7 @@ DIM = 64
 CHECK = """
 import re, sys, time
 from pathlib import Path
-from indexer.check import inspect
+from indexer.health.check import inspect
 start = time.perf_counter()
 assert inspect(sys.argv[1]).whole
 seconds = time.perf_counter() - start

@@ -12,8 +12,8 @@ from search.cli import DeviceOption, JsonOption, printable
 from search.config import QueryConfig
 
 if TYPE_CHECKING:
-    from indexer.check import CheckReport
-    from indexer.repair import RepairReport
+    from indexer.health.check import CheckReport
+    from indexer.health.repair import RepairReport
 
 
 def check(
@@ -29,9 +29,9 @@ def check(
     Names each damaged file with the pictures that suffer (all of them with --json). Exit code 0 when the index is
     whole, at the end where it was repaired; 1 when it is damaged.
     """
-    from indexer.check import inspect
     from indexer.console import ConsoleProgress
-    from indexer.repair import repair as repair_index
+    from indexer.health.check import inspect
+    from indexer.health.repair import repair as repair_index
 
     if repair:
         with ConsoleProgress() as progress:

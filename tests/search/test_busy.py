@@ -16,16 +16,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from indexer.check import check
 from indexer.collection.add import add
 from indexer.collection.build import build
 from indexer.collection.rebuild import rebuild
 from indexer.collection.remove import remove
 from indexer.collection.sync import sync
+from indexer.health.check import check
+from indexer.health.repair import repair
 from indexer.metadata.load import load_metadata
 from indexer.people.enroll import enroll
 from indexer.pipeline.staging import Staging
-from indexer.repair import repair
 from search import IndexBusyError, IndexClosedError, IndexFolderError, SearchEngine, open_index
 from search.config import EnrollConfig
 from search.encoders import load_encoder

@@ -12,8 +12,8 @@ from PIL import Image
 
 from indexer.calibration.calibrate import calibrate
 from indexer.calibration.config import CalibrateConfig
-from indexer.check import check
 from indexer.collection.build import build
+from indexer.health.check import check
 from indexer.pipeline.lock import writer_lock
 from search import DataError, EncoderError, IndexFolderError, IndexLockedError, QueryError, open_index
 from search.recognition.stored import CALIBRATION_FILE, encoder_calibration, read_calibration

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.check import check
 from indexer.collection.build import build
+from indexer.health.check import check
 from indexer.pipeline.lock import writer_lock
 from search import DataError, EncoderError, IndexFolderError, IndexLockedError, PictureError, open_index
 from search.encoders import load_encoder

@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from indexer.check import check
 from indexer.cli import app
 from indexer.collection.add import add
 from indexer.collection.build import build
 from indexer.collection.rebuild import rebuild
 from indexer.collection.sync import sync
+from indexer.health.check import check
 from indexer.pipeline.writer import open_writer
 from search import open_index
 from search.config import BuildConfig

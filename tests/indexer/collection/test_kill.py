@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.check import check
+from indexer.health.check import check
 from search import IndexFolderError, open_index
 from tests.conftest import fill
 

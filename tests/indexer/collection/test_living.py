@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.check import check
 from indexer.collection.add import add
 from indexer.collection.build import build
 from indexer.collection.rebuild import rebuild
 from indexer.collection.remove import remove
 from indexer.collection.sync import sync
+from indexer.health.check import check
 from indexer.people.enroll import enroll
 from indexer.pipeline.lock import HOLDER_NAME
 from indexer.pipeline.scan import FoundFile, scan

@@ -9,11 +9,11 @@ from queue import Queue
 
 import pytest
 
-from indexer.check import check
 from indexer.collection.add import add
 from indexer.collection.build import build
 from indexer.collection.sync import sync
 from indexer.collection.watch import watch
+from indexer.health.check import check
 from indexer.pipeline.change_report import ChangeReport
 from indexer.pipeline.scan import FoundFile
 from search import open_index

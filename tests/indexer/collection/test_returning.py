@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.check import check
 from indexer.collection import remove as removing
 from indexer.collection.add import add
 from indexer.collection.build import build
 from indexer.collection.rebuild import rebuild
 from indexer.collection.remove import remove
 from indexer.collection.sync import sync
+from indexer.health.check import check
 from indexer.metadata.load import drop_column, load_metadata
 from indexer.people.enroll import enroll, unenroll
 from indexer.pipeline.writer import open_writer

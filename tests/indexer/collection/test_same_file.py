@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.check import check
 from indexer.collection.build import build
 from indexer.collection.sync import sync
+from indexer.health.check import check
 from indexer.pipeline import embed as embedding
 from indexer.pipeline.scan import FoundFile
 from indexer.pipeline.staging import LookedAt, Staging

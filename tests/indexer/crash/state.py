@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.check import check
+from indexer.health.check import check
 from search import IndexFolderError, SearchEngine, open_index
 
 PHYSICAL_TABLES = {"files", "segments", "tombstones", "blocks", "digests", "skipped", "sqlite_sequence"}

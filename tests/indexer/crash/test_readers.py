@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.check import check
 from indexer.collection.add import add
 from indexer.collection.build import build
 from indexer.collection.rebuild import rebuild
 from indexer.collection.remove import remove
+from indexer.health.check import check
 from search import open_index
 from search.indexes import KINDS, index_class
 from tests.conftest import FAST, draw, fill

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from indexer.check import check
 from indexer.cli import app
 from indexer.collection.add import add
 from indexer.collection.build import build
@@ -18,8 +17,9 @@ from indexer.collection.sync import sync
 from indexer.exchange.config import ImportConfig
 from indexer.exchange.export import export
 from indexer.exchange.import_vectors import import_vectors
+from indexer.health.check import check
+from indexer.health.repair import repair
 from indexer.people.enroll import enroll
-from indexer.repair import repair
 from search import EncoderError, open_index
 from search.config import BuildConfig
 from search.encoders.foreign import foreign_fingerprint, is_foreign

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.check import check
 from indexer.collection.build import build
 from indexer.collection.remove import remove
 from indexer.exchange import storing
 from indexer.exchange.config import ImportConfig
 from indexer.exchange.import_vectors import import_vectors
+from indexer.health.check import check
 from indexer.pipeline import matrix
 from indexer.pipeline.lock import writer_lock
 from search import DataError, EncoderError, IndexFolderError, IndexLockedError, open_index

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from indexer.check import check
 from indexer.exchange import checking, plan, storing
 from indexer.exchange.import_vectors import import_vectors
+from indexer.health.check import check
 from search import DataError, open_index
 from tests.indexer.exchange.conftest import QUICK, unit
 

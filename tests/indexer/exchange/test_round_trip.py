@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.check import check
 from indexer.collection.build import build
 from indexer.collection.remove import remove
 from indexer.exchange import checking, plan, storing
 from indexer.exchange.config import ExportConfig, Format, ImportConfig
 from indexer.exchange.export import export
 from indexer.exchange.import_vectors import import_vectors
+from indexer.health.check import check
 from indexer.metadata.load import load_metadata
 from search import DataError, EncoderError, open_index
 from search.indexes import KINDS

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from benchmarks.million import Collection, run
-from indexer.check import check
 from indexer.collection.rebuild import rebuild
 from indexer.collection.remove import remove
 from indexer.exchange.import_vectors import import_vectors
+from indexer.health.check import check
 from search import open_index
 from search.config import BuildConfig
 from tests.indexer.exchange.conftest import QUICK, unit

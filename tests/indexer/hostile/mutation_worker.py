@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from indexer.check import inspect
+from indexer.health.check import inspect
 from search import TwinlensError
 from tests.indexer.hostile import catalog_seed, doors
 from tests.indexer.hostile.catalog_mutations import mutate

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.check import inspect
+from indexer.health.check import inspect
 from tests.indexer.hostile import catalog_seed, doors
 from tests.indexer.hostile.catalog_mutations import COLUMNS, SETTINGS, mutate
 from tests.indexer.hostile.catalog_seed import opened

@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 
 from indexer.calibration.calibrate import calibrate
-from indexer.check import check
 from indexer.collection.add import add
 from indexer.collection.build import build
 from indexer.collection.rebuild import rebuild
 from indexer.collection.remove import remove
 from indexer.collection.sync import sync
+from indexer.health.check import check
+from indexer.health.repair import repair
 from indexer.index_map import draw_index_map
 from indexer.people.csv_log import CsvLog
 from indexer.people.enroll import enroll
 from indexer.pipeline.lock import writer_lock
-from indexer.repair import repair
 from indexer.training.teacher import write_teacher
 from search import DataError, IndexFolderError, TwinlensError, open_index
 from search.config import EnrollConfig

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.check import check
 from indexer.collection.add import add
 from indexer.collection.build import build
 from indexer.collection.rebuild import rebuild
@@ -18,9 +17,10 @@ from indexer.collection.sync import sync
 from indexer.exchange.config import ExportConfig, ImportConfig
 from indexer.exchange.export import export
 from indexer.exchange.import_vectors import import_vectors
+from indexer.health.check import check
+from indexer.health.repair import repair
 from indexer.index_map import draw_index_map
 from indexer.people.enroll import enroll
-from indexer.repair import repair
 from search import DataError, IndexFolderError, open_index
 from search.config import EnrollConfig
 from search.store.catalog import CATALOG_NAME

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.check import inspect
 from indexer.collection.build import build
+from indexer.health.check import inspect
 from search import TwinlensError, open_index
 from search.encoders import load_encoder
 from search.errors import DamagedFileError, EncoderError

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.check import inspect
 from indexer.collection.build import build
-from indexer.repair import repair
+from indexer.health.check import inspect
+from indexer.health.repair import repair
 from search import open_index
 from search.errors import DamagedFileError
 from search.indexes import index_class

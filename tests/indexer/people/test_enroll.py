@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.check import check
 from indexer.collection.build import build
+from indexer.health.check import check
 from indexer.people.enroll import enroll, unenroll
 from search import DataError, IndexFolderError, IndexLockedError, PictureError, QueryError, open_index
 from search.config import IdentifyConfig

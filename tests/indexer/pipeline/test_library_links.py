@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from indexer.check import check
 from indexer.collection.add import add
 from indexer.collection.build import build
 from indexer.collection.remove import remove
 from indexer.collection.sync import sync
+from indexer.health.check import check
 from indexer.metadata.load import load_metadata
 from indexer.pipeline.library import Library
 from search import open_index

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.check import inspect
+from indexer.health.check import inspect
 from search import IndexFolderError, open_index
 from search.store.catalog import CATALOG_NAME, Catalog
 from search.store.file import CatalogFile

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from indexer.check import CheckReport, inspect
-from indexer.mend import mend_structure, mend_vectors
+from indexer.health.check import CheckReport, inspect
+from indexer.health.mend import mend_structure, mend_vectors
 from indexer.pipeline.index_encoder import now, store_encoder
 from indexer.pipeline.lock import writer_lock
 from indexer.pipeline.sweeping import sweep
@@ -21,8 +21,8 @@ from search.store.catalog import Catalog, holds_index
 if TYPE_CHECKING:
     import os
 
-    from indexer.check import Finding
-    from indexer.mend import Mended
+    from indexer.health.check import Finding
+    from indexer.health.mend import Mended
     from search.config import Device
     from search.encoders.base import Encoder
     from search.store.records import FileRecord, PictureRecord

@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 import search.store.vector_file as vector_file
-from indexer.check import check, inspect
 from indexer.cli import app
 from indexer.collection.build import build
+from indexer.health.check import check, inspect
 from search import IndexFolderError, open_index
 from search.errors import DamagedFileError
 from search.store.catalog import Catalog
@@ -138,7 +138,7 @@ def test_the_pictures_of_a_damaged_block_are_named(blocks: Path) -> None:
 
 
 def test_json_names_all_and_text_the_first(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("indexer.check.NAMED_PICTURES", 2)
+    monkeypatch.setattr("indexer.health.check.NAMED_PICTURES", 2)
     spoil(index, 0)
     report = inspect(index, named=2)
     assert [len(finding.pictures) for finding in report.findings] == [2]

@@ -10,11 +10,11 @@ import pytest
 from typer.testing import CliRunner
 
 import search.store.vector_file as vector_file
-from indexer.check import check, inspect
 from indexer.cli import app
 from indexer.collection.build import build
+from indexer.health.check import check, inspect
+from indexer.health.repair import repair
 from indexer.pipeline.lock import writer_lock
-from indexer.repair import repair
 from search import IndexFolderError, IndexLockedError, open_index
 from search.indexes import KINDS
 from tests.conftest import FAST, draw, fill
@@ -156,7 +156,7 @@ def test_an_encoder_that_cannot_be_had_is_named(index: Path, monkeypatch: pytest
     def none(name: object, *, device: str = "auto") -> None:
         raise EncoderError(f"there is no encoder {name}")
 
-    monkeypatch.setattr("indexer.repair.load_encoder", none)
+    monkeypatch.setattr("indexer.health.repair.load_encoder", none)
     next(index.glob("encoders/*/*")).unlink()
     flip(next(index.glob("segments/*.npy")), -1)
     report = repair(index)

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.check import inspect
 from indexer.collection.build import build
+from indexer.health.check import inspect
 from search import IndexFolderError, TwinlensError, open_index
 from search.indexes import KINDS
 from tests.conftest import FAST, draw, fill
@@ -133,7 +133,7 @@ import sys
 from pathlib import Path
 from search import TwinlensError, open_index
 from tests.conftest import draw
-from tests.indexer.damage.test_every_byte import files, cuts, flips
+from tests.indexer.health.test_every_byte import files, cuts, flips
 index, asked, picture = Path(sys.argv[1]), 0, draw(3)
 for file in files(index):
     data = file.read_bytes()
