@@ -20,7 +20,7 @@ import torch
 from torch.nn import functional
 
 from indexer.evaluation.alterations import COPIES
-from indexer.evaluation.metrics import retrieval
+from indexer.metrics.retrieval import retrieval
 from indexer.training.config import JoinConfig
 from indexer.training.data import read_pictures
 from indexer.training.joining import principal_projection

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from indexer.evaluation.metrics import retrieval
+from indexer.metrics.retrieval import retrieval
 from indexer.training import AugmentConfig, TrainConfig, train
 from indexer.training.collapse import TrainingCollapsedError
 from indexer.training.losses import LOSSES, MINED

@@ -17,8 +17,8 @@ import numpy as np
 
 from indexer.evaluation.alterations import COPIES
 from indexer.evaluation.embed_in_memory import embed_in_memory
-from indexer.evaluation.metrics import retrieval
 from indexer.evaluation.robustness import measure_robustness
+from indexer.metrics.retrieval import retrieval
 from indexer.training.recipes.builtin import CONFIG
 from search.encoders import load_encoder
 from search.errors import TwinlensError

@@ -26,7 +26,7 @@ from experiments.runs import minutes_of, run_folder, trained
 from indexer.calibration.config import CalibrateConfig
 from indexer.calibration.label_pairs import pairs_of_labels
 from indexer.calibration.measure import measure
-from indexer.evaluation.bootstrap import mean_figure
+from indexer.metrics.bootstrap import mean_figure
 from indexer.training import load_recipe
 from search.encoders import load_encoder
 from search.pictures.decode import load_picture

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from experiments.face_attendance import Attended
     from experiments.face_trials import OpenSet
-    from indexer.evaluation.bootstrap import Figure
+    from indexer.metrics.bootstrap import Figure
     from search.recognition.calibration import Calibration
     from search.types import Floats
 

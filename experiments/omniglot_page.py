@@ -11,7 +11,7 @@ from experiments.omniglot_plots import draw_errors, draw_mistakes
 from experiments.one_shot_trials import ensemble_wrong
 from experiments.page import DOCS, figure, figure_path, mean_and_spread, table, write_page
 from experiments.scatter import save_small
-from indexer.evaluation.bootstrap import Figure, mean_figure
+from indexer.metrics.bootstrap import Figure, mean_figure
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.evaluation.bootstrap import percentiles
+from indexer.metrics.bootstrap import percentiles
 from search.recognition.calibration import ErrorRate
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from indexer.evaluation.bootstrap import Figure, mean_figure
-from indexer.evaluation.clustering import nmi_figure
-from indexer.evaluation.metrics import label_codes, query_figures
+from indexer.metrics.bootstrap import Figure, mean_figure
+from indexer.metrics.clustering import nmi_figure
+from indexer.metrics.retrieval import label_codes, query_figures
 from search.errors import DataError, PictureError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 
 from indexer.evaluation.alterations import ALTERATIONS, COPIES
 from indexer.evaluation.config import EvaluateConfig
-from indexer.evaluation.metrics import label_codes
+from indexer.metrics.retrieval import label_codes
 from indexer.pipeline.progress import Silent
 from search.config import BuildConfig
 from search.errors import PictureError

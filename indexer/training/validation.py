@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from indexer.evaluation.metrics import retrieval
+from indexer.metrics.retrieval import retrieval
 from indexer.training.augment import augment
 from search.encoders.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 

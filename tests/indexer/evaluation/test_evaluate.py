@@ -10,14 +10,14 @@ import pytest
 
 from indexer.collection.build import build
 from indexer.evaluation.alterations import COPIES
-from indexer.evaluation.bootstrap import mean_figure
-from indexer.evaluation.clustering import nmi_figure
 from indexer.evaluation.config import EvaluateConfig
 from indexer.evaluation.embed_in_memory import embed_in_memory
 from indexer.evaluation.evaluate import evaluate, labelled_pictures
 from indexer.evaluation.figures import measure, write_measured
-from indexer.evaluation.metrics import query_figures, retrieval
 from indexer.evaluation.robustness import Robustness, RobustnessRow
+from indexer.metrics.bootstrap import mean_figure
+from indexer.metrics.clustering import nmi_figure
+from indexer.metrics.retrieval import query_figures, retrieval
 from search.encoders import load_encoder
 from search.engine import open_index
 from search.errors import DataError, EncoderError

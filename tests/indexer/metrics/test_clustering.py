@@ -5,8 +5,8 @@ from math import log
 import numpy as np
 import pytest
 
-from indexer.evaluation import clustering
-from indexer.evaluation.clustering import cluster, nmi, nmi_figure
+from indexer.metrics import clustering
+from indexer.metrics.clustering import cluster, nmi, nmi_figure
 
 
 def slowly(classes: list[int], clusters: list[int]) -> float:

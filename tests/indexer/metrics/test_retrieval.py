@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from indexer.evaluation import metrics
-from indexer.evaluation.metrics import query_figures, retrieval
+from indexer.metrics import retrieval as metrics
+from indexer.metrics.retrieval import query_figures, retrieval
 
 
 def slowly(vectors: np.ndarray, labels: list[str | None], ks: list[int]) -> tuple[int, dict[int, float], float]:

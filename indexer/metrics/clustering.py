@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.evaluation.bootstrap import RESAMPLES, SEED, Figure, class_draws, percentiles
+from indexer.metrics.bootstrap import RESAMPLES, SEED, Figure, class_draws, percentiles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

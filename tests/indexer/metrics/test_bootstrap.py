@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from indexer.evaluation.bootstrap import SEED, Figure, class_draws, mean_figure
+from indexer.metrics.bootstrap import SEED, Figure, class_draws, mean_figure
 
 
 def slowly(values: list[float], classes: list[int], resamples: int) -> tuple[float, float]:
