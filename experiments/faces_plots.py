@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.training.report.style import (
+from indexer.plots.style import (
     BLUE,
     GREEN,
     MUTED,

@@ -9,7 +9,7 @@ import numpy as np
 
 from experiments.page import DOCS, figure, figure_path, half_width, mean_and_spread, table, write_page
 from experiments.scatter import save_small
-from indexer.training.report.style import BLUE, GREEN, ORANGE, SMALL, head, new_figure, plain_axes
+from indexer.plots.style import BLUE, GREEN, ORANGE, SMALL, head, new_figure, plain_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from experiments.scatter import save_small
-from indexer.training.report.style import INK, SMALL, head, new_page, write
+from indexer.plots.style import INK, SMALL, head, new_page, write
 from search.pictures.decode import load_picture
 
 if TYPE_CHECKING:

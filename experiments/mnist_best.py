@@ -25,8 +25,8 @@ from experiments.plane_head import fit_plane
 from experiments.probes import accuracy, half_interval, linear, nearest
 from experiments.runs import embedded, embedded_both_ways, minutes_of, parts_of, trained
 from experiments.scatter import draw_points, save_small
+from indexer.plots.style import head, new_figure
 from indexer.training import load_recipe
-from indexer.training.report.style import head, new_figure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -24,8 +24,8 @@ from experiments.page import figure, figure_path, table, write_page
 from experiments.probes import accuracy, by_class, confusion, half_interval, linear, nearest
 from experiments.runs import embedded, minutes_of, parts_of, trained
 from experiments.scatter import draw_points, save_small
+from indexer.plots.style import INK, PAPER, SMALL, head, new_figure, plain_axes
 from indexer.training import load_recipe
-from indexer.training.report.style import INK, PAPER, SMALL, head, new_figure, plain_axes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

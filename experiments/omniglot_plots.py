@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from experiments.one_shot_trials import answered
-from indexer.training.report.style import (
+from indexer.plots.style import (
     BLUE,
     DPI,
     GREEN,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.training.report.style import CLASS_COLORS, DPI, INK, PAPER, SMALL, TEXT, plain_axes
+from indexer.plots.style import CLASS_COLORS, DPI, INK, PAPER, SMALL, TEXT, plain_axes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -21,8 +21,8 @@ from experiments.page import figure, figure_path, mean_and_spread, table, write_
 from experiments.probes import accuracy, linear, nearest, silhouette
 from experiments.runs import embedded, minutes_of, parts_of, trained
 from experiments.scatter import draw_points, save_small
+from indexer.plots.style import head, new_figure
 from indexer.training import load_recipe
-from indexer.training.report.style import head, new_figure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexer.calibration.error_rates import ErrorRates
-from indexer.training.report.style import BLUE, GREEN, ORANGE, RED, SMALL, head, new_figure, plain_axes
+from indexer.plots.style import BLUE, GREEN, ORANGE, RED, SMALL, head, new_figure, plain_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

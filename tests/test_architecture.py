@@ -130,7 +130,7 @@ WRITERS = {"write_text", "write_bytes", "touch", "savez", "copyfile", "copy2", "
 OWN_WRITER = "search/files/writing.py"
 MAY_WRITE = {
     OWN_WRITER: {"open", "fdopen"},
-    "indexer/training/report/style.py": {"savefig"},  # into a stream of that file
+    "indexer/plots/style.py": {"savefig"},  # into a stream of that file
 }
 
 

@@ -28,7 +28,7 @@ def draw_map(
     """
     warn_inside_index_collection(index, [out, html])
     from indexer.console import ConsoleProgress
-    from indexer.index_map import draw_index_map
+    from indexer.plots.index_map import draw_index_map
 
     with ConsoleProgress() as progress:
         report = draw_index_map(index, out, limit=limit, page=html, seed=seed, progress=progress)

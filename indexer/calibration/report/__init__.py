@@ -47,7 +47,7 @@ def write_report(folder: Path, found: Measured, *, encoder: str) -> list[Path]:
     from indexer.calibration.report.curves import draw_det, draw_rates, draw_roc
     from indexer.calibration.report.histograms import draw_distances, draw_reliability
     from indexer.calibration.report.page import PAGE_FILE, page_text
-    from indexer.training.report.style import save
+    from indexer.plots.style import save
 
     with disk_errors_named(folder):
         folder.mkdir(parents=True, exist_ok=True)

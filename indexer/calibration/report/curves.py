@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from indexer.training.report.style import BLUE, INK, MUTED, ORANGE, RED, SMALL, head, new_figure, plain_axes
+from indexer.plots.style import BLUE, INK, MUTED, ORANGE, RED, SMALL, head, new_figure, plain_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

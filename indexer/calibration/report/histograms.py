@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexer.calibration.report.curves import legend
-from indexer.training.report.style import BLUE, GREEN, MUTED, ORANGE, RED, SMALL, head, new_figure, plain_axes
+from indexer.plots.style import BLUE, GREEN, MUTED, ORANGE, RED, SMALL, head, new_figure, plain_axes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -50,11 +50,11 @@ def write_report(
     Raises:
         ValueError: pictures, vectors and labels of different number.
     """
+    from indexer.plots.map import draw_map
+    from indexer.plots.style import save
     from indexer.training.report.curves import draw_curves
     from indexer.training.report.distances import draw_distances
     from indexer.training.report.gallery import draw_gallery
-    from indexer.training.report.map import draw_map
-    from indexer.training.report.style import save
 
     if not len(squares) == len(vectors) == len(labels):
         raise ValueError(f"{len(squares)} pictures, {len(vectors)} vectors and {len(labels)} labels do not match")

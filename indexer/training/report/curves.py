@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from indexer.training.report.style import BLUE, GREEN, MUTED, ORANGE, RED, SMALL, head, new_figure, plain_axes
+from indexer.plots.style import BLUE, GREEN, MUTED, ORANGE, RED, SMALL, head, new_figure, plain_axes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from indexer.plots.style import BLUE, INK, ORANGE, RED, SMALL, head, new_figure, plain_axes
 from indexer.training.report.pairs import pairs
-from indexer.training.report.style import BLUE, INK, ORANGE, RED, SMALL, head, new_figure, plain_axes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.training.report.class_names import short_names
+from indexer.plots.class_names import short_names
+from indexer.plots.style import GREEN, INK, MUTED, OTHER, PAPER, RED, SMALL, head, new_page, write
+from indexer.plots.thumbnails import thumbnail
 from indexer.training.report.neighbors import Neighbors, even_queries, nearest_others, worst_mistakes
-from indexer.training.report.style import GREEN, INK, MUTED, OTHER, PAPER, RED, SMALL, head, new_page, write
-from indexer.training.report.thumbnails import thumbnail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,10 +19,10 @@ from indexer.collection.remove import remove
 from indexer.collection.sync import sync
 from indexer.health.check import check
 from indexer.health.repair import repair
-from indexer.index_map import draw_index_map
 from indexer.people.csv_log import CsvLog
 from indexer.people.enroll import enroll
 from indexer.pipeline.lock import writer_lock
+from indexer.plots.index_map import draw_index_map
 from indexer.training.teacher import write_teacher
 from search import DataError, IndexFolderError, TwinlensError, open_index
 from search.config import EnrollConfig

@@ -19,8 +19,8 @@ from indexer.exchange.export import export
 from indexer.exchange.import_vectors import import_vectors
 from indexer.health.check import check
 from indexer.health.repair import repair
-from indexer.index_map import draw_index_map
 from indexer.people.enroll import enroll
+from indexer.plots.index_map import draw_index_map
 from search import DataError, IndexFolderError, open_index
 from search.config import EnrollConfig
 from search.store.catalog import CATALOG_NAME

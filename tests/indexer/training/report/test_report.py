@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from indexer.plots.class_names import class_colors, short_names
+from indexer.plots.grid import MOST, place_on_grid
 from indexer.training.history import HistoryRow
 from indexer.training.report import write_report
-from indexer.training.report.class_names import class_colors, short_names
-from indexer.training.report.grid import MOST, place_on_grid
 from indexer.training.report.neighbors import even_queries, nearest_others, worst_mistakes
 from indexer.training.report.pairs import pairs
 

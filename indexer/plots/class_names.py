@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from indexer.training.report.style import CLASS_COLORS, shortened
+from indexer.plots.style import CLASS_COLORS, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,7 +9,7 @@ import io
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from indexer.map_page_script import SCRIPT, STYLE
+from indexer.plots.map_page_script import SCRIPT, STYLE
 from search.cli import one_line
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from indexer.training.report.grid import Grid
+    from indexer.plots.grid import Grid
     from search.store.records import PictureRecord
 
 _CELL = 96

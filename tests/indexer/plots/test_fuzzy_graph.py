@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from indexer.fuzzy_graph import fuzzy_graph
+from indexer.plots.fuzzy_graph import fuzzy_graph
 
 
 def some_vectors(count: int, *, duplicates: int = 0) -> np.ndarray:

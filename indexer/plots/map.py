@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.projection import FEW, project
-from indexer.training.report.class_names import class_colors, short_names
-from indexer.training.report.grid import Grid, place_on_grid
-from indexer.training.report.style import INK, OTHER, PAPER, SMALL, TEXT, head, new_page, write
-from indexer.training.report.thumbnails import framed
+from indexer.plots.class_names import class_colors, short_names
+from indexer.plots.grid import Grid, place_on_grid
+from indexer.plots.projection import FEW, project
+from indexer.plots.style import INK, OTHER, PAPER, SMALL, TEXT, head, new_page, write
+from indexer.plots.thumbnails import framed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from indexer.cli import app
 from indexer.collection.build import build
-from indexer.index_map import MapReport, draw_index_map
+from indexer.plots.index_map import MapReport, draw_index_map
 from search.config import BuildConfig
 from search.errors import DataError
 from search.pictures import thumbnails

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.map_page import map_page
 from indexer.pipeline.progress import Progress, Silent
-from indexer.projection import project
-from indexer.training.report.grid import MOST, place_on_grid
-from indexer.training.report.map import classes_text, layout_text, map_figure, spread
-from indexer.training.report.style import save
+from indexer.plots.grid import MOST, place_on_grid
+from indexer.plots.map import classes_text, layout_text, map_figure, spread
+from indexer.plots.map_page import map_page
+from indexer.plots.projection import project
+from indexer.plots.style import save
 from search.engine import open_index
 from search.errors import DataError, PictureError
 from search.files.writing import output_file

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.map_page import map_page
-from indexer.training.report.grid import Grid
+from indexer.plots.grid import Grid
+from indexer.plots.map_page import map_page
 from search.store.records import PictureRecord
 from tests.app.browser import CHROMIUM, chromium
 

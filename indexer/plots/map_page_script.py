@@ -1,4 +1,4 @@
-"""Style and script of the page that `indexer.map_page` writes."""
+"""Style and script of the page that `indexer.plots.map_page` writes."""
 
 STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --ink: #1f2933; --soft: #55606c; --line: #d5dbe1; --mark: #0b63ce }

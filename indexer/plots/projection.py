@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from indexer.fuzzy_graph import fuzzy_graph
+from indexer.plots.fuzzy_graph import fuzzy_graph
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

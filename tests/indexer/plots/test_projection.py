@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from indexer.projection import FEW, project
+from indexer.plots.projection import FEW, project
 
 
 def groups(count: int, dim: int = 6) -> tuple[np.ndarray, np.ndarray]:
