@@ -93,7 +93,7 @@ def test_big_dependencies_have_one_home(path: Path) -> None:
     [
         ("import search", set()),
         ("import search.cli", set()),
-        ("import indexer.cli", set()),
+        ("import indexer.cli.app", set()),
         ("import search.indexes", {"numpy"}),
         ("import search.encoders", {"numpy"}),
         ("import search.engine", {"numpy"}),
@@ -109,7 +109,7 @@ def test_importing_is_light(statement: str, may_have: set[str]) -> None:
 @pytest.mark.parametrize("command", [[], ["build"], ["query"], ["train"], ["demo"]])
 def test_help_is_light(command: list[str]) -> None:
     script = (
-        "import sys; from indexer.cli import app; app(sys.argv[1:], standalone_mode=False);"
+        "import sys; from indexer.cli.app import app; app(sys.argv[1:], standalone_mode=False);"
         " sys.stderr.write(' '.join(sys.modules))"
     )
     words = [sys.executable, "-c", script, *command, "--help"]

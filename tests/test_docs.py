@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from indexer.cli import app
+from indexer.cli.app import app
 from indexer.collection.build import build
 from search.config import BuildConfig
 from tests.conftest import draw, fill

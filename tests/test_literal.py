@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from indexer.cli.console import ConsoleProgress, TrainingConsole, _build_bar
 from indexer.collection.build import build
-from indexer.console import ConsoleProgress, TrainingConsole, _build_bar
 from search.rich_text import literal, literal_table
 from tests.conftest import FAST, draw
 from tests.test_cli import twinlens

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from indexer.cli import SECTIONS, app
+from indexer.cli.app import SECTIONS, app
 from indexer.collection.build import build
 from indexer.collection.remove import remove
 from search import QueryError, open_index

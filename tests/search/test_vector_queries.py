@@ -19,7 +19,7 @@ from tests.conftest import FAST, fill
 
 WATCHED = """
 import json, sys
-from indexer.cli import app
+from indexer.cli.app import app
 try:
     app(sys.argv[1:])
 except SystemExit as leaving:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from indexer.cli import app
+from indexer.cli.app import app
 from indexer.collection.add import add
 from indexer.collection.build import build
 from indexer.collection.rebuild import rebuild

@@ -3,7 +3,7 @@
     python -m tests.indexer.crash.fork_server [LIBRARY]
 
 One JSON request a line on standard input, one JSON answer a line on standard output; see `runner.py`, the other end.
-A child is single-threaded at its birth, because nothing here starts a thread, and it runs what `indexer.cli.main` runs.
+A child is single-threaded at its birth, because nothing here starts a thread, and it runs what `indexer.cli.app.main` runs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from indexer.cli import app
+from indexer.cli.app import app
 from search.cli import run
 from tests.indexer.crash.disk_faults import Fault, Library
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from indexer.cli import app
+from indexer.cli.app import app
 from search import open_index
 from search.cli import run
 from tests.indexer.exchange.conftest import unit

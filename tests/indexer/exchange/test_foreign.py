@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from indexer.cli import app
+from indexer.cli.app import app
 from indexer.collection.add import add
 from indexer.collection.build import build
 from indexer.collection.rebuild import rebuild

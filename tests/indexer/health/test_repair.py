@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 import search.store.vector_file as vector_file
-from indexer.cli import app
+from indexer.cli.app import app
 from indexer.collection.build import build
 from indexer.health.check import check, inspect
 from indexer.health.repair import repair

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import typer.main
 
-from indexer.cli import app
+from indexer.cli.app import app
 from search import TwinlensError, open_index
 from search.cli import run
 

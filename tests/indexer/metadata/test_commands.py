@@ -9,7 +9,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from indexer.cli import app
+from indexer.cli.app import app
 from search import DataError
 from tests.conftest import draw
 from tests.indexer.metadata.files import told, types, write_csv

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from indexer.cli import app
+from indexer.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 

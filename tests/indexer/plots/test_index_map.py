@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from indexer.cli import app
+from indexer.cli.app import app
 from indexer.collection.build import build
 from indexer.plots.index_map import MapReport, draw_index_map
 from search.config import BuildConfig

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from indexer.cli import app
+from indexer.cli.app import app
 from search import PictureError, QueryError, open_index
 from search.config import QueryConfig
 from search.query.blend import Crop, blend

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.commands.options import ExcludeOption, patterns
+from indexer.cli.options import ExcludeOption, patterns
 from indexer.evaluation.config import EvaluateConfig
 from search.cli import SKIPPED_EXIT, DeviceOption, JsonOption, printable
 
@@ -61,7 +61,7 @@ def evaluate(
     Each figure comes with a 95 % interval, by bootstrap over classes. Exit code 3 when pictures were skipped.
     """
     _refuse_what_does_not_fit(encoder, labels, include, exclude, card=card)
-    from indexer.console import ConsoleProgress
+    from indexer.cli.console import ConsoleProgress
     from indexer.evaluation.evaluate import evaluate as evaluate_target
     from indexer.evaluation.figures import write_measured
 

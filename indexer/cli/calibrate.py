@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from indexer.calibration.config import MOST_PAIRS, MOST_RESAMPLES, CalibrateConfig, Method
-from indexer.commands.inside_collection import warn_inside_collection, warn_inside_index_collection
+from indexer.cli.inside_collection import warn_inside_collection, warn_inside_index_collection
 from search.cli import SKIPPED_EXIT, DeviceOption, JsonOption, OptionError, one_line, printable
 from search.errors import DataError
 
@@ -84,7 +84,7 @@ def calibrate(
     warn_inside_index_collection(target, [report])
     warn_inside_collection([] if pictures is None else [pictures], [report])
     from indexer.calibration.calibrate import calibrate as calibrate_target
-    from indexer.console import ConsoleProgress
+    from indexer.cli.console import ConsoleProgress
 
     try:
         config = CalibrateConfig(

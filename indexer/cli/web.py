@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from indexer.commands.build import build
+from indexer.cli.build import build
 from search.cli import IndexOption, one_line, query
 
 PortOption = Annotated[int, typer.Option(help="Port that the app listens on.", min=1, max=65535)]
@@ -35,7 +35,7 @@ def demo(
     open_app: Annotated[bool, typer.Option("--app/--no-app", help="Serve the app at the end.")] = True,
 ) -> None:
     """Index the sample collection, answer one query here, and open the app on it."""
-    from indexer import demo as demonstration
+    from indexer.cli.app import demo as demonstration
 
     picture = demonstration.demo_query()
     build(demonstration.SAMPLE, demonstration.DEMO_INDEX)
@@ -45,7 +45,7 @@ def demo(
 
 
 def _serve(index: Path, host: str, port: int) -> None:
-    from indexer.demo import check_address, is_local, serve, url
+    from indexer.cli.demo import check_address, is_local, serve, url
 
     check_address(port, host)
     if not is_local(host):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from indexer.commands.inside_collection import warn_inside_index_collection
+from indexer.cli.inside_collection import warn_inside_index_collection
 from search.cli import SKIPPED_EXIT, printable
 
 _LIMIT = 700
@@ -27,7 +27,7 @@ def draw_map(
     Exit code 3 when pictures could not be read; they are grey squares.
     """
     warn_inside_index_collection(index, [out, html])
-    from indexer.console import ConsoleProgress
+    from indexer.cli.console import ConsoleProgress
     from indexer.plots.index_map import draw_index_map
 
     with ConsoleProgress() as progress:

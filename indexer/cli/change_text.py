@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from indexer.commands.metadata import report_text
+from indexer.cli.metadata import report_text
 from search.cli import SKIPPED_EXIT, printable
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from indexer.commands.change_text import exit_code, tell
-from indexer.commands.metadata import MetadataOption
-from indexer.commands.options import (
+from indexer.cli.change_text import exit_code, tell
+from indexer.cli.metadata import MetadataOption
+from indexer.cli.options import (
     AllowMissingOption,
     BatchSizeOption,
     EncoderOption,
@@ -47,8 +47,8 @@ def build(
     A build that was stopped goes on where it was when it is run again. Exit code 3 when pictures were skipped, or
     stay although their whole folder is missing or empty.
     """
+    from indexer.cli.console import ConsoleProgress
     from indexer.collection.build import build as build_index
-    from indexer.console import ConsoleProgress
     from indexer.metadata.file import open_metadata
     from indexer.metadata.load import load_metadata
 
@@ -109,8 +109,8 @@ def rebuild(
 
     Vectors of pictures that were removed are dropped. Exit code 3 when pictures were left out.
     """
+    from indexer.cli.console import ConsoleProgress
     from indexer.collection.rebuild import rebuild as rebuild_index
-    from indexer.console import ConsoleProgress
 
     config = BuildConfig(
         encoder=encoder, kind=kind, device=device, recall=recall, batch_size=batch_size, workers=workers

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from indexer.cli import app
+from indexer.cli.app import app
 from search import TwinlensError
 from tests.people import calibrate_by_hand, person, photograph
 from tests.test_cli import twinlens

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from indexer.cli import app
-from indexer.commands.inside_collection import warn_inside_collection
+from indexer.cli.app import app
+from indexer.cli.inside_collection import warn_inside_collection
 
 WARNING = "lies inside the pictures of"
 

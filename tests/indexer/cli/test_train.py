@@ -12,8 +12,8 @@ from PIL import Image
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from indexer.cli import app
-from indexer.commands.train import train
+from indexer.cli.app import app
+from indexer.cli.train import train
 from indexer.training import TrainConfig, load_recipe
 from indexer.training.training import TrainReport
 from search.errors import DataError

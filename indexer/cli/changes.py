@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.commands.change_text import exit_code, tell
-from indexer.commands.metadata import MetadataOption
-from indexer.commands.options import (
+from indexer.cli.change_text import exit_code, tell
+from indexer.cli.metadata import MetadataOption
+from indexer.cli.options import (
     MOST_SECONDS,
     AllowMissingOption,
     BatchSizeOption,
@@ -50,8 +50,8 @@ def add(
     Many small additions make many segments, and searches slower: rebuild merges them. Exit code 3 when pictures were
     skipped.
     """
+    from indexer.cli.console import ConsoleProgress
     from indexer.collection.add import add as add_pictures
-    from indexer.console import ConsoleProgress
     from indexer.metadata.file import open_metadata
     from indexer.metadata.load import load_metadata
 
@@ -149,8 +149,8 @@ def sync(
     With --watch it goes on until it is interrupted (Ctrl-C, or SIGTERM), and then ends with 0; a round that
     fails is told, and the watch goes on; --json prints a line a round that changed something.
     """
+    from indexer.cli.console import ConsoleProgress
     from indexer.collection.sync import sync as sync_index
-    from indexer.console import ConsoleProgress
     from indexer.metadata.file import open_metadata
     from indexer.metadata.load import load_metadata
 
@@ -181,8 +181,8 @@ def sync(
 
 
 def _watch(pictures: Path, index: Path, config: BuildConfig, watching: WatchConfig, *, as_json: bool) -> None:
+    from indexer.cli.console import ConsoleProgress
     from indexer.collection.watch import watch
-    from indexer.console import ConsoleProgress
 
     def told(what: ChangeReport | Exception) -> None:
         if isinstance(what, Exception):

@@ -29,7 +29,7 @@ def check(
     Names each damaged file with the pictures that suffer (all of them with --json). Exit code 0 when the index is
     whole, at the end where it was repaired; 1 when it is damaged.
     """
-    from indexer.console import ConsoleProgress
+    from indexer.cli.console import ConsoleProgress
     from indexer.health.check import inspect
     from indexer.health.repair import repair as repair_index
 

@@ -7,19 +7,19 @@ from typing import Annotated
 
 import typer
 
-from indexer.commands.app import demo, serve_app
-from indexer.commands.build import build, rebuild
-from indexer.commands.calibrate import calibrate
-from indexer.commands.changes import add, remove, sync
-from indexer.commands.check import check
-from indexer.commands.duplicates import duplicates
-from indexer.commands.evaluate import evaluate
-from indexer.commands.exchange import export, import_vectors
-from indexer.commands.identities import attend, enroll, unenroll
-from indexer.commands.map import draw_map
-from indexer.commands.metadata import metadata
-from indexer.commands.sections import Sections
-from indexer.commands.train import recipes, teach, train
+from indexer.cli.build import build, rebuild
+from indexer.cli.calibrate import calibrate
+from indexer.cli.changes import add, remove, sync
+from indexer.cli.check import check
+from indexer.cli.duplicates import duplicates
+from indexer.cli.evaluate import evaluate
+from indexer.cli.exchange import export, import_vectors
+from indexer.cli.map import draw_map
+from indexer.cli.metadata import metadata
+from indexer.cli.people import attend, enroll, unenroll
+from indexer.cli.sections import Sections
+from indexer.cli.train import recipes, teach, train
+from indexer.cli.web import demo, serve_app
 from search.cli import info, plain_app, query, run
 from search.identify import identify, identities
 from search.verify import verify

@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from indexer import console
-from indexer.cli import app
-from indexer.console import ConsoleProgress, TrainingConsole, stage_text
+from indexer.cli.app import app, console
+from indexer.cli.console import ConsoleProgress, TrainingConsole, stage_text
 from indexer.training.trainer import TrainEvent
 
 

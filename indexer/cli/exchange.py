@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-from indexer.commands.change_text import tell
-from indexer.commands.inside_collection import warn_inside_index_collection
-from indexer.commands.metadata import MetadataOption
-from indexer.commands.options import KindOption, RecallOption
+from indexer.cli.change_text import tell
+from indexer.cli.inside_collection import warn_inside_index_collection
+from indexer.cli.metadata import MetadataOption
+from indexer.cli.options import KindOption, RecallOption
 from indexer.exchange.config import ExportConfig, Format, ImportConfig
 from search.cli import DeviceOption, IndexOption, JsonOption, WhereOption, megabytes, printable, say_nothing_matches
 
@@ -30,7 +30,7 @@ def export(
     The folder appears whole or not at all. docs/export_import.md says what each file holds.
     """
     warn_inside_index_collection(index, [out])
-    from indexer.console import ConsoleProgress
+    from indexer.cli.console import ConsoleProgress
     from indexer.exchange.export import export as export_index
 
     config = ExportConfig(form, where, force)
@@ -89,7 +89,7 @@ def import_vectors(
 
     All is checked before anything is written, and an import that was stopped leaves the index as it was.
     """
-    from indexer.console import ConsoleProgress
+    from indexer.cli.console import ConsoleProgress
     from indexer.exchange.import_vectors import import_vectors as run_import
     from indexer.metadata.file import open_metadata
     from indexer.metadata.load import load_metadata

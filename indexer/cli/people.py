@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.commands.options import MOST_SECONDS
+from indexer.cli.options import MOST_SECONDS
 from search.cli import DeviceOption, IndexOption, JsonOption, printable
 from search.config import AttendConfig, EnrollConfig, IdentifyConfig, QueryConfig
 from search.identify import MaxFalseAcceptOption, ReferencesOption, ThresholdOption
@@ -36,7 +36,7 @@ def enroll(
 
     Warns when the new name is hard to tell from another one. An index folder that is not there yet is made.
     """
-    from indexer.console import ConsoleProgress
+    from indexer.cli.console import ConsoleProgress
     from indexer.people.enroll import enroll as enroll_identity
 
     with ConsoleProgress() as progress:

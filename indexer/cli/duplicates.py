@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.commands.inside_collection import warn_inside_index_collection
+from indexer.cli.inside_collection import warn_inside_index_collection
 from search.cli import SKIPPED_EXIT, DeviceOption, WhereOption, megabytes, one_line, say_nothing_matches
 from search.config import DuplicatesConfig, Keep
 
@@ -76,7 +76,7 @@ def duplicates(
     pixel by pixel, all frames and pages. What is only near stays. Files are written whole or not at all. Exit code 3
     when names with line breaks were left out of the list (-0 writes them).
     """
-    from indexer.console import ConsoleProgress
+    from indexer.cli.console import ConsoleProgress
     from indexer.duplicates.files import STDOUT, Outputs, check_outputs, write_outputs
     from indexer.duplicates.find import find_duplicates
     from indexer.duplicates.keep import choose_all

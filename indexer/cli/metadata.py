@@ -47,7 +47,7 @@ def metadata(
     A column is of the narrowest type that holds all its values: integer, real, boolean, date, datetime, or text. An
     empty cell says that there is no value. Every row is stored or, where one cannot be, none. info lists the columns.
     """
-    from indexer.console import ConsoleProgress
+    from indexer.cli.console import ConsoleProgress
     from indexer.metadata.file import open_metadata
     from indexer.metadata.load import drop_column, load_metadata
     from indexer.pipeline.exif import load_exif

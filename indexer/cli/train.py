@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from indexer.commands.inside_collection import warn_inside_collection
-from indexer.commands.options import ExcludeOption, patterns
+from indexer.cli.inside_collection import warn_inside_collection
+from indexer.cli.options import ExcludeOption, patterns
 from indexer.training.config import Precision, Sampling, Schedule, SplitBy, TrainConfig
 from search.cli import SKIPPED_EXIT, printable
 from search.config import Device
@@ -116,7 +116,7 @@ def train(
     Options that are left out come from the recipe, or from the defaults of indexer.training.config. A run that was
     stopped goes on when the same command is given again. Exit code 3 when pictures were skipped.
     """
-    from indexer.console import TrainingConsole
+    from indexer.cli.console import TrainingConsole
     from indexer.training import load_recipe
     from indexer.training import train as train_encoder
     from indexer.training.settings import with_settings
@@ -163,7 +163,7 @@ def teach(
     device: Annotated[Device, typer.Option(help="auto takes a GPU where there is one.")] = "auto",
 ) -> None:
     """Embed pictures with a large encoder, so that a small one can be trained to agree with it."""
-    from indexer.console import ConsoleProgress
+    from indexer.cli.console import ConsoleProgress
     from indexer.training.teacher import teach as embed
 
     warn_inside_collection([pictures], [out])

@@ -1,0 +1,1 @@
+"""Commands with many options, a file each; `indexer.cli.app` gathers them."""

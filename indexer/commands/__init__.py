@@ -1,1 +1,0 @@
-"""Commands with many options, a file each; `indexer.cli` gathers them."""
