@@ -3,7 +3,8 @@
     python -m benchmarks.datasets --out .cache/datasets
     python -m benchmarks.verified_copies --photos .cache/datasets/clothing-full
 
-Writes docs/results/verified_copies.md, the evidence for the limits of `search.comparison.same_pixels` and `search.comparison.shared_detail`.
+Writes docs/results/verified_copies.md, the evidence for the limits of `search.comparison.same_pixels` and
+`search.comparison.shared_detail`.
 """
 
 from __future__ import annotations
@@ -135,10 +136,10 @@ def _page(command: str, sizes: dict[str, int], copies: Rows, near: Rows, false: 
     return f"""# Which copies are known to be copies
 
 `twinlens duplicates` calls a file spare only if it is known to be a copy of one that stays: after the embeddings were
-found to be near, `search.comparison.same_pixels` compares the pixels. Here is how often it errs. The drawn pictures are of seeds
-that were not looked at when its limits were chosen. The photographs are partly those that they were chosen by, so
-their figures are optimistic; the least side of 96 pixels was raised after views of one thing at a quarter of the sides
-(coil100) had been taken for copies.
+found to be near, `search.comparison.same_pixels` compares the pixels. Here is how often it errs. The drawn pictures are
+of seeds that were not looked at when its limits were chosen. The photographs are partly those that they were chosen by,
+so their figures are optimistic; the least side of 96 pixels was raised after views of one thing at a quarter of the
+sides (coil100) had been taken for copies.
 
     {command}
 
@@ -163,8 +164,8 @@ Pairs that only look like copies, and what became of the second picture meanwhil
 
 ## Groups
 
-`search.comparison.shared_detail` says which near pictures stay in a group: the share that does. Receipts and screens share their
-form with all others of their kind.
+`search.comparison.shared_detail` says which near pictures stay in a group: the share that does. Receipts and screens
+share their form with all others of their kind.
 
 {table(titles, grouped)}
 """

@@ -18,7 +18,7 @@ from experiments.branches import gradients
 from experiments.options import parse
 from experiments.page import figure, figure_path, table, write_page
 from experiments.scatter import save_small
-from indexer.training.report.style import BLUE, MUTED, ORANGE, SMALL, head, new_figure, plain_axes
+from indexer.plots.style import BLUE, MUTED, ORANGE, SMALL, head, new_figure, plain_axes
 from search.encoders.networks import build_network
 
 if TYPE_CHECKING:

@@ -53,8 +53,8 @@ class BuildConfig:
     workers: int = min(8, os.cpu_count() or 1)
     """Threads that read and decode pictures."""
     exclude: tuple[str, ...] | None = None
-    """Patterns of files and folders to leave out, beside those of `indexer.pipeline.excludes`; None: those that the index
-    remembers."""
+    """Patterns of files and folders to leave out, beside those of `indexer.pipeline.excludes`; None: those that the
+    index remembers."""
     allow_missing: bool = False
     """Remove pictures whose whole folder is missing or empty, instead of keeping and reporting them."""
     rehash: bool = False
@@ -118,7 +118,7 @@ class IdentifyConfig:
     references: References = "best"
     """An identity is as near as its nearest reference picture (best), or as the mean of all of them."""
     max_false_accept: float | None = None
-    """Share of strangers that may be taken for somebody; None: see `search.recognition.identities.open_set_threshold`."""
+    """Share of strangers that may be accepted: see `search.recognition.identities.open_set_threshold`."""
     threshold: float | None = None
     """A Euclidean distance that takes the place of the calibrated one."""
     k: int = 5

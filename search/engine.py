@@ -206,8 +206,8 @@ class SearchEngine(Recognition, KnownPictures):
 
         Raises:
             PictureError: the picture cannot be read.
-            QueryError: k < 1, a filter that cannot be (`search.filters.language` tells the language), or `same_only` where
-                nothing was calibrated.
+            QueryError: k < 1, a filter that cannot be (`search.filters.language` tells the language), or `same_only`
+            where nothing was calibrated.
         """
         answer = self.ask(picture, k, where=where, same_only=same_only, without=without, crop=crop, collapse=collapse)
         return answer.hits

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from search.filters.columns import ColumnInfo, Told
 
     Picture: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | Image | NDArray[Any]
-    """Whatever `search.pictures.decode.load_picture` reads: a path, the bytes of a file, an open file, a PIL image, an array."""
+    """A path, the bytes of a file, an open file, a PIL image or an array: see `search.pictures.decode.load_picture`."""
 
     Floats: TypeAlias = NDArray[np.float32]
     """Embeddings `(N, D)` or distances `(Q, k)`."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from search.errors import DataError
 
-HOME = Path(__file__).resolve().parent.parent
+HOME = Path(__file__).resolve().parents[2]
 """The checkout, or the folder that packages are installed into."""
 SAMPLE = HOME / "data" / "sample"
 DEMO_INDEX = HOME / "data" / "sample.index"

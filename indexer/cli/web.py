@@ -35,7 +35,7 @@ def demo(
     open_app: Annotated[bool, typer.Option("--app/--no-app", help="Serve the app at the end.")] = True,
 ) -> None:
     """Index the sample collection, answer one query here, and open the app on it."""
-    from indexer.cli.app import demo as demonstration
+    from indexer.cli import demo as demonstration
 
     picture = demonstration.demo_query()
     build(demonstration.SAMPLE, demonstration.DEMO_INDEX)

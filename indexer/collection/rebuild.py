@@ -40,9 +40,9 @@ def rebuild(
     """Merge all segments into one, drop the rows of removed pictures, and choose and tune the structure anew.
 
     Nothing is embedded for that, and the index answers as before until the one commit at the end. With another encoder,
-    or with its own where an earlier version decoded the pictures (`search.pictures.decoder_revision`), every picture is embedded
-    anew from its file, beside the index; a rebuild that was killed goes on where it was.
-    The identities enrolled in the index come along; a calibration belongs to its encoder and does not.
+    or with its own where an earlier version decoded the pictures (`search.pictures.decoder_revision`), every picture is
+    embedded anew from its file, beside the index; a rebuild that was killed goes on where it was. The identities
+    enrolled in the index come along; a calibration belongs to its encoder and does not.
 
     Args:
         index: the index folder.

@@ -52,7 +52,7 @@ class Changes:
     excluded: int = 0
     """How many of `removed` are left out now."""
     kept: list[tuple[PictureRecord, Path]] = field(default_factory=list)
-    """Pictures that stay though they are gone with their whole folder, and that folder: see `indexer.pipeline.missing`."""
+    """Pictures that stay although their whole folder is gone, and that folder: see `indexer.pipeline.missing`."""
     left_behind: list[PictureRecord] = field(default_factory=list)
     """The old records of those of `moved` whose folder may be on a disk that comes back, with the picture in it."""
     noted: list[PictureRecord] = field(default_factory=list)

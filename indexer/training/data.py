@@ -66,8 +66,8 @@ def read_pictures(
     test) and `subject`. A row without a path or label is left out; one that is repeated counts once.
 
     Where `labelled` is false every picture is its own class: those of all folders, `pictures` itself among them, or
-    those of a CSV, which then needs no labels. In folders, what `indexer.pipeline.excludes` names is left out, and so is what
-    the patterns of `exclude` match.
+    those of a CSV, which then needs no labels. In folders, what `indexer.pipeline.excludes` names is left out, and so
+    is what the patterns of `exclude` match.
 
     Raises:
         DataError: no such folder or CSV, no pictures, a missing column, an unknown split, or a picture of which two

@@ -8,8 +8,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from search.errors import DamagedFileError, EncoderError
-from search.own_files import write_file
-from search.regular_files import require_regular
+from search.files.reading import require_regular
+from search.files.writing import write_file
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,4 +1,5 @@
-"""What a filter says, as a small tree: the parser of `search.filters.language` makes it, `search.filters.sql` asks SQLite.
+"""What a filter says, as a small tree: the parser of `search.filters.language` makes it, `search.filters.sql` asks
+SQLite.
 
 Logic is two-valued. A comparison with a missing value (null) is false, whatever it is compared with; `!=` is exactly
 `not ... =`, and `not` of what is false is true. So `price < 5` leaves out pictures without a price, and so does

@@ -2,8 +2,8 @@
 
 The nearest hit stays and takes every picture within the threshold of it as its copies; then the nearest of the rest;
 and so on. No hit that stays is within the threshold of another, unless both files were looked at and show different
-things (`search.query.folding`: pages of print, animations that share a first frame). Copies are measured from the hit that
-took them, not from one another: a chain of small steps joins nothing that is far apart.
+things (`search.query.folding`: pages of print, animations that share a first frame). Copies are measured from the hit
+that took them, not from one another: a chain of small steps joins nothing that is far apart.
 """
 
 from __future__ import annotations

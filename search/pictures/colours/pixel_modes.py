@@ -8,8 +8,10 @@ it; the rules here are:
 - 32-bit integers and floats (`I`, `F`): such files do not say where white is. It is found in the same way, for floats
   from the range 0..1 on; where no range holds all values, the lowest value becomes black and the highest white. Values
   that are not finite are an error.
-- Anything transparent is laid over white, or over another ground where white would hide it (`search.pictures.colours.transparency`).
-- CMYK, YCbCr, LAB and HSV by Pillow's plain formulas, unless a colour profile says better (`search.pictures.colours.profiles`).
+- Anything transparent is laid over white, or over another ground where white would hide it
+  (`search.pictures.colours.transparency`).
+- CMYK, YCbCr, LAB and HSV by Pillow's plain formulas, unless a colour profile says better
+  (`search.pictures.colours.profiles`).
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ from tests.conftest import FAST, draw
 SOON = WatchConfig(interval=0.3, settle=0)
 LATER = WatchConfig(interval=3600, settle=0)
 WAIT = 60
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 
 
 @contextmanager

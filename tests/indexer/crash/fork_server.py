@@ -3,7 +3,8 @@
     python -m tests.indexer.crash.fork_server [LIBRARY]
 
 One JSON request a line on standard input, one JSON answer a line on standard output; see `runner.py`, the other end.
-A child is single-threaded at its birth, because nothing here starts a thread, and it runs what `indexer.cli.app.main` runs.
+A child is single-threaded at its birth, because nothing here starts a thread, and it runs
+`indexer.cli.app.main`.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from indexer.cli.app import app
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def blocks(kind: str) -> list[str]:

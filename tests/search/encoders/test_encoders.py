@@ -186,7 +186,7 @@ def test_the_table_imports_nothing_heavy():
         "search.encoders.load_encoder('color-layout')\n"
         "assert 'torch' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
     assert "torch" in FAMILIES["torchvision"]
 
 
