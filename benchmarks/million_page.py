@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     import argparse
 
-    from benchmarks.million import Collection, Grown
+    from benchmarks.million_vectors import Collection, Grown
 
 
 def page(rows: list[Grown], collection: Collection, options: argparse.Namespace, real: int) -> str:

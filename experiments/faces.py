@@ -20,7 +20,8 @@ import numpy as np
 from benchmarks.datasets import unpack
 from experiments.face_attendance import Attended, attended
 from experiments.face_trials import few_way_hits, one_shot_hits, open_set
-from experiments.faces_page import Findings, Judged, write_findings
+from experiments.faces_findings import Findings, Judged
+from experiments.faces_page import write_findings
 from experiments.options import parse
 from experiments.runs import minutes_of, run_folder, trained
 from indexer.calibration.config import CalibrateConfig

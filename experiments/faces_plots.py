@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from experiments.faces_page import Findings, Judged
+    from experiments.faces_findings import Findings, Judged
 
 _COLUMNS, _MOST = 6, 12
 _WIDTH, _HEIGHT, _GAP, _LEFT, _TOP = 60, 74, 22, 40, 140

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 from indexer.collection.build import first_encoder
 from indexer.collection.sync import unseen_reason
 from indexer.collection.update import Update, check_device
-from indexer.pipeline.committing import known_roots
 from indexer.pipeline.excludes import Excludes
 from indexer.pipeline.index_place import check_place
 from indexer.pipeline.labelling import add_named, add_remembered, named_table
-from indexer.pipeline.library import Library
+from indexer.pipeline.library import Library, known_roots
 from indexer.pipeline.progress import Silent, Stages
 from indexer.pipeline.scan import scan
 from indexer.pipeline.survey import survey_files

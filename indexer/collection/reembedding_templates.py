@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.pipeline.embed import content_hash
+from indexer.pipeline.content_hash import content_hash
 from search.errors import PictureError
 from search.pictures.decode import decode, read_file
 

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.collection.update import Update, check_device
-from indexer.pipeline.changes import STAYS
-from indexer.pipeline.committing import known_roots
+from indexer.pipeline.comparing import STAYS
 from indexer.pipeline.excludes import Excludes
 from indexer.pipeline.labelling import follow_named, follow_remembered, named_table
-from indexer.pipeline.library import Library
+from indexer.pipeline.library import Library, known_roots
 from indexer.pipeline.progress import Silent, Stages
 from indexer.pipeline.scan import scan
 from indexer.pipeline.survey import FolderSurvey, is_unsettled, survey_folder

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.pipeline.change_report import ChangeReport, MissingFolder
-from indexer.pipeline.changes import compare
 from indexer.pipeline.committing import Surveyed, commit
+from indexer.pipeline.comparing import compare
 from indexer.pipeline.embed import embed_files
 from indexer.pipeline.index_encoder import choose_encoder, fitting_calibration
 from indexer.pipeline.known_contents import KnownContents

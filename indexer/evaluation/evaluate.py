@@ -110,7 +110,7 @@ def _of_index(index: Path, config: EvaluateConfig, progress: Progress | None) ->
 
 
 def _read_again(record: PictureRecord) -> Image:
-    from indexer.pipeline.embed import content_hash
+    from indexer.pipeline.content_hash import content_hash
 
     data = read_file(record.path)
     if content_hash(data) != record.content:

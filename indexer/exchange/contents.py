@@ -1,47 +1,24 @@
-"""What stands for the content of an imported picture: the hash of its file, or a stamp that is no such hash.
-
-A vector is known by the hash of its picture's bytes and never computed again. Of an imported picture nobody saw the
-bytes. The stamp is made of path and vector, and no file has it: a build that finds a picture at the path reads and
-embeds it, as one that changed.
-"""
+"""What the files of imported pictures say, read once: content hash, size and time."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.pipeline.embed import content_hash
+from indexer.pipeline.content_hash import content_hash
 from search.errors import PictureError
 from search.pictures.decode import decode
 from search.pictures.source import read_steady
 
 if TYPE_CHECKING:
     from indexer.exchange.rows import Row
-    from search.types import Floats
 
-_PREFIX = "vector:"
-"""Hashes of files are hex digits."""
 _SMALL = 32
 """Pixels: a JPEG is decoded no larger than it must be to know that it is whole."""
 _FIELDS = ("content", "bytes", "mtime_ns", "width", "height")
 _TYPE = np.dtype(list(zip(_FIELDS, ("S47", "i8", "i8", "i8", "i8"), strict=True)))
 """A stamp has 47 characters, a hash 40."""
-
-
-def stamp(path: str, vector: Floats) -> str:
-    """Stand for the content of a picture that was not read."""
-    digest = hashlib.blake2b(os.fsencode(path), digest_size=20)
-    digest.update(b"\0")
-    digest.update(vector.astype("<f4", copy=False).tobytes())
-    return _PREFIX + digest.hexdigest()
-
-
-def is_stamp(content: str) -> bool:
-    """Whether this stands for a picture that was not read: then no other vector has it."""
-    return content.startswith(_PREFIX)
 
 
 class KnownFiles:

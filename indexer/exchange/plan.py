@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from indexer.exchange.config import chunk_rows
-from indexer.exchange.contents import KnownFiles, is_stamp, stamp
+from indexer.exchange.contents import KnownFiles
 from indexer.exchange.unit_vectors import unit_rows
 from indexer.pipeline.change_report import NAMED
+from indexer.pipeline.content_hash import is_stamp, stamp
 from indexer.pipeline.stored_vectors import StoredVectors
 from search.errors import DataError
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.pipeline.embed import content_hash
+from indexer.pipeline.content_hash import content_hash
 from indexer.pipeline.tune import build_structure
 from search.config import BuildConfig
 from search.errors import PictureError

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.people.csv_log import is_control
-from indexer.pipeline.embed import content_hash
+from indexer.pipeline.content_hash import content_hash
 from indexer.pipeline.index_encoder import choose_encoder, commit_encoder, new_encoder
 from indexer.pipeline.index_place import check_place
 from indexer.pipeline.writer import open_writer

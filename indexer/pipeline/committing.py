@@ -12,6 +12,7 @@ from indexer.pipeline.exif import put_exif
 from indexer.pipeline.index_encoder import fitting_calibration, name_encoder, now, store_encoder
 from indexer.pipeline.labelling import SETTING as LABEL_SOURCES
 from indexer.pipeline.labelling import is_file, remembered_sources
+from indexer.pipeline.library import known_roots, remember_root
 from indexer.pipeline.matrix import gathered
 from indexer.pipeline.missing import is_news, remember, to_remember
 from indexer.pipeline.returning import give_back, returning_templates
@@ -156,15 +157,3 @@ def _says_more(catalog: Catalog, changes: Changes, surveyed: Surveyed) -> bool:
         return True
     noted = {s for s in catalog.skipped() if s.path in paths or (root is not None and s.path.is_relative_to(root))}
     return noted != set(changes.skipped)
-
-
-def remember_root(catalog: Catalog, root: Path) -> None:
-    """Note a folder that was indexed as a whole: what is added below it later is labelled as from there."""
-    roots = known_roots(catalog)
-    if not any(root.is_relative_to(each) for each in roots):
-        catalog.set(roots=sorted([str(each) for each in roots if not each.is_relative_to(root)] + [str(root)]))
-
-
-def known_roots(catalog: Catalog) -> list[Path]:
-    """Folders that were indexed as a whole, none of them inside another."""
-    return [Path(each) for each in catalog.settings().get("roots", [])]

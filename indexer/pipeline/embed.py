@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -131,11 +130,6 @@ def _is_passing(error: PictureError) -> bool:
     if isinstance(cause, OSError):
         return cause.errno not in NEVER_READABLE
     return error.reason == CHANGED_MEANWHILE
-
-
-def content_hash(data: bytes) -> str:
-    """BLAKE2b of a file's bytes, 160 bits as hex: what makes two files the same picture wherever they lie."""
-    return hashlib.blake2b(data, digest_size=20).hexdigest()
 
 
 def _ordered(

@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.exchange.contents import is_stamp
-from indexer.pipeline.embed import content_hash
+from indexer.pipeline.content_hash import content_hash, is_stamp
 from indexer.pipeline.progress import Silent
 from indexer.pipeline.scan import FoundFile
 from indexer.pipeline.survey import is_same

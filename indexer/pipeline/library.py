@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from indexer.pipeline.committing import known_roots
 from search.errors import IndexFolderError
 from search.store.catalog import Catalog, has_catalog
 
@@ -110,3 +109,15 @@ def known_exclude(catalog: Catalog) -> tuple[str, ...]:
     if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
         raise IndexFolderError("the setting exclude of the catalog is no list of patterns")
     return tuple(found)
+
+
+def remember_root(catalog: Catalog, root: Path) -> None:
+    """Note a folder that was indexed as a whole: what is added below it later is labelled as from there."""
+    roots = known_roots(catalog)
+    if not any(root.is_relative_to(each) for each in roots):
+        catalog.set(roots=sorted([str(each) for each in roots if not each.is_relative_to(root)] + [str(root)]))
+
+
+def known_roots(catalog: Catalog) -> list[Path]:
+    """Folders that were indexed as a whole, none of them inside another."""
+    return [Path(each) for each in catalog.settings().get("roots", [])]

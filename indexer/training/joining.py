@@ -37,9 +37,9 @@ def join_network(
     `squares (M, S, S, 3)`, chosen by the run's seed.
     """
     spec = joined_spec(config.network, join)
-    joined = Joined(learned=spec["learned"], weights=spec["weights"], dim=spec["dim"])
-    joined.learned = copy.deepcopy(learned)
-    joined.eval()
+    joined = Joined(
+        learned=copy.deepcopy(learned), learned_dim=spec["learned"]["dim"], weights=spec["weights"], dim=spec["dim"]
+    ).eval()
     chosen = np.random.default_rng((config.seed, 2)).permutation(rows)[: join.pictures]
     weight, bias = principal_projection(_rows(joined, squares, np.sort(chosen)), join.dim, join.whitening)
     with torch.no_grad():

@@ -27,7 +27,8 @@ from search.errors import PictureError
 from search.pictures.containers.jpeg_end import END, LACKS_ITS_END, with_its_end
 from search.pictures.containers.photoshop import has_transparency
 from search.pictures.containers.png_chunks import readable
-from search.pictures.formats import PICTURE_SUFFIXES, Format, ends_early, header_size, looks_like, sniff
+from search.pictures.formats import PICTURE_SUFFIXES, Format, looks_like, sniff
+from search.pictures.headers import ends_early, header_size
 from search.pictures.large_pictures import LARGE_PIXELS, alone
 from search.pictures.limits import structure_excess
 from search.pictures.orientation import orientation_of, upright

@@ -23,10 +23,16 @@ from search.encoders.networks.projected import ProjectedBackbone
 from search.encoders.networks.resnet import ResNet
 from search.encoders.networks.small import ConvNet, MultilayerPerceptron
 
+
+def _joined(learned: dict[str, Any], **arguments: Any) -> Joined:
+    """Build the learned part from its own spec, then join it."""
+    return Joined(learned=build_network(learned), learned_dim=int(learned["dim"]), **arguments)
+
+
 KINDS: dict[str, Callable[..., nn.Module]] = {
     "backbone": ProjectedBackbone,
     "cnn": ConvNet,
-    "joined": Joined,
+    "joined": _joined,
     "mlp": MultilayerPerceptron,
     "resnet": ResNet,
 }

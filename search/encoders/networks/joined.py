@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,21 +28,21 @@ class Joined(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, *, learned: dict[str, Any], weights: Sequence[float], dim: int) -> None:
-        """`weights`, of the learned embedding, the colours and the edges, add up to 1.
+    def __init__(self, *, learned: nn.Module, learned_dim: int, weights: Sequence[float], dim: int) -> None:
+        """Join the embedding of `learned`, of `learned_dim` values, with the descriptors.
+
+        `weights`, of the learned embedding, the colours and the edges, add up to 1.
 
         Raises:
-            KeyError, TypeError, ValueError: `learned` makes no network, or weights that are none.
+            ValueError: other weights, or a `dim` that is not positive.
         """
-        from search.encoders.networks import build_network
-
         super().__init__()
         if len(weights) != 3 or min(weights) < 0 or abs(sum(weights) - 1.0) > 1e-6 or dim < 1:
             raise ValueError(f"weights {weights} and dim {dim}: three weights add up to 1, and dim is positive")
-        self.learned = build_network(learned)
+        self.learned = learned
         self.colors, self.edges = ColorHistogram(), GradientLayout()
         self.weights = tuple(float(weight) for weight in weights)
-        self.projection = nn.Linear(int(learned["dim"]) + self.colors.dim + self.edges.dim, dim)
+        self.projection = nn.Linear(learned_dim + self.colors.dim + self.edges.dim, dim)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.million import Collection, run
+from benchmarks.million import run
+from benchmarks.million_vectors import Collection
 from indexer.collection.rebuild import rebuild
 from indexer.collection.remove import remove
 from indexer.exchange.import_vectors import import_vectors

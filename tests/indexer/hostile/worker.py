@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from indexer.pipeline.embed import content_hash
+from indexer.pipeline.content_hash import content_hash
 from search.encoders import load_encoder
 from search.errors import PictureError
 from search.pictures.decode import decode, read_file

@@ -10,8 +10,8 @@ from PIL.Image import Transpose
 from torch.nn import functional
 
 from search.encoders.color_layout import _to_lab
+from search.encoders.networks import build_network
 from search.encoders.networks.descriptors import ColorHistogram, GradientLayout
-from search.encoders.networks.joined import Joined
 from tests.conftest import draw
 
 
@@ -113,7 +113,8 @@ def test_blank_pictures_have_no_edges_and_no_accident() -> None:
 def test_the_joined_distance_is_the_weighted_sum_of_its_parts() -> None:
     learned = {"kind": "resnet", "stem": 4, "widths": [4, 8], "depths": [1, 1], "dim": 8}
     torch.manual_seed(0)
-    network = Joined(learned=learned, weights=[0.5, 0.3, 0.2], dim=8 + 245 + 384).eval()
+    spec = {"kind": "joined", "learned": learned, "weights": [0.5, 0.3, 0.2], "dim": 8 + 245 + 384}
+    network = build_network(spec).eval()
     with torch.no_grad():
         network.projection.weight.copy_(torch.eye(len(network.projection.weight)))
         network.projection.bias.zero_()
@@ -134,6 +135,11 @@ def test_the_joined_distance_is_the_weighted_sum_of_its_parts() -> None:
 
 @pytest.mark.parametrize("wrong", [{"weights": [0.5, 0.5]}, {"weights": [0.5, 0.5, 0.5]}, {"dim": 0}])
 def test_a_joined_network_that_cannot_be_is_refused(wrong) -> None:
-    spec = {"learned": {"kind": "mlp", "size": 8, "dim": 4}, "weights": [0.6, 0.2, 0.2], "dim": 8} | wrong
+    spec = {
+        "kind": "joined",
+        "learned": {"kind": "mlp", "size": 8, "dim": 4},
+        "weights": [0.6, 0.2, 0.2],
+        "dim": 8,
+    } | wrong
     with pytest.raises(ValueError, match="weights"):
-        Joined(**spec)
+        build_network(spec)

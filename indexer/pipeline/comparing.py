@@ -1,0 +1,224 @@
+"""Compare what was looked at with the catalog: which pictures are added, changed, moved, updated and removed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from indexer.pipeline.changes import Changes
+from indexer.pipeline.library import is_same_folder
+from indexer.pipeline.survey import stable_inode
+from search.store.records import PictureRecord, SkippedRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from indexer.pipeline.known_contents import KnownContents
+    from indexer.pipeline.labelling import Labeller
+    from indexer.pipeline.scan import FoundFile
+    from indexer.pipeline.staging import LookedAt, Staging
+    from indexer.pipeline.survey import Survey
+    from search.store.catalog import Catalog
+
+
+_CHUNK = 2_000
+"""Files looked up at once."""
+
+
+STAYS = "; what the index has of it stays"
+"""Ends the reason why something was not read, where that says nothing of the picture."""
+
+
+def compare(
+    catalog: Catalog,
+    survey: Survey,
+    staging: Staging | None,
+    known: KnownContents,
+    label: Labeller,
+    *,
+    root: Path | None = None,
+    allow_missing: bool = False,
+) -> Changes:
+    """Work out the changes.
+
+    Args:
+        catalog: the index as it is.
+        survey: its `todo` was looked at.
+        staging: what was looked at; None where nothing had to be.
+        known: sizes of the contents.
+        label: decides the label of each picture.
+        root: the folder that was surveyed as a whole: what is gone from there is in the survey.
+        allow_missing: remove pictures whose whole folder is missing.
+    """
+    changes = Changes(unchanged=survey.unchanged, noted=survey.noted)
+    for record, label_before in survey.relabelled:
+        changes.updated.append(record)
+        changes.note_label(record, label_before)
+    renamed = {} if staging is None else _renamed_among_themselves(survey, staging)
+    strays = Strays(catalog, survey.gone, root, renamed)
+    for chunk in _chunks(survey.todo):
+        assert staging is not None, "files were to be looked at, and none was"
+        looks = staging.looked_at([file.path for file, _ in chunk])
+        contents = list({look.content for look in looks.values() if look.reason is None})
+        changes.exif |= staging.exif(contents)
+        strays.look_for(contents)
+        for file, old in chunk:
+            here = None if old is not None and old.id in renamed else old
+            _place(looks[file.path], here, label, strays, known, changes)
+    changes.crossed = [record for record in strays.taken() if record.id in renamed]
+    changes.removed += [record for key, record in renamed.items() if not strays.has_moved(record)]
+    changes.left_behind = [stray for stray in strays.taken() if stray.id in survey.missing or _is_lost(stray, root)]
+    for record in strays.left():
+        folder = survey.missing.get(record.id)
+        if folder is None or allow_missing:
+            changes.removed.append(record)
+            changes.excluded += record.id in survey.excluded
+        else:
+            changes.kept.append((record, folder))
+    return changes
+
+
+class Strays:
+    """Pictures whose file is gone: one of the same content that turns up elsewhere was moved there."""
+
+    def __init__(
+        self, catalog: Catalog, gone: list[PictureRecord], root: Path | None, renamed: dict[int, PictureRecord]
+    ) -> None:
+        self._catalog = catalog
+        self._gone = gone
+        self._root = root
+        self._by_content: dict[str, list[PictureRecord]] = {}
+        self._taken: dict[int, PictureRecord] = {}
+        self._asked: set[str] = set()
+        self._live: dict[str, list[Path]] = {}
+        for record in [*reversed(renamed.values()), *reversed(gone)]:
+            self._by_content.setdefault(record.content, []).append(record)
+
+    def look_for(self, contents: list[str]) -> None:
+        """Find strays of these contents outside of the surveyed folder too."""
+        new = [content for content in contents if content not in self._asked]
+        self._asked.update(new)
+        for record in self._catalog.pictures_of_contents(new):
+            outside = self._root is None or not record.path.is_relative_to(self._root)
+            if outside and _is_gone(record.path):
+                self._by_content.setdefault(record.content, []).insert(0, record)
+            else:
+                self._live.setdefault(record.content, []).append(record.path)
+
+    def has(self, look: LookedAt) -> bool:
+        """Whether a file is in the index already, by another path to the folder that it lies in."""
+        found = self._live.get(look.content, ())
+        return any(
+            path != look.path and path.name == look.path.name and is_same_folder(path.parent, look.path.parent)
+            for path in found
+        )
+
+    def take(self, content: str) -> PictureRecord | None:
+        """A stray of this content, which is then no stray any more."""
+        waiting = self._by_content.get(content)
+        if not waiting:
+            return None
+        self._taken[waiting[-1].id] = waiting[-1]
+        return waiting.pop()
+
+    def taken(self) -> list[PictureRecord]:
+        """Those that turned up elsewhere, as they were."""
+        return list(self._taken.values())
+
+    def has_moved(self, record: PictureRecord) -> bool:
+        """Whether a picture turned up elsewhere."""
+        return record.id in self._taken
+
+    def left(self) -> list[PictureRecord]:
+        """What is gone from the surveyed folder and turned up nowhere."""
+        return [record for record in self._gone if record.id not in self._taken]
+
+
+def _renamed_among_themselves(survey: Survey, staging: Staging) -> dict[int, PictureRecord]:
+    """Pictures whose files changed their names among themselves, as by a renumbering: id -> the record as it was.
+
+    Such a file has the content of another one that is gone or renamed, too, and its own old content turned up in a new
+    file or a renamed one. A file whose content is new was edited, though a copy of the old one may lie beside it.
+    """
+    old: dict[int, PictureRecord] = {}
+    now: dict[int, str] = {}
+    new: set[str] = set()
+    for chunk in _chunks(survey.todo):
+        looks = staging.looked_at([file.path for file, _ in chunk])
+        for file, record in chunk:
+            look = looks[file.path]
+            if look.reason is not None or (record is not None and record.content == look.content):
+                continue
+            if record is None:
+                new.add(look.content)
+            else:
+                old[record.id], now[record.id] = record, look.content
+    gone = {record.content for record in survey.gone}
+    while True:
+        came_from, went_to = gone | {each.content for each in old.values()}, new | {now[key] for key in old}
+        left = {key: each for key, each in old.items() if now[key] in came_from and each.content in went_to}
+        if len(left) == len(old):
+            return old
+        old = left
+
+
+def _place(
+    look: LookedAt, old: PictureRecord | None, label: Labeller, strays: Strays, known: KnownContents, changes: Changes
+) -> None:
+    """Put one file that was looked at into the list that it belongs to."""
+    if look.reason is not None:
+        stays = old is not None and look.passing
+        reason = f"{look.reason}{STAYS}" if stays else look.reason
+        changes.skipped.append(SkippedRecord(look.path, look.bytes, look.mtime_ns, reason))
+        if old is not None and not stays:
+            changes.removed.append(old)
+            changes.broken.append(old)
+        return
+    size = known.size(look.content)
+    assert size is not None, f"{look.path} was looked at and not embedded"
+    if old is None and strays.has(look):
+        changes.elsewhere += 1
+        return
+    stray = None if old is not None else strays.take(look.content)
+    own = label(look.path, old or stray)
+    new = PictureRecord(
+        0, look.path, look.content, look.bytes, look.mtime_ns, *size, own, 0, 0, look.ctime_ns, look.inode
+    )
+    if old is not None and old.content == look.content:
+        same = replace(new, id=old.id, segment=old.segment, row=old.row, inode=stable_inode(old, look))
+        if same != old:
+            changes.updated.append(same)
+        changes.unchanged += old.label == own
+        changes.read_again += old.label == own
+        changes.note_label(same, old.label)
+    elif old is not None:
+        changes.changed.append(replace(new, id=old.id))
+        changes.replaced.append(old)
+    elif stray is not None:
+        changes.moved.append(replace(new, id=stray.id, segment=stray.segment, row=stray.row))
+    else:
+        changes.added.append(new)
+
+
+def _is_lost(record: PictureRecord, root: Path | None) -> bool:
+    """Whether a picture from elsewhere is gone with its folder, as with an unmounted disk."""
+    return (root is None or not record.path.is_relative_to(root)) and _is_gone(record.path.parent)
+
+
+def _is_gone(path: Path) -> bool:
+    """Whether nothing is there; a place that cannot be looked into may hold it still."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _chunks(
+    todo: list[tuple[FoundFile, PictureRecord | None]],
+) -> Iterator[list[tuple[FoundFile, PictureRecord | None]]]:
+    for start in range(0, len(todo), _CHUNK):
+        yield todo[start : start + _CHUNK]
