@@ -113,7 +113,7 @@ def duplicates(
 
 
 def _summary(report: DuplicateReport, choices: Sequence[Choice], *, groups: bool) -> str:
-    from indexer.duplicates.page import how_text
+    from indexer.duplicates.html_page import how_text
 
     spare = [member for choice in choices for member in choice.spare]
     lines = [

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from indexer.duplicates.html_page import write_page
 from indexer.duplicates.keep import list_bytes
-from indexer.duplicates.page import write_page
 from indexer.duplicates.whole_file import named, whole_file
 from search.errors import DataError
 from search.pictures.decode import PICTURE_SUFFIXES

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from indexer.pipeline.content_hash import content_hash
 from indexer.pipeline.scan import NEVER_READABLE, FoundFile
 from indexer.pipeline.staging import LookedAt
 from search.config import DecodeConfig

@@ -10,7 +10,7 @@ from indexer.plots.class_names import class_colors, short_names
 from indexer.plots.grid import Grid, place_on_grid
 from indexer.plots.projection import FEW, project
 from indexer.plots.style import INK, OTHER, PAPER, SMALL, TEXT, head, new_page, write
-from indexer.plots.thumbnails import framed
+from indexer.plots.tiles import framed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexer.plots.style import BLUE, INK, ORANGE, RED, SMALL, head, new_figure, plain_axes
-from indexer.training.report.pairs import pairs
+from indexer.training.report.separation import pairs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ _WIDTH, _HEIGHT = 1300, 820
 def draw_distances(vectors: Floats, labels: Sequence[str], title: str, seed: int = 0) -> Figure | None:
     """Histograms of both, with their overlap, AUC and equal error rate; None where one kind has no pair.
 
-    The formulas are those of `indexer.training.report.pairs`.
+    The formulas are those of `indexer.training.report.separation`.
     """
     found = pairs(vectors, labels, seed)
     if found is None:

@@ -17,10 +17,11 @@ import pytest
 from PIL import Image
 
 from indexer.collection.build import build
-from indexer.duplicates import find_duplicates, page
+from indexer.duplicates import find_duplicates
+from indexer.duplicates import html_page as page
 from indexer.duplicates.files import STDOUT, Outputs, check_outputs, write_csv, write_json, write_outputs
+from indexer.duplicates.html_page import write_page
 from indexer.duplicates.keep import choose
-from indexer.duplicates.page import write_page
 from search import DataError
 from search.config import DuplicatesConfig
 from search.pictures import thumbnails
@@ -186,7 +187,7 @@ def test_files_are_replaced_only_by_whole_reports(report, tmp_path, monkeypatch)
         raise RuntimeError("the disk is on fire")
 
     with monkeypatch.context() as broken:
-        broken.setattr("indexer.duplicates.page._section", fails)
+        broken.setattr("indexer.duplicates.html_page._section", fails)
         with pytest.raises(RuntimeError):
             write_outputs(report, chosen(report), outputs)
     assert {path.read_text() for path in outputs.given().values()} == {"old"}

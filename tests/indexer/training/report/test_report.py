@@ -13,7 +13,7 @@ from indexer.plots.grid import MOST, place_on_grid
 from indexer.training.history import HistoryRow
 from indexer.training.report import write_report
 from indexer.training.report.neighbors import even_queries, nearest_others, worst_mistakes
-from indexer.training.report.pairs import pairs
+from indexer.training.report.separation import pairs
 
 ALL = ["curves.png", "distances.png", "gallery.png", "map.png"]
 

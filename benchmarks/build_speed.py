@@ -1,7 +1,7 @@
 """Build real collections with the built-in encoder and the colour baseline; write the figures as Markdown.
 
     python -m benchmarks.datasets --out .cache/datasets
-    python -m benchmarks.build .cache/datasets/NAME [FOLDER ...] --work .cache/benchmark --out docs/results/build.md
+    python -m benchmarks.build_speed .cache/datasets/NAME [FOLDER ...] --work .cache/benchmark --out docs/results/build.md
 
 Each build is a process of its own, so that its peak memory is its own; the file cache is warm for all of them alike
 (each folder is read once before). The figures of one table come from one run on one machine.
@@ -97,7 +97,7 @@ def table(rows: list[Figures]) -> str:
     lines = [
         "# Building real collections",
         "",
-        f"Written by `python -m benchmarks.build` on {datetime.now(UTC):%Y-%m-%d}; {os.cpu_count()} cores, no GPU."
+        f"Written by `python -m benchmarks.build_speed` on {datetime.now(UTC):%Y-%m-%d}; {os.cpu_count()} cores, no GPU."
         " Pictures a second are those of the whole build: scan, read, decode, encode, structure, commit. The index"
         " size counts the catalog, the vectors and the encoder. R@1 and mAP@R are by folder label, every picture"
         " asking all the others. `builtin` was trained on most of these classes, so its figures here say how it finds"

@@ -7,17 +7,17 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from indexer.duplicates.data_uris import thumbnails
 from indexer.duplicates.page_style import LOGO, STYLE
-from indexer.duplicates.thumbnails import thumbnails
 from search.cli import megabytes, one_line
 from search.config import BuildConfig
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from indexer.duplicates.data_uris import Thumbnail
     from indexer.duplicates.keep import Choice
     from indexer.duplicates.report import DuplicateReport, Group, Member
-    from indexer.duplicates.thumbnails import Thumbnail
 
 MOST_GROUPS = 200
 MOST_IN_GROUP = 24
