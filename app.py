@@ -24,8 +24,8 @@ from app_parts.asking import ask, copies_text, opened_index
 from app_parts.guard import Guard
 from app_parts.settings import pick_label, show_settings
 from app_parts.tiles import file_tile, literal, plain, show_full_tile, show_tile
+from indexer.cli.query import NOTHING_SAME, megabytes
 from search import IndexBusyError, QueryError, TwinlensError
-from search.cli import NOTHING_SAME, megabytes
 from search.encoders.foreign import is_foreign
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
+from indexer.cli.query import one_line
 from search import PictureError
-from search.cli import one_line
 from search.pictures.thumbnails import jpeg, thumbnail
 
 if TYPE_CHECKING:

@@ -92,7 +92,7 @@ def test_big_dependencies_have_one_home(path: Path) -> None:
     ("statement", "may_have"),
     [
         ("import search", set()),
-        ("import search.cli", set()),
+        ("import indexer.cli.query", set()),
         ("import indexer.cli.app", set()),
         ("import search.indexes", {"numpy"}),
         ("import search.encoders", {"numpy"}),

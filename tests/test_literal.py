@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 
 from indexer.cli.console import ConsoleProgress, TrainingConsole, _build_bar
+from indexer.cli.rich_text import literal, literal_table
 from indexer.collection.build import build
-from search.rich_text import literal, literal_table
 from tests.conftest import FAST, draw
 from tests.test_cli import twinlens
 

@@ -14,15 +14,15 @@ from indexer.cli.check import check
 from indexer.cli.duplicates import duplicates
 from indexer.cli.evaluate import evaluate
 from indexer.cli.exchange import export, import_vectors
+from indexer.cli.identify import identify, identities
 from indexer.cli.map import draw_map
 from indexer.cli.metadata import metadata
 from indexer.cli.people import attend, enroll, unenroll
+from indexer.cli.query import info, plain_app, query, run
 from indexer.cli.sections import Sections
 from indexer.cli.train import recipes, teach, train
+from indexer.cli.verify import verify
 from indexer.cli.web import demo, serve_app
-from search.cli import info, plain_app, query, run
-from search.identify import identify, identities
-from search.verify import verify
 
 SECTIONS: dict[str, dict[str, Callable[..., None]]] = {
     "Index a collection": {

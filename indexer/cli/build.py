@@ -21,7 +21,7 @@ from indexer.cli.options import (
     WorkersOption,
     patterns,
 )
-from search.cli import DeviceOption, IndexOption, JsonOption
+from indexer.cli.query import DeviceOption, IndexOption, JsonOption
 from search.config import BuildConfig, RetainConfig
 from search.store.json_values import MOST_DAYS
 

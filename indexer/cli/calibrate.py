@@ -10,7 +10,7 @@ import typer
 
 from indexer.calibration.config import MOST_PAIRS, MOST_RESAMPLES, CalibrateConfig, Method
 from indexer.cli.inside_collection import warn_inside_collection, warn_inside_index_collection
-from search.cli import SKIPPED_EXIT, DeviceOption, JsonOption, OptionError, one_line, printable
+from indexer.cli.query import SKIPPED_EXIT, DeviceOption, JsonOption, OptionError, one_line, printable
 from search.errors import DataError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from indexer.cli.metadata import report_text
-from search.cli import SKIPPED_EXIT, printable
+from indexer.cli.query import SKIPPED_EXIT, printable
 
 if TYPE_CHECKING:
     from pathlib import Path

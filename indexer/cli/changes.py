@@ -23,7 +23,7 @@ from indexer.cli.options import (
     WorkersOption,
     patterns,
 )
-from search.cli import DeviceOption, IndexOption, JsonOption, WhereOption, printable
+from indexer.cli.query import DeviceOption, IndexOption, JsonOption, WhereOption, printable
 from search.config import BuildConfig, WatchConfig
 
 if TYPE_CHECKING:

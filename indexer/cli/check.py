@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.cli import DeviceOption, JsonOption, printable
+from indexer.cli.query import DeviceOption, JsonOption, printable
 from search.config import QueryConfig
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from indexer.cli.inside_collection import warn_inside_index_collection
-from search.cli import SKIPPED_EXIT, DeviceOption, WhereOption, megabytes, one_line, say_nothing_matches
+from indexer.cli.query import SKIPPED_EXIT, DeviceOption, WhereOption, megabytes, one_line, say_nothing_matches
 from search.config import DuplicatesConfig, Keep
 
 if TYPE_CHECKING:

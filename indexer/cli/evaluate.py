@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from indexer.cli.options import ExcludeOption, patterns
+from indexer.cli.query import SKIPPED_EXIT, DeviceOption, JsonOption, printable
 from indexer.evaluation.config import EvaluateConfig
-from search.cli import SKIPPED_EXIT, DeviceOption, JsonOption, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -105,7 +105,7 @@ def _refuse_what_does_not_fit(
 def _show(found: Evaluation) -> None:
     from rich.console import Console
 
-    from search.rich_text import literal, literal_table
+    from indexer.cli.rich_text import literal, literal_table
 
     typer.echo(
         printable(
@@ -131,7 +131,7 @@ def _show(found: Evaluation) -> None:
 
 
 def _robustness_table(found: Robustness) -> Table:
-    from search.rich_text import literal, literal_table
+    from indexer.cli.rich_text import literal, literal_table
 
     table = literal_table(
         "altered",

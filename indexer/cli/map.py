@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from indexer.cli.inside_collection import warn_inside_index_collection
-from search.cli import SKIPPED_EXIT, printable
+from indexer.cli.query import SKIPPED_EXIT, printable
 
 _LIMIT = 700
 _SHOWN = 20

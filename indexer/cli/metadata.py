@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.cli import IndexOption, JsonOption, printable
+from indexer.cli.query import IndexOption, JsonOption, printable
 
 if TYPE_CHECKING:
     from indexer.metadata.load import MetadataReport

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from indexer.cli.identify import MaxFalseAcceptOption, ReferencesOption, ThresholdOption
 from indexer.cli.options import MOST_SECONDS
-from search.cli import DeviceOption, IndexOption, JsonOption, printable
+from indexer.cli.query import DeviceOption, IndexOption, JsonOption, printable
 from search.config import AttendConfig, EnrollConfig, IdentifyConfig, QueryConfig
-from search.identify import MaxFalseAcceptOption, ReferencesOption, ThresholdOption
 
 if TYPE_CHECKING:
     from indexer.people.attendance import Seen

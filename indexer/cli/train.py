@@ -10,8 +10,8 @@ import typer
 
 from indexer.cli.inside_collection import warn_inside_collection
 from indexer.cli.options import ExcludeOption, patterns
+from indexer.cli.query import SKIPPED_EXIT, printable
 from indexer.training.config import Precision, Sampling, Schedule, SplitBy, TrainConfig
-from search.cli import SKIPPED_EXIT, printable
 from search.config import Device
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from indexer.cli.build import build
-from search.cli import IndexOption, one_line, query
+from indexer.cli.query import IndexOption, one_line, query
 
 PortOption = Annotated[int, typer.Option(help="Port that the app listens on.", min=1, max=65535)]
 _PORT = 8501

@@ -7,9 +7,9 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from indexer.cli.query import megabytes, one_line
 from indexer.duplicates.data_uris import thumbnails
 from indexer.duplicates.page_style import LOGO, STYLE
-from search.cli import megabytes, one_line
 from search.config import BuildConfig
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ from PIL import Image
 
 from indexer.calibration.calibrate import calibrate
 from indexer.calibration.config import CalibrateConfig
+from indexer.cli.verify import verify_with_encoder
 from indexer.collection.build import build
 from indexer.health.check import check
 from indexer.pipeline.lock import writer_lock
 from search import DataError, EncoderError, IndexFolderError, IndexLockedError, QueryError, open_index
 from search.recognition.stored import CALIBRATION_FILE, encoder_calibration, read_calibration
 from search.store.catalog import Catalog
-from search.verify import verify_with_encoder
 from tests.conftest import FAST, draw
 from tests.indexer.calibration.conftest import fill_subjects
 

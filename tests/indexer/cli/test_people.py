@@ -82,7 +82,7 @@ def test_attend_once(people: Path, tmp_path: Path) -> None:
 def test_errors_are_one_line(people: Path, tmp_path: Path) -> None:
     done = run("enroll", "Ada", photograph(tmp_path, 3), "--index", people)
     assert isinstance(done.exception, TwinlensError)
-    shell = twinlens(photograph(tmp_path, 0), "--index", tmp_path / "nowhere", module="search.identify")
+    shell = twinlens(photograph(tmp_path, 0), "--index", tmp_path / "nowhere", module="indexer.cli.identify")
     assert shell.returncode == 1
     assert shell.stderr.startswith("error: ")
     assert shell.stderr.count("\n") == 1

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from indexer.cli.query import SKIPPED_EXIT
 from indexer.collection.build import build
 from search import open_index
-from search.cli import SKIPPED_EXIT
 from tests.awkward import broken_files, good_files
 from tests.conftest import FAST
 

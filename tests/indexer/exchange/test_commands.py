@@ -13,8 +13,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from indexer.cli.app import app
+from indexer.cli.query import run
 from search import open_index
-from search.cli import run
 from tests.indexer.exchange.conftest import unit
 
 ROOT = Path(__file__).parents[3]

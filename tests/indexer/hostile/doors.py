@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import typer.main
 
 from indexer.cli.app import app
+from indexer.cli.query import run
 from search import TwinlensError, open_index
-from search.cli import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""The commands `identify` and `identities`; `python -m search.identify` where a server ships without the indexer."""
+"""The commands `identify` and `identities`; `python -m indexer.cli.identify` where a server ships without the indexer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.cli import DeviceOption, IndexOption, JsonOption, end_with, one_line, plain_app, printable, run
+from indexer.cli.query import DeviceOption, IndexOption, JsonOption, end_with, one_line, plain_app, printable, run
 from search.config import IdentifyConfig, QueryConfig, References
 from search.errors import PictureError
 
@@ -60,8 +60,8 @@ def identify(
     code 0 whether somebody was recognised or not, 3 when a picture could not be read or was too poor, 1 when a file is
     missing.
     """
+    from indexer.cli.picture_argument import picture_argument
     from search.engine import open_index
-    from search.picture_argument import picture_argument
 
     config = IdentifyConfig(references, max_false_accept, threshold, k, force)
     failed: list[PictureError] = []

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from indexer.cli.vector_queries import read_vectors
 from indexer.collection.build import build
 from search import open_index
 from search.errors import DataError
 from search.large_imports import collection_paused, may_embed, without_torch
-from search.vector_queries import read_vectors
 from tests.conftest import FAST, fill
 
 WATCHED = """

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from indexer.cli.streams import flush_output, prepare_streams
+from indexer.cli.utf8_mode import restart_in_utf8_mode
 from search.config import Device, QueryConfig
 from search.errors import FilterError, MissingPictureError, PictureError, QueryError, TwinlensError
-from search.streams import flush_output, prepare_streams
-from search.utf8_mode import restart_in_utf8_mode
 
 if TYPE_CHECKING:
     from search.engine import SearchEngine
@@ -134,9 +134,9 @@ def query(
         return
     if not pictures:
         raise typer.BadParameter("name a picture, or use --id or --vector", param_hint="PICTURES")
+    from indexer.cli.picture_argument import picture_argument
     from search.engine import open_index
     from search.filters.language import condition_of
-    from search.picture_argument import picture_argument
     from search.pictures.decode import load_picture
 
     filters, part = condition_of(where), None if crop is None else _crop(crop)
@@ -228,10 +228,10 @@ def _query_stored(
     as_json: bool,
 ) -> None:
     """Answer pictures of the index by their ids, then the rows of files of vectors: without torch."""
+    from indexer.cli.vector_queries import read_vectors
     from search.engine import open_index
     from search.filters.language import condition_of
     from search.large_imports import without_torch
-    from search.vector_queries import read_vectors
 
     where, filters = searching["where"], condition_of(searching["where"])
     searching["where"], same_only = filters, searching["same_only"]
@@ -319,7 +319,7 @@ def _show_hits(
         return
     from rich.console import Console
 
-    from search.rich_text import literal, literal_table
+    from indexer.cli.rich_text import literal, literal_table
 
     calibrated = any(hit.probability is not None for hit in hits)
     collapsed = any(hit.copies is not None for hit in hits)

@@ -1,4 +1,4 @@
-"""The command `verify`, and `python -m search.verify` where a server ships without the indexer."""
+"""The command `verify`, and `python -m indexer.cli.verify` where a server ships without the indexer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.cli import DeviceOption, JsonOption, plain_app, printable, run
+from indexer.cli.query import DeviceOption, JsonOption, plain_app, printable, run
 from search.config import Device, QueryConfig, References, VerifyConfig
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def verify(
     """
     if (index is None) == (encoder is None):
         raise typer.BadParameter("name one of the two: whose distances are they?", param_hint="--index / --encoder")
-    from search.picture_argument import picture_argument
+    from indexer.cli.picture_argument import picture_argument
 
     one, others = picture_argument(probe), [picture_argument(each) for each in known]
     if index is not None:
