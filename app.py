@@ -24,9 +24,10 @@ from app_parts.asking import ask, copies_text, opened_index
 from app_parts.guard import Guard
 from app_parts.settings import pick_label, show_settings
 from app_parts.tiles import file_tile, literal, plain, show_full_tile, show_tile
-from indexer.cli.query import NOTHING_SAME, megabytes
 from search import IndexBusyError, QueryError, TwinlensError
 from search.encoders.foreign import is_foreign
+from search.query.nearest_values import NOTHING_SAME
+from search.text import megabytes
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator

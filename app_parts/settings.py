@@ -9,12 +9,12 @@ import streamlit as st
 from app_parts.address import Address, choose, offer
 from app_parts.asking import Wanted
 from app_parts.tiles import literal, plain
-from indexer.cli.query import printable
 from search import TwinlensError
 from search.config import QueryConfig
 from search.filters.columns import BUILT_IN
 from search.filters.language import all_of, condition_of, parse_where
 from search.query.copy_threshold import copy_threshold
+from search.text import printable
 
 if TYPE_CHECKING:
     from app_parts.asking import Opened

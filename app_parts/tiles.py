@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
-from indexer.cli.query import one_line
 from search import PictureError
 from search.pictures.thumbnails import jpeg, thumbnail
+from search.text import one_line
 
 if TYPE_CHECKING:
     from pathlib import Path

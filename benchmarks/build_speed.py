@@ -1,7 +1,8 @@
 """Build real collections with the built-in encoder and the colour baseline; write the figures as Markdown.
 
     python -m benchmarks.datasets --out .cache/datasets
-    python -m benchmarks.build_speed .cache/datasets/NAME [FOLDER ...] --work .cache/benchmark --out docs/results/build.md
+    python -m benchmarks.build_speed .cache/datasets/NAME [FOLDER ...] --work .cache/benchmark \
+        --out docs/results/build.md
 
 Each build is a process of its own, so that its peak memory is its own; the file cache is warm for all of them alike
 (each folder is read once before). The figures of one table come from one run on one machine.
@@ -97,8 +98,8 @@ def table(rows: list[Figures]) -> str:
     lines = [
         "# Building real collections",
         "",
-        f"Written by `python -m benchmarks.build_speed` on {datetime.now(UTC):%Y-%m-%d}; {os.cpu_count()} cores, no GPU."
-        " Pictures a second are those of the whole build: scan, read, decode, encode, structure, commit. The index"
+        f"Written by `python -m benchmarks.build_speed` on {datetime.now(UTC):%Y-%m-%d}; {os.cpu_count()} cores, no"
+        " GPU. Pictures a second are those of the whole build: scan, read, decode, encode, structure, commit. The index"
         " size counts the catalog, the vectors and the encoder. R@1 and mAP@R are by folder label, every picture"
         " asking all the others. `builtin` was trained on most of these classes, so its figures here say how it finds"
         " what it has learnt; those on classes that it never saw are in [builtin.md](builtin.md).",

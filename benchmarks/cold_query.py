@@ -36,7 +36,8 @@ def lap(name):
     now = time.perf_counter()
     laps[name], last = now - last, now
 
-import indexer.cli.query, search.engine, search.pictures.decode, indexer.cli.vector_queries
+import indexer.cli.query, search.engine, search.pictures.decode
+from indexer.cli.vector_queries import read_vectors
 from pathlib import Path
 from contextlib import nullcontext
 from search.large_imports import without_torch
@@ -53,7 +54,7 @@ with nullcontext() if way == "picture" else without_torch():
         vectors = encoder.encode([image])
         lap("embed")
     else:
-        vectors = engine.vectors_of([int(value)]) if way == "id" else indexer.cli.vector_queries.read_vectors(Path(value))
+        vectors = engine.vectors_of([int(value)]) if way == "id" else read_vectors(Path(value))
     engine.search_vectors(vectors)
     lap("search")
 print(json.dumps(laps))

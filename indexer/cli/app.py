@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from indexer.cli.base import plain_app, run
 from indexer.cli.build import build, rebuild
 from indexer.cli.calibrate import calibrate
 from indexer.cli.changes import add, remove, sync
@@ -15,10 +16,11 @@ from indexer.cli.duplicates import duplicates
 from indexer.cli.evaluate import evaluate
 from indexer.cli.exchange import export, import_vectors
 from indexer.cli.identify import identify, identities
+from indexer.cli.info import info
 from indexer.cli.map import draw_map
 from indexer.cli.metadata import metadata
 from indexer.cli.people import attend, enroll, unenroll
-from indexer.cli.query import info, plain_app, query, run
+from indexer.cli.query import query
 from indexer.cli.sections import Sections
 from indexer.cli.train import recipes, teach, train
 from indexer.cli.verify import verify

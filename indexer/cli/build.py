@@ -12,8 +12,11 @@ from indexer.cli.metadata import MetadataOption
 from indexer.cli.options import (
     AllowMissingOption,
     BatchSizeOption,
+    DeviceOption,
     EncoderOption,
     ExcludeOption,
+    IndexOption,
+    JsonOption,
     KindOption,
     LabelsOption,
     RecallOption,
@@ -21,7 +24,6 @@ from indexer.cli.options import (
     WorkersOption,
     patterns,
 )
-from indexer.cli.query import DeviceOption, IndexOption, JsonOption
 from search.config import BuildConfig, RetainConfig
 from search.store.json_values import MOST_DAYS
 

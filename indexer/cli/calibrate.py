@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from indexer.calibration.config import MOST_PAIRS, MOST_RESAMPLES, CalibrateConfig, Method
+from indexer.cli.base import SKIPPED_EXIT, OptionError
 from indexer.cli.inside_collection import warn_inside_collection, warn_inside_index_collection
-from indexer.cli.query import SKIPPED_EXIT, DeviceOption, JsonOption, OptionError, one_line, printable
+from indexer.cli.options import DeviceOption, JsonOption
 from search.errors import DataError
+from search.text import one_line, printable
 
 if TYPE_CHECKING:
     from indexer.calibration.calibrate import CalibrateReport

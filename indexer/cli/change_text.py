@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from indexer.cli.base import SKIPPED_EXIT
 from indexer.cli.metadata import report_text
-from indexer.cli.query import SKIPPED_EXIT, printable
+from search.text import printable
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,17 +14,21 @@ from indexer.cli.options import (
     MOST_SECONDS,
     AllowMissingOption,
     BatchSizeOption,
+    DeviceOption,
     EncoderOption,
     ExcludeOption,
+    IndexOption,
+    JsonOption,
     KindOption,
     LabelsOption,
     RecallOption,
     RehashOption,
+    WhereOption,
     WorkersOption,
     patterns,
 )
-from indexer.cli.query import DeviceOption, IndexOption, JsonOption, WhereOption, printable
 from search.config import BuildConfig, WatchConfig
+from search.text import printable
 
 if TYPE_CHECKING:
     from indexer.pipeline.change_report import ChangeReport

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.cli.query import DeviceOption, JsonOption, printable
+from indexer.cli.options import DeviceOption, JsonOption
 from search.config import QueryConfig
+from search.text import printable
 
 if TYPE_CHECKING:
     from indexer.health.check import CheckReport

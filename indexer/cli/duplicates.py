@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from indexer.cli.base import SKIPPED_EXIT
 from indexer.cli.inside_collection import warn_inside_index_collection
-from indexer.cli.query import SKIPPED_EXIT, DeviceOption, WhereOption, megabytes, one_line, say_nothing_matches
+from indexer.cli.options import DeviceOption, WhereOption
+from indexer.cli.query import say_nothing_matches
 from search.config import DuplicatesConfig, Keep
+from search.text import megabytes, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.cli.options import ExcludeOption, patterns
-from indexer.cli.query import SKIPPED_EXIT, DeviceOption, JsonOption, printable
+from indexer.cli.base import SKIPPED_EXIT
+from indexer.cli.options import DeviceOption, ExcludeOption, JsonOption, patterns
 from indexer.evaluation.config import EvaluateConfig
+from search.text import printable
 
 if TYPE_CHECKING:
     from rich.table import Table

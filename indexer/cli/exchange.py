@@ -12,17 +12,10 @@ import typer
 from indexer.cli.change_text import tell
 from indexer.cli.inside_collection import warn_inside_index_collection
 from indexer.cli.metadata import MetadataOption
-from indexer.cli.options import KindOption, RecallOption
-from indexer.cli.query import (
-    DeviceOption,
-    IndexOption,
-    JsonOption,
-    WhereOption,
-    megabytes,
-    printable,
-    say_nothing_matches,
-)
+from indexer.cli.options import DeviceOption, IndexOption, JsonOption, KindOption, RecallOption, WhereOption
+from indexer.cli.query import say_nothing_matches
 from indexer.exchange.config import ExportConfig, Format, ImportConfig
+from search.text import megabytes, printable
 
 
 def export(

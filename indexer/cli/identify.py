@@ -1,4 +1,4 @@
-"""The commands `identify` and `identities`; `python -m indexer.cli.identify` where a server ships without the indexer."""
+"""The commands `identify` and `identities`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.cli.query import DeviceOption, IndexOption, JsonOption, end_with, one_line, plain_app, printable, run
+from indexer.cli.base import end_with
+from indexer.cli.options import DeviceOption, IndexOption, JsonOption
 from search.config import IdentifyConfig, QueryConfig, References
 from search.errors import PictureError
+from search.text import one_line, printable
 
 if TYPE_CHECKING:
     from search.recognition.identities import Identification, Identity
@@ -116,9 +118,3 @@ def _show_failure(picture: str, error: PictureError, *, as_json: bool) -> None:
         typer.echo(json.dumps({"picture": picture, "error": error.reason}))
     else:
         typer.secho(f"error: {printable(str(error))}", fg="red", err=True)
-
-
-if __name__ == "__main__":
-    app = plain_app()
-    app.command()(identify)
-    run(app)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from indexer.cli.query import one_line
+from search.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

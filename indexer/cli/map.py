@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from indexer.cli.base import SKIPPED_EXIT
 from indexer.cli.inside_collection import warn_inside_index_collection
-from indexer.cli.query import SKIPPED_EXIT, printable
+from search.text import printable
 
 _LIMIT = 700
 _SHOWN = 20

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.cli.query import IndexOption, JsonOption, printable
+from indexer.cli.options import IndexOption, JsonOption
+from search.text import printable
 
 if TYPE_CHECKING:
     from indexer.metadata.load import MetadataReport

@@ -1,12 +1,13 @@
-"""Options that several commands of the indexer have."""
+"""Options that several commands have."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from search.config import MOST_AT_ONCE, MOST_WORKERS
+from search.config import MOST_AT_ONCE, MOST_WORKERS, Device
 
 MOST_SECONDS = 10_000_000.0
 """About four months: of more, some systems cannot wait."""
@@ -21,6 +22,22 @@ def known_kind(kind: str) -> str:
     return kind
 
 
+IndexOption = Annotated[Path, typer.Option("--index", "-i", help="The index folder.")]
+
+
+DeviceOption = Annotated[Device, typer.Option(help="Where to compute: auto takes a GPU where there is one.")]
+
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+WhereOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Only pictures with, for example, label=shoe, or \"taken >= 2024-01-01 and camera glob 'Canon*'\"; "
+        "several must all hold."
+    ),
+]
 EncoderOption = Annotated[
     str | None,
     typer.Option(

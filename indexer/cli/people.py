@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from indexer.cli.identify import MaxFalseAcceptOption, ReferencesOption, ThresholdOption
-from indexer.cli.options import MOST_SECONDS
-from indexer.cli.query import DeviceOption, IndexOption, JsonOption, printable
+from indexer.cli.options import MOST_SECONDS, DeviceOption, IndexOption, JsonOption
 from search.config import AttendConfig, EnrollConfig, IdentifyConfig, QueryConfig
+from search.text import printable
 
 if TYPE_CHECKING:
     from indexer.people.attendance import Seen

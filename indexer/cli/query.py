@@ -1,74 +1,28 @@
-"""The commands that need no indexer: `query` and `info`. A server can ship with these alone (`python -m search`)."""
+"""The command `query`."""
 
 from __future__ import annotations
 
-import gc
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from indexer.cli.streams import flush_output, prepare_streams
-from indexer.cli.utf8_mode import restart_in_utf8_mode
+from indexer.cli.base import OptionError, end_with
+from indexer.cli.options import DeviceOption, IndexOption, JsonOption, WhereOption
 from search.config import Device, QueryConfig
-from search.errors import FilterError, MissingPictureError, PictureError, QueryError, TwinlensError
+from search.errors import PictureError, QueryError
+from search.text import one_line, printable, short
 
 if TYPE_CHECKING:
     from search.engine import SearchEngine
-    from search.filters.columns import ColumnInfo
     from search.filters.conditions import Condition
     from search.query.blend import Crop
-    from search.types import Hit, IndexInfo
+    from search.types import Hit
 
-IndexOption = Annotated[Path, typer.Option("--index", "-i", help="The index folder.")]
-DeviceOption = Annotated[Device, typer.Option(help="Where to compute: auto takes a GPU where there is one.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-WhereOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="Only pictures with, for example, label=shoe, or \"taken >= 2024-01-01 and camera glob 'Canon*'\"; "
-        "several must all hold."
-    ),
-]
 
-_LONGEST_SHOWN = 40
-"""Characters of a value of metadata in `info`."""
 _UNFOLDED = 100_000
 """Columns of a table that goes to a file or another program: no path is folded there."""
-NOTHING_SAME = "nothing here shows the same thing"
-SKIPPED_EXIT = 3
-"""Exit code of a command that ran through but left broken pictures out."""
-
-
-ERROR_EXIT, USAGE_EXIT = 1, 2
-"""Exit codes of an error, and of an option or argument that makes no sense."""
-
-
-class OptionError(QueryError):
-    """A value of an option that makes no sense for this index."""
-
-
-def plain_app(**options: Any) -> typer.Typer:
-    """Commands whose help and errors are printed as they are: what is in them is no markup."""
-    return typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, **options)
-
-
-def run(app: typer.Typer) -> None:
-    """Run the commands; an error of ours becomes one line on standard error and an exit code."""
-    restart_in_utf8_mode()
-    prepare_streams()
-    try:
-        try:
-            app()
-        finally:
-            flush_output()
-    except TwinlensError as error:
-        typer.secho(f"error: {printable(str(error))}", fg="red", err=True)
-        raise SystemExit(USAGE_EXIT if isinstance(error, FilterError | OptionError) else ERROR_EXIT) from None
-    finally:
-        gc.freeze()  # the process ends: walking all that torch made once more took a third of a second
 
 
 def query(
@@ -175,13 +129,6 @@ def query(
     end_with(failed)
 
 
-def end_with(failed: list[PictureError]) -> None:
-    """End with the exit code of pictures that could not be read: an error where one is not there at all."""
-    if failed:
-        missing = any(isinstance(error, MissingPictureError) for error in failed)
-        raise typer.Exit(ERROR_EXIT if missing else SKIPPED_EXIT)
-
-
 def where_text(where: list[str] | None) -> str:
     """A filter as it was given, on one line."""
     return one_line(" and ".join(where or []))
@@ -212,7 +159,7 @@ def _why_nothing(
     engine: SearchEngine, condition: Condition | None, where: list[str] | None, *, same_only: bool
 ) -> str | None:
     """Why a query has no hits; None where there is nothing to say of it."""
-    from search.query.nearest_values import nothing_matches
+    from search.query.nearest_values import NOTHING_SAME, nothing_matches
 
     return nothing_matches(engine.catalog, condition, where_text(where)) or (NOTHING_SAME if same_only else None)
 
@@ -246,48 +193,6 @@ def _query_stored(
         for query_, found in zip(asked, hits, strict=True):
             nothing = None if found else _why_nothing(engine, filters, where, same_only=same_only)
             _show_hits(query_, found, shown, nothing, as_json=as_json)
-
-
-def info(
-    index: Annotated[Path, typer.Argument(help="The index folder.")],
-    as_json: JsonOption = False,
-) -> None:
-    """Tell what an index holds: pictures, encoder, structure, measured recall, size."""
-    from search.engine import open_index
-    from search.large_imports import without_torch
-
-    with without_torch(), open_index(index, device="cpu") as engine:
-        found = engine.info()
-    typer.echo(json.dumps(info_dict(found), indent=2) if as_json else _info_text(found))
-
-
-def info_dict(found: IndexInfo) -> dict[str, Any]:
-    """An `IndexInfo` as plain values: `segments` is their number, `segment_list` what each is."""
-    plain = asdict(found)
-    plain["segment_list"] = plain.pop("segments")
-    columns = [column.to_dict() for column in found.columns]
-    return {**plain, "path": str(found.path), "segments": len(found.segments), "columns": columns}
-
-
-def printable(text: str) -> str:
-    """Text that any terminal takes: bytes of a file name that are not UTF-8 become escapes, and so do controls.
-
-    The joiners stay: Persian and Sinhala names are not readable without them.
-    """
-    shown = text.encode("utf-8", "backslashreplace").decode()
-    return "".join(
-        c if c.isprintable() or c in "\n\u200c\u200d" else c.encode("unicode_escape").decode() for c in shown
-    )
-
-
-def one_line(text: str) -> str:
-    """The same on one line: a file's name with a line break in it must not look like a line of ours."""
-    return printable(text).replace("\n", "\\n")
-
-
-def megabytes(size: int) -> str:
-    """A size in bytes for people, in units of 1024^2, with two figures at least."""
-    return f"{size / 2**20:.{1 if size >= 2**20 else 3}f} MiB"
 
 
 def _shown_columns(asked: list[str] | None, known: list[str]) -> list[str] | None:
@@ -332,7 +237,7 @@ def _show_hits(
         chance = [] if hit.probability is None else [f"{hit.probability:.4f}"]
         copies = [] if hit.copies is None else [f"+{len(hit.copies)}" if hit.copies else ""]
         numbers = (f"{hit.distance:.4f}", f"{hit.similarity:.4f}", *chance, *copies)
-        values = [literal(_short(hit.metadata[name]) if name in hit.metadata else "") for name in known]
+        values = [literal(short(hit.metadata[name]) if name in hit.metadata else "") for name in known]
         table.add_row(f"{rank}", *numbers, literal(hit.label or ""), *values, path)
     console = Console()
     if not console.is_terminal:
@@ -357,66 +262,3 @@ def _show_failure(picture: str, error: PictureError, *, as_json: bool) -> None:
         typer.echo(json.dumps({"query": picture, "error": error.reason}))
     else:
         typer.secho(f"error: {one_line(str(error))}", fg="red", err=True)
-
-
-def _info_text(found: IndexInfo) -> str:
-    lines = [
-        f"index     {found.path}",
-        f"images    {found.images} ({found.labels} labels)",
-        f"encoder   {found.encoder} ({found.dim} dimensions, fingerprint {found.fingerprint}){_foreign_text(found)}",
-        f"size      {megabytes(found.size)}",
-        f"built     {found.created}, last changed {found.updated}",
-    ]
-    lines += _decoder_lines(found)
-    for segment in found.segments:
-        recall = "exact" if segment.recall is None else f"recall@10 measured {segment.recall:.3f}"
-        settings = ", ".join(f"{key}={value}" for key, value in segment.parameters.items())
-        about = f"{recall}; {settings}" if settings else recall
-        lines.append(f"segment {segment.id}  {segment.live} of {segment.rows} rows live, {segment.kind} ({about})")
-    lines += _calibration_lines(found.calibration)
-    lines += [f"column    {_column_text(column)}" for column in found.columns]
-    return "\n".join(map(one_line, lines))
-
-
-def _decoder_lines(found: IndexInfo) -> list[str]:
-    from search.encoders.foreign import is_foreign
-    from search.pictures.decoder_revision import DECODER
-
-    if found.decoder >= DECODER or not found.images or is_foreign(found.fingerprint):
-        return []
-    return [
-        "decoder   of an earlier version: colours, depths and transparency of some pictures count otherwise now;",
-        "          twinlens rebuild with --encoder embeds them again (docs/pictures.md, Versions)",
-    ]
-
-
-def _foreign_text(found: IndexInfo) -> str:
-    from search.encoders.foreign import is_foreign
-
-    return "; the vectors were made elsewhere, pictures cannot be queried" if is_foreign(found.fingerprint) else ""
-
-
-def _column_text(column: ColumnInfo) -> str:
-    told = column.to_dict()
-    if column.count == 0:
-        values = ""
-    elif "values" in told:
-        values = ": " + ", ".join(_short(value) for value in told["values"])
-    else:
-        values = f": {told['min']} to {told['max']}"
-    return f"{column.name} ({column.type}), {column.count} pictures{values}"
-
-
-def _short(value: object) -> str:
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    return text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "..."
-
-
-def _calibration_lines(found: dict[str, Any] | None) -> list[str]:
-    if found is None:
-        return ["same?     not calibrated: see twinlens calibrate --help"]
-    rates = ", ".join(f"{name.upper()} {found[name]['value']:.4f}" for name in ("far", "frr", "eer"))
-    return [
-        f"same?     at distance {found['threshold']:.4f} or less, chosen by {found['rule']}: {rates}",
-        f"          calibrated on {found['data']}, {found['subjects']} subjects, {found['created']}",
-    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from indexer.cli.query import one_line
+from search.text import one_line
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from indexer.cli.base import SKIPPED_EXIT
 from indexer.cli.inside_collection import warn_inside_collection
 from indexer.cli.options import ExcludeOption, patterns
-from indexer.cli.query import SKIPPED_EXIT, printable
 from indexer.training.config import Precision, Sampling, Schedule, SplitBy, TrainConfig
 from search.config import Device
+from search.text import printable
 
 if TYPE_CHECKING:
     from indexer.training.training import TrainReport

@@ -1,4 +1,4 @@
-"""The command `verify`, and `python -m indexer.cli.verify` where a server ships without the indexer."""
+"""The command `verify`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.cli.query import DeviceOption, JsonOption, plain_app, printable, run
+from indexer.cli.options import DeviceOption, JsonOption
 from search.config import Device, QueryConfig, References, VerifyConfig
+from search.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,9 +105,3 @@ def _text(found: Verification, calibration: Calibration | None, whose: str, *, s
     if several:
         lines.append("the rates were measured with one reference: several change them")
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    app = plain_app()
-    app.command()(verify)
-    run(app)

@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from indexer.cli.build import build
-from indexer.cli.query import IndexOption, one_line, query
+from indexer.cli.options import IndexOption
+from indexer.cli.query import query
+from search.text import one_line
 
 PortOption = Annotated[int, typer.Option(help="Port that the app listens on.", min=1, max=65535)]
 _PORT = 8501

@@ -7,10 +7,10 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from indexer.cli.query import megabytes, one_line
 from indexer.duplicates.data_uris import thumbnails
 from indexer.duplicates.page_style import LOGO, STYLE
 from search.config import BuildConfig
+from search.text import megabytes, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from search.errors import DataError
 from search.files.disk_errors import disk_errors_named
-from search.store.durable import sync_folder
+from search.files.writing import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

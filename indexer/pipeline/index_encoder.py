@@ -11,10 +11,10 @@ from search.config import BuildConfig
 from search.encoders import load_encoder
 from search.encoders.foreign import foreign_fingerprint, stored_encoder
 from search.errors import EncoderError
-from search.files.writing import is_regular, require_own_folder
+from search.files.writing import is_regular, make_folder, require_own_folder, sync_folder
 from search.pictures.decoder_revision import decoder_setting
 from search.recognition.stored import encoder_calibration
-from search.store.durable import checksum, make_folder, sealed, sync_folder
+from search.store.durable import checksum, sealed
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from search.files.writing import new_file
-from search.store.durable import make_folder
+from search.files.writing import make_folder, new_file
 from search.store.segments import SEGMENTS_FOLDER
 
 if TYPE_CHECKING:

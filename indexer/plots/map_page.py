@@ -9,8 +9,8 @@ import io
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from indexer.cli.query import one_line
 from indexer.plots.map_page_script import SCRIPT, STYLE
+from search.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

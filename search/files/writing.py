@@ -17,7 +17,6 @@ from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING
 
 from search.errors import DataError, IndexFolderError
-from search.store.durable import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -188,3 +187,22 @@ def require_own_folder(path: Path) -> None:
         )
     if os.path.lexists(path) and not path.is_dir():
         raise IndexFolderError(f"{path}: is not a folder, and Twinlens needs this name. Remove it")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, that a power failure does not take away again with what is put in it."""
+    missing = [each for each in (folder, *folder.parents) if not each.is_dir()]
+    if missing:
+        folder.mkdir(parents=True, exist_ok=True)
+    for each in missing:
+        sync_folder(each.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder durable; a system that cannot sync folders has nothing to do."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

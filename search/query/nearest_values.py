@@ -77,3 +77,6 @@ def _nearest(value: str, known: list[str]) -> str | None:
     by_lower = {each.casefold(): each for each in reversed(known)}
     found = get_close_matches(value.casefold(), by_lower, n=1, cutoff=_ALIKE)
     return by_lower[found[0]] if found else None
+
+
+NOTHING_SAME = "nothing here shows the same thing"

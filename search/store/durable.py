@@ -43,22 +43,3 @@ def checksum(path: Path) -> str:
     """SHA-256 of a file, as hex."""
     with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder, and those above it, that a power failure does not take away again with what is put in it."""
-    missing = [each for each in (folder, *folder.parents) if not each.is_dir()]
-    if missing:
-        folder.mkdir(parents=True, exist_ok=True)
-    for each in missing:
-        sync_folder(each.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in a folder durable; a system that cannot sync folders has nothing to do."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -15,8 +15,9 @@ import numpy as np
 
 from search.errors import DamagedFileError, IndexFolderError
 from search.files.reading import require_inside, require_regular
+from search.files.writing import make_folder, sync_folder
 from search.indexes import KINDS, choose_kind, index_class
-from search.store.durable import make_folder, sealed, sync_folder, verify
+from search.store.durable import sealed, verify
 from search.store.vector_file import BlockGuard, write_vectors
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from tests.indexer.calibration.conftest import fill_subjects
 
 
 def twinlens(*words: object) -> subprocess.CompletedProcess[str]:
-    """The command in this process, which has everything imported; errors are told as `indexer.cli.query.run` tells them."""
+    """The command in this process, which has everything imported; reports errors as `indexer.cli.base.run` does."""
     done = CliRunner().invoke(app, [str(word) for word in words])
     if isinstance(done.exception, TwinlensError):
         return subprocess.CompletedProcess(words, 1, done.stdout, f"error: {done.exception}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.cli.query import SKIPPED_EXIT
+from indexer.cli.base import SKIPPED_EXIT
 from indexer.collection.build import build
 from search import open_index
 from tests.awkward import broken_files, good_files

@@ -26,7 +26,7 @@ from typing import Any
 from typer.main import get_command
 
 from indexer.cli.app import app
-from indexer.cli.query import run
+from indexer.cli.base import run
 from tests.indexer.crash.disk_faults import Fault, Library
 
 COMMANDS: Any = get_command(app)

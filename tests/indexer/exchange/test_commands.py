@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from indexer.cli.app import app
-from indexer.cli.query import run
+from indexer.cli.base import run
 from search import open_index
 from tests.indexer.exchange.conftest import unit
 

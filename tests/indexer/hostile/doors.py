@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import typer.main
 
 from indexer.cli.app import app
-from indexer.cli.query import run
+from indexer.cli.base import run
 from search import TwinlensError, open_index
 
 if TYPE_CHECKING:
