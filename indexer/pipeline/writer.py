@@ -9,8 +9,7 @@ from indexer.pipeline.index_place import check_place
 from indexer.pipeline.lock import writer_lock
 from indexer.pipeline.sweeping import ENCODERS_FOLDER, sweep
 from search.errors import IndexFolderError, TwinlensError
-from search.files.writing import require_own_folder
-from search.store import durable
+from search.files.writing import make_folder, require_own_folder
 from search.store.catalog import Catalog
 from search.store.segments import SEGMENTS_FOLDER
 
@@ -66,6 +65,6 @@ def open_catalog(folder: Path, *, reseal: bool = False) -> Catalog:
 
 def _make_folder(folder: Path) -> None:
     try:
-        durable.make_folder(folder)
+        make_folder(folder)
     except OSError as error:
         raise IndexFolderError(f"{folder}: cannot be an index folder ({error.strerror}). Name another") from error

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from indexer.cli.app import app, console
+from indexer.cli import console
+from indexer.cli.app import app
 from indexer.cli.console import ConsoleProgress, TrainingConsole, stage_text
 from indexer.training.trainer import TrainEvent
 

@@ -10,7 +10,7 @@ import pytest
 from indexer.collection.build import build
 from indexer.metadata.load import load_metadata
 from search import QueryError, SearchEngine, open_index
-from search.query.query import masks as filter_masks
+from search.query import masks as filter_masks
 from tests.conftest import FAST, draw, fill
 from tests.search.test_engine import assert_same
 
