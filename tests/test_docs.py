@@ -1,11 +1,14 @@
 """The documents say what is true: their Python runs, their commands, links and options exist."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from typer.main import get_command
 
+from indexer import command_reference
 from indexer.cli.app import app
 from indexer.collection.build import build
 from search.config import BuildConfig
@@ -31,15 +34,28 @@ def test_the_python_of_the_readme_runs(
     assert "0002.png" in capsys.readouterr().out
 
 
-def test_every_command_is_in_the_readme_and_has_help() -> None:
-    readme = (ROOT / "README.md").read_text("utf-8")
+def test_every_command_is_on_the_page_of_commands_and_has_help() -> None:
+    page = (ROOT / "docs" / "commands.md").read_text("utf-8")
     commands = get_command(app).commands  # type: ignore[attr-defined]
-    assert {f"twinlens {name}" for name in commands} <= set(re.findall(r"twinlens [a-z]+", readme))
-    assert set(re.findall(r"\| `twinlens ([a-z]+)", readme)) == set(commands)
+    assert {f"twinlens {name}" for name in commands} <= set(re.findall(r"twinlens [a-z]+", page))
+    assert set(re.findall(r"\| \[`twinlens ([a-z]+)", page)) == set(commands)
     for command in commands.values():
         assert command.help
         for option in command.params:
             assert option.help or option.name in {"help"}, f"{command.name} {option.name}"
+            word = (option.metavar or option.name).upper()
+            spellings = [word] if option.param_type_name == "argument" else option.opts
+            section = page.split(f"## twinlens {command.name}\n")[1].split("\n## ")[0]
+            for spelling in (*spellings, *option.secondary_opts):
+                assert f"`{spelling.removesuffix('...')}`" in section, f"{command.name} {spelling}"
+
+
+def test_the_page_of_commands_is_current(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    command = [sys.executable, "-m", command_reference.__name__]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=True)
+    page = (ROOT / "docs" / "commands.md").read_text("utf-8")
+    assert page == done.stdout, f"docs/commands.md is out of date: run {command_reference.PAGE_COMMAND}"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -57,7 +57,15 @@ LabelsOption = Annotated[
     ),
 ]
 BatchSizeOption = Annotated[int, typer.Option(help="Pictures embedded at once.", min=1, max=MOST_AT_ONCE)]
-WorkersOption = Annotated[int, typer.Option(help="Threads that read and decode.", min=1, max=MOST_WORKERS)]
+WorkersOption = Annotated[
+    int,
+    typer.Option(
+        help="Threads that read and decode.  [default: one per core, at most 8]",
+        show_default=False,
+        min=1,
+        max=MOST_WORKERS,
+    ),
+]
 ExcludeOption = Annotated[
     list[str] | None,
     typer.Option(
