@@ -124,10 +124,10 @@ def measure(folder: Path, count: int) -> Figures:
 def page(figures: list[Figures]) -> str:
     """The table."""
     lines = [
-        "# What verifying costs",
+        "# Cost of verification",
         "",
         f"Written by `python -m benchmarks.opening` on {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, load"
-        f" {os.getloadavg()[0]:.1f}. Medians of {RUNS} runs; `check` once, with its greatest memory.",
+        f" {os.getloadavg()[0]:.1f}. Medians of {RUNS} runs; `check` ran once; the memory is its peak.",
         "",
         "| pictures | catalog | open, unverified | open | a commit | vectors | their first use | check | memory |",
         "|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
