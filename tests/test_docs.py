@@ -18,18 +18,20 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("data/*.md")])
 
 
-def test_the_python_of_the_readme_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("document", ["README.md", "docs/search.md"])
+def test_its_python_runs(
+    document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / document).read_text("utf-8"), re.DOTALL)
     assert blocks
-    fill(tmp_path / "p", 6)
+    fill(tmp_path / "p", 12)
     build(tmp_path / "p", tmp_path / "photos.index", BuildConfig())
-    draw(2).save(tmp_path / "query.jpg")
+    for name, number in (("query.jpg", 2), ("other.jpg", 3)):
+        draw(number).save(tmp_path / name)
     monkeypatch.chdir(tmp_path)
     for block in blocks:
         names: dict[str, object] = {}
-        exec(compile(block, "README.md", "exec"), names)
+        exec(compile(block, document, "exec"), names)
         assert len(names["answers"]) == 2  # type: ignore[arg-type]
     assert "0002.png" in capsys.readouterr().out
 
@@ -50,6 +52,15 @@ def test_every_command_is_on_the_page_of_commands_and_has_help() -> None:
                 assert f"`{spelling.removesuffix('...')}`" in section, f"{command.name} {spelling}"
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_commands_have_the_options_that_examples_give(document: Path) -> None:
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    for name, rest in re.findall(r"^twinlens ([a-z]+)\b([^#\n]*)", document.read_text("utf-8"), re.MULTILINE):
+        known = {spelling for option in commands[name].params for spelling in (*option.opts, *option.secondary_opts)}
+        given = set(re.findall(r"(?<=\s)--?[a-z0][a-z-]*", rest))
+        assert given <= known, f"twinlens {name}{rest}"
+
+
 def test_the_page_of_commands_is_current(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     command = [sys.executable, "-m", command_reference.__name__]
@@ -60,9 +71,34 @@ def test_the_page_of_commands_is_current(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_links_lead_somewhere(document: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", document.read_text("utf-8")):
-        if "://" not in target:
-            assert (document.parent / target).exists(), target
+    for link in links(document):
+        target, _, anchor = link.partition("#")
+        page = document.parent / target if target else document
+        assert page.exists(), link
+        assert not anchor or anchor in anchors(page), link
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = ROOT / "docs" / "index.md"
+    linked = {(index.parent / link.partition("#")[0]).resolve() for link in links(index)}
+    assert set((ROOT / "docs").rglob("*.md")) - linked == {index}
+    assert "docs/index.md" in links(ROOT / "README.md")
+
+
+def links(document: Path) -> list[str]:
+    """Where a page links to, addresses on the web left out."""
+    targets = re.findall(r"\]\(([^)\s]+)\)", without_code(document.read_text("utf-8")))
+    return [target for target in targets if "://" not in target]
+
+
+def anchors(document: Path) -> set[str]:
+    """Of the headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", without_code(document.read_text("utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def without_code(text: str) -> str:
+    return re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
