@@ -87,18 +87,15 @@ def test_every_page_is_in_the_index() -> None:
 
 def links(document: Path) -> list[str]:
     """Where a page links to, addresses on the web left out."""
-    targets = re.findall(r"\]\(([^)\s]+)\)", without_code(document.read_text("utf-8")))
+    targets = re.findall(r"\]\(([^)\s]+)\)", document.read_text("utf-8"))
     return [target for target in targets if "://" not in target]
 
 
 def anchors(document: Path) -> set[str]:
     """Of the headings, as GitHub makes them."""
-    headings = re.findall(r"^#+ (.+)$", without_code(document.read_text("utf-8")), re.MULTILINE)
+    text = re.sub(r"^```.*?^```$", "", document.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
-def without_code(text: str) -> str:
-    return re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
