@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from indexer import command_reference
+from indexer.cli import reference
 from indexer.cli.app import app
 from indexer.collection.build import build
 from search.config import BuildConfig
@@ -63,10 +63,10 @@ def test_commands_have_the_options_that_examples_give(document: Path) -> None:
 
 def test_the_page_of_commands_is_current(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
-    command = [sys.executable, "-m", command_reference.__name__]
+    command = [sys.executable, "-m", reference.__name__]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=True)
     page = (ROOT / "docs" / "commands.md").read_text("utf-8")
-    assert page == done.stdout, f"docs/commands.md is out of date: run {command_reference.PAGE_COMMAND}"
+    assert page == done.stdout, f"docs/commands.md is out of date: run {reference.PAGE_COMMAND}"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -1,4 +1,4 @@
-"""docs/commands.md, written from the commands: `python -m indexer.command_reference > docs/commands.md`.
+"""docs/commands.md, written from the commands: `python -m indexer.cli.reference > docs/commands.md`.
 
 The page comes from the signatures and docstrings of the commands, not from the text of `--help`, which depends on the
 width of the terminal and on the version of Typer.
@@ -18,7 +18,7 @@ from typer.models import ArgumentInfo, Context, OptionInfo
 
 from indexer.cli.app import app
 
-PAGE_COMMAND = "python -m indexer.command_reference > docs/commands.md"
+PAGE_COMMAND = "python -m indexer.cli.reference > docs/commands.md"
 
 INTRODUCTION = f"""\
 # Commands
@@ -43,16 +43,7 @@ Long commands report their progress on standard error: as a bar on a terminal, o
 | 3 | done, but pictures were skipped, or were kept because their whole folder is missing |
 | 141 | the reader of the output closed it, as in `twinlens ... \\| head` |
 
-## Other ways to start a command
-
-| module | is |
-|---|---|
-| `python -m indexer` | `twinlens` |
-| `python -m search` | `twinlens query` |
-| `python -m indexer.cli.verify` | `twinlens verify` |
-| `python -m indexer.cli.identify` | `twinlens identify` |
-
-The modules of `search` import nothing of `indexer`.
+`python -m indexer` is the same as `twinlens`.
 """
 
 _TYPE_NAMES = {"Path": "path", "str": "text", "int": "integer", "float": "number"}
