@@ -12,6 +12,7 @@ import numpy as np
 
 from search.config import Device, QueryConfig
 from search.counts import picture_number
+from search.distance import within
 from search.encoders.foreign import stored_encoder
 from search.errors import EncoderError, IndexClosedError, IndexFolderError, QueryError
 from search.filters.language import condition_of
@@ -426,7 +427,7 @@ class SearchEngine(Recognition, KnownPictures):
             distances, rows = segment.search(queries, k, may_answer)
             pictures = self._catalog.pictures_at(segment.id, np.unique(rows[rows >= 0]).tolist())
             for hits, near, found in zip(merged, distances, rows, strict=True):
-                near_enough = found if most is None else np.where(near.astype(np.float64) <= most, found, -1)
+                near_enough = found if most is None else np.where(within(near, most), found, -1)
                 hits += hits_of(pictures, near, near_enough, calibration)
         return [nearest(hits, k) for hits in merged]
 

@@ -13,6 +13,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from search.distance import pair_distances
 from search.errors import DamagedFileError, IndexFolderError
 from search.files.reading import require_inside, require_regular
 from search.files.writing import make_folder, sync_folder
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
 SEGMENTS_FOLDER = "segments"
 _SEE = "Run twinlens check on the index"
-_RERANK_BYTES = 64 * 1024 * 1024
-"""Candidates' vectors gathered at once while re-ranking."""
 
 
 class Segment:
@@ -154,18 +153,11 @@ def require_places(segments: Sequence[Segment], of: Sequence[int] | Rows, rows: 
 
 def rerank(vectors: Floats, queries: Floats, rows: Rows, k: int) -> tuple[Floats, Rows]:
     """Order candidate rows `(Q, C)` by their exact distance to each query and keep k; -1 candidates come last."""
-    distances, kept = _padded(len(queries), k)
-    step = max(1, _RERANK_BYTES // max(1, rows.shape[1] * vectors.shape[1] * 4))
-    for start in range(0, len(queries), step):
-        part = slice(start, start + step)
-        candidates = rows[part]
-        gathered = vectors[np.maximum(candidates, 0)]
-        exact = np.linalg.norm(gathered - queries[part][:, None, :], axis=2).astype(np.float32)
-        exact[candidates < 0] = np.inf
-        order = np.lexsort((candidates, exact), axis=1)[:, :k]
-        distances[part, : order.shape[1]] = np.take_along_axis(exact, order, axis=1)
-        kept[part, : order.shape[1]] = np.take_along_axis(candidates, order, axis=1)
-    return distances, kept
+    of_query = np.repeat(np.arange(len(queries)), rows.shape[1])
+    exact = pair_distances(queries, vectors, of_query, np.maximum(rows, 0).ravel()).reshape(rows.shape)
+    exact[rows < 0] = np.inf
+    order = np.lexsort((rows, exact), axis=1)[:, :k]
+    return _widen(np.take_along_axis(exact, order, axis=1), np.take_along_axis(rows, order, axis=1), k)
 
 
 def exact_search(vectors: Floats, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
