@@ -71,6 +71,8 @@ class VectorIndex(ABC):
         """After `build` the values really used, ready for JSON; `load` takes them back."""
         self.size = 0
         self.dim = 0
+        self.entered: Mask | None = None
+        """Rows `(N,)` that a search can find while others are held out; None for all."""
         self._file: Path | None = None
         """Where it was loaded from."""
 
@@ -122,12 +124,17 @@ class VectorIndex(ABC):
             QueryError: another shape or type.
             UnsupportedError: the device has no room or no version for it.
         """
-        self._build(self._measure(vectors), _NONE if held_out is None else np.asarray(held_out, dtype=np.int64))
+        rows, apart = self._measure(vectors), _NONE if held_out is None else np.asarray(held_out, dtype=np.int64)
+        self._build(rows, apart)
+        if len(apart) and not self.exact:
+            self.entered = np.ones(self.size, dtype=np.bool_)
+            self.entered[apart] = False
         return self
 
     def complete(self) -> None:
         """Enter the rows that `build` held out."""
         self._complete()
+        self.entered = None
 
     def _measure(self, vectors: Floats) -> Floats:
         if vectors.ndim != 2 or vectors.shape[1] == 0 or vectors.dtype != np.float32:
