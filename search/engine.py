@@ -293,7 +293,9 @@ class SearchEngine(Recognition, KnownPictures):
     ) -> Answer:
         """`search`, with the seconds that each step took."""
         query, timing = self._checked(Query(k, where, same_only, collapse, blended=len(without) > 0)), Timing()
+        start = time.perf_counter()
         looked_at: Picture = picture if crop is None else crop.of(load_picture(picture))
+        timing.decode = time.perf_counter() - start
         embedding = embed(self.encoder, [looked_at, *without], timing)
         if query.blended:
             embedding = blend(embedding[:1], embedding[1:])[None]

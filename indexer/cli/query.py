@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from search.engine import SearchEngine
     from search.filters.conditions import Condition
     from search.query.blend import Crop
-    from search.types import Hit
+    from search.types import Hit, Picture
 
 
 _UNFOLDED = 100_000
@@ -75,58 +76,25 @@ def query(
     probability, metadata}, ...]}, or {"query": PATH, "error": REASON}; where --same-only or --where leave nothing, no
     hits and "nothing": what that means. With --collapse each hit has its copies, as hits are; with --together "query"
     is the list of the pictures; it is {"id": ID} for --id, and {"vector": FILE, "row": ROW} for --vector, which both
-    answer without loading the encoder. Exit code 3 when a picture could not be read, 1 when a file is missing.
+    answer without loading the encoder. REASON begins with a path where the picture at fault is one of --together or
+    --not. Exit code 3 when a picture could not be read, 1 when a file is missing.
     """
+    searching = {"k": k, "where": where, "same_only": same_only, "collapse": collapse}
     if ids or vectors:
         if pictures or without or together or crop is not None:
             raise typer.BadParameter(
                 "takes the place of pictures: no picture, --not, --together or --crop goes with it",
                 param_hint="--id" if ids else "--vector",
             )
-        searching = {"k": k, "where": where, "same_only": same_only, "collapse": collapse}
         _query_stored(index, ids or [], vectors or [], searching, show, device=device, as_json=as_json)
         return
     if not pictures:
         raise typer.BadParameter("name a picture, or use --id or --vector", param_hint="PICTURES")
-    from indexer.cli.picture_argument import picture_argument
-    from search.engine import open_index
-    from search.filters.language import condition_of
-    from search.pictures.decode import load_picture
-
-    filters, part = condition_of(where), None if crop is None else _crop(crop)
+    part = None if crop is None else _crop(crop)
     if together and (part is not None or same_only):
         raise typer.BadParameter("goes with neither --crop nor --same-only", param_hint="--together")
-    unwanted = [load_picture(picture_argument(picture)) for picture in without or []]
-    failed: list[PictureError] = []
-    with open_index(index, device=device) as engine:
-        shown = _shown_columns(show, list(engine.columns()))
-
-        def answer(asked: str | list[str], hits: list[Hit]) -> None:
-            nothing = None if hits else _why_nothing(engine, filters, where, same_only=same_only)
-            _show_hits(asked, hits, shown, nothing, as_json=as_json)
-
-        if together:
-            named = [picture_argument(picture) for picture in pictures]
-            found = engine.search_together(named, k, where=filters, without=unwanted, collapse=collapse)
-            answer(pictures, found)
-            return
-        for picture in pictures:
-            try:
-                hits = engine.search(
-                    picture_argument(picture),
-                    k,
-                    where=filters,
-                    same_only=same_only,
-                    without=unwanted,
-                    crop=part,
-                    collapse=collapse,
-                )
-            except PictureError as error:
-                failed.append(error)
-                _show_failure(picture, error, as_json=as_json)
-                continue
-            answer(picture, hits)
-    end_with(failed)
+    queries: list[str | list[str]] = [pictures] if together else [*pictures]
+    _query_pictures(index, queries, without or [], part, searching, show, device=device, as_json=as_json)
 
 
 def where_text(where: list[str] | None) -> str:
@@ -162,6 +130,53 @@ def _why_nothing(
     from search.query.nearest_values import NOTHING_SAME, nothing_matches
 
     return nothing_matches(engine.catalog, condition, where_text(where)) or (NOTHING_SAME if same_only else None)
+
+
+def _query_pictures(
+    index: Path,
+    queries: list[str | list[str]],
+    without: list[str],
+    part: Crop | None,
+    searching: dict[str, Any],
+    show: list[str] | None,
+    *,
+    device: Device,
+    as_json: bool,
+) -> None:
+    """Answer each query, a picture or a blend of several; a picture that cannot be read is the error of its query."""
+    from indexer.cli.picture_argument import picture_argument
+    from search.engine import open_index
+    from search.filters.language import condition_of
+    from search.pictures.decode import load_picture
+
+    where, same_only = searching["where"], searching["same_only"]
+    searching["where"] = filters = condition_of(where)
+    failed: list[PictureError] = []
+    with open_index(index, device=device) as engine:
+        shown = _shown_columns(show, list(engine.columns()))
+
+        @cache
+        def unwanted() -> list[Picture]:
+            return [load_picture(picture_argument(picture)) for picture in without]
+
+        def search(asked: str | list[str]) -> list[Hit]:
+            if isinstance(asked, str):
+                return engine.search(picture_argument(asked), without=unwanted(), crop=part, **searching)
+            named = [picture_argument(picture) for picture in asked]
+            together = {name: searching[name] for name in ("k", "where", "collapse")}
+            return engine.search_together(named, without=unwanted(), **together)
+
+        for asked in queries:
+            try:
+                hits = search(asked)
+            except PictureError as error:
+                if as_json or str(error) not in map(str, failed):  # a --not that fails them all is said once
+                    _show_failure(asked, error, as_json=as_json)
+                failed.append(error)
+                continue
+            nothing = None if hits else _why_nothing(engine, filters, where, same_only=same_only)
+            _show_hits(asked, hits, shown, nothing, as_json=as_json)
+    end_with(failed)
 
 
 def _query_stored(
@@ -257,8 +272,9 @@ def _seen_from_here(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
-def _show_failure(picture: str, error: PictureError, *, as_json: bool) -> None:
+def _show_failure(asked: str | list[str], error: PictureError, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps({"query": picture, "error": error.reason}))
+        reason = error.reason if error.source == asked else str(error)
+        typer.echo(json.dumps({"query": asked, "error": reason}))
     else:
         typer.secho(f"error: {one_line(str(error))}", fg="red", err=True)
