@@ -27,7 +27,8 @@ def distances(rows: Floats, vector: Floats) -> Floats:
     apart -= vector
     # np.sum adds the terms of a contiguous row in an order that depends on D alone; np.einsum's depends on N too.
     squares = np.sum(np.square(apart, out=apart), axis=1)
-    return np.minimum(np.sqrt(squares), 2.0).astype(np.float32)
+    found: Floats = np.minimum(np.sqrt(squares), 2.0).astype(np.float32)
+    return found
 
 
 def pair_distances(a: Floats, b: Floats, of_a: Rows | NDArray[np.intp], of_b: Rows | NDArray[np.intp]) -> Floats:

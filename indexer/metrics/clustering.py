@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.metrics.bootstrap import RESAMPLES, SEED, Figure, class_draws, percentiles
+from indexer.metrics.bootstrap import SEED, Figure, class_draws, percentiles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,7 +20,7 @@ core; mini-batches took 12 s, and their clusters were worse (NMI 0.59 in place o
 _ROUNDS = 100
 
 
-def nmi_figure(vectors: Floats, classes: NDArray[np.int64], resamples: int = RESAMPLES) -> Figure:
+def nmi_figure(vectors: Floats, classes: NDArray[np.int64]) -> Figure:
     """NMI of k-means on unit rows `(N, D)`, with as many clusters as `classes (N,)` has classes.
 
     2 I / (H(classes) + H(clusters)), the arithmetic-mean normalisation, in [0, 1]. Of single pictures in single
@@ -43,7 +43,7 @@ def nmi_figure(vectors: Floats, classes: NDArray[np.int64], resamples: int = RES
     value = nmi(*cells)
     if len(distinct) < 2:
         return Figure(value)
-    drawn = [nmi(cells[0], cells[1], cells[2] * times[cells[0]]) for times in class_draws(len(distinct), resamples)]
+    drawn = [nmi(cells[0], cells[1], cells[2] * times[cells[0]]) for times in class_draws(len(distinct))]
     low, high = (bound + value - float(np.mean(drawn)) for bound in percentiles(drawn))
     return Figure(value, max(0.0, low), min(1.0, high))
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 from torch.optim.swa_utils import AveragedModel
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    Tensors: TypeAlias = tuple[Tensor, ...] | list[Tensor]
 
 
 class MovingAverage:
@@ -41,7 +43,7 @@ class MovingAverage:
         self._averaged.update_parameters(network)
 
     @torch.no_grad()
-    def _approach(self, averages: list[Tensor], weights: list[Tensor], _: Any) -> None:
+    def _approach(self, averages: Tensors, weights: Tensors, _: Tensor | int) -> None:
         """Move tensors of one type; PyTorch's own rule would round counts down to whole numbers as it averages them."""
         if averages[0].is_floating_point():
             torch._foreach_lerp_(averages, weights, self._share)

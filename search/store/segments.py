@@ -102,7 +102,7 @@ class Segment:
         if wanted == 0:
             return _padded(len(queries), k)
         narrow = chosen is not None and choose_kind(wanted, self.vectors.shape[1]) == "flat"
-        if (narrow and not self.structure.exact) or not self.structure.supports(filtering=allowed is not None, k=fetch):
+        if (narrow and not self.structure.exact) or not self.structure.supports(fetch):
             return self._search_exactly(queries, k, allowed)
         if self.structure.exact:
             self._use()

@@ -86,7 +86,7 @@ def test_a_resample_weighs_whole_classes(monkeypatch: pytest.MonkeyPatch) -> Non
     vectors = blobs(classes, 1.2)
     clusters = cluster(vectors, 4)
     draws = [np.array(times) for times in ([2, 0, 1, 1], [1, 1, 2, 0], [0, 3, 1, 0])]
-    monkeypatch.setattr(clustering, "class_draws", lambda classes, resamples: draws)
+    monkeypatch.setattr(clustering, "class_draws", lambda classes: draws)
     monkeypatch.setattr(clustering, "percentiles", lambda drawn: (min(drawn), max(drawn)))
     repeated = [np.concatenate([np.repeat(np.flatnonzero(classes == c), n) for c, n in enumerate(of)]) for of in draws]
     expected = [slowly(classes[rows].tolist(), clusters[rows].tolist()) for rows in repeated]
