@@ -13,6 +13,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("search.errors", "search.large_imports", "search.text"),
     ("search.counts", "search.files", "search.filters", "search.forks"),
     ("search.config", "search.types"),
+    ("search.distance",),
     ("search.pictures", "search.encoders", "search.indexes"),
     ("search.comparison", "search.store"),
     ("search.recognition",),
