@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from indexer.labels import NONE
 from indexer.pipeline.exif import put_exif
-from indexer.pipeline.index_encoder import fitting_calibration, name_encoder, now, store_encoder
+from indexer.pipeline.index_encoder import fitting_calibration, name_encoder, now, of_new_index, store_encoder
 from indexer.pipeline.labelling import SETTING as LABEL_SOURCES
-from indexer.pipeline.labelling import is_file, remembered_sources
+from indexer.pipeline.labelling import names_csv, remembered_sources
 from indexer.pipeline.library import known_roots, remember_root
 from indexer.pipeline.matrix import gathered
 from indexer.pipeline.missing import is_news, remember, to_remember
@@ -116,7 +116,7 @@ def commit(
         with catalog.transaction():
             if new_encoder is not None:
                 name_encoder(catalog, new_encoder, stored)
-                catalog.set(created=moment, updated=moment)
+                catalog.set(**of_new_index(moment))
             catalog.set(calibration=calibration, **{LABEL_SOURCES: label_sources})
             if changes:
                 catalog.set(updated=moment)
@@ -137,7 +137,7 @@ def commit(
                 rows = enumerate(pictures)
                 catalog.put_pictures(replace(picture, segment=segment.id, row=row) for row, picture in rows)
             put_exif(catalog, changes)
-            by_folders = config.labels is None and not any(map(is_file, label_sources.values()))
+            by_folders = config.labels is None and not any(map(names_csv, label_sources.values()))
             changes.returned = give_back(
                 catalog, changes, templates, labels=config.labels != NONE, over_folders=by_folders
             )
