@@ -35,8 +35,8 @@ def calibrate(
     labels: Annotated[
         str | None,
         typer.Option(
-            help="folder (the default: a label is a folder), such a folder, or a CSV with the columns path, "
-            "label and perhaps subject."
+            help="folder (the default: the path of a picture's folder below PICTURES), a folder to take for PICTURES, "
+            "or a CSV with the columns path, label and perhaps subject."
         ),
     ] = None,
     max_far: Annotated[

@@ -35,7 +35,11 @@ def evaluate(
         ),
     ] = EvaluateConfig.encoder,
     labels: Annotated[
-        str, typer.Option(help="Of a folder of pictures: folder, or a CSV with the columns path and label.")
+        str,
+        typer.Option(
+            help="Of a folder of pictures: folder (the path of a picture's folder below it), or a CSV with the columns "
+            "path and label."
+        ),
     ] = EvaluateConfig.labels,
     include: Annotated[
         list[str] | None,

@@ -51,7 +51,8 @@ RecallOption = Annotated[float, typer.Option(help="Recall@10 that an approximate
 LabelsOption = Annotated[
     str | None,
     typer.Option(
-        help="Source of the labels: folder, none, or a CSV with the columns path and label."
+        help="Source of the labels: folder (the path of a picture's folder below PICTURES), none, or a CSV with the "
+        "columns path and label."
         "  [default: the source that the index remembers; folder for a new one]",
         show_default=False,
     ),

@@ -32,11 +32,15 @@ def _setting(field: str, text: str, *names: str, **limits: Any) -> Any:
 
 def train(
     context: typer.Context,
-    pictures: Annotated[Path, typer.Argument(help="The folder of pictures, a folder a class.")],
+    pictures: Annotated[Path, typer.Argument(help="The folder of pictures, with one folder per class.")],
     out: Annotated[Path, typer.Option(help="Where the encoder goes: a new folder, or that of a run to resume.")],
     recipe: Annotated[str | None, typer.Option(help="Settings to start from, by name: see twinlens recipes.")] = None,
     labels: Annotated[
-        str, typer.Option(help="folder, or a CSV with the columns path, label, and perhaps split and subject.")
+        str,
+        typer.Option(
+            help="folder (the path of a picture's folder below PICTURES), or a CSV with the columns path, label, and "
+            "perhaps split and subject."
+        ),
     ] = "folder",
     unlabelled: Annotated[
         bool, typer.Option("--unlabelled", help="No class is known: altered copies of a picture are its like.")
