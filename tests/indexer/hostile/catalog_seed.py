@@ -37,7 +37,7 @@ def make(folder: Path) -> Path:
     build(pictures, index, replace(FAST, kind="hnswlib"))
     paths[2].unlink()
     sync(pictures, index, FAST)
-    fill(pictures / "more", 4, first=20)
+    fill(pictures / "more", 4, first=20, labels=1)
     add(index, [pictures / "more"], FAST)
     rows = "".join(
         f"{path},{number},{number / 2},true,2024-01-0{1 + number}\n" for number, path in enumerate(paths[5:])
