@@ -35,10 +35,10 @@ class SlowLine:
         self._asked.clear()
         self._held = []
         yield
-        held, self._held = self._held, None
         assert self._route is not None
-        for message in held:
-            self._route.send(message)
+        while self._held:  # what comes while these are sent is sent after them
+            self._route.send(self._held.pop(0))
+        self._held = None
 
     def steps(self) -> int:
         """Steps back or forward that the app was asked for since the hold."""
