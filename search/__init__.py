@@ -64,8 +64,8 @@ __all__ = [
 
 _LAZY = {
     "engine": {"SearchEngine", "open_index"},
-    "identities": {"Identification", "Identity"},
-    "verification": {"Calibration", "ErrorRate", "Verification"},
+    "recognition.identities": {"Identification", "Identity"},
+    "recognition.calibration": {"Calibration", "ErrorRate", "Verification"},
 }
 
 
