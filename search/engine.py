@@ -74,8 +74,8 @@ class SearchEngine(Recognition, KnownPictures):
                 raise IndexFolderError(
                     f"{self.folder}: its first build was not finished. Run the same twinlens build again"
                 )
-            self._files: dict[str, FileRecord] = {record.name: record for record in self._catalog.files()}
-            self._records = {record.id: record for record in self._catalog.segments()}
+            self._files: dict[str, FileRecord] = {record.name: record for record in self._catalog.files.records()}
+            self._records = {record.id: record for record in self._catalog.segments.records()}
             self._segments = [self._open(record, before) for record in self._records.values()]
         except BaseException as error:
             self._snapshot.close()
@@ -314,7 +314,7 @@ class SearchEngine(Recognition, KnownPictures):
             DamagedFileError: they are damaged.
         """
         ids = [picture_number(each) for each in ids]
-        found = self._catalog.places_of(ids)
+        found = self._catalog.places.of(ids)
         if unknown := [picture_id for picture_id in ids if picture_id not in found]:
             raise self._no_picture(unknown[0])
         return gather_vectors(self._segments, [found[picture_id] for picture_id in ids], self.dim)
@@ -339,12 +339,13 @@ class SearchEngine(Recognition, KnownPictures):
         """What the folder holds."""
         live = {s.id: s.structure.size if s.live is None else int(s.live.sum()) for s in self._segments}
         segments = tuple(
-            SegmentInfo(r.id, r.rows, live[r.id], r.kind, r.recall, r.parameters) for r in self._catalog.segments()
+            SegmentInfo(r.id, r.rows, live[r.id], r.kind, r.recall, r.parameters)
+            for r in self._catalog.segments.records()
         )
         return IndexInfo(
             path=self.folder,
             images=len(self),
-            labels=len(self._catalog.label_counts()),
+            labels=len(self._catalog.pictures.label_counts()),
             dim=self.dim,
             encoder=self._settings["encoder"],
             fingerprint=self._settings["fingerprint"],
@@ -361,14 +362,14 @@ class SearchEngine(Recognition, KnownPictures):
     # Steps -------------------------------------------------------------------------------------------------------
 
     def _open(self, record: SegmentRecord, before: SearchEngine | None) -> Segment:
-        dead = self._catalog.tombstones(record.id)
+        dead = self._catalog.tombstones.rows(record.id)
         if before is not None and before._records.get(record.id) == record:
             return next(segment for segment in before._segments if segment.id == record.id).with_dead(dead)
         device = resolve_device(self._device, record.kind)
         return open_segment(self.folder, record, self._files, self.dim, dead, device)
 
     def _templates(self) -> list[TemplateRecord]:
-        return self._catalog.templates()
+        return self._catalog.identities.templates()
 
     def _load_encoder(self) -> Encoder:
         from search.encoders import load_encoder
@@ -396,7 +397,7 @@ class SearchEngine(Recognition, KnownPictures):
             from search.query.folding import Folding  # which needs Pillow
 
             around = partial(self._nearest, chosen=chosen, calibration=calibration)
-            folding = Folding(self._catalog.pictures_of)
+            folding = Folding(self._catalog.pictures.of)
             collapse = Collapse(apart, around, self.vectors_of, calibration, most, folding.differ)
             answers = [collapse(vector, query.k) for vector in queries]
         else:
@@ -424,7 +425,7 @@ class SearchEngine(Recognition, KnownPictures):
         # Not strict: where another thread closes the engine, the segments are gone, and the catalog says so in the end.
         for segment, may_answer in zip(self._segments, chosen, strict=False):
             distances, rows = segment.search(queries, k, may_answer)
-            pictures = self._catalog.pictures_at(segment.id, np.unique(rows[rows >= 0]).tolist())
+            pictures = self._catalog.pictures.at_rows(segment.id, np.unique(rows[rows >= 0]).tolist())
             for hits, near, found in zip(merged, distances, rows, strict=True):
                 near_enough = found if most is None else np.where(near.astype(np.float64) <= most, found, -1)
                 hits += hits_of(pictures, near, near_enough, calibration)

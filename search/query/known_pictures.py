@@ -32,7 +32,7 @@ class KnownPictures:
 
     def __len__(self) -> int:
         """Pictures in the index."""
-        return self._catalog.count()
+        return self._catalog.pictures.count()
 
     @property
     def catalog(self) -> Catalog:
@@ -45,7 +45,7 @@ class KnownPictures:
         Raises:
             QueryError: no picture has this id, or it is no whole number.
         """
-        record = self._catalog.picture(picture_number(picture_id))
+        record = self._catalog.pictures.get(picture_number(picture_id))
         if record is None:
             raise self._no_picture(picture_id)
         return record
@@ -58,15 +58,15 @@ class KnownPictures:
         """
         after = min(check_count("after", after, least=-_MOST), _MOST)
         limit = min(check_count("limit", limit, least=-1), _MOST)
-        return self._catalog.pictures(after=after, limit=limit)
+        return self._catalog.pictures.records(after=after, limit=limit)
 
     def labels(self) -> dict[str, int]:
         """Pictures a label, by label."""
-        return self._catalog.label_counts()
+        return self._catalog.pictures.label_counts()
 
     def count(self, where: Where | None = None) -> int:
         """How many pictures a filter takes in; raises QueryError for one that cannot be."""
-        return self._catalog.count_where(condition_of(where))
+        return self._catalog.pictures.count_where(condition_of(where))
 
     def ids(self, where: Where | None = None) -> list[int]:
         """Ids of the pictures that a filter takes in, ascending; all of them without a filter. Raises as `count`."""
