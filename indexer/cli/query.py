@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,8 +16,8 @@ from search.text import one_line, printable, short
 
 if TYPE_CHECKING:
     from search.engine import SearchEngine
-    from search.filters.conditions import Condition
     from search.query.blend import Crop
+    from search.query.query import SearchOptions
     from search.types import Hit
 
 
@@ -77,23 +77,25 @@ def query(
     is the list of the pictures; it is {"id": ID} for --id, and {"vector": FILE, "row": ROW} for --vector, which both
     answer without loading the encoder. Exit code 3 when a picture could not be read, 1 when a file is missing.
     """
+    from search.filters.language import condition_of
+
     if ids or vectors:
         if pictures or without or together or crop is not None:
             raise typer.BadParameter(
                 "takes the place of pictures: no picture, --not, --together or --crop goes with it",
                 param_hint="--id" if ids else "--vector",
             )
-        searching = {"k": k, "where": where, "same_only": same_only, "collapse": collapse}
-        _query_stored(index, ids or [], vectors or [], searching, show, device=device, as_json=as_json)
+        options: SearchOptions = {"where": condition_of(where), "same_only": same_only, "collapse": collapse}
+        _query_stored(index, ids or [], vectors or [], k, options, where, show, device=device, as_json=as_json)
         return
     if not pictures:
         raise typer.BadParameter("name a picture, or use --id or --vector", param_hint="PICTURES")
     from indexer.cli.picture_argument import picture_argument
     from search.engine import open_index
-    from search.filters.language import condition_of
     from search.pictures.decode import load_picture
 
-    filters, part = condition_of(where), None if crop is None else _crop(crop)
+    options = {"where": condition_of(where), "same_only": same_only, "collapse": collapse}
+    part = None if crop is None else _crop(crop)
     if together and (part is not None or same_only):
         raise typer.BadParameter("goes with neither --crop nor --same-only", param_hint="--together")
     unwanted = [load_picture(picture_argument(picture)) for picture in without or []]
@@ -102,25 +104,17 @@ def query(
         shown = _shown_columns(show, list(engine.columns()))
 
         def answer(asked: str | list[str], hits: list[Hit]) -> None:
-            nothing = None if hits else _why_nothing(engine, filters, where, same_only=same_only)
+            nothing = None if hits else _why_nothing(engine, where, same_only=same_only)
             _show_hits(asked, hits, shown, nothing, as_json=as_json)
 
         if together:
             named = [picture_argument(picture) for picture in pictures]
-            found = engine.search_together(named, k, where=filters, without=unwanted, collapse=collapse)
+            found = engine.search_together(named, k, without=unwanted, **options)
             answer(pictures, found)
             return
         for picture in pictures:
             try:
-                hits = engine.search(
-                    picture_argument(picture),
-                    k,
-                    where=filters,
-                    same_only=same_only,
-                    without=unwanted,
-                    crop=part,
-                    collapse=collapse,
-                )
+                hits = engine.search(picture_argument(picture), k, without=unwanted, crop=part, **options)
             except PictureError as error:
                 failed.append(error)
                 _show_failure(picture, error, as_json=as_json)
@@ -155,20 +149,23 @@ def _crop(text: str) -> Crop:
         raise typer.BadParameter(printable(str(error)), param_hint="--crop") from None
 
 
-def _why_nothing(
-    engine: SearchEngine, condition: Condition | None, where: list[str] | None, *, same_only: bool
-) -> str | None:
+def _why_nothing(engine: SearchEngine, where: list[str] | None, *, same_only: bool) -> str | None:
     """Why a query has no hits; None where there is nothing to say of it."""
+    from search.filters.language import condition_of
     from search.query.nearest_values import NOTHING_SAME, nothing_matches
 
-    return nothing_matches(engine.catalog, condition, where_text(where)) or (NOTHING_SAME if same_only else None)
+    return nothing_matches(engine.catalog, condition_of(where), where_text(where)) or (
+        NOTHING_SAME if same_only else None
+    )
 
 
 def _query_stored(
     index: Path,
     ids: list[int],
     files: list[Path],
-    searching: dict[str, Any],
+    k: int,
+    options: SearchOptions,
+    where: list[str] | None,
     show: list[str] | None,
     *,
     device: Device,
@@ -177,21 +174,18 @@ def _query_stored(
     """Answer pictures of the index by their ids, then the rows of files of vectors: without torch."""
     from indexer.cli.vector_queries import read_vectors
     from search.engine import open_index
-    from search.filters.language import condition_of
     from search.large_imports import without_torch
 
-    where, filters = searching["where"], condition_of(searching["where"])
-    searching["where"], same_only = filters, searching["same_only"]
     read = [(file, read_vectors(file)) for file in files]
     with without_torch(), open_index(index, device=device) as engine:
         shown = _shown_columns(show, list(engine.columns()))
         asked: list[dict[str, int | str]] = [{"id": picture_id} for picture_id in ids]
-        hits = engine.search_vectors(engine.vectors_of(ids), **searching) if ids else []
+        hits = engine.search_vectors(engine.vectors_of(ids), k, **options) if ids else []
         for file, vectors in read:
             asked += [{"vector": str(file), "row": row} for row in range(len(vectors))]
-            hits += engine.search_vectors(vectors, **searching)
+            hits += engine.search_vectors(vectors, k, **options)
         for query_, found in zip(asked, hits, strict=True):
-            nothing = None if found else _why_nothing(engine, filters, where, same_only=same_only)
+            nothing = None if found else _why_nothing(engine, where, same_only=options["same_only"])
             _show_hits(query_, found, shown, nothing, as_json=as_json)
 
 
