@@ -26,7 +26,6 @@ from search.types import Answer, Hit, IndexInfo, Timing
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
-    from types import TracebackType
     from typing import Unpack
 
     from search.config import IdentifyConfig, References
@@ -63,9 +62,7 @@ class SearchEngine:
         self._snapshot.require_open()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __reduce__(self) -> tuple[partial[SearchEngine], tuple[Path]]:
@@ -106,20 +103,16 @@ class SearchEngine:
     ) -> list[Hit]:
         """Find the k pictures of the collection that look most like a picture, nearest first.
 
-        Fewer than k come back where the index, or what the filter leaves of it, holds fewer.
-
         Args:
             picture: a path, the bytes of a file, an open file, a PIL image or an array.
-            k: how many.
-            without: pictures; what looks like them comes later. `search.query.blend` tells how; distances are then
-                those to the blend, and there are no probabilities.
-            crop: the part of the picture that is looked at; None: all of it.
-            where: a filter (`search.filters.language` tells the language), such as `"label = shoe and width > 100"`
-                or `{"label": "shoe"}`; only the pictures that match it may answer.
-            same_only: return only the pictures that the calibration takes for the same thing; an empty list says that
-                nothing is.
-            collapse: return near copies (see `search.query.copy_threshold`) once: k hits that differ, each with its
-                `copies`.
+            k: how many hits; fewer where the index, or what the filter leaves of it, holds fewer.
+            without: pictures; what looks like them comes later (`search.query.blend`). Distances are then measured
+                to the blend, and there are no probabilities.
+            crop: the part of the picture to look at; None: all of it.
+            where: a filter (`search.filters.language`), such as `"label = shoe and width > 100"` or
+                `{"label": "shoe"}`: only pictures that match it may answer.
+            same_only: return only pictures that the calibration takes for the same thing; perhaps none.
+            collapse: return near copies (`search.query.copy_threshold`) once: k hits that differ, with their `copies`.
 
         Raises:
             PictureError: the picture cannot be read.
@@ -229,12 +222,7 @@ class SearchEngine:
         return vector
 
     def vectors_of(self, ids: Sequence[int]) -> Floats:
-        """The stored embeddings of pictures, `(N, dim) float32` in the order of their ids.
-
-        Raises:
-            QueryError: no picture has one of these ids, or it is no whole number.
-            DamagedFileError: they are damaged.
-        """
+        """The stored embeddings of pictures, `(N, dim) float32` in the order of their ids; raises as `picture`."""
         return self._known.vectors_of(ids)
 
     def vectors(self) -> tuple[list[PictureRecord], Floats]:

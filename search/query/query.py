@@ -24,7 +24,7 @@ class SearchOptions(TypedDict, total=False):
     """
 
     where: Where | None
-    """Search only the pictures that match this filter (`search.filters.language`); None: all."""
+    """Only pictures that match this filter (`search.filters.language`) may answer; None: all."""
     same_only: bool
     """Return only pictures that the calibration takes for the same thing."""
     collapse: bool

@@ -65,8 +65,10 @@ class Snapshot:
 
     def _open_segment(self, record: SegmentRecord, before: Snapshot | None) -> Segment:
         dead = self._catalog.tombstones.rows(record.id)
-        if before is not None and before._records.get(record.id) == record:
-            return next(segment for segment in before._segments if segment.id == record.id).with_dead(dead)
+        unchanged = before is not None and before._records.get(record.id) == record
+        for segment in before._segments if before is not None and unchanged else ():
+            if segment.id == record.id:
+                return segment.with_dead(dead)
         device = resolve_device(self.device, record.kind)
         return open_segment(self.folder, record, self.files, self.dim, dead, device)
 
