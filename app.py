@@ -130,7 +130,7 @@ def short(text: str) -> str:
     return line if len(line) <= LONGEST_LINE else line[:LONGEST_LINE] + "…"
 
 
-def show_collection(opened: Opened, where: Where, address: Address, label: str) -> None:
+def show_collection(opened: Opened, where: Where | None, address: Address, label: str) -> None:
     """A page of the pictures that the filters leave, to pick from."""
     ids = opened.ids(where)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -152,7 +152,7 @@ def show_collection(opened: Opened, where: Where, address: Address, label: str) 
             )
 
 
-def show_pages(pages: int, where: Where, address: Address) -> int:
+def show_pages(pages: int, where: Where | None, address: Address) -> int:
     """Let the visitor choose a page of the collection."""
     page, key = address.number("page", 1, pages, 1), f"page-{where!a}"  # other pictures have a widget of their own
     st.session_state.page_key = key
@@ -282,9 +282,9 @@ def show_page(opened: Opened, address: Address, drop: DeltaGenerator) -> None:
         st.error(literal(error), title="This search did not work")
         asked = None
     if asked is None:
-        show_collection(opened, wanted.where, address, label)
+        show_collection(opened, wanted.options["where"], address, label)
     else:
-        show_answer(asked, len(opened.ids(wanted.where)), same_only=wanted.same_only)
+        show_answer(asked, len(opened.ids(wanted.options["where"])), same_only=wanted.options["same_only"])
 
 
 def known_picture(opened: Opened, address: Address, name: str) -> PictureRecord | None:

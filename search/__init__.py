@@ -29,6 +29,7 @@ from search.types import Answer, Hit, IndexInfo, SegmentInfo, Timing
 
 if TYPE_CHECKING:
     from search.engine import SearchEngine, open_index
+    from search.query.query import SearchOptions
     from search.recognition.calibration import Calibration, ErrorRate, Verification
     from search.recognition.identities import Identification, Identity
 
@@ -53,6 +54,7 @@ __all__ = [
     "PictureError",
     "QueryError",
     "SearchEngine",
+    "SearchOptions",
     "SegmentInfo",
     "Timing",
     "TwinlensError",
@@ -64,8 +66,9 @@ __all__ = [
 
 _LAZY = {
     "engine": {"SearchEngine", "open_index"},
-    "identities": {"Identification", "Identity"},
-    "verification": {"Calibration", "ErrorRate", "Verification"},
+    "query.query": {"SearchOptions"},
+    "recognition.identities": {"Identification", "Identity"},
+    "recognition.calibration": {"Calibration", "ErrorRate", "Verification"},
 }
 
 

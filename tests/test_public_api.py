@@ -21,6 +21,7 @@ PUBLIC = {
     "PictureError",
     "QueryError",
     "SearchEngine",
+    "SearchOptions",
     "SegmentInfo",
     "Timing",
     "TwinlensError",

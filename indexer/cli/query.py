@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,8 +17,8 @@ from search.text import one_line, printable, short
 
 if TYPE_CHECKING:
     from search.engine import SearchEngine
-    from search.filters.conditions import Condition
     from search.query.blend import Crop
+    from search.query.query import SearchOptions
     from search.types import Hit, Picture
 
 
@@ -79,14 +79,16 @@ def query(
     answer without loading the encoder. REASON begins with a path where the picture at fault is one of --together or
     --not. Exit code 3 when a picture could not be read, 1 when a file is missing.
     """
-    searching = {"k": k, "where": where, "same_only": same_only, "collapse": collapse}
+    from search.filters.language import condition_of
+
+    options: SearchOptions = {"where": condition_of(where), "same_only": same_only, "collapse": collapse}
     if ids or vectors:
         if pictures or without or together or crop is not None:
             raise typer.BadParameter(
                 "takes the place of pictures: no picture, --not, --together or --crop goes with it",
                 param_hint="--id" if ids else "--vector",
             )
-        _query_stored(index, ids or [], vectors or [], searching, show, device=device, as_json=as_json)
+        _query_stored(index, ids or [], vectors or [], k, options, where, show, device=device, as_json=as_json)
         return
     if not pictures:
         raise typer.BadParameter("name a picture, or use --id or --vector", param_hint="PICTURES")
@@ -94,7 +96,7 @@ def query(
     if together and (part is not None or same_only):
         raise typer.BadParameter("goes with neither --crop nor --same-only", param_hint="--together")
     queries: list[str | list[str]] = [pictures] if together else [*pictures]
-    _query_pictures(index, queries, without or [], part, searching, show, device=device, as_json=as_json)
+    _query_pictures(index, queries, without or [], part, k, options, where, show, device=device, as_json=as_json)
 
 
 def where_text(where: list[str] | None) -> str:
@@ -123,13 +125,14 @@ def _crop(text: str) -> Crop:
         raise typer.BadParameter(printable(str(error)), param_hint="--crop") from None
 
 
-def _why_nothing(
-    engine: SearchEngine, condition: Condition | None, where: list[str] | None, *, same_only: bool
-) -> str | None:
+def _why_nothing(engine: SearchEngine, where: list[str] | None, *, same_only: bool) -> str | None:
     """Why a query has no hits; None where there is nothing to say of it."""
+    from search.filters.language import condition_of
     from search.query.nearest_values import NOTHING_SAME, nothing_matches
 
-    return nothing_matches(engine.catalog, condition, where_text(where)) or (NOTHING_SAME if same_only else None)
+    return nothing_matches(engine.catalog, condition_of(where), where_text(where)) or (
+        NOTHING_SAME if same_only else None
+    )
 
 
 def _query_pictures(
@@ -137,7 +140,9 @@ def _query_pictures(
     queries: list[str | list[str]],
     without: list[str],
     part: Crop | None,
-    searching: dict[str, Any],
+    k: int,
+    options: SearchOptions,
+    where: list[str] | None,
     show: list[str] | None,
     *,
     device: Device,
@@ -146,11 +151,8 @@ def _query_pictures(
     """Answer each query, a picture or a blend of several; a picture that cannot be read is the error of its query."""
     from indexer.cli.picture_argument import picture_argument
     from search.engine import open_index
-    from search.filters.language import condition_of
     from search.pictures.decode import load_picture
 
-    where, same_only = searching["where"], searching["same_only"]
-    searching["where"] = filters = condition_of(where)
     failed: list[PictureError] = []
     with open_index(index, device=device) as engine:
         shown = _shown_columns(show, list(engine.columns()))
@@ -161,10 +163,9 @@ def _query_pictures(
 
         def search(asked: str | list[str]) -> list[Hit]:
             if isinstance(asked, str):
-                return engine.search(picture_argument(asked), without=unwanted(), crop=part, **searching)
+                return engine.search(picture_argument(asked), k, without=unwanted(), crop=part, **options)
             named = [picture_argument(picture) for picture in asked]
-            together = {name: searching[name] for name in ("k", "where", "collapse")}
-            return engine.search_together(named, without=unwanted(), **together)
+            return engine.search_together(named, k, without=unwanted(), **options)
 
         for asked in queries:
             try:
@@ -174,7 +175,7 @@ def _query_pictures(
                     _show_failure(asked, error, as_json=as_json)
                 failed.append(error)
                 continue
-            nothing = None if hits else _why_nothing(engine, filters, where, same_only=same_only)
+            nothing = None if hits else _why_nothing(engine, where, same_only=options["same_only"])
             _show_hits(asked, hits, shown, nothing, as_json=as_json)
     end_with(failed)
 
@@ -183,7 +184,9 @@ def _query_stored(
     index: Path,
     ids: list[int],
     files: list[Path],
-    searching: dict[str, Any],
+    k: int,
+    options: SearchOptions,
+    where: list[str] | None,
     show: list[str] | None,
     *,
     device: Device,
@@ -192,21 +195,18 @@ def _query_stored(
     """Answer pictures of the index by their ids, then the rows of files of vectors: without torch."""
     from indexer.cli.vector_queries import read_vectors
     from search.engine import open_index
-    from search.filters.language import condition_of
     from search.large_imports import without_torch
 
-    where, filters = searching["where"], condition_of(searching["where"])
-    searching["where"], same_only = filters, searching["same_only"]
     read = [(file, read_vectors(file)) for file in files]
     with without_torch(), open_index(index, device=device) as engine:
         shown = _shown_columns(show, list(engine.columns()))
         asked: list[dict[str, int | str]] = [{"id": picture_id} for picture_id in ids]
-        hits = engine.search_vectors(engine.vectors_of(ids), **searching) if ids else []
+        hits = engine.search_vectors(engine.vectors_of(ids), k, **options) if ids else []
         for file, vectors in read:
             asked += [{"vector": str(file), "row": row} for row in range(len(vectors))]
-            hits += engine.search_vectors(vectors, **searching)
+            hits += engine.search_vectors(vectors, k, **options)
         for query_, found in zip(asked, hits, strict=True):
-            nothing = None if found else _why_nothing(engine, filters, where, same_only=same_only)
+            nothing = None if found else _why_nothing(engine, where, same_only=options["same_only"])
             _show_hits(query_, found, shown, nothing, as_json=as_json)
 
 

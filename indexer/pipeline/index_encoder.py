@@ -77,8 +77,8 @@ def name_foreign(catalog: Catalog, name: str, dim: int) -> None:
 def name_encoder(catalog: Catalog, encoder: Encoder, stored: list[FileRecord]) -> None:
     """Say in the catalog which encoder the index has from now on; within a transaction."""
     if (old := catalog.settings().get("encoder_folder")) is not None:
-        catalog.drop_files(file.name for file in catalog.files() if file.name.startswith(f"{old}/"))
-    catalog.add_files(stored)
+        catalog.files.drop(file.name for file in catalog.files.records() if file.name.startswith(f"{old}/"))
+    catalog.files.add(stored)
     catalog.set(
         encoder=encoder.name,
         fingerprint=encoder.fingerprint,

@@ -137,7 +137,8 @@ def add_remembered(
         roots: folders that the index follows.
         pictures: absolute paths of what is added.
     """
-    remembered, in_use = _Remembered(remembered_sources(catalog), rule_of(catalog)), catalog.label_counts()
+    remembered = _Remembered(remembered_sources(catalog), rule_of(catalog))
+    in_use = catalog.pictures.label_counts()
     if source is None:
         for top in remembered.sources:
             remembered.read(top, pictures)
@@ -181,7 +182,7 @@ def _moved_along(catalog: Catalog, sources: dict[str, str], root: Path, pictures
     for top in sorted(tops, key=lambda each: len(each.parts)):
         if os.path.lexists(top):
             continue
-        there = [root / record.path.relative_to(top) in pictures for record in catalog.pictures_below(top)]
+        there = [root / record.path.relative_to(top) in pictures for record in catalog.pictures.below(top)]
         if 2 * sum(there) > len(there):
             return {_renamed(each, top, root): _renamed(source, top, root) for each, source in sources.items()}
     return sources

@@ -20,8 +20,9 @@ from search.store.json_values import MOST_DAYS
 from search.store.records import TemplateRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from search.store.database import Database
     from search.store.records import PictureRecord
 
 Key: TypeAlias = "tuple[str, str]"
@@ -35,18 +36,12 @@ DAYS_SETTING = "retain_days"
 
 
 class RetainedTable:
-    """The tables `retained` and `retained_templates`, read and written by way of the catalog that holds them."""
+    """The tables `retained` and `retained_templates`."""
 
-    def __init__(
-        self,
-        version: int,
-        rows: Callable[[str, Sequence[Any], str], list[Any]],
-        many: Callable[[str, Iterable[Sequence[Any]]], None],
-    ) -> None:
-        """Take the version of the catalog, and its ways to read rows and to write many."""
-        self._there = version >= _WITH_RETAINED
-        self._rows = rows
-        self._many = many
+    def __init__(self, database: Database) -> None:
+        """Take the database of the catalog."""
+        self._there = database.version >= _WITH_RETAINED
+        self._rows, self._many = database.rows, database.many
 
     def days(self) -> int:
         """How many days the index retains what was removed.

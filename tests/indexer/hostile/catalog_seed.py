@@ -48,7 +48,7 @@ def make(folder: Path) -> Path:
     paths[6].unlink()
     enroll(index, "Ada", [photograph(folder / "people", 1)], ENROLL)
     with open_writer(index) as catalog, catalog.transaction():
-        catalog.retained.keep_templates(catalog.templates())
+        catalog.retained.keep_templates(catalog.identities.templates())
         catalog.set(retain_days=90)
     (pictures / "label5").rename(folder / "away")
     sync(pictures, index, replace(FAST, exclude=("raw",)))
