@@ -9,9 +9,9 @@ import typer
 
 from indexer.cli.base import SKIPPED_EXIT
 from indexer.cli.inside_collection import warn_inside_index_collection
+from search.config import MAP_PICTURES
 from search.text import printable
 
-_LIMIT = 700
 _SHOWN = 20
 """Pictures that are gone, of which so many are named."""
 
@@ -20,7 +20,7 @@ def draw_map(
     index: Annotated[Path, typer.Argument(help="The index folder.")],
     out: Annotated[Path, typer.Option(help="The PNG to write.")] = Path("map.png"),
     html: Annotated[Path | None, typer.Option(help="Also a page to explore: one file, thumbnails inlined.")] = None,
-    limit: Annotated[int, typer.Option(help="Pictures shown at most, evenly over the labels.", min=1)] = _LIMIT,
+    limit: Annotated[int, typer.Option(help="Pictures shown at most, evenly over the labels.", min=1)] = MAP_PICTURES,
     seed: Annotated[int, typer.Option(help="Same seed, same map.", min=0, max=2**32 - 1)] = 0,
 ) -> None:
     """Draw the pictures of an index where their embeddings lie: like near like.
