@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from indexer.cli.base import plain_app, run
+from indexer.cli.base import plain_app
 from indexer.cli.build import build, rebuild
 from indexer.cli.calibrate import calibrate
 from indexer.cli.changes import add, remove, sync
@@ -76,8 +76,3 @@ def options(
     ] = False,
 ) -> None:
     """Options of `twinlens` itself, before any command."""
-
-
-def main() -> None:
-    """Entry point of the console script."""
-    run(app)

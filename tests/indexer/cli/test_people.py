@@ -8,8 +8,8 @@ from typer.testing import CliRunner, Result
 
 from indexer.cli.app import app
 from search import TwinlensError
+from tests.command_line import twinlens
 from tests.people import calibrate_by_hand, person, photograph
-from tests.test_cli import twinlens
 
 
 def run(*words: object) -> Result:

@@ -24,8 +24,8 @@ from search import QueryError, open_index
 from search.config import EnrollConfig, RetainConfig
 from search.store import retained as retaining
 from search.store.catalog import CATALOG_NAME
+from tests.command_line import twinlens
 from tests.conftest import FAST, draw, fill
-from tests.test_cli import twinlens
 
 SECRET = "Zanzibar-4711"
 CSV = f"""path,price,seen,real,day,note

@@ -19,9 +19,9 @@ from indexer.pipeline.staging import LookedAt, Staging
 from indexer.pipeline.survey import is_same
 from search import open_index
 from search.encoders.color_layout import ColorLayoutEncoder
+from tests.command_line import twinlens
 from tests.conftest import FAST, fill
 from tests.older_catalogs import downgrade
-from tests.test_cli import twinlens
 
 REHASH = replace(FAST, rehash=True)
 

@@ -16,8 +16,8 @@ from indexer.pipeline.excludes import DEFAULT_EXCLUDES, Excludes
 from indexer.pipeline.scan import scan
 from indexer.training.data import read_pictures
 from search import DataError, open_index
+from tests.command_line import twinlens
 from tests.conftest import FAST, draw, fill
-from tests.test_cli import twinlens
 
 JUNK = [
     "@eaDir/0000.png/SYNOPHOTO_THUMB_XL.jpg",
