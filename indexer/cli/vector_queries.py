@@ -1,39 +1,72 @@
-"""Queries that need no picture, and so no encoder: pictures of the index by id, and files of vectors."""
+"""Queries without a picture, which need no encoder: pictures of the index by id, and files of vectors."""
 
 from __future__ import annotations
 
 from tokenize import TokenError
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from indexer.cli.hit_table import print_hits, shown_columns
+from indexer.cli.no_match import why_no_match
 from search.errors import DataError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from search.config import Device
     from search.types import Floats
+
+
+def query_stored(
+    index: Path,
+    ids: list[int],
+    files: list[Path],
+    search_options: dict[str, Any],
+    show: list[str] | None,
+    *,
+    device: Device,
+    as_json: bool,
+) -> None:
+    """Answer pictures of the index by their ids, then each row of files of vectors, without importing torch."""
+    from search.engine import open_index
+    from search.filters.language import condition_of
+    from search.large_imports import without_torch
+
+    where, same_only = search_options["where"], search_options["same_only"]
+    search_options = {**search_options, "where": condition_of(where)}
+    read = [(file, read_vectors(file)) for file in files]
+    with without_torch(), open_index(index, device=device) as engine:
+        columns = shown_columns(show, list(engine.columns()))
+        queries: list[dict[str, int | str]] = [{"id": picture_id} for picture_id in ids]
+        answers = engine.search_vectors(engine.vectors_of(ids), **search_options) if ids else []
+        for file, vectors in read:
+            queries += [{"vector": str(file), "row": row} for row in range(len(vectors))]
+            answers += engine.search_vectors(vectors, **search_options)
+        for query, hits in zip(queries, answers, strict=True):
+            nothing = None if hits else why_no_match(engine, where, same_only=same_only)
+            print_hits(query, hits, columns, nothing, as_json=as_json)
 
 
 def read_vectors(file: Path) -> Floats:
     """Read the queries `(Q, D) float32` of a .npy file that holds one vector `(D,)` or several `(Q, D)`.
 
     Raises:
-        DataError: it cannot be read, or holds something else than floating numbers in one or two dimensions.
+        DataError: it cannot be read, or is not an array of floating-point numbers in one or two dimensions.
     """
     if not file.exists():
         raise DataError(f"{file}: no such file")
     if not file.is_file():
-        raise DataError(f"{file}: is no regular file. --vector takes a .npy file, as numpy.save writes it")
+        raise DataError(f"{file}: is not a regular file. --vector takes a .npy file, as numpy.save writes it")
     try:
-        # Mapped: a damaged header that claims a huge array is refused before memory is taken for it.
-        found = np.lib.format.open_memmap(file, mode="r")
+        # Mapped: a damaged header that claims a huge array is refused before memory is allocated for it.
+        array = np.lib.format.open_memmap(file, mode="r")
     except (OSError, EOFError, ValueError, TypeError, SyntaxError, TokenError, MemoryError, OverflowError) as error:
         raise DataError(f"{file}: cannot be read as a .npy file of numbers ({error!s:.200})") from error
-    if found.dtype.kind != "f" or found.ndim not in (1, 2) or found.size == 0:
+    if array.dtype.kind != "f" or array.ndim not in (1, 2) or array.size == 0:
         raise DataError(
-            f"{file}: holds {found.dtype} of shape {found.shape}. A query is one vector (D,) or several (Q, D) of"
-            " floating numbers"
+            f"{file}: holds {array.dtype} of shape {array.shape}. A query is one vector (D,) or several (Q, D) of"
+            " floating-point numbers"
         )
-    with np.errstate(over="ignore"):  # infinite then, and refused with all that is not of unit length
-        return np.array(np.atleast_2d(found), dtype=np.float32)
+    with np.errstate(over="ignore"):  # an overflow becomes infinite, which is rejected like any length but 1
+        return np.array(np.atleast_2d(array), dtype=np.float32)

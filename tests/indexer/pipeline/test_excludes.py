@@ -175,7 +175,7 @@ def test_the_option(library: Path, tmp_path: Path) -> None:
     done = twinlens(*words, "--exclude", "label1", "--exclude", "0002.png", "--json")
     assert json.loads(done.stdout)["images"] == 3
     done = twinlens("sync", library, "--index", tmp_path / "i", "--exclude", "label2")
-    assert "1 of the removed pictures are left out by an --exclude pattern now" in done.stdout
+    assert "1 of the removed pictures match an --exclude pattern now" in done.stdout
     done = twinlens("sync", library, "--index", tmp_path / "i", "--exclude", "", "--json")
     assert json.loads(done.stdout)["images"] == 6
     done = twinlens(
