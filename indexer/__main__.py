@@ -1,6 +1,6 @@
 """`python -m indexer COMMAND ...`: the command `twinlens`."""
 
-from indexer.cli.app import main
+from indexer.cli import main
 
 if __name__ == "__main__":
     main()

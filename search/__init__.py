@@ -65,16 +65,20 @@ __all__ = [
 
 
 _LAZY = {
-    "engine": {"SearchEngine", "open_index"},
-    "query.query": {"SearchOptions"},
-    "recognition.identities": {"Identification", "Identity"},
-    "recognition.calibration": {"Calibration", "ErrorRate", "Verification"},
+    "search.engine": {"SearchEngine", "open_index"},
+    "search.query.query": {"SearchOptions"},
+    "search.recognition.calibration": {"Calibration", "ErrorRate", "Verification"},
+    "search.recognition.identities": {"Identification", "Identity"},
 }
 
 
 def __getattr__(name: str) -> object:
-    """Import the engine, and numpy with it, when it is first asked for: `import search` stays fast (PEP 562)."""
+    """Import the engine, and numpy with it, on first use: `import search` stays fast (PEP 562)."""
     for module, names in _LAZY.items():
         if name in names:
-            return getattr(import_module(f"search.{module}"), name)
+            return getattr(import_module(module), name)
     raise AttributeError(f"module 'search' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

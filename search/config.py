@@ -18,6 +18,8 @@ MOST_AT_ONCE = 4_096
 """Pictures embedded at once at most: all of them are held in memory."""
 MOST_WORKERS = 256
 """Threads at most: each holds a picture."""
+MAP_PICTURES = 700
+"""Pictures that a map of an index shows at most, unless another number is given."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,19 @@
 """The public surface is a decision: a new name is added here on purpose."""
 
+import ast
+import inspect
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import indexer
 import search
 
+ROOT = Path(__file__).parent.parent
 PUBLIC = {
     "Answer",
     "Calibration",
@@ -29,20 +41,137 @@ PUBLIC = {
     "Verification",
     "open_index",
 }
+VERBS = {
+    "add",
+    "attend",
+    "build",
+    "calibrate",
+    "check",
+    "choose",
+    "choose_all",
+    "draw_index_map",
+    "drop_column",
+    "enroll",
+    "evaluate",
+    "export",
+    "find_duplicates",
+    "import_vectors",
+    "inspect",
+    "load_exif",
+    "load_metadata",
+    "load_recipe",
+    "rebuild",
+    "recipe_names",
+    "remove",
+    "repair",
+    "sync",
+    "teach",
+    "train",
+    "unenroll",
+    "watch",
+}
+TYPES = {
+    "AttendConfig",
+    "AugmentConfig",
+    "BuildConfig",
+    "CalibrateConfig",
+    "CalibrateReport",
+    "ChangeReport",
+    "CheckReport",
+    "Choice",
+    "DuplicateReport",
+    "DuplicatesConfig",
+    "EnrollConfig",
+    "EnrollReport",
+    "EvaluateConfig",
+    "Evaluation",
+    "ExifReport",
+    "ExportConfig",
+    "ExportReport",
+    "Finding",
+    "Group",
+    "IdentifyConfig",
+    "ImportConfig",
+    "MapReport",
+    "Member",
+    "MetadataReport",
+    "Progress",
+    "RepairReport",
+    "Seen",
+    "TrainConfig",
+    "TrainEvent",
+    "TrainReport",
+    "TrainingCollapsedError",
+    "WatchConfig",
+}
+both_packages = pytest.mark.parametrize(("package", "names"), [(search, PUBLIC), (indexer, VERBS | TYPES)])
 
 
-def test_exported_names() -> None:
-    assert set(search.__all__) == PUBLIC
-    assert search.__all__ == sorted(search.__all__)
-    for name in PUBLIC:
-        assert getattr(search, name).__doc__, name
+@both_packages
+def test_exported_names(package: ModuleType, names: set[str]) -> None:
+    assert set(package.__all__) == names
+    assert package.__all__ == sorted(package.__all__)
+    assert names <= set(dir(package))
+    for name in names:
+        assert getattr(package, name).__doc__, name
+
+
+@both_packages
+def test_a_lazy_name_is_that_of_the_module_that_defines_it(package: ModuleType, names: set[str]) -> None:
+    for module, lazy in package._LAZY.items():
+        assert lazy <= names
+        for name in lazy:
+            assert getattr(package, name) is getattr(import_module(module), name)
+            assert getattr(package, name).__name__ == name
+
+
+@both_packages
+def test_an_unknown_name_is_an_attribute_error(package: ModuleType, names: set[str]) -> None:
+    assert not hasattr(package, "nonsense")
+
+
+@pytest.mark.parametrize("package", ["search", "indexer"])
+def test_no_submodule_takes_the_place_of_a_public_name(package: str) -> None:
+    """An import of `indexer.metadata` sets the attribute `metadata` of `indexer`, whatever it was before."""
+    script = f"""
+import pkgutil, types
+from importlib import import_module
+import {package}
+for module in pkgutil.walk_packages({package}.__path__, "{package}."):
+    import_module(module.name)
+for name in {package}.__all__:
+    value = getattr({package}, name)
+    assert not isinstance(value, types.ModuleType), name
+    assert value.__name__ == name, name
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS - {"choose", "choose_all", "load_recipe", "recipe_names"}))
+def test_a_path_may_be_given_as_text(verb: str) -> None:
+    first = next(iter(inspect.signature(getattr(indexer, verb)).parameters.values()))
+    assert "str" in str(first.annotation), f"{verb}({first})"
+
+
+def test_every_verb_says_what_it_returns() -> None:
+    for verb in VERBS:
+        assert inspect.signature(getattr(indexer, verb)).return_annotation != inspect.Signature.empty
 
 
 def test_every_error_is_a_twinlens_error() -> None:
     errors = [getattr(search, name) for name in PUBLIC if name.endswith("Error")]
     assert len(errors) == 12
-    assert all(issubclass(error, search.TwinlensError) for error in errors)
+    assert all(issubclass(error, search.TwinlensError) for error in [*errors, indexer.TrainingCollapsedError])
 
 
-def test_an_unknown_name_is_an_attribute_error() -> None:
-    assert not hasattr(search, "nonsense")
+@both_packages
+def test_type_checkers_see_every_lazy_name(package: ModuleType, names: set[str]) -> None:
+    tree = ast.parse(Path(str(package.__file__)).read_text(encoding="utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+    typed = {
+        str(node.module): {alias.name for alias in node.names}
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+    }
+    assert typed == package._LAZY

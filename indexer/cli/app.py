@@ -1,13 +1,14 @@
-"""Every command of `twinlens`. Thin: options come from the configuration's defaults, the work is one call away."""
+"""Every command of `twinlens`, under its heading in the help. Each is thin: it reads options and makes one call."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from indexer.cli.base import plain_app, run
+from indexer.cli.base import plain_app
 from indexer.cli.build import build, rebuild
 from indexer.cli.calibrate import calibrate
 from indexer.cli.changes import add, remove, sync
@@ -21,10 +22,9 @@ from indexer.cli.map import draw_map
 from indexer.cli.metadata import metadata
 from indexer.cli.people import attend, enroll, unenroll
 from indexer.cli.query import query
-from indexer.cli.sections import Sections
+from indexer.cli.serve import demo, serve_app
 from indexer.cli.train import recipes, teach, train
 from indexer.cli.verify import verify
-from indexer.cli.web import demo, serve_app
 
 SECTIONS: dict[str, dict[str, Callable[..., None]]] = {
     "Index a collection": {
@@ -37,9 +37,9 @@ SECTIONS: dict[str, dict[str, Callable[..., None]]] = {
         "check": check,
     },
     "Search it": {"query": query, "app": serve_app, "duplicates": duplicates, "map": draw_map, "demo": demo},
-    "Metadata, and vectors in and out": {"metadata": metadata, "export": export, "import": import_vectors},
-    "Same or different": {"calibrate": calibrate, "verify": verify, "evaluate": evaluate},
-    "Who is it": {
+    "Store metadata, export and import": {"metadata": metadata, "export": export, "import": import_vectors},
+    "Verify and evaluate": {"calibrate": calibrate, "verify": verify, "evaluate": evaluate},
+    "Identify people": {
         "enroll": enroll,
         "unenroll": unenroll,
         "identities": identities,
@@ -48,7 +48,31 @@ SECTIONS: dict[str, dict[str, Callable[..., None]]] = {
     },
     "Train an encoder": {"train": train, "teach": teach, "recipes": recipes},
 }
-"""Every command, under its heading in the help."""
+"""Heading -> command -> function."""
+_LONGEST_SENTENCE = 1_000
+"""Characters after which the first sentence of a command's help would be cut."""
+
+
+class Sections(TyperGroup):
+    """Lists the commands under the headings that they were given as `rich_help_panel`.
+
+    Typer's own panels are drawn only if help is parsed as markup, which ours is not.
+    """
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the sections; all names have one width, so that the texts are aligned."""
+        commands = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        width = max(map(len, commands))
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for name, command in commands.items():
+            if command is not None and not command.hidden:
+                heading = str(getattr(command, "rich_help_panel", None) or "Commands")
+                text = command.get_short_help_str(_LONGEST_SENTENCE)
+                sections.setdefault(heading, []).append((name.ljust(width), text))
+        for heading, rows in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(rows)
+
 
 app = plain_app(
     name="twinlens",
@@ -61,8 +85,8 @@ for heading, commands in SECTIONS.items():
         app.command(name, rich_help_panel=heading)(command)
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(given: bool) -> None:
+    if given:
         from search import __version__
 
         typer.echo(f"twinlens {__version__}")
@@ -72,12 +96,7 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and end.", callback=_show_version, is_eager=True)
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
     """Options of `twinlens` itself, before any command."""
-
-
-def main() -> None:
-    """Entry point of the console script."""
-    run(app)

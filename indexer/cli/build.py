@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from indexer.cli.change_text import exit_code, tell
-from indexer.cli.metadata import MetadataOption
+import indexer
+from indexer.cli.change_report import run_change
 from indexer.cli.options import (
     AllowMissingOption,
     BatchSizeOption,
@@ -19,6 +19,7 @@ from indexer.cli.options import (
     JsonOption,
     KindOption,
     LabelsOption,
+    MetadataOption,
     RecallOption,
     RehashOption,
     WorkersOption,
@@ -44,16 +45,11 @@ def build(
     metadata: MetadataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make an index of a folder of pictures, or bring it up to date with the folder.
+    """Build an index of a folder of pictures, or bring it up to date with the folder.
 
-    A build that was stopped goes on where it was when it is run again. Exit code 3 when pictures were skipped, or
-    stay although their whole folder is missing or empty.
+    An interrupted build continues where it stopped when it is run again. Exit code 3 if pictures were skipped, or were
+    kept although their whole folder is missing or empty.
     """
-    from indexer.cli.console import ConsoleProgress
-    from indexer.collection.build import build as build_index
-    from indexer.metadata.file import open_metadata
-    from indexer.metadata.load import load_metadata
-
     config = BuildConfig(
         encoder=encoder,
         kind=kind,
@@ -66,12 +62,14 @@ def build(
         allow_missing=allow_missing,
         rehash=rehash,
     )
-    opened = None if metadata is None else open_metadata(metadata)  # what cannot be used is said before the work
-    with ConsoleProgress() as progress:
-        report = build_index(pictures, index, config, progress=progress)
-        loaded = None if opened is None else load_metadata(index, opened, root=pictures, progress=progress)
-    tell(report, index, recall, as_json=as_json, metadata=loaded)
-    exit_code(report)
+    run_change(
+        lambda progress: indexer.build(pictures, index, config, progress=progress),
+        index,
+        recall=recall,
+        metadata=metadata,
+        root=pictures,
+        as_json=as_json,
+    )
 
 
 def rebuild(
@@ -79,7 +77,7 @@ def rebuild(
     encoder: Annotated[
         str | None,
         typer.Option(
-            help="Embed every picture again with this encoder, beside the index, which answers until then.",
+            help="Embed every picture again with this encoder. The old index answers queries until that is done.",
             show_default=False,
         ),
     ] = None,
@@ -89,14 +87,15 @@ def rebuild(
         bool, typer.Option("--drop-missing", help="With --encoder: leave out pictures whose files cannot be read.")
     ] = False,
     purge: Annotated[
-        bool, typer.Option("--purge", help="Forget the metadata, labels and enrolments of pictures that were removed.")
+        bool,
+        typer.Option("--purge", help="Delete the metadata, labels and enrolments that are kept of removed pictures."),
     ] = False,
     retain_days: Annotated[
         int | None,
         typer.Option(
             metavar="DAYS",
-            help="How long such things are kept from now on, in case the pictures return; 0: "
-            f"not at all.  [default: as before; {RetainConfig.days} in a new index]",
+            help="How long the metadata, labels and enrolments of removed pictures are kept from now on; 0: not at all."
+            f"  [default: unchanged; {RetainConfig.days} for a new index]",
             show_default=False,
             min=0,
             max=MOST_DAYS,
@@ -107,19 +106,19 @@ def rebuild(
     workers: WorkersOption = BuildConfig.workers,
     as_json: JsonOption = False,
 ) -> None:
-    """Merge the segments of an index into one and choose its structure anew; nothing is embedded twice.
+    """Merge the segments of an index into one and choose its structure again, without embedding anything twice.
 
-    Vectors of pictures that were removed are dropped. Exit code 3 when pictures were left out.
+    The vectors of removed pictures are dropped. With --encoder, every picture is embedded again. Exit code 3 if
+    pictures were left out.
     """
-    from indexer.cli.console import ConsoleProgress
-    from indexer.collection.rebuild import rebuild as rebuild_index
-
     config = BuildConfig(
         encoder=encoder, kind=kind, device=device, recall=recall, batch_size=batch_size, workers=workers
     )
-    with ConsoleProgress() as progress:
-        report = rebuild_index(
+    run_change(
+        lambda progress: indexer.rebuild(
             index, config, drop_missing=drop_missing, purge=purge, retain_days=retain_days, progress=progress
-        )
-    tell(report, index, recall, as_json=as_json)
-    exit_code(report)
+        ),
+        index,
+        recall=recall,
+        as_json=as_json,
+    )

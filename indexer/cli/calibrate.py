@@ -8,84 +8,87 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import indexer
 from indexer.calibration.config import MOST_PAIRS, MOST_RESAMPLES, CalibrateConfig, Method
-from indexer.cli.base import SKIPPED_EXIT, OptionError
+from indexer.cli.base import OptionError, end_with_skipped
 from indexer.cli.inside_collection import warn_inside_collection, warn_inside_index_collection
 from indexer.cli.options import DeviceOption, JsonOption
 from search.errors import DataError
-from search.text import one_line, printable
+from search.text import one_line
 
 if TYPE_CHECKING:
-    from indexer.calibration.calibrate import CalibrateReport
-
-_SHOWN = 20
-"""Unreadable pictures that the summary names; --json lists them all."""
+    from indexer import CalibrateReport
 
 
 def calibrate(
     target: Annotated[Path, typer.Argument(help="An index, or a folder that train wrote.")],
     pictures: Annotated[
         Path | None,
-        typer.Argument(help="A folder of labelled pictures, or where the paths of a CSV lie; an index has its own."),
+        typer.Argument(
+            help="A folder of labelled pictures, or the one that paths of a CSV start from; an index has its own."
+        ),
     ] = None,
     pairs: Annotated[
         Path | None,
-        typer.Option(help="A CSV with the columns a, b, same (1 or 0), and perhaps subject_a and subject_b."),
+        typer.Option(help="A CSV with the columns a, b, same (1 or 0), and optionally subject_a and subject_b."),
     ] = None,
     labels: Annotated[
         str | None,
         typer.Option(
             help="folder (the default: the path of a picture's folder below PICTURES), a folder to take for PICTURES, "
-            "or a CSV with the columns path, label and perhaps subject."
+            "or a CSV with the columns path, label and optionally subject."
         ),
     ] = None,
     max_far: Annotated[
         float | None,
         typer.Option(
-            help=f"Choose the threshold for so high a false-accept rate.  [default: {CalibrateConfig.max_far}]",
+            help=f"Choose the threshold for this false accept rate (FAR).  [default: {CalibrateConfig.max_far}]",
             show_default=False,
         ),
     ] = None,
     eer: Annotated[
-        bool, typer.Option("--eer", help="Choose it where both error rates are equal.")
+        bool, typer.Option("--eer", help="Choose the threshold where FAR and FRR are equal.")
     ] = CalibrateConfig.eer,
     cost_false_accept: Annotated[
-        float | None, typer.Option(help="Choose it by costs: what a false accept costs.")
+        float | None, typer.Option(help="Choose the threshold of lowest cost, given this cost of a false accept.")
     ] = CalibrateConfig.cost_false_accept,
     cost_false_reject: Annotated[
-        float | None, typer.Option(help="And what a false reject costs.")
+        float | None, typer.Option(help="The cost of a false reject; needs --cost-false-accept.")
     ] = CalibrateConfig.cost_false_reject,
     method: Annotated[Method, typer.Option(help="How distances become probabilities.")] = CalibrateConfig.method,
     prior: Annotated[
         float | None,
         typer.Option(
-            help="Share of same pairs that probabilities and costs are made for.  [default: as in --pairs; "
-            "0.5 with labels]",
+            help="Share of same pairs that probabilities and costs assume.  [default: as in --pairs; 0.5 with labels]",
             show_default=False,
         ),
     ] = CalibrateConfig.prior,
     max_pairs: Annotated[
-        int, typer.Option(help="At most so many same, and so many different pairs from labels.", min=1, max=MOST_PAIRS)
+        int,
+        typer.Option(
+            help="Largest number of same pairs, and of different pairs, drawn from labels.", min=1, max=MOST_PAIRS
+        ),
     ] = CalibrateConfig.max_pairs,
     resamples: Annotated[
-        int, typer.Option(help="Draws of subjects behind the intervals.", min=1, max=MOST_RESAMPLES)
+        int, typer.Option(help="Bootstrap samples of subjects for the intervals.", min=1, max=MOST_RESAMPLES)
     ] = CalibrateConfig.resamples,
-    seed: Annotated[int, typer.Option(help="Same seed and data, same calibration.", min=0)] = CalibrateConfig.seed,
-    report: Annotated[Path | None, typer.Option(help="A folder for curves and a page.")] = None,
+    seed: Annotated[
+        int, typer.Option(help="Random seed; the same seed and data give the same calibration.", min=0)
+    ] = CalibrateConfig.seed,
+    report: Annotated[Path | None, typer.Option(help="A folder for curves and an HTML page.")] = None,
     device: DeviceOption = CalibrateConfig.device,
     as_json: JsonOption = False,
 ) -> None:
-    """Learn from same and different pairs which distance is near enough, and how probable the same is.
+    """Choose a distance threshold and fit match probabilities, from pairs of same and different pictures.
 
-    Use subjects (people, writers, things) that the encoder was not trained on. The outcome is stored with the index or
-    encoder: verify, query --same-only and the probability of hits use it. Exit code 3 when pictures were skipped.
+    Use subjects (people, writers, things) that the encoder was not trained on. The result is stored with the index or
+    encoder, for verify, query --same-only and the probability of hits. Exit code 3 if pictures were skipped.
     """
     chosen = {"--max-far": max_far is not None, "--eer": eer, "--cost-false-accept": cost_false_accept is not None}
     if sum(chosen.values()) > 1:
-        raise typer.BadParameter("choose the threshold by one of them", param_hint=" / ".join(chosen))
+        raise typer.BadParameter("choose the threshold by only one of them", param_hint=" / ".join(chosen))
     warn_inside_index_collection(target, [report])
     warn_inside_collection([] if pictures is None else [pictures], [report])
-    from indexer.calibration.calibrate import calibrate as calibrate_target
     from indexer.cli.console import ConsoleProgress
 
     try:
@@ -104,15 +107,14 @@ def calibrate(
     except DataError as error:
         raise OptionError(str(error)) from None
     with ConsoleProgress() as progress:
-        done = calibrate_target(
+        done = indexer.calibrate(
             target, pictures, pairs=pairs, labels=labels, config=config, report=report, progress=progress
         )
     if as_json:
         typer.echo(json.dumps(_plain(done)))
     else:
         _show(done)
-    if done.skipped:
-        raise typer.Exit(SKIPPED_EXIT)
+    end_with_skipped(done.skipped, rest="--json lists them all", as_json=as_json)
 
 
 def _plain(done: CalibrateReport) -> dict[str, Any]:
@@ -127,22 +129,18 @@ def _plain(done: CalibrateReport) -> dict[str, Any]:
 
 
 def _show(done: CalibrateReport) -> None:
-    found = done.calibration
+    result = done.calibration
     lines = [
-        f"{done.stored}: calibrated on {found.data}: {done.pictures} pictures of {found.subjects} subjects, "
-        f"{found.same_pairs} same and {found.different_pairs} different pairs",
-        f"threshold    {found.threshold:.4f}, chosen by {found.rule}",
-        f"FAR          {found.far} of different pairs are taken for the same",
-        f"FRR          {found.frr} of same pairs are taken for different",
-        f"EER          {found.eer}",
-        f"AUC          {found.auc}",
-        f"probability  {found.summary()['method']}, off by {found.ece} on subjects not fitted on, where "
-        f"{found.prior:.3g} of the pairs are the same",
-        *(f"beware       {caution}" for caution in done.cautions),
+        f"{done.stored}: calibrated on {result.data}: {done.pictures} pictures of {result.subjects} subjects, "
+        f"{result.same_pairs} same and {result.different_pairs} different pairs",
+        f"threshold    {result.threshold:.4f}, chosen by {result.rule}",
+        f"FAR          {result.far} of different pairs are taken for the same",
+        f"FRR          {result.frr} of same pairs are taken for different",
+        f"EER          {result.eer}",
+        f"AUC          {result.auc}",
+        f"probability  {result.summary()['method']}, calibration error {result.ece} on held-out subjects, where "
+        f"{result.prior:.3g} of the pairs are the same",
+        *(f"caution      {caution}" for caution in done.cautions),
         *(f"report       {path}" for path in done.written),
     ]
     typer.echo("\n".join(map(one_line, lines)))
-    for error in done.skipped[:_SHOWN]:
-        typer.echo(printable(f"skipped {error}"), err=True)
-    if len(done.skipped) > _SHOWN:
-        typer.echo(f"... and {len(done.skipped) - _SHOWN} more: --json lists them all", err=True)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.cli.change_text import exit_code, tell
-from indexer.cli.metadata import MetadataOption
+import indexer
+from indexer.cli.base import print_error
+from indexer.cli.change_report import print_report, run_change
 from indexer.cli.options import (
     MOST_SECONDS,
     AllowMissingOption,
@@ -21,6 +22,7 @@ from indexer.cli.options import (
     JsonOption,
     KindOption,
     LabelsOption,
+    MetadataOption,
     RecallOption,
     RehashOption,
     WhereOption,
@@ -31,11 +33,11 @@ from search.config import BuildConfig, WatchConfig
 from search.text import printable
 
 if TYPE_CHECKING:
-    from indexer.pipeline.change_report import ChangeReport
+    from indexer import ChangeReport
 
 
 def add(
-    pictures: Annotated[list[Path], typer.Argument(help="Pictures, and folders with all pictures below.")],
+    pictures: Annotated[list[Path], typer.Argument(help="Pictures, and folders with all pictures below them.")],
     index: IndexOption,
     encoder: EncoderOption = BuildConfig.encoder,
     kind: KindOption = BuildConfig.kind,
@@ -49,16 +51,11 @@ def add(
     metadata: MetadataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Add pictures to an index: they are searched at once, and nothing is removed or embedded twice.
+    """Add pictures to an index, where searches find them at once. Nothing is removed or embedded twice.
 
-    Many small additions make many segments, and searches slower: rebuild merges them. Exit code 3 when pictures were
-    skipped.
+    Many small additions make many segments, which slow down searches; rebuild merges them. Exit code 3 if pictures
+    were skipped.
     """
-    from indexer.cli.console import ConsoleProgress
-    from indexer.collection.add import add as add_pictures
-    from indexer.metadata.file import open_metadata
-    from indexer.metadata.load import load_metadata
-
     config = BuildConfig(
         encoder=encoder,
         kind=kind,
@@ -70,36 +67,40 @@ def add(
         exclude=patterns(exclude),
         rehash=rehash,
     )
-    opened = None if metadata is None else open_metadata(metadata)
-    with ConsoleProgress() as progress:
-        report = add_pictures(index, pictures, config, progress=progress)
-        loaded = None if opened is None else load_metadata(index, opened, progress=progress)
-    tell(report, index, recall, as_json=as_json, metadata=loaded)
-    exit_code(report)
+    run_change(
+        lambda progress: indexer.add(index, pictures, config, progress=progress),
+        index,
+        recall=recall,
+        metadata=metadata,
+        as_json=as_json,
+    )
 
 
 def remove(
     index: IndexOption,
-    paths: Annotated[list[Path] | None, typer.Argument(help="Pictures, or folders with all pictures below.")] = None,
-    ids: Annotated[list[int] | None, typer.Option("--id", help="The id of a picture.")] = None,
-    globs: Annotated[list[str] | None, typer.Option("--glob", help="A pattern of paths, such as 'cats/*.jpg'.")] = None,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Pictures, or folders with all pictures below them.")
+    ] = None,
+    ids: Annotated[list[int] | None, typer.Option("--id", help="The id of a picture. May be repeated.")] = None,
+    globs: Annotated[
+        list[str] | None, typer.Option("--glob", help="A pattern of paths, such as 'cats/*.jpg'. May be repeated.")
+    ] = None,
     where: WhereOption = None,
     purge: Annotated[
-        bool, typer.Option("--purge", help="Keep nothing of them: else their metadata and labels return with them.")
+        bool,
+        typer.Option("--purge", help="Keep nothing of them; otherwise their metadata and labels come back if they do."),
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed, and remove nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be removed, and remove nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove pictures from an index, all that is named or, where one thing is not there, nothing. No file is deleted.
+    """Remove pictures from an index: all that are named, or none if one of them is not in it. No file is deleted.
 
-    A picture that comes back is not embedded again until rebuild drops its vector, and has its metadata and label again
-    for 90 days (twinlens rebuild --retain-days), unless --purge is given.
+    A removed picture that comes back is not embedded again, unless rebuild has dropped its vector. For 90 days (see
+    rebuild --retain-days) it also gets back its metadata and label, unless --purge was given.
     """
-    from indexer.collection.remove import remove as remove_pictures
-
     if not (paths or ids or globs or where):
         raise typer.BadParameter("name a picture or folder, or use --id, --glob or --where", param_hint="PATHS")
-    report = remove_pictures(
+    report = indexer.remove(
         index,
         paths=paths or (),
         ids=ids or (),
@@ -108,17 +109,17 @@ def remove(
         dry_run=dry_run,
         purge=purge,
     )
-    tell(report, index, BuildConfig.recall, as_json=as_json)
+    print_report(report, index, BuildConfig.recall, as_json=as_json)
 
 
 def sync(
     pictures: Annotated[Path, typer.Argument(help="The folder of pictures, searched with all its subfolders.")],
     index: IndexOption,
-    watch: Annotated[bool, typer.Option("--watch", help="Go on following the folder until interrupted.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep following the folder until interrupted.")] = False,
     interval: Annotated[
         float,
         typer.Option(
-            help="With --watch: seconds until the folder is scanned though nothing told of a change.",
+            help="With --watch: seconds between scans of the folder, for changes that the system does not report.",
             min=1,
             max=MOST_SECONDS,
         ),
@@ -126,11 +127,11 @@ def sync(
     settle: Annotated[
         float,
         typer.Option(
-            help="With --watch: seconds that a file must have been left alone to be taken.", min=0, max=MOST_SECONDS
+            help="With --watch: seconds that a file must stay unchanged before it is indexed.", min=0, max=MOST_SECONDS
         ),
     ] = WatchConfig.settle,
     allow_empty: Annotated[
-        bool, typer.Option("--allow-empty", help="Take a folder without any picture as it is, instead of refusing it.")
+        bool, typer.Option("--allow-empty", help="Accept a folder without any picture, instead of reporting an error.")
     ] = WatchConfig.allow_empty,
     allow_missing: AllowMissingOption = BuildConfig.allow_missing,
     kind: KindOption = BuildConfig.kind,
@@ -144,25 +145,20 @@ def sync(
     metadata: MetadataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make an index follow a folder: what was added, changed, moved or removed there.
+    """Bring an index up to date with a folder: pictures added, changed, moved or removed there.
 
-    A folder without any picture is an error: an unmounted disk must not empty an index. Pictures of a subfolder that is
-    missing, or holds none of them any more, stay and are reported, unless --allow-missing is given. Exit code 3 then,
-    and when pictures were skipped.
+    A folder without any picture is an error, so that an unmounted disk does not empty the index. Pictures of a
+    subfolder that is missing, or that holds none of them any more, are kept and reported, unless --allow-missing is
+    given. Exit code 3 in that case, and if pictures were skipped.
 
-    With --watch it goes on until it is interrupted (Ctrl-C, or SIGTERM), and then ends with 0; a round that
-    fails is told, and the watch goes on; --json prints a line a round that changed something.
+    With --watch it runs until it is interrupted (Ctrl-C, or SIGTERM), and exits with 0. A round that fails is reported,
+    and watching continues. --json prints one line for each round that changed something.
     """
-    from indexer.cli.console import ConsoleProgress
-    from indexer.collection.sync import sync as sync_index
-    from indexer.metadata.file import open_metadata
-    from indexer.metadata.load import load_metadata
-
     if watch and metadata is not None:
         raise typer.BadParameter(
-            "is read once, and --watch goes on: run twinlens metadata when the file changes", param_hint="'--metadata'"
+            "is read once, but --watch keeps running: run twinlens metadata when the file changes",
+            param_hint="'--metadata'",
         )
-    opened = None if metadata is None else open_metadata(metadata)
     config = BuildConfig(
         kind=kind,
         device=device,
@@ -177,27 +173,29 @@ def sync(
     if watch:
         _watch(pictures, index, config, WatchConfig(interval, settle, allow_empty), as_json=as_json)
         return
-    with ConsoleProgress() as progress:
-        report = sync_index(pictures, index, config, progress=progress, allow_empty=allow_empty)
-        loaded = None if opened is None else load_metadata(index, opened, root=pictures, progress=progress)
-    tell(report, index, recall, as_json=as_json, metadata=loaded)
-    exit_code(report)
+    run_change(
+        lambda progress: indexer.sync(pictures, index, config, progress=progress, allow_empty=allow_empty),
+        index,
+        recall=recall,
+        metadata=metadata,
+        root=pictures,
+        as_json=as_json,
+    )
 
 
 def _watch(pictures: Path, index: Path, config: BuildConfig, watching: WatchConfig, *, as_json: bool) -> None:
     from indexer.cli.console import ConsoleProgress
-    from indexer.collection.watch import watch
 
-    def told(what: ChangeReport | Exception) -> None:
-        if isinstance(what, Exception):
-            typer.secho(f"error: {printable(str(what))}", fg="red", err=True)
+    def print_round(outcome: ChangeReport | Exception) -> None:
+        if isinstance(outcome, Exception):
+            print_error(outcome)
         else:
-            tell(what, index, config.recall, as_json=as_json)
+            print_report(outcome, index, config.recall, as_json=as_json)
 
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         typer.echo(printable(f"watching {pictures}"), err=True)
-        watch(pictures, index, config, watching, told=told, progress=ConsoleProgress)
+        indexer.watch(pictures, index, config, watching, told=print_round, progress=ConsoleProgress)
     except KeyboardInterrupt:
         typer.echo("stopped", err=True)
     finally:

@@ -1,68 +1,61 @@
-"""`twinlens check`: say what is wrong with an index folder, and repair it."""
+"""The command `check`."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.cli.options import DeviceOption, JsonOption
+import indexer
+from indexer.cli.base import ERROR_EXIT
+from indexer.cli.options import DeviceOption, IndexArgument, JsonOption
 from search.config import QueryConfig
-from search.text import printable
+from search.text import one_line
 
 if TYPE_CHECKING:
-    from indexer.health.check import CheckReport
-    from indexer.health.repair import RepairReport
+    from indexer import CheckReport, RepairReport
 
 
 def check(
-    index: Annotated[Path, typer.Argument(help="The index folder.")],
+    index: IndexArgument,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Repair what can be repaired, and name what must be embedded again.")
+        bool, typer.Option("--repair", help="Repair what can be repaired, and list what must be embedded again.")
     ] = False,
     device: DeviceOption = QueryConfig.device,
     as_json: JsonOption = False,
 ) -> None:
-    """Verify every byte of an index: files by their checksums, pictures by their rows.
+    """Verify every byte of an index: its files by their checksums, its pictures by their rows.
 
-    Names each damaged file with the pictures that suffer (all of them with --json). Exit code 0 when the index is
-    whole, at the end where it was repaired; 1 when it is damaged.
+    Lists each damaged file with the first of the pictures affected, or with all of them (--json). Exit code 0 if there
+    is no damage, or none is left after the repair; 1 if the index is damaged.
     """
     from indexer.cli.console import ConsoleProgress
-    from indexer.health.check import inspect
-    from indexer.health.repair import repair as repair_index
 
-    if repair:
-        with ConsoleProgress() as progress:
+    with ConsoleProgress() as progress:
+        if repair:
             progress.begin("verify and repair", None)
-            repaired = repair_index(index, device=device)
-        typer.echo(json.dumps(repaired.to_dict()) if as_json else "\n".join(_repaired(repaired)))
-        found = repaired.after
-    else:
-        with ConsoleProgress() as progress:
+            repaired = indexer.repair(index, device=device)
+            report, plain, lines = repaired.after, repaired.to_dict(), _repair_lines(repaired)
+        else:
             progress.begin("verify", None)
-            found = inspect(index, named=-1) if as_json else inspect(index)
-        typer.echo(json.dumps(found.to_dict()) if as_json else "\n".join(_found(found)))
-    if not found.whole:
-        raise typer.Exit(1)
+            report = indexer.inspect(index, named=-1) if as_json else indexer.inspect(index)
+            plain, lines = report.to_dict(), _check_lines(report)
+    typer.echo(json.dumps(plain) if as_json else "\n".join(map(one_line, lines)))
+    if not report.whole:
+        raise typer.Exit(ERROR_EXIT)
 
 
-def _found(report: CheckReport) -> list[str]:
+def _check_lines(report: CheckReport) -> list[str]:
     lines = [f"{report.index}/{finding}" for finding in report.findings]
     lines += [f"note: {note}" for note in report.notes]
-    lines.append(f"{report.index}: {'whole' if report.whole else 'damaged: try twinlens check --repair'}")
-    return [_line(line) for line in lines]
+    outcome = "OK, no damage found" if report.whole else "damaged: try twinlens check --repair"
+    return [*lines, f"{report.index}: {outcome}"]
 
 
-def _repaired(report: RepairReport) -> list[str]:
-    lines = [f"found: {finding}" for finding in report.before.findings]
+def _repair_lines(report: RepairReport) -> list[str]:
+    lines = [f"damaged: {finding}" for finding in report.before.findings]
     lines += [f"repaired: {done}" for done in report.done]
     lines += [f"removed from the index: {picture.path}" for picture in report.removed]
-    lines += [f"left: {left}" for left in report.left]
-    return [*map(_line, lines), *_found(report.after)]
-
-
-def _line(text: str) -> str:
-    return printable(text).replace("\n", "\\n")
+    lines += [f"not repaired: {left}" for left in report.left]
+    return [*lines, *_check_lines(report.after)]

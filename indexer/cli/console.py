@@ -24,7 +24,7 @@ _QUIET_INTERVAL = 10.0
 
 
 class _Heartbeat:
-    """Writes a line to standard error every ten seconds, however long one step takes, until it is stopped."""
+    """Writes a line to standard error every ten seconds until it is stopped, however long a step takes."""
 
     def __init__(self, line: Callable[[], str]) -> None:
         self._line = line
@@ -40,13 +40,13 @@ class _Heartbeat:
 
     def _run(self) -> None:
         while not self._stopped.wait(_QUIET_INTERVAL):
-            with suppress(OSError, ValueError):  # a log that is closed or full stops no work
+            with suppress(OSError, ValueError):  # a closed or full log does not stop the work
                 sys.stderr.write(self._line() + "\n")
                 sys.stderr.flush()
 
 
 class _Bar(ABC):
-    """A bar on standard error, where somebody watches it; standard output stays clean for results."""
+    """A progress bar on standard error, if that is a terminal; standard output holds only results."""
 
     def __init__(self, make: Callable[[], RichProgress]) -> None:
         self._bar: RichProgress | None = make() if sys.stderr.isatty() else None
@@ -62,7 +62,7 @@ class _Bar(ABC):
 
     @abstractmethod
     def _line(self) -> str:
-        """What a log shows of this moment."""
+        """The line that a log gets now."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -74,7 +74,7 @@ class _Bar(ABC):
 
 
 class ConsoleProgress(_Bar):
-    """Draws the stages of a build."""
+    """Shows the stages of a command."""
 
     def __init__(self) -> None:
         super().__init__(_build_bar)
@@ -82,7 +82,7 @@ class ConsoleProgress(_Bar):
         self._began = time.monotonic()
 
     def begin(self, stage: str, total: int | None) -> None:
-        """Show a stage; its `total` is None where it cannot be counted."""
+        """Start a stage; `total` is None if it is not known."""
         self._stage, self._total, self._done = stage, total or 0, 0
         self._began = time.monotonic()
         if self._bar is not None:
@@ -91,7 +91,7 @@ class ConsoleProgress(_Bar):
             self._task = self._bar.add_task(stage, total=total)
 
     def advance(self, count: int) -> None:
-        """Move the bar on."""
+        """Count steps of the stage as done."""
         self._done += count
         if self._bar is not None and self._task is not None:
             self._bar.advance(self._task, count)
@@ -101,7 +101,7 @@ class ConsoleProgress(_Bar):
 
 
 def stage_text(stage: str, done: int, total: int, seconds: float) -> str:
-    """One line about a stage that began so many seconds ago; `total` 0 where it is not known."""
+    """One line about a stage that has taken `seconds` so far; `total` is 0 if it is not known."""
     if not total and not done:
         return f"{stage}: {seconds:.0f} s"
     count = f"{stage}: {done} of {total}" if total else f"{stage}: {done}"
@@ -144,7 +144,7 @@ def _build_bar() -> RichProgress:
 
 
 class TrainingConsole(_Bar):
-    """Shows a training: a bar for the run, and a line for every row of its history."""
+    """Shows a training run: a bar, and a line for each row of its history."""
 
     def __init__(self) -> None:
         super().__init__(_training_bar)
@@ -152,7 +152,7 @@ class TrainingConsole(_Bar):
         if self._bar is not None:
             self._task = self._bar.add_task("train", total=1.0)
 
-    def tell(self, event: TrainEvent) -> None:
+    def show(self, event: TrainEvent) -> None:
         """Show one step."""
         self._event = f"{event.progress:.1%} done, loss {event.loss:.4f}"
         if self._bar is not None and self._task is not None:

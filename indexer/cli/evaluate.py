@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.cli.base import SKIPPED_EXIT
+import indexer
+from indexer.cli.base import end_with_skipped
 from indexer.cli.options import DeviceOption, ExcludeOption, JsonOption, patterns
 from indexer.evaluation.config import EvaluateConfig
 from search.text import printable
@@ -16,16 +17,13 @@ from search.text import printable
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from indexer.evaluation.figures import Evaluation
+    from indexer import Evaluation
     from indexer.evaluation.robustness import Robustness
-
-_SHOWN = 20
-"""Skipped pictures listed; --json lists them all."""
 
 
 def evaluate(
     target: Annotated[
-        Path, typer.Argument(help="An index whose pictures have labels; with --encoder, a folder of pictures.")
+        Path, typer.Argument(help="An index of labelled pictures; with --encoder, a folder of pictures.")
     ],
     encoder: Annotated[
         str | None,
@@ -37,37 +35,36 @@ def evaluate(
     labels: Annotated[
         str,
         typer.Option(
-            help="Of a folder of pictures: folder (the path of a picture's folder below it), or a CSV with the columns "
-            "path and label."
+            help="For a folder of pictures: folder (the path of a picture's folder below it), or a CSV with the "
+            "columns path and label."
         ),
     ] = EvaluateConfig.labels,
     include: Annotated[
         list[str] | None,
         typer.Option(
             metavar="PATTERN",
-            help="Of a folder of pictures: only the classes that match, such as 'val/*'. May be repeated.",
+            help="For a folder of pictures: only the classes that match, such as 'val/*'. May be repeated.",
         ),
     ] = None,
     exclude: ExcludeOption = None,
     robustness: Annotated[
-        bool, typer.Option("--robustness", help="Alter pictures (crop, flip, turn, JPEG, ...) and ask for them.")
+        bool, typer.Option("--robustness", help="Also query with altered pictures (crop, flip, turn, JPEG, ...).")
     ] = EvaluateConfig.robustness,
     queries: Annotated[
-        int, typer.Option(help="Pictures that --robustness alters at most.", min=1)
+        int, typer.Option(help="Largest number of pictures that --robustness alters.", min=1)
     ] = EvaluateConfig.queries,
     card: Annotated[
-        bool, typer.Option("--card", help="Write the figures into the model card of the --encoder folder.")
+        bool, typer.Option("--card", help="Write the figures into the model card in the --encoder folder.")
     ] = False,
     device: DeviceOption = EvaluateConfig.device,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure retrieval by label: R@1, R@5, R@10, mAP@R and NMI, every picture asking all the others.
+    """Measure retrieval by label: R@1, R@5, R@10, mAP@R and NMI, with each picture as a query among all others.
 
-    Each figure comes with a 95 % interval, by bootstrap over classes. Exit code 3 when pictures were skipped.
+    Each figure comes with a 95 % confidence interval, by bootstrap over classes. Exit code 3 if pictures were skipped.
     """
-    _refuse_what_does_not_fit(encoder, labels, include, exclude, card=card)
+    _check_combination(encoder, labels, include, exclude, card=card)
     from indexer.cli.console import ConsoleProgress
-    from indexer.evaluation.evaluate import evaluate as evaluate_target
     from indexer.evaluation.figures import write_measured
 
     config = EvaluateConfig(
@@ -80,18 +77,17 @@ def evaluate(
         device=device,
     )
     with ConsoleProgress() as progress:
-        found = evaluate_target(target, config, progress=progress)
+        result = indexer.evaluate(target, config, progress=progress)
     if card and encoder is not None:
-        write_measured(Path(encoder), found.collection, found.figures())
+        write_measured(Path(encoder), result.collection, result.figures())
     if as_json:
-        typer.echo(json.dumps(found.to_dict()))
+        typer.echo(json.dumps(result.to_dict()))
     else:
-        _show(found)
-    if found.skipped:
-        raise typer.Exit(SKIPPED_EXIT)
+        _show(result)
+    end_with_skipped(result.skipped, rest="--json lists them all", as_json=as_json)
 
 
-def _refuse_what_does_not_fit(
+def _check_combination(
     encoder: str | None, labels: str, include: list[str] | None, exclude: list[str] | None, *, card: bool
 ) -> None:
     given = {
@@ -102,40 +98,40 @@ def _refuse_what_does_not_fit(
     }
     for option, is_given in given.items():
         if is_given and encoder is None:
-            raise typer.BadParameter("goes with --encoder and a folder of pictures only", param_hint=option)
+            raise typer.BadParameter("needs --encoder and a folder of pictures", param_hint=option)
     if card and encoder is not None and not Path(encoder, "encoder.json").is_file():
         raise typer.BadParameter(f"{encoder} is not a folder that train wrote: it has no card", param_hint="--card")
 
 
-def _show(found: Evaluation) -> None:
+def _show(result: Evaluation) -> None:
     from rich.console import Console
 
     from indexer.cli.rich_text import literal, literal_table
 
     typer.echo(
         printable(
-            f"{found.collection}: {found.pictures} pictures, {found.classes} classes, "
-            f"{found.queries} queries, encoder {found.encoder}"
+            f"{result.collection}: {result.pictures} pictures, {result.classes} classes, "
+            f"{result.queries} queries, encoder {result.encoder}"
         )
     )
     table = literal_table("", "figure", "95 % interval")
-    figures = {**{f"R@{k}": figure for k, figure in found.recall_at.items()}, "mAP@R": found.map_at_r, "NMI": found.nmi}
+    figures = {
+        **{f"R@{k}": figure for k, figure in result.recall_at.items()},
+        "mAP@R": result.map_at_r,
+        "NMI": result.nmi,
+    }
     for name, figure in figures.items():
-        bounds = "of one class: none" if figure.interval is None else "{:.4f} to {:.4f}".format(*figure.interval)
+        bounds = "none: a single class" if figure.interval is None else "{:.4f} to {:.4f}".format(*figure.interval)
         table.add_row(*map(literal, (name, f"{figure.value:.4f}", bounds)))
     console = Console()
     console.print(table)
-    if found.robustness is not None:
-        console.print(_robustness_table(found.robustness))
-        if found.robustness.copies_found is not None:
-            typer.echo(f"everyday copies found first, mean of six: {found.robustness.copies_found:.3f}")
-    for error in found.skipped[:_SHOWN]:
-        typer.echo(printable(f"skipped {error}"), err=True)
-    if len(found.skipped) > _SHOWN:
-        typer.echo(f"... and {len(found.skipped) - _SHOWN} more: --json lists them all", err=True)
+    if result.robustness is not None:
+        console.print(_robustness_table(result.robustness))
+        if result.robustness.copies_found is not None:
+            typer.echo(f"everyday copies found first, mean of six: {result.robustness.copies_found:.3f}")
 
 
-def _robustness_table(found: Robustness) -> Table:
+def _robustness_table(result: Robustness) -> Table:
     from indexer.cli.rich_text import literal, literal_table
 
     table = literal_table(
@@ -145,11 +141,11 @@ def _robustness_table(found: Robustness) -> Table:
         "fall",
         "copies found",
         title_justify="left",
-        title=literal(f"{found.queries} pictures altered"),
+        title=literal(f"{result.queries} pictures altered"),
     )
-    plain = found.recall_at_1
+    plain = result.recall_at_1
     table.add_row(*map(literal, ("not at all", "", _shown(plain), "", "")))
-    for row in found.rows:
+    for row in result.rows:
         fall = None if plain is None or row.recall_at_1 is None else plain - row.recall_at_1
         cells = (row.kind, row.strength, _shown(row.recall_at_1), _shown(fall), _shown(row.copies_found))
         table.add_row(*map(literal, cells))

@@ -1,4 +1,4 @@
-"""A warning where a command writes into the folder of pictures: what it writes would be indexed as a picture."""
+"""A warning if a command writes into the folder of pictures, where its output would be indexed as a picture."""
 
 from __future__ import annotations
 
@@ -6,18 +6,16 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
-from search.text import one_line
+from indexer.cli.base import warn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
 def warn_inside_index_collection(index: Path, outputs: Iterable[Path | None]) -> None:
-    """Warn of each output that lies inside a folder that `index` was built from; an index that cannot be read has none.
+    """Warn about each output inside a folder that `index` was built from.
 
-    Such an index is the command's own to complain about.
+    Says nothing about an index that cannot be read: the command itself reports that.
     """
     from search.errors import TwinlensError
     from search.store.catalog import Catalog
@@ -36,16 +34,12 @@ def warn_inside_index_collection(index: Path, outputs: Iterable[Path | None]) ->
 
 
 def warn_inside_collection(folders: Iterable[Path], outputs: Iterable[Path | None]) -> None:
-    """Warn of each output that lies inside one of the folders of pictures, by whatever link it is reached."""
+    """Warn about each output inside one of the folders of pictures, links resolved."""
     real = [Path(os.path.realpath(folder)) for folder in folders]
     for output in outputs:
         if output is None:
             continue
         for folder in real:
             if Path(os.path.realpath(output)).is_relative_to(folder):
-                warning = (
-                    f"warning: {output} lies inside the pictures of {folder}, and what is written there may be indexed"
-                    " with them. Name another place"
-                )
-                typer.secho(one_line(warning), fg="yellow", err=True)
+                warn(f"{output} lies inside the pictures of {folder}, and may be indexed with them. Name another place")
                 break

@@ -7,35 +7,34 @@ from typing import Annotated
 
 import typer
 
-from indexer.cli.base import SKIPPED_EXIT
+import indexer
+from indexer.cli.base import end_with_skipped
 from indexer.cli.inside_collection import warn_inside_index_collection
+from indexer.cli.options import IndexArgument
+from search.config import MAP_PICTURES
 from search.text import printable
-
-_LIMIT = 700
-_SHOWN = 20
-"""Pictures that are gone, of which so many are named."""
 
 
 def draw_map(
-    index: Annotated[Path, typer.Argument(help="The index folder.")],
+    index: IndexArgument,
     out: Annotated[Path, typer.Option(help="The PNG to write.")] = Path("map.png"),
-    html: Annotated[Path | None, typer.Option(help="Also a page to explore: one file, thumbnails inlined.")] = None,
-    limit: Annotated[int, typer.Option(help="Pictures shown at most, evenly over the labels.", min=1)] = _LIMIT,
-    seed: Annotated[int, typer.Option(help="Same seed, same map.", min=0, max=2**32 - 1)] = 0,
+    html: Annotated[
+        Path | None, typer.Option(help="Also write an interactive page, as one file with its thumbnails.")
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(help="Largest number of pictures shown, spread evenly over the labels.", min=1)
+    ] = MAP_PICTURES,
+    seed: Annotated[int, typer.Option(help="Random seed; the same seed gives the same map.", min=0, max=2**32 - 1)] = 0,
 ) -> None:
-    """Draw the pictures of an index where their embeddings lie: like near like.
+    """Draw a map of the pictures of an index, with similar pictures next to each other.
 
-    Exit code 3 when pictures could not be read; they are grey squares.
+    Exit code 3 if pictures could not be read; they appear as grey squares.
     """
     warn_inside_index_collection(index, [out, html])
     from indexer.cli.console import ConsoleProgress
-    from indexer.plots.index_map import draw_index_map
 
     with ConsoleProgress() as progress:
-        report = draw_index_map(index, out, limit=limit, page=html, seed=seed, progress=progress)
-    for complaint in report.gone[:_SHOWN]:
-        typer.echo(printable(f"grey: {complaint}"), err=True)
+        report = indexer.draw_index_map(index, out, limit=limit, page=html, seed=seed, progress=progress)
     written = f"{out} and {html}" if html else f"{out}"
     typer.echo(printable(f"{written}: {report.shown} of {report.pictures} pictures"))
-    if report.gone:
-        raise typer.Exit(SKIPPED_EXIT)
+    end_with_skipped(report.gone, word="grey:")

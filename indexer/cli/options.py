@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Arguments and options that several commands have."""
 
 from __future__ import annotations
 
@@ -7,37 +7,53 @@ from typing import Annotated
 
 import typer
 
-from search.config import MOST_AT_ONCE, MOST_WORKERS, Device
+from search.config import MOST_AT_ONCE, MOST_WORKERS, Device, References
 
 MOST_SECONDS = 10_000_000.0
-"""About four months: of more, some systems cannot wait."""
+"""About four months: some systems cannot wait longer."""
 
 
-def known_kind(kind: str) -> str:
-    """Refuse a kind that there is not as a wrong option."""
+def _known_kind(kind: str) -> str:
+    """Reject an unknown index kind as an invalid option."""
     from search.indexes import AUTO, KINDS
 
     if kind not in (AUTO, *KINDS):
-        raise typer.BadParameter(f"there is no index kind {kind!r}: known are {', '.join((AUTO, *KINDS))}")
+        raise typer.BadParameter(f"there is no index kind {kind!r}. Choose one of {', '.join((AUTO, *KINDS))}")
     return kind
 
 
+def _rate(value: float | None) -> float | None:
+    """Reject a rate outside (0, 1) as an invalid option."""
+    if value is not None and not 0 < value < 1:
+        raise typer.BadParameter(f"{value} is not a rate: it must be more than 0 and less than 1")
+    return value
+
+
+# Every command ------------------------------------------------------------------------------------------------------
+
+IndexArgument = Annotated[Path, typer.Argument(help="The index folder.")]
 IndexOption = Annotated[Path, typer.Option("--index", "-i", help="The index folder.")]
-
-
-DeviceOption = Annotated[Device, typer.Option(help="Where to compute: auto takes a GPU where there is one.")]
-
-
+DeviceOption = Annotated[Device, typer.Option(help="Where to compute; auto uses a GPU if there is one.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
 WhereOption = Annotated[
     list[str] | None,
     typer.Option(
-        help="Only pictures with, for example, label=shoe, or \"taken >= 2024-01-01 and camera glob 'Canon*'\"; "
-        "several must all hold."
+        help="Only pictures that match this filter, such as label=shoe, or "
+        "\"taken >= 2024-01-01 and camera glob 'Canon*'\". If it is given several times, all filters must match."
     ),
 ]
+ExcludeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude",
+        metavar="GLOB",
+        help="Leave out files and folders with this name, such as 'raw' or '*.tif', or at this path, such as 'raw/**'. "
+        "!NAME includes one again. May be repeated. @eaDir, #recycle, lost+found and the like are always left out.",
+    ),
+]
+
+# Commands that change an index --------------------------------------------------------------------------------------
+
 EncoderOption = Annotated[
     str | None,
     typer.Option(
@@ -46,8 +62,10 @@ EncoderOption = Annotated[
         show_default=False,
     ),
 ]
-KindOption = Annotated[str, typer.Option(help="auto, flat, hnsw, ivf, ivfpq or hnswlib.", callback=known_kind)]
-RecallOption = Annotated[float, typer.Option(help="Recall@10 that an approximate kind is tuned for.", min=0.0, max=1.0)]
+KindOption = Annotated[
+    str, typer.Option(help="Index kind: auto, flat, hnsw, ivf, ivfpq or hnswlib.", callback=_known_kind)
+]
+RecallOption = Annotated[float, typer.Option(help="Target recall@10 of an approximate index kind.", min=0.0, max=1.0)]
 LabelsOption = Annotated[
     str | None,
     typer.Option(
@@ -61,19 +79,10 @@ BatchSizeOption = Annotated[int, typer.Option(help="Pictures embedded at once.",
 WorkersOption = Annotated[
     int,
     typer.Option(
-        help="Threads that read and decode.  [default: one per core, at most 8]",
+        help="Threads that read and decode pictures.  [default: one per core, at most 8]",
         show_default=False,
         min=1,
         max=MOST_WORKERS,
-    ),
-]
-ExcludeOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--exclude",
-        metavar="GLOB",
-        help="Leave out files and folders of this name, such as 'raw' or '*.tif', or at this path, such as 'raw/**'; "
-        "!NAME takes one in again. May be repeated. @eaDir, #recycle, lost+found and the like are always left out.",
     ),
 ]
 AllowMissingOption = Annotated[
@@ -81,10 +90,32 @@ AllowMissingOption = Annotated[
 ]
 RehashOption = Annotated[
     bool,
-    typer.Option("--rehash", help="Read every file again, also those that look unchanged. Embeds only what is new."),
+    typer.Option("--rehash", help="Read every file again, even if it looks unchanged. Only new content is embedded."),
+]
+MetadataOption = Annotated[
+    Path | None,
+    typer.Option("--metadata", help="CSV or JSON lines of columns to store with the pictures; see twinlens metadata."),
+]
+
+# Commands that identify people --------------------------------------------------------------------------------------
+
+ReferencesOption = Annotated[
+    References,
+    typer.Option(help="How several reference pictures are compared: by the best (nearest) one, or by their mean."),
+]
+MaxFalseAcceptOption = Annotated[
+    float | None,
+    typer.Option(
+        help="Largest share of strangers that may be accepted.  [default: the rate of the calibration]",
+        show_default=False,
+        callback=_rate,
+    ),
+]
+ThresholdOption = Annotated[
+    float | None, typer.Option(help="Use this distance instead of the calibrated threshold.", min=0, max=2)
 ]
 
 
 def patterns(exclude: list[str] | None) -> tuple[str, ...] | None:
-    """The patterns that were given; an empty one gives none, and None was given where the option was not."""
+    """Patterns of `--exclude`; an empty text clears them, and None means that the option was not given."""
     return None if exclude is None else tuple(each for each in exclude if each)

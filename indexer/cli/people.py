@@ -8,42 +8,53 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.cli.identify import MaxFalseAcceptOption, ReferencesOption, ThresholdOption
-from indexer.cli.options import MOST_SECONDS, DeviceOption, IndexOption, JsonOption
+import indexer
+from indexer.cli.base import warn
+from indexer.cli.options import (
+    MOST_SECONDS,
+    DeviceOption,
+    IndexOption,
+    JsonOption,
+    MaxFalseAcceptOption,
+    ReferencesOption,
+    ThresholdOption,
+)
 from search.config import AttendConfig, EnrollConfig, IdentifyConfig, QueryConfig
-from search.text import printable
+from search.text import one_line, printable
 
 if TYPE_CHECKING:
-    from indexer.people.attendance import Seen
+    from indexer import Seen
 
 
 def enroll(
-    name: Annotated[str, typer.Argument(help="Whom the pictures show.")],
+    name: Annotated[str, typer.Argument(help="The name of the person that the pictures show.")],
     pictures: Annotated[list[Path], typer.Argument(help="One or more reference pictures.")],
     index: IndexOption,
     encoder: Annotated[
         str | None,
-        typer.Option(help="For an index that is not there yet.  [default: builtin]", show_default=False),
+        typer.Option(help="The encoder of a new index.  [default: builtin]", show_default=False),
     ] = EnrollConfig.encoder,
-    add: Annotated[bool, typer.Option("--add", help="Give a known name more reference pictures.")] = EnrollConfig.add,
+    add: Annotated[
+        bool, typer.Option("--add", help="Add reference pictures to a name that is already enrolled.")
+    ] = EnrollConfig.add,
     force: Annotated[
-        bool, typer.Option("--force", help="Take poor pictures, and those that another name has already.")
+        bool,
+        typer.Option("--force", help="Accept pictures of poor quality, and those already enrolled under another name."),
     ] = EnrollConfig.force,
     device: DeviceOption = EnrollConfig.device,
     as_json: JsonOption = False,
 ) -> None:
-    """Make somebody known by one or more reference pictures, without training anything.
+    """Enroll a person by one or more reference pictures. Nothing is trained.
 
-    Warns when the new name is hard to tell from another one. An index folder that is not there yet is made.
+    Warns if the person is hard to tell from another one. Creates the index folder if it does not exist.
     """
     from indexer.cli.console import ConsoleProgress
-    from indexer.people.enroll import enroll as enroll_identity
 
     with ConsoleProgress() as progress:
         progress.begin("embed", None)
-        report = enroll_identity(index, name, pictures, EnrollConfig(encoder, device, add, force))
+        report = indexer.enroll(index, name, pictures, EnrollConfig(encoder, device, add, force))
     for warning in report.warnings:
-        typer.secho(printable(f"warning: {warning}"), fg="yellow", err=True)
+        warn(warning)
     if as_json:
         plain = {"name": report.name, "added": report.added, "templates": report.templates}
         typer.echo(json.dumps({**plain, "warnings": list(report.warnings)}))
@@ -53,53 +64,56 @@ def enroll(
 
 
 def unenroll(
-    names: Annotated[list[str], typer.Argument(help="Whom to forget.")],
+    names: Annotated[list[str], typer.Argument(help="The names to remove.")],
     index: IndexOption,
 ) -> None:
-    """Forget identities and their reference pictures."""
-    from indexer.people.enroll import unenroll as unenroll_identities
-
-    gone = unenroll_identities(index, names)
-    typer.echo(printable(f"forgot {', '.join(names)}: {gone} reference pictures"))
+    """Remove enrolled people and their reference pictures."""
+    removed = indexer.unenroll(index, names)
+    typer.echo(printable(f"removed {', '.join(names)}: {removed} reference pictures"))
 
 
 def attend(
-    folder: Annotated[Path, typer.Argument(help="Where a camera puts its pictures.")],
+    folder: Annotated[Path, typer.Argument(help="The folder that a camera writes to.")],
     index: IndexOption,
-    log: Annotated[Path, typer.Option(help="CSV of time, name, distance, probability, picture: a row a visit.")],
+    log: Annotated[
+        Path, typer.Option(help="CSV to write, one row per visit: time, name, distance, probability, picture.")
+    ],
     unknown: Annotated[
         Path | None,
         typer.Option(
-            help="CSV of strangers and unusable pictures.  [default: LOG with .unknown before its suffix]",
+            help="CSV of unknown people and unusable pictures.  [default: LOG with .unknown before its suffix]",
             show_default=False,
         ),
     ] = AttendConfig.unknown,
     visit_minutes: Annotated[
         float,
-        typer.Option(help="Somebody seen again within so many minutes is on the same visit.", min=0, max=MOST_SECONDS),
+        typer.Option(
+            help="A person who is seen again within this many minutes is on the same visit.", min=0, max=MOST_SECONDS
+        ),
     ] = AttendConfig.visit_minutes,
     interval: Annotated[
-        float, typer.Option(help="Seconds between two looks at the folder.", min=0.05, max=MOST_SECONDS)
+        float, typer.Option(help="Seconds between two scans of the folder.", min=0.05, max=MOST_SECONDS)
     ] = AttendConfig.interval,
-    once: Annotated[bool, typer.Option("--once", help="Work through what is there, and end.")] = AttendConfig.once,
+    once: Annotated[
+        bool, typer.Option("--once", help="Identify the pictures that are there, and exit.")
+    ] = AttendConfig.once,
     references: ReferencesOption = IdentifyConfig.references,
     max_false_accept: MaxFalseAcceptOption = IdentifyConfig.max_false_accept,
     threshold: ThresholdOption = IdentifyConfig.threshold,
     device: DeviceOption = QueryConfig.device,
 ) -> None:
-    """Identify each picture that arrives in a folder, and log who was there and when, once a visit.
+    """Identify each picture that arrives in a folder, and log who was there and when, one row per visit.
 
-    Runs until it is stopped (Ctrl-C). Started again, it goes on where it was: no picture and no visit is logged twice.
+    Runs until it is stopped (Ctrl-C). Started again, it continues where it stopped: no picture and no visit is logged
+    twice.
     """
-    from indexer.people.attendance import attend as attend_folder
-
     identify = IdentifyConfig(references=references, max_false_accept=max_false_accept, threshold=threshold)
     config = AttendConfig(unknown, visit_minutes, interval, once, identify)
     try:
-        attend_folder(folder, index, log, config, device=device, tell=_tell)
+        indexer.attend(folder, index, log, config, device=device, tell=_print_seen)
     except KeyboardInterrupt:
         typer.echo("stopped")
 
 
-def _tell(seen: Seen) -> None:
-    typer.echo(printable(f"{seen.time}  {seen.said}  {seen.picture}").replace("\n", "\\n"))
+def _print_seen(seen: Seen) -> None:
+    typer.echo(one_line(f"{seen.time}  {seen.said}  {seen.picture}"))

@@ -19,14 +19,13 @@ if TYPE_CHECKING:
 
 STANDARD_INPUT = "-"
 _DESCRIPTOR = re.compile(r"/dev/(stdin|fd/\d+)|/proc/self/fd/\d+")
-"""Names of what this process has open already: opening one does not wait for a writer."""
+"""Names of streams that this process has open already: opening one does not wait for a writer."""
 
 
 def picture_argument(text: str) -> Picture:
     """The picture that an argument of a command names.
 
-    A pipe can be read once: its bytes are kept, so that one argument may be used several times, and `-` be written
-    twice.
+    A pipe can be read only once, so its bytes are kept: an argument can be used several times, and `-` given twice.
 
     Raises:
         PictureError: nothing is piped into standard input, or the pipe cannot be read.

@@ -1,4 +1,4 @@
-"""Text from data for rich, which else reads `[red]` as a colour, `:cat:` as a picture and `[/b]` as a mistake."""
+"""Text from data for rich, which would take `[red]` for a colour, `:cat:` for an emoji and `[/b]` for an error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def literal(text: object, **style: Any) -> Text:
 
 
 def literal_table(*headers: object, **options: Any) -> Table:
-    """A table without lines; give its cells as `literal` too."""
+    """A table without lines; its cells must be `literal` too."""
     from rich.table import Column, Table
 
     return Table(*(Column(literal(header)) for header in headers), box=None, **options)

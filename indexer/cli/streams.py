@@ -1,13 +1,18 @@
-"""Standard output and error of a command: whatever a terminal, a pipe or a disk refuses, no traceback comes of it.
+"""The streams and file names of a command's process: no terminal, pipe, disk or locale causes a traceback.
 
 Letters that the encoding lacks become escapes. Output that cannot be written ends the command with one line on standard
-error; a reader who left (`twinlens ... | head`) ends it in silence; and messages that cannot be written are dropped,
-as the work matters more than its log.
+error. A closed pipe (`twinlens ... | head`) ends it silently. Messages that cannot be written are dropped, as the work
+matters more than its log.
+
+File names are UTF-8, or arbitrary bytes, in every locale: a command restarts itself in Python's UTF-8 mode. In a locale
+of ISO 8859-1, Python would read `Łódź` on the disk as other letters, and could not find it by the name that a UTF-8 CSV
+holds. The index stores names byte for byte, and would then know files by names that nothing else uses.
 """
 
 from __future__ import annotations
 
 import io
+import locale
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -18,17 +23,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 READER_GONE = 141
-"""Exit code where nobody reads the output any more: 128 + SIGPIPE, as of any program that such a pipe ends."""
+"""Exit code if the reader closed the pipe: 128 + SIGPIPE, as of any program that such a pipe ends."""
 _KEPT_ERRORS = {"replace", "backslashreplace", "xmlcharrefreplace", "namereplace", "ignore"}
-"""Ways of a stream to deal with letters it lacks that are left alone: somebody chose them (`PYTHONIOENCODING`)."""
+"""Error handlers of a stream that are kept: they were chosen on purpose (`PYTHONIOENCODING`)."""
 
 
 class OutputError(TwinlensError):
     """Standard output could not be written."""
 
 
+def restart_in_utf8_mode() -> None:
+    """Replace this process by the same command in UTF-8 mode, if file names have another encoding now.
+
+    Output keeps the encoding of the terminal, with escapes for the letters that it lacks.
+    """
+    if sys.getfilesystemencoding().replace("-", "").lower() == "utf8" or sys.flags.utf8_mode or os.name != "posix":
+        return
+    environment = {"PYTHONIOENCODING": f"{locale.getencoding()}:backslashreplace", **os.environ, "PYTHONUTF8": "1"}
+    command = [sys.executable, "-X", "utf8", *sys.orig_argv[1:]]
+    os.execve(command[0], command, environment)  # the bytes of the arguments are passed on unchanged
+
+
 def prepare_streams() -> None:
-    """Make the streams of this process safe; what a caller put in their place (a test, a notebook) is left alone."""
+    """Make the streams of this process safe; streams that a caller replaced (a test, a notebook) are left alone."""
     _open_what_is_closed()
     if sys.stdout is sys.__stdout__:
         sys.stdout = _safe(sys.stdout, _refused)
@@ -37,9 +54,9 @@ def prepare_streams() -> None:
 
 
 def flush_output() -> None:
-    """Write what is still held back, while an error can be reported; raises as a write does.
+    """Write what is still buffered, while an error can be reported; raises as a write does.
 
-    What could not be written is let go, or else Python would try it again at its end, and complain.
+    What cannot be written is dropped: otherwise Python would try again as it exits, and print a traceback.
     """
     try:
         sys.stdout.flush()
@@ -66,7 +83,7 @@ class _Raw(io.FileIO):
 
 
 def _refused(_: int, error: OSError) -> None:
-    """Say so, each time: callers that try what a stream can do hide the first."""
+    """Raise on every write: callers that test what a stream can do hide the first error."""
     if isinstance(error, ConnectionError):
         raise SystemExit(READER_GONE) from None
     reason = error.strerror or str(error)
@@ -74,7 +91,7 @@ def _refused(_: int, error: OSError) -> None:
 
 
 def _dropped(descriptor: int, _: OSError) -> None:
-    """Go on without messages."""
+    """Continue without messages."""
     _point_nowhere(descriptor)
 
 
@@ -106,7 +123,7 @@ def _safe(stream: Any, refused: Callable[[int, OSError], None]) -> Any:
 def _open_what_is_closed() -> None:
     """Open the null device in place of standard streams that are closed (`>&-`).
 
-    The next file that is opened would take the place of one: what a library prints would then be written into it.
+    Otherwise the next file that is opened would get its descriptor, and what a library prints would be written into it.
     """
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         try:

@@ -1,4 +1,4 @@
-"""Queries that need no picture, and so no encoder: pictures of the index by id, and files of vectors."""
+"""Queries without a picture, which need no encoder: pictures of the index by id, and files of vectors."""
 
 from __future__ import annotations
 
@@ -12,28 +12,47 @@ from search.errors import DataError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from indexer.cli.hit_table import SearchRequest
     from search.types import Floats
+
+
+def query_stored(request: SearchRequest, ids: list[int], files: list[Path]) -> None:
+    """Answer pictures of the index by their ids, then each row of files of vectors, without importing torch."""
+    from search.engine import open_index
+    from search.large_imports import without_torch
+
+    read = [(file, read_vectors(file)) for file in files]
+    k, options = request.k, request.options
+    with without_torch(), open_index(request.index, device=request.device) as engine:
+        print_answer = request.printer(engine)
+        queries: list[dict[str, int | str]] = [{"id": picture_id} for picture_id in ids]
+        answers = engine.search_vectors(engine.vectors_of(ids), k, **options) if ids else []
+        for file, vectors in read:
+            queries += [{"vector": str(file), "row": row} for row in range(len(vectors))]
+            answers += engine.search_vectors(vectors, k, **options)
+        for query, hits in zip(queries, answers, strict=True):
+            print_answer(query, hits)
 
 
 def read_vectors(file: Path) -> Floats:
     """Read the queries `(Q, D) float32` of a .npy file that holds one vector `(D,)` or several `(Q, D)`.
 
     Raises:
-        DataError: it cannot be read, or holds something else than floating numbers in one or two dimensions.
+        DataError: it cannot be read, or is not an array of floating-point numbers in one or two dimensions.
     """
     if not file.exists():
         raise DataError(f"{file}: no such file")
     if not file.is_file():
-        raise DataError(f"{file}: is no regular file. --vector takes a .npy file, as numpy.save writes it")
+        raise DataError(f"{file}: is not a regular file. --vector takes a .npy file, as numpy.save writes it")
     try:
-        # Mapped: a damaged header that claims a huge array is refused before memory is taken for it.
-        found = np.lib.format.open_memmap(file, mode="r")
+        # Mapped: a damaged header that claims a huge array is refused before memory is allocated for it.
+        array = np.lib.format.open_memmap(file, mode="r")
     except (OSError, EOFError, ValueError, TypeError, SyntaxError, TokenError, MemoryError, OverflowError) as error:
         raise DataError(f"{file}: cannot be read as a .npy file of numbers ({error!s:.200})") from error
-    if found.dtype.kind != "f" or found.ndim not in (1, 2) or found.size == 0:
+    if array.dtype.kind != "f" or array.ndim not in (1, 2) or array.size == 0:
         raise DataError(
-            f"{file}: holds {found.dtype} of shape {found.shape}. A query is one vector (D,) or several (Q, D) of"
-            " floating numbers"
+            f"{file}: holds {array.dtype} of shape {array.shape}. A query is one vector (D,) or several (Q, D) of"
+            " floating-point numbers"
         )
-    with np.errstate(over="ignore"):  # infinite then, and refused with all that is not of unit length
-        return np.array(np.atleast_2d(found), dtype=np.float32)
+    with np.errstate(over="ignore"):  # an overflow becomes infinite, which is rejected like any length but 1
+        return np.array(np.atleast_2d(array), dtype=np.float32)

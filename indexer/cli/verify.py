@@ -20,29 +20,31 @@ if TYPE_CHECKING:
 
 
 def verify(
-    probe: Annotated[str, typer.Argument(metavar="A", help="The picture in question; - is standard input.")],
+    probe: Annotated[str, typer.Argument(metavar="A", help="The picture to verify; - is standard input.")],
     known: Annotated[
-        list[str], typer.Argument(metavar="B...", help="A picture to compare it with, or several of one thing.")
+        list[str],
+        typer.Argument(metavar="B...", help="The picture to compare it with, or several pictures of one thing."),
     ],
     index: Annotated[
-        Path | None, typer.Option("--index", "-i", help="An index: its encoder and calibration are used.")
+        Path | None, typer.Option("--index", "-i", help="An index, whose encoder and calibration are used.")
     ] = None,
     encoder: Annotated[
-        str | None, typer.Option(help="An encoder without an index: a folder that train wrote, or a name.")
+        str | None, typer.Option(help="An encoder, without an index: a name, or a folder that train wrote.")
     ] = None,
     references: Annotated[
-        References, typer.Option(help="Several B answer by their mean embedding, or by the best, the nearest one.")
+        References,
+        typer.Option(help="How several B are compared: by their mean embedding, or by the best (nearest) one."),
     ] = VerifyConfig.references,
     device: DeviceOption = QueryConfig.device,
     as_json: JsonOption = False,
 ) -> None:
-    """Say whether two pictures show the same thing: distance, probability, decision, and how often it is wrong.
+    """Decide whether two pictures show the same thing: distance, probability, decision and error rates.
 
-    Needs twinlens calibrate for more than the distance. Exit code 0 whatever the answer: --json has it as "same",
-    which is true, false, or null where nothing was calibrated.
+    Prints only the distance if the index or encoder is not calibrated; see twinlens calibrate. The exit code is 0
+    whatever the decision. With --json, "same" is true, false, or null if not calibrated.
     """
     if (index is None) == (encoder is None):
-        raise typer.BadParameter("name one of the two: whose distances are they?", param_hint="--index / --encoder")
+        raise typer.BadParameter("give one of the two", param_hint="--index / --encoder")
     from indexer.cli.picture_argument import picture_argument
 
     one, others = picture_argument(probe), [picture_argument(each) for each in known]
@@ -50,14 +52,14 @@ def verify(
         from search.engine import open_index
 
         with open_index(index, device=device) as engine:
-            found, calibration = engine.verify(one, others, references), engine.calibration
+            result, calibration = engine.verify(one, others, references), engine.calibration
     else:
-        found, calibration = verify_with_encoder(str(encoder), one, others, references, device=device)
+        result, calibration = verify_with_encoder(str(encoder), one, others, references, device=device)
     if as_json:
-        told = {"probe": probe, "known": known, "references": references, **found.to_dict()}
-        typer.echo(json.dumps({**told, "calibrated": calibration is not None}))
+        plain = {"probe": probe, "known": known, "references": references, **result.to_dict()}
+        typer.echo(json.dumps({**plain, "calibrated": calibration is not None}))
     else:
-        typer.echo(printable(_text(found, calibration, str(index or encoder), several=len(known) > 1)))
+        typer.echo(printable(_text(result, calibration, str(index or encoder), several=len(known) > 1)))
 
 
 def verify_with_encoder(
@@ -72,8 +74,8 @@ def verify_with_encoder(
 
     Raises:
         PictureError: a picture cannot be read.
-        EncoderError: no such encoder, or its calibration is damaged or of another.
-        QueryError: no reference at all.
+        EncoderError: no such encoder, or its calibration is damaged or belongs to another encoder.
+        QueryError: no reference is given.
     """
     from search.encoders import load_encoder
     from search.pictures.decode import load_picture
@@ -86,22 +88,22 @@ def verify_with_encoder(
     return verify_vectors(vectors[0], vectors[1:], calibration, references), calibration
 
 
-def _text(found: Verification, calibration: Calibration | None, whose: str, *, several: bool) -> str:
+def _text(result: Verification, calibration: Calibration | None, target: str, *, several: bool) -> str:
     if calibration is None:
-        target = whose if Path(whose).is_dir() else f"DIR    (an index built with --encoder {whose})"
+        folder = target if Path(target).is_dir() else f"DIR    (an index built with --encoder {target})"
         return (
-            f"distance     {found.distance:.4f}\n"
-            f"nothing was calibrated for {whose}, so nobody can say whether that is near. From labelled pictures, or "
-            f"same and different pairs (--pairs), this learns it:\ntwinlens calibrate {target}"
+            f"distance     {result.distance:.4f}\n"
+            f"{target} is not calibrated, so there is no threshold to decide by. Calibrate it with labelled pictures, "
+            f"or with same and different pairs (--pairs):\ntwinlens calibrate {folder}"
         )
     lines = [
-        f"{'the same' if found.same else 'different'}",
-        f"distance     {found.distance:.4f}",
-        f"threshold    {found.threshold:.4f}, chosen by {calibration.rule}",
-        f"probability  {found.probability:.4f} of the same, where {calibration.prior:.3g} of the pairs are",
-        f"FAR          {found.far} of different pairs are taken for the same",
-        f"FRR          {found.frr} of same pairs are taken for different",
+        f"{'the same' if result.same else 'different'}",
+        f"distance     {result.distance:.4f}",
+        f"threshold    {result.threshold:.4f}, chosen by {calibration.rule}",
+        f"probability  {result.probability:.4f} of the same, where {calibration.prior:.3g} of the pairs are",
+        f"FAR          {result.far} of different pairs are taken for the same",
+        f"FRR          {result.frr} of same pairs are taken for different",
     ]
     if several:
-        lines.append("the rates were measured with one reference: several change them")
+        lines.append("The rates were measured with one reference; several references change them.")
     return "\n".join(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ from indexer.plots.map import classes_text, layout_text, map_figure, spread
 from indexer.plots.map_page import map_page
 from indexer.plots.projection import project
 from indexer.plots.style import save
+from search.config import MAP_PICTURES
 from search.engine import open_index
 from search.errors import DataError, PictureError
 from search.files.writing import output_file
@@ -20,8 +22,8 @@ from search.large_imports import without_torch
 from search.pictures.thumbnails import thumbnail
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -43,7 +45,13 @@ class MapReport:
 
 
 def draw_index_map(
-    index: Path, out: Path, *, limit: int, page: Path | None = None, seed: int = 0, progress: Progress | None = None
+    index: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    limit: int = MAP_PICTURES,
+    page: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> MapReport:
     """Draw at most `limit` pictures of an index into the PNG `out`, and into the self-contained HTML `page`.
 
@@ -55,6 +63,7 @@ def draw_index_map(
     """
     if not 1 <= limit <= MOST:
         raise DataError(f"limit {limit}: a map shows from 1 to {MOST} pictures")
+    index, out, page = Path(index), Path(out), None if page is None else Path(page)
     for path in (out, page):
         if path is not None and path.resolve().is_relative_to(index.resolve()):
             raise DataError(f"{path}: lies inside the index folder, which holds nothing else. Name another file")

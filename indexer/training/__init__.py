@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.training.config import AugmentConfig, TrainConfig
 from indexer.training.recipes import load_recipe, recipe_names
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from indexer.training.trainer import TrainEvent
     from indexer.training.training import TrainReport
@@ -18,8 +19,8 @@ __all__ = ["AugmentConfig", "TrainConfig", "load_recipe", "recipe_names", "train
 
 
 def train(
-    pictures: Path,
-    out: Path,
+    pictures: str | os.PathLike[str],
+    out: str | os.PathLike[str],
     *,
     recipe: str | None = None,
     config: TrainConfig | None = None,
@@ -51,8 +52,8 @@ def train(
 
     settings = config or (load_recipe(recipe) if recipe else TrainConfig())
     return run(
-        pictures,
-        out,
+        Path(pictures),
+        Path(out),
         settings,
         recipe=recipe,
         labels=labels,

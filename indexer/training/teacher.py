@@ -126,8 +126,8 @@ def principal(taught: NDArray[np.float16], dim: int) -> NDArray[np.float16]:
 
 
 def teach(
-    pictures: Path,
-    out: Path,
+    pictures: str | os.PathLike[str],
+    out: str | os.PathLike[str],
     *,
     encoder: str,
     device: Device = "auto",
@@ -140,6 +140,7 @@ def teach(
         DataError: no such folder, or no picture in it that can be read.
         EncoderError: there is no such encoder.
     """
+    pictures, out = Path(pictures), Path(out)
     check_teacher_folder(out)
     paths = sorted(each.path for each in read_pictures(pictures, labelled=False, exclude=exclude))
     progress = progress or Silent()

@@ -13,7 +13,7 @@ import pytest
 import streamlit as st
 
 from app_parts.guard import refusal
-from indexer.cli.demo import app_command
+from indexer.cli.app_server import app_command
 from tests.app.browser import command_of, free_port, guarded, served
 
 FORGED_HOSTS = [

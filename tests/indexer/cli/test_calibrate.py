@@ -164,5 +164,5 @@ def test_calibrate_for_people_names_what_it_skipped(home: Path, tmp_path: Path) 
     assert "0.png" in done.stderr
     assert "23 pictures of 6 subjects" in done.stdout
     assert "chosen by cost 5:1" in done.stdout
-    assert "beware" in done.stdout
+    assert "caution" in done.stdout
     assert (tmp_path / "report" / "report.md").is_file()

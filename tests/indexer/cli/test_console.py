@@ -79,7 +79,7 @@ def test_a_closed_log_stops_no_work(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_training_is_named_before_its_first_step(log: pytest.CaptureFixture[str]) -> None:
     with TrainingConsole() as training:
         wait_for(log, "train: reading pictures, SECONDS\n")
-        training.tell(TrainEvent(step=3, progress=0.25, loss=0.5, row=None))
+        training.show(TrainEvent(step=3, progress=0.25, loss=0.5, row=None))
         wait_for(log, "train: 25.0% done, loss 0.5000, SECONDS\n")
 
 

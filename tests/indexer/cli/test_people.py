@@ -8,8 +8,8 @@ from typer.testing import CliRunner, Result
 
 from indexer.cli.app import app
 from search import TwinlensError
+from tests.command_line import twinlens
 from tests.people import calibrate_by_hand, person, photograph
-from tests.test_cli import twinlens
 
 
 def run(*words: object) -> Result:
@@ -61,7 +61,7 @@ def test_listing_and_forgetting(people: Path) -> None:
     told = json.loads(run("identities", "--index", people, "--json").stdout)["identities"]
     assert [(each["name"], len(each["templates"])) for each in told] == [("Ada", 1), ("Zoë 山", 1)]
     assert "1 reference picture, since" in run("identities", "--index", people).stdout
-    assert run("unenroll", "Ada", "Zoë 山", "--index", people).stdout.startswith("forgot Ada, Zoë 山: 2")
+    assert run("unenroll", "Ada", "Zoë 山", "--index", people).stdout.startswith("removed Ada, Zoë 山: 2")
     assert "nobody is enrolled" in run("identities", "--index", people).stdout
 
 
@@ -82,7 +82,7 @@ def test_attend_once(people: Path, tmp_path: Path) -> None:
 def test_errors_are_one_line(people: Path, tmp_path: Path) -> None:
     done = run("enroll", "Ada", photograph(tmp_path, 3), "--index", people)
     assert isinstance(done.exception, TwinlensError)
-    shell = twinlens(photograph(tmp_path, 0), "--index", tmp_path / "nowhere", module="indexer.cli.identify")
+    shell = twinlens("identify", photograph(tmp_path, 0), "--index", tmp_path / "nowhere")
     assert shell.returncode == 1
     assert shell.stderr.startswith("error: ")
     assert shell.stderr.count("\n") == 1

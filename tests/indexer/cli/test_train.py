@@ -184,4 +184,4 @@ def test_a_whole_run(tmp_path: Path) -> None:
     assert "2 steps" in done.output
     assert {"encoder.json", "history.csv"} <= {path.name for path in (tmp_path / "out").iterdir()}
     again = CliRunner().invoke(app, words)
-    assert (again.exit_code, "finished before" in again.output) == (0, True)
+    assert (again.exit_code, "finished already" in again.output) == (0, True)

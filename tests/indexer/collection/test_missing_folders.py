@@ -18,8 +18,8 @@ from indexer.pipeline.change_report import ChangeReport
 from indexer.pipeline.scan import FoundFile
 from search import open_index
 from search.config import BuildConfig, WatchConfig
+from tests.command_line import twinlens
 from tests.conftest import FAST, draw, fill
-from tests.test_cli import twinlens
 
 GONE_FOR_GOOD = replace(FAST, allow_missing=True)
 

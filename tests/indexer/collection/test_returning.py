@@ -24,8 +24,8 @@ from search import QueryError, open_index
 from search.config import EnrollConfig, RetainConfig
 from search.store import retained as retaining
 from search.store.catalog import CATALOG_NAME
+from tests.command_line import twinlens
 from tests.conftest import FAST, draw, fill
-from tests.test_cli import twinlens
 
 SECRET = "Zanzibar-4711"
 CSV = f"""path,price,seen,real,day,note
@@ -372,7 +372,7 @@ def test_commands(place: Path) -> None:
     done = twinlens("remove", "--index", place / "i", path)
     shutil.move(place / path.name, path)
     done = twinlens("sync", place / "p", "--index", place / "i")
-    assert "1 pictures are back, with the metadata that they had" in done.stdout
+    assert "1 pictures came back, and got back their metadata" in done.stdout
     done = twinlens("rebuild", "--index", place / "i", "--purge")
     assert "what was retained of 0 removed pictures is forgotten" in done.stdout
     with open_writer(place / "i") as catalog:

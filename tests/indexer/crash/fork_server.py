@@ -4,7 +4,7 @@
 
 One JSON request a line on standard input, one JSON answer a line on standard output; see `runner.py`, the other end.
 A child is single-threaded at its birth, because nothing here starts a thread, and it runs
-`indexer.cli.app.main`.
+`indexer.cli.main`.
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ from indexer.duplicates.keep import choose
 from search import DataError
 from search.config import DuplicatesConfig
 from search.pictures import thumbnails
+from tests.command_line import twinlens
 from tests.conftest import FAST, draw
-from tests.test_cli import twinlens
 
 AWKWARD = "<img src=x onerror=alert(1)>&amp;\"'\n\u2603.png"
 

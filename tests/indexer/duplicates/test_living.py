@@ -17,9 +17,9 @@ from indexer.metadata.load import load_metadata
 from search import IndexFolderError, open_index
 from search.config import DuplicatesConfig
 from search.store.catalog import Catalog
+from tests.command_line import twinlens
 from tests.conftest import FAST, draw
 from tests.people import calibration
-from tests.test_cli import twinlens
 
 
 def copies_of(engine, picture, **options):

@@ -20,9 +20,9 @@ from indexer.duplicates import find_duplicates, stand_ins
 from indexer.duplicates.keep import choose, choose_all
 from search import open_index
 from search.config import DuplicatesConfig
+from tests.command_line import twinlens
 from tests.conftest import FAST, draw
 from tests.search.pictures.test_contents import tiff
-from tests.test_cli import twinlens
 
 FILM = {"save_all": True, "duration": 80}
 

@@ -42,7 +42,7 @@ def test_the_guide_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert found[1] == [("apple", "02")]
     assert [name for name, _ in found[2]] == ["apple"] * 2 + ["banana"] * 4
     assert told[5].count('"label": "apple"') == 5
-    assert "forgot the column ripe" in told[8]
+    assert "deleted the column ripe" in told[8]
 
 
 def run_python() -> list[str]:

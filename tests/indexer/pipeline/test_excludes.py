@@ -16,8 +16,8 @@ from indexer.pipeline.excludes import DEFAULT_EXCLUDES, Excludes
 from indexer.pipeline.scan import scan
 from indexer.training.data import read_pictures
 from search import DataError, open_index
+from tests.command_line import twinlens
 from tests.conftest import FAST, draw, fill
-from tests.test_cli import twinlens
 
 JUNK = [
     "@eaDir/0000.png/SYNOPHOTO_THUMB_XL.jpg",
@@ -175,7 +175,7 @@ def test_the_option(library: Path, tmp_path: Path) -> None:
     done = twinlens(*words, "--exclude", "label1", "--exclude", "0002.png", "--json")
     assert json.loads(done.stdout)["images"] == 3
     done = twinlens("sync", library, "--index", tmp_path / "i", "--exclude", "label2")
-    assert "1 of the removed pictures are left out by an --exclude pattern now" in done.stdout
+    assert "1 of the removed pictures match an --exclude pattern now" in done.stdout
     done = twinlens("sync", library, "--index", tmp_path / "i", "--exclude", "", "--json")
     assert json.loads(done.stdout)["images"] == 6
     done = twinlens(

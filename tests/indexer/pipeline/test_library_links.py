@@ -14,8 +14,8 @@ from indexer.health.check import check
 from indexer.metadata.load import load_metadata
 from indexer.pipeline.library import Library
 from search import open_index
+from tests.command_line import twinlens
 from tests.conftest import FAST, draw, fill
-from tests.test_cli import twinlens
 
 
 def held(index: Path) -> list[Path]:

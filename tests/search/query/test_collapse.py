@@ -11,9 +11,9 @@ import pytest
 from indexer.collection.build import build
 from search import open_index
 from search.config import DuplicatesConfig
+from tests.command_line import twinlens
 from tests.conftest import FAST, draw, fill
 from tests.indexes_of_vectors import chord, clumps, index_of, on_circle
-from tests.test_cli import twinlens
 
 THRESHOLD = DuplicatesConfig.default_threshold
 

@@ -3,15 +3,15 @@
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from tests.command_line import twinlens
 from tests.conftest import draw
 
-
-def twinlens(*words: object, module: str = "indexer") -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", module, *map(str, words)], capture_output=True, text=True, check=False)
+ROOT = Path(__file__).parents[3]
 
 
 def test_query_in_json(pictures: Path, index: Path) -> None:
@@ -26,8 +26,12 @@ def test_query_in_json(pictures: Path, index: Path) -> None:
 
 def test_both_doors_are_the_same(pictures: Path, index: Path) -> None:
     picture = next(pictures.rglob("*.png"))
-    words = (picture, "--index", index, "--where", "label=label1", "--json")
-    assert twinlens("query", *words).stdout == twinlens(*words, module="search").stdout != ""
+    words = ("query", picture, "--index", index, "--where", "label=label1", "--json")
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
+    module, _, function = scripts["twinlens"].partition(":")
+    command = [sys.executable, "-c", f"from {module} import {function}; {function}()", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert twinlens(*words).stdout == done.stdout != ""
 
 
 def test_query_for_people(pictures: Path, index: Path) -> None:

@@ -13,8 +13,8 @@ from rich.console import Console
 from indexer.cli.console import ConsoleProgress, TrainingConsole, _build_bar
 from indexer.cli.rich_text import literal, literal_table
 from indexer.collection.build import build
+from tests.command_line import twinlens
 from tests.conftest import FAST, draw
-from tests.test_cli import twinlens
 
 LABELS = [
     "[archive]",
@@ -84,24 +84,22 @@ def test_query_prints_labels_columns_and_paths_as_they_are(place: Path) -> None:
     assert "weight [kg]" in again.stdout.splitlines()[1]
 
 
-@pytest.mark.parametrize("module", ["indexer", "search"])
-def test_errors_and_options_print_what_was_given(place: Path, module: str) -> None:
-    query = ["query"] if module == "indexer" else []
+def test_errors_and_options_print_what_was_given(place: Path) -> None:
     for words, code in (
-        ([*query, "x[red]y[/b].png", "--index", place / "ix"], 1),
-        ([*query, picture(place, 0), "--index", place / "[/no]"], 1),
-        ([*query, picture(place, 0), "--index", place / "ix", "--show", "[/b] :cat:"], 2),
-        ([*query, picture(place, 0), "--index", place / "ix", "--crop", "[/b]"], 2),
-        ([*query, picture(place, 0), "--index", place / "ix", "--where", "[/b] = :cat:"], 2),
-        ([*query, picture(place, 0), "--index", place / "ix", "-k", "[/b]"], 2),
-        ([*query, picture(place, 0), "--index", place / "ix", "--device", "[/b]"], 2),
+        (["query", "x[red]y[/b].png", "--index", place / "ix"], 1),
+        (["query", picture(place, 0), "--index", place / "[/no]"], 1),
+        (["query", picture(place, 0), "--index", place / "ix", "--show", "[/b] :cat:"], 2),
+        (["query", picture(place, 0), "--index", place / "ix", "--crop", "[/b]"], 2),
+        (["query", picture(place, 0), "--index", place / "ix", "--where", "[/b] = :cat:"], 2),
+        (["query", picture(place, 0), "--index", place / "ix", "-k", "[/b]"], 2),
+        (["query", picture(place, 0), "--index", place / "ix", "--device", "[/b]"], 2),
         (["[/b]", "--[/c]"], 2),
     ):
-        done = twinlens(*words, module=module)
+        done = twinlens(*words)
         assert done.returncode == code, (words, done.stderr)
         assert "Traceback" not in done.stderr
         assert "╭" not in done.stderr, "a panel of rich, which parses markup"
-    assert "x[red]y[/b].png" in twinlens(*query, "x[red]y[/b].png", "--index", place / "ix", module=module).stderr
+    assert "x[red]y[/b].png" in twinlens("query", "x[red]y[/b].png", "--index", place / "ix").stderr
 
 
 def test_the_other_commands_print_them_too(place: Path) -> None:

@@ -1,4 +1,4 @@
-"""The demonstration, and the app's server: from a checkout, or from an installed package."""
+"""The process that serves the app, from a checkout or from an installed package."""
 
 from __future__ import annotations
 
@@ -13,30 +13,14 @@ from search.errors import DataError
 
 HOME = Path(__file__).resolve().parents[2]
 """The checkout, or the folder that packages are installed into."""
-SAMPLE = HOME / "data" / "sample"
-DEMO_INDEX = HOME / "data" / "sample.index"
+DATA = HOME / "data"
+"""The sample collection and its index, which only a checkout has."""
 APP = HOME / "app.py"
 CONFIG = Path(".streamlit", "config.toml")
 
 
-def demo_query() -> Path:
-    """The sample picture that the demonstration asks with.
-
-    Raises:
-        DataError: Twinlens was installed without the sample collection.
-    """
-    pictures = sorted(SAMPLE.glob("*/*.jpg"))
-    if not pictures:
-        raise DataError(
-            f"{SAMPLE}: the sample collection is not here, as it is not part of the installed package. Run the demo "
-            "from a checkout of the repository, or index pictures of yours: twinlens build PICTURES --index DIR, then "
-            "twinlens app --index DIR"
-        )
-    return pictures[len(pictures) // 2]
-
-
 def is_local(host: str) -> bool:
-    """Whether an address is of this machine alone."""
+    """Whether an address is reachable from this machine only."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -44,7 +28,7 @@ def is_local(host: str) -> bool:
 
 
 def url(host: str, port: int) -> str:
-    """Where a browser finds the app."""
+    """The address of the app for a browser."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
@@ -60,15 +44,15 @@ def app_command(index: Path, port: int, host: str = "127.0.0.1") -> list[str]:
         "--browser.gatherUsageStats": "false",
     }
     flags = [word for pair in options.items() for word in pair]
-    # -P: the folder that the server runs in holds modules of ours, which must not hide those of the library
+    # -P: modules in the folder that the server runs in must not hide those of the library
     return [sys.executable, "-P", "-m", "streamlit", "run", str(APP), *flags, "--", "--index", str(index)]
 
 
 def check_address(port: int, host: str = "127.0.0.1") -> None:
-    """See that the app can be served there.
+    """Check that the app can be served at an address.
 
     Raises:
-        DataError: the port is taken, the address is none of this machine, or the app is not installed.
+        DataError: the port is taken, the address is not one of this machine, or the app is not installed.
     """
     if not APP.is_file() or find_spec("streamlit") is None:
         raise DataError(f"{APP}: the app is not installed here. Install Twinlens again, with its dependencies")
@@ -81,19 +65,19 @@ def check_address(port: int, host: str = "127.0.0.1") -> None:
         raise DataError(f"{host}: no such address. Give another --host, such as 127.0.0.1") from error
     except OSError as error:
         raise DataError(
-            f"port {port} of {host} cannot be used ({error.strerror}): stop what listens there, or give another --port"
+            f"port {port} of {host} cannot be used ({error.strerror}). Stop what listens there, or give another --port"
         ) from error
 
 
 def serve(index: Path, port: int, host: str = "127.0.0.1") -> None:
-    """Become the app's server, at an address that `check_address` found free; does not return."""
+    """Replace this process by the app's server, at an address that passed `check_address`; does not return."""
     command = app_command(index.absolute(), port, host)
     os.chdir(_config_home())
     sys.stdout.flush()
-    os.execv(command[0], command)  # no shell, and Ctrl-C goes straight to the server
+    os.execv(command[0], command)  # no shell, and Ctrl-C reaches the server directly
 
 
 def _config_home() -> Path:
-    """The folder whose `.streamlit/config.toml` is the app's: Streamlit reads that of the folder it runs in."""
+    """The folder that the app must run in, because Streamlit reads `.streamlit/config.toml` of its current folder."""
     places = (HOME, HOME / "app_parts")  # of a checkout, and of an installed package
     return next((place for place in places if (place / CONFIG).is_file()), HOME)

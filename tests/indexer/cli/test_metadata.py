@@ -25,7 +25,7 @@ def test_the_command(pictures: Path, index: Path, tmp_path: Path) -> None:
     assert done.exit_code == 0
     assert "n (integer) of 1 rows" in done.stdout
     assert "left out label" in done.stdout
-    assert "not there: gone.png" in done.stdout
+    assert "not in the index: gone.png" in done.stdout
     shown = twinlens("query", pictures / "label0" / "0003.png", "--index", index, "--where", "n > 6", "--json")
     assert [hit["metadata"] for hit in json.loads(shown.stdout)["hits"]] == [{"n": 7}]
     assert "n (integer), 1 pictures: 7 to 7" in twinlens("info", index).stdout

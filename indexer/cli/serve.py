@@ -1,0 +1,75 @@
+"""The commands `app` and `demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from indexer.cli.base import warn
+from indexer.cli.build import build
+from indexer.cli.options import IndexOption
+from indexer.cli.query import query
+from search.errors import DataError
+from search.text import one_line
+
+PortOption = Annotated[int, typer.Option(help="Port that the app listens on.", min=1, max=65535)]
+_PORT = 8501
+_THIS_MACHINE = "127.0.0.1"
+
+
+def serve_app(
+    index: IndexOption,
+    port: PortOption = _PORT,
+    host: Annotated[
+        str, typer.Option(help="Address that the app listens on; the default is reachable from this machine only.")
+    ] = _THIS_MACHINE,
+) -> None:
+    """Serve the app for an index: upload or pick a picture, see its neighbours. Stop it with Ctrl-C."""
+    from search.engine import open_index
+
+    with open_index(index, device="cpu"):
+        pass  # an error of the index is reported here, and not on the page
+    _serve(index, host, port)
+
+
+def demo(
+    port: PortOption = _PORT,
+    open_app: Annotated[bool, typer.Option("--app/--no-app", help="Serve the app at the end.")] = True,
+) -> None:
+    """Index the sample collection, answer one query here, and serve the app for it."""
+    from indexer.cli.app_server import DATA
+
+    sample, index = DATA / "sample", DATA / "sample.index"
+    picture = _sample_picture(sample)
+    build(sample, index)
+    query(index, [str(picture)], k=5)
+    if open_app:
+        _serve(index, _THIS_MACHINE, port)
+
+
+def _sample_picture(sample: Path) -> Path:
+    """A picture of the sample collection.
+
+    Raises:
+        DataError: Twinlens was installed without it.
+    """
+    pictures = sorted(sample.glob("*/*.jpg"))
+    if not pictures:
+        raise DataError(
+            f"{sample}: the sample collection is not here, as it is not part of the installed package. Run the demo "
+            "from a checkout of the repository, or index your own pictures: twinlens build PICTURES --index DIR, then "
+            "twinlens app --index DIR"
+        )
+    return pictures[len(pictures) // 2]
+
+
+def _serve(index: Path, host: str, port: int) -> None:
+    from indexer.cli.app_server import check_address, is_local, serve, url
+
+    check_address(port, host)
+    if not is_local(host):
+        warn(f"anyone who can reach {host} can use the app: it has no password")
+    typer.echo(one_line(f"The app: {url(host, port)} (stop it with Ctrl-C)"))
+    serve(index, port, host)
