@@ -19,7 +19,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 from streamlit.starlette import App
 
-from app_parts.address import Address, change, drawn
+from app_parts.address import Address, change, drawn, moved
 from app_parts.asking import ask, copies_text, opened_index
 from app_parts.guard import Guard
 from app_parts.settings import pick_label, show_settings
@@ -58,7 +58,7 @@ LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" fill="none
 def pick(picture_id: int | None) -> None:
     """Search from a picture of the collection, or from none; an upload is let go."""
     change(picture=None if picture_id is None else str(picture_id), full=None)
-    st.session_state.uploads += 1  # a new key makes a new, empty uploader
+    st.session_state.uploads += 1
 
 
 def let_go() -> None:
@@ -130,7 +130,7 @@ def short(text: str) -> str:
     return line if len(line) <= LONGEST_LINE else line[:LONGEST_LINE] + "…"
 
 
-def show_collection(opened: Opened, where: Where, address: Address, label: str) -> None:
+def show_collection(opened: Opened, where: Where | None, address: Address, label: str) -> None:
     """A page of the pictures that the filters leave, to pick from."""
     ids = opened.ids(where)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -152,7 +152,7 @@ def show_collection(opened: Opened, where: Where, address: Address, label: str) 
             )
 
 
-def show_pages(pages: int, where: Where, address: Address) -> int:
+def show_pages(pages: int, where: Where | None, address: Address) -> int:
     """Let the visitor choose a page of the collection."""
     page, key = address.number("page", 1, pages, 1), f"page-{where!a}"  # other pictures have a widget of their own
     st.session_state.page_key = key
@@ -212,6 +212,11 @@ def show_info(info: IndexInfo) -> None:
             st.text(fact)
 
 
+def upload_key() -> str:
+    """The uploader's key; a new one makes a new, empty uploader."""
+    return f"upload-{st.session_state.uploads}"
+
+
 def offer_upload(place: DeltaGenerator, info: IndexInfo) -> UploadedFile | None:
     """Take a picture from the visitor; where none can be embedded, say why."""
     if is_foreign(info.fingerprint):
@@ -220,7 +225,7 @@ def offer_upload(place: DeltaGenerator, info: IndexInfo) -> UploadedFile | None:
             " compared with them. Search from one of the collection."
         )
         return None
-    return place.file_uploader("Upload or drop a picture", key=f"upload-{st.session_state.uploads}", on_change=let_go)
+    return place.file_uploader("Upload or drop a picture", key=upload_key(), on_change=let_go)
 
 
 def show_missing(problem: str) -> None:
@@ -242,12 +247,15 @@ def index_folder() -> str | None:
 
 @st.fragment(run_every=FRESH_SECONDS)
 def keep_fresh(opened: Opened) -> None:
-    """Run the page again soon after another process changed the index: what it shows is of one snapshot."""
+    """Run the page again soon after another process changed the index, whose snapshot it shows.
+
+    So too where the browser came to another address.
+    """
     try:
         stale = opened.engine.stale
     except TwinlensError:
         stale = True
-    if stale:
+    if stale or moved():
         st.rerun()
 
 
@@ -261,8 +269,10 @@ def show_page(opened: Opened, address: Address, drop: DeltaGenerator) -> None:
     if full is not None:
         show_full(full)
         return
-    upload = offer_upload(drop, opened.info)
     picked = known_picture(opened, address, "picture")
+    if picked is not None and st.session_state.get(upload_key()) is not None:
+        st.session_state.uploads += 1  # an upload takes the picture out of the address: the visitor went back to it
+    upload = offer_upload(drop, opened.info)
     if wanted is None:
         return
     try:
@@ -272,9 +282,9 @@ def show_page(opened: Opened, address: Address, drop: DeltaGenerator) -> None:
         st.error(literal(error), title="This search did not work")
         asked = None
     if asked is None:
-        show_collection(opened, wanted.where, address, label)
+        show_collection(opened, wanted.options["where"], address, label)
     else:
-        show_answer(asked, len(opened.ids(wanted.where)), same_only=wanted.same_only)
+        show_answer(asked, len(opened.ids(wanted.options["where"])), same_only=wanted.options["same_only"])
 
 
 def known_picture(opened: Opened, address: Address, name: str) -> PictureRecord | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from app_parts.tiles import literal, plain
 
@@ -29,6 +30,8 @@ def change(**values: str | None) -> None:
     To be called back by a widget. What the visitor changed in others since the page was last drawn to its end goes into
     the address too: the second of two quick clicks comes with an address from before the first.
     """
+    if not _visitor_chose():
+        return
     before = _newest()
     wanted: dict[str, str | None] = dict(before)
     for key, (name, default) in _state("offered").items():
@@ -42,6 +45,16 @@ def change(**values: str | None) -> None:
         _state("addresses")["newest"] = after
 
 
+def _visitor_chose() -> bool:
+    """Whether a widget was used. If not, those that differ were sent by a browser that shows an older page.
+
+    Streamlit calls the callbacks of these too, when the visitor goes back twice, the second time before the page of the
+    first step is shown, and when a fragment runs by the clock.
+    """
+    run = get_script_run_ctx()
+    return run is None or not (run.is_history_navigation or run.fragment_ids_this_run)
+
+
 def _newest() -> dict[str, str]:
     """The address of this page, be it that the browser does not show it yet.
 
@@ -52,6 +65,16 @@ def _newest() -> dict[str, str]:
         return dict(addresses["newest"])
     addresses["outdated"] = []
     return current
+
+
+def moved() -> bool:
+    """Whether the browser is at another address than the page was drawn for.
+
+    The visitor goes back before the browser has the answer to a choice: the address of the choice then comes last, and
+    replaces the one gone back to.
+    """
+    current, addresses = _current(), _state("addresses")
+    return current != addresses["newest"] and current not in addresses["outdated"]
 
 
 def _current() -> dict[str, str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
     from search import Hit, SearchEngine
-    from search.query.query import Where
+    from search.query.query import SearchOptions, Where
 
 
 KEPT_FILTERS = 8
@@ -43,7 +43,7 @@ class Opened:
     def __del__(self) -> None:
         self.engine.close()
 
-    def ids(self, where: Where) -> array[int]:
+    def ids(self, where: Where | None) -> array[int]:
         """Ids of the pictures that a filter takes in, ascending; the last few answers are kept.
 
         Raises:
@@ -95,9 +95,7 @@ class Wanted(NamedTuple):
     """What the visitor chose: how many neighbours, among which pictures."""
 
     k: int
-    where: Where
-    same_only: bool
-    collapse: bool
+    options: SearchOptions
 
 
 def ask(engine: SearchEngine, upload: UploadedFile | None, picked: int | None, wanted: Wanted) -> Asked | None:
@@ -109,7 +107,7 @@ def ask(engine: SearchEngine, upload: UploadedFile | None, picked: int | None, w
 
 def ask_upload(engine: SearchEngine, upload: UploadedFile, wanted: Wanted) -> Asked:
     """Search from an uploaded picture."""
-    answer = engine.ask(upload, wanted.k, where=wanted.where, same_only=wanted.same_only, collapse=wanted.collapse)
+    answer = engine.ask(upload, wanted.k, **wanted.options)
     image = load_picture(upload, target=TILE)
     width, height = image.info["full_size"]
     facts = ["uploaded", f"{width} × {height} pixels"]
@@ -124,9 +122,7 @@ def ask_picked(engine: SearchEngine, picture_id: int, wanted: Wanted) -> Asked:
     begun = time.perf_counter()
     vector = engine.vector(record.id)
     looked_up = time.perf_counter()
-    hits = engine.search_vectors(
-        vector[None], wanted.k + 1, where=wanted.where, same_only=wanted.same_only, collapse=wanted.collapse
-    )[0]
+    hits = engine.search_vectors(vector[None], wanted.k + 1, **wanted.options)[0]
     seconds = {"looked up": looked_up - begun, "searched": time.perf_counter() - looked_up}
     facts = [f"picture {record.id}", f"{record.width} × {record.height} pixels"]
     own = [hit for hit in hits if record.id in (hit.id, *(copy.id for copy in hit.copies or ()))]

@@ -57,7 +57,7 @@ def show_settings(opened: Opened, address: Address, label: str) -> Wanted | None
     distance = copy_threshold(opened.engine.calibration).distance
     hint = f"Show pictures at distance {distance:.4f} or less from each other once."
     collapse = ask_switch("Collapse copies", "collapse", QueryConfig.collapse, address, hint)
-    return None if where is None else Wanted(k, where, same_only, collapse)
+    return None if where is None else Wanted(k, {"where": where, "same_only": same_only, "collapse": collapse})
 
 
 def ask_switch(title: str, name: str, default: bool, address: Address, hint: str) -> bool:

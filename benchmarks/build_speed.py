@@ -99,10 +99,10 @@ def table(rows: list[Figures]) -> str:
         "# Building real collections",
         "",
         f"Written by `python -m benchmarks.build_speed` on {datetime.now(UTC):%Y-%m-%d}; {os.cpu_count()} cores, no"
-        " GPU. Pictures a second are those of the whole build: scan, read, decode, encode, structure, commit. The index"
-        " size counts the catalog, the vectors and the encoder. R@1 and mAP@R are by folder label, every picture"
-        " asking all the others. `builtin` was trained on most of these classes, so its figures here say how it finds"
-        " what it has learnt; those on classes that it never saw are in [builtin.md](builtin.md).",
+        " GPU. Pictures per second are for the whole build: scan, read, decode, encode, structure, commit. The index"
+        " size counts the catalog, the vectors and the encoder. R@1 and mAP@R are by folder label; every picture is a "
+        "query against all the others. `builtin` was trained on most of these classes, so its figures here are for "
+        "known classes; [builtin.md](builtin.md) has figures for classes that it never saw.",
         "",
         "| collection | encoder | pictures | skipped | pictures/s | peak memory | index size | dim | kind | R@1"
         " | mAP@R | build again, unchanged |",
@@ -114,7 +114,7 @@ def table(rows: list[Figures]) -> str:
         f" | {r.r_at_1:.4f} | {r.map_at_r:.4f} | {r.again:.1f} s |"
         for r in rows
     ]
-    lines += ["", "Seconds by stage (reading and decoding is the time that the encoder waited for it):", ""]
+    lines += ["", "Seconds by stage (for reading and decoding, the time that the encoder waited for them):", ""]
     for r in rows:
         stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in r.stages.items() if seconds >= 0.05)
         lines.append(f"- {r.collection}, {r.encoder}: {stages}")

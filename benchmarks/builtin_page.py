@@ -63,17 +63,18 @@ def page(
         ["Written by `python -m benchmarks.builtin_encoder`; the recipe is `indexer/training/recipes/builtin.py`."],
         provenance(encoder),
         [
-            "`color-layout` knows colours and where they are, and was not trained. `random weights` is the network of "
+            "`color-layout` describes colours and their positions, and was not trained. `random weights` is the "
+            "network of "
             f"`{encoder.name}` before training. `teacher` is a MobileNetV2 at 224 pixels, trained on ImageNet, whose "
             f"1,000 classes include those of the photos here. {remark}".rstrip()
         ],
-        ["## What the training has touched"],
+        ["## What the training used"],
         ["| collection | |", "|---|---|", *(f"| {title} | {told} |" for title, told in contact.items())],
         ["## The nearest other picture has the same label (R@1)"],
         [
-            "In brackets the 95 % interval by bootstrap over classes: where the figure would probably lie with other "
-            "classes of the kind. Two columns were measured on the same classes, and may differ surely though their "
-            "intervals overlap."
+            "In brackets: the 95 % interval by bootstrap over classes, the range in which the figure would probably "
+            "lie for other classes of the same kind. All columns were measured on the same classes, so two of them "
+            "may differ reliably although their intervals overlap."
         ],
         by_label(columns),
         [f"## More on {PHOTOS}"],
@@ -83,7 +84,7 @@ def page(
         [f"## `{encoder.name}` by kind and strength of alteration: {PHOTOS}"],
         by_strength(strengths),
         ["## Speed of `encode`: decoded pictures of 64 x 64 in batches of 128, the best of three rounds"],
-        table(columns, {"pictures a second": [f"{each.pictures_per_second:.0f}" for each in columns.values()]}),
+        table(columns, {"pictures per second": [f"{each.pictures_per_second:.0f}" for each in columns.values()]}),
     ]
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
@@ -93,7 +94,7 @@ def provenance(encoder: CheckpointEncoder) -> list[str]:
     trained, last = encoder.card.get("trained_on", {}), encoder.card.get("last") or {}
     minutes = f" in {last['minutes']:.0f} minutes" if "minutes" in last else ""
     taught = (encoder.card.get("config") or {}).get("teacher")
-    teacher = " It was trained to agree with a teacher's embeddings, besides its labels." if taught else ""
+    teacher = " It was trained on its labels, and to agree with a teacher's embeddings." if taught else ""
     return [
         f"Measured on {datetime.now(UTC).date().isoformat()}: {os.cpu_count()} cores, perhaps shared with other work, "
         f"{platform.machine()}, torch {torch.__version__} on the CPU. Fingerprint `{encoder.fingerprint}`, "
@@ -139,7 +140,8 @@ def by_strength(found: Robustness) -> list[str]:
     """R@1 and copies found, one row a strength."""
     plain = found.recall_at_1 or 0.0
     lines = [
-        f"{found.queries} pictures altered, all others searched. R@1 of the same pictures unaltered: {plain:.3f}.",
+        f"{found.queries} pictures were altered and used as queries; all others were searched. R@1 of the same "
+        f"pictures unaltered: {plain:.3f}.",
         "",
         "| altered | strength | R@1 by label | fall | copies found first |",
         "|---|---|---:|---:|---:|",

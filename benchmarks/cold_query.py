@@ -115,21 +115,22 @@ def page(rows: list[str], count: int) -> str:
         [
             "# One query from a shell",
             "",
-            f"Made by `python -m benchmarks.cold_query` on {datetime.now(UTC):%Y-%m-%d}: {count:,} pictures, the"
-            f" built-in encoder, CPU, {machine}. Every query is a process of its own. Seconds; each figure is the"
-            f" least of {RUNS} runs. Load average at the end: {os.getloadavg()[1]:.0f}; on idle cores the"
-            " total is about the CPU seconds.",
+            f"Written by `python -m benchmarks.cold_query` on {datetime.now(UTC):%Y-%m-%d}: {count:,} pictures, the"
+            f" built-in encoder, CPU, {machine}. Every query runs in a process of its own. Times are in seconds; each "
+            f"figure is the minimum of {RUNS} runs. Load average at the end: {os.getloadavg()[1]:.0f}; on idle cores "
+            "the total is close to the CPU seconds.",
             "",
             *rows,
             "",
-            "Most of a query by a picture is the import of torch: it is in `encoder`, beside the reading and verifying"
-            " of the weights, and in `open` for `hnsw`, as torch is imported before FAISS. A query by id or by a vector"
-            " imports no torch; `hnsw` imports FAISS, `flat` NumPy alone. Torch is imported with garbage collection"
-            " paused, and what it made is not collected once more when the process ends. The memory is mostly code of"
-            " torch and of the CUDA libraries that are mapped with it.",
+            "A query by picture spends most of its time importing torch. The import counts under `encoder`, together "
+            "with reading and verifying the weights; for `hnsw` it counts under `open`, because torch is imported "
+            "before FAISS. A query by id or by vector does not import torch; `hnsw` imports FAISS, `flat` only "
+            "NumPy. Garbage collection is paused while torch is imported, and the objects of the import are not "
+            "collected again when the process ends. The memory is mostly mapped code of torch and of its CUDA "
+            "libraries.",
             "",
-            "Many queries are cheaper in one process: `twinlens query` takes many pictures, and so does the Python"
-            " interface ([servers](../servers.md)).",
+            "Many queries are cheaper in one process: `twinlens query` and the Python API accept many pictures "
+            "([servers](../servers.md)).",
             "",
         ]
     )

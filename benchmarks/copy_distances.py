@@ -95,15 +95,15 @@ def page(encoder: Encoder, found: dict[str, Found], command: str) -> str:
     parts = [
         f"""# Which distance means a copy
 
-How far altered copies lie from their originals with the encoder `{encoder.name}`, and how near *different* pictures
-of a collection come to each other. `twinlens duplicates` takes {DuplicatesConfig.default_threshold:g} where nothing
-was calibrated and no threshold is given.
+How far altered copies are from their originals with the encoder `{encoder.name}`, and how close *different* pictures
+of a collection are to each other. `twinlens duplicates` uses {DuplicatesConfig.default_threshold:g} if the index is not
+calibrated and no threshold is given.
 
     {command}
 
-Columns are distances: the share of altered copies that lie at most so far from their original, and in the line
-"another picture" the share of the pictures that have a different one so near. That line is the price: it holds
-pictures of one thing from nearly one side too, which some collections hold many of.
+The columns are distances. A row has the share of altered copies that are at most this far from their original. The last
+row, "another picture", has the share of pictures with a different picture that close. This is the cost of a threshold.
+It includes pictures of one thing from nearly the same side, of which some collections have many.
 """
     ]
     head = "| | median | 95 % | " + " | ".join(f"{threshold:.2f}" for threshold in THRESHOLDS) + " |"

@@ -60,12 +60,12 @@ def write_index(folder: Path, vectors: np.ndarray, kind: str, segments: int) -> 
                 created=_NOW,
                 updated=_NOW,
             )
-            catalog.add_files(files)
-            number = catalog.next_segment_id()
-            catalog.add_segment(
+            catalog.files.add(files)
+            number = catalog.segments.next_id()
+            catalog.segments.add(
                 SegmentRecord(number, name, file, len(part), structure.kind, structure.parameters, recall), _NOW
             )
-            catalog.put_pictures(
+            catalog.pictures.put(
                 PictureRecord(0, Path(f"/{place}.png"), f"{place}", 1, 0, 1, 1, None, number, row)
                 for row, place in enumerate(part.tolist())
             )

@@ -181,11 +181,11 @@ def promised(kind: str, device: Device, vectors: Floats, queries: Floats, truth:
 def promises(rows: list[Promise], wanted: float) -> str:
     """The same as Markdown."""
     lines = [
-        "## The recall that is stated",
+        "## Stated recall",
         "",
-        f"Tuned for a recall@10 of {wanted:g}, as `twinlens build` does it: the effort is doubled until that is"
-        " measured on rows that the structure does not hold yet; these are entered afterwards. *Stated* is what was"
-        " measured then, and what `twinlens info` tells; *found* is the recall of the held-out queries, with its 95 %"
+        f"Tuned for a recall@10 of {wanted:g}, as `twinlens build` does: the effort is doubled until that recall is "
+        "measured on held-out rows, which are added afterwards. *Stated* is that measurement, which `twinlens info` "
+        "reports; *found* is the recall of the held-out queries, with its 95 %"
         " interval by query.",
         "",
         "| kind | device | build and tune, s | effort | stated | found |",
@@ -206,13 +206,14 @@ def table(rows: list[Figures], vectors: Floats, queries: Floats, source: str) ->
         "# Index kinds",
         "",
         f"Written by `python -m benchmarks.index_kinds` on {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, from"
-        f" {source}: {len(vectors):,} vectors of {vectors.shape[1]} indexed ({vectors.nbytes / 2**20:.1f} MiB),"
-        f" {len(queries):,} other rows of the same file, held out, asking for {K}.",
+        f" {source}: {len(vectors):,} vectors of {vectors.shape[1]} dimensions indexed ({vectors.nbytes / 2**20:.1f} "
+        f"MiB); {len(queries):,} other rows of the same file, held out, are the queries, with k = {K}.",
         "",
-        "Recall is against `flat`; an answer as near as the true k-th counts, so that equal rows may stand for each"
-        " other. Each kind is asked as the engine asks it: candidates from the structure, re-ranked by exact distance."
-        " Efforts double until recall@10 reaches 1. Speeds are ratios to `flat`, measured beside each; above 1 is"
-        f" faster than exact. `flat` itself: {flat.single:,.0f} queries a second one by one, {flat.batched:,.0f} in one"
+        "Recall is measured against `flat`; an answer no farther than the true k-th counts, so that equal rows may "
+        "replace each other. Each kind is searched as the engine searches it: candidates from the structure, "
+        "re-ranked by exact distance. The effort is doubled until recall@10 reaches 1. Speeds are ratios to `flat`, "
+        f"measured next to each kind; above 1 is faster than exact search. `flat` itself: {flat.single:,.0f} queries "
+        f"per second one by one, {flat.batched:,.0f} in one"
         " batch. Parameters are the defaults; graphs are built by one thread, so that each build gives the same graph.",
         "",
         "| kind | device | build, s | structure, MiB | effort | recall@1 | recall@10 | one by one | batched |",

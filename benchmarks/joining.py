@@ -151,7 +151,7 @@ def page(rows: list[tuple[JoinConfig, dict[str, float]]]) -> str:
         "# Joining the learned embedding with colours and edges",
         "",
         "Written by `python -m benchmarks.joining`. R@1 on validation pictures, and the share of altered copies whose "
-        "original is found first; the recipe's settings were chosen by this table and not by the pictures of "
+        "original is found first. The recipe's settings were chosen from this table, not on the pictures of "
         "[builtin.md](builtin.md).",
         "",
         "| learned | colours | edges | dimensions | whitening | " + " | ".join(names) + " |",

@@ -321,10 +321,11 @@ def heading(seeds: int) -> list[str]:
         f"Written by `python -m benchmarks.losses` on {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, "
         f"{platform.machine()}, torch {torch.__version__}.",
         "",
-        f"One network (`{json.dumps(NETWORK)}`), one budget, one learning rate; each margin chosen by mAP@R on "
-        f"validation pictures with the first seed. Means over {seeds} seeds, with 95 % intervals by Student's t. "
-        "Ordered by mAP@R on the test pictures. `triplet, violating` would be `triplet, all`: what costs nothing "
-        "counts for nothing. What this teaches: [training](../training.md#what-is-minimised).",
+        f"All rows use one network (`{json.dumps(NETWORK)}`), one budget and one learning rate. Each margin is chosen "
+        f"by mAP@R on the validation pictures with the first seed. Figures are means over {seeds} seeds, with 95 % "
+        "intervals by Student's t, ordered by mAP@R on the test pictures. `triplet, violating` is left out, because "
+        "it equals `triplet, all`: triplets with a loss of zero have no weight. Conclusions: "
+        "[training](../training.md#what-is-minimised).",
         "",
     ]
 

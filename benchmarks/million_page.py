@@ -21,18 +21,18 @@ def page(rows: list[Grown], collection: Collection, options: argparse.Namespace,
         f"# {count:,} vectors",
         "",
         f"Written by `python -m benchmarks.million` on {datetime.now(UTC):%Y-%m-%d}; {os.cpu_count()} cores,"
-        f" perhaps shared with other work, no GPU. {count:,} vectors of {dim} ({mib(count * dim * 4)} MiB) were"
-        f" imported in {batches} batches of"
-        f" {mib(count * dim * 4 / batches)} MiB; after each batch, {options.removed:.0%} of its number were removed,"
-        f" drawn from all that were there: {left:,} were left. Then `rebuild` made one segment of all"
-        f" ({mib(left * dim * 4)} MiB). Each vector is one of {real:,} embeddings from"
-        f" {options.about or options.source.name}, plus {options.noise} times the difference of two others, made unit"
-        " length.",
+        f" perhaps shared with other work, no GPU. {count:,} vectors of {dim} dimensions ({mib(count * dim * 4)} MiB) "
+        f"were imported in {batches} batches of {mib(count * dim * 4 / batches)} MiB. After each batch, vectors drawn "
+        f"from the whole index were removed, {options.removed:.0%} of the size of a batch; {left:,} were left. Then "
+        f"`rebuild` merged them into one segment ({mib(left * dim * 4)} MiB). Each vector is one of {real:,} "
+        f"embeddings from {options.about or options.source.name}, plus {options.noise} times the difference of two "
+        "others, normalised to unit length.",
         "",
-        "Every step is a process of its own; its seconds leave out Python's start. Its *own* memory is what no file"
-        " backs, looked at 50 times a second; its *resident* memory counts pages of mapped files too, which the system"
-        " drops when it needs room. *Nothing* is a process with the same libraries and no vectors. What a step takes"
-        " beside that is bounded by the segment that it builds, not by the index: compare first and last batch.",
+        "Every step runs in a process of its own; its seconds exclude Python's start. *Own* memory is the memory "
+        "that no file backs, sampled 50 times a second. *Resident* memory also counts pages of mapped files, which "
+        "the system drops when it needs memory. *Nothing* is a process with the same libraries and no vectors. What "
+        "a step needs beyond that is bounded by the segment that it builds, not by the index: compare the first "
+        "batch with the last.",
         "",
         "| kind | nothing, MiB | batch: own, first, MiB | own, last | resident, last | remove: own, most"
         " | rebuild: own | resident |",
@@ -64,11 +64,11 @@ def page(rows: list[Grown], collection: Collection, options: argparse.Namespace,
         )
     lines += [
         "",
-        "Searching, before and after `rebuild`. Recall@10 is against brute force in float64 over what was left, for 200"
-        " queries made in the same way; an answer as near as the true tenth counts. *Stated* is what the segments were"
-        " measured to have when they were built, the least of them, over rows of their own. `flat` gave the answers of"
-        " brute force, before and after. Of every kind, each distance was that of its picture, no answer was a removed"
-        " picture, and `twinlens check` found the index whole.",
+        "Searches before and after `rebuild`. Recall@10 is measured against brute force in float64 over the "
+        "remaining vectors, for 200 queries made in the same way; an answer no farther than the true tenth counts. "
+        "*Stated* is the lowest recall of any segment, measured on held-out rows when the segment was built. `flat` "
+        "gave the same answers as brute force, before and after. For every kind, each distance was that of its "
+        "picture, no answer was a removed picture, and `twinlens check` found no damage.",
         "",
         "| kind | | segments | recall stated | recall@10 | all exact"
         " | a query, ms (median) | opening, s | own, MiB | index, MiB |",

@@ -78,9 +78,9 @@ def make(folder: Path, count: int) -> None:
     catalog = Catalog.write(folder)
     with catalog.transaction():
         catalog.set(encoder="none", fingerprint="none", encoder_folder="none", dim=DIM, created=NOW, updated=NOW)
-        catalog.add_files(files)
-        catalog.add_segment(SegmentRecord(1, name, None, count, "flat", {}, None), NOW)
-        catalog.put_pictures(records(count))
+        catalog.files.add(files)
+        catalog.segments.add(SegmentRecord(1, name, None, count, "flat", {}, None), NOW)
+        catalog.pictures.put(records(count))
     catalog.close()
 
 
@@ -106,7 +106,7 @@ def measure(folder: Path, count: int) -> Figures:
     verified = timed(lambda: Catalog.read(folder).close())
     catalog = Catalog.write(folder)
     committed = timed(lambda: commit(catalog))
-    record = catalog.files()[0]
+    record = catalog.files.records()[0]
     catalog.close()
 
     def use() -> None:
@@ -124,10 +124,10 @@ def measure(folder: Path, count: int) -> Figures:
 def page(figures: list[Figures]) -> str:
     """The table."""
     lines = [
-        "# What verifying costs",
+        "# Cost of verification",
         "",
         f"Written by `python -m benchmarks.opening` on {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, load"
-        f" {os.getloadavg()[0]:.1f}. Medians of {RUNS} runs; `check` once, with its greatest memory.",
+        f" {os.getloadavg()[0]:.1f}. Medians of {RUNS} runs; `check` ran once; the memory is its peak.",
         "",
         "| pictures | catalog | open, unverified | open | a commit | vectors | their first use | check | memory |",
         "|---:|---:|---:|---:|---:|---:|---:|---:|---:|",

@@ -133,39 +133,39 @@ def measure(photos: Sequence[Path], things: Sequence[Path], count: int, command:
 
 def _page(command: str, sizes: dict[str, int], copies: Rows, near: Rows, false: Rows, grouped: Rows) -> str:
     titles = [f"{title} ({size})" for title, size in sizes.items()]
-    return f"""# Which copies are known to be copies
+    return f"""# Which copies are recognised
 
-`twinlens duplicates` calls a file spare only if it is known to be a copy of one that stays: after the embeddings were
-found to be near, `search.comparison.same_pixels` compares the pixels. Here is how often it errs. The drawn pictures are
-of seeds that were not looked at when its limits were chosen. The photographs are partly those that they were chosen by,
-so their figures are optimistic; the least side of 96 pixels was raised after views of one thing at a quarter of the
-sides (coil100) had been taken for copies.
+`twinlens duplicates` lists a file as spare only if it is known to be a copy of one that stays: if the embeddings are
+near, `search.comparison.same_pixels` compares the pixels. This page shows how often that comparison errs. The drawn
+pictures have seeds that were not used when its limits were chosen. Some of the photographs were used, so their figures
+are optimistic. The minimum side of 96 pixels was raised after views of one thing at a quarter of the sides (coil100)
+had been taken for copies.
 
     {command}
 
-## Copies that are missed
+## Missed copies
 
-The share of copies that are not known to be copies, by what became of them. A missed copy stays on the disk; it is
-listed as near, not as spare. Print and line art shrunk to a quarter are missed on purpose: no longer legible, they
-cannot be told from other print. So are pictures that were shrunk below 96 pixels on the shorter side: of photographs
-of 160 pixels every half and quarter.
+The share of copies that are not recognised, by alteration. A missed copy stays on the disk; it is listed as near, not
+as spare. Print and line art shrunk to a quarter are missed on purpose: they are no longer legible and cannot be told
+from other print. So are pictures that were shrunk below 96 pixels on the shorter side, such as every half and quarter
+of a photograph of 160 pixels.
 
 {table(titles, copies)}
 
-## Taken for copies
+## False copies
 
 Near copies and other pictures: the share that is called a copy.
 
 {table(titles, near)}
 
-Pairs that only look like copies, and what became of the second picture meanwhile: the share that is called a copy.
+Pairs that only look like copies, by alteration of the second picture: the share that is called a copy.
 
 {table([each.name for each in VARIANTS], false)}
 
 ## Groups
 
-`search.comparison.shared_detail` says which near pictures stay in a group: the share that does. Receipts and screens
-share their form with all others of their kind.
+`search.comparison.shared_detail` decides which near pictures stay in a group. The table has the share that stays.
+Receipts and screens share their form with all others of their kind.
 
 {table(titles, grouped)}
 """

@@ -26,14 +26,15 @@ def write_findings(found: Findings, docs: Path = DOCS) -> Path:
     save_small(draw_mistakes(found, best[0]), figure_path("faces_mistakes", docs))
     trained, watched, tested = found.split
     few = float(np.mean([each.few_way.value for each in best]))
-    verdict = f"{TARGET:.2f} was asked for" if few >= TARGET else f"**{TARGET:.2f} was asked for: missed**"
+    verdict = f"the goal was {TARGET:.2f}" if few >= TARGET else f"**the goal of {TARGET:.2f} was missed**"
     return write_page(
         "faces",
-        "Faces: who is it?",
-        f"The 40 people of ORL, ten pictures each: {trained} were trained on, {watched} watched, and {tested}, whom no "
-        "training saw, are identified from a single reference picture each. Which encoder is the best, and every "
-        f"threshold, was decided on the watched people: {best[0].name}. Among ten people it answers "
-        f"{few:.3f} of the probes right (published for a siamese network on unseen people of the same collection: "
+        "Face identification",
+        f"The 40 people of ORL, ten pictures each: {trained} for training, {watched} for validation, and {tested} for "
+        "the test, whom no training saw. They are identified from a single reference picture each. The best encoder "
+        "and every "
+        f"threshold were chosen on the validation people: {best[0].name}. Among ten people it identifies {few:.3f} of "
+        "the probes correctly (published for a siamese network on unseen people of the same collection: "
         f"{PUBLISHED}; {verdict}). All pictures of a person were taken in one place under even light: harder pictures "
         "give worse figures.",
         [
@@ -66,7 +67,7 @@ def one_shot_section(found: Findings) -> str:
     people = len(np.unique(found.people))
     header = [
         "encoder",
-        f"{found.split[1]} watched people",
+        f"{found.split[1]} validation people",
         f"{people} people",
         "95 %, by person",
         "by choice of reference",
@@ -76,8 +77,9 @@ def one_shot_section(found: Findings) -> str:
     return "\n\n".join(
         [
             "Share of probes whose nearest reference shows the same person. In turn the first, second, ... picture of "
-            "everybody is the only reference and all others are probes; the mean of all choices, and the worst and the "
-            "best of them. *10 people*: 10,000 trials of ten people drawn at random, one reference each and one probe. "
+            "each person is the only reference, and all others are probes. The table has the mean over all choices, "
+            "and the worst and the best choice. *10 people*: 10,000 trials of ten people drawn at random, one "
+            "reference each and one probe. "
             f"Mean of {len(found.best)} seeds with an interval by Student's t; the intervals by person are those of "
             "the first seed.",
             table(header, rows),
@@ -108,14 +110,15 @@ def open_set_section(found: Findings) -> str:
     header = ["encoder", "references each", "threshold", "identified", "taken for another", "strangers accepted"]
     return "\n\n".join(
         [
-            "Half of the test's people are enrolled, the other half are strangers, 200 random halves and references. A "
-            "probe whose nearest reference lies beyond the threshold is answered *unknown*. The threshold is that of "
-            "`twinlens calibrate` on the watched people: at most 1 % of *pairs* of different people nearer. A stranger "
+            "Half of the test people are enrolled and the other half are strangers, for 200 random choices of halves "
+            "and references. A probe whose nearest reference is beyond the threshold is reported as *unknown*. The "
+            "threshold is that of `twinlens calibrate` on the validation people: at most 1 % of the *pairs* of "
+            "different people are closer. A stranger "
             f"is compared with all ten people, so {chance:.0%} of the strangers would be accepted if ten comparisons "
-            "were independent, and more with more references each.",
+            "were independent, and more with more references per person.",
             table(header, rows),
-            "The threshold comes from six people alone, and how it carries over to others varies; the curve shows what "
-            "other thresholds would give.",
+            "The threshold comes from only six people, and how well it transfers to others varies. The curve shows "
+            "the results of other thresholds.",
             figure("faces_open_set", "Share of enrolled people identified over share of strangers accepted"),
         ]
     )
@@ -134,11 +137,11 @@ def attendance_section(found: Findings) -> str:
     ]
     return "\n\n".join(
         [
-            "End to end, with the product's own commands, by the encoder that was chosen: `enroll` half of the test's "
-            "people with one picture each, `calibrate` on the watched people, then `attend` to a camera's folder. "
-            "Everybody comes once a day, three days long, and is photographed three times within two minutes; a visit "
-            "is logged when one picture of the three is recognised, so it is noticed more often than a picture, and a "
-            "stranger has three chances too. Random halves by every seed, counted together.",
+            "End to end with the commands of Twinlens and the chosen encoder: `enroll` half of the test people with "
+            "one picture each, `calibrate` on the validation people, then `attend` a camera's folder. Everybody "
+            "comes once a day for three days and is photographed three times within two minutes. A visit is logged "
+            "if one of the three pictures is recognised, so visits are recognised more often than pictures, and a "
+            "stranger also has three chances. The counts are summed over the seeds, each with random halves.",
             table(["twinlens attend", "visits logged", "under a wrong name", "visits of strangers logged"], rows),
         ]
     )

@@ -51,20 +51,21 @@ def write_findings(found: Findings, docs: Path = DOCS) -> Path:
     seeds = len(next(iter(found.figures.values())))
     return write_page(
         "few_examples",
-        "Few examples and imbalance",
-        f"It is said of siamese networks that they are *more robust to class imbalance, because a few pictures of a "
-        f"class are enough, and good in an ensemble with a classifier*. Here half of ten classes are cut to "
-        f"{found.few} examples, the others have {found.examples}; {found.asked} other pictures of each class are asked "
-        "about. One network and one budget for all: as a classifier with softmax, on pictures as they come and on "
-        "batches that show every class alike; and as a siamese network with supervised contrastive loss, which answers "
-        "by the nearest example. *Average*: the mean of the class probabilities of the classifier and the scores of "
+        "Few examples and class imbalance",
+        "The claim: siamese networks are *more robust to class imbalance, because a few pictures of a "
+        "class are enough, and good in an ensemble with a classifier*. Here half of ten classes are cut to "
+        f"{found.few} examples and the others have {found.examples}; {found.asked} other pictures of each class are "
+        "the queries. One network is trained with one budget in three ways: as a softmax classifier on pictures as "
+        "they come, as a softmax classifier on batches with every class equally often, and as a siamese network with "
+        "supervised contrastive loss, which predicts the class of the nearest example. *Average*: the mean of the "
+        "class probabilities of the classifier and the scores of "
         "the siamese network, which are the softmax over classes of the largest cosine to an example of each, divided "
         "by 0.1. "
         f"{seeds} seeds, each with other classes cut and other pictures; ± is half a 95 % interval of the mean by "
         "Student's t.",
         [
             *((found.about[name], section(of)) for name, of in found.figures.items()),
-            ("In one picture", figure("few_examples", "Accuracy of every way on cut and on full classes")),
+            ("Plot", figure("few_examples", "Accuracy of every way on cut and on full classes")),
         ],
         found.minutes,
         docs,
@@ -81,7 +82,7 @@ def section(seeds: Seeds) -> str:
     return "\n\n".join(
         [
             table(["accuracy", *PARTS.values()], rows),
-            "Differences seed by seed, so that what a seed's draw does to both is gone from them:",
+            "Differences are taken seed by seed, so that the draw of a seed, which affects both sides, cancels out:",
             table(["the claim", "judged on", "difference", ""], answers),
         ]
     )

@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ("On the test set", figures(found, both_ways)),
         ("Triplets and ArcFace", against(found["mnist-triplet"], found["mnist-arcface"])),
         ("The plane", figure(f"{NAME}_planes", "Test sets of MNIST and Fashion-MNIST in the plane")),
-        ("What is still called wrong", figure(f"{NAME}_mistakes", "Test digits that their five nearest call wrong")),
+        ("Remaining errors", figure(f"{NAME}_mistakes", "Test digits that 5-NN classifies wrongly")),
         ("How", how(found)),
     ]
     minutes = max(trainings, (monotonic() - began) / 60)
@@ -150,9 +150,10 @@ def figures(found: dict[str, Measured], both_ways: tuple[dict[str, float], dict[
     header = ["", "5-NN, 64-D", "linear probe, 64-D", "5-NN, 2-D", "the same on validation pictures", "minutes"]
     return (
         table(header, rows)
-        + "\n\nShares of right answers, with the 95 % interval for these test pictures. 5-NN: what most of the five "
-        "nearest training pictures are. Linear probe: logistic regression on the standardised embedding. With mirror "
-        "images: of every picture, known or asked, the mean of its embedding and that of its mirror image."
+        + "\n\nAccuracy, with the 95 % interval for these test pictures. 5-NN: the majority label of the five nearest "
+        "training pictures. Linear probe: logistic regression on the standardised embedding. With mirror images: "
+        "every picture, of the training set and of the test set, is represented by the mean of its embedding and "
+        "that of its mirror image."
     )
 
 
@@ -166,9 +167,9 @@ def against(triplet: Measured, arcface: Measured) -> str:
     ]
     return (
         "The same network, pictures, batches and warm-up; only the loss of the last part differs. Triplets minus "
-        f"ArcFace, in percentage points: {gap:+.2f} by the five nearest, {linear_gap:+.2f} by the linear probe. Of the "
-        f"{len(labels):,} test digits {only[0]} are right by the five nearest with triplets alone, {only[1]} with "
-        "ArcFace alone."
+        f"ArcFace, in percentage points: {gap:+.2f} with 5-NN, {linear_gap:+.2f} with the linear probe. Of the "
+        f"{len(labels):,} test digits, 5-NN classifies {only[0]} correctly only with triplets, and {only[1]} only with "
+        "ArcFace."
     )
 
 
@@ -202,9 +203,10 @@ def how(found: dict[str, Measured]) -> str:
         )
     return (
         "\n".join(lines)
-        + "\n\nThe recipes `mnist` and `fashion_mnist` say the rest: views moved, turned and bent (digits) or "
-        "mirrored, moved and partly erased (clothes), smaller at first; a moving average of the weights. Settings were "
-        "chosen on the validation pictures, which are part of the training set and were not trained on."
+        + "\n\nThe recipes `mnist` and `fashion_mnist` have the other settings: views shifted, rotated and bent "
+        "(digits) or mirrored, shifted and partly erased (clothes), smaller at first; a moving average of the "
+        "weights. Settings were chosen on the validation pictures, a part of the training set that was not trained "
+        "on."
     )
 
 

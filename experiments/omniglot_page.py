@@ -102,10 +102,10 @@ def lead(ours: float) -> str:
         else f"**over the target of {TARGET:.1%}: missed**"
     )
     return (
-        "A character is shown once, in the hand of one drawer; which of 20 characters of the same alphabet has another "
-        f"drawer written? The error is {ours:.1%}, the mean of all seeds: {verdict}. Training saw the 30 background "
-        "alphabets of Omniglot and no others; the test has 10 others, and was looked at once, after everything was "
-        "chosen. Every probe is answered by the nearest of its 20 references alone: no other probe is looked at."
+        "Each of 20 characters of an alphabet is shown once, as written by one drawer. Which of them has another "
+        f"drawer written? The error is {ours:.1%}, the mean of all seeds: {verdict}. Training used only the 30 "
+        "background alphabets of Omniglot. The test has 10 others and was run once, after all settings were chosen. "
+        "Every probe is classified by the nearest of its 20 references, independently of other probes."
     )
 
 
@@ -124,18 +124,18 @@ def lake_section(found: Findings) -> str:
             "20 runs of 20 trials: 20 characters of one alphabet by one drawer, 20 probes by another. Share of wrong "
             "answers:",
             table(["", "one view", "nine views", "minutes of training"], rows),
-            f"Over the seeds {mean_and_spread(per_seed(found.wrong_averaged))} (95 %, Student's t); what other runs of "
-            f"this test would give, by bootstrap over the 20 runs: {bounds(figures[1])}. 400 trials leave two points "
-            "of noise whatever the seeds.",
-            "*Nine views*: picture and references are embedded as they are and turned by up to 8 degrees, slanted by "
-            "up to 7, enlarged and reduced by up to 12 %, and the nine embeddings of each averaged. This looks at one "
-            "picture at a time.",
-            f"Apart, because it is not one network: the mean cosine of the {len(found.vectors)} seeds errs in "
-            f"{ensemble.mean():.2%}.",
+            f"Over the seeds: {mean_and_spread(per_seed(found.wrong_averaged))} (95 %, Student's t). For other runs "
+            f"of this test, by bootstrap over the 20 runs: {bounds(figures[1])}. With 400 trials, two percentage "
+            "points of noise remain for any number of seeds.",
+            "*Nine views*: each picture and reference is embedded as it is, rotated by up to 8 degrees, slanted by "
+            "up to 7, and enlarged and reduced by up to 12 %, and its nine embeddings are averaged. Each picture is "
+            "processed on its own.",
+            f"Listed separately, because it is not one network: the mean cosine of the {len(found.vectors)} seeds has "
+            f"an error of {ensemble.mean():.2%}.",
             "Published, on the same 400 trials:",
             table(["", "error"], published),
             figure("omniglot_errors", "Published errors and ours, seed by seed, on one axis"),
-            "What the first seed gets wrong: the probe, the reference that it took, and the right one.",
+            "Errors of the first seed: the probe, the chosen reference, and the correct one.",
             figure("omniglot_mistakes", "Rows of three drawings: a probe, the wrong reference chosen, the right one"),
         ]
     )
@@ -155,12 +155,12 @@ def heldout_section(heldout: Heldout) -> str:
     return "\n\n".join(
         [
             f"The 400 trials are few. {count} more, drawn at random in the same way (an alphabet, 20 of its characters,"
-            f" two drawers, one probe) over {len(heldout.alphabets)} background alphabets ({names}), answered by a run "
-            f"of the same settings that was trained without them ({heldout.minutes:.0f} minutes, the first seed). It "
-            "had a fifth fewer characters to learn from than those above.",
+            f" two drawers, one probe) over {len(heldout.alphabets)} background alphabets ({names}), were classified "
+            f"by a run with the same settings that was trained without them ({heldout.minutes:.0f} minutes, the first "
+            "seed). It had a fifth fewer characters to learn from than the runs above.",
             table(["within an alphabet", "error", "95 %, by character", "95 %, by alphabet"], rows),
-            "The easier test, 20 characters drawn from all of these alphabets without regard to which, is another test,"
-            f" not to be compared with the figures above: {easy[0].value:.2%} ({bounds(easy[0])}) with one view, "
+            "An easier test draws the 20 characters from all of these alphabets together. Its errors are not "
+            f"comparable with the figures above: {easy[0].value:.2%} ({bounds(easy[0])}) with one view, "
             f"{easy[1].value:.2%} ({bounds(easy[1])}) with nine.",
         ]
     )

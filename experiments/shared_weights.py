@@ -42,9 +42,9 @@ w₁ = w₂ = w, which moves along both copies at once, so by the chain rule
 
     ∂L/∂w = ∂L/∂w₁ + ∂L/∂w₂ = (∂a/∂w)ᵀ ∂L/∂a + (∂b/∂w)ᵀ ∂L/∂b.
 
-Each branch is back-propagated through as if it were alone, with the weights that all share, and the results are added:
-this is what autograd does when one module is called twice. A triplet has three terms. No branch is the copy of
-another, and nothing has to be averaged or kept equal by hand.
+Backpropagation runs through each branch as if it were alone, with the shared weights, and the results are added. This
+is what autograd does when one module is called twice. A triplet has three terms. No branch is a copy of another, and
+nothing has to be averaged or kept equal by hand.
 """
 
 
@@ -83,16 +83,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     header = ["loss", "branches", "shared against sum", "shared against differences", "length of each branch's part"]
     weights = len(found["cosine"].shared)
     text = (
-        f"A perceptron (`{NETWORK}`, {weights:,} weights) on {PAIRS} random pairs or triplets, in float64. Autograd "
-        "through the shared weights; autograd through two or three copies of them, added; and the slope along a random "
-        f"direction by a central difference.\n\n{table(header, rows)}\n\nThe gaps are relative: to the largest entry "
-        "of the gradient, and to its length. Lengths are relative to that of the sum."
+        f"A perceptron (`{NETWORK}`, {weights:,} weights) on {PAIRS} random pairs or triplets, in float64. The "
+        "gradient is computed in three ways: by autograd through the shared weights; by autograd through two or three "
+        "copies of them, summed; and, along a random direction, by a central "
+        f"difference.\n\n{table(header, rows)}\n\nThe gaps are relative: the first to the largest entry of the "
+        "gradient, the second to its length. Lengths are relative to that of the sum."
     )
     shown = figure(f"{NAME}_sum", "Every weight's gradient against the sum over branches lies on the diagonal")
-    lead = "Why one set of weights can be trained through two branches at once, and a check that it is so."
+    lead = "Why one set of weights can be trained through two branches at once, with a numerical check."
     sections = [("The maths", MATHS), ("The check", f"{text}\n\n{shown}")]
     minutes = (monotonic() - began) / 60
-    write_page(NAME, "How backpropagation goes through two branches", lead, sections, minutes, options.docs)
+    write_page(NAME, "Backpropagation through shared weights", lead, sections, minutes, options.docs)
 
 
 def draw(found: dict[str, Gradients], path: Path) -> None:

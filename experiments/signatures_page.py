@@ -68,15 +68,15 @@ def write_findings(found: Findings, docs: Path = DOCS) -> Path:
     save_small(draw_histograms(found.pairs[found.best], found.best, NAMED), figure_path("signatures_distances", docs))
     return write_page(
         "signatures",
-        "Signatures: is it the same hand?",
-        "Ten Chinese names, written by 70 people in four media each. Two pictures are the same when one writer wrote "
-        "one name. 40 writers were trained on, settings chosen on 10 others; the figures are of the last "
-        f"{found.writers} ({found.pictures} pictures), measured when all settings stood. A *random forgery* is another "
-        "name by another writer, which is what the literature calls so; *the same name by another writer* is the "
-        "harder case. No forger tried here to imitate a hand: skilled forgeries would be harder still.",
+        "Signature verification",
+        "Ten Chinese names, written by 70 people in four media each. Two pictures are a same pair if one writer "
+        "wrote the same name. Training used 40 writers, and settings were chosen on 10 others. The figures are for "
+        f"the last {found.writers} ({found.pictures} pictures), measured after all settings were fixed. A *random "
+        "forgery*, as in the literature, is another name by another writer; *the same name by another writer* is "
+        "harder. No forger tried to imitate a signature here: skilled forgeries would be harder still.",
         [
             ("Three losses", losses_section(found)),
-            ("A threshold for FAR 1 %, tried on other writers", halves_section(found)),
+            ("A threshold for FAR 1 %, tested on other writers", halves_section(found)),
             (
                 "Distances",
                 figure(
@@ -115,10 +115,11 @@ def losses_section(found: Findings) -> str:
     return "\n\n".join(
         [
             "One network, one budget, one learning rate and the same batches for all (the recipe `signatures`); the "
-            "margin of each is the better on the validation writers, against the same name. *cosine-embedding* is the "
+            "margin of each loss is the one with the lower EER against the same name on the validation writers. "
+            "*cosine-embedding* is the "
             "loss of Bromley et al. 1993: cosine, pulled to 1 for a writer's own and pushed below the margin for "
-            f"others'. Equal error rates on the test writers: mean of {seeds} seeds with a 95 % interval by Student's "
-            "t, and of the first seed an interval by bootstrap over writers.",
+            f"others'. The equal error rates on the test writers are means of {seeds} seeds with a 95 % interval by "
+            "Student's t; the first seed also has an interval by bootstrap over writers.",
             table(header, rows),
             figure("signatures_det", "DET curves of the losses against both kinds of forgeries"),
         ]
@@ -150,13 +151,14 @@ def halves_section(found: Findings) -> str:
     kept = [f"{error} {when}" for error in ("FAR", "FRR", "ECE") for when in ("expected", "found")]
     return "\n\n".join(
         [
-            f"Loss {found.best}, the best on the validation writers, first seed. The test writers are halved; on one "
-            "half the largest threshold is chosen whose FAR is at most 1 %, with the interval in which calibration "
-            "expects the rate of new writers; the other half is then asked. Both ways.",
+            f"Loss {found.best}, the best on the validation writers, first seed. The test writers are split into "
+            "halves. On one half, the largest threshold with a FAR of at most 1 % is chosen, with the interval in "
+            "which calibration expects the rate of new writers. The other half is then measured. Both directions are "
+            "shown.",
             table(["forgeries", "writers", "threshold", *kept], rows),
-            "ECE: the expected calibration error, how far the probabilities are off on average. "
-            f"The FAR found lay within the interval expected in {sum(inside)} of {len(inside)} cases. Intervals are "
-            "95 %, by bootstrap over writers: ten writers are few, and the intervals say so.",
+            "ECE: the expected calibration error, the mean error of the probabilities. The FAR found was within the "
+            f"interval expected in {sum(inside)} of {len(inside)} cases. Intervals are 95 %, by bootstrap over "
+            "writers; they are wide, because ten writers are few.",
         ]
     )
 

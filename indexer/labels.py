@@ -1,4 +1,8 @@
-"""Labels of pictures, by their folders or by a CSV."""
+"""Which label a picture has: the one rule of build, train, evaluate and calibrate.
+
+A label is the path of the picture's folder below the folder of pictures, or what a row of a CSV says. `docs/labels.md`
+has the rule and its reasons.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import os
 import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from indexer.csv_table import open_csv
 from indexer.resolved_paths import ResolvedPaths
@@ -17,6 +21,29 @@ if TYPE_CHECKING:
 
 FOLDER, NONE = "folder", "none"
 """Sources of labels that are no file."""
+_SPLITS = {"": "train", "train": "train", "validation": "validation", "val": "validation", "test": "held_out"}
+
+
+def by_folder(path: Path, root: Path) -> str | None:
+    """The path of a picture's folder below `root`, with `/` between its parts; None for a picture directly in `root`.
+
+    The path and not the name alone: `a/01` and `b/01` are two classes, and no label depends on which other folders
+    there are.
+    """
+    return None if path == root or path.parent == root else path.parent.relative_to(root).as_posix()
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRow:
+    """What one row of a CSV says of a picture; None for an empty cell, and for a column that was not read."""
+
+    line: int
+    path: str
+    """As the row has it."""
+    label: str | None
+    split: str | None = None
+    """`train`, `validation` or `held_out`; `train` for an empty cell of the column."""
+    subject: str | None = None
 
 
 @dataclass(slots=True)
@@ -24,30 +51,43 @@ class LabelTable:
     """The rows of a CSV, by the pictures that they name."""
 
     file: Path
-    labels: dict[Path, str | None] = field(default_factory=dict)
-    """Picture -> label; None where the row has an empty one."""
-    lines: dict[Path, int] = field(default_factory=dict)
-    """Picture -> the line of its row."""
-    unmatched: list[tuple[int, str]] = field(default_factory=list)
-    """Line and path of rows that name none of the pictures."""
+    rows: dict[Path, LabelRow] = field(default_factory=dict)
+    """Picture -> the first row that names it."""
+    unmatched: list[LabelRow] = field(default_factory=list)
+    """Rows that name no picture."""
+
+    @property
+    def labels(self) -> dict[Path, str | None]:
+        """Picture -> label; None where the row has an empty one."""
+        return {picture: row.label for picture, row in self.rows.items()}
 
     def notes(self) -> list[str]:
         """Rows that name no picture, in one sentence; empty where all of them do."""
         if not self.unmatched:
             return []
-        line, path = self.unmatched[0]
-        return [f"{len(self.unmatched):,} rows of {self.file} name no picture of the collection; line {line}: {path}"]
+        first = self.unmatched[0]
+        return [
+            f"{len(self.unmatched):,} rows of {self.file} name no picture of the collection; "
+            f"line {first.line}: {first.path}"
+        ]
 
-
-def by_folder(path: Path, root: Path) -> str | None:
-    """The name of the folder that holds a picture; None for pictures directly in `root`."""
-    return None if path == root or path.parent == root else path.parent.name
+    def put(self, picture: Path, row: LabelRow) -> None:
+        """Take a row; raises DataError if an earlier one says something else of the same picture."""
+        before = self.rows.setdefault(picture, row)
+        for column in ("label", "split", "subject"):
+            here, there = getattr(row, column), getattr(before, column)
+            if here != there:
+                raise DataError(
+                    f"{self.file}, line {row.line}: {picture} has {_value(column, here)} here and "
+                    f"{'none' if there is None else repr(there)} in line {before.line}. Keep one of the two rows"
+                )
 
 
 def read_labels(file: Path, bases: Sequence[Path], pictures: Collection[Path]) -> LabelTable:
-    """Read a CSV with the columns `path` and `label`, and match its rows with pictures.
+    """Read a CSV with the columns `path` and `label`, and match its rows with the pictures of a collection.
 
-    A path is absolute, or relative to one of `bases` or to the folder of the CSV. An empty label means none.
+    A path is absolute, or relative to one of `bases` or to the folder of the CSV. An empty label means none. Rows that
+    say the same of a picture count once.
 
     Args:
         file: the CSV.
@@ -58,38 +98,149 @@ def read_labels(file: Path, bases: Sequence[Path], pictures: Collection[Path]) -
         DataError: the file is no CSV with these columns; it holds no rows; none of them names a picture; one names two
             pictures; or two rows give one picture different labels.
     """
-    folders = list(dict.fromkeys([*bases, file.absolute().parent]))
     there = pictures if isinstance(pictures, set | frozenset | dict) else set(pictures)
-    table, rows = LabelTable(file), 0
-    links, resolved = ResolvedPaths(), dict[Path, Path]()
-    with open_csv(file, ("path", "label"), kind="a CSV of labels") as found:
-        found.require("path", "label")
-        for line, row in found.named():
-            path, label = row["path"], row["label"].strip() or None
-            if not path.strip():
+    return _read(file, [*bases, file.absolute().parent], ("path", "label"), _Collected(there))
+
+
+def read_labels_of_files(
+    file: Path, root: Path, *, labelled: bool = True, examples: Callable[[], Collection[Path]]
+) -> LabelTable:
+    """As `read_labels`, with the columns `split` and `subject`, of pictures wherever they lie.
+
+    Rows of files that are not there stay in the table, for whoever reads the pictures to report.
+
+    Args:
+        file: the CSV.
+        root: the folder that a relative path may start from, other than that of the CSV.
+        labelled: whether to read the column `label`; else the file need not have it.
+        examples: lists pictures that an error compares the paths with, where none of them is there.
+
+    Raises:
+        DataError: as `read_labels`, or a row has an unknown split.
+    """
+    columns = ("path", "label", "split", "subject") if labelled else ("path", "split", "subject")
+    return _read(file, [root, file.parent], columns, _OnDisk(examples))
+
+
+class _Pictures(Protocol):
+    """The pictures that the rows of a CSV may name."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is none to name, so that a CSV that names none is no mistake."""
+
+    def named(self, places: Sequence[Path]) -> list[Path]:
+        """Which of these places are pictures, each picture once; all of them are named by one row."""
+
+    def stand_in(self, places: Sequence[Path]) -> Path | None:
+        """What a row that names no picture is noted under; None if it is left out."""
+
+    def examples(self) -> Collection[Path]:
+        """Pictures to compare a path with that names none."""
+
+
+class _Collected:
+    """Pictures of a collection, by their paths."""
+
+    def __init__(self, pictures: Collection[Path]) -> None:
+        self._pictures = pictures
+        self._links = ResolvedPaths()
+        self._resolved: dict[Path, Path] = {}
+        self.empty = not pictures
+
+    def named(self, places: Sequence[Path]) -> list[Path]:
+        found = list(dict.fromkeys(place for place in places if place in self._pictures))
+        if found:
+            return found
+        # A folder above it may be reached through a link, here or there.
+        self._resolved = self._resolved or {self._links.of(picture): picture for picture in self._pictures}
+        there = (self._resolved.get(self._links.of(place)) for place in places)
+        return list(dict.fromkeys(picture for picture in there if picture is not None))
+
+    def stand_in(self, places: Sequence[Path]) -> None:
+        return None
+
+    def examples(self) -> Collection[Path]:
+        return self._pictures
+
+
+class _OnDisk:
+    """Whatever file is there. One that is reached by two paths is called by that which came first."""
+
+    def __init__(self, examples: Callable[[], Collection[Path]]) -> None:
+        self.examples = examples
+        self.empty = False
+        self._links = ResolvedPaths()
+        self._first: dict[Path, Path] = {}
+
+    def named(self, places: Sequence[Path]) -> list[Path]:
+        there = (self._called(place) for place in places if os.path.exists(place))  # noqa: PTH110 - never raises
+        return list(dict.fromkeys(there))
+
+    def stand_in(self, places: Sequence[Path]) -> Path:
+        return self._called(places[-1])
+
+    def _called(self, place: Path) -> Path:
+        return self._first.setdefault(self._links.of(place), place)
+
+
+def _read(file: Path, folders: Sequence[Path], columns: Sequence[str], pictures: _Pictures) -> LabelTable:
+    table, count = LabelTable(file), 0
+    with open_csv(file, columns, kind="a CSV of labels") as found:
+        needed = [column for column in columns if column in ("path", "label") or column in found.names]
+        found.require(*needed)
+        for line, cells in found.named():
+            if not cells["path"].strip():
                 continue
-            rows += 1
-            places = _places(path, folders)
-            named = list(dict.fromkeys(place for place in places if place in there))
-            if not named:  # a folder above it may be reached through a link, here or there
-                resolved = resolved or {links.of(picture): picture for picture in there}
-                named = list(dict.fromkeys(resolved[each] for each in map(links.of, places) if each in resolved))
+            count += 1
+            row = _row(file, line, {column: cells[column] for column in needed})
+            places = _places(row.path, folders)
+            named = pictures.named(places)
             if len(named) > 1:
                 raise DataError(
-                    f"{file}, line {line}: {path!r} names both {named[0]} and {named[1]}. Write an absolute path"
+                    f"{file}, line {line}: {row.path!r} names both {named[0]} and {named[1]}. Write an absolute path"
                 )
+            picture = named[0] if named else pictures.stand_in(places)
             if not named:
-                table.unmatched.append((line, path))
-                continue
-            _put(table, named[0], label, line)
-    if not rows:
-        raise DataError(f"{file}: holds no labels: it has no row with a path")
-    if not table.labels and there:
-        line, path = table.unmatched[0]
-        raise DataError(
-            f"{file}: none of its {rows:,} rows names a picture of this collection. {mismatch(line, path, there)}"
-        )
+                table.unmatched.append(row)
+            if picture is not None:
+                table.put(picture, row)
+    if not count:
+        raise DataError(f"{file}: no {'labelled ' if 'label' in columns else ''}pictures here: no row has a path")
+    if len(table.unmatched) == count and not pictures.empty:
+        _refuse_misfit(table, pictures.examples())
     return table
+
+
+def _row(file: Path, line: int, cells: dict[str, str]) -> LabelRow:
+    path = cells.pop("path")
+    if "\0" in path:
+        raise DataError(f"{file}, line {line}: the path {path!r} holds a null character. Correct the row")
+    said = {column: cell.strip() for column, cell in cells.items()}
+    if said.get("split", "") not in _SPLITS:
+        raise DataError(
+            f"{file}, line {line}: {path} has the split {said['split']!r}; known are train, validation and test"
+        )
+    split = _SPLITS[said["split"]] if "split" in said else None
+    return LabelRow(line, path, said.get("label") or None, split, said.get("subject") or None)
+
+
+def _value(column: str, value: str | None) -> str:
+    return f"no {column}" if value is None else f"the {column} {value!r}"
+
+
+def _places(path: str, folders: Iterable[Path]) -> list[Path]:
+    """Where a path may lead, as it is written and without spaces around it."""
+    spellings = dict.fromkeys((path, path.strip()))
+    places = (Path(os.path.normpath(folder / each)) for each in spellings for folder in folders)
+    return list(dict.fromkeys(places))
+
+
+def _refuse_misfit(table: LabelTable, pictures: Collection[Path]) -> None:
+    """Raise DataError for a CSV of which not one row names a picture."""
+    first = table.unmatched[0]
+    hint = mismatch(first.line, first.path, pictures) if pictures else f"Line {first.line} says {first.path!r}"
+    raise DataError(f"{table.file}: none of its {len(table.unmatched):,} rows names a picture that is there. {hint}")
 
 
 def mismatch(line: int, path: str, pictures: Collection[Path]) -> str:
@@ -101,22 +252,6 @@ def mismatch(line: int, path: str, pictures: Collection[Path]) -> str:
         return f"{shown}; a picture here is {str(example)!r}. Write paths relative to the folder of pictures"
     reason = f" (what differs: {'; '.join(differs)})" if differs else ""
     return f"{shown}, the picture is {str(alike)!r}{reason}. Write the path as the picture has it"
-
-
-def _put(table: LabelTable, picture: Path, label: str | None, line: int) -> None:
-    if picture in table.labels and table.labels[picture] != label:
-        raise DataError(
-            f"{table.file}, line {line}: {picture} has the label {label!r} here and {table.labels[picture]!r} in line "
-            f"{table.lines[picture]}. Keep one of the two rows"
-        )
-    table.labels[picture] = label
-    table.lines.setdefault(picture, line)
-
-
-def _places(path: str, folders: Iterable[Path]) -> list[Path]:
-    """Where a path may lead, as it is written and without spaces around it."""
-    spellings = dict.fromkeys((path, path.strip()))
-    return [Path(os.path.normpath(folder / each)) for each in spellings for folder in folders]
 
 
 _SPELLINGS: dict[str, Callable[[str], str]] = {

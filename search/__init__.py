@@ -29,6 +29,7 @@ from search.types import Answer, Hit, IndexInfo, SegmentInfo, Timing
 
 if TYPE_CHECKING:
     from search.engine import SearchEngine, open_index
+    from search.query.query import SearchOptions
     from search.recognition.calibration import Calibration, ErrorRate, Verification
     from search.recognition.identities import Identification, Identity
 
@@ -53,6 +54,7 @@ __all__ = [
     "PictureError",
     "QueryError",
     "SearchEngine",
+    "SearchOptions",
     "SegmentInfo",
     "Timing",
     "TwinlensError",
@@ -64,6 +66,7 @@ __all__ = [
 
 _LAZY = {
     "search.engine": {"SearchEngine", "open_index"},
+    "search.query.query": {"SearchOptions"},
     "search.recognition.calibration": {"Calibration", "ErrorRate", "Verification"},
     "search.recognition.identities": {"Identification", "Identity"},
 }

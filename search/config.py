@@ -49,7 +49,8 @@ class BuildConfig:
     recall: float = 0.95
     """Recall@10 that an approximate structure is tuned for."""
     labels: str | None = None
-    """`folder` (the name of a picture's folder), `none`, or the path of a CSV with the columns path and label.
+    """`folder` (the path of a picture's folder below the folder of pictures), `none`, or the path of a CSV with the
+    columns path and label.
     None: the source that the index remembers, `folder` for a new one; pictures keep the labels that they have."""
     batch_size: int = 64
     workers: int = min(8, os.cpu_count() or 1)

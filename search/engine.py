@@ -2,53 +2,47 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from search.config import Device, QueryConfig
-from search.counts import picture_number
-from search.encoders.foreign import stored_encoder
-from search.errors import EncoderError, IndexClosedError, IndexFolderError, QueryError
+from search.config import Device, QueryConfig, VerifyConfig
+from search.errors import QueryError
 from search.filters.language import condition_of
 from search.forks import watch
-from search.indexes import resolve_device
 from search.pictures.decode import load_picture
-from search.pictures.decoder_revision import decoder_of
 from search.query.blend import blend
-from search.query.collapse import Collapse
-from search.query.copy_threshold import copy_threshold
-from search.query.embedding import DECODED_AT_ONCE, embed
-from search.query.hits import hits_of, nearest, with_metadata
-from search.query.known_pictures import KnownPictures
-from search.query.masks import FilterMasks
-from search.query.query import Query
+from search.query.embedding import DECODED_AT_ONCE, Embedder
+from search.query.known_pictures import KnownPictures, index_info
+from search.query.query import Query, shows_options
+from search.query.segment_search import SegmentSearch
 from search.recognition.recognition import Recognition
-from search.recognition.stored import index_calibration, same_threshold
-from search.store.catalog import Catalog
-from search.store.durable import verify
-from search.store.segments import Segment, gather_vectors, open_segment
-from search.types import Answer, Hit, IndexInfo, SegmentInfo, Timing
+from search.store.snapshot import Snapshot
+from search.types import Answer, Hit, IndexInfo, Timing
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
-    from types import TracebackType
+    from typing import Unpack
 
+    from search.config import IdentifyConfig, References
     from search.encoders.base import Encoder
-    from search.filters.conditions import Condition
+    from search.filters.columns import ColumnType, Told
     from search.query.blend import Crop
-    from search.query.query import Where
-    from search.recognition.calibration import Calibration
-    from search.store.records import FileRecord, PictureRecord, SegmentRecord, TemplateRecord
+    from search.query.query import SearchOptions, Where
+    from search.recognition.calibration import Calibration, Verification
+    from search.recognition.identities import Gallery, Identification, Identity
+    from search.store.catalog import Catalog
+    from search.store.records import PictureRecord
+    from search.store.segments import Segment
     from search.types import Floats, Mask, Picture
 
 
-class SearchEngine(Recognition, KnownPictures):
+@shows_options
+class SearchEngine:
     """An open index folder: a snapshot of it, which later commits do not change. Usable from several threads."""
 
     def __init__(
@@ -57,42 +51,18 @@ class SearchEngine(Recognition, KnownPictures):
         """Open the newest snapshot of an index folder; see `open_index`, and `refresh` for the engine `before`."""
         self.folder = folder
         self._device: Device = device
-        self._closed = False
-        self._encoder: Encoder | None = None
-        self._encoder_lock = threading.Lock()
-        while not self._opened(before):
-            continue
-        self._masks = FilterMasks(self._catalog)
+        self._snapshot: Snapshot = Snapshot.newest(folder, device, None if before is None else before._snapshot)
+        self._embedder: Embedder = Embedder(self._snapshot, None if before is None else before._embedder)
+        self._known = KnownPictures(self._snapshot)
+        self._recognition = Recognition(self._snapshot, self._embedder)
+        self._segment_search = SegmentSearch(self._snapshot, self._known, self._recognition)
         watch(self)
 
-    def _opened(self, before: SearchEngine | None) -> bool:
-        """Open the newest snapshot; false where files of it vanished because a newer one came meanwhile."""
-        self._snapshot, self._settings = Catalog.read(self.folder), {}
-        try:
-            self._settings = self._catalog.settings()
-            if "encoder" not in self._settings:
-                raise IndexFolderError(
-                    f"{self.folder}: its first build was not finished. Run the same twinlens build again"
-                )
-            self._files: dict[str, FileRecord] = {record.name: record for record in self._catalog.files()}
-            self._records = {record.id: record for record in self._catalog.segments()}
-            self._segments = [self._open(record, before) for record in self._records.values()]
-        except BaseException as error:
-            self._snapshot.close()
-            if isinstance(error, IndexFolderError) and "encoder" in self._settings and self.stale:
-                return False
-            raise
-        if before is not None and before.fingerprint == self.fingerprint:
-            self._encoder = before._encoder
-        return True
-
     def __enter__(self) -> Self:
-        self._check_open()
+        self._snapshot.require_open()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __reduce__(self) -> tuple[partial[SearchEngine], tuple[Path]]:
@@ -101,44 +71,16 @@ class SearchEngine(Recognition, KnownPictures):
 
     def after_fork(self, lost: Any) -> None:
         """Give up, in a child of this process, all that belongs to the parent: see `search.forks`."""
-        self._snapshot = self._settings = self._segments = self._masks = self._encoder_lock = lost
+        self._snapshot = self._embedder = self._known = self._recognition = self._segment_search = lost
 
     def close(self) -> None:
         """Let go of the snapshot; what is called after that, but a second `close`, raises IndexClosedError."""
-        self._closed = True
         self._snapshot.close()
-        self._segments = []
-        for read_once in ("calibration", "gallery"):
-            self.__dict__.pop(read_once, None)
-
-    @property
-    def _catalog(self) -> Catalog:
-        self._check_open()
-        return self._snapshot
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise IndexClosedError(f"{self.folder}: this engine was closed. Open the index again: open_index(folder)")
-
-    @property
-    def dim(self) -> int:
-        """Length of an embedding."""
-        return int(self._settings["dim"])
-
-    @property
-    def fingerprint(self) -> str:
-        """Of the encoder that made the vectors."""
-        return str(self._settings["fingerprint"])
 
     @property
     def stale(self) -> bool:
         """Whether a commit came after this snapshot: open the index again to see it."""
-        self._check_open()
-        newest = Catalog.read(self.folder, verify=False)
-        try:
-            return newest.generation() != int(self._settings.get("generation", 0))
-        finally:
-            newest.close()
+        return self._snapshot.stale
 
     def refresh(self) -> SearchEngine:
         """The engine of the newest snapshot: this one where nothing was committed since, else another one.
@@ -148,69 +90,57 @@ class SearchEngine(Recognition, KnownPictures):
         """
         return SearchEngine(self.folder, device=self._device, before=self) if self.stale else self
 
-    @cached_property
-    def calibration(self) -> Calibration | None:
-        """What `twinlens calibrate` measured of this index; None where it was not run.
-
-        Raises:
-            IndexFolderError: what is stored is damaged, or belongs to another encoder.
-        """
-        self._check_open()
-        return index_calibration(self.folder, self._settings)
-
-    @property
-    def encoder(self) -> Encoder:
-        """The encoder that the folder carries, loaded when first needed.
-
-        Raises:
-            EncoderError: its files are damaged, or are of another encoder than the vectors.
-        """
-        self._check_open()
-        with self._encoder_lock:
-            if self._encoder is None:
-                self._encoder = self._load_encoder()
-            return self._encoder
-
-    def embed(self, picture: Picture) -> Floats:
-        """Embed one picture as a `(dim,) float32` unit vector.
-
-        Raises:
-            PictureError: the picture cannot be read.
-        """
-        embedding: Floats = self.embed_many([picture])[0]
-        return embedding
-
-    def embed_many(self, pictures: Sequence[Picture]) -> Floats:
-        """Embed pictures as `(N, dim) float32` unit rows."""
-        return embed(self.encoder, pictures, Timing())
+    # Search ------------------------------------------------------------------------------------------------------
 
     def search(
         self,
         picture: Picture,
         k: int = QueryConfig.k,
         *,
-        where: Where | None = None,
-        same_only: bool = QueryConfig.same_only,
         without: Sequence[Picture] = (),
         crop: Crop | None = None,
-        collapse: bool = QueryConfig.collapse,
+        **options: Unpack[SearchOptions],
     ) -> list[Hit]:
         """Find the k pictures of the collection that look most like a picture, nearest first.
 
-        Only the part `crop` of the picture is looked at. What looks like the pictures `without` comes later:
-        `search.query.blend` tells how; distances are then those to the blend, and there are no probabilities.
-
-        Fewer than k come back where the index, or what the filter leaves of it, holds fewer. With `same_only` only
-        those come that the calibration takes for the same thing; an empty list says that nothing is. With `collapse`
-        near copies (see `search.query.copy_threshold`) are shown once: k hits that differ, each with its `copies`.
+        Args:
+            picture: a path, the bytes of a file, an open file, a PIL image or an array.
+            k: how many hits; fewer where the index, or what the filter leaves of it, holds fewer.
+            without: pictures; what looks like them comes later (`search.query.blend`). Distances are then measured
+                to the blend, and there are no probabilities.
+            crop: the part of the picture to look at; None: all of it.
+            where: a filter (`search.filters.language`), such as `"label = shoe and width > 100"` or
+                `{"label": "shoe"}`: only pictures that match it may answer.
+            same_only: return only pictures that the calibration takes for the same thing; perhaps none.
+            collapse: return near copies (`search.query.copy_threshold`) once: k hits that differ, with their `copies`.
 
         Raises:
             PictureError: the picture cannot be read.
-            QueryError: k < 1, a filter that cannot be (`search.filters.language` tells the language), or `same_only`
-            where nothing was calibrated.
+            QueryError: k < 1, an invalid filter, or `same_only` where nothing was calibrated.
         """
-        answer = self.ask(picture, k, where=where, same_only=same_only, without=without, crop=crop, collapse=collapse)
-        return answer.hits
+        return self.ask(picture, k, without=without, crop=crop, **options).hits
+
+    def ask(
+        self,
+        picture: Picture,
+        k: int = QueryConfig.k,
+        *,
+        without: Sequence[Picture] = (),
+        crop: Crop | None = None,
+        **options: Unpack[SearchOptions],
+    ) -> Answer:
+        """`search`, with the seconds that each step took."""
+        query, timing = self._checked(k, options, blended=len(without) > 0), Timing()
+        start = time.perf_counter()
+        looked_at: Picture = picture if crop is None else crop.of(load_picture(picture))
+        timing.decode = time.perf_counter() - start
+        embedding = self._embedder.embed([looked_at, *without], timing)
+        if query.blended:
+            embedding = blend(embedding[:1], embedding[1:])[None]
+        start = time.perf_counter()
+        hits = self._segment_search.answer(embedding, query)[0]
+        timing.search = time.perf_counter() - start
+        return Answer(hits, timing)
 
     def search_together(
         self,
@@ -219,87 +149,74 @@ class SearchEngine(Recognition, KnownPictures):
         *,
         weights: Sequence[float] | None = None,
         without: Sequence[Picture] = (),
-        where: Where | None = None,
-        collapse: bool = QueryConfig.collapse,
+        **options: Unpack[SearchOptions],
     ) -> list[Hit]:
         """Find what looks like several pictures at once: one query of their weighted mean (`search.query.blend`).
 
         Raises:
             PictureError: a picture cannot be read.
-            QueryError: as of `search`; weights that do not fit; or pictures that cancel out.
+            QueryError: as of `search`; weights that do not fit; pictures that cancel out; or `same_only`, which
+            compares a picture with a picture.
         """
-        query = self._checked(Query(k, where, collapse=collapse, blended=True))
+        query = self._checked(k, options, blended=True)
         vectors = self.embed_many([*pictures, *without])
         blended = blend(vectors[: len(pictures)], vectors[len(pictures) :], weights)
-        return self._answer(blended[None], query)[0]
+        return self._segment_search.answer(blended[None], query)[0]
 
     def search_many(
-        self,
-        pictures: Sequence[Picture],
-        k: int = QueryConfig.k,
-        *,
-        where: Where | None = None,
-        same_only: bool = QueryConfig.same_only,
-        collapse: bool = QueryConfig.collapse,
+        self, pictures: Sequence[Picture], k: int = QueryConfig.k, **options: Unpack[SearchOptions]
     ) -> list[list[Hit]]:
-        """Answer several pictures, each on its own: one list of hits a picture, in their order."""
-        query = self._checked(Query(k, where, same_only, collapse))
+        """Answer several pictures, each on its own: one list of hits a picture, in their order; raises as `search`."""
+        query = self._checked(k, options)
         answers: list[list[Hit]] = []
         for start in range(0, len(pictures), DECODED_AT_ONCE):
-            answers += self._answer(self.embed_many(pictures[start : start + DECODED_AT_ONCE]), query)
+            vectors = self.embed_many(pictures[start : start + DECODED_AT_ONCE])
+            answers += self._segment_search.answer(vectors, query)
         return answers
 
     def search_vectors(
-        self,
-        vectors: Floats,
-        k: int = QueryConfig.k,
-        *,
-        where: Where | None = None,
-        same_only: bool = QueryConfig.same_only,
-        collapse: bool = QueryConfig.collapse,
+        self, vectors: Floats, k: int = QueryConfig.k, **options: Unpack[SearchOptions]
     ) -> list[list[Hit]]:
-        """Answer embeddings `(Q, dim) float32`, unit rows of this index's encoder."""
+        """Answer embeddings `(Q, dim) float32`, unit rows of this index's encoder; raises QueryError as `search`."""
         queries = np.atleast_2d(np.asarray(vectors, dtype=np.float32))
         if queries.shape[1] != self.dim:
             raise QueryError(f"vectors of length {queries.shape[1]} cannot be searched in an index of {self.dim}")
         if not np.allclose(np.linalg.norm(queries, axis=1), 1.0, atol=1e-3):
             raise QueryError("vectors must be of unit length: divide each by its Euclidean norm")
-        return self._answer(queries, Query(k, where, same_only, collapse))
+        return self._segment_search.answer(queries, Query.of(k, options))
 
-    def search_id(
-        self,
-        picture_id: int,
-        k: int = QueryConfig.k,
-        *,
-        where: Where | None = None,
-        same_only: bool = QueryConfig.same_only,
-        collapse: bool = QueryConfig.collapse,
-    ) -> list[Hit]:
+    def search_id(self, picture_id: int, k: int = QueryConfig.k, **options: Unpack[SearchOptions]) -> list[Hit]:
         """Find what looks like a picture of the collection, by its stored embedding; it is its own first answer."""
-        vector = self.vector(picture_id)[None]
-        return self.search_vectors(vector, k, where=where, same_only=same_only, collapse=collapse)[0]
+        return self.search_vectors(self.vectors_of([picture_id]), k, **options)[0]
 
-    def ask(
-        self,
-        picture: Picture,
-        k: int = QueryConfig.k,
-        *,
-        where: Where | None = None,
-        same_only: bool = QueryConfig.same_only,
-        without: Sequence[Picture] = (),
-        crop: Crop | None = None,
-        collapse: bool = QueryConfig.collapse,
-    ) -> Answer:
-        """`search`, with the seconds that each step took."""
-        query, timing = self._checked(Query(k, where, same_only, collapse, blended=len(without) > 0)), Timing()
-        looked_at: Picture = picture if crop is None else crop.of(load_picture(picture))
-        embedding = embed(self.encoder, [looked_at, *without], timing)
-        if query.blended:
-            embedding = blend(embedding[:1], embedding[1:])[None]
-        start = time.perf_counter()
-        hits = self._answer(embedding, query)[0]
-        timing.search = time.perf_counter() - start
-        return Answer(hits, timing)
+    def _checked(self, k: int, options: SearchOptions, *, blended: bool = False) -> Query:
+        return self._segment_search.checked(Query.of(k, options, blended=blended))
+
+    # Embeddings --------------------------------------------------------------------------------------------------
+
+    @property
+    def dim(self) -> int:
+        """Length of an embedding."""
+        return self._snapshot.dim
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the encoder that made the vectors."""
+        return self._snapshot.fingerprint
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder that the folder carries, loaded when first needed; raises EncoderError where it is damaged."""
+        return self._embedder.encoder
+
+    def embed(self, picture: Picture) -> Floats:
+        """Embed one picture as a `(dim,) float32` unit vector; raises PictureError where it cannot be read."""
+        embedding: Floats = self.embed_many([picture])[0]
+        return embedding
+
+    def embed_many(self, pictures: Sequence[Picture]) -> Floats:
+        """Embed pictures as `(N, dim) float32` unit rows; raises as `embed`."""
+        return self._embedder.embed(pictures)
 
     def vector(self, picture_id: int) -> Floats:
         """The stored embedding of one picture, `(dim,) float32`; raises as `vectors_of`."""
@@ -307,140 +224,110 @@ class SearchEngine(Recognition, KnownPictures):
         return vector
 
     def vectors_of(self, ids: Sequence[int]) -> Floats:
-        """The stored embeddings of pictures, `(N, dim) float32` in the order of their ids.
-
-        Raises:
-            QueryError: no picture has one of these ids, or it is no whole number.
-            DamagedFileError: they are damaged.
-        """
-        ids = [picture_number(each) for each in ids]
-        found = self._catalog.places_of(ids)
-        if unknown := [picture_id for picture_id in ids if picture_id not in found]:
-            raise self._no_picture(unknown[0])
-        return gather_vectors(self._segments, [found[picture_id] for picture_id in ids], self.dim)
+        """The stored embeddings of pictures, `(N, dim) float32` in the order of their ids; raises as `picture`."""
+        return self._known.vectors_of(ids)
 
     def vectors(self) -> tuple[list[PictureRecord], Floats]:
         """Every picture by ascending id, and their embeddings `(N, dim) float32` in the same order."""
-        records = self.pictures()
-        return records, gather_vectors(self._segments, [(record.segment, record.row) for record in records], self.dim)
+        return self._known.vectors()
+
+    # Verification and identification -----------------------------------------------------------------------------
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What `twinlens calibrate` measured of this index; None where it was not run."""
+        return self._recognition.calibration
+
+    def verify(
+        self, a: Picture, b: Picture | Sequence[Picture], references: References = VerifyConfig.references
+    ) -> Verification:
+        """Say whether two pictures show the same thing: distance, probability, decision, and the rates of mistakes.
+
+        Args:
+            a: any picture.
+            b: another, or a list or tuple of reference pictures of one thing.
+            references: how several answer: by their mean embedding, or by the nearest (best) of them. The rates were
+                measured on pairs of two pictures; several references change them.
+
+        Returns:
+            Where nothing was calibrated, the distance alone.
+
+        Raises:
+            PictureError: a picture cannot be read.
+            QueryError: no reference at all.
+        """
+        return self._recognition.verify(a, b, references)
+
+    def identify(self, picture: Picture, config: IdentifyConfig | None = None) -> Identification:
+        """Say whom of the enrolled a picture shows, or that it shows none of them.
+
+        Raises:
+            PictureError: the picture cannot be read, or is too poor (unless forced); the reason says why.
+            QueryError: nobody is enrolled, or there is neither a calibration nor a threshold to decide by.
+        """
+        return self._recognition.identify(picture, config)
+
+    def identities(self) -> list[Identity]:
+        """Everybody that `identify` can recognise, by name."""
+        return self._recognition.identities()
+
+    @property
+    def gallery(self) -> Gallery:
+        """Everybody enrolled in this snapshot, with the embeddings of their reference pictures."""
+        return self._recognition.gallery
+
+    # What the index holds ----------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        """Pictures in the index."""
+        return len(self._known)
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog of this snapshot; read-only."""
+        return self._snapshot.catalog
 
     @property
     def segments(self) -> tuple[Segment, ...]:
-        """The blocks of vectors of this snapshot, oldest first; to be read only."""
-        self._check_open()
-        return tuple(self._segments)
+        """The blocks of vectors of this snapshot, oldest first; read-only."""
+        return self._snapshot.segments
 
     def chosen(self, segment: Segment, where: Where | None) -> Mask | None:
         """Rows of a segment that a filter takes in, `(N,) bool`; None for all. Raises QueryError as `count`."""
-        self._check_open()
-        return self._mask(segment, condition_of(where))
+        self._snapshot.require_open()
+        return self._segment_search.mask(segment, condition_of(where))
+
+    def picture(self, picture_id: int) -> PictureRecord:
+        """What the catalog knows of one picture; raises QueryError where no picture has this id."""
+        return self._known.record(picture_id)
+
+    def pictures(self, *, after: int = 0, limit: int = -1) -> list[PictureRecord]:
+        """Pictures by ascending id, from the first id above `after`; all of them unless limited."""
+        return self._known.records(after=after, limit=limit)
+
+    def labels(self) -> dict[str, int]:
+        """Pictures a label, by label."""
+        return self._known.labels()
+
+    def count(self, where: Where | None = None) -> int:
+        """How many pictures a filter takes in; raises QueryError for one that cannot be."""
+        return self._known.count(where)
+
+    def ids(self, where: Where | None = None) -> list[int]:
+        """Ids of the pictures that a filter takes in, ascending; all of them without a filter. Raises as `count`."""
+        return self._known.ids(where)
+
+    def columns(self) -> dict[str, ColumnType]:
+        """Name -> type of each column of metadata that a filter can name, beside `search.filters.columns.BUILT_IN`."""
+        return self._known.columns()
+
+    def metadata(self, picture_ids: Sequence[int]) -> dict[int, dict[str, Told]]:
+        """Id -> column -> value, without the columns in which a picture has none; pictures without any may lack."""
+        return self._known.metadata(picture_ids)
 
     def info(self) -> IndexInfo:
         """What the folder holds."""
-        live = {s.id: s.structure.size if s.live is None else int(s.live.sum()) for s in self._segments}
-        segments = tuple(
-            SegmentInfo(r.id, r.rows, live[r.id], r.kind, r.recall, r.parameters) for r in self._catalog.segments()
-        )
-        return IndexInfo(
-            path=self.folder,
-            images=len(self),
-            labels=len(self._catalog.label_counts()),
-            dim=self.dim,
-            encoder=self._settings["encoder"],
-            fingerprint=self._settings["fingerprint"],
-            kind="+".join(sorted({s.kind for s in segments})) or "flat",
-            segments=segments,
-            size=sum(record.bytes for record in self._files.values()),
-            created=self._settings["created"],
-            updated=self._settings["updated"],
-            calibration=None if self.calibration is None else self.calibration.summary(),
-            columns=self._catalog.metadata.infos(),
-            decoder=decoder_of(self._settings),
-        )
-
-    # Steps -------------------------------------------------------------------------------------------------------
-
-    def _open(self, record: SegmentRecord, before: SearchEngine | None) -> Segment:
-        dead = self._catalog.tombstones(record.id)
-        if before is not None and before._records.get(record.id) == record:
-            return next(segment for segment in before._segments if segment.id == record.id).with_dead(dead)
-        device = resolve_device(self._device, record.kind)
-        return open_segment(self.folder, record, self._files, self.dim, dead, device)
-
-    def _templates(self) -> list[TemplateRecord]:
-        return self._catalog.templates()
-
-    def _load_encoder(self) -> Encoder:
-        from search.encoders import load_encoder
-
-        place = stored_encoder(self.folder, self._settings)
-        for record in self._files.values():
-            if record.name.startswith(place + "/"):
-                verify(self.folder, record)
-        encoder = load_encoder(self.folder / place, device=self._device)
-        if encoder.fingerprint != self.fingerprint or encoder.dim != self.dim:
-            raise EncoderError(
-                f"{self.folder / place}: holds the encoder {encoder.fingerprint}, but the vectors were made by"
-                f" {self._settings['fingerprint']}. Restore it, or build the index again"
-            )
-        return encoder
-
-    def _answer(self, queries: Floats, query: Query) -> list[list[Hit]]:
-        """Answer each of `(Q, dim)` unit rows."""
-        self._check_open()
-        most = same_threshold(self.folder, self.calibration) if query.same_only else None
-        calibration = None if query.blended else self.calibration
-        chosen = [self._mask(segment, query.condition) for segment in self._segments]
-        if query.collapse:
-            apart = copy_threshold(self.calibration).distance
-            from search.query.folding import Folding  # which needs Pillow
-
-            around = partial(self._nearest, chosen=chosen, calibration=calibration)
-            folding = Folding(self._catalog.pictures_of)
-            collapse = Collapse(apart, around, self.vectors_of, calibration, most, folding.differ)
-            answers = [collapse(vector, query.k) for vector in queries]
-        else:
-            answers = self._nearest(queries, query.k, chosen, calibration, most)
-        return with_metadata(self._catalog, answers)
-
-    def _nearest(
-        self,
-        queries: Floats,
-        k: int,
-        chosen: Sequence[Mask | None],
-        calibration: Calibration | None,
-        most: float | None = None,
-    ) -> list[list[Hit]]:
-        """Search every segment, merge by distance, and join the catalog; ties are answered by ascending id.
-
-        Args:
-            queries: `(Q, dim)` unit rows.
-            k: hits a query.
-            chosen: for each segment its rows that may answer, None for all.
-            calibration: gives hits their probability; None: they have none.
-            most: distance that no hit may exceed; None: any.
-        """
-        merged: list[list[Hit]] = [[] for _ in queries]
-        # Not strict: where another thread closes the engine, the segments are gone, and the catalog says so in the end.
-        for segment, may_answer in zip(self._segments, chosen, strict=False):
-            distances, rows = segment.search(queries, k, may_answer)
-            pictures = self._catalog.pictures_at(segment.id, np.unique(rows[rows >= 0]).tolist())
-            for hits, near, found in zip(merged, distances, rows, strict=True):
-                near_enough = found if most is None else np.where(near.astype(np.float64) <= most, found, -1)
-                hits += hits_of(pictures, near, near_enough, calibration)
-        return [nearest(hits, k) for hits in merged]
-
-    def _mask(self, segment: Segment, condition: Condition | None) -> Mask | None:
-        return None if condition is None else self._masks.mask(segment.id, len(segment.vectors), condition)
-
-    def _checked(self, query: Query) -> Query:
-        """Refuse what cannot be answered before a picture is decoded."""
-        self._check_open()
-        if query.same_only:
-            same_threshold(self.folder, self.calibration)
-        if query.condition is not None:
-            self._catalog.metadata.check(query.condition)
-        return query
+        return index_info(self._snapshot, self.calibration)
 
 
 def open_index(folder: str | os.PathLike[str], *, device: Device = QueryConfig.device) -> SearchEngine:

@@ -57,9 +57,9 @@ def index_of(
             structure.effort = ladder[-1]
         own, file, files = write_segment(folder, np.ascontiguousarray(vectors[part]), structure)
         with catalog.transaction():
-            catalog.add_files(files)
-            number = catalog.next_segment_id()
-            catalog.add_segment(SegmentRecord(number, own, file, len(part), kind, structure.parameters, None), NOW)
+            catalog.files.add(files)
+            number = catalog.segments.next_id()
+            catalog.segments.add(SegmentRecord(number, own, file, len(part), kind, structure.parameters, None), NOW)
         for row, place in enumerate(part.tolist()):
             name = names[place] if names is not None else f"{place:06d}.png"
             width, height = sizes[place] if sizes is not None else (10, 10)
@@ -78,10 +78,10 @@ def index_of(
                 )
             )
     with catalog.transaction():
-        catalog.put_pictures(records)
+        catalog.pictures.put(records)
     gone = set(removed)
     with catalog.transaction():
-        catalog.remove_pictures([record for record in catalog.pictures() if record.id - 1 in gone])
+        catalog.pictures.remove([record for record in catalog.pictures.records() if record.id - 1 in gone])
     catalog.close()
     return folder
 

@@ -34,3 +34,13 @@ def downgrade(index: Path, version: int) -> None:
     if version < FIRST_SEALED:
         (index / SEAL_NAME).unlink()
     assert all(each.split()[1] in MIGRATIONS[step - 1] for step, made in MADE_BY_STEP.items() for each in made)
+
+
+def forget_settings(index: Path, *names: str) -> None:
+    """Take settings away that older versions did not note."""
+    with sqlite3.connect(index / CATALOG_NAME) as connection:
+        connection.executemany("DELETE FROM settings WHERE key = ?", [(name,) for name in names])
+        connection.commit()
+        put_seal(connection, raw := CatalogFile(index / CATALOG_NAME))
+        raw.close()
+    connection.close()

@@ -33,6 +33,7 @@ PUBLIC = {
     "PictureError",
     "QueryError",
     "SearchEngine",
+    "SearchOptions",
     "SegmentInfo",
     "Timing",
     "TwinlensError",

@@ -76,8 +76,9 @@ def calibrate(
         pictures: a folder of labelled pictures, or where the paths of a CSV lie. Its subjects should be none that
             the encoder was trained on.
         pairs: a CSV with the columns a, b, same, and perhaps subject_a and subject_b.
-        labels: `folder` (the default: a label is a folder), the path of such a folder, or of a CSV with the columns
-            path, label and perhaps subject. An index needs neither `pictures` nor these: it has labels of its own.
+        labels: `folder` (the default: the path of a picture's folder below `pictures`), a folder to take for
+            `pictures`, or the path of a CSV with the columns path, label and perhaps subject. An index needs neither
+            `pictures` nor these: it has labels of its own.
         config: the rule for the threshold, the method, the draws.
         report: a folder for curves and a page; None for none.
         progress: is told of every picture.

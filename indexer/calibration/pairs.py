@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from search.distance import pair_distances
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from search.types import Floats
-
-_AT_ONCE = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,10 @@ class Pairs:
 
     def measured(self, vectors: Floats) -> MeasuredPairs:
         """Take the distances between unit rows `(N, D) float32`, and number the subjects from 0."""
-        distances = np.empty(len(self), dtype=np.float64)
-        for start in range(0, len(self), _AT_ONCE):
-            part = slice(start, start + _AT_ONCE)
-            distances[part] = np.linalg.norm(vectors[self.a[part]] - vectors[self.b[part]], axis=1)
+        distances = pair_distances(vectors, vectors, self.a, self.b).astype(np.float64)
         names, numbers = np.unique(np.stack([self.subject_a, self.subject_b]), return_inverse=True)
         one, other = numbers.reshape(2, -1).astype(np.int64)
-        return MeasuredPairs(np.minimum(distances, 2.0), self.same, one, other, len(names))
+        return MeasuredPairs(distances, self.same, one, other, len(names))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from indexer.cli.base import end_with, print_failure
-from indexer.cli.hit_table import print_hits, shown_columns
-from indexer.cli.no_match import why_no_match
+from indexer.cli.hits import QueryOptions, print_hits, shown_columns
 from indexer.cli.options import DeviceOption, IndexOption, JsonOption, WhereOption
-from search.config import Device, QueryConfig
+from search.config import QueryConfig
 from search.errors import PictureError, QueryError
 from search.text import printable
 
@@ -76,7 +75,9 @@ def query(
     encoder. REASON begins with a path if the picture at fault is one of --together or --not. Exit code 3 if a picture
     could not be read, 1 if a file does not exist.
     """
-    search_options = {"k": k, "where": where, "same_only": same_only, "collapse": collapse}
+    from search.filters.language import condition_of
+
+    options = QueryOptions(index, k, condition_of(where), where, same_only, collapse, show, device, as_json)
     if ids or vectors:
         if pictures or without or together or crop is not None:
             raise typer.BadParameter(
@@ -85,7 +86,7 @@ def query(
             )
         from indexer.cli.vector_queries import query_stored
 
-        query_stored(index, ids or [], vectors or [], search_options, show, device=device, as_json=as_json)
+        query_stored(ids or [], vectors or [], options)
         return
     if not pictures:
         raise typer.BadParameter("name a picture, or use --id or --vector", param_hint="PICTURES")
@@ -93,7 +94,7 @@ def query(
     if together and (part is not None or same_only):
         raise typer.BadParameter("cannot be combined with --crop or --same-only", param_hint="--together")
     queries: list[str | list[str]] = [pictures] if together else [*pictures]
-    _query_pictures(index, queries, without or [], part, search_options, show, device=device, as_json=as_json)
+    _query_pictures(queries, without or [], part, options)
 
 
 def _crop(text: str) -> Crop:
@@ -106,27 +107,16 @@ def _crop(text: str) -> Crop:
 
 
 def _query_pictures(
-    index: Path,
-    queries: list[str | list[str]],
-    without: list[str],
-    part: Crop | None,
-    search_options: dict[str, Any],
-    show: list[str] | None,
-    *,
-    device: Device,
-    as_json: bool,
+    queries: list[str | list[str]], without: list[str], part: Crop | None, options: QueryOptions
 ) -> None:
     """Answer each query, one picture or several together; an unreadable picture fails its query, not the others."""
     from indexer.cli.picture_argument import picture_argument
     from search.engine import open_index
-    from search.filters.language import condition_of
     from search.pictures.decode import load_picture
 
-    where, same_only = search_options["where"], search_options["same_only"]
-    search_options = {**search_options, "where": condition_of(where)}
     failed: list[PictureError] = []
-    with open_index(index, device=device) as engine:
-        columns = shown_columns(show, list(engine.columns()))
+    with open_index(options.index, device=options.device) as engine:
+        columns = shown_columns(options.show, list(engine.columns()))
 
         @cache
         def unwanted() -> list[Picture]:
@@ -134,19 +124,18 @@ def _query_pictures(
 
         def search(query: str | list[str]) -> list[Hit]:
             if isinstance(query, str):
-                return engine.search(picture_argument(query), without=unwanted(), crop=part, **search_options)
+                picture = picture_argument(query)
+                return engine.search(picture, options.k, without=unwanted(), crop=part, **options.search)
             blended = [picture_argument(picture) for picture in query]
-            options = {name: search_options[name] for name in ("k", "where", "collapse")}
-            return engine.search_together(blended, without=unwanted(), **options)
+            return engine.search_together(blended, options.k, without=unwanted(), **options.search)
 
         for query in queries:
             try:
                 hits = search(query)
             except PictureError as error:
-                if as_json or str(error) not in map(str, failed):  # an unreadable --not fails every query
-                    print_failure(error, {"query": query}, as_json=as_json)
+                if options.as_json or str(error) not in map(str, failed):  # an unreadable --not fails every query
+                    print_failure(error, {"query": query}, as_json=options.as_json)
                 failed.append(error)
                 continue
-            nothing = None if hits else why_no_match(engine, where, same_only=same_only)
-            print_hits(query, hits, columns, nothing, as_json=as_json)
+            print_hits(engine, query, hits, columns, options)
     end_with(failed)

@@ -3,49 +3,34 @@
 from __future__ import annotations
 
 from tokenize import TokenError
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.cli.hit_table import print_hits, shown_columns
-from indexer.cli.no_match import why_no_match
+from indexer.cli.hits import QueryOptions, print_hits, shown_columns
 from search.errors import DataError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from search.config import Device
     from search.types import Floats
 
 
-def query_stored(
-    index: Path,
-    ids: list[int],
-    files: list[Path],
-    search_options: dict[str, Any],
-    show: list[str] | None,
-    *,
-    device: Device,
-    as_json: bool,
-) -> None:
+def query_stored(ids: list[int], files: list[Path], options: QueryOptions) -> None:
     """Answer pictures of the index by their ids, then each row of files of vectors, without importing torch."""
     from search.engine import open_index
-    from search.filters.language import condition_of
     from search.large_imports import without_torch
 
-    where, same_only = search_options["where"], search_options["same_only"]
-    search_options = {**search_options, "where": condition_of(where)}
     read = [(file, read_vectors(file)) for file in files]
-    with without_torch(), open_index(index, device=device) as engine:
-        columns = shown_columns(show, list(engine.columns()))
+    with without_torch(), open_index(options.index, device=options.device) as engine:
+        columns = shown_columns(options.show, list(engine.columns()))
         queries: list[dict[str, int | str]] = [{"id": picture_id} for picture_id in ids]
-        answers = engine.search_vectors(engine.vectors_of(ids), **search_options) if ids else []
+        answers = engine.search_vectors(engine.vectors_of(ids), options.k, **options.search) if ids else []
         for file, vectors in read:
             queries += [{"vector": str(file), "row": row} for row in range(len(vectors))]
-            answers += engine.search_vectors(vectors, **search_options)
+            answers += engine.search_vectors(vectors, options.k, **options.search)
         for query, hits in zip(queries, answers, strict=True):
-            nothing = None if hits else why_no_match(engine, where, same_only=same_only)
-            print_hits(query, hits, columns, nothing, as_json=as_json)
+            print_hits(engine, query, hits, columns, options)
 
 
 def read_vectors(file: Path) -> Floats:

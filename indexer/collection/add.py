@@ -46,7 +46,7 @@ def add(
 
     A picture of the index keeps its label unless a CSV gives it another one. A new one is labelled as `build` or `sync`
     would, if it lies below a folder that one of them followed, else as if the folder named here were followed. A file
-    named here which lies below none has the name of its folder for a label where the index has such a label.
+    named here which lies below none takes the longest end of its folder's path that is a label of the index, if any.
 
     Args:
         index: the index folder.

@@ -20,11 +20,11 @@ def merge(catalog: Catalog, config: BuildConfig, stages: Stages) -> ChangeReport
     """Make one segment of all rows that have a picture, by the pictures' ids; none where there are no pictures."""
     dim = int(catalog.settings()["dim"])
     stored = StoredVectors(catalog, dim)
-    blocks = (stored.take(places) for places in catalog.places())
-    segment, files = write_blocks(catalog, blocks, catalog.count(), dim, config, stages)
+    blocks = (stored.take(places) for places in catalog.places.pages())
+    segment, files = write_blocks(catalog, blocks, catalog.pictures.count(), dim, config, stages)
     with stages.stage("commit"), catalog.transaction():
-        catalog.add_files(files)
-        catalog.replace_segments(segment, now())
+        catalog.files.add(files)
+        catalog.segments.replace_all(segment, now())
         catalog.set(updated=now())
     report = rebuilt(catalog, segment, stages)
     report.unchanged = report.images
@@ -34,9 +34,9 @@ def merge(catalog: Catalog, config: BuildConfig, stages: Stages) -> ChangeReport
 def rebuilt(catalog: Catalog, segment: SegmentRecord | None, stages: Stages) -> ChangeReport:
     """Begin the report of a rebuild."""
     report = ChangeReport(
-        images=catalog.count(),
+        images=catalog.pictures.count(),
         encoder=catalog.settings()["encoder"],
-        segments=len(catalog.segments()),
+        segments=len(catalog.segments.records()),
         seconds=stages.seconds,
     )
     if segment is not None:

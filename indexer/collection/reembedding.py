@@ -85,14 +85,14 @@ class _Switch:
 
     def missing(self) -> Iterator[tuple[Path, str]]:
         """Pictures whose file is not there, found out before the work."""
-        for page in self.catalog.pages():
+        for page in self.catalog.pictures.pages():
             for record in page:
                 if isinstance(found := _status(record.path), str):
                     yield record.path, found
 
     def embed(self, config: BuildConfig) -> int:
         """Embed what was not staged yet."""
-        with self.stages.stage("embed", self.catalog.count()):
+        with self.stages.stage("embed", self.catalog.pictures.count()):
             return embed_files(
                 self._todo(),
                 self.encoder,
@@ -128,7 +128,7 @@ class _Switch:
 
     def refuse(self, lost: list[tuple[Path, str]], templates: list[tuple[Path, str]], *, drop_missing: bool) -> None:
         """Raise DataError where pictures or reference pictures are lost that may not be, or all pictures are."""
-        if drop_missing and (not lost or len(lost) < self.catalog.count()):
+        if drop_missing and (not lost or len(lost) < self.catalog.pictures.count()):
             return
         named = lost + templates
         if not named:
@@ -144,7 +144,7 @@ class _Switch:
 
     def write_segment(self, config: BuildConfig) -> tuple[SegmentRecord | None, list[FileRecord]]:
         """Write the one segment of the new index; none where it has no pictures."""
-        rows = self.catalog.count() - len(self.lost_pictures)
+        rows = self.catalog.pictures.count() - len(self.lost_pictures)
         return write_blocks(self.catalog, self._blocks(), rows, self.encoder.dim, config, self.stages)
 
     def commit(
@@ -162,12 +162,12 @@ class _Switch:
         with catalog.transaction():
             name_encoder(catalog, self.encoder, stored)
             catalog.set(calibration=calibration, updated=now())
-            catalog.add_files(files)
-            catalog.remove_pictures(self.lost_pictures)
-            catalog.put_pictures(self.changed)
-            catalog.replace_segments(segment, now())
+            catalog.files.add(files)
+            catalog.pictures.remove(self.lost_pictures)
+            catalog.pictures.put(self.changed)
+            catalog.segments.replace_all(segment, now())
             put_exif(catalog, changes)
-            catalog.replace_templates(templates.embedded)
+            catalog.identities.replace(templates.embedded)
             catalog.retained.keep_templates(templates.lost_templates)
         report = rebuilt(catalog, segment, self.stages)
         report.name("removed", [path for path, _ in self.lost])
@@ -179,7 +179,7 @@ class _Switch:
         return report
 
     def _todo(self) -> Iterator[FoundFile]:
-        for page in self.catalog.pages():
+        for page in self.catalog.pictures.pages():
             staged = self.staging.looked_at([record.path for record in page])
             for record in page:
                 status = _status(record.path)
@@ -191,7 +191,7 @@ class _Switch:
                     yield status
 
     def _looks(self) -> Iterator[tuple[PictureRecord, LookedAt | None]]:
-        for page in self.catalog.pages():
+        for page in self.catalog.pictures.pages():
             looks = self.staging.looked_at([record.path for record in page])
             yield from ((record, looks.get(record.path)) for record in page)
 

@@ -41,7 +41,7 @@ class Templates:
 
 def embed_templates(catalog: Catalog, encoder: Encoder, stages: Stages) -> Templates:
     """Embed every reference picture, from its file, or from a picture of the index that shows the same."""
-    found, templates = Templates(), catalog.templates()
+    found, templates = Templates(), catalog.identities.templates()
     if templates:
         with stages.stage("embed reference pictures", len(templates)):
             for template in templates:
@@ -73,4 +73,4 @@ def _embed(catalog: Catalog, encoder: Encoder, template: TemplateRecord, found: 
 
 def _places(catalog: Catalog, template: TemplateRecord) -> Iterator[Path]:
     yield template.path
-    yield from (record.path for record in catalog.pictures_of_contents([template.content]))
+    yield from (record.path for record in catalog.pictures.of_contents([template.content]))

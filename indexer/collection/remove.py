@@ -67,18 +67,20 @@ def remove(
         reading = Catalog.read(folder) if dry_run else None
         catalog = opened.enter_context(open_writer(folder) if reading is None else closing(reading))
         doomed = _chosen(catalog, paths, ids, globs, condition)
-        report = ChangeReport(images=catalog.count(), encoder=str(catalog.settings().get("encoder")), dry_run=dry_run)
-        report.name("removed", [record.path for record in catalog.pictures_of(doomed[:NAMED])], count=len(doomed))
+        report = ChangeReport(
+            images=catalog.pictures.count(), encoder=str(catalog.settings().get("encoder")), dry_run=dry_run
+        )
+        report.name("removed", [record.path for record in catalog.pictures.of(doomed[:NAMED])], count=len(doomed))
         if not dry_run:
             with catalog.transaction():
                 for start in range(0, len(doomed), _AT_ONCE):
-                    gone = catalog.pictures_of(doomed[start : start + _AT_ONCE])
-                    catalog.remove_pictures(gone)
+                    gone = catalog.pictures.of(doomed[start : start + _AT_ONCE])
+                    catalog.pictures.remove(gone)
                     if purge:
                         catalog.retained.purge(gone)
                 catalog.set(updated=now())
-            report.images = catalog.count()
-        report.segments = len(catalog.segments())
+            report.images = catalog.pictures.count()
+        report.segments = len(catalog.segments.records())
         return report
 
 
@@ -95,9 +97,9 @@ def _chosen(
         chosen.update(_at(catalog, path))
     chosen.update(_known(catalog, ids))
     for pattern in globs:
-        chosen.update(_some(catalog.ids_matching(_from_anywhere(pattern)), f"no picture matches {pattern!r}"))
+        chosen.update(_some(catalog.pictures.ids_matching(_from_anywhere(pattern)), f"no picture matches {pattern!r}"))
     if condition is not None:
-        met = catalog.ids_where(condition)
+        met = catalog.pictures.ids_where(condition)
         hints = [] if met else nearest_values(catalog, condition)
         chosen.update(_some(met, "; ".join(["no picture meets the filter", *hints])))
     return sorted(chosen)
@@ -111,12 +113,12 @@ def _at(catalog: Catalog, named: str | os.PathLike[str]) -> list[int]:
 
 
 def _at_path(catalog: Catalog, path: Path) -> list[int]:
-    return list(catalog.ids_at([str(path)]).values()) or catalog.ids_below(str(path))
+    return list(catalog.pictures.ids_at([str(path)]).values()) or catalog.pictures.ids_below(str(path))
 
 
 def _known(catalog: Catalog, ids: Sequence[int]) -> list[int]:
     ids = [picture_number(each) for each in ids]
-    found = catalog.ids_among(ids)
+    found = catalog.pictures.ids_among(ids)
     missing = sorted(set(ids) - set(found))
     if missing:
         raise QueryError(f"no picture has the id {', '.join(map(shown, missing[:_SHOWN]))}; nothing was removed")

@@ -127,12 +127,12 @@ class Update:
     def _report(self, changes: Changes, embedded: int) -> ChangeReport:
         catalog = self.catalog
         report = ChangeReport(
-            images=catalog.count(),
+            images=catalog.pictures.count(),
             unchanged=changes.unchanged,
             embedded=embedded,
             skipped=[*((s.path, s.reason) for s in changes.skipped), *self.unseen],
             encoder=catalog.settings()["encoder"],
-            segments=len(catalog.segments()),
+            segments=len(catalog.segments.records()),
             seconds=self.stages.seconds,
         )
         for sort in ("added", "changed", "moved", "removed"):

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from search.distance import within
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -61,7 +63,7 @@ def _mark(
     k = _FIRST_K
     while len(mine):
         distances, rows = segment.search(vectors, k, mask)
-        near = (rows >= 0) & (distances.astype(np.float64) <= threshold)
+        near = (rows >= 0) & within(distances, threshold)
         found = np.where(near, of_rows[rows], -1)
         other = (found >= 0) & (found != mine[:, None])
         marked[mine[other.any(axis=1)]] = True

@@ -26,9 +26,9 @@ class Thumbnail(NamedTuple):
     problem: str
 
 
-def thumbnails(paths: Sequence[Path], *, workers: int = BuildConfig.workers) -> Iterator[Thumbnail]:
+def thumbnails(paths: Sequence[Path]) -> Iterator[Thumbnail]:
     """The thumbnail of each picture, in order. Few are held at a time."""
-    with ThreadPoolExecutor(workers, thread_name_prefix="thumbnail") as pool:
+    with ThreadPoolExecutor(BuildConfig.workers, thread_name_prefix="thumbnail") as pool:
         for start in range(0, len(paths), _AT_ONCE):
             yield from pool.map(_thumbnail, paths[start : start + _AT_ONCE])
 

@@ -128,7 +128,7 @@ def _groups(
     joined = np.flatnonzero(np.bincount(of, minlength=len(points))[of] > 1) if len(of) else of
     joined = joined[np.argsort(of[joined], kind="stable")]
     starts = np.flatnonzero(np.diff(of[joined], prepend=-1))
-    records = {each.id: each for each in engine.catalog.pictures_of(points.picture[joined].tolist())}
+    records = {each.id: each for each in engine.catalog.pictures.of(points.picture[joined].tolist())}
     known = engine.metadata(list(records))
     found = []
     for places in np.split(joined, starts[1:]) if len(joined) else []:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from search.distance import cosine_error, pair_distances, within
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -16,16 +18,14 @@ if TYPE_CHECKING:
 
 _BLOCK = 2048
 """Rows of a block: its products with another fill 16 MiB."""
-_MEASURED = 16 * 2**20
-"""Bytes of float64 differences held at once while pairs are measured."""
 
 
 class Neighbours:
     """Pairs of some points that lie at most `threshold` apart.
 
     Most pairs are decided by a float32 matrix product, whose rounding error has a bound; those within the bound of
-    the threshold are measured as the engine measures: ||a - b|| in float64, rounded to float32. What is found does
-    not depend on the order of the points or on the blocks. Memory: a few blocks, whatever the number of points.
+    the threshold are measured by `search.distance`, as the engine measures. What is found does not depend on the order
+    of the points or on the blocks. Memory: a few blocks, whatever the number of points.
     """
 
     def __init__(self, points: Points, chosen: NDArray[np.int64], threshold: float) -> None:
@@ -49,19 +49,19 @@ class Neighbours:
                 advance(len(rows))
         return counts
 
-    def around(self, places: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    def around(self, places: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
         """The neighbours of some points, without themselves.
 
         Returns:
             which `(K,)` of `places` has the neighbour, ascending; the neighbour's place; their distance.
         """
         rows = self._points.vectors(self._chosen[places])
-        parts: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]] = []
+        parts: list[tuple[NDArray[np.int64], NDArray[np.int64], Floats]] = []
         for other in range(0, len(self._chosen), _BLOCK):
             columns = self._vectors(other)
-            which, found = np.nonzero(rows @ columns.T >= self._limit - self._tolerance(rows))
-            apart = measure(rows, columns, which, found)
-            kept = (apart <= self._threshold) & (places[which] != found + other)
+            which, found = np.nonzero(rows @ columns.T >= self._limit - cosine_error(rows.shape[1]))
+            apart = pair_distances(rows, columns, which, found)
+            kept = within(apart, self._threshold) & (places[which] != found + other)
             parts.append((which[kept], found[kept] + other, apart[kept]))
         which, found, apart = (np.concatenate(part) for part in zip(*parts, strict=True))
         order = np.argsort(which, kind="stable")
@@ -75,30 +75,13 @@ class Neighbours:
         scores = rows @ columns.T
         if same:
             np.fill_diagonal(scores, -np.inf)
-        tolerance = self._tolerance(rows)
+        tolerance = cosine_error(rows.shape[1])
         flat = np.flatnonzero(scores.ravel() >= self._limit - tolerance)
         which, found = np.divmod(flat, scores.shape[1])
         near = scores.ravel()[flat] >= self._limit + tolerance
         unsure = np.flatnonzero(~near)
-        near[unsure] = measure(rows, columns, which[unsure], found[unsure]) <= self._threshold
+        near[unsure] = within(pair_distances(rows, columns, which[unsure], found[unsure]), self._threshold)
         return which[near], found[near]
-
-    @staticmethod
-    def _tolerance(rows: Floats) -> float:
-        """By how much a product of unit rows can be off: see `search.indexes.flat`."""
-        return float(rows.shape[1] * 2.0**-24 + 2.0**-20)
-
-
-def measure(rows: Floats, columns: Floats, which: NDArray[np.int64], found: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Distances `(K,)` of the pairs (`rows[which]`, `columns[found]`), rounded to float32, at most 2."""
-    apart = np.empty(len(which), dtype=np.float32)
-    step = max(1, _MEASURED // (8 * rows.shape[1]))
-    for start in range(0, len(which), step):
-        part = slice(start, start + step)
-        difference = rows[which[part]].astype(np.float64)
-        difference -= columns[found[part]]
-        apart[part] = np.sqrt(np.sum(np.square(difference, out=difference), axis=1))
-    return np.minimum(apart, np.float32(2.0)).astype(np.float64)
 
 
 def count_within(points: Points, probes: NDArray[np.int64], threshold: float) -> NDArray[np.int64]:

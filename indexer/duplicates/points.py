@@ -110,7 +110,7 @@ def read_points(
 
 def _pages(engine: SearchEngine, *, shared: bool) -> Iterator[list[PlacedRecord]]:
     last = 0
-    while page := engine.catalog.placed(after=last, limit=_PAGE, shared=shared):
+    while page := engine.catalog.places.records(after=last, limit=_PAGE, shared=shared):
         yield page
         last = page[-1].id
 

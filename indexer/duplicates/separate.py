@@ -16,7 +16,7 @@ import numpy as np
 from indexer.duplicates.report import Group, Member
 from search.comparison.looks import Look, look_at
 from search.config import BuildConfig
-from search.query.collapse import measured
+from search.distance import distances, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -82,8 +82,8 @@ class _Heads:
             first.members += members
             return
         vector = self._vectors_of([members[0].id])[0]
-        near, distances = self._near(vector)
-        for place, distance in zip(near.tolist(), distances.tolist(), strict=True):
+        near, apart = self._near(vector)
+        for place, distance in zip(near.tolist(), apart.tolist(), strict=True):
             head = self.all[place]
             if head.look is not None and look.may_show(head.look):
                 head.members += [replace(member, distance=distance) for member in members]
@@ -100,14 +100,14 @@ class _Heads:
         """Those of two or more."""
         return [_group(head) for head in self.all if len(head.members) > 1]
 
-    def _near(self, vector: Floats) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def _near(self, vector: Floats) -> tuple[NDArray[np.int64], Floats]:
         """Places of the nearest heads but the first, and how far they are."""
         if self._vectors is None:
-            return np.empty(0, dtype=np.int64), np.empty(0)
-        distances = measured(self._vectors[1 : min(len(self.all), _MOST_HEADS)], vector)
-        nearest = np.argsort(distances, kind="stable")[:_MOST_LOOKED_INTO]
-        nearest = nearest[distances[nearest] <= self._threshold]
-        return nearest + 1, distances[nearest]
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+        apart = distances(self._vectors[1 : min(len(self.all), _MOST_HEADS)], vector)
+        nearest = np.argsort(apart, kind="stable")[:_MOST_LOOKED_INTO]
+        nearest = nearest[within(apart[nearest], self._threshold)]
+        return nearest + 1, apart[nearest]
 
 
 def _group(head: _Head) -> Group:

@@ -15,8 +15,8 @@ class EvaluateConfig:
     """None: the target is an index, whose stored embeddings and labels are measured. Else a name or folder that
     `search.encoders.load_encoder` takes, and the target is a folder of pictures."""
     labels: str = "folder"
-    """Of a folder of pictures: `folder` (a class is the folder that holds a picture, called by its path relative to
-    the target) or a CSV with the columns path and label."""
+    """Of a folder of pictures: `folder` (the path of a picture's folder below the target) or the path of a CSV with the
+    columns path and label."""
     include: tuple[str, ...] = ()
     """Of a folder of pictures: patterns (`*` and `?`) of the classes to measure; empty: all."""
     exclude: tuple[str, ...] = ()

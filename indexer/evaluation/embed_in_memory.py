@@ -37,13 +37,7 @@ class Embedded:
     skipped: tuple[PictureError, ...]
 
 
-def embed_in_memory(
-    encoder: Encoder,
-    paths: Sequence[Path],
-    *,
-    workers: int = BuildConfig.workers,
-    progress: Progress | None = None,
-) -> Embedded:
+def embed_in_memory(encoder: Encoder, paths: Sequence[Path], *, progress: Progress | None = None) -> Embedded:
     """Embed pictures as a build does, so that both give the same vectors."""
     progress = progress or Silent()
     progress.begin("encode", len(paths))
@@ -57,7 +51,7 @@ def embed_in_memory(
         except PictureError as error:
             return error
 
-    with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
+    with ThreadPoolExecutor(BuildConfig.workers, thread_name_prefix="decode") as pool:
         for start in range(0, len(paths), _BATCH):
             batch = list(pool.map(prepared, paths[start : start + _BATCH]))
             read = {start + place: each for place, each in enumerate(batch) if not isinstance(each, PictureError)}

@@ -74,8 +74,8 @@ def export(
     try:
         if "encoder" not in catalog.settings():
             raise IndexFolderError(f"{index}: its first build was not finished. Run the same twinlens build again")
-        ids = None if condition is None else catalog.ids_where(condition)
-        manifest = _manifest(catalog, config, catalog.count() if ids is None else len(ids))
+        ids = None if condition is None else catalog.pictures.ids_where(condition)
+        manifest = _manifest(catalog, config, catalog.pictures.count() if ids is None else len(ids))
         with whole_folder(target, lambda place: _may_replace(place, force=config.force)) as part:
             writer = (ParquetWriter if config.format == "parquet" else NpyWriter)(part, manifest)
             with writer, stages.stage("export", manifest.count):
@@ -111,10 +111,10 @@ def _pages(catalog: Catalog, ids: list[int] | None, rows: int) -> Iterator[list[
     """Pictures by ascending id: all, or those of some ids."""
     if ids is not None:
         for start in range(0, len(ids), rows):
-            yield catalog.pictures_of(ids[start : start + rows])
+            yield catalog.pictures.of(ids[start : start + rows])
         return
     last = 0
-    while page := catalog.pictures(after=last, limit=rows):
+    while page := catalog.pictures.records(after=last, limit=rows):
         yield page
         last = page[-1].id
 
@@ -124,7 +124,7 @@ def _copy_encoder(catalog: Catalog, target: Path) -> None:
     if folder is None:
         return
     target.mkdir()
-    for record in catalog.files():
+    for record in catalog.files.records():
         if record.name.startswith(f"{folder}/"):
             verify(catalog.folder, record)
             name = record.name.removeprefix(f"{folder}/")

@@ -79,9 +79,9 @@ def import_vectors(
         plan = plan_import(catalog, source, config, stages)
         segment, files = write_planned(catalog, source, plan, config, stages)
         if segment is not None:
-            empty = catalog.count() == 0
+            empty = catalog.pictures.count() == 0
             first = origin_namer(catalog, source, origin, config) if empty else None
-            keep_ids = checked.ids_ascend and empty and not catalog.segments()
+            keep_ids = checked.ids_ascend and empty and not catalog.segments.records()
             commit_planned(
                 catalog, source, plan, segment, files, columns, first=first, keep_ids=keep_ids, stages=stages
             )
@@ -123,10 +123,10 @@ def _report(
     catalog: Catalog, source: Source, plan: Plan, checked: Checked, segment: SegmentRecord | None, stages: Stages
 ) -> ChangeReport:
     report = ChangeReport(
-        images=catalog.count(),
+        images=catalog.pictures.count(),
         encoder=str(catalog.settings()["encoder"]),
         unchanged=source.count - plan.rows,
-        segments=len(catalog.segments()),
+        segments=len(catalog.segments.records()),
         seconds=stages.seconds,
     )
     report.name("added", plan.added, count=plan.rows - plan.replaced)

@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from indexer.pipeline.index_encoder import fitting_calibration, name_encoder, name_foreign, now, store_encoder
+from indexer.pipeline.index_encoder import (
+    fitting_calibration,
+    name_encoder,
+    name_foreign,
+    now,
+    of_new_index,
+    store_encoder,
+)
 from search.encoders import load_encoder
 from search.encoders.foreign import foreign_fingerprint, is_foreign
 from search.errors import DataError, EncoderError
@@ -93,7 +100,7 @@ def origin_namer(catalog: Catalog, source: Source, origin: Origin, config: Impor
         elif first:
             name_foreign(catalog, origin.name, origin.dim)
         if first:
-            catalog.set(created=now())
+            catalog.set(**of_new_index(now()))
         catalog.set(calibration=settings.get("calibration") or calibration)
 
     return name

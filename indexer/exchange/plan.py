@@ -78,7 +78,7 @@ def plan_import(catalog: Catalog, source: Source, config: ImportConfig, stages: 
     count = source.count
     plan = Plan(np.zeros(count, dtype=np.int64), np.ones(count, dtype=np.bool_), KnownFiles(count))
     plan.hashed = 0 if config.hash_files else None
-    stored = StoredVectors(catalog, source.dim) if catalog.count() else None
+    stored = StoredVectors(catalog, source.dim) if catalog.pictures.count() else None
     by_hash = source.manifest is not None  # the encoder of the index made both, of the same bytes
     with stages.stage("compare", count):
         for chunk in source.chunks(chunk_rows(source.dim)):
@@ -121,7 +121,7 @@ def _known(
     numbers = {row.path: number for number, row in enumerate(rows)}
     known: dict[str, _Known] = {}
     doubtful = []
-    for each in catalog.pictures_at_paths(list(numbers)):
+    for each in catalog.pictures.at_paths(list(numbers)):
         path = str(each.path)
         same = each.content == rows[numbers[path]].content and (by_hash or is_stamp(each.content))
         known[path] = _Known(each.id, same)

@@ -76,8 +76,8 @@ def commit_planned(
         if first is not None:
             first()
         catalog.metadata.add_columns(columns)
-        catalog.add_files(files)
-        catalog.add_segment(segment, moment)
+        catalog.files.add(files)
+        catalog.segments.add(segment, moment)
         for chunk in source.chunks(chunk_rows(source.dim)):
             part = slice(chunk.first, chunk.first + len(chunk.rows))
             taken = [
@@ -87,8 +87,8 @@ def commit_planned(
             ]
             for number, row in enumerate(chunk.rows, chunk.first):
                 plan.files.fill(number, row)
-            catalog.bury(catalog.pictures_of([old for _, old, _ in taken if old]))
-            catalog.put_pictures(
+            catalog.tombstones.put(catalog.pictures.of([old for _, old, _ in taken if old]))
+            catalog.pictures.put(
                 _record(row, old or (row.id if keep_ids else 0), segment.id, place) for row, old, place in taken
             )
             _put_metadata(catalog, source, [(row, old) for row, old, _ in taken])
@@ -119,5 +119,5 @@ def _put_metadata(catalog: Catalog, source: Source, taken: Sequence[tuple[Row, i
     """Store metadata: nulls too where a picture had other values before."""
     told = [row for row, old in taken if old or any(value is not None for value in row.metadata)]
     if source.columns and told:
-        ids = catalog.ids_at([row.path for row in told])
+        ids = catalog.pictures.ids_at([row.path for row in told])
         catalog.metadata.put(tuple(source.columns), [(ids[row.path], row.metadata) for row in told])

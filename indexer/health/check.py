@@ -146,7 +146,7 @@ def _opened(folder: Path, report: CheckReport) -> Catalog:
 
 
 def _findings(catalog: Catalog, named: int) -> Iterator[Finding]:
-    wrongs = [*catalog.integrity_errors(), *catalog.value_errors()]
+    wrongs = [*catalog.audit.integrity_errors(), *catalog.audit.value_errors()]
     for wrong in wrongs:
         yield Finding("catalog", CATALOG_NAME, wrong)
     try:
@@ -162,8 +162,8 @@ def _parts(catalog: Catalog, named: int) -> Iterator[Finding]:
     if "encoder" not in settings:
         yield Finding("records", CATALOG_NAME, "its first build was not finished: run the same twinlens build again")
         return
-    files = {record.name: record for record in catalog.files()}
-    segments = catalog.segments()
+    files = {record.name: record for record in catalog.files.records()}
+    segments = catalog.segments.records()
     of_segments = {name for segment in segments for name in (segment.vectors, segment.structure)}
     for name in sorted(files.keys() - of_segments):
         if problem := _problem(catalog.folder, files[name]):
@@ -176,10 +176,10 @@ def _parts(catalog: Catalog, named: int) -> Iterator[Finding]:
         if problem := _structure_problem(catalog.folder, segment, files, int(settings["dim"])):
             name = segment.structure or CATALOG_NAME
             yield _suffering(catalog, "structure", name, problem, segment, [range(segment.rows)], named)
-    for counts in catalog.row_counts():
+    for counts in catalog.audit.row_counts():
         if not counts.sound:
             yield from _check_rows(catalog, counts)
-    catalog.skipped()
+    catalog.skipped.records()
     yield from _check_settings(catalog, settings)
 
 
@@ -188,7 +188,7 @@ def _check_settings(catalog: Catalog, settings: dict[str, Any]) -> Iterator[Find
         index_calibration(catalog.folder, settings)
     except IndexFolderError as error:
         yield Finding("records", CATALOG_NAME, str(error))
-    for template in catalog.templates():
+    for template in catalog.identities.templates():
         try:
             check_template(template, int(settings["dim"]))
         except IndexFolderError as error:
@@ -227,8 +227,8 @@ def _suffering(
     pictures: list[PictureRecord] = []
     for each in rows:
         if named < 0 or len(pictures) < named:
-            pictures += catalog.pictures_between(segment.id, each, max(-1, named - len(pictures)))
-    count = sum(catalog.count_between(segment.id, each) for each in rows)
+            pictures += catalog.pictures.between(segment.id, each, max(-1, named - len(pictures)))
+    count = sum(catalog.places.count_between(segment.id, each) for each in rows)
     return Finding(part, name, problem, segment.id, tuple(rows), count, tuple(pictures))
 
 
@@ -242,7 +242,7 @@ def _problem(folder: Path, record: FileRecord) -> str | None:
 
 def _check_rows(catalog: Catalog, counts: RowCounts) -> Iterator[Finding]:
     """Say which rows of a segment have neither a picture nor a tombstone, both, or do not exist."""
-    alive, dead = set(catalog.picture_rows(counts.segment)), set(catalog.tombstones(counts.segment))
+    alive, dead = set(catalog.places.rows_with_picture(counts.segment)), set(catalog.tombstones.rows(counts.segment))
     taken = alive | dead
     beyond = {row for row in taken if not 0 <= row < counts.rows}
     free = (row for row in range(counts.rows) if row not in taken)
@@ -260,7 +260,7 @@ def _check_rows(catalog: Catalog, counts: RowCounts) -> Iterator[Finding]:
 
 def _strays(catalog: Catalog) -> Iterator[str]:
     """Files in the folder that the catalog does not name: what killed writers left, or somebody put there."""
-    named = {record.name for record in catalog.files()} | _LASTING
+    named = {record.name for record in catalog.files.records()} | _LASTING
     named |= {f"{CATALOG_NAME}{side}" for side in ("-wal", "-shm")}
     for path in sorted(catalog.folder.rglob("*")):
         name = path.relative_to(catalog.folder).as_posix()

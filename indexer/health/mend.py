@@ -44,20 +44,20 @@ class Mended:
 
     def name(self, catalog: Catalog) -> None:
         """Put it into the catalog; within a transaction."""
-        catalog.remove_pictures(self.lost)
+        catalog.pictures.remove(self.lost)
         if self.record is None:
-            catalog.drop_segment(self.old.id)
+            catalog.segments.drop(self.old.id)
         else:
-            catalog.add_files(self.files)
-            catalog.replace_files(self.record)
-            catalog.lose_rows(self.old.id, self.lost_rows)
+            catalog.files.add(self.files)
+            catalog.segments.replace_files(self.record)
+            catalog.tombstones.put_on_lost(self.old.id, self.lost_rows)
         kept = set() if self.record is None else {self.record.vectors, self.record.structure}
-        catalog.drop_files(n for n in (self.old.vectors, self.old.structure) if n is not None and n not in kept)
+        catalog.files.drop(n for n in (self.old.vectors, self.old.structure) if n is not None and n not in kept)
 
 
 def mend_structure(catalog: Catalog, segment: SegmentRecord, device: Device) -> Mended:
     """Build a structure again, with the parameters that it had, from vectors that were found whole."""
-    files = {record.name: record for record in catalog.files()}
+    files = {record.name: record for record in catalog.files.records()}
     dim = int(catalog.settings()["dim"])
     vectors = map_vectors(catalog.folder, files[segment.vectors], (segment.rows, dim))
     place = resolve_device(device, segment.kind)
@@ -81,12 +81,12 @@ def mend_vectors(
     Returns:
         Rows that stay lost repeat an intact vector, which no answer shows: they get tombstones.
     """
-    files = {record.name: record for record in catalog.files()}
+    files = {record.name: record for record in catalog.files.records()}
     vectors = _intact(catalog.folder, files[segment.vectors], segment.rows, int(catalog.settings()["dim"]), lost)
     good = np.ones(segment.rows, dtype=np.bool_)
     for part in lost:
         good[part.start : part.stop] = False
-    pictures = [picture for part in lost for picture in catalog.pictures_between(segment.id, part)]
+    pictures = [picture for part in lost for picture in catalog.pictures.between(segment.id, part)]
     gone, embedded = list(pictures), 0
     if encoder is not None:
         gone.clear()

@@ -126,9 +126,9 @@ class _Repair:
             if self._saved is not None:
                 place = f"{self._settings['encoder_folder']}/"
                 kept = {file.name for file in self._saved}
-                gone = {file.name for file in self._catalog.files() if file.name.startswith(place)} - kept
-                self._catalog.drop_files(gone)
-                self._catalog.add_files(self._saved)
+                gone = {file.name for file in self._catalog.files.records() if file.name.startswith(place)} - kept
+                self._catalog.files.drop(gone)
+                self._catalog.files.add(self._saved)
 
     def _restore_encoder(self) -> None:
         """Save the encoder of the same name again, if it is the same one."""
@@ -149,7 +149,7 @@ class _Repair:
         )
 
     def _mend(self, segment_id: int, findings: list[Finding]) -> Mended | None:
-        segment = next(record for record in self._catalog.segments() if record.id == segment_id)
+        segment = next(record for record in self._catalog.segments.records() if record.id == segment_id)
         vectors = next((finding for finding in findings if finding.part == "vectors"), None)
         if vectors is None:
             self._report.done.append(f"segment {segment_id}: built its structure ({segment.kind}) again")
@@ -174,7 +174,7 @@ class _Repair:
 
     def _accounts_for_its_rows(self, segment_id: int) -> bool:
         """Whether each row has a picture or a tombstone: otherwise room would be made for any number of them."""
-        return all(counts.sound for counts in self._catalog.row_counts() if counts.segment == segment_id)
+        return all(counts.sound for counts in self._catalog.audit.row_counts() if counts.segment == segment_id)
 
     @property
     def _made_elsewhere(self) -> bool:

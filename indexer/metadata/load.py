@@ -163,14 +163,14 @@ class _Loading:
         """The id of each row's picture, or None."""
         found: dict[str | int, int] = {}
         ids = [row.key for row in chunk if isinstance(row.key, int)]
-        found.update((key, key) for key in self._catalog.ids_among(ids))
+        found.update((key, key) for key in self._catalog.pictures.ids_among(ids))
         waiting = {row.key for row in chunk if isinstance(row.key, str)}
         for spelled in (os.path.normpath, self._links.of):  # a folder above may be reached through a link
             for base in self._bases:
                 if not waiting:
                     break
                 full = {key: str(spelled(os.path.normpath(Path(base, key)))) for key in waiting}
-                there = self._catalog.ids_at(list(set(full.values())))
+                there = self._catalog.pictures.ids_at(list(set(full.values())))
                 found.update((key, there[path]) for key, path in full.items() if path in there)
                 waiting -= found.keys()
         return [found.get(row.key) for row in chunk]
@@ -182,7 +182,7 @@ def _bases(catalog: Catalog, file: Path, root: str | os.PathLike[str] | None) ->
     if root is not None:
         top = Library.of_catalog(catalog).spelled(root)
         return [str(top.parent if top.is_file() else top), own]
-    ends = catalog.first_and_last_path()
+    ends = catalog.pictures.first_and_last_path()
     if ends is None:
         return [own]
     try:

@@ -85,7 +85,7 @@ def enroll(
     added = [_template(name, picture, encoder, config) for picture in pictures]
     _refuse_twins(added)
     with open_writer(folder, create=True) as catalog:
-        before = catalog.templates()
+        before = catalog.identities.templates()
         _refuse_what_is_there(name, added, before, config)
         if catalog.settings().get("fingerprint", encoder.fingerprint) != encoder.fingerprint:
             raise DataError(f"{folder}: got another encoder in the meantime. Enroll again")
@@ -93,7 +93,7 @@ def enroll(
             commit_encoder(catalog, encoder, BuildConfig(encoder=config.encoder))
         warnings = _too_near(catalog, name, added, before, encoder.dim)
         with catalog.transaction():
-            catalog.add_templates(added)
+            catalog.identities.add(added)
     own = sum(each.identity == name for each in before)
     return EnrollReport(name, len(added), own + len(added), warnings)
 
@@ -108,14 +108,14 @@ def unenroll(index: str | os.PathLike[str], names: Sequence[str]) -> int:
     folder = Path(index).absolute()
     wanted = {checked_name(name) for name in names}
     with open_writer(folder) as catalog:
-        templates = catalog.templates()
+        templates = catalog.identities.templates()
         known = sorted({each.identity for each in templates})
         for name in sorted(wanted - set(known)):
             near = get_close_matches(name, known, n=3)
             meant = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
             raise QueryError(f"{folder}: nobody called {name!r} is enrolled.{meant}")
         with catalog.transaction():
-            catalog.remove_identities(wanted)
+            catalog.identities.remove(wanted)
     return sum(each.identity in wanted for each in templates)
 
 

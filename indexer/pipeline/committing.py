@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from indexer.labels import NONE
 from indexer.pipeline.exif import put_exif
-from indexer.pipeline.index_encoder import fitting_calibration, name_encoder, now, store_encoder
+from indexer.pipeline.index_encoder import fitting_calibration, name_encoder, now, of_new_index, store_encoder
 from indexer.pipeline.labelling import SETTING as LABEL_SOURCES
-from indexer.pipeline.labelling import is_file, remembered_sources
+from indexer.pipeline.labelling import names_csv, remembered_sources
 from indexer.pipeline.library import known_roots, remember_root
 from indexer.pipeline.matrix import gathered
 from indexer.pipeline.missing import is_news, remember, to_remember
@@ -53,7 +53,7 @@ def write_rows(
         structure, recall = build_structure(vectors, kind=config.kind, recall=config.recall, device=config.device)
     with stages.stage("write"):
         name, structure_name, files = write_segment(catalog.folder, vectors, structure)
-    number = catalog.next_segment_id()
+    number = catalog.segments.next_id()
     rows, settings = len(vectors), structure.parameters
     return SegmentRecord(number, name, structure_name, rows, structure.kind, settings, recall), files
 
@@ -116,7 +116,7 @@ def commit(
         with catalog.transaction():
             if new_encoder is not None:
                 name_encoder(catalog, new_encoder, stored)
-                catalog.set(created=moment, updated=moment)
+                catalog.set(**of_new_index(moment))
             catalog.set(calibration=calibration, **{LABEL_SOURCES: label_sources})
             if changes:
                 catalog.set(updated=moment)
@@ -125,23 +125,23 @@ def commit(
             if surveyed.exclude is not None:
                 catalog.set(exclude=list(surveyed.exclude))
             remember(catalog, missing)
-            catalog.add_files(files)
+            catalog.files.add(files)
             catalog.retained.keep(changes.left_behind)
-            catalog.remove_pictures(changes.removed)
+            catalog.pictures.remove(changes.removed)
             catalog.retained.keep_for_path(changes.broken)
-            catalog.bury(changes.replaced)
-            catalog.vacate(changes.crossed)
-            catalog.put_pictures(changes.moved + changes.updated + changes.noted)
+            catalog.tombstones.put(changes.replaced)
+            catalog.pictures.free_paths(changes.crossed)
+            catalog.pictures.put(changes.moved + changes.updated + changes.noted)
             if segment is not None:
-                catalog.add_segment(segment, moment)
+                catalog.segments.add(segment, moment)
                 rows = enumerate(pictures)
-                catalog.put_pictures(replace(picture, segment=segment.id, row=row) for row, picture in rows)
+                catalog.pictures.put(replace(picture, segment=segment.id, row=row) for row, picture in rows)
             put_exif(catalog, changes)
-            by_folders = config.labels is None and not any(map(is_file, label_sources.values()))
+            by_folders = config.labels is None and not any(map(names_csv, label_sources.values()))
             changes.returned = give_back(
                 catalog, changes, templates, labels=config.labels != NONE, over_folders=by_folders
             )
-            catalog.replace_skipped(changes.skipped, surveyed.paths, surveyed.root)
+            catalog.skipped.replace(changes.skipped, surveyed.paths, surveyed.root)
     return segment
 
 
@@ -155,5 +155,7 @@ def _says_more(catalog: Catalog, changes: Changes, surveyed: Surveyed) -> bool:
     root, paths = surveyed.root, set(surveyed.paths)
     if root is not None and not any(root.is_relative_to(each) for each in known_roots(catalog)):
         return True
-    noted = {s for s in catalog.skipped() if s.path in paths or (root is not None and s.path.is_relative_to(root))}
+    noted = {
+        s for s in catalog.skipped.records() if s.path in paths or (root is not None and s.path.is_relative_to(root))
+    }
     return noted != set(changes.skipped)

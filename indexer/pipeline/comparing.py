@@ -99,7 +99,7 @@ class Strays:
         """Find strays of these contents outside of the surveyed folder too."""
         new = [content for content in contents if content not in self._asked]
         self._asked.update(new)
-        for record in self._catalog.pictures_of_contents(new):
+        for record in self._catalog.pictures.of_contents(new):
             outside = self._root is None or not record.path.is_relative_to(self._root)
             if outside and _is_gone(record.path):
                 self._by_content.setdefault(record.content, []).insert(0, record)

@@ -56,7 +56,7 @@ def put_exif(catalog: Catalog, changes: Changes) -> None:
     known = [*changes.changed, *changes.updated, *changes.moved]
     said = [(p.id, exif[p.content]) for p in known if p.content in exif]
     new = [p for p in changes.added if p.content in exif]
-    ids = catalog.ids_at([str(p.path) for p in new])
+    ids = catalog.pictures.ids_at([str(p.path) for p in new])
     said += [(ids[str(p.path)], exif[p.content]) for p in new]
     _store(catalog, said)
 
@@ -74,10 +74,10 @@ def load_exif(
     """
     progress, report = progress or Silent(), ExifReport()
     with open_writer(Path(index).absolute()) as catalog, ThreadPoolExecutor(workers, "exif") as pool:
-        progress.begin("exif", catalog.count())
+        progress.begin("exif", catalog.pictures.count())
         with catalog.transaction():
             last = 0
-            while page := catalog.pictures(after=last, limit=_PAGE):
+            while page := catalog.pictures.records(after=last, limit=_PAGE):
                 said = [
                     (p.id, exif) for p, exif in zip(page, pool.map(_exif_of, page), strict=True) if exif is not None
                 ]

@@ -6,6 +6,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from indexer.pipeline.labelling import BY_PATH, RULE_SETTING
 from indexer.pipeline.sweeping import ENCODERS_FOLDER, delete_encoder
 from search.config import BuildConfig
 from search.encoders import load_encoder
@@ -60,7 +61,12 @@ def commit_encoder(catalog: Catalog, encoder: Encoder, config: BuildConfig) -> N
     calibration = fitting_calibration(None, encoder, config)
     with catalog.transaction():
         name_encoder(catalog, encoder, stored)
-        catalog.set(calibration=calibration, created=now(), updated=now())
+        catalog.set(calibration=calibration, **of_new_index(now()))
+
+
+def of_new_index(moment: str) -> dict[str, Any]:
+    """Settings that an index gets with its encoder, and keeps but for `updated`."""
+    return {"created": moment, "updated": moment, RULE_SETTING: BY_PATH}
 
 
 def name_foreign(catalog: Catalog, name: str, dim: int) -> None:
@@ -71,8 +77,8 @@ def name_foreign(catalog: Catalog, name: str, dim: int) -> None:
 def name_encoder(catalog: Catalog, encoder: Encoder, stored: list[FileRecord]) -> None:
     """Say in the catalog which encoder the index has from now on; within a transaction."""
     if (old := catalog.settings().get("encoder_folder")) is not None:
-        catalog.drop_files(file.name for file in catalog.files() if file.name.startswith(f"{old}/"))
-    catalog.add_files(stored)
+        catalog.files.drop(file.name for file in catalog.files.records() if file.name.startswith(f"{old}/"))
+    catalog.files.add(stored)
     catalog.set(
         encoder=encoder.name,
         fingerprint=encoder.fingerprint,

@@ -36,7 +36,7 @@ class KnownContents:
         staged = None if self._staging is None else self._staging.size(content)
         if staged is not None or self._catalog is None:
             return staged
-        record = self._catalog.embedded([content]).get(content)
+        record = self._catalog.places.of_contents([content]).get(content)
         return None if record is None else (record.width, record.height)
 
     def vectors(self, contents: Sequence[str]) -> Iterator[Floats]:
@@ -50,7 +50,7 @@ class KnownContents:
     def _stored(self, contents: list[str]) -> dict[str, Floats]:
         if self._catalog is None or not contents:
             return {}
-        places = self._catalog.embedded(contents)
+        places = self._catalog.places.of_contents(contents)
         ordered = [(places[content].segment, places[content].row) for content in contents]
         return dict(zip(contents, self._vectors_of(self._catalog).take(ordered), strict=True))
 

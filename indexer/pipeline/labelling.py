@@ -3,6 +3,9 @@
 An index remembers the source of the labels of each folder that it follows. Where no source is named, the remembered one
 is used for pictures that are new, and a picture that has a label keeps it: a label that came from elsewhere, as from an
 import or a CSV given to `add`, is not lost.
+
+Earlier versions labelled a picture by the name of its folder, where `indexer.labels.by_folder` takes the path. An index
+that they made goes on so, until a source is named, because a label is what people script against.
 """
 
 from __future__ import annotations
@@ -22,7 +25,13 @@ if TYPE_CHECKING:
     from search.store.records import PictureRecord
 
 SETTING = "labels"
-"""Of the catalog: followed folder -> the source of its labels, `folder`, `none` or the absolute path of a CSV."""
+"""Of the catalog: followed folder -> the source of its labels, which is the absolute path of a CSV if it is none of
+`BY_PATH`, `BY_NAME` and `NONE`."""
+RULE_SETTING = "label_rule"
+"""Of the catalog: `BY_PATH` or `BY_NAME`, the source for what lies in no folder of `SETTING`. Earlier versions noted
+none."""
+BY_PATH, BY_NAME = "path", "folder"
+"""Stored sources; the second is what earlier versions wrote for `indexer.labels.FOLDER`."""
 
 
 class Labeller(Protocol):
@@ -45,9 +54,22 @@ class Labelling:
     """Whether pictures of missing folders, which stay, are labelled too: a CSV says nothing of them."""
 
 
-def is_file(source: str) -> bool:
-    """Whether a source of labels is a CSV."""
-    return source not in (FOLDER, NONE)
+def names_csv(stored: str) -> bool:
+    """Whether a stored source is a CSV."""
+    return stored not in (BY_PATH, BY_NAME, NONE)
+
+
+def rule_of(catalog: Catalog) -> str:
+    """How pictures are labelled by their folders unless a source says otherwise: `BY_PATH` or `BY_NAME`."""
+    settings = catalog.settings()
+    return BY_PATH if "encoder" not in settings or settings.get(RULE_SETTING) == BY_PATH else BY_NAME
+
+
+def _by_name(path: Path, root: Path) -> str | None:
+    return None if by_folder(path, root) is None else path.parent.name
+
+
+_RULES = {BY_PATH: by_folder, BY_NAME: _by_name}
 
 
 def remembered_sources(catalog: Catalog) -> dict[str, str]:
@@ -58,16 +80,17 @@ def remembered_sources(catalog: Catalog) -> dict[str, str]:
 
 def named_table(source: str | None, bases: Sequence[Path], pictures: Collection[Path]) -> LabelTable | None:
     """The rows of a CSV that was named as the source; None for another source, or none. Raises as `read_labels`."""
-    return read_labels(Path(source), bases, pictures) if source is not None and is_file(source) else None
+    return None if source in (None, FOLDER, NONE) else read_labels(Path(source), bases, pictures)
 
 
 def follow_named(catalog: Catalog, root: Path, source: str, table: LabelTable | None) -> Labelling:
     """Label a folder by a source that was named: every picture below `root`, and from now on."""
     sources = {top: each for top, each in remembered_sources(catalog).items() if not Path(top).is_relative_to(root)}
-    sources[str(root)] = source if table is None else str(table.file.absolute())
     if table is not None:
         rows = table.labels
+        sources[str(root)] = str(table.file.absolute())
         return Labelling(lambda path, known: rows.get(path), sources, table.notes())
+    sources[str(root)] = NONE if source == NONE else BY_PATH
     if source == NONE:
         return Labelling(lambda path, known: None, sources, kept_too=True)
     return Labelling(lambda path, known: by_folder(path, root), sources, kept_too=True)
@@ -79,10 +102,13 @@ def follow_remembered(
     """Label a folder by the sources that the index remembers, and keep the labels that pictures have.
 
     A remembered CSV is read again, and its rows count; where it cannot be used, a note says so and labels stay. A
-    folder that was moved takes its source along.
+    folder that was moved takes its source along. A folder that is followed for the first time is remembered with the
+    rule of the index, so that labels stay relative to it when a folder that holds it is followed, too.
     """
     sources = _moved_along(catalog, remembered_sources(catalog), root, pictures)
-    remembered = _Remembered(sources)
+    if not any(root.is_relative_to(top) for top in (*roots, *map(Path, sources))):
+        sources[str(root)] = rule_of(catalog)
+    remembered = _Remembered(sources, rule_of(catalog))
     for top in remembered.touching(root):
         remembered.read(top, pictures)
     outer = next((each for each in roots if root.is_relative_to(each)), root)  # of a part, the folder that is followed
@@ -111,7 +137,8 @@ def add_remembered(
         roots: folders that the index follows.
         pictures: absolute paths of what is added.
     """
-    remembered, in_use = _Remembered(remembered_sources(catalog)), catalog.label_counts()
+    remembered = _Remembered(remembered_sources(catalog), rule_of(catalog))
+    in_use = catalog.pictures.label_counts()
     if source is None:
         for top in remembered.sources:
             remembered.read(top, pictures)
@@ -121,10 +148,9 @@ def add_remembered(
         if source == NONE:
             return known.label if known else None
         if root == path:  # named itself, and below no followed folder
-            own = path.parent.name
-            return kept(path, known, lambda _: own if own in in_use else None)
+            return kept(path, known, lambda new: _ending_in_use(new, in_use))
         if source == FOLDER:
-            return kept(path, known, lambda new: by_folder(new, root))
+            return kept(path, known, lambda new: remembered.by_folder(new, root))
         return remembered.label(path, known, root)
 
     return Labelling(label, remembered_sources(catalog), remembered.notes)
@@ -134,9 +160,15 @@ def kept(path: Path, known: PictureRecord | None, fresh: Callable[[Path], str | 
     """The label that a picture has; a fresh one for a new picture, and for one whose label moved with its folder."""
     if known is None:
         return fresh(path)
-    if known.path == path or known.label not in (None, known.path.parent.name):
+    if known.path == path or not (known.label is None or known.has_folder_label):
         return known.label
     return fresh(path)
+
+
+def _ending_in_use(path: Path, in_use: Collection[str]) -> str | None:
+    """The longest end of the path of a picture's folder that is a label of the index; None if there is none."""
+    parts = path.parent.parts[1:]
+    return next((end for start in range(len(parts)) if (end := "/".join(parts[start:])) in in_use), None)
 
 
 def _moved_along(catalog: Catalog, sources: dict[str, str], root: Path, pictures: Collection[Path]) -> dict[str, str]:
@@ -150,7 +182,7 @@ def _moved_along(catalog: Catalog, sources: dict[str, str], root: Path, pictures
     for top in sorted(tops, key=lambda each: len(each.parts)):
         if os.path.lexists(top):
             continue
-        there = [root / record.path.relative_to(top) in pictures for record in catalog.pictures_below(top)]
+        there = [root / record.path.relative_to(top) in pictures for record in catalog.pictures.below(top)]
         if 2 * sum(there) > len(there):
             return {_renamed(each, top, root): _renamed(source, top, root) for each, source in sources.items()}
     return sources
@@ -164,8 +196,9 @@ def _renamed(path: str, top: Path, root: Path) -> str:
 class _Remembered:
     """The sources that an index remembers, each read once."""
 
-    def __init__(self, sources: dict[str, str]) -> None:
+    def __init__(self, sources: dict[str, str], rule: str) -> None:
         self.sources = {Path(top): source for top, source in sources.items()}
+        self._rule = rule
         self.notes: list[str] = []
         self._rows: dict[Path, dict[Path, str | None]] = {}
 
@@ -175,7 +208,7 @@ class _Remembered:
 
     def read(self, top: Path, pictures: Collection[Path]) -> None:
         """Read the CSV of a folder, if its source is one."""
-        if not is_file(self.sources[top]):
+        if not names_csv(self.sources[top]):
             return
         below = {path for path in pictures if path.is_relative_to(top)}
         if not below:
@@ -189,11 +222,16 @@ class _Remembered:
         """The label of a picture by the innermost folder that has a source; `root` for a picture in none."""
         top = self._top(path) or root
         before = None if known is None else self._top(known.path)
-        if self.sources.get(top, FOLDER) != FOLDER:
+        if self.sources.get(top, self._rule) not in _RULES:
             return self._rows.get(top, {}).get(path, known.label if known else None)
-        if known is not None and before is not None and self.sources[before] != FOLDER:
+        if known is not None and before is not None and self.sources[before] not in _RULES:
             return known.label  # it moved here from where labels do not come from folders
-        return kept(path, known, lambda new: by_folder(new, top))
+        return kept(path, known, lambda new: self.by_folder(new, top))
+
+    def by_folder(self, path: Path, root: Path) -> str | None:
+        """The label that its folders give a picture; `root` for one in no folder that has a source."""
+        top = self._top(path) or root
+        return _RULES.get(self.sources.get(top, self._rule), _RULES[self._rule])(path, top)
 
     def _top(self, path: Path) -> Path | None:
         holding = [top for top in self.sources if path.is_relative_to(top)]

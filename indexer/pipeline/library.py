@@ -47,7 +47,7 @@ class Library:
     def of_catalog(cls, catalog: Catalog) -> Library:
         """The same, of an open catalog."""
         roots = known_roots(catalog)
-        return cls((*roots, *catalog.folders(roots)), known_exclude(catalog))
+        return cls((*roots, *catalog.pictures.folders(roots)), known_exclude(catalog))
 
     def spelled(self, place: str | os.PathLike[str]) -> Path:
         """The absolute path by which the index knows a file or folder, whatever path leads to it."""

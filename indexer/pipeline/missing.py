@@ -123,7 +123,7 @@ def to_remember(catalog: Catalog, changes: Changes, root: Path | None) -> dict[s
         for folder, known in before.items()
         if root is None or not folder.is_relative_to(root) or any(each.is_relative_to(folder) for each in kept)
     }
-    up_to = catalog.greatest_id()
+    up_to = catalog.pictures.greatest_id()
     for folder in {folder for _, folder in changes.kept} - still.keys():
         still[folder] = Known(up_to)
     for folder, known in still.items():

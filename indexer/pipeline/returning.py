@@ -21,7 +21,7 @@ def returning_templates(
     found = catalog.retained.give_back_templates(sorted({picture.content for picture in pictures}))
     if not found:
         return []
-    enrolled = {(each.identity, each.content) for each in catalog.templates()}
+    enrolled = {(each.identity, each.content) for each in catalog.identities.templates()}
     found = [each for each in found if (each.identity, each.content) not in enrolled]
     vectors = (row for block in known.vectors([each.content for each in found]) for row in block)
     return [replace(each, vector=row.astype("<f4").tobytes()) for each, row in zip(found, vectors, strict=True)]
@@ -42,7 +42,7 @@ def give_back(
     Returns:
         How many pictures got metadata or a label back.
     """
-    catalog.add_templates(templates)
+    catalog.identities.add(templates)
     catalog.retained.forget_templates(templates)
-    added = catalog.pictures_at_paths([str(picture.path) for picture in changes.added])
+    added = catalog.pictures.at_paths([str(picture.path) for picture in changes.added])
     return catalog.retained.give_back(added, labels=labels, over_folders=over_folders)

@@ -204,7 +204,7 @@ def discard_committed(catalog: Catalog) -> None:
     if not _file(catalog.folder, fingerprint).exists():
         return
     staging = Staging(catalog.folder, fingerprint)
-    if all(len(catalog.embedded(page)) == len(page) for page in staging.contents()):
+    if all(len(catalog.places.of_contents(page)) == len(page) for page in staging.contents()):
         staging.discard()
     else:
         staging.close()

@@ -23,8 +23,8 @@ class StoredVectors:
     def __init__(self, catalog: Catalog, dim: int) -> None:
         self._folder = catalog.folder
         self._dim = dim
-        self._records = {record.id: record for record in catalog.segments()}
-        self._files = {file.name: file for file in catalog.files()}
+        self._records = {record.id: record for record in catalog.segments.records()}
+        self._files = {file.name: file for file in catalog.files.records()}
         self._mapped: dict[int, tuple[Floats, BlockGuard]] = {}
 
     def take(self, places: Sequence[tuple[int, int]]) -> Floats:

@@ -89,7 +89,7 @@ def survey_files(catalog: Catalog, files: list[FoundFile], label: Labeller, *, r
     """Survey some files; nothing else is gone."""
     survey = Survey(rehash=rehash)
     for chunk in _chunks(files):
-        found = catalog.pictures_at_paths([str(file.path) for file in chunk])
+        found = catalog.pictures.at_paths([str(file.path) for file in chunk])
         known = {record.path: record for record in found}
         for file in chunk:
             record = known.get(file.path)
@@ -129,7 +129,7 @@ def survey_folder(catalog: Catalog, files: list[FoundFile], label: Labeller, how
         how: which folder, and how.
     """
     survey, folders = Survey(rehash=how.rehash), Folders(how.root, remembered(catalog))
-    for file, record in _side_by_side(files, catalog.pictures_below(how.root)):
+    for file, record in _side_by_side(files, catalog.pictures.below(how.root)):
         if file is None:
             if record is not None and not any(record.path.is_relative_to(place) for place in how.unseen):
                 survey.gone.append(record)

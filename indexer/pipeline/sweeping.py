@@ -34,7 +34,7 @@ def sweep(catalog: Catalog) -> None:
     Nothing is deleted while somebody may read an older snapshot, which names other files and whose encoder may be
     loaded at any time; the next writer sweeps then. Whoever opens the index now reads the last commit.
     """
-    named = {catalog.folder / record.name for record in catalog.files()}
+    named = {catalog.folder / record.name for record in catalog.files.records()}
     encoders = list(_encoder_folders(catalog.folder))
     places = [(catalog.folder, _BESIDE_CATALOG), (catalog.folder / SEGMENTS_FOLDER, _SEGMENT_FILE)]
     places += [(each, _ENCODER_FILE) for each in encoders]

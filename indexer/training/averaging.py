@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import copy
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
-from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    Tensors: TypeAlias = tuple[Tensor, ...] | list[Tensor]
 
 
 class MovingAverage:
@@ -18,19 +23,29 @@ class MovingAverage:
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
-        self.network = copy.deepcopy(network).eval().requires_grad_(False)
         self.decay = decay
+        self._share = 1.0
+        self._averaged = AveragedModel(network, multi_avg_fn=self._approach, use_buffers=True)
+        self._averaged.eval().requires_grad_(False)
 
-    @torch.no_grad()
+    @property
+    def network(self) -> nn.Module:
+        """The averaged network, in evaluation mode."""
+        averaged: nn.Module = self._averaged.module
+        return averaged
+
     def follow(self, network: nn.Module, step: int) -> None:
         """Take one step, the `step`-th from 1, toward `network`."""
-        share = 1.0 - min(self.decay, (1.0 + step) / (10.0 + step))
-        averages: list[Tensor] = []
-        weights: list[Tensor] = []
-        for average, weight in zip(self.network.state_dict().values(), network.state_dict().values(), strict=True):
-            if average.is_floating_point():
-                averages.append(average)
-                weights.append(weight)
-            else:
-                average.copy_(weight)
-        torch._foreach_lerp_(averages, weights, share)
+        self._share = 1.0 - min(self.decay, (1.0 + step) / (10.0 + step))
+        # At 0 the first step would copy the network. A checkpoint holds the averaged network alone: the trainer knows
+        # the step.
+        self._averaged.n_averaged.fill_(step)
+        self._averaged.update_parameters(network)
+
+    @torch.no_grad()
+    def _approach(self, averages: Tensors, weights: Tensors, _: Tensor | int) -> None:
+        """Move tensors of one type; PyTorch's own rule would round counts down to whole numbers as it averages them."""
+        if averages[0].is_floating_point():
+            torch._foreach_lerp_(averages, weights, self._share)
+        else:
+            torch._foreach_copy_(averages, weights)

@@ -10,18 +10,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.csv_table import open_csv
-from indexer.labels import mismatch
+from indexer.labels import FOLDER, by_folder, read_labels_of_files
 from indexer.pipeline.excludes import Excludes
+from indexer.pipeline.scan import scan
 from search.errors import DataError
-from search.pictures.decode import PICTURE_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
-
-_SPLIT_NAMES = {"": "train", "train": "train", "validation": "validation", "val": "validation", "test": "held_out"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,33 +53,30 @@ class Split:
 
 
 def read_pictures(
-    pictures: Path, labels: str = "folder", *, labelled: bool = True, exclude: Sequence[str] = ()
+    pictures: Path, labels: str = FOLDER, *, labelled: bool = True, exclude: Sequence[str] = ()
 ) -> list[LabelledPicture]:
     """List the pictures to train on, sorted by class and path.
 
-    `folder`: a class is the folder that holds a picture, called by its path relative to `pictures`, so that two
-    folders of one name in different places are two classes. Anything else: the path of a CSV with the columns `path`
-    (absolute, or relative to `pictures` or to the CSV's folder), `label`, and perhaps `split` (train, validation or
-    test) and `subject`. A row without a path or label is left out; one that is repeated counts once.
+    Classes are the labels that `indexer.labels` gives: by the folders below `pictures` (`folder`), or by the rows of a
+    CSV with the columns `path` and `label`, and perhaps `split` (train, validation or test) and `subject`. Pictures
+    without a label are left out.
 
     Where `labelled` is false every picture is its own class: those of all folders, `pictures` itself among them, or
     those of a CSV, which then needs no labels. In folders, what `indexer.pipeline.excludes` names is left out, and so
     is what the patterns of `exclude` match.
 
     Raises:
-        DataError: no such folder or CSV, no pictures, a missing column, an unknown split, or a picture of which two
-            rows say different things.
+        DataError: no such folder or CSV, no pictures, a folder that cannot be read, or what `indexer.labels` refuses:
+            a missing column, an unknown split, a row that names two files, or two rows that disagree on one.
     """
     if not pictures.is_dir():
         raise DataError(f"{pictures}: no such folder of pictures")
-    by_folder = labels == "folder"
-    found = list(
-        _by_folder(pictures, Excludes(pictures, exclude), labelled=labelled)
-        if by_folder
-        else _once(_by_csv(Path(labels), pictures, labelled=labelled), Path(labels))
-    )
+    if labels == FOLDER:
+        found = list(_of_folders(pictures, exclude, labelled=labelled))
+    else:
+        found = list(_of_rows(Path(labels), pictures, labelled=labelled))
     if not found:
-        raise DataError(_nothing_in(pictures if by_folder else Path(labels), by_folder=by_folder, labelled=labelled))
+        raise DataError(_nothing_in(pictures if labels == FOLDER else Path(labels), labelled=labelled))
     return sorted(found, key=lambda picture: (picture.label, os.fsencode(picture.path)))
 
 
@@ -125,73 +119,32 @@ def digest(pictures: Path, splits: dict[str, Split]) -> str:
     return sha.hexdigest()[:16]
 
 
-def _by_folder(root: Path, excludes: Excludes, *, labelled: bool) -> Iterator[LabelledPicture]:
-    def is_taken(name: str) -> bool:
-        return not name.startswith(".") and not excludes.covers(str(Path(folder, name)))
-
-    for folder, subfolders, names in os.walk(root):
-        subfolders[:] = filter(is_taken, subfolders)
-        group = Path(folder).relative_to(root).as_posix()
-        if group == "." and labelled:
-            continue
-        for name in names:
-            if Path(name).suffix.lower() in PICTURE_SUFFIXES and is_taken(name):
-                path = Path(folder, name)
-                yield LabelledPicture(path, group if labelled else path.relative_to(root).as_posix(), group)
+def _of_folders(root: Path, exclude: Sequence[str], *, labelled: bool) -> Iterator[LabelledPicture]:
+    top = root.absolute()
+    for file in scan(root, excludes=Excludes(top, exclude)):
+        name = file.path.relative_to(top)
+        if not labelled:
+            yield LabelledPicture(root / name, name.as_posix(), name.parent.as_posix())
+        elif (label := by_folder(file.path, top)) is not None:
+            yield LabelledPicture(root / name, label, label)
 
 
-def _by_csv(file: Path, root: Path, *, labelled: bool) -> Iterator[LabelledPicture]:
-    rows = _rows(file, {"path", "label"} if labelled else {"path"})
-    _refuse_misfit(rows, file, root)
-    for _, row in rows:
-        path, split = row["path"], row.get("split")
-        if split is not None and split not in _SPLIT_NAMES:
-            raise DataError(f"{file}: {path} has the split {split!r}; known are train, validation and test")
-        if not path or (labelled and not row["label"]):
-            continue
-        place = Path(os.path.normpath(root / path if (root / path).exists() else file.parent / path))
-        name = Path(os.path.relpath(place, root))
-        yield LabelledPicture(
-            path=place,
-            label=row["label"] if labelled else name.as_posix(),
-            group=row["label"] if labelled else name.parent.as_posix(),
-            split=None if split is None else _SPLIT_NAMES[split],
-            subject=row.get("subject") or None,
-        )
+def _of_rows(file: Path, root: Path, *, labelled: bool) -> Iterator[LabelledPicture]:
+    def examples() -> list[Path]:
+        return [found.path for found in scan(root, unreadable=lambda path, error: None)]
+
+    for path, row in read_labels_of_files(file, root, labelled=labelled, examples=examples).rows.items():
+        if not labelled:
+            name = Path(os.path.relpath(path, root))
+            yield LabelledPicture(path, name.as_posix(), name.parent.as_posix(), row.split, row.subject)
+        elif row.label is not None:
+            yield LabelledPicture(path, row.label, row.label, row.split, row.subject)
 
 
-def _rows(file: Path, wanted: set[str]) -> list[tuple[int, dict[str, str]]]:
-    with open_csv(file, ("path", "label", "split", "subject"), kind="a CSV of labels") as table:
-        table.require(*sorted(wanted))
-        return list(table.named())
-
-
-def _refuse_misfit(rows: list[tuple[int, dict[str, str]]], file: Path, root: Path) -> None:
-    """Raise DataError where not one row names a file that is there."""
-    paths = [(line, row["path"]) for line, row in rows if row["path"]]
-    if paths and not any((base / path).exists() for _, path in paths for base in (root, file.parent)):
-        there = [each.path for each in _by_folder(root, Excludes(root), labelled=False)]
-        hint = mismatch(*paths[0], there) if there else f"Line {paths[0][0]} says {paths[0][1]!r}"
-        raise DataError(f"{file}: none of its {len(paths):,} rows names a picture that is there. {hint}")
-
-
-def _once(pictures: Iterable[LabelledPicture], file: Path) -> Sequence[LabelledPicture]:
-    """Drop rows that say the same again; two that disagree on a picture leave nothing to believe."""
-    known: dict[Path, LabelledPicture] = {}
-    for picture in pictures:
-        before = known.setdefault(picture.path, picture)
-        for column in ("label", "split", "subject"):
-            one, other = getattr(before, column), getattr(picture, column)
-            if one != other:
-                raise DataError(
-                    f"{file}: {picture.path} stands there twice, with the {column} {one!r} and {other!r}. "
-                    "Keep one of the two rows"
-                )
-    return list(known.values())
-
-
-def _nothing_in(place: Path, *, by_folder: bool, labelled: bool) -> str:
+def _nothing_in(place: Path, *, labelled: bool) -> str:
     if not labelled:
         return f"{place}: no pictures here"
-    shape = "a folder a class, or a CSV" if by_folder else "a path and a label in a row"
-    return f"{place}: no labelled pictures here. Training wants {shape}; without classes, train unlabelled"
+    return (
+        f"{place}: no labelled pictures here. Labels come from one folder per class, or from a CSV with a path and a "
+        "label in each row (--labels); without classes, train unlabelled"
+    )

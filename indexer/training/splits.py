@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _PLURAL = {"class": "classes", "subject": "subjects", "picture": "pictures"}
 _LEFT_OUT = "left_out"
+_MOST_LISTED = 8
+"""Names in an error message."""
 
 
 def split_pictures(found: Sequence[LabelledPicture], config: TrainConfig) -> dict[str, Split]:
@@ -143,9 +145,10 @@ def _check_apart(
             )
 
 
-def _listed(names: Iterable[str], most: int = 8) -> str:
+def _listed(names: Iterable[str]) -> str:
     ordered = sorted(names)
-    return ", ".join(ordered[:most]) + (f" and {len(ordered) - most} more" if len(ordered) > most else "")
+    more = len(ordered) - _MOST_LISTED
+    return ", ".join(ordered[:_MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def check_trainable(train: Split, config: TrainConfig) -> None:

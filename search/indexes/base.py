@@ -71,6 +71,8 @@ class VectorIndex(ABC):
         """After `build` the values really used, ready for JSON; `load` takes them back."""
         self.size = 0
         self.dim = 0
+        self.entered: Mask | None = None
+        """Rows `(N,)` that a search can find while others are held out; None for all."""
         self._file: Path | None = None
         """Where it was loaded from."""
 
@@ -105,8 +107,8 @@ class VectorIndex(ABC):
         self._check_parameter("effort", value)
         self.parameters["effort"] = value
 
-    def supports(self, *, filtering: bool = False, k: int = 1) -> bool:
-        """Whether `search` can be asked for this: row filters, and k neighbours, on the present device."""
+    def supports(self, k: int) -> bool:
+        """Whether `search` can answer with k neighbours on the present device."""
         return self.max_k is None or k <= self.max_k
 
     def build(self, vectors: Floats, *, held_out: Rows | None = None) -> Self:
@@ -122,12 +124,17 @@ class VectorIndex(ABC):
             QueryError: another shape or type.
             UnsupportedError: the device has no room or no version for it.
         """
-        self._build(self._measure(vectors), _NONE if held_out is None else np.asarray(held_out, dtype=np.int64))
+        rows, apart = self._measure(vectors), _NONE if held_out is None else np.asarray(held_out, dtype=np.int64)
+        self._build(rows, apart)
+        if len(apart) and not self.exact:
+            self.entered = np.ones(self.size, dtype=np.bool_)
+            self.entered[apart] = False
         return self
 
     def complete(self) -> None:
         """Enter the rows that `build` held out."""
         self._complete()
+        self.entered = None
 
     def _measure(self, vectors: Floats) -> Floats:
         if vectors.ndim != 2 or vectors.shape[1] == 0 or vectors.dtype != np.float32:
@@ -175,15 +182,10 @@ class VectorIndex(ABC):
             raise QueryError("queries must be finite numbers")
         if allowed is not None and (allowed.shape != (self.size,) or allowed.dtype != np.bool_):
             raise QueryError(f"allowed must be ({self.size},) bool, not {allowed.shape} {allowed.dtype}")
-        if not self.supports(filtering=allowed is not None, k=k):
-            raise UnsupportedError(self._why_not(filtering=allowed is not None, k=k))
-
-    def _why_not(self, *, filtering: bool, k: int) -> str:
-        if self.max_k is not None and k > self.max_k:
-            return (
+        if not self.supports(k):
+            raise UnsupportedError(
                 f"index kind {self.kind!r} on {self.device} answers at most k={self.max_k}, not {k}: use --device cpu"
             )
-        return f"index kind {self.kind!r} on {self.device} cannot filter rows: use --device cpu"
 
     def save(self, path: Path) -> None:
         """Write the structure to one file, as a CPU index that any machine opens; synced, and there as a whole.

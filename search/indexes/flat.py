@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from search.distance import cosine_error, pair_distances
 from search.indexes.base import VectorIndex
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from search.types import Floats, Mask, Rows
 
 _BLOCK_BYTES = 64 * 2**20
-"""Memory for the scores of one block of queries, and for the vectors gathered at once."""
+"""Memory for the scores of one block of queries."""
 _BLAS_BYTES = 16 * 2**20
 """Bytes read (vectors times queries) from which a product is worth the threads of BLAS. On a busy machine it waits for
 them to be scheduled: 8 ms were seen for 1.6 ms of work."""
@@ -26,7 +27,7 @@ class FlatIndex(VectorIndex):
     """Compares every vector; keeps no copy of them and no file (parameters: none).
 
     In two steps. Cosines of all rows come from one float32 matrix product, whose rounding error has a bound; every row
-    that the bound does not exclude from the first k is measured again as ||q - v|| in float64 and rounded to float32.
+    that the bound does not exclude from the first k is measured again by `search.distance`.
     Answers are therefore those of a brute-force loop, near distance 0 too, where 2 - 2 cos keeps only half the digits.
     NumPy rather than FAISS: it searches the memory map where it lies, and took half the time.
     """
@@ -46,9 +47,7 @@ class FlatIndex(VectorIndex):
 
     def _build(self, vectors: Floats, held_out: Rows) -> None:
         self._vectors = vectors
-        # A float32 product of D terms of unit vectors is off by less than D * 2^-24 in whatever order it is summed;
-        # 2^-20 more for rows that are unit length only to within rounding.
-        self._tolerance = np.float32(self.dim * 2.0**-24 + 2.0**-20)
+        self._tolerance = np.float32(cosine_error(self.dim))
         if self.device == "cuda" and self.size:
             from search.indexes.faiss_library import faiss
             from search.indexes.gpu import add_on_gpu, move_to_gpu
@@ -129,14 +128,8 @@ def _nearest(
     vectors: Floats, queries: Floats, which: NDArray[np.intp], candidates: Rows, k: int
 ) -> tuple[Floats, Rows]:
     """Measure the pairs (query `which[i]`, row `candidates[i]`), at least k a query, and keep each query's first k."""
-    distances = np.empty(len(which), dtype=np.float32)
-    step = max(1, _BLOCK_BYTES // (8 * vectors.shape[1]))
-    for start in range(0, len(which), step):
-        pairs = slice(start, start + step)
-        apart = vectors[candidates[pairs]].astype(np.float64)
-        apart -= queries[which[pairs]]
-        distances[pairs] = np.sqrt(np.sum(np.square(apart, out=apart), axis=1))
+    distances = pair_distances(queries, vectors, which, candidates)
     order = np.lexsort((candidates, distances, which))
     starts = np.searchsorted(which, np.arange(len(queries)))
     first = order[starts[:, None] + np.arange(k)]
-    return np.minimum(distances[first], np.float32(2.0)), candidates[first].astype(np.int64)
+    return distances[first], candidates[first].astype(np.int64)

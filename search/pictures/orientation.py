@@ -2,6 +2,10 @@
 
 HEIC, AVIF and JPEG XL can say it in their container, and what stands in their EXIF then repeats it or is out of date:
 the container decides, and EXIF only where it says nothing. Nothing is turned twice.
+
+`PIL.ImageOps.exif_transpose` is not used. It leaves a HEIC or AVIF as it lies whose orientation stands in its EXIF
+alone, raises SyntaxError at a PNG with a damaged EXIF block, parses a block of any size, and turns only by the EXIF of
+the image itself: not the RGB picture that was made of it, nor by the orientation that a raw photo gives its preview.
 """
 
 from __future__ import annotations

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from search.distance import distances, within
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from numpy.typing import NDArray
 
     from search.recognition.calibration import Calibration
     from search.types import Floats, Hit, Mask
@@ -104,25 +104,17 @@ class Collapse:
         return self.differ is not None and self.differ(stays, near)
 
     def _near(self, vectors: Floats, centre: Floats) -> Mask:
-        near: Mask = measured(vectors, centre) <= self.threshold
-        return near
+        return within(distances(vectors, centre), self.threshold)
 
     def _from_query(self, query: Floats, copies: list[Hit]) -> tuple[Hit, ...]:
         """Copies with their distance to the query, nearest first."""
         if not copies:
             return ()
-        distances = measured(self.vectors([hit.id for hit in copies]), query)
-        chances = [None] * len(copies) if self.calibration is None else self.calibration.probability(distances).tolist()
+        apart = distances(self.vectors([hit.id for hit in copies]), query)
+        chances = [None] * len(copies) if self.calibration is None else self.calibration.probability(apart).tolist()
         told = [
             replace(hit, distance=distance, probability=chance)
-            for hit, distance, chance in zip(copies, distances.tolist(), chances, strict=True)
+            for hit, distance, chance in zip(copies, apart.tolist(), chances, strict=True)
             if self.farthest is None or distance <= self.farthest
         ]
         return tuple(sorted(told, key=lambda hit: (hit.distance, hit.id)))
-
-
-def measured(vectors: Floats, centre: Floats) -> NDArray[np.float64]:
-    """Distances `(N,) float64` of rows to one vector, rounded as those of hits are: to float32, at most 2."""
-    apart = np.linalg.norm(vectors.astype(np.float64) - centre, axis=1).astype(np.float32)
-    rounded: NDArray[np.float64] = np.minimum(apart, np.float32(2.0)).astype(np.float64)
-    return rounded

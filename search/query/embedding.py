@@ -1,40 +1,86 @@
-"""Pictures become embeddings: decoded and encoded a few at a time, with what each step took."""
+"""Pictures become embeddings: decoded and encoded a few at a time by the encoder that the index carries."""
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from search.config import DecodeConfig
+from search.encoders.foreign import stored_encoder
+from search.errors import EncoderError
 from search.pictures.decode import load_picture
+from search.store.durable import verify
+from search.types import Timing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from search.encoders.base import Encoder
-    from search.types import Floats, Picture, Timing
+    from search.store.snapshot import Snapshot
+    from search.types import Floats, Picture
 
 DECODED_AT_ONCE = 64
 """Pictures that are held, decoded, at one time."""
 
 
-def embed(encoder: Encoder, pictures: Sequence[Picture], timing: Timing) -> Floats:
-    """Embed pictures as `(N, dim) float32` unit rows, and add the seconds to `timing`.
+class Embedder:
+    """The encoder of a snapshot, loaded when first needed. Usable from several threads."""
 
-    Raises:
-        PictureError: a picture cannot be read.
-    """
-    parts: list[Floats] = []
-    for start in range(0, len(pictures), DECODED_AT_ONCE):
-        begun = time.perf_counter()
-        images = [
-            load_picture(picture, target=encoder.input_size, config=DecodeConfig())
-            for picture in pictures[start : start + DECODED_AT_ONCE]
-        ]
-        decoded = time.perf_counter()
-        parts.append(encoder.encode(images))
-        timing.decode += decoded - begun
-        timing.encode += time.perf_counter() - decoded
-    return np.concatenate(parts) if parts else np.empty((0, encoder.dim), dtype=np.float32)
+    def __init__(self, snapshot: Snapshot, before: Embedder | None = None) -> None:
+        """Take the snapshot, and the embedder of an older one, whose encoder is taken over where it is the same."""
+        self._snapshot = snapshot
+        self._lock = threading.Lock()
+        same = before is not None and before._snapshot.fingerprint == snapshot.fingerprint
+        self._encoder: Encoder | None = before._encoder if before is not None and same else None
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder that the folder carries.
+
+        Raises:
+            EncoderError: its files are damaged, or are of another encoder than the vectors.
+        """
+        self._snapshot.require_open()
+        with self._lock:
+            if self._encoder is None:
+                self._encoder = _load(self._snapshot)
+            return self._encoder
+
+    def embed(self, pictures: Sequence[Picture], timing: Timing | None = None) -> Floats:
+        """Embed pictures as `(N, dim) float32` unit rows, and add the seconds to `timing`.
+
+        Raises:
+            PictureError: a picture cannot be read.
+        """
+        encoder, timing = self.encoder, Timing() if timing is None else timing
+        parts: list[Floats] = []
+        for start in range(0, len(pictures), DECODED_AT_ONCE):
+            begun = time.perf_counter()
+            images = [
+                load_picture(picture, target=encoder.input_size, config=DecodeConfig())
+                for picture in pictures[start : start + DECODED_AT_ONCE]
+            ]
+            decoded = time.perf_counter()
+            parts.append(encoder.encode(images))
+            timing.decode += decoded - begun
+            timing.encode += time.perf_counter() - decoded
+        return np.concatenate(parts) if parts else np.empty((0, encoder.dim), dtype=np.float32)
+
+
+def _load(snapshot: Snapshot) -> Encoder:
+    from search.encoders import load_encoder
+
+    folder, place = snapshot.folder, stored_encoder(snapshot.folder, snapshot.settings)
+    for record in snapshot.files.values():
+        if record.name.startswith(place + "/"):
+            verify(folder, record)
+    encoder = load_encoder(folder / place, device=snapshot.device)
+    if encoder.fingerprint != snapshot.fingerprint or encoder.dim != snapshot.dim:
+        raise EncoderError(
+            f"{folder / place}: holds the encoder {encoder.fingerprint}, but the vectors were made by"
+            f" {snapshot.fingerprint}. Restore it, or build the index again"
+        )
+    return encoder

@@ -1,4 +1,4 @@
-"""What an open index knows of its pictures beside how they look: all that its catalog alone can tell."""
+"""What an open index knows of its pictures: where each lies, its label, its metadata and its stored embedding."""
 
 from __future__ import annotations
 
@@ -7,82 +7,108 @@ from typing import TYPE_CHECKING
 from search.counts import check_count, picture_number, shown
 from search.errors import QueryError
 from search.filters.language import condition_of
+from search.pictures.decoder_revision import decoder_of
+from search.store.segments import gather_vectors
+from search.types import IndexInfo, SegmentInfo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from search.filters.columns import ColumnType, Told
     from search.filters.language import Where
-    from search.store.catalog import Catalog
+    from search.recognition.calibration import Calibration
     from search.store.records import PictureRecord
+    from search.store.snapshot import Snapshot
+    from search.types import Floats
 
 _MOST = 2**63 - 1
 """The largest of SQLite's integers."""
 
 
 class KnownPictures:
-    """The pictures of one snapshot, by id, by label, by filter, and with their metadata."""
+    """The pictures of one snapshot, by id, by label and by filter; what cannot be answered raises QueryError."""
 
-    folder: Path
-
-    @property
-    def _catalog(self) -> Catalog:
-        raise AssertionError("the engine opens it")
+    def __init__(self, snapshot: Snapshot) -> None:
+        """Take the snapshot."""
+        self._snapshot = snapshot
 
     def __len__(self) -> int:
         """Pictures in the index."""
-        return self._catalog.count()
+        return self._snapshot.catalog.pictures.count()
 
-    @property
-    def catalog(self) -> Catalog:
-        """The catalog of this snapshot; to be read only."""
-        return self._catalog
-
-    def picture(self, picture_id: int) -> PictureRecord:
-        """What the catalog knows of one picture.
-
-        Raises:
-            QueryError: no picture has this id, or it is no whole number.
-        """
-        record = self._catalog.picture(picture_number(picture_id))
+    def record(self, picture_id: int) -> PictureRecord:
+        """What the catalog knows of one picture."""
+        record = self._snapshot.catalog.pictures.get(picture_number(picture_id))
         if record is None:
             raise self._no_picture(picture_id)
         return record
 
-    def pictures(self, *, after: int = 0, limit: int = -1) -> list[PictureRecord]:
-        """Pictures by ascending id, from the first id above `after`; all of them unless limited.
-
-        Raises:
-            QueryError: `after` or `limit` is no whole number, or a limit less than -1.
-        """
+    def records(self, *, after: int = 0, limit: int = -1) -> list[PictureRecord]:
+        """Pictures by ascending id, from the first id above `after`; all of them unless limited."""
         after = min(check_count("after", after, least=-_MOST), _MOST)
         limit = min(check_count("limit", limit, least=-1), _MOST)
-        return self._catalog.pictures(after=after, limit=limit)
+        return self._snapshot.catalog.pictures.records(after=after, limit=limit)
 
     def labels(self) -> dict[str, int]:
-        """Pictures a label, by label."""
-        return self._catalog.label_counts()
+        """Label -> number of pictures."""
+        return self._snapshot.catalog.pictures.label_counts()
 
-    def count(self, where: Where | None = None) -> int:
-        """How many pictures a filter takes in; raises QueryError for one that cannot be."""
-        return self._catalog.count_where(condition_of(where))
+    def count(self, where: Where | None) -> int:
+        """How many pictures a filter takes in."""
+        return self._snapshot.catalog.pictures.count_where(condition_of(where))
 
-    def ids(self, where: Where | None = None) -> list[int]:
-        """Ids of the pictures that a filter takes in, ascending; all of them without a filter. Raises as `count`."""
-        return self._catalog.metadata.numbers("pictures.id", condition_of(where))
+    def ids(self, where: Where | None) -> list[int]:
+        """Ids of the pictures that a filter takes in, ascending."""
+        return self._snapshot.catalog.metadata.numbers("pictures.id", condition_of(where))
 
     def columns(self) -> dict[str, ColumnType]:
-        """Name -> type of each column of metadata that a filter can name, beside `search.filters.columns.BUILT_IN`."""
-        return self._catalog.metadata.columns()
+        """Name -> type of each column of metadata."""
+        return self._snapshot.catalog.metadata.columns()
 
     def metadata(self, picture_ids: Sequence[int]) -> dict[int, dict[str, Told]]:
-        """Id -> column -> value, without the columns in which a picture has none; pictures without any may lack.
+        """Id -> column -> value, without the columns in which a picture has none."""
+        ids = [key for key in map(picture_number, picture_ids) if 0 < key <= _MOST]
+        return self._snapshot.catalog.metadata.of(ids)
 
-        Raises:
-            QueryError: an id is no whole number.
-        """
-        return self._catalog.metadata.of([key for key in map(picture_number, picture_ids) if 0 < key <= _MOST])
+    def vectors_of(self, ids: Sequence[int]) -> Floats:
+        """Stored embeddings, `(N, dim) float32` in the order of the ids; raises DamagedFileError for damaged ones."""
+        snapshot = self._snapshot
+        ids = [picture_number(each) for each in ids]
+        found = snapshot.catalog.places.of(ids)
+        if unknown := [picture_id for picture_id in ids if picture_id not in found]:
+            raise self._no_picture(unknown[0])
+        return gather_vectors(snapshot.segments, [found[picture_id] for picture_id in ids], snapshot.dim)
+
+    def vectors(self) -> tuple[list[PictureRecord], Floats]:
+        """Every picture by ascending id, and their embeddings `(N, dim) float32` in the same order."""
+        snapshot, records = self._snapshot, self.records()
+        places = [(record.segment, record.row) for record in records]
+        return records, gather_vectors(snapshot.segments, places, snapshot.dim)
 
     def _no_picture(self, picture_id: int) -> QueryError:
-        return QueryError(f"no picture has the id {shown(picture_id)} in {self.folder}")
+        return QueryError(f"no picture has the id {shown(picture_id)} in {self._snapshot.folder}")
+
+
+def index_info(snapshot: Snapshot, calibration: Calibration | None) -> IndexInfo:
+    """What a snapshot holds, in one value."""
+    live = {s.id: s.structure.size if s.live is None else int(s.live.sum()) for s in snapshot.segments}
+    catalog, settings = snapshot.catalog, snapshot.settings
+    segments = tuple(
+        SegmentInfo(r.id, r.rows, live[r.id], r.kind, r.recall, r.parameters) for r in catalog.segments.records()
+    )
+    return IndexInfo(
+        path=snapshot.folder,
+        images=catalog.pictures.count(),
+        labels=len(catalog.pictures.label_counts()),
+        dim=snapshot.dim,
+        encoder=settings["encoder"],
+        fingerprint=settings["fingerprint"],
+        kind="+".join(sorted({s.kind for s in segments})) or "flat",
+        segments=segments,
+        size=sum(record.bytes for record in snapshot.files.values()),
+        created=settings["created"],
+        updated=settings["updated"],
+        calibration=None if calibration is None else calibration.summary(),
+        columns=catalog.metadata.infos(),
+        decoder=decoder_of(settings),
+    )

@@ -38,7 +38,7 @@ class FilterMasks:
                 self._masks.move_to_end(key)
                 return self._masks[key]
         mask = np.zeros(rows, dtype=np.bool_)
-        chosen = self._catalog.rows_where(segment, condition)
+        chosen = self._catalog.places.rows_where(segment, condition)
         if chosen and not 0 <= chosen[0] <= chosen[-1] < rows:
             raise IndexFolderError(f"{self._catalog.folder}: segment {segment} {beyond(chosen[-1], rows)}")
         mask[chosen] = True

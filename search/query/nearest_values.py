@@ -24,7 +24,7 @@ _NAMED = 3
 
 def nothing_matches(catalog: Catalog, condition: Condition | None, text: str) -> str | None:
     """Say that a filter, shown as `text`, matches nothing, with the nearest values; None where it matches something."""
-    if condition is None or catalog.count_where(condition):
+    if condition is None or catalog.pictures.count_where(condition):
         return None
     return "; ".join([f"no picture matches {text}".rstrip(), *nearest_values(catalog, condition)])
 
@@ -62,7 +62,7 @@ def _text(value: Value) -> str | None:
 
 def _values(catalog: Catalog, name: str) -> list[str]:
     if name == "label":
-        known = list(catalog.label_counts())
+        known = list(catalog.pictures.label_counts())
     elif catalog.metadata.columns().get(name) == "text":
         known = catalog.metadata.texts(name, MOST_VALUES + 1)
     else:

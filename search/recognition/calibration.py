@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from search.config import VerifyConfig
+from search.distance import distances
 from search.errors import DataError, QueryError
 from search.recognition.probability_maps import ProbabilityMap, map_from_dict, number
 
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 _FARTHEST = 2.0
-_SLACK = 1e-6
-"""Two unit rows in float32 can lie so much farther apart than 2."""
+_SHORTEST = 1e-6
+"""Length of a mean of unit rows below which its direction is noise."""
 _RULE_OF_THREE = 3.0
 _MOST_PAIRS = 2**53
 
@@ -290,16 +291,16 @@ def reference_distance(probe: Floats, references: Floats, how: References = Veri
     if len(references) == 0:
         raise QueryError("nothing to compare with: name at least one reference picture")
     if how == "best":
-        return float(np.linalg.norm(references - probe, axis=1).min())
+        return float(distances(references, probe).min())
     if how != "mean":
         raise QueryError(f"several references answer by mean or best, not by {how!r}")
     if len(references) == 1:
-        return float(np.linalg.norm(references[0] - probe))
+        return float(distances(references, probe)[0])
     middle = references.astype(np.float64).mean(axis=0)
     length = np.linalg.norm(middle)
-    if length < _SLACK:
+    if length < _SHORTEST:
         raise QueryError("the references cancel each other out: their mean is zero. Compare by best, or with fewer")
-    return float(np.linalg.norm((middle / length).astype(np.float32) - probe))
+    return float(distances((middle / length).astype(np.float32)[None], probe)[0])
 
 
 def lowest_rate(pairs: int) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 
 from search.config import IdentifyConfig
 from search.counts import check_count
+from search.distance import distances
 from search.errors import IndexFolderError, QueryError
 from search.recognition.calibration import lowest_rate, pairs_for, reference_distance
 
@@ -128,16 +129,16 @@ class Gallery:
 
     def candidates(self, vector: Floats, references: References, calibration: Calibration | None) -> list[Candidate]:
         """Rank everybody by their distance from an embedding `(dim,)`; ties by name."""
-        distances = self._distances(vector, references)
-        chances = [None] * len(distances) if calibration is None else calibration.probability(distances).tolist()
-        found = map(Candidate, self.names, distances, chances)
+        apart = self._distances(vector, references)
+        chances = [None] * len(apart) if calibration is None else calibration.probability(apart).tolist()
+        found = map(Candidate, self.names, apart, chances)
         return sorted(found, key=lambda each: (each.distance, each.name))
 
     def _distances(self, vector: Floats, references: References) -> list[float]:
         """Distance to everybody, in the order of `names`; to the nearest pictures by one pass over the matrix."""
         if references != "best":
             return [reference_distance(vector, self.vectors[self.rows[name]], references) for name in self.names]
-        each = np.linalg.norm(self.vectors - vector, axis=1).tolist()
+        each = distances(self.vectors, vector).tolist()
         return [min(each[row] for row in self.rows[name]) for name in self.names]
 
 

@@ -3,93 +3,86 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from search.config import IdentifyConfig, VerifyConfig
 from search.pictures.decode import load_picture, picture_name
 from search.pictures.quality import checked_quality
 from search.recognition.calibration import verify_vectors
 from search.recognition.identities import Decider, Gallery
+from search.recognition.stored import index_calibration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from search.config import References
     from search.encoders.base import Encoder
     from search.recognition.calibration import Calibration, Verification
     from search.recognition.identities import Identification, Identity
-    from search.store.records import TemplateRecord
+    from search.store.snapshot import Snapshot
     from search.types import Floats, Picture
 
 
-class Recognition:
-    """Verification and identification; the engine itself says how pictures are embedded and what is stored."""
-
-    folder: Path
-
-    @property
-    def dim(self) -> int:
-        """Length of an embedding."""
-        raise AssertionError("the engine knows")
+class Embeds(Protocol):
+    """What recognition needs to turn pictures into vectors; the engine gives it `search.query.embedding.Embedder`."""
 
     @property
     def encoder(self) -> Encoder:
-        """That of the index."""
-        raise AssertionError("the engine loads it")
+        """The encoder of the index."""
 
-    @cached_property
-    def calibration(self) -> Calibration | None:
-        """What was measured of the index; None where nothing was."""
-        raise AssertionError("the engine reads it")
-
-    def embed_many(self, pictures: Sequence[Picture]) -> Floats:
+    def embed(self, pictures: Sequence[Picture]) -> Floats:
         """Embed pictures as `(N, dim) float32` unit rows."""
-        raise AssertionError("the engine embeds")
 
-    def _templates(self) -> list[TemplateRecord]:
-        raise AssertionError("the engine reads them")
 
-    def verify(
-        self, a: Picture, b: Picture | Sequence[Picture], references: References = VerifyConfig.references
-    ) -> Verification:
-        """Say whether two pictures show the same thing: distance, probability, decision, and the rates of mistakes.
+class Recognition:
+    """Verification and identification against one snapshot."""
 
-        Args:
-            a: any picture.
-            b: another, or a list or tuple of reference pictures of one thing.
-            references: how several answer: by their mean embedding, or by the nearest (best) of them. The rates were
-                measured on pairs of two pictures; several references change them.
+    def __init__(self, snapshot: Snapshot, embedder: Embeds) -> None:
+        """Take the snapshot, which holds the calibration and who is enrolled, and what embeds pictures."""
+        self._snapshot = snapshot
+        self._embedder = embedder
 
-        Returns:
-            Where nothing was calibrated, the distance alone.
+    @property
+    def calibration(self) -> Calibration | None:
+        """What was measured of the index; None where nothing was.
 
         Raises:
-            PictureError: a picture cannot be read.
-            QueryError: no reference at all.
+            IndexFolderError: what is stored is damaged, or belongs to another encoder.
         """
-        others: Sequence[Picture] = b if isinstance(b, list | tuple) else [b]  # type: ignore[list-item]
-        vectors = self.embed_many([a, *others])
-        return verify_vectors(vectors[0], vectors[1:], self.calibration, references)
+        self._snapshot.require_open()
+        return self._calibration
 
     @cached_property
+    def _calibration(self) -> Calibration | None:
+        return index_calibration(self._snapshot.folder, self._snapshot.settings)
+
+    @property
     def gallery(self) -> Gallery:
-        """Everybody enrolled in this snapshot, with the embeddings of their reference pictures."""
-        return Gallery(self._templates(), self.dim)
+        """Everybody enrolled in the snapshot, with the embeddings of their reference pictures."""
+        self._snapshot.require_open()
+        return self._gallery
+
+    @cached_property
+    def _gallery(self) -> Gallery:
+        return Gallery(self._snapshot.catalog.identities.templates(), self._snapshot.dim)
 
     def identities(self) -> list[Identity]:
         """Everybody that `identify` can recognise, by name."""
         return self.gallery.identities()
 
-    def identify(self, picture: Picture, config: IdentifyConfig | None = None) -> Identification:
-        """Say whom of the enrolled a picture shows, or that it shows none of them.
+    def verify(
+        self, a: Picture, b: Picture | Sequence[Picture], references: References = VerifyConfig.references
+    ) -> Verification:
+        """Say whether two pictures show the same thing: see `SearchEngine.verify`."""
+        others: Sequence[Picture] = b if isinstance(b, list | tuple) else [b]  # type: ignore[list-item]
+        vectors = self._embedder.embed([a, *others])
+        return verify_vectors(vectors[0], vectors[1:], self.calibration, references)
 
-        Raises:
-            PictureError: the picture cannot be read, or is too poor (unless forced); the reason says why.
-            QueryError: nobody is enrolled, or there is neither a calibration nor a threshold to decide by.
-        """
+    def identify(self, picture: Picture, config: IdentifyConfig | None = None) -> Identification:
+        """Say whom of the enrolled a picture shows: see `SearchEngine.identify`."""
         config = config or IdentifyConfig()
-        decider = Decider(self.folder, self.gallery, self.calibration, config)
-        image = load_picture(picture, target=self.encoder.input_size)
+        decider = Decider(self._snapshot.folder, self.gallery, self.calibration, config)
+        encoder = self._embedder.encoder
+        image = load_picture(picture, target=encoder.input_size)
         quality = checked_quality(image, picture_name(picture), force=config.force)
-        return decider.decide(self.encoder.encode([image])[0], quality)
+        return decider.decide(encoder.encode([image])[0], quality)

@@ -8,56 +8,52 @@ seal (search/store/seal.py) whenever it is opened.
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
-import threading
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.errors import DamagedFileError, IndexBusyError, IndexClosedError, IndexFolderError
+from search.errors import DamagedFileError, IndexBusyError, IndexFolderError
 from search.files.disk_errors import BUSY_SECONDS, disk_errors_named
-from search.files.reading import refuse_far_journal, refuse_irregular, require_inside_name
+from search.files.reading import refuse_far_journal, refuse_irregular
 from search.files.writing import is_regular, write_file
 from search.store.audit import CatalogAudit
+from search.store.database import Database
 from search.store.file import CatalogFile
-from search.store.json_values import checked_parameters, checked_quality, checked_settings
+from search.store.file_table import FileTable
+from search.store.identities import IdentityTable
+from search.store.json_values import checked_settings
 from search.store.metadata import MetadataTable
 from search.store.migrations import MIGRATIONS, OLDEST_READABLE, checked_version, is_newest, migrate
 from search.store.opening import damage_named, pinned, use_log, verified
 from search.store.owner import blank_catalog, owner_of, refuse_foreign, refuse_links
-from search.store.pictures import PAGE, as_text
-from search.store.records import (
-    BlockChecksums,
-    FileRecord,
-    SegmentRecord,
-    TemplateRecord,
-)
+from search.store.pictures import PictureTable
+from search.store.places import Places
 from search.store.retained import RetainedTable
 from search.store.schema import harden
 from search.store.seal import (
     BUILD_AGAIN,
-    FIRST_SEALED,
     announce,
     empty_log,
     put_seal,
     read_seal,
     stored_generation,
 )
-from search.store.values import kinds, unsound
+from search.store.segment_table import SegmentTable
+from search.store.skipped import SkippedTable
+from search.store.tombstones import TombstoneTable
+from search.store.values import kinds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator
 
 CATALOG_NAME = "catalog.sqlite"
 _JOURNAL_NAME = f"{CATALOG_NAME}-journal"
 _FIXED_NAMES = (CATALOG_NAME, f"{CATALOG_NAME}-wal", f"{CATALOG_NAME}-shm", _JOURNAL_NAME)
-_WITH_IDENTITIES = 2
-"""Version of the catalog that knows identities first."""
 
 
-class Catalog(CatalogAudit):
-    """The catalog of one index folder, safe to use from several threads."""
+class Catalog:
+    """The catalog of one index folder, made of the tables that `__init__` names; safe to use from several threads."""
 
     def __init__(self, connection: sqlite3.Connection, raw: CatalogFile, version: int = len(MIGRATIONS)) -> None:
         """Wrap an open connection: use `read` or `write` instead."""
@@ -65,13 +61,17 @@ class Catalog(CatalogAudit):
         self.sealed = True
         """Whether a seal vouches for this snapshot; False where a writer was killed before it sealed its commit."""
         self._raw = raw
-        self._version = version
-        self._opened: sqlite3.Connection | None = connection
-        self._lock = threading.RLock()
-        self.metadata = MetadataTable(version, self._rows, self._many)
-        self.retained = RetainedTable(version, self._rows, self._many)
-        # File names need not be UTF-8. They are bound as bytes, stored as text, and decoded as Python decodes names.
-        connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+        self.database = Database(connection, raw.file, version)
+        self.files = FileTable(self.database)
+        self.segments = SegmentTable(self.database, self.files)
+        self.tombstones = TombstoneTable(self.database)
+        self.metadata = MetadataTable(self.database)
+        self.retained = RetainedTable(self.database)
+        self.pictures = PictureTable(self.database, self.metadata, self.retained, self.tombstones)
+        self.places = Places(self.database, self.metadata)
+        self.skipped = SkippedTable(self.database)
+        self.identities = IdentityTable(self.database)
+        self.audit = CatalogAudit(self.database)
 
     @classmethod
     def read(cls, folder: Path, *, verify: bool = True, thorough: bool = False) -> Catalog:
@@ -151,17 +151,9 @@ class Catalog(CatalogAudit):
 
     def close(self) -> None:
         """Let go of the file; a second time does nothing."""
-        with self._lock:
-            if self._opened is not None:
-                self._opened.close()
-                self._opened = None
+        with self.database.lock:
+            self.database.close()
             self._raw.close()
-
-    @property
-    def _connection(self) -> sqlite3.Connection:
-        if self._opened is None:
-            raise IndexClosedError(f"{self.folder}: was closed before it was used. Open the index again")
-        return self._opened
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -170,21 +162,21 @@ class Catalog(CatalogAudit):
         The commit is announced before it is made, and sealed after. Where only the sealing fails, such as on a disk
         that is full, the commit stands and the next writer seals it.
         """
-        with self._lock:
-            self._change("BEGIN IMMEDIATE")
+        with self.database.lock:
+            self.database.change("BEGIN IMMEDIATE")
             try:
                 yield
                 self.retained.expire()
                 generation = self.generation() + 1
                 self.set(generation=generation)
                 announce(self.folder, generation)
-                self._change("COMMIT")
+                self.database.change("COMMIT")
             except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+                if self.database.connection.in_transaction:
+                    self.database.connection.execute("ROLLBACK")
                 raise
             with suppress(OSError, sqlite3.Error, MemoryError):
-                put_seal(self._connection, self._raw)
+                put_seal(self.database.connection, self._raw)
 
     def has_older_readers(self) -> bool:
         """Whether anybody may still read what was there before the last commit; asked outside of a transaction.
@@ -194,18 +186,18 @@ class Catalog(CatalogAudit):
         waits for a reader. Source: SQLite, "Write-Ahead Logging", on checkpoints.
         """
         try:
-            with self._lock, damage_named(self.folder / CATALOG_NAME):
-                logged, moved = empty_log(self._connection)
+            with self.database.lock, damage_named(self.database.file):
+                logged, moved = empty_log(self.database.connection)
                 return not 0 <= logged == moved
         except IndexBusyError:
             return True
 
-    # Settings and files ------------------------------------------------------------------------------------------
+    # Settings ----------------------------------------------------------------------------------------------------
 
     def settings(self) -> dict[str, Any]:
         """All settings, decoded; raises DamagedFileError for one of a wrong type."""
-        stored = dict(self._rows("SELECT key, value FROM settings", letters=kinds("settings", "key", "value")))
-        with self._values_named():
+        stored = dict(self.database.rows("SELECT key, value FROM settings", letters=kinds("settings", "key", "value")))
+        with self.database.values_named():
             return checked_settings(stored)
 
     def generation(self) -> int:
@@ -214,170 +206,9 @@ class Catalog(CatalogAudit):
 
     def set(self, **values: Any) -> None:
         """Store settings; each value must be JSON."""
-        self._many("INSERT OR REPLACE INTO settings VALUES (?, ?)", ((key, json.dumps(v)) for key, v in values.items()))
-
-    def files(self) -> list[FileRecord]:
-        """Every file that the index consists of, beside the catalog."""
-        rows = self._rows(
-            "SELECT name, bytes, sha256 FROM files ORDER BY name", letters=kinds("files", "name", "bytes", "sha256")
+        self.database.many(
+            "INSERT OR REPLACE INTO settings VALUES (?, ?)", ((key, json.dumps(v)) for key, v in values.items())
         )
-        for name, _, _ in rows:
-            require_inside_name(self.folder, name)
-        blocks: dict[str, BlockChecksums] = {}
-        if self._version >= FIRST_SEALED:
-            digests = self._rows(
-                "SELECT file, block_rows, crc32 FROM digests", letters=kinds("digests", "file", "block_rows", "crc32")
-            )
-            blocks = {file: BlockChecksums(step, crc32) for file, step, crc32 in digests}
-        return [FileRecord(name, size, sha256, blocks.get(name)) for name, size, sha256 in rows]
-
-    def add_files(self, files: Iterable[FileRecord]) -> None:
-        """Name files that were written and synced."""
-        named = list(files)
-        self._many("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", ((f.name, f.bytes, f.sha256) for f in named))
-        self._many(
-            "INSERT OR REPLACE INTO digests VALUES (?, ?, ?)",
-            ((f.name, f.blocks.rows, f.blocks.crc32) for f in named if f.blocks is not None),
-        )
-
-    # Segments ----------------------------------------------------------------------------------------------------
-
-    def segments(self) -> list[SegmentRecord]:
-        """All segments, oldest first."""
-        columns = ("id", "vectors", "structure", "rows", "kind", "parameters", "recall")
-        found = self._rows(
-            f"SELECT {', '.join(columns)} FROM segments ORDER BY id", letters=kinds("segments", *columns)
-        )
-        with self._values_named():
-            return [
-                SegmentRecord(key, vectors, structure, rows, kind, checked_parameters(parameters), recall)
-                for key, vectors, structure, rows, kind, parameters, recall in found
-            ]
-
-    def add_segment(self, segment: SegmentRecord, created: str) -> None:
-        """Name a segment whose files are in place."""
-        self._many(
-            "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    segment.id,
-                    segment.vectors,
-                    segment.structure,
-                    segment.rows,
-                    segment.kind,
-                    json.dumps(segment.parameters),
-                    segment.recall,
-                    created,
-                )
-            ],
-        )
-
-    def replace_segments(self, segment: SegmentRecord | None, created: str) -> None:
-        """Let one segment take the place of all others: its rows are the pictures by id; in a transaction.
-
-        None: there is no picture any more. Tombstones go with their segments; files are named no longer.
-        """
-        if segment is not None:
-            self.add_segment(segment, created)
-            self._many(
-                "UPDATE pictures SET segment = ?, row = numbered.row"
-                " FROM (SELECT id, row_number() OVER (ORDER BY id) - 1 AS row FROM pictures) AS numbered"
-                " WHERE numbered.id = pictures.id",
-                [(segment.id,)],
-            )
-        kept = 0 if segment is None else segment.id
-        old = [each for each in self.segments() if each.id != kept]
-        for table, column in (("tombstones", "segment"), ("segments", "id")):
-            self._many(f"DELETE FROM {table} WHERE {column} = ?", ((each.id,) for each in old))
-        self.drop_files(name for each in old for name in (each.vectors, each.structure) if name is not None)
-
-    def drop_files(self, names: Iterable[str]) -> None:
-        """Name files no longer: whoever writes next deletes them."""
-        self._many("DELETE FROM files WHERE name = ?", ((name,) for name in names))
-
-    def next_segment_id(self) -> int:
-        """An id that no segment has had since the oldest one that is still there."""
-        return int(self._rows("SELECT coalesce(max(id), 0) + 1 FROM segments")[0][0])
-
-    def tombstones(self, segment: int) -> list[int]:
-        """Rows of a segment that no picture has any more."""
-        return [row for (row,) in self._rows("SELECT row FROM tombstones WHERE segment = ?", (segment,), letters="n")]
-
-    # Identities --------------------------------------------------------------------------------------------------
-
-    def templates(self) -> list[TemplateRecord]:
-        """Reference pictures of every identity, by the identity's name and then in the order of their enrolment."""
-        if self._version < _WITH_IDENTITIES:
-            return []
-        rows = self._rows(
-            "SELECT name, content, path, vector, quality, templates.created FROM templates"
-            " JOIN identities ON identities.id = identity ORDER BY name, templates.id",
-            letters="t" + kinds("templates", "content", "path", "vector", "quality", "created"),
-        )
-        with self._values_named():
-            return [TemplateRecord(r[0], r[1], Path(r[2]), r[3], checked_quality(r[4]), r[5]) for r in rows]
-
-    def add_templates(self, templates: Iterable[TemplateRecord]) -> None:
-        """Add reference pictures, and the identities that are new with them."""
-        for each in templates:
-            name = as_text(each.identity)
-            self._many(
-                "INSERT OR IGNORE INTO identities (name, created) VALUES (CAST(? AS TEXT), ?)", [(name, each.created)]
-            )
-            self._many(
-                "INSERT INTO templates (identity, content, path, vector, quality, created)"
-                " VALUES ((SELECT id FROM identities WHERE name = CAST(? AS TEXT)), ?, CAST(? AS TEXT), ?, ?, ?)",
-                [(name, each.content, os.fsencode(each.path), each.vector, json.dumps(each.quality), each.created)],
-            )
-
-    def replace_templates(self, templates: Iterable[TemplateRecord]) -> None:
-        """Keep exactly these reference pictures; an identity that has none any more is forgotten."""
-        self._many("DELETE FROM templates", [()])
-        self.add_templates(templates)
-        self._many("DELETE FROM identities WHERE id NOT IN (SELECT identity FROM templates)", [()])
-
-    def remove_identities(self, names: Iterable[str]) -> None:
-        """Forget identities and their reference pictures, retained ones too."""
-        doomed = [(as_text(name),) for name in names]
-        self._many("DELETE FROM identities WHERE name = CAST(? AS TEXT)", doomed)
-        self._many("DELETE FROM retained_templates WHERE identity = CAST(? AS TEXT)", doomed)
-
-    def _rows(self, sql: str, values: Sequence[Any] = (), letters: str = "") -> list[Any]:
-        """Rows, whose columns hold what their letters (`search.store.values`) say; unchecked without letters."""
-        with self._lock, damage_named(self.folder / CATALOG_NAME):
-            rows = self._connection.execute(sql, values).fetchall()
-        if letters and (problem := unsound(rows, letters)):
-            raise self._wrong(problem)
-        return rows
-
-    def _stream(self, sql: str) -> Iterator[list[Any]]:
-        """All rows of an answer, a page at a time."""
-        with self._lock, damage_named(self.folder / CATALOG_NAME):
-            cursor = self._connection.execute(sql)
-        while True:
-            with self._lock, damage_named(self.folder / CATALOG_NAME):
-                page = cursor.fetchmany(PAGE)
-            if not page:
-                return
-            yield page
-
-    @contextmanager
-    def _values_named(self) -> Iterator[None]:
-        try:
-            yield
-        except ValueError as error:
-            raise self._wrong(str(error)) from None
-
-    def _wrong(self, problem: str) -> DamagedFileError:
-        return DamagedFileError(self.folder / CATALOG_NAME, f"damaged ({problem})", BUILD_AGAIN)
-
-    def _many(self, sql: str, values: Iterable[Sequence[Any]]) -> None:
-        with self._lock, damage_named(self.folder / CATALOG_NAME):
-            self._connection.executemany(sql, values)
-
-    def _change(self, sql: str) -> None:
-        with self._lock, disk_errors_named(self.folder / CATALOG_NAME):
-            self._connection.execute(sql)
 
 
 def holds_index(folder: Path) -> bool:

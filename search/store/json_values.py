@@ -105,7 +105,7 @@ def _are_paths(value: object) -> bool:
 
 
 def _is_source_of_labels(value: object) -> bool:
-    """Folder -> `folder`, `none` or a CSV; null in an index whose sources are forgotten."""
+    """Folder -> `path`, `folder`, `none` or a CSV; null in an index whose sources are forgotten."""
     return value is None or (isinstance(value, dict) and _are_paths([*value, *value.values()]))
 
 
@@ -135,6 +135,7 @@ _KNOWN: dict[str, Callable[[Any], bool]] = {
     "updated": _is_text,
     "roots": _are_paths,
     "labels": _is_source_of_labels,
+    "label_rule": _is_text,
     "exclude": _are_paths,
     "missing": _are_missing_folders,
     "retain_days": lambda value: _is_whole(value) and value <= MOST_DAYS,

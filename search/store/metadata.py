@@ -13,9 +13,10 @@ from search.filters.sql import Sql, SqlColumn, to_sql
 from search.store.values import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from search.filters.conditions import Condition
+    from search.store.database import Database
 
 _WITH_METADATA = 4
 """Version of the catalog that holds metadata first."""
@@ -25,18 +26,12 @@ _SEE = "Run twinlens check on the index"
 
 
 class MetadataTable:
-    """Columns and values, read and written by way of the catalog that holds them."""
+    """Columns and values."""
 
-    def __init__(
-        self,
-        version: int,
-        rows: Callable[..., list[Any]],
-        many: Callable[[str, Iterable[Sequence[Any]]], None],
-    ) -> None:
-        """Take the version of the catalog, and its ways to read rows and to write many."""
-        self._there = version >= _WITH_METADATA
-        self._rows = rows
-        self._many = many
+    def __init__(self, database: Database) -> None:
+        """Take the database of the catalog."""
+        self._there = database.version >= _WITH_METADATA
+        self._rows, self._many = database.rows, database.many
 
     # Columns -----------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The pictures of a catalog: where each lies, which row holds its vector, and which rows nobody needs any more."""
+"""The pictures of a catalog: found by id, by path, by content, by row and by filter; put and removed."""
 
 from __future__ import annotations
 
@@ -7,20 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.errors import QueryError
-from search.store.records import EmbeddedRecord, PictureRecord, PlacedRecord, SkippedRecord
+from search.store.database import IN_CHUNK, PAGE, as_text
+from search.store.records import PictureRecord
 from search.store.values import TABLES, kinds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from search.filters.conditions import Condition
+    from search.store.database import Database
     from search.store.metadata import MetadataTable
     from search.store.retained import RetainedTable
+    from search.store.tombstones import TombstoneTable
 
-PAGE = 2_000
-"""Rows of a page of a long answer: nobody holds all pictures at once."""
-IN_CHUNK = 500
-"""Values bound in one `IN (...)`: SQLite's oldest limit is 999."""
 _WITH_INODES = 7
 """Version of the catalog that knows when the inode of a file changed, and its number, first."""
 _PICTURE = tuple(TABLES["pictures"])
@@ -29,17 +28,19 @@ _NOT_BEFORE = ("ctime_ns", "inode")
 
 
 class PictureTable:
-    """What a catalog knows of pictures; the catalog itself says how rows are read and written."""
+    """One row per picture: its file, its label, and where its vector lies."""
 
-    metadata: MetadataTable
-    retained: RetainedTable
-    _version: int
-
-    def _rows(self, sql: str, values: Sequence[Any] = (), letters: str = "") -> list[Any]:
-        raise AssertionError("the catalog reads")
-
-    def _many(self, sql: str, values: Iterable[Sequence[Any]]) -> None:
-        raise AssertionError("the catalog writes")
+    def __init__(
+        self, database: Database, metadata: MetadataTable, retained: RetainedTable, tombstones: TombstoneTable
+    ) -> None:
+        """Take the database of the catalog, and those of its tables that a filter reads and a removal writes."""
+        self._metadata = metadata
+        self._retained = retained
+        self._tombstones = tombstones
+        self._columns = _PICTURE
+        if database.version < _WITH_INODES:
+            self._columns = tuple(each for each in _PICTURE if each not in _NOT_BEFORE)
+        self._rows, self._many = database.rows, database.many
 
     def count(self) -> int:
         """Pictures in the index."""
@@ -54,24 +55,24 @@ class PictureTable:
         sql = "SELECT label, count(*) FROM pictures WHERE label IS NOT NULL GROUP BY label ORDER BY label"
         return dict(self._rows(sql, letters="tn"))
 
-    def pictures(self, *, after: int = 0, limit: int = -1) -> list[PictureRecord]:
+    def records(self, *, after: int = 0, limit: int = -1) -> list[PictureRecord]:
         """Pictures by ascending id, from the first id above `after`; `limit` -1 for all."""
-        return self._pictures("WHERE id > ? ORDER BY id LIMIT ?", (after, limit))
+        return self._read("WHERE id > ? ORDER BY id LIMIT ?", (after, limit))
 
-    def picture(self, picture_id: int) -> PictureRecord | None:
+    def get(self, picture_id: int) -> PictureRecord | None:
         """The picture of an id, or None."""
         if not 0 < picture_id < 2**63:  # more than SQLite's integers hold
             return None
-        found = self._pictures("WHERE id = ?", (picture_id,))
+        found = self._read("WHERE id = ?", (picture_id,))
         return found[0] if found else None
 
-    def pictures_at(self, segment: int, rows: Sequence[int]) -> dict[int, PictureRecord]:
+    def at_rows(self, segment: int, rows: Sequence[int]) -> dict[int, PictureRecord]:
         """Row -> picture, for the rows of one segment that have one."""
         found: dict[int, PictureRecord] = {}
         for start in range(0, len(rows), IN_CHUNK):
             chunk = rows[start : start + IN_CHUNK]
             marks = ",".join("?" * len(chunk))
-            for picture in self._pictures(f"WHERE segment = ? AND row IN ({marks})", (segment, *chunk)):
+            for picture in self._read(f"WHERE segment = ? AND row IN ({marks})", (segment, *chunk)):
                 found[picture.row] = picture
         return found
 
@@ -96,26 +97,26 @@ class PictureTable:
             ]
         return found
 
-    def pictures_of(self, ids: Sequence[int]) -> list[PictureRecord]:
+    def of(self, ids: Sequence[int]) -> list[PictureRecord]:
         """Those of some ids that a picture has, by ascending id."""
         found: list[PictureRecord] = []
         wanted = sorted({key for key in ids if 0 < key < 2**63})
         for start in range(0, len(wanted), IN_CHUNK):
             chunk = wanted[start : start + IN_CHUNK]
-            found += self._pictures(f"WHERE id IN ({','.join('?' * len(chunk))}) ORDER BY id", chunk)
+            found += self._read(f"WHERE id IN ({','.join('?' * len(chunk))}) ORDER BY id", chunk)
         return found
 
-    def pictures_at_paths(self, paths: Sequence[str]) -> list[PictureRecord]:
+    def at_paths(self, paths: Sequence[str]) -> list[PictureRecord]:
         """The pictures of some paths, by ascending id."""
-        return self.pictures_of(list(self.ids_at(paths).values()))
+        return self.of(list(self.ids_at(paths).values()))
 
-    def pictures_of_contents(self, contents: Sequence[str]) -> list[PictureRecord]:
+    def of_contents(self, contents: Sequence[str]) -> list[PictureRecord]:
         """Every picture that has one of some contents, by ascending id."""
         found: dict[int, PictureRecord] = {}
         for start in range(0, len(contents), IN_CHUNK):
             chunk = contents[start : start + IN_CHUNK]
             marks = ",".join("?" * len(chunk))
-            found.update((each.id, each) for each in self._pictures(f"WHERE content IN ({marks})", chunk))
+            found.update((each.id, each) for each in self._read(f"WHERE content IN ({marks})", chunk))
         return [found[key] for key in sorted(found)]
 
     def ids_below(self, folder: str) -> list[int]:
@@ -140,49 +141,27 @@ class PictureTable:
             behind = os.fsencode(folder).rstrip(b"/") + b"0"  # 0 follows /
             reached = max(behind, os.fsencode(path) + b"\x01")
 
-    def pictures_below(self, folder: Path) -> Iterator[PictureRecord]:
+    def below(self, folder: Path) -> Iterator[PictureRecord]:
         """Every picture below a folder, or at this very path, by the bytes of their paths; read page by page."""
-        yield from self.pictures_at_paths([str(folder)])
+        yield from self.at_paths([str(folder)])
         start = os.fsencode(folder).rstrip(b"/")
         reached, end = start + b"/", start + b"0"  # 0 follows /
         clause = "WHERE path > CAST(? AS TEXT) AND path < CAST(? AS TEXT) ORDER BY path LIMIT ?"
-        while page := self._pictures(clause, (reached, end, PAGE)):
+        while page := self._read(clause, (reached, end, PAGE)):
             yield from page
             reached = os.fsencode(page[-1].path)
 
     def pages(self) -> Iterator[list[PictureRecord]]:
         """Every picture by ascending id, a page at a time."""
         reached = 0
-        while page := self.pictures(after=reached, limit=PAGE):
+        while page := self.records(after=reached, limit=PAGE):
             yield page
             reached = page[-1].id
 
-    def places(self) -> Iterator[list[tuple[int, int]]]:
-        """Segment and row of every picture by ascending id of the pictures, a page at a time."""
-        reached = 0
-        sql = "SELECT id, segment, row FROM pictures WHERE id > ? ORDER BY id LIMIT ?"
-        while page := self._rows(sql, (reached, PAGE), letters="kkn"):
-            yield [(segment, row) for _, segment, row in page]
-            reached = page[-1][0]
-
-    def places_of(self, ids: Sequence[int]) -> dict[int, tuple[int, int]]:
-        """Id -> segment and row, for those of some ids that a picture has."""
-        found: dict[int, tuple[int, int]] = {}
-        wanted = [key for key in ids if 0 < key < 2**63]
-        for start in range(0, len(wanted), IN_CHUNK):
-            chunk = wanted[start : start + IN_CHUNK]
-            marks = ",".join("?" * len(chunk))
-            sql = f"SELECT id, segment, row FROM pictures WHERE id IN ({marks})"
-            for key, segment, row in self._rows(sql, chunk, letters="kkn"):
-                found[key] = (segment, row)
-        return found
-
-    def placed(self, *, after: int = 0, limit: int = -1, shared: bool = False) -> list[PlacedRecord]:
-        """Where the vectors of pictures are, by ascending id from above `after`; `shared`: of contents of several."""
-        several = "AND content IN (SELECT content FROM pictures GROUP BY content HAVING count(*) > 1)" if shared else ""
-        sql = "SELECT id, content, segment, row, width * height, bytes FROM pictures"
-        rows = self._rows(f"{sql} WHERE id > ? {several} ORDER BY id LIMIT ?", (after, limit), letters="ksknnn")
-        return [PlacedRecord(*row) for row in rows]
+    def between(self, segment: int, rows: range, limit: int = -1) -> list[PictureRecord]:
+        """Pictures in neighbouring rows of a segment, by row; `limit` -1 for all."""
+        clause = "WHERE segment = ? AND row >= ? AND row < ? ORDER BY row LIMIT ?"
+        return self._read(clause, (segment, rows.start, rows.stop, limit))
 
     def ids_matching(self, pattern: str) -> list[int]:
         """Pictures whose path matches a pattern with `*`, `?` and `[...]`, by ascending id."""
@@ -194,24 +173,20 @@ class PictureTable:
         first, last = self._rows("SELECT min(path), max(path) FROM pictures", letters="PP")[0]
         return None if first is None else (first, last)
 
-    def rows_where(self, segment: int, condition: Condition) -> list[int]:
-        """Rows of one segment whose picture meets a condition, ascending; raises QueryError for one that cannot be."""
-        return self.metadata.numbers("pictures.row", condition, "pictures.segment = ?", (segment,))
-
     def ids_where(self, condition: Condition) -> list[int]:
-        """Pictures that meet a condition, by ascending id; raises QueryError as `rows_where`, and for no condition.
+        """Pictures that meet a condition, by ascending id; raises QueryError for one that cannot be, and for none.
 
         Who removes what an empty filter takes in must not come to remove everything.
         """
         if condition is None:
             raise QueryError("no filter was given: say which pictures are meant")
-        return self.metadata.numbers("pictures.id", condition)
+        return self._metadata.numbers("pictures.id", condition)
 
     def count_where(self, condition: Condition | None) -> int:
-        """How many pictures meet a condition; raises QueryError as `rows_where`."""
-        return int(self.metadata.select("count(*)", condition))
+        """How many pictures meet a condition; raises QueryError for one that cannot be."""
+        return int(self._metadata.select("count(*)", condition))
 
-    def put_pictures(self, pictures: Iterable[PictureRecord]) -> None:
+    def put(self, pictures: Iterable[PictureRecord]) -> None:
         """Add pictures (id 0: a new one) or replace those of the same id."""
         self._many(
             "INSERT INTO pictures VALUES (?, CAST(? AS TEXT), ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?, ?, ?)"
@@ -237,65 +212,18 @@ class PictureTable:
             ),
         )
 
-    def vacate(self, pictures: Iterable[PictureRecord]) -> None:
+    def free_paths(self, pictures: Iterable[PictureRecord]) -> None:
         """Free the paths of pictures that are put at others in the same transaction, perhaps at those of each other."""
         self._many("UPDATE pictures SET path = id WHERE id = ?", ((p.id,) for p in pictures))
 
-    def remove_pictures(self, pictures: Iterable[PictureRecord]) -> None:
+    def remove(self, pictures: Iterable[PictureRecord]) -> None:
         """Forget pictures; their rows become tombstones, and what was known of them is retained for a while."""
         gone = list(pictures)
-        self.retained.keep(gone)
+        self._retained.keep(gone)
         self._many("DELETE FROM pictures WHERE id = ?", ((p.id,) for p in gone))
-        self.bury(gone)
+        self._tombstones.put(gone)
 
-    def bury(self, pictures: Iterable[PictureRecord]) -> None:
-        """Put a tombstone on the row that each picture had."""
-        self._many(
-            "INSERT OR IGNORE INTO tombstones VALUES (?, ?, ?, ?, ?)",
-            ((p.segment, p.row, p.content, p.width, p.height) for p in pictures),
-        )
-
-    def embedded(self, contents: Sequence[str]) -> dict[str, EmbeddedRecord]:
-        """Content hash -> a row that holds its vector, of a picture or under a tombstone, for those that have one."""
-        columns = "content, segment, row, width, height"
-        found: dict[str, EmbeddedRecord] = {}
-        for start in range(0, len(contents), IN_CHUNK):
-            chunk = contents[start : start + IN_CHUNK]
-            for table in ("tombstones", "pictures"):
-                marks = ",".join("?" * len(chunk))
-                rows = self._rows(f"SELECT {columns} FROM {table} WHERE content IN ({marks})", chunk, letters="sknww")
-                found.update((row[0], EmbeddedRecord(*row)) for row in rows)
-        return found
-
-    def skipped(self) -> list[SkippedRecord]:
-        """Files that could not be read when they were last looked at."""
-        sql = "SELECT path, bytes, mtime_ns, reason FROM skipped ORDER BY path"
-        rows = self._rows(sql, letters=kinds("skipped", "path", "bytes", "mtime_ns", "reason"))
-        return [SkippedRecord(Path(path), *rest) for path, *rest in rows]
-
-    def replace_skipped(
-        self, skipped: Iterable[SkippedRecord], looked_at: Iterable[Path], below: Path | None = None
-    ) -> None:
-        """Remember exactly these of the files looked at, and of all files below a folder."""
-        self._many("DELETE FROM skipped WHERE path = CAST(? AS TEXT)", ((os.fsencode(p),) for p in looked_at))
-        if below is not None:
-            start = os.fsencode(below).rstrip(b"/")
-            self._many(
-                "DELETE FROM skipped WHERE path > CAST(? AS TEXT) AND path < CAST(? AS TEXT)",
-                [(start + b"/", start + b"0")],
-            )
-        self._many(
-            "INSERT INTO skipped VALUES (CAST(? AS TEXT), ?, ?, CAST(? AS TEXT))",
-            ((os.fsencode(s.path), s.bytes, s.mtime_ns, as_text(s.reason)) for s in skipped),
-        )
-
-    def _pictures(self, clause: str, values: Sequence[Any]) -> list[PictureRecord]:
-        columns = [each for each in _PICTURE if self._version >= _WITH_INODES or each not in _NOT_BEFORE]
-        sql = f"SELECT {', '.join(columns)} FROM pictures {clause}"
-        rows = self._rows(sql, values, letters=kinds("pictures", *columns))
+    def _read(self, clause: str, values: Sequence[Any]) -> list[PictureRecord]:
+        sql = f"SELECT {', '.join(self._columns)} FROM pictures {clause}"
+        rows = self._rows(sql, values, letters=kinds("pictures", *self._columns))
         return [PictureRecord(row[0], Path(row[1]), *row[2:]) for row in rows]
-
-
-def as_text(value: str) -> bytes:
-    """Text that may hold bytes of a file's name, as SQLite is to store it."""
-    return value.encode("utf-8", "surrogateescape")

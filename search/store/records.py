@@ -61,6 +61,12 @@ class PictureRecord:
     """With `inode`: None where nobody noted it, such as in an older index or by an import."""
     inode: int | None = None
 
+    @property
+    def has_folder_label(self) -> bool:
+        """Whether the path of its folder ends with its label, as where the label came from the folder."""
+        parts = [] if self.label is None else self.label.split("/")
+        return bool(parts) and self.path.parent.parts[-len(parts) :] == tuple(parts)
+
 
 @dataclass(frozen=True, slots=True)
 class PlacedRecord:

@@ -20,8 +20,9 @@ from search.store.json_values import MOST_DAYS
 from search.store.records import TemplateRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from search.store.database import Database
     from search.store.records import PictureRecord
 
 Key: TypeAlias = "tuple[str, str]"
@@ -35,18 +36,12 @@ DAYS_SETTING = "retain_days"
 
 
 class RetainedTable:
-    """The tables `retained` and `retained_templates`, read and written by way of the catalog that holds them."""
+    """The tables `retained` and `retained_templates`."""
 
-    def __init__(
-        self,
-        version: int,
-        rows: Callable[[str, Sequence[Any], str], list[Any]],
-        many: Callable[[str, Iterable[Sequence[Any]]], None],
-    ) -> None:
-        """Take the version of the catalog, and its ways to read rows and to write many."""
-        self._there = version >= _WITH_RETAINED
-        self._rows = rows
-        self._many = many
+    def __init__(self, database: Database) -> None:
+        """Take the database of the catalog."""
+        self._there = database.version >= _WITH_RETAINED
+        self._rows, self._many = database.rows, database.many
 
     def days(self) -> int:
         """How many days the index retains what was removed.
@@ -140,7 +135,7 @@ class RetainedTable:
         Args:
             pictures: as the catalog has them now, with their ids.
             labels: whether a picture that has none gets the label that it had.
-            over_folders: whether one that has the name of its folder does, too.
+            over_folders: whether one that is labelled by its folder does, too.
 
         Returns:
             How many pictures got something back.
@@ -152,7 +147,7 @@ class RetainedTable:
             for picture, key, (label, values) in taken:
                 if key[0] != picture.content:  # what the EXIF of its old content said
                     values = {key: value for key, value in values.items() if key not in self._exif_ids()}
-                from_folder = over_folders and picture.label == picture.path.parent.name
+                from_folder = over_folders and picture.has_folder_label
                 fresh = picture.label is None or from_folder  # another label was given on purpose
                 self._restore(picture, label if labels and fresh else None, values)
                 self._forget(key)
@@ -272,8 +267,8 @@ class RetainedTable:
 
 
 def _own_label(picture: PictureRecord) -> str | None:
-    """The label of a picture, unless it is the name of its folder, which gives itself again."""
-    return None if picture.label == picture.path.parent.name else picture.label
+    """The label of a picture, unless it came from its folder, which gives it again."""
+    return None if picture.has_folder_label else picture.label
 
 
 def _read_json(text: str) -> dict[str, Any]:

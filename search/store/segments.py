@@ -13,6 +13,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from search.distance import pair_distances
 from search.errors import DamagedFileError, IndexFolderError
 from search.files.reading import require_inside, require_regular
 from search.files.writing import make_folder, sync_folder
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
 SEGMENTS_FOLDER = "segments"
 _SEE = "Run twinlens check on the index"
-_RERANK_BYTES = 64 * 1024 * 1024
-"""Candidates' vectors gathered at once while re-ranking."""
 
 
 class Segment:
@@ -90,7 +89,8 @@ class Segment:
         Returns:
             distances `(Q, min(k, N)) float32` padded with inf, rows of that shape padded with -1. The candidates come
             from the structure, their distances and order from the stored vectors. A filter is answered exactly while
-            its subset is small enough, and so is whatever the structure cannot do or found too little of.
+            its subset is small enough, and so is whatever the structure cannot do or found too little of. Rows that
+            the structure still holds out (`VectorIndex.build`) are no answers in either case.
 
         Raises:
             DamagedFileError: vectors that the answer depends on are damaged.
@@ -102,9 +102,8 @@ class Segment:
         if wanted == 0:
             return _padded(len(queries), k)
         narrow = chosen is not None and choose_kind(wanted, self.vectors.shape[1]) == "flat"
-        if (narrow and not self.structure.exact) or not self.structure.supports(filtering=allowed is not None, k=fetch):
-            self._use()
-            return exact_search(self.vectors, queries, k, allowed)
+        if (narrow and not self.structure.exact) or not self.structure.supports(fetch):
+            return self._search_exactly(queries, k, allowed)
         if self.structure.exact:
             self._use()
         distances, rows = self.structure.search(queries, fetch, allowed)
@@ -113,10 +112,13 @@ class Segment:
             short = np.count_nonzero(rows >= 0, axis=1) < min(k, wanted)
             distances, rows = rerank(self.vectors, queries, rows, min(k, fetch))
             if short.any():
-                self._use()
-                exact = exact_search(self.vectors, queries[short], min(k, fetch), allowed)
-                distances[short], rows[short] = exact
+                distances[short], rows[short] = self._search_exactly(queries[short], min(k, fetch), allowed)
         return _widen(distances, rows, k)
+
+    def _search_exactly(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
+        """Answer without the structure: the fallback wherever it cannot answer well."""
+        self._use()
+        return exact_search(self.vectors, queries, k, _both(self.structure.entered, allowed))
 
 
 def beyond(row: int, rows: int) -> str:
@@ -154,22 +156,15 @@ def require_places(segments: Sequence[Segment], of: Sequence[int] | Rows, rows: 
 
 def rerank(vectors: Floats, queries: Floats, rows: Rows, k: int) -> tuple[Floats, Rows]:
     """Order candidate rows `(Q, C)` by their exact distance to each query and keep k; -1 candidates come last."""
-    distances, kept = _padded(len(queries), k)
-    step = max(1, _RERANK_BYTES // max(1, rows.shape[1] * vectors.shape[1] * 4))
-    for start in range(0, len(queries), step):
-        part = slice(start, start + step)
-        candidates = rows[part]
-        gathered = vectors[np.maximum(candidates, 0)]
-        exact = np.linalg.norm(gathered - queries[part][:, None, :], axis=2).astype(np.float32)
-        exact[candidates < 0] = np.inf
-        order = np.lexsort((candidates, exact), axis=1)[:, :k]
-        distances[part, : order.shape[1]] = np.take_along_axis(exact, order, axis=1)
-        kept[part, : order.shape[1]] = np.take_along_axis(candidates, order, axis=1)
-    return distances, kept
+    of_query = np.repeat(np.arange(len(queries)), rows.shape[1])
+    exact = pair_distances(queries, vectors, of_query, np.maximum(rows, 0).ravel()).reshape(rows.shape)
+    exact[rows < 0] = np.inf
+    order = np.lexsort((rows, exact), axis=1)[:, :k]
+    return _widen(np.take_along_axis(exact, order, axis=1), np.take_along_axis(rows, order, axis=1), k)
 
 
 def exact_search(vectors: Floats, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
-    """Answer by the flat kind: the way out wherever a structure cannot answer well."""
+    """Answer by the flat kind."""
     return index_class("flat")().build(vectors).search(queries, k, allowed)
 
 
@@ -281,10 +276,11 @@ def _live(rows: int, dead: Sequence[int]) -> Mask | None:
     return live
 
 
-def _both(live: Mask | None, chosen: Mask | None) -> Mask | None:
-    if live is None or chosen is None:
-        return chosen if live is None else live
-    return live & chosen
+def _both(one: Mask | None, other: Mask | None) -> Mask | None:
+    """Rows of both masks; None is every row."""
+    if one is None or other is None:
+        return other if one is None else one
+    return one & other
 
 
 def _padded(queries: int, k: int) -> tuple[Floats, Rows]:

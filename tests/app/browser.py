@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import BrowserContext
+    from playwright.sync_api import BrowserContext, Page
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium")
@@ -31,7 +31,7 @@ FLAGS = [
     "--disable-sync",
 ]
 START_SECONDS = 90
-WAIT_MS = 30_000
+WAIT_MS = 60_000
 """Longest wait for anything in the page; a busy machine is slow."""
 
 
@@ -98,6 +98,18 @@ def chromium(*, height: int = 900) -> Iterator[BrowserContext]:
             yield context
         finally:
             browser.close()
+
+
+def settled(page: Page) -> None:
+    """Wait until the run whose first results the page shows has ended, and every picture is loaded.
+
+    To be called once something that only this run shows is there: a click is not a run yet.
+    """
+    page.wait_for_function(
+        """document.querySelector("[data-testid=stApp][data-test-script-state=notRunning]")
+        && !document.querySelector("[data-stale=true]")
+        && [...document.images].every(image => image.complete && image.naturalWidth)"""
+    )
 
 
 def _wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:

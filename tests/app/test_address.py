@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
+from streamlit.runtime.scriptrunner import RerunData
+from streamlit.testing.v1 import local_script_runner
 
 from indexer.collection.add import add
 from indexer.collection.remove import remove
 from search import open_index
 from search.config import QueryConfig
-from tests.app.page import APP, click, neighbours, offered, sound, started, texts
+from tests.app.page import APP, click, jpeg, neighbours, offered, path_of, sound, started, texts, upload
 from tests.conftest import draw
 
 HOSTILE = [
@@ -118,6 +122,39 @@ def test_a_choice_made_before_the_browser_shows_the_last_one_keeps_both(at):
     assert not page.toggle(key="collapse").value
     page = set_to(page, "k", 5)
     assert parameters(page) == {"where": "id > 17", "k": "5"}
+
+
+def test_widgets_of_another_address_are_no_choice_when_the_visitor_goes_back(at, monkeypatch):
+    """A browser that is busy sends the widgets of the newest page with every step back."""
+    page = set_to(at(where="id > 17"), "collapse", True)
+    stale = page._tree.get_widget_states()
+    history = partial(RerunData, is_history_navigation=True)
+    monkeypatch.setattr(local_script_runner, "RerunData", history)
+    for address in ({"where": "id > 17"}, {"page": "2"}, {}, {"page": "2"}):
+        page.query_params.clear()
+        page.query_params.update(address)
+        page = sound(page._run(stale))
+        assert parameters(page) == address
+        assert (page.text_input(key="where").value, page.toggle(key="collapse").value) == (
+            address.get("where", ""),
+            False,
+        )
+    assert offered(page) == list(range(33, 41))
+    monkeypatch.undo()
+    page = set_to(page, "k", 5)
+    assert parameters(page) == {"k": "5"}
+
+
+def test_the_way_back_to_a_picture_lets_an_upload_go(at, gallery):
+    page = upload(at(picture="7"), "own.jpg", jpeg(draw(3)))
+    assert parameters(page) == {}
+    assert path_of(gallery, neighbours(page)[0]).name == "0003.png"
+    page.query_params["picture"] = "7"  # the visitor went back
+    page = sound(page.run())
+    assert neighbours(page) == neighbours(at(picture="7"))
+    assert not page.file_uploader[0].value
+    page = click(page, f"from-{neighbours(page)[1]}")
+    assert set(parameters(page)) == {"picture"}
 
 
 def test_a_page_of_pictures_that_are_not_shown_any_more_is_not_turned(at):

@@ -9,7 +9,7 @@ from PIL import Image
 
 from indexer.collection.add import add
 from search import open_index
-from tests.app.browser import CHROMIUM, chromium, served
+from tests.app.browser import CHROMIUM, chromium, served, settled
 from tests.conftest import draw
 
 pytestmark = [
@@ -37,6 +37,7 @@ def page(address, browser):
     page.on("request", lambda request: asked.append(request.url))
     page.goto(address)
     page.get_by_role("button", name="Surprise me").wait_for()
+    settled(page)
     yield page
     assert asked
     assert {urlsplit(url).hostname for url in asked if not url.startswith(("data:", "blob:"))} == {"127.0.0.1"}
@@ -66,6 +67,7 @@ def query(page):
 def test_an_uploaded_picture_finds_its_twin_and_a_click_goes_on_from_there(page, gallery):
     upload(page, "holiday.jpg", jpeg(draw(5, (300, 250))))
     neighbour(page, 1).wait_for()
+    settled(page)
     assert neighbour(page, 1).get_attribute("alt").endswith("label2/0005.png")
     assert page.get_by_text("1. label2", exact=True).is_visible()
     assert neighbour(page, 1).evaluate("image => image.complete && image.naturalWidth > 0")
@@ -82,9 +84,12 @@ def test_an_uploaded_picture_finds_its_twin_and_a_click_goes_on_from_there(page,
 
 def test_the_browsers_way_back_goes_from_query_to_query(page):
     page.goto(f"{page.url}?picture=7")
+    neighbour(page, 1).wait_for()
+    settled(page)
     own = [element.get_attribute("alt") for element in (query(page), neighbour(page, 1))]
     page.get_by_role("button", name="Search from this").first.click()
     page.locator(f'img[alt="{own[1].replace("Neighbour 1", "Query")}"]').wait_for()
+    settled(page)
     page.go_back()
     page.locator(f'img[alt="{own[0]}"]').wait_for()
     assert page.url.endswith("picture=7")
@@ -95,6 +100,7 @@ def test_the_browsers_way_back_goes_from_query_to_query(page):
 def test_an_address_can_be_sent_to_somebody(page, address):
     page.goto(f"{address}/?picture=7&k=3")
     neighbour(page, 3).wait_for()
+    settled(page)
     assert neighbour(page, 4).count() == 0
 
 
@@ -106,12 +112,9 @@ def test_a_broken_upload_is_told_and_the_next_one_works(page):
     assert page.get_by_role("button", name="Surprise me").is_visible()
     upload(page, "whole.jpg", jpeg(draw(6)))
     neighbour(page, 1).wait_for()
+    settled(page)
     assert neighbour(page, 1).get_attribute("alt").endswith("label0/0006.png")
     assert alert.count() == 0
-
-
-def images_loaded(page):
-    page.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth)")
 
 
 def shown(page):
@@ -119,20 +122,17 @@ def shown(page):
     return [image.get_attribute("alt") for image in page.locator("[data-testid=stImageContainer] img").all()]
 
 
-def settled(page):
-    page.get_by_test_id("stStatusWidget").wait_for(state="detached")
-    images_loaded(page)
-
-
 def test_a_click_on_a_picture_opens_it_in_full(page, browser, gallery):
     page.goto(f"{page.url}?picture=7")
+    neighbour(page, 1).wait_for()
+    settled(page)
     path = neighbour(page, 1).get_attribute("alt").removeprefix("Neighbour 1: ")
     with browser.expect_page() as opened:
         neighbour(page, 1).click()
     full = opened.value
     image = full.locator('img[alt^="Picture in full: "]')
     image.wait_for()
-    images_loaded(full)
+    settled(full)
     assert image.get_attribute("alt") == f"Picture in full: {path}"
     with Image.open(path) as original:
         assert image.evaluate("image => [image.naturalWidth, image.naturalHeight]") == list(original.size)
@@ -159,6 +159,7 @@ def test_the_browsers_way_back_undoes_every_choice_and_a_reload_none(page):
     before = shown(page)
     assert len(before) == 23
     page.reload()
+    page.wait_for_function("document.querySelectorAll('[data-testid=stImageContainer] img').length === 23")
     page.locator("img[alt$='0022.png']").first.wait_for()
     settled(page)
     assert shown(page) == before
@@ -186,6 +187,7 @@ def test_an_open_page_follows_what_another_process_commits(pictures, index, tmp_
         add(index, [pictures / "label1" / "late.png"])
         page.get_by_text("Which of 13 pictures").wait_for()
         page.locator("img[alt$='late.png']").wait_for()
+        settled(page)
         assert [box.inner_text() or box.input_value() for box in page.get_by_role("combobox").all()] == [
             "label1 (5)"
         ] * 2

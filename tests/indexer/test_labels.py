@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import shutil
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from indexer.calibration.targets import open_target
 from indexer.collection.add import add
 from indexer.collection.build import build
+from indexer.collection.rebuild import rebuild
 from indexer.collection.sync import sync
+from indexer.evaluation.evaluate import labelled_pictures
 from indexer.labels import by_folder, read_labels
 from indexer.pipeline.writer import open_writer
+from indexer.training.data import read_pictures
 from search import DataError, open_index
 from search.config import BuildConfig
 from tests.conftest import draw
+from tests.older_catalogs import forget_settings
 
 SUMMER = "\u00e9t\u00e9/0.jpg"
 TABLE = "path,label\nsub/0.png,tabby\nsub/1.png,manx\nsub/2.png,tabby\n"
@@ -47,7 +53,116 @@ def test_by_folder(tmp_path: Path) -> None:
     assert by_folder(tmp_path / "1.png", tmp_path) is None
     assert by_folder(tmp_path, tmp_path) is None
     assert by_folder(tmp_path / "cat" / "1.png", tmp_path) == "cat"
-    assert by_folder(tmp_path / "train" / "cat" / "1.png", tmp_path) == "cat"
+    assert by_folder(tmp_path / "train" / "cat" / "1.png", tmp_path) == "train/cat"
+
+
+@pytest.fixture
+def nested(tmp_path: Path) -> Path:
+    """Two pictures each in p/a/cats, p/b/cats and p/dogs, and one directly in p."""
+    for number, place in enumerate(["a/cats", "a/cats", "b/cats", "b/cats", "dogs", "dogs", "."]):
+        (tmp_path / "p" / place).mkdir(parents=True, exist_ok=True)
+        draw(number).save(tmp_path / "p" / place / f"{number}.png")
+    return tmp_path
+
+
+NESTED_LABELS = {
+    "0.png": "a/cats",
+    "1.png": "a/cats",
+    "2.png": "b/cats",
+    "3.png": "b/cats",
+    "4.png": "dogs",
+    "5.png": "dogs",
+    "6.png": None,
+}
+NESTED_NAMES = {name: label and label.rpartition("/")[2] for name, label in NESTED_LABELS.items()}
+
+
+def test_one_rule_for_build_train_evaluate_and_calibrate(nested: Path) -> None:
+    build(nested / "p", nested / "i", config())
+    assert labels_of(nested / "i") == NESTED_LABELS
+    labelled = {name: label for name, label in NESTED_LABELS.items() if label}
+    assert {each.path.name: each.label for each in read_pictures(nested / "p")} == labelled
+    paths, labels = labelled_pictures(nested / "p")
+    assert {path.name: label for path, label in zip(paths, labels, strict=True)} == labelled
+    with open_target(nested / "i", "cpu") as target:
+        assert {path.name: label for path, label, _ in target.own_pictures()} == labelled
+
+
+@pytest.mark.parametrize("sources", [None, {}, "folder"])
+def test_an_index_of_an_earlier_version_keeps_the_names_of_folders(nested: Path, sources: object) -> None:
+    """Earlier versions labelled by the last folder alone, and noted no rule."""
+    index = nested / "i"
+    build(nested / "p", index, config())
+    with open_writer(index) as catalog, catalog.transaction():
+        catalog.put_pictures(replace(each, label=NESTED_NAMES[each.path.name]) for each in catalog.pictures())
+        catalog.set(labels={str(nested / "p"): sources} if sources == "folder" else sources)
+    forget_settings(index, "label_rule", *(("labels",) if sources is None else ()))
+
+    report = sync(nested / "p", index, config())
+    assert (report.relabelled, report.unchanged) == (0, 7)
+    assert labels_of(index) == NESTED_NAMES
+
+    (nested / "p" / "b" / "cats").rename(nested / "p" / "b" / "lions")
+    (nested / "q" / "x" / "cats").mkdir(parents=True)
+    (nested / "loose" / "x" / "birds").mkdir(parents=True)
+    draw(10).save(nested / "p" / "a" / "cats" / "10.png")
+    draw(11).save(nested / "p" / "a" / "cats" / "11.png")
+    draw(12).save(nested / "q" / "x" / "cats" / "12.png")
+    draw(13).save(nested / "loose" / "x" / "birds" / "13.png")
+    add(index, [nested / "p" / "a" / "cats" / "11.png"], config())
+    sync(nested / "p", index, config())
+    sync(nested / "q", index, config())
+    add(index, [nested / "loose"], config())
+    rebuild(index, config())
+    sync(nested / "p", index, config())
+    more = {"2.png": "lions", "3.png": "lions", "10.png": "cats", "11.png": "cats", "12.png": "cats", "13.png": "birds"}
+    assert labels_of(index) == {**NESTED_NAMES, **more}
+
+    report = sync(nested / "p", index, config("folder"))
+    assert report.relabelled == 6, "now they are named by the rule of today"
+    paths = {**NESTED_LABELS, "2.png": "b/lions", "3.png": "b/lions", "10.png": "a/cats", "11.png": "a/cats"}
+    assert labels_of(index) == {**paths, "12.png": "cats", "13.png": "birds"}
+    draw(14).save(nested / "p" / "a" / "cats" / "14.png")
+    sync(nested / "p", index, config())
+    assert labels_of(index)["14.png"] == "a/cats"
+
+
+def test_labels_stay_relative_to_the_folder_that_was_followed_first(nested: Path) -> None:
+    build(nested / "p" / "a", nested / "i", config())
+    draw(10).save(nested / "p" / "a" / "cats" / "10.png")
+    assert sync(nested / "p", nested / "i", config()).relabelled == 0
+    assert labels_of(nested / "i") == {**NESTED_LABELS, "0.png": "cats", "1.png": "cats", "10.png": "cats"}
+    sync(nested / "p", nested / "i", config("folder"))
+    assert labels_of(nested / "i") == {**NESTED_LABELS, "10.png": "a/cats"}
+
+
+def test_a_part_that_is_synced_by_itself_has_paths_below_the_followed_folder(nested: Path) -> None:
+    build(nested / "p", nested / "i", config())
+    draw(10).save(nested / "p" / "a" / "cats" / "10.png")
+    draw(11).save(nested / "p" / "b" / "cats" / "11.png")
+    sync(nested / "p" / "a", nested / "i", config())
+    add(nested / "i", [nested / "p" / "b"], config("folder"))
+    assert labels_of(nested / "i") == {**NESTED_LABELS, "10.png": "a/cats", "11.png": "b/cats"}
+
+
+def test_a_nested_folder_that_moved_has_its_new_path_for_a_label(nested: Path) -> None:
+    build(nested / "p", nested / "i", config())
+    (nested / "p" / "b" / "cats").rename(nested / "p" / "a" / "lions")
+    assert sync(nested / "p", nested / "i", config()).moved == 2
+    moved = {**NESTED_LABELS, "2.png": "a/lions", "3.png": "a/lions"}
+    assert labels_of(nested / "i") == moved
+    (nested / "p").rename(nested / "renamed")
+    assert sync(nested / "renamed", nested / "i", config()).moved == 7
+    assert labels_of(nested / "i") == moved
+
+
+def test_an_added_file_takes_the_label_that_its_folders_end_with(nested: Path) -> None:
+    build(nested / "p", nested / "i", config())
+    for number, place in enumerate(["x/a/cats", "x/c/dogs", "x/cats"], 10):
+        (nested / place).mkdir(parents=True)
+        draw(number).save(nested / place / f"{number}.png")
+        add(nested / "i", [nested / place / f"{number}.png"], config())
+    assert labels_of(nested / "i") == {**NESTED_LABELS, "10.png": "a/cats", "11.png": "dogs", "12.png": None}
 
 
 @pytest.mark.parametrize("text", ["file,label\n1.png,cat\n", "path\n1.png\n", ""])
@@ -79,6 +194,21 @@ def test_a_row_that_names_two_files(tmp_path: Path) -> None:
     (tmp_path / "sub" / "l.csv").write_text("path,label\na.png,X\n")
     with pytest.raises(DataError, match=r"l\.csv, line 2: 'a\.png' names both"):
         read_labels(tmp_path / "sub" / "l.csv", [tmp_path], pictures)
+
+
+def test_a_row_that_names_two_files_one_by_a_later_row(tmp_path: Path) -> None:
+    """Once, the second row labelled root/sub/a.jpg as well, by the folder of the CSV."""
+    pictures = [tmp_path / "sub" / "a.jpg"]
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "l.csv").write_text("path,label\nsub/a.jpg,X\na.jpg,Y\n")
+    with pytest.raises(DataError, match=r"l\.csv, line 3: .*a\.jpg has the label 'Y' here and 'X' in line 2"):
+        read_labels(tmp_path / "sub" / "l.csv", [tmp_path], pictures)
+
+
+def test_a_path_with_a_null_character(tmp_path: Path) -> None:
+    (tmp_path / "l.csv").write_text("path,label\nsub\0/a.png,X\n")
+    with pytest.raises(DataError, match=r"l\.csv, line 2: .*null character"):
+        read_labels(tmp_path / "l.csv", [tmp_path], [tmp_path / "a.png"])
 
 
 def test_a_folder_reached_through_a_link(tmp_path: Path) -> None:

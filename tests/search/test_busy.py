@@ -214,7 +214,8 @@ def test_a_closed_catalog_says_so(index: Path) -> None:
     for opened in (Catalog.read(index), Catalog.write(index)):
         opened.close()
         opened.close()
-        asked: list[Callable[[], Any]] = [opened.settings, opened.count, opened.files, opened.has_older_readers]
+        asked: list[Callable[[], Any]] = [opened.settings, opened.has_older_readers]
+        asked += [opened.pictures.count, opened.files.records, opened.audit.integrity_errors]
         asked += [lambda c=opened: c.set(a=1), lambda c=opened: c.transaction().__enter__()]
         for ask in asked:
             with pytest.raises(IndexClosedError, match="was closed"):

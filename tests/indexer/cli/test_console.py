@@ -47,6 +47,24 @@ def test_a_stage_that_reports_nothing_is_named_with_its_seconds(log: pytest.Capt
     assert not any(thread.name == "progress" for thread in threading.enumerate())
 
 
+def test_a_bar_that_has_not_moved_yet_shows_no_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with ConsoleProgress() as progress:
+        progress.begin("encode", 40)
+        for _ in range(3):
+            progress.advance(0)
+            assert progress._bar is not None
+            progress._bar.refresh()
+        assert " 0/40" in terminal.getvalue()
+        assert "/s" not in terminal.getvalue()
+        assert progress._line().startswith("encode: 0 of 40, ")
+        progress.advance(40)
+        progress._bar.refresh()
+    assert "40/40" in terminal.getvalue()
+
+
 def test_a_closed_log_stops_no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(console, "_QUIET_INTERVAL", 0.02)
     closed = io.StringIO()

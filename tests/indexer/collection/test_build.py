@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from indexer.pipeline.lock import writer_lock
 from search import DataError, EncoderError, IndexFolderError, IndexLockedError, PictureError, open_index
 from search.encoders import load_encoder
 from search.pictures.decode import load_picture
+from search.store.migrations import OLDEST_READABLE
 from tests.conftest import FAST, draw, fill
+from tests.older_catalogs import downgrade
 
 
 def test_every_picture_is_found_by_itself(pictures: Path, index: Path) -> None:
@@ -243,6 +246,23 @@ def test_a_reader_keeps_its_snapshot(pictures: Path, index: Path) -> None:
     with open_index(index) as engine:
         assert not engine.stale
         assert len(engine) == 14
+
+
+def test_a_catalog_without_a_generation_is_at_its_first(pictures: Path, index: Path) -> None:
+    """The oldest readable format has tables for settings, and need not hold this one."""
+    downgrade(index, OLDEST_READABLE)
+    with closing(sqlite3.connect(index / "catalog.sqlite")) as connection, connection:
+        assert connection.execute("DELETE FROM settings WHERE key = 'generation'").rowcount == 1
+    with open_index(index) as engine:
+        assert not engine.stale
+        assert engine.refresh() is engine
+        assert engine.catalog.generation() == 0
+        fill(pictures, 3, first=70)
+        build(pictures, index, FAST)
+        assert engine.stale
+        with engine.refresh() as newer:
+            assert len(newer) == 15
+            assert not newer.stale
 
 
 def test_odd_names(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_an_index_inside_the_folder_does_not_wake_its_own_writer(pictures: Path,
 
 def open_generation(index: Path) -> int:
     with open_index(index, device="cpu") as engine:
-        return int(engine._settings["generation"])
+        return engine.catalog.generation()
 
 
 def test_a_folder_that_goes_and_comes_back(pictures: Path, index: Path, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ class Snapshot:
 
     def __init__(self, engine: SearchEngine) -> None:
         self.engine = engine
-        self.generation = int(engine._settings["generation"])
+        self.generation = engine.catalog.generation()
         self.records, self.vectors = engine.vectors()
         self.paths = sorted(str(record.path) for record in self.records)
         self.by_id = {record.id: place for place, record in enumerate(self.records)}

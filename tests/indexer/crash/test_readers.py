@@ -70,7 +70,7 @@ class Writer:
 
     def _note(self) -> None:
         with open_index(self.index, device="cpu") as engine:
-            self.generations[int(engine._settings["generation"])] = sorted(map(str, self.paths))
+            self.generations[engine.catalog.generation()] = sorted(map(str, self.paths))
         log = self.index / "catalog.sqlite-wal"
         self.largest_log = max(self.largest_log, log.stat().st_size if log.exists() else 0)
 

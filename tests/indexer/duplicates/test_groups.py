@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from indexer.duplicates import candidates, find_duplicates, grouping, neighbours, points
-from search import IndexFolderError, QueryError, open_index
+from search import IndexFolderError, QueryError, distance, open_index
 from search.config import DuplicatesConfig
 from tests.indexer.duplicates.reference import slow_groups, told
 from tests.indexes_of_vectors import chord, clumps, index_of, on_circle, unit
@@ -44,7 +44,7 @@ def test_blocks_of_any_size_give_the_same(tmp_path, monkeypatch):
     index = index_of(tmp_path / "i", vectors, contents=contents, sizes=sizes, segments=3)
     expected = slow_groups(vectors, contents, sizes, 0.35)
     monkeypatch.setattr(neighbours, "_BLOCK", 16)
-    monkeypatch.setattr(neighbours, "_MEASURED", 200)
+    monkeypatch.setattr(distance, "_BLOCK_BYTES", 200)
     monkeypatch.setattr(candidates, "_BLOCK", 7)
     monkeypatch.setattr(grouping, "_AT_ONCE", 5)
     monkeypatch.setattr(grouping, "_PAIRS_AT_ONCE", 3)

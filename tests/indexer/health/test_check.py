@@ -107,7 +107,7 @@ def blocks(small_blocks: None, tmp_path: Path) -> Path:
 def spoil(index: Path, row: int) -> Path:
     """Change one number of one row of the first segment."""
     catalog = Catalog.read(index, verify=False)
-    segment, dim = catalog.segments()[0], catalog.settings()["dim"]
+    segment, dim = catalog.segments.records()[0], catalog.settings()["dim"]
     catalog.close()
     file = index / segment.vectors
     data = bytearray(file.read_bytes())
@@ -118,10 +118,10 @@ def spoil(index: Path, row: int) -> Path:
 
 def test_the_pictures_of_a_damaged_block_are_named(blocks: Path) -> None:
     catalog = Catalog.read(blocks)
-    record = next(file for file in catalog.files() if file.blocks is not None)
+    record = next(file for file in catalog.files.records() if file.blocks is not None)
     rows = record.blocks.rows  # type: ignore[union-attr]
     assert 1 <= rows < 6, "several blocks"
-    suffering = [str(catalog.pictures_at(1, [row])[row].path) for row in range(rows, 2 * rows)]
+    suffering = [str(catalog.pictures.at_rows(1, [row])[row].path) for row in range(rows, 2 * rows)]
     catalog.close()
     file = spoil(blocks, rows)
     (finding,) = inspect(blocks).findings
@@ -178,9 +178,9 @@ def test_strays_are_notes(index: Path) -> None:
 )
 def test_rows_and_pictures_that_do_not_fit(sql: str, says: str, index: Path) -> None:
     catalog = Catalog.write(index)
-    catalog._connection.execute("PRAGMA foreign_keys = OFF")
+    catalog.database.connection.execute("PRAGMA foreign_keys = OFF")
     with catalog.transaction():
-        catalog._many(sql, [()])
+        catalog.database.many(sql, [()])
     catalog.close()
     assert any(says in finding for finding in check(index)), check(index)
 
@@ -193,7 +193,7 @@ def test_no_index_is_an_error_and_no_finding(tmp_path: Path) -> None:
 def test_an_old_segment_without_blocks_is_verified_as_a_whole(index: Path) -> None:
     catalog = Catalog.write(index)
     with catalog.transaction():
-        catalog._many("DELETE FROM digests", [()])
+        catalog.database.many("DELETE FROM digests", [()])
     catalog.close()
     assert check(index) == []
     with open_index(index) as engine:

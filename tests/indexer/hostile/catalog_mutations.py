@@ -81,6 +81,7 @@ SETTINGS: dict[str, tuple[Any, ...]] = {
     "roots": (None, 7, "x", {}, [7], [None], ["a\0b"], [[]], ["\ud800"], [{}]),
     "calibration": (7, "x", [], {}, True, {"format": 1}, {"format": 1, "threshold": 0.5}),
     "labels": (7, "x", [], True, {"/p": 7}, {"/p": None}, {"/p": "a\0b"}, {"a\0b": "folder"}),
+    "label_rule": (None, 7, [], {}, True),
     "exclude": (None, 7, "x", {}, [7], [None], ["a\0b"], [[]]), "decoder": ("2", -1, 1.5, True, [], 10**30),
     "missing": (None, 7, "x", [], {"/p": 7}, {"/p": {}}, {"/p": {"up_to": -1, "moved": []}}, {"a\0b": {}},
                 {"/p": {"up_to": 1, "moved": ["x"]}}, {"/p": {"up_to": 1.5, "moved": []}}),

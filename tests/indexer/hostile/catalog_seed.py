@@ -37,7 +37,7 @@ def make(folder: Path) -> Path:
     build(pictures, index, replace(FAST, kind="hnswlib"))
     paths[2].unlink()
     sync(pictures, index, FAST)
-    fill(pictures / "more", 4, first=20)
+    fill(pictures / "more", 4, first=20, labels=1)
     add(index, [pictures / "more"], FAST)
     rows = "".join(
         f"{path},{number},{number / 2},true,2024-01-0{1 + number}\n" for number, path in enumerate(paths[5:])
@@ -48,7 +48,7 @@ def make(folder: Path) -> Path:
     paths[6].unlink()
     enroll(index, "Ada", [photograph(folder / "people", 1)], ENROLL)
     with open_writer(index) as catalog, catalog.transaction():
-        catalog.retained.keep_templates(catalog.templates())
+        catalog.retained.keep_templates(catalog.identities.templates())
         catalog.set(retain_days=90)
     (pictures / "label5").rename(folder / "away")
     sync(pictures, index, replace(FAST, exclude=("raw",)))

@@ -128,7 +128,7 @@ def test_a_build_whose_files_change_after_the_scan(tmp_path):
         broken: "not a picture: it is text",
     }
     catalog = Catalog.read(tmp_path / "i")
-    stored = {record.path: (record.bytes, record.mtime_ns) for record in catalog.pictures()}
+    stored = {record.path: (record.bytes, record.mtime_ns) for record in catalog.pictures.records()}
     catalog.close()
     assert stored == {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in (other, whole)}
     with open_index(tmp_path / "i") as engine:

@@ -64,7 +64,7 @@ def test_the_error_of_the_guide_is_the_one_that_comes(tmp_path: Path) -> None:
     try:
         catalog.metadata.add_columns({"price": "real"})
         with pytest.raises(QueryError) as raised:
-            catalog.count_where(parse_where("prise < 5"))
+            catalog.pictures.count_where(parse_where("prise < 5"))
     finally:
         catalog.close()
     ours, theirs = f"error: {raised.value}".split("\n"), shown.strip("\n").split("\n")

@@ -375,7 +375,7 @@ def write(index: Path, sql: str) -> None:
     """As a program would that writes what it should not: the bytes are sound."""
     catalog = Catalog.write(index)
     with catalog.transaction():
-        catalog._many(sql, [()])
+        catalog.database.many(sql, [()])
     catalog.close()
 
 

@@ -4,9 +4,10 @@ from math import log
 
 import numpy as np
 import pytest
+from sklearn.metrics import normalized_mutual_info_score
 
 from indexer.metrics import clustering
-from indexer.metrics.clustering import cluster, nmi, nmi_figure
+from indexer.metrics.clustering import cluster, contingency, nmi_figure
 
 
 def slowly(classes: list[int], clusters: list[int]) -> float:
@@ -23,6 +24,10 @@ def slowly(classes: list[int], clusters: list[int]) -> float:
     return 2 * mutual / (entropy(classes) + entropy(clusters))
 
 
+def nmi(classes: np.ndarray, clusters: np.ndarray) -> float:
+    return clustering.nmi(*contingency(classes, clusters))
+
+
 def blobs(classes: np.ndarray, spread: float, dim: int = 12) -> np.ndarray:
     random = np.random.default_rng(3)
     rows = random.standard_normal((int(classes.max()) + 1, dim))[classes]
@@ -36,6 +41,17 @@ def test_against_the_definition(seed: int) -> None:
     classes, clusters = random.integers(0, 5, 80), random.integers(0, 7, 80)
     clusters[classes == 2] = 1
     assert nmi(classes, clusters) == pytest.approx(slowly(classes.tolist(), clusters.tolist()))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_table_whose_classes_count_several_times(seed: int) -> None:
+    """Against scikit-learn, which is given every picture as often as its class counts."""
+    random = np.random.default_rng(seed)
+    classes, clusters, times = random.integers(0, 6, 90), random.integers(0, 5, 90), random.integers(0, 4, 6)
+    cells = contingency(classes, clusters)
+    repeated = np.repeat(classes, times[classes]), np.repeat(clusters, times[classes])
+    expected = normalized_mutual_info_score(*repeated, average_method="arithmetic")
+    assert clustering.nmi(cells[0], cells[1], cells[2] * times[cells[0]]) == pytest.approx(expected)
 
 
 def test_by_hand() -> None:
@@ -70,7 +86,7 @@ def test_a_resample_weighs_whole_classes(monkeypatch: pytest.MonkeyPatch) -> Non
     vectors = blobs(classes, 1.2)
     clusters = cluster(vectors, 4)
     draws = [np.array(times) for times in ([2, 0, 1, 1], [1, 1, 2, 0], [0, 3, 1, 0])]
-    monkeypatch.setattr(clustering, "class_draws", lambda classes, resamples: draws)
+    monkeypatch.setattr(clustering, "class_draws", lambda classes: draws)
     monkeypatch.setattr(clustering, "percentiles", lambda drawn: (min(drawn), max(drawn)))
     repeated = [np.concatenate([np.repeat(np.flatnonzero(classes == c), n) for c, n in enumerate(of)]) for of in draws]
     expected = [slowly(classes[rows].tolist(), clusters[rows].tolist()) for rows in repeated]

@@ -149,7 +149,7 @@ def test_an_index_of_the_first_format_opens_and_is_upgraded_by_a_writer(index: P
 def test_a_damaged_embedding_is_found(people: Path) -> None:
     catalog = Catalog.write(people)
     with catalog.transaction():
-        catalog._many("UPDATE templates SET vector = zeroblob(7) WHERE id = ?", [(3,)])
+        catalog.database.many("UPDATE templates SET vector = zeroblob(7) WHERE id = ?", [(3,)])
     catalog.close()
     assert any("person2-0.png" in finding for finding in check(people))
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from indexer.pipeline.tune import build_structure, overlap
+from indexer.pipeline.tune import build_structure, overlap, tune
+from search.indexes import index_class
 from search.store.segments import Segment
 
 
@@ -27,6 +28,35 @@ def test_the_recall_told_is_the_recall_of_new_queries(kind: str) -> None:
     truth = np.argsort(-(queries @ vectors.T), axis=1, kind="stable")[:, :10]
     had = overlap([set(row) for row in found.tolist()], [set(row) for row in truth.tolist()])
     assert had == pytest.approx(recall, abs=0.02)
+
+
+@pytest.mark.parametrize("kind", ["ivf", "ivfpq"])
+@pytest.mark.parametrize("clusters", [60, 150])
+def test_probes_are_no_answers_where_the_structure_finds_too_few(kind: str, clusters: int) -> None:
+    """A cluster of a few rows answers a few; the exact fallback must look for the rest where recall is counted."""
+    vectors = clustered(600)
+    probes = np.random.default_rng(5).permutation(600)[:60]
+    structure = index_class(kind)(device="cpu", nlist=clusters).build(vectors, held_out=probes)
+    measured = tune(structure, vectors, probes, recall=0.0)
+    assert structure.effort == 1
+
+    others = np.setdiff1d(np.arange(600), probes)
+    had, short = [], 0
+    candidates = structure.search(vectors[probes], 10 * structure.overfetch + 16)[1]
+    for probe, mine in zip(probes, candidates, strict=True):
+        apart = np.linalg.norm(vectors.astype(np.float64) - vectors[probe], axis=1)
+        truth = set(others[np.argsort(apart[others], kind="stable")][:10].tolist())
+        found = mine[mine >= 0]
+        if len(found) < 10:
+            short += 1
+            had.append(1.0)
+        else:
+            had.append(len(truth & set(found[np.argsort(apart[found], kind="stable")][:10].tolist())) / 10)
+    assert short > 0
+    assert measured == pytest.approx(np.mean(had))
+    structure.complete()
+    own = Segment(1, vectors, structure).search(vectors[probes], 3)[1]
+    assert (own[:, 0] == probes).mean() > 0.9, "they answer once they are entered"
 
 
 def test_more_recall_costs_more_effort() -> None:

@@ -1,4 +1,6 @@
+import errno
 import os
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -89,16 +91,65 @@ def test_a_row_that_is_repeated_counts_once(folders: Path) -> None:
     assert [each.path for each in found] == [folders / "r.png"]
 
 
+def test_a_row_that_names_two_files(folders: Path) -> None:
+    (folders / "a" / "r.png").touch()
+    with pytest.raises(DataError, match=r"labels\.csv, line 2: 'r\.png' names both .*r\.png and .*a/r\.png"):
+        read_pictures(folders, csv(folders / "a", "path,label\nr.png,cat\n"))
+
+
+def test_rows_that_say_different_things_of_one_file_by_two_paths(folders: Path) -> None:
+    (folders / "b" / "again").symlink_to(folders / "a", target_is_directory=True)
+    for other in ("one/x.png", "b/again/one/x.png"):
+        with pytest.raises(DataError, match=r"line 3: .*x\.png has the label 'dog' here and 'cat' in line 2"):
+            read_pictures(folders, csv(folders / "a", f"path,label\na/one/x.png,cat\n{other},dog\n"))
+        (picture,) = read_pictures(folders, csv(folders / "a", f"path,label\na/one/x.png,cat\n{other},cat\n"))
+        assert (picture.path, picture.label) == (folders / "a/one/x.png", "cat")
+
+
+def test_spaces_around_a_cell_count_for_nothing(folders: Path) -> None:
+    (picture,) = read_pictures(folders, csv(folders, "path,label,split,subject\n r.png , cat , test , ann \n"))
+    assert (picture.path, picture.label, picture.split, picture.subject) == (
+        folders / "r.png",
+        "cat",
+        "held_out",
+        "ann",
+    )
+
+
+def test_a_file_that_is_not_there_stays_to_be_reported(folders: Path) -> None:
+    found = read_pictures(folders, csv(folders, "path,label\nr.png,cat\ngone.png,dog\n"))
+    assert [each.path for each in found] == [folders / "r.png", folders / "gone.png"]
+
+
+@pytest.mark.parametrize(
+    ("written", "there", "reason"),
+    [
+        ("k\\s.png", "k/s.png", "backslashes"),
+        ("K/S.png", "k/s.png", "capital"),
+        (unicodedata.normalize("NFD", "\u00e9.png"), unicodedata.normalize("NFC", "\u00e9.png"), "NFC"),
+        ("/mnt/x/k/s.png", "k/s.png", "another root"),
+    ],
+)
+def test_a_csv_that_fits_nothing_says_in_what_it_differs(written: str, there: str, reason: str, tmp_path: Path) -> None:
+    (tmp_path / there).parent.mkdir(exist_ok=True)
+    (tmp_path / there).touch()
+    for text in (f"path,label\n{written},cat\n", f"path\n{written}\n"):
+        (tmp_path / "labels.csv").write_text(text, "utf-8")
+        with pytest.raises(DataError, match=f"none of its 1 rows.*Line 2.*{reason}"):
+            read_pictures(tmp_path, str(tmp_path / "labels.csv"), labelled="label" in text)
+
+
 @pytest.mark.parametrize(
     ("header", "one", "other", "said"),
     [
-        ("path,label", "cat", "dog", "label 'cat' and 'dog'"),
-        ("path,label,split", "cat,train", "cat,test", "split 'train' and 'held_out'"),
-        ("path,label,subject", "cat,ann", "cat,", "subject 'ann' and None"),
+        ("path,label", "cat", "dog", "the label 'dog' here and 'cat'"),
+        ("path,label", "cat", "", "no label here and 'cat'"),
+        ("path,label,split", "cat,train", "cat,test", "the split 'held_out' here and 'train'"),
+        ("path,label,subject", "cat,ann", "cat,", "no subject here and 'ann'"),
     ],
 )
 def test_a_picture_of_which_two_things_are_said(folders: Path, header: str, one: str, other: str, said: str) -> None:
-    with pytest.raises(DataError, match=rf"r\.png stands there twice, with the {said}"):
+    with pytest.raises(DataError, match=rf"line 3: .*r\.png has {said} in line 2. Keep one of the two rows"):
         read_pictures(folders, csv(folders, f"{header}\nr.png,{one}\n./r.png,{other}\n"))
 
 
@@ -106,8 +157,8 @@ def test_a_picture_of_which_two_things_are_said(folders: Path, header: str, one:
     ("text", "said"),
     [
         ("path,name\na,b\n", "lacks the column label"),
-        ("path,label,split\na,b,exam\n", "split 'exam'"),
-        ("", "lacks the column label and path"),
+        ("path,label,split\na,b,exam\n", "line 2: a has the split 'exam'"),
+        ("", "lacks the column path and label"),
         ("path,label\n", "no labelled pictures here"),
         ("path,label\nr.png,\n", "train unlabelled"),
     ],
@@ -128,10 +179,22 @@ def test_a_csv_that_cannot_be_read(folders: Path) -> None:
 def test_nothing_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such folder"):
         read_pictures(tmp_path / "none")
-    with pytest.raises(DataError, match=r"no labelled pictures.*a folder a class"):
+    with pytest.raises(DataError, match=r"no labelled pictures.*one folder per class"):
         read_pictures(tmp_path)
     with pytest.raises(DataError, match="no pictures here"):
         read_pictures(tmp_path, labelled=False)
+
+
+def test_a_class_that_cannot_be_read_is_an_error(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def listed(folder: str) -> object:
+        if str(folder).endswith("two"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+        return scandir(folder)
+
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", listed)
+    with pytest.raises(DataError, match=r"two: cannot be looked into \(Permission denied\). Check its permissions"):
+        read_pictures(folders)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="names of any bytes are POSIX")

@@ -72,9 +72,9 @@ def write_catalog(folder: Path, rows: list[Row]) -> Catalog:
     folder.mkdir(parents=True)
     catalog = Catalog.write(folder)
     with catalog.transaction():
-        catalog.add_files([FileRecord("v", 1, "x")])
-        catalog.add_segment(SegmentRecord(1, "v", None, len(rows), "flat", {}, None), "now")
-        catalog.put_pictures(
+        catalog.files.add([FileRecord("v", 1, "x")])
+        catalog.segments.add(SegmentRecord(1, "v", None, len(rows), "flat", {}, None), "now")
+        catalog.pictures.put(
             PictureRecord(
                 row["id"],
                 Path(row["path"]),

@@ -28,7 +28,7 @@ def catalog(rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def found(catalog: Catalog, where: Any) -> list[int]:
-    return catalog.ids_where(condition_of(where))
+    return catalog.pictures.ids_where(condition_of(where))
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -39,10 +39,10 @@ def test_random_filters_answer_as_the_slow_evaluator_does(catalog: Catalog, rows
         text, truth = maker.make(3)
         expected = [row["id"] for row in rows if truth(row)]
         condition = parse_where(text)
-        assert catalog.ids_where(condition) == expected, text
-        assert catalog.rows_where(1, condition) == [number - 1 for number in expected], text
-        assert catalog.count_where(condition) == len(expected), text
-        assert catalog.rows_where(2, condition) == []
+        assert catalog.pictures.ids_where(condition) == expected, text
+        assert catalog.places.rows_where(1, condition) == [number - 1 for number in expected], text
+        assert catalog.pictures.count_where(condition) == len(expected), text
+        assert catalog.places.rows_where(2, condition) == []
         sizes.add(len(expected))
     assert len(sizes) > 10, "filters that all answer alike would prove nothing"
 
@@ -157,7 +157,7 @@ def test_no_value_and_no_name_becomes_sql(catalog: Catalog, rows: list[Row]) -> 
         assert found(catalog, {"note": [evil]}) == []
         with pytest.raises(QueryError, match="no column"):
             found(catalog, {evil: "x"})
-    assert catalog.count_where(None) == len(rows)
+    assert catalog.pictures.count_where(None) == len(rows)
     with pytest.raises(QueryError, match="no filter"):
         found(catalog, {})
 
@@ -186,7 +186,7 @@ def test_mutated_filters_are_answered_or_explained(catalog: Catalog) -> None:
             at = source.randint(0, len(text))
             text = text[:at] + source.choice(pieces) * source.randint(0, 1) + text[at + source.randint(0, 3) :]
         try:
-            answered += catalog.count_where(parse_where(text)) >= 0
+            answered += catalog.pictures.count_where(parse_where(text)) >= 0
         except QueryError as error:
             wrong.append(str(error))
     assert all(message.startswith("cannot use the filter: ") and message.endswith("^") for message in wrong)

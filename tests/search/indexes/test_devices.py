@@ -25,11 +25,11 @@ def test_limits_of_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(monkeypatch)
     for kind in ON_GPU:
         index = Place(kind, "cuda", "stand-in").ready()
-        assert index.supports(k=2048, filtering=True)
-        assert not index.supports(k=2049)
+        assert index.supports(2048)
+        assert not index.supports(2049)
         with pytest.raises(UnsupportedError, match=r"at most k=2048, not 2049: use --device cpu"):
             index.search(queries(), 2049)
-        assert Place(kind, "cpu", "cpu").ready().supports(k=2049)
+        assert Place(kind, "cpu", "cpu").ready().supports(2049)
     for parameters, said in (({"m": 5}, "no version for m=5"), ({"nbits": 6}, "nbits=8")):
         with pytest.raises(UnsupportedError, match=said):
             Place("ivfpq", "cuda").build(clustered(300, 100), **parameters)

@@ -1,7 +1,9 @@
 """Blended queries and crops, against the formula by hand."""
 
+import io
 import json
 import math
+import time
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +81,23 @@ def test_a_crop_is_the_picture_cut_by_hand(index: Path) -> None:
         assert_same(engine.search(picture, 6, crop=Crop(0, 0, 1, 1)), expected)
 
 
+class SlowFile(io.BytesIO):
+    """A picture that takes a tenth of a second to read."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        time.sleep(0.1)
+        return super().read(size)
+
+
+@pytest.mark.parametrize("crop", [None, Crop(0.2, 0.2, 0.9, 0.9)])
+def test_reading_the_picture_counts_as_decoding_with_a_crop_too(index: Path, crop: Crop | None) -> None:
+    buffer = io.BytesIO()
+    draw(5).save(buffer, "PNG")
+    with open_index(index) as engine:
+        timing = engine.ask(SlowFile(buffer.getvalue()), 3, crop=crop).timing
+    assert timing.decode >= 0.1
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (7, 3), (100, 100)])
 def test_every_part_has_a_pixel(size: tuple[int, int]) -> None:
     image = Image.new("RGB", size)
@@ -123,5 +142,60 @@ def test_the_command(pictures: Path, index: Path) -> None:
         assert hits(one, "--crop", "0,0,.5,1") == [hit.id for hit in engine.search(one, crop=Crop(0, 0, 0.5, 1))]
     for wrong in (("--together", "--crop", "0,0,1,1"), ("--together", "--same-only")):
         assert CliRunner().invoke(app, ["query", str(one), "--index", str(index), *wrong]).exit_code == 2
-    done = CliRunner().invoke(app, ["query", str(one), "--index", str(index), "--not", "none.png"])
-    assert isinstance(done.exception, PictureError)
+
+
+@pytest.fixture
+def bad(tmp_path: Path) -> Path:
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    return tmp_path / "bad.png"
+
+
+@pytest.mark.parametrize(
+    ("words", "queries", "culprit", "code"),
+    [
+        ("{good} {bad} {other} --together", [["{good}", "{bad}", "{other}"]], "{bad}", 3),
+        ("{bad} --together", [["{bad}"]], "{bad}", 3),
+        ("{good} {none} --together", [["{good}", "{none}"]], "{none}", 1),
+        ("{good} {other} --together --not {other} --not {bad}", [["{good}", "{other}"]], "{bad}", 3),
+        ("{good} --not {bad}", ["{good}"], "{bad}", 3),
+        ("{good} {other} --not {good} --not {bad}", ["{good}", "{other}"], "{bad}", 3),
+        ("{good} {other} --not {none}", ["{good}", "{other}"], "{none}", 1),
+        ("{good} --not {bad} --crop 0,0,.5,1", ["{good}"], "{bad}", 3),
+        ("{good} --not {bad} --collapse", ["{good}"], "{bad}", 3),
+    ],
+)
+def test_a_blend_of_a_picture_that_cannot_be_read(
+    words: str, queries: list[str | list[str]], culprit: str, code: int, pictures: Path, index: Path, bad: Path
+) -> None:
+    good, other = sorted(pictures.rglob("*.png"))[:2]
+    places = {"good": good, "other": other, "bad": bad, "none": bad.with_name("none.png")}
+    line = ["query", *(word.format(**places) for word in words.split()), "--index", str(index)]
+    expected = [
+        each.format(**places) if isinstance(each, str) else [part.format(**places) for part in each] for each in queries
+    ]
+    name = culprit.format(**places)
+
+    done = CliRunner().invoke(app, [*line, "--json"])
+    assert done.exit_code == code, done.output
+    assert not done.stderr
+    answers = [json.loads(text) for text in done.stdout.splitlines()]
+    assert [answer["query"] for answer in answers] == expected
+    assert all(answer.keys() == {"query", "error"} for answer in answers)
+    assert all(answer["error"].startswith(f"{name}: ") for answer in answers)
+
+    done = CliRunner().invoke(app, line)
+    assert (done.exit_code, done.stdout) == (code, "")
+    assert done.stderr.startswith(f"error: {name}: ")
+    assert done.stderr.count("error: ") == 1, "what is wrong with one picture is said once"
+
+
+def test_pictures_that_can_be_read_are_answered_beside_others(pictures: Path, index: Path, bad: Path) -> None:
+    good, other = sorted(pictures.rglob("*.png"))[:2]
+    line = ["query", str(bad), str(good), "--not", str(other), "--index", str(index), "--json"]
+    done = CliRunner().invoke(app, line)
+    assert done.exit_code == 3
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert first["query"] == str(bad)
+    assert not first["error"].startswith(str(bad)), "the query is named already"
+    assert second["query"] == str(good)
+    assert second["hits"]

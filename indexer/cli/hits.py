@@ -1,19 +1,25 @@
-"""The hits of a query, as a table or as a JSON line."""
+"""The options of a query, and its hits as a table or as a JSON line."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from indexer.cli.base import OptionError
+from indexer.cli.no_match import why_no_match
 from search.text import one_line, short
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from search.config import Device
+    from search.engine import SearchEngine
+    from search.filters.conditions import Condition
+    from search.query.query import SearchOptions
     from search.types import Hit
 
 Query = str | list[str] | dict[str, int | str]
@@ -21,6 +27,27 @@ Query = str | list[str] | dict[str, int | str]
 
 _UNFOLDED = 100_000
 """Width of a table that goes to a file or another program: no path is folded there."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryOptions:
+    """The options of `twinlens query` that all its queries share."""
+
+    index: Path
+    k: int
+    condition: Condition | None
+    where: list[str] | None
+    """The filter as it was given."""
+    same_only: bool
+    collapse: bool
+    show: list[str] | None
+    device: Device
+    as_json: bool
+
+    @property
+    def search(self) -> SearchOptions:
+        """What every search of an engine takes."""
+        return {"where": self.condition, "same_only": self.same_only, "collapse": self.collapse}
 
 
 def shown_columns(show: list[str] | None, known: list[str]) -> list[str] | None:
@@ -37,18 +64,13 @@ def shown_columns(show: list[str] | None, known: list[str]) -> list[str] | None:
     return list(dict.fromkeys(show or []))
 
 
-def print_hits(query: Query, hits: list[Hit], columns: list[str] | None, nothing: str | None, *, as_json: bool) -> None:
-    """Print the answer to one query.
-
-    Args:
-        query: what was searched for.
-        hits: the answer.
-        columns: metadata to show in a table; None for all that the hits have. JSON has all of it anyway.
-        nothing: why there are no hits, if that is known.
-        as_json: print one JSON line.
-    """
+def print_hits(
+    engine: SearchEngine, query: Query, hits: list[Hit], columns: list[str] | None, options: QueryOptions
+) -> None:
+    """Print the answer to one query: as a table with these columns of metadata, or with all of it as one JSON line."""
     title = _title(query)
-    if as_json:
+    nothing = None if hits else why_no_match(engine, options.where, same_only=options.same_only)
+    if options.as_json:
         plain = {"query": query, "hits": [hit.to_dict() for hit in hits]}
         typer.echo(json.dumps(plain if nothing is None else {**plain, "nothing": nothing}))
         return

@@ -1,0 +1,95 @@
+"""Unit vectors are answered from every segment of a snapshot: filtered, merged by distance, and collapsed."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from search.distance import within
+from search.query.collapse import Collapse
+from search.query.copy_threshold import copy_threshold
+from search.query.hits import hits_of, nearest, with_metadata
+from search.query.masks import FilterMasks
+from search.recognition.stored import same_threshold
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from search.filters.conditions import Condition
+    from search.query.known_pictures import KnownPictures
+    from search.query.query import Query
+    from search.recognition.calibration import Calibration
+    from search.recognition.recognition import Recognition
+    from search.store.segments import Segment
+    from search.store.snapshot import Snapshot
+    from search.types import Floats, Hit, Mask
+
+
+class SegmentSearch:
+    """Answers the queries of one snapshot; what was read of its filters is remembered."""
+
+    def __init__(self, snapshot: Snapshot, known: KnownPictures, recognition: Recognition) -> None:
+        """Take the snapshot, what is known of its pictures, and its calibration."""
+        self._snapshot = snapshot
+        self._known = known
+        self._recognition = recognition
+        self._masks = FilterMasks(snapshot.catalog)
+
+    def checked(self, query: Query) -> Query:
+        """Refuse what cannot be answered before a picture is decoded; raises QueryError."""
+        self._snapshot.require_open()
+        if query.same_only:
+            same_threshold(self._snapshot.folder, self._recognition.calibration)
+        if query.condition is not None:
+            self._snapshot.catalog.metadata.check(query.condition)
+        return query
+
+    def mask(self, segment: Segment, condition: Condition | None) -> Mask | None:
+        """Rows of a segment that a condition takes in, `(N,) bool`; None for all."""
+        return None if condition is None else self._masks.mask(segment.id, len(segment.vectors), condition)
+
+    def answer(self, vectors: Floats, query: Query) -> list[list[Hit]]:
+        """Answer each of `(Q, dim)` unit rows."""
+        snapshot, measured = self._snapshot, self._recognition.calibration
+        most = same_threshold(snapshot.folder, measured) if query.same_only else None
+        calibration = None if query.blended else measured
+        chosen = [(segment, self.mask(segment, query.condition)) for segment in snapshot.segments]
+        if query.collapse:
+            from search.query.folding import Folding  # which needs Pillow
+
+            around = partial(self._nearest, chosen=chosen, calibration=calibration)
+            folding = Folding(snapshot.catalog.pictures.of)
+            apart = copy_threshold(measured).distance
+            collapse = Collapse(apart, around, self._known.vectors_of, calibration, most, folding.differ)
+            answers = [collapse(vector, query.k) for vector in vectors]
+        else:
+            answers = self._nearest(vectors, query.k, chosen, calibration, most)
+        return with_metadata(snapshot.catalog, answers)
+
+    def _nearest(
+        self,
+        queries: Floats,
+        k: int,
+        chosen: Sequence[tuple[Segment, Mask | None]],
+        calibration: Calibration | None,
+        most: float | None = None,
+    ) -> list[list[Hit]]:
+        """Search every segment, merge by distance, and join the catalog; ties are answered by ascending id.
+
+        Args:
+            queries: `(Q, dim)` unit rows.
+            k: hits a query.
+            chosen: each segment with its rows that may answer, None for all.
+            calibration: gives hits their probability; None: they have none.
+            most: distance that no hit may exceed; None: any.
+        """
+        merged: list[list[Hit]] = [[] for _ in queries]
+        for segment, may_answer in chosen:
+            distances, rows = segment.search(queries, k, may_answer)
+            pictures = self._snapshot.catalog.pictures.at_rows(segment.id, np.unique(rows[rows >= 0]).tolist())
+            for hits, near, found in zip(merged, distances, rows, strict=True):
+                near_enough = found if most is None else np.where(within(near, most), found, -1)
+                hits += hits_of(pictures, near, near_enough, calibration)
+        return [nearest(hits, k) for hits in merged]

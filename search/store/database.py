@@ -1,0 +1,103 @@
+"""The SQLite connection of a catalog, which every table of it reads and writes by."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from search.errors import DamagedFileError, IndexClosedError
+from search.files.disk_errors import disk_errors_named
+from search.store.opening import damage_named
+from search.store.seal import BUILD_AGAIN
+from search.store.values import unsound
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+PAGE = 2_000
+"""Rows of a page of a long answer: nobody holds all pictures at once."""
+IN_CHUNK = 500
+"""Values bound in one `IN (...)`: SQLite's oldest limit is 999."""
+
+
+class Database:
+    """One connection behind a lock: its rows are checked, and each error names the file. Safe from several threads."""
+
+    def __init__(self, connection: sqlite3.Connection, file: Path, version: int) -> None:
+        """Take an open connection to a file, and the version of the catalog in it."""
+        self.file = file
+        self.version = version
+        self.lock = threading.RLock()
+        self._opened: sqlite3.Connection | None = connection
+        # File names need not be UTF-8. They are bound as bytes, stored as text, and decoded as Python decodes names.
+        connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+
+    def close(self) -> None:
+        """Let go of the connection; a second time does nothing."""
+        with self.lock:
+            if self._opened is not None:
+                self._opened.close()
+                self._opened = None
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection itself, to be used within `lock`.
+
+        Raises:
+            IndexClosedError: it was closed.
+        """
+        if self._opened is None:
+            raise IndexClosedError(f"{self.file.parent}: was closed before it was used. Open the index again")
+        return self._opened
+
+    def rows(self, sql: str, values: Sequence[Any] = (), letters: str = "") -> list[Any]:
+        """Rows, whose columns hold what their letters (`search.store.values`) say; unchecked without letters.
+
+        Raises:
+            DamagedFileError: SQLite cannot read them, or a value is not what its letter says.
+        """
+        with self.lock, damage_named(self.file):
+            rows = self.connection.execute(sql, values).fetchall()
+        if letters and (problem := unsound(rows, letters)):
+            raise self._wrong(problem)
+        return rows
+
+    def pages(self, sql: str) -> Iterator[list[Any]]:
+        """All rows of an answer, a page at a time."""
+        with self.lock, damage_named(self.file):
+            cursor = self.connection.execute(sql)
+        while True:
+            with self.lock, damage_named(self.file):
+                page = cursor.fetchmany(PAGE)
+            if not page:
+                return
+            yield page
+
+    def many(self, sql: str, values: Iterable[Sequence[Any]]) -> None:
+        """Run a statement once for each row of values."""
+        with self.lock, damage_named(self.file):
+            self.connection.executemany(sql, values)
+
+    def change(self, sql: str) -> None:
+        """Run one statement on the transaction itself: where it fails, the disk is at fault, not what is stored."""
+        with self.lock, disk_errors_named(self.file):
+            self.connection.execute(sql)
+
+    @contextmanager
+    def values_named(self) -> Iterator[None]:
+        """Turn a ValueError about a stored value into a DamagedFileError that names the file."""
+        try:
+            yield
+        except ValueError as error:
+            raise self._wrong(str(error)) from None
+
+    def _wrong(self, problem: str) -> DamagedFileError:
+        return DamagedFileError(self.file, f"damaged ({problem})", BUILD_AGAIN)
+
+
+def as_text(value: str) -> bytes:
+    """Text that may hold bytes of a file's name, as SQLite is to store it."""
+    return value.encode("utf-8", "surrogateescape")

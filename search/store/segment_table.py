@@ -1,0 +1,97 @@
+"""The segments that an index consists of: which files hold each, how many rows it has, and how it was tuned."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from search.store.json_values import checked_parameters
+from search.store.records import SegmentRecord
+from search.store.values import kinds
+
+if TYPE_CHECKING:
+    from search.store.database import Database
+    from search.store.file_table import FileTable
+
+
+class SegmentTable:
+    """One row per segment; what the segments hold is read by `search.store.segments`."""
+
+    def __init__(self, database: Database, files: FileTable) -> None:
+        """Take the database of the catalog, and its table of the files that segments are held by."""
+        self._files = files
+        self._rows, self._many, self._values_named = database.rows, database.many, database.values_named
+
+    def records(self) -> list[SegmentRecord]:
+        """All segments, oldest first."""
+        columns = ("id", "vectors", "structure", "rows", "kind", "parameters", "recall")
+        found = self._rows(
+            f"SELECT {', '.join(columns)} FROM segments ORDER BY id", letters=kinds("segments", *columns)
+        )
+        with self._values_named():
+            return [
+                SegmentRecord(key, vectors, structure, rows, kind, checked_parameters(parameters), recall)
+                for key, vectors, structure, rows, kind, parameters, recall in found
+            ]
+
+    def next_id(self) -> int:
+        """An id that no segment has had since the oldest one that is still there."""
+        return int(self._rows("SELECT coalesce(max(id), 0) + 1 FROM segments")[0][0])
+
+    def add(self, segment: SegmentRecord, created: str) -> None:
+        """Name a segment whose files are in place."""
+        self._many(
+            "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    segment.id,
+                    segment.vectors,
+                    segment.structure,
+                    segment.rows,
+                    segment.kind,
+                    json.dumps(segment.parameters),
+                    segment.recall,
+                    created,
+                )
+            ],
+        )
+
+    def replace_all(self, segment: SegmentRecord | None, created: str) -> None:
+        """Let one segment take the place of all others: its rows are the pictures by id; in a transaction.
+
+        None: there is no picture any more. Tombstones go with their segments; files are named no longer.
+        """
+        if segment is not None:
+            self.add(segment, created)
+            self._many(
+                "UPDATE pictures SET segment = ?, row = numbered.row"
+                " FROM (SELECT id, row_number() OVER (ORDER BY id) - 1 AS row FROM pictures) AS numbered"
+                " WHERE numbered.id = pictures.id",
+                [(segment.id,)],
+            )
+        kept = 0 if segment is None else segment.id
+        old = [each for each in self.records() if each.id != kept]
+        for table, column in (("tombstones", "segment"), ("segments", "id")):
+            self._many(f"DELETE FROM {table} WHERE {column} = ?", ((each.id,) for each in old))
+        self._files.drop(name for each in old for name in (each.vectors, each.structure) if name is not None)
+
+    def replace_files(self, segment: SegmentRecord) -> None:
+        """Let a segment be held by other files: the same rows, with vectors or a structure made anew."""
+        self._many(
+            "UPDATE segments SET vectors = ?, structure = ?, kind = ?, parameters = ?, recall = ? WHERE id = ?",
+            [
+                (
+                    segment.vectors,
+                    segment.structure,
+                    segment.kind,
+                    json.dumps(segment.parameters),
+                    segment.recall,
+                    segment.id,
+                )
+            ],
+        )
+
+    def drop(self, segment: int) -> None:
+        """Forget a segment that has no picture any more, with its tombstones."""
+        self._many("DELETE FROM tombstones WHERE segment = ?", [(segment,)])
+        self._many("DELETE FROM segments WHERE id = ?", [(segment,)])
