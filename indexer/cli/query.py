@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from indexer.cli.base import end_with, print_failure
-from indexer.cli.hit_table import SearchRequest
+from indexer.cli.hits import QueryOptions, print_hits, shown_columns
 from indexer.cli.options import DeviceOption, IndexOption, JsonOption, WhereOption
 from search.config import QueryConfig
 from search.errors import PictureError, QueryError
@@ -17,7 +17,6 @@ from search.text import printable
 
 if TYPE_CHECKING:
     from search.query.blend import Crop
-    from search.query.query import SearchOptions
     from search.types import Hit, Picture
 
 
@@ -78,8 +77,7 @@ def query(
     """
     from search.filters.language import condition_of
 
-    options: SearchOptions = {"where": condition_of(where), "same_only": same_only, "collapse": collapse}
-    request = SearchRequest(index, k, options, where, show, device, as_json)
+    options = QueryOptions(index, k, condition_of(where), where, same_only, collapse, show, device, as_json)
     if ids or vectors:
         if pictures or without or together or crop is not None:
             raise typer.BadParameter(
@@ -88,7 +86,7 @@ def query(
             )
         from indexer.cli.vector_queries import query_stored
 
-        query_stored(request, ids or [], vectors or [])
+        query_stored(ids or [], vectors or [], options)
         return
     if not pictures:
         raise typer.BadParameter("name a picture, or use --id or --vector", param_hint="PICTURES")
@@ -96,7 +94,7 @@ def query(
     if together and (part is not None or same_only):
         raise typer.BadParameter("cannot be combined with --crop or --same-only", param_hint="--together")
     queries: list[str | list[str]] = [pictures] if together else [*pictures]
-    _query_pictures(request, queries, without or [], part)
+    _query_pictures(queries, without or [], part, options)
 
 
 def _crop(text: str) -> Crop:
@@ -109,17 +107,16 @@ def _crop(text: str) -> Crop:
 
 
 def _query_pictures(
-    request: SearchRequest, queries: list[str | list[str]], without: list[str], part: Crop | None
+    queries: list[str | list[str]], without: list[str], part: Crop | None, options: QueryOptions
 ) -> None:
     """Answer each query, one picture or several together; an unreadable picture fails its query, not the others."""
     from indexer.cli.picture_argument import picture_argument
     from search.engine import open_index
     from search.pictures.decode import load_picture
 
-    k, options = request.k, request.options
     failed: list[PictureError] = []
-    with open_index(request.index, device=request.device) as engine:
-        print_answer = request.printer(engine)
+    with open_index(options.index, device=options.device) as engine:
+        columns = shown_columns(options.show, list(engine.columns()))
 
         @cache
         def unwanted() -> list[Picture]:
@@ -127,17 +124,18 @@ def _query_pictures(
 
         def search(query: str | list[str]) -> list[Hit]:
             if isinstance(query, str):
-                return engine.search(picture_argument(query), k, without=unwanted(), crop=part, **options)
+                picture = picture_argument(query)
+                return engine.search(picture, options.k, without=unwanted(), crop=part, **options.search)
             blended = [picture_argument(picture) for picture in query]
-            return engine.search_together(blended, k, without=unwanted(), **options)
+            return engine.search_together(blended, options.k, without=unwanted(), **options.search)
 
         for query in queries:
             try:
                 hits = search(query)
             except PictureError as error:
-                if request.as_json or str(error) not in map(str, failed):  # an unreadable --not fails every query
-                    print_failure(error, {"query": query}, as_json=request.as_json)
+                if options.as_json or str(error) not in map(str, failed):  # an unreadable --not fails every query
+                    print_failure(error, {"query": query}, as_json=options.as_json)
                 failed.append(error)
                 continue
-            print_answer(query, hits)
+            print_hits(engine, query, hits, columns, options)
     end_with(failed)

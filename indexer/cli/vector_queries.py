@@ -7,31 +7,30 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from indexer.cli.hits import QueryOptions, print_hits, shown_columns
 from search.errors import DataError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from indexer.cli.hit_table import SearchRequest
     from search.types import Floats
 
 
-def query_stored(request: SearchRequest, ids: list[int], files: list[Path]) -> None:
+def query_stored(ids: list[int], files: list[Path], options: QueryOptions) -> None:
     """Answer pictures of the index by their ids, then each row of files of vectors, without importing torch."""
     from search.engine import open_index
     from search.large_imports import without_torch
 
     read = [(file, read_vectors(file)) for file in files]
-    k, options = request.k, request.options
-    with without_torch(), open_index(request.index, device=request.device) as engine:
-        print_answer = request.printer(engine)
+    with without_torch(), open_index(options.index, device=options.device) as engine:
+        columns = shown_columns(options.show, list(engine.columns()))
         queries: list[dict[str, int | str]] = [{"id": picture_id} for picture_id in ids]
-        answers = engine.search_vectors(engine.vectors_of(ids), k, **options) if ids else []
+        answers = engine.search_vectors(engine.vectors_of(ids), options.k, **options.search) if ids else []
         for file, vectors in read:
             queries += [{"vector": str(file), "row": row} for row in range(len(vectors))]
-            answers += engine.search_vectors(vectors, k, **options)
+            answers += engine.search_vectors(vectors, options.k, **options.search)
         for query, hits in zip(queries, answers, strict=True):
-            print_answer(query, hits)
+            print_hits(engine, query, hits, columns, options)
 
 
 def read_vectors(file: Path) -> Floats:

@@ -1,4 +1,4 @@
-"""What `query` was called with, and its hits as a table or as JSON lines."""
+"""The options of a query, and its hits as a table or as a JSON line."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from indexer.cli.no_match import why_no_match
 from search.text import one_line, short
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rich.table import Table
 
     from search.config import Device
     from search.engine import SearchEngine
+    from search.filters.conditions import Condition
     from search.query.query import SearchOptions
     from search.types import Hit
 
@@ -31,27 +30,24 @@ _UNFOLDED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class SearchRequest:
-    """The options of `query` that hold for every form of its queries."""
+class QueryOptions:
+    """The options of `twinlens query` that all its queries share."""
 
     index: Path
     k: int
-    options: SearchOptions
+    condition: Condition | None
     where: list[str] | None
     """The filter as it was given."""
+    same_only: bool
+    collapse: bool
     show: list[str] | None
     device: Device
     as_json: bool
 
-    def printer(self, engine: SearchEngine) -> Callable[[Query, list[Hit]], None]:
-        """A function that prints the hits of one query; raises OptionError if `--show` names no column."""
-        columns = shown_columns(self.show, list(engine.columns()))
-
-        def print_answer(query: Query, hits: list[Hit]) -> None:
-            nothing = None if hits else why_no_match(engine, self.where, same_only=self.options["same_only"])
-            print_hits(query, hits, columns, nothing, as_json=self.as_json)
-
-        return print_answer
+    @property
+    def search(self) -> SearchOptions:
+        """What every search of an engine takes."""
+        return {"where": self.condition, "same_only": self.same_only, "collapse": self.collapse}
 
 
 def shown_columns(show: list[str] | None, known: list[str]) -> list[str] | None:
@@ -68,18 +64,13 @@ def shown_columns(show: list[str] | None, known: list[str]) -> list[str] | None:
     return list(dict.fromkeys(show or []))
 
 
-def print_hits(query: Query, hits: list[Hit], columns: list[str] | None, nothing: str | None, *, as_json: bool) -> None:
-    """Print the answer to one query.
-
-    Args:
-        query: what was searched for.
-        hits: the answer.
-        columns: metadata to show in a table; None for all that the hits have. JSON has all of it anyway.
-        nothing: why there are no hits, if that is known.
-        as_json: print one JSON line.
-    """
+def print_hits(
+    engine: SearchEngine, query: Query, hits: list[Hit], columns: list[str] | None, options: QueryOptions
+) -> None:
+    """Print the answer to one query: as a table with these columns of metadata, or with all of it as one JSON line."""
     title = _title(query)
-    if as_json:
+    nothing = None if hits else why_no_match(engine, options.where, same_only=options.same_only)
+    if options.as_json:
         plain = {"query": query, "hits": [hit.to_dict() for hit in hits]}
         typer.echo(json.dumps(plain if nothing is None else {**plain, "nothing": nothing}))
         return
