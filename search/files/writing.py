@@ -44,11 +44,7 @@ def replacing(path: Path) -> Iterator[Path]:
     aside = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
         yield aside
-        descriptor = os.open(aside, os.O_RDWR)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_file(aside)
         aside.replace(path)
     except BaseException:
         with suppress(OSError):  # what the caller must see is why the writing failed
@@ -201,8 +197,17 @@ def make_folder(folder: Path) -> None:
 def sync_folder(folder: Path) -> None:
     """Make renames in a folder durable; a system that cannot sync folders has nothing to do."""
     if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _sync(folder, os.O_RDONLY)
+
+
+def sync_file(path: Path) -> None:
+    """Make the bytes of a file durable."""
+    _sync(path, os.O_RDWR)  # Windows syncs no file that is open for reading alone
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

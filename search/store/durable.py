@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from typing import TYPE_CHECKING
 
 from search.errors import DamagedFileError
 from search.files.reading import open_regular, require_inside, require_regular
+from search.files.writing import sync_file
 from search.store.records import FileRecord
 
 if TYPE_CHECKING:
@@ -17,11 +17,7 @@ if TYPE_CHECKING:
 def sealed(folder: Path, name: str) -> FileRecord:
     """Sync a file to the disk and take its size and checksum."""
     path = folder / name
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_file(path)
     return FileRecord(name, path.stat().st_size, checksum(path))
 
 

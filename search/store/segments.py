@@ -15,7 +15,7 @@ import numpy as np
 
 from search.errors import DamagedFileError, IndexFolderError
 from search.files.reading import require_inside, require_regular
-from search.files.writing import make_folder, sync_folder
+from search.files.writing import make_folder
 from search.indexes import KINDS, choose_kind, index_class
 from search.store.durable import sealed, verify
 from search.store.vector_file import BlockGuard, write_vectors
@@ -180,29 +180,23 @@ def write_segment(folder: Path, vectors: Floats, structure: VectorIndex) -> tupl
         The name of the vectors' file, that of the structure's (None for a kind that needs none), and a record of
         each file for the catalog.
     """
-    aside = _aside(folder)
-    names = [f"{SEGMENTS_FOLDER}/{aside.stem}.npy"]
-    records = [write_vectors(aside, names[0], vectors)]
-    aside.rename(folder / names[0])
-    sync_folder(aside.parent)
+    records = [write_vectors(folder, _new_name(folder, "npy"), vectors)]
     if structure.stored:
         records.append(write_structure(folder, structure))
-        names.append(records[1].name)
-    return names[0], names[1] if structure.stored else None, records
+    return records[0].name, records[1].name if structure.stored else None, records
 
 
 def write_structure(folder: Path, structure: VectorIndex) -> FileRecord:
     """Write the structure of a kind that is stored into an index folder, synced under its final name."""
-    name = f"{SEGMENTS_FOLDER}/{_aside(folder).stem}.{structure.kind}"
+    name = _new_name(folder, structure.kind)
     structure.save(folder / name)
     return sealed(folder, name)
 
 
-def _aside(folder: Path) -> Path:
-    """Where to write a file that nobody sees yet, with a stem that no other file ever had."""
-    place = folder / SEGMENTS_FOLDER
-    make_folder(place)
-    return place / f"{uuid.uuid4().hex}.part"
+def _new_name(folder: Path, suffix: str) -> str:
+    """A name in the folder of segments, which is made, with a stem that no other file ever had."""
+    make_folder(folder / SEGMENTS_FOLDER)
+    return f"{SEGMENTS_FOLDER}/{uuid.uuid4().hex}.{suffix}"
 
 
 def open_segment(

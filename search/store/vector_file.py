@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -18,7 +17,7 @@ import numpy as np
 
 from search.errors import DamagedFileError
 from search.files.reading import open_regular, require_regular
-from search.files.writing import new_file
+from search.files.writing import replaced
 from search.store.records import BlockChecksums, FileRecord
 
 if TYPE_CHECKING:
@@ -30,17 +29,17 @@ BLOCK_BYTES = 1024 * 1024
 _CRC = np.dtype("<u4")
 
 
-def write_vectors(path: Path, name: str, vectors: Floats) -> FileRecord:
-    """Write `(N, D) float32` rows to `path`, synced; checksums are taken on the way, nothing is read back.
+def write_vectors(folder: Path, name: str, vectors: Floats) -> FileRecord:
+    """Write `(N, D) float32` rows to a file, synced; checksums are taken on the way, nothing is read back.
 
     Args:
-        path: where to write; nothing is there yet.
-        name: what the catalog will call the file, once it was renamed.
+        folder: the index folder.
+        name: of the file, relative to the folder, as the catalog will call it.
         vectors: may be a memory map; about 1 MiB of it is copied at a time.
     """
     step = _block_rows(vectors.shape[1])
     digest, size, crcs = hashlib.sha256(), 0, []
-    with new_file(path) as stream:
+    with replaced(folder / name) as stream:
         for number, start in enumerate(range(-step, len(vectors), step)):
             if number == 0:
                 data = _header(vectors.shape)
@@ -50,8 +49,6 @@ def write_vectors(path: Path, name: str, vectors: Floats) -> FileRecord:
             stream.write(data)
             digest.update(data)
             size += len(data)
-        stream.flush()
-        os.fsync(stream.fileno())
     return FileRecord(name, size, digest.hexdigest(), BlockChecksums(step, np.array(crcs, dtype=_CRC).tobytes()))
 
 
