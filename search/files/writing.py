@@ -78,15 +78,22 @@ def output_file(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         DataError: it cannot be written.
     """
-    try:
+    with output_errors_named(path):
         if _is_stream(path):
             with path.open("wb") as stream:
                 yield stream
         else:
             with replaced(path) as stream:
                 yield stream
+
+
+@contextmanager
+def output_errors_named(path: Path) -> Iterator[None]:
+    """Turn an OSError of the block into a DataError that names the output; a reader of a pipe that is gone is none."""
+    try:
+        yield
     except BrokenPipeError:
-        raise  # whoever reads a pipe is gone
+        raise
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror or error}). Name another file") from error
 
