@@ -20,7 +20,6 @@ import os
 import platform
 import sys
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -39,6 +38,7 @@ from search.encoders import load_encoder
 from search.encoders.checkpoint import CheckpointEncoder
 from search.encoders.networks import build_network
 from search.pictures.decode import load_picture
+from search.text import utc_today
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -318,7 +318,7 @@ def heading(seeds: int) -> list[str]:
     return [
         "# Losses and minings",
         "",
-        f"Written by `python -m benchmarks.losses` on {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, "
+        f"Written by `python -m benchmarks.losses` on {utc_today()}, {os.cpu_count()} cores, "
         f"{platform.machine()}, torch {torch.__version__}.",
         "",
         f"One network (`{json.dumps(NETWORK)}`), one budget, one learning rate; each margin chosen by mAP@R on "

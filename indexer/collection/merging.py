@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from indexer.pipeline.change_report import ChangeReport
 from indexer.pipeline.committing import write_blocks
-from indexer.pipeline.index_encoder import now
 from indexer.pipeline.stored_vectors import StoredVectors
+from search.text import utc_now
 
 if TYPE_CHECKING:
     from indexer.pipeline.progress import Stages
@@ -24,8 +24,8 @@ def merge(catalog: Catalog, config: BuildConfig, stages: Stages) -> ChangeReport
     segment, files = write_blocks(catalog, blocks, catalog.count(), dim, config, stages)
     with stages.stage("commit"), catalog.transaction():
         catalog.add_files(files)
-        catalog.replace_segments(segment, now())
-        catalog.set(updated=now())
+        catalog.replace_segments(segment, utc_now())
+        catalog.set(updated=utc_now())
     report = rebuilt(catalog, segment, stages)
     report.unchanged = report.images
     return report

@@ -18,12 +18,13 @@ from indexer.pipeline.changes import Changes
 from indexer.pipeline.committing import write_blocks
 from indexer.pipeline.embed import embed_files
 from indexer.pipeline.exif import put_exif
-from indexer.pipeline.index_encoder import fitting_calibration, name_encoder, now, store_encoder
+from indexer.pipeline.index_encoder import fitting_calibration, name_encoder, store_encoder
 from indexer.pipeline.known_contents import KnownContents
 from indexer.pipeline.scan import FoundFile
 from indexer.pipeline.staging import Staging
 from indexer.pipeline.survey import is_same
 from search.errors import DataError
+from search.text import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -161,11 +162,11 @@ class _Switch:
         stored = store_encoder(catalog.folder, self.encoder)
         with catalog.transaction():
             name_encoder(catalog, self.encoder, stored)
-            catalog.set(calibration=calibration, updated=now())
+            catalog.set(calibration=calibration, updated=utc_now())
             catalog.add_files(files)
             catalog.remove_pictures(self.lost_pictures)
             catalog.put_pictures(self.changed)
-            catalog.replace_segments(segment, now())
+            catalog.replace_segments(segment, utc_now())
             put_exif(catalog, changes)
             catalog.replace_templates(templates.embedded)
             catalog.retained.keep_templates(templates.lost_templates)

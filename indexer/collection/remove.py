@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.pipeline.change_report import NAMED, ChangeReport
-from indexer.pipeline.index_encoder import now
 from indexer.pipeline.library import Library
 from indexer.pipeline.writer import open_writer
 from search.counts import picture_number, shown
@@ -16,6 +15,7 @@ from search.errors import QueryError
 from search.filters.language import condition_of
 from search.query.nearest_values import nearest_values
 from search.store.catalog import Catalog
+from search.text import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +76,7 @@ def remove(
                     catalog.remove_pictures(gone)
                     if purge:
                         catalog.retained.purge(gone)
-                catalog.set(updated=now())
+                catalog.set(updated=utc_now())
             report.images = catalog.count()
         report.segments = len(catalog.segments())
         return report

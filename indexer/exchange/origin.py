@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from indexer.pipeline.index_encoder import fitting_calibration, name_encoder, name_foreign, now, store_encoder
+from indexer.pipeline.index_encoder import fitting_calibration, name_encoder, name_foreign, store_encoder
 from search.encoders import load_encoder
 from search.encoders.foreign import foreign_fingerprint, is_foreign
 from search.errors import DataError, EncoderError
 from search.recognition.stored import index_calibration
+from search.text import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -93,7 +94,7 @@ def origin_namer(catalog: Catalog, source: Source, origin: Origin, config: Impor
         elif first:
             name_foreign(catalog, origin.name, origin.dim)
         if first:
-            catalog.set(created=now())
+            catalog.set(created=utc_now())
         catalog.set(calibration=settings.get("calibration") or calibration)
 
     return name

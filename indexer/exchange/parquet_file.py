@@ -16,6 +16,7 @@ from indexer.metadata.cells import stored
 from search.errors import DataError
 from search.files.writing import new_file
 from search.filters.columns import json_value
+from search.text import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -237,7 +238,7 @@ def _reading(name: Path) -> Iterator[Any]:
         with pq.ParquetFile(name) as file:
             yield file
     except (pa.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())
+        reason = reason_of(error)
         raise DataError(f"{name}: cannot be read as a Parquet file ({reason:.200})") from error
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from indexer.exchange.config import chunk_rows
 from indexer.exchange.unit_vectors import unit_rows
 from indexer.pipeline.committing import write_blocks
-from indexer.pipeline.index_encoder import now
 from indexer.pipeline.matrix import gathered
 from search.store.records import PictureRecord
+from search.text import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -72,7 +72,7 @@ def commit_planned(
     """
     places = plan.places()
     with stages.stage("commit", source.count), catalog.transaction():
-        moment = now()
+        moment = utc_now()
         if first is not None:
             first()
         catalog.metadata.add_columns(columns)

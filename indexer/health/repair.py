@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from indexer.health.check import CheckReport, inspect
 from indexer.health.mend import mend_structure, mend_vectors
-from indexer.pipeline.index_encoder import now, store_encoder
+from indexer.pipeline.index_encoder import store_encoder
 from indexer.pipeline.lock import writer_lock
 from indexer.pipeline.sweeping import sweep
 from indexer.pipeline.writer import open_catalog
@@ -17,6 +17,7 @@ from search.encoders import load_encoder
 from search.encoders.foreign import is_foreign
 from search.errors import IndexFolderError, TwinlensError
 from search.store.catalog import Catalog, holds_index
+from search.text import utc_now
 
 if TYPE_CHECKING:
     import os
@@ -120,7 +121,7 @@ class _Repair:
         if not mended and self._saved is None:
             return
         with self._catalog.transaction():
-            self._catalog.set(updated=now())
+            self._catalog.set(updated=utc_now())
             for each in mended:
                 each.name(self._catalog)
             if self._saved is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from indexer.pipeline.writer import open_writer
 from indexer.resolved_paths import ResolvedPaths
 from search.errors import DataError
 from search.filters.columns import MOST_COLUMNS, TYPE_NAMES
+from search.text import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,7 +89,7 @@ def drop_column(index: str | os.PathLike[str], name: str) -> None:
     """
     with open_writer(Path(index).absolute()) as catalog, catalog.transaction():
         catalog.metadata.drop_column(name)
-        catalog.set(updated=_now())
+        catalog.set(updated=utc_now())
 
 
 class _Loading:
@@ -125,7 +125,7 @@ class _Loading:
             )
         report.added = list(new)
         report.columns = {name: self._types[name] for name in self._file.columns if name in self._types}
-        self._catalog.set(updated=_now())
+        self._catalog.set(updated=utc_now())
         return report
 
     def _store(self, chunk: list[Row]) -> None:
@@ -190,7 +190,3 @@ def _bases(catalog: Catalog, file: Path, root: str | os.PathLike[str] | None) ->
     except ValueError:  # of another system, or on two drives
         return [own]
     return [*map(str, (top, *top.parents)), own]
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Self
 
 from filelock import FileLock, Timeout
 
-from indexer.people.csv_log import CsvLog, one_line
+from indexer.people.csv_log import CsvLog, escape_controls
 from indexer.pipeline.lock import check_lock_file
 from indexer.pipeline.scan import scan
 from search.config import AttendConfig, QueryConfig
@@ -164,7 +164,7 @@ class Attendance:
 
     def _take(self, file: FoundFile, moment: datetime) -> Seen:
         """Identify one picture, log it unless a run that was killed did, and journal it."""
-        now, picture = moment.isoformat(), one_line(str(file.path))
+        now, picture = moment.isoformat(), escape_controls(str(file.path))
         logged = (picture, now) in self._logged
         try:
             found = self.engine.identify(file.path, self.config.identify)
@@ -180,7 +180,7 @@ class Attendance:
         return seen
 
     def _judge(self, path: Path, found: Identification, moment: datetime, *, logged: bool) -> Seen:
-        now, picture, nearest = moment.isoformat(), one_line(str(path)), found.nearest
+        now, picture, nearest = moment.isoformat(), escape_controls(str(path)), found.nearest
         distance = f"{nearest.distance:.4f}"
         if found.name is None:
             if not logged:
@@ -266,4 +266,4 @@ def _altered(log: CsvLog, column: str, found: str, wanted: str) -> DataError:
 
 
 def _version(file: FoundFile) -> _Version:
-    return (one_line(str(file.path)), file.bytes, file.mtime_ns)
+    return (escape_controls(str(file.path)), file.bytes, file.mtime_ns)

@@ -60,7 +60,7 @@ class CsvLog:
 
     def add(self, **values: str) -> None:
         """Log one row; control characters become escapes."""
-        self._append(tuple(_harmless(one_line(values[column])) for column in self.columns))
+        self._append(tuple(_harmless(escape_controls(values[column])) for column in self.columns))
 
     def _append(self, cells: tuple[str, ...]) -> None:
         text = io.StringIO()
@@ -88,8 +88,12 @@ class CsvLog:
             yield from csv.reader(stream)
 
 
-def one_line(text: str) -> str:
-    """Text with its control characters, newlines among them, as escapes."""
+def escape_controls(text: str) -> str:
+    """Text with its control characters, newlines among them, as escapes.
+
+    Unlike `search.text.one_line`, which is for terminals, this keeps the bytes of file names that are not UTF-8: rows
+    are compared with the files of the folder when a run continues.
+    """
     return "".join(ascii(c)[1:-1] if is_control(c) else c for c in text)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import unicodedata
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ from search.recognition.identities import Gallery, open_set_threshold
 from search.recognition.stored import index_calibration
 from search.store.catalog import has_catalog
 from search.store.records import TemplateRecord
+from search.text import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,8 +149,7 @@ def _template(name: str, picture: str | os.PathLike[str], encoder: Encoder, conf
     image = decode(data, name=str(picture), target=encoder.input_size)
     quality = checked_quality(image, str(picture), force=config.force)
     vector = encoder.encode([image])[0].astype("<f4").tobytes()
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    return TemplateRecord(name, content_hash(data), path, vector, quality.to_dict(), now)
+    return TemplateRecord(name, content_hash(data), path, vector, quality.to_dict(), utc_now())
 
 
 def _refuse_twins(added: list[TemplateRecord]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from indexer.labels import NONE
 from indexer.pipeline.exif import put_exif
-from indexer.pipeline.index_encoder import fitting_calibration, name_encoder, now, store_encoder
+from indexer.pipeline.index_encoder import fitting_calibration, name_encoder, store_encoder
 from indexer.pipeline.labelling import SETTING as LABEL_SOURCES
 from indexer.pipeline.labelling import is_file, remembered_sources
 from indexer.pipeline.library import known_roots, remember_root
@@ -19,6 +19,7 @@ from indexer.pipeline.returning import give_back, returning_templates
 from indexer.pipeline.tune import build_structure
 from search.store.records import SegmentRecord
 from search.store.segments import write_segment
+from search.text import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -112,7 +113,7 @@ def commit(
     with stages.stage("commit"):
         new_encoder = encoder if "encoder" not in settings else None
         stored = [] if new_encoder is None else store_encoder(catalog.folder, new_encoder)
-        moment = now()
+        moment = utc_now()
         with catalog.transaction():
             if new_encoder is not None:
                 name_encoder(catalog, new_encoder, stored)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from search.filters.columns import CAMERA, TAKEN
 from search.filters.iso_dates import stored_moment
 from search.pictures.exif import read_exif
 from search.pictures.source import read_steady
+from search.text import utc_now
 
 if TYPE_CHECKING:
     from indexer.pipeline.changes import Changes
@@ -88,7 +88,7 @@ def load_exif(
                 report.camera += sum(exif.camera is not None for _, exif in said)
                 progress.advance(len(page))
                 last = page[-1].id
-            catalog.set(updated=datetime.now(UTC).isoformat(timespec="seconds"))
+            catalog.set(updated=utc_now())
     return report
 
 

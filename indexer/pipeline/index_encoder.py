@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from indexer.pipeline.sweeping import ENCODERS_FOLDER, delete_encoder
@@ -15,6 +14,7 @@ from search.files.writing import is_regular, make_folder, require_own_folder, sy
 from search.pictures.decoder_revision import decoder_setting
 from search.recognition.stored import encoder_calibration
 from search.store.durable import checksum, sealed
+from search.text import utc_now
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,7 +60,7 @@ def commit_encoder(catalog: Catalog, encoder: Encoder, config: BuildConfig) -> N
     calibration = fitting_calibration(None, encoder, config)
     with catalog.transaction():
         name_encoder(catalog, encoder, stored)
-        catalog.set(calibration=calibration, created=now(), updated=now())
+        catalog.set(calibration=calibration, created=utc_now(), updated=utc_now())
 
 
 def name_foreign(catalog: Catalog, name: str, dim: int) -> None:
@@ -125,8 +125,3 @@ def fitting_calibration(own: Any, encoder: Encoder, config: BuildConfig) -> dict
 
 def _place(encoder: Encoder) -> str:
     return f"{ENCODERS_FOLDER}/{encoder.fingerprint}"
-
-
-def now() -> str:
-    """The time, ISO 8601, UTC."""
-    return datetime.now(UTC).isoformat(timespec="seconds")

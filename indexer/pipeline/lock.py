@@ -8,7 +8,6 @@ import shlex
 import socket
 import sys
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
@@ -16,6 +15,7 @@ from filelock import FileLock, Timeout
 from search.errors import IndexLockedError
 from search.files.disk_errors import disk_errors_named
 from search.files.writing import is_regular, read_own, require_own_file, write_file
+from search.text import utc_now, without_controls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +74,7 @@ def _held(folder: Path) -> Iterator[None]:
 
 
 def _note() -> dict[str, object]:
-    since = datetime.now(UTC).isoformat(timespec="seconds")
+    since = utc_now()
     command = shlex.join(getattr(sys, "orig_argv", sys.argv))[:_LONGEST_COMMAND]
     return {"process": os.getpid(), "since": since, "host": socket.gethostname(), "command": command}
 
@@ -91,7 +91,7 @@ def _holder(folder: Path) -> str:
     if here and not _is_running(process):
         return "another process"
     where = "" if here else f" on {host}"
-    return f"process {process}{where} since {since}" + (f". It is: {_one_line(command)}" if command else "")
+    return f"process {process}{where} since {since}" + (f". It is: {without_controls(command)}" if command else "")
 
 
 def _is_running(process: int) -> bool:
@@ -104,7 +104,3 @@ def _is_running(process: int) -> bool:
     except PermissionError:
         return True
     return process > 0
-
-
-def _one_line(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from indexer.training.run_folder import settings
+from search.text import utc_today
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ def card_of(
     """Plain values; classes are named, files are not. `final` is of the encoder as it is saved."""
     return {
         "made_with": f"twinlens train, torch {torch.__version__}",
-        "date": datetime.now(UTC).date().isoformat(),
+        "date": utc_today(),
         "recipe": recipe,
         "trained_on": {"pictures": len(train.paths), "classes": len(train.names) if config.labelled else None},
         "validated_on": {

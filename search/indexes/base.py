@@ -11,6 +11,7 @@ import numpy as np
 from search.counts import check_count
 from search.errors import DamagedFileError, QueryError, UnsupportedError
 from search.files.writing import replacing
+from search.text import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -235,7 +236,7 @@ class VectorIndex(ABC):
         try:
             yield
         except (OSError, RuntimeError, ValueError, TypeError, OverflowError, MemoryError) as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
+            reason = reason_of(error)
             raise DamagedFileError(
                 path,
                 f"cannot be read as an index of kind {self.kind!r} over {self.size} vectors of {self.dim} ({reason})",

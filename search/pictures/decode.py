@@ -35,6 +35,7 @@ from search.pictures.orientation import orientation_of, upright
 from search.pictures.plugin_warnings import quiet_plugins
 from search.pictures.plugins import open_picture
 from search.pictures.source import check_bytes, is_array, is_pil_image, picture_name, read_file, read_stream
+from search.text import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -293,12 +294,12 @@ def _finish(rgb: Image, orientation: int, full_size: tuple[int, int]) -> Image:
 def _reason(error: Exception, kind: Format, data: bytes) -> str:
     if isinstance(error, MemoryError):
         return "not enough memory to decode it"
-    detail = " ".join(str(error).split())
+    detail = reason_of(error)
     if ends_early(kind, data) or (kind == "TIFF" and "truncated" in detail):
         return "truncated: the file ends before the picture does"
     if "decompression bomb" in detail:
         return "too many pixels for Pillow's limit on this format"
-    return f"corrupt or unsupported {kind} data ({detail or type(error).__name__})"
+    return f"corrupt or unsupported {kind} data ({detail})"
 
 
 def _check_size(name: str, size: tuple[int, int], config: DecodeConfig, kind: Format | None = None) -> None:

@@ -15,6 +15,7 @@ from search.pictures.formats import Format, sniff
 from search.pictures.limits import MOST_EXIF_BYTES, structure_excess
 from search.pictures.plugin_warnings import quiet_plugins
 from search.pictures.source import read_file
+from search.text import without_controls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -154,5 +155,4 @@ def _text(value: Any) -> str:
         value = value.decode("ascii", "replace")
     if not isinstance(value, str):
         return ""
-    shown = "".join(c if c.isprintable() else " " for c in value.split("\0")[0])
-    return " ".join(shown.split())
+    return " ".join(without_controls(value.split("\0")[0]).split())

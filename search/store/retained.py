@@ -18,6 +18,7 @@ from search.errors import IndexFolderError
 from search.filters.columns import EXIF_COLUMNS
 from search.store.json_values import MOST_DAYS
 from search.store.records import TemplateRecord
+from search.text import utc_now, utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -75,7 +76,7 @@ class RetainedTable:
         """Retain what is known of pictures that are about to go; in a transaction, before they are removed."""
         if not pictures or not self.days():
             return
-        moment = _now()
+        moment = utc_now()
         for chunk in _chunks(pictures):
             known = self._metadata([picture.id for picture in chunk])
             had = [(picture, _own_label(picture), known.get(picture.id, {})) for picture in chunk]
@@ -102,7 +103,7 @@ class RetainedTable:
         """Retain reference pictures that are about to go; in a transaction."""
         if not self.days():
             return
-        moment = _now()
+        moment = utc_now()
         self._many(
             "INSERT OR REPLACE INTO retained_templates VALUES (?, CAST(? AS TEXT), CAST(? AS TEXT), ?, ?, ?)",
             (
@@ -268,7 +269,7 @@ class RetainedTable:
         days = self.days()
         if not days:
             return "~"  # after every moment
-        return (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="seconds")
+        return utc_text(datetime.now(UTC) - timedelta(days=days))
 
 
 def _own_label(picture: PictureRecord) -> str | None:
@@ -288,10 +289,6 @@ def _read_json(text: str) -> dict[str, Any]:
 
 def _as_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:

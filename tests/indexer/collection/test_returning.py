@@ -294,7 +294,7 @@ def test_it_is_retained_for_as_long_as_documented(place: Path, monkeypatch: pyte
 
     def at(days: float) -> None:
         moment = (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="seconds")
-        monkeypatch.setattr(retaining, "_now", lambda: moment)
+        monkeypatch.setattr(retaining, "utc_now", lambda: moment)
 
     at(RetainConfig.days + 1)
     remove(index, paths=[removed[0]])
