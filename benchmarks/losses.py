@@ -34,6 +34,7 @@ from indexer.training.collapse import TrainingCollapsedError
 from indexer.training.losses import LOSSES, MINED
 from indexer.training.mining import MINERS
 from indexer.training.recipes.builtin import HELD_OUT, VALIDATION
+from search.chunks import chunks
 from search.encoders import load_encoder
 from search.encoders.checkpoint import CheckpointEncoder
 from search.encoders.networks import build_network
@@ -221,7 +222,7 @@ def matching(folder: Path, patterns: tuple[str, ...]) -> list[Path]:
 def measure(encoder: Encoder, datasets: Path, data: Data) -> tuple[float, float]:
     """R@1 and mAP@R of the test classes."""
     images, labels = test_pictures(datasets / data.folder, data.test)
-    parts = [encoder.encode(images[start : start + _BATCH]) for start in range(0, len(images), _BATCH)]
+    parts = [encoder.encode(batch) for batch in chunks(images, _BATCH)]
     found = retrieval(np.concatenate(parts), labels, ks=(1,))
     return found.recall_at[1], found.map_at_r
 

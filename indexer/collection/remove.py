@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from indexer.pipeline.change_report import NAMED, ChangeReport
 from indexer.pipeline.library import Library
 from indexer.pipeline.writer import open_writer
+from search.chunks import chunks
 from search.counts import picture_number, shown
 from search.errors import QueryError
 from search.filters.language import condition_of
@@ -71,8 +72,8 @@ def remove(
         report.name("removed", [record.path for record in catalog.pictures_of(doomed[:NAMED])], count=len(doomed))
         if not dry_run:
             with catalog.transaction():
-                for start in range(0, len(doomed), _AT_ONCE):
-                    gone = catalog.pictures_of(doomed[start : start + _AT_ONCE])
+                for chunk in chunks(doomed, _AT_ONCE):
+                    gone = catalog.pictures_of(chunk)
                     catalog.remove_pictures(gone)
                     if purge:
                         catalog.retained.purge(gone)

@@ -14,7 +14,8 @@ from indexer.pipeline.embed import embed_files
 from indexer.pipeline.index_encoder import choose_encoder, fitting_calibration
 from indexer.pipeline.known_contents import KnownContents
 from indexer.pipeline.staging import Staging, discard_committed
-from indexer.pipeline.survey import is_same
+from indexer.pipeline.survey import FILES_AT_ONCE, is_same
+from search.chunks import chunks
 from search.config import MOST_AT_ONCE, MOST_WORKERS
 from search.counts import check_count
 from search.indexes import resolve_device
@@ -26,12 +27,10 @@ if TYPE_CHECKING:
     from indexer.pipeline.labelling import Labelling
     from indexer.pipeline.progress import Stages
     from indexer.pipeline.scan import FoundFile
-    from indexer.pipeline.survey import Survey
+    from indexer.pipeline.survey import FILES_AT_ONCE, Survey
     from search.config import BuildConfig
     from search.encoders.base import Encoder
     from search.store.catalog import Catalog
-
-_CHUNK = 2_000
 
 
 @dataclass(slots=True)
@@ -112,7 +111,7 @@ class Update:
     def _embed(self, found: Survey, staging: Staging, known: KnownContents) -> int:
         assert self.encoder is not None
         files = [file for file, _ in found.todo]
-        todo = [file for chunk in _chunks(files) for file in _unstaged(chunk, staging)]
+        todo = [file for chunk in chunks(files, FILES_AT_ONCE) for file in _unstaged(chunk, staging)]
         with self.stages.stage("embed", len(todo)):
             return embed_files(
                 todo,
@@ -164,8 +163,3 @@ def _unstaged(files: list[FoundFile], staging: Staging) -> Iterator[FoundFile]:
     """The files that no earlier run looked at as they are now."""
     staged = staging.looked_at([file.path for file in files])
     return (file for file in files if not is_same(staged.get(file.path), file))
-
-
-def _chunks(files: list[FoundFile]) -> Iterator[list[FoundFile]]:
-    for start in range(0, len(files), _CHUNK):
-        yield files[start : start + _CHUNK]

@@ -10,6 +10,7 @@ from indexer.exchange.config import chunk_rows
 from indexer.exchange.unit_vectors import unit_rows
 from indexer.pipeline.committing import write_blocks
 from indexer.pipeline.matrix import gathered
+from search.chunks import chunks
 from search.store.records import PictureRecord
 from search.text import utc_now
 
@@ -104,9 +105,7 @@ def _blocks(source: Source, plan: Plan, *, normalize: bool) -> Iterator[Floats]:
 
 
 def _ordered(vectors: Floats, plan: Plan) -> Iterator[Floats]:
-    order, rows = plan.order(), chunk_rows(vectors.shape[1])
-    for start in range(0, len(order), rows):
-        yield vectors[order[start : start + rows]]
+    yield from (vectors[rows] for rows in chunks(plan.order(), chunk_rows(vectors.shape[1])))
 
 
 def _record(row: Row, key: int, segment: int, place: int) -> PictureRecord:

@@ -9,6 +9,7 @@ import numpy as np
 
 from indexer.pipeline.content_hash import content_hash
 from indexer.pipeline.tune import build_structure
+from search.chunks import chunks
 from search.config import BuildConfig
 from search.errors import PictureError
 from search.indexes import index_class, resolve_device
@@ -120,8 +121,8 @@ def _intact(folder: Path, record: FileRecord, rows: int, dim: int, lost: Sequenc
 def _embed_again(pictures: Sequence[PictureRecord], encoder: Encoder) -> list[tuple[PictureRecord, Floats | None]]:
     """Each picture with its embedding; None where its file is gone or holds something else now."""
     answers: list[tuple[PictureRecord, Floats | None]] = []
-    for start in range(0, len(pictures), _BATCH):
-        found = [(picture, _unchanged(picture, encoder)) for picture in pictures[start : start + _BATCH]]
+    for chunk in chunks(pictures, _BATCH):
+        found = [(picture, _unchanged(picture, encoder)) for picture in chunk]
         images = [image for _, image in found if image is not None]
         vectors = iter(encoder.encode(images) if images else ())
         answers += [(picture, None if image is None else next(vectors)) for picture, image in found]

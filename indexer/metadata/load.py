@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 SHOWN = 20
 """Rows of unknown pictures that a report names."""
-_IN_CHUNK = 500
+_ROWS_AT_ONCE = 500
+"""Rows that are stored together."""
 
 
 @dataclass(slots=True)
@@ -113,7 +114,7 @@ class _Loading:
         self._types = self._catalog.metadata.columns()
         progress.begin("metadata", self._file.count)
         rows = self._file.rows()
-        while chunk := list(islice(rows, _IN_CHUNK)):
+        while chunk := list(islice(rows, _ROWS_AT_ONCE)):
             self._store(chunk)
             progress.advance(len(chunk))
         report = self._report

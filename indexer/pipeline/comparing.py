@@ -7,23 +7,18 @@ from typing import TYPE_CHECKING
 
 from indexer.pipeline.changes import Changes
 from indexer.pipeline.library import is_same_folder
-from indexer.pipeline.survey import stable_inode
+from indexer.pipeline.survey import FILES_AT_ONCE, stable_inode
+from search.chunks import chunks
 from search.store.records import PictureRecord, SkippedRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from indexer.pipeline.known_contents import KnownContents
     from indexer.pipeline.labelling import Labeller
-    from indexer.pipeline.scan import FoundFile
     from indexer.pipeline.staging import LookedAt, Staging
-    from indexer.pipeline.survey import Survey
+    from indexer.pipeline.survey import FILES_AT_ONCE, Survey
     from search.store.catalog import Catalog
-
-
-_CHUNK = 2_000
-"""Files looked up at once."""
 
 
 STAYS = "; what the index has of it stays"
@@ -57,7 +52,7 @@ def compare(
         changes.note_label(record, label_before)
     renamed = {} if staging is None else _renamed_among_themselves(survey, staging)
     strays = Strays(catalog, survey.gone, root, renamed)
-    for chunk in _chunks(survey.todo):
+    for chunk in chunks(survey.todo, FILES_AT_ONCE):
         assert staging is not None, "files were to be looked at, and none was"
         looks = staging.looked_at([file.path for file, _ in chunk])
         contents = list({look.content for look in looks.values() if look.reason is None})
@@ -144,7 +139,7 @@ def _renamed_among_themselves(survey: Survey, staging: Staging) -> dict[int, Pic
     old: dict[int, PictureRecord] = {}
     now: dict[int, str] = {}
     new: set[str] = set()
-    for chunk in _chunks(survey.todo):
+    for chunk in chunks(survey.todo, FILES_AT_ONCE):
         looks = staging.looked_at([file.path for file, _ in chunk])
         for file, record in chunk:
             look = looks[file.path]
@@ -215,10 +210,3 @@ def _is_gone(path: Path) -> bool:
     except OSError:
         return False
     return False
-
-
-def _chunks(
-    todo: list[tuple[FoundFile, PictureRecord | None]],
-) -> Iterator[list[tuple[FoundFile, PictureRecord | None]]]:
-    for start in range(0, len(todo), _CHUNK):
-        yield todo[start : start + _CHUNK]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexer.pipeline.stored_vectors import StoredVectors
+from search.chunks import chunks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,8 +42,7 @@ class KnownContents:
 
     def vectors(self, contents: Sequence[str]) -> Iterator[Floats]:
         """Blocks `(n, dim) float32` of the vectors of known contents, in their order."""
-        for start in range(0, len(contents), _BLOCK):
-            block = contents[start : start + _BLOCK]
+        for block in chunks(contents, _BLOCK):
             found = {} if self._staging is None else self._staging.vectors(block)
             found |= self._stored([content for content in block if content not in found])
             yield np.stack([found[content] for content in block])

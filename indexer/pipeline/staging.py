@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from indexer.pipeline.staging_soundness import is_sound
+from search.chunks import BOUND_VALUES, chunks
 from search.files.disk_errors import BUSY_SECONDS, busy_error, is_busy, is_of_the_disk
 from search.files.reading import refuse_far_journal, refuse_irregular
 from search.files.writing import is_regular, require_own_file
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 _PREFIX = "staging-"
 _NAME = re.compile(rf"{_PREFIX}[0-9a-f]{{32}}\.sqlite")
 """With an encoder's fingerprint; other files of a like name are not ours."""
-_IN_CHUNK = 500
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS looked_at (
@@ -176,7 +176,7 @@ class Staging:
         """Pages of the contents whose vectors are staged."""
         last = ""
         sql = "SELECT content FROM vectors WHERE content > ? ORDER BY content LIMIT ?"
-        while page := self._connection.execute(sql, (last, _IN_CHUNK)).fetchall():
+        while page := self._connection.execute(sql, (last, BOUND_VALUES)).fetchall():
             yield [content for (content,) in page]
             last = page[-1][0]
 
@@ -191,8 +191,7 @@ class Staging:
         _delete(self._file)
 
     def _among(self, sql: str, values: Sequence[str | bytes]) -> Iterator[tuple[Any, ...]]:
-        for start in range(0, len(values), _IN_CHUNK):
-            chunk = values[start : start + _IN_CHUNK]
+        for chunk in chunks(values):
             with self._lock:
                 rows = self._connection.execute(f"{sql} ({','.join('?' * len(chunk))})", chunk).fetchall()
             yield from rows

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from indexer.pipeline.missing import Folders, remembered
+from search.chunks import chunks
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 UNSTABLE_INODE = -1
 """In place of a number that is another one each time."""
-_CHUNK = 2_000
+FILES_AT_ONCE = 2_000
 """Files looked up at once."""
 
 
@@ -88,7 +89,7 @@ def is_unsettled(file: FoundFile, unsettled: tuple[int, int] | None) -> bool:
 def survey_files(catalog: Catalog, files: list[FoundFile], label: Labeller, *, rehash: bool = False) -> Survey:
     """Survey some files; nothing else is gone."""
     survey = Survey(rehash=rehash)
-    for chunk in _chunks(files):
+    for chunk in chunks(files, FILES_AT_ONCE):
         found = catalog.pictures_at_paths([str(file.path) for file in chunk])
         known = {record.path: record for record in found}
         for file in chunk:
@@ -164,8 +165,3 @@ def _side_by_side(
     while record is not None:
         yield None, record
         record = next(records, None)
-
-
-def _chunks(files: list[FoundFile]) -> Iterator[list[FoundFile]]:
-    for start in range(0, len(files), _CHUNK):
-        yield files[start : start + _CHUNK]

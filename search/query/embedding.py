@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from search.chunks import chunks
 from search.config import DecodeConfig
 from search.pictures.decode import load_picture
 
@@ -27,12 +28,9 @@ def embed(encoder: Encoder, pictures: Sequence[Picture], timing: Timing) -> Floa
         PictureError: a picture cannot be read.
     """
     parts: list[Floats] = []
-    for start in range(0, len(pictures), DECODED_AT_ONCE):
+    for chunk in chunks(pictures, DECODED_AT_ONCE):
         begun = time.perf_counter()
-        images = [
-            load_picture(picture, target=encoder.input_size, config=DecodeConfig())
-            for picture in pictures[start : start + DECODED_AT_ONCE]
-        ]
+        images = [load_picture(picture, target=encoder.input_size, config=DecodeConfig()) for picture in chunk]
         decoded = time.perf_counter()
         parts.append(encoder.encode(images))
         timing.decode += decoded - begun

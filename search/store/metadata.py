@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from search.chunks import chunks
 from search.errors import IndexFolderError, QueryError
 from search.filters.columns import BUILT_IN, EXIF_COLUMNS, TYPE_NAMES, ColumnInfo, ColumnType, Stored, Told, told
 from search.filters.sql import Sql, SqlColumn, to_sql
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 _WITH_METADATA = 4
 """Version of the catalog that holds metadata first."""
-_IN_CHUNK = 500
 _SHOWN_VALUES = 5
 _SEE = "Run twinlens check on the index"
 
@@ -94,8 +94,7 @@ class MetadataTable:
         if not known:
             return found
         names = ", ".join(f"c{key}" for key, _, _ in known)
-        for start in range(0, len(pictures), _IN_CHUNK):
-            chunk = pictures[start : start + _IN_CHUNK]
+        for chunk in chunks(pictures):
             marks = ",".join("?" * len(chunk))
             for picture, *values in self._rows(
                 f"SELECT picture, {names} FROM metadata WHERE picture IN ({marks})", chunk

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from search.chunks import chunks
 from search.errors import QueryError
 from search.store.records import EmbeddedRecord, PictureRecord, PlacedRecord, SkippedRecord
 from search.store.values import TABLES, kinds
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 PAGE = 2_000
 """Rows of a page of a long answer: nobody holds all pictures at once."""
-IN_CHUNK = 500
-"""Values bound in one `IN (...)`: SQLite's oldest limit is 999."""
 _WITH_INODES = 7
 """Version of the catalog that knows when the inode of a file changed, and its number, first."""
 _PICTURE = tuple(TABLES["pictures"])
@@ -68,8 +67,7 @@ class PictureTable:
     def pictures_at(self, segment: int, rows: Sequence[int]) -> dict[int, PictureRecord]:
         """Row -> picture, for the rows of one segment that have one."""
         found: dict[int, PictureRecord] = {}
-        for start in range(0, len(rows), IN_CHUNK):
-            chunk = rows[start : start + IN_CHUNK]
+        for chunk in chunks(rows):
             marks = ",".join("?" * len(chunk))
             for picture in self._pictures(f"WHERE segment = ? AND row IN ({marks})", (segment, *chunk)):
                 found[picture.row] = picture
@@ -78,8 +76,7 @@ class PictureTable:
     def ids_at(self, paths: Sequence[str]) -> dict[str, int]:
         """Path -> id, for those of the paths that have a picture."""
         found: dict[str, int] = {}
-        for start in range(0, len(paths), IN_CHUNK):
-            chunk = [os.fsencode(path) for path in paths[start : start + IN_CHUNK]]
+        for chunk in chunks([os.fsencode(path) for path in paths]):
             marks = ",".join(["CAST(? AS TEXT)"] * len(chunk))
             found.update(self._rows(f"SELECT path, id FROM pictures WHERE path IN ({marks})", chunk, letters="pk"))
         return found
@@ -88,8 +85,7 @@ class PictureTable:
         """Those of some ids that a picture has."""
         found: list[int] = []
         wanted = [key for key in ids if 0 < key < 2**63]
-        for start in range(0, len(wanted), IN_CHUNK):
-            chunk = wanted[start : start + IN_CHUNK]
+        for chunk in chunks(wanted):
             found += [
                 key
                 for (key,) in self._rows(f"SELECT id FROM pictures WHERE id IN ({','.join('?' * len(chunk))})", chunk)
@@ -100,8 +96,7 @@ class PictureTable:
         """Those of some ids that a picture has, by ascending id."""
         found: list[PictureRecord] = []
         wanted = sorted({key for key in ids if 0 < key < 2**63})
-        for start in range(0, len(wanted), IN_CHUNK):
-            chunk = wanted[start : start + IN_CHUNK]
+        for chunk in chunks(wanted):
             found += self._pictures(f"WHERE id IN ({','.join('?' * len(chunk))}) ORDER BY id", chunk)
         return found
 
@@ -112,8 +107,7 @@ class PictureTable:
     def pictures_of_contents(self, contents: Sequence[str]) -> list[PictureRecord]:
         """Every picture that has one of some contents, by ascending id."""
         found: dict[int, PictureRecord] = {}
-        for start in range(0, len(contents), IN_CHUNK):
-            chunk = contents[start : start + IN_CHUNK]
+        for chunk in chunks(contents):
             marks = ",".join("?" * len(chunk))
             found.update((each.id, each) for each in self._pictures(f"WHERE content IN ({marks})", chunk))
         return [found[key] for key in sorted(found)]
@@ -169,8 +163,7 @@ class PictureTable:
         """Id -> segment and row, for those of some ids that a picture has."""
         found: dict[int, tuple[int, int]] = {}
         wanted = [key for key in ids if 0 < key < 2**63]
-        for start in range(0, len(wanted), IN_CHUNK):
-            chunk = wanted[start : start + IN_CHUNK]
+        for chunk in chunks(wanted):
             marks = ",".join("?" * len(chunk))
             sql = f"SELECT id, segment, row FROM pictures WHERE id IN ({marks})"
             for key, segment, row in self._rows(sql, chunk, letters="kkn"):
@@ -259,8 +252,7 @@ class PictureTable:
         """Content hash -> a row that holds its vector, of a picture or under a tombstone, for those that have one."""
         columns = "content, segment, row, width, height"
         found: dict[str, EmbeddedRecord] = {}
-        for start in range(0, len(contents), IN_CHUNK):
-            chunk = contents[start : start + IN_CHUNK]
+        for chunk in chunks(contents):
             for table in ("tombstones", "pictures"):
                 marks = ",".join("?" * len(chunk))
                 rows = self._rows(f"SELECT {columns} FROM {table} WHERE content IN ({marks})", chunk, letters="sknww")

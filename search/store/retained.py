@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from search.chunks import chunks
 from search.config import RetainConfig
 from search.errors import IndexFolderError
 from search.filters.columns import EXIF_COLUMNS
@@ -31,7 +32,6 @@ Had: TypeAlias = "tuple[str | None, dict[str, Any]]"
 """Label, and id of a column -> value."""
 _WITH_RETAINED = 7
 """Version of the catalog that retains first."""
-_IN_CHUNK = 500
 DAYS_SETTING = "retain_days"
 
 
@@ -77,7 +77,7 @@ class RetainedTable:
         if not pictures or not self.days():
             return
         moment = utc_now()
-        for chunk in _chunks(pictures):
+        for chunk in chunks(pictures):
             known = self._metadata([picture.id for picture in chunk])
             had = [(picture, _own_label(picture), known.get(picture.id, {})) for picture in chunk]
             self._many(
@@ -148,7 +148,7 @@ class RetainedTable:
         """
         new = {picture.id for picture in pictures}
         returned = 0
-        for chunk in _chunks(pictures):
+        for chunk in chunks(pictures):
             taken = list(self._matched(chunk, new))
             for picture, key, (label, values) in taken:
                 if key[0] != picture.content:  # what the EXIF of its old content said
@@ -182,7 +182,7 @@ class RetainedTable:
     def give_back_templates(self, contents: Sequence[str]) -> list[TemplateRecord]:
         """Retained reference pictures of these contents, without vectors, newest first."""
         found = []
-        for chunk in _chunks(contents):
+        for chunk in chunks(contents):
             rows = self._rows(
                 "SELECT content, identity, path, quality, created FROM retained_templates"
                 f" WHERE content IN ({','.join('?' * len(chunk))}) AND removed >= ? ORDER BY removed DESC",
@@ -289,8 +289,3 @@ def _read_json(text: str) -> dict[str, Any]:
 
 def _as_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
-
-
-def _chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(items), _IN_CHUNK):
-        yield items[start : start + _IN_CHUNK]

@@ -5,6 +5,7 @@ import os
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from indexer.metadata.load import drop_column, load_metadata
 from indexer.people.enroll import enroll, unenroll
 from indexer.pipeline.writer import open_writer
 from search import QueryError, open_index
+from search.chunks import chunks
 from search.config import EnrollConfig, RetainConfig
 from search.store import retained as retaining
 from search.store.catalog import CATALOG_NAME
@@ -351,7 +353,7 @@ def test_values_of_every_sort_come_back_as_they_were(place: Path) -> None:
 
 
 def test_many_pictures_come_back_in_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retaining, "_IN_CHUNK", 4)
+    monkeypatch.setattr(retaining, "chunks", partial(chunks, size=4))
     monkeypatch.setattr(removing, "_AT_ONCE", 3)
     paths = fill(tmp_path / "p", 23)
     build(tmp_path / "p", tmp_path / "i", FAST)
