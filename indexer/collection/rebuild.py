@@ -6,11 +6,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from indexer.collection.merging import merge
 from indexer.collection.reembedding import switch_encoder
 from indexer.collection.update import check_device
+from indexer.pipeline.change_report import ChangeReport
+from indexer.pipeline.committing import write_blocks
 from indexer.pipeline.progress import Silent, Stages
 from indexer.pipeline.staging import discard_all
+from indexer.pipeline.stored_vectors import StoredVectors
 from indexer.pipeline.writer import open_writer
 from search.config import BuildConfig
 from search.encoders import load_encoder
@@ -18,11 +20,11 @@ from search.errors import QueryError
 from search.pictures.decoder_revision import is_outdated
 from search.store.json_values import MOST_DAYS
 from search.store.retained import DAYS_SETTING
+from search.text import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from indexer.pipeline.change_report import ChangeReport
     from indexer.pipeline.progress import Progress
     from search.encoders.base import Encoder
     from search.store.catalog import Catalog
@@ -74,11 +76,26 @@ def rebuild(
         if encoder is not None and _embeds_anew(encoder, catalog.settings()):
             report = switch_encoder(catalog, encoder, config, stages, drop_missing=drop_missing)
         else:
-            report = merge(catalog, config, stages)
+            report = _merge(catalog, config, stages)
         discard_all(folder)
         if purge:
             report.notes.append(f"what was retained of {purged} removed pictures is forgotten")
         return report
+
+
+def _merge(catalog: Catalog, config: BuildConfig, stages: Stages) -> ChangeReport:
+    """Make one segment of all rows that have a picture, by the pictures' ids; none where there are no pictures."""
+    dim = int(catalog.settings()["dim"])
+    stored = StoredVectors(catalog, dim)
+    blocks = (stored.take(places) for places in catalog.places())
+    segment, files = write_blocks(catalog, blocks, catalog.count(), dim, config, stages)
+    with stages.stage("commit"), catalog.transaction():
+        catalog.add_files(files)
+        catalog.replace_segments(segment, utc_now())
+        catalog.set(updated=utc_now())
+    report = ChangeReport.of_rebuild(catalog, segment, stages.seconds)
+    report.unchanged = report.images
+    return report
 
 
 def _embeds_anew(encoder: Encoder, settings: Mapping[str, Any]) -> bool:

@@ -12,8 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.collection.merging import rebuilt
 from indexer.collection.reembedding_templates import embed_templates
+from indexer.pipeline.change_report import ChangeReport
 from indexer.pipeline.changes import Changes
 from indexer.pipeline.committing import write_blocks
 from indexer.pipeline.embed import embed_files
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from indexer.collection.reembedding_templates import Templates
-    from indexer.pipeline.change_report import ChangeReport
     from indexer.pipeline.progress import Stages
     from indexer.pipeline.staging import LookedAt
     from search.config import BuildConfig
@@ -170,7 +169,7 @@ class _Switch:
             put_exif(catalog, changes)
             catalog.replace_templates(templates.embedded)
             catalog.retained.keep_templates(templates.lost_templates)
-        report = rebuilt(catalog, segment, self.stages)
+        report = ChangeReport.of_rebuild(catalog, segment, self.stages.seconds)
         report.name("removed", [path for path, _ in self.lost])
         report.name("changed", [record.path for record in self.changed])
         report.unchanged = report.images - report.changed

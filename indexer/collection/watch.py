@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from indexer.collection.sync import FolderUpdate
 from indexer.collection.update import check_device
+from indexer.pipeline.library import folder_identity
 from indexer.pipeline.progress import Silent, Stages
 from indexer.pipeline.writer import open_writer
 from search.config import BuildConfig, WatchConfig
@@ -127,7 +128,7 @@ def _occasions(rounds: _Rounds, stop: threading.Event) -> Iterator[None]:
     own = (str(rounds.folder), str(rounds.folder) + os.sep)  # an index inside the folder would wake its own writer
     while not stop.is_set():
         yield  # for whatever happened while nobody watched
-        due, watched = time.monotonic() + rounds.patience(), _identity(rounds.root)
+        due, watched = time.monotonic() + rounds.patience(), folder_identity(rounds.root)
         try:
             for changes in watch_files(
                 rounds.root,
@@ -142,17 +143,8 @@ def _occasions(rounds: _Rounds, stop: threading.Event) -> Iterator[None]:
                 if changes or time.monotonic() >= due:
                     yield
                     due = time.monotonic() + rounds.patience()
-                if _identity(rounds.root) != watched:
+                if folder_identity(rounds.root) != watched:
                     break  # what has this name now is another folder, to be watched anew
         except (OSError, RuntimeError):  # not there, or the system watches no more folders
-            while not stop.wait(_TICK) and time.monotonic() < due and _identity(rounds.root) == watched:
+            while not stop.wait(_TICK) and time.monotonic() < due and folder_identity(rounds.root) == watched:
                 continue
-
-
-def _identity(folder: Path) -> tuple[int, int] | None:
-    """What stays the same while a folder does; None where there is none."""
-    try:
-        status = folder.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from search.store.catalog import Catalog
+    from search.store.records import SegmentRecord
+
 NAMED = 1_000
 """Paths of each sort that a report names; it counts them all."""
 MANY_SEGMENTS = 32
@@ -80,6 +83,19 @@ class ChangeReport:
     """What else there is to know, a sentence each."""
     dry_run: bool = False
     """Nothing was changed: the report says what would have been."""
+
+    @classmethod
+    def of_rebuild(cls, catalog: Catalog, segment: SegmentRecord | None, seconds: dict[str, float]) -> ChangeReport:
+        """What is to be said of every rebuild; `segment` is the one that took the place of all others."""
+        report = cls(
+            images=catalog.count(),
+            encoder=catalog.settings()["encoder"],
+            segments=len(catalog.segments()),
+            seconds=seconds,
+        )
+        if segment is not None:
+            report.kind, report.recall = segment.kind, segment.recall
+        return report
 
     @property
     def kept(self) -> int:

@@ -57,9 +57,11 @@ class Library:
             real = Path(os.path.realpath(given.parent), given.name)
         if any(_is_plainly_below(given, real, folder) for folder in self.folders):
             return given
-        known = {identity: folder for folder in reversed(self.folders) if (identity := _identity(folder)) is not None}
+        known = {
+            identity: folder for folder in reversed(self.folders) if (identity := folder_identity(folder)) is not None
+        }
         for folder in (real, *real.parents):
-            identity = _identity(folder)
+            identity = folder_identity(folder)
             if identity in known:
                 return known[identity] / real.relative_to(folder)
         return _above(known.values(), real) or given
@@ -67,8 +69,8 @@ class Library:
 
 def is_same_folder(one: Path, other: Path) -> bool:
     """Whether two paths lead to the same folder."""
-    identity = _identity(one)
-    return identity is not None and identity == _identity(other)
+    identity = folder_identity(one)
+    return identity is not None and identity == folder_identity(other)
 
 
 def _is_plainly_below(given: Path, real: Path, folder: Path) -> bool:
@@ -78,19 +80,19 @@ def _is_plainly_below(given: Path, real: Path, folder: Path) -> bool:
 
 def _above(folders: Iterable[Path], real: Path) -> Path | None:
     """A folder around known ones, spelled as on the way to them; None where it holds none of them."""
-    own = _identity(real)
+    own = folder_identity(real)
     seen: set[Path] = set()
     for folder in folders:
         for each in folder.parents:
             if each in seen:
                 break
             seen.add(each)
-            if own is not None and _identity(each) == own:
+            if own is not None and folder_identity(each) == own:
                 return each
     return None
 
 
-def _identity(folder: Path) -> Identity | None:
+def folder_identity(folder: Path) -> Identity | None:
     """Device and inode of a folder; None where there is none, or a file system gives no number."""
     try:
         status = folder.stat()

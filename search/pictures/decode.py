@@ -27,13 +27,12 @@ from search.errors import PictureError
 from search.pictures.containers.jpeg_end import END, LACKS_ITS_END, with_its_end
 from search.pictures.containers.photoshop import has_transparency
 from search.pictures.containers.png_chunks import readable
-from search.pictures.formats import PICTURE_SUFFIXES, Format, looks_like, sniff
+from search.pictures.formats import PICTURE_SUFFIXES, Format, looks_like, open_picture, sniff
 from search.pictures.headers import ends_early, header_size
 from search.pictures.large_pictures import LARGE_PIXELS, alone
 from search.pictures.limits import structure_excess
 from search.pictures.orientation import orientation_of, upright
 from search.pictures.plugin_warnings import quiet_plugins
-from search.pictures.plugins import open_picture
 from search.pictures.source import check_bytes, is_array, is_pil_image, picture_name, read_file, read_stream
 from search.text import reason_of
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from search.comparison.looks import Look, look_at
+from search.pictures.source import file_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,4 +59,4 @@ def _as_indexed(record: PictureRecord) -> bool:
         status = record.path.stat()
     except (OSError, ValueError):
         return False
-    return (status.st_size, status.st_mtime_ns) == (record.bytes, record.mtime_ns)
+    return file_version(status) == (record.bytes, record.mtime_ns)
