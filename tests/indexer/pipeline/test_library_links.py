@@ -123,14 +123,14 @@ def test_the_same_folder_mounted_twice(place: Path, monkeypatch: pytest.MonkeyPa
     shutil.copytree(place / "disk" / "lib", place / "bound", copy_function=shutil.copy2)
     from indexer.pipeline import library
 
-    real = library._identity
+    real = library.folder_identity
     source = place / "disk" / "lib"
 
     def identity(folder: Path) -> tuple[int, int] | None:
         inside = folder.is_relative_to(place / "bound")
         return real(source / folder.relative_to(place / "bound") if inside else folder)
 
-    monkeypatch.setattr(library, "_identity", identity)
+    monkeypatch.setattr(library, "folder_identity", identity)
     assert sync(place / "bound", place / "i", FAST).unchanged == 6
     assert sync(place / "bound" / "label1", place / "i", FAST).added == 0
     assert len(held(place / "i")) == 6
