@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from search.filters.columns import ColumnType, Stored, Told
+    from search.filters.columns import ColumnType, MetadataValue, Stored
     from search.store.records import PictureRecord
     from search.types import Floats
 
@@ -65,7 +65,7 @@ class ParquetWriter:
             self._stream.close()
 
     def write(
-        self, pictures: Sequence[PictureRecord], metadata: Mapping[int, Mapping[str, Told]], vectors: Floats
+        self, pictures: Sequence[PictureRecord], metadata: Mapping[int, Mapping[str, MetadataValue]], vectors: Floats
     ) -> None:
         """Append pictures, with their metadata by id and their vectors `(len(pictures), dim) float32`."""
         import pyarrow as pa

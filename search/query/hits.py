@@ -10,7 +10,7 @@ import numpy as np
 from search.types import Hit
 
 if TYPE_CHECKING:
-    from search.filters.columns import Told
+    from search.filters.columns import MetadataValue
     from search.recognition.calibration import Calibration
     from search.store.catalog import Catalog
     from search.store.records import PictureRecord
@@ -38,10 +38,10 @@ def with_metadata(catalog: Catalog, answers: list[list[Hit]]) -> list[list[Hit]]
     """The hits of several queries, and their copies, with the metadata of their pictures."""
     every = (each for hits in answers for hit in hits for each in (hit, *(hit.copies or ())))
     known = catalog.metadata.of(sorted({each.id for each in every}))
-    return [[_told(hit, known) for hit in hits] for hits in answers]
+    return [[_described(hit, known) for hit in hits] for hits in answers]
 
 
-def _told(hit: Hit, known: dict[int, dict[str, Told]]) -> Hit:
+def _described(hit: Hit, known: dict[int, dict[str, MetadataValue]]) -> Hit:
     if hit.copies:
-        hit = replace(hit, copies=tuple(_told(copy, known) for copy in hit.copies))
+        hit = replace(hit, copies=tuple(_described(copy, known) for copy in hit.copies))
     return replace(hit, metadata=dict(known[hit.id])) if known.get(hit.id) else hit

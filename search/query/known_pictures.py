@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from search.filters.columns import ColumnType, Told
+    from search.filters.columns import ColumnType, MetadataValue
     from search.filters.language import Where
     from search.store.catalog import Catalog
     from search.store.records import PictureRecord
@@ -76,7 +76,7 @@ class KnownPictures:
         """Name -> type of each column of metadata that a filter can name, beside `search.filters.columns.BUILT_IN`."""
         return self._catalog.metadata.columns()
 
-    def metadata(self, picture_ids: Sequence[int]) -> dict[int, dict[str, Told]]:
+    def metadata(self, picture_ids: Sequence[int]) -> dict[int, dict[str, MetadataValue]]:
         """Id -> column -> value, without the columns in which a picture has none; pictures without any may lack.
 
         Raises:
