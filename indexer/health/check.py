@@ -121,12 +121,12 @@ def inspect(index: str | os.PathLike[str], *, named: int = NAMED_PICTURES) -> Ch
     folder = Path(index)
     report = CheckReport(folder)
     try:
-        catalog = _opened(folder, report)
+        catalog = _open_catalog(folder, report)
         try:
             if not catalog.sealed and report.whole:
                 report.notes.append("its last change is not sealed yet: a writer is at work, or was killed just then")
             report.findings += _findings(catalog, named)
-            report.notes += [f"{name}: not part of the index" for name in _strays(catalog)]
+            report.notes += [f"{name}: not part of the index" for name in _unlisted_files(catalog)]
         finally:
             catalog.close()
     except DamagedFileError as error:
@@ -136,7 +136,7 @@ def inspect(index: str | os.PathLike[str], *, named: int = NAMED_PICTURES) -> Ch
     return report
 
 
-def _opened(folder: Path, report: CheckReport) -> Catalog:
+def _open_catalog(folder: Path, report: CheckReport) -> Catalog:
     """Open the catalog, without its seal where that is what is damaged."""
     try:
         return Catalog.read(folder, thorough=True)
@@ -258,7 +258,7 @@ def _check_rows(catalog: Catalog, counts: RowCounts) -> Iterator[Finding]:
             yield Finding("records", CATALOG_NAME, problem, counts.segment)
 
 
-def _strays(catalog: Catalog) -> Iterator[str]:
+def _unlisted_files(catalog: Catalog) -> Iterator[str]:
     """Files in the folder that the catalog does not name: what killed writers left, or somebody put there."""
     named = {record.name for record in catalog.files()} | _LASTING
     named |= {f"{CATALOG_NAME}{side}" for side in ("-wal", "-shm")}

@@ -51,20 +51,20 @@ def compare(
         changes.updated.append(record)
         changes.note_label(record, label_before)
     renamed = {} if staging is None else _renamed_among_themselves(survey, staging)
-    strays = Strays(catalog, survey.gone, root, renamed)
+    candidates = MoveCandidates(catalog, survey.gone, root, renamed)
     for chunk in chunks(survey.todo, FILES_AT_ONCE):
         assert staging is not None, "files were to be looked at, and none was"
         looks = staging.looked_at([file.path for file, _ in chunk])
         contents = list({look.content for look in looks.values() if look.reason is None})
         changes.exif |= staging.exif(contents)
-        strays.look_for(contents)
+        candidates.look_for(contents)
         for file, old in chunk:
             here = None if old is not None and old.id in renamed else old
-            _place(looks[file.path], here, label, strays, known, changes)
-    changes.crossed = [record for record in strays.taken() if record.id in renamed]
-    changes.removed += [record for key, record in renamed.items() if not strays.has_moved(record)]
-    changes.left_behind = [stray for stray in strays.taken() if stray.id in survey.missing or _is_lost(stray, root)]
-    for record in strays.left():
+            _place(looks[file.path], here, label, candidates, known, changes)
+    changes.crossed = [record for record in candidates.taken() if record.id in renamed]
+    changes.removed += [record for key, record in renamed.items() if not candidates.has_moved(record)]
+    changes.left_behind = [each for each in candidates.taken() if each.id in survey.missing or _is_lost(each, root)]
+    for record in candidates.left():
         folder = survey.missing.get(record.id)
         if folder is None or allow_missing:
             changes.removed.append(record)
@@ -74,7 +74,7 @@ def compare(
     return changes
 
 
-class Strays:
+class MoveCandidates:
     """Pictures whose file is gone: one of the same content that turns up elsewhere was moved there."""
 
     def __init__(
@@ -85,15 +85,15 @@ class Strays:
         self._root = root
         self._by_content: dict[str, list[PictureRecord]] = {}
         self._taken: dict[int, PictureRecord] = {}
-        self._asked: set[str] = set()
+        self._looked_up: set[str] = set()
         self._live: dict[str, list[Path]] = {}
         for record in [*reversed(renamed.values()), *reversed(gone)]:
             self._by_content.setdefault(record.content, []).append(record)
 
     def look_for(self, contents: list[str]) -> None:
-        """Find strays of these contents outside of the surveyed folder too."""
-        new = [content for content in contents if content not in self._asked]
-        self._asked.update(new)
+        """Find candidates of these contents outside of the surveyed folder too."""
+        new = [content for content in contents if content not in self._looked_up]
+        self._looked_up.update(new)
         for record in self._catalog.pictures_of_contents(new):
             outside = self._root is None or not record.path.is_relative_to(self._root)
             if outside and _is_gone(record.path):
@@ -110,7 +110,7 @@ class Strays:
         )
 
     def take(self, content: str) -> PictureRecord | None:
-        """A stray of this content, which is then no stray any more."""
+        """A candidate of this content, which is then taken."""
         waiting = self._by_content.get(content)
         if not waiting:
             return None
@@ -159,7 +159,12 @@ def _renamed_among_themselves(survey: Survey, staging: Staging) -> dict[int, Pic
 
 
 def _place(
-    look: LookedAt, old: PictureRecord | None, label: Labeller, strays: Strays, known: KnownContents, changes: Changes
+    look: LookedAt,
+    old: PictureRecord | None,
+    label: Labeller,
+    candidates: MoveCandidates,
+    known: KnownContents,
+    changes: Changes,
 ) -> None:
     """Put one file that was looked at into the list that it belongs to."""
     if look.reason is not None:
@@ -172,11 +177,11 @@ def _place(
         return
     size = known.size(look.content)
     assert size is not None, f"{look.path} was looked at and not embedded"
-    if old is None and strays.has(look):
+    if old is None and candidates.has(look):
         changes.elsewhere += 1
         return
-    stray = None if old is not None else strays.take(look.content)
-    own = label(look.path, old or stray)
+    moved = None if old is not None else candidates.take(look.content)
+    own = label(look.path, old or moved)
     new = PictureRecord(
         0, look.path, look.content, look.bytes, look.mtime_ns, *size, own, 0, 0, look.ctime_ns, look.inode
     )
@@ -190,8 +195,8 @@ def _place(
     elif old is not None:
         changes.changed.append(replace(new, id=old.id))
         changes.replaced.append(old)
-    elif stray is not None:
-        changes.moved.append(replace(new, id=stray.id, segment=stray.segment, row=stray.row))
+    elif moved is not None:
+        changes.moved.append(replace(new, id=moved.id, segment=moved.segment, row=moved.row))
     else:
         changes.added.append(new)
 

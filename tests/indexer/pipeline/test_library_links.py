@@ -167,7 +167,7 @@ def test_an_index_that_has_a_library_twice_goes_on_as_it_was(place: Path, monkey
     build(place / "disk" / "lib", place / "i", FAST)
     with monkeypatch.context() as older:
         older.setattr(Library, "spelled", lambda self, named: Path(named).absolute())
-        older.setattr("indexer.pipeline.comparing.Strays.has", lambda self, look: False)
+        older.setattr("indexer.pipeline.comparing.MoveCandidates.has", lambda self, look: False)
         sync(place / "link", place / "i", FAST)
     assert len(held(place / "i")) == 12
     for path in ("link", "disk/lib"):
