@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from indexer.health.check import CheckReport, inspect
-from indexer.health.mend import mend_structure, mend_vectors
+from indexer.health.segment_repair import rebuild_structure, rebuild_vectors
 from indexer.pipeline.index_encoder import store_encoder
 from indexer.pipeline.lock import writer_lock
 from indexer.pipeline.sweeping import sweep
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import os
 
     from indexer.health.check import Finding
-    from indexer.health.mend import Mended
+    from indexer.health.segment_repair import RepairedSegment
     from search.config import Device
     from search.encoders.base import Encoder
     from search.store.records import FileRecord, PictureRecord
@@ -117,12 +117,16 @@ class _Repair:
         for finding in findings:
             if finding.part in ("vectors", "structure") and finding.segment is not None:
                 by_segment.setdefault(finding.segment, []).append(finding)
-        mended = [found for segment, wrong in by_segment.items() if (found := self._mend(segment, wrong)) is not None]
-        if not mended and self._saved is None:
+        repaired = [
+            found
+            for segment, wrong in by_segment.items()
+            if (found := self._repair_segment(segment, wrong)) is not None
+        ]
+        if not repaired and self._saved is None:
             return
         with self._catalog.transaction():
             self._catalog.set(updated=utc_now())
-            for each in mended:
+            for each in repaired:
                 each.name(self._catalog)
             if self._saved is not None:
                 place = f"{self._settings['encoder_folder']}/"
@@ -149,12 +153,12 @@ class _Repair:
             f" {self._catalog.folder / self._settings['encoder_folder']}, or build the index again with another encoder"
         )
 
-    def _mend(self, segment_id: int, findings: list[Finding]) -> Mended | None:
+    def _repair_segment(self, segment_id: int, findings: list[Finding]) -> RepairedSegment | None:
         segment = next(record for record in self._catalog.segments() if record.id == segment_id)
         vectors = next((finding for finding in findings if finding.part == "vectors"), None)
         if vectors is None:
             self._report.done.append(f"segment {segment_id}: built its structure ({segment.kind}) again")
-            return mend_structure(self._catalog, segment, self._device)
+            return rebuild_structure(self._catalog, segment, self._device)
         if not self._accounts_for_its_rows(segment_id):
             self._report.left.append(
                 f"segment {segment_id}: the catalog does not say of each of its {segment.rows} rows what it holds."
@@ -164,14 +168,14 @@ class _Repair:
         if vectors.suffering and not self._made_elsewhere and not self._can_embed():
             self._report.left.append(f"segment {segment_id}: needs the encoder to embed {vectors.suffering} pictures")
             return None
-        mended = mend_vectors(self._catalog, segment, vectors.rows, self._encoder, self._device)
-        self._report.embedded += mended.embedded
-        self._report.removed += mended.lost
+        repaired = rebuild_vectors(self._catalog, segment, vectors.rows, self._encoder, self._device)
+        self._report.embedded += repaired.embedded
+        self._report.removed += repaired.lost
         self._report.done.append(
-            f"segment {segment_id}: wrote its vectors again, {mended.embedded} of them embedded anew,"
-            f" {len(mended.lost)} pictures removed because {self._why_lost()}"
+            f"segment {segment_id}: wrote its vectors again, {repaired.embedded} of them embedded anew,"
+            f" {len(repaired.lost)} pictures removed because {self._why_lost()}"
         )
-        return mended
+        return repaired
 
     def _accounts_for_its_rows(self, segment_id: int) -> bool:
         """Whether each row has a picture or a tombstone: otherwise room would be made for any number of them."""

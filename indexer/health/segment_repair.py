@@ -33,7 +33,7 @@ _BATCH = 32
 
 
 @dataclass(slots=True)
-class Mended:
+class RepairedSegment:
     """New files of one segment, written and synced but not named yet; `record` is None where no row is left."""
 
     old: SegmentRecord
@@ -56,7 +56,7 @@ class Mended:
         catalog.drop_files(n for n in (self.old.vectors, self.old.structure) if n is not None and n not in kept)
 
 
-def mend_structure(catalog: Catalog, segment: SegmentRecord, device: Device) -> Mended:
+def rebuild_structure(catalog: Catalog, segment: SegmentRecord, device: Device) -> RepairedSegment:
     """Build a structure again, with the parameters that it had, from vectors that were found whole."""
     files = {record.name: record for record in catalog.files()}
     dim = int(catalog.settings()["dim"])
@@ -64,12 +64,12 @@ def mend_structure(catalog: Catalog, segment: SegmentRecord, device: Device) -> 
     place = resolve_device(device, segment.kind)
     structure = index_class(segment.kind)(device=place, **segment.parameters).build(vectors)
     file = write_structure(catalog.folder, structure)
-    return Mended(segment, replace(segment, structure=file.name, parameters=structure.parameters), [file])
+    return RepairedSegment(segment, replace(segment, structure=file.name, parameters=structure.parameters), [file])
 
 
-def mend_vectors(
+def rebuild_vectors(
     catalog: Catalog, segment: SegmentRecord, lost: Sequence[range], encoder: Encoder | None, device: Device
-) -> Mended:
+) -> RepairedSegment:
     """Write a segment's vectors anew, each in the row that it had, and build its structure over them.
 
     Args:
@@ -98,12 +98,12 @@ def mend_vectors(
                 vectors[picture.row], good[picture.row] = vector, True
                 embedded += 1
     if not good.any():
-        return Mended(segment, None, lost=gone)
+        return RepairedSegment(segment, None, lost=gone)
     vectors[~good] = vectors[np.argmax(good)]
     structure, recall = build_structure(vectors, kind=segment.kind, recall=BuildConfig.recall, device=device)
     names = write_segment(catalog.folder, vectors, structure)
     record = replace(segment, vectors=names[0], structure=names[1], parameters=structure.parameters, recall=recall)
-    return Mended(segment, record, names[2], embedded, np.flatnonzero(~good).tolist(), gone)
+    return RepairedSegment(segment, record, names[2], embedded, np.flatnonzero(~good).tolist(), gone)
 
 
 def _intact(folder: Path, record: FileRecord, rows: int, dim: int, lost: Sequence[range]) -> Floats:
