@@ -58,7 +58,7 @@ class Changes:
     def __bool__(self) -> bool:
         return any((self.added, self.changed, self.moved, self.updated, self.removed))
 
-    def note_label(self, record: PictureRecord, before: str | None) -> None:
+    def count_relabelled(self, record: PictureRecord, before: str | None) -> None:
         """Count a picture whose record is updated as relabelled, if it is."""
         if record.label != before:
             self.relabelled.append(record.path)
@@ -70,7 +70,7 @@ class Changes:
             own = label(record.path, record)
             if own != record.label:
                 self.updated.append(replace(record, label=own))
-                self.note_label(self.updated[-1], record.label)
+                self.count_relabelled(self.updated[-1], record.label)
 
     @property
     def need_rows(self) -> list[PictureRecord]:

@@ -49,7 +49,7 @@ def compare(
     changes = Changes(unchanged=survey.unchanged, noted=survey.noted)
     for record, label_before in survey.relabelled:
         changes.updated.append(record)
-        changes.note_label(record, label_before)
+        changes.count_relabelled(record, label_before)
     renamed = {} if staging is None else _renamed_among_themselves(survey, staging)
     candidates = MoveCandidates(catalog, survey.gone, root, renamed)
     for chunk in chunks(survey.todo, FILES_AT_ONCE):
@@ -191,7 +191,7 @@ def _place(
             changes.updated.append(same)
         changes.unchanged += old.label == own
         changes.read_again += old.label == own
-        changes.note_label(same, old.label)
+        changes.count_relabelled(same, old.label)
     elif old is not None:
         changes.changed.append(replace(new, id=old.id))
         changes.replaced.append(old)
