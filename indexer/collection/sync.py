@@ -16,7 +16,7 @@ from indexer.pipeline.labelling import follow_named, follow_remembered, named_ta
 from indexer.pipeline.library import Library, known_roots
 from indexer.pipeline.progress import Silent, Stages
 from indexer.pipeline.scan import scan
-from indexer.pipeline.survey import FolderSurvey, is_unsettled, survey_folder
+from indexer.pipeline.survey import FolderSurvey, is_recently_changed, survey_folder
 from indexer.pipeline.writer import open_writer
 from search.config import BuildConfig
 from search.errors import DataError
@@ -79,7 +79,7 @@ class FolderUpdate:
     config: BuildConfig
     stages: Stages
     unseen: list[tuple[Path, str]] = field(default_factory=list)
-    unsettled: tuple[int, int] | None = None
+    recent: tuple[int, int] | None = None
     """See `FolderSurvey`."""
     excludes: Excludes | None = None
     not_read: Counter[str] = field(default_factory=Counter)
@@ -120,14 +120,14 @@ class FolderUpdate:
                 unreadable=lambda path, error: unseen.append((path, unseen_reason(error))),
             )
             # To the end of the scan: what is written while it runs is not dated ahead of the clock.
-            unsettled = (began - int(settle * 1e9), time.time_ns()) if settle else None
+            recent = (began - int(settle * 1e9), time.time_ns()) if settle else None
         if not found and not allow_empty:
             raise DataError(_nothing_there(pictures, unseen, patterns))
         if not found:
             config = replace(config, allow_missing=True)  # nothing is there, and that was said to be right
         top = root.parent if root.is_file() else root
         table = named_table(config.labels, [top], {file.path for file in found})
-        return cls(root, found, table, config, stages, unseen, unsettled, excludes, not_read)
+        return cls(root, found, table, config, stages, unseen, recent, excludes, not_read)
 
     def run(self, catalog: Catalog, encoder: Encoder | None = None) -> ChangeReport:
         """Bring an index up to date; `encoder` is the loaded one, if it was loaded."""
@@ -146,16 +146,14 @@ class FolderUpdate:
             not_read=self.not_read,
             exclude=self.config.exclude,
         )
-        how = FolderSurvey(
-            self.root, self.excludes, [path for path, _ in self.unseen], self.unsettled, self.config.rehash
-        )
+        how = FolderSurvey(self.root, self.excludes, [path for path, _ in self.unseen], self.recent, self.config.rehash)
         report = update.run(lambda: survey_folder(catalog, self.found, labelling.label, how))
         self.encoder = update.encoder
         return report
 
-    def has_unsettled(self) -> bool:
+    def has_recently_changed(self) -> bool:
         """Whether files were changed so lately that they may have been left for later."""
-        return any(is_unsettled(file, self.unsettled) for file in self.found)
+        return any(is_recently_changed(file, self.recent) for file in self.found)
 
 
 def unseen_reason(error: OSError) -> str:

@@ -97,7 +97,7 @@ class _Rounds:
             allow_empty=self.watching.allow_empty,
             settle=self.watching.settle,
         )
-        self.soon = update.has_unsettled()
+        self.soon = update.has_recently_changed()
         with open_writer(self.folder) as catalog:
             if self._encoder is not None and self._encoder.fingerprint != catalog.settings()["fingerprint"]:
                 self._encoder = None  # a rebuild changed it between two rounds

@@ -81,9 +81,9 @@ def stable_inode(record: PictureRecord, look: LookedAt) -> int | None:
     return UNSTABLE_INODE if unstable else look.inode
 
 
-def is_unsettled(file: FoundFile, unsettled: tuple[int, int] | None) -> bool:
+def is_recently_changed(file: FoundFile, recent: tuple[int, int] | None) -> bool:
     """Whether a file was changed within a time, from when to when in nanoseconds since the epoch."""
-    return unsettled is not None and unsettled[0] < file.mtime_ns <= unsettled[1]
+    return recent is not None and recent[0] < file.mtime_ns <= recent[1]
 
 
 def survey_files(catalog: Catalog, files: list[FoundFile], label: Labeller, *, rehash: bool = False) -> Survey:
@@ -108,7 +108,7 @@ class FolderSurvey:
     """A picture that these cover is gone, whether its file is there or not."""
     unseen: Collection[Path] = ()
     """Folders and files that could not be looked into: what lies there is not gone."""
-    unsettled: tuple[int, int] | None = None
+    recent: tuple[int, int] | None = None
     """From when to when, in nanoseconds since the epoch; a file changed in this time is still being written, perhaps,
     and left for the next time. None: every file is taken."""
     rehash: bool = False
@@ -136,7 +136,7 @@ def survey_folder(catalog: Catalog, files: list[FoundFile], label: Labeller, how
                 survey.gone.append(record)
             continue
         folders.see(file.path, record)
-        if is_unsettled(file, how.unsettled) and not is_same(record, file):
+        if is_recently_changed(file, how.recent) and not is_same(record, file):
             survey.unchanged += record is not None
         else:
             survey.add(file, record, label(file.path, record))

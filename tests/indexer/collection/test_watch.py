@@ -142,7 +142,7 @@ def test_a_file_written_during_the_scan_has_not_settled(
         return scan(*args, **options)
 
     monkeypatch.setattr("indexer.collection.sync.scan", slow_scan)
-    assert FolderUpdate.scan(pictures, index, FAST, Stages(Silent()), settle=60).has_unsettled()
+    assert FolderUpdate.scan(pictures, index, FAST, Stages(Silent()), settle=60).has_recently_changed()
 
 
 def test_unsettled_files_are_neither_added_nor_removed(pictures: Path, index: Path) -> None:
@@ -153,7 +153,7 @@ def test_unsettled_files_are_neither_added_nor_removed(pictures: Path, index: Pa
     os.utime(future, (2e9, 2e9))
     update = FolderUpdate.scan(pictures, index, FAST, Stages(Silent()), settle=3600)
     assert {path for path in (old, new, future) if path in {f.path for f in update.found}} == {old, new, future}
-    assert update.has_unsettled()
+    assert update.has_recently_changed()
     from indexer.pipeline.writer import open_writer
 
     with open_writer(index) as catalog:
