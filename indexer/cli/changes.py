@@ -188,7 +188,7 @@ def _watch(pictures: Path, index: Path, config: BuildConfig, watching: WatchConf
     from indexer.cli.console import ConsoleProgress
     from indexer.collection.watch import watch
 
-    def told(what: ChangeReport | Exception) -> None:
+    def report_round(what: ChangeReport | Exception) -> None:
         if isinstance(what, Exception):
             typer.secho(f"error: {printable(str(what))}", fg="red", err=True)
         else:
@@ -197,7 +197,7 @@ def _watch(pictures: Path, index: Path, config: BuildConfig, watching: WatchConf
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         typer.echo(printable(f"watching {pictures}"), err=True)
-        watch(pictures, index, config, watching, told=told, progress=ConsoleProgress)
+        watch(pictures, index, config, watching, report=report_round, progress=ConsoleProgress)
     except KeyboardInterrupt:
         typer.echo("stopped", err=True)
     finally:

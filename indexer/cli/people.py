@@ -96,10 +96,10 @@ def attend(
     identify = IdentifyConfig(references=references, max_false_accept=max_false_accept, threshold=threshold)
     config = AttendConfig(unknown, visit_minutes, interval, once, identify)
     try:
-        attend_folder(folder, index, log, config, device=device, tell=_tell)
+        attend_folder(folder, index, log, config, device=device, report=_print)
     except KeyboardInterrupt:
         typer.echo("stopped")
 
 
-def _tell(seen: Seen) -> None:
+def _print(seen: Seen) -> None:
     typer.echo(printable(f"{seen.time}  {seen.said}  {seen.picture}").replace("\n", "\\n"))

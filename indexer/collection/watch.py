@@ -40,7 +40,7 @@ def watch(
     config: BuildConfig | None = None,
     watching: WatchConfig | None = None,
     *,
-    told: Callable[[ChangeReport | Exception], None],
+    report: Callable[[ChangeReport | Exception], None],
     stop: threading.Event | None = None,
     progress: Callable[[], AbstractContextManager[Progress]] = lambda: nullcontext(Silent()),
 ) -> None:
@@ -54,7 +54,7 @@ def watch(
         index: the index folder.
         config: as of `sync`.
         watching: how often, and how patiently.
-        told: called with the report of every round that changed or skipped something, and with the error of one that
+        report: called with the report of every round that changed or skipped something, and with the error of one that
             failed: the folder is gone, another process writes the index, the disk is full. The watch goes on.
         stop: ends the watch when it is set; without it, KeyboardInterrupt does.
         progress: makes whoever is told of one round.
@@ -73,7 +73,7 @@ def watch(
         except (TwinlensError, OSError) as error:
             said = rounds.failed(error)
         if said is not None:
-            told(said)
+            report(said)
 
 
 class _Rounds:

@@ -201,15 +201,15 @@ def attend(
     config: AttendConfig | None = None,
     *,
     device: Device = QueryConfig.device,
-    tell: Callable[[Seen], None] | None = None,
+    report: Callable[[Seen], None] | None = None,
 ) -> None:
     """Watch a folder until interrupted, or, with `config.once`, work through what is there; see `Attendance`."""
     config = config or AttendConfig()
     with Attendance(folder, index, log, config, device=device) as attendance:
         while True:
             for seen in attendance.look(settled=config.once):
-                if tell is not None:
-                    tell(seen)
+                if report is not None:
+                    report(seen)
             if config.once:
                 return
             time.sleep(config.interval)

@@ -95,7 +95,7 @@ class _Walk:
 
     def files(self) -> Iterator[FoundFile]:
         """The picture files, folder by folder."""
-        for folder, subfolders, names in os.walk(self.root, onerror=self._tell):
+        for folder, subfolders, names in os.walk(self.root, onerror=self._report):
             subfolders[:] = [name for name in subfolders if self._is_taken(folder, name)]
             for name in names:
                 if not self._is_taken(folder, name):
@@ -123,7 +123,7 @@ class _Walk:
             else:
                 self.unreadable(path, error)
 
-    def _tell(self, error: OSError) -> None:
+    def _report(self, error: OSError) -> None:
         folder = Path(os.fsdecode(error.filename))
         (_refuse if folder == self.root else self.unreadable)(folder, error)
 

@@ -269,7 +269,7 @@ def test_a_watch_keeps_them_and_says_it_once(library: Path, tmp_path: Path) -> N
     unmount(library)
     config = WatchConfig(interval=0.2, settle=0)
     thread = threading.Thread(
-        target=watch, args=(library, tmp_path / "i", FAST, config), kwargs={"told": said.put, "stop": stop}
+        target=watch, args=(library, tmp_path / "i", FAST, config), kwargs={"report": said.put, "stop": stop}
     )
     thread.start()
     try:

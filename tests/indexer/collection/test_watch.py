@@ -39,7 +39,7 @@ def watching(pictures: Path, index: Path, config: WatchConfig) -> Iterator["Queu
     said: Queue[ChangeReport | Exception] = Queue()
     stop = threading.Event()
     thread = threading.Thread(
-        target=watch, args=(pictures, index, FAST, config), kwargs={"told": said.put, "stop": stop}
+        target=watch, args=(pictures, index, FAST, config), kwargs={"report": said.put, "stop": stop}
     )
     thread.start()
     try:
@@ -174,7 +174,7 @@ def test_a_new_encoder_is_taken_between_two_rounds(pictures: Path, index: Path, 
 
 def test_no_index_there(pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(IndexFolderError, match="no index here"):
-        watch(pictures, tmp_path / "nowhere", FAST, told=lambda _: None, stop=threading.Event())
+        watch(pictures, tmp_path / "nowhere", FAST, report=lambda _: None, stop=threading.Event())
     assert not (tmp_path / "nowhere").exists()
 
 
