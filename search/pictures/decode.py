@@ -191,7 +191,7 @@ def _decode_whole(
     from search.pictures.colours.deep import in_full_depth, raw_mode
     from search.pictures.colours.sample_depth import DECLARED, declared_top
 
-    image = _opened(kind, data)
+    image = _open_by_format(kind, data)
     _check_size(name, image.size, config, kind)
     pixels = image.size[0] * image.size[1]
     full_size = full_size or image.size
@@ -202,7 +202,7 @@ def _decode_whole(
         image.load()
         _check_size(name, image.size, config, kind)  # a GIF's first frame may outgrow its canvas, and so on
         image.info[DECLARED] = declared_top(image, kind, data)
-        shown = in_full_depth(image, mode, lambda: _opened(kind, data))
+        shown = in_full_depth(image, mode, lambda: _open_by_format(kind, data))
         if kind == "PSD" and shown.mode == "RGBA" and not has_transparency(data):
             shown = shown.convert("RGB")
         profile = declared_profile(image, kind, data)
@@ -211,7 +211,7 @@ def _decode_whole(
         return rgb.copy() if rgb is image else rgb  # a plain image, free of the plugin and the file behind it
 
 
-def _opened(kind: Format, data: bytes) -> ImageFile:
+def _open_by_format(kind: Format, data: bytes) -> ImageFile:
     return open_picture(kind, readable(data) if kind == "PNG" else data)
 
 
