@@ -14,7 +14,7 @@ from indexer.pipeline.labelling import SETTING as LABEL_SOURCES
 from indexer.pipeline.labelling import is_file, remembered_sources
 from indexer.pipeline.library import known_roots, remember_root
 from indexer.pipeline.matrix import gathered
-from indexer.pipeline.missing import is_news, remember, to_remember
+from indexer.pipeline.missing import differs_from_stored, missing_after, store_missing
 from indexer.pipeline.returning import give_back, returning_templates
 from indexer.pipeline.tune import build_structure
 from search.store.records import SegmentRecord
@@ -100,8 +100,8 @@ def commit(
     calibration = settings.get("calibration")
     if encoder is not None:
         calibration = fitting_calibration(calibration, encoder, config)
-    missing = to_remember(catalog, changes, surveyed.root)
-    says_more = _says_more(catalog, changes, surveyed) or is_news(catalog, missing)
+    missing = missing_after(catalog, changes, surveyed.root)
+    says_more = _says_more(catalog, changes, surveyed) or differs_from_stored(catalog, missing)
     relabelled = label_sources != remembered_sources(catalog)
     if not (changes or says_more or relabelled or calibration != settings.get("calibration")):
         return None
@@ -125,7 +125,7 @@ def commit(
                 remember_root(catalog, surveyed.root)
             if surveyed.exclude is not None:
                 catalog.set(exclude=list(surveyed.exclude))
-            remember(catalog, missing)
+            store_missing(catalog, missing)
             catalog.add_files(files)
             catalog.retained.keep(changes.left_behind)
             catalog.remove_pictures(changes.removed)

@@ -29,7 +29,7 @@ _SETTING = "missing"
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class PicturesBefore:
     """Which pictures of a missing folder the index knew before it was missing."""
 
     up_to: int
@@ -45,7 +45,7 @@ class Known:
 class Folders:
     """The folders below a root, and itself, by what a scan found in them; as text, which is faster than paths."""
 
-    def __init__(self, root: Path, missing: Mapping[Path, Known] | None = None) -> None:
+    def __init__(self, root: Path, missing: Mapping[Path, PicturesBefore] | None = None) -> None:
         """Take the folders that are missing since an earlier scan."""
         self._root = str(root)
         self._missing = missing or {}
@@ -96,7 +96,7 @@ class Folders:
             folder = _dirname(folder)
 
 
-def remembered(catalog: Catalog) -> dict[Path, Known]:
+def stored_missing(catalog: Catalog) -> dict[Path, PicturesBefore]:
     """The folders that an index knows to be missing.
 
     Raises:
@@ -108,7 +108,7 @@ def remembered(catalog: Catalog) -> dict[Path, Known]:
     return {Path(folder): _known(each) for folder, each in found.items()}
 
 
-def to_remember(catalog: Catalog, changes: Changes, root: Path | None) -> dict[str, dict[str, Any]]:
+def missing_after(catalog: Catalog, changes: Changes, root: Path | None) -> dict[str, dict[str, Any]]:
     """What the index is to know of missing folders after some changes, as a setting holds it.
 
     Args:
@@ -116,7 +116,7 @@ def to_remember(catalog: Catalog, changes: Changes, root: Path | None) -> dict[s
         changes: with what stays of missing folders.
         root: the folder that was surveyed as a whole; folders elsewhere stay as they were.
     """
-    before = remembered(catalog)
+    before = stored_missing(catalog)
     kept = {record.path.parent for record, _ in changes.kept}
     still = {
         folder: known
@@ -125,7 +125,7 @@ def to_remember(catalog: Catalog, changes: Changes, root: Path | None) -> dict[s
     }
     up_to = catalog.greatest_id()
     for folder in {folder for _, folder in changes.kept} - still.keys():
-        still[folder] = Known(up_to)
+        still[folder] = PicturesBefore(up_to)
     for folder, known in still.items():
         came = [each.id for each in changes.moved if each.path.is_relative_to(folder) and known.has(each.id)]
         if came:
@@ -133,14 +133,14 @@ def to_remember(catalog: Catalog, changes: Changes, root: Path | None) -> dict[s
     return {str(folder): asdict(still[folder]) for folder in sorted(still)}
 
 
-def is_news(catalog: Catalog, missing: dict[str, dict[str, Any]]) -> bool:
+def differs_from_stored(catalog: Catalog, missing: dict[str, dict[str, Any]]) -> bool:
     """Whether an index does not know this of missing folders."""
     return bool(missing != catalog.settings().get(_SETTING, {}))
 
 
-def remember(catalog: Catalog, missing: dict[str, dict[str, Any]]) -> None:
+def store_missing(catalog: Catalog, missing: dict[str, dict[str, Any]]) -> None:
     """Store it; in a transaction."""
-    if is_news(catalog, missing):
+    if differs_from_stored(catalog, missing):
         catalog.set(**{_SETTING: missing})
 
 
@@ -148,11 +148,11 @@ def _dirname(path: str) -> str:
     return path.rpartition("/")[0] or "/"
 
 
-def _known(stored: object) -> Known:
+def _known(stored: object) -> PicturesBefore:
     if isinstance(stored, dict):
         up_to, moved = stored.get("up_to"), stored.get("moved")
         if isinstance(up_to, int) and isinstance(moved, list) and all(isinstance(each, int) for each in moved):
-            return Known(up_to, moved)
+            return PicturesBefore(up_to, moved)
     raise _damaged()
 
 
