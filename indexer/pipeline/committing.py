@@ -12,7 +12,7 @@ from indexer.pipeline.exif import put_exif
 from indexer.pipeline.index_encoder import fitting_calibration, name_encoder, store_encoder
 from indexer.pipeline.labelling import SETTING as LABEL_SOURCES
 from indexer.pipeline.labelling import is_file, remembered_sources
-from indexer.pipeline.library import known_roots, remember_root
+from indexer.pipeline.library import known_roots, store_root
 from indexer.pipeline.matrix import gathered
 from indexer.pipeline.missing import differs_from_stored, missing_after, store_missing
 from indexer.pipeline.returning import give_back, returning_templates
@@ -122,7 +122,7 @@ def commit(
             if changes:
                 catalog.set(updated=moment)
             if surveyed.root is not None:
-                remember_root(catalog, surveyed.root)
+                store_root(catalog, surveyed.root)
             if surveyed.exclude is not None:
                 catalog.set(exclude=list(surveyed.exclude))
             store_missing(catalog, missing)

@@ -113,7 +113,7 @@ def known_exclude(catalog: Catalog) -> tuple[str, ...]:
     return tuple(found)
 
 
-def remember_root(catalog: Catalog, root: Path) -> None:
+def store_root(catalog: Catalog, root: Path) -> None:
     """Note a folder that was indexed as a whole: what is added below it later is labelled as from there."""
     roots = known_roots(catalog)
     if not any(root.is_relative_to(each) for each in roots):
