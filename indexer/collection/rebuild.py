@@ -42,18 +42,18 @@ def rebuild(
     """Merge all segments into one, drop the rows of removed pictures, and choose and tune the structure anew.
 
     Nothing is embedded for that, and the index answers as before until the one commit at the end. With another encoder,
-    or with its own where an earlier version decoded the pictures (`search.pictures.decoder_revision`), every picture is
-    embedded anew from its file, beside the index; a rebuild that was killed goes on where it was. The identities
-    enrolled in the index come along; a calibration belongs to its encoder and does not.
+    or with its own if an earlier version decoded the pictures (`search.pictures.decoder_revision`), every picture is
+    embedded again from its file, beside the index; a killed rebuild continues where it stopped. Enrolled identities are
+    kept; a calibration belongs to its encoder and is not.
 
     Args:
         index: the index folder.
-        config: the encoder (None: that of the index), the kind and the recall.
-        drop_missing: when the encoder changes, let go of pictures and reference pictures whose files are gone or
-            cannot be read, instead of refusing.
-        purge: forget what is retained of pictures that were removed before: metadata, labels, enrolments.
-        retain_days: how long such things are retained from now on, in days; 0: not at all. None: as before.
-        progress: who is told.
+        config: the encoder (defaults to that of the index), the kind and the recall.
+        drop_missing: when the encoder changes, remove pictures and reference pictures whose files are gone or cannot
+            be read, instead of raising DataError.
+        purge: delete what is retained of removed pictures: metadata, labels, enrolments.
+        retain_days: days for which they are retained from now on; 0 retains nothing. Defaults to the stored value.
+        progress: callback for progress updates.
 
     Raises:
         DataError: the encoder changes, and the files of some pictures are gone or cannot be read.
@@ -73,7 +73,7 @@ def rebuild(
             encoder = load_encoder(config.encoder, device=config.device)
     with open_writer(folder) as catalog:
         purged = _forget(catalog, retain_days, purge=purge)
-        if encoder is not None and _embeds_anew(encoder, catalog.settings()):
+        if encoder is not None and _must_embed_again(encoder, catalog.settings()):
             report = switch_encoder(catalog, encoder, config, stages, drop_missing=drop_missing)
         else:
             report = _merge(catalog, config, stages)
@@ -84,7 +84,7 @@ def rebuild(
 
 
 def _merge(catalog: Catalog, config: BuildConfig, stages: Stages) -> ChangeReport:
-    """Make one segment of all rows that have a picture, by the pictures' ids; none where there are no pictures."""
+    """Merge all rows that have a picture into one segment, in the order of ids; none if there are no pictures."""
     dim = int(catalog.settings()["dim"])
     stored = StoredVectors(catalog, dim)
     blocks = (stored.take(places) for places in catalog.places())
@@ -98,12 +98,12 @@ def _merge(catalog: Catalog, config: BuildConfig, stages: Stages) -> ChangeRepor
     return report
 
 
-def _embeds_anew(encoder: Encoder, settings: Mapping[str, Any]) -> bool:
+def _must_embed_again(encoder: Encoder, settings: Mapping[str, Any]) -> bool:
     return encoder.fingerprint != settings["fingerprint"] or is_outdated(settings)
 
 
 def _forget(catalog: Catalog, retain_days: int | None, *, purge: bool) -> int:
-    """Forget what is retained of removed pictures, where that is asked for; how many pictures that were."""
+    """Set `retain_days` and purge, if given; return how many removed pictures were purged."""
     if retain_days is None and not purge:
         return 0
     before = catalog.retained.count()

@@ -27,10 +27,10 @@ class Templates:
     lost: list[tuple[Path, str]] = field(default_factory=list)
     lost_templates: list[TemplateRecord] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
-    """Identities of which nothing is left."""
+    """Identities that lost all their reference pictures."""
 
     def notes(self) -> list[str]:
-        """What a report says of them."""
+        """Notes for the report."""
         notes = [f"{len(self.embedded)} reference pictures were embedded anew"] if self.embedded else []
         if self.lost:
             notes.append(f"{len(self.lost)} reference pictures were dropped")
@@ -40,7 +40,7 @@ class Templates:
 
 
 def embed_templates(catalog: Catalog, encoder: Encoder, stages: Stages) -> Templates:
-    """Embed every reference picture, from its file, or from a picture of the index that shows the same."""
+    """Embed every reference picture, from its file or from a picture of the index with the same content."""
     found, templates = Templates(), catalog.templates()
     if templates:
         with stages.stage("embed reference pictures", len(templates)):

@@ -1,4 +1,4 @@
-"""Remove pictures from an index; their files stay where they are."""
+"""Remove pictures from an index; their files are not touched."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from search.filters.language import Where
 
 _AT_ONCE = 10_000
-"""Records held at once."""
+"""Records read at once."""
 _SHOWN = 20
-"""Unknown ids that an error names."""
+"""Most unknown ids that an error lists."""
 
 
 def remove(
@@ -40,23 +40,23 @@ def remove(
     dry_run: bool = False,
     purge: bool = False,
 ) -> ChangeReport:
-    """Remove pictures, all of what is named or, where one thing is not there, nothing; no search finds them again.
+    """Remove pictures, so that no search finds them; if one of the arguments matches nothing, nothing is removed.
 
-    Their rows are put under tombstones: a picture that comes back is not embedded again, until `rebuild` drops them.
-    Their metadata and labels are retained under their content for a while, and come back with it.
+    Their rows get tombstones: until `rebuild` drops the rows, a picture that is added again is not embedded again.
+    Metadata and labels are retained under their content for a while, and are restored with it.
 
     Args:
         index: the index folder.
         paths: pictures, or folders with all pictures below.
-        ids: of pictures.
-        globs: patterns with `*`, `?` and `[...]` of whole paths; a pattern that does not begin with `/` may match from
-            any folder on.
+        ids: ids of pictures.
+        globs: patterns with `*`, `?` and `[...]` for whole paths; a pattern that does not begin with `/` may start at
+            any folder.
         where: a filter, see `search.filters.language`.
-        dry_run: say what would be removed, and remove nothing.
-        purge: retain nothing of them.
+        dry_run: report what would be removed, and remove nothing.
+        purge: retain no metadata and labels.
 
     Raises:
-        QueryError: nothing was named, or something that the index does not have.
+        QueryError: no argument is given, or one matches nothing in the index.
         IndexFolderError: no index there.
         IndexLockedError: another process is writing it.
     """
@@ -90,32 +90,32 @@ def _chosen(
     globs: Sequence[str],
     condition: Condition | None,
 ) -> list[int]:
-    """Ids of all that is named, ascending; raises QueryError where one thing is not there."""
+    """Ids of all matching pictures, ascending; raises QueryError if one of the arguments matches nothing."""
     chosen: set[int] = set()
     for path in paths:
         chosen.update(_at(catalog, path))
-    chosen.update(_known(catalog, ids))
+    chosen.update(_existing(catalog, ids))
     for pattern in globs:
-        chosen.update(_some(catalog.ids_matching(_from_anywhere(pattern)), f"no picture matches {pattern!r}"))
+        chosen.update(_not_empty(catalog.ids_matching(_from_anywhere(pattern)), f"no picture matches {pattern!r}"))
     if condition is not None:
         met = catalog.ids_where(condition)
         hints = [] if met else nearest_values(catalog, condition)
-        chosen.update(_some(met, "; ".join(["no picture meets the filter", *hints])))
+        chosen.update(_not_empty(met, "; ".join(["no picture meets the filter", *hints])))
     return sorted(chosen)
 
 
 def _at(catalog: Catalog, named: str | os.PathLike[str]) -> list[int]:
-    """Pictures at a path or below it, or else by the path by which the index knows the place."""
+    """Pictures at a path or below it, given in any spelling."""
     path = Path(os.path.normpath(Path(named).absolute()))
     found = _at_path(catalog, path) or _at_path(catalog, Library.of_catalog(catalog).spelled(path))
-    return _some(found, f"{path}: the index has no such picture, and none below it")
+    return _not_empty(found, f"{path}: the index has no such picture, and none below it")
 
 
 def _at_path(catalog: Catalog, path: Path) -> list[int]:
     return list(catalog.ids_at([str(path)]).values()) or catalog.ids_below(str(path))
 
 
-def _known(catalog: Catalog, ids: Sequence[int]) -> list[int]:
+def _existing(catalog: Catalog, ids: Sequence[int]) -> list[int]:
     ids = [picture_number(each) for each in ids]
     found = catalog.ids_among(ids)
     missing = sorted(set(ids) - set(found))
@@ -128,7 +128,7 @@ def _from_anywhere(pattern: str) -> str:
     return pattern if pattern.startswith("/") else f"*/{pattern}"
 
 
-def _some(found: list[int], otherwise: str) -> list[int]:
+def _not_empty(found: list[int], otherwise: str) -> list[int]:
     if not found:
         raise QueryError(f"{otherwise}; nothing was removed")
     return found

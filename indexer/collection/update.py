@@ -1,4 +1,4 @@
-"""The road that build, add and sync share: survey, look and embed what is new, compare, commit."""
+"""The stages that build, add and sync share: survey, read and embed new files, compare, commit."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ class Update:
     stages: Stages
     labelling: Labelling
     encoder: Encoder | None = None
-    """Loaded already: of a new index, or by an earlier round of a watch."""
+    """If it is loaded already: for a new index, or by an earlier round of a watch."""
     root: Path | None = None
     """The folder that is surveyed as a whole."""
     unseen: list[tuple[Path, str]] = field(default_factory=list)
-    """What could not be looked into, and why."""
+    """Files and folders that could not be read, with the reason."""
     not_read: Counter[str] = field(default_factory=Counter)
     """Files of other kinds, by suffix."""
     exclude: tuple[str, ...] | None = None
-    """Patterns that the index is to remember."""
+    """Patterns to store in the index."""
 
     def run(self, survey: Callable[[], Survey]) -> ChangeReport:
-        """Bring the index to what a survey of files shows, by one commit."""
+        """Update the index to the result of a survey, in one commit."""
         catalog = self.catalog
         with self.stages.stage("compare"):
             found = survey()
@@ -61,9 +61,9 @@ class Update:
         if self.encoder is None and (found.todo or first or self.config.encoder):
             with self.stages.stage("load encoder"):
                 self.encoder = choose_encoder(catalog, self.config, None)
-        if self.encoder is not None:  # damage is told before the work
+        if self.encoder is not None:  # reports damage before the work
             fitting_calibration(catalog.settings().get("calibration"), self.encoder, self.config)
-        # Where nothing must be looked at, what another command staged before it was killed stays for that command.
+        # If no file must be read, the staging file of another, killed command stays for that command.
         staging = Staging(catalog.folder, self.encoder.fingerprint) if self.encoder and found.todo else None
         try:
             report = self._commit(found, staging)
@@ -152,7 +152,7 @@ class Update:
 
 
 def check_device(config: BuildConfig) -> None:
-    """Say before the work what cannot be had; raises UnsupportedError, and QueryError for a count out of bounds."""
+    """Check device and counts before the work; raises UnsupportedError, or QueryError for a count out of range."""
     check_count("batch_size", config.batch_size, most=MOST_AT_ONCE)
     check_count("workers", config.workers, most=MOST_WORKERS)
     if config.kind != "auto":
@@ -160,6 +160,6 @@ def check_device(config: BuildConfig) -> None:
 
 
 def _unstaged(files: list[FoundFile], staging: Staging) -> Iterator[FoundFile]:
-    """The files that no earlier run looked at as they are now."""
+    """The files that no earlier run read in their present state."""
     staged = staging.looked_at([file.path for file in files])
     return (file for file in files if not is_same(staged.get(file.path), file))

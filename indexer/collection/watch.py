@@ -1,4 +1,4 @@
-"""Keep an index up to date with a folder for as long as it is watched."""
+"""Watch a folder and keep an index up to date with it."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 _BURST = 200
 """Milliseconds without news after which a burst of changes is over."""
 _LONGEST_BURST = 5_000
-"""Milliseconds after which a burst is looked at though it goes on."""
+"""Milliseconds after which a burst is handled although it goes on."""
 _TICK = 0.5
-"""Seconds between two looks at the clock."""
+"""Seconds between two checks of the clock."""
 
 
 def watch(
@@ -44,20 +44,20 @@ def watch(
     stop: threading.Event | None = None,
     progress: Callable[[], AbstractContextManager[Progress]] = lambda: nullcontext(Silent()),
 ) -> None:
-    """Sync a folder now, and again whenever the system tells of a change in it, until it is stopped.
+    """Sync a folder now, and again whenever the system reports a change in it, until it is stopped.
 
     A file that was changed less than `settle` seconds ago may still be being written, and is taken in a later round.
-    The lock is held during a round only, so that others can write between two.
+    The lock is held during a round only, so that other processes can write between two rounds.
 
     Args:
         pictures: the folder.
         index: the index folder.
-        config: as of `sync`.
-        watching: how often, and how patiently.
+        config: see `sync`.
+        watching: intervals of the watch.
         report: called with the report of every round that changed or skipped something, and with the error of one that
             failed: the folder is gone, another process writes the index, the disk is full. The watch goes on.
         stop: ends the watch when it is set; without it, KeyboardInterrupt does.
-        progress: makes whoever is told of one round.
+        progress: makes the callback for progress updates of one round.
 
     Raises:
         IndexFolderError: no index there when the watch begins.
@@ -69,11 +69,11 @@ def watch(
     for _ in _occasions(rounds, stop or threading.Event()):
         try:
             with progress() as shown:
-                said: ChangeReport | Exception | None = rounds.run(shown)
+                outcome: ChangeReport | Exception | None = rounds.run(shown)
         except (TwinlensError, OSError) as error:
-            said = rounds.failed(error)
-        if said is not None:
-            report(said)
+            outcome = rounds.failed(error)
+        if outcome is not None:
+            report(outcome)
 
 
 class _Rounds:
@@ -84,10 +84,10 @@ class _Rounds:
         self.soon = True
         """Whether the next round is due as soon as files have settled, or another writer may be done."""
         self._encoder: Encoder | None = None
-        self._told = ""
+        self._last = ""
 
     def run(self, progress: Progress) -> ChangeReport | None:
-        """Sync once; the report, unless there is nothing to tell."""
+        """Sync once; return the report, or None if nothing changed."""
         self.soon = False
         update = FolderUpdate.scan(
             self.root,
@@ -108,7 +108,7 @@ class _Rounds:
         return report if changed or (news and (report.skipped or report.missing)) else None
 
     def failed(self, error: Exception) -> Exception | None:
-        """Take note of an error; it is told once, until something else happens."""
+        """Return an error to report; None if the same one was the last report."""
         self.soon = isinstance(error, IndexLockedError | IndexBusyError)
         return error if self._is_news(str(error)) else None
 
@@ -116,18 +116,18 @@ class _Rounds:
         """Seconds until the next round, if nothing happens."""
         return max(self.watching.settle, _TICK) if self.soon else self.watching.interval
 
-    def _is_news(self, said: str) -> bool:
-        before, self._told = self._told, said
-        return said != before
+    def _is_news(self, text: str) -> bool:
+        before, self._last = self._last, text
+        return text != before
 
 
 def _occasions(rounds: _Rounds, stop: threading.Event) -> Iterator[None]:
-    """Come whenever a round is due: at once, when something happens, when files have settled, and after `interval`."""
+    """Yield when a round is due: at once, after a change, when files have settled, and after `interval`."""
     from watchfiles import watch as watch_files
 
     own = (str(rounds.folder), str(rounds.folder) + os.sep)  # an index inside the folder would wake its own writer
     while not stop.is_set():
-        yield  # for whatever happened while nobody watched
+        yield  # for changes that came before the watch
         due, watched = time.monotonic() + rounds.patience(), folder_identity(rounds.root)
         try:
             for changes in watch_files(
@@ -144,7 +144,7 @@ def _occasions(rounds: _Rounds, stop: threading.Event) -> Iterator[None]:
                     yield
                     due = time.monotonic() + rounds.patience()
                 if folder_identity(rounds.root) != watched:
-                    break  # what has this name now is another folder, to be watched anew
-        except (OSError, RuntimeError):  # not there, or the system watches no more folders
+                    break  # another folder has this name now: watch that one
+        except (OSError, RuntimeError):  # it does not exist, or the system's limit of watches is reached
             while not stop.wait(_TICK) and time.monotonic() < due and folder_identity(rounds.root) == watched:
                 continue

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 def write_blocks(
     catalog: Catalog, blocks: Iterable[Floats], rows: int, dim: int, config: BuildConfig, stages: Stages
 ) -> tuple[SegmentRecord | None, list[FileRecord]]:
-    """As `write_rows`, of vectors that come in blocks."""
+    """As `write_rows`, for vectors that come in blocks."""
     with ExitStack() as room:
         with stages.stage("gather vectors"):
             vectors = room.enter_context(gathered(catalog.folder, blocks, rows, dim))
@@ -47,7 +47,7 @@ def write_blocks(
 def write_rows(
     catalog: Catalog, vectors: Floats, config: BuildConfig, stages: Stages
 ) -> tuple[SegmentRecord | None, list[FileRecord]]:
-    """Build the structure over vectors `(N, D)` and write both, synced; None where there are no vectors."""
+    """Build the structure over vectors `(N, D)` and write both, synced; None if there are no vectors."""
     if not len(vectors):
         return None, []
     with stages.stage("build structure"):
@@ -61,13 +61,13 @@ def write_rows(
 
 @dataclass(frozen=True, slots=True)
 class Surveyed:
-    """What was looked at: of nothing else does a commit forget that it could not be read."""
+    """The files that were read: a commit only updates the list of unreadable files for these."""
 
     paths: list[Path]
     root: Path | None = None
     """The folder that was surveyed as a whole."""
     exclude: tuple[str, ...] | None = None
-    """Patterns to remember; None: those that are remembered."""
+    """Patterns to store; defaults to those that are stored."""
 
 
 def commit(
@@ -81,29 +81,31 @@ def commit(
     surveyed: Surveyed,
     label_sources: dict[str, str],
 ) -> SegmentRecord | None:
-    """Make changes visible: a segment for what needs a row, and one transaction; none where nothing changed.
+    """Make changes visible: write a segment for the pictures that need a row, then commit one transaction.
+
+    Nothing is written if nothing changed.
 
     Args:
         catalog: the index.
-        changes: what is to change.
-        known: has the vectors.
+        changes: what to change.
+        known: provides the vectors.
         config: how the structure is built.
-        stages: timed and told.
-        encoder: the one that an index gets which has none yet; otherwise its own, or None where it was not needed.
-        surveyed: what was looked at.
+        stages: measures the time and reports progress.
+        encoder: the first encoder of a new index; otherwise its own, or None if it was not needed.
+        surveyed: the files that were read.
         label_sources: see `indexer.pipeline.labelling`.
 
     Returns:
-        The new segment, if one was needed.
+        The new segment; None if none was needed.
     """
     settings = catalog.settings()
     calibration = settings.get("calibration")
     if encoder is not None:
         calibration = fitting_calibration(calibration, encoder, config)
     missing = missing_after(catalog, changes, surveyed.root)
-    says_more = _says_more(catalog, changes, surveyed) or differs_from_stored(catalog, missing)
+    other_news = _has_other_news(catalog, changes, surveyed) or differs_from_stored(catalog, missing)
     relabelled = label_sources != remembered_sources(catalog)
-    if not (changes or says_more or relabelled or calibration != settings.get("calibration")):
+    if not (changes or other_news or relabelled or calibration != settings.get("calibration")):
         return None
     pictures = changes.need_rows
     templates = returning_templates(catalog, pictures, known)
@@ -146,8 +148,8 @@ def commit(
     return segment
 
 
-def _says_more(catalog: Catalog, changes: Changes, surveyed: Surveyed) -> bool:
-    """Whether there is something to note beside changes of pictures: an encoder, a root, what could not be read."""
+def _has_other_news(catalog: Catalog, changes: Changes, surveyed: Surveyed) -> bool:
+    """Whether there is something to store besides changed pictures: an encoder, a root, unreadable files."""
     settings = catalog.settings()
     if "encoder" not in settings or changes.noted:
         return True

@@ -1,4 +1,4 @@
-"""Compare what was looked at with the catalog: which pictures are added, changed, moved, updated and removed."""
+"""Compare the files that were read with the catalog: pictures added, changed, moved, updated and removed."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from indexer.pipeline.known_contents import KnownContents
     from indexer.pipeline.labelling import Labeller
     from indexer.pipeline.staging import LookedAt, Staging
-    from indexer.pipeline.survey import FILES_AT_ONCE, Survey
+    from indexer.pipeline.survey import Survey
     from search.store.catalog import Catalog
 
 
 STAYS = "; what the index has of it stays"
-"""Ends the reason why something was not read, where that says nothing of the picture."""
+"""Ends the reason why a file or folder was not read, where the picture itself may be unchanged."""
 
 
 def compare(
@@ -39,11 +39,11 @@ def compare(
 
     Args:
         catalog: the index as it is.
-        survey: its `todo` was looked at.
-        staging: what was looked at; None where nothing had to be.
+        survey: the files of its `todo` were read.
+        staging: what reading them gave; None if no file had to be read.
         known: sizes of the contents.
         label: decides the label of each picture.
-        root: the folder that was surveyed as a whole: what is gone from there is in the survey.
+        root: the folder that was surveyed as a whole; the survey lists the pictures that are gone from it.
         allow_missing: remove pictures whose whole folder is missing.
     """
     changes = Changes(unchanged=survey.unchanged, noted=survey.noted)
@@ -53,7 +53,7 @@ def compare(
     renamed = {} if staging is None else _renamed_among_themselves(survey, staging)
     candidates = MoveCandidates(catalog, survey.gone, root, renamed)
     for chunk in chunks(survey.todo, FILES_AT_ONCE):
-        assert staging is not None, "files were to be looked at, and none was"
+        assert staging is not None, "files were to be read, and none was"
         looks = staging.looked_at([file.path for file, _ in chunk])
         contents = list({look.content for look in looks.values() if look.reason is None})
         changes.exif |= staging.exif(contents)
@@ -75,7 +75,7 @@ def compare(
 
 
 class MoveCandidates:
-    """Pictures whose file is gone: one of the same content that turns up elsewhere was moved there."""
+    """Pictures whose file is gone: a file of the same content elsewhere means that the picture was moved there."""
 
     def __init__(
         self, catalog: Catalog, gone: list[PictureRecord], root: Path | None, renamed: dict[int, PictureRecord]
@@ -118,23 +118,23 @@ class MoveCandidates:
         return waiting.pop()
 
     def taken(self) -> list[PictureRecord]:
-        """Those that turned up elsewhere, as they were."""
+        """The old records of the pictures that were moved."""
         return list(self._taken.values())
 
     def has_moved(self, record: PictureRecord) -> bool:
-        """Whether a picture turned up elsewhere."""
+        """Whether a picture was moved."""
         return record.id in self._taken
 
     def left(self) -> list[PictureRecord]:
-        """What is gone from the surveyed folder and turned up nowhere."""
+        """Pictures that are gone from the surveyed folder and were not moved."""
         return [record for record in self._gone if record.id not in self._taken]
 
 
 def _renamed_among_themselves(survey: Survey, staging: Staging) -> dict[int, PictureRecord]:
-    """Pictures whose files changed their names among themselves, as by a renumbering: id -> the record as it was.
+    """Pictures whose files swapped names, as when files are renumbered: id -> the old record.
 
-    Such a file has the content of another one that is gone or renamed, too, and its own old content turned up in a new
-    file or a renamed one. A file whose content is new was edited, though a copy of the old one may lie beside it.
+    Such a file has the content of another file that is gone or renamed too, and its own old content is found in a new
+    or renamed file. A file with new content was edited, even if a copy of the old content lies beside it.
     """
     old: dict[int, PictureRecord] = {}
     now: dict[int, str] = {}
@@ -166,7 +166,7 @@ def _place(
     known: KnownContents,
     changes: Changes,
 ) -> None:
-    """Put one file that was looked at into the list that it belongs to."""
+    """Put one file that was read into the list that it belongs to."""
     if look.reason is not None:
         stays = old is not None and look.passing
         reason = f"{look.reason}{STAYS}" if stays else look.reason
@@ -176,7 +176,7 @@ def _place(
             changes.broken.append(old)
         return
     size = known.size(look.content)
-    assert size is not None, f"{look.path} was looked at and not embedded"
+    assert size is not None, f"{look.path} was read and not embedded"
     if old is None and candidates.has(look):
         changes.elsewhere += 1
         return
@@ -202,12 +202,12 @@ def _place(
 
 
 def _is_lost(record: PictureRecord, root: Path | None) -> bool:
-    """Whether a picture from elsewhere is gone with its folder, as with an unmounted disk."""
+    """Whether a picture outside the root is gone together with its folder, as on an unmounted disk."""
     return (root is None or not record.path.is_relative_to(root)) and _is_gone(record.path.parent)
 
 
 def _is_gone(path: Path) -> bool:
-    """Whether nothing is there; a place that cannot be looked into may hold it still."""
+    """Whether a file does not exist; a file in a folder that cannot be read may still exist."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):

@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from search.encoders.base import Encoder
 
 _AHEAD = 4
-"""Files in flight a thread: enough to keep the decoders busy while a batch is encoded."""
+"""Files in flight per thread: enough to keep the decoders busy while a batch is encoded."""
 
 
 @dataclass(slots=True)
 class Batch:
-    """Files looked at since the last batch was staged, and the distinct new contents among them."""
+    """Files read since the last batch was staged, and the distinct new contents among them."""
 
     files: list[LookedAt] = field(default_factory=list)
     distinct: dict[str, tuple[LookedAt, NDArray[Any]]] = field(default_factory=dict)
@@ -52,16 +52,16 @@ def embed_files(
     workers: int,
     stages: Stages,
 ) -> int:
-    """Look at every file, embed the contents that are not `known` yet, and stage both.
+    """Read every file, embed the contents that are not `known` yet, and stage both.
 
     Args:
-        files: what to look at, in the order in which it is staged.
-        encoder: embeds.
-        staging: takes what was looked at, a batch at a time.
-        known: says which contents need no embedding.
+        files: the files to read, in the order in which they are staged.
+        encoder: embeds the pictures.
+        staging: takes the results, a batch at a time.
+        known: the contents that need no embedding.
         batch_size: pictures embedded at once.
-        workers: threads.
-        stages: timed and told.
+        workers: number of threads.
+        stages: measures the time and reports progress.
 
     Returns:
         How many pictures were embedded.
@@ -105,7 +105,7 @@ def _look(file: FoundFile, encoder: Encoder, known: KnownContents) -> tuple[Look
         except PictureError as error:
             return _failed(file, error.reason, passing=_is_passing(error)), None
         content = content_hash(data)
-        # Size, times and inode of what was read, which may have changed since the scan.
+        # Size, times and inode of the file that was read, which may have changed since the scan.
         read = FoundFile.of(file.path, status)
         look = LookedAt(read.path, read.bytes, read.mtime_ns, content, ctime_ns=read.ctime_ns, inode=read.inode)
         if content in known:
@@ -126,7 +126,7 @@ def _failed(file: FoundFile, reason: str, *, passing: bool = False) -> LookedAt:
 
 
 def _is_passing(error: PictureError) -> bool:
-    """Whether a file could not be read for a reason that says nothing of the picture in it: a permission, the disk."""
+    """Whether a file could not be read for a reason outside the file, such as a permission or the disk."""
     cause = error.__cause__
     if isinstance(cause, OSError):
         return cause.errno not in NEVER_READABLE

@@ -1,4 +1,4 @@
-"""The encoder of an index: chosen, stored in its folder, named in its catalog with its calibration."""
+"""The encoder of an index: choose it, store it in the folder, and name it in the catalog with its calibration."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
 
 
 def new_encoder(config: BuildConfig) -> str:
-    """Name the encoder of an index that has none yet."""
+    """Name of the encoder that a new index gets."""
     return config.encoder or BuildConfig.default_encoder
 
 
 def own_encoder(catalog: Catalog, device: Device) -> Encoder:
-    """Load the encoder that the index folder carries; raises EncoderError where it carries none."""
+    """Load the encoder that is stored in the index folder; raises EncoderError if there is none."""
     return load_encoder(catalog.folder / stored_encoder(catalog.folder, catalog.settings()), device=device)
 
 
 def choose_encoder(catalog: Catalog, config: BuildConfig, new: Encoder | None = None) -> Encoder:
-    """Load the encoder of the index; where it has none yet, take the new one, or load the one that was asked for.
+    """Load the encoder of the index; if it has none yet, take the new one, or load the configured one.
 
     Raises:
-        EncoderError: another one than the index's was asked for.
+        EncoderError: the configured encoder is not that of the index.
     """
     settings = catalog.settings()
     if "encoder" not in settings:
@@ -55,7 +55,7 @@ def choose_encoder(catalog: Catalog, config: BuildConfig, new: Encoder | None = 
 
 
 def commit_encoder(catalog: Catalog, encoder: Encoder, config: BuildConfig) -> None:
-    """Make an index that has an encoder, perhaps its calibration, and no pictures."""
+    """Make an index without pictures: store the encoder and, if it has one, its calibration."""
     stored = store_encoder(catalog.folder, encoder)
     calibration = fitting_calibration(None, encoder, config)
     with catalog.transaction():
@@ -64,12 +64,12 @@ def commit_encoder(catalog: Catalog, encoder: Encoder, config: BuildConfig) -> N
 
 
 def name_foreign(catalog: Catalog, name: str, dim: int) -> None:
-    """Say that the vectors are made by an encoder which is not at hand; within a transaction."""
+    """Record that the vectors were made by an encoder that is not available; within a transaction."""
     catalog.set(encoder=name, fingerprint=foreign_fingerprint(name, dim), encoder_folder=None, dim=dim)
 
 
 def name_encoder(catalog: Catalog, encoder: Encoder, stored: list[FileRecord]) -> None:
-    """Say in the catalog which encoder the index has from now on; within a transaction."""
+    """Record in the catalog which encoder the index has now; within a transaction."""
     if (old := catalog.settings().get("encoder_folder")) is not None:
         catalog.drop_files(file.name for file in catalog.files() if file.name.startswith(f"{old}/"))
     catalog.add_files(stored)
@@ -83,10 +83,10 @@ def name_encoder(catalog: Catalog, encoder: Encoder, stored: list[FileRecord]) -
 
 
 def store_encoder(folder: Path, encoder: Encoder) -> list[FileRecord]:
-    """Write the encoder into the index folder, synced, so that the folder needs nothing else to answer.
+    """Write the encoder into the index folder, synced, so that the folder alone can answer queries.
 
-    Where the very same files lie there already, as after a switch away and back, they stay: a reader may be at them.
-    What else somebody put there stays too.
+    If the same files are there already, as after a switch to another encoder and back, they stay: a reader may use
+    them. Other files in that folder stay too.
 
     Raises:
         IndexFolderError: the folder is a link.
@@ -112,10 +112,10 @@ def store_encoder(folder: Path, encoder: Encoder) -> list[FileRecord]:
 
 
 def fitting_calibration(own: Any, encoder: Encoder, config: BuildConfig) -> dict[str, Any] | None:
-    """The index's own calibration, if it is of this encoder; else that of the encoder's folder, if it has one.
+    """The calibration of the index, if it belongs to this encoder; else that of the encoder's folder, if it has one.
 
     Raises:
-        EncoderError: the folder's calibration is damaged, or of another encoder.
+        EncoderError: the folder's calibration is damaged, or belongs to another encoder.
     """
     if isinstance(own, dict) and own.get("fingerprint") == encoder.fingerprint:
         return own

@@ -1,4 +1,4 @@
-"""What removed pictures had comes back with their content: metadata, labels, and reference pictures of identities."""
+"""Restore metadata, labels and reference pictures of removed pictures whose content is added again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def returning_templates(
     catalog: Catalog, pictures: Sequence[PictureRecord], known: KnownContents
 ) -> list[TemplateRecord]:
-    """Retained reference pictures whose content one of these pictures shows, with its vector."""
+    """Retained reference pictures that have the content of one of these pictures, with its vector."""
     found = catalog.retained.give_back_templates(sorted({picture.content for picture in pictures}))
     if not found:
         return []
@@ -30,14 +30,14 @@ def returning_templates(
 def give_back(
     catalog: Catalog, changes: Changes, templates: Sequence[TemplateRecord], *, labels: bool, over_folders: bool
 ) -> int:
-    """Give added pictures what is retained of their content; in a transaction, after they were put.
+    """Restore to added pictures what is retained of their content; in a transaction, after they are stored.
 
     Args:
         catalog: the index.
-        changes: what was put.
-        templates: of `returning_templates`.
-        labels: whether labels come back to pictures that have none.
-        over_folders: whether they do to pictures that are labelled by their folders, too.
+        changes: the changes that were stored.
+        templates: the result of `returning_templates`.
+        labels: whether pictures without a label get their old label back.
+        over_folders: whether pictures labelled by their folder do, too.
 
     Returns:
         How many pictures got metadata or a label back.
