@@ -98,7 +98,7 @@ class SegmentInfo:
 
 @dataclass(frozen=True, slots=True)
 class IndexInfo:
-    """What `twinlens info` tells of an index folder; `size` is in bytes."""
+    """An index folder as `twinlens info` shows it; `size` is in bytes."""
 
     path: Path
     images: int
@@ -112,7 +112,7 @@ class IndexInfo:
     created: str
     updated: str
     calibration: dict[str, Any] | None = None
-    """What `Calibration.summary` tells; None where nothing was calibrated."""
+    """`Calibration.summary`; None if the index is not calibrated."""
     columns: tuple[ColumnInfo, ...] = ()
     """Columns of metadata, in the order in which they came."""
     decoder: int = 1

@@ -34,7 +34,7 @@ def enroll(
 ) -> None:
     """Make somebody known by one or more reference pictures, without training anything.
 
-    Warns when the new name is hard to tell from another one. An index folder that is not there yet is made.
+    Warns when the new name is similar to another one. An index folder that is not there yet is made.
     """
     from indexer.cli.console import ConsoleProgress
     from indexer.people.enroll import enroll as enroll_identity

@@ -79,7 +79,7 @@ def rebuild(
             report = _merge(catalog, config, stages)
         discard_all(folder)
         if purge:
-            report.notes.append(f"what was retained of {purged} removed pictures is forgotten")
+            report.notes.append(f"deleted what was retained of {purged} removed pictures")
         return report
 
 

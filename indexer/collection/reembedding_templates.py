@@ -35,7 +35,7 @@ class Templates:
         if self.lost:
             notes.append(f"{len(self.lost)} reference pictures were dropped")
         if self.forgotten:
-            notes.append(f"nobody is called {', '.join(self.forgotten)} any more")
+            notes.append(f"no longer enrolled: {', '.join(self.forgotten)}")
         return notes
 
 

@@ -158,14 +158,14 @@ class FolderUpdate:
 
 def unseen_reason(error: OSError) -> str:
     """Why a file or folder could not be read, and what happens to its pictures."""
-    return f"cannot be looked into ({error.strerror}){STAYS}"
+    return f"cannot be read ({error.strerror}){STAYS}"
 
 
 def _nothing_there(pictures: str | os.PathLike[str], unseen: list[tuple[Path, str]], exclude: Sequence[str]) -> str:
     message = f"{os.fsdecode(pictures)}: no pictures below this folder"
     if unseen:
         path, reason = unseen[0]
-        return f"{message} that can be seen. {path}: {reason}. Check its permissions"
+        return f"{message} that can be read. {path}: {reason}. Check its permissions"
     if any(exclude):
         message += (
             f" that the patterns of --exclude leave in: {' '.join(map(repr, exclude))}. Check them, and the folder"

@@ -1,4 +1,4 @@
-"""Write a damaged segment anew: what is intact as it is, what is lost embedded again from the pictures' files."""
+"""Rewrite a damaged segment: keep intact vectors, and embed the pictures of lost ones again from their files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _BATCH = 32
 
 @dataclass(slots=True)
 class RepairedSegment:
-    """New files of one segment, written and synced but not named yet; `record` is None where no row is left."""
+    """New files of one segment, written and not committed yet; `record` is None if no row is left."""
 
     old: SegmentRecord
     record: SegmentRecord | None
@@ -44,7 +44,7 @@ class RepairedSegment:
     lost: list[PictureRecord] = field(default_factory=list)
 
     def name(self, catalog: Catalog) -> None:
-        """Put it into the catalog; within a transaction."""
+        """Store it in the catalog; within a transaction."""
         catalog.remove_pictures(self.lost)
         if self.record is None:
             catalog.drop_segment(self.old.id)
@@ -57,7 +57,7 @@ class RepairedSegment:
 
 
 def rebuild_structure(catalog: Catalog, segment: SegmentRecord, device: Device) -> RepairedSegment:
-    """Build a structure again, with the parameters that it had, from vectors that were found whole."""
+    """Build a structure again, with the same parameters, from intact vectors."""
     files = {record.name: record for record in catalog.files()}
     dim = int(catalog.settings()["dim"])
     vectors = map_vectors(catalog.folder, files[segment.vectors], (segment.rows, dim))
@@ -70,17 +70,17 @@ def rebuild_structure(catalog: Catalog, segment: SegmentRecord, device: Device) 
 def rebuild_vectors(
     catalog: Catalog, segment: SegmentRecord, lost: Sequence[range], encoder: Encoder | None, device: Device
 ) -> RepairedSegment:
-    """Write a segment's vectors anew, each in the row that it had, and build its structure over them.
+    """Rewrite the vectors of a segment in their rows, and build its structure again.
 
     Args:
         catalog: of the index.
-        segment: the damaged one.
-        lost: its rows that hold other bytes than were written.
-        encoder: of the index; may be None where no picture has a lost row.
+        segment: the damaged segment.
+        lost: its damaged rows.
+        encoder: of the index; None if no picture has a damaged row.
         device: where to build.
 
     Returns:
-        Rows that stay lost repeat an intact vector, which no answer shows: they get tombstones.
+        The new files. Rows that stay lost get tombstones, and repeat an intact vector.
     """
     files = {record.name: record for record in catalog.files()}
     vectors = _intact(catalog.folder, files[segment.vectors], segment.rows, int(catalog.settings()["dim"]), lost)
@@ -107,7 +107,7 @@ def rebuild_vectors(
 
 
 def _intact(folder: Path, record: FileRecord, rows: int, dim: int, lost: Sequence[range]) -> Floats:
-    """The rows `(rows, dim) float32` of a file, zeros where they are lost; its header is not read."""
+    """The rows `(rows, dim) float32` of a file, with zeros for lost rows; its header is not read."""
     vectors = np.zeros((rows, dim), dtype=np.float32)
     starts, stops = [0, *(part.stop for part in lost)], [*(part.start for part in lost), rows]
     for start, stop in zip(starts, stops, strict=True):
@@ -119,7 +119,7 @@ def _intact(folder: Path, record: FileRecord, rows: int, dim: int, lost: Sequenc
 
 
 def _embed_again(pictures: Sequence[PictureRecord], encoder: Encoder) -> list[tuple[PictureRecord, Floats | None]]:
-    """Each picture with its embedding; None where its file is gone or holds something else now."""
+    """Each picture with its embedding; None if its file is gone or was changed."""
     answers: list[tuple[PictureRecord, Floats | None]] = []
     for chunk in chunks(pictures, _BATCH):
         found = [(picture, _unchanged(picture, encoder)) for picture in chunk]

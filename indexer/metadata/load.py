@@ -1,4 +1,4 @@
-"""Metadata from a file into an index: every row is stored, or, where one is wrong, none is."""
+"""Load metadata from a file into an index; if one row is invalid, no row is stored."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ if TYPE_CHECKING:
     from search.store.catalog import Catalog
 
 SHOWN = 20
-"""Rows of unknown pictures that a report names."""
+"""Most rows of unknown pictures that a report lists."""
 _ROWS_AT_ONCE = 500
 """Rows that are stored together."""
 
 
 @dataclass(slots=True)
 class MetadataReport:
-    """What a file of metadata changed."""
+    """Result of loading a file of metadata."""
 
     rows: int = 0
     """Rows of pictures that the index has."""
     columns: dict[str, ColumnType] = field(default_factory=dict)
-    """Columns that the file says something of."""
+    """Columns of the file that have values, with their types."""
     added: list[str] = field(default_factory=list)
-    """Those of them that are new."""
+    """The new columns among them."""
     ignored: list[str] = field(default_factory=list)
-    """Columns of the file that every picture has anyway: label, width, ..."""
+    """Columns of the file that have the name of a built-in column: label, width, ..."""
     unknown: int = 0
     """Rows of pictures that the index does not have."""
     unknown_shown: list[str] = field(default_factory=list)
-    """The first of them, by path or id."""
+    """The first of these rows, by path or id."""
 
 
 def load_metadata(
@@ -57,18 +57,18 @@ def load_metadata(
     root: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> MetadataReport:
-    """Store the columns of a CSV or of JSON lines with the pictures that its rows name.
+    """Store the columns of a CSV or of JSON lines for the pictures that the rows name.
 
     Args:
         index: the index folder.
         file: see `indexer.metadata.file.open_metadata`.
-        root: what relative paths are relative to; None: the deepest folder that holds all pictures of the index, or,
-            where a path leads nowhere from there, a folder above it. Last of all, the folder of the file is tried.
-        progress: who is told.
+        root: folder that relative paths start from. Defaults to the deepest folder that holds all pictures of the
+            index, then the folders above it. In either case the folder of the file is tried last.
+        progress: callback for progress updates.
 
     Raises:
-        DataError: the file cannot be used, not one row is of a picture of the index, or a value does not fit the type
-            that its column has in the index. Nothing was stored then.
+        DataError: the file is invalid, no row names a picture of the index, or a value does not fit the type that its
+            column has in the index. Nothing is stored then.
         IndexFolderError: no index there.
         IndexLockedError: another process is writing it.
     """
@@ -81,7 +81,7 @@ def load_metadata(
 
 
 def drop_column(index: str | os.PathLike[str], name: str) -> None:
-    """Forget a column of metadata with all its values.
+    """Delete a column of metadata with all its values.
 
     Raises:
         QueryError: no such column, or one that is read from the pictures.
@@ -94,7 +94,7 @@ def drop_column(index: str | os.PathLike[str], name: str) -> None:
 
 
 class _Loading:
-    """One file on its way into one catalog."""
+    """Loads one file into one catalog."""
 
     def __init__(self, catalog: Catalog, file: MetadataFile, bases: Sequence[str]) -> None:
         self._catalog = catalog
@@ -121,7 +121,7 @@ class _Loading:
         if not report.rows:
             base = self._bases[0]
             raise DataError(
-                f"{self._file.path}: not one of its {report.unknown:,} rows is of a picture of the index; the first is"
+                f"{self._file.path}: none of its {report.unknown:,} rows names a picture of the index; the first is"
                 f" {report.unknown_shown[0]!r}. Paths are absolute, relative to {base} or to the file's folder"
             )
         report.added = list(new)
@@ -130,7 +130,7 @@ class _Loading:
         return report
 
     def _store(self, chunk: list[Row]) -> None:
-        """Store a chunk; of several rows of one picture the later one wins, column by column."""
+        """Store a chunk; if several rows name one picture, the last value of each column counts."""
         pictures = self._pictures(chunk)
         merged: dict[int, dict[str, Stored]] = {}
         for row, picture in zip(chunk, pictures, strict=True):
@@ -156,12 +156,12 @@ class _Loading:
         except ValueError as error:
             raise DataError(
                 f"{self._file.path}, line {row.line}: {name} = {row.cells[name]!r:.100} {error}, and in the index "
-                f"{name} is {TYPE_NAMES[kind]}. Correct it, rename the column in the file, or forget what the index "
-                f"has of it: twinlens metadata --index {self._catalog.folder} --drop {name!r}"
+                f"{name} is {TYPE_NAMES[kind]}. Correct it, rename the column in the file, or delete the column "
+                f"from the index: twinlens metadata --index {self._catalog.folder} --drop {name!r}"
             ) from None
 
     def _pictures(self, chunk: list[Row]) -> list[int | None]:
-        """The id of each row's picture, or None."""
+        """The id of the picture of each row; None if the index has no such picture."""
         found: dict[str | int, int] = {}
         ids = [row.key for row in chunk if isinstance(row.key, int)]
         found.update((key, key) for key in self._catalog.ids_among(ids))
@@ -178,7 +178,7 @@ class _Loading:
 
 
 def _bases(catalog: Catalog, file: Path, root: str | os.PathLike[str] | None) -> list[str]:
-    """Folders that a relative path may start from, the likeliest first."""
+    """Folders that a relative path may start from, in the order in which they are tried."""
     own = str(file.absolute().parent)
     if root is not None:
         top = Library.of_catalog(catalog).spelled(root)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from search.store.catalog import Catalog
 
 
-STAYS = "; what the index has of it stays"
+STAYS = "; its entries stay in the index"
 """Ends the reason why a file or folder was not read, where the picture itself may be unchanged."""
 
 

@@ -43,7 +43,7 @@ def check_place(folder: Path) -> None:
         names = sorted(os.listdir(folder))  # noqa: PTH208 - names that are no text sort too
     except FileNotFoundError:
         if folder.is_symlink():
-            raise IndexFolderError(f"{folder}: is a link to nothing. Make its target, or name a folder") from None
+            raise IndexFolderError(f"{folder}: is a broken link. Make its target, or name a folder") from None
         return
     except OSError as error:
         raise IndexFolderError(f"{folder}: cannot be an index folder ({error.strerror}). Name another") from error
@@ -52,8 +52,8 @@ def check_place(folder: Path) -> None:
         return
     listed = ", ".join(others[:_NAMED]) + (f" and {len(others) - _NAMED} more" if len(others) > _NAMED else "")
     raise IndexFolderError(
-        f"{folder}: is no index and holds other files ({listed}), and an index has its folder for itself. Name a new"
-        f" folder, such as --index {folder / 'photos.index'}"
+        f"{folder}: is not an index and holds other files ({listed}), and an index needs a folder of its own. Name a"
+        f" new folder, such as --index {folder / 'photos.index'}"
     )
 
 

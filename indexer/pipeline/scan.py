@@ -74,7 +74,7 @@ def scan(
             return [FoundFile.of(root, root.stat())]
         listable = root.is_dir()
     except OSError as error:
-        raise DataError(f"{pictures}: cannot be looked at ({error.strerror})") from error
+        raise DataError(f"{pictures}: cannot be read ({error.strerror})") from error
     if not listable:
         raise DataError(f"{pictures}: no such folder of pictures")
     skip = None if leave_out is None else os.path.realpath(leave_out)
@@ -135,4 +135,4 @@ def _kind(path: Path) -> str:
 
 
 def _refuse(path: Path, error: OSError) -> None:
-    raise DataError(f"{path}: cannot be looked into ({error.strerror}). Check its permissions") from error
+    raise DataError(f"{path}: cannot be read ({error.strerror}). Check its permissions") from error

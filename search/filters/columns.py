@@ -1,4 +1,4 @@
-"""Columns of metadata: their types, and how the values of each are stored and given out."""
+"""Columns of metadata: their types, and how their values are stored and read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ColumnType: TypeAlias = Literal["text", "integer", "real", "boolean", "date", "d
 Stored: TypeAlias = str | bytes | int | float | None
 """A value as SQLite holds it: booleans as 0 and 1, dates and moments as text (`search.filters.iso_dates`)."""
 MetadataValue: TypeAlias = str | int | float | bool | date
-"""A value as Python code gets it; a moment is a `datetime` with the time zone UTC."""
+"""A value as Python code gets it; a moment is a `datetime` in UTC."""
 
 BUILT_IN: dict[str, ColumnType] = {
     "id": "integer",
@@ -51,7 +51,7 @@ _STORED: dict[ColumnType, tuple[type, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class ColumnInfo:
-    """What `twinlens info` tells of one column; `count` pictures have a value."""
+    """One column as `twinlens info` shows it; `count` pictures have a value."""
 
     name: str
     type: ColumnType
@@ -70,7 +70,7 @@ class ColumnInfo:
 
 
 def metadata_value(value: Any, kind: ColumnType) -> MetadataValue:
-    """Give out a stored value, which must not be null; raises TypeError or ValueError for one of another type."""
+    """Convert a stored value that is not null; raises TypeError or ValueError for one of another type."""
     if type(value) not in _STORED[kind]:
         raise TypeError(f"{type(value).__name__} is stored")
     if kind == "boolean":

@@ -1,4 +1,4 @@
-"""Pictures become embeddings: decoded and encoded a few at a time, with what each step took."""
+"""Embed pictures: decode and encode them a few at a time, and measure the time of each step."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from search.types import Floats, Picture, Timing
 
 DECODED_AT_ONCE = 64
-"""Pictures that are held, decoded, at one time."""
+"""Most decoded pictures in memory at once."""
 
 
 def embed(encoder: Encoder, pictures: Sequence[Picture], timing: Timing) -> Floats:

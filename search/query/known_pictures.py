@@ -1,4 +1,4 @@
-"""What an open index knows of its pictures beside how they look: all that its catalog alone can tell."""
+"""Queries to an open index that its catalog alone answers: pictures, labels, filters and metadata."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class KnownPictures:
 
     @property
     def catalog(self) -> Catalog:
-        """The catalog of this snapshot; to be read only."""
+        """The catalog of this snapshot; read-only."""
         return self._catalog
 
     def picture(self, picture_id: int) -> PictureRecord:
-        """What the catalog knows of one picture.
+        """The record of one picture.
 
         Raises:
             QueryError: no picture has this id, or it is no whole number.
@@ -61,15 +61,15 @@ class KnownPictures:
         return self._catalog.pictures(after=after, limit=limit)
 
     def labels(self) -> dict[str, int]:
-        """Pictures a label, by label."""
+        """Number of pictures of each label."""
         return self._catalog.label_counts()
 
     def count(self, where: Where | None = None) -> int:
-        """How many pictures a filter takes in; raises QueryError for one that cannot be."""
+        """How many pictures match a filter; raises QueryError if the filter is invalid."""
         return self._catalog.count_where(condition_of(where))
 
     def ids(self, where: Where | None = None) -> list[int]:
-        """Ids of the pictures that a filter takes in, ascending; all of them without a filter. Raises as `count`."""
+        """Ids of the pictures that match a filter, ascending; all of them without a filter. Raises as `count`."""
         return self._catalog.metadata.numbers("pictures.id", condition_of(where))
 
     def columns(self) -> dict[str, ColumnType]:
@@ -77,7 +77,7 @@ class KnownPictures:
         return self._catalog.metadata.columns()
 
     def metadata(self, picture_ids: Sequence[int]) -> dict[int, dict[str, MetadataValue]]:
-        """Id -> column -> value, without the columns in which a picture has none; pictures without any may lack.
+        """Id -> column -> value, without columns that have no value; pictures without any may be left out.
 
         Raises:
             QueryError: an id is no whole number.

@@ -1,4 +1,4 @@
-"""What a query is, checked once for every door."""
+"""The options of a query, checked once for CLI, API and app."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["Query", "Where"]
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """How many neighbours, and among which pictures; `condition` is what `where` says in any of its forms.
+    """Number of neighbours and the filter; `condition` is `where`, parsed from any of its forms.
 
-    A `blended` query is no picture: nothing was measured of how near the same thing is to it.
+    A `blended` query is not a picture, so the calibration does not apply to its distances.
     """
 
     k: int = QueryConfig.k

@@ -1,4 +1,4 @@
-"""Whether pictures show the same thing, and whom of the enrolled one shows: what an open index says beside its hits."""
+"""Verification and identification with an open index."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Recognition:
 
     @cached_property
     def calibration(self) -> Calibration | None:
-        """What was measured of the index; None where nothing was."""
+        """The calibration of the index; None if it is not calibrated."""
         raise AssertionError("the engine reads it")
 
     def embed_many(self, pictures: Sequence[Picture]) -> Floats:
@@ -53,20 +53,20 @@ class Recognition:
     def verify(
         self, a: Picture, b: Picture | Sequence[Picture], references: References = VerifyConfig.references
     ) -> Verification:
-        """Say whether two pictures show the same thing: distance, probability, decision, and the rates of mistakes.
+        """Compare two pictures: distance, probability, decision, and the error rates of the decision.
 
         Args:
             a: any picture.
-            b: another, or a list or tuple of reference pictures of one thing.
-            references: how several answer: by their mean embedding, or by the nearest (best) of them. The rates were
-                measured on pairs of two pictures; several references change them.
+            b: another, or a list or tuple of reference pictures of one subject.
+            references: how several references are compared: by their mean embedding, or by the nearest (best) of
+                them. The rates were measured on pairs of two pictures; several references change them.
 
         Returns:
-            Where nothing was calibrated, the distance alone.
+            The distance alone if the index is not calibrated.
 
         Raises:
             PictureError: a picture cannot be read.
-            QueryError: no reference at all.
+            QueryError: no reference is given.
         """
         others: Sequence[Picture] = b if isinstance(b, list | tuple) else [b]  # type: ignore[list-item]
         vectors = self.embed_many([a, *others])
@@ -74,19 +74,19 @@ class Recognition:
 
     @cached_property
     def gallery(self) -> Gallery:
-        """Everybody enrolled in this snapshot, with the embeddings of their reference pictures."""
+        """All identities enrolled in this snapshot, with the embeddings of their reference pictures."""
         return Gallery(self._templates(), self.dim)
 
     def identities(self) -> list[Identity]:
-        """Everybody that `identify` can recognise, by name."""
+        """All identities that `identify` can recognise, by name."""
         return self.gallery.identities()
 
     def identify(self, picture: Picture, config: IdentifyConfig | None = None) -> Identification:
-        """Say whom of the enrolled a picture shows, or that it shows none of them.
+        """Identify which enrolled identity a picture shows, or that it shows none of them.
 
         Raises:
             PictureError: the picture cannot be read, or is too poor (unless forced); the reason says why.
-            QueryError: nobody is enrolled, or there is neither a calibration nor a threshold to decide by.
+            QueryError: no identity is enrolled, or there is neither a calibration nor a threshold to decide by.
         """
         config = config or IdentifyConfig()
         decider = Decider(self.folder, self.gallery, self.calibration, config)

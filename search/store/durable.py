@@ -1,4 +1,4 @@
-"""Files that last: synced to the disk, known by their checksum, verified before anything parses them."""
+"""Files of an index that are synced, have a checksum, and are verified before anything parses them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def sealed(folder: Path, name: str) -> FileRecord:
 
 
 def verify(folder: Path, record: FileRecord) -> None:
-    """Raise DamagedFileError unless the file has the bytes that the catalog says."""
+    """Raise DamagedFileError unless the file has the size and checksum of its record."""
     path = require_inside(folder, record.name)
     try:
         if (size := require_regular(path).st_size) != record.bytes:

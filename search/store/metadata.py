@@ -145,7 +145,7 @@ class MetadataTable:
         return found[0][0]
 
     def check(self, condition: Condition) -> Sql:
-        """Write a condition over the tables `pictures` and `metadata`; raises QueryError for one that cannot be."""
+        """Write a condition over the tables `pictures` and `metadata`; raises QueryError if it is invalid."""
         columns = {name: SqlColumn(f"pictures.{name}", kind) for name, kind in BUILT_IN.items()}
         columns |= {name: SqlColumn(f"metadata.c{key}", kind) for key, name, kind in self._columns()}
         return to_sql(condition, columns)

@@ -188,7 +188,7 @@ class PictureTable:
         return None if first is None else (first, last)
 
     def rows_where(self, segment: int, condition: Condition) -> list[int]:
-        """Rows of one segment whose picture meets a condition, ascending; raises QueryError for one that cannot be."""
+        """Rows of one segment whose picture meets a condition, ascending; raises QueryError if it is invalid."""
         return self.metadata.numbers("pictures.row", condition, "pictures.segment = ?", (segment,))
 
     def ids_where(self, condition: Condition) -> list[int]:

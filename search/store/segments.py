@@ -52,7 +52,7 @@ class Segment:
             vectors: its rows.
             structure: built over them.
             dead: rows under tombstones.
-            guard: verifies rows when they are first used; None where they need it not, or have no checksums.
+            guard: verifies rows when they are first used; None if they have no checksums or need no check.
         """
         self.id = id
         self.guard = guard
@@ -61,7 +61,7 @@ class Segment:
         self.live = _live(len(vectors), dead)
 
     def with_dead(self, dead: Sequence[int]) -> Segment:
-        """The same segment with other rows under tombstones."""
+        """A copy of the segment with other rows under tombstones."""
         other = copy(self)
         other.live = _live(len(self.vectors), dead)
         return other
@@ -84,13 +84,13 @@ class Segment:
 
         Args:
             queries: `(Q, D) float32` unit rows.
-            k: neighbours asked for; of more than there are rows, N is taken.
+            k: number of neighbours; at most N are returned.
             chosen: `(N,) bool`, a filter; None for every live row.
 
         Returns:
             distances `(Q, min(k, N)) float32` padded with inf, rows of that shape padded with -1. The candidates come
-            from the structure, their distances and order from the stored vectors. A filter is answered exactly while
-            its subset is small enough, and so is whatever the structure cannot do or found too little of.
+            from the structure, their distances and order from the stored vectors. Exact search is used for a filter
+            with a small subset, and where the structure does not support the search or finds too few rows.
 
         Raises:
             DamagedFileError: vectors that the answer depends on are damaged.
@@ -120,7 +120,7 @@ class Segment:
 
 
 def beyond(row: int, rows: int) -> str:
-    """Say that the catalog names a row that a segment does not have."""
+    """Message that the catalog names a row that a segment does not have."""
     return f"has {rows} rows, and the catalog names row {row} of it. {_SEE}"
 
 
@@ -169,7 +169,7 @@ def rerank(vectors: Floats, queries: Floats, rows: Rows, k: int) -> tuple[Floats
 
 
 def exact_search(vectors: Floats, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
-    """Answer by the flat kind: the way out wherever a structure cannot answer well."""
+    """Exact search by the flat kind: the fallback where a structure cannot answer well."""
     return index_class("flat")().build(vectors).search(queries, k, allowed)
 
 
@@ -237,7 +237,7 @@ def structure_class(folder: Path, record: SegmentRecord) -> type[VectorIndex]:
 
 
 def named_file(folder: Path, files: Mapping[str, FileRecord], name: str) -> FileRecord:
-    """What the catalog says of a file that a segment names; raises DamagedFileError where it says nothing."""
+    """The record of a file that a segment needs; raises DamagedFileError if the catalog has none."""
     if name not in files:
         raise DamagedFileError(folder, f"its catalog names no file {name!r}, which a segment needs", _SEE)
     return files[name]

@@ -1,4 +1,4 @@
-"""Every value of a catalog, looked at: what `twinlens check` asks beside SQLite's own check of its file."""
+"""Check every value of a catalog, as `twinlens check` does beside SQLite's own check of its file."""
 
 from __future__ import annotations
 

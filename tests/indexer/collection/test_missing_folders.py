@@ -242,7 +242,7 @@ def test_a_file_that_the_system_refuses_keeps_its_picture(
     monkeypatch.setattr(picture_source.os, "open", refuse)
     report = sync(library, tmp_path / "i", FAST)
     assert (report.removed, report.images) == (0, 10)
-    assert report.skipped == [(path, "permission denied; what the index has of it stays")]
+    assert report.skipped == [(path, "permission denied; its entries stay in the index")]
     monkeypatch.undo()
     report = sync(library, tmp_path / "i", FAST)
     assert (report.unchanged, report.skipped) == (10, [])

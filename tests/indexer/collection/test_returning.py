@@ -376,6 +376,6 @@ def test_commands(place: Path) -> None:
     done = twinlens("sync", place / "p", "--index", place / "i")
     assert "1 pictures are back, with the metadata that they had" in done.stdout
     done = twinlens("rebuild", "--index", place / "i", "--purge")
-    assert "what was retained of 0 removed pictures is forgotten" in done.stdout
+    assert "deleted what was retained of 0 removed pictures" in done.stdout
     with open_writer(place / "i") as catalog:
         assert catalog.retained.count() == 0

@@ -142,7 +142,7 @@ def test_json_names_all_and_text_the_first(index: Path, monkeypatch: pytest.Monk
     spoil(index, 0)
     report = inspect(index, named=2)
     assert [len(finding.pictures) for finding in report.findings] == [2]
-    assert "12 pictures suffer" in str(report.findings[0])
+    assert "12 pictures are affected" in str(report.findings[0])
     assert "and 10 more" in str(report.findings[0])
     done = CliRunner().invoke(app, ["check", str(index), "--json"])
     told = json.loads(done.stdout)
