@@ -87,8 +87,8 @@ class _Switch:
         """Pictures whose file does not exist, checked before any work."""
         for page in self.catalog.pages():
             for record in page:
-                if isinstance(found := _status(record.path), str):
-                    yield record.path, found
+                if isinstance(status := _status(record.path), str):
+                    yield record.path, status
 
     def embed(self, config: BuildConfig) -> int:
         """Embed the pictures that are not staged yet."""

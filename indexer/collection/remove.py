@@ -107,8 +107,8 @@ def _chosen(
 def _at(catalog: Catalog, named: str | os.PathLike[str]) -> list[int]:
     """Pictures at a path or below it, given in any spelling."""
     path = Path(os.path.normpath(Path(named).absolute()))
-    found = _at_path(catalog, path) or _at_path(catalog, Library.of_catalog(catalog).spelled(path))
-    return _not_empty(found, f"{path}: the index has no such picture, and none below it")
+    ids = _at_path(catalog, path) or _at_path(catalog, Library.of_catalog(catalog).spelled(path))
+    return _not_empty(ids, f"{path}: the index has no such picture, and none below it")
 
 
 def _at_path(catalog: Catalog, path: Path) -> list[int]:
@@ -117,18 +117,18 @@ def _at_path(catalog: Catalog, path: Path) -> list[int]:
 
 def _existing(catalog: Catalog, ids: Sequence[int]) -> list[int]:
     ids = [picture_number(each) for each in ids]
-    found = catalog.ids_among(ids)
-    missing = sorted(set(ids) - set(found))
+    existing = catalog.ids_among(ids)
+    missing = sorted(set(ids) - set(existing))
     if missing:
         raise QueryError(f"no picture has the id {', '.join(map(shown, missing[:_SHOWN]))}; nothing was removed")
-    return found
+    return existing
 
 
 def _from_anywhere(pattern: str) -> str:
     return pattern if pattern.startswith("/") else f"*/{pattern}"
 
 
-def _not_empty(found: list[int], otherwise: str) -> list[int]:
-    if not found:
+def _not_empty(ids: list[int], otherwise: str) -> list[int]:
+    if not ids:
         raise QueryError(f"{otherwise}; nothing was removed")
-    return found
+    return ids

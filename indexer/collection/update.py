@@ -56,17 +56,17 @@ class Update:
         """Update the index to the result of a survey, in one commit."""
         catalog = self.catalog
         with self.stages.stage("compare"):
-            found = survey()
+            surveyed = survey()
         first = "encoder" not in catalog.settings()
-        if self.encoder is None and (found.todo or first or self.config.encoder):
+        if self.encoder is None and (surveyed.todo or first or self.config.encoder):
             with self.stages.stage("load encoder"):
                 self.encoder = choose_encoder(catalog, self.config, None)
         if self.encoder is not None:  # reports damage before the work
             fitting_calibration(catalog.settings().get("calibration"), self.encoder, self.config)
         # If no file must be read, the staging file of another, killed command stays for that command.
-        staging = Staging(catalog.folder, self.encoder.fingerprint) if self.encoder and found.todo else None
+        staging = Staging(catalog.folder, self.encoder.fingerprint) if self.encoder and surveyed.todo else None
         try:
-            report = self._commit(found, staging)
+            report = self._commit(surveyed, staging)
         except BaseException:
             if staging is not None:
                 staging.close()
@@ -77,12 +77,12 @@ class Update:
             discard_committed(catalog)
         return report
 
-    def _commit(self, found: Survey, staging: Staging | None) -> ChangeReport:
+    def _commit(self, surveyed: Survey, staging: Staging | None) -> ChangeReport:
         catalog, known = self.catalog, KnownContents(self.catalog, staging)
-        embedded = 0 if staging is None else self._embed(found, staging, known)
+        embedded = 0 if staging is None else self._embed(surveyed, staging, known)
         changes = compare(
             catalog,
-            found,
+            surveyed,
             staging,
             known,
             self.labelling.label,
@@ -91,7 +91,7 @@ class Update:
         )
         if self.labelling.kept_too:
             changes.label_kept(self.labelling.label)
-        surveyed = Surveyed([file.path for file, _ in found.todo], self.root, self.exclude)
+        scope = Surveyed([file.path for file, _ in surveyed.todo], self.root, self.exclude)
         segment = commit(
             catalog,
             changes,
@@ -99,7 +99,7 @@ class Update:
             self.config,
             self.stages,
             encoder=self.encoder,
-            surveyed=surveyed,
+            surveyed=scope,
             label_sources=self.labelling.sources,
         )
         report = self._report(changes, embedded)
@@ -108,9 +108,9 @@ class Update:
             report.kind, report.recall = segment.kind, segment.recall
         return report
 
-    def _embed(self, found: Survey, staging: Staging, known: KnownContents) -> int:
+    def _embed(self, surveyed: Survey, staging: Staging, known: KnownContents) -> int:
         assert self.encoder is not None
-        files = [file for file, _ in found.todo]
+        files = [file for file, _ in surveyed.todo]
         todo = [file for chunk in chunks(files, FILES_AT_ONCE) for file in _unstaged(chunk, staging)]
         with self.stages.stage("embed", len(todo)):
             return embed_files(

@@ -92,8 +92,8 @@ class CheckReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        found = [finding.to_dict() for finding in self.findings]
-        return {"index": str(self.index), "whole": self.whole, "findings": found, "notes": self.notes}
+        findings = [finding.to_dict() for finding in self.findings]
+        return {"index": str(self.index), "whole": self.whole, "findings": findings, "notes": self.notes}
 
 
 def check(index: str | os.PathLike[str]) -> list[str]:

@@ -118,9 +118,9 @@ class _Repair:
             if finding.part in ("vectors", "structure") and finding.segment is not None:
                 by_segment.setdefault(finding.segment, []).append(finding)
         repaired = [
-            found
+            result
             for segment, wrong in by_segment.items()
-            if (found := self._repair_segment(segment, wrong)) is not None
+            if (result := self._repair_segment(segment, wrong)) is not None
         ]
         if not repaired and self._saved is None:
             return

@@ -122,10 +122,10 @@ def _embed_again(pictures: Sequence[PictureRecord], encoder: Encoder) -> list[tu
     """Each picture with its embedding; None if its file is gone or was changed."""
     answers: list[tuple[PictureRecord, Floats | None]] = []
     for chunk in chunks(pictures, _BATCH):
-        found = [(picture, _unchanged(picture, encoder)) for picture in chunk]
-        images = [image for _, image in found if image is not None]
+        images_of = [(picture, _unchanged(picture, encoder)) for picture in chunk]
+        images = [image for _, image in images_of if image is not None]
         vectors = iter(encoder.encode(images) if images else ())
-        answers += [(picture, None if image is None else next(vectors)) for picture, image in found]
+        answers += [(picture, None if image is None else next(vectors)) for picture, image in images_of]
     return answers
 
 

@@ -75,11 +75,11 @@ def open_metadata(file: str | os.PathLike[str]) -> MetadataFile:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
     if head.startswith(b"["):
         raise DataError(f"{path}: is a list in JSON. Write JSON lines: one object a line, and no brackets around them")
-    found = MetadataFile(path, of_json=head.startswith(b"{"))
-    types = found.columns
-    for line, cells in _read(path, of_json=found.of_json):
+    metadata = MetadataFile(path, of_json=head.startswith(b"{"))
+    types = metadata.columns
+    for line, cells in _read(path, of_json=metadata.of_json):
         _key(path, line, cells)
-        found.count += 1
+        metadata.count += 1
         for name, cell in cells.items():
             if name in BUILT_IN:
                 continue
@@ -87,11 +87,11 @@ def open_metadata(file: str | os.PathLike[str]) -> MetadataFile:
                 _check_name(path, line, name)
                 if len(types) >= MOST_COLUMNS:
                     raise DataError(f"{path}, line {line}: more than {MOST_COLUMNS:,} columns")
-            types[name] = wider(types.get(name), type_of(cell, of_json=found.of_json))
-        found.ignored |= (cells.keys() & BUILT_IN.keys()) - ({"path"} if "path" in cells else {"id"})
-    if not found.count:
+            types[name] = wider(types.get(name), type_of(cell, of_json=metadata.of_json))
+        metadata.ignored |= (cells.keys() & BUILT_IN.keys()) - ({"path"} if "path" in cells else {"id"})
+    if not metadata.count:
         raise DataError(f"{path}: holds no rows")
-    return found
+    return metadata
 
 
 def _read(path: Path, *, of_json: bool) -> Iterator[tuple[int, dict[str, Any]]]:

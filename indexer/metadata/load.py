@@ -73,9 +73,9 @@ def load_metadata(
         IndexLockedError: another process is writing it.
     """
     folder = Path(index).absolute()
-    found = file if isinstance(file, MetadataFile) else open_metadata(file)
+    metadata = file if isinstance(file, MetadataFile) else open_metadata(file)
     with open_writer(folder) as catalog:
-        loading = _Loading(catalog, found, _bases(catalog, found.path, root))
+        loading = _Loading(catalog, metadata, _bases(catalog, metadata.path, root))
         with catalog.transaction():
             return loading.run(progress or Silent())
 
@@ -162,9 +162,9 @@ class _Loading:
 
     def _pictures(self, chunk: list[Row]) -> list[int | None]:
         """The id of the picture of each row; None if the index has no such picture."""
-        found: dict[str | int, int] = {}
+        ids_by_key: dict[str | int, int] = {}
         ids = [row.key for row in chunk if isinstance(row.key, int)]
-        found.update((key, key) for key in self._catalog.ids_among(ids))
+        ids_by_key.update((key, key) for key in self._catalog.ids_among(ids))
         waiting = {row.key for row in chunk if isinstance(row.key, str)}
         for spelled in (os.path.normpath, self._links.of):  # a folder above may be reached through a link
             for base in self._bases:
@@ -172,9 +172,9 @@ class _Loading:
                     break
                 full = {key: str(spelled(os.path.normpath(Path(base, key)))) for key in waiting}
                 there = self._catalog.ids_at(list(set(full.values())))
-                found.update((key, there[path]) for key, path in full.items() if path in there)
-                waiting -= found.keys()
-        return [found.get(row.key) for row in chunk]
+                ids_by_key.update((key, there[path]) for key, path in full.items() if path in there)
+                waiting -= ids_by_key.keys()
+        return [ids_by_key.get(row.key) for row in chunk]
 
 
 def _bases(catalog: Catalog, file: Path, root: str | os.PathLike[str] | None) -> list[str]:

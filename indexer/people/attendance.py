@@ -147,9 +147,9 @@ class Attendance:
         if newest is not self.engine:
             before, self.engine = self.engine, self._checked(newest)
             before.close()
-        found = {version: file for file in scan(self.folder) if (version := _version(file)) not in self._done}
-        ready = [file for version, file in found.items() if settled or version in self._waiting]
-        self._waiting = set(found)
+        files = {version: file for file in scan(self.folder) if (version := _version(file)) not in self._done}
+        ready = [file for version, file in files.items() if settled or version in self._waiting]
+        self._waiting = set(files)
         dated = sorted(((_moment(file), file) for file in ready), key=lambda each: (each[0], os.fsencode(each[1].path)))
         return [self._take(file, moment) for moment, file in dated]
 
@@ -167,31 +167,31 @@ class Attendance:
         now, picture = moment.isoformat(), escape_controls(str(file.path))
         logged = (picture, now) in self._logged
         try:
-            found = self.engine.identify(file.path, self.config.identify)
+            identified = self.engine.identify(file.path, self.config.identify)
         except PictureError as error:
             seen = Seen(file.path, now, None, error.reason)
             if not logged:
                 self._unknown.add(time=now, reason=error.reason, nearest="", distance="", picture=picture)
         else:
-            seen = self._log_identified(file.path, found, moment, logged=logged)
+            seen = self._log_identified(file.path, identified, moment, logged=logged)
         _, size, changed = _version(file)
         self._journal.add(picture=picture, bytes=str(size), mtime_ns=str(changed), time=now, name=seen.name or "")
         self._done.add(_version(file))
         return seen
 
-    def _log_identified(self, path: Path, found: Identification, moment: datetime, *, logged: bool) -> Seen:
-        now, picture, nearest = moment.isoformat(), escape_controls(str(path)), found.nearest
+    def _log_identified(self, path: Path, identified: Identification, moment: datetime, *, logged: bool) -> Seen:
+        now, picture, nearest = moment.isoformat(), escape_controls(str(path)), identified.nearest
         distance = f"{nearest.distance:.4f}"
-        if found.name is None:
+        if identified.name is None:
             if not logged:
                 self._unknown.add(time=now, reason="unknown", nearest=nearest.name, distance=distance, picture=picture)
             return Seen(path, now, None, f"unknown (nearest: {nearest.name}, {distance})")
-        begins = self._known.see(found.name, moment)
+        begins = self._known.see(identified.name, moment)
         if begins and not logged:
             chance = "" if nearest.probability is None else f"{nearest.probability:.4f}"
-            self._visits.add(time=now, name=found.name, distance=distance, probability=chance, picture=picture)
-        said = f"{found.name} ({distance})" if begins else f"{found.name} ({distance}), same visit"
-        return Seen(path, now, found.name, said, new_visit=begins)
+            self._visits.add(time=now, name=identified.name, distance=distance, probability=chance, picture=picture)
+        said = f"{identified.name} ({distance})" if begins else f"{identified.name} ({distance}), same visit"
+        return Seen(path, now, identified.name, said, new_visit=begins)
 
 
 def attend(
@@ -258,13 +258,13 @@ def _logged_version(log: CsvLog, row: dict[str, str]) -> _Version:
     try:
         return (row["picture"], int(row["bytes"]), int(row["mtime_ns"]))
     except ValueError:
-        found = f"{row['bytes']} and {row['mtime_ns']}"
-        raise _altered(log, "bytes and mtime_ns", found, "two whole numbers") from None
+        cells = f"{row['bytes']} and {row['mtime_ns']}"
+        raise _altered(log, "bytes and mtime_ns", cells, "two whole numbers") from None
 
 
-def _altered(log: CsvLog, column: str, found: str, expected: str) -> DataError:
+def _altered(log: CsvLog, column: str, value: str, expected: str) -> DataError:
     return DataError(
-        f"{log.file}: was altered: {column} is {found!r} instead of {expected}. Correct it, or name another log"
+        f"{log.file}: was altered: {column} is {value!r} instead of {expected}. Correct it, or name another log"
     )
 
 

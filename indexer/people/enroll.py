@@ -125,13 +125,13 @@ def checked_name(name: str) -> str:
     Raises:
         QueryError: an empty name, a very long one, or one with control characters.
     """
-    found = unicodedata.normalize("NFC", name).strip()
-    kinds = {unicodedata.category(each) for each in found}
-    if kinds <= _INVISIBLE or "Cs" in kinds or len(found) > _LONGEST or any(map(is_control, found)):
+    spelled = unicodedata.normalize("NFC", name).strip()
+    kinds = {unicodedata.category(each) for each in spelled}
+    if kinds <= _INVISIBLE or "Cs" in kinds or len(spelled) > _LONGEST or any(map(is_control, spelled)):
         raise QueryError(
             f"{name!a} is not a valid name: use 1 to {_LONGEST} characters, none of them a control character"
         )
-    return found
+    return spelled
 
 
 def _encoder(folder: Path, config: EnrollConfig) -> Encoder:

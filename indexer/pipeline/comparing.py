@@ -103,10 +103,10 @@ class MoveCandidates:
 
     def has(self, look: LookedAt) -> bool:
         """Whether a file is in the index already, by another path to the folder that it lies in."""
-        found = self._live.get(look.content, ())
+        paths = self._live.get(look.content, ())
         return any(
             path != look.path and path.name == look.path.name and is_same_folder(path.parent, look.path.parent)
-            for path in found
+            for path in paths
         )
 
     def take(self, content: str) -> PictureRecord | None:

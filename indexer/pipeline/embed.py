@@ -72,10 +72,10 @@ def embed_files(
         looks = _ordered(pool, lambda file: _look(file, encoder, known), files, ahead=_AHEAD * workers + batch_size)
         while True:
             with stages.timed("read and decode"):
-                found = next(looks, None)
-            if found is None:
+                result = next(looks, None)
+            if result is None:
                 break
-            look, prepared = found
+            look, prepared = result
             batch.files.append(look)
             if prepared is not None and look.content not in batch.distinct and look.content not in known:
                 batch.distinct[look.content] = (look, prepared)

@@ -119,8 +119,8 @@ def fitting_calibration(own: Any, encoder: Encoder, config: BuildConfig) -> dict
     """
     if isinstance(own, dict) and own.get("fingerprint") == encoder.fingerprint:
         return own
-    found = encoder_calibration(new_encoder(config), encoder.fingerprint)
-    return None if found is None else found.to_dict()
+    calibration = encoder_calibration(new_encoder(config), encoder.fingerprint)
+    return None if calibration is None else calibration.to_dict()
 
 
 def _place(encoder: Encoder) -> str:

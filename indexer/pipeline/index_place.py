@@ -65,10 +65,10 @@ def _is_begun(file: Path) -> bool:
     if file.name == HOLDER_NAME and _is_lock(file.with_name(LOCK_NAME)):
         return True  # a damaged note beside its lock
     try:
-        found = read_own(file, _LONGEST_HEAD)
+        begins = read_own(file, _LONGEST_HEAD)
     except OSError:
         return True
-    return not found or any(head and (found.startswith(head) or head.startswith(found)) for head in heads)
+    return not begins or any(head and (begins.startswith(head) or head.startswith(begins)) for head in heads)
 
 
 def _is_lock(file: Path) -> bool:

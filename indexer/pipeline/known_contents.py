@@ -43,9 +43,9 @@ class KnownContents:
     def vectors(self, contents: Sequence[str]) -> Iterator[Floats]:
         """Blocks `(n, dim) float32` of the vectors of known contents, in their order."""
         for block in chunks(contents, _BLOCK):
-            found = {} if self._staging is None else self._staging.vectors(block)
-            found |= self._stored([content for content in block if content not in found])
-            yield np.stack([found[content] for content in block])
+            vectors = {} if self._staging is None else self._staging.vectors(block)
+            vectors |= self._stored([content for content in block if content not in vectors])
+            yield np.stack([vectors[content] for content in block])
 
     def _stored(self, contents: list[str]) -> dict[str, Floats]:
         if self._catalog is None or not contents:

@@ -107,10 +107,10 @@ def known_exclude(catalog: Catalog) -> tuple[str, ...]:
     Raises:
         IndexFolderError: they are damaged.
     """
-    found = catalog.settings().get("exclude", [])
-    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+    patterns = catalog.settings().get("exclude", [])
+    if not isinstance(patterns, list) or not all(isinstance(each, str) for each in patterns):
         raise IndexFolderError("the setting exclude of the catalog is no list of patterns")
-    return tuple(found)
+    return tuple(patterns)
 
 
 def store_root(catalog: Catalog, root: Path) -> None:

@@ -73,12 +73,12 @@ class Folders:
         inside = {record.id: _parent(str(record.path)) for record in gone}
         lost, new = self._below(Counter(inside.values())), self._below(self._new)
         missing = {folder for folder, count in lost.items() if folder not in self._there and new[folder] < count}
-        found: dict[int, Path] = {}
+        topmost: dict[int, Path] = {}
         for key, own in inside.items():
             around = list(takewhile(missing.__contains__, self._up(own)))
             if around:
-                found[key] = Path(around[-1])
-        return found
+                topmost[key] = Path(around[-1])
+        return topmost
 
     def _below(self, inside: Counter[str]) -> Counter[str]:
         """Sum the counts of each folder and all folders below it."""
@@ -102,10 +102,10 @@ def stored_missing(catalog: Catalog) -> dict[Path, PicturesBefore]:
     Raises:
         IndexFolderError: the setting is damaged.
     """
-    found = catalog.settings().get(_SETTING, {})
-    if not isinstance(found, dict):
+    stored = catalog.settings().get(_SETTING, {})
+    if not isinstance(stored, dict):
         raise _damaged()
-    return {Path(folder): _decoded(each) for folder, each in found.items()}
+    return {Path(folder): _decoded(each) for folder, each in stored.items()}
 
 
 def missing_after(catalog: Catalog, changes: Changes, root: Path | None) -> dict[str, dict[str, Any]]:

@@ -18,13 +18,13 @@ def returning_templates(
     catalog: Catalog, pictures: Sequence[PictureRecord], known: KnownContents
 ) -> list[TemplateRecord]:
     """Retained reference pictures that have the content of one of these pictures, with its vector."""
-    found = catalog.retained.give_back_templates(sorted({picture.content for picture in pictures}))
-    if not found:
+    templates = catalog.retained.give_back_templates(sorted({picture.content for picture in pictures}))
+    if not templates:
         return []
     enrolled = {(each.identity, each.content) for each in catalog.templates()}
-    found = [each for each in found if (each.identity, each.content) not in enrolled]
-    vectors = (row for block in known.vectors([each.content for each in found]) for row in block)
-    return [replace(each, vector=row.astype("<f4").tobytes()) for each, row in zip(found, vectors, strict=True)]
+    templates = [each for each in templates if (each.identity, each.content) not in enrolled]
+    vectors = (row for block in known.vectors([each.content for each in templates]) for row in block)
+    return [replace(each, vector=row.astype("<f4").tobytes()) for each, row in zip(templates, vectors, strict=True)]
 
 
 def give_back(

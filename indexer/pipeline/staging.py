@@ -143,8 +143,8 @@ class Staging:
     def looked_at(self, paths: Sequence[Path]) -> dict[Path, LookedAt]:
         """Staged results of these files, by path."""
         sql = f"SELECT path, {', '.join(_STAGED)} FROM looked_at WHERE path IN"
-        found = self._among(sql, [os.fsencode(path) for path in paths])
-        return {(path := Path(os.fsdecode(row[0]))): LookedAt(path, *row[1:]) for row in found}
+        rows = self._among(sql, [os.fsencode(path) for path in paths])
+        return {(path := Path(os.fsdecode(row[0]))): LookedAt(path, *row[1:]) for row in rows}
 
     def notes(self) -> list[tuple[Path, str]]:
         """Files that were read in spite of a problem, with the problem, by path."""

@@ -90,8 +90,8 @@ def survey_files(catalog: Catalog, files: list[FoundFile], label: Labeller, *, r
     """Survey some files; no picture counts as gone."""
     survey = Survey(rehash=rehash)
     for chunk in chunks(files, FILES_AT_ONCE):
-        found = catalog.pictures_at_paths([str(file.path) for file in chunk])
-        known = {record.path: record for record in found}
+        pictures = catalog.pictures_at_paths([str(file.path) for file in chunk])
+        known = {record.path: record for record in pictures}
         for file in chunk:
             record = known.get(file.path)
             survey.add(file, record, label(file.path, record))

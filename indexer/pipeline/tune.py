@@ -73,10 +73,10 @@ def _choose_probes(size: int) -> Rows:
     return np.random.default_rng(0).permutation(size)[:count]
 
 
-def overlap(found: list[set[int]], truth: list[set[int]]) -> float:
+def overlap(results: list[set[int]], truth: list[set[int]]) -> float:
     """Recall@k: the share of the true neighbours of all probes that were found."""
-    return sum(len(f & t) for f, t in zip(found, truth, strict=True)) / max(1, sum(len(t) for t in truth))
+    return sum(len(f & t) for f, t in zip(results, truth, strict=True)) / max(1, sum(len(t) for t in truth))
 
 
 def _sets(rows: Rows) -> list[set[int]]:
-    return [{row for row in found if row >= 0} for found in rows.tolist()]
+    return [{row for row in neighbours if row >= 0} for neighbours in rows.tolist()]

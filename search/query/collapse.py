@@ -90,22 +90,22 @@ class Collapse:
 
     def _around(self, vectors: Floats) -> list[list[Hit]]:
         """All pictures within the threshold of each vector."""
-        found: list[list[Hit]] = [[] for _ in vectors]
+        around: list[list[Hit]] = [[] for _ in vectors]
         open_ones, fetch = list(range(len(vectors))), _AROUND
         while open_ones:
             answers = self.nearest(vectors[open_ones], fetch)
             for place, hits in zip(open_ones, answers, strict=True):
-                found[place] = [hit for hit in hits if hit.distance <= self.threshold]
-            open_ones = [place for place in open_ones if len(found[place]) == fetch]
+                around[place] = [hit for hit in hits if hit.distance <= self.threshold]
+            open_ones = [place for place in open_ones if len(around[place]) == fetch]
             fetch *= _GROWTH
-        return found
+        return around
 
     def _differ(self, kept: Hit, other: Hit) -> bool:
         return self.differ is not None and self.differ(kept, other)
 
     def _near(self, vectors: Floats, centre: Floats) -> Mask:
-        near: Mask = measured(vectors, centre) <= self.threshold
-        return near
+        within: Mask = measured(vectors, centre) <= self.threshold
+        return within
 
     def _from_query(self, query: Floats, copies: list[Hit]) -> tuple[Hit, ...]:
         """Copies with their distance to the query, nearest first."""

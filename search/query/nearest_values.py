@@ -36,8 +36,8 @@ def nearest_values(catalog: Catalog, condition: Condition) -> list[str]:
     """
     hints: dict[str, None] = {}
     for name, value in _equalities(condition):
-        if len(hints) < _NAMED and (near := _nearest(value, _values(catalog, name))) is not None:
-            hints[f"nearest {name}: {near}"] = None
+        if len(hints) < _NAMED and (similar := _nearest(value, _values(catalog, name))) is not None:
+            hints[f"nearest {name}: {similar}"] = None
     return list(hints)
 
 
@@ -75,8 +75,8 @@ def _nearest(value: str, known: list[str]) -> str | None:
     if value in known:
         return None
     by_lower = {each.casefold(): each for each in reversed(known)}
-    found = get_close_matches(value.casefold(), by_lower, n=1, cutoff=_ALIKE)
-    return by_lower[found[0]] if found else None
+    matches = get_close_matches(value.casefold(), by_lower, n=1, cutoff=_ALIKE)
+    return by_lower[matches[0]] if matches else None
 
 
 NOTHING_SAME = "nothing here shows the same thing"

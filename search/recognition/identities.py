@@ -116,11 +116,11 @@ class Gallery:
 
     def identities(self) -> list[Identity]:
         """All identities, by name."""
-        found = []
+        identities = []
         for name in self.names:
             mine = [self._templates[row] for row in self.rows[name]]
-            found.append(Identity(name, tuple(each.path for each in mine), min(each.created for each in mine)))
-        return found
+            identities.append(Identity(name, tuple(each.path for each in mine), min(each.created for each in mine)))
+        return identities
 
     def comparisons(self, references: References) -> int:
         """Number of distances compared: one per reference picture, or one per identity for their mean."""
@@ -130,8 +130,8 @@ class Gallery:
         """Rank all identities by their distance from an embedding `(dim,)`; ties by name."""
         distances = self._distances(vector, references)
         chances = [None] * len(distances) if calibration is None else calibration.probability(distances).tolist()
-        found = map(Candidate, self.names, distances, chances)
-        return sorted(found, key=lambda each: (each.distance, each.name))
+        ranked = map(Candidate, self.names, distances, chances)
+        return sorted(ranked, key=lambda each: (each.distance, each.name))
 
     def _distances(self, vector: Floats, references: References) -> list[float]:
         """Distance to each identity, in the order of `names`; for `best` by one pass over the matrix."""

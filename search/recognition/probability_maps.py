@@ -38,8 +38,8 @@ class LogisticMap:
     def __call__(self, distances: ArrayLike) -> NDArray[np.float64]:
         """Probabilities in [0, 1], in the shape of `distances`."""
         odds = np.clip(self.intercept + self.slope * np.asarray(distances, np.float64), -_STEEPEST, _STEEPEST)
-        found: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-odds))
-        return found
+        probabilities: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-odds))
+        return probabilities
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""

@@ -33,15 +33,15 @@ def index_calibration(folder: Path, settings: Mapping[str, Any]) -> Calibration 
     if (stored := settings.get("calibration")) is None:
         return None
     try:
-        found = Calibration.from_dict(stored)
+        calibration = Calibration.from_dict(stored)
     except DataError as error:
         raise IndexFolderError(f"{folder}: {error}. Run twinlens calibrate again") from error
-    if found.fingerprint != settings["fingerprint"]:
+    if calibration.fingerprint != settings["fingerprint"]:
         raise IndexFolderError(
-            f"{folder}: was calibrated with the encoder {found.fingerprint}, but its vectors are of "
+            f"{folder}: was calibrated with the encoder {calibration.fingerprint}, but its vectors are of "
             f"{settings['fingerprint']}. Run twinlens calibrate again"
         )
-    return found
+    return calibration
 
 
 def same_threshold(folder: Path, calibration: Calibration | None) -> float:
@@ -63,13 +63,13 @@ def encoder_calibration(name: str | os.PathLike[str], fingerprint: str) -> Calib
     folder = encoder_folder(name)
     if folder is None:
         return None
-    found = read_calibration(folder)
-    if found is not None and found.fingerprint != fingerprint:
+    calibration = read_calibration(folder)
+    if calibration is not None and calibration.fingerprint != fingerprint:
         raise EncoderError(
-            f"{folder / CALIBRATION_FILE}: was made for the encoder {found.fingerprint}, and this one is {fingerprint}."
-            " Run twinlens calibrate again, or delete the file"
+            f"{folder / CALIBRATION_FILE}: was made for the encoder {calibration.fingerprint}, and this one is"
+            f" {fingerprint}. Run twinlens calibrate again, or delete the file"
         )
-    return found
+    return calibration
 
 
 def read_calibration(folder: Path) -> Calibration | None:

@@ -68,11 +68,11 @@ class Segment:
 
     def take(self, rows: Sequence[int] | Rows) -> Floats:
         """Copy the vectors of some rows, `(len(rows), D) float32`; raises DamagedFileError where they are damaged."""
-        wanted = np.asarray(rows, dtype=np.int64)
-        if len(wanted) and not 0 <= wanted.min() <= wanted.max() < len(self.vectors):
-            raise IndexFolderError(f"segment {self.id} {beyond(int(wanted.max()), len(self.vectors))}")
-        self._use(wanted)
-        taken: Floats = np.array(self.vectors[wanted])
+        places = np.asarray(rows, dtype=np.int64)
+        if len(places) and not 0 <= places.min() <= places.max() < len(self.vectors):
+            raise IndexFolderError(f"segment {self.id} {beyond(int(places.max()), len(self.vectors))}")
+        self._use(places)
+        taken: Floats = np.array(self.vectors[places])
         return taken
 
     def _use(self, rows: Rows | None = None) -> None:
@@ -97,11 +97,11 @@ class Segment:
         """
         k = min(k, len(self.vectors))  # before anything is allocated
         allowed = _both(self.live, chosen)
-        wanted = len(self.vectors) if allowed is None else int(np.count_nonzero(allowed))
-        fetch = min(wanted, k if self.structure.exact else k * self.structure.overfetch + 16)
-        if wanted == 0:
+        available = len(self.vectors) if allowed is None else int(np.count_nonzero(allowed))
+        fetch = min(available, k if self.structure.exact else k * self.structure.overfetch + 16)
+        if available == 0:
             return _padded(len(queries), k)
-        narrow = chosen is not None and choose_kind(wanted, self.vectors.shape[1]) == "flat"
+        narrow = chosen is not None and choose_kind(available, self.vectors.shape[1]) == "flat"
         if (narrow and not self.structure.exact) or not self.structure.supports(filtering=allowed is not None, k=fetch):
             self._use()
             return exact_search(self.vectors, queries, k, allowed)
@@ -110,7 +110,7 @@ class Segment:
         distances, rows = self.structure.search(queries, fetch, allowed)
         if not self.structure.exact:
             self._use(rows)
-            short = np.count_nonzero(rows >= 0, axis=1) < min(k, wanted)
+            short = np.count_nonzero(rows >= 0, axis=1) < min(k, available)
             distances, rows = rerank(self.vectors, queries, rows, min(k, fetch))
             if short.any():
                 self._use()
