@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from indexer.collection.reembedding_templates import Templates
     from indexer.pipeline.progress import Stages
-    from indexer.pipeline.staging import LookedAt
+    from indexer.pipeline.staging import ReadResult
     from search.config import BuildConfig
     from search.encoders.base import Encoder
     from search.store.catalog import Catalog
@@ -105,24 +105,24 @@ class _Switch:
 
     def find_lost_and_changed(self) -> None:
         """Collect the lost pictures and the changed ones."""
-        for record, look in self._looks():
-            if look is None or look.reason is not None:
-                reason = "no such file" if look is None or look.reason is None else look.reason
+        for record, result in self._results():
+            if result is None or result.reason is not None:
+                reason = "no such file" if result is None or result.reason is None else result.reason
                 self.lost.append((record.path, reason))
                 self.lost_pictures.append(record)
-            elif look.content != record.content:
-                size = self.staging.size(look.content)
-                assert size is not None, f"{look.path} was read and not embedded"
+            elif result.content != record.content:
+                size = self.staging.size(result.content)
+                assert size is not None, f"{result.path} was read and not embedded"
                 self.changed.append(
                     replace(
                         record,
-                        content=look.content,
-                        bytes=look.bytes,
-                        mtime_ns=look.mtime_ns,
+                        content=result.content,
+                        bytes=result.bytes,
+                        mtime_ns=result.mtime_ns,
                         width=size[0],
                         height=size[1],
-                        ctime_ns=look.ctime_ns,
-                        inode=look.inode,
+                        ctime_ns=result.ctime_ns,
+                        inode=result.inode,
                     )
                 )
 
@@ -180,7 +180,7 @@ class _Switch:
 
     def _todo(self) -> Iterator[FoundFile]:
         for page in self.catalog.pages():
-            staged = self.staging.looked_at([record.path for record in page])
+            staged = self.staging.results([record.path for record in page])
             for record in page:
                 status = _status(record.path)
                 if isinstance(status, str):
@@ -190,14 +190,16 @@ class _Switch:
                 else:
                     yield status
 
-    def _looks(self) -> Iterator[tuple[PictureRecord, LookedAt | None]]:
+    def _results(self) -> Iterator[tuple[PictureRecord, ReadResult | None]]:
         for page in self.catalog.pages():
-            looks = self.staging.looked_at([record.path for record in page])
-            yield from ((record, looks.get(record.path)) for record in page)
+            results = self.staging.results([record.path for record in page])
+            yield from ((record, results.get(record.path)) for record in page)
 
     def _blocks(self) -> Iterator[Floats]:
         lost, known = {record.id for record in self.lost_pictures}, KnownContents(None, self.staging)
-        contents = (look.content for record, look in self._looks() if look is not None and record.id not in lost)
+        contents = (
+            result.content for record, result in self._results() if result is not None and record.id not in lost
+        )
         while block := list(islice(contents, _PAGE)):
             yield from known.vectors(block)
 

@@ -161,5 +161,5 @@ def check_device(config: BuildConfig) -> None:
 
 def _unstaged(files: list[FoundFile], staging: Staging) -> Iterator[FoundFile]:
     """The files that no earlier run read in their present state."""
-    staged = staging.looked_at([file.path for file in files])
+    staged = staging.results([file.path for file in files])
     return (file for file in files if not is_same(staged.get(file.path), file))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from indexer.pipeline.known_contents import KnownContents
     from indexer.pipeline.labelling import Labeller
-    from indexer.pipeline.staging import LookedAt, Staging
+    from indexer.pipeline.staging import ReadResult, Staging
     from indexer.pipeline.survey import Survey
     from search.store.catalog import Catalog
 
@@ -54,13 +54,13 @@ def compare(
     candidates = MoveCandidates(catalog, survey.gone, root, renamed)
     for chunk in chunks(survey.todo, FILES_AT_ONCE):
         assert staging is not None, "files were to be read, and none was"
-        looks = staging.looked_at([file.path for file, _ in chunk])
-        contents = list({look.content for look in looks.values() if look.reason is None})
+        results = staging.results([file.path for file, _ in chunk])
+        contents = list({result.content for result in results.values() if result.reason is None})
         changes.exif |= staging.exif(contents)
         candidates.look_for(contents)
         for file, old in chunk:
             here = None if old is not None and old.id in renamed else old
-            _place(looks[file.path], here, label, candidates, known, changes)
+            _place(results[file.path], here, label, candidates, known, changes)
     changes.crossed = [record for record in candidates.taken() if record.id in renamed]
     changes.removed += [record for key, record in renamed.items() if not candidates.has_moved(record)]
     changes.left_behind = [each for each in candidates.taken() if each.id in survey.missing or _is_lost(each, root)]
@@ -101,11 +101,11 @@ class MoveCandidates:
             else:
                 self._live.setdefault(record.content, []).append(record.path)
 
-    def has(self, look: LookedAt) -> bool:
+    def has(self, result: ReadResult) -> bool:
         """Whether a file is in the index already, by another path to the folder that it lies in."""
-        paths = self._live.get(look.content, ())
+        paths = self._live.get(result.content, ())
         return any(
-            path != look.path and path.name == look.path.name and is_same_folder(path.parent, look.path.parent)
+            path != result.path and path.name == result.path.name and is_same_folder(path.parent, result.path.parent)
             for path in paths
         )
 
@@ -140,15 +140,15 @@ def _renamed_among_themselves(survey: Survey, staging: Staging) -> dict[int, Pic
     now: dict[int, str] = {}
     new: set[str] = set()
     for chunk in chunks(survey.todo, FILES_AT_ONCE):
-        looks = staging.looked_at([file.path for file, _ in chunk])
+        results = staging.results([file.path for file, _ in chunk])
         for file, record in chunk:
-            look = looks[file.path]
-            if look.reason is not None or (record is not None and record.content == look.content):
+            result = results[file.path]
+            if result.reason is not None or (record is not None and record.content == result.content):
                 continue
             if record is None:
-                new.add(look.content)
+                new.add(result.content)
             else:
-                old[record.id], now[record.id] = record, look.content
+                old[record.id], now[record.id] = record, result.content
     gone = {record.content for record in survey.gone}
     while True:
         came_from, went_to = gone | {each.content for each in old.values()}, new | {now[key] for key in old}
@@ -159,7 +159,7 @@ def _renamed_among_themselves(survey: Survey, staging: Staging) -> dict[int, Pic
 
 
 def _place(
-    look: LookedAt,
+    result: ReadResult,
     old: PictureRecord | None,
     label: Labeller,
     candidates: MoveCandidates,
@@ -167,26 +167,26 @@ def _place(
     changes: Changes,
 ) -> None:
     """Put one file that was read into the list that it belongs to."""
-    if look.reason is not None:
-        stays = old is not None and look.passing
-        reason = f"{look.reason}{STAYS}" if stays else look.reason
-        changes.skipped.append(SkippedRecord(look.path, look.bytes, look.mtime_ns, reason))
+    if result.reason is not None:
+        stays = old is not None and result.passing
+        reason = f"{result.reason}{STAYS}" if stays else result.reason
+        changes.skipped.append(SkippedRecord(result.path, result.bytes, result.mtime_ns, reason))
         if old is not None and not stays:
             changes.removed.append(old)
             changes.broken.append(old)
         return
-    size = known.size(look.content)
-    assert size is not None, f"{look.path} was read and not embedded"
-    if old is None and candidates.has(look):
+    size = known.size(result.content)
+    assert size is not None, f"{result.path} was read and not embedded"
+    if old is None and candidates.has(result):
         changes.elsewhere += 1
         return
-    moved = None if old is not None else candidates.take(look.content)
-    own = label(look.path, old or moved)
+    moved = None if old is not None else candidates.take(result.content)
+    own = label(result.path, old or moved)
     new = PictureRecord(
-        0, look.path, look.content, look.bytes, look.mtime_ns, *size, own, 0, 0, look.ctime_ns, look.inode
+        0, result.path, result.content, result.bytes, result.mtime_ns, *size, own, 0, 0, result.ctime_ns, result.inode
     )
-    if old is not None and old.content == look.content:
-        same = replace(new, id=old.id, segment=old.segment, row=old.row, inode=stable_inode(old, look))
+    if old is not None and old.content == result.content:
+        same = replace(new, id=old.id, segment=old.segment, row=old.row, inode=stable_inode(old, result))
         if same != old:
             changes.updated.append(same)
         changes.unchanged += old.label == own

@@ -11,7 +11,7 @@ import numpy as np
 
 from indexer.pipeline.content_hash import content_hash
 from indexer.pipeline.scan import NEVER_READABLE, FoundFile
-from indexer.pipeline.staging import LookedAt
+from indexer.pipeline.staging import ReadResult
 from search.config import DecodeConfig
 from search.errors import PictureError
 from search.pictures.decode import decode
@@ -38,8 +38,8 @@ _AHEAD = 4
 class Batch:
     """Files read since the last batch was staged, and the distinct new contents among them."""
 
-    files: list[LookedAt] = field(default_factory=list)
-    distinct: dict[str, tuple[LookedAt, NDArray[Any]]] = field(default_factory=dict)
+    files: list[ReadResult] = field(default_factory=list)
+    distinct: dict[str, tuple[ReadResult, NDArray[Any]]] = field(default_factory=dict)
 
 
 def embed_files(
@@ -69,16 +69,16 @@ def embed_files(
     embedded = 0
     batch = Batch()
     with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
-        looks = _ordered(pool, lambda file: _look(file, encoder, known), files, ahead=_AHEAD * workers + batch_size)
+        results = _ordered(pool, lambda file: _read(file, encoder, known), files, ahead=_AHEAD * workers + batch_size)
         while True:
             with stages.timed("read and decode"):
-                result = next(looks, None)
-            if result is None:
+                done = next(results, None)
+            if done is None:
                 break
-            look, prepared = result
-            batch.files.append(look)
-            if prepared is not None and look.content not in batch.distinct and look.content not in known:
-                batch.distinct[look.content] = (look, prepared)
+            result, prepared = done
+            batch.files.append(result)
+            if prepared is not None and result.content not in batch.distinct and result.content not in known:
+                batch.distinct[result.content] = (result, prepared)
             if len(batch.distinct) == batch_size or len(batch.files) == 16 * batch_size:
                 embedded += _finish(batch, encoder, staging, stages)
                 batch = Batch()
@@ -86,17 +86,17 @@ def embed_files(
 
 
 def _finish(batch: Batch, encoder: Encoder, staging: Staging, stages: Stages) -> int:
-    looks = [look for look, _ in batch.distinct.values()]
+    results = [result for result, _ in batch.distinct.values()]
     with stages.timed("encode"):
         prepared = [array for _, array in batch.distinct.values()]
         vectors = encoder.encode_prepared(np.stack(prepared)) if prepared else np.empty((0, encoder.dim), np.float32)
     with stages.timed("stage"):
-        staging.add(batch.files, zip(looks, vectors, strict=True))
+        staging.add(batch.files, zip(results, vectors, strict=True))
     stages.progress.advance(len(batch.files))
-    return len(looks)
+    return len(results)
 
 
-def _look(file: FoundFile, encoder: Encoder, known: KnownContents) -> tuple[LookedAt, NDArray[Any] | None]:
+def _read(file: FoundFile, encoder: Encoder, known: KnownContents) -> tuple[ReadResult, NDArray[Any] | None]:
     """Read one file; decode and prepare it unless its content is known."""
     limits = DecodeConfig()
     with alone(file.bytes > LARGE_BYTES):
@@ -107,20 +107,20 @@ def _look(file: FoundFile, encoder: Encoder, known: KnownContents) -> tuple[Look
         content = content_hash(data)
         # Size, times and inode of the file that was read, which may have changed since the scan.
         read = FoundFile.of(file.path, status)
-        look = LookedAt(read.path, read.bytes, read.mtime_ns, content, ctime_ns=read.ctime_ns, inode=read.inode)
+        result = ReadResult(read.path, read.bytes, read.mtime_ns, content, ctime_ns=read.ctime_ns, inode=read.inode)
         if content in known:
-            return replace(look, exif=read_exif(data)), None
+            return replace(result, exif=read_exif(data)), None
         try:
             image = decode(data, name=str(file.path), target=encoder.input_size, config=limits)
         except PictureError as error:
             return _failed(file, error.reason), None
         width, height = image.info["full_size"]
         note = image.info.get("note")
-        return replace(look, width=width, height=height, exif=read_exif(data), note=note), encoder.prepare(image)
+        return replace(result, width=width, height=height, exif=read_exif(data), note=note), encoder.prepare(image)
 
 
-def _failed(file: FoundFile, reason: str, *, passing: bool = False) -> LookedAt:
-    return LookedAt(
+def _failed(file: FoundFile, reason: str, *, passing: bool = False) -> ReadResult:
+    return ReadResult(
         file.path, file.bytes, file.mtime_ns, reason=reason, ctime_ns=file.ctime_ns, inode=file.inode, passing=passing
     )
 

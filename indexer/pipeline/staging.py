@@ -49,11 +49,11 @@ CREATE TABLE IF NOT EXISTS exif (content TEXT PRIMARY KEY, taken TEXT, camera TE
 _ADDED_COLUMNS = ("ctime_ns", "inode", "passing")
 """Columns of `looked_at` that files of older versions lack."""
 _STAGED = ("bytes", "mtime_ns", "content", "width", "height", "reason", *_ADDED_COLUMNS)
-"""Columns of `looked_at` after the path, and fields of `LookedAt`, in one order."""
+"""Columns of `looked_at` after the path, and fields of `ReadResult`, in one order."""
 
 
 @dataclass(frozen=True, slots=True)
-class LookedAt:
+class ReadResult:
     """Result of reading one file: its content hash and size in pixels, or the reason why it could not be read."""
 
     path: Path
@@ -117,7 +117,7 @@ class Staging:
             raise
         return connection
 
-    def add(self, files: Sequence[LookedAt], vectors: Iterable[tuple[LookedAt, Floats]]) -> None:
+    def add(self, files: Sequence[ReadResult], vectors: Iterable[tuple[ReadResult, Floats]]) -> None:
         """Stage one batch in one transaction."""
         with self._lock, self._connection:
             self._connection.executemany(
@@ -140,11 +140,11 @@ class Staging:
                 ),
             )
 
-    def looked_at(self, paths: Sequence[Path]) -> dict[Path, LookedAt]:
+    def results(self, paths: Sequence[Path]) -> dict[Path, ReadResult]:
         """Staged results of these files, by path."""
         sql = f"SELECT path, {', '.join(_STAGED)} FROM looked_at WHERE path IN"
         rows = self._among(sql, [os.fsencode(path) for path in paths])
-        return {(path := Path(os.fsdecode(row[0]))): LookedAt(path, *row[1:]) for row in rows}
+        return {(path := Path(os.fsdecode(row[0]))): ReadResult(path, *row[1:]) for row in rows}
 
     def notes(self) -> list[tuple[Path, str]]:
         """Files that were read in spite of a problem, with the problem, by path."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from indexer.pipeline.excludes import Excludes
     from indexer.pipeline.labelling import Labeller
     from indexer.pipeline.scan import FoundFile
-    from indexer.pipeline.staging import LookedAt
+    from indexer.pipeline.staging import ReadResult
     from search.store.catalog import Catalog
     from search.store.records import PictureRecord
 
@@ -59,7 +59,7 @@ class Survey:
                 self.noted.append(replace(record, ctime_ns=file.ctime_ns, inode=file.inode))
 
 
-def is_same(record: PictureRecord | LookedAt | None, file: FoundFile) -> bool:
+def is_same(record: PictureRecord | ReadResult | None, file: FoundFile) -> bool:
     """Whether a file has the size, the times and the inode that it had when it was read, as git decides.
 
     Without a stored inode and change time, as in an older index, size and modification time decide.
@@ -71,14 +71,14 @@ def is_same(record: PictureRecord | LookedAt | None, file: FoundFile) -> bool:
     return record.ctime_ns == file.ctime_ns and record.inode in (file.inode, UNSTABLE_INODE)
 
 
-def stable_inode(record: PictureRecord, look: LookedAt) -> int | None:
+def stable_inode(record: PictureRecord, result: ReadResult) -> int | None:
     """The inode to store for a picture that was read again and has the same content.
 
     If only the number differs, the file system assigns new numbers at each mount, as FAT and some network file systems
     do. The number is then no longer compared, so that files are not read at each scan.
     """
-    unstable = record.ctime_ns == look.ctime_ns and record.inode not in (None, look.inode)
-    return UNSTABLE_INODE if unstable else look.inode
+    unstable = record.ctime_ns == result.ctime_ns and record.inode not in (None, result.inode)
+    return UNSTABLE_INODE if unstable else result.inode
 
 
 def is_recently_changed(file: FoundFile, recent: tuple[int, int] | None) -> bool:
