@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.pipeline.change_report import ChangeReport, MissingFolder
-from indexer.pipeline.committing import Surveyed, commit
+from indexer.pipeline.committing import CommitScope, commit
 from indexer.pipeline.comparing import compare
 from indexer.pipeline.embed import embed_files
 from indexer.pipeline.index_encoder import choose_encoder, fitting_calibration
@@ -91,7 +91,7 @@ class Update:
         )
         if self.labelling.kept_too:
             changes.label_kept(self.labelling.label)
-        scope = Surveyed([file.path for file, _ in surveyed.todo], self.root, self.exclude)
+        scope = CommitScope([file.path for file, _ in surveyed.todo], self.root, self.exclude)
         segment = commit(
             catalog,
             changes,
@@ -99,7 +99,7 @@ class Update:
             self.config,
             self.stages,
             encoder=self.encoder,
-            surveyed=scope,
+            scope=scope,
             label_sources=self.labelling.sources,
         )
         report = self._report(changes, embedded)

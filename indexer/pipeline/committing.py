@@ -60,7 +60,7 @@ def write_rows(
 
 
 @dataclass(frozen=True, slots=True)
-class Surveyed:
+class CommitScope:
     """The files that were read: a commit only updates the list of unreadable files for these."""
 
     paths: list[Path]
@@ -78,7 +78,7 @@ def commit(
     stages: Stages,
     *,
     encoder: Encoder | None,
-    surveyed: Surveyed,
+    scope: CommitScope,
     label_sources: dict[str, str],
 ) -> SegmentRecord | None:
     """Make changes visible: write a segment for the pictures that need a row, then commit one transaction.
@@ -92,7 +92,7 @@ def commit(
         config: how the structure is built.
         stages: measures the time and reports progress.
         encoder: the first encoder of a new index; otherwise its own, or None if it was not needed.
-        surveyed: the files that were read.
+        scope: the files that were read.
         label_sources: see `indexer.pipeline.labelling`.
 
     Returns:
@@ -102,8 +102,8 @@ def commit(
     calibration = settings.get("calibration")
     if encoder is not None:
         calibration = fitting_calibration(calibration, encoder, config)
-    missing = missing_after(catalog, changes, surveyed.root)
-    other_news = _has_other_news(catalog, changes, surveyed) or differs_from_stored(catalog, missing)
+    missing = missing_after(catalog, changes, scope.root)
+    other_news = _has_other_news(catalog, changes, scope) or differs_from_stored(catalog, missing)
     relabelled = label_sources != remembered_sources(catalog)
     if not (changes or other_news or relabelled or calibration != settings.get("calibration")):
         return None
@@ -123,10 +123,10 @@ def commit(
             catalog.set(calibration=calibration, **{LABEL_SOURCES: label_sources})
             if changes:
                 catalog.set(updated=moment)
-            if surveyed.root is not None:
-                store_root(catalog, surveyed.root)
-            if surveyed.exclude is not None:
-                catalog.set(exclude=list(surveyed.exclude))
+            if scope.root is not None:
+                store_root(catalog, scope.root)
+            if scope.exclude is not None:
+                catalog.set(exclude=list(scope.exclude))
             store_missing(catalog, missing)
             catalog.add_files(files)
             catalog.retained.keep(changes.left_behind)
@@ -144,18 +144,18 @@ def commit(
             changes.returned = give_back(
                 catalog, changes, templates, labels=config.labels != NONE, over_folders=by_folders
             )
-            catalog.replace_skipped(changes.skipped, surveyed.paths, surveyed.root)
+            catalog.replace_skipped(changes.skipped, scope.paths, scope.root)
     return segment
 
 
-def _has_other_news(catalog: Catalog, changes: Changes, surveyed: Surveyed) -> bool:
+def _has_other_news(catalog: Catalog, changes: Changes, scope: CommitScope) -> bool:
     """Whether there is something to store besides changed pictures: an encoder, a root, unreadable files."""
     settings = catalog.settings()
     if "encoder" not in settings or changes.noted:
         return True
-    if surveyed.exclude is not None and list(surveyed.exclude) != settings.get("exclude", []):
+    if scope.exclude is not None and list(scope.exclude) != settings.get("exclude", []):
         return True
-    root, paths = surveyed.root, set(surveyed.paths)
+    root, paths = scope.root, set(scope.paths)
     if root is not None and not any(root.is_relative_to(each) for each in known_roots(catalog)):
         return True
     noted = {s for s in catalog.skipped() if s.path in paths or (root is not None and s.path.is_relative_to(root))}
