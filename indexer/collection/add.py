@@ -101,7 +101,7 @@ class _PictureFinder:
         found: dict[Path, FoundFile] = {}
         tops: dict[Path, Path] = {}
         for each in pictures:
-            top = self._library.spelled(each)
+            top = self._library.indexed_path(each)
             if not top.exists():
                 raise DataError(f"{top}: no such file or folder")
             files = scan(

@@ -107,7 +107,7 @@ def _chosen(
 def _at(catalog: Catalog, named: str | os.PathLike[str]) -> list[int]:
     """Pictures at a path or below it, given in any spelling."""
     path = Path(os.path.normpath(Path(named).absolute()))
-    ids = _at_path(catalog, path) or _at_path(catalog, Library.of_catalog(catalog).spelled(path))
+    ids = _at_path(catalog, path) or _at_path(catalog, Library.of_catalog(catalog).indexed_path(path))
     return _not_empty(ids, f"{path}: the index has no such picture, and none below it")
 
 

@@ -105,7 +105,7 @@ class FolderUpdate:
             DataError: no pictures there.
         """
         library = Library.of(index)
-        root = library.spelled(pictures)
+        root = library.indexed_path(pictures)
         patterns = library.exclude if config.exclude is None else config.exclude
         excludes = Excludes(root, patterns)
         unseen: list[tuple[Path, str]] = []

@@ -181,7 +181,7 @@ def _bases(catalog: Catalog, file: Path, root: str | os.PathLike[str] | None) ->
     """Folders that a relative path may start from, in the order in which they are tried."""
     own = str(file.absolute().parent)
     if root is not None:
-        top = Library.of_catalog(catalog).spelled(root)
+        top = Library.of_catalog(catalog).indexed_path(root)
         return [str(top.parent if top.is_file() else top), own]
     ends = catalog.first_and_last_path()
     if ends is None:

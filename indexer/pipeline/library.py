@@ -49,7 +49,7 @@ class Library:
         roots = known_roots(catalog)
         return cls((*roots, *catalog.folders(roots)), known_exclude(catalog))
 
-    def spelled(self, place: str | os.PathLike[str]) -> Path:
+    def indexed_path(self, place: str | os.PathLike[str]) -> Path:
         """The absolute path under which the index stores a file or folder, whatever path leads to it."""
         given = Path(os.path.normpath(Path(place).absolute()))
         real = Path(os.path.realpath(given))
