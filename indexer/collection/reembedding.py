@@ -170,8 +170,8 @@ class _Switch:
             catalog.replace_templates(templates.embedded)
             catalog.retained.keep_templates(templates.lost_templates)
         report = ChangeReport.of_rebuild(catalog, segment, self.stages.seconds)
-        report.name("removed", [path for path, _ in self.lost])
-        report.name("changed", [record.path for record in self.changed])
+        report.list_paths("removed", [path for path, _ in self.lost])
+        report.list_paths("changed", [record.path for record in self.changed])
         report.unchanged = report.images - report.changed
         same = old["fingerprint"] == self.encoder.fingerprint
         was = "all pictures were decoded and embedded again" if same else f"the encoder was {old['encoder']}"

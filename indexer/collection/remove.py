@@ -69,7 +69,7 @@ def remove(
         catalog = opened.enter_context(open_writer(folder) if reading is None else closing(reading))
         doomed = _chosen(catalog, paths, ids, globs, condition)
         report = ChangeReport(images=catalog.count(), encoder=str(catalog.settings().get("encoder")), dry_run=dry_run)
-        report.name("removed", [record.path for record in catalog.pictures_of(doomed[:NAMED])], count=len(doomed))
+        report.list_paths("removed", [record.path for record in catalog.pictures_of(doomed[:NAMED])], count=len(doomed))
         if not dry_run:
             with catalog.transaction():
                 for chunk in chunks(doomed, _AT_ONCE):

@@ -135,8 +135,8 @@ class Update:
             seconds=self.stages.seconds,
         )
         for sort in ("added", "changed", "moved", "removed"):
-            report.name(sort, [picture.path for picture in getattr(changes, sort)])
-        report.name("relabelled", changes.relabelled)
+            report.list_paths(sort, [picture.path for picture in getattr(changes, sort)])
+        report.list_paths("relabelled", changes.relabelled)
         if changes.unlabelled:
             report.notes.append(f"{changes.unlabelled:,} pictures have no label any more")
         report.notes += self.labelling.notes

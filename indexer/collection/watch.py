@@ -66,7 +66,7 @@ def watch(
     rounds = _Rounds(root, folder, config or BuildConfig(), watching or WatchConfig())
     check_device(rounds.config)
     Catalog.read(folder).close()
-    for _ in _occasions(rounds, stop or threading.Event()):
+    for _ in _due_rounds(rounds, stop or threading.Event()):
         try:
             with progress() as shown:
                 outcome: ChangeReport | Exception | None = rounds.run(shown)
@@ -121,7 +121,7 @@ class _Rounds:
         return text != before
 
 
-def _occasions(rounds: _Rounds, stop: threading.Event) -> Iterator[None]:
+def _due_rounds(rounds: _Rounds, stop: threading.Event) -> Iterator[None]:
     """Yield when a round is due: at once, after a change, when files have settled, and after `interval`."""
     from watchfiles import watch as watch_files
 

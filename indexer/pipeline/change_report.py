@@ -102,7 +102,7 @@ class ChangeReport:
         """Pictures of missing folders, which stay in the index."""
         return sum(each.pictures for each in self.missing)
 
-    def name(self, sort: str, paths: list[Path], *, count: int | None = None) -> None:
+    def list_paths(self, sort: str, paths: list[Path], *, count: int | None = None) -> None:
         """Set the count of a sort of change and list its first paths; `count` defaults to the number of `paths`."""
         setattr(self, sort, len(paths) if count is None else count)
         if paths:

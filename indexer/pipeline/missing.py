@@ -42,7 +42,7 @@ class PicturesBefore:
         return picture <= self.up_to and picture not in self.moved
 
 
-class Folders:
+class ScannedFolders:
     """The root and the folders below it, with what a scan found in them; as text, which is faster than paths."""
 
     def __init__(self, root: Path, missing: Mapping[Path, PicturesBefore] | None = None) -> None:

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from indexer.pipeline.missing import Folders, stored_missing
+from indexer.pipeline.missing import ScannedFolders, stored_missing
 from search.chunks import chunks
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def survey_folder(catalog: Catalog, files: list[FoundFile], label: Labeller, how
         label: decides the label of each picture.
         how: which folder, and how.
     """
-    survey, folders = Survey(rehash=how.rehash), Folders(how.root, stored_missing(catalog))
+    survey, folders = Survey(rehash=how.rehash), ScannedFolders(how.root, stored_missing(catalog))
     for file, record in _side_by_side(files, catalog.pictures_below(how.root)):
         if file is None:
             if record is not None and not any(record.path.is_relative_to(place) for place in how.unseen):
