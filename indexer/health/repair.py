@@ -187,7 +187,7 @@ class _Repair:
 
     def _why_lost(self) -> str:
         if self._made_elsewhere:
-            return "they were embedded elsewhere: import their vectors again"
+            return "they were embedded elsewhere: run the import of their vectors again"
         return "their files are gone or changed"
 
     def _can_embed(self) -> bool:

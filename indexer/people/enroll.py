@@ -78,7 +78,7 @@ def enroll(
     config = config or EnrollConfig()
     name = checked_name(name)
     if not pictures:
-        raise QueryError(f"no reference picture for {name}: name at least one")
+        raise QueryError(f"no reference picture for {name}: name at least one picture")
     folder = Path(index).absolute()
     check_place(folder)
     encoder = _encoder(folder, config)

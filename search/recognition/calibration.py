@@ -299,7 +299,7 @@ def reference_distance(probe: Floats, references: Floats, how: References = Veri
     middle = references.astype(np.float64).mean(axis=0)
     length = np.linalg.norm(middle)
     if length < _SLACK:
-        raise QueryError("the mean of the references is zero. Compare by best, or with fewer references")
+        raise QueryError("the references cancel out: their mean is zero. Compare by best, or with fewer of them")
     return float(np.linalg.norm((middle / length).astype(np.float32) - probe))
 
 
