@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-    from search.filters.columns import ColumnInfo, Told
+    from search.filters.columns import ColumnInfo, MetadataValue
 
     Picture: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | Image | NDArray[Any]
     """A path, the bytes of a file, an open file, a PIL image or an array: see `search.pictures.decode.load_picture`."""
@@ -43,7 +43,7 @@ class Hit:
     label: str | None
     distance: float
     probability: float | None = None
-    metadata: dict[str, Told] = field(default_factory=dict, hash=False)
+    metadata: dict[str, MetadataValue] = field(default_factory=dict, hash=False)
     """Column -> value, without the columns in which this picture has none; moments are in UTC."""
     copies: tuple[Hit, ...] | None = None
     """Near copies that this hit stands for, nearest to the query first; None where hits were not collapsed."""
@@ -98,7 +98,7 @@ class SegmentInfo:
 
 @dataclass(frozen=True, slots=True)
 class IndexInfo:
-    """What `twinlens info` tells of an index folder; `size` is in bytes."""
+    """An index folder as `twinlens info` shows it; `size` is in bytes."""
 
     path: Path
     images: int
@@ -112,7 +112,7 @@ class IndexInfo:
     created: str
     updated: str
     calibration: dict[str, Any] | None = None
-    """What `Calibration.summary` tells; None where nothing was calibrated."""
+    """`Calibration.summary`; None if the index is not calibrated."""
     columns: tuple[ColumnInfo, ...] = ()
     """Columns of metadata, in the order in which they came."""
     decoder: int = 1

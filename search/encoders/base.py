@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from search.errors import EncoderError
+from search.text import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +82,7 @@ class Encoder(ABC):
         try:
             raw = np.asarray(self.forward(batch), dtype=np.float32)
         except (ValueError, RuntimeError) as error:  # a network whose layers do not fit what `encoder.json` says
-            reason = " ".join(str(error).split())
+            reason = reason_of(error)
             raise EncoderError(
                 f"encoder {self.name} cannot embed pictures of {self.input_size} pixels: {reason}"
             ) from error

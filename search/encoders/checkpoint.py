@@ -11,6 +11,7 @@ from search.encoders.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preproces
 from search.encoders.torch_base import TorchEncoder, load_network_weights
 from search.encoders.weights_file import WEIGHTS_FILE
 from search.errors import EncoderError
+from search.text import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,5 +92,5 @@ def _build(folder: Path, spec: dict[str, Any]) -> nn.Module:
         with within_weights(folder / WEIGHTS_FILE):
             return build_network(spec)
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RuntimeError, MemoryError) as error:
-        reason, named = " ".join(str(error).split()), shorten(str(spec), _LONGEST_SPEC)
+        reason, named = reason_of(error), shorten(str(spec), _LONGEST_SPEC)
         raise EncoderError(f"{folder}: this version cannot build the network {named}: {reason}") from error

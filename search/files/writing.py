@@ -44,11 +44,7 @@ def replacing(path: Path) -> Iterator[Path]:
     aside = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
         yield aside
-        descriptor = os.open(aside, os.O_RDWR)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_file(aside)
         aside.replace(path)
     except BaseException:
         with suppress(OSError):  # what the caller must see is why the writing failed
@@ -82,15 +78,22 @@ def output_file(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         DataError: it cannot be written.
     """
-    try:
+    with output_errors_named(path):
         if _is_stream(path):
             with path.open("wb") as stream:
                 yield stream
         else:
             with replaced(path) as stream:
                 yield stream
+
+
+@contextmanager
+def output_errors_named(path: Path) -> Iterator[None]:
+    """Turn an OSError of the block into a DataError that names the output; a reader of a pipe that is gone is none."""
+    try:
+        yield
     except BrokenPipeError:
-        raise  # whoever reads a pipe is gone
+        raise
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror or error}). Name another file") from error
 
@@ -201,8 +204,17 @@ def make_folder(folder: Path) -> None:
 def sync_folder(folder: Path) -> None:
     """Make renames in a folder durable; a system that cannot sync folders has nothing to do."""
     if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _sync(folder, os.O_RDONLY)
+
+
+def sync_file(path: Path) -> None:
+    """Make the bytes of a file durable."""
+    _sync(path, os.O_RDWR)  # Windows syncs no file that is open for reading alone
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,4 +1,4 @@
-"""Columns of metadata: their types, and how the values of each are stored and given out."""
+"""Columns of metadata: their types, and how their values are stored and read."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ ColumnType: TypeAlias = Literal["text", "integer", "real", "boolean", "date", "d
 """`datetime` is a date with a time, in UTC."""
 Stored: TypeAlias = str | bytes | int | float | None
 """A value as SQLite holds it: booleans as 0 and 1, dates and moments as text (`search.filters.iso_dates`)."""
-Told: TypeAlias = str | int | float | bool | date
-"""A value as Python code gets it; a moment is a `datetime` with the time zone UTC."""
+MetadataValue: TypeAlias = str | int | float | bool | date
+"""A value as Python code gets it; a moment is a `datetime` in UTC."""
 
 BUILT_IN: dict[str, ColumnType] = {
     "id": "integer",
@@ -51,14 +51,14 @@ _STORED: dict[ColumnType, tuple[type, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class ColumnInfo:
-    """What `twinlens info` tells of one column; `count` pictures have a value."""
+    """One column as `twinlens info` shows it; `count` pictures have a value."""
 
     name: str
     type: ColumnType
     count: int
-    min: Told | None = None
-    max: Told | None = None
-    values: tuple[Told, ...] = ()
+    min: MetadataValue | None = None
+    max: MetadataValue | None = None
+    values: tuple[MetadataValue, ...] = ()
     """A few of the distinct values of a text or boolean column."""
 
     def to_dict(self) -> dict[str, Any]:
@@ -69,8 +69,8 @@ class ColumnInfo:
         return {**shown, "min": json_value(self.min), "max": json_value(self.max)}
 
 
-def told(value: Any, kind: ColumnType) -> Told:
-    """Give out a stored value, which must not be null; raises TypeError or ValueError for one of another type."""
+def metadata_value(value: Any, kind: ColumnType) -> MetadataValue:
+    """Convert a stored value that is not null; raises TypeError or ValueError for one of another type."""
     if type(value) not in _STORED[kind]:
         raise TypeError(f"{type(value).__name__} is stored")
     if kind == "boolean":
@@ -86,6 +86,6 @@ def told(value: Any, kind: ColumnType) -> Told:
     return value  # type: ignore[no-any-return]
 
 
-def json_value(value: Told | None) -> str | int | float | bool | None:
+def json_value(value: MetadataValue | None) -> str | int | float | bool | None:
     """A value as JSON holds it: dates and moments as ISO 8601."""
     return value.isoformat() if isinstance(value, date | datetime) else value

@@ -42,6 +42,7 @@ from search.filters.conditions import (
     Value,
     Word,
 )
+from search.text import without_controls
 
 Where: TypeAlias = str | Mapping[str, Any] | Sequence[str] | Condition
 """A filter: text, `{"label": "shoe", "year": [2023, 2024]}`, several texts that must all hold, or a condition."""
@@ -104,7 +105,7 @@ def where_error(message: str, place: Place | None) -> FilterError:
     """Say what is wrong with a filter, below it the text with a caret at the place."""
     if place is None:
         return FilterError(f"cannot use the filter: {message}")
-    line = "".join(c if c.isprintable() else " " for c in place.text)  # one character each: the caret stays in place
+    line = without_controls(place.text)  # as long as it was: the caret stays in place
     first = max(0, place.start - 60)
     shown = line[first : place.start + 40]
     before, after = "… " if first else "", " …" if place.start + 40 < len(line) else ""

@@ -11,6 +11,7 @@ import numpy as np
 from search.counts import check_count
 from search.errors import DamagedFileError, QueryError, UnsupportedError
 from search.files.writing import replacing
+from search.text import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -237,7 +238,7 @@ class VectorIndex(ABC):
         try:
             yield
         except (OSError, RuntimeError, ValueError, TypeError, OverflowError, MemoryError) as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
+            reason = reason_of(error)
             raise DamagedFileError(
                 path,
                 f"cannot be read as an index of kind {self.kind!r} over {self.size} vectors of {self.dim} ({reason})",
@@ -269,3 +270,37 @@ def _in_order(distances: Floats, rows: Rows) -> tuple[Floats, Rows]:
     distances = np.where(rows < 0, np.float32(np.inf), distances)
     order = np.lexsort((rows, distances), axis=1)
     return np.take_along_axis(distances, order, axis=1), np.take_along_axis(rows, order, axis=1)
+
+
+MOST_CANDIDATES = 4096
+"""Where the graph kinds stop: a graph that misses the recall with this many candidates has another fault."""
+
+
+def doubling(first: int, last: int) -> tuple[int, ...]:
+    """Efforts to try in turn: `first`, twice that, and so on below `last`; then `last` itself."""
+    steps = []
+    while first < last:
+        steps.append(first)
+        first *= 2
+    return (*steps, last)
+
+
+def candidate_ladder(rows: int) -> tuple[int, ...]:
+    """Candidates that a graph search keeps: from 16 to all rows, or to 4,096."""
+    return doubling(16, max(16, min(rows, MOST_CANDIDATES)))
+
+
+ENTERED_AT_ONCE = 16_384
+"""Rows that are copied at once on their way into a structure that holds others out."""
+
+
+def held_out_last(held_out: Rows, size: int) -> Rows:
+    """An order `(size,)` of all rows with those held out last.
+
+    As many pairs of rows change places as it takes, so that the order is its own inverse.
+    """
+    order = np.arange(size, dtype=np.int64)
+    last = order[size - len(held_out) :]
+    ahead, behind = np.setdiff1d(held_out, last), np.setdiff1d(last, held_out)
+    order[ahead], order[behind] = behind, ahead
+    return order

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from search.chunks import chunks
 from search.files.writing import new_file
-from search.indexes.base import VectorIndex
+from search.indexes.base import ENTERED_AT_ONCE, VectorIndex, held_out_last
 from search.indexes.faiss_library import faiss
 from search.indexes.gpu import MAX_K, add_on_gpu, copy_to_cpu, gpu_lock, move_to_gpu
-from search.indexes.held_out import held_out_last, in_parts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,7 +76,7 @@ class FaissIndex(VectorIndex):
             return
         self._order = held_out_last(held_out, self.size)
         others, held_out = np.split(self._order, [self.size - len(held_out)])
-        for rows in in_parts(others):
+        for rows in chunks(others, ENTERED_AT_ONCE):
             self._enter(vectors[rows], rows)
         self._held_out = (vectors[held_out], held_out)
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from search.indexes.base import candidate_ladder
 from search.indexes.faiss_base import FaissIndex
 from search.indexes.faiss_layout import check_hnsw
 from search.indexes.faiss_library import faiss
-from search.indexes.ladder import candidate_ladder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,11 +5,11 @@ from __future__ import annotations
 from math import isqrt
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from search.indexes.base import doubling
 from search.indexes.faiss_base import FaissIndex, chosen
 from search.indexes.faiss_layout import check_ivf
 from search.indexes.faiss_library import faiss
 from search.indexes.gpu import gpu_lock, move_to_gpu
-from search.indexes.ladder import doubling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

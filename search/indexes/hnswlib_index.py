@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 import hnswlib
 import numpy as np
 
-from search.indexes.base import VectorIndex
-from search.indexes.held_out import held_out_last, in_parts
+from search.chunks import chunks
+from search.indexes.base import ENTERED_AT_ONCE, VectorIndex, candidate_ladder, held_out_last
 from search.indexes.hnswlib_layout import check_hnswlib
-from search.indexes.ladder import candidate_ladder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -82,7 +81,7 @@ class HnswlibIndex(VectorIndex):
             self._enter(vectors, np.arange(self.size))
             return
         order = held_out_last(held_out, self.size)
-        for rows in in_parts(order[: self.size - len(held_out)]):
+        for rows in chunks(order[: self.size - len(held_out)], ENTERED_AT_ONCE):
             self._enter(vectors[rows], rows)
         self._held_out = (vectors[held_out], held_out)
 

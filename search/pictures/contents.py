@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from search.pictures.containers.raw_files import is_raw
-from search.pictures.formats import Format, sniff
+from search.pictures.formats import Format, open_picture, sniff
 from search.pictures.limits import structure_excess
 from search.pictures.plugin_warnings import quiet_plugins
-from search.pictures.plugins import open_picture
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile

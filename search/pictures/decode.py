@@ -27,14 +27,14 @@ from search.errors import PictureError
 from search.pictures.containers.jpeg_end import END, LACKS_ITS_END, with_its_end
 from search.pictures.containers.photoshop import has_transparency
 from search.pictures.containers.png_chunks import readable
-from search.pictures.formats import PICTURE_SUFFIXES, Format, looks_like, sniff
+from search.pictures.formats import PICTURE_SUFFIXES, Format, looks_like, open_picture, sniff
 from search.pictures.headers import ends_early, header_size
 from search.pictures.large_pictures import LARGE_PIXELS, alone
 from search.pictures.limits import structure_excess
 from search.pictures.orientation import orientation_of, upright
 from search.pictures.plugin_warnings import quiet_plugins
-from search.pictures.plugins import open_picture
 from search.pictures.source import check_bytes, is_array, is_pil_image, picture_name, read_file, read_stream
+from search.text import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -191,7 +191,7 @@ def _decode_whole(
     from search.pictures.colours.deep import in_full_depth, raw_mode
     from search.pictures.colours.sample_depth import DECLARED, declared_top
 
-    image = _opened(kind, data)
+    image = _open_by_format(kind, data)
     _check_size(name, image.size, config, kind)
     pixels = image.size[0] * image.size[1]
     full_size = full_size or image.size
@@ -202,7 +202,7 @@ def _decode_whole(
         image.load()
         _check_size(name, image.size, config, kind)  # a GIF's first frame may outgrow its canvas, and so on
         image.info[DECLARED] = declared_top(image, kind, data)
-        shown = in_full_depth(image, mode, lambda: _opened(kind, data))
+        shown = in_full_depth(image, mode, lambda: _open_by_format(kind, data))
         if kind == "PSD" and shown.mode == "RGBA" and not has_transparency(data):
             shown = shown.convert("RGB")
         profile = declared_profile(image, kind, data)
@@ -211,7 +211,7 @@ def _decode_whole(
         return rgb.copy() if rgb is image else rgb  # a plain image, free of the plugin and the file behind it
 
 
-def _opened(kind: Format, data: bytes) -> ImageFile:
+def _open_by_format(kind: Format, data: bytes) -> ImageFile:
     return open_picture(kind, readable(data) if kind == "PNG" else data)
 
 
@@ -293,12 +293,12 @@ def _finish(rgb: Image, orientation: int, full_size: tuple[int, int]) -> Image:
 def _reason(error: Exception, kind: Format, data: bytes) -> str:
     if isinstance(error, MemoryError):
         return "not enough memory to decode it"
-    detail = " ".join(str(error).split())
+    detail = reason_of(error)
     if ends_early(kind, data) or (kind == "TIFF" and "truncated" in detail):
         return "truncated: the file ends before the picture does"
     if "decompression bomb" in detail:
         return "too many pixels for Pillow's limit on this format"
-    return f"corrupt or unsupported {kind} data ({detail or type(error).__name__})"
+    return f"corrupt or unsupported {kind} data ({detail})"
 
 
 def _check_size(name: str, size: tuple[int, int], config: DecodeConfig, kind: Format | None = None) -> None:

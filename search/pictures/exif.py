@@ -15,6 +15,7 @@ from search.pictures.formats import Format, sniff
 from search.pictures.limits import MOST_EXIF_BYTES, structure_excess
 from search.pictures.plugin_warnings import quiet_plugins
 from search.pictures.source import read_file
+from search.text import without_controls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,7 +84,7 @@ def read_exposure(data: bytes) -> tuple[str, str]:
     if structure_excess(kind, data) is not None:
         return "", ""
     try:
-        with quiet_plugins(), _opened(data, kind) as image:
+        with quiet_plugins(), _open_undecoded(data, kind) as image:
             if len(image.info.get("exif", b"")) > MOST_EXIF_BYTES:
                 return "", ""
             details: Mapping[int, Any] = image.getexif().get_ifd(_EXIF)
@@ -105,7 +106,7 @@ def _tags(data: bytes, kind: Format) -> Exif | None:
         return _loaded(exif_of(data))
     if kind == "raw":
         return _loaded(exif_of_raw(data))
-    with _opened(data, kind) as image:
+    with _open_undecoded(data, kind) as image:
         return None if len(image.info.get("exif", b"")) > MOST_EXIF_BYTES else image.getexif()
 
 
@@ -119,7 +120,7 @@ def _loaded(block: bytes | None) -> Exif | None:
     return exif
 
 
-def _opened(data: bytes, kind: Format) -> Image:
+def _open_undecoded(data: bytes, kind: Format) -> Image:
     """Open a picture without decoding its pixels."""
     import PIL.Image
 
@@ -154,5 +155,4 @@ def _text(value: Any) -> str:
         value = value.decode("ascii", "replace")
     if not isinstance(value, str):
         return ""
-    shown = "".join(c if c.isprintable() else " " for c in value.split("\0")[0])
-    return " ".join(shown.split())
+    return " ".join(without_controls(value.split("\0")[0]).split())

@@ -1,15 +1,20 @@
-"""Which format a file has, by its first bytes.
+"""Which format a file has, by its first bytes, and the plugin that reads each format.
 
-Nothing here decodes, and nothing here imports Pillow: a file is only handed to the one plugin whose format it shows.
+Nothing here decodes, and only `open_picture` imports Pillow: it hands a file to the one plugin whose format it has.
 """
 
 from __future__ import annotations
 
 import codecs
-from typing import Literal, TypeAlias
+import io
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from search.pictures.containers.jpeg_xl import is_jpeg_xl
 from search.pictures.containers.raw_files import RAW_SUFFIXES, is_raw
+
+if TYPE_CHECKING:
+    from PIL.ImageFile import ImageFile
 
 Format: TypeAlias = Literal["JPEG", "PNG", "GIF", "WebP", "AVIF", "HEIF", "TIFF", "BMP", "PSD", "JPEG XL", "raw"]
 
@@ -57,6 +62,19 @@ _IMPOSTORS: tuple[tuple[bytes, str], ...] = (
     (b"version https://git-lfs", "a Git LFS pointer: fetch the file itself"),
 )
 
+PLUGINS: dict[Format, tuple[str, str]] = {
+    # JpegImageFile, not Pillow's factory: an MPO is a JPEG with more pictures behind it, and the first is wanted.
+    "JPEG": ("PIL.JpegImagePlugin", "JpegImageFile"),
+    "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
+    "GIF": ("PIL.GifImagePlugin", "GifImageFile"),
+    "WebP": ("PIL.WebPImagePlugin", "WebPImageFile"),
+    "AVIF": ("PIL.AvifImagePlugin", "AvifImageFile"),
+    "HEIF": ("pillow_heif", "HeifImageFile"),
+    "TIFF": ("PIL.TiffImagePlugin", "TiffImageFile"),
+    "BMP": ("PIL.BmpImagePlugin", "BmpImageFile"),
+    "PSD": ("PIL.PsdImagePlugin", "PsdImageFile"),
+}
+
 
 def sniff(data: bytes) -> Format | None:
     """Tell the format by content; None where it is none that the decoder reads."""
@@ -85,6 +103,16 @@ def looks_like(data: bytes) -> str:
     if data[4:8] == b"ftyp":
         return "a video, or another file in the MP4 family"
     return "text" if _is_text(start) else "in no format that is known"
+
+
+def open_picture(kind: Format, data: bytes) -> ImageFile:
+    """Open a file with the plugin of its format; nothing is decoded yet.
+
+    By the plugin's class itself: Image.open would first compare the size with Pillow's own global limit, and warn.
+    """
+    module, plugin = PLUGINS[kind]
+    image: ImageFile = getattr(import_module(module), plugin)(io.BytesIO(data))
+    return image
 
 
 def _brands(data: bytes) -> frozenset[bytes]:

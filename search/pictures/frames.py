@@ -13,9 +13,9 @@ from search.config import DecodeConfig
 from search.errors import PictureError
 from search.pictures.contents import Contents
 from search.pictures.decode import decode
+from search.pictures.formats import open_picture
 from search.pictures.large_pictures import LARGE_PIXELS, alone
 from search.pictures.plugin_warnings import quiet_plugins
-from search.pictures.plugins import open_picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

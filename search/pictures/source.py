@@ -67,7 +67,7 @@ def read_steady(path: str | os.PathLike[str], *, config: DecodeConfig = _DEFAULT
                 data, before, after = _read_descriptor(descriptor, name, config)
             finally:
                 os.close(descriptor)
-            if _version(before) == _version(after) and len(data) == after.st_size:
+            if file_version(before) == file_version(after) and len(data) == after.st_size:
                 return data, after
     except FileNotFoundError as error:
         raise MissingPictureError(name, "no such file") from error
@@ -100,7 +100,8 @@ def _read_descriptor(descriptor: int, name: str, config: DecodeConfig) -> tuple[
     return data, before, os.fstat(descriptor)
 
 
-def _version(status: os.stat_result) -> tuple[int, int]:
+def file_version(status: os.stat_result) -> tuple[int, int]:
+    """Size and time of change: a file where both are the same is taken to hold the same."""
     return status.st_size, status.st_mtime_ns
 
 

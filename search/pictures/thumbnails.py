@@ -9,6 +9,7 @@ from PIL import Image
 
 from search.errors import PictureError
 from search.pictures.decode import load_picture, picture_name
+from search.text import reason_of
 
 if TYPE_CHECKING:
     from search.types import Picture
@@ -26,7 +27,7 @@ def thumbnail(picture: Picture, side: int, *, ground: str | None = None) -> Imag
     except PictureError:
         raise
     except Exception as error:  # no memory, say, or what a version of Pillow makes of an odd shape
-        raise PictureError(picture_name(picture), f"no thumbnail can be made of it ({_detail(error)})") from error
+        raise PictureError(picture_name(picture), f"no thumbnail can be made of it ({reason_of(error)})") from error
 
 
 def fitted(image: Image.Image, side: int) -> Image.Image:
@@ -56,7 +57,7 @@ def jpeg(image: Image.Image, quality: int) -> bytes:
     try:
         image.save(data, "JPEG", quality=quality)
     except Exception as error:
-        raise PictureError(picture_name(image), f"no JPEG can be made of it ({_detail(error)})") from error
+        raise PictureError(picture_name(image), f"no JPEG can be made of it ({reason_of(error)})") from error
     return data.getvalue()
 
 
@@ -64,7 +65,3 @@ def _scaled(image: Image.Image, longer: int) -> Image.Image:
     scale = longer / max(image.size)
     width, height = (max(1, round(length * scale)) for length in image.size)
     return image if image.size == (width, height) else image.resize((width, height), Image.Resampling.BICUBIC)
-
-
-def _detail(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
