@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.app.browser import chromium, served
+from tests.app.browser import chromium, served, settled
 
 MOST_BYTES = 400 * 1024
 
@@ -33,8 +33,7 @@ def main() -> None:
         page.locator("input[type=file]").set_input_files(given.picture)
         page.get_by_text("uploaded").wait_for()
         page.locator('img[alt^="Neighbour 1: "]').wait_for()
-        page.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth)")
-        page.get_by_test_id("stStatusWidget").wait_for(state="detached")
+        settled(page)
         shown = Image.open(io.BytesIO(page.screenshot(animations="disabled")))
     given.out.parent.mkdir(parents=True, exist_ok=True)
     shown.convert("RGB").quantize(256).save(given.out, optimize=True)  # a third of the bytes of full colour
