@@ -64,13 +64,13 @@ __all__ = [
 
 _LAZY = {
     "engine": {"SearchEngine", "open_index"},
-    "identities": {"Identification", "Identity"},
-    "verification": {"Calibration", "ErrorRate", "Verification"},
+    "recognition.calibration": {"Calibration", "ErrorRate", "Verification"},
+    "recognition.identities": {"Identification", "Identity"},
 }
 
 
 def __getattr__(name: str) -> object:
-    """Import the engine, and numpy with it, when it is first asked for: `import search` stays fast (PEP 562)."""
+    """Import the engine, and NumPy with it, on first use, so that `import search` stays fast (PEP 562)."""
     for module, names in _LAZY.items():
         if name in names:
             return getattr(import_module(f"search.{module}"), name)

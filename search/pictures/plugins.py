@@ -1,4 +1,4 @@
-"""The plugin that reads each format; no other one ever sees its bytes."""
+"""Open each format with exactly one Pillow plugin; no other plugin sees the bytes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from search.pictures.formats import Format
 
 PLUGINS: dict[Format, tuple[str, str]] = {
-    # JpegImageFile, not Pillow's factory: an MPO is a JPEG with more pictures behind it, and the first is wanted.
+    # JpegImageFile instead of Pillow's factory: an MPO is a JPEG followed by more pictures, and only the first is read.
     "JPEG": ("PIL.JpegImagePlugin", "JpegImageFile"),
     "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
     "GIF": ("PIL.GifImagePlugin", "GifImageFile"),
@@ -26,9 +26,9 @@ PLUGINS: dict[Format, tuple[str, str]] = {
 
 
 def open_picture(kind: Format, data: bytes) -> ImageFile:
-    """Open a file with the plugin of its format; nothing is decoded yet.
+    """Open a file with the plugin of its format, without decoding it.
 
-    By the plugin's class itself: Image.open would first compare the size with Pillow's own global limit, and warn.
+    The plugin's class is called directly: Image.open would compare the size with Pillow's global limit, and warn.
     """
     module, plugin = PLUGINS[kind]
     image: ImageFile = getattr(import_module(module), plugin)(io.BytesIO(data))
