@@ -142,7 +142,7 @@ def test_an_unknown_name_lists_what_exists(name):
 
 @pytest.mark.parametrize("name", ["torchvision:resnet1", "torchvision:", "timm:resnet1", "timm:hf-hub:owner/resnet18"])
 def test_an_unknown_model_names_its_neighbours(name):
-    with pytest.raises(EncoderError, match=r"has no .*model.*near it are"):
+    with pytest.raises(EncoderError, match=r"has no .*model.*Similar names"):
         load_encoder(name)
 
 

@@ -70,7 +70,7 @@ def test_specs_that_make_no_network() -> None:
     with pytest.raises(TypeError, match="size"):
         build_network({"kind": "mlp"})
     for wrong in ({"depths": (1,)}, {"pooled": 0}, {"pooled": 4}, {"dim": 0}):
-        with pytest.raises(ValueError, match="make no network"):
+        with pytest.raises(ValueError, match="not define a network"):
             ResNet(**{"widths": (4, 4, 4), "depths": (1, 1, 1), **wrong})
 
 
@@ -127,13 +127,13 @@ def test_another_size_than_the_small_networks_take_is_told() -> None:
 @pytest.mark.parametrize("wrong", [{"size": 0}, {"dim": 0}, {"widths": [0]}, {"dropout": 1.0}, {"dropout": -0.1}])
 @pytest.mark.parametrize("spec", [SMALL[0], SMALL[2]])
 def test_small_specs_that_make_no_network(spec: dict[str, object], wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="make no network"):
+    with pytest.raises(ValueError, match="not define a network"):
         build_network({**spec, **wrong})
 
 
 @pytest.mark.parametrize("wrong", [{"kernel": 2}, {"hidden": [0]}, {"widths": [4] * 4}])
 def test_convolutions_that_make_no_network(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="make no network"):
+    with pytest.raises(ValueError, match="not define a network"):
         build_network({**SMALL[2], **wrong})
 
 
