@@ -119,7 +119,7 @@ def test_a_zero_row_becomes_a_unit_row():
     np.testing.assert_allclose(rows, [[0.6, 0.8], [1, 0]], atol=1e-7)
 
 
-@pytest.mark.parametrize(("raw", "message"), [(np.zeros((1, 7)), "shape"), (np.full((1, 286), np.nan), "not finite")])
+@pytest.mark.parametrize(("raw", "message"), [(np.zeros((1, 7)), "shape"), (np.full((1, 286), np.nan), "non-finite")])
 def test_a_wrong_forward_is_caught(monkeypatch, raw, message):
     encoder = load_encoder("color-layout")
     monkeypatch.setattr(type(encoder), "forward", lambda self, batch: raw)

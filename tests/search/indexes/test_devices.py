@@ -50,7 +50,7 @@ def test_kinds_and_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UnsupportedError, match="flat, hnsw, ivf, ivfpq, hnswlib"):
         index_class("tree")
     for gpu in (False, True):
-        monkeypatch.setattr("search.indexes._gpu_is_there", lambda there=gpu: there)
+        monkeypatch.setattr("search.indexes._gpu_available", lambda there=gpu: there)
         for kind in (*KINDS, "auto"):
             able = kind in ON_GPU or kind == "auto"
             assert resolve_device("cpu", kind) == "cpu"

@@ -42,9 +42,9 @@ from tests.search.indexes.structures_made import (
 def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Place:
     kind, device = request.param
     if device == "cuda":
-        from search.indexes.gpu import gpu_is_there
+        from search.indexes.gpu import gpu_available
 
-        if not gpu_is_there():
+        if not gpu_available():
             pytest.skip("FAISS sees no GPU")
     if device == "stand-in":
         stand_in(monkeypatch)

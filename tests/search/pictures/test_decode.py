@@ -94,7 +94,7 @@ def test_every_broken_file_is_an_error_that_names_it(broken):
         ("html", "web page"),
         ("zip", "ZIP"),
         ("program", "program"),
-        ("random", "no format that is known"),
+        ("random", "unknown format"),
         ("jpeg truncated", "truncated"),
         ("png truncated", "truncated"),
         ("gif truncated", "truncated"),
@@ -265,12 +265,12 @@ def test_pillows_own_bomb_check_comes_out_as_picture_error(monkeypatch):
 def test_the_byte_cap_is_checked_before_reading(tmp_path, monkeypatch):
     path = tmp_path / "large.jpg"
     with path.open("wb") as file:
-        file.truncate(1 << 40)  # a hole: takes no room on the disk
+        file.truncate(1 << 40)  # a hole: takes no space on the disk
     assert "too many bytes" in reason(path)
     config = DecodeConfig(max_bytes=10)
     assert "too many bytes" in reason(b"12345678901", config=config)
     assert "too many bytes" in reason(io.BytesIO(b"12345678901"), config=config)
-    assert "no format" in reason(b"\x01234567890"[:10], config=config)
+    assert "unknown format" in reason(b"\x01234567890"[:10], config=config)
 
 
 def test_no_setting_of_pillow_is_touched(good, broken):
