@@ -1,4 +1,4 @@
-"""A saved encoder whose files were changed is refused, and the message says what is wrong."""
+"""A saved encoder with changed files is refused with a message that names the problem."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The filter language against a slow evaluator in Python, and what is said of filters that cannot be."""
+"""The filter language against a slow evaluator in Python, and error messages about invalid filters."""
 
 import random
 import time
@@ -32,7 +32,7 @@ def found(catalog: Catalog, where: Any) -> list[int]:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_random_filters_answer_as_the_slow_evaluator_does(catalog: Catalog, rows: list[Row], seed: int) -> None:
+def test_random_filters_match_the_slow_evaluator(catalog: Catalog, rows: list[Row], seed: int) -> None:
     maker = Maker(random.Random(seed))
     sizes = set()
     for _ in range(100):
@@ -47,7 +47,7 @@ def test_random_filters_answer_as_the_slow_evaluator_does(catalog: Catalog, rows
     assert len(sizes) > 10, "filters that all answer alike would prove nothing"
 
 
-def test_precedence_and_the_words_of_the_language() -> None:
+def test_precedence_and_keywords() -> None:
     assert (
         parse_where("a=1 or b=2 and c=3") == parse_where("a=1 or (b=2 and c=3)") != parse_where("(a=1 or b=2) and c=3")
     )
@@ -105,7 +105,7 @@ def test_precedence_and_the_words_of_the_language() -> None:
         ("\n\tprise = 3", "prise", 2),
     ],
 )
-def test_a_wrong_filter_is_explained_at_its_place(catalog: Catalog, text: str, says: str, at: int) -> None:
+def test_an_invalid_filter_is_explained_at_its_position(catalog: Catalog, text: str, says: str, at: int) -> None:
     with pytest.raises(QueryError) as raised:
         found(catalog, text)
     message, shown, caret = str(raised.value).split("\n")
@@ -123,7 +123,7 @@ def test_the_caret_of_a_long_filter(catalog: Catalog) -> None:
     assert len(shown) < 120
 
 
-def test_hostile_filters_are_answered_or_refused_at_once(catalog: Catalog, rows: list[Row]) -> None:
+def test_hostile_filters_are_answered_or_refused_quickly(catalog: Catalog, rows: list[Row]) -> None:
     begun = time.perf_counter()
     deep = "(" * (DEEPEST - 1) + "width > 0" + ")" * (DEEPEST - 1)
     assert len(found(catalog, deep)) == len(rows)
@@ -193,7 +193,7 @@ def test_mutated_filters_are_answered_or_explained(catalog: Catalog) -> None:
     assert min(answered, len(wrong)) > 200
 
 
-def test_mappings_lists_and_values_of_python(catalog: Catalog, rows: list[Row]) -> None:
+def test_mappings_lists_and_python_values(catalog: Catalog, rows: list[Row]) -> None:
     def those(truth: Any) -> list[int]:
         return [row["id"] for row in rows if truth(row)]
 
@@ -233,7 +233,7 @@ def test_mappings_lists_and_values_of_python(catalog: Catalog, rows: list[Row]) 
         ({"note": "\ud800"}, "half a character"),
     ],
 )
-def test_values_that_cannot_be(catalog: Catalog, where: Any, says: str) -> None:
+def test_invalid_values(catalog: Catalog, where: Any, says: str) -> None:
     with pytest.raises(QueryError, match=says):
         found(catalog, where)
 

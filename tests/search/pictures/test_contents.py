@@ -1,4 +1,4 @@
-"""What else a file holds beside the picture that is indexed: raw data, frames, pages, films, finer levels."""
+"""What a file holds besides the indexed picture: raw data, frames, pages, video, greater bit depth."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def saved(image, form, **options):
 
 
 def tiff(*directories, order="<", subs=()):
-    """Directories in a chain, and others below the first; values are whole numbers of 32 bits."""
+    """Directories in a chain, and others below the first; values are 32-bit integers."""
     start = {"<": b"II*\0", ">": b"MM\0*"}[order]
     every, places, at = [*directories, *subs], [], 8
     for number, tags in enumerate(every):
@@ -66,14 +66,14 @@ SMALL, LARGE = {WIDTH: 160, LENGTH: 120}, {WIDTH: 4000, LENGTH: 3000}
         ([SMALL, LARGE], [], None),  # pages
     ],
 )
-def test_raw_tiffs_are_known_by_their_directories(directories, subs, kind, order):
+def test_raw_tiffs_are_recognised_by_their_directories(directories, subs, kind, order):
     data = tiff(*directories, subs=subs, order=order)
     assert is_raw(data) is (kind is not None)
     for length in range(0, len(data), 7):
         is_raw(data[:length])  # a damaged one is never an error
 
 
-def test_directories_that_lead_back_to_themselves_end():
+def test_circular_directories_end():
     assert not is_raw(b"II*\0" + struct.pack("<IHHHIII", 8, 1, SUB_IFDS, 4, 1, 8, 8))
 
 
@@ -91,11 +91,11 @@ def test_directories_that_lead_back_to_themselves_end():
         (b"", None),
     ],
 )
-def test_other_raw_files_are_known_by_their_marks(start, kind):
+def test_other_raw_files_are_recognised_by_their_signatures(start, kind):
     assert is_raw(start + bytes(100)[: 100 if start else 0]) is (kind is not None)
 
 
-def test_a_plain_picture_has_nothing_else():
+def test_a_plain_picture_holds_nothing_else():
     for form, options in (
         ("PNG", {}),
         ("JPEG", {}),
