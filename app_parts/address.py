@@ -87,8 +87,8 @@ def drawn() -> None:
 
 def _state(name: str) -> dict[str, Any]:
     """A dictionary in the session state."""
-    found: dict[str, Any] = st.session_state.setdefault(name, {})
-    return found
+    state: dict[str, Any] = st.session_state.setdefault(name, {})
+    return state
 
 
 def _text(value: object, default: object) -> str | None:
@@ -135,19 +135,19 @@ class Address:
     def label(self, name: str, labels: Iterable[str]) -> str:
         """A label, which the address holds as displayed; empty for none."""
         text = self.values.get(name, "")
-        found = next((label for label in labels if plain(label) == text), "")
-        if text and not found:
+        chosen = next((label for label in labels if plain(label) == text), "")
+        if text and not chosen:
             self.complain(name, "in the address is not a label of this index: pictures of every label are shown")
-        return found
+        return chosen
 
     def picture(self, name: str) -> int | None:
         """A picture id, whether the picture exists or not; None if the address has none or an invalid one."""
         if name not in self.values:
             return None
-        found = whole_number(self.values[name])
-        if found is None:
+        picture_id = whole_number(self.values[name])
+        if picture_id is None:
             self.complain(name, "in the address is not a picture id, which is a number such as 12")
-        return found
+        return picture_id
 
     def complain(self, name: str, problem: str, details: str = "") -> None:
         """Add a problem of the address; `details` are lines to be shown verbatim."""

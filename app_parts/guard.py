@@ -34,11 +34,11 @@ class Authority(NamedTuple):
     @classmethod
     def read(cls, text: str, scheme: str = "") -> Authority | None:
         """Parse `name`, `name:port` or `[v6]:port`; None for anything else. The scheme's default port is dropped."""
-        found = _AUTHORITY.fullmatch(text.lower())
-        if found is None:
+        match = _AUTHORITY.fullmatch(text.lower())
+        if match is None:
             return None
-        port = found["port"] or ""
-        return cls((found["six"] or found["name"]).rstrip("."), "" if port == _PORTS.get(scheme) else port)
+        port = match["port"] or ""
+        return cls((match["six"] or match["name"]).rstrip("."), "" if port == _PORTS.get(scheme) else port)
 
 
 class Guard:

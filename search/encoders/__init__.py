@@ -59,7 +59,7 @@ def load_encoder(name: str | os.PathLike[str], *, device: Device = "auto") -> En
     if (family in _BACKBONES and colon) or text == "color-layout":
         return family_class(family).create(text, device)
     raise EncoderError(
-        f"there is no encoder {text!r}: known are {', '.join(encoder_names())}, and a folder that holds encoder.json"
+        f"unknown encoder {text!r}: use {', '.join(encoder_names())}, or a folder that holds encoder.json"
     )
 
 
@@ -91,7 +91,7 @@ def family_class(family: str) -> type[Encoder]:
         EncoderError: the family is unknown.
     """
     if family not in FAMILIES:
-        raise EncoderError(f"there is no family of encoders {family!r}: known are {', '.join(FAMILIES)}")
+        raise EncoderError(f"unknown family of encoders {family!r}: the families are {', '.join(FAMILIES)}")
     module, _, class_name = FAMILIES[family].partition(":")
     use_one_thread("torch", lambda torch: torch.set_num_threads)
     with collection_paused():

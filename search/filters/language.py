@@ -145,16 +145,16 @@ class _Parser:
     # Rules -------------------------------------------------------------------------------------------------------
 
     def _condition(self) -> Condition:
-        found = [self._conjunction()]
+        conjunctions = [self._conjunction()]
         while self._accept("keyword", "or"):
-            found.append(self._conjunction())
-        return Or(tuple(found)) if len(found) > 1 else found[0]
+            conjunctions.append(self._conjunction())
+        return Or(tuple(conjunctions)) if len(conjunctions) > 1 else conjunctions[0]
 
     def _conjunction(self) -> Condition:
-        found = [self._term()]
+        terms = [self._term()]
         while self._accept("keyword", "and"):
-            found.append(self._term())
-        return And(tuple(found)) if len(found) > 1 else found[0]
+            terms.append(self._term())
+        return And(tuple(terms)) if len(terms) > 1 else terms[0]
 
     def _term(self) -> Condition:
         self._depth += 1
@@ -229,30 +229,30 @@ class _Parser:
 
     def _accept(self, kind: str, text: str) -> bool:
         token = self._next
-        found = token.kind == kind and token.text.lower() == text
-        self._at += found
-        return found
+        accepted = token.kind == kind and token.text.lower() == text
+        self._at += accepted
+        return accepted
 
     def _require(self, kind: str, text: str, expected: str) -> None:
         if not self._accept(kind, text):
             raise self._expected(expected)
 
     def _expected(self, what: str) -> FilterError:
-        found = self._next
+        token = self._next
         hint = ""
-        if found.text.lower() == "null" and self._at and self._tokens[self._at - 1].text in ("=", "!="):
+        if token.text.lower() == "null" and self._at and self._tokens[self._at - 1].text in ("=", "!="):
             hint = "; to find missing values, write is null"
-        elif found.kind == "keyword":
-            hint = f"; if {found} is a name or a value, quote it"
-        elif found.text.lower() == "like":
+        elif token.kind == "keyword":
+            hint = f"; if {token} is a name or a value, quote it"
+        elif token.text.lower() == "like":
             hint = "; for patterns write glob, with * and ?"
-        return self._error(f"expected {what}, found {found}{hint}")
+        return self._error(f"expected {what}, found {token}{hint}")
 
     def _error(self, message: str) -> FilterError:
         return where_error(message, Place(self._text, self._next.start))
 
     def _tokenize(self) -> list[_Token]:
-        found: list[_Token] = []
+        tokens: list[_Token] = []
         at = 0
         while match := _TOKENS.match(self._text, at):
             kind, at = str(match.lastgroup), match.end()
@@ -262,9 +262,9 @@ class _Parser:
                 raise where_error(wrong, Place(self._text, start))
             if kind == "word" and text.lower() in _KEYWORDS:
                 kind = "keyword"
-            found.append(_Token(kind, text, start, at))
+            tokens.append(_Token(kind, text, start, at))
         end = len(self._text)
-        return [*found, _Token("end", "", end, end)]
+        return [*tokens, _Token("end", "", end, end)]
 
 
 def _unquoted(token: _Token) -> str:

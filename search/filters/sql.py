@@ -97,9 +97,9 @@ class _Writer:
                 assert_never(condition)
 
     def _find(self, column: Column) -> SqlColumn:
-        found = self._columns.get(column.name)
-        if found is not None:
-            return found
+        resolved = self._columns.get(column.name)
+        if resolved is not None:
+            return resolved
         folded = {name.casefold(): name for name in self._columns}
         similar = [folded[name] for name in get_close_matches(column.name[:100].casefold(), folded, n=3)]
         suggestion = f". Did you mean {' or '.join(similar)}?" if similar else ""
@@ -117,26 +117,26 @@ def _joined(word: str, parts: Sequence[Sql]) -> Sql:
     return Sql(f"({left.text} {word} {right.text})", left.values + right.values)
 
 
-def _compared(column: Column, found: SqlColumn, operator: Comparator, value: Value) -> Sql:
-    if found.type in ("date", "datetime"):
-        return _compared_in_time(column, found, operator, value)
-    if found.type == "text":
+def _compared(column: Column, resolved: SqlColumn, operator: Comparator, value: Value) -> Sql:
+    if resolved.type in ("date", "datetime"):
+        return _compared_in_time(column, resolved, operator, value)
+    if resolved.type == "text":
         if operator != "=" and _is_number(value.given):
             raise where_error(
                 f"{column.name} is text, which {operator} compares letter by letter, not by size; if you mean that, "
                 f"quote the value: {column.name} {operator} '{_raw_text(value)}'",
                 value.place,
             )
-        return Sql(f"({found.expression} {operator} CAST(? AS TEXT))", (_text(column, value),))
-    if found.type == "boolean" and operator != "=":
+        return Sql(f"({resolved.expression} {operator} CAST(? AS TEXT))", (_text(column, value),))
+    if resolved.type == "boolean" and operator != "=":
         raise where_error(f"{column.name} is true or false: use = or !=, not {operator}", value.place)
-    return Sql(f"({found.expression} {operator} ?)", (_number(column, found.type, value),))
+    return Sql(f"({resolved.expression} {operator} ?)", (_number(column, resolved.type, value),))
 
 
-def _compared_in_time(column: Column, found: SqlColumn, operator: Comparator, value: Value) -> Sql:
+def _compared_in_time(column: Column, resolved: SqlColumn, operator: Comparator, value: Value) -> Sql:
     """A year, month or day stands for all of it: `<=` includes its end, and `>` begins after it."""
-    first, last = _span(column, found.type, value)
-    name = found.expression
+    first, last = _span(column, resolved.type, value)
+    name = resolved.expression
     if last is None:
         return Sql(f"({name} {operator} ?)", (first,))
     match operator:
@@ -150,38 +150,40 @@ def _compared_in_time(column: Column, found: SqlColumn, operator: Comparator, va
             return Sql(f"({name} >= ?)", (last,))
 
 
-def _one_of(column: Column, found: SqlColumn, values: tuple[Value, ...]) -> Sql:
+def _one_of(column: Column, resolved: SqlColumn, values: tuple[Value, ...]) -> Sql:
     if not values:
         return Sql("(0)")
-    if found.type in ("date", "datetime"):
-        return _one_of_times(column, found, values)
-    if found.type == "text":
+    if resolved.type in ("date", "datetime"):
+        return _one_of_times(column, resolved, values)
+    if resolved.type == "text":
         marks = ",".join(["CAST(? AS TEXT)"] * len(values))
-        return Sql(f"({found.expression} IN ({marks}))", tuple(_text(column, value) for value in values))
+        return Sql(f"({resolved.expression} IN ({marks}))", tuple(_text(column, value) for value in values))
     marks = ",".join("?" * len(values))
-    return Sql(f"({found.expression} IN ({marks}))", tuple(_number(column, found.type, value) for value in values))
+    return Sql(
+        f"({resolved.expression} IN ({marks}))", tuple(_number(column, resolved.type, value) for value in values)
+    )
 
 
-def _one_of_times(column: Column, found: SqlColumn, values: tuple[Value, ...]) -> Sql:
+def _one_of_times(column: Column, resolved: SqlColumn, values: tuple[Value, ...]) -> Sql:
     """Group values by their precision: SQLite tests a list fast, but takes seconds for thousands of ranges."""
     by_length: dict[int | None, list[str]] = {}
     for value in values:
-        first, last = _span(column, found.type, value)
+        first, last = _span(column, resolved.type, value)
         by_length.setdefault(None if last is None else len(first), []).append(first)
     parts = []
     for length, texts in by_length.items():
-        prefix = found.expression if length is None else f"substr({found.expression}, 1, {length})"
+        prefix = resolved.expression if length is None else f"substr({resolved.expression}, 1, {length})"
         parts.append(Sql(f"({prefix} IN ({','.join('?' * len(texts))}))", tuple(texts)))
     return _joined("OR", parts)
 
 
-def _matched(column: Column, found: SqlColumn, pattern: Value) -> Sql:
-    if found.type != "text":
-        raise where_error(f"glob is for text, and {column.name} is {TYPE_NAMES[found.type]}", column.place)
+def _matched(column: Column, resolved: SqlColumn, pattern: Value) -> Sql:
+    if resolved.type != "text":
+        raise where_error(f"glob is for text, and {column.name} is {TYPE_NAMES[resolved.type]}", column.place)
     bound = _text(column, pattern)
     if len(bound) > LONGEST:
         raise where_error(f"the pattern is {len(bound):,} bytes long; the limit is {LONGEST:,}", pattern.place)
-    return Sql(f"({found.expression} GLOB CAST(? AS TEXT))", (bound,))
+    return Sql(f"({resolved.expression} GLOB CAST(? AS TEXT))", (bound,))
 
 
 # Values --------------------------------------------------------------------------------------------------------------

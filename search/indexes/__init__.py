@@ -43,7 +43,7 @@ def index_class(kind: str) -> type[VectorIndex]:
         UnsupportedError: the kind is unknown.
     """
     if kind not in _TABLE:
-        raise UnsupportedError(f"there is no index kind {kind!r}: known are {', '.join(KINDS)}")
+        raise UnsupportedError(f"unknown index kind {kind!r}: the kinds are {', '.join(KINDS)}")
     module, _, name = _TABLE[kind].partition(":")
     use_one_thread("faiss", lambda faiss: faiss.omp_set_num_threads)
     kind_class: type[VectorIndex] = getattr(import_module(module), name)
@@ -75,7 +75,7 @@ def resolve_device(requested: Device, kind: str) -> str:
             GPU version.
     """
     if requested not in ("auto", "cpu", "cuda"):
-        raise UnsupportedError(f"there is no device {requested!r}: known are auto, cpu, cuda")
+        raise UnsupportedError(f"unknown device {requested!r}: the devices are auto, cpu, cuda")
     has_gpu_version = kind == AUTO or "cuda" in index_class(kind).devices
     if requested == "cpu" or (requested == "auto" and not has_gpu_version):
         return "cpu"

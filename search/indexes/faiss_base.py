@@ -119,15 +119,17 @@ class FaissIndex(VectorIndex):
             selector = faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
             effort = effort * self.size // int(np.count_nonzero(allowed))
         effort = max(1, min(effort, self._full_effort()))
-        found: tuple[Floats, Rows] = self._on_cpu().search(queries, k, params=self._search_parameters(effort, selector))
-        return found
+        result: tuple[Floats, Rows] = self._on_cpu().search(
+            queries, k, params=self._search_parameters(effort, selector)
+        )
+        return result
 
     def _search_gpu(self, queries: Floats, k: int) -> tuple[Floats, Rows]:
         """Search without a selector, which FAISS's GPU indexes would silently ignore."""
         effort = max(1, min(int(self.parameters["effort"]), self._full_effort(), MAX_K))
         with gpu_lock:
-            found: tuple[Floats, Rows] = self._gpu.search(queries, k, params=self._search_parameters(effort, None))
-        return found
+            result: tuple[Floats, Rows] = self._gpu.search(queries, k, params=self._search_parameters(effort, None))
+        return result
 
     def _on_cpu(self) -> Any:
         """The CPU index; copied once from the GPU if a wide filter or `save` needs it."""

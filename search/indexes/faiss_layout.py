@@ -91,7 +91,7 @@ def _vector(file: FileLayout, dtype: str, most: int, *, exactly: bool = False) -
 
 def _clusters(file: FileLayout, rows: int, dim: int, clusters: int) -> None:
     _header(file, rows, dim)
-    require((found := file.value("<Q")) == clusters, f"it has {found} clusters, not {clusters}")
+    require((count := file.value("<Q")) == clusters, f"it has {count} clusters, not {clusters}")
     file.value("<Q")  # nprobe: each search sets its own
     file.expect("<4s", b"IxF2")
     centroids = clusters if rows else 0
@@ -142,5 +142,5 @@ def _check_levels(
     """Check that links above the lowest level lead to rows that are on this level too, where a walk continues."""
     for level in range(1, int(levels.max())):
         places = offsets[:-1][levels > level][:, None] + np.arange(begins[level], begins[level + 1])
-        found = neighbours[places]
-        require((levels[found[found >= 0]] > level).all(), "a link leads to a row that is not on its level")
+        linked = neighbours[places]
+        require((levels[linked[linked >= 0]] > level).all(), "a link leads to a row that is not on its level")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _COMPARED = frozenset(("JPEG", "PNG", "GIF", "WebP", "AVIF", "HEIF", "TIFF", "BMP"))
 """Formats compared picture by picture; files of any other format are compared by their bytes."""
-_MOST_BEHIND = 4096
+_MOST_TRAILING = 4096
 """Bytes after the end of a picture that count as padding or a camera's notes rather than as another picture."""
 _END_OF_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 """In entropy-coded data FF is followed by 00, a restart marker or fill; anything else ends the scan (T.81, B.1.1)."""
@@ -67,15 +67,15 @@ def read_contents(data: bytes) -> Contents:
 def _more(kind: Format, data: bytes) -> str | None:
     """Name what the file's structure holds besides the pictures that the plugin exposes; None if there is nothing."""
     if kind == "JPEG":
-        behind = data[_end_of_jpeg(data) :].rstrip(b"\0")
-        if len(behind) > _MOST_BEHIND or b"\xff\xd8\xff" in behind or b"ftyp" in behind:
+        trailing = data[_end_of_jpeg(data) :].rstrip(b"\0")
+        if len(trailing) > _MOST_TRAILING or b"\xff\xd8\xff" in trailing or b"ftyp" in trailing:
             return "more data after the picture (a motion photo, a gain map, another view)"
     if kind == "PNG":
-        if len(data) - _end_of_png(data) > _MOST_BEHIND:
+        if len(data) - _end_of_png(data) > _MOST_TRAILING:
             return "more data after the picture"
         if data[24:25] == b"\x10":
             return "more than 8 bits per channel"
-    if kind == "WebP" and len(data) - 8 - int.from_bytes(data[4:8], "little") > _MOST_BEHIND:
+    if kind == "WebP" and len(data) - 8 - int.from_bytes(data[4:8], "little") > _MOST_TRAILING:
         return "more data after the picture"
     if kind in ("HEIF", "AVIF"):
         boxes = _boxes(data)
@@ -100,16 +100,16 @@ def _end_of_png(data: bytes) -> int:
 def _boxes(data: bytes) -> set[bytes]:
     """Names of the top-level boxes of an ISO base media file (ISO/IEC 14496-12, section 4.2)."""
     at = 0
-    found: set[bytes] = set()
-    while at + 8 <= len(data) and len(found) < _MOST_BOXES:
+    names: set[bytes] = set()
+    while at + 8 <= len(data) and len(names) < _MOST_BOXES:
         length = int.from_bytes(data[at : at + 4], "big")
-        found.add(data[at + 4 : at + 8])
+        names.add(data[at + 4 : at + 8])
         if length == 1:  # the actual length follows in 64 bits
             length = int.from_bytes(data[at + 8 : at + 16], "big")
         if length < 8:  # 0 means "to the end of the file"
             break
         at += length
-    return found
+    return names
 
 
 def _end_of_jpeg(data: bytes) -> int:
@@ -125,8 +125,8 @@ def _end_of_jpeg(data: bytes) -> int:
         else:
             at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
             if marker == 0xDA:
-                found = _END_OF_SCAN.search(data, at)
-                at = len(data) if found is None else found.start()
+                scan_end = _END_OF_SCAN.search(data, at)
+                at = len(data) if scan_end is None else scan_end.start()
     return at + 2 if data[at : at + 2] == b"\xff\xd9" else len(data)
 
 

@@ -161,10 +161,10 @@ def _decode_as(kind: Format, data: bytes, name: str, target: int | None, config:
     except PictureError:
         raise
     except Exception:
-        whole = with_its_end(data) if kind == "JPEG" else None
-        if whole is None:
+        completed = with_its_end(data) if kind == "JPEG" else None
+        if completed is None:
             raise
-        image = _decode_with_plugin(kind, whole, name, target, config)
+        image = _decode_with_plugin(kind, completed, name, target, config)
     image.info["note"] = LACKS_ITS_END
     return image
 

@@ -31,8 +31,8 @@ def header_size(kind: Format, data: bytes) -> tuple[int, int] | None:
         if kind == "PSD":
             return psd_size(data)
         if kind == "JPEG XL":
-            found = jpeg_xl_header(data)
-            return None if found is None else found[0]
+            header = jpeg_xl_header(data)
+            return None if header is None else header[0]
     except (struct.error, IndexError):
         pass
     return None

@@ -134,10 +134,10 @@ def jpeg_scans(data: bytes) -> tuple[Scans, int] | None:
 def jpeg_ends_early(data: bytes) -> bool:
     """Whether a JPEG lacks its end marker; a marker in data after the picture does not count."""
     try:
-        found = jpeg_scans(data)
+        walked = jpeg_scans(data)
     except (struct.error, IndexError):
         return True
-    return found is None or found[0].end is None
+    return walked is None or walked[0].end is None
 
 
 def jpeg_size(data: bytes) -> tuple[int, int] | None:

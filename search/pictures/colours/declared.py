@@ -91,10 +91,10 @@ def _of_points(primaries: int, transfer: int) -> bytes | None:
 
 def _of_chunks(info: dict[Any, Any]) -> bytes | None:
     """Profile from the chunks sRGB, gAMA and cHRM; the last two count only if the first is missing."""
-    gamma, found = info.get("gamma"), info.get("chromaticity")
+    gamma, points = info.get("gamma"), info.get("chromaticity")
     if "srgb" in info or not isinstance(gamma, float) or not 0.05 < gamma < 5:
         return None
-    white_first = tuple(found) if isinstance(found, tuple | list) and len(found) == 8 else None
+    white_first = tuple(points) if isinstance(points, tuple | list) and len(points) == 8 else None
     chromaticities = _PRIMARIES[1] if white_first is None else (*white_first[2:], *white_first[:2])
     return _matrix_profile(chromaticities, None if abs(gamma - _SRGB_GAMMA) < 1e-3 else 1 / gamma)
 

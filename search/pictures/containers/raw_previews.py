@@ -123,19 +123,19 @@ def _size(data: bytes, pages: list[Directory]) -> tuple[int, int]:
 
 
 def _previews(data: bytes, pages: list[Directory]) -> Iterator[Preview]:
-    found = False
+    any_found = False
     for page in pages if is_tiff(data) else []:
         preview = _of_page(data, page)
         if preview is not None:
-            found = True
+            any_found = True
             yield preview
     if data.startswith(b"FUJIFILMCCD-RAW"):
         at, length = struct.unpack_from(">II", data.ljust(92, b"\0"), 84)
         preview = _jpeg(data, at, at + length)
         if preview is not None:
-            found = True
+            any_found = True
             yield preview
-    if not found:
+    if not any_found:
         yield from _hidden(data)
 
 
@@ -174,7 +174,7 @@ def _jpeg(data: bytes, start: int, end: int) -> Preview | None:
 
 def _fuji_size(data: bytes) -> tuple[int, int]:
     """Read the records of the raw header: the size without borders, else the full size."""
-    found: dict[int, tuple[int, int]] = {}
+    sizes: dict[int, tuple[int, int]] = {}
     try:
         (at,) = struct.unpack_from(">I", data, 92)
         (records,) = struct.unpack_from(">I", data, at)
@@ -183,11 +183,11 @@ def _fuji_size(data: bytes) -> tuple[int, int]:
             tag, length = struct.unpack_from(">HH", data, at)
             if length == 4:
                 high, wide = struct.unpack_from(">HH", data, at + 4)
-                found[tag] = (wide, high)
+                sizes[tag] = (wide, high)
             at += 4 + length
     except struct.error:
         pass
-    return found.get(0x111) or found.get(0x100) or (0, 0)
+    return sizes.get(0x111) or sizes.get(0x100) or (0, 0)
 
 
 def _canon_pages(data: bytes) -> list[Directory]:
