@@ -1,4 +1,4 @@
-"""Columns of metadata: their types, and how their values are stored and read."""
+"""Columns of metadata: their types, and how values are stored and returned."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ BUILT_IN: dict[str, ColumnType] = {
 """Columns that every picture has without metadata."""
 TAKEN, CAMERA = "taken", "camera"
 EXIF_COLUMNS: dict[str, ColumnType] = {TAKEN: "datetime", CAMERA: "text"}
-"""Columns that every catalog has from the beginning; they are read from the pictures."""
+"""Columns that every catalog has from the beginning; their values are read from the pictures."""
 MOST_COLUMNS = 1000
-"""SQLite's tables have 2,000 at most."""
+"""SQLite's tables have at most 2,000 columns."""
 
 TYPE_NAMES: dict[ColumnType, str] = {
     "text": "text",
@@ -38,7 +38,7 @@ TYPE_NAMES: dict[ColumnType, str] = {
     "date": "a date",
     "datetime": "a date with a time",
 }
-"""Types in the words of an error message."""
+"""Names of the types in error messages."""
 _STORED: dict[ColumnType, tuple[type, ...]] = {
     "text": (str,),
     "integer": (int,),
@@ -51,7 +51,7 @@ _STORED: dict[ColumnType, tuple[type, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class ColumnInfo:
-    """One column as `twinlens info` shows it; `count` pictures have a value."""
+    """A column as printed by `twinlens info`; `count` pictures have a value."""
 
     name: str
     type: ColumnType
@@ -62,7 +62,7 @@ class ColumnInfo:
     """A few of the distinct values of a text or boolean column."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
+        """The column as plain values for JSON."""
         shown = {"name": self.name, "type": self.type, "count": self.count}
         if self.type in ("text", "boolean"):
             return {**shown, "values": list(self.values)}

@@ -1,4 +1,4 @@
-"""Small copies of pictures to look at: always whole, and of any shape, as no side ever becomes less than a pixel."""
+"""Thumbnails of pictures of any shape: never cropped, and at least one pixel on each side."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def thumbnail(picture: Picture, side: int, *, ground: str | None = None) -> Image.Image:
-    """Read a picture at a longer side of at most `side` pixels, or fitted into a square of the colour `ground`.
+    """Read a picture with a longer side of at most `side` pixels, or fitted into a square of the colour `ground`.
 
     Raises:
-        PictureError: whatever went wrong, so that a page can show the reason in the place of this one picture.
+        PictureError: no thumbnail can be made. Every failure raises it, so that a page can show the reason instead.
     """
     try:
         image = load_picture(picture, target=side)
@@ -31,15 +31,15 @@ def thumbnail(picture: Picture, side: int, *, ground: str | None = None) -> Imag
 
 
 def fitted(image: Image.Image, side: int) -> Image.Image:
-    """Shrink a picture until its longer side has `side` pixels; a smaller one is returned as it is."""
+    """Shrink a picture until its longer side has `side` pixels; a smaller picture is returned unchanged."""
     return _scaled(image, side) if max(image.size) > side else image
 
 
 def on_square(image: Image.Image, side: int, ground: str) -> Image.Image:
-    """Scale a picture up or down until it just fits into a square, and lay it in the middle.
+    """Scale a picture up or down to fit into a square, and centre it.
 
-    `ImageOps.pad` would do, but for its rounding: of a picture more than `2 * side` times as high as it is wide it
-    leaves nothing, and in some versions of Pillow an error.
+    `ImageOps.pad` rounds differently: a picture more than `2 * side` times as high as it is wide vanishes, or raises
+    an error in some versions of Pillow.
     """
     small = _scaled(image, side).convert("RGB")
     square = Image.new("RGB", (side, side), ground)
@@ -48,10 +48,10 @@ def on_square(image: Image.Image, side: int, ground: str) -> Image.Image:
 
 
 def jpeg(image: Image.Image, quality: int) -> bytes:
-    """Encode a picture.
+    """Encode a picture as JPEG.
 
     Raises:
-        PictureError: more than 65,535 pixels on a side, or no memory.
+        PictureError: the picture has more than 65,535 pixels on a side, or memory is insufficient.
     """
     data = io.BytesIO()
     try:

@@ -1,4 +1,4 @@
-"""Take the README's picture of the app: `python -m tests.app.screenshot --index DIR --picture FILE --out FILE.png`."""
+"""Save the screenshot for the README: `python -m tests.app.screenshot --index DIR --picture FILE --out FILE.png`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_BYTES = 400 * 1024
 
 
 def main() -> None:
-    """Upload a picture, wait for every thumbnail, and save what the browser shows."""
+    """Upload a picture, wait for every thumbnail, and save a screenshot."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--index", type=Path, required=True, help="relative to the repository, as the page shows it")
     parser.add_argument("--picture", type=Path, required=True, help="what to upload")
