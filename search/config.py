@@ -51,7 +51,7 @@ class BuildConfig:
     labels: str | None = None
     """`folder` (the path of a picture's folder below the folder of pictures), `none`, or the path of a CSV with the
     columns path and label.
-    None: the source that the index remembers, `folder` for a new one; pictures keep the labels that they have."""
+    Defaults to the source stored in the index, or `folder` for a new index; existing pictures keep their labels."""
     batch_size: int = 64
     workers: int = min(8, os.cpu_count() or 1)
     """Number of threads that read and decode pictures."""

@@ -68,7 +68,7 @@ def export(
     """
     config = config or ExportConfig()
     if config.format not in FORMATS:
-        raise DataError(f"there is no format {config.format!r}: known are {', '.join(FORMATS)}")
+        raise DataError(f"unknown format {config.format!r}: known formats are {', '.join(FORMATS)}")
     condition, target = condition_of(config.where), Path(out).absolute()
     stages = Stages(progress or Silent())
     catalog = Catalog.read(Path(index).absolute())
