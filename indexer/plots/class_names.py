@@ -1,4 +1,4 @@
-"""Classes as a reader is shown them."""
+"""Short names and colours of classes for figures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MOST = 28
 
 
 def short_names(labels: Iterable[str | None]) -> dict[str, str]:
-    """Name every class by the last folder of its label where no other class ends so, and by all of it otherwise."""
+    """Name each class by the last folder of its label if that is unique, else by the complete label."""
     distinct = sorted({label for label in labels if label is not None})
     ends = [label.rstrip("/").rsplit("/", 1)[-1] for label in distinct]
     return {
@@ -24,6 +24,6 @@ def short_names(labels: Iterable[str | None]) -> dict[str, str]:
 
 
 def class_colors(labels: Iterable[str | None]) -> dict[str, str]:
-    """A colour a class; none at all where there is a single class, or more than can be told apart."""
+    """One colour per class; empty for a single class, or for more classes than there are distinct colours."""
     distinct = sorted({label for label in labels if label is not None})
     return dict(zip(distinct, CLASS_COLORS, strict=False)) if 1 < len(distinct) <= len(CLASS_COLORS) else {}
