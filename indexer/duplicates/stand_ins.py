@@ -1,4 +1,4 @@
-"""Which files of a group are copies of which: each is compared with files that stay only, the best of them first."""
+"""Find which files of a group are copies of which. Each file is compared only with files to keep, the best first."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ if TYPE_CHECKING:
     from indexer.duplicates.report import Member
 
 _MOST_COMPARISONS = 8
-"""Files with which each is compared: a thousand nearly equal frames of a film must not take days."""
+"""Largest number of comparisons per file, so that a thousand nearly equal frames of a film do not take days."""
 
 
 @dataclass(frozen=True, slots=True)
 class StandIns:
-    """Who stays for whom, by id."""
+    """The file to keep for each file, by id."""
 
     of: dict[int, int]
-    """Each file -> the file that stays and holds the same; one that stays -> itself."""
+    """Each file -> the file to keep that it is a copy of; a file to keep -> itself."""
     why: dict[int, str]
-    """Each that stays, but for the best -> why it is no copy of the best."""
+    """Each file to keep, except the best -> the reason why it is not a copy of the best."""
 
 
 def stand_ins(ranked: Sequence[Member]) -> StandIns:
-    """Find them among files that were just read and are as they were indexed.
+    """Choose the file to keep for each of some files, which must be unchanged since they were indexed.
 
     Args:
-        ranked: the file that would rather stay first.
+        ranked: the files, the preferred one to keep first.
     """
     of_content: dict[str, list[Member]] = defaultdict(list)
     for member in ranked:
