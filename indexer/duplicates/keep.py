@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from indexer.duplicates.stand_ins import stand_ins
+from indexer.duplicates.copies import find_copies
 from indexer.duplicates.verify import CHANGED, has_content
 from search.config import BuildConfig
 from search.errors import PictureError
@@ -85,15 +85,15 @@ def choose(group: Group, rule: Keep) -> Choice:
     if not unchanged:
         return Choice(None, (), _left(group, left))
     ranked = sorted(unchanged, key=lambda member: member.id) if rule == "first" else _best_first(unchanged)
-    stand = stand_ins(ranked)
-    kept = {files[stays] for stays in stand.of.values()}
+    copies = find_copies(ranked)
+    kept = {files[original] for original in copies.kept.values()}
     copy_of = {}
-    for picture, stays in stand.of.items():
-        if picture != stays and files[picture] in kept:
+    for picture, original in copies.kept.items():
+        if picture != original and files[picture] in kept:
             left[picture] = "the same file as the one that stays"
-        elif picture != stays:
-            copy_of[picture] = stays
-    left |= {picture: why for picture, why in stand.why.items() if picture not in copy_of.values()}
+        elif picture != original:
+            copy_of[picture] = original
+    left |= {picture: why for picture, why in copies.why.items() if picture not in copy_of.values()}
     spare = tuple(member for member in group.members if member.id in copy_of)
     return Choice(ranked[0], spare, _left(group, left), copy_of)
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from indexer.exchange.atomic_folder import atomic_folder
 from indexer.exchange.config import FORMATS, ExportConfig, chunk_rows
 from indexer.exchange.manifest import ENCODER_FOLDER, MANIFEST_FILE, Manifest, columns_of
 from indexer.exchange.npy_files import PICTURES_FILE, VECTORS_FILE, NpyWriter
 from indexer.exchange.parquet_file import PARQUET_FILE, ParquetWriter
-from indexer.exchange.whole_folder import whole_folder
 from indexer.pipeline.progress import Silent, Stages
 from indexer.pipeline.stored_vectors import StoredVectors
 from search import __version__
@@ -76,7 +76,7 @@ def export(
             raise IndexFolderError(f"{index}: its first build was not finished. Run the same twinlens build again")
         ids = None if condition is None else catalog.ids_where(condition)
         manifest = _manifest(catalog, config, catalog.count() if ids is None else len(ids))
-        with whole_folder(target, lambda place: _may_replace(place, force=config.force)) as part:
+        with atomic_folder(target, lambda place: _may_replace(place, force=config.force)) as part:
             writer = (ParquetWriter if config.format == "parquet" else NpyWriter)(part, manifest)
             with writer, stages.stage("export", manifest.count):
                 stored = StoredVectors(catalog, manifest.dim)

@@ -78,7 +78,7 @@ def check_config(config: TrainConfig) -> None:
         _check_losses(config)
 
 
-def check_watched(validation: Split, config: TrainConfig) -> None:
+def check_validation_pictures(validation: Split, config: TrainConfig) -> None:
     """Require validation pictures if the run depends on them. A CSV may name them, so `config` alone cannot say.
 
     Raises:

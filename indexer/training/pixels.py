@@ -63,7 +63,7 @@ def decode_all(
     return Pixels(squares, {int(row): reason for row, reason in notes.items()})
 
 
-def forget_pixels(out: Path) -> None:
+def delete_pixels(out: Path) -> None:
     """Delete the cache of `decode_all` from a run's folder, and no other files."""
     folder = out / CACHE_FOLDER
     if is_folder(folder):

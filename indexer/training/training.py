@@ -11,10 +11,10 @@ import numpy as np
 from indexer.pipeline.lock import LOCK_NAME, writer_lock
 from indexer.training.batches import BatchMaker
 from indexer.training.checkpoints import BEST_FILE, STATE_FILE
-from indexer.training.checks import check_config, check_watched
+from indexer.training.checks import check_config, check_validation_pictures
 from indexer.training.data import Split, digest, evenly, read_pictures
 from indexer.training.outcome import Material, write_outcome
-from indexer.training.pixels import Pixels, decode_all, forget_pixels
+from indexer.training.pixels import Pixels, decode_all, delete_pixels
 from indexer.training.run_folder import check_out, open_run, write_run
 from indexer.training.splits import check_trainable, lonely_classes, split_pictures
 from indexer.training.teacher import principal, read_teacher
@@ -71,7 +71,7 @@ def run(
     splits = split_pictures(read_pictures(pictures, labels, labelled=config.labelled, exclude=exclude), config)
     splits["validation"] = evenly(splits["validation"], config.validation_pictures)
     check_trainable(splits["train"], config)
-    check_watched(splits["validation"], config)
+    check_validation_pictures(splits["validation"], config)
     data = digest(pictures, splits)
     out.mkdir(parents=True, exist_ok=True)
     with writer_lock(out):
@@ -90,7 +90,7 @@ def _tidy(out: Path, config: TrainConfig, data: str) -> None:
     write_run(out, config, data, finished=True)
     for file in (STATE_FILE, BEST_FILE):
         (out / file).unlink(missing_ok=True)
-    forget_pixels(out)
+    delete_pixels(out)
     for path in out.iterdir():  # temporary files of a run that was killed
         if ASIDE_NAME.fullmatch(path.name) and is_regular(path):
             path.unlink()

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 
 from benchmarks.copies_made import chat, line_art, moved, next_frame, page, receipt, scene
 from indexer.collection.build import build
-from indexer.duplicates import find_duplicates, stand_ins
+from indexer.duplicates import copies, find_duplicates
 from indexer.duplicates.keep import choose, choose_all
 from search import open_index
 from search.config import DuplicatesConfig
@@ -261,12 +261,12 @@ def test_the_number_of_comparisons_is_bounded(folder, monkeypatch):
         image = background.copy()
         ImageDraw.Draw(image).rectangle([10 * number, 20, 10 * number + 12, 60], fill="yellow")
         image.save(folder / f"{number:02}.png")
-    monkeypatch.setattr(stand_ins, "_MOST_COMPARISONS", 3)
-    asked = []
-    compare = stand_ins.why_no_copy
-    monkeypatch.setattr(stand_ins, "why_no_copy", lambda a, b: asked.append(1) or compare(a, b))
+    monkeypatch.setattr(copies, "_MOST_COMPARISONS", 3)
+    comparisons = []
+    compare = copies.why_no_copy
+    monkeypatch.setattr(copies, "why_no_copy", lambda a, b: comparisons.append(1) or compare(a, b))
     assert spare(folder) == set()
-    assert 0 < len(asked) <= 3 * 12
+    assert 0 < len(comparisons) <= 3 * 12
 
 
 def test_every_report_has_the_decisions(folder):
@@ -312,7 +312,7 @@ def test_collapsing_hits_does_not_hide_other_pictures(folder):
     shown = set(folded)
     assert {"page0.png", "page2.png", "page3.png", "film2.webp", "still.png"} <= shown
     assert len({"film1.webp", "again.webp"} & shown) == 1
-    for name, copies in folded.items():
-        for copy in copies:
+    for name, others in folded.items():
+        for copy in others:
             assert {name, copy} in ({"page1.png", "small.png"}, {"film1.webp", "again.webp"})
     assert len(list(itertools.chain(shown, *folded.values()))) == 9

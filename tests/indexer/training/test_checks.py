@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from indexer.training import TrainConfig, load_recipe, recipe_names
-from indexer.training.checks import check_config, check_watched
+from indexer.training.checks import check_config, check_validation_pictures
 from indexer.training.config import AugmentConfig, JoinConfig
 from indexer.training.data import split_of
 from search.errors import DataError
@@ -174,6 +174,6 @@ def test_a_run_that_depends_on_validation_needs_pictures(
     nothing, some = split_of([]), split_of([("a", Path("1")), ("a", Path("2"))])
     waiting = replace(config, **settings)
     with pytest.raises(DataError, match=f"{message}: needs the validation .* no validation pictures"):
-        check_watched(nothing, waiting)
-    assert check_watched(some, waiting) is None
-    assert check_watched(nothing, config) is None
+        check_validation_pictures(nothing, waiting)
+    assert check_validation_pictures(some, waiting) is None
+    assert check_validation_pictures(nothing, config) is None

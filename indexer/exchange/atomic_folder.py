@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def whole_folder(out: Path, may_replace: Callable[[Path], bool]) -> Iterator[Path]:
+def atomic_folder(out: Path, may_replace: Callable[[Path], bool]) -> Iterator[Path]:
     """Yield a new folder to write into, which is renamed to `out` at the end; after an exception `out` is unchanged.
 
     A process that is killed leaves its unfinished folder beside `out`, as `.NAME.*.part`.

@@ -18,16 +18,16 @@ _MOST_COMPARISONS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class StandIns:
+class Copies:
     """The file to keep for each file, by id."""
 
-    of: dict[int, int]
+    kept: dict[int, int]
     """Each file -> the file to keep that it is a copy of; a file to keep -> itself."""
     why: dict[int, str]
     """Each file to keep, except the best -> the reason why it is not a copy of the best."""
 
 
-def stand_ins(ranked: Sequence[Member]) -> StandIns:
+def find_copies(ranked: Sequence[Member]) -> Copies:
     """Choose the file to keep for each of some files, which must be unchanged since they were indexed.
 
     Args:
@@ -37,23 +37,23 @@ def stand_ins(ranked: Sequence[Member]) -> StandIns:
     for member in ranked:
         of_content[member.content or f"id {member.id}"].append(member)
     waiting = [(File(members[0]), members) for members in of_content.values()]
-    stays: dict[int, int] = {}
+    kept: dict[int, int] = {}
     why: dict[int, str] = {}
     compared: dict[int, int] = defaultdict(int)
     while waiting:
         (best, mine), *waiting = waiting
-        stays |= {member.id: best.member.id for member in mine}
+        kept |= {member.id: best.member.id for member in mine}
         still = []
         for other, members in waiting:
             reason = _compared(best, other, compared)
             if reason is None:
-                stays |= {member.id: best.member.id for member in members}
+                kept |= {member.id: best.member.id for member in members}
             else:
                 why.setdefault(other.member.id, reason)
                 still.append((other, members))
         best.release()
         waiting = still
-    return StandIns(stays, {each: reason for each, reason in why.items() if stays[each] == each})
+    return Copies(kept, {each: reason for each, reason in why.items() if kept[each] == each})
 
 
 def _compared(best: File, other: File, compared: dict[int, int]) -> str | None:
