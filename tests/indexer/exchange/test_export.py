@@ -148,7 +148,7 @@ def test_other_files_are_not_overwritten(index: Path, tmp_path: Path) -> None:
     assert names == {"encoder", "export.json", "pictures.jsonl", "vectors.npy"}
     with pytest.raises(DataError, match="other files"):
         export(index, tmp_path / "pictures", ExportConfig(force=True))
-    assert len(list((tmp_path / "pictures").rglob("*.png"))) == 12, "what is no export is never deleted"
+    assert len(list((tmp_path / "pictures").rglob("*.png"))) == 12, "other files are never deleted"
     (tmp_path / "file").write_text("mine")
     with pytest.raises(DataError, match="is a file"):
         export(index, tmp_path / "file", ExportConfig(force=True))
