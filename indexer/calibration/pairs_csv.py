@@ -75,7 +75,7 @@ def _rows(file: Path, root: Path | None) -> Iterator[_Row]:
         for column in ("a", "b"):
             if not values[column].strip():
                 raise DataError(f"{file}, line {line}: no picture in the column {column}")
-        a, b = (_located(values[column].strip(), file, root) for column in ("a", "b"))
+        a, b = (_located(values[column].strip(), file, line, root) for column in ("a", "b"))
         if a == b:
             raise DataError(f"{file}, line {line}: {a} is paired with itself. Remove the row")
         subjects = None
@@ -115,12 +115,15 @@ def _columns(header: Iterable[str], file: Path) -> dict[str, str]:
     return columns | {name: name for name in subjects}
 
 
-def _located(path: str, file: Path, root: Path | None) -> Path:
-    """The path below `root` or beside the CSV, whichever exists."""
-    for base in (root, file.parent):
-        if base is not None and (base / path).exists():
-            return Path(os.path.normpath((base / path).absolute()))
-    return Path(os.path.normpath(((root or file.parent) / path).absolute()))
+def _located(path: str, file: Path, line: int, root: Path | None) -> Path:
+    """The picture below `root` or beside the CSV, whichever exists; a path that names both is an error."""
+    places = [Path(os.path.normpath((base / path).absolute())) for base in (root, file.parent) if base is not None]
+    existing = [place for place in places if place.exists()]
+    if len(existing) > 1 and not existing[0].samefile(existing[1]):
+        raise DataError(
+            f"{file}, line {line}: {path!r} names both {existing[0]} and {existing[1]}. Write an absolute path"
+        )
+    return (existing or places)[0]
 
 
 def _refuse_repeated(rows: Iterable[_Row], file: Path) -> None:

@@ -63,3 +63,22 @@ def test_a_file_that_is_not_a_csv(tmp_path: Path) -> None:
     (tmp_path / "bad.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match="cannot be read"):
         read_pairs(tmp_path / "bad.csv")
+
+
+def test_a_path_that_names_two_pictures_is_an_error(tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for folder in (tmp_path, pictures):
+        (folder / "1.png").touch()
+    file = csv(tmp_path, "a,b,same\n2.png,3.png,1\n1.png,2.png,0\n")
+    with pytest.raises(DataError, match="line 3: '1.png' names both .*Write an absolute path"):
+        read_pairs(file, pictures)
+    paths, _ = read_pairs(csv(tmp_path, f"a,b,same\n{pictures / '1.png'},2.png,0\n"), pictures)
+    assert paths[0] == pictures / "1.png"
+
+
+def test_one_picture_by_two_paths_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "1.png").touch()
+    (tmp_path / "pictures").symlink_to(tmp_path)
+    paths, _ = read_pairs(csv(tmp_path, "a,b,same\n1.png,2.png,0\n"), tmp_path / "pictures")
+    assert paths[0] == tmp_path / "pictures" / "1.png"
