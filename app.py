@@ -2,9 +2,9 @@
 
     streamlit run app.py -- --index DIR
 
-The address of the page says what it shows (`?picture=12&k=20&label=cat`), so that a search can be sent to somebody.
+The address of the page defines what it shows (`?picture=12&k=20&label=cat`), so that a search can be shared as a link.
 
-Streamlit runs this file as a script for every visit, and imports it once for `app`, the server with its guard.
+Streamlit runs this file as a script on every visit, and imports it once for `app`, the server with its guard.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-    from app_parts.asking import Asked, Opened
+    from app_parts.asking import SearchResult, SharedIndex
     from search import Hit, IndexInfo
     from search.query.query import Where
     from search.store.records import PictureRecord
 
 MOST_COPIES = 20
-"""Copies of one hit that are named."""
+"""Maximum number of copies of one hit that are listed."""
 PAGE = 32
-"""Pictures of the collection shown at once."""
+"""Number of pictures of the collection per page."""
 SHOWN_VALUES = 4
-"""Columns of metadata on a card; the others are folded away."""
+"""Number of metadata columns on a card; further ones are collapsed."""
 LONGEST_LINE = 60
-"""Characters of a value on a card."""
+"""Maximum length in characters of a value on a card."""
 FRESH_SECONDS = 10
-"""How often an open page looks whether the index changed."""
+"""Seconds between two checks of an open page for changes of the index."""
 LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" fill="none" stroke-width="3.5">
 <circle cx="12" cy="16" r="9.5" stroke="#1d6b66"/><circle cx="20" cy="16" r="9.5" stroke="#d99a4e"/></svg>"""
 
@@ -56,46 +56,48 @@ LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" fill="none
 
 
 def pick(picture_id: int | None) -> None:
-    """Search from a picture of the collection, or from none; an upload is let go."""
+    """Search with a picture of the collection, or with none; an upload is discarded."""
     change(picture=None if picture_id is None else str(picture_id), full=None)
-    st.session_state.uploads += 1
+    st.session_state.uploads += 1  # a new key creates a new, empty uploader
 
 
-def let_go() -> None:
-    """Forget the picture that was picked."""
+def clear_pick() -> None:
+    """Clear the picked picture."""
     change(picture=None)
 
 
 def full_link(picture_id: int) -> str:
-    """The address of the page that shows a picture of the collection in full."""
+    """The address of the page that shows one picture of the collection in full."""
     return f"?full={picture_id}"
 
 
-def show_answer(asked: Asked, among: int, *, same_only: bool) -> None:
-    """The query beside its facts, and its neighbours among so many pictures."""
+def show_answer(result: SearchResult, among: int, *, same_only: bool) -> None:
+    """Show the query with its facts, and its neighbours among `among` pictures."""
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="medium"):
         with st.container(width=140):
-            show_tile(asked.tile, asked.name, "Query", link=None if asked.id is None else full_link(asked.id))
+            show_tile(result.tile, result.name, "Query", link=None if result.id is None else full_link(result.id))
         with st.container(width="stretch", gap="xsmall"):
             st.header("Your picture", anchor=False)
-            st.text(plain(asked.name))
-            st.text(" · ".join(map(plain, asked.facts)))
-            st.caption(" · ".join(f"{step} {1000 * took:.1f} ms" for step, took in asked.seconds.items()))
+            st.text(plain(result.name))
+            st.text(" · ".join(map(plain, result.facts)))
+            st.caption(" · ".join(f"{step} {1000 * took:.1f} ms" for step, took in result.seconds.items()))
         st.button("Back to the collection", icon=":material/arrow_back:", on_click=pick, args=(None,))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.header("Neighbours", anchor=False, width="content")
-        if asked.hits:
-            st.caption(f"{len(asked.hits)} of {among:,} pictures, the nearest at distance {asked.hits[0].distance:.4f}")
+        if result.hits:
+            st.caption(
+                f"{len(result.hits)} of {among:,} pictures, the nearest at distance {result.hits[0].distance:.4f}"
+            )
         else:
-            st.caption(NOTHING_SAME if same_only else "none: no other picture may answer")
+            st.caption(NOTHING_SAME if same_only else "no other picture matches the filters")
     with st.grid(columns=5, min_column_width=140) as grid:
-        for rank, hit in enumerate(asked.hits, 1):
+        for rank, hit in enumerate(result.hits, 1):
             with grid.cell(), st.container(gap="xxsmall"):
                 show_hit(rank, hit)
 
 
 def show_hit(rank: int, hit: Hit) -> None:
-    """One card."""
+    """Show a hit as a card."""
     show_tile(file_tile(hit.path), hit.path, f"Neighbour {rank}", link=full_link(hit.id))
     st.text(f"{rank}. {plain(hit.label or hit.path.name)}")
     chance = "" if hit.probability is None else f"  \nprobability {hit.probability:.3f}"
@@ -108,14 +110,14 @@ def show_hit(rank: int, hit: Hit) -> None:
                 st.caption(f"and {len(hit.copies) - MOST_COPIES:,} more")
     st.caption(literal(Path(*hit.path.parts[-2:])))
     show_metadata(hit)
-    st.button("Search from this", key=f"from-{hit.id}", on_click=pick, args=(hit.id,), width="stretch")
+    st.button("Find similar", key=f"from-{hit.id}", on_click=pick, args=(hit.id,), width="stretch")
 
 
 def show_metadata(hit: Hit) -> None:
-    """What is known of a picture beside its looks, a line a column."""
-    told = hit.to_dict()["metadata"]
+    """Show the metadata of a hit, one line per column."""
+    metadata = hit.to_dict()["metadata"]
     lines = [
-        short(f"{name}: {str(value).lower() if isinstance(value, bool) else value}") for name, value in told.items()
+        short(f"{name}: {str(value).lower() if isinstance(value, bool) else value}") for name, value in metadata.items()
     ]
     if lines:
         st.text("\n".join(lines[:SHOWN_VALUES]))
@@ -125,13 +127,13 @@ def show_metadata(hit: Hit) -> None:
 
 
 def short(text: str) -> str:
-    """One line of a card."""
+    """Shorten a text to one line of a card."""
     line = plain(text)
     return line if len(line) <= LONGEST_LINE else line[:LONGEST_LINE] + "…"
 
 
-def show_collection(opened: Opened, where: Where | None, address: Address, label: str) -> None:
-    """A page of the pictures that the filters leave, to pick from."""
+def show_collection(opened: SharedIndex, where: Where | None, address: Address, label: str) -> None:
+    """Show a page of the pictures that match the filters, to pick from."""
     ids = opened.ids(where)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.header("Or pick from the collection", anchor=False, width="stretch")
@@ -153,8 +155,8 @@ def show_collection(opened: Opened, where: Where | None, address: Address, label
 
 
 def show_pages(pages: int, where: Where | None, address: Address) -> int:
-    """Let the visitor choose a page of the collection."""
-    page, key = address.number("page", 1, pages, 1), f"page-{where!a}"  # other pictures have a widget of their own
+    """Show the page numbers of the collection, and return the current page."""
+    page, key = address.number("page", 1, pages, 1), f"page-{where!a}"  # another filter gets its own widget
     st.session_state.page_key = key
     if pages > 1:
         if st.session_state.get(key) != page:
@@ -165,10 +167,10 @@ def show_pages(pages: int, where: Where | None, address: Address) -> int:
 
 
 def turn_page(key: str) -> None:
-    """Put the page that was chosen into the address.
+    """Put the chosen page into the address.
 
-    A browser that does not show the newest page yet sends the widgets of the one before, whose page is of other
-    pictures.
+    A browser that does not show the newest page yet sends the widgets of the previous one, whose page numbers are for
+    other pictures.
     """
     if key != st.session_state.page_key:
         change()
@@ -178,18 +180,18 @@ def turn_page(key: str) -> None:
 
 
 def show_full(record: PictureRecord) -> None:
-    """One picture of the collection, as large as it is."""
+    """Show one picture of the collection at full size."""
     st.header(short(record.path.name), anchor=False)
     size = f"{record.width} × {record.height} pixels"
     st.text(" · ".join([f"picture {record.id}", plain(record.label or "no label"), size]))
     show_full_tile(file_tile(record.path, full=True), record.path)
     with st.container(horizontal=True):
-        st.button("Search from this", icon=":material/search:", on_click=pick, args=(record.id,))
+        st.button("Find similar", icon=":material/search:", on_click=pick, args=(record.id,))
         st.button("Back to the collection", icon=":material/arrow_back:", on_click=pick, args=(None,))
 
 
 def show_info(info: IndexInfo) -> None:
-    """What answers here."""
+    """Show the properties of the index."""
     recalls = [segment.recall for segment in info.segments if segment.recall is not None]
     facts = {
         "Folder": plain(info.path),
@@ -197,13 +199,13 @@ def show_info(info: IndexInfo) -> None:
         "Encoder": f"{plain(info.encoder)}, {info.dim} dimensions",
         "Structure": f"{info.kind}, {len(info.segments)} segment" + "s" * (len(info.segments) != 1),
         "Recall@10": f"{min(recalls):.3f}, measured on this collection" if recalls else "exact search",
-        "The same": (
+        "Threshold": (
             f"distance {info.calibration['threshold']:.4f} or less, calibrated on {plain(info.calibration['data'])}"
             if info.calibration
             else "not calibrated"
         ),
         "Size": megabytes(info.size),
-        "Last change": info.updated,
+        "Last changed": info.updated,
     }
     st.header("The index", anchor=False)
     for name, fact in facts.items():
@@ -218,39 +220,36 @@ def upload_key() -> str:
 
 
 def offer_upload(place: DeltaGenerator, info: IndexInfo) -> UploadedFile | None:
-    """Take a picture from the visitor; where none can be embedded, say why."""
+    """Show the uploader, or explain why no picture can be embedded."""
     if is_foreign(info.fingerprint):
         place.info(
-            f"The vectors of this index were made elsewhere, by {literal(info.encoder)}: no other picture can be"
-            " compared with them. Search from one of the collection."
+            f"The vectors of this index were made elsewhere, by {literal(info.encoder)}: an uploaded picture cannot be"
+            " compared with them. Search with a picture of the collection."
         )
         return None
-    return place.file_uploader("Upload or drop a picture", key=upload_key(), on_change=let_go)
+    return place.file_uploader("Upload or drop a picture", key=upload_key(), on_change=clear_pick)
 
 
 def show_missing(problem: str) -> None:
-    """What to do where there is no index to search."""
+    """Explain how to get an index to search."""
     st.error(problem)
-    st.markdown("Make an index of a folder of pictures, then start the app on it:")
+    st.markdown("Build an index of a folder of pictures, then start the app with it:")
     st.code(
         "twinlens build PICTURES --index photos.index\nstreamlit run app.py -- --index photos.index", language="bash"
     )
-    st.markdown("Or look at the sample collection: `twinlens demo`.")
+    st.markdown("Or try the sample collection: `twinlens demo`.")
 
 
 def index_folder() -> str | None:
-    """The index that the command line or the environment names."""
+    """The index from the command line or the environment."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--index", nargs="?")
     return parser.parse_known_args()[0].index or os.environ.get("TWINLENS_INDEX") or None
 
 
 @st.fragment(run_every=FRESH_SECONDS)
-def keep_fresh(opened: Opened) -> None:
-    """Run the page again soon after another process changed the index, whose snapshot it shows.
-
-    So too where the browser came to another address.
-    """
+def keep_fresh(opened: SharedIndex) -> None:
+    """Rerun the page soon after another process changed the index, or the browser moved to another address."""
     try:
         stale = opened.engine.stale
     except TwinlensError:
@@ -259,36 +258,36 @@ def keep_fresh(opened: Opened) -> None:
         st.rerun()
 
 
-def show_page(opened: Opened, address: Address, drop: DeltaGenerator) -> None:
-    """What the address asks for: a picture in full, the neighbours of one, or the collection."""
+def show_page(opened: SharedIndex, address: Address, drop: DeltaGenerator) -> None:
+    """Show what the address selects: a picture in full, the neighbours of one, or the collection."""
     full = known_picture(opened, address, "full")
     label = address.label("label", opened.labels)
     with st.sidebar:
-        wanted = show_settings(opened, address, label)
+        settings = show_settings(opened, address, label)
         show_info(opened.info)
     if full is not None:
         show_full(full)
         return
     picked = known_picture(opened, address, "picture")
     if picked is not None and st.session_state.get(upload_key()) is not None:
-        st.session_state.uploads += 1  # an upload takes the picture out of the address: the visitor went back to it
+        st.session_state.uploads += 1  # an upload clears the picked picture, so the visitor went back to the address
     upload = offer_upload(drop, opened.info)
-    if wanted is None:
+    if settings is None:
         return
     try:
         with st.spinner("Searching …"):
-            asked = ask(opened.engine, upload, None if picked is None else picked.id, wanted)
+            result = ask(opened.engine, upload, None if picked is None else picked.id, settings)
     except TwinlensError as error:
-        st.error(literal(error), title="This search did not work")
-        asked = None
-    if asked is None:
-        show_collection(opened, wanted.options["where"], address, label)
+        st.error(literal(error), title="The search failed")
+        result = None
+    if result is None:
+        show_collection(opened, settings.options["where"], address, label)
     else:
-        show_answer(asked, len(opened.ids(wanted.options["where"])), same_only=wanted.options["same_only"])
+        show_answer(result, len(opened.ids(settings.options["where"])), same_only=settings.options["same_only"])
 
 
-def known_picture(opened: Opened, address: Address, name: str) -> PictureRecord | None:
-    """The picture of the index that a parameter of the address names, if it names one."""
+def known_picture(opened: SharedIndex, address: Address, name: str) -> PictureRecord | None:
+    """The picture that a parameter of the address names; None if it names none."""
     picture_id = address.picture(name)
     if picture_id is None:
         return None
@@ -300,14 +299,14 @@ def known_picture(opened: Opened, address: Address, name: str) -> PictureRecord 
 
 
 def main() -> None:
-    """The page, from top to bottom; Streamlit runs it again after every click."""
+    """Draw the page from top to bottom; Streamlit runs it again after every click."""
     st.set_page_config("Twinlens", page_icon=LOGO, layout="wide")
     st.session_state.setdefault("uploads", 0)
     head, drop = st.columns([2, 3], vertical_alignment="center", gap="large")
     head.title("Twinlens", anchor=False)
     folder = index_folder()
     if folder is None:
-        show_missing("No index was named.")
+        show_missing("No index was given.")
         return
     try:
         opened = opened_index(os.fsencode(folder))

@@ -1,7 +1,7 @@
-"""What the address of the page says. It is all that a page remembers: it can be sent, reloaded and gone back to.
+"""The address of the page, which holds all of its state, so that a page can be shared, reloaded and returned to.
 
 Every widget is set from the address before it is drawn, and changes the address when it is used. Streamlit's own
-`bind` would do for plain values, but drops a bad one in silence, and stores a label as it is displayed, with its count.
+`bind` handles plain values, but it drops an invalid one silently, and stores a label as displayed, with its count.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
 _LONGEST_SHOWN = 60
-"""Characters of a bad value in a message."""
+"""Maximum length in characters of an invalid value in a message."""
 _SWITCH = {"true": True, "false": False}
 
 
 def change(**values: str | None) -> None:
-    """Change parameters, or remove them by None: one change, however many, is one step of the browser's history.
+    """Set parameters, or remove them with None; one call is one step of the browser's history.
 
-    To be called back by a widget. What the visitor changed in others since the page was last drawn to its end goes into
-    the address too: the second of two quick clicks comes with an address from before the first.
+    Call it from a widget's callback. Changes to other widgets since the page was last drawn completely go into the
+    address too, because the second of two quick clicks comes with the address from before the first.
     """
     if not _visitor_chose():
         return
     before = _newest()
-    wanted: dict[str, str | None] = dict(before)
+    parameters: dict[str, str | None] = dict(before)
     for key, (name, default) in _state("offered").items():
         if key in st.session_state and st.session_state[key] != _state("drawn").get(key):
-            wanted[name] = _text(st.session_state[key], default)
-    after = {name: value for name, value in (wanted | values).items() if value is not None}
+            parameters[name] = _text(st.session_state[key], default)
+    after = {name: value for name, value in (parameters | values).items() if value is not None}
     if after != _current():
         st.query_params.from_dict(after)
     if after != before:
@@ -56,9 +56,9 @@ def _visitor_chose() -> bool:
 
 
 def _newest() -> dict[str, str]:
-    """The address of this page, be it that the browser does not show it yet.
+    """The newest address of this page, even if the browser does not show it yet.
 
-    A browser that is busy answers a change only after the next click, which comes with the address from before.
+    A busy browser answers a change only after the next click, which comes with the previous address.
     """
     current, addresses = _current(), _state("addresses")
     if current in addresses.get("outdated", []):
@@ -78,23 +78,23 @@ def moved() -> bool:
 
 
 def _current() -> dict[str, str]:
-    """The parameters that came with this run, or that it set."""
+    """The parameters that this run started with, or has set."""
     return {name: st.query_params[name] for name in st.query_params}
 
 
 def choose() -> None:
-    """Put what the widgets show into the address; to be called back by one that chooses pictures or how many.
+    """Put the state of the widgets into the address; the callback of widgets that change which pictures are shown.
 
-    The page of the collection is left out, as another choice has other pages.
+    The page of the collection is reset, because another selection has other pages.
     """
     change(page=None)
 
 
 def offer(name: str, value: object, default: object, *, key: str | None = None, text: str = "") -> None:
-    """Let the widget that is drawn next show what the address says; what equals the default is left out of it.
+    """Set the widget that is drawn next to the value in the address; default values are left out of the address.
 
-    What it shows already is not set again, which would undo what the visitor may just be typing; but for a value whose
-    `text` changed, as the browser keeps that of a selectbox, with a count that was once right.
+    A widget that already shows the value is not set again, which would undo text that the visitor is typing. It is set
+    if its `text` changed, because the browser keeps that of a selectbox, with an outdated count.
     """
     _state("offered")[key or name] = name, default
     texts = _state("texts")
@@ -104,18 +104,18 @@ def offer(name: str, value: object, default: object, *, key: str | None = None, 
 
 
 def drawn() -> None:
-    """Remember, at the end of a page, what its widgets show. A click may end a run before."""
+    """Store what the widgets show at the end of a page; a click may end a run before that."""
     st.session_state["drawn"] = {key: st.session_state[key] for key in _state("offered") if key in st.session_state}
 
 
 def _state(name: str) -> dict[str, Any]:
-    """A dictionary of this session."""
-    found: dict[str, Any] = st.session_state.setdefault(name, {})
-    return found
+    """A dictionary in the session state."""
+    state: dict[str, Any] = st.session_state.setdefault(name, {})
+    return state
 
 
 def _text(value: object, default: object) -> str | None:
-    """A widget's value as the address has it; None of a default."""
+    """A widget's value as written in the address; None for the default."""
     if value == default or value is None:
         return None
     return str(value).lower() if isinstance(value, bool) else plain(value)
@@ -123,21 +123,21 @@ def _text(value: object, default: object) -> str | None:
 
 @dataclass
 class Address:
-    """The parameters of this run, and what is wrong with them: Markdown, and lines to be shown as they are."""
+    """The parameters of this run and their problems: each a Markdown text, and lines to be shown verbatim."""
 
     values: dict[str, str]
     problems: list[tuple[str, str]] = field(default_factory=list)
 
     @classmethod
     def of_page(cls) -> Address:
-        """The parameters that the browser shows now."""
+        """The parameters that the browser currently shows."""
         current, addresses = _current(), _state("addresses")
         if current != addresses.get("newest"):  # the visitor went back, or forward
             addresses.update(newest=current, outdated=[])
         return cls(current)
 
     def number(self, name: str, least: int, most: int, default: int) -> int:
-        """A whole number within limits; the nearest one is taken for a number beyond them."""
+        """An integer within limits; a number outside them is clamped."""
         value = whole_number(self.values.get(name, str(default)))
         if value is None:
             self.complain(name, f"in the address is not a whole number from {least:,} to {most:,}: {default:,} is used")
@@ -149,37 +149,37 @@ class Address:
         return min(max(value, least), most)
 
     def switch(self, name: str, default: bool) -> bool:
-        """`true` or `false`."""
+        """A boolean, `true` or `false`."""
         text = self.values.get(name, str(default)).lower()
         if text not in _SWITCH:
             self.complain(name, f"in the address is neither true nor false: {str(default).lower()} is used")
         return _SWITCH.get(text, default)
 
     def label(self, name: str, labels: Iterable[str]) -> str:
-        """A label, which the address has as it is displayed; empty for none."""
+        """A label, which the address holds as displayed; empty for none."""
         text = self.values.get(name, "")
-        found = next((label for label in labels if plain(label) == text), "")
-        if text and not found:
+        chosen = next((label for label in labels if plain(label) == text), "")
+        if text and not chosen:
             self.complain(name, "in the address is not a label of this index: pictures of every label are shown")
-        return found
+        return chosen
 
     def picture(self, name: str) -> int | None:
-        """A picture's id, be there such a picture or not; None where the address has none or one that is no number."""
+        """A picture id, whether the picture exists or not; None if the address has none or an invalid one."""
         if name not in self.values:
             return None
-        found = whole_number(self.values[name])
-        if found is None:
-            self.complain(name, "in the address is not a picture: it takes the number of one, such as 12")
-        return found
+        picture_id = whole_number(self.values[name])
+        if picture_id is None:
+            self.complain(name, "in the address is not a picture id, which is a number such as 12")
+        return picture_id
 
     def complain(self, name: str, problem: str, details: str = "") -> None:
-        """Add to the problems of the address; `details` are lines to be shown as they are."""
+        """Add a problem of the address; `details` are lines to be shown verbatim."""
         value = plain(self.values.get(name, ""))
         shown = value if len(value) <= _LONGEST_SHOWN else value[:_LONGEST_SHOWN] + "…"
         self.problems.append((f"{literal(f'{name}={shown}')} {problem}.", details))
 
     def show_problems(self, place: DeltaGenerator) -> None:
-        """Say in the page what is wrong with its address."""
+        """Show the problems of the address on the page."""
         for problem, details in self.problems:
             place.error(problem)
             if details:
@@ -187,6 +187,6 @@ class Address:
 
 
 def whole_number(text: str) -> int | None:
-    """A number of ASCII digits, with a sign or without, that SQLite can hold."""
+    """Parse ASCII digits, with or without a sign, that SQLite can store as an integer."""
     digits = text.removeprefix("-")
     return int(text) if digits.isascii() and digits.isdecimal() and len(digits) < 19 else None

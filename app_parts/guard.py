@@ -1,10 +1,10 @@
-"""Who may talk to the app's server: requests that name it as it is called, from its own pages.
+"""Reject requests to the app's server that do not come from its own pages under its own name.
 
-Without this any web page could: a name of its own that it lets point to 127.0.0.1 (DNS rebinding) makes the visitor's
-browser take the app for a part of that page, which `Host` betrays; and a WebSocket may be opened across origins, which
-`Origin` betrays. Streamlit looks at both for its WebSocket only, at `Host` only where `server.allowedHosts` is set, and
-asks a host on the internet for this machine's address before it refuses an `Origin`. So what is refused is refused
-here, before Streamlit sees it, for whatever path.
+Otherwise any web page could talk to the app. With a name of its own that resolves to 127.0.0.1 (DNS rebinding), the
+visitor's browser treats the app as part of that page; `Host` reveals this. A WebSocket may be opened across origins,
+which `Origin` reveals. Streamlit checks both only for its WebSocket, checks `Host` only if `server.allowedHosts` is
+set, and contacts a host on the internet for this machine's address before it rejects an `Origin`. Therefore requests
+are rejected here, before Streamlit sees them, for every path.
 """
 
 from __future__ import annotations
@@ -20,35 +20,35 @@ if TYPE_CHECKING:
 
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 EVERYWHERE = frozenset({"0.0.0.0", "::"})
-"""Addresses to listen on that are not the name of anything."""
+"""Addresses to listen on that are not names."""
 _AUTHORITY = re.compile(r"(?:\[(?P<six>[0-9a-f:.]{2,45})\]|(?P<name>[a-z0-9_.-]{1,253}))(?::(?P<port>\d{1,5}))?")
 _PORTS = {"http": "80", "https": "443"}
 
 
 class Authority(NamedTuple):
-    """Name and port of a `Host` or an `Origin`, in lower case; the port is empty where none is given."""
+    """Name and port of a `Host` or `Origin` header, in lower case; the port is empty if none is given."""
 
     name: str
     port: str
 
     @classmethod
     def read(cls, text: str, scheme: str = "") -> Authority | None:
-        """Parse `name`, `name:port` or `[v6]:port`; None of anything else. A scheme's own port is left out."""
-        found = _AUTHORITY.fullmatch(text.lower())
-        if found is None:
+        """Parse `name`, `name:port` or `[v6]:port`; None for anything else. The scheme's default port is dropped."""
+        match = _AUTHORITY.fullmatch(text.lower())
+        if match is None:
             return None
-        port = found["port"] or ""
-        return cls((found["six"] or found["name"]).rstrip("."), "" if port == _PORTS.get(scheme) else port)
+        port = match["port"] or ""
+        return cls((match["six"] or match["name"]).rstrip("."), "" if port == _PORTS.get(scheme) else port)
 
 
 class Guard:
-    """ASGI middleware that answers 403 to what `refusal` refuses."""
+    """ASGI middleware that answers 403 to requests for which `refusal` returns a reason."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or pass on. A WebSocket is passed on without `Origin`, which Streamlit would look into again."""
+        """Answer or pass on; a WebSocket is passed on without `Origin`, which Streamlit would check again."""
         problem = None if scope["type"] == "lifespan" else refusal(scope)
         if problem is None:
             if scope["type"] == "websocket":
@@ -63,19 +63,19 @@ class Guard:
 
 
 def refusal(scope: Scope) -> str | None:
-    """Why a request is refused, and what to do if it should not be; None of one that is not.
+    """The reason to reject a request, and how to allow it; None to accept it.
 
-    A request without `Origin` is no script of another page, unless the browser says that it loads a picture or the
-    like for one: following a link to the app is allowed.
+    A request without `Origin` is not from a script of another page, unless the browser marks it as loading a resource
+    such as a picture for one. Following a link to the app is allowed.
     """
     hosts, origins = _values(scope, b"host"), _values(scope, b"origin")
     host = Authority.read(hosts[0]) if len(hosts) == 1 else None
     if host is None:
-        return "This request does not say which server it is for (Host)."
+        return "This request needs exactly one valid Host header."
     if not _named(host.name, scope):
         return (
-            f"This app does not go by the name {host.name}. If it should, start it with"
-            f" --server.allowedHosts {host.name}; docs/app.md says more."
+            f"This app does not serve the host name {host.name}. To allow it, start the app with"
+            f" --server.allowedHosts {host.name}; see docs/app.md."
         )
     if origins:
         return None if len(origins) == 1 and _own_origin(origins[0], hosts[0]) else _FOREIGN
@@ -85,15 +85,15 @@ def refusal(scope: Scope) -> str | None:
 
 
 _FOREIGN = (
-    "This request comes from another page (Origin). If that page may use the app, start it with"
-    " --server.corsAllowedOrigins and its address; docs/app.md says more."
+    "This request comes from another web page (Origin). To allow that page, start the app with"
+    " --server.corsAllowedOrigins and its address; see docs/app.md."
 )
 
 
 def _named(name: str, scope: Scope) -> bool:
-    """Whether the server goes by a name: one of `server.allowedHosts`, or else a local or configured one.
+    """Whether the server has a name: one of `server.allowedHosts` or, without that option, a local or configured one.
 
-    An address in numbers is fine if the connection came in by it, as a name is what rebinding needs.
+    A numeric address is accepted if the connection came in by it, because rebinding requires a name.
     """
     allowed = _listed("server.allowedHosts")
     if allowed:
@@ -104,12 +104,12 @@ def _named(name: str, scope: Scope) -> bool:
 
 
 def _matches(name: str, pattern: str) -> bool:
-    """As Streamlit reads a pattern: `*` is any name, `*.example.com` any below example.com."""
+    """Match a pattern as Streamlit does: `*` is any name, `*.example.com` any name below example.com."""
     return pattern == "*" or name == pattern or (pattern.startswith("*.") and name.endswith(pattern[1:]))
 
 
 def _own_origin(origin: str, host: str) -> bool:
-    """Whether a page of this origin may use the app at this host: its own page, or one that was allowed."""
+    """Whether a page of this origin may use the app at this host: its own pages, and origins that are allowed."""
     if not st.get_option("server.enableCORS") or origin in st.get_option("server.corsAllowedOrigins"):
         return True
     try:
@@ -129,5 +129,5 @@ def _listed(option: str) -> list[str]:
 
 
 def _values(scope: Scope, name: bytes) -> list[str]:
-    """Every value of a header; bytes that are no ASCII stay distinct and match nothing."""
+    """All values of a header; non-ASCII bytes stay distinct and match nothing."""
     return [value.decode("latin-1").strip() for key, value in scope["headers"] if key.lower() == name]

@@ -1,4 +1,4 @@
-"""Names and pictures that come from files, made fit for a page: text that is no markup, and thumbnails."""
+"""Thumbnails for the page, and names from files as text without markup."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from search.types import Picture
 
 TILE = 320
-"""Side of a thumbnail in pixels: twice as much as a card is wide, for fine screens."""
+"""Side of a thumbnail in pixels: twice the width of a card, for high-resolution screens."""
 FULL = 4096
-"""Longest side of a full picture in pixels: a page is no place for a gigapixel."""
+"""Longest side of a full picture in pixels: a page need not show gigapixels."""
 GROUNDS = {"light": "#f2f0ea", "dark": "#1f2226"}
-"""What surrounds a thumbnail that is not square: the secondary background of .streamlit/config.toml."""
+"""Background of thumbnails that are not square: the secondary background of .streamlit/config.toml."""
 
 
 def plain(text: object) -> str:
-    """One line that a page can hold, whatever bytes and controls a file name has; to be shown by `st.text`."""
+    """Make one printable line of a text with any bytes and control characters, for `st.text`."""
     return one_line(str(text))
 
 
 def literal(text: object) -> str:
-    """A code span, in which nothing is markup: for what comes from files where only Markdown is taken."""
+    """Make a code span without markup of a text from a file, for places that accept only Markdown."""
     fence = "`"
     while fence in plain(text):
         fence += "`"
@@ -38,12 +38,12 @@ def literal(text: object) -> str:
 
 
 def ground() -> str:
-    """The colour around thumbnails in this visitor's theme."""
+    """The background of thumbnails in this visitor's theme."""
     return GROUNDS.get(st.context.theme.type or "light", GROUNDS["light"])
 
 
 class Tile(NamedTuple):
-    """A picture as a JPEG of some `width`; None where there is none to show, and why."""
+    """A picture as a JPEG of a `width`; with `data` None if it cannot be shown, and the reason in `problem`."""
 
     data: bytes | None
     width: int = 0
@@ -51,17 +51,17 @@ class Tile(NamedTuple):
 
 
 def tile(picture: Picture, ground: str) -> Tile:
-    """Fit a picture whole into a square."""
+    """Fit a picture into a square without cropping."""
     try:
         return Tile(jpeg(thumbnail(picture, TILE, ground=ground), quality=88), TILE)
     except PictureError as error:
         return Tile(None, problem=error.reason)
 
 
-# Resources rather than data, so that sessions share them without a copy. A failure is not kept: it may be over soon.
+# Cached as resources, so that sessions share them without copies. Failures are not cached, as they may be temporary.
 @st.cache_resource(show_spinner=False, max_entries=2_000)
 def cached_thumbnail(path: bytes, changed: int, ground: str) -> bytes:
-    """Make the thumbnail of a file once for each time that it `changed`."""
+    """Make the thumbnail of a file once per modification time `changed`."""
     return jpeg(thumbnail(os.fsdecode(path), TILE, ground=ground), quality=88)
 
 
@@ -73,18 +73,18 @@ def cached_full(path: bytes, changed: int) -> Tile:
 
 
 def file_tile(path: Path, *, full: bool = False) -> Tile:
-    """Thumbnail of a picture of the collection, or the full picture."""
+    """The thumbnail of a picture of the collection, or the full picture."""
     try:
         name, changed = os.fsencode(path), path.stat().st_mtime_ns
         return cached_full(name, changed) if full else Tile(cached_thumbnail(name, changed, ground()), TILE)
     except PictureError as error:
         return Tile(None, problem=error.reason)
-    except (OSError, ValueError) as error:  # ValueError: no file has such a name
+    except (OSError, ValueError) as error:  # ValueError: no file can have such a name
         return Tile(None, problem=getattr(error, "strerror", None) or str(error))
 
 
 def show_tile(shown: Tile, path: str | Path, alt: str, *, link: str | None = None) -> None:
-    """Show a thumbnail, which opens `link` where there is one, or say which file is gone, and why."""
+    """Show a thumbnail, which opens `link` if there is one, or the file's name and why it cannot be shown."""
     if shown.data is None:
         show_gone(shown, path)
     else:
@@ -92,15 +92,15 @@ def show_tile(shown: Tile, path: str | Path, alt: str, *, link: str | None = Non
 
 
 def show_full_tile(shown: Tile, path: Path) -> None:
-    """Show a picture at its own size, or as large as the page is."""
+    """Show a picture at its own size, at most as wide as the page."""
     if shown.data is None:
         show_gone(shown, path)
     else:
-        # A width in pixels, as Streamlit scales what is just "content" down to 1460.
+        # A width in pixels, because Streamlit scales "content" down to 1460.
         st.image(shown.data, width=shown.width, alt=f"Picture in full: {plain(path)}")
 
 
 def show_gone(shown: Tile, path: str | Path) -> None:
-    """Say which file cannot be shown, and why."""
+    """Show the name of a file that cannot be shown, and the reason."""
     st.caption(f":material/hide_image: gone or unreadable: {literal(shown.problem)}")
     st.text(plain(path))

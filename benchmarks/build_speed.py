@@ -18,10 +18,10 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from indexer.pipeline.scan import scan
+from search.text import utc_today
 
 ENCODERS = ("builtin", "color-layout")
 
@@ -98,7 +98,7 @@ def table(rows: list[Figures]) -> str:
     lines = [
         "# Building real collections",
         "",
-        f"Written by `python -m benchmarks.build_speed` on {datetime.now(UTC):%Y-%m-%d}; {os.cpu_count()} cores, no"
+        f"Written by `python -m benchmarks.build_speed` on {utc_today()}; {os.cpu_count()} cores, no"
         " GPU. Pictures per second are for the whole build: scan, read, decode, encode, structure, commit. The index"
         " size counts the catalog, the vectors and the encoder. R@1 and mAP@R are by folder label; every picture is a "
         "query against all the others. `builtin` was trained on most of these classes, so its figures here are for "

@@ -29,6 +29,7 @@ from indexer.evaluation.embed_in_memory import embed_in_memory
 from indexer.evaluation.figures import Evaluation, measure, write_measured
 from indexer.evaluation.robustness import measure_robustness
 from indexer.training.teacher import PATHS_FILE, read_teacher
+from search.chunks import chunks
 from search.encoders import load_encoder
 from search.encoders.base import unit_rows
 from search.encoders.checkpoint import CheckpointEncoder
@@ -115,8 +116,8 @@ def speed(encoder: Encoder, paths: Sequence[Path]) -> float:
     rounds = []
     for _ in range(3):
         start = time.perf_counter()
-        for first in range(0, len(images), BATCH):
-            encoder.encode(images[first : first + BATCH])
+        for batch in chunks(images, BATCH):
+            encoder.encode(batch)
         rounds.append(len(images) / (time.perf_counter() - start))
     return max(rounds)
 

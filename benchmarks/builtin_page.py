@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +12,7 @@ import torch
 
 from benchmarks.held_out import PHOTOS
 from indexer.evaluation.alterations import COPIES
+from search.text import utc_today
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -96,7 +96,7 @@ def provenance(encoder: CheckpointEncoder) -> list[str]:
     taught = (encoder.card.get("config") or {}).get("teacher")
     teacher = " It was trained on its labels, and to agree with a teacher's embeddings." if taught else ""
     return [
-        f"Measured on {datetime.now(UTC).date().isoformat()}: {os.cpu_count()} cores, perhaps shared with other work, "
+        f"Measured on {utc_today()}: {os.cpu_count()} cores, perhaps shared with other work, "
         f"{platform.machine()}, torch {torch.__version__} on the CPU. Fingerprint `{encoder.fingerprint}`, "
         f"{encoder.dim} dimensions, input {encoder.input_size} x {encoder.input_size}. Trained on "
         f"{trained.get('pictures', '?')} pictures of {trained.get('classes', '?')} classes{minutes} "

@@ -15,7 +15,6 @@ import os
 import platform
 import subprocess
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +22,7 @@ import numpy as np
 from indexer.collection.build import build
 from search.config import BuildConfig
 from search.engine import open_index
+from search.text import utc_today
 
 RUNS = 8
 KINDS = ("flat", "hnsw")
@@ -115,7 +115,7 @@ def page(rows: list[str], count: int) -> str:
         [
             "# One query from a shell",
             "",
-            f"Written by `python -m benchmarks.cold_query` on {datetime.now(UTC):%Y-%m-%d}: {count:,} pictures, the"
+            f"Written by `python -m benchmarks.cold_query` on {utc_today()}: {count:,} pictures, the"
             f" built-in encoder, CPU, {machine}. Every query runs in a process of its own. Times are in seconds; each "
             f"figure is the minimum of {RUNS} runs. Load average at the end: {os.getloadavg()[1]:.0f}; on idle cores "
             "the total is close to the CPU seconds.",

@@ -20,6 +20,7 @@ import numpy as np
 from benchmarks.held_out import COLLECTIONS, FULL_SIZE, PHOTOS, pictures_of
 from indexer.evaluation.alterations import ALTERATIONS, Alteration, crop
 from indexer.evaluation.embed_in_memory import embed_in_memory
+from search.chunks import chunks
 from search.config import BuildConfig, DuplicatesConfig
 from search.encoders import load_encoder
 from search.errors import DataError
@@ -79,8 +80,7 @@ def measure(encoder: Encoder, paths: Sequence[Path], queries: int) -> Found:
     chosen = np.unique(np.linspace(0, len(vectors) - 1, min(queries, len(vectors))).astype(np.int64))
     copies: dict[str, list[Floats]] = {each.name: [] for each in ALTERED}
     with ThreadPoolExecutor(BuildConfig.workers) as pool:
-        for start in range(0, len(chosen), _BATCH):
-            rows = chosen[start : start + _BATCH]
+        for rows in chunks(chosen, _BATCH):
             images = [load_picture(paths[row]) for row in rows.tolist()]
             for each in ALTERED:
                 prepared = pool.map(lambda image, alter=each.alter: encoder.prepare(alter(image)), images)

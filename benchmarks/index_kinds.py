@@ -15,7 +15,6 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ from indexer.pipeline.tune import build_structure
 from search.config import BuildConfig
 from search.indexes import KINDS, index_class, resolve_device
 from search.store.segments import Segment
+from search.text import utc_today
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -205,7 +205,7 @@ def table(rows: list[Figures], vectors: Floats, queries: Floats, source: str) ->
     lines = [
         "# Index kinds",
         "",
-        f"Written by `python -m benchmarks.index_kinds` on {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, from"
+        f"Written by `python -m benchmarks.index_kinds` on {utc_today()}, {os.cpu_count()} cores, from"
         f" {source}: {len(vectors):,} vectors of {vectors.shape[1]} dimensions indexed ({vectors.nbytes / 2**20:.1f} "
         f"MiB); {len(queries):,} other rows of the same file, held out, are the queries, with k = {K}.",
         "",

@@ -27,6 +27,7 @@ from indexer.training.joining import principal_projection
 from indexer.training.recipes.builtin import CONFIG, VALIDATION
 from indexer.training.splits import split_pictures
 from indexer.training.validation import normalised
+from search.chunks import chunks
 from search.encoders import load_encoder
 from search.encoders.networks.joined import Joined
 from search.encoders.preprocessing import squash
@@ -87,8 +88,8 @@ class Taken:
 def parts_of(network: Joined, images: Sequence[Image], size: int) -> Parts:
     """Learned, colours and edges of pictures, unit rows."""
     found: list[list[torch.Tensor]] = [[], [], []]
-    for start in range(0, len(images), 128):
-        squares = np.stack([squash(image, size) for image in images[start : start + 128]])
+    for batch in chunks(images, 128):
+        squares = np.stack([squash(image, size) for image in batch])
         pixels = torch.from_numpy(squares).permute(0, 3, 1, 2).float() / 255.0
         learned, colors = functional.normalize(network.learned(normalised(pixels))), network.colors(pixels)
         for place, part in zip(found, (learned, functional.normalize(colors), network.edges(pixels)), strict=True):

@@ -20,7 +20,6 @@ import os
 import platform
 import sys
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -35,10 +34,12 @@ from indexer.training.collapse import TrainingCollapsedError
 from indexer.training.losses import LOSSES, MINED
 from indexer.training.mining import MINERS
 from indexer.training.recipes.builtin import HELD_OUT, VALIDATION
+from search.chunks import chunks
 from search.encoders import load_encoder
 from search.encoders.checkpoint import CheckpointEncoder
 from search.encoders.networks import build_network
 from search.pictures.decode import load_picture
+from search.text import utc_today
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -221,7 +222,7 @@ def matching(folder: Path, patterns: tuple[str, ...]) -> list[Path]:
 def measure(encoder: Encoder, datasets: Path, data: Data) -> tuple[float, float]:
     """R@1 and mAP@R of the test classes."""
     images, labels = test_pictures(datasets / data.folder, data.test)
-    parts = [encoder.encode(images[start : start + _BATCH]) for start in range(0, len(images), _BATCH)]
+    parts = [encoder.encode(batch) for batch in chunks(images, _BATCH)]
     found = retrieval(np.concatenate(parts), labels, ks=(1,))
     return found.recall_at[1], found.map_at_r
 
@@ -318,7 +319,7 @@ def heading(seeds: int) -> list[str]:
     return [
         "# Losses and minings",
         "",
-        f"Written by `python -m benchmarks.losses` on {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, "
+        f"Written by `python -m benchmarks.losses` on {utc_today()}, {os.cpu_count()} cores, "
         f"{platform.machine()}, torch {torch.__version__}.",
         "",
         f"All rows use one network (`{json.dumps(NETWORK)}`), one budget and one learning rate. Each margin is chosen "

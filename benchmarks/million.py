@@ -27,6 +27,7 @@ import numpy as np
 
 from benchmarks.million_page import page
 from benchmarks.million_vectors import Collection, Grown, K, real_embeddings
+from search.files.writing import write_file
 from search.indexes import KINDS, index_class
 
 if TYPE_CHECKING:
@@ -154,9 +155,7 @@ class Steps:
         self._write()
 
     def _write(self) -> None:
-        aside = self._file.with_suffix(".part")
-        aside.write_text(json.dumps(self._told), "utf-8")
-        aside.replace(self._file)
+        write_file(self._file, json.dumps(self._told))
 
 
 class NotedTooLateError(Exception):

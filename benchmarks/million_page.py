@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from search.text import utc_today
 
 if TYPE_CHECKING:
     import argparse
@@ -20,7 +21,7 @@ def page(rows: list[Grown], collection: Collection, options: argparse.Namespace,
     lines = [
         f"# {count:,} vectors",
         "",
-        f"Written by `python -m benchmarks.million` on {datetime.now(UTC):%Y-%m-%d}; {os.cpu_count()} cores,"
+        f"Written by `python -m benchmarks.million` on {utc_today()}; {os.cpu_count()} cores,"
         f" perhaps shared with other work, no GPU. {count:,} vectors of {dim} dimensions ({mib(count * dim * 4)} MiB) "
         f"were imported in {batches} batches of {mib(count * dim * 4 / batches)} MiB. After each batch, vectors drawn "
         f"from the whole index were removed, {options.removed:.0%} of the size of a batch; {left:,} were left. Then "

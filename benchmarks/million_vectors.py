@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from search import open_index
+from search.files.writing import replaced
 
 if TYPE_CHECKING:
     import argparse
@@ -103,8 +104,8 @@ class Collection:
 
 def _save(file: Path, real: Floats, count: int, noise: float, seed: int) -> None:
     if not file.exists():
-        np.save(file.with_suffix(".part.npy"), made(real, count, noise, seed))
-        file.with_suffix(".part.npy").replace(file)
+        with replaced(file) as stream:
+            np.save(stream, made(real, count, noise, seed))
 
 
 @dataclass

@@ -17,7 +17,6 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -28,6 +27,7 @@ from search.indexes import index_class
 from search.store.catalog import CATALOG_NAME, Catalog
 from search.store.records import PictureRecord, SegmentRecord
 from search.store.segments import map_guarded, write_segment
+from search.text import utc_today
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -126,7 +126,7 @@ def page(figures: list[Figures]) -> str:
     lines = [
         "# Cost of verification",
         "",
-        f"Written by `python -m benchmarks.opening` on {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, load"
+        f"Written by `python -m benchmarks.opening` on {utc_today()}, {os.cpu_count()} cores, load"
         f" {os.getloadavg()[0]:.1f}. Medians of {RUNS} runs; `check` ran once; the memory is its peak.",
         "",
         "| pictures | catalog | open, unverified | open | a commit | vectors | their first use | check | memory |",

@@ -21,6 +21,7 @@ import numpy as np
 
 from benchmarks.datasets import datasets_folder
 from indexer.training.teacher import PATHS_FILE, embed_for_training, read_teacher, write_teacher
+from search.chunks import chunks
 from search.encoders.base import Encoder
 from search.encoders.preprocessing import squash
 from search.errors import UnsupportedError
@@ -104,7 +105,7 @@ def embed_all(model: Path, root: Path, folders: Sequence[str], out: Path, worker
     inside = (path for folder in folders for path in sorted((root / folder).rglob("*")))
     paths = [path for path in inside if path.suffix.lower() in PICTURE_SUFFIXES]
     paths = [path for path in paths if path.relative_to(root).as_posix() not in done]
-    portions = [paths[start : start + _PORTION] for start in range(0, len(paths), _PORTION)]
+    portions = list(chunks(paths, _PORTION))
     with ProcessPoolExecutor(workers, initializer=_start, initargs=(model,)) as pool:
         for found, vectors in pool.map(_portion, portions, [root] * len(portions)):
             names += found

@@ -31,6 +31,7 @@ from indexer.training import load_recipe
 from indexer.training.batches import BatchMaker
 from indexer.training.trainer import Trainer
 from indexer.training.validation import normalised
+from search.files.writing import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -144,9 +145,7 @@ def kept(name: str, seed: int, options: Options) -> tuple[dict[str, dict[str, fl
     figures = one_seed(DATA[name], seed, options)
     minutes = (time.monotonic() - began) / 60
     file.parent.mkdir(parents=True, exist_ok=True)
-    aside = file.with_suffix(".part")
-    aside.write_text(json.dumps({"settings": settings, "figures": figures, "minutes": minutes}), encoding="utf-8")
-    aside.replace(file)
+    write_file(file, json.dumps({"settings": settings, "figures": figures, "minutes": minutes}))
     return figures, minutes
 
 

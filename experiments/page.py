@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+
+from search.text import utc_today
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +28,7 @@ def write_page(
     those of an earlier call that were kept included.
     """
     provenance = (
-        f"Written by `python -m experiments.{name}` on {datetime.now(UTC).date().isoformat()}: {took(minutes)}, "
+        f"Written by `python -m experiments.{name}` on {utc_today()}: {took(minutes)}, "
         f"{torch.get_num_threads()} of {os.cpu_count()} cores, perhaps shared with other work, {platform.machine()}, "
         f"torch {torch.__version__}."
     )

@@ -36,6 +36,7 @@ from indexer.calibration.error_rates import ErrorRates
 from indexer.calibration.fitting import weights_for
 from indexer.calibration.measure import measure
 from indexer.training import load_recipe
+from search.chunks import chunks
 from search.pictures.decode import load_picture
 
 if TYPE_CHECKING:
@@ -76,10 +77,7 @@ class Harness:
 
 def embedded(encoder: Encoder, signatures: Sequence[Signature]) -> Floats:
     """Unit rows of pictures, in their order."""
-    parts = [
-        encoder.encode([load_picture(each.path) for each in signatures[start : start + 256]])
-        for start in range(0, len(signatures), 256)
-    ]
+    parts = [encoder.encode([load_picture(each.path) for each in batch]) for batch in chunks(signatures, 256)]
     vectors: Floats = np.concatenate(parts)
     return vectors
 

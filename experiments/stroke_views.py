@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from search.chunks import chunks
 from search.pictures.decode import load_picture
 
 if TYPE_CHECKING:
@@ -63,5 +64,5 @@ def embed_views(encoder: Encoder, paths: Sequence[Path], views: Sequence[View] =
 
 
 def _decoded(paths: Sequence[Path]) -> Iterator[list[Image.Image]]:
-    for start in range(0, len(paths), _PICTURES):
-        yield [load_picture(path) for path in paths[start : start + _PICTURES]]
+    for chunk in chunks(paths, _PICTURES):
+        yield [load_picture(path) for path in chunk]

@@ -73,7 +73,7 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> object:
-    """Import the engine, and numpy with it, on first use: `import search` stays fast (PEP 562)."""
+    """Import the engine, and NumPy with it, on first use, so that `import search` stays fast (PEP 562)."""
     for module, names in _LAZY.items():
         if name in names:
             return getattr(import_module(module), name)

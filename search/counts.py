@@ -1,4 +1,4 @@
-"""Counts that a caller gives: whole numbers within bounds, checked before anything is allocated for them."""
+"""Check counts and ids from a caller: integers within bounds, before memory is allocated for them."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import operator
 from search.errors import QueryError
 
 _LONGEST = 60
-"""Characters of a wrong value in an error."""
+"""Maximum length in characters of an invalid value in an error message."""
 
 
 def check_count(name: str, value: object, *, least: int = 1, most: int | None = None) -> int:
-    """A whole number from `least` to `most`, of NumPy too; raises QueryError for all else, such as True and 3.0."""
+    """Return a Python or NumPy integer from `least` to `most`; raise QueryError otherwise, also for True and 3.0."""
     number = _whole(value)
     if number is None or number < least:
         raise QueryError(f"{name} must be a whole number of at least {least}, not {shown(value)}")
     if most is not None and number > most:
-        raise QueryError(f"{name} can be {most:,} at most, not {shown(value)}")
+        raise QueryError(f"{name} must be at most {most:,}, not {shown(value)}")
     return number
 
 
 def picture_number(value: object) -> int:
-    """The id of a picture as a Python integer, be there such a picture or not; raises QueryError for no integer."""
+    """Return a picture id as a Python integer, whether it exists or not; raise QueryError if it is not an integer."""
     number = _whole(value)
     if number is None:
         raise QueryError(f"the id of a picture must be a whole number, not {shown(value)}")
@@ -38,9 +38,9 @@ def _whole(value: object) -> int | None:
 
 
 def shown(value: object) -> str:
-    """A value in an error, whatever its length."""
+    """Represent a value in an error message, abbreviated if it is long."""
     try:
         text = repr(value)
-    except ValueError:  # Python writes no number of more than 4,300 digits
+    except ValueError:  # Python does not format integers of more than 4,300 digits
         return "a number of thousands of digits"
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."

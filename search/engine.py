@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from search.chunks import chunks
 from search.config import Device, QueryConfig, VerifyConfig
 from search.errors import QueryError
 from search.filters.language import condition_of
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from search.config import IdentifyConfig, References
     from search.encoders.base import Encoder
-    from search.filters.columns import ColumnType, Told
+    from search.filters.columns import ColumnType, MetadataValue
     from search.query.blend import Crop
     from search.query.query import SearchOptions, Where
     from search.recognition.calibration import Calibration, Verification
@@ -169,8 +170,8 @@ class SearchEngine:
         """Answer several pictures, each on its own: one list of hits a picture, in their order; raises as `search`."""
         query = self._checked(k, options)
         answers: list[list[Hit]] = []
-        for start in range(0, len(pictures), DECODED_AT_ONCE):
-            vectors = self.embed_many(pictures[start : start + DECODED_AT_ONCE])
+        for chunk in chunks(pictures, DECODED_AT_ONCE):
+            vectors = self.embed_many(chunk)
             answers += self._segment_search.answer(vectors, query)
         return answers
 
@@ -321,7 +322,7 @@ class SearchEngine:
         """Name -> type of each column of metadata that a filter can name, beside `search.filters.columns.BUILT_IN`."""
         return self._known.columns()
 
-    def metadata(self, picture_ids: Sequence[int]) -> dict[int, dict[str, Told]]:
+    def metadata(self, picture_ids: Sequence[int]) -> dict[int, dict[str, MetadataValue]]:
         """Id -> column -> value, without the columns in which a picture has none; pictures without any may lack."""
         return self._known.metadata(picture_ids)
 

@@ -2,22 +2,22 @@
 
 TwinlensError
 ├── PictureError          a picture that cannot be read; `.source` and `.reason`
-│   └── MissingPictureError  there is no such file
+│   └── MissingPictureError  the file does not exist
 ├── EncoderError          an encoder that is unknown, cannot be loaded, or does not belong here
 ├── IndexFolderError      an index folder that is missing, unfinished, damaged, or of another version
 │   ├── IndexLockedError  another process is writing it
 │   ├── IndexBusyError    another program holds the catalog: try again
 │   ├── IndexClosedError  the engine or catalog was closed before it was used
-│   ├── DamagedFileError  a file of it is missing, cut or changed; `.file` and `.problem`
+│   ├── DamagedFileError  one of its files is missing, truncated or changed; `.file` and `.problem`
 │   └── DiskError         a file could not be written or read: the disk is full, failed, or refused
-├── UnsupportedError      something that an index kind or a device cannot do
-├── QueryError            a question that makes no sense: k < 1, an empty picture list
+├── UnsupportedError      something that an index kind or a device does not support
+├── QueryError            an invalid query: k < 1, an empty list of pictures
 │   └── FilterError       a filter that does not follow the grammar, or does not fit the columns
 ├── ForkError             an engine or encoder that was opened before this process was forked
 ├── DataError             a collection, CSV or label file that cannot be used
 └── (indexer.training)    TrainingCollapsedError: every picture got the same embedding
 
-A message says what was wrong, where, and what to do about it.
+A message says what was wrong, where, and what to do.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ if TYPE_CHECKING:
 
 
 class TwinlensError(Exception):
-    """Base of all errors below: catch this one to catch them all."""
+    """Base class of all errors below."""
 
 
 class PictureError(TwinlensError):
     """A picture that cannot be read."""
 
     def __init__(self, source: str, reason: str) -> None:
-        """Name the picture (a path, or `<bytes>` and the like) and say why in one sentence."""
+        """Name the picture (a path, `<bytes>` or the like) and give the reason in one sentence."""
         super().__init__(f"{source}: {reason}")
         self.source = source
         self.reason = reason
 
     def __reduce__(self) -> tuple[type[PictureError], tuple[str, str]]:
-        """Pickle by what it was made of: a pool of processes hands errors over that way, and hangs where it fails."""
+        """Pickle by the constructor's arguments: a process pool transfers errors this way, and hangs if it fails."""
         return type(self), (self.source, self.reason)
 
 
 class MissingPictureError(PictureError):
-    """A picture of which there is no file."""
+    """The file of a picture does not exist."""
 
 
 class EncoderError(TwinlensError):
@@ -63,7 +63,7 @@ class IndexLockedError(IndexFolderError):
 
 
 class IndexBusyError(IndexFolderError):
-    """Another program holds the catalog, such as a database browser or a backup: nothing is damaged, try again."""
+    """Another program, such as a database browser or a backup, holds the catalog. Nothing is damaged: try again."""
 
 
 class IndexClosedError(IndexFolderError):
@@ -71,17 +71,17 @@ class IndexClosedError(IndexFolderError):
 
 
 class DamagedFileError(IndexFolderError):
-    """A file of an index folder that is missing, cut, or holds other bytes than were written."""
+    """A file of an index folder that is missing, truncated, or holds other bytes than were written."""
 
     def __init__(self, file: Path, problem: str, remedy: str = "Run twinlens check --repair on the index") -> None:
-        """Name the file, say what is wrong with it and what to do."""
+        """Name the file, its problem and the remedy."""
         super().__init__(f"{file}: {problem}. {remedy}")
         self.file = file
         self.problem = problem
         self._remedy = remedy
 
     def __reduce__(self) -> tuple[type[DamagedFileError], tuple[Path, str, str]]:
-        """Pickle by what it was made of, as `PictureError`."""
+        """Pickle by the constructor's arguments, as `PictureError` does."""
         return type(self), (self.file, self.problem, self._remedy)
 
 
@@ -90,11 +90,11 @@ class DiskError(IndexFolderError):
 
 
 class UnsupportedError(TwinlensError):
-    """Something that an index kind or a device cannot do."""
+    """Something that an index kind or a device does not support."""
 
 
 class QueryError(TwinlensError):
-    """A question that makes no sense."""
+    """An invalid query."""
 
 
 class FilterError(QueryError):

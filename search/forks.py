@@ -1,9 +1,9 @@
-"""Forks of a process that had used an engine: found at the fork, and answered with an error in place of a hang.
+"""Detect a fork of a process that has used an engine, and raise an error in the child instead of hanging.
 
-A fork copies one thread. The threads of OpenMP, which torch and FAISS compute with, are gone in the child, and it would
-wait for them for ever; a SQLite connection must not cross a fork at all. So an engine or an encoder from before the
-fork refuses to work in the child, and one that is opened there computes with one thread where the parent had loaded
-torch or FAISS.
+A fork copies only one thread. The OpenMP threads of torch and FAISS are missing in the child, which would wait for them
+forever, and a SQLite connection must not cross a fork at all. Therefore an engine or encoder from before the fork
+refuses to work in the child. One that is opened in the child computes with one thread if the parent had loaded torch
+or FAISS.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 
 class Watched(Protocol):
-    """What cannot be used after a fork."""
+    """An object that cannot be used after a fork."""
 
     def after_fork(self, lost: Lost) -> None:
-        """Exchange all that the process before the fork owns for `lost`."""
+        """Replace everything that belongs to the parent process with `lost`."""
 
 
 class Lost:
-    """In place of what a fork lost: each use of it raises a ForkError, but for closing it."""
+    """Stands in for what a fork lost: any use except `close` raises a ForkError."""
 
     def __init__(self, name: str) -> None:
-        """Take the name of the engine, for the message."""
+        """Store the name of the engine for the message."""
         self._name = name
 
     def close(self) -> None:
-        """Do nothing: it belongs to the other process."""
+        """Do nothing: the object belongs to the parent process."""
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise forked(self._name)
@@ -46,7 +46,7 @@ class Lost:
 
 
 def forked(name: str) -> ForkError:
-    """The error about an engine or an encoder from before a fork."""
+    """The error for an engine or encoder from before a fork."""
     return ForkError(
         f"{name} was opened before this process was forked, and cannot be used in the child. Start the process by"
         ' spawn (multiprocessing.get_context("spawn")) or open the index in the child: see docs/servers.md'
@@ -54,21 +54,21 @@ def forked(name: str) -> ForkError:
 
 
 def watch(engine: Watched) -> None:
-    """Call `engine.after_fork` in every child that this process is forked into."""
+    """Call `engine.after_fork` in every child process that is forked from this one."""
     _watched.add(engine)
 
 
 def fork_count() -> int:
-    """How many forks lie between this process and the one that imported this module."""
+    """Number of forks between the process that imported this module and the current one."""
     return _forks
 
 
 def use_one_thread(library: str, setter: Callable[[Any], Callable[[int], object]]) -> None:
-    """Let a library compute with one thread, where it had been imported before a fork; else do nothing.
+    """Make a library compute with one thread if it was imported before a fork; otherwise do nothing.
 
     Args:
-        library: its module.
-        setter: takes the module and gives its function that sets the number of threads.
+        library: name of the module.
+        setter: returns, for the module, its function that sets the number of threads.
     """
     if library in _inherited:
         _inherited.discard(library)
@@ -77,10 +77,10 @@ def use_one_thread(library: str, setter: Callable[[Any], Callable[[int], object]
 
 _watched: WeakSet[Any] = WeakSet()
 _kept: list[Any] = []
-"""What engines lost, kept alive in the child: SQLite forbids even closing a connection of before the fork."""
+"""Attributes of the engines from before the fork, kept alive: SQLite forbids even closing their connections."""
 _forks = 0
 _inherited: set[str] = set()
-"""Libraries that a fork found imported, until they were set to one thread."""
+"""Libraries that were imported before the fork and are not yet limited to one thread."""
 
 
 def _in_child() -> None:

@@ -1,4 +1,4 @@
-"""How the large libraries are imported: without the garbage collector, and torch only where an encoder may run."""
+"""Import large libraries without the garbage collector, and torch only if an encoder may run."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _embedding = True
 def collection_paused() -> Iterator[None]:
     """Import a large library in this block without garbage collection.
 
-    Importing torch makes some hundred thousand objects, none of which is garbage. The collector walks them again and
-    again while they grow, which was a seventh of the time of `import torch`.
+    Importing torch creates about a hundred thousand objects, none of which is garbage. Repeated collector runs took a
+    seventh of the time of `import torch`.
     """
     running = gc.isenabled()
     gc.disable()
@@ -30,10 +30,10 @@ def collection_paused() -> Iterator[None]:
 
 @contextmanager
 def without_torch() -> Iterator[None]:
-    """Let FAISS be imported in this block by itself, in a process that will embed nothing.
+    """Allow FAISS to be imported without torch in this block, for a process that embeds nothing.
 
-    Where an encoder may run too, torch is imported before FAISS: see `search.indexes.faiss_library`. That takes more
-    than a second, which a query by id or by a vector has no other need for.
+    If an encoder may run too, torch must be imported before FAISS: see `search.indexes.faiss_library`. That takes more
+    than a second, which a query by id or vector does not need to spend.
     """
     global _embedding
     before, _embedding = _embedding, False
@@ -44,5 +44,5 @@ def without_torch() -> Iterator[None]:
 
 
 def may_embed() -> bool:
-    """Whether an encoder may run in this process: false inside `without_torch`."""
+    """Whether an encoder may run in this process: False inside `without_torch`."""
     return _embedding

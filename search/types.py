@@ -1,4 +1,4 @@
-"""The values that cross the library's boundary."""
+"""The types of the public API's arguments and results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-    from search.filters.columns import ColumnInfo, Told
+    from search.filters.columns import ColumnInfo, MetadataValue
 
     Picture: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | Image | NDArray[Any]
     """A path, the bytes of a file, an open file, a PIL image or an array: see `search.pictures.decode.load_picture`."""
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     """Embeddings `(N, D)` or distances `(Q, k)`."""
 
     Rows: TypeAlias = NDArray[np.int64]
-    """Row numbers `(Q, k)`; -1 stands where there is no answer."""
+    """Row numbers `(Q, k)`; -1 marks a missing neighbour."""
 
     Mask: TypeAlias = NDArray[np.bool_]
-    """One truth value a row, `(N,)`."""
+    """One boolean per row, `(N,)`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
     """One neighbour of a query.
 
-    `distance` is Euclidean between unit vectors, in [0, 2]; `probability` is the calibrated chance, in [0, 1],
-    that both pictures show the same thing, or None where the index was not calibrated.
+    `distance` is Euclidean between unit vectors, in [0, 2]. `probability` is the calibrated probability, in [0, 1],
+    that both pictures show the same thing, or None if the index is not calibrated.
     """
 
     id: int
@@ -43,10 +43,10 @@ class Hit:
     label: str | None
     distance: float
     probability: float | None = None
-    metadata: dict[str, Told] = field(default_factory=dict, hash=False)
+    metadata: dict[str, MetadataValue] = field(default_factory=dict, hash=False)
     """Column -> value, without the columns in which this picture has none; moments are in UTC."""
     copies: tuple[Hit, ...] | None = None
-    """Near copies that this hit stands for, nearest to the query first; None where hits were not collapsed."""
+    """Near-duplicates that this hit represents, nearest to the query first; None if hits were not collapsed."""
 
     @property
     def similarity(self) -> float:
@@ -54,7 +54,7 @@ class Hit:
         return 1.0 - self.distance**2 / 2.0
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
+        """The hit as plain values for JSON."""
         plain = {
             "id": self.id,
             "path": str(self.path),
@@ -78,7 +78,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The hits of one question and what it cost."""
+    """The hits of one query, and how long each step took."""
 
     hits: list[Hit]
     timing: Timing = field(default_factory=Timing)
@@ -86,7 +86,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class SegmentInfo:
-    """What the catalog says of one segment."""
+    """A segment as recorded in the catalog."""
 
     id: int
     rows: int
@@ -98,7 +98,7 @@ class SegmentInfo:
 
 @dataclass(frozen=True, slots=True)
 class IndexInfo:
-    """What `twinlens info` tells of an index folder; `size` is in bytes."""
+    """The properties of an index folder that `twinlens info` prints; `size` is in bytes."""
 
     path: Path
     images: int
@@ -112,8 +112,8 @@ class IndexInfo:
     created: str
     updated: str
     calibration: dict[str, Any] | None = None
-    """What `Calibration.summary` tells; None where nothing was calibrated."""
+    """The result of `Calibration.summary`; None if the index is not calibrated."""
     columns: tuple[ColumnInfo, ...] = ()
-    """Columns of metadata, in the order in which they came."""
+    """Columns of metadata, in the order in which they were added."""
     decoder: int = 1
-    """Revision of the decoder that embedded its pictures, see `search.pictures.decoder_revision`."""
+    """Revision of the decoder that embedded the pictures, see `search.pictures.decoder_revision`."""

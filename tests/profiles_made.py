@@ -22,7 +22,7 @@ SPACES = {
     "Rec. 2020": (((0.708, 0.292), (0.170, 0.797), (0.131, 0.046), _D65), 2.19921875),
     "linear": (SRGB, 1.0),
 }
-"""Name -> x and y of red, green, blue and white; and gamma, None for the curve of sRGB."""
+"""Name -> x and y of red, green, blue and white, and gamma (None for the sRGB curve)."""
 
 
 def _xyz(point: tuple[float, float]) -> np.ndarray:
@@ -31,7 +31,7 @@ def _xyz(point: tuple[float, float]) -> np.ndarray:
 
 
 def colorants(points: tuple) -> np.ndarray:
-    """Columns: red, green and blue in XYZ, seen under D50."""
+    """Columns: red, green and blue in XYZ, adapted to D50."""
     primaries = np.stack([_xyz(point) for point in points[:3]], axis=1)
     white = _xyz(points[3])
     scaled = primaries * np.linalg.solve(primaries, white)
@@ -93,7 +93,7 @@ def grey_profile(gamma: float) -> bytes:
 
 
 def ink_profile() -> bytes:
-    """CMYK by a table of 2 points an axis in Lab: the paper is white, and each ink takes away what it should."""
+    """CMYK by a table of 2 points per axis in Lab: the paper is white, and each ink absorbs its complement."""
     steps = []
     for c in (0, 1):
         for m in (0, 1):

@@ -1,4 +1,4 @@
-"""Photoshop documents written by hand, flattened: by the specification of Adobe, without any layer's pixels."""
+"""Build flattened Photoshop documents by hand, from Adobe's specification, without layer pixels."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def psd(
     version: int = 1,
     depth: int = 8,
 ) -> bytes:
-    """`alpha` is a channel behind the colours; it is how transparent the picture is where `layers` is negative."""
+    """`alpha` is a channel after the colours; it is the transparency of the picture if `layers` is negative."""
     planes = np.asarray(image) if image.mode != "CMYK" else 255 - np.asarray(image)
     if image.mode == "LAB":  # Pillow gives the signed bytes of a TIFF, and here they begin at -128
         planes = planes ^ np.array((0, 128, 128), np.uint8)
@@ -50,5 +50,5 @@ def psd(
 
 
 def _packed(row: bytes) -> bytes:
-    """PackBits, of nothing but literal runs."""
+    """PackBits with literal runs only."""
     return b"".join(bytes((len(part) - 1,)) + part for part in (row[at : at + 128] for at in range(0, len(row), 128)))

@@ -1,4 +1,4 @@
-"""Raw photos written by hand: a DNG with a colour filter array, and the layouts of other makers with a JPEG preview."""
+"""Build raw photos by hand: a DNG with a colour filter array, and layouts of other makers with a JPEG preview."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def rationals(tag: int, *values: float, signed: bool = False) -> Entry:
 
 
 class TiffWriter:
-    """A little-endian TIFF that grows: data first, directories where they come."""
+    """A little-endian TIFF that grows: data first, directories in the order in which they are added."""
 
     def __init__(self, magic: bytes = b"II*\0", gap: int = 0) -> None:
         self.data = bytearray(magic + bytes(4) + bytes(gap))
@@ -66,7 +66,7 @@ def jpeg(image: Image.Image, **options) -> bytes:
 
 
 def filtered(image: Image.Image) -> np.ndarray:
-    """What a sensor behind a red, green, green, blue filter sees of a picture, linear, in 14 bits."""
+    """The linear 14-bit values of a sensor behind a red, green, green, blue filter."""
     colours = np.asarray(image).astype(np.float64) / 255
     linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
     mosaic = np.empty(linear.shape[:2])
@@ -76,7 +76,7 @@ def filtered(image: Image.Image) -> np.ndarray:
 
 
 def dng(image: Image.Image, *, preview: Image.Image | None = None, orientation: int = 1) -> bytes:
-    """Thumbnail in the first directory, the sensor's values in a SubIFD, and a JPEG in another if there is one."""
+    """A thumbnail in the first directory, the sensor's values in a SubIFD, and optionally a JPEG in another."""
     file = TiffWriter()
     values = filtered(image)
     height, width = values.shape
@@ -153,7 +153,7 @@ def _thumbnail(file: TiffWriter, image: Image.Image) -> list[Entry]:
 
 
 def nef(image: Image.Image, *, orientation: int = 1) -> bytes:
-    """Nikon: a thumbnail first; in the SubIFDs a JPEG of full size, and values packed as nothing here unpacks."""
+    """Nikon: a thumbnail first; in the SubIFDs a JPEG of full size, and values in an unsupported packing."""
     file, body = TiffWriter(), jpeg(image)
     start = file.put(body)
     shown = file.directory([long(254, 1), short(259, 6), long(513, start), long(514, len(body))])
@@ -184,7 +184,7 @@ def nef(image: Image.Image, *, orientation: int = 1) -> bytes:
 
 
 def cr2(image: Image.Image, *, orientation: int = 1) -> bytes:
-    """Canon: the first directory is the JPEG of full size itself."""
+    """Canon: the first directory is the full-size JPEG itself."""
     file, body = TiffWriter(gap=8), jpeg(image)
     file.data[8:16] = b"CR\x02\0" + bytes(4)
     start = file.put(body)
@@ -239,7 +239,7 @@ def arw(image: Image.Image, small: Image.Image, *, orientation: int = 1) -> byte
 
 
 def raf(image: Image.Image, **options) -> bytes:
-    """Fujifilm: a header that says where the JPEG is, and where the raw header is, which has the size."""
+    """Fujifilm: a header with the place of the JPEG, and of the raw header, which has the size."""
     body = jpeg(image, **options)
     records = struct.pack(">I", 1) + struct.pack(">HHHH", 0x111, 4, image.height, image.width)
     start = 160
@@ -249,7 +249,7 @@ def raf(image: Image.Image, **options) -> bytes:
 
 
 def cr3(image: Image.Image, *, orientation: int = 1) -> bytes:
-    """Canon's newer kind: boxes, with a TIFF directory in one and the JPEG in the last."""
+    """Canon's newer format: boxes, with a TIFF directory in one and the JPEG in the last."""
     file = TiffWriter()
     directory = [short(256, image.width), short(257, image.height), text(271, "Canon"), short(274, orientation)]
     tags = file.finish(file.directory(directory))

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("search.errors", "search.large_imports", "search.text"),
+    ("search.chunks", "search.errors", "search.large_imports", "search.text"),
     ("search.counts", "search.files", "search.filters", "search.forks"),
     ("search.config", "search.types"),
     ("search.distance",),

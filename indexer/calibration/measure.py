@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +16,7 @@ from indexer.calibration.rules import rule_of
 from indexer.pipeline.progress import Silent
 from search.errors import DataError
 from search.recognition.calibration import Calibration
+from search.text import utc_now
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -115,7 +115,7 @@ def measure(
         different_pairs=int(np.count_nonzero(~pairs.same)),
         subjects=pairs.subjects,
         data=data,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=utc_now(),
     )
     bands = [tuple(np.quantile(each, _BAND, axis=0)) for each in (drawn.far, drawn.frr)]
     return Measured(

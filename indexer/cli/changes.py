@@ -195,7 +195,7 @@ def _watch(pictures: Path, index: Path, config: BuildConfig, watching: WatchConf
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         typer.echo(printable(f"watching {pictures}"), err=True)
-        indexer.watch(pictures, index, config, watching, told=print_round, progress=ConsoleProgress)
+        indexer.watch(pictures, index, config, watching, report=print_round, progress=ConsoleProgress)
     except KeyboardInterrupt:
         typer.echo("stopped", err=True)
     finally:

@@ -110,7 +110,7 @@ def attend(
     identify = IdentifyConfig(references=references, max_false_accept=max_false_accept, threshold=threshold)
     config = AttendConfig(unknown, visit_minutes, interval, once, identify)
     try:
-        indexer.attend(folder, index, log, config, device=device, tell=_print_seen)
+        indexer.attend(folder, index, log, config, device=device, report=_print_seen)
     except KeyboardInterrupt:
         typer.echo("stopped")
 

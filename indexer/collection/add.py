@@ -1,4 +1,4 @@
-"""Add pictures to an index, wherever they lie: a new segment, searched at once."""
+"""Add pictures from any place to an index, as a new segment."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def add(
     *,
     progress: Progress | None = None,
 ) -> ChangeReport:
-    """Add files and folders of pictures to an index, or look at them again; nothing else is changed.
+    """Add files and folders of pictures to an index, or read them again; other pictures are not changed.
 
-    A picture whose content the index ever saw is not embedded again. One that is gone from the place where the index
-    knew it has moved. An index that is not there yet is made.
+    A content that was embedded before is not embedded again. A picture whose old file is gone counts as moved. A new
+    index is made if there is none.
 
     A picture of the index keeps its label unless a CSV gives it another one. A new one is labelled as `build` or `sync`
     would, if it lies below a folder that one of them followed, else as if the folder named here were followed. A file
@@ -51,11 +51,11 @@ def add(
     Args:
         index: the index folder.
         pictures: files and folders.
-        config: as of `build`.
-        progress: who is told.
+        config: see `build`.
+        progress: callback for progress updates.
 
     Raises:
-        DataError: nothing is named, or what is named is not there or holds no pictures.
+        DataError: no path is given, or a path does not exist or holds no pictures.
         EncoderError: the encoder is unknown, or is not the one of the index.
         IndexFolderError: the index folder cannot be made, is a file, or holds other files and no index.
         IndexLockedError: another process is writing this index.
@@ -68,7 +68,7 @@ def add(
     check_place(folder)
     if not pictures:
         raise DataError("nothing to add: name at least one picture or folder; there are no pictures there")
-    search = _Search(folder, config.exclude or ())
+    search = _PictureFinder(folder, config.exclude or ())
     with stages.stage("scan"):
         found, tops = search.all_of(pictures)
     table = named_table(config.labels, [*_roots(folder), *_folders(tops.values())], {file.path for file in found})
@@ -85,11 +85,11 @@ def add(
         return update.run(lambda: survey_files(catalog, found, labelling.label, rehash=config.rehash))
 
 
-class _Search:
-    """Finds the pictures that are named, by the paths by which the index knows their folders."""
+class _PictureFinder:
+    """Finds the pictures to add, under the paths that the index uses for their folders."""
 
     def __init__(self, index: Path, exclude: Sequence[str]) -> None:
-        """Leave out what the index remembers and, this time, what these patterns name."""
+        """Apply the stored patterns and, this time, also `exclude`."""
         self._index = index
         self._library = Library.of(index)
         self._exclude = (*self._library.exclude, *exclude)
@@ -97,11 +97,11 @@ class _Search:
         self.not_read: Counter[str] = Counter()
 
     def all_of(self, pictures: Sequence[str | os.PathLike[str]]) -> tuple[list[FoundFile], dict[Path, Path]]:
-        """Files by path, each once; and path -> what was named that it was found by."""
+        """The files, each once, sorted by path; and path -> the argument that it was found below."""
         found: dict[Path, FoundFile] = {}
         tops: dict[Path, Path] = {}
         for each in pictures:
-            top = self._library.spelled(each)
+            top = self._library.indexed_path(each)
             if not top.exists():
                 raise DataError(f"{top}: no such file or folder")
             files = scan(
@@ -120,7 +120,7 @@ class _Search:
 
 
 def _roots(folder: Path) -> list[Path]:
-    """Folders that an index follows; none where there is no index yet."""
+    """Folders that an index follows; empty if there is no index yet."""
     if not has_catalog(folder):
         return []
     with closing(Catalog.read(folder)) as catalog:
@@ -128,5 +128,5 @@ def _roots(folder: Path) -> list[Path]:
 
 
 def _folders(tops: Iterable[Path]) -> list[Path]:
-    """Folders that were named, and those of files that were."""
+    """The given folders, and the folders of the given files."""
     return list(dict.fromkeys(top.parent if top.is_file() else top for top in tops))

@@ -1,4 +1,4 @@
-"""The offline road: make an index of a folder of pictures, or bring it up to date with the folder."""
+"""Make an index of a folder of pictures, or bring it up to date with the folder."""
 
 from __future__ import annotations
 
@@ -31,10 +31,15 @@ def build(
 ) -> ChangeReport:
     """Make an index folder show exactly what a folder of pictures holds.
 
-    The first build makes the index; a later one is a `sync`: it adds what is new, drops what is gone, follows what was
-    moved, and embeds only contents that the index never saw. Pictures that came from other folders stay. A build that
-    was killed is continued by running it again. What lies in a folder that cannot be looked into stays too, and is
-    told.
+    The first build makes the index. A later one works like `sync`: it adds new pictures, removes missing ones, follows
+    moved ones, and embeds only contents that were never embedded. Pictures from other folders stay. Running a killed
+    build again continues it. Pictures in a folder that cannot be read stay in the index, and the folder is reported.
+
+    Args:
+        pictures: the folder.
+        index: the index folder.
+        config: encoder, kind of index, labels, patterns; see `BuildConfig`.
+        progress: callback for progress updates.
 
     Raises:
         DataError: no pictures there.
@@ -55,7 +60,7 @@ def build(
 
 
 def first_encoder(folder: Path, config: BuildConfig, stages: Stages) -> Encoder | None:
-    """Load the encoder of an index that is not there yet: one that cannot be had leaves no empty index behind."""
+    """Load the encoder of a new index before it is created, so that an error leaves no empty index behind."""
     if has_catalog(folder):
         return None
     with stages.stage("load encoder"):

@@ -6,11 +6,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from indexer.collection.merging import merge
 from indexer.collection.reembedding import switch_encoder
 from indexer.collection.update import check_device
+from indexer.pipeline.change_report import ChangeReport
+from indexer.pipeline.committing import write_blocks
 from indexer.pipeline.progress import Silent, Stages
 from indexer.pipeline.staging import discard_all
+from indexer.pipeline.stored_vectors import StoredVectors
 from indexer.pipeline.writer import open_writer
 from search.config import BuildConfig
 from search.encoders import load_encoder
@@ -18,11 +20,11 @@ from search.errors import QueryError
 from search.pictures.decoder_revision import is_outdated
 from search.store.json_values import MOST_DAYS
 from search.store.retained import DAYS_SETTING
+from search.text import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from indexer.pipeline.change_report import ChangeReport
     from indexer.pipeline.progress import Progress
     from search.encoders.base import Encoder
     from search.store.catalog import Catalog
@@ -40,18 +42,18 @@ def rebuild(
     """Merge all segments into one, drop the rows of removed pictures, and choose and tune the structure anew.
 
     Nothing is embedded for that, and the index answers as before until the one commit at the end. With another encoder,
-    or with its own where an earlier version decoded the pictures (`search.pictures.decoder_revision`), every picture is
-    embedded anew from its file, beside the index; a rebuild that was killed goes on where it was. The identities
-    enrolled in the index come along; a calibration belongs to its encoder and does not.
+    or with its own if an earlier version decoded the pictures (`search.pictures.decoder_revision`), every picture is
+    embedded again from its file, beside the index; a killed rebuild continues where it stopped. Enrolled identities are
+    kept; a calibration belongs to its encoder and is not.
 
     Args:
         index: the index folder.
-        config: the encoder (None: that of the index), the kind and the recall.
-        drop_missing: when the encoder changes, let go of pictures and reference pictures whose files are gone or
-            cannot be read, instead of refusing.
-        purge: forget what is retained of pictures that were removed before: metadata, labels, enrolments.
-        retain_days: how long such things are retained from now on, in days; 0: not at all. None: as before.
-        progress: who is told.
+        config: the encoder (defaults to that of the index), the kind and the recall.
+        drop_missing: when the encoder changes, remove pictures and reference pictures whose files are gone or cannot
+            be read, instead of raising DataError.
+        purge: delete what is retained of removed pictures: metadata, labels, enrolments.
+        retain_days: days for which they are retained from now on; 0 retains nothing. Defaults to the stored value.
+        progress: callback for progress updates.
 
     Raises:
         DataError: the encoder changes, and the files of some pictures are gone or cannot be read.
@@ -71,22 +73,37 @@ def rebuild(
             encoder = load_encoder(config.encoder, device=config.device)
     with open_writer(folder) as catalog:
         purged = _forget(catalog, retain_days, purge=purge)
-        if encoder is not None and _embeds_anew(encoder, catalog.settings()):
+        if encoder is not None and _must_embed_again(encoder, catalog.settings()):
             report = switch_encoder(catalog, encoder, config, stages, drop_missing=drop_missing)
         else:
-            report = merge(catalog, config, stages)
+            report = _merge(catalog, config, stages)
         discard_all(folder)
         if purge:
-            report.notes.append(f"what was retained of {purged} removed pictures is forgotten")
+            report.notes.append(f"deleted what was retained of {purged} removed pictures")
         return report
 
 
-def _embeds_anew(encoder: Encoder, settings: Mapping[str, Any]) -> bool:
+def _merge(catalog: Catalog, config: BuildConfig, stages: Stages) -> ChangeReport:
+    """Merge all rows that have a picture into one segment, in the order of ids; none if there are no pictures."""
+    dim = int(catalog.settings()["dim"])
+    stored = StoredVectors(catalog, dim)
+    blocks = (stored.take(places) for places in catalog.places.pages())
+    segment, files = write_blocks(catalog, blocks, catalog.pictures.count(), dim, config, stages)
+    with stages.stage("commit"), catalog.transaction():
+        catalog.files.add(files)
+        catalog.segments.replace_all(segment, utc_now())
+        catalog.set(updated=utc_now())
+    report = ChangeReport.of_rebuild(catalog, segment, stages.seconds)
+    report.unchanged = report.images
+    return report
+
+
+def _must_embed_again(encoder: Encoder, settings: Mapping[str, Any]) -> bool:
     return encoder.fingerprint != settings["fingerprint"] or is_outdated(settings)
 
 
 def _forget(catalog: Catalog, retain_days: int | None, *, purge: bool) -> int:
-    """Forget what is retained of removed pictures, where that is asked for; how many pictures that were."""
+    """Set `retain_days` and purge, if given; return how many removed pictures were purged."""
     if retain_days is None and not purge:
         return 0
     before = catalog.retained.count()

@@ -1,8 +1,8 @@
-"""Give an index another encoder: everything is embedded anew beside it, and one commit switches.
+"""Switch an index to another encoder: embed all pictures again beside it, then commit once.
 
-What is embedded waits in a staging file of the new encoder, so that a run that was killed goes on where it was. Until
-the commit the index answers with its old vectors; whoever has it open keeps them, and the old encoder, until they
-close it.
+The new vectors are kept in a staging file of the new encoder, so that a killed run continues where it stopped. Until
+the commit the index answers with its old vectors; an engine that is open keeps them, and the old encoder, until it is
+closed.
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.collection.merging import rebuilt
 from indexer.collection.reembedding_templates import embed_templates
+from indexer.pipeline.change_report import ChangeReport
 from indexer.pipeline.changes import Changes
 from indexer.pipeline.committing import write_blocks
 from indexer.pipeline.embed import embed_files
 from indexer.pipeline.exif import put_exif
-from indexer.pipeline.index_encoder import fitting_calibration, name_encoder, now, store_encoder
+from indexer.pipeline.index_encoder import fitting_calibration, name_encoder, store_encoder
 from indexer.pipeline.known_contents import KnownContents
 from indexer.pipeline.scan import FoundFile
 from indexer.pipeline.staging import Staging
 from indexer.pipeline.survey import is_same
 from search.errors import DataError
+from search.text import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from indexer.collection.reembedding_templates import Templates
-    from indexer.pipeline.change_report import ChangeReport
     from indexer.pipeline.progress import Stages
-    from indexer.pipeline.staging import LookedAt
+    from indexer.pipeline.staging import ReadResult
     from search.config import BuildConfig
     from search.encoders.base import Encoder
     from search.store.catalog import Catalog
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
 _PAGE = 2_000
 _SHOWN = 20
-"""Lost pictures that a refusal names."""
-_PUT_BACK = "Put them back, or let go of them with --drop-missing."
+"""Most lost pictures that an error lists."""
+_PUT_BACK = "Put them back, or remove them from the index with --drop-missing."
 
 
 def switch_encoder(
@@ -50,18 +50,18 @@ def switch_encoder(
     """Embed all pictures and reference pictures with another encoder, and switch to it by one commit.
 
     Raises:
-        DataError: files are gone or cannot be read, and `drop_missing` is not said; or all of them.
+        DataError: files are gone or cannot be read, without `drop_missing`; or all of them.
         EncoderError: the calibration in the encoder's folder is damaged.
     """
     calibration = fitting_calibration(catalog.settings().get("calibration"), encoder, config)
     staging = Staging(catalog.folder, encoder.fingerprint)
     try:
-        staging.forget_failures()  # what was refused then may be readable now
+        staging.forget_failures()  # they may be readable now
         switch = _Switch(catalog, encoder, staging, stages)
         templates = embed_templates(catalog, encoder, stages)
         switch.refuse(list(switch.missing()), templates.lost, drop_missing=drop_missing)
         embedded = switch.embed(config)
-        switch.sort_out()
+        switch.find_lost_and_changed()
         switch.refuse(switch.lost, [], drop_missing=drop_missing)
         segment, files = switch.write_segment(config)
         with stages.stage("commit"):
@@ -79,19 +79,19 @@ class _Switch:
     staging: Staging
     stages: Stages
     changed: list[PictureRecord] = field(default_factory=list)
-    """Pictures whose file was changed since it was indexed, as they are now."""
+    """New records of pictures whose file changed since it was indexed."""
     lost: list[tuple[Path, str]] = field(default_factory=list)
     lost_pictures: list[PictureRecord] = field(default_factory=list)
 
     def missing(self) -> Iterator[tuple[Path, str]]:
-        """Pictures whose file is not there, found out before the work."""
+        """Pictures whose file does not exist, checked before any work."""
         for page in self.catalog.pictures.pages():
             for record in page:
-                if isinstance(found := _status(record.path), str):
-                    yield record.path, found
+                if isinstance(status := _status(record.path), str):
+                    yield record.path, status
 
     def embed(self, config: BuildConfig) -> int:
-        """Embed what was not staged yet."""
+        """Embed the pictures that are not staged yet."""
         with self.stages.stage("embed", self.catalog.pictures.count()):
             return embed_files(
                 self._todo(),
@@ -103,31 +103,31 @@ class _Switch:
                 stages=self.stages,
             )
 
-    def sort_out(self) -> None:
-        """Tell lost pictures and changed ones from the others."""
-        for record, look in self._looks():
-            if look is None or look.reason is not None:
-                reason = "no such file" if look is None or look.reason is None else look.reason
+    def find_lost_and_changed(self) -> None:
+        """Collect the lost pictures and the changed ones."""
+        for record, result in self._results():
+            if result is None or result.reason is not None:
+                reason = "no such file" if result is None or result.reason is None else result.reason
                 self.lost.append((record.path, reason))
                 self.lost_pictures.append(record)
-            elif look.content != record.content:
-                size = self.staging.size(look.content)
-                assert size is not None, f"{look.path} was looked at and not embedded"
+            elif result.content != record.content:
+                size = self.staging.size(result.content)
+                assert size is not None, f"{result.path} was read and not embedded"
                 self.changed.append(
                     replace(
                         record,
-                        content=look.content,
-                        bytes=look.bytes,
-                        mtime_ns=look.mtime_ns,
+                        content=result.content,
+                        bytes=result.bytes,
+                        mtime_ns=result.mtime_ns,
                         width=size[0],
                         height=size[1],
-                        ctime_ns=look.ctime_ns,
-                        inode=look.inode,
+                        ctime_ns=result.ctime_ns,
+                        inode=result.inode,
                     )
                 )
 
     def refuse(self, lost: list[tuple[Path, str]], templates: list[tuple[Path, str]], *, drop_missing: bool) -> None:
-        """Raise DataError where pictures or reference pictures are lost that may not be, or all pictures are."""
+        """Raise DataError if pictures are lost without `drop_missing`, or if all of them are."""
         if drop_missing and (not lost or len(lost) < self.catalog.pictures.count()):
             return
         named = lost + templates
@@ -143,7 +143,7 @@ class _Switch:
         )
 
     def write_segment(self, config: BuildConfig) -> tuple[SegmentRecord | None, list[FileRecord]]:
-        """Write the one segment of the new index; none where it has no pictures."""
+        """Write the one segment of the new index; None if it has no pictures."""
         rows = self.catalog.pictures.count() - len(self.lost_pictures)
         return write_blocks(self.catalog, self._blocks(), rows, self.encoder.dim, config, self.stages)
 
@@ -154,24 +154,24 @@ class _Switch:
         templates: Templates,
         calibration: dict[str, object] | None,
     ) -> ChangeReport:
-        """Switch encoder, vectors, reference pictures and calibration at once."""
+        """Switch encoder, vectors, reference pictures and calibration in one transaction."""
         catalog, old = self.catalog, self.catalog.settings()
         contents = [record.content for record in self.changed]
         changes = Changes(changed=self.changed, exif=self.staging.exif(contents))
         stored = store_encoder(catalog.folder, self.encoder)
         with catalog.transaction():
             name_encoder(catalog, self.encoder, stored)
-            catalog.set(calibration=calibration, updated=now())
+            catalog.set(calibration=calibration, updated=utc_now())
             catalog.files.add(files)
             catalog.pictures.remove(self.lost_pictures)
             catalog.pictures.put(self.changed)
-            catalog.segments.replace_all(segment, now())
+            catalog.segments.replace_all(segment, utc_now())
             put_exif(catalog, changes)
             catalog.identities.replace(templates.embedded)
             catalog.retained.keep_templates(templates.lost_templates)
-        report = rebuilt(catalog, segment, self.stages)
-        report.name("removed", [path for path, _ in self.lost])
-        report.name("changed", [record.path for record in self.changed])
+        report = ChangeReport.of_rebuild(catalog, segment, self.stages.seconds)
+        report.list_paths("removed", [path for path, _ in self.lost])
+        report.list_paths("changed", [record.path for record in self.changed])
         report.unchanged = report.images - report.changed
         same = old["fingerprint"] == self.encoder.fingerprint
         was = "all pictures were decoded and embedded again" if same else f"the encoder was {old['encoder']}"
@@ -180,7 +180,7 @@ class _Switch:
 
     def _todo(self) -> Iterator[FoundFile]:
         for page in self.catalog.pictures.pages():
-            staged = self.staging.looked_at([record.path for record in page])
+            staged = self.staging.results([record.path for record in page])
             for record in page:
                 status = _status(record.path)
                 if isinstance(status, str):
@@ -190,20 +190,22 @@ class _Switch:
                 else:
                     yield status
 
-    def _looks(self) -> Iterator[tuple[PictureRecord, LookedAt | None]]:
+    def _results(self) -> Iterator[tuple[PictureRecord, ReadResult | None]]:
         for page in self.catalog.pictures.pages():
-            looks = self.staging.looked_at([record.path for record in page])
-            yield from ((record, looks.get(record.path)) for record in page)
+            results = self.staging.results([record.path for record in page])
+            yield from ((record, results.get(record.path)) for record in page)
 
     def _blocks(self) -> Iterator[Floats]:
         lost, known = {record.id for record in self.lost_pictures}, KnownContents(None, self.staging)
-        contents = (look.content for record, look in self._looks() if look is not None and record.id not in lost)
+        contents = (
+            result.content for record, result in self._results() if result is not None and record.id not in lost
+        )
         while block := list(islice(contents, _PAGE)):
             yield from known.vectors(block)
 
 
 def _status(path: Path) -> FoundFile | str:
-    """A file as it is now, or why it cannot be looked at."""
+    """The present state of a file, or the reason why it cannot be read."""
     try:
         status = path.stat()
     except OSError as error:

@@ -27,32 +27,32 @@ class Templates:
     lost: list[tuple[Path, str]] = field(default_factory=list)
     lost_templates: list[TemplateRecord] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
-    """Identities of which nothing is left."""
+    """Identities that lost all their reference pictures."""
 
     def notes(self) -> list[str]:
-        """What a report says of them."""
+        """Notes for the report."""
         notes = [f"{len(self.embedded)} reference pictures were embedded anew"] if self.embedded else []
         if self.lost:
             notes.append(f"{len(self.lost)} reference pictures were dropped")
         if self.forgotten:
-            notes.append(f"nobody is called {', '.join(self.forgotten)} any more")
+            notes.append(f"no longer enrolled: {', '.join(self.forgotten)}")
         return notes
 
 
 def embed_templates(catalog: Catalog, encoder: Encoder, stages: Stages) -> Templates:
-    """Embed every reference picture, from its file, or from a picture of the index that shows the same."""
-    found, templates = Templates(), catalog.identities.templates()
+    """Embed every reference picture, from its file or from a picture of the index with the same content."""
+    result, templates = Templates(), catalog.identities.templates()
     if templates:
         with stages.stage("embed reference pictures", len(templates)):
             for template in templates:
-                _embed(catalog, encoder, template, found)
+                _embed(catalog, encoder, template, result)
                 stages.progress.advance(1)
-    left = {template.identity for template in found.embedded}
-    found.forgotten = sorted({template.identity for template in templates} - left)
-    return found
+    left = {template.identity for template in result.embedded}
+    result.forgotten = sorted({template.identity for template in templates} - left)
+    return result
 
 
-def _embed(catalog: Catalog, encoder: Encoder, template: TemplateRecord, found: Templates) -> None:
+def _embed(catalog: Catalog, encoder: Encoder, template: TemplateRecord, result: Templates) -> None:
     reason = ""
     for path in _places(catalog, template):
         try:
@@ -65,10 +65,10 @@ def _embed(catalog: Catalog, encoder: Encoder, template: TemplateRecord, found: 
             reason = reason or error.reason
             continue
         vector = encoder.encode([image])[0].astype("<f4").tobytes()
-        found.embedded.append(replace(template, vector=vector))
+        result.embedded.append(replace(template, vector=vector))
         return
-    found.lost_templates.append(template)
-    found.lost.append((template.path, f"{reason} (reference picture of {template.identity})"))
+    result.lost_templates.append(template)
+    result.lost.append((template.path, f"{reason} (reference picture of {template.identity})"))
 
 
 def _places(catalog: Catalog, template: TemplateRecord) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""Remove pictures from an index; their files stay where they are."""
+"""Remove pictures from an index; their files are not touched."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.pipeline.change_report import NAMED, ChangeReport
-from indexer.pipeline.index_encoder import now
 from indexer.pipeline.library import Library
 from indexer.pipeline.writer import open_writer
+from search.chunks import chunks
 from search.counts import picture_number, shown
 from search.errors import QueryError
 from search.filters.language import condition_of
 from search.query.nearest_values import nearest_values
 from search.store.catalog import Catalog
+from search.text import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
     from search.filters.language import Where
 
 _AT_ONCE = 10_000
-"""Records held at once."""
+"""Records read at once."""
 _SHOWN = 20
-"""Unknown ids that an error names."""
+"""Most unknown ids that an error lists."""
 
 
 def remove(
@@ -39,23 +40,23 @@ def remove(
     dry_run: bool = False,
     purge: bool = False,
 ) -> ChangeReport:
-    """Remove pictures, all of what is named or, where one thing is not there, nothing; no search finds them again.
+    """Remove pictures, so that no search finds them; if one of the arguments matches nothing, nothing is removed.
 
-    Their rows are put under tombstones: a picture that comes back is not embedded again, until `rebuild` drops them.
-    Their metadata and labels are retained under their content for a while, and come back with it.
+    Their rows get tombstones: until `rebuild` drops the rows, a picture that is added again is not embedded again.
+    Metadata and labels are retained under their content for a while, and are restored with it.
 
     Args:
         index: the index folder.
         paths: pictures, or folders with all pictures below.
-        ids: of pictures.
-        globs: patterns with `*`, `?` and `[...]` of whole paths; a pattern that does not begin with `/` may match from
-            any folder on.
+        ids: ids of pictures.
+        globs: patterns with `*`, `?` and `[...]` for whole paths; a pattern that does not begin with `/` may start at
+            any folder.
         where: a filter, see `search.filters.language`.
-        dry_run: say what would be removed, and remove nothing.
-        purge: retain nothing of them.
+        dry_run: report what would be removed, and remove nothing.
+        purge: retain no metadata and labels.
 
     Raises:
-        QueryError: nothing was named, or something that the index does not have.
+        QueryError: no argument is given, or one matches nothing in the index.
         IndexFolderError: no index there.
         IndexLockedError: another process is writing it.
     """
@@ -70,15 +71,15 @@ def remove(
         report = ChangeReport(
             images=catalog.pictures.count(), encoder=str(catalog.settings().get("encoder")), dry_run=dry_run
         )
-        report.name("removed", [record.path for record in catalog.pictures.of(doomed[:NAMED])], count=len(doomed))
+        report.list_paths("removed", [record.path for record in catalog.pictures.of(doomed[:NAMED])], count=len(doomed))
         if not dry_run:
             with catalog.transaction():
-                for start in range(0, len(doomed), _AT_ONCE):
-                    gone = catalog.pictures.of(doomed[start : start + _AT_ONCE])
+                for chunk in chunks(doomed, _AT_ONCE):
+                    gone = catalog.pictures.of(chunk)
                     catalog.pictures.remove(gone)
                     if purge:
                         catalog.retained.purge(gone)
-                catalog.set(updated=now())
+                catalog.set(updated=utc_now())
             report.images = catalog.pictures.count()
         report.segments = len(catalog.segments.records())
         return report
@@ -91,45 +92,47 @@ def _chosen(
     globs: Sequence[str],
     condition: Condition | None,
 ) -> list[int]:
-    """Ids of all that is named, ascending; raises QueryError where one thing is not there."""
+    """Ids of all matching pictures, ascending; raises QueryError if one of the arguments matches nothing."""
     chosen: set[int] = set()
     for path in paths:
         chosen.update(_at(catalog, path))
-    chosen.update(_known(catalog, ids))
+    chosen.update(_existing(catalog, ids))
     for pattern in globs:
-        chosen.update(_some(catalog.pictures.ids_matching(_from_anywhere(pattern)), f"no picture matches {pattern!r}"))
+        chosen.update(
+            _not_empty(catalog.pictures.ids_matching(_from_anywhere(pattern)), f"no picture matches {pattern!r}")
+        )
     if condition is not None:
         met = catalog.pictures.ids_where(condition)
         hints = [] if met else nearest_values(catalog, condition)
-        chosen.update(_some(met, "; ".join(["no picture meets the filter", *hints])))
+        chosen.update(_not_empty(met, "; ".join(["no picture meets the filter", *hints])))
     return sorted(chosen)
 
 
 def _at(catalog: Catalog, named: str | os.PathLike[str]) -> list[int]:
-    """Pictures at a path or below it, or else by the path by which the index knows the place."""
+    """Pictures at a path or below it, given in any spelling."""
     path = Path(os.path.normpath(Path(named).absolute()))
-    found = _at_path(catalog, path) or _at_path(catalog, Library.of_catalog(catalog).spelled(path))
-    return _some(found, f"{path}: the index has no such picture, and none below it")
+    ids = _at_path(catalog, path) or _at_path(catalog, Library.of_catalog(catalog).indexed_path(path))
+    return _not_empty(ids, f"{path}: the index has no such picture, and none below it")
 
 
 def _at_path(catalog: Catalog, path: Path) -> list[int]:
     return list(catalog.pictures.ids_at([str(path)]).values()) or catalog.pictures.ids_below(str(path))
 
 
-def _known(catalog: Catalog, ids: Sequence[int]) -> list[int]:
+def _existing(catalog: Catalog, ids: Sequence[int]) -> list[int]:
     ids = [picture_number(each) for each in ids]
-    found = catalog.pictures.ids_among(ids)
-    missing = sorted(set(ids) - set(found))
+    existing = catalog.pictures.ids_among(ids)
+    missing = sorted(set(ids) - set(existing))
     if missing:
         raise QueryError(f"no picture has the id {', '.join(map(shown, missing[:_SHOWN]))}; nothing was removed")
-    return found
+    return existing
 
 
 def _from_anywhere(pattern: str) -> str:
     return pattern if pattern.startswith("/") else f"*/{pattern}"
 
 
-def _some(found: list[int], otherwise: str) -> list[int]:
-    if not found:
+def _not_empty(ids: list[int], otherwise: str) -> list[int]:
+    if not ids:
         raise QueryError(f"{otherwise}; nothing was removed")
-    return found
+    return ids

@@ -16,7 +16,7 @@ from indexer.pipeline.labelling import follow_named, follow_remembered, named_ta
 from indexer.pipeline.library import Library, known_roots
 from indexer.pipeline.progress import Silent, Stages
 from indexer.pipeline.scan import scan
-from indexer.pipeline.survey import FolderSurvey, is_unsettled, survey_folder
+from indexer.pipeline.survey import FolderSurvey, is_recently_changed, survey_folder
 from indexer.pipeline.writer import open_writer
 from search.config import BuildConfig
 from search.errors import DataError
@@ -41,21 +41,21 @@ def sync(
     progress: Progress | None = None,
     allow_empty: bool = False,
 ) -> ChangeReport:
-    """Make an index that is there show exactly what a folder of pictures holds; pictures from elsewhere stay.
+    """Make an existing index show exactly what a folder of pictures holds; pictures from other folders stay.
 
-    What was in a folder that is now missing, or holds none of its pictures, stays and is reported, unless
-    `config.allow_missing` says that it is gone.
+    Pictures of a folder that is missing, or holds none of its pictures, stay and are reported, unless
+    `config.allow_missing` is set.
 
     Args:
         pictures: the folder.
         index: the index folder.
-        config: how what is new is embedded and indexed; the encoder is that of the index.
-        progress: who is told.
-        allow_empty: take a folder without any picture as it is, instead of refusing it: all its pictures are removed.
+        config: how new pictures are embedded and indexed; the encoder is that of the index.
+        progress: callback for progress updates.
+        allow_empty: accept a folder without any picture, and remove all its pictures, instead of raising DataError.
 
     Raises:
-        DataError: no pictures there: an unmounted disk does not empty an index.
-        EncoderError: another encoder than the index's was asked for.
+        DataError: no pictures there. So an unmounted disk does not empty an index.
+        EncoderError: the configured encoder is not that of the index.
         IndexFolderError: no index there.
         IndexLockedError: another process is writing it.
     """
@@ -70,21 +70,21 @@ def sync(
 
 @dataclass(slots=True)
 class FolderUpdate:
-    """A folder that was scanned, on its way into an index."""
+    """A scanned folder, and how it updates an index."""
 
     root: Path
     found: list[FoundFile]
     table: LabelTable | None
-    """The CSV that was named as the source of labels."""
+    """The CSV of labels, if one is configured."""
     config: BuildConfig
     stages: Stages
     unseen: list[tuple[Path, str]] = field(default_factory=list)
-    unsettled: tuple[int, int] | None = None
+    recent: tuple[int, int] | None = None
     """See `FolderSurvey`."""
     excludes: Excludes | None = None
     not_read: Counter[str] = field(default_factory=Counter)
     encoder: Encoder | None = None
-    """After `run`, if it was needed."""
+    """Set by `run`, if it was needed."""
 
     @classmethod
     def scan(
@@ -99,13 +99,13 @@ class FolderUpdate:
     ) -> FolderUpdate:
         """Scan a folder, leaving out the index; files changed less than `settle` seconds ago are left for later.
 
-        The folder is scanned by the path by which the index knows it.
+        The folder is scanned under the path that the index uses for it.
 
         Raises:
             DataError: no pictures there.
         """
         library = Library.of(index)
-        root = library.spelled(pictures)
+        root = library.indexed_path(pictures)
         patterns = library.exclude if config.exclude is None else config.exclude
         excludes = Excludes(root, patterns)
         unseen: list[tuple[Path, str]] = []
@@ -119,18 +119,18 @@ class FolderUpdate:
                 not_read=not_read,
                 unreadable=lambda path, error: unseen.append((path, unseen_reason(error))),
             )
-            # To the end of the scan: what is written while it runs is not dated ahead of the clock.
-            unsettled = (began - int(settle * 1e9), time.time_ns()) if settle else None
+            # To the end of the scan: files written while it runs are not dated ahead of the clock.
+            recent = (began - int(settle * 1e9), time.time_ns()) if settle else None
         if not found and not allow_empty:
             raise DataError(_nothing_there(pictures, unseen, patterns))
         if not found:
-            config = replace(config, allow_missing=True)  # nothing is there, and that was said to be right
+            config = replace(config, allow_missing=True)  # the caller said that an empty folder is right
         top = root.parent if root.is_file() else root
         table = named_table(config.labels, [top], {file.path for file in found})
-        return cls(root, found, table, config, stages, unseen, unsettled, excludes, not_read)
+        return cls(root, found, table, config, stages, unseen, recent, excludes, not_read)
 
     def run(self, catalog: Catalog, encoder: Encoder | None = None) -> ChangeReport:
-        """Bring an index up to date; `encoder` is the loaded one, if it was loaded."""
+        """Bring an index up to date; `encoder` is that of the index, if it is loaded already."""
         if self.config.labels is None:
             labelling = follow_remembered(catalog, self.root, {file.path for file in self.found}, known_roots(catalog))
         else:
@@ -146,28 +146,28 @@ class FolderUpdate:
             not_read=self.not_read,
             exclude=self.config.exclude,
         )
-        how = FolderSurvey(
-            self.root, self.excludes, [path for path, _ in self.unseen], self.unsettled, self.config.rehash
-        )
+        how = FolderSurvey(self.root, self.excludes, [path for path, _ in self.unseen], self.recent, self.config.rehash)
         report = update.run(lambda: survey_folder(catalog, self.found, labelling.label, how))
         self.encoder = update.encoder
         return report
 
-    def has_unsettled(self) -> bool:
-        """Whether files were changed so lately that they may have been left for later."""
-        return any(is_unsettled(file, self.unsettled) for file in self.found)
+    def has_recently_changed(self) -> bool:
+        """Whether files were modified so recently that they may have been left for a later scan."""
+        return any(is_recently_changed(file, self.recent) for file in self.found)
 
 
 def unseen_reason(error: OSError) -> str:
-    """Why something could not be looked into, and what becomes of it."""
-    return f"cannot be looked into ({error.strerror}){STAYS}"
+    """Why a file or folder could not be read, and what happens to its pictures."""
+    return f"cannot be read ({error.strerror}){STAYS}"
 
 
 def _nothing_there(pictures: str | os.PathLike[str], unseen: list[tuple[Path, str]], exclude: Sequence[str]) -> str:
-    told = f"{os.fsdecode(pictures)}: no pictures below this folder"
+    message = f"{os.fsdecode(pictures)}: no pictures below this folder"
     if unseen:
         path, reason = unseen[0]
-        return f"{told} that can be seen. {path}: {reason}. Check its permissions"
+        return f"{message} that can be read. {path}: {reason}. Check its permissions"
     if any(exclude):
-        told += f" that the patterns of --exclude leave in: {' '.join(map(repr, exclude))}. Check them, and the folder"
-    return f"{told} (known suffixes: {' '.join(sorted(PICTURE_SUFFIXES))})"
+        message += (
+            f" that the patterns of --exclude leave in: {' '.join(map(repr, exclude))}. Check them, and the folder"
+        )
+    return f"{message} (known suffixes: {' '.join(sorted(PICTURE_SUFFIXES))})"

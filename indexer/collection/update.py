@@ -1,4 +1,4 @@
-"""The road that build, add and sync share: survey, look and embed what is new, compare, commit."""
+"""The stages that build, add and sync share: survey, read and embed new files, compare, commit."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.pipeline.change_report import ChangeReport, MissingFolder
-from indexer.pipeline.committing import Surveyed, commit
+from indexer.pipeline.committing import CommitScope, commit
 from indexer.pipeline.comparing import compare
 from indexer.pipeline.embed import embed_files
 from indexer.pipeline.index_encoder import choose_encoder, fitting_calibration
 from indexer.pipeline.known_contents import KnownContents
 from indexer.pipeline.staging import Staging, discard_committed
-from indexer.pipeline.survey import is_same
+from indexer.pipeline.survey import FILES_AT_ONCE, is_same
+from search.chunks import chunks
 from search.config import MOST_AT_ONCE, MOST_WORKERS
 from search.counts import check_count
 from search.indexes import resolve_device
@@ -26,12 +27,10 @@ if TYPE_CHECKING:
     from indexer.pipeline.labelling import Labelling
     from indexer.pipeline.progress import Stages
     from indexer.pipeline.scan import FoundFile
-    from indexer.pipeline.survey import Survey
+    from indexer.pipeline.survey import FILES_AT_ONCE, Survey
     from search.config import BuildConfig
     from search.encoders.base import Encoder
     from search.store.catalog import Catalog
-
-_CHUNK = 2_000
 
 
 @dataclass(slots=True)
@@ -43,31 +42,31 @@ class Update:
     stages: Stages
     labelling: Labelling
     encoder: Encoder | None = None
-    """Loaded already: of a new index, or by an earlier round of a watch."""
+    """If it is loaded already: for a new index, or by an earlier round of a watch."""
     root: Path | None = None
     """The folder that is surveyed as a whole."""
     unseen: list[tuple[Path, str]] = field(default_factory=list)
-    """What could not be looked into, and why."""
+    """Files and folders that could not be read, with the reason."""
     not_read: Counter[str] = field(default_factory=Counter)
     """Files of other kinds, by suffix."""
     exclude: tuple[str, ...] | None = None
-    """Patterns that the index is to remember."""
+    """Patterns to store in the index."""
 
     def run(self, survey: Callable[[], Survey]) -> ChangeReport:
-        """Bring the index to what a survey of files shows, by one commit."""
+        """Update the index to the result of a survey, in one commit."""
         catalog = self.catalog
         with self.stages.stage("compare"):
-            found = survey()
+            surveyed = survey()
         first = "encoder" not in catalog.settings()
-        if self.encoder is None and (found.todo or first or self.config.encoder):
+        if self.encoder is None and (surveyed.todo or first or self.config.encoder):
             with self.stages.stage("load encoder"):
                 self.encoder = choose_encoder(catalog, self.config, None)
-        if self.encoder is not None:  # damage is told before the work
+        if self.encoder is not None:  # reports damage before the work
             fitting_calibration(catalog.settings().get("calibration"), self.encoder, self.config)
-        # Where nothing must be looked at, what another command staged before it was killed stays for that command.
-        staging = Staging(catalog.folder, self.encoder.fingerprint) if self.encoder and found.todo else None
+        # If no file must be read, the staging file of another, killed command stays for that command.
+        staging = Staging(catalog.folder, self.encoder.fingerprint) if self.encoder and surveyed.todo else None
         try:
-            report = self._commit(found, staging)
+            report = self._commit(surveyed, staging)
         except BaseException:
             if staging is not None:
                 staging.close()
@@ -78,12 +77,12 @@ class Update:
             discard_committed(catalog)
         return report
 
-    def _commit(self, found: Survey, staging: Staging | None) -> ChangeReport:
+    def _commit(self, surveyed: Survey, staging: Staging | None) -> ChangeReport:
         catalog, known = self.catalog, KnownContents(self.catalog, staging)
-        embedded = 0 if staging is None else self._embed(found, staging, known)
+        embedded = 0 if staging is None else self._embed(surveyed, staging, known)
         changes = compare(
             catalog,
-            found,
+            surveyed,
             staging,
             known,
             self.labelling.label,
@@ -92,7 +91,7 @@ class Update:
         )
         if self.labelling.kept_too:
             changes.label_kept(self.labelling.label)
-        surveyed = Surveyed([file.path for file, _ in found.todo], self.root, self.exclude)
+        scope = CommitScope([file.path for file, _ in surveyed.todo], self.root, self.exclude)
         segment = commit(
             catalog,
             changes,
@@ -100,7 +99,7 @@ class Update:
             self.config,
             self.stages,
             encoder=self.encoder,
-            surveyed=surveyed,
+            scope=scope,
             label_sources=self.labelling.sources,
         )
         report = self._report(changes, embedded)
@@ -109,10 +108,10 @@ class Update:
             report.kind, report.recall = segment.kind, segment.recall
         return report
 
-    def _embed(self, found: Survey, staging: Staging, known: KnownContents) -> int:
+    def _embed(self, surveyed: Survey, staging: Staging, known: KnownContents) -> int:
         assert self.encoder is not None
-        files = [file for file, _ in found.todo]
-        todo = [file for chunk in _chunks(files) for file in _unstaged(chunk, staging)]
+        files = [file for file, _ in surveyed.todo]
+        todo = [file for chunk in chunks(files, FILES_AT_ONCE) for file in _unstaged(chunk, staging)]
         with self.stages.stage("embed", len(todo)):
             return embed_files(
                 todo,
@@ -136,8 +135,8 @@ class Update:
             seconds=self.stages.seconds,
         )
         for sort in ("added", "changed", "moved", "removed"):
-            report.name(sort, [picture.path for picture in getattr(changes, sort)])
-        report.name("relabelled", changes.relabelled)
+            report.list_paths(sort, [picture.path for picture in getattr(changes, sort)])
+        report.list_paths("relabelled", changes.relabelled)
         if changes.unlabelled:
             report.notes.append(f"{changes.unlabelled:,} pictures have no label any more")
         report.notes += self.labelling.notes
@@ -153,7 +152,7 @@ class Update:
 
 
 def check_device(config: BuildConfig) -> None:
-    """Say before the work what cannot be had; raises UnsupportedError, and QueryError for a count out of bounds."""
+    """Check device and counts before the work; raises UnsupportedError, or QueryError for a count out of range."""
     check_count("batch_size", config.batch_size, most=MOST_AT_ONCE)
     check_count("workers", config.workers, most=MOST_WORKERS)
     if config.kind != "auto":
@@ -161,11 +160,6 @@ def check_device(config: BuildConfig) -> None:
 
 
 def _unstaged(files: list[FoundFile], staging: Staging) -> Iterator[FoundFile]:
-    """The files that no earlier run looked at as they are now."""
-    staged = staging.looked_at([file.path for file in files])
+    """The files that no earlier run read in their present state."""
+    staged = staging.results([file.path for file in files])
     return (file for file in files if not is_same(staged.get(file.path), file))
-
-
-def _chunks(files: list[FoundFile]) -> Iterator[list[FoundFile]]:
-    for start in range(0, len(files), _CHUNK):
-        yield files[start : start + _CHUNK]

@@ -1,4 +1,4 @@
-"""Keep an index up to date with a folder for as long as it is watched."""
+"""Watch a folder and keep an index up to date with it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from indexer.collection.sync import FolderUpdate
 from indexer.collection.update import check_device
+from indexer.pipeline.library import folder_identity
 from indexer.pipeline.progress import Silent, Stages
 from indexer.pipeline.writer import open_writer
 from search.config import BuildConfig, WatchConfig
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
 _BURST = 200
 """Milliseconds without news after which a burst of changes is over."""
 _LONGEST_BURST = 5_000
-"""Milliseconds after which a burst is looked at though it goes on."""
+"""Milliseconds after which a burst is handled although it goes on."""
 _TICK = 0.5
-"""Seconds between two looks at the clock."""
+"""Seconds between two checks of the clock."""
 
 
 def watch(
@@ -39,24 +40,24 @@ def watch(
     config: BuildConfig | None = None,
     watching: WatchConfig | None = None,
     *,
-    told: Callable[[ChangeReport | Exception], None],
+    report: Callable[[ChangeReport | Exception], None],
     stop: threading.Event | None = None,
     progress: Callable[[], AbstractContextManager[Progress]] = lambda: nullcontext(Silent()),
 ) -> None:
-    """Sync a folder now, and again whenever the system tells of a change in it, until it is stopped.
+    """Sync a folder now, and again whenever the system reports a change in it, until it is stopped.
 
     A file that was changed less than `settle` seconds ago may still be being written, and is taken in a later round.
-    The lock is held during a round only, so that others can write between two.
+    The lock is held during a round only, so that other processes can write between two rounds.
 
     Args:
         pictures: the folder.
         index: the index folder.
-        config: as of `sync`.
-        watching: how often, and how patiently.
-        told: called with the report of every round that changed or skipped something, and with the error of one that
+        config: see `sync`.
+        watching: intervals of the watch.
+        report: called with the report of every round that changed or skipped something, and with the error of one that
             failed: the folder is gone, another process writes the index, the disk is full. The watch goes on.
         stop: ends the watch when it is set; without it, KeyboardInterrupt does.
-        progress: makes whoever is told of one round.
+        progress: makes the callback for progress updates of one round.
 
     Raises:
         IndexFolderError: no index there when the watch begins.
@@ -65,14 +66,14 @@ def watch(
     rounds = _Rounds(root, folder, config or BuildConfig(), watching or WatchConfig())
     check_device(rounds.config)
     Catalog.read(folder).close()
-    for _ in _occasions(rounds, stop or threading.Event()):
+    for _ in _due_rounds(rounds, stop or threading.Event()):
         try:
             with progress() as shown:
-                said: ChangeReport | Exception | None = rounds.run(shown)
+                outcome: ChangeReport | Exception | None = rounds.run(shown)
         except (TwinlensError, OSError) as error:
-            said = rounds.failed(error)
-        if said is not None:
-            told(said)
+            outcome = rounds.failed(error)
+        if outcome is not None:
+            report(outcome)
 
 
 class _Rounds:
@@ -83,10 +84,10 @@ class _Rounds:
         self.soon = True
         """Whether the next round is due as soon as files have settled, or another writer may be done."""
         self._encoder: Encoder | None = None
-        self._told = ""
+        self._last = ""
 
     def run(self, progress: Progress) -> ChangeReport | None:
-        """Sync once; the report, unless there is nothing to tell."""
+        """Sync once; return the report, or None if nothing changed."""
         self.soon = False
         update = FolderUpdate.scan(
             self.root,
@@ -96,7 +97,7 @@ class _Rounds:
             allow_empty=self.watching.allow_empty,
             settle=self.watching.settle,
         )
-        self.soon = update.has_unsettled()
+        self.soon = update.has_recently_changed()
         with open_writer(self.folder) as catalog:
             if self._encoder is not None and self._encoder.fingerprint != catalog.settings()["fingerprint"]:
                 self._encoder = None  # a rebuild changed it between two rounds
@@ -107,7 +108,7 @@ class _Rounds:
         return report if changed or (news and (report.skipped or report.missing)) else None
 
     def failed(self, error: Exception) -> Exception | None:
-        """Take note of an error; it is told once, until something else happens."""
+        """Return an error to report; None if the same one was the last report."""
         self.soon = isinstance(error, IndexLockedError | IndexBusyError)
         return error if self._is_news(str(error)) else None
 
@@ -115,19 +116,19 @@ class _Rounds:
         """Seconds until the next round, if nothing happens."""
         return max(self.watching.settle, _TICK) if self.soon else self.watching.interval
 
-    def _is_news(self, said: str) -> bool:
-        before, self._told = self._told, said
-        return said != before
+    def _is_news(self, text: str) -> bool:
+        before, self._last = self._last, text
+        return text != before
 
 
-def _occasions(rounds: _Rounds, stop: threading.Event) -> Iterator[None]:
-    """Come whenever a round is due: at once, when something happens, when files have settled, and after `interval`."""
+def _due_rounds(rounds: _Rounds, stop: threading.Event) -> Iterator[None]:
+    """Yield when a round is due: at once, after a change, when files have settled, and after `interval`."""
     from watchfiles import watch as watch_files
 
     own = (str(rounds.folder), str(rounds.folder) + os.sep)  # an index inside the folder would wake its own writer
     while not stop.is_set():
-        yield  # for whatever happened while nobody watched
-        due, watched = time.monotonic() + rounds.patience(), _identity(rounds.root)
+        yield  # for changes that came before the watch
+        due, watched = time.monotonic() + rounds.patience(), folder_identity(rounds.root)
         try:
             for changes in watch_files(
                 rounds.root,
@@ -142,17 +143,8 @@ def _occasions(rounds: _Rounds, stop: threading.Event) -> Iterator[None]:
                 if changes or time.monotonic() >= due:
                     yield
                     due = time.monotonic() + rounds.patience()
-                if _identity(rounds.root) != watched:
-                    break  # what has this name now is another folder, to be watched anew
-        except (OSError, RuntimeError):  # not there, or the system watches no more folders
-            while not stop.wait(_TICK) and time.monotonic() < due and _identity(rounds.root) == watched:
+                if folder_identity(rounds.root) != watched:
+                    break  # another folder has this name now: watch that one
+        except (OSError, RuntimeError):  # it does not exist, or the system's limit of watches is reached
+            while not stop.wait(_TICK) and time.monotonic() < due and folder_identity(rounds.root) == watched:
                 continue
-
-
-def _identity(folder: Path) -> tuple[int, int] | None:
-    """What stays the same while a folder does; None where there is none."""
-    try:
-        status = folder.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino

@@ -6,6 +6,7 @@ import base64
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
+from search.chunks import chunks
 from search.config import BuildConfig
 from search.errors import PictureError
 from search.pictures.thumbnails import jpeg, thumbnail
@@ -29,8 +30,8 @@ class Thumbnail(NamedTuple):
 def thumbnails(paths: Sequence[Path]) -> Iterator[Thumbnail]:
     """The thumbnail of each picture, in order. Few are held at a time."""
     with ThreadPoolExecutor(BuildConfig.workers, thread_name_prefix="thumbnail") as pool:
-        for start in range(0, len(paths), _AT_ONCE):
-            yield from pool.map(_thumbnail, paths[start : start + _AT_ONCE])
+        for chunk in chunks(paths, _AT_ONCE):
+            yield from pool.map(_thumbnail, chunk)
 
 
 def _thumbnail(path: Path) -> Thumbnail:

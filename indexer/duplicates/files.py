@@ -14,8 +14,8 @@ from typing import IO, TYPE_CHECKING
 
 from indexer.duplicates.html_page import write_page
 from indexer.duplicates.keep import list_bytes
-from indexer.duplicates.whole_file import named, whole_file
 from search.errors import DataError
+from search.files.writing import output_errors_named, output_file
 from search.pictures.decode import PICTURE_SUFFIXES
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def write_outputs(report: DuplicateReport, choices: Sequence[Choice], outputs: O
     with ExitStack() as opened:
         streams = {name: _open(opened, path) for name, path in outputs.given().items()}
         for name, stream in streams.items():
-            with named(outputs.given()[name]):
+            with output_errors_named(outputs.given()[name]):
                 if name == "list":
                     data, left_out = list_bytes(choices, null=outputs.null)
                     stream.write(data)
@@ -165,7 +165,7 @@ def _harmless(cell: str) -> str:
 
 
 def _open(opened: ExitStack, path: Path) -> IO[bytes]:
-    return sys.stdout.buffer if path == STDOUT else opened.enter_context(whole_file(path))
+    return sys.stdout.buffer if path == STDOUT else opened.enter_context(output_file(path))
 
 
 _WRITERS = {"json": write_json, "csv": write_csv, "html": write_page}

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from indexer.duplicates.report import Match
     from indexer.pipeline.progress import Progress
     from search.engine import SearchEngine
-    from search.filters.columns import Told
+    from search.filters.columns import MetadataValue
     from search.store.records import PictureRecord
 
 _PROBES = 1000
@@ -143,7 +143,7 @@ def _group(
     pictures: Sequence[PictureRecord],
     at_representative: Sequence[bool],
     distances: Sequence[float],
-    known: dict[int, dict[str, Told]],
+    known: dict[int, dict[str, MetadataValue]],
 ) -> Group:
     best = min((each for each, there in zip(pictures, at_representative, strict=True) if there), key=largest_first)
 

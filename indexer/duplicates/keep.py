@@ -20,6 +20,7 @@ from search.config import BuildConfig
 from search.errors import PictureError
 from search.pictures.decode import load_picture
 from search.pictures.quality import quality_of
+from search.pictures.source import file_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -125,7 +126,7 @@ def _file(member: Member) -> tuple[int, int] | str:
         status = member.path.stat()
     except (OSError, ValueError):
         return "gone"
-    if (status.st_size, status.st_mtime_ns) != (member.bytes, member.mtime_ns):
+    if file_version(status) != (member.bytes, member.mtime_ns):
         return CHANGED
     return status.st_dev, status.st_ino
 

@@ -10,7 +10,7 @@ from search.filters.columns import json_value
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from search.filters.columns import Told
+    from search.filters.columns import MetadataValue
     from search.query.copy_threshold import Source
 
 Match = Literal["representative", "exact", "near"]
@@ -33,7 +33,7 @@ class Member:
     content: str
     """Hash of the file's bytes: members of one hash are exact copies of each other."""
     mtime_ns: int
-    metadata: dict[str, Told] = field(default_factory=dict, hash=False)
+    metadata: dict[str, MetadataValue] = field(default_factory=dict, hash=False)
     """Column -> value, without the columns in which this picture has none."""
 
     @property

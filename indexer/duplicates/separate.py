@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexer.duplicates.report import Group, Member
+from search.chunks import chunks
 from search.comparison.looks import Look, look_at
 from search.config import BuildConfig
 from search.distance import distances, within
@@ -127,6 +128,5 @@ def _group(head: _Head) -> Group:
 def _looks(sets: Sequence[list[Member]]) -> Iterator[tuple[list[Member], Look | None]]:
     """Look at the first of each, in order; few looks are held at a time."""
     with ThreadPoolExecutor(min(4, BuildConfig.workers), thread_name_prefix="look") as pool:
-        for start in range(0, len(sets), _AT_ONCE):
-            some = sets[start : start + _AT_ONCE]
+        for some in chunks(sets, _AT_ONCE):
             yield from zip(some, pool.map(look_at, [members[0].path for members in some]), strict=True)

@@ -112,8 +112,8 @@ def measure_robustness(
                     copies = encoder.encode_prepared(np.stack(list(prepared)))
                     answered.put(number, places, _ask(copies, vectors, rows, codes))
             progress.advance(min(_BATCH, len(chosen) - start))
-    asking = answered.read & (codes[chosen] >= 0) & (counts[codes[chosen]] > 1)
-    return _summary(answered, asking, alterations, tuple(skipped))
+    labelled = answered.read & (codes[chosen] >= 0) & (counts[codes[chosen]] > 1)
+    return _summary(answered, labelled, alterations, tuple(skipped))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +144,10 @@ class _Answers:
 
 
 def _summary(
-    answered: _Answers, asking: Mask, alterations: Sequence[Alteration], skipped: tuple[PictureError, ...]
+    answered: _Answers, labelled: Mask, alterations: Sequence[Alteration], skipped: tuple[PictureError, ...]
 ) -> Robustness:
     queries = int(answered.read.sum())
-    plain, *altered = (float(right[asking].mean()) if asking.any() else None for right in answered.right)
+    plain, *altered = (float(right[labelled].mean()) if labelled.any() else None for right in answered.right)
     found = answered.first[:, answered.read].mean(axis=1) if queries else np.zeros(len(alterations))
     rows = (
         RobustnessRow(each.kind, each.strength, recall, float(share))

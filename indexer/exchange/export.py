@@ -16,6 +16,7 @@ from indexer.exchange.whole_folder import whole_folder
 from indexer.pipeline.progress import Silent, Stages
 from indexer.pipeline.stored_vectors import StoredVectors
 from search import __version__
+from search.chunks import chunks
 from search.errors import DamagedFileError, DataError, IndexFolderError
 from search.files.writing import is_folder, is_regular, new_file, write_file
 from search.filters.language import condition_of
@@ -67,7 +68,7 @@ def export(
     """
     config = config or ExportConfig()
     if config.format not in FORMATS:
-        raise DataError(f"there is no format {config.format!r}: known are {', '.join(FORMATS)}")
+        raise DataError(f"unknown format {config.format!r}: known formats are {', '.join(FORMATS)}")
     condition, target = condition_of(config.where), Path(out).absolute()
     stages = Stages(progress or Silent())
     catalog = Catalog.read(Path(index).absolute())
@@ -110,8 +111,7 @@ def _manifest(catalog: Catalog, config: ExportConfig, count: int) -> Manifest:
 def _pages(catalog: Catalog, ids: list[int] | None, rows: int) -> Iterator[list[PictureRecord]]:
     """Pictures by ascending id: all, or those of some ids."""
     if ids is not None:
-        for start in range(0, len(ids), rows):
-            yield catalog.pictures.of(ids[start : start + rows])
+        yield from map(catalog.pictures.of, chunks(ids, rows))
         return
     last = 0
     while page := catalog.pictures.records(after=last, limit=rows):

@@ -129,8 +129,8 @@ def _report(
         segments=len(catalog.segments.records()),
         seconds=stages.seconds,
     )
-    report.name("added", plan.added, count=plan.rows - plan.replaced)
-    report.name("changed", plan.changed, count=plan.replaced)
+    report.list_paths("added", plan.added, count=plan.rows - plan.replaced)
+    report.list_paths("changed", plan.changed, count=plan.replaced)
     if segment is not None:
         report.kind, report.recall = segment.kind, segment.recall
     if checked.normalized:

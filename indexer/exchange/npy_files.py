@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from search.filters.columns import ColumnType, Told
+    from search.filters.columns import ColumnType, MetadataValue
     from search.store.records import PictureRecord
     from search.types import Floats
 
@@ -56,7 +56,7 @@ class NpyWriter:
         self._pictures.close()
 
     def write(
-        self, pictures: Sequence[PictureRecord], metadata: Mapping[int, Mapping[str, Told]], vectors: Floats
+        self, pictures: Sequence[PictureRecord], metadata: Mapping[int, Mapping[str, MetadataValue]], vectors: Floats
     ) -> None:
         """Append pictures, with their metadata by id and their vectors `(len(pictures), dim) float32`."""
         self._vectors.write(np.ascontiguousarray(vectors, dtype="<f4").tobytes())

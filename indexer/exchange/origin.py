@@ -9,7 +9,6 @@ from indexer.pipeline.index_encoder import (
     fitting_calibration,
     name_encoder,
     name_foreign,
-    now,
     of_new_index,
     store_encoder,
 )
@@ -17,6 +16,7 @@ from search.encoders import load_encoder
 from search.encoders.foreign import foreign_fingerprint, is_foreign
 from search.errors import DataError, EncoderError
 from search.recognition.stored import index_calibration
+from search.text import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -100,7 +100,7 @@ def origin_namer(catalog: Catalog, source: Source, origin: Origin, config: Impor
         elif first:
             name_foreign(catalog, origin.name, origin.dim)
         if first:
-            catalog.set(**of_new_index(now()))
+            catalog.set(**of_new_index(utc_now()))
         catalog.set(calibration=settings.get("calibration") or calibration)
 
     return name

@@ -16,6 +16,7 @@ from indexer.metadata.cells import stored
 from search.errors import DataError
 from search.files.writing import new_file
 from search.filters.columns import json_value
+from search.text import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from search.filters.columns import ColumnType, Stored, Told
+    from search.filters.columns import ColumnType, MetadataValue, Stored
     from search.store.records import PictureRecord
     from search.types import Floats
 
@@ -64,7 +65,7 @@ class ParquetWriter:
             self._stream.close()
 
     def write(
-        self, pictures: Sequence[PictureRecord], metadata: Mapping[int, Mapping[str, Told]], vectors: Floats
+        self, pictures: Sequence[PictureRecord], metadata: Mapping[int, Mapping[str, MetadataValue]], vectors: Floats
     ) -> None:
         """Append pictures, with their metadata by id and their vectors `(len(pictures), dim) float32`."""
         import pyarrow as pa
@@ -237,7 +238,7 @@ def _reading(name: Path) -> Iterator[Any]:
         with pq.ParquetFile(name) as file:
             yield file
     except (pa.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())
+        reason = reason_of(error)
         raise DataError(f"{name}: cannot be read as a Parquet file ({reason:.200})") from error
 
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from indexer.exchange.config import chunk_rows
 from indexer.exchange.unit_vectors import unit_rows
 from indexer.pipeline.committing import write_blocks
-from indexer.pipeline.index_encoder import now
 from indexer.pipeline.matrix import gathered
+from search.chunks import chunks
 from search.store.records import PictureRecord
+from search.text import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -72,7 +73,7 @@ def commit_planned(
     """
     places = plan.places()
     with stages.stage("commit", source.count), catalog.transaction():
-        moment = now()
+        moment = utc_now()
         if first is not None:
             first()
         catalog.metadata.add_columns(columns)
@@ -104,9 +105,7 @@ def _blocks(source: Source, plan: Plan, *, normalize: bool) -> Iterator[Floats]:
 
 
 def _ordered(vectors: Floats, plan: Plan) -> Iterator[Floats]:
-    order, rows = plan.order(), chunk_rows(vectors.shape[1])
-    for start in range(0, len(order), rows):
-        yield vectors[order[start : start + rows]]
+    yield from (vectors[rows] for rows in chunks(plan.order(), chunk_rows(vectors.shape[1])))
 
 
 def _record(row: Row, key: int, segment: int, place: int) -> PictureRecord:

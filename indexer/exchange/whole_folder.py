@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from search.errors import DataError
 from search.files.disk_errors import disk_errors_named
-from search.files.writing import sync_folder
+from search.files.writing import sync_file, sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,10 +60,6 @@ def _sync(folder: Path) -> None:
     for each in folder.iterdir():
         if each.is_dir():
             _sync(each)
-            continue
-        descriptor = os.open(each, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        else:
+            sync_file(each)
     sync_folder(folder)

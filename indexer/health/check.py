@@ -1,7 +1,7 @@
-"""Whether an index folder is whole: every file by its checksum, every picture by its row.
+"""Check an index folder for damage: every file by its checksum, every picture by its row.
 
-What is wrong is a finding: the file, and the pictures that suffer. What is only worth knowing, such as a file that a
-killed writer left, is a note.
+Damage is a finding: the file, and the pictures that it affects. Harmless observations, such as a file that a killed
+writer left, are notes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from search.store.records import FileRecord, PictureRecord, SegmentRecord
 
 NAMED_PICTURES = 20
-"""Pictures named a finding, unless more are asked for."""
+"""Pictures listed per finding, by default."""
 _NAMED_ROWS = 5
 _LASTING = {CATALOG_NAME, SEAL_NAME, LOCK_NAME, HOLDER_NAME}
 """Files of an index folder that its catalog does not name."""
@@ -42,7 +42,7 @@ Part = Literal["catalog", "seal", "encoder", "vectors", "structure", "records"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong."""
+    """One kind of damage in one file."""
 
     part: Part
     file: str
@@ -52,9 +52,9 @@ class Finding:
     rows: tuple[range, ...] = ()
     """Rows of the segment whose vectors are lost."""
     suffering: int = 0
-    """How many pictures cannot be found, or not be trusted, because of it."""
+    """Number of affected pictures, which cannot be found or trusted."""
     pictures: tuple[PictureRecord, ...] = ()
-    """The first of them."""
+    """The first affected pictures."""
 
     def __str__(self) -> str:
         if not self.suffering:
@@ -62,7 +62,7 @@ class Finding:
         named = ", ".join(str(picture.path) for picture in self.pictures)
         more = self.suffering - len(self.pictures)
         listed = f": {named}" + (f" and {more} more" if more else "") if named else ""
-        return f"{self.file}: {self.problem}; {self.suffering} pictures suffer{listed}"
+        return f"{self.file}: {self.problem}; {self.suffering} pictures are affected{listed}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -79,7 +79,7 @@ class Finding:
 
 @dataclass(slots=True)
 class CheckReport:
-    """What was found in one folder."""
+    """Findings and notes for one folder."""
 
     index: Path
     findings: list[Finding] = field(default_factory=list)
@@ -87,57 +87,56 @@ class CheckReport:
 
     @property
     def whole(self) -> bool:
-        """Whether nothing is wrong; notes do not count."""
+        """Whether no damage was found."""
         return not self.findings
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        found = [finding.to_dict() for finding in self.findings]
-        return {"index": str(self.index), "whole": self.whole, "findings": found, "notes": self.notes}
+        findings = [finding.to_dict() for finding in self.findings]
+        return {"index": str(self.index), "whole": self.whole, "findings": findings, "notes": self.notes}
 
 
 def check(index: str | os.PathLike[str]) -> list[str]:
-    """List what is wrong with an index folder, one sentence a finding; an empty list means that it is whole.
+    """List the damage of an index folder, one sentence per finding; an empty list means that no damage was found.
 
     Raises:
-        IndexFolderError: there is no index, or one of a newer Twinlens.
+        IndexFolderError: there is no index, or it was made by a newer Twinlens.
     """
     return [f"{Path(index)}/{finding}" for finding in inspect(index).findings]
 
 
 def inspect(index: str | os.PathLike[str], *, named: int = NAMED_PICTURES) -> CheckReport:
-    """Look at every byte of an index folder.
+    """Check every byte of an index folder.
 
-    Files are read as streams and rows counted by SQLite: memory does not grow with the index, but for the pictures
-    that are named.
+    Files are read as streams and rows are counted by SQLite: memory grows only with the number of listed pictures.
 
     Args:
         index: the folder.
-        named: pictures that a finding names at most; -1 for all.
+        named: most pictures that a finding lists; -1 for all.
 
     Raises:
-        IndexFolderError: there is no index, or one of a newer Twinlens.
+        IndexFolderError: there is no index, or it was made by a newer Twinlens.
     """
     folder = Path(index)
     report = CheckReport(folder)
     try:
-        catalog = _opened(folder, report)
+        catalog = _open_catalog(folder, report)
         try:
             if not catalog.sealed and report.whole:
-                report.notes.append("its last change is not sealed yet: a writer is at work, or was killed just then")
+                report.notes.append("its last change is not sealed yet: a writer is running, or was killed")
             report.findings += _findings(catalog, named)
-            report.notes += [f"{name}: not part of the index" for name in _strays(catalog)]
+            report.notes += [f"{name}: not part of the index" for name in _unlisted_files(catalog)]
         finally:
             catalog.close()
     except DamagedFileError as error:
         name = error.file.name if error.file.parent == folder else CATALOG_NAME
         report.findings.append(Finding("catalog", name, f"{error.problem}. {BUILD_AGAIN}"))
-        report.notes.append("without a catalog nothing says what the other files hold: they were not looked at")
+        report.notes.append("without a catalog the other files cannot be checked")
     return report
 
 
-def _opened(folder: Path, report: CheckReport) -> Catalog:
-    """Open the catalog, without its seal where that is what is damaged."""
+def _open_catalog(folder: Path, report: CheckReport) -> Catalog:
+    """Open the catalog; if its seal is damaged, report that and open it without."""
     try:
         return Catalog.read(folder, thorough=True)
     except SealError as error:
@@ -157,7 +156,7 @@ def _findings(catalog: Catalog, named: int) -> Iterator[Finding]:
 
 
 def _parts(catalog: Catalog, named: int) -> Iterator[Finding]:
-    """What the catalog's values lead to; raises IndexFolderError where one of them leads nowhere."""
+    """Check everything that the catalog refers to; raises IndexFolderError for an invalid value."""
     settings = catalog.settings()
     if "encoder" not in settings:
         yield Finding("records", CATALOG_NAME, "its first build was not finished: run the same twinlens build again")
@@ -175,7 +174,7 @@ def _parts(catalog: Catalog, named: int) -> Iterator[Finding]:
         yield from _check_vectors(catalog, segment, files, int(settings["dim"]), named)
         if problem := _structure_problem(catalog.folder, segment, files, int(settings["dim"])):
             name = segment.structure or CATALOG_NAME
-            yield _suffering(catalog, "structure", name, problem, segment, [range(segment.rows)], named)
+            yield _affected(catalog, "structure", name, problem, segment, [range(segment.rows)], named)
     for counts in catalog.audit.row_counts():
         if not counts.sound:
             yield from _check_rows(catalog, counts)
@@ -201,11 +200,11 @@ def _check_vectors(
     record = named_file(catalog.folder, files, segment.vectors)
     damage = find_damage(require_inside(catalog.folder, record.name), record, segment.rows, dim)
     if damage is not None:
-        yield _suffering(catalog, "vectors", segment.vectors, damage.problem, segment, damage.rows, named)
+        yield _affected(catalog, "vectors", segment.vectors, damage.problem, segment, damage.rows, named)
 
 
 def _structure_problem(folder: Path, segment: SegmentRecord, files: dict[str, FileRecord], dim: int) -> str | None:
-    """What is wrong with a segment's structure: its file's bytes, and then what they say."""
+    """What is wrong with the file of a segment's structure: its bytes, then its content."""
     kind = structure_class(folder, segment)
     try:
         if segment.structure is None:
@@ -220,7 +219,7 @@ def _structure_problem(folder: Path, segment: SegmentRecord, files: dict[str, Fi
     return None
 
 
-def _suffering(
+def _affected(
     catalog: Catalog, part: Part, name: str, problem: str, segment: SegmentRecord, rows: Sequence[range], named: int
 ) -> Finding:
     """A finding with the pictures in some rows of a segment."""
@@ -241,7 +240,7 @@ def _problem(folder: Path, record: FileRecord) -> str | None:
 
 
 def _check_rows(catalog: Catalog, counts: RowCounts) -> Iterator[Finding]:
-    """Say which rows of a segment have neither a picture nor a tombstone, both, or do not exist."""
+    """Report rows of a segment that have neither a picture nor a tombstone, have both, or do not exist."""
     alive, dead = set(catalog.places.rows_with_picture(counts.segment)), set(catalog.tombstones.rows(counts.segment))
     taken = alive | dead
     beyond = {row for row in taken if not 0 <= row < counts.rows}
@@ -258,8 +257,8 @@ def _check_rows(catalog: Catalog, counts: RowCounts) -> Iterator[Finding]:
             yield Finding("records", CATALOG_NAME, problem, counts.segment)
 
 
-def _strays(catalog: Catalog) -> Iterator[str]:
-    """Files in the folder that the catalog does not name: what killed writers left, or somebody put there."""
+def _unlisted_files(catalog: Catalog) -> Iterator[str]:
+    """Files in the folder that the catalog does not name: left by killed writers, or put there by the user."""
     named = {record.name for record in catalog.files.records()} | _LASTING
     named |= {f"{CATALOG_NAME}{side}" for side in ("-wal", "-shm")}
     for path in sorted(catalog.folder.rglob("*")):

@@ -1,4 +1,4 @@
-"""Make a damaged index folder whole again, as far as its own files and the pictures allow, in one commit."""
+"""Repair a damaged index folder from its own files and the pictures, in one commit."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from indexer.health.check import CheckReport, inspect
-from indexer.health.mend import mend_structure, mend_vectors
-from indexer.pipeline.index_encoder import now, store_encoder
+from indexer.health.segment_repair import rebuild_structure, rebuild_vectors
+from indexer.pipeline.index_encoder import store_encoder
 from indexer.pipeline.lock import writer_lock
 from indexer.pipeline.sweeping import sweep
 from indexer.pipeline.writer import open_catalog
@@ -17,12 +17,13 @@ from search.encoders import load_encoder
 from search.encoders.foreign import is_foreign
 from search.errors import IndexFolderError, TwinlensError
 from search.store.catalog import Catalog, holds_index
+from search.text import utc_now
 
 if TYPE_CHECKING:
     import os
 
     from indexer.health.check import Finding
-    from indexer.health.mend import Mended
+    from indexer.health.segment_repair import RepairedSegment
     from search.config import Device
     from search.encoders.base import Encoder
     from search.store.records import FileRecord, PictureRecord
@@ -30,13 +31,13 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class RepairReport:
-    """What a repair found, did, and could not do."""
+    """What a repair found and did, and what it could not repair."""
 
     before: CheckReport
     after: CheckReport
     done: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
-    """What was not repaired, and what to do about it."""
+    """Damage that was not repaired, with what to do about it."""
     embedded: int = 0
     """Pictures that were embedded again."""
     removed: list[PictureRecord] = field(default_factory=list)
@@ -58,16 +59,16 @@ class RepairReport:
 def repair(index: str | os.PathLike[str], *, device: Device = QueryConfig.device) -> RepairReport:
     """Check an index folder and repair what is damaged.
 
-    Structures are built again from their vectors, and the encoder is saved again where the one of its name has the
-    same fingerprint. Where vectors are damaged, the pictures of those rows are embedded again if their files still
-    hold what they held; the others leave the index, and come back with a build or sync that finds them.
+    Structures are built again from their vectors, and the encoder is saved again if the encoder of its name has the
+    same fingerprint. If vectors are damaged, the pictures of those rows are embedded again from their unchanged files;
+    the others are removed from the index, and a later build or sync adds them again if it finds them.
 
     Raises:
         IndexFolderError: no index there, or its catalog is damaged: without it nothing can be repaired.
         IndexLockedError: another process is writing this index.
     """
     folder = Path(index).absolute()
-    if not holds_index(folder):  # before the lock, which would make a file where no index is
+    if not holds_index(folder):  # before the lock, which would create a file
         Catalog.read(folder).close()
     with writer_lock(folder):
         before = inspect(folder)
@@ -78,7 +79,7 @@ def repair(index: str | os.PathLike[str], *, device: Device = QueryConfig.device
         catalog = open_catalog(folder, reseal=True)
         try:
             if any(finding.part == "seal" for finding in before.findings):
-                report.done.append("sealed the catalog anew, whose structure was found sound")
+                report.done.append("sealed the catalog again, as its structure is sound")
             _Repair(catalog, report, device).run()
             sweep(catalog)
         finally:
@@ -91,8 +92,8 @@ def _refuse_damaged_catalog(report: CheckReport) -> None:
     for finding in report.findings:
         if finding.part == "catalog":
             raise IndexFolderError(
-                f"{report.index / finding.file}: {finding.problem}. A catalog cannot be repaired: without it nobody"
-                " knows which picture a vector belongs to. Restore it from a backup, or delete the folder and build"
+                f"{report.index / finding.file}: {finding.problem}. A catalog cannot be repaired: it alone says"
+                " which picture each vector belongs to. Restore it from a backup, or delete the folder and build"
                 " again"
             )
 
@@ -107,7 +108,7 @@ class _Repair:
         self._encoder: Encoder | None = None
 
     def run(self) -> None:
-        """Write everything aside, then name it in one commit."""
+        """Write all new files, then name them in one commit."""
         findings = self._report.before.findings
         self._report.left += [str(finding) for finding in findings if finding.part == "records"]
         if any(finding.part == "encoder" for finding in findings):
@@ -116,12 +117,16 @@ class _Repair:
         for finding in findings:
             if finding.part in ("vectors", "structure") and finding.segment is not None:
                 by_segment.setdefault(finding.segment, []).append(finding)
-        mended = [found for segment, wrong in by_segment.items() if (found := self._mend(segment, wrong)) is not None]
-        if not mended and self._saved is None:
+        repaired = [
+            result
+            for segment, wrong in by_segment.items()
+            if (result := self._repair_segment(segment, wrong)) is not None
+        ]
+        if not repaired and self._saved is None:
             return
         with self._catalog.transaction():
-            self._catalog.set(updated=now())
-            for each in mended:
+            self._catalog.set(updated=utc_now())
+            for each in repaired:
                 each.name(self._catalog)
             if self._saved is not None:
                 place = f"{self._settings['encoder_folder']}/"
@@ -131,7 +136,7 @@ class _Repair:
                 self._catalog.files.add(self._saved)
 
     def _restore_encoder(self) -> None:
-        """Save the encoder of the same name again, if it is the same one."""
+        """Save the encoder again, if the encoder of its name has the same fingerprint."""
         name, fingerprint = self._settings["encoder"], self._settings["fingerprint"]
         try:
             encoder = load_encoder(name, device=self._device)
@@ -142,38 +147,38 @@ class _Repair:
                 self._encoder, self._saved = encoder, store_encoder(self._catalog.folder, encoder)
                 self._report.done.append(f"saved the encoder {name} again")
                 return
-            why = f"the one of this name here is {encoder.fingerprint}"
+            why = f"the encoder of this name has the fingerprint {encoder.fingerprint}"
         self._report.left.append(
-            f"the encoder {name} with the fingerprint {fingerprint} cannot be had ({why}): put its files back into"
+            f"the encoder {name} with the fingerprint {fingerprint} cannot be loaded ({why}): put its files back into"
             f" {self._catalog.folder / self._settings['encoder_folder']}, or build the index again with another encoder"
         )
 
-    def _mend(self, segment_id: int, findings: list[Finding]) -> Mended | None:
+    def _repair_segment(self, segment_id: int, findings: list[Finding]) -> RepairedSegment | None:
         segment = next(record for record in self._catalog.segments.records() if record.id == segment_id)
         vectors = next((finding for finding in findings if finding.part == "vectors"), None)
         if vectors is None:
             self._report.done.append(f"segment {segment_id}: built its structure ({segment.kind}) again")
-            return mend_structure(self._catalog, segment, self._device)
+            return rebuild_structure(self._catalog, segment, self._device)
         if not self._accounts_for_its_rows(segment_id):
             self._report.left.append(
-                f"segment {segment_id}: the catalog does not say of each of its {segment.rows} rows what it holds."
+                f"segment {segment_id}: the catalog does not list the content of each of its {segment.rows} rows."
                 " Restore the index from a backup, or delete its folder and build it again"
             )
             return None
         if vectors.suffering and not self._made_elsewhere and not self._can_embed():
             self._report.left.append(f"segment {segment_id}: needs the encoder to embed {vectors.suffering} pictures")
             return None
-        mended = mend_vectors(self._catalog, segment, vectors.rows, self._encoder, self._device)
-        self._report.embedded += mended.embedded
-        self._report.removed += mended.lost
+        repaired = rebuild_vectors(self._catalog, segment, vectors.rows, self._encoder, self._device)
+        self._report.embedded += repaired.embedded
+        self._report.removed += repaired.lost
         self._report.done.append(
-            f"segment {segment_id}: wrote its vectors again, {mended.embedded} of them embedded anew,"
-            f" {len(mended.lost)} pictures removed because {self._why_lost()}"
+            f"segment {segment_id}: wrote its vectors again, {repaired.embedded} of them embedded anew,"
+            f" {len(repaired.lost)} pictures removed because {self._why_lost()}"
         )
-        return mended
+        return repaired
 
     def _accounts_for_its_rows(self, segment_id: int) -> bool:
-        """Whether each row has a picture or a tombstone: otherwise room would be made for any number of them."""
+        """Whether each row has a picture or a tombstone: otherwise the number of rows cannot be trusted."""
         return all(counts.sound for counts in self._catalog.audit.row_counts() if counts.segment == segment_id)
 
     @property
@@ -182,11 +187,11 @@ class _Repair:
 
     def _why_lost(self) -> str:
         if self._made_elsewhere:
-            return "nobody can embed them here: run the import of their vectors again"
+            return "they were embedded elsewhere: run the import of their vectors again"
         return "their files are gone or changed"
 
     def _can_embed(self) -> bool:
-        """Have the encoder of the index at hand, if it can be had."""
+        """Load the encoder of the index if it is intact; return whether it is available."""
         if self._encoder is None and all(finding.part != "encoder" for finding in self._report.before.findings):
             place = self._catalog.folder / self._settings["encoder_folder"]
             self._encoder = load_encoder(place, device=self._device)

@@ -1,7 +1,7 @@
-"""Cells of a metadata file: what type each is of, and how it is stored in a column of a type.
+"""Cells of a metadata file: the type of each cell, and how it is stored in a column.
 
-A CSV's cell is text and is read as what it looks like; a value of JSON has its own type, and only its strings are
-looked at, for dates. What would lose something as a number (007, 1e999, more than 64 bits) stays text.
+The type of a CSV cell is recognised from its text; a JSON value has its own type, and only its strings may be dates. A
+cell that a number would not hold without loss (007, 1e999, more than 64 bits) stays text.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from search.filters.columns import ColumnType, Stored
 
 Cell: TypeAlias = str | int | float | bool | None
-"""As the file has it; None where there is nothing."""
+"""As the file has it; None for an empty cell."""
 
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,18})", re.ASCII)
 _REAL = re.compile(r"-?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -27,7 +27,7 @@ _LONGEST = 400
 
 
 def type_of(cell: Cell, *, of_json: bool) -> ColumnType | None:
-    """Tell the narrowest type that holds a cell without loss; None for an empty one."""
+    """The narrowest type that holds a cell without loss; None for an empty cell."""
     if cell is None:
         return None
     if isinstance(cell, bool):
@@ -45,7 +45,7 @@ def type_of(cell: Cell, *, of_json: bool) -> ColumnType | None:
 
 
 def wider(one: ColumnType | None, other: ColumnType | None) -> ColumnType | None:
-    """Tell the narrowest type that holds what both hold: text, unless the two are of a kind."""
+    """The narrowest type that holds the values of both: text, unless they are both numbers or both dates."""
     if one is None or other is None or one == other:
         return one or other
     both = {one, other}
@@ -55,10 +55,10 @@ def wider(one: ColumnType | None, other: ColumnType | None) -> ColumnType | None
 
 
 def stored(cell: Cell, kind: ColumnType, *, of_json: bool) -> Stored:
-    """Make of a cell what a column of a type holds; text as bytes.
+    """Convert a cell to the stored form of a column type; text becomes bytes.
 
     Raises:
-        ValueError: the column cannot hold it; the message says what the cell is.
+        ValueError: the column cannot hold it; the message names the type of the cell.
     """
     if cell is None:
         return None
@@ -81,7 +81,7 @@ def stored(cell: Cell, kind: ColumnType, *, of_json: bool) -> Stored:
 
 
 def as_bytes(text: str) -> bytes:
-    """UTF-8, with the bytes of file names that are none; raises ValueError for what no text can hold."""
+    """Encode text as UTF-8, keeping bytes of file names that are not UTF-8; raises ValueError for invalid text."""
     if "\0" in text:
         raise ValueError("holds a null character")
     try:
@@ -103,5 +103,5 @@ def _type_of_word(text: str) -> ColumnType:
 
 
 def _whole(text: str) -> bool:
-    """Whether a number is written as a whole one; as it was no integer, it is too large to be one of 64 bits."""
+    """Whether a number has digits only: it was not an integer, so it has more than 64 bits."""
     return text.lstrip("-").isdigit()

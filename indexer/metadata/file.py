@@ -1,6 +1,6 @@
 """A file of metadata, CSV or JSON lines, read twice: once for the types of its columns, once for its rows.
 
-So a file of any length takes no more memory than its longest line, and a type is known before the first row is stored.
+The memory needed is that of the longest line, and all types are known before the first row is stored.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from search.filters.columns import ColumnType
 
 KEYS = ("path", "id")
-"""Columns that say which picture a row is about; a row that has a path is known by that."""
+"""Columns that name the picture of a row; the path is used if a row has both."""
 _LONGEST_NAME = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: the line it ends on, the picture it is about by path or by id, and its cells by column."""
+    """One row: the line it ends on, the path or id of its picture, and its cells by column."""
 
     line: int
     key: str | int
@@ -39,29 +39,29 @@ class Row:
 
 @dataclass(slots=True)
 class MetadataFile:
-    """A file whose every line was looked at."""
+    """A file whose lines were all checked."""
 
     path: Path
     of_json: bool
     columns: dict[str, ColumnType | None] = field(default_factory=dict)
-    """Name -> the narrowest type that holds all of its cells; None where all of them are empty."""
+    """Name -> the narrowest type that holds all of its cells; None if all of them are empty."""
     ignored: set[str] = field(default_factory=set)
-    """Columns of the file that have the name of one that every picture has."""
+    """Columns of the file that have the name of a built-in column."""
     count: int = 0
     """Rows."""
 
     def rows(self) -> Iterator[Row]:
-        """The rows, in their order."""
+        """The rows, in the order of the file."""
         for line, cells in _read(self.path, of_json=self.of_json):
             named = {name: cell for name, cell in cells.items() if name in self.columns}
             yield Row(line, _key(self.path, line, cells), named)
 
 
 def open_metadata(file: str | os.PathLike[str]) -> MetadataFile:
-    """Look at every line of a file.
+    """Check every line of a file.
 
-    JSON lines are told by the { that the file begins with. A CSV has a header; an empty cell says that there is no
-    value, and so does null in JSON, where a column that a line does not name stays as it is.
+    A file that begins with { is read as JSON lines, any other as a CSV with a header. An empty cell, or null in JSON,
+    removes a value; a column that a JSON line does not name is not changed.
 
     Raises:
         DataError: the file cannot be read as either, names no pictures, holds no rows, or has unusable columns.
@@ -75,11 +75,11 @@ def open_metadata(file: str | os.PathLike[str]) -> MetadataFile:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
     if head.startswith(b"["):
         raise DataError(f"{path}: is a list in JSON. Write JSON lines: one object a line, and no brackets around them")
-    found = MetadataFile(path, of_json=head.startswith(b"{"))
-    types = found.columns
-    for line, cells in _read(path, of_json=found.of_json):
+    metadata = MetadataFile(path, of_json=head.startswith(b"{"))
+    types = metadata.columns
+    for line, cells in _read(path, of_json=metadata.of_json):
         _key(path, line, cells)
-        found.count += 1
+        metadata.count += 1
         for name, cell in cells.items():
             if name in BUILT_IN:
                 continue
@@ -87,11 +87,11 @@ def open_metadata(file: str | os.PathLike[str]) -> MetadataFile:
                 _check_name(path, line, name)
                 if len(types) >= MOST_COLUMNS:
                     raise DataError(f"{path}, line {line}: more than {MOST_COLUMNS:,} columns")
-            types[name] = wider(types.get(name), type_of(cell, of_json=found.of_json))
-        found.ignored |= (cells.keys() & BUILT_IN.keys()) - ({"path"} if "path" in cells else {"id"})
-    if not found.count:
+            types[name] = wider(types.get(name), type_of(cell, of_json=metadata.of_json))
+        metadata.ignored |= (cells.keys() & BUILT_IN.keys()) - ({"path"} if "path" in cells else {"id"})
+    if not metadata.count:
         raise DataError(f"{path}: holds no rows")
-    return found
+    return metadata
 
 
 def _read(path: Path, *, of_json: bool) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -111,10 +111,10 @@ def _read(path: Path, *, of_json: bool) -> Iterator[tuple[int, dict[str, Any]]]:
 def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     with open_csv(path, KEYS) as table:
         names = table.names
-        if "path" in names:  # a column ID of a shop is no id of ours, then
+        if "path" in names:  # a column ID, as of a shop, is then not the id of a picture
             names = [own if name == "id" else name for name, own in zip(names, table.written, strict=True)]
         if not set(KEYS) & set(names):
-            raise DataError(f"{path}: has no column path or id to tell the pictures by (its columns: {_some(names)})")
+            raise DataError(f"{path}: has no column path or id that names the pictures (its columns: {_some(names)})")
         twice = sorted({name for name in names if name and names.count(name) > 1})
         if twice:
             raise DataError(f"{path}: has the column {twice[0]!r} more than once. Rename one of them")
@@ -139,7 +139,7 @@ def _json_rows(path: Path, stream: TextIO) -> Iterator[tuple[int, dict[str, Any]
 
 
 def _cell(value: Any) -> Cell:
-    """A value of JSON; lists and objects are kept as the text of their JSON, the empty text is no value."""
+    """A JSON value; lists and objects become JSON text, empty text becomes None."""
     if isinstance(value, list | dict):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return None if isinstance(value, str) and not value.strip() else value
@@ -150,7 +150,7 @@ def _no_number(name: str) -> None:
 
 
 def _key(path: Path, line: int, cells: dict[str, Any]) -> str | int:
-    """The picture that a row is about."""
+    """The path or id of the picture of a row."""
     where = cells.get("path")
     if isinstance(where, str):
         try:
@@ -163,8 +163,8 @@ def _key(path: Path, line: int, cells: dict[str, Any]) -> str | int:
         return number
     if isinstance(number, str) and number.strip().isdecimal() and len(number.strip()) < 20:
         return int(number)
-    told = "neither path nor id" if where is number is None else f"no path, and the id {number!r:.50}"
-    raise DataError(f"{path}, line {line}: names no picture: {told}")
+    named = "neither path nor id" if where is number is None else f"no path, and the id {number!r:.50}"
+    raise DataError(f"{path}, line {line}: names no picture: {named}")
 
 
 def _check_name(path: Path, line: int, name: str) -> None:

@@ -1,10 +1,9 @@
-"""Metadata from a file into an index: every row is stored, or, where one is wrong, none is."""
+"""Load metadata from a file into an index; if one row is invalid, no row is stored."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from indexer.pipeline.writer import open_writer
 from indexer.resolved_paths import ResolvedPaths
 from search.errors import DataError
 from search.filters.columns import MOST_COLUMNS, TYPE_NAMES
+from search.text import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,26 +27,27 @@ if TYPE_CHECKING:
     from search.store.catalog import Catalog
 
 SHOWN = 20
-"""Rows of unknown pictures that a report names."""
-_IN_CHUNK = 500
+"""Most rows of unknown pictures that a report lists."""
+_ROWS_AT_ONCE = 500
+"""Rows that are stored together."""
 
 
 @dataclass(slots=True)
 class MetadataReport:
-    """What a file of metadata changed."""
+    """Result of loading a file of metadata."""
 
     rows: int = 0
     """Rows of pictures that the index has."""
     columns: dict[str, ColumnType] = field(default_factory=dict)
-    """Columns that the file says something of."""
+    """Columns of the file that have values, with their types."""
     added: list[str] = field(default_factory=list)
-    """Those of them that are new."""
+    """The new columns among them."""
     ignored: list[str] = field(default_factory=list)
-    """Columns of the file that every picture has anyway: label, width, ..."""
+    """Columns of the file that have the name of a built-in column: label, width, ..."""
     unknown: int = 0
     """Rows of pictures that the index does not have."""
     unknown_shown: list[str] = field(default_factory=list)
-    """The first of them, by path or id."""
+    """The first of these rows, by path or id."""
 
 
 def load_metadata(
@@ -56,31 +57,31 @@ def load_metadata(
     root: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> MetadataReport:
-    """Store the columns of a CSV or of JSON lines with the pictures that its rows name.
+    """Store the columns of a CSV or of JSON lines for the pictures that the rows name.
 
     Args:
         index: the index folder.
         file: see `indexer.metadata.file.open_metadata`.
-        root: what relative paths are relative to; None: the deepest folder that holds all pictures of the index, or,
-            where a path leads nowhere from there, a folder above it. Last of all, the folder of the file is tried.
-        progress: who is told.
+        root: folder that relative paths start from. Defaults to the deepest folder that holds all pictures of the
+            index, then the folders above it. In either case the folder of the file is tried last.
+        progress: callback for progress updates.
 
     Raises:
-        DataError: the file cannot be used, not one row is of a picture of the index, or a value does not fit the type
-            that its column has in the index. Nothing was stored then.
+        DataError: the file is invalid, no row names a picture of the index, or a value does not fit the type that its
+            column has in the index. Nothing is stored then.
         IndexFolderError: no index there.
         IndexLockedError: another process is writing it.
     """
     folder = Path(index).absolute()
-    found = file if isinstance(file, MetadataFile) else open_metadata(file)
+    metadata = file if isinstance(file, MetadataFile) else open_metadata(file)
     with open_writer(folder) as catalog:
-        loading = _Loading(catalog, found, _bases(catalog, found.path, root))
+        loading = _Loading(catalog, metadata, _bases(catalog, metadata.path, root))
         with catalog.transaction():
             return loading.run(progress or Silent())
 
 
 def drop_column(index: str | os.PathLike[str], name: str) -> None:
-    """Forget a column of metadata with all its values.
+    """Delete a column of metadata with all its values.
 
     Raises:
         QueryError: no such column, or one that is read from the pictures.
@@ -89,11 +90,11 @@ def drop_column(index: str | os.PathLike[str], name: str) -> None:
     """
     with open_writer(Path(index).absolute()) as catalog, catalog.transaction():
         catalog.metadata.drop_column(name)
-        catalog.set(updated=_now())
+        catalog.set(updated=utc_now())
 
 
 class _Loading:
-    """One file on its way into one catalog."""
+    """Loads one file into one catalog."""
 
     def __init__(self, catalog: Catalog, file: MetadataFile, bases: Sequence[str]) -> None:
         self._catalog = catalog
@@ -113,23 +114,23 @@ class _Loading:
         self._types = self._catalog.metadata.columns()
         progress.begin("metadata", self._file.count)
         rows = self._file.rows()
-        while chunk := list(islice(rows, _IN_CHUNK)):
+        while chunk := list(islice(rows, _ROWS_AT_ONCE)):
             self._store(chunk)
             progress.advance(len(chunk))
         report = self._report
         if not report.rows:
             base = self._bases[0]
             raise DataError(
-                f"{self._file.path}: not one of its {report.unknown:,} rows is of a picture of the index; the first is"
+                f"{self._file.path}: none of its {report.unknown:,} rows names a picture of the index; the first is"
                 f" {report.unknown_shown[0]!r}. Paths are absolute, relative to {base} or to the file's folder"
             )
         report.added = list(new)
         report.columns = {name: self._types[name] for name in self._file.columns if name in self._types}
-        self._catalog.set(updated=_now())
+        self._catalog.set(updated=utc_now())
         return report
 
     def _store(self, chunk: list[Row]) -> None:
-        """Store a chunk; of several rows of one picture the later one wins, column by column."""
+        """Store a chunk; if several rows name one picture, the last value of each column counts."""
         pictures = self._pictures(chunk)
         merged: dict[int, dict[str, Stored]] = {}
         for row, picture in zip(chunk, pictures, strict=True):
@@ -155,15 +156,15 @@ class _Loading:
         except ValueError as error:
             raise DataError(
                 f"{self._file.path}, line {row.line}: {name} = {row.cells[name]!r:.100} {error}, and in the index "
-                f"{name} is {TYPE_NAMES[kind]}. Correct it, rename the column in the file, or forget what the index "
-                f"has of it: twinlens metadata --index {self._catalog.folder} --drop {name!r}"
+                f"{name} is {TYPE_NAMES[kind]}. Correct it, rename the column in the file, or delete the column "
+                f"from the index: twinlens metadata --index {self._catalog.folder} --drop {name!r}"
             ) from None
 
     def _pictures(self, chunk: list[Row]) -> list[int | None]:
-        """The id of each row's picture, or None."""
-        found: dict[str | int, int] = {}
+        """The id of the picture of each row; None if the index has no such picture."""
+        ids_by_key: dict[str | int, int] = {}
         ids = [row.key for row in chunk if isinstance(row.key, int)]
-        found.update((key, key) for key in self._catalog.pictures.ids_among(ids))
+        ids_by_key.update((key, key) for key in self._catalog.pictures.ids_among(ids))
         waiting = {row.key for row in chunk if isinstance(row.key, str)}
         for spelled in (os.path.normpath, self._links.of):  # a folder above may be reached through a link
             for base in self._bases:
@@ -171,16 +172,16 @@ class _Loading:
                     break
                 full = {key: str(spelled(os.path.normpath(Path(base, key)))) for key in waiting}
                 there = self._catalog.pictures.ids_at(list(set(full.values())))
-                found.update((key, there[path]) for key, path in full.items() if path in there)
-                waiting -= found.keys()
-        return [found.get(row.key) for row in chunk]
+                ids_by_key.update((key, there[path]) for key, path in full.items() if path in there)
+                waiting -= ids_by_key.keys()
+        return [ids_by_key.get(row.key) for row in chunk]
 
 
 def _bases(catalog: Catalog, file: Path, root: str | os.PathLike[str] | None) -> list[str]:
-    """Folders that a relative path may start from, the likeliest first."""
+    """Folders that a relative path may start from, in the order in which they are tried."""
     own = str(file.absolute().parent)
     if root is not None:
-        top = Library.of_catalog(catalog).spelled(root)
+        top = Library.of_catalog(catalog).indexed_path(root)
         return [str(top.parent if top.is_file() else top), own]
     ends = catalog.pictures.first_and_last_path()
     if ends is None:
@@ -190,7 +191,3 @@ def _bases(catalog: Catalog, file: Path, root: str | os.PathLike[str] | None) ->
     except ValueError:  # of another system, or on two drives
         return [own]
     return [*map(str, (top, *top.parents)), own]
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

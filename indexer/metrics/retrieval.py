@@ -66,19 +66,19 @@ def query_figures(
     Source: Musgrave, Belongie, Lim, "A Metric Learning Reality Check", ECCV 2020.
     """
     codes, counts = label_codes(labels)
-    asking = np.flatnonzero((codes >= 0) & (counts[codes] > 1))
-    hits = {k: np.zeros(len(asking), dtype=np.bool_) for k in ks}
-    precision = np.zeros(len(asking))
-    if len(asking) > 0:
+    queries = np.flatnonzero((codes >= 0) & (counts[codes] > 1))
+    hits = {k: np.zeros(len(queries), dtype=np.bool_) for k in ks}
+    precision = np.zeros(len(queries))
+    if len(queries) > 0:
         depth = min(len(vectors) - 1, max(int(counts.max()) - 1, *ks))
         step = max(1, _BLOCK_BYTES // (8 * len(vectors)))
-        for start in range(0, len(asking), step):
-            rows = asking[start : start + step]
+        for start in range(0, len(queries), step):
+            rows = queries[start : start + step]
             right = codes[_nearest(vectors, rows, depth, unit)] == codes[rows][:, None]
             for k in ks:
                 hits[k][start : start + step] = right[:, :k].any(axis=1)
             precision[start : start + step] = _average_precision_at_r(right, counts[codes[rows]] - 1)
-    return QueryFigures(asking, codes[asking], hits, precision)
+    return QueryFigures(queries, codes[queries], hits, precision)
 
 
 def label_codes(labels: Sequence[str | None]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

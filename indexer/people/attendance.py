@@ -1,8 +1,8 @@
-"""Attendance: identify each picture that arrives in a folder, and log who was there, once a visit.
+"""Attendance: identify each picture that arrives in a folder, and log one row per visit.
 
-All state lies in three files, so that a run that was killed goes on: the log of visits, the log of what was unknown,
-and a journal of every picture looked at. A picture is logged before it is journalled; one that was logged and not
-journalled is recognised by its path and time in the logs.
+The state is kept in three files, so that a killed run can continue: the log of visits, the log of unknown pictures, and
+a journal of every picture that was read. A picture is logged before it is journalled; if a run was killed in between,
+the picture is recognised by its path and time in the logs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Self
 
 from filelock import FileLock, Timeout
 
-from indexer.people.csv_log import CsvLog, one_line
+from indexer.people.csv_log import CsvLog, escape_controls
 from indexer.pipeline.lock import check_lock_file
 from indexer.pipeline.scan import scan
 from search.config import AttendConfig, QueryConfig
@@ -40,42 +40,42 @@ UNKNOWN = ("time", "reason", "nearest", "distance", "picture")
 JOURNAL = ("picture", "bytes", "mtime_ns", "time", "name")
 
 _Version = tuple[str, int, int]
-"""Path, bytes and time of change: a file that is written anew is another picture."""
+"""Path, bytes and modification time: a file that is written again is another picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One picture that was looked at."""
+    """Result for one picture."""
 
     picture: Path
     time: str
-    """ISO 8601, UTC: of the picture's EXIF, or of the file's last change where it has none."""
+    """ISO 8601, UTC: from the EXIF, or the modification time of the file without EXIF."""
     name: str | None
-    """None: a stranger, or a picture that nobody could be recognised on."""
+    """None for a stranger, or for a picture that could not be identified."""
     said: str
-    """What happened, in words."""
+    """The result in words."""
     new_visit: bool = False
 
 
 class Visits:
-    """When each person was there: stretches of time, which grow while somebody is seen again and again."""
+    """Visits of each person as periods of time, which grow with each sighting."""
 
     def __init__(self, minutes: float) -> None:
         self.apart = timedelta(minutes=minutes)
         self._stretches: dict[str, list[tuple[datetime, datetime]]] = {}
 
     def see(self, name: str, moment: datetime) -> bool:
-        """Note that somebody was there; true where it begins a new visit."""
+        """Record a sighting; return whether it begins a new visit."""
         mine = self._stretches.setdefault(name, [])
-        near = [(a, b) for a, b in mine if a - self.apart <= moment <= b + self.apart]
-        for stretch in near:
+        overlapping = [(a, b) for a, b in mine if a - self.apart <= moment <= b + self.apart]
+        for stretch in overlapping:
             mine.remove(stretch)
-        mine.append((min([moment, *(a for a, _ in near)]), max([moment, *(b for _, b in near)])))
-        return not near
+        mine.append((min([moment, *(a for a, _ in overlapping)]), max([moment, *(b for _, b in overlapping)])))
+        return not overlapping
 
 
 class Attendance:
-    """A watched folder: every `look` identifies what has come since the last one."""
+    """A watched folder: each `look` identifies the pictures that came since the last one."""
 
     def __init__(
         self,
@@ -86,15 +86,15 @@ class Attendance:
         *,
         device: Device = QueryConfig.device,
     ) -> None:
-        """Open the index and the logs, and read what was seen before.
+        """Open the index and the logs, and read the state of earlier runs.
 
         Raises:
-            QueryError: nobody is enrolled, or there is neither a calibration nor a threshold to decide by.
-            DataError: no such folder; a log that another run is writing, that is another file, or that was altered
-                and cannot be read back.
+            QueryError: no identity is enrolled, or there is neither a calibration nor a threshold to decide by.
+            DataError: no such folder; or a log is being written by another run, is another kind of file, or was
+                altered and cannot be read.
         """
         self.folder, self.index, self.log = Path(folder), Path(index), Path(log)
-        if self.log.is_symlink():  # the logs beside it belong beside the file itself
+        if self.log.is_symlink():  # its companion logs belong beside the real file
             self.log = Path(os.path.realpath(self.log))
         self.config = config or AttendConfig()
         self.device: Device = device
@@ -110,7 +110,7 @@ class Attendance:
         self.engine.close()
 
     def _read_logs(self) -> None:
-        """Open the logs, and take up the state where they leave it."""
+        """Open the logs and restore the state from them."""
         unknown = self.config.unknown or self.log.with_suffix(f".unknown{self.log.suffix}")
         self._visits = CsvLog(self.log, VISITS)
         self._unknown = CsvLog(unknown, UNKNOWN)
@@ -135,26 +135,26 @@ class Attendance:
         self._opened_here.close()
 
     def look(self, *, settled: bool = False) -> list[Seen]:
-        """Identify what has come, oldest first.
+        """Identify new pictures, oldest first.
 
-        A file is taken when it is as it was at the look before, so that a camera can finish writing; with `settled`
-        everything that is there is taken at once. Identities enrolled since the last look are known.
+        A file is taken when it has not changed since the look before, so that a camera can finish writing; with
+        `settled` all files are taken at once. Identities enrolled since the last look are included.
 
         Raises:
-            DataError: the folder cannot be listed any more.
+            DataError: the folder can no longer be listed.
         """
         newest = self.engine.refresh()
         if newest is not self.engine:
             before, self.engine = self.engine, self._checked(newest)
             before.close()
-        found = {version: file for file in scan(self.folder) if (version := _version(file)) not in self._done}
-        ready = [file for version, file in found.items() if settled or version in self._waiting]
-        self._waiting = set(found)
+        files = {version: file for file in scan(self.folder) if (version := _version(file)) not in self._done}
+        ready = [file for version, file in files.items() if settled or version in self._waiting]
+        self._waiting = set(files)
         dated = sorted(((_moment(file), file) for file in ready), key=lambda each: (each[0], os.fsencode(each[1].path)))
         return [self._take(file, moment) for moment, file in dated]
 
     def _checked(self, engine: SearchEngine) -> SearchEngine:
-        """An engine that can decide; any other one is closed."""
+        """Return an engine that can decide; otherwise close it and raise."""
         try:
             Decider(engine.folder, engine.gallery, engine.calibration, self.config.identify)
         except BaseException:
@@ -163,35 +163,35 @@ class Attendance:
         return engine
 
     def _take(self, file: FoundFile, moment: datetime) -> Seen:
-        """Identify one picture, log it unless a run that was killed did, and journal it."""
-        now, picture = moment.isoformat(), one_line(str(file.path))
+        """Identify one picture, log it unless a killed run already did, and journal it."""
+        now, picture = moment.isoformat(), escape_controls(str(file.path))
         logged = (picture, now) in self._logged
         try:
-            found = self.engine.identify(file.path, self.config.identify)
+            identified = self.engine.identify(file.path, self.config.identify)
         except PictureError as error:
             seen = Seen(file.path, now, None, error.reason)
             if not logged:
                 self._unknown.add(time=now, reason=error.reason, nearest="", distance="", picture=picture)
         else:
-            seen = self._judge(file.path, found, moment, logged=logged)
+            seen = self._log_identified(file.path, identified, moment, logged=logged)
         _, size, changed = _version(file)
         self._journal.add(picture=picture, bytes=str(size), mtime_ns=str(changed), time=now, name=seen.name or "")
         self._done.add(_version(file))
         return seen
 
-    def _judge(self, path: Path, found: Identification, moment: datetime, *, logged: bool) -> Seen:
-        now, picture, nearest = moment.isoformat(), one_line(str(path)), found.nearest
+    def _log_identified(self, path: Path, identified: Identification, moment: datetime, *, logged: bool) -> Seen:
+        now, picture, nearest = moment.isoformat(), escape_controls(str(path)), identified.nearest
         distance = f"{nearest.distance:.4f}"
-        if found.name is None:
+        if identified.name is None:
             if not logged:
                 self._unknown.add(time=now, reason="unknown", nearest=nearest.name, distance=distance, picture=picture)
             return Seen(path, now, None, f"unknown (nearest: {nearest.name}, {distance})")
-        begins = self._known.see(found.name, moment)
+        begins = self._known.see(identified.name, moment)
         if begins and not logged:
             chance = "" if nearest.probability is None else f"{nearest.probability:.4f}"
-            self._visits.add(time=now, name=found.name, distance=distance, probability=chance, picture=picture)
-        said = f"{found.name} ({distance})" if begins else f"{found.name} ({distance}), same visit"
-        return Seen(path, now, found.name, said, new_visit=begins)
+            self._visits.add(time=now, name=identified.name, distance=distance, probability=chance, picture=picture)
+        said = f"{identified.name} ({distance})" if begins else f"{identified.name} ({distance}), same visit"
+        return Seen(path, now, identified.name, said, new_visit=begins)
 
 
 def attend(
@@ -201,15 +201,18 @@ def attend(
     config: AttendConfig | None = None,
     *,
     device: Device = QueryConfig.device,
-    tell: Callable[[Seen], None] | None = None,
+    report: Callable[[Seen], None] | None = None,
 ) -> None:
-    """Watch a folder until interrupted, or, with `config.once`, work through what is there; see `Attendance`."""
+    """Watch a folder until interrupted, or process it once with `config.once`; see `Attendance`.
+
+    `report` is called with the result of each picture.
+    """
     config = config or AttendConfig()
     with Attendance(folder, index, log, config, device=device) as attendance:
         while True:
             for seen in attendance.look(settled=config.once):
-                if tell is not None:
-                    tell(seen)
+                if report is not None:
+                    report(seen)
             if config.once:
                 return
             time.sleep(config.interval)
@@ -217,7 +220,7 @@ def attend(
 
 @contextmanager
 def _only_writer(log: Path) -> Iterator[None]:
-    """Keep a second run, such as the next one of a timetable, from logging the same pictures."""
+    """Lock the log, so that a second run, such as the next one of a schedule, does not log the same pictures."""
     lock = FileLock(log.with_name(f"{log.name}.lock"))
     try:
         check_lock_file(Path(lock.lock_file))
@@ -241,7 +244,7 @@ def _moment(file: FoundFile) -> datetime:
 
 
 def _logged_moment(log: CsvLog, row: dict[str, str]) -> datetime:
-    """Time of a row; a spreadsheet that opened the log and saved it writes times in a way of its own."""
+    """Time of a row; a spreadsheet that saved the log may have changed its format."""
     try:
         moment = datetime.fromisoformat(row["time"])
     except ValueError:
@@ -255,15 +258,15 @@ def _logged_version(log: CsvLog, row: dict[str, str]) -> _Version:
     try:
         return (row["picture"], int(row["bytes"]), int(row["mtime_ns"]))
     except ValueError:
-        found = f"{row['bytes']} and {row['mtime_ns']}"
-        raise _altered(log, "bytes and mtime_ns", found, "two whole numbers") from None
+        cells = f"{row['bytes']} and {row['mtime_ns']}"
+        raise _altered(log, "bytes and mtime_ns", cells, "two whole numbers") from None
 
 
-def _altered(log: CsvLog, column: str, found: str, wanted: str) -> DataError:
+def _altered(log: CsvLog, column: str, value: str, expected: str) -> DataError:
     return DataError(
-        f"{log.file}: was altered: under {column} stands {found!r}, not {wanted}. Put it right, or name another log"
+        f"{log.file}: was altered: {column} is {value!r} instead of {expected}. Correct it, or name another log"
     )
 
 
 def _version(file: FoundFile) -> _Version:
-    return (one_line(str(file.path)), file.bytes, file.mtime_ns)
+    return (escape_controls(str(file.path)), file.bytes, file.mtime_ns)

@@ -1,4 +1,4 @@
-"""A CSV that only grows, a whole row at a time, synced: what was logged once is not lost by a kill or a power cut."""
+"""An append-only CSV, written and synced row by row: a logged row survives a kill and a power failure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FORMULA = ("=", "+", "-", "@")
-"""What a spreadsheet takes for the beginning of a formula: such cells get an apostrophe before them.
+"""Characters with which a formula begins in a spreadsheet: such cells get an apostrophe before them.
 Source: OWASP, "CSV Injection"."""
 
 
@@ -24,19 +24,19 @@ _DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 class CsvLog:
-    """A log with fixed columns; every row is one line of the file."""
+    """A log with fixed columns and one line per row."""
 
     def __init__(self, file: Path, columns: tuple[str, ...]) -> None:
-        """Open or make it.
+        """Open the log, or create it.
 
         Raises:
-            DataError: the file cannot be written, or is there and has other columns.
+            DataError: the file cannot be written, or has other columns.
         """
         self.file = file
         self.columns = columns
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            self._drop_half_a_row()
+            self._drop_unfinished_row()
             if not file.exists() or file.stat().st_size == 0:
                 self._append(columns)
             header = next(self._lines(), [])
@@ -51,16 +51,16 @@ class CsvLog:
             )
 
     def rows(self) -> Iterator[dict[str, str]]:
-        """Every row, oldest first, as it was given; rows of another length are passed over."""
+        """All rows as they were added, oldest first; rows of another length are skipped."""
         lines = self._lines()
         next(lines)
         for cells in lines:
             if len(cells) == len(self.columns):
-                yield {key: _given(cell) for key, cell in zip(self.columns, cells, strict=True)}
+                yield {key: _unescaped(cell) for key, cell in zip(self.columns, cells, strict=True)}
 
     def add(self, **values: str) -> None:
-        """Log one row; control characters become escapes."""
-        self._append(tuple(_harmless(one_line(values[column])) for column in self.columns))
+        """Append one row; control characters become escapes."""
+        self._append(tuple(_harmless(escape_controls(values[column])) for column in self.columns))
 
     def _append(self, cells: tuple[str, ...]) -> None:
         text = io.StringIO()
@@ -70,8 +70,8 @@ class CsvLog:
             stream.flush()
             os.fsync(stream.fileno())
 
-    def _drop_half_a_row(self) -> None:
-        """Cut what a killed process had begun to write, of a log of ours: a row ends with its newline."""
+    def _drop_unfinished_row(self) -> None:
+        """Remove the unfinished last row of a killed process; a complete row ends with a newline."""
         if not os.path.lexists(self.file):
             return
         with open_own(self.file) as stream:
@@ -88,16 +88,20 @@ class CsvLog:
             yield from csv.reader(stream)
 
 
-def one_line(text: str) -> str:
-    """Text with its control characters, newlines among them, as escapes."""
+def escape_controls(text: str) -> str:
+    """Text with its control characters, newlines among them, as escapes.
+
+    Unlike `search.text.one_line`, which is for terminals, this keeps the bytes of file names that are not UTF-8: rows
+    are compared with the files of the folder when a run continues.
+    """
     return "".join(ascii(c)[1:-1] if is_control(c) else c for c in text)
 
 
 def is_control(character: str) -> bool:
     """Whether a character breaks lines, steers a terminal, or turns the direction of the text that follows it.
 
-    `str.isprintable` would say so of the joiners too, without which Persian and Sinhala names cannot be written, and
-    of letters and emoji newer than Python's tables.
+    `str.isprintable` also refuses the joiners, without which Persian and Sinhala names cannot be written, and letters
+    and emoji newer than Python's tables.
     """
     return unicodedata.category(character) in {"Cc", "Zl", "Zp"} or character in _DIRECTIONS
 
@@ -106,5 +110,5 @@ def _harmless(cell: str) -> str:
     return f"'{cell}" if cell.startswith((*_FORMULA, "'")) else cell
 
 
-def _given(cell: str) -> str:
+def _unescaped(cell: str) -> str:
     return cell[1:] if cell.startswith("'") else cell

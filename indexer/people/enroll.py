@@ -1,11 +1,10 @@
-"""Enrol and forget identities: an index folder carries them beside its pictures, or without any."""
+"""Enroll and remove identities, which an index stores beside its pictures, or without any pictures."""
 
 from __future__ import annotations
 
 import os
 import unicodedata
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ from search.recognition.identities import Gallery, open_set_threshold
 from search.recognition.stored import index_calibration
 from search.store.catalog import has_catalog
 from search.store.records import TemplateRecord
+from search.text import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,19 +33,19 @@ if TYPE_CHECKING:
     from search.store.catalog import Catalog
 
 _LONGEST = 200
-"""Characters of a name."""
+"""Most characters of a name."""
 _INVISIBLE = {"Cf", "Zs"}
-"""Unicode categories of joiners and blanks: a name of nothing else cannot be read."""
+"""Unicode categories of joiners and blanks: a name needs other characters too."""
 
 
 @dataclass(frozen=True, slots=True)
 class EnrollReport:
-    """What an enrolment did."""
+    """Result of an enrolment."""
 
     name: str
     added: int
     templates: int
-    """Reference pictures of this name, with those that it had before."""
+    """All reference pictures of this name, including earlier ones."""
     warnings: tuple[str, ...] = ()
 
 
@@ -55,30 +55,30 @@ def enroll(
     pictures: Sequence[str | os.PathLike[str]],
     config: EnrollConfig | None = None,
 ) -> EnrollReport:
-    """Make somebody known by one or more reference pictures, all of them or, where one is refused, none.
+    """Enroll an identity with one or more reference pictures; if one of them is refused, none is stored.
 
-    An index folder that is not there yet is made, with an encoder and no pictures. Nothing is trained.
+    A new index, with an encoder and no pictures, is made if there is none. Nothing is trained.
 
     Args:
         index: the index folder.
         name: any text without control characters; blanks around it are dropped.
         pictures: paths.
-        config: the defaults where it is left out.
+        config: defaults to `EnrollConfig()`.
 
     Returns:
-        With warnings where the name is nearer to another one than strangers should be.
+        The report, with a warning for each other identity that is nearer than strangers should be.
 
     Raises:
-        PictureError: a picture cannot be read, or is too poor and not forced.
-        QueryError: a name that cannot be one, no picture, or the same picture twice.
-        DataError: the name is enrolled already and nothing is to be added, or the picture belongs to another name.
+        PictureError: a picture cannot be read, or its quality is too poor and it is not forced.
+        QueryError: the name is invalid, no picture is given, or the same picture is given twice.
+        DataError: the name is enrolled already and `config.add` is not set, or a picture belongs to another name.
         IndexFolderError: the index folder cannot be made, is a file, or holds other files and no index.
         IndexLockedError: another process is writing this index.
     """
     config = config or EnrollConfig()
     name = checked_name(name)
     if not pictures:
-        raise QueryError(f"nothing to know {name} by: name at least one picture")
+        raise QueryError(f"no reference picture for {name}: name at least one picture")
     folder = Path(index).absolute()
     check_place(folder)
     encoder = _encoder(folder, config)
@@ -86,12 +86,12 @@ def enroll(
     _refuse_twins(added)
     with open_writer(folder, create=True) as catalog:
         before = catalog.identities.templates()
-        _refuse_what_is_there(name, added, before, config)
+        _refuse_enrolled(name, added, before, config)
         if catalog.settings().get("fingerprint", encoder.fingerprint) != encoder.fingerprint:
-            raise DataError(f"{folder}: got another encoder in the meantime. Enroll again")
+            raise DataError(f"{folder}: its encoder was changed in the meantime. Enroll again")
         if "encoder" not in catalog.settings():
             commit_encoder(catalog, encoder, BuildConfig(encoder=config.encoder))
-        warnings = _too_near(catalog, name, added, before, encoder.dim)
+        warnings = _similarity_warnings(catalog, name, added, before, encoder.dim)
         with catalog.transaction():
             catalog.identities.add(added)
     own = sum(each.identity == name for each in before)
@@ -99,24 +99,24 @@ def enroll(
 
 
 def unenroll(index: str | os.PathLike[str], names: Sequence[str]) -> int:
-    """Forget identities with their reference pictures, all of them or none; return how many pictures went.
+    """Remove identities and their reference pictures, all of them or none; return how many pictures were removed.
 
     Raises:
-        QueryError: a name that nobody has.
+        QueryError: a name is not enrolled.
         IndexFolderError: no index there.
     """
     folder = Path(index).absolute()
-    wanted = {checked_name(name) for name in names}
+    chosen = {checked_name(name) for name in names}
     with open_writer(folder) as catalog:
         templates = catalog.identities.templates()
         known = sorted({each.identity for each in templates})
-        for name in sorted(wanted - set(known)):
-            near = get_close_matches(name, known, n=3)
-            meant = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+        for name in sorted(chosen - set(known)):
+            similar = get_close_matches(name, known, n=3)
+            meant = f" Did you mean {' or '.join(map(repr, similar))}?" if similar else ""
             raise QueryError(f"{folder}: nobody called {name!r} is enrolled.{meant}")
         with catalog.transaction():
-            catalog.identities.remove(wanted)
-    return sum(each.identity in wanted for each in templates)
+            catalog.identities.remove(chosen)
+    return sum(each.identity in chosen for each in templates)
 
 
 def checked_name(name: str) -> str:
@@ -125,32 +125,33 @@ def checked_name(name: str) -> str:
     Raises:
         QueryError: an empty name, a very long one, or one with control characters.
     """
-    found = unicodedata.normalize("NFC", name).strip()
-    kinds = {unicodedata.category(each) for each in found}
-    if kinds <= _INVISIBLE or "Cs" in kinds or len(found) > _LONGEST or any(map(is_control, found)):
-        raise QueryError(f"{name!a} is no name: 1 to {_LONGEST} characters are, none of them a control character")
-    return found
+    spelled = unicodedata.normalize("NFC", name).strip()
+    kinds = {unicodedata.category(each) for each in spelled}
+    if kinds <= _INVISIBLE or "Cs" in kinds or len(spelled) > _LONGEST or any(map(is_control, spelled)):
+        raise QueryError(
+            f"{name!a} is not a valid name: use 1 to {_LONGEST} characters, none of them a control character"
+        )
+    return spelled
 
 
 def _encoder(folder: Path, config: EnrollConfig) -> Encoder:
-    """Load the encoder of the index, or that of the index to be: nothing is written yet."""
+    """Load the encoder of the index, or of the index that will be made; nothing is written."""
     build = BuildConfig(encoder=config.encoder, device=config.device)
     if not has_catalog(folder):
         return load_encoder(new_encoder(build), device=config.device)
-    # Not for reading: a first enrolment that was killed may have left half a catalog.
+    # Opened for writing: a killed first enrolment may have left an unfinished catalog.
     with open_writer(folder, create=True) as catalog:
         return choose_encoder(catalog, build)
 
 
 def _template(name: str, picture: str | os.PathLike[str], encoder: Encoder, config: EnrollConfig) -> TemplateRecord:
-    """Read, judge and embed a picture, exactly as `identify` does with those that it is asked about."""
+    """Read, check and embed a picture, exactly as `identify` does."""
     path = Path(os.path.normpath(Path(picture).absolute()))
     data = read_file(path)
     image = decode(data, name=str(picture), target=encoder.input_size)
     quality = checked_quality(image, str(picture), force=config.force)
     vector = encoder.encode([image])[0].astype("<f4").tobytes()
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    return TemplateRecord(name, content_hash(data), path, vector, quality.to_dict(), now)
+    return TemplateRecord(name, content_hash(data), path, vector, quality.to_dict(), utc_now())
 
 
 def _refuse_twins(added: list[TemplateRecord]) -> None:
@@ -161,7 +162,7 @@ def _refuse_twins(added: list[TemplateRecord]) -> None:
         seen[each.content] = each.path
 
 
-def _refuse_what_is_there(
+def _refuse_enrolled(
     name: str, added: list[TemplateRecord], before: list[TemplateRecord], config: EnrollConfig
 ) -> None:
     if any(each.identity == name for each in before) and not config.add:
@@ -176,22 +177,22 @@ def _refuse_what_is_there(
                 raise DataError(f"{each.path}: is a reference picture of {there.identity}. Force it if it shows both")
 
 
-def _too_near(
+def _similarity_warnings(
     catalog: Catalog, name: str, added: list[TemplateRecord], before: list[TemplateRecord], dim: int
 ) -> tuple[str, ...]:
-    """Warn of other names that this one could be taken for."""
+    """Warn of other identities that are similar to this one."""
     others = Gallery([each for each in before if each.identity != name], dim)
     threshold = _threshold(catalog, len(before) + len(added))
     if threshold is None or len(others) == 0:
         return ()
-    near: dict[str, float] = {}
+    similar: dict[str, float] = {}
     for vector in Gallery(added, dim).vectors:
         for candidate in others.candidates(vector, "best", None):
-            near[candidate.name] = min(candidate.distance, near.get(candidate.name, 2.0))
+            similar[candidate.name] = min(candidate.distance, similar.get(candidate.name, 2.0))
     return tuple(
-        f"{name} is hard to tell from {other}: distance {distance:.3f}, and {threshold.distance:.3f} is taken for the "
-        "same. Use clearer pictures, or expect mistakes between them"
-        for other, distance in sorted(near.items(), key=lambda item: item[1])
+        f"{name} is similar to {other}: their distance is {distance:.3f}, and up to {threshold.distance:.3f} counts as "
+        "the same. Use clearer pictures, or expect confusions between the two"
+        for other, distance in sorted(similar.items(), key=lambda item: item[1])
         if distance <= threshold.distance
     )
 
@@ -202,5 +203,5 @@ def _threshold(catalog: Catalog, comparisons: int) -> OpenSetThreshold | None:
         return None
     try:
         return open_set_threshold(calibration, comparisons)
-    except QueryError:  # its pairs support no threshold: identify says so, and nobody can be warned by it
+    except QueryError:  # it has too few pairs for a threshold, which identify reports
         return None

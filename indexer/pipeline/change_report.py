@@ -11,15 +11,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from search.store.catalog import Catalog
+    from search.store.records import SegmentRecord
+
 NAMED = 1_000
-"""Paths of each sort that a report names; it counts them all."""
+"""Most paths of each sort that a report lists; all of them are counted."""
 MANY_SEGMENTS = 32
-"""Segments from which a report says that a rebuild would make searching faster."""
+"""Number of segments from which a report advises a rebuild."""
 
 
 @dataclass(frozen=True, slots=True)
 class MissingFolder:
-    """A folder whose pictures stay in the index though none of them is there."""
+    """A folder whose pictures stay in the index although none of their files exists."""
 
     folder: Path
     pictures: int
@@ -27,7 +30,7 @@ class MissingFolder:
 
     @classmethod
     def of(cls, folder: Path, pictures: int) -> MissingFolder:
-        """Look at the folder to say why."""
+        """Check the folder for the reason."""
         if folder.is_symlink():
             reason = "is a link now, which a scan does not follow"
         elif not folder.is_dir():
@@ -39,7 +42,7 @@ class MissingFolder:
 
 @dataclass(slots=True)
 class ChangeReport:
-    """What was done; `seconds` by stage, `skipped` as (path, reason)."""
+    """What a command did; `seconds` by stage, `skipped` as (path, reason)."""
 
     images: int
     """Pictures in the index now."""
@@ -49,58 +52,71 @@ class ChangeReport:
     moved: int = 0
     removed: int = 0
     relabelled: int = 0
-    """Pictures that only have another label than before."""
+    """Pictures of which only the label changed."""
     unchanged: int = 0
     read_again: int = 0
-    """How many of the unchanged were read to know it: their time or inode had changed."""
+    """How many of the unchanged files were read again, because their time or inode had changed."""
     returned: int = 0
-    """How many of the added got back what a removed picture of the same content had."""
+    """How many of the added pictures got back the metadata or label of a removed picture of the same content."""
     excluded: int = 0
-    """How many of the removed are left out now by a pattern."""
+    """How many of the removed pictures are now excluded by a pattern."""
     embedded: int = 0
-    """Contents that the encoder was asked for; all other vectors were known."""
+    """Contents that the encoder embedded; all other vectors were stored already."""
     skipped: list[tuple[Path, str]] = field(default_factory=list)
-    """Files that could not be read, and folders that could not be looked into, whose pictures stay; and why."""
+    """Files and folders that could not be read, with the reason; pictures in such folders stay in the index."""
     noted: list[tuple[Path, str]] = field(default_factory=list)
-    """Files that were read although something is wrong with them, and what."""
+    """Files that were read although something is wrong with them, with the problem."""
     missing: list[MissingFolder] = field(default_factory=list)
-    """Folders that are missing or empty, and whose pictures stay."""
+    """Missing or empty folders whose pictures stay in the index."""
     not_read: dict[str, int] = field(default_factory=dict)
     """Suffix -> files of a kind that is not read; "" for files without a suffix."""
     kind: str | None = None
-    """Of the new segment; None where none was needed."""
+    """Kind of the new segment; None if none was needed."""
     recall: float | None = None
-    """Measured of the new segment; None for an exact one."""
+    """Recall measured on held-out rows of the new segment; None for an exact kind."""
     segments: int = 0
     """Segments in the index now."""
     seconds: dict[str, float] = field(default_factory=dict)
     paths: dict[str, list[Path]] = field(default_factory=dict)
     """`added`, `changed`, `moved` (where to), `relabelled` and `removed` -> the first 1,000 paths of them."""
     notes: list[str] = field(default_factory=list)
-    """What else there is to know, a sentence each."""
+    """Further notes, one sentence each."""
     dry_run: bool = False
-    """Nothing was changed: the report says what would have been."""
+    """Whether nothing was changed: the report lists what would have been."""
+
+    @classmethod
+    def of_rebuild(cls, catalog: Catalog, segment: SegmentRecord | None, seconds: dict[str, float]) -> ChangeReport:
+        """What every rebuild reports; `segment` replaced all others, and is None if no pictures are left."""
+        report = cls(
+            images=catalog.pictures.count(),
+            encoder=catalog.settings()["encoder"],
+            segments=len(catalog.segments.records()),
+            seconds=seconds,
+        )
+        if segment is not None:
+            report.kind, report.recall = segment.kind, segment.recall
+        return report
 
     @property
     def kept(self) -> int:
-        """Pictures of missing folders, which stay."""
+        """Pictures of missing folders, which stay in the index."""
         return sum(each.pictures for each in self.missing)
 
-    def name(self, sort: str, paths: list[Path], *, count: int | None = None) -> None:
-        """Count the paths of a sort, which may be the first of more, and name the first of them."""
+    def list_paths(self, sort: str, paths: list[Path], *, count: int | None = None) -> None:
+        """Set the count of a sort of change and list its first paths; `count` defaults to the number of `paths`."""
         setattr(self, sort, len(paths) if count is None else count)
         if paths:
             self.paths[sort] = paths[:NAMED]
 
     def advise(self) -> None:
-        """Note what makes searching faster, where the index has become slow."""
+        """Note that a rebuild would make searching faster, if the index has many segments."""
         if self.segments >= MANY_SEGMENTS:
             self.notes.append(
                 f"{self.segments} segments are searched one after the other: twinlens rebuild makes them one"
             )
 
     def advise_reembedding(self, settings: Mapping[str, Any], folder: Path) -> None:
-        """Note that pictures of an index were decoded by an earlier version, where that is so."""
+        """Note that pictures were decoded by an earlier version, if they were."""
         if self.images and is_outdated(settings):
             self.notes.append(
                 "pictures indexed by an earlier version were decoded otherwise (docs/pictures.md, Versions): twinlens "

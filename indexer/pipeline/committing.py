@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 
 from indexer.labels import NONE
 from indexer.pipeline.exif import put_exif
-from indexer.pipeline.index_encoder import fitting_calibration, name_encoder, now, of_new_index, store_encoder
+from indexer.pipeline.index_encoder import fitting_calibration, name_encoder, of_new_index, store_encoder
 from indexer.pipeline.labelling import SETTING as LABEL_SOURCES
 from indexer.pipeline.labelling import names_csv, remembered_sources
-from indexer.pipeline.library import known_roots, remember_root
+from indexer.pipeline.library import known_roots, store_root
 from indexer.pipeline.matrix import gathered
-from indexer.pipeline.missing import is_news, remember, to_remember
+from indexer.pipeline.missing import differs_from_stored, missing_after, store_missing
 from indexer.pipeline.returning import give_back, returning_templates
 from indexer.pipeline.tune import build_structure
 from search.store.records import SegmentRecord
 from search.store.segments import write_segment
+from search.text import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 def write_blocks(
     catalog: Catalog, blocks: Iterable[Floats], rows: int, dim: int, config: BuildConfig, stages: Stages
 ) -> tuple[SegmentRecord | None, list[FileRecord]]:
-    """As `write_rows`, of vectors that come in blocks."""
+    """As `write_rows`, for vectors that come in blocks."""
     with ExitStack() as room:
         with stages.stage("gather vectors"):
             vectors = room.enter_context(gathered(catalog.folder, blocks, rows, dim))
@@ -46,7 +47,7 @@ def write_blocks(
 def write_rows(
     catalog: Catalog, vectors: Floats, config: BuildConfig, stages: Stages
 ) -> tuple[SegmentRecord | None, list[FileRecord]]:
-    """Build the structure over vectors `(N, D)` and write both, synced; None where there are no vectors."""
+    """Build the structure over vectors `(N, D)` and write both, synced; None if there are no vectors."""
     if not len(vectors):
         return None, []
     with stages.stage("build structure"):
@@ -59,14 +60,14 @@ def write_rows(
 
 
 @dataclass(frozen=True, slots=True)
-class Surveyed:
-    """What was looked at: of nothing else does a commit forget that it could not be read."""
+class CommitScope:
+    """The files that were read: a commit only updates the list of unreadable files for these."""
 
     paths: list[Path]
     root: Path | None = None
     """The folder that was surveyed as a whole."""
     exclude: tuple[str, ...] | None = None
-    """Patterns to remember; None: those that are remembered."""
+    """Patterns to store; defaults to those that are stored."""
 
 
 def commit(
@@ -77,32 +78,34 @@ def commit(
     stages: Stages,
     *,
     encoder: Encoder | None,
-    surveyed: Surveyed,
+    scope: CommitScope,
     label_sources: dict[str, str],
 ) -> SegmentRecord | None:
-    """Make changes visible: a segment for what needs a row, and one transaction; none where nothing changed.
+    """Make changes visible: write a segment for the pictures that need a row, then commit one transaction.
+
+    Nothing is written if nothing changed.
 
     Args:
         catalog: the index.
-        changes: what is to change.
-        known: has the vectors.
+        changes: what to change.
+        known: provides the vectors.
         config: how the structure is built.
-        stages: timed and told.
-        encoder: the one that an index gets which has none yet; otherwise its own, or None where it was not needed.
-        surveyed: what was looked at.
+        stages: measures the time and reports progress.
+        encoder: the first encoder of a new index; otherwise its own, or None if it was not needed.
+        scope: the files that were read.
         label_sources: see `indexer.pipeline.labelling`.
 
     Returns:
-        The new segment, if one was needed.
+        The new segment; None if none was needed.
     """
     settings = catalog.settings()
     calibration = settings.get("calibration")
     if encoder is not None:
         calibration = fitting_calibration(calibration, encoder, config)
-    missing = to_remember(catalog, changes, surveyed.root)
-    says_more = _says_more(catalog, changes, surveyed) or is_news(catalog, missing)
+    missing = missing_after(catalog, changes, scope.root)
+    other_news = _has_other_news(catalog, changes, scope) or differs_from_stored(catalog, missing)
     relabelled = label_sources != remembered_sources(catalog)
-    if not (changes or says_more or relabelled or calibration != settings.get("calibration")):
+    if not (changes or other_news or relabelled or calibration != settings.get("calibration")):
         return None
     pictures = changes.need_rows
     templates = returning_templates(catalog, pictures, known)
@@ -112,7 +115,7 @@ def commit(
     with stages.stage("commit"):
         new_encoder = encoder if "encoder" not in settings else None
         stored = [] if new_encoder is None else store_encoder(catalog.folder, new_encoder)
-        moment = now()
+        moment = utc_now()
         with catalog.transaction():
             if new_encoder is not None:
                 name_encoder(catalog, new_encoder, stored)
@@ -120,11 +123,11 @@ def commit(
             catalog.set(calibration=calibration, **{LABEL_SOURCES: label_sources})
             if changes:
                 catalog.set(updated=moment)
-            if surveyed.root is not None:
-                remember_root(catalog, surveyed.root)
-            if surveyed.exclude is not None:
-                catalog.set(exclude=list(surveyed.exclude))
-            remember(catalog, missing)
+            if scope.root is not None:
+                store_root(catalog, scope.root)
+            if scope.exclude is not None:
+                catalog.set(exclude=list(scope.exclude))
+            store_missing(catalog, missing)
             catalog.files.add(files)
             catalog.retained.keep(changes.left_behind)
             catalog.pictures.remove(changes.removed)
@@ -141,18 +144,18 @@ def commit(
             changes.returned = give_back(
                 catalog, changes, templates, labels=config.labels != NONE, over_folders=by_folders
             )
-            catalog.skipped.replace(changes.skipped, surveyed.paths, surveyed.root)
+            catalog.skipped.replace(changes.skipped, scope.paths, scope.root)
     return segment
 
 
-def _says_more(catalog: Catalog, changes: Changes, surveyed: Surveyed) -> bool:
-    """Whether there is something to note beside changes of pictures: an encoder, a root, what could not be read."""
+def _has_other_news(catalog: Catalog, changes: Changes, scope: CommitScope) -> bool:
+    """Whether there is something to store besides changed pictures: an encoder, a root, unreadable files."""
     settings = catalog.settings()
     if "encoder" not in settings or changes.noted:
         return True
-    if surveyed.exclude is not None and list(surveyed.exclude) != settings.get("exclude", []):
+    if scope.exclude is not None and list(scope.exclude) != settings.get("exclude", []):
         return True
-    root, paths = surveyed.root, set(surveyed.paths)
+    root, paths = scope.root, set(scope.paths)
     if root is not None and not any(root.is_relative_to(each) for each in known_roots(catalog)):
         return True
     noted = {

@@ -1,4 +1,4 @@
-"""Compare what was looked at with the catalog: which pictures are added, changed, moved, updated and removed."""
+"""Compare the files that were read with the catalog: pictures added, changed, moved, updated and removed."""
 
 from __future__ import annotations
 
@@ -7,27 +7,22 @@ from typing import TYPE_CHECKING
 
 from indexer.pipeline.changes import Changes
 from indexer.pipeline.library import is_same_folder
-from indexer.pipeline.survey import stable_inode
+from indexer.pipeline.survey import FILES_AT_ONCE, stable_inode
+from search.chunks import chunks
 from search.store.records import PictureRecord, SkippedRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from indexer.pipeline.known_contents import KnownContents
     from indexer.pipeline.labelling import Labeller
-    from indexer.pipeline.scan import FoundFile
-    from indexer.pipeline.staging import LookedAt, Staging
+    from indexer.pipeline.staging import ReadResult, Staging
     from indexer.pipeline.survey import Survey
     from search.store.catalog import Catalog
 
 
-_CHUNK = 2_000
-"""Files looked up at once."""
-
-
-STAYS = "; what the index has of it stays"
-"""Ends the reason why something was not read, where that says nothing of the picture."""
+STAYS = "; its entries stay in the index"
+"""Ends the reason why a file or folder was not read, where the picture itself may be unchanged."""
 
 
 def compare(
@@ -44,32 +39,32 @@ def compare(
 
     Args:
         catalog: the index as it is.
-        survey: its `todo` was looked at.
-        staging: what was looked at; None where nothing had to be.
+        survey: the files of its `todo` were read.
+        staging: what reading them gave; None if no file had to be read.
         known: sizes of the contents.
         label: decides the label of each picture.
-        root: the folder that was surveyed as a whole: what is gone from there is in the survey.
+        root: the folder that was surveyed as a whole; the survey lists the pictures that are gone from it.
         allow_missing: remove pictures whose whole folder is missing.
     """
     changes = Changes(unchanged=survey.unchanged, noted=survey.noted)
     for record, label_before in survey.relabelled:
         changes.updated.append(record)
-        changes.note_label(record, label_before)
+        changes.count_relabelled(record, label_before)
     renamed = {} if staging is None else _renamed_among_themselves(survey, staging)
-    strays = Strays(catalog, survey.gone, root, renamed)
-    for chunk in _chunks(survey.todo):
-        assert staging is not None, "files were to be looked at, and none was"
-        looks = staging.looked_at([file.path for file, _ in chunk])
-        contents = list({look.content for look in looks.values() if look.reason is None})
+    candidates = MoveCandidates(catalog, survey.gone, root, renamed)
+    for chunk in chunks(survey.todo, FILES_AT_ONCE):
+        assert staging is not None, "files were to be read, and none was"
+        results = staging.results([file.path for file, _ in chunk])
+        contents = list({result.content for result in results.values() if result.reason is None})
         changes.exif |= staging.exif(contents)
-        strays.look_for(contents)
+        candidates.look_for(contents)
         for file, old in chunk:
             here = None if old is not None and old.id in renamed else old
-            _place(looks[file.path], here, label, strays, known, changes)
-    changes.crossed = [record for record in strays.taken() if record.id in renamed]
-    changes.removed += [record for key, record in renamed.items() if not strays.has_moved(record)]
-    changes.left_behind = [stray for stray in strays.taken() if stray.id in survey.missing or _is_lost(stray, root)]
-    for record in strays.left():
+            _place(results[file.path], here, label, candidates, known, changes)
+    changes.crossed = [record for record in candidates.taken() if record.id in renamed]
+    changes.removed += [record for key, record in renamed.items() if not candidates.has_moved(record)]
+    changes.left_behind = [each for each in candidates.taken() if each.id in survey.missing or _is_lost(each, root)]
+    for record in candidates.left():
         folder = survey.missing.get(record.id)
         if folder is None or allow_missing:
             changes.removed.append(record)
@@ -79,8 +74,8 @@ def compare(
     return changes
 
 
-class Strays:
-    """Pictures whose file is gone: one of the same content that turns up elsewhere was moved there."""
+class MoveCandidates:
+    """Pictures whose file is gone: a file of the same content elsewhere means that the picture was moved there."""
 
     def __init__(
         self, catalog: Catalog, gone: list[PictureRecord], root: Path | None, renamed: dict[int, PictureRecord]
@@ -90,15 +85,15 @@ class Strays:
         self._root = root
         self._by_content: dict[str, list[PictureRecord]] = {}
         self._taken: dict[int, PictureRecord] = {}
-        self._asked: set[str] = set()
+        self._looked_up: set[str] = set()
         self._live: dict[str, list[Path]] = {}
         for record in [*reversed(renamed.values()), *reversed(gone)]:
             self._by_content.setdefault(record.content, []).append(record)
 
     def look_for(self, contents: list[str]) -> None:
-        """Find strays of these contents outside of the surveyed folder too."""
-        new = [content for content in contents if content not in self._asked]
-        self._asked.update(new)
+        """Find candidates of these contents outside of the surveyed folder too."""
+        new = [content for content in contents if content not in self._looked_up]
+        self._looked_up.update(new)
         for record in self._catalog.pictures.of_contents(new):
             outside = self._root is None or not record.path.is_relative_to(self._root)
             if outside and _is_gone(record.path):
@@ -106,16 +101,16 @@ class Strays:
             else:
                 self._live.setdefault(record.content, []).append(record.path)
 
-    def has(self, look: LookedAt) -> bool:
+    def has(self, result: ReadResult) -> bool:
         """Whether a file is in the index already, by another path to the folder that it lies in."""
-        found = self._live.get(look.content, ())
+        paths = self._live.get(result.content, ())
         return any(
-            path != look.path and path.name == look.path.name and is_same_folder(path.parent, look.path.parent)
-            for path in found
+            path != result.path and path.name == result.path.name and is_same_folder(path.parent, result.path.parent)
+            for path in paths
         )
 
     def take(self, content: str) -> PictureRecord | None:
-        """A stray of this content, which is then no stray any more."""
+        """A candidate of this content, which is then taken."""
         waiting = self._by_content.get(content)
         if not waiting:
             return None
@@ -123,37 +118,37 @@ class Strays:
         return waiting.pop()
 
     def taken(self) -> list[PictureRecord]:
-        """Those that turned up elsewhere, as they were."""
+        """The old records of the pictures that were moved."""
         return list(self._taken.values())
 
     def has_moved(self, record: PictureRecord) -> bool:
-        """Whether a picture turned up elsewhere."""
+        """Whether a picture was moved."""
         return record.id in self._taken
 
     def left(self) -> list[PictureRecord]:
-        """What is gone from the surveyed folder and turned up nowhere."""
+        """Pictures that are gone from the surveyed folder and were not moved."""
         return [record for record in self._gone if record.id not in self._taken]
 
 
 def _renamed_among_themselves(survey: Survey, staging: Staging) -> dict[int, PictureRecord]:
-    """Pictures whose files changed their names among themselves, as by a renumbering: id -> the record as it was.
+    """Pictures whose files swapped names, as when files are renumbered: id -> the old record.
 
-    Such a file has the content of another one that is gone or renamed, too, and its own old content turned up in a new
-    file or a renamed one. A file whose content is new was edited, though a copy of the old one may lie beside it.
+    Such a file has the content of another file that is gone or renamed too, and its own old content is found in a new
+    or renamed file. A file with new content was edited, even if a copy of the old content lies beside it.
     """
     old: dict[int, PictureRecord] = {}
     now: dict[int, str] = {}
     new: set[str] = set()
-    for chunk in _chunks(survey.todo):
-        looks = staging.looked_at([file.path for file, _ in chunk])
+    for chunk in chunks(survey.todo, FILES_AT_ONCE):
+        results = staging.results([file.path for file, _ in chunk])
         for file, record in chunk:
-            look = looks[file.path]
-            if look.reason is not None or (record is not None and record.content == look.content):
+            result = results[file.path]
+            if result.reason is not None or (record is not None and record.content == result.content):
                 continue
             if record is None:
-                new.add(look.content)
+                new.add(result.content)
             else:
-                old[record.id], now[record.id] = record, look.content
+                old[record.id], now[record.id] = record, result.content
     gone = {record.content for record in survey.gone}
     while True:
         came_from, went_to = gone | {each.content for each in old.values()}, new | {now[key] for key in old}
@@ -164,50 +159,55 @@ def _renamed_among_themselves(survey: Survey, staging: Staging) -> dict[int, Pic
 
 
 def _place(
-    look: LookedAt, old: PictureRecord | None, label: Labeller, strays: Strays, known: KnownContents, changes: Changes
+    result: ReadResult,
+    old: PictureRecord | None,
+    label: Labeller,
+    candidates: MoveCandidates,
+    known: KnownContents,
+    changes: Changes,
 ) -> None:
-    """Put one file that was looked at into the list that it belongs to."""
-    if look.reason is not None:
-        stays = old is not None and look.passing
-        reason = f"{look.reason}{STAYS}" if stays else look.reason
-        changes.skipped.append(SkippedRecord(look.path, look.bytes, look.mtime_ns, reason))
+    """Put one file that was read into the list that it belongs to."""
+    if result.reason is not None:
+        stays = old is not None and result.passing
+        reason = f"{result.reason}{STAYS}" if stays else result.reason
+        changes.skipped.append(SkippedRecord(result.path, result.bytes, result.mtime_ns, reason))
         if old is not None and not stays:
             changes.removed.append(old)
             changes.broken.append(old)
         return
-    size = known.size(look.content)
-    assert size is not None, f"{look.path} was looked at and not embedded"
-    if old is None and strays.has(look):
+    size = known.size(result.content)
+    assert size is not None, f"{result.path} was read and not embedded"
+    if old is None and candidates.has(result):
         changes.elsewhere += 1
         return
-    stray = None if old is not None else strays.take(look.content)
-    own = label(look.path, old or stray)
+    moved = None if old is not None else candidates.take(result.content)
+    own = label(result.path, old or moved)
     new = PictureRecord(
-        0, look.path, look.content, look.bytes, look.mtime_ns, *size, own, 0, 0, look.ctime_ns, look.inode
+        0, result.path, result.content, result.bytes, result.mtime_ns, *size, own, 0, 0, result.ctime_ns, result.inode
     )
-    if old is not None and old.content == look.content:
-        same = replace(new, id=old.id, segment=old.segment, row=old.row, inode=stable_inode(old, look))
+    if old is not None and old.content == result.content:
+        same = replace(new, id=old.id, segment=old.segment, row=old.row, inode=stable_inode(old, result))
         if same != old:
             changes.updated.append(same)
         changes.unchanged += old.label == own
         changes.read_again += old.label == own
-        changes.note_label(same, old.label)
+        changes.count_relabelled(same, old.label)
     elif old is not None:
         changes.changed.append(replace(new, id=old.id))
         changes.replaced.append(old)
-    elif stray is not None:
-        changes.moved.append(replace(new, id=stray.id, segment=stray.segment, row=stray.row))
+    elif moved is not None:
+        changes.moved.append(replace(new, id=moved.id, segment=moved.segment, row=moved.row))
     else:
         changes.added.append(new)
 
 
 def _is_lost(record: PictureRecord, root: Path | None) -> bool:
-    """Whether a picture from elsewhere is gone with its folder, as with an unmounted disk."""
+    """Whether a picture outside the root is gone together with its folder, as on an unmounted disk."""
     return (root is None or not record.path.is_relative_to(root)) and _is_gone(record.path.parent)
 
 
 def _is_gone(path: Path) -> bool:
-    """Whether nothing is there; a place that cannot be looked into may hold it still."""
+    """Whether a file does not exist; a file in a folder that cannot be read may still exist."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -215,10 +215,3 @@ def _is_gone(path: Path) -> bool:
     except OSError:
         return False
     return False
-
-
-def _chunks(
-    todo: list[tuple[FoundFile, PictureRecord | None]],
-) -> Iterator[list[tuple[FoundFile, PictureRecord | None]]]:
-    for start in range(0, len(todo), _CHUNK):
-        yield todo[start : start + _CHUNK]

@@ -1,8 +1,8 @@
-"""What stands for the content of a picture: the hash of its file, or a stamp where nobody read the file.
+"""What identifies the content of a picture: the hash of its file, or a stamp if the file was never read.
 
-A vector is known by the hash of its picture's bytes and never computed again. Of an imported picture nobody saw the
-bytes. The stamp is made of path and vector, and no file has it: a build that finds a picture at the path reads and
-embeds it, as one that changed.
+A vector is stored under the hash of its picture's bytes and never computed again. The bytes of an imported picture are
+unknown, so it gets a stamp made of path and vector. No file has that hash: a build that finds a picture at the path
+reads and embeds it as a changed one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def content_hash(data: bytes) -> str:
-    """BLAKE2b of a file's bytes, 160 bits as hex: what makes two files the same picture wherever they lie."""
+    """BLAKE2b of a file's bytes, 160 bits as hex: files with the same hash are the same picture."""
     return hashlib.blake2b(data, digest_size=20).hexdigest()
 
 
@@ -25,7 +25,7 @@ _PREFIX = "vector:"
 
 
 def stamp(path: str, vector: Floats) -> str:
-    """Stand for the content of a picture that was not read."""
+    """Identify the content of a picture that was not read."""
     digest = hashlib.blake2b(os.fsencode(path), digest_size=20)
     digest.update(b"\0")
     digest.update(vector.astype("<f4", copy=False).tobytes())
@@ -33,5 +33,5 @@ def stamp(path: str, vector: Floats) -> str:
 
 
 def is_stamp(content: str) -> bool:
-    """Whether this stands for a picture that was not read: then no other vector has it."""
+    """Whether this identifies a picture that was not read; no other vector has the same stamp."""
     return content.startswith(_PREFIX)

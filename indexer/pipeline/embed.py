@@ -11,7 +11,7 @@ import numpy as np
 
 from indexer.pipeline.content_hash import content_hash
 from indexer.pipeline.scan import NEVER_READABLE, FoundFile
-from indexer.pipeline.staging import LookedAt
+from indexer.pipeline.staging import ReadResult
 from search.config import DecodeConfig
 from search.errors import PictureError
 from search.pictures.decode import decode
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
     from search.encoders.base import Encoder
 
 _AHEAD = 4
-"""Files in flight a thread: enough to keep the decoders busy while a batch is encoded."""
+"""Files in flight per thread: enough to keep the decoders busy while a batch is encoded."""
 
 
 @dataclass(slots=True)
 class Batch:
-    """Files looked at since the last batch was staged, and the distinct new contents among them."""
+    """Files read since the last batch was staged, and the distinct new contents among them."""
 
-    files: list[LookedAt] = field(default_factory=list)
-    distinct: dict[str, tuple[LookedAt, NDArray[Any]]] = field(default_factory=dict)
+    files: list[ReadResult] = field(default_factory=list)
+    distinct: dict[str, tuple[ReadResult, NDArray[Any]]] = field(default_factory=dict)
 
 
 def embed_files(
@@ -52,16 +52,16 @@ def embed_files(
     workers: int,
     stages: Stages,
 ) -> int:
-    """Look at every file, embed the contents that are not `known` yet, and stage both.
+    """Read every file, embed the contents that are not `known` yet, and stage both.
 
     Args:
-        files: what to look at, in the order in which it is staged.
-        encoder: embeds.
-        staging: takes what was looked at, a batch at a time.
-        known: says which contents need no embedding.
+        files: the files to read, in the order in which they are staged.
+        encoder: embeds the pictures.
+        staging: takes the results, a batch at a time.
+        known: the contents that need no embedding.
         batch_size: pictures embedded at once.
-        workers: threads.
-        stages: timed and told.
+        workers: number of threads.
+        stages: measures the time and reports progress.
 
     Returns:
         How many pictures were embedded.
@@ -69,16 +69,16 @@ def embed_files(
     embedded = 0
     batch = Batch()
     with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
-        looks = _ordered(pool, lambda file: _look(file, encoder, known), files, ahead=_AHEAD * workers + batch_size)
+        results = _ordered(pool, lambda file: _read(file, encoder, known), files, ahead=_AHEAD * workers + batch_size)
         while True:
             with stages.timed("read and decode"):
-                found = next(looks, None)
-            if found is None:
+                done = next(results, None)
+            if done is None:
                 break
-            look, prepared = found
-            batch.files.append(look)
-            if prepared is not None and look.content not in batch.distinct and look.content not in known:
-                batch.distinct[look.content] = (look, prepared)
+            result, prepared = done
+            batch.files.append(result)
+            if prepared is not None and result.content not in batch.distinct and result.content not in known:
+                batch.distinct[result.content] = (result, prepared)
             if len(batch.distinct) == batch_size or len(batch.files) == 16 * batch_size:
                 embedded += _finish(batch, encoder, staging, stages)
                 batch = Batch()
@@ -86,17 +86,17 @@ def embed_files(
 
 
 def _finish(batch: Batch, encoder: Encoder, staging: Staging, stages: Stages) -> int:
-    looks = [look for look, _ in batch.distinct.values()]
+    results = [result for result, _ in batch.distinct.values()]
     with stages.timed("encode"):
         prepared = [array for _, array in batch.distinct.values()]
         vectors = encoder.encode_prepared(np.stack(prepared)) if prepared else np.empty((0, encoder.dim), np.float32)
     with stages.timed("stage"):
-        staging.add(batch.files, zip(looks, vectors, strict=True))
+        staging.add(batch.files, zip(results, vectors, strict=True))
     stages.progress.advance(len(batch.files))
-    return len(looks)
+    return len(results)
 
 
-def _look(file: FoundFile, encoder: Encoder, known: KnownContents) -> tuple[LookedAt, NDArray[Any] | None]:
+def _read(file: FoundFile, encoder: Encoder, known: KnownContents) -> tuple[ReadResult, NDArray[Any] | None]:
     """Read one file; decode and prepare it unless its content is known."""
     limits = DecodeConfig()
     with alone(file.bytes > LARGE_BYTES):
@@ -105,28 +105,28 @@ def _look(file: FoundFile, encoder: Encoder, known: KnownContents) -> tuple[Look
         except PictureError as error:
             return _failed(file, error.reason, passing=_is_passing(error)), None
         content = content_hash(data)
-        # Size, times and inode of what was read, which may have changed since the scan.
+        # Size, times and inode of the file that was read, which may have changed since the scan.
         read = FoundFile.of(file.path, status)
-        look = LookedAt(read.path, read.bytes, read.mtime_ns, content, ctime_ns=read.ctime_ns, inode=read.inode)
+        result = ReadResult(read.path, read.bytes, read.mtime_ns, content, ctime_ns=read.ctime_ns, inode=read.inode)
         if content in known:
-            return replace(look, exif=read_exif(data)), None
+            return replace(result, exif=read_exif(data)), None
         try:
             image = decode(data, name=str(file.path), target=encoder.input_size, config=limits)
         except PictureError as error:
             return _failed(file, error.reason), None
         width, height = image.info["full_size"]
         note = image.info.get("note")
-        return replace(look, width=width, height=height, exif=read_exif(data), note=note), encoder.prepare(image)
+        return replace(result, width=width, height=height, exif=read_exif(data), note=note), encoder.prepare(image)
 
 
-def _failed(file: FoundFile, reason: str, *, passing: bool = False) -> LookedAt:
-    return LookedAt(
+def _failed(file: FoundFile, reason: str, *, passing: bool = False) -> ReadResult:
+    return ReadResult(
         file.path, file.bytes, file.mtime_ns, reason=reason, ctime_ns=file.ctime_ns, inode=file.inode, passing=passing
     )
 
 
 def _is_passing(error: PictureError) -> bool:
-    """Whether a file could not be read for a reason that says nothing of the picture in it: a permission, the disk."""
+    """Whether a file could not be read for a reason outside the file, such as a permission or the disk."""
     cause = error.__cause__
     if isinstance(cause, OSError):
         return cause.errno not in NEVER_READABLE

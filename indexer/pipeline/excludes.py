@@ -1,4 +1,4 @@
-"""Files and folders that a scan leaves out: those that NAS and desktops make, and those that a user names."""
+"""Files and folders that a scan excludes: those that NAS systems and desktops make, and those that a user names."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ DEFAULT_EXCLUDES: tuple[str, ...] = (
     *(".Trash*", ".dtrash", ".thumbnails", "lost+found"),  # Linux desktops, digiKam, ext4
     *(".git", ".svn", ".hg", ".stversions"),
 )
-"""Names in any case, at any depth."""
+"""Names, compared without case, at any depth."""
 
 
 class Excludes:
-    """Patterns as of one scanned folder; the last one that matches decides.
+    """Patterns for one scanned folder; the last one that matches decides.
 
     A pattern without a slash is compared with the name of each file and folder, at any depth. One with a slash is
     compared with the path relative to the scanned folder, part by part: `*` stays within a part, `**` is any number of
-    parts. What is below a folder that is left out is left out too. A `!` before a pattern takes its matches back in.
+    parts. Everything below an excluded folder is excluded too. A `!` before a pattern includes its matches again.
     """
 
     def __init__(self, root: str | os.PathLike[str], patterns: Iterable[str] = ()) -> None:
-        """Take the patterns of a user, after those of DEFAULT_EXCLUDES."""
+        """Apply the patterns of a user after those of DEFAULT_EXCLUDES."""
         self._root = os.path.join(os.fspath(root), "")  # noqa: PTH118
         self._default = re.compile("|".join(map(translate, DEFAULT_EXCLUDES)), re.IGNORECASE)
         self._rules = [_Rule(pattern, self._root) for pattern in patterns if pattern.strip("/!")]
 
     def covers(self, path: str) -> bool:
-        """Whether a file or folder below the root matches itself, whatever the folders are that it lies in."""
+        """Whether a file or folder below the root is excluded by its own path; its parent folders are not checked."""
         parts = _parts(path.removeprefix(self._root))
         for rule in reversed(self._rules):
             if rule.matches(parts):
@@ -46,7 +46,7 @@ class Excludes:
         return self._default.match(parts[-1]) is not None
 
     def covers_below(self, path: Path) -> bool:
-        """Whether a path below the root, or a folder on the way to it, is left out."""
+        """Whether a path below the root, or one of its parent folders, is excluded."""
         text = str(path)
         if not text.startswith(self._root):
             return False
@@ -55,7 +55,7 @@ class Excludes:
 
 
 class _Rule:
-    """One pattern of a user."""
+    """One pattern given by a user."""
 
     def __init__(self, pattern: str, root: str) -> None:
         self.negated = pattern.startswith("!")
@@ -80,7 +80,7 @@ def _match(parts: Sequence[str], pattern: Sequence[str]) -> bool:
 
 
 def _skipping(reached: set[int], pattern: Sequence[str]) -> set[int]:
-    """With the places behind each `**`, which may stand for no part."""
+    """Add the positions after each `**`, which may match no part."""
     for start in list(reached):
         place = start
         while place < len(pattern) and pattern[place] == "**":
@@ -90,5 +90,5 @@ def _skipping(reached: set[int], pattern: Sequence[str]) -> set[int]:
 
 
 def _parts(path: str) -> list[str]:
-    """The parts of a path in one spelling: macOS takes letters and their accents apart."""
+    """The parts of a path in Unicode NFC: macOS stores letters and their accents separately."""
     return (path if path.isascii() else unicodedata.normalize("NFC", path)).split("/")

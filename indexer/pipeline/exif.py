@@ -1,11 +1,10 @@
-"""What the EXIF of pictures says, into the columns `taken` and `camera` of an index."""
+"""EXIF of pictures, stored in the columns `taken` and `camera` of an index."""
 
 from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from search.filters.columns import CAMERA, TAKEN
 from search.filters.iso_dates import stored_moment
 from search.pictures.exif import read_exif
 from search.pictures.source import read_steady
+from search.text import utc_now
 
 if TYPE_CHECKING:
     from indexer.pipeline.changes import Changes
@@ -29,27 +29,27 @@ if TYPE_CHECKING:
     from search.store.records import PictureRecord
 
 _PAGE = 2_000
-"""Pictures whose files are read before their values are stored."""
+"""Pictures whose EXIF is stored together."""
 
 
 @dataclass(slots=True)
 class ExifReport:
-    """What reading the EXIF of an index's pictures gave."""
+    """Result of reading the EXIF of an index's pictures."""
 
     pictures: int = 0
     taken: int = 0
-    """Pictures that say when they were taken."""
+    """Pictures with the time when they were taken."""
     camera: int = 0
-    """Pictures that say with what."""
+    """Pictures with the name of the camera."""
     unread: int = 0
-    """Pictures whose file is gone, changed since it was indexed, or cannot be read."""
+    """Pictures whose file is gone, was changed since it was indexed, or cannot be read."""
 
 
 def put_exif(catalog: Catalog, changes: Changes) -> None:
-    """Store what was read of new and changed files; within a transaction, after the pictures.
+    """Store the EXIF of new and changed files; within a transaction, after the pictures.
 
-    A changed picture loses what its old content said. One that was only looked at again loses nothing: it may have
-    been given by a file of metadata.
+    A changed picture loses the values of its old content. A picture that was only read again keeps its values, which
+    may come from a file of metadata.
     """
     exif = changes.exif
     catalog.metadata.put([TAKEN, CAMERA], ((p.id, (None, None)) for p in changes.changed))
@@ -64,9 +64,9 @@ def put_exif(catalog: Catalog, changes: Changes) -> None:
 def load_exif(
     index: str | os.PathLike[str], *, workers: int = BuildConfig.workers, progress: Progress | None = None
 ) -> ExifReport:
-    """Read the EXIF of every picture of an index from its file: for an index made before EXIF was kept.
+    """Read the EXIF of every picture of an index from its file: for an index made before EXIF was stored.
 
-    A picture that says nothing keeps what it had.
+    A picture without EXIF keeps its values.
 
     Raises:
         IndexFolderError: no index there.
@@ -88,17 +88,17 @@ def load_exif(
                 report.camera += sum(exif.camera is not None for _, exif in said)
                 progress.advance(len(page))
                 last = page[-1].id
-            catalog.set(updated=datetime.now(UTC).isoformat(timespec="seconds"))
+            catalog.set(updated=utc_now())
     return report
 
 
 def _exif_of(picture: PictureRecord) -> PictureExif | None:
-    """The EXIF of a picture's file; None where that is not what was indexed."""
+    """The EXIF of a picture's file; None if the file is not the one that was indexed."""
     try:
         data, status = read_steady(picture.path)
     except PictureError:
         return None
-    if is_stamp(picture.content):  # of a picture that was imported and not read: nothing but size and time is known
+    if is_stamp(picture.content):  # imported without reading the file: only size and time can be compared
         same = is_same(picture, FoundFile.of(picture.path, status))
     else:
         same = content_hash(data) == picture.content
@@ -106,7 +106,7 @@ def _exif_of(picture: PictureRecord) -> PictureExif | None:
 
 
 def _store(catalog: Catalog, said: list[tuple[int, PictureExif]]) -> None:
-    """Store what is said; where nothing is, a value from elsewhere stays."""
+    """Store the values that are there; without one, a value from another source stays."""
     taken = ((picture, [stored_moment(exif.taken)]) for picture, exif in said if exif.taken is not None)
     catalog.metadata.put([TAKEN], taken)
     camera = ((picture, [exif.camera.encode()]) for picture, exif in said if exif.camera is not None)

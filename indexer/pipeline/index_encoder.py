@@ -1,9 +1,8 @@
-"""The encoder of an index: chosen, stored in its folder, named in its catalog with its calibration."""
+"""The encoder of an index: choose it, store it in the folder, and name it in the catalog with its calibration."""
 
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from indexer.pipeline.labelling import BY_PATH, RULE_SETTING
@@ -16,6 +15,7 @@ from search.files.writing import is_regular, make_folder, require_own_folder, sy
 from search.pictures.decoder_revision import decoder_setting
 from search.recognition.stored import encoder_calibration
 from search.store.durable import checksum, sealed
+from search.text import utc_now
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
 
 
 def new_encoder(config: BuildConfig) -> str:
-    """Name the encoder of an index that has none yet."""
+    """Name of the encoder that a new index gets."""
     return config.encoder or BuildConfig.default_encoder
 
 
 def own_encoder(catalog: Catalog, device: Device) -> Encoder:
-    """Load the encoder that the index folder carries; raises EncoderError where it carries none."""
+    """Load the encoder that is stored in the index folder; raises EncoderError if there is none."""
     return load_encoder(catalog.folder / stored_encoder(catalog.folder, catalog.settings()), device=device)
 
 
 def choose_encoder(catalog: Catalog, config: BuildConfig, new: Encoder | None = None) -> Encoder:
-    """Load the encoder of the index; where it has none yet, take the new one, or load the one that was asked for.
+    """Load the encoder of the index; if it has none yet, take the new one, or load the configured one.
 
     Raises:
-        EncoderError: another one than the index's was asked for.
+        EncoderError: the configured encoder is not that of the index.
     """
     settings = catalog.settings()
     if "encoder" not in settings:
@@ -56,12 +56,12 @@ def choose_encoder(catalog: Catalog, config: BuildConfig, new: Encoder | None = 
 
 
 def commit_encoder(catalog: Catalog, encoder: Encoder, config: BuildConfig) -> None:
-    """Make an index that has an encoder, perhaps its calibration, and no pictures."""
+    """Make an index without pictures: store the encoder and, if it has one, its calibration."""
     stored = store_encoder(catalog.folder, encoder)
     calibration = fitting_calibration(None, encoder, config)
     with catalog.transaction():
         name_encoder(catalog, encoder, stored)
-        catalog.set(calibration=calibration, **of_new_index(now()))
+        catalog.set(calibration=calibration, **of_new_index(utc_now()))
 
 
 def of_new_index(moment: str) -> dict[str, Any]:
@@ -70,12 +70,12 @@ def of_new_index(moment: str) -> dict[str, Any]:
 
 
 def name_foreign(catalog: Catalog, name: str, dim: int) -> None:
-    """Say that the vectors are made by an encoder which is not at hand; within a transaction."""
+    """Record that the vectors were made by an encoder that is not available; within a transaction."""
     catalog.set(encoder=name, fingerprint=foreign_fingerprint(name, dim), encoder_folder=None, dim=dim)
 
 
 def name_encoder(catalog: Catalog, encoder: Encoder, stored: list[FileRecord]) -> None:
-    """Say in the catalog which encoder the index has from now on; within a transaction."""
+    """Record in the catalog which encoder the index has now; within a transaction."""
     if (old := catalog.settings().get("encoder_folder")) is not None:
         catalog.files.drop(file.name for file in catalog.files.records() if file.name.startswith(f"{old}/"))
     catalog.files.add(stored)
@@ -89,10 +89,10 @@ def name_encoder(catalog: Catalog, encoder: Encoder, stored: list[FileRecord]) -
 
 
 def store_encoder(folder: Path, encoder: Encoder) -> list[FileRecord]:
-    """Write the encoder into the index folder, synced, so that the folder needs nothing else to answer.
+    """Write the encoder into the index folder, synced, so that the folder alone can answer queries.
 
-    Where the very same files lie there already, as after a switch away and back, they stay: a reader may be at them.
-    What else somebody put there stays too.
+    If the same files are there already, as after a switch to another encoder and back, they stay: a reader may use
+    them. Other files in that folder stay too.
 
     Raises:
         IndexFolderError: the folder is a link.
@@ -118,21 +118,16 @@ def store_encoder(folder: Path, encoder: Encoder) -> list[FileRecord]:
 
 
 def fitting_calibration(own: Any, encoder: Encoder, config: BuildConfig) -> dict[str, Any] | None:
-    """The index's own calibration, if it is of this encoder; else that of the encoder's folder, if it has one.
+    """The calibration of the index, if it belongs to this encoder; else that of the encoder's folder, if it has one.
 
     Raises:
-        EncoderError: the folder's calibration is damaged, or of another encoder.
+        EncoderError: the folder's calibration is damaged, or belongs to another encoder.
     """
     if isinstance(own, dict) and own.get("fingerprint") == encoder.fingerprint:
         return own
-    found = encoder_calibration(new_encoder(config), encoder.fingerprint)
-    return None if found is None else found.to_dict()
+    calibration = encoder_calibration(new_encoder(config), encoder.fingerprint)
+    return None if calibration is None else calibration.to_dict()
 
 
 def _place(encoder: Encoder) -> str:
     return f"{ENCODERS_FOLDER}/{encoder.fingerprint}"
-
-
-def now() -> str:
-    """The time, ISO 8601, UTC."""
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,4 +1,4 @@
-"""Which folder can become an index: a new one, an empty one, or one that holds an index already."""
+"""Which folder can become an index: a new folder, an empty one, or an existing index."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _NAMED = 3
-"""Other files that are named in the error."""
+"""Most other files that an error lists."""
 _BEGUN = re.compile(
     r"catalog\.sqlite(-wal|-shm|-journal)?|catalog\.seal(\.part)?|writer\.(lock|json)"
     rf"|{ASIDE_NAME.pattern}|\.(nfs|fuse_hidden)[0-9a-f]+"
 )
-"""All that a first build has made before its catalog says whose it is; and what a network's file system keeps of it."""
+"""Files that a first build makes before its catalog is marked as ours, and what network file systems keep of them."""
 _HEADS = {
     HOLDER_NAME: (b'{"process": ',),
     LOCK_NAME: (b"",),
@@ -29,21 +29,21 @@ _HEADS = {
     f"{CATALOG_NAME}-wal": (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83"),
     f"{CATALOG_NAME}-journal": (b"\xd9\xd5\x05\xf9", b"\0\0\0\0"),
 }
-"""How these files begin, whole, half written or empty: others of the same names are somebody's, and would be lost."""
+"""How these files begin, complete, partly written or empty. Other files of these names belong to the user."""
 _LONGEST_HEAD = 12
 
 
 def check_place(folder: Path) -> None:
-    """Refuse a folder that holds other things and no index: an index has its folder for itself.
+    """Refuse a folder that holds other files and no index.
 
     Raises:
-        IndexFolderError: such a folder; a file; a link to nothing; or a folder that cannot be looked into.
+        IndexFolderError: the folder holds other files, is a file, is a broken link, or cannot be read.
     """
     try:
         names = sorted(os.listdir(folder))  # noqa: PTH208 - names that are no text sort too
     except FileNotFoundError:
         if folder.is_symlink():
-            raise IndexFolderError(f"{folder}: is a link to nothing. Make its target, or name a folder") from None
+            raise IndexFolderError(f"{folder}: is a broken link. Make its target, or name a folder") from None
         return
     except OSError as error:
         raise IndexFolderError(f"{folder}: cannot be an index folder ({error.strerror}). Name another") from error
@@ -52,30 +52,30 @@ def check_place(folder: Path) -> None:
         return
     listed = ", ".join(others[:_NAMED]) + (f" and {len(others) - _NAMED} more" if len(others) > _NAMED else "")
     raise IndexFolderError(
-        f"{folder}: is no index and holds other files ({listed}), and an index has its folder for itself. Name a new"
-        f" folder, such as --index {folder / 'photos.index'}"
+        f"{folder}: is not an index and holds other files ({listed}), and an index needs a folder of its own. Name a"
+        f" new folder, such as --index {folder / 'photos.index'}"
     )
 
 
 def _is_begun(file: Path) -> bool:
-    """Whether the content of a file is what a first build writes under its name; a link is left to the writer."""
+    """Whether a file holds what a first build writes under its name; links are refused later, by the writer."""
     heads = _HEADS.get(file.name)
     if heads is None or not is_regular(file):
         return True
     if file.name == HOLDER_NAME and _is_lock(file.with_name(LOCK_NAME)):
-        return True  # a damaged note, beside the lock that it speaks of
+        return True  # a damaged note beside its lock
     try:
-        found = read_own(file, _LONGEST_HEAD)
+        begins = read_own(file, _LONGEST_HEAD)
     except OSError:
         return True
-    return not found or any(head and (found.startswith(head) or head.startswith(found)) for head in heads)
+    return not begins or any(head and (begins.startswith(head) or head.startswith(begins)) for head in heads)
 
 
 def _is_lock(file: Path) -> bool:
-    """Whether a lock of ours has this name: an empty file."""
+    """Whether this is a lock file of Twinlens: an empty regular file."""
     return is_regular(file) and file.stat().st_size == 0
 
 
 def _lost_its_catalog(names: list[str]) -> bool:
-    """Whether a folder has the seal of a catalog that is gone: the writer says so, and how to get it back."""
+    """Whether the folder has the seal of a missing catalog: the writer reports it, with what to do."""
     return SEAL_NAME in names and CATALOG_NAME not in names

@@ -1,4 +1,4 @@
-"""Which contents have a vector already, in the index or staged, and where it is: nothing is embedded twice."""
+"""Contents that have a vector already, in the index or staged, so that nothing is embedded twice."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexer.pipeline.stored_vectors import StoredVectors
+from search.chunks import chunks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
     from search.types import Floats
 
 _BLOCK = 2_000
-"""Vectors gathered at once."""
+"""Vectors read at once."""
 
 
 class KnownContents:
-    """The contents known to a catalog and to what is staged; may be asked from any thread."""
+    """The contents of a catalog and of a staging file; safe to use from any thread."""
 
     def __init__(self, catalog: Catalog | None, staging: Staging | None) -> None:
-        """Take both: None for a catalog whose vectors are of another encoder, and where nothing is staged."""
+        """Wrap both; `catalog` is None if its vectors belong to another encoder, `staging` if nothing is staged."""
         self._catalog = catalog
         self._staging = staging
         self._mapped: StoredVectors | None = None
@@ -32,7 +33,7 @@ class KnownContents:
         return self.size(content) is not None
 
     def size(self, content: str) -> tuple[int, int] | None:
-        """Width and height in pixels of a content with a vector; None where it has none."""
+        """Width and height in pixels of a content with a vector; None if it has no vector."""
         staged = None if self._staging is None else self._staging.size(content)
         if staged is not None or self._catalog is None:
             return staged
@@ -41,11 +42,10 @@ class KnownContents:
 
     def vectors(self, contents: Sequence[str]) -> Iterator[Floats]:
         """Blocks `(n, dim) float32` of the vectors of known contents, in their order."""
-        for start in range(0, len(contents), _BLOCK):
-            block = contents[start : start + _BLOCK]
-            found = {} if self._staging is None else self._staging.vectors(block)
-            found |= self._stored([content for content in block if content not in found])
-            yield np.stack([found[content] for content in block])
+        for block in chunks(contents, _BLOCK):
+            vectors = {} if self._staging is None else self._staging.vectors(block)
+            vectors |= self._stored([content for content in block if content not in vectors])
+            yield np.stack([vectors[content] for content in block])
 
     def _stored(self, contents: list[str]) -> dict[str, Floats]:
         if self._catalog is None or not contents:

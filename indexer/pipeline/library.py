@@ -1,7 +1,7 @@
-"""What an index knows of the folders that it was made of, before one of them is scanned again.
+"""The folders that an index was made from, as its catalog names them, before one of them is scanned again.
 
-One folder can be reached by several paths: through a link, a bind mount, another spelling where capitals do not count.
-Its pictures have one path in the index, the one by which it was known first.
+One folder can be reached by several paths: through a link, a bind mount, or another spelling on a file system that
+ignores case. Its pictures have one path in the index: the first one that was used.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ class Library:
     """The settings of an index that decide how it is scanned, and the paths of its folders."""
 
     folders: tuple[Path, ...] = ()
-    """Those that were followed, and others that hold its pictures."""
+    """Folders that were indexed as a whole, and other folders that hold pictures of the index."""
     exclude: tuple[str, ...] = ()
-    """Patterns that it remembers."""
+    """Stored patterns."""
 
     @classmethod
     def of(cls, index: Path) -> Library:
-        """Read it from an index folder; empty where no index is, or none that can be read: its writer says why."""
+        """Read it from an index folder; empty if there is no index or it cannot be read, which the writer reports."""
         try:
             if not has_catalog(index):
                 return cls()
@@ -45,21 +45,23 @@ class Library:
 
     @classmethod
     def of_catalog(cls, catalog: Catalog) -> Library:
-        """The same, of an open catalog."""
+        """Read it from an open catalog."""
         roots = known_roots(catalog)
         return cls((*roots, *catalog.pictures.folders(roots)), known_exclude(catalog))
 
-    def spelled(self, place: str | os.PathLike[str]) -> Path:
-        """The absolute path by which the index knows a file or folder, whatever path leads to it."""
+    def indexed_path(self, place: str | os.PathLike[str]) -> Path:
+        """The absolute path under which the index stores a file or folder, whatever path leads to it."""
         given = Path(os.path.normpath(Path(place).absolute()))
         real = Path(os.path.realpath(given))
         if os.path.isfile(given):  # noqa: PTH113  # a link to a file is a picture of its own
             real = Path(os.path.realpath(given.parent), given.name)
         if any(_is_plainly_below(given, real, folder) for folder in self.folders):
             return given
-        known = {identity: folder for folder in reversed(self.folders) if (identity := _identity(folder)) is not None}
+        known = {
+            identity: folder for folder in reversed(self.folders) if (identity := folder_identity(folder)) is not None
+        }
         for folder in (real, *real.parents):
-            identity = _identity(folder)
+            identity = folder_identity(folder)
             if identity in known:
                 return known[identity] / real.relative_to(folder)
         return _above(known.values(), real) or given
@@ -67,31 +69,31 @@ class Library:
 
 def is_same_folder(one: Path, other: Path) -> bool:
     """Whether two paths lead to the same folder."""
-    identity = _identity(one)
-    return identity is not None and identity == _identity(other)
+    identity = folder_identity(one)
+    return identity is not None and identity == folder_identity(other)
 
 
 def _is_plainly_below(given: Path, real: Path, folder: Path) -> bool:
-    """Whether a path begins with a folder, or is it, and no link lies on the way from there."""
+    """Whether a path is a folder or below it, with no link in between."""
     return given.is_relative_to(folder) and Path(os.path.realpath(folder), given.relative_to(folder)) == real
 
 
 def _above(folders: Iterable[Path], real: Path) -> Path | None:
-    """A folder around known ones, spelled as on the way to them; None where it holds none of them."""
-    own = _identity(real)
+    """The spelling of a folder as a parent of known folders; None if it contains none of them."""
+    own = folder_identity(real)
     seen: set[Path] = set()
     for folder in folders:
         for each in folder.parents:
             if each in seen:
                 break
             seen.add(each)
-            if own is not None and _identity(each) == own:
+            if own is not None and folder_identity(each) == own:
                 return each
     return None
 
 
-def _identity(folder: Path) -> Identity | None:
-    """Device and inode of a folder; None where there is none, or a file system gives no number."""
+def folder_identity(folder: Path) -> Identity | None:
+    """Device and inode of a folder; None if it does not exist or the file system has no inode numbers."""
     try:
         status = folder.stat()
     except OSError:
@@ -100,19 +102,19 @@ def _identity(folder: Path) -> Identity | None:
 
 
 def known_exclude(catalog: Catalog) -> tuple[str, ...]:
-    """Patterns that an index remembers.
+    """Patterns that an index stores.
 
     Raises:
         IndexFolderError: they are damaged.
     """
-    found = catalog.settings().get("exclude", [])
-    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+    patterns = catalog.settings().get("exclude", [])
+    if not isinstance(patterns, list) or not all(isinstance(each, str) for each in patterns):
         raise IndexFolderError("the setting exclude of the catalog is no list of patterns")
-    return tuple(found)
+    return tuple(patterns)
 
 
-def remember_root(catalog: Catalog, root: Path) -> None:
-    """Note a folder that was indexed as a whole: what is added below it later is labelled as from there."""
+def store_root(catalog: Catalog, root: Path) -> None:
+    """Store a folder that was indexed as a whole: pictures added below it later are labelled relative to it."""
     roots = known_roots(catalog)
     if not any(root.is_relative_to(each) for each in roots):
         catalog.set(roots=sorted([str(each) for each in roots if not each.is_relative_to(root)] + [str(root)]))

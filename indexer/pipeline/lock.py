@@ -8,7 +8,6 @@ import shlex
 import socket
 import sys
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
@@ -16,6 +15,7 @@ from filelock import FileLock, Timeout
 from search.errors import IndexLockedError
 from search.files.disk_errors import disk_errors_named
 from search.files.writing import is_regular, read_own, require_own_file, write_file
+from search.text import utc_now, without_controls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,14 +31,14 @@ _LONGEST_NOTE = 65_536
 def writer_lock(folder: Path) -> Iterator[None]:
     """Hold the index folder for writing; the system frees the lock of a process that dies.
 
-    Who holds it stands in a note beside it. The note decides nothing: one that a dead process left is in nobody's
-    way, whoever has got its number since.
+    A note beside the lock names its holder, for the error message alone: the note of a dead process blocks nobody,
+    even if another process has its number now.
 
     Raises:
-        IndexLockedError: another process holds it; the message says which, since when, and what it was called with.
+        IndexLockedError: another process holds it; the message names the process, its command line and since when.
         IndexFolderError: the lock is a link, or another kind of file.
         IndexBusyError: another program holds a database of the folder.
-        DiskError: the disk failed the writer, is full, or refused.
+        DiskError: the disk failed, is full, or refused.
     """
     check_lock_file(folder / LOCK_NAME)
     with disk_errors_named(folder), _held(folder):
@@ -49,8 +49,8 @@ def check_lock_file(file: Path) -> None:
     """Refuse a lock that is a link or no regular file: taking it would make, or empty, a file elsewhere.
 
     Raises:
-        IndexFolderError: see there. An empty file has nothing to lose: hard links of it, as in a copy of a whole index
-            by `cp -al`, are one lock of both.
+        IndexFolderError: it is. Hard links are allowed for an empty file, which cannot lose anything: a copy of an
+            index by `cp -al` shares the lock of the original.
     """
     if not (is_regular(file) and file.stat().st_size == 0):
         require_own_file(file)
@@ -74,13 +74,13 @@ def _held(folder: Path) -> Iterator[None]:
 
 
 def _note() -> dict[str, object]:
-    since = datetime.now(UTC).isoformat(timespec="seconds")
+    since = utc_now()
     command = shlex.join(getattr(sys, "orig_argv", sys.argv))[:_LONGEST_COMMAND]
     return {"process": os.getpid(), "since": since, "host": socket.gethostname(), "command": command}
 
 
 def _holder(folder: Path) -> str:
-    """Who holds the lock, in words; the note may be half written, or an older one of a process that is gone."""
+    """The holder of the lock, in words; the note may be partly written, or left by a process that ended."""
     try:
         note = json.loads(read_own(folder / HOLDER_NAME, _LONGEST_NOTE))
         process, since = int(note["process"]), str(note["since"])
@@ -91,7 +91,7 @@ def _holder(folder: Path) -> str:
     if here and not _is_running(process):
         return "another process"
     where = "" if here else f" on {host}"
-    return f"process {process}{where} since {since}" + (f". It is: {_one_line(command)}" if command else "")
+    return f"process {process}{where} since {since}" + (f". It is: {without_controls(command)}" if command else "")
 
 
 def _is_running(process: int) -> bool:
@@ -104,7 +104,3 @@ def _is_running(process: int) -> bool:
     except PermissionError:
         return True
     return process > 0
-
-
-def _one_line(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text)

@@ -1,4 +1,4 @@
-"""Room for the vectors of a segment that is being made: in memory while they are few, else in a file that is mapped."""
+"""The vectors of a new segment as one matrix: in memory if they are few, otherwise in a memory-mapped file."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from search.types import Floats
 
 _IN_MEMORY = 64 * 2**20
-"""Bytes up to which no file is worth its trouble."""
+"""Size in bytes up to which the matrix stays in memory."""
 
 
 @contextmanager
 def gathered(folder: Path, blocks: Iterable[Floats], rows: int, dim: int) -> Iterator[Floats]:
-    """Put blocks of vectors together as `(rows, dim) float32`, for as long as the block lasts.
+    """Join blocks of vectors to one matrix `(rows, dim) float32`, which exists for the duration of the context.
 
-    A large matrix lies in a file of the index folder, so that memory stays free for the structure built over it: the
-    system writes out and drops what is not being read.
+    A large matrix is a file in the index folder, so that memory stays free for the structure built over it: the
+    system can write pages out and drop them.
     """
     if rows * dim * 4 <= _IN_MEMORY:
         yield _filled(np.empty((rows, dim), dtype=np.float32), blocks)
@@ -52,7 +52,7 @@ def _filled(matrix: Floats, blocks: Iterable[Floats]) -> Floats:
 
 
 def _reserve(file: Path, size: int) -> None:
-    """Take the room on the disk: writing into a map of a file on a full disk would end the process (SIGBUS)."""
+    """Allocate the space on the disk: writing to a mapped file on a full disk would end the process (SIGBUS)."""
     zeros = bytes(1 << 20)
     with new_file(file) as stream:
         for start in range(0, size, len(zeros)):

@@ -1,11 +1,11 @@
-"""Which folders of a library are missing: an unmounted disk must not wipe what an index knows of it.
+"""Missing folders of a library: an unmounted disk must not remove its pictures from the index.
 
-A folder is there if it holds, at any depth, a picture where the index knew it. A folder that holds none of its pictures
-is missing, whether it is not there, empty, or holds a few others which came since: programs write into the empty folder
-that an unmounted disk leaves. Only where at least as many others were found as are gone, the old ones were replaced.
+A folder is present if it holds, at any depth, a picture at its indexed path. A folder that holds none of its pictures
+is missing, whether it does not exist, is empty, or holds a few new pictures: programs write into the empty folder that
+an unmounted disk leaves. Only if there are at least as many new pictures as missing ones, the old ones were replaced.
 
-The index remembers which folders are missing, so that what was written into one meanwhile does not count as its own
-the next time, when the index knows it.
+The catalog stores which folders are missing, so that pictures written into such a folder meanwhile do not make it
+present in the next scan, when they are in the index.
 """
 
 from __future__ import annotations
@@ -29,33 +29,33 @@ _SETTING = "missing"
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """Which pictures of a missing folder the index knew before it was missing."""
+class PicturesBefore:
+    """The pictures of a missing folder that were indexed before it was missing."""
 
     up_to: int
-    """The greatest id of all pictures then."""
+    """The greatest picture id at that time."""
     moved: list[int] = field(default_factory=list)
-    """Ids up to that of pictures which moved into the folder since."""
+    """Ids up to `up_to` of pictures that moved into the folder since."""
 
     def has(self, picture: int) -> bool:
-        """Whether a picture was there before."""
+        """Whether a picture was in the folder before."""
         return picture <= self.up_to and picture not in self.moved
 
 
-class Folders:
-    """The folders below a root, and itself, by what a scan found in them; as text, which is faster than paths."""
+class ScannedFolders:
+    """The root and the folders below it, with what a scan found in them; as text, which is faster than paths."""
 
-    def __init__(self, root: Path, missing: Mapping[Path, Known] | None = None) -> None:
-        """Take the folders that are missing since an earlier scan."""
+    def __init__(self, root: Path, missing: Mapping[Path, PicturesBefore] | None = None) -> None:
+        """Start with the folders that an earlier scan found missing."""
         self._root = str(root)
         self._missing = missing or {}
         self._there: set[str] = set()
         self._new: Counter[str] = Counter()
-        """Pictures that the index did not know, by the folder that holds them."""
+        """Number of new pictures in each folder."""
 
-    def see(self, path: Path, record: PictureRecord | None) -> None:
-        """Note that a picture was found, and what the index knows of it."""
-        inside = _dirname(str(path))
+    def add_found(self, path: Path, record: PictureRecord | None) -> None:
+        """Record that a file was found, with the picture of its path, if there is one."""
+        inside = _parent(str(path))
         if record is None or not all(
             known.has(record.id) for folder, known in self._missing.items() if path.is_relative_to(folder)
         ):
@@ -67,56 +67,56 @@ class Folders:
             self._there.add(folder)
 
     def missing(self, gone: Sequence[PictureRecord]) -> dict[int, Path]:
-        """Id -> the topmost missing folder around a picture that was not found, for those whose own one is missing."""
+        """Id -> topmost missing folder, for the pictures in `gone` whose folder is missing."""
         if not gone:
             return {}
-        inside = {record.id: _dirname(str(record.path)) for record in gone}
+        inside = {record.id: _parent(str(record.path)) for record in gone}
         lost, new = self._below(Counter(inside.values())), self._below(self._new)
         missing = {folder for folder, count in lost.items() if folder not in self._there and new[folder] < count}
-        found: dict[int, Path] = {}
+        topmost: dict[int, Path] = {}
         for key, own in inside.items():
             around = list(takewhile(missing.__contains__, self._up(own)))
             if around:
-                found[key] = Path(around[-1])
-        return found
+                topmost[key] = Path(around[-1])
+        return topmost
 
     def _below(self, inside: Counter[str]) -> Counter[str]:
-        """Sum over each folder and all those below it."""
+        """Sum the counts of each folder and all folders below it."""
         total: Counter[str] = Counter()
         for folder, count in inside.items():
             total.update(dict.fromkeys(self._up(folder), count))
         return total
 
     def _up(self, folder: str) -> Iterator[str]:
-        """A folder and those around it, up to the root."""
+        """A folder and its parents, up to the root."""
         while len(folder) >= len(self._root):
             yield folder
             if folder == self._root:
                 return
-            folder = _dirname(folder)
+            folder = _parent(folder)
 
 
-def remembered(catalog: Catalog) -> dict[Path, Known]:
-    """The folders that an index knows to be missing.
+def stored_missing(catalog: Catalog) -> dict[Path, PicturesBefore]:
+    """The missing folders that the catalog stores.
 
     Raises:
-        IndexFolderError: what it says of them is damaged.
+        IndexFolderError: the setting is damaged.
     """
-    found = catalog.settings().get(_SETTING, {})
-    if not isinstance(found, dict):
+    stored = catalog.settings().get(_SETTING, {})
+    if not isinstance(stored, dict):
         raise _damaged()
-    return {Path(folder): _known(each) for folder, each in found.items()}
+    return {Path(folder): _decoded(each) for folder, each in stored.items()}
 
 
-def to_remember(catalog: Catalog, changes: Changes, root: Path | None) -> dict[str, dict[str, Any]]:
-    """What the index is to know of missing folders after some changes, as a setting holds it.
+def missing_after(catalog: Catalog, changes: Changes, root: Path | None) -> dict[str, dict[str, Any]]:
+    """The missing folders after some changes, in the form of the setting.
 
     Args:
-        catalog: as it was before them.
-        changes: with what stays of missing folders.
-        root: the folder that was surveyed as a whole; folders elsewhere stay as they were.
+        catalog: as it was before the changes.
+        changes: with the pictures of missing folders that stay.
+        root: the folder that was surveyed as a whole; folders outside it stay as they were.
     """
-    before = remembered(catalog)
+    before = stored_missing(catalog)
     kept = {record.path.parent for record, _ in changes.kept}
     still = {
         folder: known
@@ -125,7 +125,7 @@ def to_remember(catalog: Catalog, changes: Changes, root: Path | None) -> dict[s
     }
     up_to = catalog.pictures.greatest_id()
     for folder in {folder for _, folder in changes.kept} - still.keys():
-        still[folder] = Known(up_to)
+        still[folder] = PicturesBefore(up_to)
     for folder, known in still.items():
         came = [each.id for each in changes.moved if each.path.is_relative_to(folder) and known.has(each.id)]
         if came:
@@ -133,26 +133,26 @@ def to_remember(catalog: Catalog, changes: Changes, root: Path | None) -> dict[s
     return {str(folder): asdict(still[folder]) for folder in sorted(still)}
 
 
-def is_news(catalog: Catalog, missing: dict[str, dict[str, Any]]) -> bool:
-    """Whether an index does not know this of missing folders."""
+def differs_from_stored(catalog: Catalog, missing: dict[str, dict[str, Any]]) -> bool:
+    """Whether the catalog stores other missing folders."""
     return bool(missing != catalog.settings().get(_SETTING, {}))
 
 
-def remember(catalog: Catalog, missing: dict[str, dict[str, Any]]) -> None:
-    """Store it; in a transaction."""
-    if is_news(catalog, missing):
+def store_missing(catalog: Catalog, missing: dict[str, dict[str, Any]]) -> None:
+    """Store missing folders; in a transaction."""
+    if differs_from_stored(catalog, missing):
         catalog.set(**{_SETTING: missing})
 
 
-def _dirname(path: str) -> str:
+def _parent(path: str) -> str:
     return path.rpartition("/")[0] or "/"
 
 
-def _known(stored: object) -> Known:
+def _decoded(stored: object) -> PicturesBefore:
     if isinstance(stored, dict):
         up_to, moved = stored.get("up_to"), stored.get("moved")
         if isinstance(up_to, int) and isinstance(moved, list) and all(isinstance(each, int) for each in moved):
-            return Known(up_to, moved)
+            return PicturesBefore(up_to, moved)
     raise _damaged()
 
 

@@ -1,4 +1,4 @@
-"""How the stages of the offline road tell what they do; the command line draws it."""
+"""Progress of the stages of a command, and the time that each takes."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
 
 class Progress(Protocol):
-    """Whoever wants to know."""
+    """Receives progress updates; the command line draws them."""
 
     def begin(self, stage: str, total: int | None) -> None:
-        """A stage begins; `total` is the number of pictures it will look at, where it is known."""
+        """Start a stage; `total` is its number of pictures, or None if that is unknown."""
 
     def advance(self, count: int) -> None:
-        """So many more are done."""
+        """Report that `count` more pictures are done."""
 
 
 class Silent:
-    """Nobody wants to know."""
+    """Ignores all updates."""
 
     def begin(self, stage: str, total: int | None) -> None:
         """Do nothing."""
@@ -31,7 +31,7 @@ class Silent:
 
 
 class Stages:
-    """Seconds by stage, told to a `Progress` as they pass."""
+    """Measures the seconds of each stage, and reports the stages to a `Progress`."""
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
@@ -39,14 +39,14 @@ class Stages:
 
     @contextmanager
     def stage(self, name: str, total: int | None = None) -> Iterator[None]:
-        """Time a block under a name."""
+        """Start a stage and add the time of the block to it."""
         self.progress.begin(name, total)
         with self.timed(name):
             yield
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
-        """Add the time of a block to a name, without telling that a stage begins."""
+        """Add the time of a block to a stage that was already started."""
         start = time.perf_counter()
         try:
             yield

@@ -1,4 +1,4 @@
-"""What removed pictures had comes back with their content: metadata, labels, and reference pictures of identities."""
+"""Restore metadata, labels and reference pictures of removed pictures whose content is added again."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
 def returning_templates(
     catalog: Catalog, pictures: Sequence[PictureRecord], known: KnownContents
 ) -> list[TemplateRecord]:
-    """Retained reference pictures whose content one of these pictures shows, with its vector."""
-    found = catalog.retained.give_back_templates(sorted({picture.content for picture in pictures}))
-    if not found:
+    """Retained reference pictures that have the content of one of these pictures, with its vector."""
+    templates = catalog.retained.give_back_templates(sorted({picture.content for picture in pictures}))
+    if not templates:
         return []
     enrolled = {(each.identity, each.content) for each in catalog.identities.templates()}
-    found = [each for each in found if (each.identity, each.content) not in enrolled]
-    vectors = (row for block in known.vectors([each.content for each in found]) for row in block)
-    return [replace(each, vector=row.astype("<f4").tobytes()) for each, row in zip(found, vectors, strict=True)]
+    templates = [each for each in templates if (each.identity, each.content) not in enrolled]
+    vectors = (row for block in known.vectors([each.content for each in templates]) for row in block)
+    return [replace(each, vector=row.astype("<f4").tobytes()) for each, row in zip(templates, vectors, strict=True)]
 
 
 def give_back(
     catalog: Catalog, changes: Changes, templates: Sequence[TemplateRecord], *, labels: bool, over_folders: bool
 ) -> int:
-    """Give added pictures what is retained of their content; in a transaction, after they were put.
+    """Restore to added pictures what is retained of their content; in a transaction, after they are stored.
 
     Args:
         catalog: the index.
-        changes: what was put.
-        templates: of `returning_templates`.
-        labels: whether labels come back to pictures that have none.
-        over_folders: whether they do to pictures that are labelled by their folders, too.
+        changes: the changes that were stored.
+        templates: the result of `returning_templates`.
+        labels: whether pictures without a label get their old label back.
+        over_folders: whether pictures labelled by their folder do, too.
 
     Returns:
         How many pictures got metadata or a label back.

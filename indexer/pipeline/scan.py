@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 
 
 NEVER_READABLE = frozenset((errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR))
-"""A link to itself, or a path longer than the system takes: nothing that comes back when a permission is given."""
+"""A link to itself, or a path that is too long for the system: errors that no permission solves."""
 _INODE_BITS = 2**63 - 1
 _LONGEST_SUFFIX = 12
-"""Characters, with the dot: what is longer is part of a name with a dot in it."""
+"""Characters with the dot; a longer ending is part of a name with a dot in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A file with a picture's suffix, as the folder shows it."""
+    """A file with a picture's suffix, as listed in its folder."""
 
     path: Path
     bytes: int
     mtime_ns: int
     ctime_ns: int | None = None
-    """When the inode changed, which no program can set back; with `inode`, None where nobody looked."""
+    """When the inode changed, which no program can set back; like `inode`, None if it was not read."""
     inode: int | None = None
 
     @classmethod
     def of(cls, path: Path, status: os.stat_result) -> FoundFile:
-        """A file with what the system says of it; the number of its inode as far as SQLite holds it."""
+        """A file with its status; the inode number is cut to the bits that SQLite holds."""
         return cls(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino & _INODE_BITS)
 
 
@@ -55,18 +55,18 @@ def scan(
     """List the picture files below a folder, by path; a single file is a collection of one.
 
     Hidden files and folders are left out, and so is `leave_out` (the index itself). Links to folders are not
-    followed, so that a loop of links ends; links to files are, wherever these lie, and dangling ones left out.
+    followed, which avoids loops; links to files are followed, wherever they lead, and broken ones are left out.
 
     Args:
         pictures: the folder, or the file.
-        leave_out: a folder that is not looked into.
-        unreadable: called with each folder below `pictures` that cannot be listed, and each file that cannot be
-            looked at, and why: nothing is known of what lies there. None: the first of them is an error.
-        excludes: what else is left out below the folder; None: what `indexer.pipeline.excludes` names.
+        leave_out: a folder to skip.
+        unreadable: called with each folder below `pictures` that cannot be listed, and each file whose status cannot
+            be read, and the error. By default the first of them raises DataError.
+        excludes: patterns to leave out; defaults to those of `indexer.pipeline.excludes`.
         not_read: counts the files of other kinds, by suffix; "" for files without one.
 
     Raises:
-        DataError: nothing there; `pictures` itself cannot be listed; or, without `unreadable`, something below it.
+        DataError: `pictures` does not exist or cannot be listed; or, without `unreadable`, something below it.
     """
     root = pictures.absolute()
     try:
@@ -74,7 +74,7 @@ def scan(
             return [FoundFile.of(root, root.stat())]
         listable = root.is_dir()
     except OSError as error:
-        raise DataError(f"{pictures}: cannot be looked at ({error.strerror})") from error
+        raise DataError(f"{pictures}: cannot be read ({error.strerror})") from error
     if not listable:
         raise DataError(f"{pictures}: no such folder of pictures")
     skip = None if leave_out is None else os.path.realpath(leave_out)
@@ -88,17 +88,17 @@ class _Walk:
 
     root: Path
     skip: str | None
-    """As the system resolves it."""
+    """Path without links."""
     unreadable: Unreadable
     excludes: Excludes
     not_read: Counter[str] | None
 
     def files(self) -> Iterator[FoundFile]:
         """The picture files, folder by folder."""
-        for folder, subfolders, names in os.walk(self.root, onerror=self._tell):
-            subfolders[:] = [name for name in subfolders if self._is_taken(folder, name)]
+        for folder, subfolders, names in os.walk(self.root, onerror=self._report):
+            subfolders[:] = [name for name in subfolders if self._is_included(folder, name)]
             for name in names:
-                if not self._is_taken(folder, name):
+                if not self._is_included(folder, name):
                     continue
                 path = Path(folder, name)
                 if path.suffix.lower() in PICTURE_SUFFIXES:
@@ -106,7 +106,7 @@ class _Walk:
                 elif self.not_read is not None:
                     self.not_read[_kind(path)] += 1
 
-    def _is_taken(self, folder: str, name: str) -> bool:
+    def _is_included(self, folder: str, name: str) -> bool:
         path = os.path.join(folder, name)  # noqa: PTH118
         if name.startswith(".") or self.excludes.covers(path):
             return False
@@ -116,14 +116,14 @@ class _Walk:
         try:
             yield FoundFile.of(path, path.stat())
         except FileNotFoundError:
-            return  # vanished since it was listed, or a link to nothing: not a picture of the collection
+            return  # deleted since it was listed, or a broken link: not a picture of the collection
         except OSError as error:
             if error.errno in NEVER_READABLE:
-                yield FoundFile(path, 0, 0)  # reading it gives the reason by which it is skipped
+                yield FoundFile(path, 0, 0)  # reading it raises the error with which it is skipped
             else:
                 self.unreadable(path, error)
 
-    def _tell(self, error: OSError) -> None:
+    def _report(self, error: OSError) -> None:
         folder = Path(os.fsdecode(error.filename))
         (_refuse if folder == self.root else self.unreadable)(folder, error)
 
@@ -135,4 +135,4 @@ def _kind(path: Path) -> str:
 
 
 def _refuse(path: Path, error: OSError) -> None:
-    raise DataError(f"{path}: cannot be looked into ({error.strerror}). Check its permissions") from error
+    raise DataError(f"{path}: cannot be read ({error.strerror}). Check its permissions") from error

@@ -1,8 +1,8 @@
-"""Where a command keeps what it embedded until its one commit, so that a killed one goes on where it stopped.
+"""Vectors that a command embedded and has not committed yet, so that a killed command continues where it stopped.
 
-A SQLite file an encoder beside the catalog, so that embedding anew with another encoder and adding with the present one
-do not disturb each other. Pictures are staged in the order of the scan and only at the ends of batches: what is staged
-is always a prefix of the work, so a resumed build forms the very batches that an uninterrupted one does.
+There is one SQLite file per encoder beside the catalog, so that embedding with a new encoder and adding with the
+present one do not interfere. Pictures are staged in the order of the scan, a whole batch at a time: the staged files
+are always a prefix of the work, so a resumed build forms the same batches as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from indexer.pipeline.staging_soundness import is_sound
+from search.chunks import BOUND_VALUES, chunks
 from search.files.disk_errors import BUSY_SECONDS, busy_error, is_busy, is_of_the_disk
 from search.files.reading import refuse_far_journal, refuse_irregular
 from search.files.writing import is_regular, require_own_file
@@ -34,8 +35,7 @@ if TYPE_CHECKING:
 
 _PREFIX = "staging-"
 _NAME = re.compile(rf"{_PREFIX}[0-9a-f]{{32}}\.sqlite")
-"""With an encoder's fingerprint; other files of a like name are not ours."""
-_IN_CHUNK = 500
+"""With an encoder's fingerprint; other files of a similar name do not belong to Twinlens."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS looked_at (
@@ -47,14 +47,14 @@ CREATE TABLE IF NOT EXISTS notes (path BLOB PRIMARY KEY, note TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS exif (content TEXT PRIMARY KEY, taken TEXT, camera TEXT);
 """
 _ADDED_COLUMNS = ("ctime_ns", "inode", "passing")
-"""Of `looked_at`, that a file which an older version left does not have."""
+"""Columns of `looked_at` that files of older versions lack."""
 _STAGED = ("bytes", "mtime_ns", "content", "width", "height", "reason", *_ADDED_COLUMNS)
-"""Columns of `looked_at` after the path, and fields of `LookedAt`, in one order."""
+"""Columns of `looked_at` after the path, and fields of `ReadResult`, in one order."""
 
 
 @dataclass(frozen=True, slots=True)
-class LookedAt:
-    """What reading one file gave: its content hash and size in pixels, or the reason why it could not be read."""
+class ReadResult:
+    """Result of reading one file: its content hash and size in pixels, or the reason why it could not be read."""
 
     path: Path
     bytes: int
@@ -66,18 +66,18 @@ class LookedAt:
     ctime_ns: int | None = None
     inode: int | None = None
     passing: bool | None = False
-    """Whether the reason lies in the system and not in the file: the picture may well be as it was."""
+    """Whether the reason lies in the system and not in the file: the picture may be unchanged."""
     exif: PictureExif = NO_EXIF
-    """Staged by content, and given back by `Staging.exif`."""
+    """Staged by content, and returned by `Staging.exif`."""
     note: str | None = None
-    """What is worth knowing of a file that was read all the same; given back by `Staging.notes`."""
+    """A problem of a file that was read all the same; returned by `Staging.notes`."""
 
 
 class Staging:
-    """What was embedded with one encoder and not committed yet; may be read from any thread."""
+    """What was embedded with one encoder and not committed yet; safe to read from any thread."""
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
-        """Open what an earlier command with this encoder left, or start anew.
+        """Open the file of an earlier command with this encoder, or create one.
 
         Raises:
             IndexFolderError: the file, or one of SQLite's beside it, is a link.
@@ -96,7 +96,7 @@ class Staging:
                 raise busy_error(self._file, error) from error
             if is_of_the_disk(error):
                 raise
-            self.discard()  # cut by a power failure: it only ever held what can be embedded again
+            self.discard()  # damaged by a power failure: its content can be embedded again
             self._connection = self._open()
 
     def _open(self) -> sqlite3.Connection:
@@ -111,14 +111,14 @@ class Staging:
                 if column not in there:
                     connection.execute(f"ALTER TABLE looked_at ADD COLUMN {column} INTEGER")
             if not is_sound(connection, _SCHEMA):
-                raise sqlite3.DatabaseError("other tables, or values of other types, than a command stages")
+                raise sqlite3.DatabaseError("other tables or types than a staging file has")
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def add(self, files: Sequence[LookedAt], vectors: Iterable[tuple[LookedAt, Floats]]) -> None:
-        """Stage one batch, whole or not at all."""
+    def add(self, files: Sequence[ReadResult], vectors: Iterable[tuple[ReadResult, Floats]]) -> None:
+        """Stage one batch in one transaction."""
         with self._lock, self._connection:
             self._connection.executemany(
                 "INSERT OR REPLACE INTO looked_at VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -140,14 +140,14 @@ class Staging:
                 ),
             )
 
-    def looked_at(self, paths: Sequence[Path]) -> dict[Path, LookedAt]:
-        """What was staged of these files, by path."""
+    def results(self, paths: Sequence[Path]) -> dict[Path, ReadResult]:
+        """Staged results of these files, by path."""
         sql = f"SELECT path, {', '.join(_STAGED)} FROM looked_at WHERE path IN"
-        found = self._among(sql, [os.fsencode(path) for path in paths])
-        return {(path := Path(os.fsdecode(row[0]))): LookedAt(path, *row[1:]) for row in found}
+        rows = self._among(sql, [os.fsencode(path) for path in paths])
+        return {(path := Path(os.fsdecode(row[0]))): ReadResult(path, *row[1:]) for row in rows}
 
     def notes(self) -> list[tuple[Path, str]]:
-        """Files that were read and of which there is something to say, by path."""
+        """Files that were read in spite of a problem, with the problem, by path."""
         with self._lock:
             rows = self._connection.execute("SELECT path, note FROM notes ORDER BY path").fetchall()
         return [(Path(os.fsdecode(path)), note) for path, note in rows]
@@ -158,12 +158,12 @@ class Staging:
             self._connection.execute("DELETE FROM looked_at WHERE reason IS NOT NULL")
 
     def size(self, content: str) -> tuple[int, int] | None:
-        """Width and height of a content whose vector is staged, or None."""
+        """Width and height of a content whose vector is staged; None if it is not."""
         rows = list(self._among("SELECT width, height FROM vectors WHERE content IN", [content]))
         return tuple(rows[0]) if rows else None
 
     def exif(self, contents: Sequence[str]) -> dict[str, PictureExif]:
-        """Content hash -> what its EXIF says, for those of the contents whose EXIF says anything."""
+        """Content hash -> EXIF, for those of the contents that have any."""
         rows = self._among("SELECT content, taken, camera FROM exif WHERE content IN", contents)
         return {row[0]: PictureExif(row[1] and datetime.fromisoformat(row[1]), row[2]) for row in rows}
 
@@ -173,10 +173,10 @@ class Staging:
         return {content: np.frombuffer(vector, dtype=np.float32) for content, vector in rows}
 
     def contents(self) -> Iterator[list[str]]:
-        """Pages of the contents whose vectors are staged."""
+        """All contents whose vectors are staged, a page at a time."""
         last = ""
         sql = "SELECT content FROM vectors WHERE content > ? ORDER BY content LIMIT ?"
-        while page := self._connection.execute(sql, (last, _IN_CHUNK)).fetchall():
+        while page := self._connection.execute(sql, (last, BOUND_VALUES)).fetchall():
             yield [content for (content,) in page]
             last = page[-1][0]
 
@@ -191,15 +191,14 @@ class Staging:
         _delete(self._file)
 
     def _among(self, sql: str, values: Sequence[str | bytes]) -> Iterator[tuple[Any, ...]]:
-        for start in range(0, len(values), _IN_CHUNK):
-            chunk = values[start : start + _IN_CHUNK]
+        for chunk in chunks(values):
             with self._lock:
                 rows = self._connection.execute(f"{sql} ({','.join('?' * len(chunk))})", chunk).fetchall()
             yield from rows
 
 
 def discard_committed(catalog: Catalog) -> None:
-    """Delete what a command staged which was killed between its commit and its end; keep what was not committed."""
+    """Delete what a command staged and committed before it was killed; keep what was not committed."""
     fingerprint = catalog.settings()["fingerprint"]
     if not _file(catalog.folder, fingerprint).exists():
         return
@@ -211,7 +210,7 @@ def discard_committed(catalog: Catalog) -> None:
 
 
 def is_staging(path: Path) -> bool:
-    """Whether a file of an index folder is one that commands stage in."""
+    """Whether a file of an index folder is a staging file."""
     return _NAME.fullmatch(path.name.removesuffix("-wal").removesuffix("-shm")) is not None
 
 

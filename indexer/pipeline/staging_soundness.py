@@ -1,7 +1,6 @@
-"""Whether a file of staged pictures is one of ours: its tables, and the types of what they hold.
+"""Check the tables of a staging file and the types of their values.
 
-Nothing vouches for the bytes of such a file, which only ever holds what can be embedded again: one that is not sound
-is deleted.
+A staging file has no checksum. Its content can be embedded again, so a file that is not sound is deleted.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ _TYPES: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 def is_sound(connection: sqlite3.Connection, schema: str) -> bool:
-    """Whether a staging file has the tables of a schema and nothing else, and values that their readers take."""
+    """Whether a staging file has exactly the tables of a schema, and values of the expected types."""
     return (
         entries(connection) == entries_of(schema)
         and all(_has_types(connection, table, columns) for table, columns in _TYPES.items())
@@ -55,7 +54,7 @@ def _has_types(connection: sqlite3.Connection, table: str, columns: dict[str, tu
 
 
 def _has_vectors(connection: sqlite3.Connection) -> bool:
-    """All of one length, in whole numbers of four bytes."""
+    """Whether all vectors have one length, a multiple of four bytes."""
     lengths = connection.execute("SELECT DISTINCT length(vector) FROM vectors LIMIT 2").fetchall()
     return len(lengths) <= 1 and all(length > 0 and length % 4 == 0 for (length,) in lengths)
 

@@ -1,4 +1,4 @@
-"""The vectors that an index has, segment by segment."""
+"""Read vectors from the segments of an index."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class StoredVectors:
-    """The vectors of the segments, each mapped when it is first asked for."""
+    """The vectors of all segments; each segment is mapped when it is first used."""
 
     def __init__(self, catalog: Catalog, dim: int) -> None:
         self._folder = catalog.folder
@@ -28,10 +28,10 @@ class StoredVectors:
         self._mapped: dict[int, tuple[Floats, BlockGuard]] = {}
 
     def take(self, places: Sequence[tuple[int, int]]) -> Floats:
-        """The vectors `(n, dim) float32` of some (segment, row), in their order.
+        """The vectors `(n, dim) float32` of (segment, row) pairs, in their order.
 
         Raises:
-            DamagedFileError: they are damaged, and would come into a new file with sound checksums.
+            DamagedFileError: they are damaged. A copy would get valid checksums.
         """
         taken = np.empty((len(places), self._dim), dtype=np.float32)
         if places:

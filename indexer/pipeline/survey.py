@@ -1,4 +1,4 @@
-"""What a scan found, against what the catalog knows: which files must be looked at, and which pictures are gone."""
+"""Compare a scan with the catalog: which files must be read, and which pictures are gone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from indexer.pipeline.missing import Folders, remembered
+from indexer.pipeline.missing import ScannedFolders, stored_missing
+from search.chunks import chunks
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -15,38 +16,38 @@ if TYPE_CHECKING:
     from indexer.pipeline.excludes import Excludes
     from indexer.pipeline.labelling import Labeller
     from indexer.pipeline.scan import FoundFile
-    from indexer.pipeline.staging import LookedAt
+    from indexer.pipeline.staging import ReadResult
     from search.store.catalog import Catalog
     from search.store.records import PictureRecord
 
 UNSTABLE_INODE = -1
-"""In place of a number that is another one each time."""
-_CHUNK = 2_000
-"""Files looked up at once."""
+"""Stored in place of an inode number that the file system does not keep."""
+FILES_AT_ONCE = 2_000
+"""Files looked up in the catalog at once."""
 
 
 @dataclass(slots=True)
 class Survey:
-    """What the files of a scan are to an index, before any of them was read."""
+    """How the files of a scan relate to an index, before any of them is read."""
 
     todo: list[tuple[FoundFile, PictureRecord | None]] = field(default_factory=list)
-    """Files that are new, or not as they were when they were indexed, by path."""
+    """New files, and files that changed since they were indexed, by path."""
     relabelled: list[tuple[PictureRecord, str | None]] = field(default_factory=list)
-    """Pictures whose file is unchanged, with the label that they have from now on, and the one that they had."""
+    """Pictures whose file is unchanged and whose label is not: the new record, and the old label."""
     noted: list[PictureRecord] = field(default_factory=list)
-    """Unchanged pictures of an older index, with the inode that it did not note."""
+    """Unchanged pictures of an older index, with the inode that it did not store."""
     gone: list[PictureRecord] = field(default_factory=list)
-    """Pictures whose file is not there any more, or is left out now."""
+    """Pictures whose file no longer exists, or is now excluded."""
     missing: dict[int, Path] = field(default_factory=dict)
-    """Id of a picture of `gone` -> the topmost folder around it that is missing: see `indexer.pipeline.missing`."""
+    """Id of a picture in `gone` -> topmost missing folder that holds it: see `indexer.pipeline.missing`."""
     excluded: set[int] = field(default_factory=set)
-    """Ids of pictures of `gone` whose file is left out now."""
+    """Ids of pictures in `gone` whose file is now excluded."""
     unchanged: int = 0
     rehash: bool = False
-    """Whether files are read that look unchanged."""
+    """Whether files that look unchanged are read too."""
 
     def add(self, file: FoundFile, record: PictureRecord | None, label: str | None) -> None:
-        """Put one file where it belongs."""
+        """Sort one file into the lists."""
         if record is None or self.rehash or not is_same(record, file):
             self.todo.append((file, record))
         elif record.label != label:
@@ -58,10 +59,10 @@ class Survey:
                 self.noted.append(replace(record, ctime_ns=file.ctime_ns, inode=file.inode))
 
 
-def is_same(record: PictureRecord | LookedAt | None, file: FoundFile) -> bool:
+def is_same(record: PictureRecord | ReadResult | None, file: FoundFile) -> bool:
     """Whether a file has the size, the times and the inode that it had when it was read, as git decides.
 
-    Where nobody noted the inode and when it changed, such as in an older index, size and time of the content decide.
+    Without a stored inode and change time, as in an older index, size and modification time decide.
     """
     if record is None or (record.bytes, record.mtime_ns) != (file.bytes, file.mtime_ns):
         return False
@@ -70,27 +71,27 @@ def is_same(record: PictureRecord | LookedAt | None, file: FoundFile) -> bool:
     return record.ctime_ns == file.ctime_ns and record.inode in (file.inode, UNSTABLE_INODE)
 
 
-def stable_inode(record: PictureRecord, look: LookedAt) -> int | None:
-    """The inode to note of a picture that was read again and holds what it held.
+def stable_inode(record: PictureRecord, result: ReadResult) -> int | None:
+    """The inode to store for a picture that was read again and has the same content.
 
-    Where nothing but the number differs, the file system gives new ones each time that it is mounted, as FAT and some
-    networks' do: it is not compared any more, so that not all is read each time.
+    If only the number differs, the file system assigns new numbers at each mount, as FAT and some network file systems
+    do. The number is then no longer compared, so that files are not read at each scan.
     """
-    unstable = record.ctime_ns == look.ctime_ns and record.inode not in (None, look.inode)
-    return UNSTABLE_INODE if unstable else look.inode
+    unstable = record.ctime_ns == result.ctime_ns and record.inode not in (None, result.inode)
+    return UNSTABLE_INODE if unstable else result.inode
 
 
-def is_unsettled(file: FoundFile, unsettled: tuple[int, int] | None) -> bool:
-    """Whether a file was changed within a time, from when to when in nanoseconds since the epoch."""
-    return unsettled is not None and unsettled[0] < file.mtime_ns <= unsettled[1]
+def is_recently_changed(file: FoundFile, recent: tuple[int, int] | None) -> bool:
+    """Whether a file was modified within a period, in nanoseconds since the epoch."""
+    return recent is not None and recent[0] < file.mtime_ns <= recent[1]
 
 
 def survey_files(catalog: Catalog, files: list[FoundFile], label: Labeller, *, rehash: bool = False) -> Survey:
-    """Survey some files; nothing else is gone."""
+    """Survey some files; no picture counts as gone."""
     survey = Survey(rehash=rehash)
-    for chunk in _chunks(files):
-        found = catalog.pictures.at_paths([str(file.path) for file in chunk])
-        known = {record.path: record for record in found}
+    for chunk in chunks(files, FILES_AT_ONCE):
+        pictures = catalog.pictures.at_paths([str(file.path) for file in chunk])
+        known = {record.path: record for record in pictures}
         for file in chunk:
             record = known.get(file.path)
             survey.add(file, record, label(file.path, record))
@@ -99,28 +100,27 @@ def survey_files(catalog: Catalog, files: list[FoundFile], label: Labeller, *, r
 
 @dataclass(frozen=True, slots=True)
 class FolderSurvey:
-    """What decides how a whole folder is surveyed."""
+    """How a whole folder is surveyed."""
 
     root: Path
-    """A folder; or a file, which is a collection of its own."""
+    """A folder, or a single file."""
     excludes: Excludes | None = None
-    """A picture that these cover is gone, whether its file is there or not."""
+    """A picture that these exclude counts as gone, even if its file exists."""
     unseen: Collection[Path] = ()
-    """Folders and files that could not be looked into: what lies there is not gone."""
-    unsettled: tuple[int, int] | None = None
-    """From when to when, in nanoseconds since the epoch; a file changed in this time is still being written, perhaps,
-    and left for the next time. None: every file is taken."""
+    """Folders and files that could not be read: pictures there do not count as gone."""
+    recent: tuple[int, int] | None = None
+    """Period in nanoseconds since the epoch; a file modified in it may still be being written, and is left for the next
+    scan. None takes every file."""
     rehash: bool = False
 
 
 def survey_folder(catalog: Catalog, files: list[FoundFile], label: Labeller, how: FolderSurvey) -> Survey:
-    """Survey a whole folder: a picture of the index that lies below it and was not found is gone.
+    """Survey a whole folder: an indexed picture below it that was not found is gone.
 
-    A folder of which not one picture was found where the index knew it, and in which fewer others were found than are
-    gone, may be on a disk that is not there: its pictures are `missing`, which is for the caller to judge.
+    A folder without any of its indexed pictures, and with fewer new ones than are gone, may be on an unmounted disk:
+    its pictures are `missing`, and the caller decides what to do.
 
-    The files and the pictures of the catalog, both in the order of their paths, are read side by side, so that no more
-    than a page of the catalog is held.
+    Files and catalog, both sorted by path, are read side by side, so that only one page of the catalog is in memory.
 
     Args:
         catalog: the index.
@@ -128,14 +128,14 @@ def survey_folder(catalog: Catalog, files: list[FoundFile], label: Labeller, how
         label: decides the label of each picture.
         how: which folder, and how.
     """
-    survey, folders = Survey(rehash=how.rehash), Folders(how.root, remembered(catalog))
+    survey, folders = Survey(rehash=how.rehash), ScannedFolders(how.root, stored_missing(catalog))
     for file, record in _side_by_side(files, catalog.pictures.below(how.root)):
         if file is None:
             if record is not None and not any(record.path.is_relative_to(place) for place in how.unseen):
                 survey.gone.append(record)
             continue
-        folders.see(file.path, record)
-        if is_unsettled(file, how.unsettled) and not is_same(record, file):
+        folders.add_found(file.path, record)
+        if is_recently_changed(file, how.recent) and not is_same(record, file):
             survey.unchanged += record is not None
         else:
             survey.add(file, record, label(file.path, record))
@@ -149,7 +149,7 @@ def survey_folder(catalog: Catalog, files: list[FoundFile], label: Labeller, how
 def _side_by_side(
     files: Iterable[FoundFile], records: Iterator[PictureRecord]
 ) -> Iterator[tuple[FoundFile | None, PictureRecord | None]]:
-    """Pair what has the same path; both come by the bytes of their paths, and none twice."""
+    """Pair files and records of the same path; both are sorted by the bytes of their paths, without duplicates."""
     record = next(records, None)
     for file in files:
         key = os.fsencode(file.path)
@@ -164,8 +164,3 @@ def _side_by_side(
     while record is not None:
         yield None, record
         record = next(records, None)
-
-
-def _chunks(files: list[FoundFile]) -> Iterator[list[FoundFile]]:
-    for start in range(0, len(files), _CHUNK):
-        yield files[start : start + _CHUNK]

@@ -1,7 +1,7 @@
-"""Delete from an index folder what no commit names any more, and nothing that Twinlens did not make.
+"""Delete files of an index folder that the catalog no longer names, and no files that Twinlens did not make.
 
-A file is deleted only if it has a name that Twinlens makes, in the place where Twinlens makes it, and is a regular
-file. Links are neither followed nor deleted, and a folder goes only if all that it holds is ours.
+A file is deleted only if it is a regular file whose name and place are those that Twinlens uses. Links are neither
+followed nor deleted, and a folder is deleted only if it holds nothing else.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ENCODERS_FOLDER = "encoders"
 _SEGMENT_FILE = re.compile(rf"{UUID}\.(npy|part|{'|'.join(KINDS)})|{ASIDE_NAME.pattern}")
-"""A random stem, then that it holds vectors, the kind of a structure, or that it was being written."""
+"""A random stem and the suffix of vectors, of a kind of structure, or of a file being written."""
 _ENCODER_FOLDER = re.compile(rf"[0-9a-f]{{32}}|{UUID}\.part")
 """A fingerprint, or a random name while it is being written."""
 _ENCODER_FILE = re.compile(rf"(encoder\.json|weights\.safetensors)(\.part)?|{ASIDE_NAME.pattern}")
@@ -29,10 +29,10 @@ _BESIDE_CATALOG = re.compile(rf"catalog\.seal\.part|{ASIDE_NAME.pattern}")
 
 
 def sweep(catalog: Catalog) -> None:
-    """Delete files that the catalog does not name: what a killed writer left, or what a change made superfluous.
+    """Delete files that the catalog does not name: leftovers of a killed writer, or files that a change replaced.
 
-    Nothing is deleted while somebody may read an older snapshot, which names other files and whose encoder may be
-    loaded at any time; the next writer sweeps then. Whoever opens the index now reads the last commit.
+    Nothing is deleted while a reader may use an older snapshot, which names other files and may load its encoder at any
+    time; the next writer sweeps then. New readers open the last commit.
     """
     named = {catalog.folder / record.name for record in catalog.files.records()}
     encoders = list(_encoder_folders(catalog.folder))
@@ -49,7 +49,7 @@ def sweep(catalog: Catalog) -> None:
 
 
 def delete_encoder(place: Path) -> bool:
-    """Delete the folder of an encoder that nothing names; false where it holds something else, and stays as it is."""
+    """Delete the folder of an unused encoder; return False and keep it if it holds other files."""
     if not _holds_an_encoder_alone(place):
         return False
     for path in place.iterdir():
@@ -59,7 +59,7 @@ def delete_encoder(place: Path) -> bool:
 
 
 def _encoder_folders(folder: Path) -> Iterator[Path]:
-    """Folders that a writer made for an encoder and that hold nothing else."""
+    """Folders of encoders that hold nothing else."""
     if is_folder(folder / ENCODERS_FOLDER):
         for place in (folder / ENCODERS_FOLDER).iterdir():
             if _ENCODER_FOLDER.fullmatch(place.name) and _holds_an_encoder_alone(place):
@@ -71,6 +71,6 @@ def _holds_an_encoder_alone(place: Path) -> bool:
 
 
 def _made_here(place: Path, names: re.Pattern[str]) -> Iterator[Path]:
-    """The regular files of a folder whose names a writer makes there."""
+    """The regular files of a folder whose names match."""
     if is_folder(place):
         yield from (path for path in place.iterdir() if names.fullmatch(path.name) and is_regular(path))

@@ -1,4 +1,4 @@
-"""Choose and tune the structure of a segment for a recall, measured on rows that it did not hold then."""
+"""Choose and tune the structure of a segment for a recall, measured on held-out rows."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from search.types import Floats, Rows
 
 _PROBES = 1000
-"""Rows asked for while tuning: the standard error of a recall of 0.95 at k = 10 is then about 0.003."""
+"""Held-out rows used as queries: the standard error of a recall of 0.95 at k = 10 is then about 0.003."""
 _PROBES_SHARE = 0.1
-"""At most this share of a small segment."""
+"""Largest share of a small segment that is held out."""
 _FEW = 64
-"""Rows of a segment that is searched with full effort, which finds them all, and not measured."""
+"""Segments with fewer rows are not measured: they are searched with full effort, which finds all neighbours."""
 _K = 10
 
 
 def build_structure(vectors: Floats, *, kind: str, recall: float, device: Device) -> tuple[VectorIndex, float | None]:
-    """Build the structure of `(N, D) float32` rows and spend as little as reaches the recall.
+    """Build the structure of `(N, D) float32` rows and set the least effort that reaches the recall.
 
     Returns:
-        The structure, its effort set; and the recall@10 measured with it, None for an exact kind. Under `auto` an
-        approximate structure that misses the recall is given up for the exact one; a kind asked for by name is kept.
+        The structure with its effort set, and its measured recall@10 (None for an exact kind). With `auto`, an
+        approximate structure that misses the recall is replaced by the exact one; a kind given by name is kept.
     """
     place = resolve_device(device, kind)
     chosen = choose_kind(len(vectors), vectors.shape[1], place) if kind == "auto" else kind
@@ -47,9 +47,9 @@ def build_structure(vectors: Floats, *, kind: str, recall: float, device: Device
 def tune(structure: VectorIndex, vectors: Floats, probes: Rows, recall: float) -> float:
     """Set the least effort of the structure's ladder that reaches the recall; return the recall@10 then measured.
 
-    Probes are rows that the structure was built without, and their neighbours are sought among the other rows, so that
-    they stand for new pictures. A graph that knows them already finds their neighbours, which it linked to them, with
-    far less effort than new ones need. The recall is that of the segment, re-ranking included: it is what a query gets.
+    Probes are held-out rows, whose neighbours are searched among the other rows, so that they behave like new pictures.
+    A graph that contains a row finds its neighbours, which are linked to it, with far less effort than those of a new
+    picture. The recall is that of the segment including re-ranking, as a query gets it.
     """
     ladder = structure.effort_ladder(len(vectors))
     if len(probes) == 0:
@@ -73,10 +73,10 @@ def _choose_probes(size: int) -> Rows:
     return np.random.default_rng(0).permutation(size)[:count]
 
 
-def overlap(found: list[set[int]], truth: list[set[int]]) -> float:
-    """Share of the true neighbours that were found, over all probes: recall@k."""
-    return sum(len(f & t) for f, t in zip(found, truth, strict=True)) / max(1, sum(len(t) for t in truth))
+def overlap(results: list[set[int]], truth: list[set[int]]) -> float:
+    """Recall@k: the share of the true neighbours of all probes that were found."""
+    return sum(len(f & t) for f, t in zip(results, truth, strict=True)) / max(1, sum(len(t) for t in truth))
 
 
 def _sets(rows: Rows) -> list[set[int]]:
-    return [{row for row in found if row >= 0} for found in rows.tolist()]
+    return [{row for row in neighbours if row >= 0} for neighbours in rows.tolist()]

@@ -1,4 +1,4 @@
-"""The one writer of an index folder: its place, its lock, its catalog, and the sweep of what nobody needs."""
+"""Open an index folder for writing: check the folder, take the lock, open the catalog, sweep unused files."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def open_writer(folder: Path, *, create: bool = False) -> Iterator[Catalog]:
 
     Args:
         folder: the index folder.
-        create: make it unless it is there, and take one whose first build was not finished. Without, nothing is made
-            of a name that was mistyped.
+        create: make the folder if it does not exist, and accept an index whose first build was not finished. By default
+            a mistyped name creates nothing.
 
     Raises:
         IndexFolderError: no index there, or an unfinished one; or, with `create`, the folder cannot be made, or holds
@@ -48,7 +48,7 @@ def open_writer(folder: Path, *, create: bool = False) -> Iterator[Catalog]:
             try:
                 yield catalog
             except BaseException:
-                with suppress(TwinlensError, OSError):  # what is to be told is why the writer failed
+                with suppress(TwinlensError, OSError):  # the error of the writer is the one to report
                     sweep(catalog)
                 raise
             sweep(catalog)
@@ -57,7 +57,7 @@ def open_writer(folder: Path, *, create: bool = False) -> Iterator[Catalog]:
 
 
 def open_catalog(folder: Path, *, reseal: bool = False) -> Catalog:
-    """As `Catalog.write`, once no part of the index is found to be written through a link. Under the writer's lock."""
+    """As `Catalog.write`, after checking that no part of the index is a link. The caller holds the writer's lock."""
     for part in (SEGMENTS_FOLDER, ENCODERS_FOLDER):
         require_own_folder(folder / part)
     return Catalog.write(folder, reseal=reseal)

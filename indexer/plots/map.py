@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.plots.class_names import class_colors, short_names
 from indexer.plots.grid import Grid, place_on_grid
 from indexer.plots.projection import FEW, project
-from indexer.plots.style import INK, OTHER, PAPER, SMALL, TEXT, head, new_page, write
+from indexer.plots.style import INK, OTHER, PAPER, SMALL, TEXT, class_colors, head, new_page, short_names, write
 from indexer.plots.tiles import framed
 
 if TYPE_CHECKING:

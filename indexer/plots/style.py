@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from search.files.writing import output_file
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from matplotlib.axes import Axes
@@ -32,6 +33,8 @@ OTHER = "#b8c0c8"
 TITLE, TEXT, SMALL = 11.0, 8.5, 7.0
 """Sizes of type, in points."""
 
+_LONGEST_NAME = 28
+"""Characters of the name of a class."""
 _MISSING = "\N{WHITE SQUARE}"
 
 
@@ -75,6 +78,22 @@ def drawable(text: str) -> str:
 def shortened(text: str, most: int) -> str:
     """Text of at most so many characters; of a path the end is what tells."""
     return text if len(text) <= most else "…" + text[1 - most :]
+
+
+def short_names(labels: Iterable[str | None]) -> dict[str, str]:
+    """Name every class by the last folder of its label where no other class ends so, and by all of it otherwise."""
+    distinct = sorted({label for label in labels if label is not None})
+    ends = [label.rstrip("/").rsplit("/", 1)[-1] for label in distinct]
+    return {
+        label: shortened(end if ends.count(end) == 1 else label, _LONGEST_NAME)
+        for label, end in zip(distinct, ends, strict=True)
+    }
+
+
+def class_colors(labels: Iterable[str | None]) -> dict[str, str]:
+    """A colour a class; none at all where there is a single class, or more than can be told apart."""
+    distinct = sorted({label for label in labels if label is not None})
+    return dict(zip(distinct, CLASS_COLORS, strict=False)) if 1 < len(distinct) <= len(CLASS_COLORS) else {}
 
 
 def plain_axes(axes: Axes, title: str, *, x: str = "", y: str = "") -> None:

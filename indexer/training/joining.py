@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from indexer.training.validation import normalised
+from search.chunks import chunks
 from search.encoders.networks.joined import Joined
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def principal_projection(rows: Floats, dim: int, whitening: float) -> tuple[Floa
 @torch.inference_mode()
 def _rows(joined: Joined, squares: NDArray[np.uint8], chosen: NDArray[np.int64]) -> Floats:
     parts = []
-    for start in range(0, len(chosen), _BATCH):
-        pixels = torch.from_numpy(squares[chosen[start : start + _BATCH]]).permute(0, 3, 1, 2).float() / 255.0
+    for rows in chunks(chosen, _BATCH):
+        pixels = torch.from_numpy(squares[rows]).permute(0, 3, 1, 2).float() / 255.0
         parts.append(joined.joined(normalised(pixels)).numpy())
     return np.concatenate(parts)

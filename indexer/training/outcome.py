@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
-from indexer.training.card import card_of
 from indexer.training.joining import join_network, joined_spec
 from indexer.training.report import write_report
+from indexer.training.run_folder import settings
 from search.encoders.checkpoint import CheckpointEncoder
+from search.text import utc_today
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -20,7 +23,9 @@ if TYPE_CHECKING:
 
     from indexer.training.config import TrainConfig
     from indexer.training.data import Split
+    from indexer.training.history import HistoryRow
     from indexer.training.trainer import Trainer
+    from indexer.training.validation import Validation
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ def write_outcome(out: Path, config: TrainConfig, recipe: str | None, trainer: T
         name=name,
         input_size=config.input_size,
         dim=int(spec["dim"]),
-        card=card_of(config, recipe, material.train, material.validation, trainer.history, final),
+        card=_card(config, recipe, material, trainer.history, final),
         device="cpu",
     ).save(out)
     if config.report:
@@ -70,3 +75,31 @@ def _draw(out: Path, config: TrainConfig, network: nn.Module, trainer: Trainer, 
         title=f"{name}: trained on {len(material.train.paths):,} pictures{classes}",
         seed=config.seed,
     )
+
+
+def _card(
+    config: TrainConfig,
+    recipe: str | None,
+    material: Material,
+    history: Sequence[HistoryRow],
+    final: Validation | None,
+) -> dict[str, Any]:
+    """The model card that `encoder.json` carries: what the encoder was trained on, how, and with what outcome.
+
+    Plain values; classes are named, files are not. `final` is of the encoder as it is saved.
+    """
+    train, validation = material.train, material.validation
+    return {
+        "made_with": f"twinlens train, torch {torch.__version__}",
+        "date": utc_today(),
+        "recipe": recipe,
+        "trained_on": {"pictures": len(train.paths), "classes": len(train.names) if config.labelled else None},
+        "validated_on": {
+            "pictures": len(validation.paths),
+            "classes": list(validation.names) if config.labelled else None,
+        },
+        "never_opened": list(config.held_out),
+        "last": asdict(history[-1]) if history else None,
+        "final": asdict(final) if final else None,
+        "config": settings(config),
+    }

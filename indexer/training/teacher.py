@@ -16,6 +16,7 @@ import numpy as np
 
 from indexer.pipeline.progress import Silent
 from indexer.training.data import read_pictures
+from search.chunks import chunks
 from search.encoders import load_encoder
 from search.errors import DataError, PictureError
 from search.files.writing import ASIDE_NAME, replaced, write_file
@@ -162,16 +163,16 @@ def embed_for_training(
     """Embed pictures below `root`: their relative paths and unit rows `(N, dim) float32`, unreadable ones left out."""
     names: list[str] = []
     parts: list[Floats] = []
-    for start in range(0, len(paths), _BATCH):
+    for chunk in chunks(paths, _BATCH):
         images = []
-        for path in paths[start : start + _BATCH]:
+        for path in chunk:
             try:
                 images.append(load_picture(path, target=encoder.input_size))
             except PictureError:  # the training run names it
                 continue
             names.append(_name(path, root))
         parts.append(encoder.encode(images))
-        advance(len(paths[start : start + _BATCH]))
+        advance(len(chunk))
     return names, np.concatenate(parts) if parts else np.empty((0, encoder.dim), np.float32)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,10 @@ from indexer.training.mining import active_share
 from indexer.training.objective import Objective
 from indexer.training.optimizing import autocast, dtype_of, make_optimizer
 from indexer.training.schedule import cosine_rate, plateau_rate, progress_of, size_at, waited_for
-from indexer.training.starting import start_from
+from search.encoders import load_encoder
+from search.encoders.checkpoint import CheckpointEncoder
 from search.encoders.networks import build_network
+from search.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -209,3 +212,21 @@ class Trainer:
     def _modules(self) -> dict[str, nn.Module]:
         average = {} if self.average is None else {"average": self.average.network}
         return {"network": self.network, "objective": self.objective, **average}
+
+
+def start_from(network: nn.Module, spec: dict[str, Any], encoder: str) -> None:
+    """Copy the weights of an encoder's learned network, without what it was joined with, into one of the same spec.
+
+    Raises:
+        DataError: the encoder has no such network, or one of another spec.
+        EncoderError: there is no such encoder, or it is damaged.
+    """
+    found = load_encoder(encoder, device="cpu")
+    if not isinstance(found, CheckpointEncoder):
+        raise DataError(f"start {encoder}: has no network that twinlens train wrote. Name builtin, or a folder")
+    learned, known = found.network, found.architecture["network"]
+    if known["kind"] == "joined":
+        learned, known = learned.get_submodule("learned"), known["learned"]
+    if known != json.loads(json.dumps(spec)):
+        raise DataError(f"start {encoder}: its network is {json.dumps(known)}. Set network to that, or leave start out")
+    network.load_state_dict(learned.state_dict())

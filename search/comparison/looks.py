@@ -1,4 +1,4 @@
-"""A file looked at again: its sketch, to see whether it shows what another shows."""
+"""Compare two files by the sketches of their first frames."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What is seen of a file at a glance."""
+    """What `look_at` reads of a file."""
 
     sketch: Sketch
-    """Of its first frame or page."""
+    """Sketch of the first frame or page."""
     several: bool
-    """Whether it has more of them."""
+    """Whether the file has more than one frame or page."""
 
     def may_show(self, other: Look) -> bool:
-        """Whether nothing says that both show different things."""
+        """Whether both may show the same thing: no difference in detail rules it out."""
         return shares_detail(self.sketch, other.sketch)
 
 
 def look_at(path: Path) -> Look | None:
-    """Look at a file; None where it is gone or cannot be read."""
+    """Sketch the first frame of a file; None if the file is missing or cannot be read."""
     try:
         data = read_file(path)
         contents = read_contents(data)

@@ -1,18 +1,18 @@
-"""Whether one picture is a copy of another, by its pixels: resized and compressed, but with nothing else in it.
+"""Decide by pixels whether one picture is a copy of another: resized or recompressed, but otherwise unchanged.
 
-The larger picture is brought to the size of the smaller one, a slight change of brightness or contrast (and next to
-none of tint) is taken out, and what is left is looked at window by window. Compression leaves a little everywhere, more
-where there is more contrast; a changed digit, a moved object or a shifted frame leaves much in one place. So a copy is
-known by three things, each of which must hold in its worst window:
+The larger picture is resized to the smaller one, and a slight change of brightness or contrast (and a very slight one
+of tint) is compensated. The remaining difference is examined in windows. Compression leaves a small difference
+everywhere, more where contrast is high; a changed digit, a moved object or a shifted frame leaves a large one in one
+place. A copy therefore must pass three tests in its worst window:
 
-- what is left is small beside the contrast around it (brightness, colour on its own, and each channel of red, green and
-  blue that shows what brightness does not);
-- the worst window is not far from others of as much contrast: it does not stand out;
-- the smaller picture can show the detail of the larger one: print that was shrunk to a quarter cannot be told from
-  other print.
+- the difference is small relative to the local contrast (for brightness, for colour alone, and for each of the red,
+  green and blue channels that shows what brightness does not);
+- the worst window is not much worse than others of similar contrast: it is not an outlier;
+- the smaller picture can show the detail of the larger one: print that was shrunk to a quarter cannot be distinguished
+  from other print.
 
-A perceptual hash of the whole picture (PDQ, pHash) was the alternative: 64 to 256 bits cannot hold a digit. The
-limits were chosen by measurement: docs/results/verified_copies.md.
+A perceptual hash of the picture (PDQ, pHash) was rejected: 64 to 256 bits cannot represent a digit. The limits were
+chosen by measurement: docs/results/verified_copies.md.
 """
 
 from __future__ import annotations
@@ -30,44 +30,44 @@ if TYPE_CHECKING:
     Plane = NDArray[np.float32]
 
 MOST_PIXELS = 3_000_000
-"""At which pictures are compared: print on a page of A4 is legible at that."""
+"""Maximum number of pixels of the compared pictures: enough to read print on an A4 page."""
 _MOST_TIMES = 4.5
-"""Times that a side may be longer than that of a copy."""
+"""Maximum ratio between the longer sides of a picture and its copy."""
 _LEAST_SIDE = 96
-"""Of a picture that was shrunk: smaller ones show too little to be known."""
+"""Minimum side of a resized picture in pixels: smaller ones show too little."""
 _ROUNDED = 1.5
-"""Pixels by which a side may miss the proportions: programs round differently."""
+"""Tolerance of the aspect ratio in pixels, as programs round differently."""
 _GAIN, _SHIFT = 0.06, 6.0
-"""Change of contrast, and of brightness in levels, that is taken out: less than from a black shirt to a grey one."""
+"""Change of contrast, and of brightness in levels, that is compensated: less than from a black shirt to a grey one."""
 _TINT_GAIN, _TINT_SHIFT = 0.02, 2.0
-"""By how much that of a channel may differ from that of all: less than from black to navy blue."""
+"""By how much the change of one channel may differ from the mean: less than from black to navy blue."""
 _CUT, _FEWEST_PIXELS = 4, 64
-"""Levels next to black and white, and pixels elsewhere without which no change is taken out."""
+"""Levels near black and white to leave out, and the minimum number of other pixels to estimate a change from."""
 _LEFT, _LEFT_BY_CONTRAST = 4.0, 0.15
 _LEFT_COLOUR, _LEFT_COLOUR_BY_CONTRAST = 6.0, 0.35
-"""Levels of difference that compression leaves where all is flat, and per level of contrast."""
+"""Levels of difference that compression leaves in flat areas, and per level of contrast."""
 _FULL_RANGE, _LEAST_RANGE, _LEAST_PRINT = 205.0, 0.4, 0.15
-"""Levels between dark and light of a picture with full contrast; of a fainter one less may be left, and be lost, down
-to these shares."""
+"""Levels between dark and light of a picture with full contrast. A fainter picture may differ, and lose, less: down to
+these shares."""
 _STANDS_OUT, _QUIET = 2.5, 0.25
-"""Times that the worst window may exceed most others of like contrast, beyond a little."""
+"""Ratio by which the worst window may exceed most others of similar contrast, and an absolute tolerance."""
 _ALIKE_CONTRAST, _FEWEST_WINDOWS = 0.7, 20
 _MOST_LOST = 65.0
-"""Levels of detail that a copy may lose by its smaller size; more is print or line art, no longer legible."""
+"""Levels of detail that a copy may lose through its smaller size; more means print or line art that is illegible."""
 _COLOUR_ONLY, _COLOUR_RANGE = 2.5, 60.0
-"""Times that the range of red, green or blue must exceed that of brightness, and levels that it must have, to be
-compared like brightness: of red print on green, or yellow on white, brightness shows little."""
+"""Ratio by which the range of red, green or blue must exceed that of brightness, and its minimum in levels, for the
+channel to be compared like brightness: red print on green, or yellow on white, has little contrast in brightness."""
 
 
 def is_copy(first: Image.Image, second: Image.Image) -> bool:
-    """Whether two upright RGB pictures are copies of one another."""
+    """Whether two upright RGB pictures are copies of each other."""
     if first.size == second.size and first.tobytes() == second.tobytes():
         return True
     large, small = sorted((first, second), key=lambda image: image.width * image.height, reverse=True)
     if not same_proportions(large.size, small.size) or (large.size != small.size and min(small.size) < _LEAST_SIDE):
         return False
     if not _has_structure(small):
-        return False  # blank sheets of paper are alike, and none is a copy of another
+        return False  # blank sheets of paper look alike, and are not copies of each other
     size = _common_size(small)
     a, b = _resized(large, size), _resized(small, size)
     spans = _spans(large)
@@ -88,7 +88,7 @@ def _agree(first: Image.Image, second: Image.Image, spans: dict[int | None, floa
 
 
 def same_proportions(first: tuple[int, int], second: tuple[int, int]) -> bool:
-    """Whether one size may be the other one shrunk, and not by too much."""
+    """Whether one size may be the other one scaled down, within `_MOST_TIMES`."""
     large, small = sorted((first, second), key=lambda size: size[0] * size[1], reverse=True)
     if max(large) > _MOST_TIMES * max(small) or min(small) < 1:
         return False
@@ -107,9 +107,9 @@ def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def _has_structure(image: Image.Image) -> bool:
-    """Whether anything is drawn on it: more than the noise of a blank sheet or a plain colour."""
+    """Whether a picture shows more than the noise of a blank sheet or a plain colour."""
     spans = image.reduce(2).getextrema() if min(image.size) > 1 else image.getextrema()
-    return any(high - low > 24 for low, high in spans)  # type: ignore[misc]  # of RGB: one pair a band
+    return any(high - low > 24 for low, high in spans)  # type: ignore[misc]  # one pair per band for RGB
 
 
 def _plane(image: Image.Image, band: int | None) -> Image.Image:
@@ -117,7 +117,7 @@ def _plane(image: Image.Image, band: int | None) -> Image.Image:
 
 
 def _spans(image: Image.Image) -> dict[int | None, float]:
-    """Levels between dark and light: of brightness, under None, and of each channel that has far more."""
+    """Levels between dark and light: of brightness (key None), and of each channel with a far larger range."""
 
     def span(band: int | None) -> float:
         low, high = np.quantile(np.asarray(_plane(image, band))[::2, ::2], (0.002, 0.998))
@@ -140,7 +140,7 @@ def _lost(large: Image.Image, size: tuple[int, int]) -> float:
 
 
 def _recoloured(image: Image.Image, model: Image.Image) -> Image.Image:
-    """Change contrast and level of each channel, within limits, to be as near as can be to another picture."""
+    """Change contrast and level of each channel, within limits, to match another picture as closely as possible."""
     changes = np.array([_change(*bands) for bands in zip(image.split(), model.split(), strict=True)])
     limits = np.array([(_GAIN, _SHIFT), (_TINT_GAIN, _TINT_SHIFT)])
     of_all = changes[:, :2].mean(axis=0)
@@ -154,9 +154,9 @@ def _recoloured(image: Image.Image, model: Image.Image) -> Image.Image:
 
 
 def _change(band: Image.Image, model: Image.Image) -> tuple[float, float, float]:
-    """Gain less 1, shift, and the level about which the gain is, that take a channel nearest to another."""
+    """Gain minus 1, shift, and the centre level of the gain, that bring a channel closest to another."""
     a, b = (np.asarray(each, dtype=np.float32)[::2, ::2] for each in (band, model))
-    inner = (a > _CUT) & (a < 255 - _CUT) & (b > _CUT) & (b < 255 - _CUT)  # what was not cut off at black or white
+    inner = (a > _CUT) & (a < 255 - _CUT) & (b > _CUT) & (b < 255 - _CUT)  # pixels not clipped at black or white
     if inner.sum() < _FEWEST_PIXELS:
         return 0.0, 0.0, 0.0
     a, b = a[inner], b[inner]
@@ -181,10 +181,10 @@ def _brightness_agrees(a: Plane, b: Plane, share: float) -> bool:
 
 
 def _stands_out(score: Plane, contrast: Plane, worst: tuple[np.intp, ...]) -> bool:
-    away = np.ones(score.shape, dtype=np.bool_)
+    distant = np.ones(score.shape, dtype=np.bool_)
     row, column = int(worst[0]), int(worst[1])
-    away[max(0, row - 6) : row + 7, max(0, column - 6) : column + 7] = False
-    others = score[away & (contrast >= _ALIKE_CONTRAST * contrast[worst])]
+    distant[max(0, row - 6) : row + 7, max(0, column - 6) : column + 7] = False
+    others = score[distant & (contrast >= _ALIKE_CONTRAST * contrast[worst])]
     return len(others) >= _FEWEST_WINDOWS and bool(score[worst] > _QUIET + _STANDS_OUT * np.quantile(others, 0.95))
 
 

@@ -1,9 +1,9 @@
-"""Whether two pictures share their detail: the same scene, though cropped, faded, blurred, or with something changed.
+"""Decide whether two pictures share their detail: the same scene, possibly cropped, faded, blurred or edited.
 
-An embedding sees that two pages are pages of print; this sees whether it is the same print. The detail of one picture
-is looked for in the other by phase correlation, a peak that is high where the same edges stand in the same places and
-near zero where they do not, whatever the brightness; at a few scales, as a cropped copy is larger in its frame, and
-mirrored. Pictures with no detail to speak of are compared by their colours.
+An embedding recognises that two pages are pages of print; this module checks that it is the same print. The detail of
+one picture is searched in the other by phase correlation. Its peak is high if the same edges are in the same places and
+near zero otherwise, whatever the brightness. Several scales are tried, because a cropped copy is larger in its frame,
+and the mirrored picture. Pictures with hardly any detail are compared by their colours.
 
 Source: Kuglin and Hines, "The phase correlation image alignment method", 1975; the band limit after Ito et al.,
 "A fingerprint matching algorithm using phase-only correlation", 2004. Limits: docs/results/verified_copies.md.
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 SIDE = 256
 """Longer side of a sketch in pixels."""
 _FEWEST_WAVES, _MOST_WAVES = 8, 70
-"""Waves across the side that are looked at: neither light and shade nor grain and compression."""
+"""Range of spatial frequencies in waves per side: excludes light and shade, and grain and compression."""
 _WHITENED = 0.5
-"""1: only the phase counts, grain as much as edges; 0: only strong edges do."""
+"""Exponent of the whitening. 1: only the phase counts, grain as much as edges; 0: only strong edges count."""
 _LEAST_PEAK = 0.25
 _SCALES = (0.98, 0.95, 0.925, 0.9, 0.875, 0.85)
 _TAPER = 0.1
 _LEAST_DETAIL, _NO_DETAIL = 3.0, 1.0
-"""Levels: the deviation of what lies within the band."""
+"""Levels: standard deviation within the frequency band."""
 _MOST_APART = 40.0
-"""Levels between the colours of pictures without detail, at 8 x 8..."""
+"""Maximum difference in levels between the colours, at 8 x 8, of pictures without detail..."""
 _TOGETHER = 0.9
-"""... unless they are correlated so well, with a deviation of more than that: one is the darker one."""
+"""... unless they have this correlation and enough deviation, as when one picture is darker."""
 
 
 _BRIGHTNESS = np.array([0.299, 0.587, 0.114], dtype=np.float32)
@@ -48,16 +48,16 @@ _BRIGHTNESS = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 @dataclass(frozen=True, slots=True)
 class Sketch:
-    """As much of a picture as it takes to look for its detail in another."""
+    """The reduced data of a picture that suffices to search for its detail in another."""
 
     greys: tuple[Image.Image, ...]
-    """Of at most 256 on a side: one of an opaque picture, over white and over black of a transparent one."""
+    """At most 256 pixels per side: one image if the picture is opaque, else two, over white and over black."""
     colours: tuple[NDArray[np.int16], ...]
-    """`(8, 8, 3)` of each."""
+    """`(8, 8, 3)` for each."""
 
 
 def sketch_of(grounds: Sequence[Image.Image]) -> Sketch:
-    """Sketch an upright RGB picture, or a transparent one on its grounds."""
+    """Sketch an upright RGB picture, or a transparent one on its backgrounds."""
     greys, colours = [], []
     for image in grounds:
         scale = SIDE / max(image.size)
@@ -68,7 +68,7 @@ def sketch_of(grounds: Sequence[Image.Image]) -> Sketch:
 
 
 def shares_detail(first: Sketch, second: Sketch) -> bool:
-    """Whether nothing says that they show different things; on every ground, where one of them is transparent."""
+    """Whether no difference shows that the subjects differ; on every background if a picture is transparent."""
     count = max(len(first.greys), len(second.greys))
     pairs = zip(_spread(first, count), _spread(second, count), strict=True)
     return all(_agree(*a, *b) for a, b in pairs)
@@ -76,7 +76,7 @@ def shares_detail(first: Sketch, second: Sketch) -> bool:
 
 def _spread(sketch: Sketch, count: int) -> list[tuple[Image.Image, NDArray[np.int16]]]:
     own = list(zip(sketch.greys, sketch.colours, strict=True))
-    return own if len(own) == count else own * count  # an opaque picture is the same on any ground
+    return own if len(own) == count else own * count  # an opaque picture is the same on any background
 
 
 def _agree(a: Image.Image, a_colours: NDArray[np.int16], b: Image.Image, b_colours: NDArray[np.int16]) -> bool:
@@ -96,7 +96,7 @@ def _agree(a: Image.Image, a_colours: NDArray[np.int16], b: Image.Image, b_colou
 
 
 def _colours_agree(a: NDArray[np.int16], b: NDArray[np.int16]) -> bool:
-    """Whether they are alike, or rise and fall together."""
+    """Whether colours are similar or correlated."""
     x, y = (colours.astype(np.float32) for colours in (a, b))
     if float(np.sqrt(np.square(x - y).mean())) <= _MOST_APART:
         return True
@@ -115,7 +115,7 @@ def _spectrum(grey: Image.Image, scale: float) -> Spectrum:
 
 
 def _taper(length: int) -> Plane:
-    """Fade the edges out, which a periodic transform would take for edges of the picture."""
+    """Window that fades the borders out, which a periodic transform would treat as edges of the picture."""
     place = np.arange(length, dtype=np.float32) + np.float32(0.5)
     faded: Plane = np.minimum(1.0, np.minimum(place, length - place) / np.float32(_TAPER * length)).astype(np.float32)
     return faded
@@ -128,20 +128,20 @@ def _band() -> Plane:
     return band
 
 
-def _whole(half: Plane) -> float:
-    """Sum over the whole spectrum of a real picture, of which `rfft2` gives one half."""
+def _full_sum(half: Plane) -> float:
+    """Sum over the full spectrum of a real picture, of which `rfft2` returns one half."""
     return float(2 * half.sum() - half[:, 0].sum() - half[:, -1].sum())
 
 
 def _detail(spectrum: Spectrum, grey: Image.Image) -> float:
-    power = _whole(np.square(np.abs(spectrum)))
+    power = _full_sum(np.square(np.abs(spectrum)))
     return float((power / SIDE**2 / (grey.width * grey.height)) ** 0.5)
 
 
 def _peak(a: Spectrum, b: Spectrum) -> float:
-    """How much of the detail agrees at the best shift, from about 0 to 1."""
+    """Share of the detail that agrees at the best shift, from about 0 to 1."""
     product = a * np.conj(b)
     strength = np.abs(product)
     weighted = product / np.maximum(strength, np.float32(1e-6)) ** np.float32(_WHITENED)
-    total = _whole(np.abs(weighted)) / SIDE**2
+    total = _full_sum(np.abs(weighted)) / SIDE**2
     return float(np.fft.irfft2(weighted, s=(SIDE, SIDE)).max()) / max(total, 1e-12)

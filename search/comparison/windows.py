@@ -1,4 +1,4 @@
-"""Means over windows of a plane of values, and the blur that goes before them; `(H, W) float32` in and out."""
+"""Means over windows of a plane, and the blur that precedes them; `(H, W) float32` in and out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WEIGHTS = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 
 
 def binomial(plane: Plane) -> Plane:
-    """Blur by the binomial of five, nearly a Gaussian of one pixel; the edge is repeated."""
+    """Blur by the binomial kernel of width five, nearly a Gaussian of one pixel; the edge is repeated."""
     height, width = plane.shape
     padded = np.pad(plane, ((2, 2), (0, 0)), mode="edge")
     rows = _weighted([padded[at : at + height] for at in range(5)])
@@ -26,7 +26,7 @@ def binomial(plane: Plane) -> Plane:
 
 
 def cells(plane: Plane) -> Plane:
-    """Mean of each cell of 4 x 4; the last ones are filled up with the edge."""
+    """Mean of each 4 x 4 cell; incomplete cells are padded by repeating the edge."""
     height, width = plane.shape
     padded = np.pad(plane, ((0, -height % CELL), (0, -width % CELL)), mode="edge")
     means: Plane = padded.reshape(padded.shape[0] // CELL, CELL, padded.shape[1] // CELL, CELL).mean(axis=(1, 3))
@@ -34,7 +34,7 @@ def cells(plane: Plane) -> Plane:
 
 
 def moving_mean(plane: Plane, side: int) -> Plane:
-    """Mean of every window of `side` x `side`, or of the whole where it is smaller than that."""
+    """Mean of every window of `side` x `side`, or of the entire plane if it is smaller."""
     high, wide = min(side, plane.shape[0]), min(side, plane.shape[1])
     count = plane.shape[0] - high + 1
     rows = _sum([plane[at : at + count] for at in range(high)])

@@ -1,12 +1,12 @@
-"""The table of encoders: a name to the class that makes its vectors, imported only when asked for.
+"""The table of encoders: names and the classes behind them, which are imported on first use.
 
     builtin             the default: ships in the package, needs no network
-    color-layout        weight-free colours and where they are: the baseline
+    color-layout        colours and their positions, without weights: the baseline
     torchvision:NAME    a classification model of torchvision without its head
-    timm:NAME           one of timm (pip install "twinlens[timm]")
-    FOLDER              a checkpoint of `twinlens train`, or any encoder that was saved
+    timm:NAME           a model of timm without its head (pip install "twinlens[timm]")
+    FOLDER              a checkpoint of `twinlens train`, or any saved encoder
 
-`torchvision:NAME@random` and `timm:NAME@random` have random weights, the same ones each time, and need no network.
+`torchvision:NAME@random` and `timm:NAME@random` have reproducible random weights and need no network.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ FAMILIES = {
     "timm": "search.encoders.timm_backbones:TimmEncoder",
 }
 """Family, as in `encoder.json`, to `module:Class`. Adding an encoder is one file and one line here."""
-
+"""Family, as in `encoder.json`, to `module:Class`. A new encoder needs one file and one line here."""
 BUILTIN = "builtin"
 _BACKBONES = ("torchvision", "timm")
 
 
 def encoder_names() -> tuple[str, ...]:
-    """Every form of name that `load_encoder` takes, the default first; a folder is taken beside them."""
+    """The forms of name that `load_encoder` accepts, the default first; it also accepts a folder."""
     return (BUILTIN, "color-layout", *(f"{family}:NAME" for family in _BACKBONES))
 
 
 def load_encoder(name: str | os.PathLike[str], *, device: Device = "auto") -> Encoder:
-    """Make the encoder of a name, or read one back from a folder that holds `encoder.json`.
+    """Create an encoder by name, or load one from a folder with an `encoder.json`.
 
-    A name of the table wins over a folder called the same: write `./builtin` for that.
+    A name of the table takes precedence over a folder with the same name; write `./builtin` for the folder.
 
     Raises:
-        EncoderError: an unknown name, weights that cannot be fetched, or a folder whose files are damaged.
-        UnsupportedError: `cuda` where there is no GPU.
+        EncoderError: the name is unknown, weights cannot be downloaded, or files in the folder are damaged.
+        UnsupportedError: `cuda` was requested and there is no GPU.
     """
     text = os.fspath(name)
     if (folder := encoder_folder(name)) is not None:
@@ -59,12 +59,12 @@ def load_encoder(name: str | os.PathLike[str], *, device: Device = "auto") -> En
     if (family in _BACKBONES and colon) or text == "color-layout":
         return family_class(family).create(text, device)
     raise EncoderError(
-        f"there is no encoder {text!r}: known are {', '.join(encoder_names())}, and a folder that holds encoder.json"
+        f"unknown encoder {text!r}: use {', '.join(encoder_names())}, or a folder that holds encoder.json"
     )
 
 
 def encoder_folder(name: str | os.PathLike[str]) -> Path | None:
-    """The folder that `load_encoder` would read; None where the name is one of the table, or nothing is there."""
+    """The folder that `load_encoder` would read; None if the name is in the table or there is no such folder."""
     text = os.fspath(name)
     if isinstance(name, str):
         family, colon, _ = text.partition(":")
@@ -74,7 +74,7 @@ def encoder_folder(name: str | os.PathLike[str]) -> Path | None:
 
 
 def load_folder(folder: Path, *, device: Device = "auto") -> Encoder:
-    """Read back an encoder of any family from the folder that it was saved in.
+    """Load a saved encoder of any family from its folder.
 
     Raises:
         EncoderError: a file is missing, damaged, or of another version.
@@ -85,25 +85,25 @@ def load_folder(folder: Path, *, device: Device = "auto") -> Encoder:
 
 
 def family_class(family: str) -> type[Encoder]:
-    """Import the class of one family.
+    """Import the class of a family.
 
     Raises:
-        EncoderError: the table has no such family.
+        EncoderError: the family is unknown.
     """
     if family not in FAMILIES:
-        raise EncoderError(f"there is no family of encoders {family!r}: known are {', '.join(FAMILIES)}")
+        raise EncoderError(f"unknown family of encoders {family!r}: the families are {', '.join(FAMILIES)}")
     module, _, class_name = FAMILIES[family].partition(":")
     use_one_thread("torch", lambda torch: torch.set_num_threads)
     with collection_paused():
-        found: type[Encoder] = getattr(import_module(module), class_name)
-    return found
+        encoder_class: type[Encoder] = getattr(import_module(module), class_name)
+    return encoder_class
 
 
 def _load_builtin(device: Device) -> Encoder:
     with resources.as_file(resources.files(__name__) / "weights" / BUILTIN) as folder:
         if not (folder / "encoder.json").is_file():
             raise EncoderError(
-                "the built-in encoder is missing from this installation: install Twinlens again, "
+                "the built-in encoder is missing from this installation: reinstall Twinlens, "
                 f"or name another encoder ({', '.join(encoder_names()[1:])})"
             )
         return load_folder(folder, device=device)

@@ -1,4 +1,4 @@
-"""What the backbones of torchvision and timm share: names, random weights, saving, loading back with no network."""
+"""Base class for the backbones of torchvision and timm: names, random weights, saving, and loading offline."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ _SEED = 20_150_317
 
 
 class BackboneEncoder(TorchEncoder):
-    """A classification network of a library without its last layer: the features before it are the embedding.
+    """A library's classification network without its last layer, whose input is the embedding.
 
-    A subclass writes `build` and `fetch`. Random weights come from a fixed seed, so that one version of torch gives
-    the same ones each time.
+    Subclasses implement `build` and `fetch`. Random weights come from a fixed seed, so they are reproducible within a
+    version of torch.
     """
 
     def __init__(
         self, network: nn.Module, model: str, preprocessing: Preprocessing, *, name: str, device: Device = "auto"
     ) -> None:
-        """Take over the headless network that the library calls `model`; its dimension is found by a dry run."""
+        """Wrap the headless network that the library calls `model`; a dry run determines its dimension."""
         super().__init__(
             network,
             name=name,
@@ -50,7 +50,7 @@ class BackboneEncoder(TorchEncoder):
     @classmethod
     @abstractmethod
     def build(cls, model: str) -> tuple[nn.Module, Preprocessing]:
-        """Build the headless network with random weights, with no network access.
+        """Build the headless network with random weights, without network access.
 
         Raises:
             EncoderError: the library does not know the model.
@@ -59,25 +59,25 @@ class BackboneEncoder(TorchEncoder):
     @classmethod
     @abstractmethod
     def fetch(cls, model: str) -> tuple[nn.Module, Preprocessing]:
-        """Build it with its pretrained weights; any exception means that they could not be had."""
+        """Build the headless network with pretrained weights; any exception means that they cannot be obtained."""
 
     @classmethod
     def create(cls, name: str, device: Device = "auto") -> BackboneEncoder:
-        """Make `FAMILY:MODEL` with pretrained weights, or `FAMILY:MODEL@random`.
+        """Create `FAMILY:MODEL` with pretrained weights, or `FAMILY:MODEL@random`.
 
         Raises:
-            EncoderError: an unknown model, or weights that cannot be fetched.
+            EncoderError: the model is unknown, or its weights cannot be downloaded.
         """
-        resolve_device(device)  # A device that is not there is told before a download, not after.
-        wanted = name.partition(":")[2]
-        model = wanted.removesuffix(RANDOM)
+        resolve_device(device)  # a missing device is reported before the download
+        model_name = name.partition(":")[2]
+        model = model_name.removesuffix(RANDOM)
         with _seeded():
-            network, preprocessing = cls.build(model) if wanted.endswith(RANDOM) else cls._fetch(name, model)
+            network, preprocessing = cls.build(model) if model_name.endswith(RANDOM) else cls._fetch(name, model)
         return cls(network, model, preprocessing, name=name, device=device)
 
     @classmethod
     def load(cls, folder: Path, device: Device = "auto") -> BackboneEncoder:
-        """Rebuild the saved network; its weights and preprocessing are those of the folder, not the library's.
+        """Rebuild a saved network with the weights and preprocessing in the folder, not those of the library.
 
         Raises:
             EncoderError: a file is missing or damaged, or the library no longer knows the model.
@@ -101,29 +101,29 @@ class BackboneEncoder(TorchEncoder):
             return cls.fetch(model)
         except EncoderError:
             raise
-        except Exception as error:  # Hubs raise what their HTTP library of the day raises.
+        except Exception as error:  # model hubs raise the exceptions of whichever HTTP library they use
             raise EncoderError(
-                f"the pretrained weights of {name} could not be fetched ({type(error).__name__}: {error}). "
-                f"Try again with a network, use 'builtin', or {name}{RANDOM} for random weights"
+                f"the pretrained weights of {name} could not be downloaded ({type(error).__name__}: {error}). "
+                f"Try again with a network connection, use 'builtin', or {name}{RANDOM} for random weights"
             ) from error
 
 
 @contextmanager
 def _seeded() -> Iterator[None]:
-    """Draw random weights from a fixed seed, and leave torch's own generator as it was."""
+    """Draw random weights from a fixed seed without changing the state of torch's generator."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_SEED)
         yield
 
 
-@torch.no_grad()  # Not inference mode: a tensor that a network keeps from it could not be trained with.
+@torch.no_grad()  # not inference mode: tensors that a network creates in it could not be trained
 def feature_dim(name: str, network: nn.Module, size: int) -> int:
-    """Find the number of features of a headless network by a dry run; it is left in evaluation mode.
+    """Determine the number of features of a headless network by a dry run, and leave it in evaluation mode.
 
     Raises:
-        EncoderError: it does not give one vector a picture.
+        EncoderError: it does not return one vector per picture.
     """
     features = network.eval()(torch.zeros(1, 3, size, size))
     if not isinstance(features, torch.Tensor) or features.dim() != 2:
-        raise EncoderError(f"{name} gives no single vector a picture without its last layer: choose another model")
+        raise EncoderError(f"{name} does not return one vector per picture without its last layer: use another model")
     return features.shape[1]

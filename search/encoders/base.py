@@ -1,4 +1,4 @@
-"""The contract of every encoder."""
+"""The interface of encoders."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from search.errors import EncoderError
+from search.text import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,40 +22,40 @@ if TYPE_CHECKING:
 
 
 class Encoder(ABC):
-    """Turns RGB pictures into unit vectors.
+    """Embeds RGB pictures as unit vectors.
 
-    A subclass writes `prepare` (one picture to one array, run in the decoder's threads) and `forward` (a stack of
-    those arrays to raw embeddings); this class checks shapes and makes rows unit length.
+    Subclasses implement `prepare` (from one picture to one array, run in the decoder's threads) and `forward` (from a
+    stack of those arrays to raw embeddings). This class checks shapes and normalises the rows.
     """
 
     family: ClassVar[str]
-    """The key of the table in `search.encoders` under which a saved encoder of this class is found again."""
+    """Key of this class in the table of `search.encoders`, by which a saved encoder is loaded."""
 
     name: str
-    """As the user gave it: `builtin`, `color-layout`, `torchvision:resnet18`."""
+    """The name as the user gave it: `builtin`, `color-layout`, `torchvision:resnet18`."""
     dim: int
     input_size: int
-    """Longer side, in pixels, that `prepare` works at: the decoder need not deliver much more."""
+    """Longer side, in pixels, of the pictures for `prepare`; the decoder need not deliver much larger ones."""
     fingerprint: str
-    """Hex digest of all that decides the vectors: family, preprocessing, weights. Two encoders with one
+    """Hex digest of everything that determines the vectors: family, preprocessing, weights. Encoders with the same
     fingerprint give the same vectors."""
 
     @abstractmethod
     def prepare(self, image: Image) -> NDArray[Any]:
-        """Resize one RGB picture to the array that `forward` stacks. Thread-safe."""
+        """Resize one RGB picture to the array that `forward` expects. Thread-safe."""
 
     @abstractmethod
     def forward(self, batch: NDArray[Any]) -> Floats:
-        """Embed `(B, ...)` prepared arrays as `(B, dim) float32`, not yet unit length."""
+        """Embed `(B, ...)` prepared arrays as `(B, dim) float32`, not yet of unit length."""
 
     @abstractmethod
     def save(self, folder: Path) -> None:
-        """Write `encoder.json`, and `weights.safetensors` where there are weights, into an existing folder."""
+        """Write `encoder.json`, and `weights.safetensors` if there are weights, into an existing folder."""
 
     @classmethod
     @abstractmethod
     def load(cls, folder: Path, device: Device = "auto") -> Encoder:
-        """Read back what `save` wrote: the same fingerprint and, on the same machine, the same vectors to the bit.
+        """Load what `save` wrote: with the same fingerprint and, on the same machine, bit-identical vectors.
 
         Raises:
             EncoderError: a file is missing, damaged, or of another version.
@@ -62,11 +63,11 @@ class Encoder(ABC):
 
     @classmethod
     def create(cls, name: str, device: Device = "auto") -> Encoder:
-        """Make the encoder of a name, such as `torchvision:resnet18`, without a folder.
+        """Create an encoder by name, such as `torchvision:resnet18`, without a folder.
 
         Raises:
-            EncoderError: there is no such encoder, its weights cannot be fetched, or this family comes from a
-                folder only (unless a subclass says otherwise).
+            EncoderError: there is no such encoder, its weights cannot be downloaded, or encoders of this family are
+                loaded from a folder (the default).
         """
         raise EncoderError(f"{name!r}: an encoder of the family {cls.family!r} comes from a folder, not from a name")
 
@@ -74,21 +75,21 @@ class Encoder(ABC):
         """Embed `(B, ...)` prepared arrays as `(B, dim) float32` unit rows.
 
         Raises:
-            EncoderError: the network cannot take such pictures, or gave another shape or a number that is not finite.
+            EncoderError: the network rejects such pictures, or returns another shape or non-finite values.
         """
         if len(batch) == 0:
             return np.empty((0, self.dim), dtype=np.float32)
         try:
             raw = np.asarray(self.forward(batch), dtype=np.float32)
         except (ValueError, RuntimeError) as error:  # a network whose layers do not fit what `encoder.json` says
-            reason = " ".join(str(error).split())
+            reason = reason_of(error)
             raise EncoderError(
                 f"encoder {self.name} cannot embed pictures of {self.input_size} pixels: {reason}"
             ) from error
         if raw.shape != (len(batch), self.dim):
-            raise EncoderError(f"encoder {self.name} gave shape {raw.shape}, expected {(len(batch), self.dim)}")
+            raise EncoderError(f"encoder {self.name} returned shape {raw.shape}, expected {(len(batch), self.dim)}")
         if not np.isfinite(raw).all():
-            raise EncoderError(f"encoder {self.name} gave values that are not finite: its weights are damaged")
+            raise EncoderError(f"encoder {self.name} returned non-finite values: its weights are damaged")
         return unit_rows(raw)
 
     def encode(self, images: Sequence[Image]) -> Floats:
@@ -99,7 +100,7 @@ class Encoder(ABC):
 
 
 def unit_rows(vectors: Floats) -> Floats:
-    """Divide rows `(N, D)` by their Euclidean norm; a zero row becomes the first axis, so that every row is a unit."""
+    """Divide rows `(N, D)` by their Euclidean norm; a zero row becomes the first unit vector."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     units: Floats = vectors / np.maximum(norms, np.finfo(np.float32).tiny)
     units[norms[:, 0] == 0, 0] = 1.0

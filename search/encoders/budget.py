@@ -1,7 +1,7 @@
-"""How large a network may become: no larger than the weights that were saved of it.
+"""Limit the size of a network to that of its saved weights while it is built.
 
-A spec is a few words of JSON and may name a network of any size. While it is built, every parameter is counted as it
-is registered, before anything is written into it, and the building ends where there are more than the file holds.
+A spec is a few words of JSON and may name a network of any size. Parameters are counted when they are registered,
+before memory is written, and building stops as soon as there are more than the weights file holds.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ if TYPE_CHECKING:
     from torch import nn
 
 _LARGEST_HEADER = 100_000_000
-"""Bytes that safetensors itself allows."""
+"""Limit of the safetensors format, in bytes."""
 _HEAD_NUMBERS = 64 * 2**20
 _HEAD_TENSORS = 64
-"""What a backbone may have beside its saved weights: the head that is taken away from it after it was built."""
-_MODULES_A_TENSOR = 16
+"""Allowance for what a backbone has besides its saved weights: the head that is removed after it is built."""
+_MODULES_PER_TENSOR = 16
 
 
 class TooLargeError(ValueError):
-    """A network is larger than its weights."""
+    """A network is larger than its weights file."""
 
 
 @contextmanager
 def within_weights(file: Path) -> Iterator[None]:
-    """Within the block, this thread may build no network with more parameters than a file of weights holds.
+    """Prevent this thread from building networks with more parameters than a weights file holds.
 
     Raises:
         EncoderError: the file is missing, or its header is damaged.
@@ -50,26 +50,26 @@ def within_weights(file: Path) -> Iterator[None]:
     """
     tensors, numbers = _sizes(file)
     thread = threading.get_ident()
-    most = {
+    limits = {
         "tensors": tensors + _HEAD_TENSORS,
         "numbers": numbers + _HEAD_NUMBERS,
-        "modules": (tensors + _HEAD_TENSORS) * _MODULES_A_TENSOR,
+        "modules": (tensors + _HEAD_TENSORS) * _MODULES_PER_TENSOR,
     }
-    built = dict.fromkeys(most, 0)
+    built = dict.fromkeys(limits, 0)
 
     def count(**more: int) -> None:
         if threading.get_ident() != thread:
             return
         for what, number in more.items():
             built[what] += number
-            if built[what] > most[what]:
-                raise TooLargeError(f"it has more {what} than its weights, of {tensors} tensors and {numbers} numbers")
+            if built[what] > limits[what]:
+                raise TooLargeError(f"it has more {what} than its weights ({tensors} tensors, {numbers} numbers)")
 
-    def parameter(module: nn.Module, name: str, found: Any) -> None:
-        if found is not None:
-            count(tensors=1, numbers=found.numel())
+    def parameter(module: nn.Module, name: str, registered: Any) -> None:
+        if registered is not None:
+            count(tensors=1, numbers=registered.numel())
 
-    def submodule(module: nn.Module, name: str, found: Any) -> None:
+    def submodule(module: nn.Module, name: str, registered: Any) -> None:
         count(modules=1)
 
     hooks = (
@@ -84,20 +84,20 @@ def within_weights(file: Path) -> Iterator[None]:
 
 
 def _sizes(file: Path) -> tuple[int, int]:
-    """How many tensors a file of safetensors holds, and how many numbers, by its header."""
+    """Number of tensors and of values in a safetensors file, according to its header."""
     try:
         with open_regular(file) as stream:
             size = os.fstat(stream.fileno()).st_size
             (length,) = struct.unpack("<Q", stream.read(8))
             if length > min(size, _LARGEST_HEADER):
-                raise ValueError("its header is longer than it")
+                raise ValueError("its header is longer than the file")
             header = json.loads(stream.read(length))
         shapes = [tensor["shape"] for name, tensor in header.items() if name != "__metadata__"]
         numbers = sum(map(math.prod, shapes))
         if not isinstance(numbers, int) or not 0 <= numbers <= size:
-            raise ValueError("its header counts more than it holds")
+            raise ValueError("its header declares more values than the file holds")
     except FileNotFoundError:
-        raise EncoderError(f"{file} is missing: copy the whole folder of the encoder again") from None
+        raise EncoderError(f"{file} is missing: copy the entire folder of the encoder again") from None
     except (OSError, ValueError, TypeError, KeyError, AttributeError, struct.error, RecursionError) as error:
         raise EncoderError(f"damaged: {file} cannot be read as safetensors: {error}") from error
     return len(shapes), numbers

@@ -1,4 +1,4 @@
-"""A network that `twinlens train` wrote, and the built-in encoder, which is one."""
+"""Encoders that `twinlens train` writes, including the built-in one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from search.encoders.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preproces
 from search.encoders.torch_base import TorchEncoder, load_network_weights
 from search.encoders.weights_file import WEIGHTS_FILE
 from search.errors import EncoderError
+from search.text import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from search.config import Device
 
 _LONGEST_SPEC = 300
-"""Characters of a network's spec that a message repeats."""
+"""Maximum length in characters of a network's spec in an error message."""
 
 
 class CheckpointEncoder(TorchEncoder):
@@ -42,7 +43,7 @@ class CheckpointEncoder(TorchEncoder):
         card: dict[str, Any] | None = None,
         device: Device = "auto",
     ) -> None:
-        """Take over a network that `build_network(network_spec)` gives again; the spec is plain JSON values."""
+        """Wrap a network that `build_network(network_spec)` can rebuild; the spec holds plain JSON values."""
         self.card = dict(card or {})
         super().__init__(
             network,
@@ -54,12 +55,12 @@ class CheckpointEncoder(TorchEncoder):
         )
 
     def extra(self) -> dict[str, Any]:
-        """Add the model card, which is no part of the fingerprint."""
+        """Add the model card, which is not part of the fingerprint."""
         return {**super().extra(), "card": self.card}
 
     @classmethod
     def load(cls, folder: Path, device: Device = "auto") -> CheckpointEncoder:
-        """Rebuild the network of a saved checkpoint and check it against its fingerprint.
+        """Rebuild the network of a saved checkpoint and verify its fingerprint.
 
         Raises:
             EncoderError: a file is missing, damaged or of another version.
@@ -91,5 +92,5 @@ def _build(folder: Path, spec: dict[str, Any]) -> nn.Module:
         with within_weights(folder / WEIGHTS_FILE):
             return build_network(spec)
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RuntimeError, MemoryError) as error:
-        reason, named = " ".join(str(error).split()), shorten(str(spec), _LONGEST_SPEC)
+        reason, named = reason_of(error), shorten(str(spec), _LONGEST_SPEC)
         raise EncoderError(f"{folder}: this version cannot build the network {named}: {reason}") from error

@@ -1,4 +1,4 @@
-"""Colours and where they are: a descriptor with no weights, and so the baseline that a network must beat."""
+"""A descriptor of colours and their positions, without weights: the baseline that a network must beat."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 _SIZE = 64
 _GRID = 8
 _LAYOUT_ORDERS = (6, 4, 4)
-"""DCT coefficients kept for L, a and b: those whose row and column orders add up to less than this."""
+"""DCT coefficients kept for L, a and b: those whose row and column orders sum to less than this."""
 _LIGHTNESS_NODES = (0.0, 25.0, 50.0, 75.0, 100.0)
 _COLOUR_NODES = (-60.0, -30.0, -12.0, 0.0, 12.0, 30.0, 60.0)
-"""Bin centres of the histogram; closer together near grey, where most pixels of photographs lie."""
+"""Bin centres of the histogram, denser near grey, where most pixels of photos lie."""
 _LAYOUT_UNIT = 25.0
-"""L, a or b units that count as much as the whole histogram."""
+"""Number of L, a or b units that weigh as much as the full histogram."""
 _SETTINGS: dict[str, Any] = {
     "version": 1,
     "size": _SIZE,
@@ -43,14 +43,14 @@ _SETTINGS: dict[str, Any] = {
 
 
 class ColorLayoutEncoder(Encoder):
-    """Two halves, both of CIELAB pixels of the picture squashed to 64 by 64.
+    """Concatenation of a layout and a histogram of the CIELAB pixels of the picture, squashed to 64 by 64.
 
-    Layout: the means over an 8 by 8 grid, less mid grey (50, 0, 0), their orthonormal 2-D DCT, and of it the low
-    orders: 21 of L, 10 of a, 10 of b, in units in which it weighs about as much as the histogram.
-    Histogram: 5 by 7 by 7 bins of L, a, b, each pixel shared by trilinear weights among its 8 neighbours, then the
-    square root of every share (Hellinger), less that of an even histogram.
-    Subtracting mid grey and the even histogram, both fixed, lets cosines spread below zero too. Nothing in it was
-    learned from data.
+    Layout: the means over an 8 by 8 grid minus mid grey (50, 0, 0), of which the low orders of the orthonormal 2-D DCT
+    are kept: 21 of L, 10 of a, 10 of b, scaled to weigh about as much as the histogram.
+    Histogram: 5 by 7 by 7 bins of L, a, b; each pixel is divided among its 8 neighbouring bins by trilinear weights.
+    The square root of every share is taken (Hellinger), minus that of a uniform histogram.
+    Mid grey and the uniform histogram are constants. Subtracting them lets cosines be negative too. Nothing is learned
+    from data.
 
     Source: ISO/IEC 15938-3 (MPEG-7) colour layout descriptor, with CIELAB for YCbCr; CIE 15 and IEC 61966-2-1 for
     the conversion (white D65); Arandjelovic and Zisserman 2012 (RootSIFT) for the square root.
@@ -70,7 +70,7 @@ class ColorLayoutEncoder(Encoder):
         return squash(image, _SIZE)
 
     def forward(self, batch: NDArray[Any]) -> Floats:
-        """Describe `(B, 64, 64, 3) uint8`, one picture after the other: rows cannot depend on the batch."""
+        """Describe `(B, 64, 64, 3) uint8`, one picture at a time, so that rows do not depend on the batch."""
         return np.stack([np.concatenate([_layout(lab), _histogram(lab)]) for lab in map(_to_lab, batch)])
 
     def save(self, folder: Path) -> None:
@@ -80,15 +80,15 @@ class ColorLayoutEncoder(Encoder):
 
     @classmethod
     def create(cls, name: str, device: Device = "auto") -> ColorLayoutEncoder:
-        """Make it; numpy does the work, so any device will do."""
+        """Create the encoder; it computes with NumPy, so the device is ignored."""
         return cls()
 
     @classmethod
     def load(cls, folder: Path, device: Device = "auto") -> ColorLayoutEncoder:
-        """Check that the folder's formula is the one written here.
+        """Check that the folder describes the formula of this version.
 
         Raises:
-            EncoderError: `encoder.json` is damaged, or of another version of the formula.
+            EncoderError: `encoder.json` is damaged, or belongs to another version of the formula.
         """
         encoder = cls()
         read_manifest(folder).verify(folder, encoder.fingerprint)
@@ -96,7 +96,7 @@ class ColorLayoutEncoder(Encoder):
 
 
 def _to_lab(pixels: NDArray[np.uint8]) -> Floats:
-    """Turn sRGB `(..., 3) uint8` into CIELAB: L in [0, 100], a and b within about 128 of 0."""
+    """Convert sRGB `(..., 3) uint8` to CIELAB: L in [0, 100], a and b within about 128 of 0."""
     to_xyz = np.array(
         [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
     )
@@ -110,7 +110,7 @@ def _to_lab(pixels: NDArray[np.uint8]) -> Floats:
 
 @cache
 def _linear_light() -> NDArray[np.float64]:
-    """The sRGB curve undone, for each of the 256 values."""
+    """The inverse of the sRGB curve for each of the 256 values."""
     value = np.arange(256) / 255
     return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
 

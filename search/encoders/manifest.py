@@ -1,17 +1,17 @@
-"""`encoder.json`: what a saved encoder says of itself, beside `weights.safetensors` where it has weights.
+"""Read and write `encoder.json`, the description of a saved encoder beside its `weights.safetensors`, if any.
 
     {
       "format": 1,
       "family": "checkpoint",            key of the table in search.encoders
-      "name": "builtin",                 what people call it; not part of the fingerprint
+      "name": "builtin",                 for display; not part of the fingerprint
       "dim": 128,
       "input_size": 128,                 pixels
-      "preprocessing": {...},            all that decides what the network is shown
+      "preprocessing": {...},            everything that determines the network's input
       "fingerprint": "0123456789abcdef0123456789abcdef",
       ...                                the keys of the family: "network" and "card", or "model"
     }
 
-`card` is a free object, the model card: data, recipe, figures.
+`card` is a free-form object, the model card: data, recipe, metrics.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ _COMMON: dict[str, type] = {
     "fingerprint": str,
 }
 _LARGEST = {"dim": 65_536, "input_size": 4096}
-"""Bounds beyond which the file is damaged: believing it would ask for absurd memory."""
+"""Maximum values; a file with larger ones counts as damaged, because they would require absurd amounts of memory."""
 _LONGEST = 16 * 2**20
-"""Bytes that are read of the file."""
+"""Maximum number of bytes that are read from the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +54,19 @@ class Manifest:
     preprocessing: dict[str, Any]
     fingerprint: str
     extra: dict[str, Any] = field(default_factory=dict)
-    """The family's own keys, on the top level of the file."""
+    """The family's own keys, which are on the top level of the file."""
 
     def write(self, folder: Path) -> None:
-        """Write `encoder.json` into an existing folder; a reader never sees half of it."""
+        """Write `encoder.json` into an existing folder atomically."""
         common = {key: getattr(self, key) for key in _COMMON}
         text = json.dumps({"format": FORMAT, **common, **self.extra}, indent=2, ensure_ascii=False)
         write_file(folder / MANIFEST_FILE, text + "\n")
 
     def require(self, key: str, kind: type) -> Any:
-        """Give the family's own key, or say that the file lacks it.
+        """Return the value of one of the family's own keys.
 
         Raises:
-            EncoderError: the key is missing or its value is of another type.
+            EncoderError: the key is missing or its value has another type.
         """
         value = self.extra.get(key)
         if not isinstance(value, kind):
@@ -74,7 +74,7 @@ class Manifest:
         return value
 
     def verify(self, folder: Path, fingerprint: str) -> None:
-        """Compare with the fingerprint recomputed from what was loaded.
+        """Compare with the fingerprint that was recomputed from the loaded files.
 
         Raises:
             EncoderError: they differ.
@@ -82,15 +82,15 @@ class Manifest:
         if fingerprint != self.fingerprint:
             raise EncoderError(
                 f"damaged: {folder}: the encoder's files give the fingerprint {fingerprint}, but {MANIFEST_FILE} "
-                f"says {self.fingerprint}; copy the folder again from where it was made"
+                f"says {self.fingerprint}; copy the folder again from its source"
             )
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read and check `encoder.json` of a saved encoder.
+    """Read and check the `encoder.json` of a saved encoder.
 
     Raises:
-        EncoderError: missing, unreadable, of another format, or with keys missing or of the wrong type.
+        EncoderError: the file is missing, unreadable or of another format, or keys are missing or of the wrong type.
     """
     path = folder / MANIFEST_FILE
     try:

@@ -1,4 +1,4 @@
-"""Full float32 on a GPU while an encoder runs."""
+"""Compute in full float32 on a GPU while an encoder runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _backends: Any = torch.backends
-"""Without types: torch's stubs do not know the newer switches."""
+"""Typed as Any: torch's stubs lack the newer switches."""
 _lock = threading.Lock()
 _running = 0
 _before: tuple[Any, Any] = (None, None)
@@ -20,11 +20,11 @@ _before: tuple[Any, Any] = (None, None)
 
 @contextmanager
 def full_float32(device: torch.device) -> Iterator[None]:
-    """Switch TF32 off in convolutions and matrix products, and back to what it was afterwards.
+    """Disable TF32 in convolutions and matrix products within the block, and restore the switches afterwards.
 
-    torch allows TF32 (10 bits of mantissa) in convolutions unless told otherwise: vectors of a GPU and of a CPU
-    would then differ in the third digit. The switches belong to the whole process, so the first of several threads
-    sets them and the last one sets them back.
+    By default, torch allows TF32 (10 bits of mantissa) in convolutions: vectors from a GPU and a CPU would then differ
+    in the third digit. The switches are global to the process, so the first of several threads sets them and the last
+    one restores them.
     """
     if device.type != "cuda":
         yield
@@ -54,7 +54,7 @@ def _leave() -> None:
 
 
 def _has_fp32_precision() -> bool:
-    """Tell torch 2.9 and newer, where `allow_tf32` is on its way out and mixing both raises."""
+    """Whether this is torch 2.9 or newer, which deprecates `allow_tf32` and raises if both are used."""
     return hasattr(_backends.cudnn, "conv") and hasattr(_backends.cuda.matmul, "fp32_precision")
 
 

@@ -1,4 +1,4 @@
-"""What a network is shown: the picture squashed to a square, then each channel normalised."""
+"""Prepare the input of a network: squash the picture to a square, then normalise each channel."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 RESIZE = "squash-bilinear"
 _REDUCING_GAP = 2.0
-"""PIL first shrinks by a whole factor down to twice the target, which is several times faster on large pictures."""
+"""PIL first reduces by an integer factor to at least twice the target, which is several times faster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Preprocessing:
         """Check and convert plain sequences.
 
         Raises:
-            EncoderError: not three channels, or a standard deviation that is not positive.
+            EncoderError: there are not three channels, or a standard deviation is not positive.
         """
         if len(mean) != 3 or len(std) != 3 or input_size < 1 or not min(std) > 0:
             raise EncoderError(
@@ -48,27 +48,29 @@ class Preprocessing:
 
     @classmethod
     def from_json(cls, input_size: int, values: dict[str, Any]) -> Preprocessing:
-        """Read back what `to_json` gave.
+        """Read the output of `to_json`.
 
         Raises:
-            EncoderError: another way of resizing, or values that make no sense.
+            EncoderError: the resizing method is another, or values are invalid.
         """
         if values.get("resize") != RESIZE:
-            raise EncoderError(f"the encoder resizes by {values.get('resize')!r}; this version knows {RESIZE!r} only")
+            raise EncoderError(
+                f"the encoder resizes by {values.get('resize')!r}; this version supports only {RESIZE!r}"
+            )
         try:
             return cls.of(input_size, values["mean"], values["std"])
         except (KeyError, TypeError, ValueError) as error:
             raise EncoderError(f"damaged: the encoder's mean and std cannot be read: {values!r}") from error
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for `encoder.json`, `input_size` aside."""
+        """Plain values for `encoder.json`, without `input_size`."""
         return {"resize": RESIZE, "mean": list(self.mean), "std": list(self.std)}
 
 
 def squash(image: Image, size: int) -> NDArray[np.uint8]:
     """Resize an RGB picture to `(size, size, 3) uint8`, bilinear with antialiasing, whatever its aspect ratio.
 
-    Squashing is chosen over a centre crop because it loses nothing at the borders: two pictures that differ only
-    there must not become one vector.
+    Squashing was chosen over a centre crop because it keeps the borders: pictures that differ only there must not get
+    the same vector.
     """
     return np.asarray(image.resize((size, size), Resampling.BILINEAR, reducing_gap=_REDUCING_GAP), dtype=np.uint8)

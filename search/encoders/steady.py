@@ -1,11 +1,11 @@
-"""Vectors that do not depend on how many pictures are embedded together.
+"""Make vectors independent of how many pictures are embedded together.
 
-A matrix library picks its kernel, and so the order of its sums, by the number of rows. Measured on a CPU (x86,
-AVX-512, torch 2.15): a picture embedded alone and in a batch of 64 gave vectors up to 7e-7 apart in every
-convolutional network tried. Two things make them equal bit for bit for ResNet, MobileNet, EfficientNet, DenseNet,
-ShuffleNet and the networks of `search.encoders.networks`: batches padded to an even number of pictures, and linear
-layers over pooled features computed in blocks of `_BLOCK` rows. RegNet and Swin keep a difference of up to 2e-7.
-It cannot be promised for every CPU, and on a GPU, where cuDNN chooses by batch size, it is not tried.
+A matrix library chooses its kernel, and thus the order of its sums, by the number of rows. Measured on a CPU (x86,
+AVX-512, torch 2.15), a picture embedded alone and in a batch of 64 gave vectors up to 7e-7 apart in every convolutional
+network tried. Two measures make them bit-identical for ResNet, MobileNet, EfficientNet, DenseNet, ShuffleNet and the
+networks of `search.encoders.networks`: batches are padded to an even number of pictures, and linear layers over pooled
+features are computed in blocks of `_BLOCK` rows. RegNet and Swin keep a difference of up to 2e-7. It cannot be
+guaranteed for every CPU, and it is not attempted on a GPU, where cuDNN chooses by batch size.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from torch import nn
 from torch.nn.functional import linear, pad
 
 PADDING = 2
-"""A picture alone is the odd one out, so it gets a black companion. A padding of 4 steadies RegNet too, but doubles
-the time of a single query."""
+"""A single picture is padded with a black one. A padding of 4 would make RegNet independent too, but doubles the time
+of a single query."""
 _BLOCK = 16
 
 
 class SteadyLinear(nn.Linear):
-    """The same layer over `(B, F)`, always in blocks of 16 rows; over `(B, T, F)` tokens it is left as it is."""
+    """A linear layer that processes `(B, F)` in blocks of 16 rows; `(B, T, F)` tokens are processed as usual."""
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Give `(B, out)` rows that do not depend on B."""
+        """Compute `(B, out)` rows that do not depend on B."""
         if features.dim() != 2 or features.device.type != "cpu":
             return super().forward(features)
         rows = len(features)
@@ -33,7 +33,7 @@ class SteadyLinear(nn.Linear):
 
 
 def with_steady_rows(network: nn.Module) -> nn.Module:
-    """Exchange every `nn.Linear` for a `SteadyLinear` that shares its parameters; names in the state stay the same."""
+    """Replace every `nn.Linear` by a `SteadyLinear` with the same parameters and state names."""
     if type(network) is nn.Linear:
         return _steady(network)
     for module in list(network.modules()):

@@ -1,4 +1,4 @@
-"""`timm:NAME`: the models of timm, an extra. The only home of timm."""
+"""`timm:NAME`: the models of timm, an optional dependency that only this module imports."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ except ModuleNotFoundError as missing:
     raise EncoderError('timm is not installed, and timm:NAME needs it: pip install "twinlens[timm]"') from missing
 
 _data: Any = timm.data
-"""Without types: timm does not say which of its names are public."""
+"""Typed as Any: timm does not declare which of its names are public."""
 
 if TYPE_CHECKING:
     from torch import nn
 
 
 class TimmEncoder(BackboneEncoder):
-    """A model of timm without its classifier, with its pretrained weights."""
+    """A model of timm without its classifier."""
 
     family: ClassVar[str] = "timm"
 
     @classmethod
     def build(cls, model: str) -> tuple[nn.Module, Preprocessing]:
-        """Build the model, headless, with the size, mean and deviation that timm names for its weights."""
+        """Build the headless model with the size, mean and deviation that timm gives for its weights."""
         return _make(model, pretrained=False)
 
     @classmethod
     def fetch(cls, model: str) -> tuple[nn.Module, Preprocessing]:
-        """Download the weights, or take them from the hub's own cache."""
+        """Download the weights, or read them from the hub's cache."""
         return _make(model, pretrained=True)
 
 
 def _make(model: str, *, pretrained: bool) -> tuple[nn.Module, Preprocessing]:
-    # Only names of timm itself: `hf-hub:OWNER/MODEL` could not be built again without the network.
+    # Only timm's own names: `hf-hub:OWNER/MODEL` could not be rebuilt without the network.
     if not timm.is_model(model):
-        near = difflib.get_close_matches(model, timm.list_models(), n=5, cutoff=0.4) or ["mobilenetv4_conv_small"]
-        raise EncoderError(f"timm {timm.__version__} has no model {model!r}: near it are {', '.join(near)}")
+        similar = difflib.get_close_matches(model, timm.list_models(), n=5, cutoff=0.4) or ["mobilenetv4_conv_small"]
+        raise EncoderError(f"timm {timm.__version__} has no model {model!r}. Similar names: {', '.join(similar)}")
     try:
         network: nn.Module = timm.create_model(model, pretrained=pretrained, num_classes=0)
     except RuntimeError as error:

@@ -1,4 +1,4 @@
-"""Every encoder that is a network: preprocessing, device, float32 inference, fingerprint, saving."""
+"""Base class of encoders with a network: preprocessing, device, float32 inference, fingerprint, saving."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
     from search.types import Floats
 
 MAX_BATCH = 256
-"""Larger batches are split: memory stays bounded whatever the caller stacks."""
+"""Larger batches are split to bound memory."""
 
 
 class TorchEncoder(Encoder):
     """A network in evaluation mode on one device.
 
-    The network takes `(B, 3, S, S) float32` and gives `(B, dim)`. Everything runs in float32, on a GPU too (no
-    autocast, no TF32), so that the vectors of two devices differ by rounding only and one index serves both.
-    On a CPU the vector of a picture does not depend on what it is batched with: see `search.encoders.steady`.
-    The network is taken over: put in evaluation mode, moved to the device and to channels-last memory, its linear
-    layers exchanged for steady ones. Hand over a copy where it is still being trained.
+    The network maps `(B, 3, S, S) float32` to `(B, dim)`. Everything runs in float32, including on a GPU (no autocast,
+    no TF32), so that the vectors of two devices differ only by rounding and one index serves both. On a CPU, the vector
+    of a picture does not depend on the rest of its batch: see `search.encoders.steady`.
+    The network is modified: it is put in evaluation mode, moved to the device and to channels-last memory, and its
+    linear layers are replaced by steady ones. Pass a copy if it is still being trained.
     """
 
     family: ClassVar[str]
@@ -54,7 +54,7 @@ class TorchEncoder(Encoder):
         architecture: dict[str, Any],
         device: Device = "auto",
     ) -> None:
-        """Take `architecture` as the family's own keys of `encoder.json` that, with the weights, decide the vectors."""
+        """Store the network; `architecture` are the family's keys of `encoder.json` that determine the vectors."""
         self.name = name
         self.dim = dim
         self.input_size = preprocessing.input_size
@@ -88,7 +88,7 @@ class TorchEncoder(Encoder):
         return np.concatenate(parts)
 
     def save(self, folder: Path) -> None:
-        """Write `weights.safetensors` and, last, `encoder.json` into an existing folder."""
+        """Write `weights.safetensors`, then `encoder.json`, into an existing folder."""
         write_weights(folder, self.network)
         Manifest(
             family=self.family,
@@ -101,14 +101,14 @@ class TorchEncoder(Encoder):
         ).write(folder)
 
     def extra(self) -> dict[str, Any]:
-        """Give the family's own keys of `encoder.json`."""
+        """The family's own keys of `encoder.json`."""
         return dict(self.architecture)
 
     def _identity(self) -> dict[str, Any]:
         return {"preprocessing": self.preprocessing.to_json(), "architecture": self.architecture}
 
     def _embed(self, batch: NDArray[Any]) -> Floats:
-        # `(B, H, W, C)` in memory, seen as `(B, C, H, W)`, is channels-last as it stands: nothing is copied twice.
+        # `(B, H, W, C)` in memory, viewed as `(B, C, H, W)`, is already channels-last: no second copy is needed.
         pixels = torch.from_numpy(self._padded(batch)).to(self.device)
         normalised = pixels.permute(0, 3, 1, 2).float().div_(255.0).sub_(self._mean).div_(self._std)
         vectors: Floats = self.network(normalised).float().cpu().numpy()
@@ -124,24 +124,24 @@ class TorchEncoder(Encoder):
 
 
 def resolve_device(device: Device) -> torch.device:
-    """Turn `auto` into the GPU where there is one.
+    """Resolve `auto` to the GPU if there is one.
 
     Raises:
-        UnsupportedError: `cuda` was asked for and there is none.
+        UnsupportedError: `cuda` is requested and there is no GPU.
     """
     available = torch.cuda.is_available()
     if device == "auto":
         return torch.device("cuda" if available else "cpu")
     if device == "cuda" and not available:
-        raise UnsupportedError("device 'cuda' was asked for, but torch sees no GPU here: use 'cpu' or 'auto'")
+        raise UnsupportedError("device 'cuda' is not available: torch finds no GPU here. Use 'cpu' or 'auto'")
     return torch.device(device)
 
 
 def fingerprint_of(network: nn.Module, identity: dict[str, Any]) -> str:
     """Hash an identity and every weight: 32 hex digits of SHA-256.
 
-    Hashed are the identity as JSON with sorted keys, then for every tensor of the state, sorted by name: its name,
-    dtype, shape and bytes.
+    The hash covers the identity as JSON with sorted keys, then name, dtype, shape and bytes of every tensor of the
+    state, sorted by name.
     """
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode())
     for key, tensor in sorted(network.state_dict().items()):
@@ -151,10 +151,10 @@ def fingerprint_of(network: nn.Module, identity: dict[str, Any]) -> str:
 
 
 def load_network_weights(network: nn.Module, folder: Path) -> None:
-    """Fill a network of the right architecture from `weights.safetensors`.
+    """Load `weights.safetensors` into a network of the right architecture.
 
     Raises:
-        EncoderError: the file is missing or damaged, or holds tensors of other names, shapes or dtypes.
+        EncoderError: the file is missing or damaged, or its tensors have other names, shapes or dtypes.
     """
     network.load_state_dict(read_weights(folder, network))
 

@@ -1,4 +1,4 @@
-"""`weights.safetensors`: the state of one network, checked against the network that will take it."""
+"""Read and write `weights.safetensors`, the state of one network, and check that it fits the network."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ WEIGHTS_FILE = "weights.safetensors"
 
 
 def write_weights(folder: Path, network: nn.Module) -> None:
-    """Write the network's state into an existing folder; a reader never sees half of it."""
-    # Clones, because safetensors refuses two names that share memory (tied weights).
+    """Write the network's state into an existing folder atomically."""
+    # Cloned because safetensors rejects two names that share memory (tied weights).
     tensors = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in network.state_dict().items()}
-    write_file(folder / WEIGHTS_FILE, save(tensors))  # save_file's file nobody but its owner may read
+    write_file(folder / WEIGHTS_FILE, save(tensors))  # save_file would create a file that only its owner can read
 
 
 def read_weights(folder: Path, network: nn.Module) -> dict[str, Tensor]:
-    """Read the state that fits `network`.
+    """Read the state of `network`.
 
     Raises:
-        EncoderError: missing, damaged, or with tensors of other names, shapes or dtypes.
+        EncoderError: the file is missing or damaged, or its tensors have other names, shapes or dtypes.
     """
     path = folder / WEIGHTS_FILE
     try:
         require_regular(path)
-        found: dict[str, Tensor] = load_file(path)
+        tensors: dict[str, Tensor] = load_file(path)
     except (FileNotFoundError, NotADirectoryError):
-        raise EncoderError(f"{path} is missing: copy the whole folder of the encoder again") from None
+        raise EncoderError(f"{path} is missing: copy the entire folder of the encoder again") from None
     except DamagedFileError as error:
         raise EncoderError(f"damaged: {error}") from None
     except (SafetensorError, OSError) as error:
         raise EncoderError(f"damaged: {path} cannot be read as safetensors: {error}") from error
-    wanted = network.state_dict()
-    if odd := sorted(found.keys() ^ wanted.keys()):
-        listed = ", ".join(odd[:3]) + (f" and {len(odd) - 3} more" if len(odd) > 3 else "")
-        raise EncoderError(f"damaged: {path} does not fit the network that encoder.json names: {listed}")
-    for key, tensor in wanted.items():
-        if found[key].shape != tensor.shape or found[key].dtype != tensor.dtype:
+    expected = network.state_dict()
+    if mismatched := sorted(tensors.keys() ^ expected.keys()):
+        listed = ", ".join(mismatched[:3]) + (f" and {len(mismatched) - 3} more" if len(mismatched) > 3 else "")
+        raise EncoderError(f"damaged: {path} does not fit the network in encoder.json: {listed}")
+    for key, tensor in expected.items():
+        if tensors[key].shape != tensor.shape or tensors[key].dtype != tensor.dtype:
             raise EncoderError(
-                f"damaged: {path}: {key} is {tuple(found[key].shape)} {found[key].dtype}, "
-                f"the network that encoder.json names wants {tuple(tensor.shape)} {tensor.dtype}"
+                f"damaged: {path}: {key} is {tuple(tensors[key].shape)} {tensors[key].dtype}, "
+                f"but the network in encoder.json needs {tuple(tensor.shape)} {tensor.dtype}"
             )
-    return found
+    return tensors

@@ -1,4 +1,4 @@
-"""A disk that fails, and a database that another program holds, in one sentence: of files and of SQLite alike."""
+"""Turn failures of a disk or a locked database, from files and from SQLite, into one error message each."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _OF_THE_DISK = {
     sqlite3.SQLITE_PERM,
 }
 _OF_OTHERS = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
-"""Somebody else has a lock; the last is said where many come and go in the write-ahead log."""
+"""Another program has a lock; SQLite reports PROTOCOL when many connections open and close in the write-ahead log."""
 BUSY_SECONDS = 5.0
 """How long SQLite waits for another program's lock: a transaction, or a copy of a large catalog, may take that long."""
 _CUT = sqlite3.SQLITE_IOERR_SHORT_READ
-"""A file that ends too early is damaged: the disk does what it should."""
+"""A file that ends too early is damaged; the disk itself works."""
 
 
 @contextmanager
 def disk_errors_named(place: Path) -> Iterator[None]:
-    """Turn errors of the disk within a block into a DiskError that names the file, or `place` where it is not known.
+    """Turn disk errors within a block into a DiskError that names the file, or `place` if the file is not known.
 
     Raises:
         DiskError: a file could not be written or read.
@@ -39,7 +39,7 @@ def disk_errors_named(place: Path) -> Iterator[None]:
     try:
         yield
     except (BrokenPipeError, ConnectionError, TimeoutError):
-        raise  # whoever read our output is gone: no disk has to do with it
+        raise  # the reader of our output is gone: not an error of the disk
     except OSError as error:
         named = error.filename if isinstance(error.filename, str | bytes) else place
         raise disk_error(os.fsdecode(named), error.strerror or str(error)) from error
@@ -52,32 +52,32 @@ def disk_errors_named(place: Path) -> Iterator[None]:
 
 
 def is_of_the_disk(error: sqlite3.Error) -> bool:
-    """Whether SQLite failed because of the disk, rather than of what the file holds."""
+    """Whether SQLite failed because of the disk rather than because of the file's content."""
     code = _code(error)
     return code is not None and code != _CUT and code & 0xFF in _OF_THE_DISK
 
 
 def is_busy(error: sqlite3.Error) -> bool:
-    """Whether SQLite gave up waiting for a lock that another program, or another connection, holds."""
+    """Whether SQLite gave up waiting for a lock that another program or connection holds."""
     code = _code(error)
     return code is not None and code & 0xFF in _OF_OTHERS
 
 
 def busy_error(place: Path, error: sqlite3.Error) -> IndexBusyError:
-    """The one sentence."""
+    """The error for a database that another program has locked."""
     return IndexBusyError(
-        f"{place}: in use by another program ({error}). Try again when that program has let go of it: nothing is"
-        " damaged, and nothing that was finished before is lost"
+        f"{place}: in use by another program ({error}). Try again when that program has closed it: nothing is"
+        " damaged, and all completed work is kept"
     )
 
 
 def _code(error: sqlite3.Error) -> int | None:
-    return getattr(error, "sqlite_errorcode", None)  # errors of the module itself, such as misuse, have none
+    return getattr(error, "sqlite_errorcode", None)  # errors of the sqlite3 module itself, such as misuse, have none
 
 
 def disk_error(place: str, reason: str) -> DiskError:
-    """The one sentence."""
+    """The error for a file that cannot be read or written."""
     return DiskError(
         f"{place}: cannot be written or read ({reason[:1].lower()}{reason[1:]}). Check that the disk has space left and"
-        " that you may write there, then run the same command again: nothing that was finished before is lost"
+        " that you may write there, then run the same command again: all completed work is kept"
     )

@@ -1,7 +1,7 @@
-"""Files of an index folder as a stranger may have made them: looked at before they are opened.
+"""Open files of an index folder from an untrusted source safely.
 
-Opening a named pipe waits for whoever writes into it, reading a device never ends, and a link leads out of the
-folder. What is no regular file inside of the folder is refused, at once.
+Opening a named pipe waits for a writer, reading a device never ends, and a link may lead out of the folder. Anything
+that is not a regular file inside the folder is rejected before it is opened.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _REMEDY = "Delete it, and restore the index from a backup or build it again"
 
 
 def open_regular(path: Path) -> BufferedReader:
-    """Open a regular file for reading; a pipe or a device is not waited for, whenever it takes the file's place.
+    """Open a regular file for reading, without ever waiting for a pipe or device, even one that replaces the file.
 
     Raises:
-        DamagedFileError: it is something else than a file.
+        DamagedFileError: it is not a file.
         OSError: it is missing, or cannot be read.
     """
     require_regular(path)
@@ -48,20 +48,20 @@ def open_regular(path: Path) -> BufferedReader:
 
 
 def require_regular(path: Path) -> os.stat_result:
-    """The status of a regular file, reached by links or not; raises as `open_regular`."""
+    """Return the status of a regular file, following links; raises as `open_regular`."""
     status = path.stat()
     _refuse_irregular(path, status.st_mode)
     return status
 
 
 def refuse_irregular(folder: Path, *names: str) -> None:
-    """Check files that an index folder may hold beside those that its catalog names, such as the catalog itself.
+    """Check files that an index folder may hold besides those that its catalog names, such as the catalog itself.
 
-    A link is refused too: SQLite would write through it, and delete what it took for a log.
+    Links are rejected too: SQLite would write through them, and delete what it takes for a log.
 
     Raises:
-        DamagedFileError: one of them is there, and is no regular file.
-        OSError: the folder cannot be looked into.
+        DamagedFileError: one of them exists and is not a regular file.
+        OSError: the folder cannot be read.
     """
     for name in names:
         try:
@@ -72,10 +72,10 @@ def refuse_irregular(folder: Path, *names: str) -> None:
 
 
 def refuse_far_journal(journal: Path) -> None:
-    """Refuse a rollback journal that names a further file: SQLite, rolling back, would delete that file.
+    """Reject a rollback journal that names another file, because SQLite would delete that file after rolling back.
 
     Raises:
-        DamagedFileError: it does; no catalog of ours ever has such a one.
+        DamagedFileError: the journal names another file, which journals of Twinlens catalogs never do.
     """
     try:
         with open_regular(journal) as stream:
@@ -84,11 +84,11 @@ def refuse_far_journal(journal: Path) -> None:
     except FileNotFoundError:
         return
     if names_another:
-        raise DamagedFileError(journal, "is no journal of a catalog (it names a further file)", _REMEDY)
+        raise DamagedFileError(journal, "is not the journal of a catalog (it names another file)", _REMEDY)
 
 
 def require_inside(folder: Path, name: str) -> Path:
-    """The place of a file that a catalog names, which must lie in the folder of the index, links followed.
+    """Return the path of a file that a catalog names, which must lie in the index folder after following links.
 
     Raises:
         DamagedFileError: it lies elsewhere.
@@ -101,13 +101,13 @@ def require_inside(folder: Path, name: str) -> Path:
 
 
 def require_inside_name(folder: Path, name: str) -> None:
-    """The same by the name alone, without a look at the disk."""
+    """Check the name alone, without accessing the disk; raises as `require_inside`."""
     if not is_inside_name(name):
         raise DamagedFileError(folder, f"names a file that lies outside of it ({name!r})", _REMEDY)
 
 
 def is_inside_name(name: object) -> bool:
-    """Whether a name leads from a folder to something in it, on any system: `segments/x.npy`."""
+    """Whether a relative name such as `segments/x.npy` stays inside its folder, on any system."""
     if not isinstance(name, str) or not name or any(char in name for char in "\0\\:"):
         return False
     return all(part not in ("", ".", "..") for part in name.split("/"))

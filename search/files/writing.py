@@ -1,9 +1,9 @@
-"""The one place where files are made: under a new random name, put in place by a rename.
+"""Create and replace files safely: under a new random name, renamed into place when complete.
 
-A folder may come from a stranger, and each name in it may be a link to somebody's file, a hard link, a FIFO. What is
-written here never follows one: a new file is opened exclusively (O_EXCL, O_NOFOLLOW) under a name that nobody can
-foresee, and a rename replaces a link itself, not its target. Files that are changed in place, such as those of SQLite,
-are refused unless they are regular files with one name.
+An index folder may come from an untrusted source, and each name in it may be a link to another file, a hard link or a
+FIFO. Nothing here follows one: a new file is opened exclusively (O_EXCL, O_NOFOLLOW) under an unpredictable name, and a
+rename replaces a link itself, not its target. Files that are changed in place, such as those of SQLite, are rejected
+unless they are regular files with a single name.
 """
 
 from __future__ import annotations
@@ -23,35 +23,31 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 UUID = "[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}"
-"""Pattern of a random stem: the 32 hex digits of a UUID of version 4, which a checksum rarely looks like."""
+"""Pattern of a random stem: the 32 hex digits of a version 4 UUID, which a checksum rarely looks like."""
 ASIDE_NAME = re.compile(rf"\.{UUID}\.part")
-"""Names under which files are written before they are put in place: a killed process leaves some."""
+"""Names of files that are being written; a killed process leaves some behind."""
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def new_file(path: Path) -> IO[bytes]:
-    """Make a file that is not there yet, and open it for writing; raises FileExistsError where the name is taken."""
+    """Create a file and open it for writing; raises FileExistsError if the name is taken."""
     return os.fdopen(os.open(path, _NEW | getattr(os, "O_CLOEXEC", 0), 0o666), "wb")
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a new name beside `path`, and put what was written there in its place, synced, at the end of the block.
+    """Yield a temporary name beside `path`, and at the end of the block rename the file there to `path`, synced.
 
-    After an exception what was at `path` is as it was. For libraries that open files by name; see `replaced`.
+    After an exception, `path` is unchanged. For libraries that open files by name; otherwise see `replaced`.
     """
     aside = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
         yield aside
-        descriptor = os.open(aside, os.O_RDWR)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_file(aside)
         aside.replace(path)
     except BaseException:
-        with suppress(OSError):  # what the caller must see is why the writing failed
+        with suppress(OSError):  # the caller must see the error of the write
             aside.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
@@ -59,10 +55,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replaced(path: Path) -> Iterator[IO[bytes]]:
-    """Write a file that appears under its name at the end of the block, synced, and only if nothing was raised in it.
+    """Write a file that appears under its name, synced, at the end of the block; not if the block raises.
 
     Raises:
-        OSError: it cannot be written; what was there is as it was.
+        OSError: it cannot be written; an existing file is unchanged.
     """
     with replacing(path) as aside, new_file(aside) as stream:
         yield stream
@@ -70,7 +66,7 @@ def replaced(path: Path) -> Iterator[IO[bytes]]:
 
 
 def write_file(path: Path, data: bytes | str) -> None:
-    """Put these bytes, or this text as UTF-8, at `path`: the whole of them or, after an error, what was there."""
+    """Write bytes, or text as UTF-8, to `path`: completely, or not at all after an error."""
     with replaced(path) as stream:
         stream.write(data.encode() if isinstance(data, str) else data)
 
@@ -82,21 +78,28 @@ def output_file(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         DataError: it cannot be written.
     """
-    try:
+    with output_errors_named(path):
         if _is_stream(path):
             with path.open("wb") as stream:
                 yield stream
         else:
             with replaced(path) as stream:
                 yield stream
+
+
+@contextmanager
+def output_errors_named(path: Path) -> Iterator[None]:
+    """Turn an OSError of the block into a DataError that names the output; a reader of a pipe that is gone is none."""
+    try:
+        yield
     except BrokenPipeError:
-        raise  # whoever reads a pipe is gone
+        raise  # the reader of a pipe is gone
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror or error}). Name another file") from error
 
 
 def _is_stream(path: Path) -> bool:
-    """Whether a name stands for a device or a pipe, be it by the links of /dev and /proc."""
+    """Whether a name stands for a device or a pipe, including by the links of /dev and /proc."""
     try:
         mode = path.stat().st_mode
     except OSError:
@@ -107,20 +110,20 @@ def _is_stream(path: Path) -> bool:
 
 
 def read_own(path: Path, most: int) -> bytes:
-    """The first bytes of a small file beside which links and FIFOs may lie: neither is followed or waited for.
+    """Read the first bytes of a small file without following a link or waiting for a FIFO in its place.
 
     Raises:
-        OSError: it cannot be read, or is no regular file.
+        OSError: it cannot be read, or is not a regular file.
     """
     with os.fdopen(_regular(path, _READ), "rb") as stream:
         return stream.read(most)
 
 
 def open_own(path: Path, *, append: bool = False) -> IO[bytes]:
-    """Open a file that is changed in place, be it by `append`, which also makes it: a link is not followed.
+    """Open a file to change it in place, or, with `append`, to create or extend it; a link is not followed.
 
     Raises:
-        OSError: it cannot be opened, or is no regular file.
+        OSError: it cannot be opened, or is not a regular file.
     """
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT if append else os.O_RDWR
     return os.fdopen(_regular(path, _READ | flags), "ab" if append else "r+b")
@@ -135,7 +138,7 @@ def _regular(path: Path, flags: int) -> int:
 
 
 def is_regular(path: Path) -> bool:
-    """Whether a regular file has this name, and not a link to one."""
+    """Whether the name is a regular file, and not a link to one."""
     try:
         return stat.S_ISREG(path.lstat().st_mode)
     except OSError:
@@ -143,7 +146,7 @@ def is_regular(path: Path) -> bool:
 
 
 def is_folder(path: Path) -> bool:
-    """Whether a folder has this name, and not a link to one."""
+    """Whether the name is a folder, and not a link to one."""
     try:
         return stat.S_ISDIR(path.lstat().st_mode)
     except OSError:
@@ -151,10 +154,10 @@ def is_folder(path: Path) -> bool:
 
 
 def require_own_file(path: Path) -> None:
-    """Refuse to change a file in place unless it is missing, or a regular file that has no second name.
+    """Check that a file to change in place is missing, or is a regular file with a single name.
 
     Raises:
-        IndexFolderError: a link, a hard link, a folder, a FIFO or another special file.
+        IndexFolderError: it is a link, a hard link, a folder, a FIFO or another special file.
     """
     try:
         status = path.lstat()
@@ -162,27 +165,27 @@ def require_own_file(path: Path) -> None:
         return
     if stat.S_ISLNK(status.st_mode):
         raise IndexFolderError(
-            f"{path}: is a link, and Twinlens writes to no file through a link. Put the file itself there, or remove"
+            f"{path}: is a link, and Twinlens does not write through links. Put the file itself there, or remove"
             " the link"
         )
     if not stat.S_ISREG(status.st_mode):
         raise IndexFolderError(f"{path}: is not a regular file, and Twinlens needs this name. Remove it")
     if status.st_nlink > 1:
         raise IndexFolderError(
-            f"{path}: is one of {status.st_nlink} hard links to one file, and a change would show under each of them."
-            f" Make it a file of its own: cp -p {path.name} copy && mv copy {path.name}"
+            f"{path}: is one of {status.st_nlink} hard links to one file, and a change would affect all of them."
+            f" Make it a separate file: cp -p {path.name} copy && mv copy {path.name}"
         )
 
 
 def require_own_folder(path: Path) -> None:
-    """Refuse to write into a folder unless it is missing, or a folder and not a link to one.
+    """Check that a folder to write into is missing, or is a folder and not a link to one.
 
     Raises:
-        IndexFolderError: a link, or no folder.
+        IndexFolderError: it is a link, or not a folder.
     """
     if path.is_symlink():
         raise IndexFolderError(
-            f"{path}: is a link, and Twinlens writes into no folder through a link. Put the folder itself there, or"
+            f"{path}: is a link, and Twinlens does not write through links. Put the folder itself there, or"
             " remove the link"
         )
     if os.path.lexists(path) and not path.is_dir():
@@ -190,7 +193,7 @@ def require_own_folder(path: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, and those above it, that a power failure does not take away again with what is put in it."""
+    """Create a folder and its parents durably, so that they survive a power failure with their content."""
     missing = [each for each in (folder, *folder.parents) if not each.is_dir()]
     if missing:
         folder.mkdir(parents=True, exist_ok=True)
@@ -199,10 +202,19 @@ def make_folder(folder: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make renames in a folder durable; a system that cannot sync folders has nothing to do."""
+    """Make renames in a folder durable; does nothing on systems that cannot sync folders."""
     if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _sync(folder, os.O_RDONLY)
+
+
+def sync_file(path: Path) -> None:
+    """Make the bytes of a file durable."""
+    _sync(path, os.O_RDWR)  # Windows syncs no file that is open for reading alone
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,4 +1,4 @@
-"""Columns of metadata: their types, and how the values of each are stored and given out."""
+"""Columns of metadata: their types, and how values are stored and returned."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ ColumnType: TypeAlias = Literal["text", "integer", "real", "boolean", "date", "d
 """`datetime` is a date with a time, in UTC."""
 Stored: TypeAlias = str | bytes | int | float | None
 """A value as SQLite holds it: booleans as 0 and 1, dates and moments as text (`search.filters.iso_dates`)."""
-Told: TypeAlias = str | int | float | bool | date
-"""A value as Python code gets it; a moment is a `datetime` with the time zone UTC."""
+MetadataValue: TypeAlias = str | int | float | bool | date
+"""A value as Python code gets it; a moment is a `datetime` in UTC."""
 
 BUILT_IN: dict[str, ColumnType] = {
     "id": "integer",
@@ -26,9 +26,9 @@ BUILT_IN: dict[str, ColumnType] = {
 """Columns that every picture has without metadata."""
 TAKEN, CAMERA = "taken", "camera"
 EXIF_COLUMNS: dict[str, ColumnType] = {TAKEN: "datetime", CAMERA: "text"}
-"""Columns that every catalog has from the beginning; they are read from the pictures."""
+"""Columns that every catalog has from the beginning; their values are read from the pictures."""
 MOST_COLUMNS = 1000
-"""SQLite's tables have 2,000 at most."""
+"""SQLite's tables have at most 2,000 columns."""
 
 TYPE_NAMES: dict[ColumnType, str] = {
     "text": "text",
@@ -38,7 +38,7 @@ TYPE_NAMES: dict[ColumnType, str] = {
     "date": "a date",
     "datetime": "a date with a time",
 }
-"""Types in the words of an error message."""
+"""Names of the types in error messages."""
 _STORED: dict[ColumnType, tuple[type, ...]] = {
     "text": (str,),
     "integer": (int,),
@@ -51,26 +51,26 @@ _STORED: dict[ColumnType, tuple[type, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class ColumnInfo:
-    """What `twinlens info` tells of one column; `count` pictures have a value."""
+    """A column as printed by `twinlens info`; `count` pictures have a value."""
 
     name: str
     type: ColumnType
     count: int
-    min: Told | None = None
-    max: Told | None = None
-    values: tuple[Told, ...] = ()
+    min: MetadataValue | None = None
+    max: MetadataValue | None = None
+    values: tuple[MetadataValue, ...] = ()
     """A few of the distinct values of a text or boolean column."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
+        """The column as plain values for JSON."""
         shown = {"name": self.name, "type": self.type, "count": self.count}
         if self.type in ("text", "boolean"):
             return {**shown, "values": list(self.values)}
         return {**shown, "min": json_value(self.min), "max": json_value(self.max)}
 
 
-def told(value: Any, kind: ColumnType) -> Told:
-    """Give out a stored value, which must not be null; raises TypeError or ValueError for one of another type."""
+def metadata_value(value: Any, kind: ColumnType) -> MetadataValue:
+    """Convert a stored value that is not null; raises TypeError or ValueError for one of another type."""
     if type(value) not in _STORED[kind]:
         raise TypeError(f"{type(value).__name__} is stored")
     if kind == "boolean":
@@ -86,6 +86,6 @@ def told(value: Any, kind: ColumnType) -> Told:
     return value  # type: ignore[no-any-return]
 
 
-def json_value(value: Told | None) -> str | int | float | bool | None:
+def json_value(value: MetadataValue | None) -> str | int | float | bool | None:
     """A value as JSON holds it: dates and moments as ISO 8601."""
     return value.isoformat() if isinstance(value, date | datetime) else value

@@ -1,9 +1,8 @@
-"""What a filter says, as a small tree: the parser of `search.filters.language` makes it, `search.filters.sql` asks
-SQLite.
+"""The syntax tree of a filter, which `search.filters.language` parses and `search.filters.sql` translates to SQL.
 
-Logic is two-valued. A comparison with a missing value (null) is false, whatever it is compared with; `!=` is exactly
-`not ... =`, and `not` of what is false is true. So `price < 5` leaves out pictures without a price, and so does
-`price >= 5`, while `not price < 5` and `price != 5` take them in; `is null` asks for them by name.
+Logic is two-valued. A comparison with a missing value (null) is false; `!=` is exactly `not ... =`, and `not` of a
+false condition is true. So `price < 5` and `price >= 5` both exclude pictures without a price, while `not price < 5`
+and `price != 5` include them. `is null` tests for missing values.
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ from typing import Literal, TypeAlias
 
 Comparator: TypeAlias = Literal["=", "<", "<=", ">", ">="]
 Plain: TypeAlias = str | int | float | bool | date
-"""What a Python caller compares with; a `datetime` is a `date` too."""
+"""A Python value to compare with; a `datetime` is a `date` too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a filter's text something stands, so that an error can point at it."""
+    """A position in a filter's text, for error messages."""
 
     text: str
     start: int
@@ -27,7 +26,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column by its name."""
+    """A column name."""
 
     name: str
     place: Place | None = field(default=None, compare=False, repr=False)
@@ -35,7 +34,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A value as it was written in a filter; what it means depends on the type of the column."""
+    """A value as written in a filter; its meaning depends on the type of the column."""
 
     text: str
     quoted: bool = False
@@ -43,7 +42,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What a column is compared with: a word of a filter's text, or a value that Python code gave."""
+    """The value to compare a column with: a word of a filter's text, or a Python value."""
 
     given: Word | Plain
     place: Place | None = field(default=None, compare=False, repr=False)
@@ -68,7 +67,7 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """`column glob pattern`: `*` any characters, `?` one, `[a-c]` one of these, `[^a-c]` one but these."""
+    """`column glob pattern`: `*` matches any characters, `?` one, `[a-c]` one of these, `[^a-c]` any other one."""
 
     column: Column
     pattern: Value
@@ -83,21 +82,21 @@ class IsNull:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """True where the condition is false."""
+    """True if the condition is false."""
 
     condition: Condition
 
 
 @dataclass(frozen=True, slots=True)
 class And:
-    """True where all are."""
+    """True if all conditions are."""
 
     conditions: tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    """True where any is."""
+    """True if any condition is."""
 
     conditions: tuple[Condition, ...]
 

@@ -1,7 +1,7 @@
-"""Dates and times as ISO 8601 writes them, in the one form that the catalog stores: text that sorts as time does.
+"""Convert ISO 8601 dates and times to the form that the catalog stores: text that sorts chronologically.
 
-A date is `2024-05-01`. A moment is in UTC, `2024-05-01T13:30:00`, with a fraction of a second only where it has one
-and without the zeros at its end. What is said without a time zone is taken as UTC, wherever this machine stands.
+A date is `2024-05-01`. A datetime is in UTC, `2024-05-01T13:30:00`, with a fraction of a second only if it is not zero,
+and without trailing zeros. Input without a time zone counts as UTC, whatever the time zone of this machine.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?(Z|[+-
 _PERIOD = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?", re.ASCII)
 _LONGEST = 64
 AFTER = "~"
-"""Sorts behind all that follows the beginning of a date: every moment of May is less than `2024-05~`."""
+"""Sorts after any continuation of a date prefix: every datetime in May is less than `2024-05~`."""
 
 
 def date_text(text: str) -> str | None:
-    """Return a date in the stored form; None for what is none."""
+    """Return a date in the stored form; None if it is not a date."""
     if not _DATE.fullmatch(text):
         return None
     try:
@@ -28,29 +28,29 @@ def date_text(text: str) -> str | None:
 
 
 def moment_text(text: str) -> str | None:
-    """Return a date with a time in the stored form; None for what is none."""
+    """Return a datetime in the stored form; None if it is not a datetime."""
     if len(text) > _LONGEST or not _MOMENT.fullmatch(text):
         return None
     try:
         return stored_moment(datetime.fromisoformat(text))
-    except (ValueError, OverflowError):  # 25 o'clock, or a time zone that leads out of the years 1 to 9999
+    except (ValueError, OverflowError):  # 25 o'clock, or a time zone that leads outside the years 1 to 9999
         return None
 
 
 def stored_moment(moment: datetime) -> str:
-    """Write a moment in the stored form; raises OverflowError where its zone leads out of the years 1 to 9999."""
+    """Convert a datetime to the stored form; raises OverflowError if its zone leads outside the years 1 to 9999."""
     utc = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    whole = utc.replace(tzinfo=None).isoformat()
-    return whole.rstrip("0") if utc.microsecond else whole
+    text = utc.replace(tzinfo=None).isoformat()
+    return text.rstrip("0") if utc.microsecond else text
 
 
 def read_moment(stored: str) -> datetime:
-    """Read the stored form of a moment, or of a date as its midnight, as a datetime in UTC."""
+    """Read the stored form of a datetime, or of a date as its midnight, as a datetime in UTC."""
     return datetime.fromisoformat(stored).replace(tzinfo=UTC)
 
 
 def period(text: str) -> str | None:
-    """Return a year, month or day (`2024`, `2024-05`, `2024-05-01`), which begins all its moments; None for no such."""
+    """Return a year, month or day (`2024`, `2024-05`, `2024-05-01`), a prefix of all its datetimes; else None."""
     if not _PERIOD.fullmatch(text):
         return None
     return None if date_text(text + "0001-01-01"[len(text) :]) is None else text

@@ -1,4 +1,4 @@
-"""The language of `--where`: `taken >= 2024-01-01 and (camera glob 'Canon*' or label in (cat, dog))`.
+"""Parse the language of `--where`: `taken >= 2024-01-01 and (camera glob 'Canon*' or label in (cat, dog))`.
 
     condition  = conjunction { "or" conjunction }
     conjunction = term { "and" term }
@@ -11,9 +11,9 @@
     column     = word | quoted
     value      = word { word } | quoted
 
-A word is any run of characters but blanks and `( ) , = ! < > ' "`; what is quoted stands between two ' or two ", and
-doubles the quote that it holds. The words of the language are known in capitals too. A value of several words needs
-no quotes unless one of them is a word of the language.
+A word is any run of characters except blanks and `( ) , = ! < > ' "`. A quoted text is enclosed in two ' or two ", and
+doubles that quote inside. Keywords are recognised in any case. A value of several words needs no quotes unless one of
+them is a keyword.
 """
 
 from __future__ import annotations
@@ -42,14 +42,15 @@ from search.filters.conditions import (
     Value,
     Word,
 )
+from search.text import without_controls
 
 Where: TypeAlias = str | Mapping[str, Any] | Sequence[str] | Condition
 """A filter: text, `{"label": "shoe", "year": [2023, 2024]}`, several texts that must all hold, or a condition."""
 
 LONGEST = 10_000
-"""Characters of a filter's text."""
+"""Maximum number of characters of a filter's text."""
 DEEPEST = 50
-"""Parentheses and `not` inside one another, which bounds the recursion of the parser and of whatever walks its tree."""
+"""Maximum nesting of parentheses and `not`, which bounds recursion in the parser and in code that walks the tree."""
 
 _KEYWORDS = {"and", "or", "not", "in", "glob", "between", "is", "null"}
 _TOKENS = re.compile(
@@ -64,10 +65,10 @@ _TESTS = "=, !=, <, <=, >, >=, in, glob, between or is null"
 
 
 def condition_of(where: Where | None) -> Condition | None:
-    """Read a filter in any of its forms; None, an empty mapping and an empty list are no filter.
+    """Read a filter in any of its forms; None, an empty mapping and an empty list mean no filter.
 
     Raises:
-        FilterError: the text does not follow the grammar, is too long or too deep; a value of a mapping is none.
+        FilterError: the text violates the grammar, is too long or too deep, or a value of a mapping is invalid.
     """
     if where is None:
         return None
@@ -83,28 +84,28 @@ def condition_of(where: Where | None) -> Condition | None:
 
 
 def all_of(conditions: Sequence[Condition]) -> Condition | None:
-    """Join conditions by `and`; None where there are none."""
+    """Join conditions by `and`; None if there are none."""
     return And(tuple(conditions)) if len(conditions) > 1 else conditions[0] if conditions else None
 
 
 def parse_where(text: str) -> Condition:
-    """Read a filter's text.
+    """Parse a filter's text.
 
     Raises:
-        FilterError: with the text, a caret at the place, and what was expected there.
+        FilterError: the text is invalid; the message shows it with a caret at the place, and what was expected there.
     """
     if not isinstance(text, str):
         raise FilterError(f"a filter must be text, not {text!r}")
     if len(text) > LONGEST:
-        raise FilterError(f"the filter is {len(text):,} characters long; at most {LONGEST:,} are read")
+        raise FilterError(f"the filter is {len(text):,} characters long; the limit is {LONGEST:,}")
     return _Parser(text).parse()
 
 
 def where_error(message: str, place: Place | None) -> FilterError:
-    """Say what is wrong with a filter, below it the text with a caret at the place."""
+    """The error for an invalid filter, followed by the text with a caret at the place."""
     if place is None:
         return FilterError(f"cannot use the filter: {message}")
-    line = "".join(c if c.isprintable() else " " for c in place.text)  # one character each: the caret stays in place
+    line = without_controls(place.text)  # as long as it was: the caret stays in place
     first = max(0, place.start - 60)
     shown = line[first : place.start + 40]
     before, after = "… " if first else "", " …" if place.start + 40 < len(line) else ""
@@ -125,16 +126,16 @@ class _Token:
 
 
 class _Parser:
-    """One method a rule of the grammar; each reads from the token where the one before it stopped."""
+    """Recursive descent with one method per rule of the grammar; each advances past the tokens that it consumes."""
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._tokens = self._tokenized()
+        self._tokens = self._tokenize()
         self._at = 0
         self._depth = 0
 
     def parse(self) -> Condition:
-        """The whole text."""
+        """Parse the complete text."""
         if self._next.kind == "end":
             raise self._error("it is empty; write, for example, label = shoe")
         condition = self._condition()
@@ -145,26 +146,26 @@ class _Parser:
     # Rules -------------------------------------------------------------------------------------------------------
 
     def _condition(self) -> Condition:
-        found = [self._conjunction()]
-        while self._took("keyword", "or"):
-            found.append(self._conjunction())
-        return Or(tuple(found)) if len(found) > 1 else found[0]
+        conjunctions = [self._conjunction()]
+        while self._accept("keyword", "or"):
+            conjunctions.append(self._conjunction())
+        return Or(tuple(conjunctions)) if len(conjunctions) > 1 else conjunctions[0]
 
     def _conjunction(self) -> Condition:
-        found = [self._term()]
-        while self._took("keyword", "and"):
-            found.append(self._term())
-        return And(tuple(found)) if len(found) > 1 else found[0]
+        terms = [self._term()]
+        while self._accept("keyword", "and"):
+            terms.append(self._term())
+        return And(tuple(terms)) if len(terms) > 1 else terms[0]
 
     def _term(self) -> Condition:
         self._depth += 1
         if self._depth > DEEPEST:
-            raise self._error(f"parentheses and not stand more than {DEEPEST} deep inside one another")
-        if self._took("keyword", "not"):
+            raise self._error(f"parentheses and not are nested more than {DEEPEST} deep")
+        if self._accept("keyword", "not"):
             term: Condition = Not(self._term())
-        elif self._took("sign", "("):
+        elif self._accept("sign", "("):
             term = self._condition()
-            self._need("sign", ")", "and, or, or the closing parenthesis")
+            self._require("sign", ")", "and, or, or the closing parenthesis")
         else:
             term = self._test(self._column())
         self._depth -= 1
@@ -177,27 +178,27 @@ class _Parser:
             self._at += 1
             value = self._value(f"a value after {token.text}")
             return Not(Comparison(column, "=", value)) if sign == "!=" else Comparison(column, sign, value)  # type: ignore[arg-type]
-        if self._took("keyword", "is"):
-            negated = self._took("keyword", "not")
-            self._need("keyword", "null", "null")
+        if self._accept("keyword", "is"):
+            negated = self._accept("keyword", "not")
+            self._require("keyword", "null", "null")
             return Not(IsNull(column)) if negated else IsNull(column)
-        negated = self._took("keyword", "not")
+        negated = self._accept("keyword", "not")
         test = self._worded_test(column)
         return Not(test) if negated else test
 
     def _worded_test(self, column: Column) -> Condition:
-        if self._took("keyword", "in"):
-            self._need("sign", "(", "a list of values in parentheses")
+        if self._accept("keyword", "in"):
+            self._require("sign", "(", "a list of values in parentheses")
             values = [self._value("a value")]
-            while self._took("sign", ","):
+            while self._accept("sign", ","):
                 values.append(self._value("another value after the comma"))
-            self._need("sign", ")", "a comma or the closing parenthesis")
+            self._require("sign", ")", "a comma or the closing parenthesis")
             return OneOf(column, tuple(values))
-        if self._took("keyword", "glob"):
+        if self._accept("keyword", "glob"):
             return Matches(column, self._value("a pattern after glob"))
-        if self._took("keyword", "between"):
+        if self._accept("keyword", "between"):
             low = self._value("a value after between")
-            self._need("keyword", "and", "and with the upper end")
+            self._require("keyword", "and", "and with the upper end")
             return And((Comparison(column, ">=", low), Comparison(column, "<=", self._value("the upper end"))))
         raise self._expected(f"{_TESTS} after {column.name!r}")
 
@@ -227,32 +228,32 @@ class _Parser:
     def _next(self) -> _Token:
         return self._tokens[self._at]
 
-    def _took(self, kind: str, text: str) -> bool:
+    def _accept(self, kind: str, text: str) -> bool:
         token = self._next
-        found = token.kind == kind and token.text.lower() == text
-        self._at += found
-        return found
+        accepted = token.kind == kind and token.text.lower() == text
+        self._at += accepted
+        return accepted
 
-    def _need(self, kind: str, text: str, expected: str) -> None:
-        if not self._took(kind, text):
+    def _require(self, kind: str, text: str, expected: str) -> None:
+        if not self._accept(kind, text):
             raise self._expected(expected)
 
     def _expected(self, what: str) -> FilterError:
-        found = self._next
+        token = self._next
         hint = ""
-        if found.text.lower() == "null" and self._at and self._tokens[self._at - 1].text in ("=", "!="):
-            hint = "; to ask for what is missing, write is null"
-        elif found.kind == "keyword":
-            hint = f"; if {found} is meant as a name or a value, quote it"
-        elif found.text.lower() == "like":
+        if token.text.lower() == "null" and self._at and self._tokens[self._at - 1].text in ("=", "!="):
+            hint = "; to find missing values, write is null"
+        elif token.kind == "keyword":
+            hint = f"; if {token} is a name or a value, quote it"
+        elif token.text.lower() == "like":
             hint = "; for patterns write glob, with * and ?"
-        return self._error(f"expected {what}, found {found}{hint}")
+        return self._error(f"expected {what}, found {token}{hint}")
 
     def _error(self, message: str) -> FilterError:
         return where_error(message, Place(self._text, self._next.start))
 
-    def _tokenized(self) -> list[_Token]:
-        found: list[_Token] = []
+    def _tokenize(self) -> list[_Token]:
+        tokens: list[_Token] = []
         at = 0
         while match := _TOKENS.match(self._text, at):
             kind, at = str(match.lastgroup), match.end()
@@ -262,9 +263,9 @@ class _Parser:
                 raise where_error(wrong, Place(self._text, start))
             if kind == "word" and text.lower() in _KEYWORDS:
                 kind = "keyword"
-            found.append(_Token(kind, text, start, at))
+            tokens.append(_Token(kind, text, start, at))
         end = len(self._text)
-        return [*found, _Token("end", "", end, end)]
+        return [*tokens, _Token("end", "", end, end)]
 
 
 def _unquoted(token: _Token) -> str:
@@ -275,9 +276,9 @@ def _unquoted(token: _Token) -> str:
 
 
 def _equals(name: object, value: object) -> Condition:
-    """One entry of a mapping: equality, a list of values, or None for what is missing."""
+    """Convert one entry of a mapping: equality, a list of values, or None for missing values."""
     if not isinstance(name, str):
-        raise FilterError(f"a filter names its columns as text, not {name!r}")
+        raise FilterError(f"the column names of a filter must be text, not {name!r}")
     column = Column(name)
     if value is None:
         return IsNull(column)
@@ -289,8 +290,8 @@ def _equals(name: object, value: object) -> Condition:
 
 
 def _plain(name: str, value: object) -> Plain:
-    if hasattr(value, "item") and not isinstance(value, Plain):  # a number of NumPy's
+    if hasattr(value, "item") and not isinstance(value, Plain):  # a NumPy scalar
         value = value.item()
     if not isinstance(value, str | int | float | bool | date):
-        raise FilterError(f"cannot filter {name!r} by {value!r}: give text, a number, true or false, a date, or a list")
+        raise FilterError(f"cannot filter {name!r} by {value!r}: use text, a number, true or false, a date, or a list")
     return value

@@ -1,4 +1,4 @@
-"""A filter as SQL: names and types checked, every value bound, none ever part of the text."""
+"""Translate a filter to SQL: names and types are checked, and every value is bound rather than part of the text."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from search.filters.columns import ColumnType, Stored
 
 MOST_VALUES = 30_000
-"""Values bound in one statement: SQLite takes 32,766."""
+"""Maximum number of values bound in one statement; SQLite accepts 32,766."""
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _INTEGER_LIMIT = 2**63
@@ -44,7 +44,7 @@ _SHOWN_COLUMNS = 20
 
 @dataclass(frozen=True, slots=True)
 class SqlColumn:
-    """Where a column of a filter is to be found; the expression comes from the catalog, never from a user."""
+    """SQL expression and type of a column; the expression comes from the catalog, never from a user."""
 
     expression: str
     type: ColumnType
@@ -52,28 +52,26 @@ class SqlColumn:
 
 @dataclass(frozen=True, slots=True)
 class Sql:
-    """An expression, true for what the filter takes in, and the values of its question marks."""
+    """An expression that is true for pictures that pass the filter, and the values of its question marks."""
 
     text: str
     values: tuple[Stored, ...] = ()
 
 
 def to_sql(condition: Condition, columns: Mapping[str, SqlColumn]) -> Sql:
-    """Write a condition as an SQL expression that may be null where it is not true.
+    """Translate a condition to an SQL expression, which may be null where the condition is not true.
 
     Raises:
-        FilterError: an unknown column, a value that does not fit the column's type, or too many values.
+        FilterError: a column is unknown, a value does not fit the column's type, or there are too many values.
     """
     sql = _Writer(columns).write(condition)
     if len(sql.values) > MOST_VALUES:
-        raise where_error(
-            f"it holds {len(sql.values):,} values; at most {MOST_VALUES:,} can be asked for at once", None
-        )
+        raise where_error(f"it holds {len(sql.values):,} values; the limit is {MOST_VALUES:,}", None)
     return sql
 
 
 class _Writer:
-    """Null is as good as false under `and` and `or`; only `not` must tell them apart, and does by `IS NOT TRUE`."""
+    """Null counts as false under `and` and `or`; only `not` must distinguish them, by `IS NOT TRUE`."""
 
     def __init__(self, columns: Mapping[str, SqlColumn]) -> None:
         self._columns = columns
@@ -99,19 +97,19 @@ class _Writer:
                 assert_never(condition)
 
     def _find(self, column: Column) -> SqlColumn:
-        found = self._columns.get(column.name)
-        if found is not None:
-            return found
+        resolved = self._columns.get(column.name)
+        if resolved is not None:
+            return resolved
         folded = {name.casefold(): name for name in self._columns}
-        near = [folded[name] for name in get_close_matches(column.name[:100].casefold(), folded, n=3)]
-        meant = f". Did you mean {' or '.join(near)}?" if near else ""
+        similar = [folded[name] for name in get_close_matches(column.name[:100].casefold(), folded, n=3)]
+        suggestion = f". Did you mean {' or '.join(similar)}?" if similar else ""
         names = ", ".join(list(self._columns)[:_SHOWN_COLUMNS])
         more = ", ..." if len(self._columns) > _SHOWN_COLUMNS else ""
-        raise where_error(f"there is no column {column.name!r}{meant} (columns: {names}{more})", column.place)
+        raise where_error(f"there is no column {column.name!r}{suggestion} (columns: {names}{more})", column.place)
 
 
 def _joined(word: str, parts: Sequence[Sql]) -> Sql:
-    """Join in halves: SQLite refuses expressions a thousand deep, and `a AND b AND c ...` is as deep as it is long."""
+    """Join in halves: SQLite rejects expressions a thousand deep, and `a AND b AND c ...` is as deep as it is long."""
     if len(parts) == 1:
         return parts[0]
     half = len(parts) // 2
@@ -119,26 +117,26 @@ def _joined(word: str, parts: Sequence[Sql]) -> Sql:
     return Sql(f"({left.text} {word} {right.text})", left.values + right.values)
 
 
-def _compared(column: Column, found: SqlColumn, operator: Comparator, value: Value) -> Sql:
-    if found.type in ("date", "datetime"):
-        return _compared_in_time(column, found, operator, value)
-    if found.type == "text":
+def _compared(column: Column, resolved: SqlColumn, operator: Comparator, value: Value) -> Sql:
+    if resolved.type in ("date", "datetime"):
+        return _compared_in_time(column, resolved, operator, value)
+    if resolved.type == "text":
         if operator != "=" and _is_number(value.given):
             raise where_error(
-                f"{column.name} is text, which {operator} compares letter by letter, not by size; to mean that, quote "
-                f"the value: {column.name} {operator} '{_said(value)}'",
+                f"{column.name} is text, which {operator} compares letter by letter, not by size; if you mean that, "
+                f"quote the value: {column.name} {operator} '{_raw_text(value)}'",
                 value.place,
             )
-        return Sql(f"({found.expression} {operator} CAST(? AS TEXT))", (_text(column, value),))
-    if found.type == "boolean" and operator != "=":
-        raise where_error(f"{column.name} is true or false: ask with = or !=, not with {operator}", value.place)
-    return Sql(f"({found.expression} {operator} ?)", (_number(column, found.type, value),))
+        return Sql(f"({resolved.expression} {operator} CAST(? AS TEXT))", (_text(column, value),))
+    if resolved.type == "boolean" and operator != "=":
+        raise where_error(f"{column.name} is true or false: use = or !=, not {operator}", value.place)
+    return Sql(f"({resolved.expression} {operator} ?)", (_number(column, resolved.type, value),))
 
 
-def _compared_in_time(column: Column, found: SqlColumn, operator: Comparator, value: Value) -> Sql:
-    """A year, month or day stands for all of it: `<=` takes in its end, and `>` begins after it."""
-    first, last = _span(column, found.type, value)
-    name = found.expression
+def _compared_in_time(column: Column, resolved: SqlColumn, operator: Comparator, value: Value) -> Sql:
+    """A year, month or day stands for all of it: `<=` includes its end, and `>` begins after it."""
+    first, last = _span(column, resolved.type, value)
+    name = resolved.expression
     if last is None:
         return Sql(f"({name} {operator} ?)", (first,))
     match operator:
@@ -152,59 +150,61 @@ def _compared_in_time(column: Column, found: SqlColumn, operator: Comparator, va
             return Sql(f"({name} >= ?)", (last,))
 
 
-def _one_of(column: Column, found: SqlColumn, values: tuple[Value, ...]) -> Sql:
+def _one_of(column: Column, resolved: SqlColumn, values: tuple[Value, ...]) -> Sql:
     if not values:
         return Sql("(0)")
-    if found.type in ("date", "datetime"):
-        return _one_of_times(column, found, values)
-    if found.type == "text":
+    if resolved.type in ("date", "datetime"):
+        return _one_of_times(column, resolved, values)
+    if resolved.type == "text":
         marks = ",".join(["CAST(? AS TEXT)"] * len(values))
-        return Sql(f"({found.expression} IN ({marks}))", tuple(_text(column, value) for value in values))
+        return Sql(f"({resolved.expression} IN ({marks}))", tuple(_text(column, value) for value in values))
     marks = ",".join("?" * len(values))
-    return Sql(f"({found.expression} IN ({marks}))", tuple(_number(column, found.type, value) for value in values))
+    return Sql(
+        f"({resolved.expression} IN ({marks}))", tuple(_number(column, resolved.type, value) for value in values)
+    )
 
 
-def _one_of_times(column: Column, found: SqlColumn, values: tuple[Value, ...]) -> Sql:
-    """By the length of what is asked for: SQLite takes a list at once, and seconds for thousands of ranges."""
+def _one_of_times(column: Column, resolved: SqlColumn, values: tuple[Value, ...]) -> Sql:
+    """Group values by their precision: SQLite tests a list fast, but takes seconds for thousands of ranges."""
     by_length: dict[int | None, list[str]] = {}
     for value in values:
-        first, last = _span(column, found.type, value)
+        first, last = _span(column, resolved.type, value)
         by_length.setdefault(None if last is None else len(first), []).append(first)
     parts = []
     for length, texts in by_length.items():
-        begins = found.expression if length is None else f"substr({found.expression}, 1, {length})"
-        parts.append(Sql(f"({begins} IN ({','.join('?' * len(texts))}))", tuple(texts)))
+        prefix = resolved.expression if length is None else f"substr({resolved.expression}, 1, {length})"
+        parts.append(Sql(f"({prefix} IN ({','.join('?' * len(texts))}))", tuple(texts)))
     return _joined("OR", parts)
 
 
-def _matched(column: Column, found: SqlColumn, pattern: Value) -> Sql:
-    if found.type != "text":
-        raise where_error(f"glob is for text, and {column.name} is {TYPE_NAMES[found.type]}", column.place)
+def _matched(column: Column, resolved: SqlColumn, pattern: Value) -> Sql:
+    if resolved.type != "text":
+        raise where_error(f"glob is for text, and {column.name} is {TYPE_NAMES[resolved.type]}", column.place)
     bound = _text(column, pattern)
     if len(bound) > LONGEST:
-        raise where_error(f"the pattern is {len(bound):,} bytes long; at most {LONGEST:,} are read", pattern.place)
-    return Sql(f"({found.expression} GLOB CAST(? AS TEXT))", (bound,))
+        raise where_error(f"the pattern is {len(bound):,} bytes long; the limit is {LONGEST:,}", pattern.place)
+    return Sql(f"({resolved.expression} GLOB CAST(? AS TEXT))", (bound,))
 
 
 # Values --------------------------------------------------------------------------------------------------------------
 
 
 def _text(column: Column, value: Value) -> bytes:
-    """Bytes, as file names need not be UTF-8."""
+    """Encode text as bytes, because file names need not be UTF-8."""
     given = value.given
     if isinstance(given, bool | date):
         raise _misfit(column, "text", value)
     try:
-        return _said(value).encode("utf-8", "surrogateescape")
+        return _raw_text(value).encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
-        raise where_error("half a character (a lone surrogate) is no text", value.place) from None
+        raise where_error("half a character (a lone surrogate) is not valid text", value.place) from None
 
 
 def _number(column: Column, kind: ColumnType, value: Value) -> int | float:
-    """The number of a column of integers, of reals or of booleans."""
+    """The number to compare an integer, real or boolean column with."""
     given = value.given
     if kind == "boolean":
-        known = {"true": 1, "false": 0}.get(_said(value).lower())
+        known = {"true": 1, "false": 0}.get(_raw_text(value).lower())
         if known is None or not isinstance(given, Word | bool):
             raise _misfit(column, kind, value)
         return known
@@ -235,16 +235,16 @@ def _as_float(number: int) -> float:
 
 
 def _span(column: Column, kind: ColumnType, value: Value) -> tuple[str, str | None]:
-    """Beginning of a value and what all behind it is not less than; None where the value is a moment."""
+    """First value of the period, and the end that all its values are less than; None for a single datetime."""
     given = value.given
     if isinstance(given, date) and not isinstance(given, datetime):
         return given.isoformat(), given.isoformat() + AFTER
     if isinstance(given, datetime) and kind == "datetime":
         return _moment(column, value, given), None
     if isinstance(given, str | Word):
-        text = _said(value)
-        if (whole := period(text)) is not None:
-            return whole, whole + AFTER
+        text = _raw_text(value)
+        if (prefix := period(text)) is not None:
+            return prefix, prefix + AFTER
         if kind == "datetime" and (moment := moment_text(text)) is not None:
             return moment, None
     raise _misfit(column, kind, value)
@@ -257,7 +257,7 @@ def _moment(column: Column, value: Value, given: datetime) -> str:
         raise _misfit(column, "datetime", value) from None
 
 
-def _said(value: Value) -> str:
+def _raw_text(value: Value) -> str:
     given = value.given
     return given.text if isinstance(given, Word) else str(given)
 
@@ -270,6 +270,6 @@ def _is_number(given: Word | Plain) -> bool:
 
 def _misfit(column: Column, kind: ColumnType, value: Value) -> FilterError:
     forms = {"date": " (2024-05-01, 2024-05 or 2024)", "datetime": " (2024-05-01T13:30, or 2024-05-01, 2024-05, 2024)"}
-    shown = _said(value)
+    shown = _raw_text(value)
     shown = shown if len(shown) <= 60 else shown[:60] + "..."
     return where_error(f"{column.name} is {TYPE_NAMES[kind]}{forms.get(kind, '')}, and {shown!r} is not", value.place)

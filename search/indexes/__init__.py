@@ -1,12 +1,12 @@
-"""The table of index kinds: a name to the class that builds it, imported only when asked for.
+"""The table of index kinds: names and the classes behind them, which are imported on first use.
 
-    flat      exact: every vector compared; needs no library but numpy, and no structure file; CPU or GPU
-    hnsw      FAISS: a graph walked from neighbour to neighbour; fast and accurate, more memory; CPU
+    flat      exact: compares every vector; needs only NumPy and no structure file; CPU or GPU
+    hnsw      FAISS: a graph that is walked from neighbour to neighbour; fast and accurate, more memory; CPU
     ivf       FAISS: clusters, of which the nearest few are searched; CPU or GPU
-    ivfpq     FAISS: the same over compressed vectors, a sixteenth of the memory or so; CPU or GPU
-    hnswlib   the same idea as hnsw from the library of that name, which also filters inside the walk; CPU
+    ivfpq     FAISS: clusters of compressed vectors, with about a sixteenth of the memory; CPU or GPU
+    hnswlib   like hnsw, from the library of that name, which also filters during the walk; CPU
 
-`auto` chooses with `choose_kind`.
+For `auto`, `choose_kind` selects the kind.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _TABLE = {
     "ivfpq": "search.indexes.faiss_ivfpq:FaissIvfPqIndex",
     "hnswlib": "search.indexes.hnswlib_index:HnswlibIndex",
 }
-"""Kind to `module:Class`. Adding a kind is one file and one line here."""
+"""Kind to `module:Class`. A new kind needs one file and one line here."""
 
 KINDS = tuple(_TABLE)
 AUTO = "auto"
@@ -37,26 +37,26 @@ _EXACT_BYTES = {"cpu": 128 * 2**20, "cuda": 2 * 2**30}
 
 
 def index_class(kind: str) -> type[VectorIndex]:
-    """Import the class of one kind.
+    """Import the class of a kind.
 
     Raises:
-        UnsupportedError: the table has no such kind.
+        UnsupportedError: the kind is unknown.
     """
     if kind not in _TABLE:
-        raise UnsupportedError(f"there is no index kind {kind!r}: known are {', '.join(KINDS)}")
+        raise UnsupportedError(f"unknown index kind {kind!r}: the kinds are {', '.join(KINDS)}")
     module, _, name = _TABLE[kind].partition(":")
     use_one_thread("faiss", lambda faiss: faiss.omp_set_num_threads)
-    found: type[VectorIndex] = getattr(import_module(module), name)
-    return found
+    kind_class: type[VectorIndex] = getattr(import_module(module), name)
+    return kind_class
 
 
 def choose_kind(rows: int, dim: int, device: str = "cpu") -> str:
-    """Choose what `auto` means for `(rows, dim) float32`: exact while one exact query is fast, else approximate.
+    """Choose the kind for `auto` and `(rows, dim) float32`: exact while an exact query is fast, else approximate.
 
     On the CPU the limit is 128 MiB (262,144 vectors of 128). One exact query over that takes 15 to 30 ms on two busy
     cores (measured for k=10 at D=128: 16,000 rows 2 ms, 64,000 rows 6 to 9 ms, 250,000 rows 16 to 32 ms), less than
-    decoding and embedding the picture that asks. Above it, `hnsw`. A GPU reads its memory tens of times as fast; the
-    limit there, 2 GiB, leaves room for an encoder beside it. Above it, `ivf`: the graph kinds have no GPU version.
+    decoding and embedding the query picture. Above it, `hnsw` is used. A GPU reads its memory tens of times as fast;
+    its limit of 2 GiB leaves room for an encoder. Above it, `ivf` is used: the graph kinds have no GPU version.
     """
     if rows * dim * 4 <= _EXACT_BYTES[device]:
         return "flat"
@@ -64,36 +64,37 @@ def choose_kind(rows: int, dim: int, device: str = "cpu") -> str:
 
 
 def resolve_device(requested: Device, kind: str) -> str:
-    """Say where a kind is to live: "cuda" or "cpu".
+    """Resolve the device for a kind: "cuda" or "cpu".
 
     Args:
-        requested: "auto" takes a GPU where there is one that FAISS can use and the kind has a version for it.
-        kind: one of `KINDS`, or "auto", which can live anywhere.
+        requested: "auto" uses a GPU if FAISS can use one and the kind has a GPU version.
+        kind: one of `KINDS`, or "auto", which supports any device.
 
     Raises:
-        UnsupportedError: no such kind or device; "cuda" for a kind without a GPU version, or where there is no GPU.
+        UnsupportedError: the kind or device is unknown, or "cuda" is requested without a GPU or for a kind without a
+            GPU version.
     """
     if requested not in ("auto", "cpu", "cuda"):
-        raise UnsupportedError(f"there is no device {requested!r}: known are auto, cpu, cuda")
-    able = kind == AUTO or "cuda" in index_class(kind).devices
-    if requested == "cpu" or (requested == "auto" and not able):
+        raise UnsupportedError(f"unknown device {requested!r}: the devices are auto, cpu, cuda")
+    has_gpu_version = kind == AUTO or "cuda" in index_class(kind).devices
+    if requested == "cpu" or (requested == "auto" and not has_gpu_version):
         return "cpu"
-    if not able:
+    if not has_gpu_version:
         raise UnsupportedError(
-            f"index kind {kind!r} has no GPU version: use --device auto or cpu, or one of the kinds that have one"
+            f"index kind {kind!r} has no GPU version: use --device auto or cpu, or a kind that has one"
             " (flat, ivf, ivfpq)"
         )
-    if _gpu_is_there():
+    if _gpu_available():
         return "cuda"
     if requested == "auto":
         return "cpu"
     raise UnsupportedError(
-        "--device cuda: FAISS sees no GPU here. Check the NVIDIA driver (nvidia-smi) and that faiss-gpu is installed,"
+        "--device cuda: FAISS finds no GPU here. Check the NVIDIA driver (nvidia-smi) and that faiss-gpu is installed,"
         " or use --device auto or cpu"
     )
 
 
-def _gpu_is_there() -> bool:
-    from search.indexes.gpu import gpu_is_there
+def _gpu_available() -> bool:
+    from search.indexes.gpu import gpu_available
 
-    return gpu_is_there()
+    return gpu_available()

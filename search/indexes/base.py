@@ -1,4 +1,4 @@
-"""The contract of every index kind."""
+"""The interface of index kinds."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from search.counts import check_count
 from search.errors import DamagedFileError, QueryError, UnsupportedError
 from search.files.writing import replacing
+from search.text import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,62 +20,62 @@ if TYPE_CHECKING:
     from search.types import Floats, Mask, Rows
 
 _MOST = 2**31 - 1
-"""Greatest value of a parameter: the libraries count in 32 bits."""
+"""Maximum value of a parameter, because the libraries count in 32 bits."""
 MOST_PADDED = 4_096
 _NONE: Rows = np.empty(0, dtype=np.int64)
 
 
 class VectorIndex(ABC):
-    """A structure over the rows of one block of unit vectors `(N, D) float32`.
+    """A search structure over a block of unit vectors `(N, D) float32`.
 
-    The public methods check and convert; a subclass writes the ones with an underscore. `search` always returns
+    The public methods check and convert; subclasses implement the methods with an underscore. `search` always returns
     Euclidean distances, ascending, ties by row, whatever the library underneath computes. Several threads may search
-    one index at once; building, loading and setting the effort belong to one thread.
+    an index at once; building, loading and setting the effort must happen in a single thread.
     """
 
     kind: ClassVar[str]
     exact: ClassVar[bool] = False
     stored: ClassVar[bool] = True
-    """Whether the structure needs a file of its own; False where `load` is given all it needs with `vectors`."""
+    """Whether the structure needs its own file; False if `load` can rebuild it from `vectors`."""
     reads_vectors: ClassVar[bool] = False
-    """Whether `load` hands all vectors to a library, so that they are to be verified before."""
+    """Whether `load` passes all vectors to a library, so that they must be verified before."""
     overfetch: ClassVar[int] = 1
-    """Candidates worth fetching for each neighbour wanted, by one who re-ranks them with the exact vectors."""
+    """Number of candidates to fetch per neighbour if they are re-ranked by the exact vectors."""
     devices: ClassVar[frozenset[str]] = frozenset({"cpu"})
-    """Where this kind can live: a subset of {"cpu", "cuda"}."""
+    """Devices that this kind supports: a subset of {"cpu", "cuda"}."""
     defaults: ClassVar[Mapping[str, int | None]] = {}
-    """The kind's parameters, all whole numbers; None: chosen from the rows when built."""
+    """The kind's parameters, all integers; None means that `build` chooses the value by the number of rows."""
     least: ClassVar[Mapping[str, int]] = {"seed": 0}
-    """Smallest value of a parameter where it is not 1."""
+    """Minimum values of parameters, if not 1."""
     most: ClassVar[Mapping[str, int]] = {}
-    """Greatest value of a parameter where it is not `_MOST`."""
+    """Maximum values of parameters, if not `_MOST`."""
     max_k: int | None = None
-    """Most neighbours one search can ask for on the present device; None for no limit."""
+    """Maximum number of neighbours per search on the current device; None for no limit."""
 
     dim: int
     size: int
 
     def __init__(self, *, device: str = "cpu", **parameters: Any) -> None:
-        """Prepare an empty structure; `parameters` are the kind's own (see its docstring).
+        """Prepare an empty structure; `parameters` are those of the kind (see its docstring).
 
         Raises:
-            UnsupportedError: the kind cannot live on this device, or has no such parameter or value.
+            UnsupportedError: the kind does not support this device, parameter or value.
         """
         if device not in self.devices:
             raise UnsupportedError(
-                f"index kind {self.kind!r} has no {device} version: use --device cpu, or one of the kinds that do"
+                f"index kind {self.kind!r} has no {device} version: use --device cpu, or a kind that has one"
             )
         for name, value in parameters.items():
             self._check_parameter(name, value)
         self.device = device
         self.parameters: dict[str, Any] = {**self.defaults, **parameters}
-        """After `build` the values really used, ready for JSON; `load` takes them back."""
+        """After `build`, the values that were actually used, ready for JSON; `load` accepts them."""
         self.size = 0
         self.dim = 0
         self.entered: Mask | None = None
         """Rows `(N,)` that a search can find while others are held out; None for all."""
         self._file: Path | None = None
-        """Where it was loaded from."""
+        """The file that the structure was loaded from."""
 
     def _check_parameter(self, name: str, value: Any) -> None:
         if name not in self.defaults:
@@ -96,7 +97,7 @@ class VectorIndex(ABC):
 
     @property
     def effort(self) -> int | None:
-        """What a search spends (efSearch, nprobe); None where there is nothing to choose."""
+        """The search effort (efSearch, nprobe); None if the kind has none."""
         value: int | None = self.parameters.get("effort")
         return value
 
@@ -112,17 +113,16 @@ class VectorIndex(ABC):
         return self.max_k is None or k <= self.max_k
 
     def build(self, vectors: Floats, *, held_out: Rows | None = None) -> Self:
-        """Index the rows of `(N, D) float32`, N >= 0, D >= 1; what is not contiguous in memory is copied.
+        """Index the rows of `(N, D) float32`, N >= 0, D >= 1; an array that is not contiguous is copied.
 
         Args:
             vectors: the rows.
-            held_out: different rows that are not found before `complete`, so that the structure can be asked for
-                their neighbours as for those of a new query: it knows its own rows too well. An exact kind, which has
-                nothing to tune, enters them at once.
+            held_out: distinct rows to leave out until `complete`, so that they can serve as new queries: a structure
+                finds the neighbours of its own rows too easily. An exact kind, which is not tuned, adds them at once.
 
         Raises:
-            QueryError: another shape or type.
-            UnsupportedError: the device has no room or no version for it.
+            QueryError: the shape or dtype is another.
+            UnsupportedError: the device has no memory or no version for it.
         """
         rows, apart = self._measure(vectors), _NONE if held_out is None else np.asarray(held_out, dtype=np.int64)
         self._build(rows, apart)
@@ -132,7 +132,7 @@ class VectorIndex(ABC):
         return self
 
     def complete(self) -> None:
-        """Enter the rows that `build` held out."""
+        """Add the rows that `build` left out."""
         self._complete()
         self.entered = None
 
@@ -147,17 +147,17 @@ class VectorIndex(ABC):
 
         Args:
             queries: `(Q, D) float32` unit rows.
-            k: at least 1; more than there are rows is fine.
-            allowed: `(N,) bool`; only rows that are True may be answered.
+            k: at least 1; may exceed the number of rows.
+            allowed: `(N,) bool`; only rows that are True may be returned.
 
         Returns:
             distances `(Q, k) float32` ascending, ties by row, padded with inf; rows `(Q, k) int64`, padded with -1.
-            No more than `MOST_PADDED` columns where there are fewer rows: k is no reason to allocate gigabytes.
+            With fewer rows than k, at most `MOST_PADDED` columns, so that a large k does not allocate gigabytes.
 
         Raises:
-            QueryError: k < 1, shapes that do not fit, or a query that is not finite.
-            UnsupportedError: what `supports` says no to.
-            DamagedFileError: the file that it was loaded from led to rows that do not exist.
+            QueryError: k < 1, shapes do not match, or a query is not finite.
+            UnsupportedError: `supports` is False.
+            DamagedFileError: the file that the structure was loaded from led to rows that do not exist.
         """
         self._check_search(queries, k, allowed)
         k = min(int(k), max(self.size, MOST_PADDED))
@@ -172,7 +172,7 @@ class VectorIndex(ABC):
 
     def _check_rows(self, rows: Rows) -> None:
         if self._file is not None and not -1 <= rows.min() <= rows.max() < self.size:
-            raise DamagedFileError(self._file, f"answers with rows that do not exist, beyond its {self.size}")
+            raise DamagedFileError(self._file, f"returns rows that do not exist: it has only {self.size}")
 
     def _check_search(self, queries: Floats, k: int, allowed: Mask | None) -> None:
         check_count("k", k)
@@ -188,30 +188,30 @@ class VectorIndex(ABC):
             )
 
     def save(self, path: Path) -> None:
-        """Write the structure to one file, as a CPU index that any machine opens; synced, and there as a whole.
+        """Write the structure to one file, as a CPU index that any machine can open; atomic and synced.
 
         Raises:
-            UnsupportedError: the kind is not `stored`, so that there is nothing to write.
+            UnsupportedError: the kind is not `stored`, so there is nothing to write.
             OSError: the file cannot be written.
         """
         if not self.stored:
-            raise UnsupportedError(f"index kind {self.kind!r} has no structure to save beside its vectors")
+            raise UnsupportedError(f"index kind {self.kind!r} has no structure to save besides its vectors")
         with replacing(path) as aside:
             self._save(aside)
 
     @classmethod
     def load(cls, path: Path, vectors: Floats, *, device: str = "cpu", **parameters: Any) -> Self:
-        """Read back what `save` wrote, onto `device`; not `stored`: build again, and `path` is not looked at.
+        """Load what `save` wrote onto `device`; a kind that is not `stored` is rebuilt, and `path` is ignored.
 
         Args:
             path: the file of `save`.
-            vectors: the rows that it was built over; may be a read-only memory map, which must stay as it is.
+            vectors: the rows that it was built over; may be a read-only memory map, which must stay valid.
             device: "cpu" or "cuda".
-            parameters: those of the index that was saved.
+            parameters: those of the saved index.
 
         Raises:
-            DamagedFileError: the file is missing, cut, not of this kind, was built over other vectors, or leads out of
-                its own bounds. Other bytes that changed in place are for the caller's checksum to find, before this.
+            DamagedFileError: the file is missing, truncated, not of this kind, was built over other vectors, or refers
+                outside its own bounds. The caller's checksum must detect other changes in place beforehand.
         """
         index = cls(device=device, **parameters)
         rows = index._measure(vectors)
@@ -226,7 +226,7 @@ class VectorIndex(ABC):
 
     @classmethod
     def audit(cls, path: Path, rows: int, dim: int, **parameters: Any) -> None:
-        """Verify what `save` wrote over `(rows, dim)` vectors without loading it; raises as `load`."""
+        """Verify a file of `save` over `(rows, dim)` vectors without loading it; raises as `load`."""
         index = cls(**parameters)
         index.size, index.dim = rows, dim
         with index._reading(path):
@@ -237,7 +237,7 @@ class VectorIndex(ABC):
         try:
             yield
         except (OSError, RuntimeError, ValueError, TypeError, OverflowError, MemoryError) as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
+            reason = reason_of(error)
             raise DamagedFileError(
                 path,
                 f"cannot be read as an index of kind {self.kind!r} over {self.size} vectors of {self.dim} ({reason})",
@@ -248,24 +248,58 @@ class VectorIndex(ABC):
     def _build(self, vectors: Floats, held_out: Rows) -> None:
         """As `build`, with `size` and `dim` already set; `held_out (H,) int64` may be empty."""
 
-    def _complete(self) -> None:  # noqa: B027  (an exact kind holds nothing out)
-        """Enter the rows held out, once, where there are any."""
+    def _complete(self) -> None:  # noqa: B027  (an exact kind holds no rows out)
+        """Add the held-out rows, once, if there are any."""
 
     @abstractmethod
     def _search(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
-        """As `search`, with 1 <= k <= rows allowed, in any order; -1 where an approximate search found fewer."""
+        """As `search`, with 1 <= k <= number of allowed rows, in any order; -1 if an approximate search finds fewer."""
 
-    def _check_file(self, path: Path) -> None:  # noqa: B027  (what is not stored has no file)
-        """Verify a file before a library parses it, raising OSError or ValueError."""
+    def _check_file(self, path: Path) -> None:  # noqa: B027  (a kind that is not stored has no file)
+        """Verify a file before a library parses it; raises OSError or ValueError."""
 
     def _save(self, path: Path) -> None:  # noqa: B027  (a kind that is not stored has nothing to write)
-        """Write the one file."""
+        """Write the file."""
 
     def _load(self, path: Path, vectors: Floats) -> None:  # noqa: B027
-        """Read it, raising OSError, RuntimeError or ValueError for what is not that file."""
+        """Read the file; raises OSError, RuntimeError or ValueError if it is not valid."""
 
 
 def _in_order(distances: Floats, rows: Rows) -> tuple[Floats, Rows]:
     distances = np.where(rows < 0, np.float32(np.inf), distances)
     order = np.lexsort((rows, distances), axis=1)
     return np.take_along_axis(distances, order, axis=1), np.take_along_axis(rows, order, axis=1)
+
+
+MOST_CANDIDATES = 4096
+"""Where the graph kinds stop: a graph that misses the recall with this many candidates has another fault."""
+
+
+def doubling(first: int, last: int) -> tuple[int, ...]:
+    """Efforts to try in turn: `first`, twice that, and so on below `last`; then `last` itself."""
+    steps = []
+    while first < last:
+        steps.append(first)
+        first *= 2
+    return (*steps, last)
+
+
+def candidate_ladder(rows: int) -> tuple[int, ...]:
+    """Candidates that a graph search keeps: from 16 to all rows, or to 4,096."""
+    return doubling(16, max(16, min(rows, MOST_CANDIDATES)))
+
+
+ENTERED_AT_ONCE = 16_384
+"""Rows that are copied at once on their way into a structure that holds others out."""
+
+
+def held_out_last(held_out: Rows, size: int) -> Rows:
+    """An order `(size,)` of all rows with those held out last.
+
+    As many pairs of rows change places as it takes, so that the order is its own inverse.
+    """
+    order = np.arange(size, dtype=np.int64)
+    last = order[size - len(held_out) :]
+    ahead, behind = np.setdiff1d(held_out, last), np.setdiff1d(last, held_out)
+    order[ahead], order[behind] = behind, ahead
+    return order

@@ -1,4 +1,4 @@
-"""What the FAISS kinds share: units, filters, the GPU, files."""
+"""Base class of the FAISS kinds: units, filters, GPU, files."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from search.chunks import chunks
 from search.files.writing import new_file
-from search.indexes.base import VectorIndex
+from search.indexes.base import ENTERED_AT_ONCE, VectorIndex, held_out_last
 from search.indexes.faiss_library import faiss
 from search.indexes.gpu import MAX_K, add_on_gpu, copy_to_cpu, gpu_lock, move_to_gpu
-from search.indexes.held_out import held_out_last, in_parts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class FaissIndex(VectorIndex):
-    """A structure of FAISS under METRIC_L2: its squared distances become distances here, and nowhere else.
+    """A FAISS structure with METRIC_L2. This is the only place where its squared distances become distances.
 
-    A subclass makes the empty FAISS index and the parameters of one search. Those are passed with each search and
-    never set on the index, so that threads with different filters do not meet.
+    Subclasses create the empty FAISS index and the parameters of a search. These are passed with each search and never
+    set on the index, so that threads with different filters do not interfere.
     """
 
     def __init__(self, *, device: str = "cpu", **parameters: Any) -> None:
@@ -33,31 +33,31 @@ class FaissIndex(VectorIndex):
         self._gpu: Any = None
         self._copying = threading.Lock()
         self._order: Rows | None = None
-        """While rows are held out: every row in the order in which it is entered, they last."""
+        """While rows are held out: all rows in the order in which they are added, those held out last."""
         self._held_out: tuple[Floats, Rows] | None = None
         if device == "cuda":
             self.max_k = MAX_K
 
     @abstractmethod
     def _empty(self) -> Any:
-        """Choose the parameters left open and make the untrained CPU index."""
+        """Choose the missing parameters and create the untrained CPU index."""
 
     @abstractmethod
     def _search_parameters(self, effort: int, selector: Any) -> Any:
-        """The FAISS parameters of one search; `selector` is an IDSelector, or None for every row."""
+        """The FAISS parameters of a search; `selector` is an IDSelector, or None for all rows."""
 
     @abstractmethod
     def _full_effort(self) -> int:
-        """The effort beyond which more is no use."""
+        """The effort above which more has no effect."""
 
     def _half_tables(self) -> bool:
         return False
 
     def _check_gpu(self) -> None:
-        """Raise UnsupportedError for parameters that the GPU version does not have."""
+        """Raise UnsupportedError for parameters that the GPU version does not support."""
 
     def _train(self, index: Any, vectors: Floats) -> None:
-        """Learn what the structure needs from at least one vector; nothing where it needs none."""
+        """Train the structure, if it needs training, on at least one vector."""
 
     def _build(self, vectors: Floats, held_out: Rows) -> None:
         index = self._empty()
@@ -76,19 +76,19 @@ class FaissIndex(VectorIndex):
             return
         self._order = held_out_last(held_out, self.size)
         others, held_out = np.split(self._order, [self.size - len(held_out)])
-        for rows in in_parts(others):
+        for rows in chunks(others, ENTERED_AT_ONCE):
             self._enter(vectors[rows], rows)
         self._held_out = (vectors[held_out], held_out)
 
     def _complete(self) -> None:
         if self._held_out is not None:
             if self._gpu is not None:
-                self._cpu = None  # a copy of what the GPU held until now
+                self._cpu = None  # a copy of the GPU index before the rows are added
             self._enter(*self._held_out)
             self._order = self._held_out = None
 
     def _enter(self, vectors: Floats, rows: Rows | None) -> None:
-        """Add vectors with the rows that they have; None: they follow the last ones."""
+        """Add vectors as the given rows; None: as the next rows."""
         if self.device == "cuda":
             add_on_gpu(self._gpu, vectors, rows)
         else:
@@ -96,7 +96,7 @@ class FaissIndex(VectorIndex):
 
     @abstractmethod
     def _add(self, index: Any, vectors: Floats, rows: Rows | None) -> None:
-        """As `_enter`, to the CPU index."""
+        """As `_enter`, for the CPU index."""
 
     def _search(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
         excluded = 0 if allowed is None else self.size - int(np.count_nonzero(allowed))
@@ -109,35 +109,37 @@ class FaissIndex(VectorIndex):
         return np.minimum(np.sqrt(np.maximum(squares, 0)), np.float32(2.0)), rows
 
     def _search_cpu(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
-        """Search with a selector; a filter that lets one row in n through is given n times the effort.
+        """Search with a selector; a filter that passes one row in n gets n times the effort.
 
-        The nearest allowed rows lie n times as far down the list of all rows; and rows that the selector refuses
-        cost little, so that the work stays about the same.
+        The nearest allowed rows are n times as far down the list of all rows, and rows that the selector rejects cost
+        little, so the work stays about the same.
         """
         effort, selector = int(self.parameters["effort"]), None
         if allowed is not None:
             selector = faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
             effort = effort * self.size // int(np.count_nonzero(allowed))
         effort = max(1, min(effort, self._full_effort()))
-        found: tuple[Floats, Rows] = self._on_cpu().search(queries, k, params=self._search_parameters(effort, selector))
-        return found
+        result: tuple[Floats, Rows] = self._on_cpu().search(
+            queries, k, params=self._search_parameters(effort, selector)
+        )
+        return result
 
     def _search_gpu(self, queries: Floats, k: int) -> tuple[Floats, Rows]:
-        """Search without a selector, which FAISS's GPU indexes would ignore without a word."""
+        """Search without a selector, which FAISS's GPU indexes would silently ignore."""
         effort = max(1, min(int(self.parameters["effort"]), self._full_effort(), MAX_K))
         with gpu_lock:
-            found: tuple[Floats, Rows] = self._gpu.search(queries, k, params=self._search_parameters(effort, None))
-        return found
+            result: tuple[Floats, Rows] = self._gpu.search(queries, k, params=self._search_parameters(effort, None))
+        return result
 
     def _on_cpu(self) -> Any:
-        """The CPU index; made, once, of the GPU's where it lives there and a wide filter or `save` asks for it."""
+        """The CPU index; copied once from the GPU if a wide filter or `save` needs it."""
         with self._copying:
             if self._cpu is None:
                 self._cpu = copy_to_cpu(self._gpu)
             return self._cpu
 
     def _save(self, path: Path) -> None:
-        # Through Python's file rather than by name: FAISS opens names as UTF-8 only, and a full disk raises OSError.
+        # Through Python's file rather than by name: FAISS opens only UTF-8 names, and here a full disk raises OSError.
         with new_file(path) as file:
             faiss.write_index(self._on_cpu(), faiss.PyCallbackIOWriter(file.write), self._write_flags())
 
@@ -145,11 +147,11 @@ class FaissIndex(VectorIndex):
         return 0
 
     def _load(self, path: Path, vectors: Floats) -> None:
-        wanted = type(self._empty())
+        expected_type = type(self._empty())
         with path.open("rb") as file:
             index = faiss.read_index(faiss.PyCallbackIOReader(file.read))
-        if type(index) is not wanted:
-            raise ValueError(f"it holds a {type(index).__name__}, not a {wanted.__name__}")
+        if type(index) is not expected_type:
+            raise ValueError(f"it holds a {type(index).__name__}, not a {expected_type.__name__}")
         if (index.ntotal, index.d) != (self.size, self.dim):
             raise ValueError(f"it holds {index.ntotal} vectors of {index.d}")
         self._attach(index, vectors)
@@ -157,19 +159,19 @@ class FaissIndex(VectorIndex):
         if self.device == "cuda" and self.size:
             self._check_gpu()
             self._gpu = move_to_gpu(index, half_tables=self._half_tables())
-            self._cpu = None  # made again if it is needed
+            self._cpu = None  # copied back if it is needed
 
     def _attach(self, index: Any, vectors: Floats) -> None:
-        """Give a structure that was read back what its file leaves out, and check the rest against the parameters."""
+        """Restore what the file of a structure omits, and check the rest against the parameters."""
 
 
 def chosen(value: int | None, fallback: int, at_most: int) -> int:
-    """A parameter as given, or the fallback; never more than there is use for, never less than 1."""
+    """A parameter as given, or the fallback; at most `at_most`, at least 1."""
     return max(1, min(fallback if value is None else value, at_most))
 
 
 def _only(allowed: Mask, squares: Floats, rows: Rows, k: int) -> tuple[Floats, Rows]:
-    """Take out what is not allowed, keep order, and keep k."""
+    """Remove rows that are not allowed, keeping the order, and keep k."""
     fits = (rows >= 0) & allowed[np.maximum(rows, 0)]
     order = np.argsort(~fits, axis=1, kind="stable")[:, :k]
     kept = np.take_along_axis(np.where(fits, rows, -1), order, axis=1)

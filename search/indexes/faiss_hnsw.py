@@ -1,4 +1,4 @@
-"""A graph of near neighbours, by FAISS."""
+"""Kind `hnsw`: a graph of neighbours, by FAISS."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from search.indexes.base import candidate_ladder
 from search.indexes.faiss_base import FaissIndex
 from search.indexes.faiss_layout import check_hnsw
 from search.indexes.faiss_library import faiss
-from search.indexes.ladder import candidate_ladder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,11 +22,11 @@ class FaissHnswIndex(FaissIndex):
     """Walks from neighbour to neighbour towards the query, on the CPU; the file holds the graph without the vectors.
 
     Parameters:
-        M: links of a row, twice as many on the lowest level; at least 2.
-        efConstruction: candidates weighed for the links of a row while building.
-        threads: threads that build. One gives the same graph each time; more, or 0 for all, build it faster and
-            give another one of the same quality each time.
-        effort: efSearch, candidates kept while walking; a search uses at least k.
+        M: links per row, twice as many on the lowest level; at least 2.
+        efConstruction: candidates considered for the links of a row while building.
+        threads: threads for building. One gives a reproducible graph; more, or 0 for all, are faster and give a
+            different graph of the same quality each time.
+        effort: efSearch, candidates kept during the walk; a search uses at least k.
 
     Source: Malkov and Yashunin, Efficient and robust approximate nearest neighbor search using Hierarchical Navigable
     Small World graphs, 2018.
@@ -40,7 +40,7 @@ class FaissHnswIndex(FaissIndex):
 
     @classmethod
     def effort_ladder(cls, rows: int) -> tuple[int, ...]:
-        """Doubles efSearch from 16 to all rows, or to 4,096."""
+        """Double efSearch from 16 to the number of rows, or to 4,096."""
         return candidate_ladder(rows)
 
     def _empty(self) -> Any:
@@ -57,7 +57,7 @@ class FaissHnswIndex(FaissIndex):
             faiss.omp_set_num_threads(before)
 
     def _complete(self) -> None:
-        """FAISS counts the rows of a graph as they come: bring them to the order that they have."""
+        """Restore the order of the rows, because FAISS numbers the rows of a graph as they are added."""
         order = self._order
         super()._complete()
         if order is None:

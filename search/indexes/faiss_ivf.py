@@ -1,15 +1,15 @@
-"""Clusters, the nearest few of which are searched, by FAISS."""
+"""Kind `ivf`: clusters, of which the nearest few are searched, by FAISS."""
 
 from __future__ import annotations
 
 from math import isqrt
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from search.indexes.base import doubling
 from search.indexes.faiss_base import FaissIndex, chosen
 from search.indexes.faiss_layout import check_ivf
 from search.indexes.faiss_library import faiss
 from search.indexes.gpu import gpu_lock, move_to_gpu
-from search.indexes.ladder import doubling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 
     from search.types import Floats, Rows
 
-_ROWS_A_CLUSTER = 39
-"""Fewest rows to learn a centroid from, as FAISS recommends."""
+_ROWS_PER_CLUSTER = 39
+"""Minimum number of rows to train a centroid on, as FAISS recommends."""
 
 
 def clusters_for(rows: int) -> int:
-    """4 sqrt(N) clusters, fewer where each would have under 39 rows to learn from; at least 1."""
-    return max(1, min(4 * isqrt(rows), rows // _ROWS_A_CLUSTER))
+    """Number of clusters: 4 sqrt(N), fewer if each would have less than 39 rows to train on; at least 1."""
+    return max(1, min(4 * isqrt(rows), rows // _ROWS_PER_CLUSTER))
 
 
 class FaissIvfIndex(FaissIndex):
-    """Compares the rows of the clusters nearest to the query; exact when it probes all of them.
+    """Compares the rows of the clusters nearest to the query; exact if it probes all of them.
 
     Parameters:
-        nlist: clusters; None for `clusters_for` the rows. Never more than rows.
-        seed: of the clustering.
-        effort: nprobe, clusters searched; never more than nlist, nor than 2048 on the GPU.
+        nlist: number of clusters, at most that of the rows; None for `clusters_for` the rows.
+        seed: seed of the clustering.
+        effort: nprobe, clusters searched; at most nlist, and on the GPU at most 2048.
     """
 
     kind: ClassVar[str] = "ivf"
@@ -41,7 +41,7 @@ class FaissIvfIndex(FaissIndex):
 
     @classmethod
     def effort_ladder(cls, rows: int) -> tuple[int, ...]:
-        """Doubles nprobe from 1 to all clusters."""
+        """Double nprobe from 1 to the number of clusters."""
         return doubling(1, clusters_for(rows))
 
     def _empty(self) -> Any:
@@ -53,7 +53,7 @@ class FaissIvfIndex(FaissIndex):
 
     def _train(self, index: Any, vectors: Floats) -> None:
         index.cp.seed = self.parameters["seed"]
-        index.cp.min_points_per_centroid = 1  # else FAISS prints a warning for a small block; the choice is ours
+        index.cp.min_points_per_centroid = 1  # otherwise FAISS prints a warning for small blocks
         if self.device == "cuda":
             nearest_centroid = move_to_gpu(faiss.IndexFlatL2(self.dim))
             index.clustering_index = nearest_centroid

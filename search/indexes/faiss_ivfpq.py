@@ -1,4 +1,4 @@
-"""Clusters of compressed vectors, by FAISS."""
+"""Kind `ivfpq`: clusters of compressed vectors, by FAISS."""
 
 from __future__ import annotations
 
@@ -18,34 +18,36 @@ if TYPE_CHECKING:
     from search.types import Floats
 
 _GPU_PARTS = (1, 2, 3, 4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96)
-"""Parts of a code that FAISS's GPU kernels are compiled for."""
+"""Numbers of parts per code that FAISS's GPU kernels support."""
 _GPU_FLOAT_PARTS = 48
-"""Most parts whose lookup tables (256 float32 a part) fit the 48 KiB of shared memory; above, they are float16."""
+"""Maximum number of parts whose lookup tables (256 float32 each) fit 48 KiB of shared memory; above, use float16."""
 _DEFAULT_PARTS = 64
 
 
-_TRAINING_ROWS_AN_ENTRY = 64
+_TRAINING_ROWS_PER_ENTRY = 64
 _TRAINING_ROUNDS = 10
-"""What a codebook is learnt from, and how long. FAISS's own 256 and 25 took more than twice as long for the same
-recall after re-ranking (0.967 both; 13,500 vectors of 128, m=64, 76 s against 33 s on two busy cores)."""
+"""Training rows per codebook entry, and iterations. FAISS's defaults, 256 and 25, took more than twice as long for the
+same recall after re-ranking (0.967 both; 13,500 vectors of 128, m=64, 76 s against 33 s on two busy cores)."""
 
 
 def parts_for(dim: int) -> int:
-    """The most parts that divide D, keep at least four dimensions each, and have a GPU version; up to 64."""
-    able = [m for m in _GPU_PARTS if m <= _DEFAULT_PARTS and dim % m == 0 and dim // m >= 4]
-    return max(able, default=1)
+    """The largest supported number of parts, up to 64, that divides D and leaves each at least four dimensions."""
+    supported = [m for m in _GPU_PARTS if m <= _DEFAULT_PARTS and dim % m == 0 and dim // m >= 4]
+    return max(supported, default=1)
 
 
 class FaissIvfPqIndex(FaissIvfIndex):
-    """Clusters as `ivf`, each row kept as the residual to its centroid, product-quantized to `m * nbits / 8` bytes.
+    """Clusters as in `ivf`; each row is stored as the residual to its centroid, product-quantized to `m * nbits / 8`
+    bytes.
 
-    Its distances are those to the compressed rows: they rank, and whoever shows them measures again. Fewer rows than a
-    codebook has entries are learnt from in repetition, so that every size has the same code, and a GPU version.
+    Distances are those to the compressed rows: they only rank, and must be measured again before they are shown. If
+    there are fewer rows than a codebook has entries, training repeats them, so that every size has the same code and
+    a GPU version.
 
     Parameters:
-        m: parts of a code; divides D; None for `parts_for` D.
-        nbits: bits of a part, at most 8.
-        nlist, seed, effort: as those of `ivf`.
+        m: parts per code; divides D; None for `parts_for` D.
+        nbits: bits per part, at most 8.
+        nlist, seed, effort: as for `ivf`.
 
     Source: Jegou, Douze and Schmid, Product Quantization for Nearest Neighbor Search, 2011.
     """
@@ -79,7 +81,7 @@ class FaissIvfPqIndex(FaissIvfIndex):
     def _train(self, index: Any, vectors: Floats) -> None:
         index.pq.cp.seed = self.parameters["seed"]
         index.pq.cp.min_points_per_centroid = 1
-        index.pq.cp.max_points_per_centroid = _TRAINING_ROWS_AN_ENTRY
+        index.pq.cp.max_points_per_centroid = _TRAINING_ROWS_PER_ENTRY
         index.pq.cp.niter = _TRAINING_ROUNDS
         entries = 1 << self.parameters["nbits"]
         if len(vectors) < entries:

@@ -1,8 +1,8 @@
-"""Files of FAISS structures, verified before FAISS reads them.
+"""Verify the files of FAISS structures before FAISS reads them.
 
-FAISS checks that a file does not end too early, and little else: a walk follows whatever links it finds, out of its
-memory too, and nested structures are read to any depth. Here every count, link and row number is compared with what
-the catalog says of the segment. A graph of a million rows and 64 links costs about half a second.
+FAISS checks that a file does not end too early, and little else: a search follows any link, even out of its memory, and
+nested structures are read to any depth. This module compares every count, link and row number with the segment's
+entry in the catalog. A graph of a million rows and 64 links takes about half a second.
 Source: faiss/impl/index_read.cpp.
 """
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 _L2 = 1
 _AT_ONCE = 1 << 22
-"""Links looked at at once: nothing as large as the file is copied."""
+"""Links checked at a time, so that no copy as large as the file is made."""
 _MOST_LEVELS = 256
 
 
 def check_hnsw(path: Path, rows: int, dim: int, links: int) -> None:
-    """Verify the graph over `(rows, dim)` with so many links a row (`M`), stored without its vectors.
+    """Verify a graph over `(rows, dim)` with `links` links per row (`M`), stored without its vectors.
 
     Raises:
-        ValueError: it is another structure, or one that leads out of its own bounds.
+        ValueError: it is another structure, or refers outside its own bounds.
     """
     file = FileLayout(path)
     file.expect("<4s", b"IHNf")
@@ -43,7 +43,7 @@ def check_hnsw(path: Path, rows: int, dim: int, links: int) -> None:
     offsets = _vector(file, "<u8", rows + 1, exactly=True)
     require(
         offsets[0] == 0 and (np.diff(offsets.astype(np.int64)) == begins[levels]).all(),
-        "the links of its rows do not follow one another",
+        "the links of its rows are not consecutive",
     )
     neighbours = _vector(file, "<i4", int(offsets[-1]), exactly=True)
     entry, top, _, _, _ = file.values("<5i")
@@ -58,7 +58,7 @@ def check_hnsw(path: Path, rows: int, dim: int, links: int) -> None:
 
 
 def check_ivf(path: Path, rows: int, dim: int, clusters: int) -> None:
-    """Verify the clusters of whole vectors; raises ValueError as `check_hnsw`."""
+    """Verify clusters of uncompressed vectors; raises ValueError as `check_hnsw`."""
     file = FileLayout(path)
     file.expect("<4s", b"IwFl")
     _clusters(file, rows, dim, clusters)
@@ -66,7 +66,7 @@ def check_ivf(path: Path, rows: int, dim: int, clusters: int) -> None:
 
 
 def check_ivfpq(path: Path, rows: int, dim: int, clusters: int, parts: int, bits: int) -> None:
-    """Verify the clusters of codes of so many parts of so many bits; raises ValueError as `check_hnsw`."""
+    """Verify clusters of codes with `parts` parts of `bits` bits; raises ValueError as `check_hnsw`."""
     file = FileLayout(path)
     file.expect("<4s", b"IwPQ")
     _clusters(file, rows, dim, clusters)
@@ -80,19 +80,19 @@ def check_ivfpq(path: Path, rows: int, dim: int, clusters: int, parts: int, bits
 def _header(file: FileLayout, rows: int, dim: int) -> None:
     found_dim, found_rows, _, _, trained, metric = file.values("<iqqq?i")
     require((found_rows, found_dim) == (rows, dim), f"it holds {found_rows} vectors of {found_dim}")
-    require((trained or rows == 0) and metric == _L2, "it is not trained, or measures in another way")
+    require((trained or rows == 0) and metric == _L2, "it is not trained, or uses another metric")
 
 
 def _vector(file: FileLayout, dtype: str, most: int, *, exactly: bool = False) -> NDArray[Any]:
     count = file.value("<Q")
-    require(count == most or (count < most and not exactly), f"it counts {count} where at most {most} belong")
+    require(count == most or (count < most and not exactly), f"it has {count} entries where at most {most} are valid")
     return file.array(dtype, count)
 
 
 def _clusters(file: FileLayout, rows: int, dim: int, clusters: int) -> None:
     _header(file, rows, dim)
-    require((found := file.value("<Q")) == clusters, f"it has {found} clusters, not {clusters}")
-    file.value("<Q")  # nprobe: every search says its own
+    require((count := file.value("<Q")) == clusters, f"it has {count} clusters, not {clusters}")
+    file.value("<Q")  # nprobe: each search sets its own
     file.expect("<4s", b"IxF2")
     centroids = clusters if rows else 0
     _header(file, centroids, dim)
@@ -115,17 +115,17 @@ def _lists(file: FileLayout, rows: int, clusters: int, code: int) -> None:
 
 
 def _list_sizes(file: FileLayout, clusters: int) -> list[int]:
-    """Rows of each cluster: of all, or, where many are empty, of those that are not."""
+    """Number of rows of each cluster: of all clusters or, if many are empty, of those that are not."""
     how = file.value("<4s")
     if how == b"full":
         return [int(size) for size in _vector(file, "<u8", clusters, exactly=True)]
-    require(how == b"sprs", "its clusters are kept in another way")
+    require(how == b"sprs", "its clusters are stored in another way")
     pairs = _vector(file, "<u8", 2 * clusters)
-    require(len(pairs) % 2 == 0, "its clusters are counted wrongly")
+    require(len(pairs) % 2 == 0, "its cluster counts are wrong")
     which, sizes = pairs[::2], pairs[1::2]
     require(
         len(which) == 0 or (which.max() < clusters and (np.diff(which.astype(np.int64)) > 0).all()),
-        "its clusters are counted wrongly",
+        "its cluster counts are wrong",
     )
     return [int(size) for size in sizes]
 
@@ -139,8 +139,8 @@ def _check_links(neighbours: NDArray[Any], rows: int) -> None:
 def _check_levels(
     neighbours: NDArray[Any], offsets: NDArray[np.int64], levels: NDArray[np.int64], begins: NDArray[np.int64]
 ) -> None:
-    """A link on a level above the lowest must lead to a row that is on this level too: a walk goes on from there."""
+    """Check that links above the lowest level lead to rows that are on this level too, where a walk continues."""
     for level in range(1, int(levels.max())):
         places = offsets[:-1][levels > level][:, None] + np.arange(begins[level], begins[level + 1])
-        found = neighbours[places]
-        require((levels[found[found >= 0]] > level).all(), "a link leads to a row that is not on its level")
+        linked = neighbours[places]
+        require((levels[linked[linked >= 0]] > level).all(), "a link leads to a row that is not on its level")

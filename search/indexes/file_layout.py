@@ -1,4 +1,4 @@
-"""A file of a structure, read piece by piece before a library parses it: the libraries believe its sizes and links."""
+"""Read the file of a structure part by part before a library parses it, because libraries trust its sizes and links."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class FileLayout:
-    """A cursor over a mapped file. Every method raises ValueError where the file does not go on as it should."""
+    """A cursor over a mapped file. Every method raises ValueError if the file does not continue as expected."""
 
     def __init__(self, path: Path) -> None:
         """Map a file."""
@@ -30,32 +30,32 @@ class FileLayout:
         """One plain value."""
         return self.values(layout)[0]
 
-    def expect(self, layout: str, *wanted: Any) -> None:
-        """Values that can only be these."""
-        if (found := self.values(layout)) != wanted:
-            raise ValueError(f"it holds {_words(found)} where {_words(wanted)} belongs")
+    def expect(self, layout: str, *expected: Any) -> None:
+        """Require these exact values."""
+        if (actual := self.values(layout)) != expected:
+            raise ValueError(f"it holds {_words(actual)} instead of {_words(expected)}")
 
     def array(self, dtype: DTypeLike, count: int) -> NDArray[Any]:
-        """So many numbers; a view of the file where their place allows."""
+        """Read `count` numbers, as a view of the file if their alignment allows."""
         size = np.dtype(dtype).itemsize * count
         if not 0 <= size <= len(self._data) - self._place:
-            raise ValueError("it ends too early, or counts more than it holds")
-        found = np.frombuffer(self._data, dtype, count, self._place) if count else np.empty(0, dtype)
+            raise ValueError("it ends too early, or declares more than it holds")
+        numbers = np.frombuffer(self._data, dtype, count, self._place) if count else np.empty(0, dtype)
         self._place += size
-        return found
+        return numbers
 
     def rest(self) -> NDArray[np.uint8]:
-        """All bytes that are left."""
+        """All remaining bytes."""
         return self.array(np.uint8, len(self._data) - self._place)
 
     def end(self) -> None:
-        """Nothing may follow."""
+        """Require the end of the file."""
         if self._place != len(self._data):
-            raise ValueError("more follows its end")
+            raise ValueError("more data follows its end")
 
 
 def require(sound: Any, wrong: str) -> None:
-    """Raise ValueError, saying what is wrong, unless something is sound."""
+    """Raise ValueError with the message `wrong` unless `sound`."""
     if not sound:
         raise ValueError(wrong)
 

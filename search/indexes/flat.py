@@ -1,4 +1,4 @@
-"""Exact search: the oracle that every other kind is measured against."""
+"""Kind `flat`: exact search, the reference for every other kind."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 _BLOCK_BYTES = 64 * 2**20
 """Memory for the scores of one block of queries."""
 _BLAS_BYTES = 16 * 2**20
-"""Bytes read (vectors times queries) from which a product is worth the threads of BLAS. On a busy machine it waits for
-them to be scheduled: 8 ms were seen for 1.6 ms of work."""
+"""Bytes read (vectors times queries) above which a product uses the threads of BLAS. On a busy machine it waits for
+them to be scheduled: 8 ms were measured for 1.6 ms of work."""
 _GPU_SPARE = 64
-"""Candidates fetched from the GPU beyond k, so that rounding and ties seldom leave the answer open."""
+"""Candidates fetched from the GPU in addition to k, so that rounding and ties rarely leave the answer undecided."""
 
 
 class FlatIndex(VectorIndex):
-    """Compares every vector; keeps no copy of them and no file (parameters: none).
+    """Compares every vector; has no copy of them, no file, and no parameters.
 
     In two steps. Cosines of all rows come from one float32 matrix product, whose rounding error has a bound; every row
     that the bound does not exclude from the first k is measured again by `search.distance`.
@@ -87,9 +87,9 @@ class FlatIndex(VectorIndex):
         return kth - 2 * self._tolerance
 
     def _search_gpu(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
-        """The GPU proposes; where it cannot have fetched every row that the bound admits, the CPU answers.
+        """Search on the GPU, and on the CPU if the GPU may not have fetched every row within the error bound.
 
-        FAISS's GPU indexes ignore selectors, so that rows not allowed are fetched too and taken out.
+        FAISS's GPU indexes ignore selectors, so rows that are not allowed are fetched and removed.
         """
         from search.indexes.gpu import MAX_K, gpu_lock
 
@@ -104,7 +104,7 @@ class FlatIndex(VectorIndex):
     def _settle(
         self, queries: Floats, k: int, allowed: Mask | None, scores: Floats, fetched: Rows
     ) -> tuple[Floats, Rows]:
-        """Answer from the rows `(Q, F)` with the F best scores, descending; from all rows where those leave it open."""
+        """Answer from the rows `(Q, F)` with the F best scores, descending; from all rows if those do not suffice."""
         weakest = scores[:, -1].copy()
         if allowed is not None:
             scores = np.where(allowed[fetched], scores, np.float32(-np.inf))
@@ -118,7 +118,7 @@ class FlatIndex(VectorIndex):
 
 
 def _cosines(queries: Floats, vectors: Floats) -> Floats:
-    """Every query with every row, `(Q, N) float32`."""
+    """Cosines of every query with every row, `(Q, N) float32`."""
     if len(queries) * vectors.nbytes > _BLAS_BYTES:
         return queries @ vectors.T
     return np.stack([np.einsum("nd,d->n", vectors, query) for query in queries])

@@ -1,4 +1,4 @@
-"""The GPU, as FAISS uses it: one set of resources and one lock for the whole process."""
+"""GPU access for FAISS: one set of resources and one lock per process."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any
 from search.errors import UnsupportedError
 
 MAX_K = 2048
-"""Most neighbours, and most clusters probed, that a FAISS GPU kernel selects (without cuVS)."""
+"""Maximum number of neighbours, and of clusters probed, of a FAISS GPU kernel (without cuVS)."""
 
 _TEMPORARY_BYTES = 256 * 2**20
-"""Scratch memory reserved on the GPU: FAISS would take 1.5 GB, which an index shares with the encoder."""
+"""Scratch memory to reserve on the GPU: FAISS's default of 1.5 GB would compete with the encoder."""
 
 gpu_lock = threading.Lock()
-"""Held around every call that works on the GPU: FAISS's resources are not thread-safe, and all indexes share them."""
+"""Held during every call that works on the GPU: FAISS's resources are not thread-safe and are shared by all indexes."""
 
 
 @cache
-def gpu_is_there() -> bool:
-    """Whether FAISS can use a GPU; without an NVIDIA driver this answers at once, without importing FAISS.
+def gpu_available() -> bool:
+    """Whether FAISS can use a GPU; without an NVIDIA driver, FAISS is not even imported.
 
-    Torch and FAISS together take seconds to import, which a query to a small exact index has no other need for.
+    Importing torch and FAISS takes seconds, which a query to a small exact index does not need to spend.
     """
     try:
         ctypes.CDLL("libcuda.so.1")
@@ -39,10 +39,10 @@ def move_to_gpu(index: Any, *, half_tables: bool = False) -> Any:
 
     Args:
         index: trained or not, empty or not.
-        half_tables: keep the lookup tables of a product quantizer in float16 (the codes are the same).
+        half_tables: store the lookup tables of a product quantizer in float16 (the codes are the same).
 
     Raises:
-        UnsupportedError: the GPU has no room, or no version of this index.
+        UnsupportedError: the GPU has no memory for the index, or no version of it.
     """
     from search.indexes.faiss_library import faiss
 
@@ -52,26 +52,26 @@ def move_to_gpu(index: Any, *, half_tables: bool = False) -> Any:
         try:
             return faiss.index_cpu_to_gpu(_resources(), 0, index, options)
         except RuntimeError as error:
-            raise UnsupportedError(f"the GPU does not take this index ({error}): use --device cpu") from error
+            raise UnsupportedError(f"the GPU does not support this index ({error}): use --device cpu") from error
 
 
 def add_on_gpu(index: Any, vectors: Any, rows: Any = None) -> None:
-    """Add `(N, D) float32` to an index that lives on the GPU, as the rows `(N,) int64`; None: as those that follow.
+    """Add `(N, D) float32` to a GPU index as the rows `(N,) int64`; None: as the next rows.
 
     Raises:
-        UnsupportedError: the GPU has no room.
+        UnsupportedError: the GPU has no memory for them.
     """
     with gpu_lock:
         try:
             index.add(vectors) if rows is None else index.add_with_ids(vectors, rows)
         except RuntimeError as error:
-            raise UnsupportedError(f"the GPU has no room for {len(vectors)} vectors ({error}): use --device cpu") from (
-                error
-            )
+            raise UnsupportedError(
+                f"the GPU has no memory for {len(vectors)} vectors ({error}): use --device cpu"
+            ) from (error)
 
 
 def copy_to_cpu(index: Any) -> Any:
-    """Copy a FAISS GPU index back, as an index that any machine opens."""
+    """Copy a FAISS GPU index to an index that any machine can open."""
     from search.indexes.faiss_library import faiss
 
     with gpu_lock:

@@ -1,4 +1,4 @@
-"""A graph of near neighbours, by hnswlib."""
+"""Kind `hnswlib`: a graph of neighbours, by hnswlib."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 import hnswlib
 import numpy as np
 
-from search.indexes.base import VectorIndex
-from search.indexes.held_out import held_out_last, in_parts
+from search.chunks import chunks
+from search.indexes.base import ENTERED_AT_ONCE, VectorIndex, candidate_ladder, held_out_last
 from search.indexes.hnswlib_layout import check_hnswlib
-from search.indexes.ladder import candidate_ladder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,18 +21,18 @@ if TYPE_CHECKING:
 
 
 class HnswlibIndex(VectorIndex):
-    """Walks from neighbour to neighbour towards the query, on the CPU; a filter is asked on the way.
+    """Walks from neighbour to neighbour towards the query, on the CPU, and applies filters during the walk.
 
-    A filtered search goes on until it has `effort` allowed rows, so that it loses no recall; it asks a Python function
-    for each row it meets, and is slow. The file holds the graph and the vectors.
+    A filtered search continues until it has `effort` allowed rows, so it loses no recall. It is slow, because it calls
+    a Python function for each row it visits. The file holds the graph and the vectors.
 
     Parameters:
-        M: links of a row, twice as many on the lowest level; at least 2.
-        ef_construction: candidates weighed for the links of a row while building.
-        seed: of the levels.
-        threads: threads that build. One gives the same graph each time; more, or 0 for all, build it faster and
-            give another one of the same quality each time.
-        effort: ef, candidates kept while walking; a search uses at least k.
+        M: links per row, twice as many on the lowest level; at least 2.
+        ef_construction: candidates considered for the links of a row while building.
+        seed: seed of the levels.
+        threads: threads for building. One gives a reproducible graph; more, or 0 for all, are faster and give a
+            different graph of the same quality each time.
+        effort: ef, candidates kept during the walk; a search uses at least k.
 
     Source: Malkov and Yashunin, Efficient and robust approximate nearest neighbor search using Hierarchical Navigable
     Small World graphs, 2018.
@@ -54,12 +53,12 @@ class HnswlibIndex(VectorIndex):
 
     @classmethod
     def effort_ladder(cls, rows: int) -> tuple[int, ...]:
-        """Doubles ef from 16 to all rows, or to 4,096."""
+        """Double ef from 16 to the number of rows, or to 4,096."""
         return candidate_ladder(rows)
 
     @property
     def effort(self) -> int | None:
-        """Candidates kept while walking (ef). hnswlib keeps it on the index: set it while no search runs."""
+        """Candidates kept during the walk (ef). hnswlib stores it on the index: set it while no search is running."""
         return super().effort
 
     @effort.setter
@@ -82,7 +81,7 @@ class HnswlibIndex(VectorIndex):
             self._enter(vectors, np.arange(self.size))
             return
         order = held_out_last(held_out, self.size)
-        for rows in in_parts(order[: self.size - len(held_out)]):
+        for rows in chunks(order[: self.size - len(held_out)], ENTERED_AT_ONCE):
             self._enter(vectors[rows], rows)
         self._held_out = (vectors[held_out], held_out)
 
@@ -104,8 +103,8 @@ class HnswlibIndex(VectorIndex):
         return np.minimum(np.sqrt(squares), np.float32(2.0)), rows
 
     def _query(self, queries: Floats, k: int, accept: Callable[[int], bool] | None) -> tuple[Floats, Rows]:
-        """Ask for k; where hnswlib raises because it reached fewer, ask each query alone for less and less."""
-        threads = 1 if accept else -1  # the function needs Python's lock, which other threads would wait for for ever
+        """Query k neighbours; if hnswlib raises because it reached fewer, query one by one with k halved repeatedly."""
+        threads = 1 if accept else -1  # `accept` needs the GIL, for which other threads would wait forever
         try:
             rows, squares = self._index.knn_query(queries, k, num_threads=threads, filter=accept)
             return squares, rows.astype(np.int64)
@@ -120,11 +119,11 @@ class HnswlibIndex(VectorIndex):
         return squares, rows
 
     def _save(self, path: Path) -> None:
-        # As bytes: hnswlib opens names as UTF-8 only, and a name on disk need not be.
+        # As bytes: hnswlib opens only UTF-8 names, and a name on disk need not be.
         self._index.save_index(os.fsencode(path))
         written = path.stat().st_size if path.exists() else 0
-        if written != self._index.index_file_size():  # hnswlib does not look whether its stream failed
-            raise OSError(errno.EIO, "only a part of it could be written: the disk is full, or failed", str(path))
+        if written != self._index.index_file_size():  # hnswlib does not check its stream for errors
+            raise OSError(errno.EIO, "only part of it could be written: the disk is full, or failed", str(path))
 
     def _check_file(self, path: Path) -> None:
         check_hnswlib(path, self.size, self.dim, self.parameters["M"])

@@ -1,4 +1,4 @@
-"""When a picture was taken and with what, as its EXIF says."""
+"""Read the time and the camera of a picture from its EXIF."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from search.pictures.formats import Format, sniff
 from search.pictures.limits import MOST_EXIF_BYTES, structure_excess
 from search.pictures.plugin_warnings import quiet_plugins
 from search.pictures.source import read_file
+from search.text import without_controls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,9 +28,9 @@ _MAKE, _MODEL = 0x010F, 0x0110  # JEITA CP-3451, section 4.6.4 C
 _TAKEN, _OFFSET = 0x9003, 0x9011  # DateTimeOriginal, OffsetTimeOriginal: JEITA CP-3451, section 4.6.5 F
 _FRACTION = 0x9291  # SubSecTimeOriginal
 _LONGEST = 100
-"""Characters of a camera's name."""
+"""Maximum length of a camera's name in characters."""
 _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "AVIF")
-"""MPO is opened as JPEG: named here, Pillow would fail at it before it came to the others."""
+"""MPO is opened as JPEG. If it were listed, Pillow would try it first and fail before trying the others."""
 _MARKS: dict[Format, tuple[bytes, ...]] = {
     "JPEG": (b"Exif\0",),
     "PNG": (b"eXIf", b"Raw profile type"),
@@ -40,16 +41,16 @@ _MARKS: dict[Format, tuple[bytes, ...]] = {
     "JPEG XL": (b"Exif",),
     "raw": (b"",),
 }
-"""Bytes without which a file of a format has no EXIF: finding none costs less than opening the picture again, and of
-a PNG Pillow decodes every pixel to be sure. Of GIF, BMP and PSD none is read."""
+"""Byte sequences that must occur in a file of each format if it has EXIF. The search costs less than opening the
+picture again; for a PNG, Pillow would decode every pixel. EXIF of GIF, BMP and PSD is not read."""
 
 
 @dataclass(frozen=True, slots=True)
 class PictureExif:
-    """What is kept of a picture's EXIF; None where it says nothing."""
+    """The EXIF values that an index stores; None for values that the picture lacks."""
 
     taken: datetime | None = None
-    """Of the shutter, in UTC, to the second. A camera that tells no time zone is taken to stand in this machine's."""
+    """Time of the shutter in UTC, to the second. Without a time zone, this machine's is assumed."""
     camera: str | None = None
     """Make and model."""
 
@@ -58,7 +59,7 @@ NO_EXIF = PictureExif()
 
 
 def read_exif(data: bytes) -> PictureExif:
-    """Read it from the bytes of a file; what is damaged says nothing."""
+    """Read EXIF from the bytes of a file; damaged EXIF counts as none."""
     kind = sniff(data)
     if kind is None or not any(mark in data for mark in _MARKS.get(kind, ())):
         return NO_EXIF
@@ -68,14 +69,14 @@ def read_exif(data: bytes) -> PictureExif:
         with quiet_plugins():
             exif = _tags(data, kind)
             return NO_EXIF if exif is None else PictureExif(_moment(exif.get_ifd(_EXIF)), _camera(exif))
-    except Exception:  # plugins raise nearly anything: see search.pictures.decode.decode
+    except Exception:  # plugins raise nearly any exception: see search.pictures.decode
         return NO_EXIF
 
 
 def read_exposure(data: bytes) -> tuple[str, str]:
-    """When the shutter opened, and the fraction of that second, as the camera wrote them; empty where it did not.
+    """Time of the shutter and fraction of that second as the camera wrote them; empty strings if it did not.
 
-    Two pictures in which one of them differs were taken at different times, however alike they look.
+    Two pictures that differ in either were taken at different times, however alike they look.
     """
     kind = sniff(data)
     if kind is None or not any(mark in data for mark in _MARKS.get(kind, ())):
@@ -83,17 +84,17 @@ def read_exposure(data: bytes) -> tuple[str, str]:
     if structure_excess(kind, data) is not None:
         return "", ""
     try:
-        with quiet_plugins(), _opened(data, kind) as image:
+        with quiet_plugins(), _open_undecoded(data, kind) as image:
             if len(image.info.get("exif", b"")) > MOST_EXIF_BYTES:
                 return "", ""
             details: Mapping[int, Any] = image.getexif().get_ifd(_EXIF)
             return _text(details.get(_TAKEN)), _text(details.get(_FRACTION))
-    except Exception:  # plugins raise nearly anything: see search.pictures.decode.decode
+    except Exception:  # plugins raise nearly any exception: see search.pictures.decode
         return "", ""
 
 
 def taken_at(file: Path) -> datetime | None:
-    """Read the time of the shutter from a file, in UTC; None where there is none, or it cannot be read."""
+    """Read the time of the shutter from a file, in UTC; None if there is none or the file cannot be read."""
     try:
         return read_exif(read_file(file)).taken
     except PictureError:
@@ -105,7 +106,7 @@ def _tags(data: bytes, kind: Format) -> Exif | None:
         return _loaded(exif_of(data))
     if kind == "raw":
         return _loaded(exif_of_raw(data))
-    with _opened(data, kind) as image:
+    with _open_undecoded(data, kind) as image:
         return None if len(image.info.get("exif", b"")) > MOST_EXIF_BYTES else image.getexif()
 
 
@@ -119,7 +120,7 @@ def _loaded(block: bytes | None) -> Exif | None:
     return exif
 
 
-def _opened(data: bytes, kind: Format) -> Image:
+def _open_undecoded(data: bytes, kind: Format) -> Image:
     """Open a picture without decoding its pixels."""
     import PIL.Image
 
@@ -136,12 +137,12 @@ def _moment(details: Mapping[int, Any]) -> datetime | None:
         if offset:
             moment = datetime.strptime(f"{text} {offset}", "%Y:%m:%d %H:%M:%S %z")
         return moment.astimezone(UTC)
-    except (ValueError, OverflowError, OSError):  # the last two: a year that this machine's clock does not know
+    except (ValueError, OverflowError, OSError):  # the last two: a year outside this platform's range
         return None
 
 
 def _camera(tags: Mapping[int, Any]) -> str | None:
-    """Make and model in one name, as people say it: `Canon EOS 5D`, not `Canon Canon EOS 5D`."""
+    """Make and model without repetition: `Canon EOS 5D`, not `Canon Canon EOS 5D`."""
     make, model = _text(tags.get(_MAKE)), _text(tags.get(_MODEL))
     if make and model.casefold().startswith(make.split()[0].casefold()):  # NIKON CORPORATION, NIKON D90
         make = ""
@@ -149,10 +150,9 @@ def _camera(tags: Mapping[int, Any]) -> str | None:
 
 
 def _text(value: Any) -> str:
-    """A tag's text without the nulls and blanks that cameras pad it with, and without controls."""
+    """The text of a tag without padding (nulls and blanks) and without control characters."""
     if isinstance(value, bytes):
         value = value.decode("ascii", "replace")
     if not isinstance(value, str):
         return ""
-    shown = "".join(c if c.isprintable() else " " for c in value.split("\0")[0])
-    return " ".join(shown.split())
+    return " ".join(without_controls(value.split("\0")[0]).split())

@@ -1,15 +1,20 @@
-"""Which format a file has, by its first bytes.
+"""Which format a file has, by its first bytes, and the plugin that reads each format.
 
-Nothing here decodes, and nothing here imports Pillow: a file is only handed to the one plugin whose format it shows.
+Nothing here decodes, and only `open_picture` imports Pillow: it hands a file to the one plugin whose format it has.
 """
 
 from __future__ import annotations
 
 import codecs
-from typing import Literal, TypeAlias
+import io
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from search.pictures.containers.jpeg_xl import is_jpeg_xl
 from search.pictures.containers.raw_files import RAW_SUFFIXES, is_raw
+
+if TYPE_CHECKING:
+    from PIL.ImageFile import ImageFile
 
 Format: TypeAlias = Literal["JPEG", "PNG", "GIF", "WebP", "AVIF", "HEIF", "TIFF", "BMP", "PSD", "JPEG XL", "raw"]
 
@@ -23,7 +28,7 @@ PICTURE_SUFFIXES: frozenset[str] = frozenset(
         *RAW_SUFFIXES,
     )
 )
-"""Lower-case suffixes by which a folder scan picks files; the format itself is recognised by content."""
+"""Lower-case suffixes that a folder scan selects; the format itself is recognised by content."""
 
 _SIGNATURES: tuple[tuple[bytes, Format], ...] = (
     (b"\xff\xd8", "JPEG"),
@@ -57,9 +62,22 @@ _IMPOSTORS: tuple[tuple[bytes, str], ...] = (
     (b"version https://git-lfs", "a Git LFS pointer: fetch the file itself"),
 )
 
+PLUGINS: dict[Format, tuple[str, str]] = {
+    # JpegImageFile, not Pillow's factory: an MPO is a JPEG with more pictures behind it, and the first is wanted.
+    "JPEG": ("PIL.JpegImagePlugin", "JpegImageFile"),
+    "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
+    "GIF": ("PIL.GifImagePlugin", "GifImageFile"),
+    "WebP": ("PIL.WebPImagePlugin", "WebPImageFile"),
+    "AVIF": ("PIL.AvifImagePlugin", "AvifImageFile"),
+    "HEIF": ("pillow_heif", "HeifImageFile"),
+    "TIFF": ("PIL.TiffImagePlugin", "TiffImageFile"),
+    "BMP": ("PIL.BmpImagePlugin", "BmpImageFile"),
+    "PSD": ("PIL.PsdImagePlugin", "PsdImageFile"),
+}
+
 
 def sniff(data: bytes) -> Format | None:
-    """Tell the format by content; None where it is none that the decoder reads."""
+    """The format by content; None if the decoder does not read it."""
     if is_raw(data):
         return "raw"
     for signature, kind in _SIGNATURES:
@@ -69,13 +87,13 @@ def sniff(data: bytes) -> Format | None:
         return "WebP"
     if data[4:8] == b"ftyp":
         brands = _brands(data)
-        # A still AVIF may call itself mif1 first and avif second, so AVIF is asked for before HEIF.
+        # A still AVIF may list mif1 before avif, so AVIF is tested before HEIF.
         return "AVIF" if brands & _AVIF_BRANDS else "HEIF" if brands & _HEIF_BRANDS else None
     return "JPEG XL" if is_jpeg_xl(data) else None
 
 
 def looks_like(data: bytes) -> str:
-    """Say in a few words what a file is that `sniff` did not know, for the error message."""
+    """Describe in a few words a file that `sniff` does not recognise, for the error message."""
     start = data[:512].removeprefix(b"\xef\xbb\xbf").lstrip()
     for signature, words in _IMPOSTORS:
         if data.startswith(signature) or start.lower().startswith(signature.lower()):
@@ -84,7 +102,17 @@ def looks_like(data: bytes) -> str:
         return "nothing but zero bytes"
     if data[4:8] == b"ftyp":
         return "a video, or another file in the MP4 family"
-    return "text" if _is_text(start) else "in no format that is known"
+    return "text" if _is_text(start) else "in an unknown format"
+
+
+def open_picture(kind: Format, data: bytes) -> ImageFile:
+    """Open a file with the plugin of its format; nothing is decoded yet.
+
+    By the plugin's class itself: Image.open would first compare the size with Pillow's own global limit, and warn.
+    """
+    module, plugin = PLUGINS[kind]
+    image: ImageFile = getattr(import_module(module), plugin)(io.BytesIO(data))
+    return image
 
 
 def _brands(data: bytes) -> frozenset[bytes]:
@@ -97,7 +125,7 @@ def _is_text(start: bytes) -> bool:
     if any(byte < 32 and byte not in b"\t\n\r\f" for byte in start):
         return False
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(start)  # incremental: a letter cut in two at the end is fine
+        codecs.getincrementaldecoder("utf-8")().decode(start)  # incremental: accepts a character cut off at the end
     except UnicodeDecodeError:
         return False
     return True

@@ -1,7 +1,7 @@
-"""Every frame or page of a file, upright and with its transparency, at a cost that is bounded.
+"""Decode every frame or page of a file, upright and with its transparency, within limits.
 
-A transparent picture is given twice, over white and over black: two pictures with the same visible pixels and the same
-transparency agree on both grounds, white line art and a blank sheet on one of them only.
+A transparent picture is returned twice, over white and over black. Two pictures with the same visible pixels and the
+same transparency agree on both; white line art and a blank sheet agree only over white.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from search.config import DecodeConfig
 from search.errors import PictureError
 from search.pictures.contents import Contents
 from search.pictures.decode import decode
+from search.pictures.formats import open_picture
 from search.pictures.large_pictures import LARGE_PIXELS, alone
 from search.pictures.plugin_warnings import quiet_plugins
-from search.pictures.plugins import open_picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 MOST_FRAMES = 500
-"""Frames or pages of one file that are looked at."""
+"""Maximum number of frames or pages compared per file."""
 MOST_FRAME_PIXELS = 250_000_000
-"""And their pixels in all: a few seconds of decoding."""
+"""Maximum number of pixels in all frames of a file: a few seconds of decoding."""
 _MOST_TRANSPARENT_PIXELS = 50_000_000
-"""Of a picture with transparency, which is held four bands wide, and twice."""
+"""Limit for a picture with transparency, which needs four bands and two copies in memory."""
 _MOST_TILES = 100_000
 _GROUNDS = ("white", "black")
 _DEFAULTS = DecodeConfig()
 
 
 class TooManyFramesError(PictureError):
-    """A file with more frames, pages or pixels in them than are looked at."""
+    """A file has more frames, pages or pixels than are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +43,23 @@ class Frame:
     """One frame or page."""
 
     grounds: tuple[Image, ...]
-    """Upright RGB pictures: one where it is opaque, over white and over black where it is not."""
+    """Upright RGB pictures: one if the frame is opaque, else two, over white and over black."""
     milliseconds: float = 0.0
-    """How long it is shown; 0 of a page, and of a picture that stands alone."""
+    """How long the frame is shown; 0 for a page or a single picture."""
 
 
 def frames(data: bytes, contents: Contents, *, name: str, target: int | None = None) -> Iterator[Frame]:
-    """Decode one after the other.
+    """Decode the frames or pages of a file one by one.
 
     Args:
-        data: the bytes of a file.
-        contents: what `search.pictures.contents.read_contents` says of it.
-        name: what an error calls it.
-        target: as `search.pictures.decode.load_picture` takes it.
+        data: the bytes of the file.
+        contents: the result of `search.pictures.contents.read_contents` for it.
+        name: how errors refer to it.
+        target: as for `search.pictures.decode.load_picture`.
 
     Raises:
-        PictureError: damaged.
-        TooManyFramesError: too much to look at.
+        PictureError: the file is damaged.
+        TooManyFramesError: the file has more frames or pixels than are compared.
     """
     try:
         if contents.kind is None:
@@ -76,7 +76,7 @@ def frames(data: bytes, contents: Contents, *, name: str, target: int | None = N
             yield Frame((decode(data, name=name, target=target),))
     except PictureError:
         raise
-    except Exception as error:  # plugins raise nearly anything: see search.pictures.decode.decode
+    except Exception as error:  # plugins raise nearly any exception: see search.pictures.decode
         raise PictureError(name, f"cannot be decoded ({error or type(error).__name__})") from error
 
 
@@ -90,13 +90,13 @@ def _each(image: ImageFile, contents: Contents, name: str, target: int | None) -
                 return
             pixels += image.width * image.height
             if number == MOST_FRAMES or pixels > MOST_FRAME_PIXELS:
-                raise TooManyFramesError(name, "more frames, pages or pixels in them than are compared")
+                raise TooManyFramesError(name, "more frames, pages or pixels than are compared")
             frame = _frame(image, contents, name, target)
         yield frame
 
 
 def _frame(image: ImageFile, contents: Contents, name: str, target: int | None) -> Frame:
-    """Decode the present frame of an image."""
+    """Decode the current frame of an image."""
     from PIL import ImageOps
 
     size = image.width * image.height
@@ -108,7 +108,7 @@ def _frame(image: ImageFile, contents: Contents, name: str, target: int | None) 
         image.load()
         factor = 1 if target is None else max(1, min(image.size) // (2 * target))
         shown = [each.reduce(factor) if factor > 1 else each for each in _on_grounds(image)]
-    if contents.kind not in ("HEIF", "TIFF"):  # which were turned while they were decoded
+    if contents.kind not in ("HEIF", "TIFF"):  # these are turned upright while they are decoded
         exif = image.getexif()
         for each in shown:
             each.getexif().update(exif)

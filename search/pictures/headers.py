@@ -1,6 +1,6 @@
-"""What stands at fixed places of a file: the size of its picture in pixels, and whether its end is missing.
+"""Read a picture's size from its header, and detect files that end early.
 
-Nothing here decodes, and nothing here imports Pillow.
+Nothing in this module decodes or imports Pillow.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def header_size(kind: Format, data: bytes) -> tuple[int, int] | None:
-    """Width and height where they stand at a fixed place; None where only the plugin can tell, or the header is cut.
+    """Width and height from a fixed place in the file; None if only the plugin can read them or the header is cut.
 
-    Read before the plugin is called, as Pillow's WebP plugin allocates the canvas when it opens a file.
+    They are checked before the plugin runs, because Pillow's WebP plugin allocates the canvas when it opens a file.
     """
     try:
         if kind == "PNG":
@@ -31,17 +31,17 @@ def header_size(kind: Format, data: bytes) -> tuple[int, int] | None:
         if kind == "PSD":
             return psd_size(data)
         if kind == "JPEG XL":
-            found = jpeg_xl_header(data)
-            return None if found is None else found[0]
+            header = jpeg_xl_header(data)
+            return None if header is None else header[0]
     except (struct.error, IndexError):
         pass
     return None
 
 
 def ends_early(kind: Format, data: bytes) -> bool:
-    """Whether the end that the format prescribes is missing; asked only once decoding has failed.
+    """Whether the end that the format prescribes is missing; called only after decoding has failed.
 
-    A False says little for TIFF, whose parts may stand in any order: only the directory's place is looked at.
+    False is weak evidence for TIFF, whose parts may be in any order: only the directory's offset is checked.
     """
     if kind == "JPEG":
         return jpeg_ends_early(data)
@@ -54,7 +54,7 @@ def ends_early(kind: Format, data: bytes) -> bool:
     if kind == "BMP":
         return len(data) < int.from_bytes(data[2:6], "little")
     if kind in ("PSD", "JPEG XL"):
-        return False  # only their decoders can tell
+        return False  # only their decoders can detect it
     if kind in ("TIFF", "raw"):
         return _tiff_directory(data) + 2 > len(data)
     return _boxes_end_early(data)
@@ -67,7 +67,7 @@ def _bmp_size(data: bytes) -> tuple[int, int]:
 
 
 def _webp_size(data: bytes) -> tuple[int, int] | None:
-    """Canvas of the three kinds of WebP, by the container specification and RFC 6386, section 9.1."""
+    """Canvas size of the three kinds of WebP (container specification; RFC 6386, section 9.1)."""
     chunk = data[12:16]
     if chunk == b"VP8X":
         width, height = struct.unpack_from("<II", data[24:27] + b"\0" + data[27:30] + b"\0")
@@ -82,20 +82,20 @@ def _webp_size(data: bytes) -> tuple[int, int] | None:
 
 
 def _tiff_directory(data: bytes) -> int:
-    """Offset of the first directory, which most writers put behind the pixels; BigTIFF gives it in 64 bits."""
+    """Offset of the first directory, which most writers place after the pixels; 64 bits in a BigTIFF."""
     order: Literal["little", "big"] = "little" if data.startswith(b"II") else "big"
     place = data[8:16] if b"+" in data[2:4] else data[4:8]
     return int.from_bytes(place, order)
 
 
 def _boxes_end_early(data: bytes) -> bool:
-    """Whether a top-level box of an AVIF or HEIF file reaches beyond the end of the file."""
+    """Whether a top-level box of an AVIF or HEIF file extends past the end of the file."""
     at = 0
     while at < len(data):
         length = int.from_bytes(data[at : at + 4], "big")
-        if length == 1:  # the true length follows in 64 bits
+        if length == 1:  # the actual length follows in 64 bits
             length = int.from_bytes(data[at + 8 : at + 16], "big")
-        if length < 8:  # 0 is "to the end of the file", less is damage
+        if length < 8:  # 0 means "to the end of the file"; other values are damage
             return False
         at += length
     return at > len(data)

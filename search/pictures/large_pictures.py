@@ -1,4 +1,4 @@
-"""Large pictures are decoded one at a time: eight threads may hold eight photographs, but not eight giants."""
+"""Decode large pictures one at a time: eight threads may hold eight photos in memory, but not eight huge pictures."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 LARGE_PIXELS = 25_000_000
-"""Pixels above which a picture waits for its turn: some 100 MB decoded."""
+"""Pixels above which a picture waits for the lock: about 100 MB decoded."""
 LARGE_BYTES = 64 * 1024 * 1024
-"""Bytes above which a file does."""
+"""Bytes above which a file waits for the lock."""
 
-_turn = threading.RLock()
-"""Of the process. Re-entrant, as a large file mostly holds a large picture."""
+_lock = threading.RLock()
+"""One lock for the process. It is re-entrant because a large file usually holds a large picture."""
 
 
 def alone(large: bool) -> AbstractContextManager[Any]:
-    """Make a block that no two threads are in at once, if what it works on is `large`; else one that does nothing."""
-    return _turn if large else nullcontext()
+    """A context manager that only one thread enters at a time if `large`; otherwise one without effect."""
+    return _lock if large else nullcontext()

@@ -1,8 +1,8 @@
-"""What makes a small file take minutes or gigabytes: counted in the file's own structure before any plugin sees it.
+"""Limits on the structure of a file, checked before any decoder runs.
 
-The decoders are C and cannot be interrupted, and Pillow's readers walk the parts of a file one by one in Python: a
-file of a hundred thousand empty parts, or a progressive JPEG of a thousand scans, is a few kilobytes long and takes
-minutes. Each limit is far above what any camera, scanner or program writes.
+The decoders are written in C and cannot be interrupted, and Pillow's readers walk the parts of a file one by one in
+Python. A file with a hundred thousand empty parts, or a progressive JPEG with a thousand scans, takes a few kilobytes
+and minutes to decode. Each limit is far above what any camera, scanner or program writes.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
     from search.pictures.formats import Format
 
 MOST_PARTS = 100_000
-"""Chunks of a PNG, segments of a JPEG before its pixels, blocks of a GIF before its first frame."""
+"""Chunks of a PNG, segments of a JPEG before its pixels, or blocks of a GIF before its first frame."""
 MOST_FILL = 1 << 16
-"""Bytes between the segments of a JPEG that belong to none; Pillow skips them one by one."""
+"""Bytes between the segments of a JPEG that belong to no segment; Pillow skips them one by one."""
 MOST_SCANNED = 1_500_000_000
-"""Pixels times scans of a progressive JPEG; libjpeg goes through the whole picture once for each scan, of which ten
-are usual, however few bytes the scan has."""
+"""Pixels times scans of a progressive JPEG. libjpeg processes the full picture once per scan, however few bytes the
+scan has; ten scans are usual."""
 MOST_SCANS = 6_000
-"""Of a JPEG however small: each takes a third of a millisecond before it has any pixels."""
+"""Scans of a JPEG of any size: each takes a third of a millisecond even without pixels."""
 MOST_EXIF_SEGMENTS = 64
-"""Of a JPEG, 64 KiB each; Pillow joins them one by one, in a time that grows with the square of their number."""
+"""EXIF segments of a JPEG, 64 KiB each; Pillow joins them one by one, in time quadratic in their number."""
 MOST_EXIF_BYTES = 1 << 20
-"""Of EXIF beyond which it is passed over, in any format: a camera writes 64 KiB, and Pillow reads it tag by tag."""
+"""Size above which EXIF is ignored in any format: a camera writes 64 KiB, and Pillow reads it tag by tag."""
 MOST_RUN_LENGTH = 4 << 20
-"""Bytes of a run-length coded BMP, which Pillow decodes in Python, code by code."""
+"""Bytes of a run-length encoded BMP, which Pillow decodes in Python, code by code."""
 MOST_RUN_LENGTH_PIXELS = 8_000_000
-"""And its pixels: what is left of a row that ends early is filled in Python too, pixel by pixel."""
+"""Pixels of a run-length encoded BMP: Pillow also pads rows that end early in Python, pixel by pixel."""
 
 _STANDALONE = frozenset((0x01, *range(0xD0, 0xD9)))
-"""JPEG markers with no length: TEM, RST0 to RST7, SOI."""
+"""JPEG markers without a length: TEM, RST0 to RST7, SOI."""
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _USUAL_FRAMES = frozenset((0xC0, 0xC1, 0xC2))
 """Baseline, extended and progressive."""
@@ -45,7 +45,7 @@ _START_OF_SCAN, _APP1 = 0xDA, 0xE1
 
 
 def structure_excess(kind: Format, data: bytes) -> str | None:
-    """Say what of a file is beyond all measure; None where nothing is, or the file is too damaged to tell."""
+    """Describe the limit that a file exceeds; None if it exceeds none or is too damaged to tell."""
     count = {
         "JPEG": _jpeg,
         "PNG": _png,
@@ -70,7 +70,7 @@ def _jpeg(data: bytes) -> str | None:
     pixels = headers.size[0] * headers.size[1]
     most = data.count(b"\xff\xda", headers.first_scan)
     if most * pixels <= MOST_SCANNED and most <= MOST_SCANS:
-        return None  # however many of them are scans of this picture, which takes longer to find out
+        return None  # an upper bound: counting the actual scans of this picture takes longer
     scans = walk_scans(data, headers.frame, headers.first_scan, most=MOST_PARTS)
     if scans is None:
         return f"more than {MOST_PARTS:,} segments"
@@ -80,7 +80,7 @@ def _jpeg(data: bytes) -> str | None:
 
 
 class _JpegHeaders:
-    """Where the frame and the first scan of a JPEG begin, and the size of the picture."""
+    """Offsets of the frame header and of the first scan of a JPEG, and the size of the picture."""
 
     def __init__(self) -> None:
         self.frame: int | None = None
@@ -88,7 +88,7 @@ class _JpegHeaders:
         self.size = (0, 0)
 
     def walk(self, data: bytes) -> str | None:
-        """Walk up to the first scan; say what is beyond all measure on the way."""
+        """Walk up to the first scan; describe the limit that the headers exceed, or return None."""
         at, fill, exif = 2, 0, 0
         for _ in range(MOST_PARTS):
             start = data.find(b"\xff", at)
@@ -116,7 +116,10 @@ class _JpegHeaders:
 
 
 def jpeg_scans(data: bytes) -> tuple[Scans, int] | None:
-    """Walk the scans of a JPEG within the limits; what was found and its pixels, or None where there is no scan.
+    """Walk the scans of a JPEG within the limits.
+
+    Returns:
+        The scans and the number of pixels; None if there is no scan or a limit is exceeded.
 
     Raises:
         struct.error, IndexError: the headers do not lie within the file.
@@ -129,16 +132,16 @@ def jpeg_scans(data: bytes) -> tuple[Scans, int] | None:
 
 
 def jpeg_ends_early(data: bytes) -> bool:
-    """Whether a JPEG lacks the marker that ends it: one of what lies behind the picture does not count."""
+    """Whether a JPEG lacks its end marker; a marker in data after the picture does not count."""
     try:
-        found = jpeg_scans(data)
+        walked = jpeg_scans(data)
     except (struct.error, IndexError):
         return True
-    return found is None or found[0].end is None
+    return walked is None or walked[0].end is None
 
 
 def jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height of a JPEG that a decoder of pictures reads; None of one without loss, and of anything else."""
+    """Width and height of a JPEG that a picture decoder can read; None for a lossless JPEG and for anything else."""
     if not data.startswith(b"\xff\xd8\xff"):
         return None
     headers = _JpegHeaders()
@@ -152,7 +155,7 @@ def jpeg_size(data: bytes) -> tuple[int, int] | None:
 
 
 def _end_of_fill(data: bytes, at: int) -> int:
-    """Find the first byte that is not FF, in steps that grow while nothing else is found."""
+    """Find the first byte that is not FF, in steps of growing size."""
     step = 1
     while data[at : at + step] == b"\xff" * step:
         at += step
@@ -197,8 +200,8 @@ def _bmp(data: bytes) -> str | None:
     if header < 40 or compression not in (1, 2):
         return None
     if len(data) > MOST_RUN_LENGTH:
-        return f"run-length coded in more than {MOST_RUN_LENGTH:,} bytes"
+        return f"run-length encoded in more than {MOST_RUN_LENGTH:,} bytes"
     width, height = struct.unpack_from("<ii", data, 18)
     if abs(width * height) > MOST_RUN_LENGTH_PIXELS:
-        return f"run-length coded in more than {MOST_RUN_LENGTH_PIXELS:,} pixels"
+        return f"run-length encoded in more than {MOST_RUN_LENGTH_PIXELS:,} pixels"
     return None

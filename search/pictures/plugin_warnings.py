@@ -1,14 +1,14 @@
-"""Silence for what Pillow's plugins warn of while they decode, in the thread that decodes and nowhere else.
+"""Suppress the warnings of Pillow's plugins in the thread that decodes, and only there.
 
-A corrupt EXIF block or an odd TIFF tag makes Pillow call `warnings.warn` in the middle of decoding. Printed, that is
-noise without a file's name; under `-W error` it stops the decoding of a picture that is otherwise fine.
-`warnings.catch_warnings` is no cure: it swaps the filters of the whole process, and two threads that enter and leave
-it in turn leave the wrong ones behind (thread-aware only from Python 3.14 on, and only with a flag). A lock around
-every decoding would be safe and slow. A plain `filterwarnings("ignore", module="PIL")` would also hide what the
-application's own use of Pillow warns of.
+A corrupt EXIF block or an odd TIFF tag makes Pillow call `warnings.warn` while it decodes. Printed, such a warning does
+not name the file; under `-W error` it stops the decoding of a picture that is otherwise fine.
+`warnings.catch_warnings` does not help: it swaps the filters of the entire process, and two threads that enter and
+leave it alternately leave the wrong filters behind (it is thread-aware only since Python 3.14, behind a flag). A lock
+around every decoding would be safe but slow. A plain `filterwarnings("ignore", module="PIL")` would also hide the
+warnings caused by the application's own use of Pillow.
 
-So one filter is put first in the list, whose message pattern matches everything, but only in a thread that is
-decoding at that moment. To any other thread it is as if it were not there.
+Instead, one filter is inserted at the head of the list. Its message pattern matches everything, but only in a thread
+that is currently decoding; it does not affect other threads.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _thread = threading.local()
 
 
 class _WhileDecoding:
-    """Stands where a filter has its compiled message pattern: `warnings` only ever calls `match`."""
+    """Takes the place of a filter's compiled message pattern, of which `warnings` calls only `match`."""
 
     pattern = "(?!)"
-    """Matches nothing: what scikit-learn reads to make the same filters anew for the threads of its own work."""
+    """Matches nothing. scikit-learn reads this attribute to recreate the filters in its worker threads."""
 
     def match(self, _message: str) -> bool:
         return getattr(_thread, "decoding", False)
@@ -41,7 +41,7 @@ _FILTER = ("ignore", _WhileDecoding(), Warning, re.compile(r"PIL\.|pillow_heif\b
 @contextmanager
 def quiet_plugins() -> Iterator[None]:
     """Ignore warnings that modules of PIL and pillow_heif raise in this thread until the block ends."""
-    # Looked at on every entry: pytest, and any catch_warnings block, restores a list from before our filter was in it.
+    # Checked on every entry: pytest and catch_warnings blocks restore lists that lack our filter.
     filters = cast("list[object]", warnings.filters)
     if filters[:1] != [_FILTER]:
         filters.insert(0, _FILTER)

@@ -1,7 +1,6 @@
-"""Whether a picture is good enough to know somebody by: large enough, lit, and sharp.
+"""Measure whether a picture is good enough for recognition: large enough, bright enough and sharp.
 
-Everything but the size is measured on a picture of one size, so that the same scene gives the same figures whether it
-was taken with a telephone or a large camera.
+All but the size is measured at one fixed size, so that a scene gives the same values whichever camera took it.
 """
 
 from __future__ import annotations
@@ -20,27 +19,27 @@ if TYPE_CHECKING:
 _SIDE = 64
 """Longer side in pixels at which light and sharpness are measured."""
 _ROUNDING = 20.0 / 12.0
-"""Variance of the Laplacian of rounding to whole numbers, 1/12 a pixel, its weights squared 4 * 1 + 16. Without taking
-it off, a picture that is blurred until hardly any contrast is left looks sharp by its steps alone."""
+"""Variance of the Laplacian that rounding to integers causes: 1/12 per pixel, times the squared weights 4 * 1 + 16.
+If it were not subtracted, a picture blurred until hardly any contrast is left would look sharp by rounding alone."""
 
 
 @dataclass(frozen=True)
 class QualityConfig:
-    """Limits under which a picture is poor."""
+    """Limits below which a picture is poor."""
 
     min_side: int = 20
-    """Pixels of the shorter side."""
+    """Minimum length of the shorter side in pixels."""
     min_contrast: float = 4.0
-    """Standard deviation of the luma, of 255: below it there is nothing to see."""
+    """Minimum standard deviation of the luma, on a scale to 255: below it nothing is recognisable."""
     min_light: float = 45.0
-    """Luma, of 255, that the brightest hundredth of the picture must reach."""
+    """Luma, on a scale to 255, that the brightest hundredth of the picture must reach."""
     min_sharpness: float = 0.003
     """Fine detail as a share of all contrast; see `Quality.sharpness`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """What was measured of a picture, and in words what is wrong with it."""
+    """The measurements of a picture, and its problems in words."""
 
     width: int
     """Pixels, upright, before any reduction."""
@@ -48,16 +47,16 @@ class Quality:
     contrast: float
     """Standard deviation of the luma, in [0, 127.5]."""
     light: float
-    """Luma, in [0, 255], that one pixel of a hundred reaches."""
+    """99th percentile of the luma, in [0, 255]."""
     sharpness: float
-    """Variance of the Laplacian, less that of rounding, over sixteen times that of the luma, at one size: 0 for a flat
-    surface, about 1 for noise; a blur lowers it, darkness hardly does.
-    Source: Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy", ICPR 2000, who do not divide."""
+    """Variance of the Laplacian, corrected for rounding, divided by sixteen times the variance of the luma, at a fixed
+    size: 0 for a flat surface, about 1 for noise. Blur lowers it; darkness hardly does.
+    Source: Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy", ICPR 2000, without the division."""
     problems: tuple[str, ...] = ()
 
     @property
     def good(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether the picture has no problem."""
         return not self.problems
 
     def to_dict(self) -> dict[str, Any]:
@@ -66,7 +65,7 @@ class Quality:
 
 
 def quality_of(image: Image, config: QualityConfig | None = None) -> Quality:
-    """Measure an upright RGB picture, as `search.pictures.decode.load_picture` gives it."""
+    """Measure an upright RGB picture as returned by `search.pictures.decode.load_picture`."""
     config = config or QualityConfig()
     width, height = image.info.get("full_size", image.size)
     luma = _luma(image)
@@ -75,21 +74,21 @@ def quality_of(image: Image, config: QualityConfig | None = None) -> Quality:
     sharpness = detail / (16.0 * deviation**2) if deviation > 0 else 0.0
     problems = []
     if min(width, height) < config.min_side:
-        problems.append(f"too small: {width} x {height} pixels, at least {config.min_side} a side are needed")
+        problems.append(f"too small: {width} x {height} pixels, at least {config.min_side} per side are needed")
     if light < config.min_light:
         problems.append(f"too dark: its brightest parts reach {light:.0f} of 255, {config.min_light:.0f} are needed")
     elif deviation < config.min_contrast:
-        problems.append(f"nothing to see: its contrast is {deviation:.1f} of 255, {config.min_contrast:g} are needed")
+        problems.append(f"no contrast: it is {deviation:.1f} of 255, {config.min_contrast:g} are needed")
     elif sharpness < config.min_sharpness:
         problems.append(f"blurred: its sharpness is {sharpness:.4f}, {config.min_sharpness:g} is needed")
     return Quality(width, height, deviation, light, sharpness, tuple(problems))
 
 
 def checked_quality(image: Image, name: str, *, force: bool = False) -> Quality:
-    """Measure a picture that somebody is to be known by.
+    """Measure a picture that is to be enrolled or identified.
 
     Raises:
-        PictureError: it is too poor, and not forced; `name` is what the error calls it.
+        PictureError: the picture is poor, and `force` is not set; the error refers to it as `name`.
     """
     quality = quality_of(image)
     if not (quality.good or force):
@@ -107,7 +106,7 @@ def _luma(image: Image) -> NDArray[np.float64]:
 
 
 def _laplacian(luma: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sum of the four neighbours less four times the pixel, `(H, W)`, edges repeated."""
+    """Sum of the four neighbours minus four times the pixel, `(H, W)`, with repeated edges."""
     around = np.pad(luma, 1, mode="edge")
     laplacian: NDArray[np.float64] = (
         around[:-2, 1:-1] + around[2:, 1:-1] + around[1:-1, :-2] + around[1:-1, 2:] - 4.0 * luma

@@ -1,4 +1,4 @@
-"""Where a picture's bytes come from: a file or a stream read within limits, and the name that errors give it."""
+"""Read a picture's bytes from a file or a stream, within limits, and choose the name that errors use for it."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 _DEFAULTS = DecodeConfig()
 
 _READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
-"""Not blocking, or else opening a FIFO would wait for a writer that may never come."""
+"""Non-blocking, because opening a FIFO would otherwise wait for a writer that may never come."""
 
 _TRIES = 3
-"""Times that a file is read which changes meanwhile: one that is written all the time is no picture yet."""
+"""Attempts to read a file that changes meanwhile; a file that is written continuously is not a picture yet."""
 
 CHANGED_MEANWHILE = "changed while it was read"
-"""The reason of an error that says nothing of the picture itself."""
+"""The reason of an error that is not about the picture itself."""
 
 
 def picture_name(source: Picture) -> str:
-    """How errors name a picture: its path, the name of the open file, or `<bytes>`, `<file>`, `<image>`, `<array>`."""
+    """The name that errors use: the path, the name of the open file, or `<bytes>`, `<file>`, `<image>`, `<array>`."""
     if isinstance(source, str | os.PathLike):
         return os.fsdecode(source)
     if isinstance(source, bytes | bytearray | memoryview):
@@ -43,31 +43,31 @@ def picture_name(source: Picture) -> str:
 
 
 def read_file(path: str | os.PathLike[str], *, config: DecodeConfig = _DEFAULTS) -> bytes:
-    """Read a picture's file whole, as `read_steady` does."""
+    """Read a picture's file as `read_steady` does, and return only the bytes."""
     return read_steady(path, config=config)[0]
 
 
 def read_steady(path: str | os.PathLike[str], *, config: DecodeConfig = _DEFAULTS) -> tuple[bytes, os.stat_result]:
-    """Read a picture's file whole, once it is known to be a regular file within the limits.
+    """Read all bytes of a picture's file after checking that it is a regular file within the limits.
 
     Returns:
-        The bytes, and the status of the very file that they came from: its size and time were the same before and
-        after, whatever happened to the path meanwhile.
+        The bytes, and the status of the file that they came from. Its size and time were the same before and after
+        reading, whatever happened to the path meanwhile.
 
     Raises:
-        PictureError: missing, unreadable, a folder or a device, empty, of more bytes than allowed, or written to each
-            time that it was read.
+        PictureError: the file is missing, unreadable, a folder or a device, empty, too large, or was changed during
+            each attempt to read it.
     """
     name = os.fsdecode(path)
     try:
-        _check_kind(Path(name).stat().st_mode, name)  # before it is opened: opening a device can do things
+        _check_kind(Path(name).stat().st_mode, name)  # before it is opened: opening a device can have side effects
         for _ in range(_TRIES):
             descriptor = os.open(path, _READ_ONLY)
             try:
                 data, before, after = _read_descriptor(descriptor, name, config)
             finally:
                 os.close(descriptor)
-            if _version(before) == _version(after) and len(data) == after.st_size:
+            if file_version(before) == file_version(after) and len(data) == after.st_size:
                 return data, after
     except FileNotFoundError as error:
         raise MissingPictureError(name, "no such file") from error
@@ -96,16 +96,17 @@ def _read_descriptor(descriptor: int, name: str, config: DecodeConfig) -> tuple[
         raise PictureError(name, "empty file (0 bytes)")
     check_bytes(name, before.st_size, config)
     with open(descriptor, "rb", closefd=False) as file:
-        data = file.read(config.max_bytes + 1)  # and no more, should it be growing
+        data = file.read(config.max_bytes + 1)  # bounded, in case the file is growing
     return data, before, os.fstat(descriptor)
 
 
-def _version(status: os.stat_result) -> tuple[int, int]:
+def file_version(status: os.stat_result) -> tuple[int, int]:
+    """Size and time of change: a file where both are the same is taken to hold the same."""
     return status.st_size, status.st_mtime_ns
 
 
 def read_stream(file: Any, name: str, config: DecodeConfig) -> bytes:
-    """Read from here to the end, and go back: the same object can then be read a second time, by anyone."""
+    """Read from the current position to the end, and return to that position, so that the object can be read again."""
     try:
         start = file.tell() if hasattr(file, "seekable") and file.seekable() else None
         try:
@@ -118,7 +119,7 @@ def read_stream(file: Any, name: str, config: DecodeConfig) -> bytes:
 
 
 def _read_chunks(read: Callable[[int], Any], name: str, config: DecodeConfig) -> bytes:
-    """Collect chunk by chunk, as a raw stream may give less than asked for; one byte above the limit is enough."""
+    """Read in chunks, as a raw stream may return less than requested; one byte above the limit is enough."""
     data = bytearray()
     while len(data) <= config.max_bytes:
         chunk = read(min(1 << 20, config.max_bytes + 1 - len(data)))
@@ -137,12 +138,12 @@ def check_bytes(name: str, size: int, config: DecodeConfig) -> None:
 
 
 def is_pil_image(source: object) -> bool:
-    """Without importing Pillow: where nobody has, nobody can hold one of its images."""
+    """Whether an object is a PIL image, without importing Pillow: if it is not imported, no such image exists."""
     module = sys.modules.get("PIL.Image")
     return module is not None and isinstance(source, module.Image)
 
 
 def is_array(source: object) -> bool:
-    """As `is_pil_image`, for numpy."""
+    """As `is_pil_image`, for NumPy arrays."""
     module = sys.modules.get("numpy")
     return module is not None and isinstance(source, module.ndarray)

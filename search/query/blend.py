@@ -1,4 +1,4 @@
-"""One query of several pictures: what it should look like, what it should not, and which part of it counts."""
+"""One query from several pictures: examples, counterexamples, and the part of the picture that counts."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ _SHORTEST = 1e-3
 """Length of a blend of unit vectors below which its direction is noise."""
 
 
-def blend(wanted: Floats, unwanted: Floats, weights: Sequence[float] | None = None) -> Floats:
+def blend(examples: Floats, counterexamples: Floats, weights: Sequence[float] | None = None) -> Floats:
     """Blend embeddings into one query.
 
     Args:
-        wanted: `(P, D)` unit rows.
-        unwanted: `(N, D)` unit rows; N may be 0.
-        weights: of the wanted, all alike where left out.
+        examples: `(P, D)` unit rows.
+        counterexamples: `(N, D)` unit rows; N may be 0.
+        weights: of the examples; equal by default.
 
     Returns:
-        `(D,) float32`, the weighted mean of the wanted minus `QueryConfig.unwanted_weight` times the mean of the
-        unwanted, made unit again. Source: Rocchio, Relevance feedback in information retrieval, 1971.
+        `(D,) float32`, the weighted mean of the examples minus `QueryConfig.unwanted_weight` times the mean of
+        the counterexamples, made unit again. Source: Rocchio, Relevance feedback in information retrieval, 1971.
 
     Raises:
-        QueryError: no picture is wanted, the weights do not fit, or what is wanted and unwanted cancel out.
+        QueryError: no example, invalid weights, or examples and counterexamples that cancel out.
     """
-    if len(wanted) == 0:
+    if len(examples) == 0:
         raise QueryError("nothing to search from: name at least one picture")
-    shares = np.ones(len(wanted)) if weights is None else np.asarray(weights, dtype=np.float64)
-    if shares.shape != (len(wanted),) or not np.isfinite(shares).all() or (shares < 0).any() or shares.sum() == 0:
-        raise QueryError(f"{len(wanted)} pictures need as many weights, none below 0 and not all 0, not {weights}")
-    mean = shares @ wanted.astype(np.float64) / shares.sum()
-    if len(unwanted):
-        mean = mean - QueryConfig.unwanted_weight * unwanted.astype(np.float64).mean(axis=0)
+    shares = np.ones(len(examples)) if weights is None else np.asarray(weights, dtype=np.float64)
+    if shares.shape != (len(examples),) or not np.isfinite(shares).all() or (shares < 0).any() or shares.sum() == 0:
+        raise QueryError(f"{len(examples)} pictures need as many weights, none below 0 and not all 0, not {weights}")
+    mean = shares @ examples.astype(np.float64) / shares.sum()
+    if len(counterexamples):
+        mean = mean - QueryConfig.unwanted_weight * counterexamples.astype(np.float64).mean(axis=0)
     length = float(np.linalg.norm(mean))
     if length < _SHORTEST:
-        raise QueryError("these pictures cancel out: nothing is left to look for. Leave one of them out")
+        raise QueryError("these pictures cancel out. Leave one of them out")
     query: Floats = (mean / length).astype(np.float32)
     return query
 
@@ -78,7 +78,7 @@ class Crop:
         return cls(left, top, right, bottom)
 
     def of(self, image: Image) -> Image:
-        """Cut it out; every pixel that the part touches belongs to it, and so at least one."""
+        """Cut the part out of an image; it includes every pixel that it touches, so at least one."""
         width, height = image.size
         left, top = min(math.floor(self.left * width), width - 1), min(math.floor(self.top * height), height - 1)
         return image.crop((left, top, math.ceil(self.right * width), math.ceil(self.bottom * height)))

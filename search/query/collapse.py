@@ -1,9 +1,9 @@
-"""Near copies among the hits of a query, shown once.
+"""Collapse near copies among the hits of a query into one hit.
 
-The nearest hit stays and takes every picture within the threshold of it as its copies; then the nearest of the rest;
-and so on. No hit that stays is within the threshold of another, unless both files were looked at and show different
+The nearest hit is kept and gets every picture within the threshold of it as its copies; then the nearest of the rest,
+and so on. No two kept hits are within the threshold of each other, unless both files were read and show different
 things (`search.query.folding`: pages of print, animations that share a first frame). Copies are measured from the hit
-that took them, not from one another: a chain of small steps joins nothing that is far apart.
+that they belong to, not from one another, so that a chain of small steps does not join pictures that are far apart.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from search.types import Floats, Hit, Mask
 
 _GROWTH = 8
-"""Where too few distinct hits, or too few copies, were fetched, so many times more are."""
+"""Factor by which more hits are fetched when too few of them were distinct."""
 _AROUND = 16
-"""Pictures looked at first around each hit."""
+"""Pictures fetched first around each hit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Collapse:
-    """How to collapse, and what it needs of an index."""
+    """How to collapse, and the functions of an index that it needs."""
 
     threshold: float
     """Euclidean distance, in [0, 2], up to which pictures are copies."""
@@ -39,27 +39,27 @@ class Collapse:
     """Stored vectors `(N, D)` of pictures by id."""
     calibration: Calibration | None = None
     farthest: float | None = None
-    """Distance to the query that no hit and no copy may exceed; None: any."""
+    """Greatest distance of hits and copies to the query; None for no limit."""
     differ: Callable[[Hit, Hit], bool] | None = None
-    """Whether a near picture shows another thing than the hit that would take it, and stays on its own; None: none
-    does."""
+    """Whether a picture shows something else than the hit that it would be a copy of, and so stays a hit of its own.
+    None: never."""
 
     def __call__(self, query: Floats, k: int) -> list[Hit]:
-        """The k nearest hits of a query `(D,)` that are no copies of one another, each with its `copies`.
+        """The k nearest hits of a query `(D,)` that are not copies of one another, each with its `copies`.
 
-        Fewer where the index holds fewer. A picture within the threshold of two hits is a copy of the nearer one to
-        the query. Copies stand by their distance to the query, then by id.
+        There are fewer if the index holds fewer. A picture within the threshold of two hits is a copy of the one that
+        is nearer to the query. Copies are sorted by their distance to the query, then by id.
         """
         hits, owner = self._distinct(query, k)
         kept = [place for place, mine in enumerate(owner) if mine == place]
         taken = {hits[place].id for place in kept}
         around = self._around(self.vectors([hits[place].id for place in kept])) if kept else []
         answers = []
-        for place, near in zip(kept, around, strict=True):
+        for place, neighbours in zip(kept, around, strict=True):
             mine = {hits[at].id: hits[at] for at, its in enumerate(owner) if its == place}
             mine |= {
                 hit.id: hit
-                for hit in near
+                for hit in neighbours
                 if hit.id not in taken and hit.id not in mine and not self._differ(hits[place], hit)
             }
             del mine[hits[place].id]
@@ -68,7 +68,7 @@ class Collapse:
         return answers
 
     def _distinct(self, query: Floats, k: int) -> tuple[list[Hit], list[int]]:
-        """Hits, and for each the place of the hit that it is a copy of: its own, where it stays; -1 beyond the k-th."""
+        """Hits, and for each the index of the hit that it is a copy of: its own if it is kept; -1 beyond the k-th."""
         fetch = 2 * k + _AROUND
         while True:
             hits = self.nearest(query[None], fetch)[0]
@@ -90,18 +90,18 @@ class Collapse:
 
     def _around(self, vectors: Floats) -> list[list[Hit]]:
         """All pictures within the threshold of each vector."""
-        found: list[list[Hit]] = [[] for _ in vectors]
+        around: list[list[Hit]] = [[] for _ in vectors]
         open_ones, fetch = list(range(len(vectors))), _AROUND
         while open_ones:
             answers = self.nearest(vectors[open_ones], fetch)
             for place, hits in zip(open_ones, answers, strict=True):
-                found[place] = [hit for hit in hits if hit.distance <= self.threshold]
-            open_ones = [place for place in open_ones if len(found[place]) == fetch]
+                around[place] = [hit for hit in hits if hit.distance <= self.threshold]
+            open_ones = [place for place in open_ones if len(around[place]) == fetch]
             fetch *= _GROWTH
-        return found
+        return around
 
-    def _differ(self, stays: Hit, near: Hit) -> bool:
-        return self.differ is not None and self.differ(stays, near)
+    def _differ(self, kept: Hit, other: Hit) -> bool:
+        return self.differ is not None and self.differ(kept, other)
 
     def _near(self, vectors: Floats, centre: Floats) -> Mask:
         return within(distances(vectors, centre), self.threshold)

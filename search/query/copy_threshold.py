@@ -1,4 +1,4 @@
-"""Which distance means that one picture is a copy of another."""
+"""Choose the distance up to which one picture counts as a copy of another."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ Source = Literal["given", "probability", "calibration", "default"]
 
 @dataclass(frozen=True, slots=True)
 class CopyThreshold:
-    """Pictures at most so far apart are copies; `distance` is Euclidean, in [0, 2]."""
+    """Pictures within `distance` (Euclidean, in [0, 2]) are copies."""
 
     distance: float
     source: Source
-    """Who chose it."""
+    """How it was chosen."""
 
 
 def copy_threshold(calibration: Calibration | None, config: DuplicatesConfig | None = None) -> CopyThreshold:
-    """Choose by what was asked for, else by the calibration, else the default that was measured for `builtin`.
+    """Choose by the config, else by the calibration, else the default that was measured for `builtin`.
 
     Raises:
-        QueryError: a threshold that is no distance, a probability outside [0, 1], both, or a probability that cannot
-            be told (nothing was calibrated) or that no distance has.
+        QueryError: an invalid threshold, a probability outside [0, 1], both, a probability without a calibration, or
+            one that no distance has.
     """
     config = config or DuplicatesConfig()
     if config.threshold is not None and config.probability is not None:
-        raise QueryError("a threshold and a probability were given: copies are told by one of them")
+        raise QueryError("a threshold and a probability were given: give one of them")
     if config.threshold is not None:
         if not 0 <= config.threshold <= _FARTHEST:
-            raise QueryError(f"the threshold {config.threshold} is no distance between unit vectors, from 0 to 2")
+            raise QueryError(f"the threshold {config.threshold} is not a distance between unit vectors, from 0 to 2")
         return CopyThreshold(float(config.threshold), "given")
     if config.probability is not None:
         return CopyThreshold(_distance_of(config.probability, calibration), "probability")
@@ -50,10 +50,10 @@ def copy_threshold(calibration: Calibration | None, config: DuplicatesConfig | N
 def _distance_of(probability: float, calibration: Calibration | None) -> float:
     """The largest distance, but for rounding, at which two pictures show the same thing with this probability."""
     if not 0 <= probability <= 1:
-        raise QueryError(f"a probability lies between 0 and 1, unlike {probability}")
+        raise QueryError(f"a probability lies between 0 and 1, not at {probability}")
     if calibration is None:
         raise QueryError(
-            "nothing was calibrated, so that no distance has a probability: run twinlens calibrate, or give a threshold"
+            "without a calibration distances have no probabilities: run twinlens calibrate, or give a threshold"
         )
 
     def enough(distance: float) -> bool:
@@ -62,7 +62,7 @@ def _distance_of(probability: float, calibration: Calibration | None) -> float:
     if not enough(0.0):
         raise QueryError(
             f"no distance has the probability {probability}: at distance 0 it is"
-            f" {float(calibration.probability(0.0)):.4f}. Ask for that or less"
+            f" {float(calibration.probability(0.0)):.4f}. Give that or less"
         )
     if enough(_FARTHEST):
         return _FARTHEST

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from search.chunks import chunks
 from search.config import DecodeConfig
 from search.encoders.foreign import stored_encoder
 from search.errors import EncoderError
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from search.types import Floats, Picture
 
 DECODED_AT_ONCE = 64
-"""Pictures that are held, decoded, at one time."""
+"""Most decoded pictures in memory at once."""
 
 
 class Embedder:
@@ -57,12 +58,9 @@ class Embedder:
         """
         encoder, timing = self.encoder, Timing() if timing is None else timing
         parts: list[Floats] = []
-        for start in range(0, len(pictures), DECODED_AT_ONCE):
+        for chunk in chunks(pictures, DECODED_AT_ONCE):
             begun = time.perf_counter()
-            images = [
-                load_picture(picture, target=encoder.input_size, config=DecodeConfig())
-                for picture in pictures[start : start + DECODED_AT_ONCE]
-            ]
+            images = [load_picture(picture, target=encoder.input_size, config=DecodeConfig()) for picture in chunk]
             decoded = time.perf_counter()
             parts.append(encoder.encode(images))
             timing.decode += decoded - begun

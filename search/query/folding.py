@@ -1,10 +1,11 @@
-"""Whether a near picture may be folded under a hit: a second look at both files, as vectors alone see no words."""
+"""Decide whether a near copy is folded under a hit by comparing both files: embeddings do not see printed words."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from search.comparison.looks import Look, look_at
+from search.pictures.source import file_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -13,32 +14,32 @@ if TYPE_CHECKING:
     from search.types import Hit
 
 _MOST_LOOKS = 256
-"""Files that are read for one query. Beyond that a near picture is shown on its own."""
+"""Most files that are read for one query; beyond that a near copy stays a hit of its own."""
 
 
 class Folding:
-    """What was seen of the files of one query.
+    """Compares the files of one query, and keeps what it read.
 
-    Files of the same bytes are folded. Of others, an animation or a file of several pages never is, nor under one,
-    and two pictures are that share their detail. Where a file is gone, unreadable, or no longer what was indexed, the
-    vectors decide.
+    Files of the same bytes are folded. Of other files, animations and files of several pages never are; two single
+    pictures are if they share their detail. If a file is gone, unreadable or changed since it was indexed, the vectors
+    decide.
     """
 
     def __init__(self, records_of: Callable[[Sequence[int]], Sequence[PictureRecord]]) -> None:
-        """Take `records_of`, which gives the catalog's records of pictures by id."""
+        """`records_of` returns the catalog's records of pictures by id."""
         self._records_of = records_of
         self._records: dict[int, PictureRecord] = {}
         self._looks: dict[int, Look | None] = {}
 
-    def differ(self, stays: Hit, near: Hit) -> bool:
-        """Whether both are known to show different things, or it was not looked at any more."""
-        self._records |= {each.id: each for each in self._records_of([stays.id, near.id])}
-        ours, other = self._records[stays.id], self._records[near.id]
-        if ours.content and ours.content == other.content:
+    def differ(self, kept: Hit, other: Hit) -> bool:
+        """Whether both show different things, or too many files were read already to compare them."""
+        self._records |= {each.id: each for each in self._records_of([kept.id, other.id])}
+        one, two = self._records[kept.id], self._records[other.id]
+        if one.content and one.content == two.content:
             return False
-        if self._seen >= _MOST_LOOKS and not {ours.id, other.id} <= self._looks.keys():
+        if self._seen >= _MOST_LOOKS and not {one.id, two.id} <= self._looks.keys():
             return True
-        looks = (self._look(ours), self._look(other))
+        looks = (self._look(one), self._look(two))
         if looks[0] is None or looks[1] is None:
             return False
         return looks[0].several or looks[1].several or not looks[0].may_show(looks[1])
@@ -58,4 +59,4 @@ def _as_indexed(record: PictureRecord) -> bool:
         status = record.path.stat()
     except (OSError, ValueError):
         return False
-    return (status.st_size, status.st_mtime_ns) == (record.bytes, record.mtime_ns)
+    return file_version(status) == (record.bytes, record.mtime_ns)

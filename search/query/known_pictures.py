@@ -14,7 +14,7 @@ from search.types import IndexInfo, SegmentInfo
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from search.filters.columns import ColumnType, Told
+    from search.filters.columns import ColumnType, MetadataValue
     from search.filters.language import Where
     from search.recognition.calibration import Calibration
     from search.store.records import PictureRecord
@@ -65,7 +65,7 @@ class KnownPictures:
         """Name -> type of each column of metadata."""
         return self._snapshot.catalog.metadata.columns()
 
-    def metadata(self, picture_ids: Sequence[int]) -> dict[int, dict[str, Told]]:
+    def metadata(self, picture_ids: Sequence[int]) -> dict[int, dict[str, MetadataValue]]:
         """Id -> column -> value, without the columns in which a picture has none."""
         ids = [key for key in map(picture_number, picture_ids) if 0 < key <= _MOST]
         return self._snapshot.catalog.metadata.of(ids)

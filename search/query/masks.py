@@ -1,4 +1,4 @@
-"""Filters as masks over the rows of a segment, remembered for as long as the snapshot that they are taken from."""
+"""Filters as masks over the rows of a segment, cached for one snapshot of the catalog."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from search.types import Mask
 
 _BYTES = 64 * 1024 * 1024
-"""Masks remembered: a byte a row. The same filter comes with every query of a session."""
+"""Size of the cache, at one byte per row. The queries of a session often share a filter."""
 
 
 class FilterMasks:
-    """Which rows of a segment a condition takes in; safe to use from several threads."""
+    """The rows of a segment that match a condition; safe to use from several threads."""
 
     def __init__(self, catalog: Catalog) -> None:
-        """Take the snapshot, which answers a condition always alike."""
+        """Read from this snapshot, in which a condition always matches the same rows."""
         self._catalog = catalog
         self._masks: OrderedDict[tuple[int, str], Mask] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
     def mask(self, segment: int, rows: int, condition: Condition) -> Mask:
-        """Return `(rows,) bool`, not to be altered; raises QueryError for a condition that cannot be."""
-        key = segment, repr(condition)  # not the condition: 1, 1.0 and True are equal and not the same question
+        """Return `(rows,) bool`, read-only; raises QueryError if the condition is invalid."""
+        key = segment, repr(condition)  # not the condition itself: 1, 1.0 and True are equal, but not the same filter
         with self._lock:
             if key in self._masks:
                 self._masks.move_to_end(key)

@@ -1,4 +1,4 @@
-"""A filter that matches no picture: why, in one sentence, and the value that was perhaps meant."""
+"""Suggestions for a filter that matches no picture: the values that were perhaps meant."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ if TYPE_CHECKING:
     from search.store.catalog import Catalog
 
 MOST_VALUES = 5_000
-"""Different values of a column among which the nearest is looked for; of more, none is named."""
+"""Most different values of a column that are compared; nothing is suggested for a column with more."""
 _LONGEST = 200
-"""Characters of a value that are compared: the work grows with their product."""
+"""Longest value in characters that is compared: the time grows with the product of the lengths."""
 _ALIKE = 0.6
-"""Least ratio of `difflib` at which a value is named."""
+"""Least ratio of `difflib` at which a value is suggested."""
 _NAMED = 3
 
 
 def nothing_matches(catalog: Catalog, condition: Condition | None, text: str) -> str | None:
-    """Say that a filter, shown as `text`, matches nothing, with the nearest values; None where it matches something."""
+    """A message that a filter, shown as `text`, matches nothing, with suggestions; None if it matches something."""
     if condition is None or catalog.pictures.count_where(condition):
         return None
     return "; ".join([f"no picture matches {text}".rstrip(), *nearest_values(catalog, condition)])
 
 
 def nearest_values(catalog: Catalog, condition: Condition) -> list[str]:
-    """For values of a filter that no picture has, the most similar ones: `nearest label: butterfly`.
+    """For values of a filter that no picture has, the most similar existing ones: `nearest label: butterfly`.
 
     Only text is compared: the label, and columns of metadata with few different values.
     """
     hints: dict[str, None] = {}
     for name, value in _equalities(condition):
-        if len(hints) < _NAMED and (near := _nearest(value, _values(catalog, name))) is not None:
-            hints[f"nearest {name}: {near}"] = None
+        if len(hints) < _NAMED and (similar := _nearest(value, _values(catalog, name))) is not None:
+            hints[f"nearest {name}: {similar}"] = None
     return list(hints)
 
 
 def _equalities(condition: Condition) -> Iterator[tuple[str, str]]:
-    """Column and text of each `=` and `in`; what stands under a `not` excludes nothing that could be meant."""
+    """Column and text of each `=` and `in`; values under a `not` are skipped, as they do not restrict the result."""
     waiting = [condition]
     while waiting:
         each = waiting.pop()
@@ -71,12 +71,12 @@ def _values(catalog: Catalog, name: str) -> list[str]:
 
 
 def _nearest(value: str, known: list[str]) -> str | None:
-    """The value that is most alike, whatever its capitals; None where one is the value itself, or none is alike."""
+    """The most similar value, compared without case; None if the value itself exists or none is similar."""
     if value in known:
         return None
     by_lower = {each.casefold(): each for each in reversed(known)}
-    found = get_close_matches(value.casefold(), by_lower, n=1, cutoff=_ALIKE)
-    return by_lower[found[0]] if found else None
+    matches = get_close_matches(value.casefold(), by_lower, n=1, cutoff=_ALIKE)
+    return by_lower[matches[0]] if matches else None
 
 
 NOTHING_SAME = "nothing here shows the same thing"

@@ -33,9 +33,9 @@ class SearchOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """How many neighbours, and among which pictures; `condition` is what `where` says in any of its forms.
+    """Number of neighbours and the filter; `condition` is `where`, parsed from any of its forms.
 
-    A `blended` query is no picture: nothing was measured of how near the same thing is to it.
+    A `blended` query is not a picture, so the calibration does not apply to its distances.
     """
 
     k: int = QueryConfig.k

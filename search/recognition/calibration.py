@@ -1,7 +1,7 @@
-"""Whether two pictures show the same thing: a threshold, a probability, and how often both are wrong.
+"""Verification: whether two pictures show the same thing, with a threshold, a probability and error rates.
 
-A `Calibration` belongs to one encoder, known by its fingerprint: distances of another mean something else. It is made
-by `twinlens calibrate` and read here; numpy is all that it needs.
+A `Calibration` belongs to one encoder, identified by its fingerprint: distances of other encoders are not comparable.
+It is made by `twinlens calibrate` and read here; it only needs numpy.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _MOST_PAIRS = 2**53
 
 @dataclass(frozen=True, slots=True)
 class ErrorRate:
-    """A rate in [0, 1] and its 95 % interval; both bounds are None where none could be had."""
+    """A rate in [0, 1] and its 95 % interval; both bounds are None if none could be computed."""
 
     value: float
     low: float | None = None
@@ -57,7 +57,7 @@ class ErrorRate:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ErrorRate:
-        """Read back what `to_dict` gave; raises KeyError, TypeError or ValueError for anything else."""
+        """Read the result of `to_dict`; raises KeyError, TypeError or ValueError for anything else."""
         low, high = values["low"], values["high"]
         return cls(
             number(values["value"]), None if low is None else number(low), None if high is None else number(high)
@@ -69,11 +69,11 @@ class RateTable:
     """False-accept and false-reject rates over distances: straight lines between the knots."""
 
     distances: tuple[float, ...]
-    """Rising strictly, from 0 to 2."""
+    """Strictly increasing, from 0 to 2."""
     far: tuple[float, ...]
-    """Share of different pairs at or under each distance; never falls."""
+    """Share of different pairs at or below each distance; never decreases."""
     frr: tuple[float, ...]
-    """Share of same pairs above each distance; never rises."""
+    """Share of same pairs above each distance; never increases."""
 
     def __post_init__(self) -> None:
         knots, far, frr = np.array(self.distances), np.array(self.far), np.array(self.frr)
@@ -91,80 +91,80 @@ class RateTable:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What was learned of an encoder's distances from pairs known to be same or different."""
+    """Threshold, probabilities and error rates of an encoder's distances, measured on labelled pairs."""
 
     fingerprint: str
     """Of the encoder that made the distances."""
     threshold: float
     """Euclidean, in [0, 2]: two pictures show the same thing when their distance is at most this."""
     rule: str
-    """What the threshold was chosen by: `far<=0.01`, `eer`, `cost 10:1`."""
+    """The rule that chose the threshold: `far<=0.01`, `eer`, `cost 10:1`."""
     far: ErrorRate
-    """False-accept rate at the threshold, the share of different pairs taken for the same. The interval is where the
-    rate of new subjects is expected: see docs/verification.md."""
+    """False accept rate at the threshold: the share of different pairs accepted as the same. The interval is where the
+    rate for new subjects is expected: see docs/verification.md."""
     frr: ErrorRate
-    """False-reject rate at the threshold, the share of same pairs taken for different; its interval likewise."""
+    """False reject rate at the threshold: the share of same pairs rejected as different, with its interval."""
     probability_map: ProbabilityMap
     prior: float
-    """Share of same pairs that probabilities are made for."""
+    """Share of same pairs that the probabilities assume."""
     rates: RateTable
     eer: ErrorRate
     """Equal error rate: where FAR and FRR cross."""
     auc: ErrorRate
-    """Chance that a same pair is nearer than a different one (no error rate, but a rate with an interval)."""
+    """Area under the ROC curve: the chance that a same pair is nearer than a different one."""
     ece: ErrorRate
-    """Expected calibration error of the probabilities on subjects that they were not fitted on; the interval is where
-    that of new subjects is expected."""
+    """Expected calibration error of the probabilities on held-out subjects; the interval is where the error for new
+    subjects is expected."""
     same_pairs: int
     different_pairs: int
     subjects: int
     data: str
-    """Name of what it was measured on."""
+    """Name of the data that it was measured on."""
     created: str
     """ISO 8601, UTC."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.threshold <= _FARTHEST:
-            raise DataError(f"the threshold {self.threshold} is no distance between unit vectors, from 0 to 2")
+            raise DataError(f"the threshold {self.threshold} is not a distance between unit vectors, from 0 to 2")
         if not 0 < self.prior < 1:
-            raise DataError(f"the prior {self.prior} is no share of same pairs")
+            raise DataError(f"the prior {self.prior} is not a share of same pairs, between 0 and 1")
         if min(self.same_pairs, self.different_pairs, self.subjects) < 1:
             raise DataError("a calibration needs same pairs, different pairs and subjects: one of them is missing")
 
     def probability(self, distances: ArrayLike) -> NDArray[np.float64]:
-        """Chance in [0, 1] that pairs at these distances show the same thing, in the shape of `distances`."""
+        """Probability in [0, 1] that pairs at these distances show the same thing, in the shape of `distances`."""
         return self.probability_map(distances)
 
     def same(self, distance: float) -> bool:
-        """Whether a pair at this distance is taken for the same: a distance that equals the threshold is."""
+        """Whether a pair at this distance counts as the same: up to the threshold, inclusive."""
         return bool(distance <= self.threshold)
 
     def far_at(self, distance: float) -> float:
-        """False-accept rate if the threshold were at this distance."""
+        """False accept rate if the threshold were at this distance."""
         return float(np.interp(distance, self.rates.distances, self.rates.far))
 
     def frr_at(self, distance: float) -> float:
-        """False-reject rate if the threshold were at this distance."""
+        """False reject rate if the threshold were at this distance."""
         return float(np.interp(distance, self.rates.distances, self.rates.frr))
 
     def threshold_at(self, far: float) -> float:
-        """Largest distance of the table whose false-accept rate is at most `far`: on the safe side between knots.
+        """Largest distance of the table whose false accept rate is at most `far`; between knots, the lower one.
 
         Raises:
-            QueryError: no rate, one lower than the pairs can tell (3 in their number, the rule of three), or one that
-                no threshold reaches.
+            QueryError: not a rate, one that is too low for the number of pairs n (below 3 / n, the rule of three), or
+                one that no threshold reaches.
         """
         if not 0 < far < 1:
-            raise QueryError(f"a false-accept rate lies between 0 and 1, unlike {far}")
+            raise QueryError(f"a false accept rate lies between 0 and 1, not at {far}")
         if far < (lowest := lowest_rate(self.different_pairs)):
             raise QueryError(
-                f"a false-accept rate of {far} needs {pairs_for(far)} different pairs, and this calibration saw "
-                f"{self.different_pairs}. Calibrate with more pictures, or ask for {lowest:g} or more"
+                f"a false accept rate of {far} needs {pairs_for(far)} different pairs, and this calibration has "
+                f"{self.different_pairs}. Calibrate with more pictures, or give {lowest:g} or more"
             )
         knot = int(np.searchsorted(self.rates.far, far, side="right")) - 1
         if knot < 0:
             raise QueryError(
-                f"no threshold has a false-accept rate of {far}: {self.rates.far[0]:.4f} of the different pairs lie "
+                f"no threshold has a false accept rate of {far}: {self.rates.far[0]:.4f} of the different pairs lie "
                 "at distance 0"
             )
         return self.rates.distances[knot]
@@ -179,7 +179,7 @@ class Calibration:
         }
 
     def summary(self) -> dict[str, Any]:
-        """The same without the curves: what `twinlens info` tells."""
+        """The same without the curves, as `twinlens info` shows it."""
         return {
             "fingerprint": self.fingerprint,
             "threshold": self.threshold,
@@ -200,13 +200,13 @@ class Calibration:
 
     @classmethod
     def from_dict(cls, values: object) -> Calibration:
-        """Read back what `to_dict` gave.
+        """Read the result of `to_dict`.
 
         Raises:
-            DataError: another format, or values that are missing, of another type, or make no sense.
+            DataError: another format, or values that are missing, of another type, or inconsistent.
         """
         if not isinstance(values, dict) or "threshold" not in values:
-            raise DataError("this is no calibration of Twinlens")
+            raise DataError("this is not a calibration of Twinlens")
         if values.get("format") != FORMAT or isinstance(values["format"], bool):
             raise DataError(f"the calibration has the format {values.get('format')!r}, this version reads {FORMAT}")
         try:
@@ -235,8 +235,9 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """The answer to whether two pictures show the same thing; all but the distance is None where nothing was
-    calibrated. The rates are those of the threshold, with their intervals.
+    """Result of comparing two pictures; all but the distance is None without a calibration.
+
+    The rates are those of the threshold, with their intervals.
     """
 
     distance: float
@@ -264,7 +265,7 @@ def verify_vectors(
     calibration: Calibration | None = None,
     how: References = VerifyConfig.references,
 ) -> Verification:
-    """Compare an embedding `(D,)` with the embeddings `(R, D)` of one thing, all unit rows of one encoder.
+    """Compare an embedding `(D,)` with reference embeddings `(R, D)` of one subject, all unit rows of one encoder.
 
     Raises:
         QueryError: no reference, an unknown `how`, or references whose mean is zero.
@@ -289,11 +290,11 @@ def reference_distance(probe: Floats, references: Floats, how: References = Veri
         QueryError: as `verify_vectors`.
     """
     if len(references) == 0:
-        raise QueryError("nothing to compare with: name at least one reference picture")
+        raise QueryError("nothing to compare with: give at least one reference picture")
     if how == "best":
         return float(distances(references, probe).min())
     if how != "mean":
-        raise QueryError(f"several references answer by mean or best, not by {how!r}")
+        raise QueryError(f"references must be mean or best, not {how!r}")
     if len(references) == 1:
         return float(distances(references, probe)[0])
     middle = references.astype(np.float64).mean(axis=0)
@@ -304,9 +305,9 @@ def reference_distance(probe: Floats, references: Floats, how: References = Veri
 
 
 def lowest_rate(pairs: int) -> float:
-    """Lowest rate that so many pairs can tell, rounded up to two figures: three in their number.
+    """Lowest rate that can be measured on so many pairs n, 3 / n, rounded up to two figures.
 
-    Where none of n pairs was mistaken, the rate is below 3 / n with a confidence of 95 %.
+    If none of n pairs was an error, the rate is below 3 / n with a confidence of 95 %.
     Source: Hanley and Lippman-Hand, "If nothing goes wrong, is everything all right?", JAMA 249, 1983.
     """
     digits = 1 - math.floor(math.log10(_RULE_OF_THREE / pairs))
@@ -314,13 +315,13 @@ def lowest_rate(pairs: int) -> float:
 
 
 def pairs_for(rate: float) -> int:
-    """Pairs that can tell so low a rate: the rule of three the other way round."""
+    """Number of pairs that such a low rate needs: the inverse of the rule of three."""
     return math.ceil(round(_RULE_OF_THREE / rate, 6))
 
 
 def _text(values: Mapping[str, Any], key: str) -> str:
     if not isinstance(values[key], str):
-        raise TypeError(f"{key} is no text")
+        raise TypeError(f"{key} is not text")
     return str(values[key])
 
 
@@ -330,5 +331,5 @@ def _number(values: Mapping[str, Any], key: str) -> float:
 
 def _count(values: Mapping[str, Any], key: str) -> int:
     if isinstance(values[key], bool) or not isinstance(values[key], int) or values[key] > _MOST_PAIRS:
-        raise TypeError(f"{key} is no whole number, or a huge one")
+        raise TypeError(f"{key} is not a whole number, or is too large")
     return int(values[key])

@@ -1,4 +1,4 @@
-"""Who or what a picture shows: known from one reference picture, or said to be unknown."""
+"""Identification: who or what a picture shows, from one or more reference pictures, or that it is unknown."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Somebody, or something, that can be recognised."""
+    """An enrolled person or thing."""
 
     name: str
     templates: tuple[Path, ...]
-    """Where its reference pictures were when they were enrolled."""
+    """Paths of its reference pictures at the time of enrolment."""
     created: str
     """ISO 8601, UTC."""
 
@@ -43,7 +43,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An identity, how far a picture is from it, and the calibrated chance that it is meant."""
+    """An identity, its distance to a picture, and the calibrated probability of a match."""
 
     name: str
     distance: float
@@ -56,27 +56,27 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class OpenSetThreshold:
-    """The distance up to which the nearest identity is believed."""
+    """The distance up to which the nearest identity is accepted."""
 
     distance: float
     false_accept: float | None
-    """Share of strangers that are taken for somebody at this threshold; None where it was given by hand."""
+    """Share of strangers that are accepted at this threshold; None if the threshold was given by the caller."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identification:
-    """Who a picture shows."""
+    """Result of identifying a picture."""
 
     name: str | None
-    """None: unknown, nobody enrolled is near enough."""
+    """None if unknown: no enrolled identity is near enough."""
     candidates: tuple[Candidate, ...]
-    """The nearest identities, the nearest first, whether near enough or not."""
+    """The nearest identities, nearest first, whether accepted or not."""
     threshold: OpenSetThreshold
     quality: Quality | None = field(default=None)
 
     @property
     def nearest(self) -> Candidate:
-        """Whom the picture is most like."""
+        """The nearest identity."""
         return self.candidates[0]
 
     def to_dict(self) -> dict[str, Any]:
@@ -93,13 +93,13 @@ class Identification:
 
 
 class Gallery:
-    """Everybody enrolled, with the embeddings of their reference pictures."""
+    """All enrolled identities, with the embeddings of their reference pictures."""
 
     def __init__(self, templates: Sequence[TemplateRecord], dim: int) -> None:
         """Take templates sorted by identity.
 
         Raises:
-            IndexFolderError: a template whose embedding is no unit vector of `dim` numbers.
+            IndexFolderError: the embedding of a template is not a unit vector of length `dim`.
         """
         for each in templates:
             check_template(each, dim)
@@ -112,19 +112,19 @@ class Gallery:
         self._templates = templates
 
     def __len__(self) -> int:
-        """Identities, not reference pictures."""
+        """Number of identities, not of reference pictures."""
         return len(self.names)
 
     def identities(self) -> list[Identity]:
-        """Everybody, by name."""
-        found = []
+        """All identities, by name."""
+        identities = []
         for name in self.names:
             mine = [self._templates[row] for row in self.rows[name]]
-            found.append(Identity(name, tuple(each.path for each in mine), min(each.created for each in mine)))
-        return found
+            identities.append(Identity(name, tuple(each.path for each in mine), min(each.created for each in mine)))
+        return identities
 
     def comparisons(self, references: References) -> int:
-        """How many distances decide: one for each reference picture, or for each identity's mean."""
+        """Number of distances compared: one per reference picture, or one per identity for their mean."""
         return len(self.vectors) if references == "best" else len(self.names)
 
     def candidates(self, vector: Floats, references: References, calibration: Calibration | None) -> list[Candidate]:
@@ -135,7 +135,7 @@ class Gallery:
         return sorted(found, key=lambda each: (each.distance, each.name))
 
     def _distances(self, vector: Floats, references: References) -> list[float]:
-        """Distance to everybody, in the order of `names`; to the nearest pictures by one pass over the matrix."""
+        """Distance to each identity, in the order of `names`; for `best` by one pass over the matrix."""
         if references != "best":
             return [reference_distance(vector, self.vectors[self.rows[name]], references) for name in self.names]
         each = distances(self.vectors, vector).tolist()
@@ -143,13 +143,13 @@ class Gallery:
 
 
 class Decider:
-    """Says whom of a gallery an embedding shows; refuses at once where nothing could be said."""
+    """Decides which identity of a gallery an embedding shows; raises at once if no decision is possible."""
 
     def __init__(self, folder: Path, gallery: Gallery, calibration: Calibration | None, config: IdentifyConfig) -> None:
         """Choose the threshold.
 
         Raises:
-            QueryError: nobody is enrolled, or there is neither a calibration nor a threshold to decide by.
+            QueryError: no identity is enrolled, or there is neither a calibration nor a threshold to decide by.
         """
         if len(gallery) == 0:
             raise QueryError(f"{folder}: nobody is enrolled. Begin with twinlens enroll NAME PICTURE --index {folder}")
@@ -160,7 +160,7 @@ class Decider:
         self.threshold = self._threshold(folder)
 
     def decide(self, vector: Floats, quality: Quality | None = None) -> Identification:
-        """Identify an embedding `(dim,)`: the nearest identity where it is near enough, else unknown."""
+        """Identify an embedding `(dim,)`: the nearest identity if it is near enough, else unknown."""
         ranked = self.gallery.candidates(vector, self.config.references, self.calibration)
         name = ranked[0].name if ranked[0].distance <= self.threshold.distance else None
         return Identification(name, tuple(ranked[: self.config.k]), self.threshold, quality)
@@ -169,11 +169,11 @@ class Decider:
         given = self.config.threshold
         if given is not None:
             if not 0 <= given <= 2:
-                raise QueryError(f"a threshold is a distance from 0 to 2, unlike {given}")
+                raise QueryError(f"a threshold is a distance from 0 to 2, not {given}")
             return OpenSetThreshold(given, None)
         if self.calibration is None:
             raise QueryError(
-                f"{folder}: nothing was calibrated, so nobody can say who is a stranger. Run twinlens calibrate "
+                f"{folder}: is not calibrated, so there is no threshold for strangers. Run twinlens calibrate "
                 f"{folder} with labelled pictures, or give a threshold"
             )
         comparisons = self.gallery.comparisons(self.config.references)
@@ -183,41 +183,42 @@ class Decider:
 def open_set_threshold(
     calibration: Calibration, comparisons: int, max_false_accept: float | None = IdentifyConfig.max_false_accept
 ) -> OpenSetThreshold:
-    """Find the distance at which at most a share of strangers is taken for somebody enrolled.
+    """Find the distance at which at most a given share of strangers is accepted as an enrolled identity.
 
-    A stranger is compared with everybody. If each of n comparisons is wrong with chance f, and they err independently,
-    1 - (1 - f)^n of the strangers are taken for somebody; so f must be 1 - (1 - r)^(1/n) for a share of r. Comparisons
-    of one stranger in truth err together, which makes the share smaller. The threshold is never looser than that of
-    verification.
+    A stranger is compared with every identity. If each of n comparisons is wrong with probability f, independently,
+    then 1 - (1 - f)^n of the strangers are accepted; so f must be 1 - (1 - r)^(1/n) for a share of r. In practice the
+    comparisons of one stranger are correlated, which makes the share smaller. The threshold is never looser than that
+    of verification.
     Source: Grother and Phillips, "Models of large population recognition performance", CVPR 2004 (the binomial model).
 
     Args:
         calibration: of the encoder that made the embeddings.
         comparisons: how many reference embeddings a picture is compared with.
-        max_false_accept: share of strangers, r. None: the false-accept rate of the calibration's own threshold, or as
-            near to it as its pairs can tell.
+        max_false_accept: share of strangers, r. Defaults to the false accept rate at the threshold of the calibration,
+            or the lowest rate that can be measured on its pairs.
 
     Raises:
-        QueryError: a share that is none, or lower than the calibration's pairs can tell.
+        QueryError: not a share between 0 and 1, or one too low for the number of pairs of the calibration.
     """
     least = lowest_rate(calibration.different_pairs)
     if least >= 1:
         raise QueryError(
-            f"{calibration.different_pairs} different pairs tell nothing of strangers. Calibrate with more"
+            f"{calibration.different_pairs} different pairs are too few for a threshold for strangers."
+            " Calibrate with more"
         )
     if max_false_accept is None:
-        wanted = max(_each(max(calibration.far.value, least), comparisons), least)
+        rate = max(_each(max(calibration.far.value, least), comparisons), least)
     elif not 0 < max_false_accept < 1:
-        raise QueryError(f"max_false_accept is a share of strangers between 0 and 1, unlike {max_false_accept}")
+        raise QueryError(f"max_false_accept is a share of strangers between 0 and 1, not {max_false_accept}")
     elif _each(max_false_accept, comparisons) < least:
         raise QueryError(
             f"at most {max_false_accept:g} of strangers among {comparisons} reference pictures needs a calibration on "
-            f"{pairs_for(_each(max_false_accept, comparisons)):.0f} different pairs, and this one saw "
+            f"{pairs_for(_each(max_false_accept, comparisons)):.0f} different pairs, and this one has "
             f"{calibration.different_pairs}. Calibrate with more pictures, or allow {_any(least, comparisons):.2g}"
         )
     else:
-        wanted = _each(max_false_accept, comparisons)
-    distance = min(calibration.threshold, calibration.threshold_at(wanted * (1 + _ROUNDING)))
+        rate = _each(max_false_accept, comparisons)
+    distance = min(calibration.threshold, calibration.threshold_at(rate * (1 + _ROUNDING)))
     return OpenSetThreshold(distance, _any(calibration.far_at(distance), comparisons))
 
 

@@ -1,6 +1,6 @@
-"""From a distance to the probability that two pictures show the same thing; a nearer pair is never the less probable.
+"""Map a distance to the probability that two pictures show the same thing; it never increases with the distance.
 
-Both maps are a handful of numbers that `twinlens calibrate` fitted; nothing here needs more than numpy.
+Both maps are a few numbers fitted by `twinlens calibrate`; they only need numpy.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class LogisticMap:
     def __call__(self, distances: ArrayLike) -> NDArray[np.float64]:
         """Probabilities in [0, 1], in the shape of `distances`."""
         odds = np.clip(self.intercept + self.slope * np.asarray(distances, np.float64), -_STEEPEST, _STEEPEST)
-        found: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-odds))
-        return found
+        probabilities: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-odds))
+        return probabilities
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -48,16 +48,16 @@ class LogisticMap:
 
 @dataclass(frozen=True, slots=True)
 class IsotonicMap:
-    """Straight lines between knots, level beyond the first and the last.
+    """Straight lines between knots, constant beyond the first and the last.
 
     Source: Zadrozny and Elkan, "Transforming classifier scores into accurate multiclass probability estimates",
     KDD 2002.
     """
 
     distances: tuple[float, ...]
-    """Rising strictly."""
+    """Strictly increasing."""
     probabilities: tuple[float, ...]
-    """Never rising, in [0, 1]."""
+    """Never increasing, in [0, 1]."""
 
     def __post_init__(self) -> None:
         knots, values = np.array(self.distances), np.array(self.probabilities)
@@ -83,7 +83,7 @@ ProbabilityMap: TypeAlias = LogisticMap | IsotonicMap
 
 
 def map_from_dict(values: Mapping[str, Any]) -> ProbabilityMap:
-    """Read back what `to_dict` of either map gave.
+    """Read the result of `to_dict` of either map.
 
     Raises:
         DataError: an unknown method, or numbers that make no map.
@@ -97,7 +97,7 @@ def map_from_dict(values: Mapping[str, Any]) -> ProbabilityMap:
 
 
 def number(value: Any) -> float:
-    """A number that JSON held as one; raises TypeError for text, which `float` would read as one."""
+    """A number from JSON as float; raises TypeError for text, which `float` would convert."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{value!r:.40} is no number")
+        raise TypeError(f"{value!r:.40} is not a number")
     return float(value)

@@ -1,4 +1,4 @@
-"""Whether pictures show the same thing, and whom of the enrolled one shows: what an open index says beside its hits."""
+"""Verification and identification with an open index."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Recognition:
         return Gallery(self._snapshot.catalog.identities.templates(), self._snapshot.dim)
 
     def identities(self) -> list[Identity]:
-        """Everybody that `identify` can recognise, by name."""
+        """All identities that `identify` can recognise, by name."""
         return self.gallery.identities()
 
     def verify(

@@ -1,6 +1,6 @@
-"""Where a calibration lies: in the catalog of an index, and as `calibration.json` beside a saved encoder.
+"""Read and write calibrations: in the catalog of an index, and as `calibration.json` beside a saved encoder.
 
-Every index that is built with such an encoder takes its calibration over.
+An index that is built with such an encoder gets a copy of its calibration.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 CALIBRATION_FILE = "calibration.json"
 _LONGEST = 64 * 2**20
-"""Bytes that are read of the file."""
+"""Most bytes that are read of the file."""
 
 
 def index_calibration(folder: Path, settings: Mapping[str, Any]) -> Calibration | None:
-    """The calibration of an index, from the settings of its catalog; None where nothing was calibrated.
+    """The calibration of an index, from the settings of its catalog; None if it is not calibrated.
 
     Raises:
         IndexFolderError: what is stored is damaged, or belongs to another encoder.
@@ -33,29 +33,29 @@ def index_calibration(folder: Path, settings: Mapping[str, Any]) -> Calibration 
     if (stored := settings.get("calibration")) is None:
         return None
     try:
-        found = Calibration.from_dict(stored)
+        calibration = Calibration.from_dict(stored)
     except DataError as error:
         raise IndexFolderError(f"{folder}: {error}. Run twinlens calibrate again") from error
-    if found.fingerprint != settings["fingerprint"]:
+    if calibration.fingerprint != settings["fingerprint"]:
         raise IndexFolderError(
-            f"{folder}: was calibrated with the encoder {found.fingerprint}, but its vectors are of "
+            f"{folder}: was calibrated with the encoder {calibration.fingerprint}, but its vectors are of "
             f"{settings['fingerprint']}. Run twinlens calibrate again"
         )
-    return found
+    return calibration
 
 
 def same_threshold(folder: Path, calibration: Calibration | None) -> float:
-    """Distance up to which an index takes two pictures for the same; raises QueryError where nothing was calibrated."""
+    """Distance up to which two pictures count as the same; raises QueryError if the index is not calibrated."""
     if calibration is None:
         raise QueryError(
-            f"{folder}: nothing was calibrated, so nobody can say what is the same. Run twinlens calibrate "
-            f"{folder} with labelled pictures or pairs, or ask without same-only"
+            f"{folder}: is not calibrated, so it has no threshold for same-only. Run twinlens calibrate "
+            f"{folder} with labelled pictures or pairs, or search without same-only"
         )
     return calibration.threshold
 
 
 def encoder_calibration(name: str | os.PathLike[str], fingerprint: str) -> Calibration | None:
-    """The calibration of an encoder by the name or folder that it was loaded from; None where it has none.
+    """The calibration of an encoder by the name or folder that it was loaded from; None if it has none.
 
     Raises:
         EncoderError: the file is damaged, or was made for another encoder than the one of this fingerprint.
@@ -63,17 +63,17 @@ def encoder_calibration(name: str | os.PathLike[str], fingerprint: str) -> Calib
     folder = encoder_folder(name)
     if folder is None:
         return None
-    found = read_calibration(folder)
-    if found is not None and found.fingerprint != fingerprint:
+    calibration = read_calibration(folder)
+    if calibration is not None and calibration.fingerprint != fingerprint:
         raise EncoderError(
-            f"{folder / CALIBRATION_FILE}: was made for the encoder {found.fingerprint}, and this one is {fingerprint}."
-            " Run twinlens calibrate again, or delete the file"
+            f"{folder / CALIBRATION_FILE}: was made for the encoder {calibration.fingerprint}, and this one is"
+            f" {fingerprint}. Run twinlens calibrate again, or delete the file"
         )
-    return found
+    return calibration
 
 
 def read_calibration(folder: Path) -> Calibration | None:
-    """The calibration in an encoder's folder; None where there is none.
+    """The calibration in an encoder's folder; None if there is none.
 
     Raises:
         EncoderError: the file cannot be read, or is damaged.
@@ -89,6 +89,6 @@ def read_calibration(folder: Path) -> Calibration | None:
 
 
 def write_calibration(folder: Path, calibration: Calibration) -> Path:
-    """Write it aside, synced, then rename it: a reader, or a power cut, never sees half of it."""
+    """Write a calibration beside an encoder; the file is replaced as a whole."""
     write_file(folder / CALIBRATION_FILE, json.dumps(calibration.to_dict()) + "\n")
     return folder / CALIBRATION_FILE

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 PAGE = 2_000
 """Rows of a page of a long answer: nobody holds all pictures at once."""
-IN_CHUNK = 500
-"""Values bound in one `IN (...)`: SQLite's oldest limit is 999."""
 
 
 class Database:

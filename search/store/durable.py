@@ -1,13 +1,13 @@
-"""Files that last: synced to the disk, known by their checksum, verified before anything parses them."""
+"""Files of an index that are synced, have a checksum, and are verified before anything parses them."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 from typing import TYPE_CHECKING
 
 from search.errors import DamagedFileError
 from search.files.reading import open_regular, require_inside, require_regular
+from search.files.writing import sync_file
 from search.store.records import FileRecord
 
 if TYPE_CHECKING:
@@ -17,16 +17,12 @@ if TYPE_CHECKING:
 def sealed(folder: Path, name: str) -> FileRecord:
     """Sync a file to the disk and take its size and checksum."""
     path = folder / name
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_file(path)
     return FileRecord(name, path.stat().st_size, checksum(path))
 
 
 def verify(folder: Path, record: FileRecord) -> None:
-    """Raise DamagedFileError unless the file has the bytes that the catalog says."""
+    """Raise DamagedFileError unless the file has the size and checksum of its record."""
     path = require_inside(folder, record.name)
     try:
         if (size := require_regular(path).st_size) != record.bytes:

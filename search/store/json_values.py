@@ -110,7 +110,7 @@ def _is_source_of_labels(value: object) -> bool:
 
 
 def _are_missing_folders(value: object) -> bool:
-    """Folder -> what `indexer.pipeline.missing.Known` holds."""
+    """Folder -> what `indexer.pipeline.missing.PicturesBefore` holds."""
     return isinstance(value, dict) and _are_paths(list(value)) and all(map(_is_missing_folder, value.values()))
 
 

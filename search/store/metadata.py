@@ -7,8 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from search.chunks import chunks
 from search.errors import IndexFolderError, QueryError
-from search.filters.columns import BUILT_IN, EXIF_COLUMNS, TYPE_NAMES, ColumnInfo, ColumnType, Stored, Told, told
+from search.filters.columns import (
+    BUILT_IN,
+    EXIF_COLUMNS,
+    TYPE_NAMES,
+    ColumnInfo,
+    ColumnType,
+    MetadataValue,
+    Stored,
+    metadata_value,
+)
 from search.filters.sql import Sql, SqlColumn, to_sql
 from search.store.values import shown
 
@@ -20,7 +30,6 @@ if TYPE_CHECKING:
 
 _WITH_METADATA = 4
 """Version of the catalog that holds metadata first."""
-_IN_CHUNK = 500
 _SHOWN_VALUES = 5
 _SEE = "Run twinlens check on the index"
 
@@ -74,29 +83,28 @@ class MetadataTable:
     def _info(self, key: int, name: str, kind: ColumnType, count: int, found: Any) -> ColumnInfo:
         if not _listed(kind):
             low, high = next(found), next(found)
-            least, greatest = (None if end is None else _told(name, end, kind) for end in (low, high))
+            least, greatest = (None if end is None else _value(name, end, kind) for end in (low, high))
             return ColumnInfo(name, kind, count, least, greatest)
         sql = f"SELECT DISTINCT c{key} FROM metadata WHERE c{key} IS NOT NULL LIMIT {_SHOWN_VALUES}"
-        values = sorted(_told(name, value, kind) for (value,) in (self._rows(sql, ()) if count else []))
+        values = sorted(_value(name, value, kind) for (value,) in (self._rows(sql, ()) if count else []))
         return ColumnInfo(name, kind, count, values=tuple(values))
 
     # Values ------------------------------------------------------------------------------------------------------
 
-    def of(self, pictures: Sequence[int]) -> dict[int, dict[str, Told]]:
+    def of(self, pictures: Sequence[int]) -> dict[int, dict[str, MetadataValue]]:
         """Picture -> column -> value, without the columns in which a picture has none."""
         known = self._columns()
-        found: dict[int, dict[str, Told]] = {}
+        found: dict[int, dict[str, MetadataValue]] = {}
         if not known:
             return found
         names = ", ".join(f"c{key}" for key, _, _ in known)
-        for start in range(0, len(pictures), _IN_CHUNK):
-            chunk = pictures[start : start + _IN_CHUNK]
+        for chunk in chunks(pictures):
             marks = ",".join("?" * len(chunk))
             for picture, *values in self._rows(
                 f"SELECT picture, {names} FROM metadata WHERE picture IN ({marks})", chunk
             ):
                 each = zip(known, values, strict=True)
-                found[picture] = {name: _told(name, v, kind) for (_, name, kind), v in each if v is not None}
+                found[picture] = {name: _value(name, v, kind) for (_, name, kind), v in each if v is not None}
         return found
 
     def texts(self, name: str, most: int) -> list[str]:
@@ -104,7 +112,7 @@ class MetadataTable:
         keys = {known: key for key, known, _ in self._columns()}
         column = f"c{keys[name]}"
         sql = f"SELECT DISTINCT {column} FROM metadata WHERE {column} IS NOT NULL LIMIT ?"
-        return sorted(_told(name, value, "text") for (value,) in self._rows(sql, (most,)))
+        return sorted(_value(name, value, "text") for (value,) in self._rows(sql, (most,)))
 
     def put(self, names: Sequence[str], rows: Iterable[tuple[int, Sequence[Stored]]]) -> None:
         """Store values of known columns, null included, a row a picture; its other columns stay; in a transaction."""
@@ -132,7 +140,7 @@ class MetadataTable:
         return found[0][0]
 
     def check(self, condition: Condition) -> Sql:
-        """Write a condition over the tables `pictures` and `metadata`; raises QueryError for one that cannot be."""
+        """Write a condition over the tables `pictures` and `metadata`; raises QueryError if it is invalid."""
         columns = {name: SqlColumn(f"pictures.{name}", kind) for name, kind in BUILT_IN.items()}
         columns |= {name: SqlColumn(f"metadata.c{key}", kind) for key, name, kind in self._columns()}
         return to_sql(condition, columns)
@@ -166,9 +174,9 @@ def _listed(kind: ColumnType) -> bool:
     return kind in ("text", "boolean")
 
 
-def _told(name: str, value: Any, kind: ColumnType) -> Any:
+def _value(name: str, value: Any, kind: ColumnType) -> Any:
     try:
-        return told(value, kind)
+        return metadata_value(value, kind)
     except (TypeError, ValueError) as error:
         wrong = f"the column {name!r} of the catalog holds {shown(value)}, which is no {kind}"
         raise IndexFolderError(f"{wrong}. {_SEE}") from error

@@ -40,7 +40,7 @@ def blank_catalog() -> bytes:
 
 
 def owner_of(raw: CatalogFile) -> Owner:
-    """Whose the file is; `nobody`'s is an empty one, such as a first build leaves that was killed at its start."""
+    """Owner of the file; `nobody` owns an empty file, such as a first build leaves that was killed at its start."""
     header = raw.head(_HEADER_BYTES)
     if not header:
         return "nobody"

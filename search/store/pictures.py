@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from search.chunks import chunks
 from search.errors import QueryError
-from search.store.database import IN_CHUNK, PAGE, as_text
+from search.store.database import PAGE, as_text
 from search.store.records import PictureRecord
 from search.store.values import TABLES, kinds
 
@@ -69,8 +70,7 @@ class PictureTable:
     def at_rows(self, segment: int, rows: Sequence[int]) -> dict[int, PictureRecord]:
         """Row -> picture, for the rows of one segment that have one."""
         found: dict[int, PictureRecord] = {}
-        for start in range(0, len(rows), IN_CHUNK):
-            chunk = rows[start : start + IN_CHUNK]
+        for chunk in chunks(rows):
             marks = ",".join("?" * len(chunk))
             for picture in self._read(f"WHERE segment = ? AND row IN ({marks})", (segment, *chunk)):
                 found[picture.row] = picture
@@ -79,8 +79,7 @@ class PictureTable:
     def ids_at(self, paths: Sequence[str]) -> dict[str, int]:
         """Path -> id, for those of the paths that have a picture."""
         found: dict[str, int] = {}
-        for start in range(0, len(paths), IN_CHUNK):
-            chunk = [os.fsencode(path) for path in paths[start : start + IN_CHUNK]]
+        for chunk in chunks([os.fsencode(path) for path in paths]):
             marks = ",".join(["CAST(? AS TEXT)"] * len(chunk))
             found.update(self._rows(f"SELECT path, id FROM pictures WHERE path IN ({marks})", chunk, letters="pk"))
         return found
@@ -89,8 +88,7 @@ class PictureTable:
         """Those of some ids that a picture has."""
         found: list[int] = []
         wanted = [key for key in ids if 0 < key < 2**63]
-        for start in range(0, len(wanted), IN_CHUNK):
-            chunk = wanted[start : start + IN_CHUNK]
+        for chunk in chunks(wanted):
             found += [
                 key
                 for (key,) in self._rows(f"SELECT id FROM pictures WHERE id IN ({','.join('?' * len(chunk))})", chunk)
@@ -101,8 +99,7 @@ class PictureTable:
         """Those of some ids that a picture has, by ascending id."""
         found: list[PictureRecord] = []
         wanted = sorted({key for key in ids if 0 < key < 2**63})
-        for start in range(0, len(wanted), IN_CHUNK):
-            chunk = wanted[start : start + IN_CHUNK]
+        for chunk in chunks(wanted):
             found += self._read(f"WHERE id IN ({','.join('?' * len(chunk))}) ORDER BY id", chunk)
         return found
 
@@ -113,8 +110,7 @@ class PictureTable:
     def of_contents(self, contents: Sequence[str]) -> list[PictureRecord]:
         """Every picture that has one of some contents, by ascending id."""
         found: dict[int, PictureRecord] = {}
-        for start in range(0, len(contents), IN_CHUNK):
-            chunk = contents[start : start + IN_CHUNK]
+        for chunk in chunks(contents):
             marks = ",".join("?" * len(chunk))
             found.update((each.id, each) for each in self._read(f"WHERE content IN ({marks})", chunk))
         return [found[key] for key in sorted(found)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from search.store.database import IN_CHUNK, PAGE
+from search.chunks import chunks
+from search.store.database import PAGE
 from search.store.records import EmbeddedRecord, PlacedRecord
 
 if TYPE_CHECKING:
@@ -35,8 +36,7 @@ class Places:
         """Id -> segment and row, for those of some ids that a picture has."""
         found: dict[int, tuple[int, int]] = {}
         wanted = [key for key in ids if 0 < key < 2**63]
-        for start in range(0, len(wanted), IN_CHUNK):
-            chunk = wanted[start : start + IN_CHUNK]
+        for chunk in chunks(wanted):
             marks = ",".join("?" * len(chunk))
             sql = f"SELECT id, segment, row FROM pictures WHERE id IN ({marks})"
             for key, segment, row in self._rows(sql, chunk, letters="kkn"):
@@ -54,8 +54,7 @@ class Places:
         """Content hash -> a row that holds its vector, of a picture or under a tombstone, for those that have one."""
         columns = "content, segment, row, width, height"
         found: dict[str, EmbeddedRecord] = {}
-        for start in range(0, len(contents), IN_CHUNK):
-            chunk = contents[start : start + IN_CHUNK]
+        for chunk in chunks(contents):
             for table in ("tombstones", "pictures"):
                 marks = ",".join("?" * len(chunk))
                 rows = self._rows(f"SELECT {columns} FROM {table} WHERE content IN ({marks})", chunk, letters="sknww")

@@ -13,11 +13,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from search.chunks import chunks
 from search.config import RetainConfig
 from search.errors import IndexFolderError
 from search.filters.columns import EXIF_COLUMNS
 from search.store.json_values import MOST_DAYS
 from search.store.records import TemplateRecord
+from search.text import utc_now, utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -31,7 +33,6 @@ Had: TypeAlias = "tuple[str | None, dict[str, Any]]"
 """Label, and id of a column -> value."""
 _WITH_RETAINED = 7
 """Version of the catalog that retains first."""
-_IN_CHUNK = 500
 DAYS_SETTING = "retain_days"
 
 
@@ -70,8 +71,8 @@ class RetainedTable:
         """Retain what is known of pictures that are about to go; in a transaction, before they are removed."""
         if not pictures or not self.days():
             return
-        moment = _now()
-        for chunk in _chunks(pictures):
+        moment = utc_now()
+        for chunk in chunks(pictures):
             known = self._metadata([picture.id for picture in chunk])
             had = [(picture, _own_label(picture), known.get(picture.id, {})) for picture in chunk]
             self._many(
@@ -97,7 +98,7 @@ class RetainedTable:
         """Retain reference pictures that are about to go; in a transaction."""
         if not self.days():
             return
-        moment = _now()
+        moment = utc_now()
         self._many(
             "INSERT OR REPLACE INTO retained_templates VALUES (?, CAST(? AS TEXT), CAST(? AS TEXT), ?, ?, ?)",
             (
@@ -142,7 +143,7 @@ class RetainedTable:
         """
         new = {picture.id for picture in pictures}
         returned = 0
-        for chunk in _chunks(pictures):
+        for chunk in chunks(pictures):
             taken = list(self._matched(chunk, new))
             for picture, key, (label, values) in taken:
                 if key[0] != picture.content:  # what the EXIF of its old content said
@@ -176,7 +177,7 @@ class RetainedTable:
     def give_back_templates(self, contents: Sequence[str]) -> list[TemplateRecord]:
         """Retained reference pictures of these contents, without vectors, newest first."""
         found = []
-        for chunk in _chunks(contents):
+        for chunk in chunks(contents):
             rows = self._rows(
                 "SELECT content, identity, path, quality, created FROM retained_templates"
                 f" WHERE content IN ({','.join('?' * len(chunk))}) AND removed >= ? ORDER BY removed DESC",
@@ -263,7 +264,7 @@ class RetainedTable:
         days = self.days()
         if not days:
             return "~"  # after every moment
-        return (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="seconds")
+        return utc_text(datetime.now(UTC) - timedelta(days=days))
 
 
 def _own_label(picture: PictureRecord) -> str | None:
@@ -283,12 +284,3 @@ def _read_json(text: str) -> dict[str, Any]:
 
 def _as_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(items), _IN_CHUNK):
-        yield items[start : start + _IN_CHUNK]

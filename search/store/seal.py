@@ -97,8 +97,8 @@ def read_seal(folder: Path) -> Seal | None:
     except OSError as error:
         raise SealError(file, f"cannot be read ({error.strerror})") from error
     try:
-        told = json.loads(data)
-        seal = Seal(told["generation"], Image(**told["image"]), told["announced"])
+        stored = json.loads(data)
+        seal = Seal(stored["generation"], Image(**stored["image"]), stored["announced"])
         for number in (seal.generation, seal.announced, seal.image.bytes, seal.image.crc32):
             whole_number(number)
         if not isinstance(seal.image.blake2b, str):
@@ -116,9 +116,9 @@ def write_seal(folder: Path, seal: Seal) -> None:
 
 
 def _written(seal: Seal) -> bytes:
-    told = asdict(seal)
-    own = hashlib.blake2b(json.dumps(told, sort_keys=True).encode(), digest_size=20).hexdigest()
-    return json.dumps({**told, "checksum": own}, sort_keys=True).encode() + b"\n"
+    content = asdict(seal)
+    own = hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=20).hexdigest()
+    return json.dumps({**content, "checksum": own}, sort_keys=True).encode() + b"\n"
 
 
 def announce(folder: Path, generation: int) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from search.distance import pair_distances
 from search.errors import DamagedFileError, IndexFolderError
 from search.files.reading import require_inside, require_regular
-from search.files.writing import make_folder, sync_folder
+from search.files.writing import make_folder
 from search.indexes import KINDS, choose_kind, index_class
 from search.store.durable import sealed, verify
 from search.store.vector_file import BlockGuard, write_vectors
@@ -51,7 +51,7 @@ class Segment:
             vectors: its rows.
             structure: built over them.
             dead: rows under tombstones.
-            guard: verifies rows when they are first used; None where they need it not, or have no checksums.
+            guard: verifies rows when they are first used; None if they have no checksums or need no check.
         """
         self.id = id
         self.guard = guard
@@ -60,18 +60,18 @@ class Segment:
         self.live = _live(len(vectors), dead)
 
     def with_dead(self, dead: Sequence[int]) -> Segment:
-        """The same segment with other rows under tombstones."""
+        """A copy of the segment with other rows under tombstones."""
         other = copy(self)
         other.live = _live(len(self.vectors), dead)
         return other
 
     def take(self, rows: Sequence[int] | Rows) -> Floats:
         """Copy the vectors of some rows, `(len(rows), D) float32`; raises DamagedFileError where they are damaged."""
-        wanted = np.asarray(rows, dtype=np.int64)
-        if len(wanted) and not 0 <= wanted.min() <= wanted.max() < len(self.vectors):
-            raise IndexFolderError(f"segment {self.id} {beyond(int(wanted.max()), len(self.vectors))}")
-        self._use(wanted)
-        taken: Floats = np.array(self.vectors[wanted])
+        places = np.asarray(rows, dtype=np.int64)
+        if len(places) and not 0 <= places.min() <= places.max() < len(self.vectors):
+            raise IndexFolderError(f"segment {self.id} {beyond(int(places.max()), len(self.vectors))}")
+        self._use(places)
+        taken: Floats = np.array(self.vectors[places])
         return taken
 
     def _use(self, rows: Rows | None = None) -> None:
@@ -83,7 +83,7 @@ class Segment:
 
         Args:
             queries: `(Q, D) float32` unit rows.
-            k: neighbours asked for; of more than there are rows, N is taken.
+            k: number of neighbours; at most N are returned.
             chosen: `(N,) bool`, a filter; None for every live row.
 
         Returns:
@@ -97,11 +97,11 @@ class Segment:
         """
         k = min(k, len(self.vectors))  # before anything is allocated
         allowed = _both(self.live, chosen)
-        wanted = len(self.vectors) if allowed is None else int(np.count_nonzero(allowed))
-        fetch = min(wanted, k if self.structure.exact else k * self.structure.overfetch + 16)
-        if wanted == 0:
+        available = len(self.vectors) if allowed is None else int(np.count_nonzero(allowed))
+        fetch = min(available, k if self.structure.exact else k * self.structure.overfetch + 16)
+        if available == 0:
             return _padded(len(queries), k)
-        narrow = chosen is not None and choose_kind(wanted, self.vectors.shape[1]) == "flat"
+        narrow = chosen is not None and choose_kind(available, self.vectors.shape[1]) == "flat"
         if (narrow and not self.structure.exact) or not self.structure.supports(fetch):
             return self._search_exactly(queries, k, allowed)
         if self.structure.exact:
@@ -109,7 +109,7 @@ class Segment:
         distances, rows = self.structure.search(queries, fetch, allowed)
         if not self.structure.exact:
             self._use(rows)
-            short = np.count_nonzero(rows >= 0, axis=1) < min(k, wanted)
+            short = np.count_nonzero(rows >= 0, axis=1) < min(k, available)
             distances, rows = rerank(self.vectors, queries, rows, min(k, fetch))
             if short.any():
                 distances[short], rows[short] = self._search_exactly(queries[short], min(k, fetch), allowed)
@@ -122,7 +122,7 @@ class Segment:
 
 
 def beyond(row: int, rows: int) -> str:
-    """Say that the catalog names a row that a segment does not have."""
+    """Message that the catalog names a row that a segment does not have."""
     return f"has {rows} rows, and the catalog names row {row} of it. {_SEE}"
 
 
@@ -175,29 +175,23 @@ def write_segment(folder: Path, vectors: Floats, structure: VectorIndex) -> tupl
         The name of the vectors' file, that of the structure's (None for a kind that needs none), and a record of
         each file for the catalog.
     """
-    aside = _aside(folder)
-    names = [f"{SEGMENTS_FOLDER}/{aside.stem}.npy"]
-    records = [write_vectors(aside, names[0], vectors)]
-    aside.rename(folder / names[0])
-    sync_folder(aside.parent)
+    records = [write_vectors(folder, _new_name(folder, "npy"), vectors)]
     if structure.stored:
         records.append(write_structure(folder, structure))
-        names.append(records[1].name)
-    return names[0], names[1] if structure.stored else None, records
+    return records[0].name, records[1].name if structure.stored else None, records
 
 
 def write_structure(folder: Path, structure: VectorIndex) -> FileRecord:
     """Write the structure of a kind that is stored into an index folder, synced under its final name."""
-    name = f"{SEGMENTS_FOLDER}/{_aside(folder).stem}.{structure.kind}"
+    name = _new_name(folder, structure.kind)
     structure.save(folder / name)
     return sealed(folder, name)
 
 
-def _aside(folder: Path) -> Path:
-    """Where to write a file that nobody sees yet, with a stem that no other file ever had."""
-    place = folder / SEGMENTS_FOLDER
-    make_folder(place)
-    return place / f"{uuid.uuid4().hex}.part"
+def _new_name(folder: Path, suffix: str) -> str:
+    """A name in the folder of segments, which is made, with a stem that no other file ever had."""
+    make_folder(folder / SEGMENTS_FOLDER)
+    return f"{SEGMENTS_FOLDER}/{uuid.uuid4().hex}.{suffix}"
 
 
 def open_segment(
@@ -238,7 +232,7 @@ def structure_class(folder: Path, record: SegmentRecord) -> type[VectorIndex]:
 
 
 def named_file(folder: Path, files: Mapping[str, FileRecord], name: str) -> FileRecord:
-    """What the catalog says of a file that a segment names; raises DamagedFileError where it says nothing."""
+    """The record of a file that a segment needs; raises DamagedFileError if the catalog has none."""
     if name not in files:
         raise DamagedFileError(folder, f"its catalog names no file {name!r}, which a segment needs", _SEE)
     return files[name]

@@ -1,4 +1,4 @@
-"""Every value of a catalog, looked at: what `twinlens check` asks beside SQLite's own check of its file."""
+"""Check every value of a catalog, as `twinlens check` does beside SQLite's own check of its file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from search.files.reading import is_inside_name
-from search.filters.columns import TYPE_NAMES, told
+from search.filters.columns import TYPE_NAMES, metadata_value
 from search.store.json_values import checked_parameters, checked_quality, checked_retained, checked_settings
 from search.store.values import TABLES, shown, unsound
 
@@ -69,7 +69,9 @@ def _metadata_problems(pages: Rows) -> Iterator[str]:
             yield f"columns.type: {shown(kind)} where a type belongs, of the column {shown(name)}"
         elif isinstance(key, int) and f"c{key}" in there:
             sql = f"SELECT picture, c{key} FROM {_WIDE_TABLE} WHERE c{key} IS NOT NULL"
-            faults = ((row[0], _fault(partial(told, kind=kind), row[1])) for page in pages(sql) for row in page)
+            faults = (
+                (row[0], _fault(partial(metadata_value, kind=kind), row[1])) for page in pages(sql) for row in page
+            )
             yield from _first(f"metadata column {shown(name)}", faults)
 
 

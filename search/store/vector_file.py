@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -18,7 +17,7 @@ import numpy as np
 
 from search.errors import DamagedFileError
 from search.files.reading import open_regular, require_regular
-from search.files.writing import new_file
+from search.files.writing import replaced
 from search.store.records import BlockChecksums, FileRecord
 
 if TYPE_CHECKING:
@@ -30,17 +29,17 @@ BLOCK_BYTES = 1024 * 1024
 _CRC = np.dtype("<u4")
 
 
-def write_vectors(path: Path, name: str, vectors: Floats) -> FileRecord:
-    """Write `(N, D) float32` rows to `path`, synced; checksums are taken on the way, nothing is read back.
+def write_vectors(folder: Path, name: str, vectors: Floats) -> FileRecord:
+    """Write `(N, D) float32` rows to a file, synced; checksums are taken on the way, nothing is read back.
 
     Args:
-        path: where to write; nothing is there yet.
-        name: what the catalog will call the file, once it was renamed.
+        folder: the index folder.
+        name: of the file, relative to the folder, as the catalog will call it.
         vectors: may be a memory map; about 1 MiB of it is copied at a time.
     """
     step = _block_rows(vectors.shape[1])
     digest, size, crcs = hashlib.sha256(), 0, []
-    with new_file(path) as stream:
+    with replaced(folder / name) as stream:
         for number, start in enumerate(range(-step, len(vectors), step)):
             if number == 0:
                 data = _header(vectors.shape)
@@ -50,8 +49,6 @@ def write_vectors(path: Path, name: str, vectors: Floats) -> FileRecord:
             stream.write(data)
             digest.update(data)
             size += len(data)
-        stream.flush()
-        os.fsync(stream.fileno())
     return FileRecord(name, size, digest.hexdigest(), BlockChecksums(step, np.array(crcs, dtype=_CRC).tobytes()))
 
 
@@ -66,7 +63,7 @@ def _header(shape: tuple[int, ...]) -> bytes:
 
 
 class BlockGuard:
-    """Verifies blocks of mapped vectors when they are first used; what was verified is not looked at again."""
+    """Verifies blocks of mapped vectors when they are first used, each block once."""
 
     def __init__(self, path: Path, vectors: Floats, checksums: BlockChecksums | None) -> None:
         """Guard `(N, D) float32` rows that were mapped from `path`; those without checksums for their numbers alone."""
@@ -79,19 +76,19 @@ class BlockGuard:
             raise DamagedFileError(path, f"has {len(self._crcs)} checksums for {len(vectors)} rows")
 
     def use(self, rows: Rows | None = None) -> None:
-        """Vouch for some rows, any shape, -1 for none; for all of them where left out.
+        """Verify some rows (any shape, -1 for none); all of them by default.
 
         Raises:
             DamagedFileError: a block of them is damaged.
         """
         if self._left == 0:  # threads may verify a block twice, which does no harm
             return
-        wanted = self._unverified
+        pending = self._unverified
         if rows is not None:
-            wanted = np.zeros_like(wanted)
-            wanted[np.asarray(rows)[np.asarray(rows) >= 0] // self._step] = True
-            wanted &= self._unverified
-        for block in np.flatnonzero(wanted).tolist():
+            pending = np.zeros_like(pending)
+            pending[np.asarray(rows)[np.asarray(rows) >= 0] // self._step] = True
+            pending &= self._unverified
+        for block in np.flatnonzero(pending).tolist():
             start = block * self._step
             held = self._vectors[start : start + self._step]
             if self._crcs is not None and zlib.crc32(np.ascontiguousarray(held).data) != self._crcs[block]:
@@ -110,15 +107,15 @@ def _is_finite(rows: Floats) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class VectorDamage:
-    """What is wrong with a file of vectors, and which of its rows are not what was written."""
+    """The damage of a file of vectors, with the damaged rows."""
 
     problem: str
     rows: list[range] = field(default_factory=list)
-    """Ascending; empty where only the header, or something behind the rows, was changed."""
+    """Ascending; empty if only the header, or bytes after the rows, were changed."""
 
 
 def find_damage(path: Path, record: FileRecord, rows: int, dim: int) -> VectorDamage | None:
-    """Compare a file of `(rows, dim) float32` with its checksums, block by block; None where it is whole."""
+    """Compare a file of `(rows, dim) float32` with its checksums, block by block; None if no damage was found."""
     everything = [range(rows)] if rows else []
     try:
         size = require_regular(path).st_size

@@ -1,4 +1,4 @@
-"""The app in its own process, and a headless Chromium that looks at it."""
+"""Run the app in its own process, and look at it in a headless Chromium."""
 
 from __future__ import annotations
 
@@ -36,24 +36,24 @@ WAIT_MS = 60_000
 
 
 CONTACTS = Path(__file__).parent / "contacts"
-"""Holds what makes a Python write down every attempt to reach another machine."""
+"""Folder with code that makes Python log every attempt to reach another machine."""
 
 
 def free_port() -> int:
-    """A port of this machine that nothing listens on."""
+    """A port of this machine on which nothing listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def command_of(index: Path, port: int, *options: str) -> list[str]:
-    """The README's command, with options of Streamlit."""
+    """The command from the README, with options of Streamlit."""
     run = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
     return [*run, *options, "--", "--index", str(index)]
 
 
 def guarded(home: Path) -> dict[str, str]:
-    """An environment in which Python writes each contact with another machine into `contacts.log`, and refuses it."""
+    """An environment in which Python logs each contact with another machine in `contacts.log`, and refuses it."""
     settings = {key: value for key, value in os.environ.items() if not key.startswith(("STREAMLIT_", "TWINLENS_"))}
     path = os.pathsep.join(filter(None, [str(CONTACTS), settings.get("PYTHONPATH")]))
     return {**settings, "HOME": str(home), "PYTHONPATH": path, "TWINLENS_CONTACTS": str(home / "contacts.log")}
@@ -61,9 +61,9 @@ def guarded(home: Path) -> dict[str, str]:
 
 @contextmanager
 def served(index: Path, home: Path, *options: str, command: list[str] | None = None) -> Iterator[str]:
-    """Serve the app on a free port with nothing configured but what the repository says; gives its address.
+    """Serve the app on a free port with only the repository's configuration; yields its address.
 
-    It may talk to no other machine: an attempt fails the test that it belongs to.
+    It may not contact another machine: an attempt fails the test that uses it.
     """
     port = free_port()
     command = command or command_of(index, port, *options)
@@ -87,7 +87,7 @@ def served(index: Path, home: Path, *options: str, command: list[str] | None = N
 
 @contextmanager
 def chromium(*, height: int = 900) -> Iterator[BrowserContext]:
-    """Start a browser as fresh as one that was just installed; its pages have the width of a small laptop."""
+    """Start a browser with a fresh profile; its pages have the width of a small laptop."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

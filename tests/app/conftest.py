@@ -10,7 +10,7 @@ from tests.conftest import FAST, fill
 
 @pytest.fixture(scope="session")
 def gallery(tmp_path_factory):
-    """An index of 40 drawn pictures, `label{n % 3}/{n:04d}.png`, that tests do not change."""
+    """An index of 40 drawn pictures, `label{n % 3}/{n:04d}.png`, which tests do not change."""
     folder = tmp_path_factory.mktemp("app")
     fill(folder / "pictures", 40)
     build(folder / "pictures", folder / "photos.index", FAST)
@@ -19,7 +19,7 @@ def gallery(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _no_index_left_open():
-    """Streamlit's caches live as long as the process."""
+    """Clear Streamlit's caches, which otherwise live as long as the process."""
     yield
     st.cache_resource.clear()
 
@@ -32,6 +32,6 @@ def app(gallery, monkeypatch):
 
 @pytest.fixture
 def own(pictures, index, monkeypatch):
-    """A collection of 12 and its index, which a test may change; gives the folder, and how to build again."""
+    """A collection of 12 pictures and its index, which a test may change; yields the folder and a rebuild function."""
     monkeypatch.setenv("TWINLENS_INDEX", str(index))
     return pictures, lambda: build(pictures, index, FAST)

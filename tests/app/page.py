@@ -1,4 +1,4 @@
-"""The page as tests drive it: run in this process, without a browser."""
+"""Drive the page from tests: in this process, without a browser."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def started(**query_params):
 
 
 def sound(page):
-    """The page, once it is known to have no traceback."""
+    """Return the page after checking that it shows no traceback."""
     assert [error.message for error in page.exception] == []
     return page
 

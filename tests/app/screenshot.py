@@ -1,4 +1,4 @@
-"""Take the README's picture of the app: `python -m tests.app.screenshot --index DIR --picture FILE --out FILE.png`."""
+"""Save the screenshot for the README: `python -m tests.app.screenshot --index DIR --picture FILE --out FILE.png`."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.app.browser import chromium, served
+from tests.app.browser import chromium, served, settled
 
 MOST_BYTES = 400 * 1024
 
 
 def main() -> None:
-    """Upload a picture, wait for every thumbnail, and save what the browser shows."""
+    """Upload a picture, wait for every thumbnail, and save a screenshot."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--index", type=Path, required=True, help="relative to the repository, as the page shows it")
     parser.add_argument("--picture", type=Path, required=True, help="what to upload")
@@ -33,8 +33,7 @@ def main() -> None:
         page.locator("input[type=file]").set_input_files(given.picture)
         page.get_by_text("uploaded").wait_for()
         page.locator('img[alt^="Neighbour 1: "]').wait_for()
-        page.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth)")
-        page.get_by_test_id("stStatusWidget").wait_for(state="detached")
+        settled(page)
         shown = Image.open(io.BytesIO(page.screenshot(animations="disabled")))
     given.out.parent.mkdir(parents=True, exist_ok=True)
     shown.convert("RGB").quantize(256).save(given.out, optimize=True)  # a third of the bytes of full colour

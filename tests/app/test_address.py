@@ -1,4 +1,4 @@
-"""What the page shows is what its address says."""
+"""The address of the page defines what it shows."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def at(gallery, monkeypatch):
 
 
 def parameters(page):
-    """The address of the page."""
+    """The parameters in the page's address."""
     return {name: value if isinstance(value, str) else value[-1] for name, value in page.query_params.items()}
 
 
@@ -65,12 +65,12 @@ def set_to(page, key, value):
     return sound(page.run())
 
 
-def test_every_choice_stands_in_the_address_and_the_address_brings_it_back(at):
+def test_the_address_holds_and_restores_every_choice(at):
     page = set_to(at(), "page", 2)
     assert parameters(page) == {"page": "2"}
     assert offered(at(**parameters(page))) == offered(page) == list(range(33, 41))
     page = set_to(page, "label", "label1")
-    assert parameters(page) == {"label": "label1"}, "another choice begins with its first page"
+    assert parameters(page) == {"label": "label1"}, "another choice starts with its first page"
     page = set_to(page, "where", "width >= 1")
     page = set_to(page, "k", 4)
     page = set_to(page, "collapse", True)
@@ -84,14 +84,14 @@ def test_every_choice_stands_in_the_address_and_the_address_brings_it_back(at):
     assert (again.text_input(key="where").value, again.toggle(key="collapse").value) == ("width >= 1", True)
 
 
-def test_a_default_leaves_the_address(at):
+def test_a_default_is_removed_from_the_address(at):
     page = at(label="label1", where="width > 0", k="3", collapse="true", page="1")
     for key, value in (("label", ""), ("where", ""), ("k", QueryConfig.k), ("collapse", False)):
         page = set_to(page, key, value)
     assert parameters(page) == {}
 
 
-def test_the_filters_hold_for_the_collection(at, gallery):
+def test_the_filters_apply_to_the_collection(at, gallery):
     with open_index(gallery) as engine:
         expected = engine.ids('label = "label1" and id > 17 and id < 33')
         assert len(expected) < len(engine.ids({"label": "label1"}))
@@ -107,8 +107,8 @@ def test_the_filters_hold_for_the_collection(at, gallery):
         assert set(neighbours(page)) <= set(engine.ids('label = "label2" and id > 17 and id < 33'))
 
 
-def test_a_choice_made_before_the_browser_shows_the_last_one_keeps_both(at):
-    """A browser that is busy sends the address from before the first choice with the second one."""
+def test_a_choice_before_the_browser_shows_the_last_one_keeps_both(at):
+    """A busy browser sends the second choice with the address from before the first one."""
     page = set_to(at(page="2"), "where", "id > 17")
     assert parameters(page) == {"where": "id > 17"}
     page.query_params.clear()
@@ -170,7 +170,7 @@ def test_a_page_of_pictures_that_are_not_shown_any_more_is_not_turned(at):
     assert not page.error
 
 
-def test_filters_that_leave_nothing_say_so(at):
+def test_filters_without_matches_are_reported(at):
     page = at(where="width > 100000")
     assert offered(page) == []
     assert page.info[0].value == "No picture matches the filters."
@@ -179,7 +179,7 @@ def test_filters_that_leave_nothing_say_so(at):
 
 
 @pytest.mark.parametrize("name", ["picture", "full", "k", "page", "label", "same", "collapse", "where"])
-def test_a_bad_value_is_named_with_its_parameter_and_the_page_lives_on(at, name):
+def test_an_invalid_value_is_reported_with_its_parameter_and_the_page_still_works(at, name):
     for value in HOSTILE:
         if (name == "where" and not value.strip()) or (name == "label" and not value):
             assert not at(**{name: value}).error, "no filter"
@@ -191,7 +191,7 @@ def test_a_bad_value_is_named_with_its_parameter_and_the_page_lives_on(at, name)
         assert bool(offered(page)) == (name != "where"), (name, value[:20])
 
 
-def test_a_number_out_of_range_gives_the_nearest(at):
+def test_a_number_out_of_range_is_clamped(at):
     for k, shown in (("0", 1), ("41", 40), ("1000000", 40), ("-5", 1)):
         page = at(picture="3", k=k)
         assert page.slider(key="k").value == shown
@@ -203,7 +203,7 @@ def test_a_number_out_of_range_gives_the_nearest(at):
     assert "page=3" in page.error[0].value
 
 
-def test_a_removed_picture_is_named(at):
+def test_a_removed_picture_is_reported(at):
     for name in ("picture", "full"):
         page = at(**{name: "41"})
         assert f"{name}=41" in page.error[0].value
@@ -211,7 +211,7 @@ def test_a_removed_picture_is_named(at):
         assert offered(page)
 
 
-def test_several_bad_values_are_all_named(at):
+def test_all_invalid_values_are_reported(at):
     page = at(picture="x", k="x", label="x", collapse="x", page="x")
     assert [
         next(name for name in ("picture", "k", "label", "collapse", "page") if f" {name}=x" in error.value)
@@ -219,12 +219,12 @@ def test_several_bad_values_are_all_named(at):
     ] == ["label", "k", "collapse", "picture", "page"]
 
 
-def test_unknown_parameters_are_left_alone(at):
+def test_unknown_parameters_are_kept(at):
     page = set_to(at(utm_source="mail"), "k", 4)
     assert parameters(page) == {"utm_source": "mail", "k": "4"}
 
 
-def test_what_another_process_changed_is_seen_with_its_counts_labels_and_pages(own, index):
+def test_changes_by_another_process_update_counts_labels_and_pages(own, index):
     pictures, _ = own
     page = started(label="label1")
     assert "label1 (4)" in page.selectbox(key="label").options
@@ -257,7 +257,7 @@ def test_same_only_needs_a_calibration(at):
     assert not at(same="false").error
 
 
-def test_pictures_are_links_to_their_full_size(at):
+def test_pictures_link_to_their_full_size(at):
     page = at()
     assert [image.proto.link for image in page.image] == [f"?full={picture}" for picture in offered(page)]
     page = click(page, f"pick-{offered(page)[4]}")

@@ -15,27 +15,27 @@ from tests.awkward import broken_files, good_files
 from tests.conftest import draw, fill
 
 
-def test_without_an_index_the_page_tells_how_to_make_one(monkeypatch):
+def test_without_an_index_the_page_explains_how_to_build_one(monkeypatch):
     monkeypatch.delenv("TWINLENS_INDEX", raising=False)
     page = started()
     assert "No index" in page.error[0].value
     assert "twinlens build" in page.code[0].value
 
 
-def test_a_folder_that_is_no_index_is_named(monkeypatch, tmp_path):
+def test_a_folder_that_is_not_an_index_is_reported(monkeypatch, tmp_path):
     monkeypatch.setenv("TWINLENS_INDEX", str(tmp_path))
     page = started()
     assert str(tmp_path) in page.error[0].value
     assert not page.file_uploader
 
 
-def test_the_command_line_goes_before_the_environment(gallery, monkeypatch, tmp_path):
+def test_the_command_line_takes_precedence_over_the_environment(gallery, monkeypatch, tmp_path):
     monkeypatch.setenv("TWINLENS_INDEX", str(tmp_path))
     monkeypatch.setattr("sys.argv", ["app.py", "--index", str(gallery)])
     assert str(gallery) in texts(started())
 
 
-def test_the_page_tells_what_index_it_searches(app, gallery):
+def test_the_page_describes_its_index(app, gallery):
     shown = texts(app)
     assert str(gallery) in shown
     assert "color-layout" in shown
@@ -53,7 +53,7 @@ def test_an_upload_finds_its_original_first(app, gallery):
         assert f"{step} " in texts(page)
 
 
-def test_hits_are_those_of_the_engine(app, gallery):
+def test_hits_match_those_of_the_engine(app, gallery):
     data = jpeg(draw(3))
     with open_index(gallery) as engine:
         expected = engine.search(data, QueryConfig.k)
@@ -65,7 +65,7 @@ def test_hits_are_those_of_the_engine(app, gallery):
         assert f"{hit.similarity:.4f}" in shown
 
 
-def test_a_picked_picture_is_searched_from_and_is_not_its_own_neighbour(app, gallery):
+def test_a_picked_picture_is_not_its_own_neighbour(app, gallery):
     chosen = offered(app)[9]
     page = click(app, f"pick-{chosen}")
     with open_index(gallery) as engine:
@@ -76,7 +76,7 @@ def test_a_picked_picture_is_searched_from_and_is_not_its_own_neighbour(app, gal
     assert "decoded" not in texts(page)
 
 
-def test_a_neighbour_is_searched_from_in_its_turn(app):
+def test_a_neighbour_can_be_the_next_query(app):
     page = upload(app, "three.jpg", jpeg(draw(3)))
     second = neighbours(page)[1]
     page = click(page, f"from-{second}")
@@ -85,14 +85,14 @@ def test_a_neighbour_is_searched_from_in_its_turn(app):
     assert page.file_uploader[0].value is None
 
 
-def test_an_upload_takes_the_place_of_what_was_picked(app, gallery):
+def test_an_upload_replaces_the_picked_picture(app, gallery):
     page = click(app, f"pick-{offered(app)[0]}")
     page = upload(page, "three.jpg", jpeg(draw(3)))
     assert "picture" not in page.query_params
     assert path_of(gallery, neighbours(page)[0]).parts[-2:] == ("label0", "0003.png")
 
 
-def test_the_way_back_leads_to_the_collection(app):
+def test_the_back_button_leads_to_the_collection(app):
     page = click(app, f"pick-{offered(app)[0]}")
     page = sound(next(b for b in page.button if "Back" in b.label).click().run())
     assert offered(page)
@@ -104,7 +104,7 @@ def test_an_address_shows_its_search(gallery, monkeypatch):
     assert len(neighbours(started(picture="5", k="3"))) == 3
 
 
-def test_an_address_of_no_picture_is_told(app):
+def test_an_address_without_a_valid_picture_is_reported(app):
     for picture in ("999999", "-1", "cat", "", "²", "9" * 40):
         app.query_params["picture"] = picture
         page = sound(app.run())
@@ -112,7 +112,7 @@ def test_an_address_of_no_picture_is_told(app):
         assert offered(page), picture
 
 
-def test_k_says_how_many(app):
+def test_k_is_the_number_of_neighbours(app):
     page = click(app, f"pick-{offered(app)[0]}")
     page.slider(key="k").set_value(4)
     assert len(neighbours(sound(page.run()))) == 4
@@ -137,7 +137,7 @@ def test_the_collection_is_shown_by_label_and_page(app, gallery):
     assert {path_of(gallery, picture).parent.name for picture in shown} == {"label2"}
 
 
-def test_unusual_pictures_are_answered(app, tmp_path):
+def test_unusual_pictures_can_be_queries(app, tmp_path):
     files = good_files(tmp_path)
     page = app
     for kind in ("heic orientation 6", "png 16-bit rgb", "png palette alpha", "webp animated", "jpeg named png"):
@@ -147,7 +147,7 @@ def test_unusual_pictures_are_answered(app, tmp_path):
         assert files[kind].name in texts(page), kind
 
 
-def test_pictures_of_any_shape_are_answered(app):
+def test_pictures_of_any_shape_can_be_queries(app):
     page = app
     for width, height in ((1, 1), (4000, 3), (2, 900)):
         page = upload(page, "strip.jpg", jpeg(draw(1, (width, height))))
@@ -155,7 +155,7 @@ def test_pictures_of_any_shape_are_answered(app):
         assert f"{width} × {height} pixels" in texts(page)
 
 
-def test_a_bad_upload_gets_a_message_and_the_page_lives_on(app, gallery, tmp_path):
+def test_an_invalid_upload_is_reported_and_the_page_still_works(app, gallery, tmp_path):
     reasons = {"text": "text", "empty": "empty", "jpeg truncated": "truncated", "png bomb": "too many pixels"}
     files = broken_files(tmp_path)
     page = app
@@ -170,7 +170,7 @@ def test_a_bad_upload_gets_a_message_and_the_page_lives_on(app, gallery, tmp_pat
     assert path_of(gallery, neighbours(page)[0]).parts[-2:] == ("label0", "0003.png")
 
 
-def test_a_commit_is_seen_at_the_next_click(own):
+def test_a_commit_is_visible_after_the_next_click(own):
     pictures, rebuild = own
     page = started()
     fill(pictures, 2, first=12)
@@ -180,14 +180,14 @@ def test_a_commit_is_seen_at_the_next_click(own):
     assert len(offered(page)) == 14
 
 
-def test_an_index_that_vanishes_is_told(own, index):
+def test_an_index_that_vanishes_is_reported(own, index):
     page = started()
     shutil.rmtree(index)
     page = sound(page.run())
     assert str(index) in page.error[0].value
 
 
-def test_a_file_that_is_gone_leaves_its_card(own):
+def test_a_missing_file_keeps_its_card(own):
     pictures, _ = own
     gone = pictures / "label0" / "0003.png"
     gone.unlink()
@@ -226,17 +226,17 @@ def test_the_configuration_keeps_the_app_on_this_machine():
     config = tomllib.loads((APP.parent / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
     assert config["server"]["address"] == "127.0.0.1"
     assert config["browser"]["gatherUsageStats"] is False
-    assert "://" not in str(config), "the page loads nothing from elsewhere"
+    assert "://" not in str(config), "the page loads nothing from other hosts"
 
 
-def test_thumbnails_stand_on_the_colours_of_the_theme():
+def test_thumbnail_backgrounds_match_the_theme():
     theme = tomllib.loads((APP.parent / ".streamlit" / "config.toml").read_text(encoding="utf-8"))["theme"]
     assert {name: theme[name]["secondaryBackgroundColor"] for name in ("light", "dark")} == GROUNDS
 
 
 @pytest.fixture
-def told(own, index, tmp_path):
-    """The own index, with metadata of every picture but the last."""
+def annotated(own, index, tmp_path):
+    """The user's own index, with metadata for every picture but the last."""
     rows = [f"label{n % 3}/{n:04d}.png,{n},{n / 2},2024-05-{n + 1:02d},<b>`{n}`</b>" for n in range(11)]
     (tmp_path / "m.csv").write_text("\n".join(["path,number,price,day,<b>note", *rows]))
     load_metadata(index, tmp_path / "m.csv", root=own[0])
@@ -248,14 +248,14 @@ def filtered(page, text):
     return sound(page.run())
 
 
-def test_the_metadata_of_hits_is_shown_as_text(told):
+def test_the_metadata_of_hits_is_shown_as_text(annotated):
     page = upload(started(), "five.png", jpeg(draw(5)))
     assert "number: 5\nprice: 2.5\nday: 2024-05-06\n<b>note: <b>`5`</b>" in [text.value for text in page.text]
 
 
-def test_words_filter_the_neighbours_and_an_address_keeps_them(told):
+def test_a_filter_expression_applies_to_neighbours_and_is_kept_in_the_address(annotated):
     page = filtered(click(started(), f"pick-{offered(started())[0]}"), "number between 2 and 6 and not price = 2")
-    with open_index(told) as engine:
+    with open_index(annotated) as engine:
         assert sorted(neighbours(page)) == engine.ids("number in (2, 3, 5, 6)")
     assert "4 of 4 pictures" in texts(page)
     page.selectbox(key="label").set_value("label0")
@@ -263,7 +263,7 @@ def test_words_filter_the_neighbours_and_an_address_keeps_them(told):
     assert len(neighbours(started(picture="1", where="number >= 8"))) == 3
 
 
-def test_a_wrong_filter_is_explained_beside_it_and_nothing_is_searched(told):
+def test_an_invalid_filter_is_explained_and_nothing_is_searched(annotated):
     page = click(started(), f"pick-{offered(started())[0]}")
     for text, says in (("nummer > 3", "Did you mean number?"), ("number >", "expected a value"), ("'", "not closed")):
         page = filtered(page, text)
@@ -277,13 +277,13 @@ def test_a_wrong_filter_is_explained_beside_it_and_nothing_is_searched(told):
     assert len(neighbours(filtered(page, "  "))) == 10
 
 
-def test_the_columns_are_told_and_an_old_hit_needs_none(app, gallery):
+def test_the_columns_are_listed_and_hits_need_no_metadata(app, gallery):
     assert "`` taken ``" in app.text_input(key="where").help or "` taken `" in app.text_input(key="where").help
     page = upload(app, "three.jpg", jpeg(draw(3)))
     assert "number:" not in texts(page)
 
 
-def test_an_index_of_vectors_from_elsewhere_is_searched_from_its_own_pictures(monkeypatch, tmp_path):
+def test_an_index_of_imported_vectors_is_searched_by_its_own_pictures(monkeypatch, tmp_path):
     import numpy as np
 
     from indexer.exchange.config import ImportConfig
@@ -299,7 +299,7 @@ def test_an_index_of_vectors_from_elsewhere_is_searched_from_its_own_pictures(mo
     assert not page.file_uploader
     assert "made elsewhere, by `` clip `b` 32 ``" in page.info[0].value
     assert len(offered(page)) == 6
-    assert "never-there.jpg" in texts(page), "a file that is gone is named"
+    assert "never-there.jpg" in texts(page), "a missing file is named"
     page = click(page, "pick-2")
     assert neighbours(page) == [1, 3, 4, 5, 6]
     assert not page.error

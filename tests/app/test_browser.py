@@ -32,7 +32,7 @@ def browser():
 
 @pytest.fixture
 def page(address, browser):
-    """The app's first page; whatever a test does in it must not ask any other server for anything."""
+    """The app's first page; a test fails if the page requests anything from another server."""
     page, asked = browser.new_page(), []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(address)
@@ -56,7 +56,7 @@ def jpeg(image):
 
 
 def neighbour(page, rank):
-    """The picture of a rank; its description ends with its path."""
+    """The picture at a rank; its description ends with its path."""
     return page.locator(f'img[alt^="Neighbour {rank}: "]')
 
 
@@ -64,7 +64,7 @@ def query(page):
     return page.locator('img[alt^="Query: "]')
 
 
-def test_an_uploaded_picture_finds_its_twin_and_a_click_goes_on_from_there(page, gallery):
+def test_an_upload_finds_its_original_and_a_click_continues_from_a_neighbour(page, gallery):
     upload(page, "holiday.jpg", jpeg(draw(5, (300, 250))))
     neighbour(page, 1).wait_for()
     settled(page)
@@ -76,35 +76,35 @@ def test_an_uploaded_picture_finds_its_twin_and_a_click_goes_on_from_there(page,
     with open_index(gallery) as engine:
         chosen = next(record for record in engine.pictures() if str(record.path) == second)
         expected = next(hit for hit in engine.search_id(chosen.id, 2) if hit.id != chosen.id)
-    page.get_by_role("button", name="Search from this").nth(1).click()
+    page.get_by_role("button", name="Find similar").nth(1).click()
     page.locator(f'img[alt="Query: {second}"]').wait_for()
     page.locator(f'img[alt="Neighbour 1: {expected.path}"]').wait_for()
     assert f"picture={chosen.id}" in page.url
 
 
-def test_the_browsers_way_back_goes_from_query_to_query(page):
+def test_the_browsers_back_button_returns_to_the_previous_query(page):
     page.goto(f"{page.url}?picture=7")
     neighbour(page, 1).wait_for()
     settled(page)
     own = [element.get_attribute("alt") for element in (query(page), neighbour(page, 1))]
-    page.get_by_role("button", name="Search from this").first.click()
+    page.get_by_role("button", name="Find similar").first.click()
     page.locator(f'img[alt="{own[1].replace("Neighbour 1", "Query")}"]').wait_for()
     settled(page)
     page.go_back()
     page.locator(f'img[alt="{own[0]}"]').wait_for()
     assert page.url.endswith("picture=7")
-    page.locator(f'img[alt="{own[1]}"]').wait_for()  # the query is drawn before its neighbours are
+    page.locator(f'img[alt="{own[1]}"]').wait_for()  # the query is drawn before its neighbours
     assert neighbour(page, 1).get_attribute("alt") == own[1]
 
 
-def test_an_address_can_be_sent_to_somebody(page, address):
+def test_an_address_can_be_shared(page, address):
     page.goto(f"{address}/?picture=7&k=3")
     neighbour(page, 3).wait_for()
     settled(page)
     assert neighbour(page, 4).count() == 0
 
 
-def test_a_broken_upload_is_told_and_the_next_one_works(page):
+def test_a_broken_upload_is_reported_and_the_next_one_works(page):
     upload(page, "broken <b>`name`</b>.jpg", jpeg(draw(5))[:300])
     alert = page.get_by_role("alert")
     alert.wait_for()
@@ -136,12 +136,12 @@ def test_a_click_on_a_picture_opens_it_in_full(page, browser, gallery):
     assert image.get_attribute("alt") == f"Picture in full: {path}"
     with Image.open(path) as original:
         assert image.evaluate("image => [image.naturalWidth, image.naturalHeight]") == list(original.size)
-    full.get_by_role("button", name="Search from this").click()
+    full.get_by_role("button", name="Find similar").click()
     full.locator(f'img[alt="Query: {path}"]').wait_for()
     full.close()
 
 
-def test_the_browsers_way_back_undoes_every_choice_and_a_reload_none(page):
+def test_the_browsers_back_button_undoes_choices_and_a_reload_keeps_them(page):
     def is_at(query):
         page.wait_for_function(f"location.search === {query!r}")
 
@@ -178,7 +178,7 @@ def test_the_browsers_way_back_undoes_every_choice_and_a_reload_none(page):
     page.wait_for_function("document.querySelectorAll('[data-testid=stImageContainer] img').length === 8")
 
 
-def test_an_open_page_follows_what_another_process_commits(pictures, index, tmp_path, browser):
+def test_an_open_page_follows_commits_of_another_process(pictures, index, tmp_path, browser):
     with served(index, tmp_path) as address:
         page = browser.new_page()
         page.goto(f"{address}/?label=label1")
@@ -194,10 +194,10 @@ def test_an_open_page_follows_what_another_process_commits(pictures, index, tmp_
         page.close()
 
 
-def test_two_quick_choices_both_hold(page):
-    """The second click comes before the answer to the first, with an address that does not have it yet."""
+def test_two_quick_choices_are_both_kept(page):
+    """The second click comes before the response to the first, with an address that does not include it yet."""
     page.get_by_role("textbox", name="Only pictures where").fill("id > 30")
-    page.get_by_text("Collapse copies").click()  # the text is taken as it loses the focus
+    page.get_by_text("Collapse copies").click()  # the text is submitted when it loses the focus
     page.wait_for_function("location.search === '?where=id+%3E+30&collapse=true'")
     page.wait_for_function("document.querySelectorAll('[data-testid=stImageContainer] img').length === 10")
     page.get_by_role("textbox", name="Only pictures where").fill("id > 35")
@@ -211,8 +211,8 @@ VIEWS = ["/", "/?picture=7", "/?full=7", "/?picture=x&k=x&where=nummer&label=x",
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1280)])
-def test_everybody_can_use_the_page(address, browser, scheme, width):
-    """No violation of the rules of axe-core, but for one that Streamlit's uploader has within itself."""
+def test_the_page_is_accessible(address, browser, scheme, width):
+    """No violation of the rules of axe-core, except one inside Streamlit's uploader."""
     page = browser.new_page()
     page.set_viewport_size({"width": width, "height": 900})
     page.emulate_media(color_scheme=scheme)
@@ -223,7 +223,7 @@ def test_everybody_can_use_the_page(address, browser, scheme, width):
         settled(page)
         if width == 390:
             page.get_by_test_id("stExpandSidebarButton").click()
-            page.get_by_text("Last change").wait_for()
+            page.get_by_text("Last changed").wait_for()
             violations(page)
             assert not page.get_by_text("on the left").count()
             page.get_by_test_id("stSidebarCollapseButton").click()
@@ -238,7 +238,7 @@ def violations(page):
 
 
 def test_the_server_listens_on_this_machine_only(address):
-    """By .streamlit/config.toml alone: the command of the test names no address."""
+    """By .streamlit/config.toml alone: the test's command gives no address."""
     import socket
 
     port = urlsplit(address).port

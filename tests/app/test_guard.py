@@ -1,4 +1,4 @@
-"""Who may talk to the app, and that the app talks to no other machine."""
+"""The app rejects requests from other pages and hosts, and contacts no other machine."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ FORGED_ORIGINS = [
 
 @pytest.fixture
 def options(monkeypatch):
-    """Options of Streamlit that a test sets: as the repository configures them, if it does not."""
+    """Options of Streamlit that a test may set; by default those of the repository."""
     chosen = {
         "server.allowedHosts": [],
         "server.corsAllowedOrigins": [],
@@ -71,7 +71,7 @@ def options(monkeypatch):
 
 
 def refused(server="127.0.0.1", kind="http", **headers):
-    """Whether a request with these headers is refused; a list is a header that stands several times."""
+    """Whether a request with these headers is refused; a list is a header that occurs several times."""
     pairs = [
         (name.replace("_", "-").encode(), value.encode("utf-8"))
         for name, values in headers.items()
@@ -104,10 +104,10 @@ def test_origins(options, kind):
     assert refused(kind=kind, host="localhost", origin=["http://localhost", "http://evil.example"])
 
 
-def test_a_name_that_is_configured_is_answered(options):
+def test_a_configured_host_name_is_accepted(options):
     options["server.address"] = "0.0.0.0"
     assert refused(host="pictures.example.org")
-    assert not refused(server="192.168.1.5", host="192.168.1.5:8501"), "the address that the visitor came in by"
+    assert not refused(server="192.168.1.5", host="192.168.1.5:8501"), "the address of the visitor's connection"
     assert refused(server="192.168.1.5", host="192.168.1.6:8501")
     options["browser.serverAddress"] = "Pictures.example.org"
     assert not refused(host="pictures.example.org")
@@ -115,13 +115,13 @@ def test_a_name_that_is_configured_is_answered(options):
     assert not refused(host="pictures.example.org", origin="https://pictures.example.org")
     assert not refused(host="box.lan:8501")
     assert refused(host="lan")
-    assert refused(host="127.0.0.1"), "the list is all that is allowed, as for Streamlit"
+    assert refused(host="127.0.0.1"), "only the list is allowed, as in Streamlit"
     options["server.allowedHosts"] = ["*"]
     assert not refused(host="anything.example")
     assert refused(host="anything.example", origin="http://evil.example")
 
 
-def test_an_origin_that_is_configured_is_answered(options):
+def test_a_configured_origin_is_accepted(options):
     options["server.corsAllowedOrigins"] = ["https://wiki.example.org"]
     assert not refused(host="127.0.0.1:8501", origin="https://wiki.example.org")
     assert refused(host="127.0.0.1:8501", origin="http://wiki.example.org")
@@ -131,7 +131,7 @@ def test_an_origin_that_is_configured_is_answered(options):
     assert refused(host="evil.example", origin="http://evil.example")
 
 
-def test_a_picture_on_another_page_is_refused_and_a_link_is_followed(options):
+def test_embedding_by_another_page_is_refused_and_a_link_is_followed(options):
     for site in ("cross-site", "same-site"):
         assert refused(host="localhost:8501", sec_fetch_site=site, sec_fetch_mode="no-cors")
         assert not refused(host="localhost:8501", sec_fetch_site=site, sec_fetch_mode="navigate")
@@ -147,7 +147,7 @@ STREAM = "/_stcore/stream"
 
 @pytest.fixture(scope="module", params=["streamlit run", "twinlens demo"])
 def address(request, gallery, tmp_path_factory):
-    """The app as either command starts it; that it contacts no other machine is checked when it ends."""
+    """The app started by either command; its end checks that it contacted no other machine."""
     home = tmp_path_factory.mktemp("home")
     command = (
         command_of(gallery, free_port()) if request.param == "streamlit run" else app_command(gallery, free_port())
@@ -157,7 +157,7 @@ def address(request, gallery, tmp_path_factory):
 
 
 def status(address, path, *, method="GET", **headers):
-    """The status of a request with exactly these headers; of a WebSocket 101 is the one that opens it."""
+    """The status of a request with exactly these headers; 101 means that a WebSocket was opened."""
     pairs = {"Connection": "close", **{name.replace("_", "-"): value for name, value in headers.items()}}
     if path == STREAM:
         key = base64.b64encode(os.urandom(16)).decode()
@@ -178,7 +178,7 @@ def test_a_forged_host_is_refused_on_every_path(address):
         assert status(address, path) in (400, 403), path
 
 
-def test_a_forged_origin_is_refused_on_every_path_and_nobody_is_asked_about_it(address):
+def test_a_forged_origin_is_refused_on_every_path_without_contacting_a_host(address):
     own = urlsplit(address).netloc
     for path in [*PATHS, STREAM]:
         for origin in FORGED_ORIGINS:
@@ -186,7 +186,7 @@ def test_a_forged_origin_is_refused_on_every_path_and_nobody_is_asked_about_it(a
                 assert status(address, path, method=method, Host=own, Origin=origin) == 403, (path, origin, method)
 
 
-def test_the_own_page_is_answered(address):
+def test_the_apps_own_page_is_served(address):
     own, port = urlsplit(address).netloc, urlsplit(address).port
     assert status(address, "/", Host=own) == 200
     assert status(address, "/_stcore/health", Host=own, Origin=address) == 200
@@ -195,7 +195,7 @@ def test_the_own_page_is_answered(address):
         assert status(address, STREAM, Host=host) == 101
 
 
-def test_a_name_that_is_allowed_is_answered_on_both_doors(gallery, tmp_path):
+def test_an_allowed_host_name_is_accepted_for_http_and_websockets(gallery, tmp_path):
     with served(
         gallery,
         tmp_path,
@@ -214,7 +214,7 @@ def test_a_name_that_is_allowed_is_answered_on_both_doors(gallery, tmp_path):
             assert status(address, path, Host="pics.example", Origin="https://evil.example") == 403
 
 
-def test_an_app_that_is_open_to_the_network_asks_nobody_for_its_address(gallery, tmp_path):
+def test_an_app_on_the_network_contacts_no_host_for_its_address(gallery, tmp_path):
     with served(gallery, tmp_path, "--server.address", "0.0.0.0") as address:
         assert status(address, STREAM, Host=urlsplit(address).netloc) == 101
         assert status(address, STREAM, Host="evil.example") == 403
@@ -231,7 +231,7 @@ def test_an_app_that_is_open_to_the_network_asks_nobody_for_its_address(gallery,
         "urllib.request.urlopen('http://example.org')",
     ],
 )
-def test_the_test_would_see_a_contact(attempt, tmp_path):
+def test_a_contact_would_be_detected(attempt, tmp_path):
     code = f"import socket, urllib.request\ntry: {attempt}\nexcept OSError: pass"
     subprocess.run([sys.executable, "-c", code], env=guarded(tmp_path), check=True)
     assert (tmp_path / "contacts.log").read_text()

@@ -1,4 +1,4 @@
-"""Names and values that look like Markdown, an emoji's shortcode, a formula or HTML are text on the page."""
+"""Names and values that look like Markdown, emoji shortcodes, formulas or HTML are shown as text."""
 
 import csv
 import re
@@ -28,7 +28,7 @@ HOSTILE = [
     "$$z$$",
 ]
 CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)", re.DOTALL)
-"""A code span: nothing in it is Markdown. Source: CommonMark 0.31, 6.1."""
+"""A code span, which contains no Markdown. Source: CommonMark 0.31, 6.1."""
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def hostile(tmp_path, monkeypatch):
 
 
 def interpreted(page):
-    """Every text of the page that Streamlit reads as Markdown, without what stands in code spans."""
+    """Every text on the page that Streamlit reads as Markdown, without the contents of code spans."""
     found = [
         element.value
         for kind in ("markdown", "caption", "error", "info", "warning", "success", "subheader", "header", "title")
@@ -82,7 +82,7 @@ def parts(page):
     return [(text, mark) for text in texts for mark in marks if mark in text]
 
 
-def test_the_collection_and_an_answer_show_names_as_text(hostile):
+def test_the_collection_and_the_hits_show_names_as_text(hostile):
     page = started()
     assert parts(page) == []
     page = click(page, f"pick-{offered(page)[0]}")
@@ -92,7 +92,7 @@ def test_the_collection_and_an_answer_show_names_as_text(hostile):
     assert ":dog: **c**" in shown, "a column"
 
 
-def test_errors_show_what_was_given_as_text(hostile):
+def test_errors_show_the_input_as_text(hostile):
     assert parts(started(where="**a** = :cat:")) == []
     assert parts(started(picture=":cat: **b**")) == []
 

@@ -1,4 +1,4 @@
-"""What the page shows of copies and of the same thing."""
+"""How the page shows copies and matches."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.indexer.calibration.conftest import fill_subjects
 
 @pytest.fixture
 def calibrated(tmp_path, monkeypatch):
-    """An index whose pictures of one subject are alike, calibrated; the app shows it."""
+    """A calibrated index whose pictures of one subject are similar, shown by the app."""
     fill_subjects(tmp_path / "people")
     build(tmp_path / "people", tmp_path / "people.index", FAST)
     calibrate(tmp_path / "people.index", config=CalibrateConfig(max_far=0.05, resamples=30))
@@ -27,7 +27,7 @@ def calibrated(tmp_path, monkeypatch):
     return tmp_path / "people.index"
 
 
-def test_without_a_calibration_nobody_says_what_is_the_same(app):
+def test_an_uncalibrated_index_shows_no_matches(app):
     assert "Same only" not in [toggle.label for toggle in app.toggle]
     assert "not calibrated" in texts(app)
     assert "probability" not in texts(upload(app, "three.jpg", jpeg(draw(3))))
@@ -68,7 +68,7 @@ def test_hits_of_a_calibrated_index_have_probabilities(calibrated):
         assert f"probability {hit.probability:.3f}" in texts(page)
 
 
-def test_same_only_shows_what_is_near_enough_or_says_that_nothing_is(calibrated):
+def test_same_only_shows_matches_or_reports_that_there_are_none(calibrated):
     with open_index(calibrated) as engine:
         first = engine.pictures()[0]
         expected = engine.search(first.path, 50, same_only=True)

@@ -1,4 +1,4 @@
-"""A page of thumbnails, whatever the pictures are like."""
+"""Thumbnails of pictures of any shape."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHAPES = [(1, 1), (1, 5000), (5000, 1), (2, 60_000), (65_535, 4), (790, 36_861)]
 
 @pytest.fixture
 def thin(tmp_path, monkeypatch):
-    """An index of pictures of odd shapes."""
+    """An index of pictures with extreme aspect ratios."""
     (tmp_path / "thin").mkdir()
     for width, height in SHAPES:
         Image.new("RGB", (width, height), "red").save(tmp_path / "thin" / f"{width}x{height}.png")
@@ -45,7 +45,7 @@ def test_thin_pictures_are_shown_in_the_collection_and_among_neighbours(thin):
 
 
 @pytest.mark.parametrize("size", SHAPES, ids=str)
-def test_a_thumbnail_shows_more_than_its_ground(size):
+def test_a_thumbnail_shows_more_than_its_background(size):
     shown = tiles.tile(Image.new("RGB", size, "red"), "#ffffff")
     with Image.open(io.BytesIO(shown.data)) as image:
         red, green, _ = image.resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))
@@ -55,7 +55,7 @@ def test_a_thumbnail_shows_more_than_its_ground(size):
 
 
 @pytest.mark.parametrize("failure", [MemoryError(), ValueError("height and width must be > 0"), OSError("lost")])
-def test_a_thumbnail_that_fails_costs_its_own_place_only_and_is_tried_again(failure, own, index, monkeypatch):
+def test_a_failed_thumbnail_affects_only_its_own_card_and_is_retried(failure, own, index, monkeypatch):
     made = search_thumbnails.on_square
 
     def fails_for_one(image, side, ground):
@@ -76,7 +76,7 @@ def test_a_thumbnail_that_fails_costs_its_own_place_only_and_is_tried_again(fail
     assert len(images(sound(page.run()))) == 13
 
 
-def test_a_picture_that_became_something_else_is_a_placeholder_with_the_reason(own):
+def test_a_file_that_is_no_longer_a_picture_shows_a_placeholder_with_the_reason(own):
     pictures, _ = own
     first, second, third = sorted(pictures.rglob("*.png"))[:3]
     first.write_text("no picture")
@@ -90,7 +90,7 @@ def test_a_picture_that_became_something_else_is_a_placeholder_with_the_reason(o
     assert "No such file" in texts(page)
 
 
-def test_an_upload_whose_thumbnail_fails_is_answered(app, monkeypatch):
+def test_an_upload_whose_thumbnail_fails_is_searched(app, monkeypatch):
     from tests.app.page import jpeg, upload
 
     def fails(*given, **named):
@@ -117,5 +117,5 @@ def test_the_full_picture_is_upright_and_bounded(own, index):
     assert len(images(page)) == 1
     assert "50 × 6000 pixels" in texts(page)
     assert not offered(page)
-    page = click(page, next(button.key for button in page.button if button.label == "Search from this"))
+    page = click(page, next(button.key for button in page.button if button.label == "Find similar"))
     assert page.query_params["picture"] == [str(record.id)] or page.query_params["picture"] == str(record.id)

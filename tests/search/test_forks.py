@@ -1,4 +1,4 @@
-"""A process that is forked after an engine was used: an error or an answer, never a hang."""
+"""A process that is forked after an engine was used gets an error or a result, and never hangs."""
 
 import json
 import multiprocessing
@@ -120,7 +120,7 @@ def test_a_forked_child_gets_an_error_and_can_open_the_index_again(collection: P
     assert found["many"] == 40
 
 
-def test_the_page_that_the_error_names_exists() -> None:
+def test_the_page_named_in_the_error_exists() -> None:
     assert (Path(__file__).parents[2] / "docs" / "servers.md").is_file()
 
 
@@ -129,7 +129,7 @@ def found_in(engine: SearchEngine, picture: Path) -> tuple[Path, str, list[int]]
         return engine.folder, engine._device, [hit.id for hit in engine.search(picture, 3)]
 
 
-def test_an_engine_is_pickled_by_its_folder(index: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_is_pickled_as_its_folder(index: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(index.parent)
     picture = next(pictures.rglob("*.png"))
     with open_index(index.name, device="cpu") as engine:

@@ -39,7 +39,7 @@ LOSSES = {
     "multi-similarity": "pairs:multi_similarity",
     "normalized-softmax": "classifiers:normalized_softmax",
     "proxy-anchor": "classifiers:proxy_anchor",
-    "softmax": "softmax:softmax",
+    "softmax": "classifiers:softmax",
     "supcon": "pairs:supcon",
     "triplet": "triplets:triplet",
     "triplet-adapted": "triplets:triplet_adapted",

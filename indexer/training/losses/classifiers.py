@@ -12,11 +12,21 @@ from typing import TYPE_CHECKING
 import torch
 from pytorch_metric_learning.losses import ArcFaceLoss, NormalizedSoftmaxLoss, ProxyAnchorLoss
 from torch import Tensor, nn
+from torch.nn import functional
 
 if TYPE_CHECKING:
     from indexer.training.losses import LossSettings
+    from indexer.training.mining import Triplets
 
 _TEMPERATURE = 0.05
+
+
+def softmax(settings: LossSettings) -> nn.Module:
+    """The plain classifier that siamese networks are compared with.
+
+    Cross-entropy of a linear layer, with bias, over embeddings of any length; `margin` is not used.
+    """
+    return SoftmaxLoss(settings.classes, settings.dim)
 
 
 def normalized_softmax(settings: LossSettings) -> nn.Module:
@@ -53,6 +63,18 @@ def proxy_anchor(settings: LossSettings) -> nn.Module:
     """
     loss = ProxyAnchorLoss(settings.classes, settings.dim, margin=settings.margin, alpha=32)
     return _of_length_1(loss, loss.proxies, settings.dim)
+
+
+class SoftmaxLoss(nn.Module):
+    """A linear classifier on top of embeddings; mined triplets do not matter to it."""
+
+    def __init__(self, classes: int, dim: int) -> None:
+        super().__init__()
+        self.layer = nn.Linear(dim, classes)
+
+    def forward(self, embeddings: Tensor, labels: Tensor, mined: Triplets | None = None) -> Tensor:
+        """Scalar loss of embeddings `(B, D)`."""
+        return functional.cross_entropy(self.layer(embeddings), labels)
 
 
 class _ArcFace(ArcFaceLoss):  # type: ignore[misc]

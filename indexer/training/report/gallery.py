@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.plots.class_names import short_names
-from indexer.plots.style import GREEN, INK, MUTED, OTHER, PAPER, RED, SMALL, head, new_page, write
+from indexer.plots.style import GREEN, INK, MUTED, OTHER, PAPER, RED, SMALL, head, new_page, short_names, write
 from indexer.plots.tiles import thumbnail
 from indexer.training.report.neighbors import Neighbors, even_queries, nearest_others, worst_mistakes
 

@@ -1,6 +1,6 @@
-"""The networks that `twinlens train` trains, rebuilt from a few plain values.
+"""The networks that `twinlens train` trains, rebuilt from a spec of plain values.
 
-A spec is JSON; `kind` names the network, the other keys are its constructor's arguments:
+A spec is JSON; `kind` names the network, and the other keys are arguments of its constructor:
 
     {"kind": "resnet", "stem": 24, "widths": [48, 96, 192], "depths": [2, 2, 2], "pooled": 2, "dim": 128}
     {"kind": "backbone", "name": "torchvision:resnet18", "dim": 128, "head": "linear", "frozen": true}
@@ -8,7 +8,7 @@ A spec is JSON; `kind` names the network, the other keys are its constructor's a
     {"kind": "mlp", "size": 28, "widths": [200, 100], "dim": 2}
     {"kind": "joined", "learned": {"kind": "resnet", ...}, "weights": [0.6, 0.2, 0.2], "dim": 256}
 
-It stands in `encoder.json`, so a key may be added with a default that keeps old files true, never changed in meaning.
+Specs are stored in `encoder.json`. A new key needs a default that keeps old files valid; no key changes its meaning.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ KINDS: dict[str, Callable[..., nn.Module]] = {
     "mlp": MultilayerPerceptron,
     "resnet": ResNet,
 }
-"""What `kind` may say."""
+"""The values of `kind`."""
 
 
 def build_network(spec: dict[str, Any], *, pretrained: bool = False) -> nn.Module:
-    """Build the network of a spec, with random weights.
+    """Build the network of a spec with random weights.
 
-    `pretrained`, where a training begins, fetches a backbone's pretrained weights unless its spec says
-    `"pretrained": false`; the other kinds have none. Whoever loads weights of their own leaves it out.
+    `pretrained` downloads a backbone's pretrained weights, to start a training from, unless its spec says
+    `"pretrained": false`; other kinds have none. Leave it out to load your own weights afterwards.
 
     Raises:
-        KeyError: no or an unknown `kind`.
-        TypeError: a key that this kind does not take, or one that is missing.
-        ValueError: values that make no network.
-        EncoderError: a backbone that its library does not know, or weights that cannot be fetched.
+        KeyError: `kind` is missing or unknown.
+        TypeError: a key is missing, or this kind does not have it.
+        ValueError: the values do not define a network.
+        EncoderError: the library does not know the backbone, or its weights cannot be downloaded.
     """
     arguments = {key: value for key, value in spec.items() if key != "kind"}
     if spec["kind"] == "backbone":

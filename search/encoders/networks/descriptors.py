@@ -1,7 +1,7 @@
-"""Descriptors by formula, as modules without weights: what the colours are, and which way the edges run where.
+"""Fixed descriptors as modules without weights: a histogram of colours, and the directions of edges by position.
 
-They know what a network trained on photographs of a few classes does not: they treat drawings, signs and pictures from
-above like any other. Both take `(B, 3, S, S) float32` in [0, 1] and work on their own resized copy.
+They cover what a network trained on photos of a few classes misses: drawings, signs and aerial pictures are described
+like any other. Both take `(B, 3, S, S) float32` in [0, 1] and resize it to their own working size.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _LUMA = (0.299, 0.587, 0.114)
 
 
 class ColorHistogram(nn.Module):
-    """Square roots of a histogram of CIELAB, `(B, 3, S, S) -> (B, 245)`, less that of an even one, not unit length.
+    """Square roots of a CIELAB histogram minus those of a uniform one, `(B, 3, S, S) -> (B, 245)`, not unit length.
 
-    5 x 7 x 7 bins of L, a, b, closer together near grey, each pixel shared linearly between neighbouring bins. The
-    same however the picture is mirrored or turned by right angles. The histogram of `color-layout`, at a quarter of
-    its pixels and for a whole batch.
+    5 x 7 x 7 bins of L, a, b, denser near grey; each pixel is divided linearly between neighbouring bins. The result
+    does not change if the picture is mirrored or rotated by right angles. It is the histogram of `color-layout`, at a
+    quarter of its pixels and for a batch.
     Source: IEC 61966-2-1 (sRGB) and CIE 15 (CIELAB, white D65); Arandjelovic and Zisserman 2012 (the square root).
     """
 
@@ -30,11 +30,11 @@ class ColorHistogram(nn.Module):
     lightness = (0.0, 25.0, 50.0, 75.0, 100.0)
     color = (-60.0, -30.0, -12.0, 0.0, 12.0, 30.0, 60.0)
     rounding = 1e-5
-    """Shares below it are rounding errors, which the square root would blow up."""
+    """Shares below this are rounding errors, which the square root would amplify."""
     dim = len(lightness) * len(color) ** 2
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Count `(B, 3, S, S)` in [0, 1]."""
+        """Describe `(B, 3, S, S)` in [0, 1]."""
         lab = _to_lab(_resized(pictures, self.size)).flatten(2)
         lightness = _shares(lab[:, 0], self.lightness)
         first, second = _shares(lab[:, 1], self.color), _shares(lab[:, 2], self.color)
@@ -44,13 +44,13 @@ class ColorHistogram(nn.Module):
 
 
 class GradientLayout(nn.Module):
-    """Which way edges run, cell by cell, `(B, 3, S, S) -> (B, 8 * 8 * 6)`, centred, of length 1 or, if blank, less.
+    """Directions of edges per cell, `(B, 3, S, S) -> (B, 8 * 8 * 6)`, centred, of length 1 or, if blank, less.
 
-    Of the luma, at 64 by 64 pixels: gradients by central differences; their strength shared linearly between the two
-    nearest of 6 directions, without sign, and the four nearest of 8 by 8 cells; shares of the picture's whole
-    strength; square roots, so that a few strong edges do not drown the rest.
+    Computed from the luma at 64 by 64 pixels: gradients by central differences, whose strength is divided linearly
+    between the two nearest of 6 unsigned directions and the four nearest of 8 by 8 cells. Values are shares of the
+    picture's total strength; their square roots are taken, so that a few strong edges do not dominate.
     Source: Dalal and Triggs, "Histograms of Oriented Gradients for Human Detection", CVPR 2005, with one
-    normalisation over the picture in place of theirs over blocks.
+    normalisation over the picture instead of theirs over blocks.
     """
 
     size = 64
@@ -58,9 +58,9 @@ class GradientLayout(nn.Module):
     directions = 6
     dim = cells * cells * directions
     faintest = 0.02
-    """Mean strength of gradient that counts as much as the picture's own: noise in a blank one is not blown up."""
+    """Mean gradient strength that counts as much as the picture's own, so that noise in a blank one stays small."""
     rounding = 1e-4
-    """Strengths below it are rounding errors: half of what the smallest step of one byte makes is 2e-4."""
+    """Strengths below this are rounding errors: a step of one level in one channel gives at least 2e-4."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ def _resized(pictures: Tensor, size: int) -> Tensor:
 
 
 def _to_lab(pictures: Tensor) -> Tensor:
-    """Turn sRGB `(B, 3, S, S)` in [0, 1] into CIELAB: L in [0, 100], a and b within about 128 of 0."""
+    """Convert sRGB `(B, 3, S, S)` in [0, 1] to CIELAB: L in [0, 100], a and b within about 128 of 0."""
     linear = torch.where(
         pictures <= 0.04045, pictures / 12.92, ((pictures.clamp(min=0.04045) + 0.055) / 1.055).pow(2.4)
     )
@@ -115,7 +115,7 @@ def _to_lab(pictures: Tensor) -> Tensor:
 
 
 def _shares(values: Tensor, nodes: Sequence[float]) -> Tensor:
-    """Linear shares `(B, len(nodes), P)` of values `(B, P)` between the nodes around them; beyond the ends, the end."""
+    """Linear shares `(B, len(nodes), P)` of values `(B, P)` between neighbouring nodes; outliers count at the ends."""
     places = torch.tensor(nodes, dtype=values.dtype, device=values.device)
     inside = values.clamp(nodes[0], nodes[-1])
     right = torch.searchsorted(places, inside.contiguous()).clamp(1, len(nodes) - 1)

@@ -1,9 +1,9 @@
-"""`{"kind": "backbone", ...}`: a network of torchvision or timm under a head that maps its features to `dim`.
+"""`{"kind": "backbone", ...}`: a network of torchvision or timm with a head that maps its features to `dim`.
 
     {"kind": "backbone", "name": "timm:mobilenetv4_conv_small", "dim": 128, "head": "mlp", "frozen": true}
 
-Built with random weights, or, where a training begins, with the library's pretrained ones. A saved encoder carries all
-its weights, those of a frozen backbone too, and is built again with no download.
+It is built with random weights or, to start a training, with the library's pretrained ones. A saved encoder contains
+all its weights, including those of a frozen backbone, and is rebuilt without a download.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ HEADS = ("linear", "mlp")
 class ProjectedBackbone(nn.Module):
     """`(B, 3, S, S) float32 -> (B, dim)`, not unit length; S is any size that the backbone takes.
 
-    Pictures come with ImageNet's mean and deviation, as all networks of `search.encoders.networks` are shown them. For
-    a backbone whose pretrained weights were made with others, `scale` and `shift` turn one into the other.
+    Pictures are normalised by ImageNet's mean and deviation, as for all networks of `search.encoders.networks`. If the
+    pretrained weights of a backbone expect other values, `scale` and `shift` convert.
 
-    Frozen, the backbone stays in evaluation mode whatever `train()` says, so that its batch normalisation keeps the
-    statistics it was pretrained with, and computes no gradients; only the head learns.
+    A frozen backbone stays in evaluation mode whatever `train()` says, so that its batch normalisation keeps the
+    pretrained statistics, and it computes no gradients; only the head learns.
     """
 
     scale: Tensor
@@ -40,16 +40,16 @@ class ProjectedBackbone(nn.Module):
     def __init__(
         self, *, name: str, dim: int = 128, head: str = "linear", frozen: bool = False, pretrained: bool = False
     ) -> None:
-        """`pretrained` downloads the library's weights, or takes them from its own cache.
+        """Build the backbone and its head; `pretrained` downloads the library's weights, or reads them from its cache.
 
         Raises:
-            ValueError: a name without `torchvision:` or `timm:`, an unknown head, or a `dim` below 1.
-            EncoderError: the library does not know the model, or its weights cannot be fetched.
+            ValueError: the name lacks `torchvision:` or `timm:`, the head is unknown, or `dim` is below 1.
+            EncoderError: the library does not know the model, or its weights cannot be downloaded.
         """
         super().__init__()
         if head not in HEADS or dim < 1:
-            raise ValueError(f"head {head!r} and dim {dim} make no network: a head is {' or '.join(HEADS)}")
-        self.backbone, preprocessing = _made(name, pretrained=pretrained)
+            raise ValueError(f"head {head!r} and dim {dim} do not define a network: a head is {' or '.join(HEADS)}")
+        self.backbone, preprocessing = _build(name, pretrained=pretrained)
         features = feature_dim(name, self.backbone, preprocessing.input_size)
         scale, shift = _from_imagenet(preprocessing)
         self.register_buffer("scale", scale)
@@ -62,12 +62,12 @@ class ProjectedBackbone(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Embed pictures `(B, 3, S, S)` normalised by ImageNet's mean and deviation."""
-        shown = pictures * self.scale + self.shift
+        converted = pictures * self.scale + self.shift
         if self.frozen:
             with torch.no_grad():
-                features = self.backbone(shown)
+                features = self.backbone(converted)
         else:
-            features = self.backbone(shown)
+            features = self.backbone(converted)
         vectors: Tensor = self.head(features)
         return vectors
 
@@ -96,32 +96,33 @@ def _mlp(features: int, dim: int) -> nn.Module:
     )
 
 
-def _from_imagenet(wanted: Preprocessing) -> tuple[Tensor, Tensor]:
-    """`scale` and `shift`, `(1, 3, 1, 1)` each: 1 and 0 exactly where the backbone wants ImageNet's own."""
+def _from_imagenet(preprocessing: Preprocessing) -> tuple[Tensor, Tensor]:
+    """`scale` and `shift`, `(1, 3, 1, 1)` each: exactly 1 and 0 if the backbone expects ImageNet's values."""
     mean, std = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD)
-    own_mean, own_std = torch.tensor(wanted.mean), torch.tensor(wanted.std)
+    own_mean, own_std = torch.tensor(preprocessing.mean), torch.tensor(preprocessing.std)
     return (std / own_std).view(1, 3, 1, 1), ((mean - own_mean) / own_std).view(1, 3, 1, 1)
 
 
-def _known(name: str) -> tuple[type[BackboneEncoder], str]:
+def _family_and_model(name: str) -> tuple[type[BackboneEncoder], str]:
     family, _, model = name.partition(":")
     if family not in ("torchvision", "timm") or not model:
-        raise ValueError(f"a backbone is called torchvision:NAME or timm:NAME, not {name!r}")
-    found = family_class(family)
-    assert issubclass(found, BackboneEncoder)
-    return found, model
+        raise ValueError(f"the name of a backbone must be torchvision:NAME or timm:NAME, not {name!r}")
+    encoder_class = family_class(family)
+    assert issubclass(encoder_class, BackboneEncoder)
+    return encoder_class, model
 
 
-def _made(name: str, *, pretrained: bool) -> tuple[nn.Module, Preprocessing]:
-    family, model = _known(name)
+def _build(name: str, *, pretrained: bool) -> tuple[nn.Module, Preprocessing]:
+    family, model = _family_and_model(name)
     if not pretrained:
         return family.build(model)
     try:
         return family.fetch(model)
     except EncoderError:
         raise
-    except Exception as error:  # Hubs raise what their HTTP library of the day raises.
+    except Exception as error:  # model hubs raise the exceptions of whichever HTTP library they use
         raise EncoderError(
-            f"the pretrained weights of {name} could not be fetched ({type(error).__name__}: {error}). Try again with "
-            'a network, or put "pretrained": false into the spec of the network to begin with random weights'
+            f"the pretrained weights of {name} could not be downloaded ({type(error).__name__}: {error}). Try again "
+            'with a network connection, or set "pretrained": false in the spec of the network to start from random '
+            "weights"
         ) from error

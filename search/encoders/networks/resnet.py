@@ -12,7 +12,7 @@ _STEM_STRIDES = {1: (1, 1), 2: (2, 1), 4: (2, 2)}
 
 
 class GeM(nn.Module):
-    """Generalised mean over the positions of a map: `(B, C, H, W) -> (B, C)`, p = 1 the average, p = inf the maximum.
+    """Generalised mean over the positions of a map, `(B, C, H, W) -> (B, C)`: p = 1 is the mean, p = inf the maximum.
 
     Source: Radenovic, Tolias, Chum, "Fine-tuning CNN Image Retrieval with No Human Annotation", TPAMI 2019.
     """
@@ -23,17 +23,17 @@ class GeM(nn.Module):
         self.floor = floor
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Pool `(B, C, H, W)`, not negative, to `(B, C)`."""
+        """Pool non-negative `(B, C, H, W)` to `(B, C)`."""
         powers = maps.clamp(min=self.floor).pow(self.p)
         return powers.mean(dim=(2, 3)).pow(1.0 / self.p)
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut, `(B, in, H, W) -> (B, out, H / stride, W / stride)`.
+    """Two 3x3 convolutions and a shortcut, `(B, in, H, W) -> (B, out, H / stride, W / stride)`.
 
-    A shortcut that shrinks averages first (ResNet-D): a strided 1x1 convolution would throw away three positions of
-    four. Plain convolutions were chosen over depthwise ones because a CPU runs them at several times the arithmetic
-    rate, forward and backward.
+    A shortcut that downsamples averages first (ResNet-D), because a strided 1x1 convolution would discard three of four
+    positions. Plain convolutions were chosen over depthwise ones because a CPU runs them at several times the
+    arithmetic rate, forward and backward.
     Source: He et al., "Bag of Tricks for Image Classification with Convolutional Neural Networks", CVPR 2019.
     """
 
@@ -55,13 +55,13 @@ class BasicBlock(nn.Module):
 class ResNet(nn.Module):
     """A small residual network, `(B, 3, S, S) float32 -> (B, dim)`, not unit length.
 
-    The stem shrinks four times, or as often as `shrink` says (1, 2 or 4), for pictures that are small already; every
-    stage after the first halves. The last `pooled` stages are each pooled by GeM, joined and mapped to `dim`: the
-    earlier maps keep texture and colour that the last one, trained to tell the classes of one data set apart, has
-    thrown away, and other data sets need.
+    The stem downsamples by 4, or by `shrink` (1, 2 or 4) for pictures that are already small; every stage after the
+    first halves the size. The last `pooled` stages are each pooled by GeM, joined and mapped to `dim`. The earlier maps
+    keep texture and colour, which the last one discards because it is trained to separate the classes of one data set,
+    and which other data sets need.
 
-    With `grid` G beyond 1 the last stage is averaged over G x G places that stay apart, in place of GeM: where a thing
-    stands in the picture then counts, as it does for characters and faces.
+    With `grid` G above 1, the last stage is averaged over G x G separate cells instead of GeM. The position of a thing
+    in the picture then counts, as it does for characters and faces.
     """
 
     def __init__(
@@ -77,9 +77,11 @@ class ResNet(nn.Module):
     ) -> None:
         super().__init__()
         if len(widths) != len(depths) or not 1 <= pooled <= len(widths) or min(*widths, *depths, stem, dim, grid) < 1:
-            raise ValueError(f"widths {widths}, depths {depths}, pooled {pooled} and grid {grid} make no network")
+            raise ValueError(
+                f"widths {widths}, depths {depths}, pooled {pooled} and grid {grid} do not define a network"
+            )
         if shrink not in _STEM_STRIDES:
-            raise ValueError(f"shrink {shrink} makes no network: it is 1, 2 or 4")
+            raise ValueError(f"shrink {shrink} does not define a network: it must be 1, 2 or 4")
         first, second = _STEM_STRIDES[shrink]
         self.stem = nn.Sequential(
             _conv(3, stem, stride=first),
@@ -104,11 +106,11 @@ class ResNet(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         """Embed normalised pictures `(B, 3, S, S)`."""
         maps = self.stem(pictures)
-        every: list[Tensor] = []
+        stage_maps: list[Tensor] = []
         for stage in self.stages:
             maps = stage(maps)
-            every.append(maps)
-        features = [pool(each) for pool, each in zip(self.pools, every[-len(self.pools) :], strict=True)]
+            stage_maps.append(maps)
+        features = [pool(each) for pool, each in zip(self.pools, stage_maps[-len(self.pools) :], strict=True)]
         vectors: Tensor = self.embedding(self.norm(torch.cat(features, dim=1)))
         return vectors
 

@@ -1,4 +1,4 @@
-"""The plain networks of the field's first experiments, for pictures of one small size: MNIST, Omniglot."""
+"""Small networks from the classic experiments, for pictures of one small size: MNIST, Omniglot."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 
 class MultilayerPerceptron(nn.Module):
-    """Fully connected layers over all pixels, `(B, 3, size, size) float32 -> (B, dim)`; ReLU between them.
+    """Fully connected layers over all pixels with ReLU between them, `(B, 3, size, size) float32 -> (B, dim)`.
 
-    `gray` takes the mean of the channels first, so that a grey picture is not shown three times.
+    `gray` averages the channels first, so that a grey picture does not enter three times.
     """
 
     def __init__(
@@ -19,7 +19,7 @@ class MultilayerPerceptron(nn.Module):
     ) -> None:
         super().__init__()
         if min(size, *widths, dim) < 1 or not 0 <= dropout < 1:
-            raise ValueError(f"size {size}, widths {widths}, dropout {dropout} and dim {dim} make no network")
+            raise ValueError(f"size {size}, widths {widths}, dropout {dropout} and dim {dim} do not define a network")
         self.size = size
         self.gray = gray
         self.layers = _connected(size * size * (1 if gray else 3), widths, dropout, dim)
@@ -27,16 +27,16 @@ class MultilayerPerceptron(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         """Embed normalised pictures `(B, 3, size, size)`."""
         _check_size(pictures, self.size)
-        # Flattened in the order of channels whatever the memory format: the vectors must not depend on it.
-        vectors: Tensor = self.layers(_shown(pictures, self.gray).contiguous().flatten(1))
+        # Flattened in channel order whatever the memory format, because the vectors must not depend on it.
+        vectors: Tensor = self.layers(_channels(pictures, self.gray).contiguous().flatten(1))
         return vectors
 
 
 class ConvNet(nn.Module):
     """Convolutions that each halve the picture, then connected layers, `(B, 3, size, size) float32 -> (B, dim)`.
 
-    Every width of `widths` is a convolution, batch normalisation, ReLU and a 2x2 maximum; every width of `hidden` a
-    connected layer with ReLU. `gray` takes the mean of the channels first; `dropout` precedes the connected layers.
+    Each width in `widths` is a convolution with batch normalisation, ReLU and 2x2 max pooling; each width in `hidden`
+    is a connected layer with ReLU. `gray` averages the channels first; `dropout` precedes the connected layers.
     """
 
     def __init__(
@@ -54,8 +54,8 @@ class ConvNet(nn.Module):
         side = size >> len(widths)
         if min(side, kernel % 2, *widths, *hidden, dim) < 1 or not 0 <= dropout < 1:
             raise ValueError(
-                f"size {size}, widths {widths}, kernel {kernel}, hidden {hidden}, dropout {dropout} and dim {dim} make "
-                "no network: a kernel is odd, and every width halves the size, which must stay at 1 or more"
+                f"size {size}, widths {widths}, kernel {kernel}, hidden {hidden}, dropout {dropout} and dim {dim} do "
+                "not define a network: a kernel is odd, and every width halves the size, which must stay at 1 or more"
             )
         self.size = size
         self.gray = gray
@@ -66,11 +66,11 @@ class ConvNet(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         """Embed normalised pictures `(B, 3, size, size)`."""
         _check_size(pictures, self.size)
-        vectors: Tensor = self.layers(self.maps(_shown(pictures, self.gray)).contiguous().flatten(1))
+        vectors: Tensor = self.layers(self.maps(_channels(pictures, self.gray)).contiguous().flatten(1))
         return vectors
 
 
-def _shown(pictures: Tensor, gray: bool) -> Tensor:
+def _channels(pictures: Tensor, gray: bool) -> Tensor:
     return pictures.mean(dim=1, keepdim=True) if gray else pictures
 
 

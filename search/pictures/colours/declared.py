@@ -1,7 +1,7 @@
-"""The colour space that a picture declares, as an ICC profile: its own, or one made of what else the file says.
+"""Determine the colour space that a picture declares, as an ICC profile: an embedded one, or one built from metadata.
 
-In the order of precedence: the code points of PNG (cICP), AVIF and HEIF (nclx) where there is no profile; the embedded
-profile; the sRGB, gAMA and cHRM chunks of a PNG; the Adobe RGB mark in the EXIF of a camera.
+The order of precedence: the code points of PNG (cICP), AVIF and HEIF (nclx) if there is no profile; the embedded
+profile; the sRGB, gAMA and cHRM chunks of a PNG; the Adobe RGB mark in a camera's EXIF.
 
 Sources: ITU-T H.273 (code points); PNG, third edition, section 4.3; DCF 2.0, section 3.5 (Adobe RGB); ICC.1:2001-04.
 """
@@ -38,7 +38,7 @@ _PRIMARIES: dict[int, Chromaticities] = {
 }
 """Code points of H.273, table 2."""
 _VIDEO = frozenset((1, 6, 14, 15, 13))
-"""Transfer functions of table 3 that are shown as sRGB's; the two of high dynamic range (16, 18) are left alone."""
+"""Transfer functions of table 3 that are shown as sRGB; the two for high dynamic range (16, 18) are not converted."""
 _GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}
 _ADOBE_RGB: Chromaticities = (0.64, 0.33, 0.21, 0.71, 0.15, 0.06, *_D65)
 _ADOBE_GAMMA = 563 / 256
@@ -49,12 +49,12 @@ _COLOUR_SPACE, _ADOBE_IN_EXIF = 0xA001, 2
 
 
 def declared_profile(image: Image, kind: Format | None = None, data: bytes = b"") -> bytes | None:
-    """Find the profile of an opened picture; None where it declares none, or sRGB by name.
+    """Find the profile of an opened picture; None if it declares none, or declares sRGB by name.
 
     Args:
-        image: the picture, of which `info` and EXIF are read.
-        kind: its format, where it comes from a file.
-        data: the bytes of the file, for what Pillow does not say.
+        image: the picture, whose `info` and EXIF are read.
+        kind: its format if it comes from a file.
+        data: the bytes of the file, for values that Pillow does not expose.
     """
     points = _code_points(image.info, kind, data)
     profile = image.info.get("icc_profile")
@@ -69,7 +69,7 @@ def declared_profile(image: Image, kind: Format | None = None, data: bytes = b""
 
 
 def _code_points(info: dict[Any, Any], kind: Format | None, data: bytes) -> tuple[int, int] | None:
-    """Primaries and transfer function by H.273."""
+    """Primaries and transfer function as H.273 code points."""
     if kind == "PNG":
         body = body_of(data, b"cICP")
         return (body[0], body[1]) if body is not None and len(body) == 4 else None
@@ -90,30 +90,30 @@ def _of_points(primaries: int, transfer: int) -> bytes | None:
 
 
 def _of_chunks(info: dict[Any, Any]) -> bytes | None:
-    """Of the chunks sRGB, gAMA and cHRM; the last two count only where the first is missing."""
-    gamma, found = info.get("gamma"), info.get("chromaticity")
+    """Profile from the chunks sRGB, gAMA and cHRM; the last two count only if the first is missing."""
+    gamma, points = info.get("gamma"), info.get("chromaticity")
     if "srgb" in info or not isinstance(gamma, float) or not 0.05 < gamma < 5:
         return None
-    white_first = tuple(found) if isinstance(found, tuple | list) and len(found) == 8 else None
+    white_first = tuple(points) if isinstance(points, tuple | list) and len(points) == 8 else None
     chromaticities = _PRIMARIES[1] if white_first is None else (*white_first[2:], *white_first[:2])
     return _matrix_profile(chromaticities, None if abs(gamma - _SRGB_GAMMA) < 1e-3 else 1 / gamma)
 
 
 def _is_adobe_rgb(image: Image) -> bool:
-    """Whether a camera marks it so: by the interoperability index R03 of DCF, or by the 2 that some write."""
+    """Whether a camera marks Adobe RGB: by the DCF interoperability index R03, or by the value 2 that some write."""
     try:
         details = image.getexif().get_ifd(_EXIF)
         if details.get(_COLOUR_SPACE) == _ADOBE_IN_EXIF:
             return True
         index = image.getexif().get_ifd(_INTEROPERABILITY).get(_INDEX)
-    except Exception:  # damaged EXIF says nothing: see search.pictures.decode
+    except Exception:  # damaged EXIF counts as none: see search.pictures.decode
         return False
     return str(index).strip("\0 ") == "R03"
 
 
 @lru_cache(maxsize=64)
 def _matrix_profile(chromaticities: Chromaticities, gamma: float | None) -> bytes | None:
-    """Write a profile of three primaries and one curve, that of sRGB for None; None for primaries that span nothing."""
+    """Write a profile with three primaries and one curve (None: that of sRGB); None for degenerate primaries."""
     if min(chromaticities[1::2]) <= 0:
         return None
     try:
@@ -140,7 +140,7 @@ _BRADFORD = np.array(((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0
 
 
 def _colorants(chromaticities: Chromaticities) -> NDArray[np.float64]:
-    """Columns: XYZ of red, green and blue, adapted from their white to D50 by Bradford's matrix."""
+    """Columns: XYZ of red, green and blue, adapted from their white point to D50 by Bradford's matrix."""
     points = np.array(chromaticities, float).reshape(4, 2)
     xyz = np.stack((points[:, 0] / points[:, 1], np.ones(4), (1 - points.sum(axis=1)) / points[:, 1]))
     primaries, white = xyz[:, :3], xyz[:, 3]

@@ -1,7 +1,7 @@
-"""Colours of more than eight bits whose values fill only the lowest part of their range.
+"""Recover colours of more than eight bits whose values fill only the lowest part of their range.
 
-Of 16 bits for each channel, Pillow keeps the upper byte: of values of 12 bits that is a sixteenth of white, in sixteen
-steps. Where that happened, the file is decoded once more in the other byte order, which gives the lower bytes.
+Pillow keeps the upper byte of 16-bit channels: 12-bit values then reach only a sixteenth of white, in sixteen steps. In
+that case the file is decoded a second time in the other byte order, which yields the lower bytes.
 """
 
 from __future__ import annotations
@@ -22,45 +22,45 @@ if TYPE_CHECKING:
 _OTHER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 _KINDS = frozenset(("RGB;16", "RGBX;16", "RGBA;16", "LA;16"))
 _GREY_ALPHA = "LA;16B"
-"""Of a PNG; Pillow makes it RGBA, and has no other byte order of it."""
+"""Mode of a PNG, which Pillow decodes to RGBA and supports in one byte order only."""
 _DARK = 64
-"""Upper bytes below which values have 14 bits at most."""
+"""Upper bytes below this mean that values have 14 bits at most."""
 MOST_PIXELS = 50_000_000
-"""Above them decoding twice would take more time and memory than a picture may."""
+"""Pictures with more pixels are not decoded twice: it would exceed the limits on time and memory."""
 _BAND = 1 << 20
 """Pixels that are joined at a time."""
 
 
 def raw_mode(image: ImageFile) -> str:
-    """How the pixels of a picture that was opened, and not loaded yet, stand in its file."""
+    """The raw mode of the pixels in the file, for a picture that is opened but not loaded."""
     arguments: Any = image.tile[0][3] if image.tile else ""
-    found = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
-    return found if isinstance(found, str) else ""
+    mode = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
+    return mode if isinstance(mode, str) else ""
 
 
-def in_full_depth(image: Image.Image, mode: str, reopened: Callable[[], ImageFile]) -> Image.Image:
-    """Scale a loaded picture by the range of its values, where Pillow's eight bits hold only the lowest part of it.
+def in_full_depth(image: Image.Image, mode: str, reopen: Callable[[], ImageFile]) -> Image.Image:
+    """Rescale a loaded picture by the range of its values if Pillow's eight bits hold only the lowest part of it.
 
     Args:
-        image: the picture, which is returned as it is where nothing is to be done.
+        image: the picture; it is returned unchanged if nothing needs to be done.
         mode: its `raw_mode`.
-        reopened: opens the file once more.
+        reopen: opens the file once more.
     """
     if mode[:-1] not in _KINDS or mode[-1] not in _OTHER or image.width * image.height > MOST_PIXELS:
         return image
     highest = [high for _, high in cast("tuple[tuple[int, int], ...]", image.getextrema())]
     if max(highest[:3]) >= _DARK:
         return image
-    lower = _lower_bytes(reopened(), mode)
-    found = max(int(_joined(image, lower, box)[:, :, :3].max()) for box in _boxes(image))
-    top = top_of(found, image.info.get(DECLARED))
+    lower = _lower_bytes(reopen(), mode)
+    largest = max(int(_joined(image, lower, box)[:, :, :3].max()) for box in _boxes(image))
+    top = top_of(largest, image.info.get(DECLARED))
     if top is None or top <= 0:
         return image
     for box in _boxes(image):
         values = _joined(image, lower, box).astype(np.float32)
         levels = np.floor(values * (255 / top) + 0.5).clip(0, 255).astype(np.uint8)
         if levels.shape[2] == 4 and highest[3] >= _DARK:
-            levels[:, :, 3] = np.asarray(image.crop(box))[:, :, 3]  # the range of the colours is not that of alpha
+            levels[:, :, 3] = np.asarray(image.crop(box))[:, :, 3]  # alpha uses its full range, unlike the colours
         image.paste(Image.fromarray(levels), box)
     return image
 

@@ -1,16 +1,16 @@
-"""Every kind of pixel to 8-bit RGB.
+"""Convert every kind of pixel to 8-bit RGB.
 
-Pillow's own `convert("RGB")` clips 16-bit values at 255 and drops transparency, leaving whatever colour hides behind
-it; the rules here are:
+Pillow's own `convert("RGB")` clips 16-bit values at 255 and drops transparency, which exposes whatever colour lies
+under transparent pixels. The rules here are:
 
-- 16 bits (`I;16`): white is the highest value that the file declares, or else the top of the smallest of the ranges of
-  8, 10, 12, 14 and 16 bits that holds all values (`search.pictures.colours.sample_depth`).
-- 32-bit integers and floats (`I`, `F`): such files do not say where white is. It is found in the same way, for floats
-  from the range 0..1 on; where no range holds all values, the lowest value becomes black and the highest white. Values
-  that are not finite are an error.
-- Anything transparent is laid over white, or over another ground where white would hide it
+- 16 bits (`I;16`): white is the highest value that the file declares, or else the top of the smallest range of 8, 10,
+  12, 14 or 16 bits that holds all values (`search.pictures.colours.sample_depth`).
+- 32-bit integers and floats (`I`, `F`): such files do not state their white point. It is determined in the same way;
+  for floats the range 0..1 is tried first. If no range holds all values, the lowest value becomes black and the highest
+  white. Non-finite values are an error.
+- Transparent pixels are laid over white, or over another background if white would hide them
   (`search.pictures.colours.transparency`).
-- CMYK, YCbCr, LAB and HSV by Pillow's plain formulas, unless a colour profile says better
+- CMYK, YCbCr, LAB and HSV are converted by Pillow's plain formulas unless there is a colour profile
   (`search.pictures.colours.profiles`).
 """
 
@@ -35,18 +35,18 @@ if TYPE_CHECKING:
 
 _CHANNELS_TO_MODE = {1: "L", 3: "RGB", 4: "RGBA"}
 _ROUNDING = 1e-6
-"""How far a float array may leave [0, 1]: what float32 arithmetic leaves behind, no more."""
+"""Tolerance for a float array to leave [0, 1]: the rounding error of float32 arithmetic."""
 
 
 _BAND = 1 << 21
-"""Pixels that are converted at a time: few enough that what conversion needs in between costs next to nothing."""
+"""Pixels that are converted at a time, so that intermediate results need little memory."""
 
 
 def reduced_rgb(image: Image.Image, factor: int, profile: bytes | None = None) -> Image.Image:
-    """Convert a loaded picture and reduce it by a whole factor, in bands of rows.
+    """Convert a loaded picture and reduce it by an integer factor, in bands of rows.
 
-    The same pixels as `to_rgb(image).reduce(factor)`, without a second and third copy of a large picture: its whole
-    only ever exists as the plugin decoded it. A colour profile is applied behind that, to what is left to convert.
+    The pixels are those of `to_rgb(image).reduce(factor)`, without a second and third copy of a large picture in
+    memory: only the plugin's own copy exists at full size. A colour profile is applied after the reduction.
     """
     width, height = image.size
     rows = max(1, _BAND // (width * factor)) * factor
@@ -70,16 +70,16 @@ def _band(image: Image.Image, factor: int, rules: Rules, transform: Transform | 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What holds for all bands of a picture."""
+    """Conversion rules that apply to all bands of a picture."""
 
     extremes: tuple[float, float] | None
-    """Lowest and highest value, of more than eight bits; None of any other mode."""
+    """Lowest and highest value of a mode of more than eight bits; None for other modes."""
     ground: int = WHITE
-    """What transparent pixels are laid over."""
+    """Grey level of the background for transparent pixels."""
 
     @classmethod
     def of(cls, image: Image.Image) -> Rules:
-        """Look at the whole of a loaded picture."""
+        """Derive the rules from all pixels of a loaded picture."""
         extremes = _value_range(image)
         if not (image.mode in ("RGBa", "La") or image.has_transparency_data) or _is_opaque(image):
             return cls(extremes)
@@ -87,14 +87,14 @@ class Rules:
 
 
 def to_rgb(image: Image.Image, rules: Rules | None = None) -> Image.Image:
-    """Convert a loaded picture of any mode; one that is opaque RGB already is returned as it is.
+    """Convert a loaded picture of any mode; an opaque RGB picture is returned unchanged.
 
     Args:
         image: the picture, or a band of one.
-        rules: those of the whole picture.
+        rules: the rules of the full picture.
 
     Raises:
-        ValueError: a mode that nothing converts, or values that are not finite.
+        ValueError: the mode cannot be converted, or values are not finite.
     """
     rules = rules or Rules.of(image)
     if rules.extremes is not None:
@@ -107,7 +107,7 @@ def to_rgb(image: Image.Image, rules: Rules | None = None) -> Image.Image:
 
 
 def _is_opaque(image: Image.Image) -> bool:
-    """Whether a picture has an alpha channel, and does not use it."""
+    """Whether a picture has an alpha channel that is opaque everywhere."""
     if image.getbands()[-1] not in ("A", "a") or "transparency" in image.info:
         return False
     lowest, _ = cast("tuple[int, int]", image.getchannel(len(image.getbands()) - 1).getextrema())
@@ -123,18 +123,18 @@ def _value_range(image: Image.Image) -> tuple[float, float] | None:
         return None
     rows = max(1, _BAND // image.width)
     bands = (image.crop((0, top, image.width, min(top + rows, image.height))) for top in range(0, image.height, rows))
-    found = [_extremes(np.asarray(band)) for band in bands]
-    return min(low for low, _ in found), max(high for _, high in found)
+    extremes = [_extremes(np.asarray(band)) for band in bands]
+    return min(low for low, _ in extremes), max(high for _, high in extremes)
 
 
 def array_to_rgb(array: NDArray[Any]) -> Image.Image:
-    """Make a picture of `(H, W)`, `(H, W, 1)`, `(H, W, 3)` or `(H, W, 4)`: RGB, alpha last, over white.
+    """Make a picture from `(H, W)`, `(H, W, 1)`, `(H, W, 3)` or `(H, W, 4)`: RGB, alpha last and laid over white.
 
     Args:
-        array: uint8; bool; uint16, 65535 being white; or floats in [0, 1].
+        array: uint8; bool; uint16 with white at 65535; or floats in [0, 1].
 
     Raises:
-        ValueError: any other shape, dtype or range, or NaN.
+        ValueError: the shape, dtype or range is another, or there is a NaN.
     """
     channels = 1 if array.ndim == 2 else array.shape[2] if array.ndim == 3 else 0
     if channels not in _CHANNELS_TO_MODE or array.size == 0:
@@ -156,7 +156,7 @@ def _array_levels(array: NDArray[Any]) -> Bytes:
     if array.dtype.kind == "u" and array.dtype.itemsize == 2:  # of either byte order
         return _to_8_bit(array)
     if array.dtype.kind == "f":
-        # Written so that a NaN, which compares false with everything, fails too.
+        # This form also fails for NaN, which compares false with everything.
         if not (array.min() >= -_ROUNDING and array.max() <= 1 + _ROUNDING):
             raise ValueError("an array of floats must lie in [0, 1] and have no NaN: divide by 255, or use uint8")
         return _round(array.astype(np.float32) * 255)
@@ -179,7 +179,7 @@ def _extremes(values: NDArray[Any]) -> tuple[float, float]:
 
 
 def _eight_bits(image: Image.Image, extremes: tuple[float, float] | None) -> Image.Image:
-    """Make `L` of a band of more than eight bits, or `LA` where a PNG calls one of its levels transparent."""
+    """Convert a band of more than eight bits to `L`, or to `LA` if a PNG declares one level transparent."""
     if extremes is None:
         return image
     values = np.asarray(image)
@@ -213,7 +213,7 @@ def _round(levels: NDArray[Any]) -> Bytes:
 
 
 def _premultiplied_over(image: Image.Image, ground: int) -> Image.Image:
-    """Colour already times alpha, so the ground shows by the rest; through RGBA it would be divided, less precisely."""
+    """Add the background to premultiplied colours; converting through RGBA would divide, which is less precise."""
     bands = np.asarray(image).astype(np.uint32)
     shown = ((255 - bands[:, :, -1:]) * ground + 127) // 255
     levels = np.minimum(bands[:, :, :-1] + shown, 255).astype(np.uint8)
@@ -223,7 +223,7 @@ def _premultiplied_over(image: Image.Image, ground: int) -> Image.Image:
 def _over(image: Image.Image, ground: int) -> Image.Image:
     key = image.info.get("transparency")
     if image.mode == "RGB" and isinstance(key, tuple) and max(key) > 255:
-        # The key of a 16-bit PNG, whose pixels Pillow has cut to their upper byte.
+        # The key is that of a 16-bit PNG, while Pillow has reduced the pixels to their upper byte.
         image.info["transparency"] = tuple(level >> 8 for level in key)
     colours = image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", colours.size, (ground,) * 3), colours).convert("RGB")

@@ -1,8 +1,7 @@
-"""Pixels of a colour profile to sRGB, by Little CMS.
+"""Convert pixels from a colour profile to sRGB with Little CMS.
 
-A transform is made once for each profile and kept: most collections have a handful of profiles. One that alters
-nothing, as that of sRGB itself, is found by trying it on a lattice of colours, whatever the profile calls itself, and
-is never applied.
+Transforms are cached by profile, because most collections have only a few. A transform that changes nothing, such as
+that of sRGB itself, is detected on a lattice of colours, whatever the profile's name, and is never applied.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ if TYPE_CHECKING:
 Space: TypeAlias = Literal["RGB", "L", "CMYK"]
 
 MOST_PROFILE_BYTES = 16 << 20
-"""Of a profile; a larger one is passed over. Those of printing presses have up to ten megabytes."""
+"""Size above which a profile is ignored; those of printing presses have up to ten megabytes."""
 
 _SPACES: dict[bytes, Space] = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}
 _CLASSES = frozenset((b"mntr", b"scnr", b"prtr", b"spac"))
 _GREY_MODES = frozenset(("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"))
 _RGB_MODES = frozenset(("RGB", "RGBA", "RGBa", "RGBX", "P", "PA"))
 _SAME = 3
-"""Levels of 255 that a transform may alter colours by and still be taken for none."""
+"""Largest change, in levels of 255, of a transform that counts as changing nothing."""
 _KEPT = 32
 
 _kept: OrderedDict[bytes, Transform | None] = OrderedDict()
@@ -39,25 +38,25 @@ _lock = threading.Lock()
 
 
 def profile_space(profile: bytes) -> Space | None:
-    """What pixels a profile describes; None where it is none that pixels can have, or not a profile."""
+    """The kind of pixels that a profile describes; None if it is not a profile or describes no pixels."""
     if not 128 < len(profile) <= MOST_PROFILE_BYTES or profile[36:40] != b"acsp":
         return None
     return _SPACES.get(profile[16:20]) if profile[12:16] in _CLASSES else None
 
 
 def fits(profile: bytes, mode: str) -> bool:
-    """Whether pixels of a mode of Pillow can have this profile."""
+    """Whether pixels of a Pillow mode can have this profile."""
     modes = {"RGB": _RGB_MODES, "L": _GREY_MODES, "CMYK": {"CMYK"}, None: ()}[profile_space(profile)]
     return mode in modes
 
 
 def to_srgb(profile: bytes) -> Transform | None:
-    """Make the function that takes pixels of a profile to sRGB.
+    """Build the function that converts pixels of a profile to sRGB.
 
-    It takes and gives an `RGB` image; of a CMYK profile it takes a `CMYK` one.
+    It takes an `RGB` image, or a `CMYK` image for a CMYK profile, and returns an `RGB` image.
 
     Returns:
-        None where the profile is damaged, or alters nothing.
+        The function; None if the profile is damaged or changes nothing.
     """
     key = hashlib.blake2b(profile, digest_size=16).digest()
     with _lock:

@@ -1,8 +1,9 @@
-"""Where white is in the values of a file that has more than eight bits for each: cameras, microscopes and scanners
-write values of 10, 12 or 14 bits into files of 16.
+"""Determine the white point of files with more than eight bits per sample.
 
-The declared range counts, where the file declares one that holds all its values; else the smallest usual range that
-does. Sources: PNG, third edition, section 11.3.2.5 (sBIT); TIFF 6.0, section 8 (BitsPerSample, MaxSampleValue).
+Cameras, microscopes and scanners write values of 10, 12 or 14 bits into 16-bit files. The range that the file declares
+is used if it holds all values, else the smallest usual range that does.
+
+Sources: PNG, third edition, section 11.3.2.5 (sBIT); TIFF 6.0, section 8 (BitsPerSample, MaxSampleValue).
 """
 
 from __future__ import annotations
@@ -21,18 +22,18 @@ FULL = 65_535
 TOPS = (255, 1023, 4095, 16_383, FULL)
 """The highest values of 8, 10, 12, 14 and 16 bits."""
 DECLARED = "declared_top"
-"""The key in `info` of an opened picture under which its declared highest value is kept."""
+"""Key in the `info` of an opened picture for its declared highest value."""
 
 
 def top_of(highest: float, declared: Any = None) -> float | None:
-    """Find the value of white for values up to `highest`; None where no usual range holds them."""
+    """The value of white for values up to `highest`; None if no usual range holds them."""
     if isinstance(declared, int) and 0 < highest <= declared:
         return declared
     return next((top for top in TOPS if highest <= top), None)
 
 
 def declared_top(image: Image, kind: Format, data: bytes) -> int | None:
-    """Read the highest value that a file declares; None where it says no more than that it has 16 bits."""
+    """The highest value that a file declares; None if it declares no more than 16 bits."""
     if kind == "PNG":
         bits = max(body_of(data, b"sBIT") or b"\0")
         return (1 << bits) - 1 if 0 < bits <= 16 else None

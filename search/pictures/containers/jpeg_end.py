@@ -1,7 +1,7 @@
-"""A JPEG that lacks nothing but the marker at its end: cut by a byte or two, or written by a sloppy program.
+"""Repair a JPEG that lacks only its end marker: cut by a byte or two, or written by a careless program.
 
-That all pixels are there is found by decoding the file with different bytes behind its own: where any part of
-the picture were still to come, it would be read from those bytes, and the last rows would differ.
+To verify that all pixels are there, the file is decoded with different bytes appended. If any part of the picture were
+missing, it would be read from those bytes, and the last rows would differ.
 """
 
 from __future__ import annotations
@@ -21,46 +21,46 @@ LACKS_ITS_END = "the marker at the end of this JPEG is missing; all its rows are
 END = b"\xff\xd9"
 
 _LENGTH = 1 << 12
-"""Bytes: more than the longest block of all components has."""
+"""Bytes: more than the longest block of all components."""
 
 
 def _tail(seed: int) -> bytes:
-    """Pseudo-random bytes, in two halves: as pixels, and with every restart marker that may come next before them."""
-    chance = random.Random(seed)
-    plain = chance.randbytes(_LENGTH).replace(b"\xff", b"")
-    return plain + b"".join(bytes((0xFF, 0xD0 + n)) + chance.randbytes(512).replace(b"\xff", b"") for n in range(8))
+    """Pseudo-random bytes in two halves: as pixels, and preceded by each restart marker that may come next."""
+    generator = random.Random(seed)
+    plain = generator.randbytes(_LENGTH).replace(b"\xff", b"")
+    return plain + b"".join(bytes((0xFF, 0xD0 + n)) + generator.randbytes(512).replace(b"\xff", b"") for n in range(8))
 
 
 MOST_PIXELS = 64_000_000
-"""In a single scan: of a larger picture it would take more than seconds to find out."""
+"""Limit for a picture with a single scan; verifying a larger one would take more than seconds."""
 _MOST_SCANS = 100
 _SCANS_IN_TIME_OF_ONE = 5
-"""Scans of a progressive picture that together cost as much as its decoding does besides."""
+"""Number of scans of a progressive picture that together cost as much as the rest of its decoding."""
 _TAILS = tuple(_tail(seed) for seed in range(6))
 _BAND = 256
-"""Rows that are looked at at a time."""
+"""Rows that are hashed at a time."""
 
 
 def with_its_end(data: bytes) -> bytes | None:
-    """Append the missing end to a JPEG whose pixels are all there; None for any other file."""
+    """Append the missing end marker to a JPEG whose pixels are complete; None for any other file."""
     try:
-        found = jpeg_scans(data)
+        walked = jpeg_scans(data)
     except (struct.error, IndexError):
         return None
-    if found is None:
+    if walked is None:
         return None
-    scans, pixels = found
+    scans, pixels = walked
     if scans.end is not None or not scans.complete:
         return None
     if scans.count > _MOST_SCANS or pixels * (1 + scans.count / _SCANS_IN_TIME_OF_ONE) > MOST_PIXELS:
-        return None  # not worth decoding seven times over
-    whole = data.rstrip(b"\xff")  # part of a marker, or fill
-    first = _pixels(whole + END)
-    return whole + END if all(_pixels(whole + tail + END) == first for tail in _TAILS) else None
+        return None  # too expensive to decode seven times
+    content = data.rstrip(b"\xff")  # part of a marker, or fill bytes
+    first = _pixels(content + END)
+    return content + END if all(_pixels(content + tail + END) == first for tail in _TAILS) else None
 
 
 def _pixels(data: bytes) -> bytes:
-    """Decode in full size, and hash."""
+    """Hash the pixels decoded at full size."""
     from PIL.JpegImagePlugin import JpegImageFile
 
     image: ImageFile = JpegImageFile(io.BytesIO(data))

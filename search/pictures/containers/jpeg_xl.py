@@ -1,6 +1,6 @@
-"""JPEG XL, by the Pillow plugin that the extra `jxl` installs.
+"""Read JPEG XL, with the Pillow plugin that the extra `jxl` installs.
 
-The size and the turn are read from the codestream itself, so that the limits hold before libjxl sees the file.
+Size and orientation are read from the codestream directly, so that the limits apply before libjxl runs.
 Source: ISO/IEC 18181-1:2024, sections D.1 to D.3; 18181-2, section 9 (the boxes of a container).
 """
 
@@ -21,7 +21,7 @@ MISSING = 'a JPEG XL picture, which needs the extra "jxl": pip install "twinlens
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 _LENGTHS = (9, 13, 18, 30)
 _HEADER = 64
-"""Bytes within which size and turn stand."""
+"""Number of bytes that contain size and orientation."""
 _MOST_BOXES = 1_000
 
 
@@ -36,7 +36,7 @@ def is_supported() -> bool:
 
 
 def header(data: bytes) -> tuple[tuple[int, int], int] | None:
-    """Width and height as they are stored, and the orientation, 1 to 8; None where there is no codestream.
+    """Stored width and height, and the EXIF orientation, 1 to 8; None if there is no codestream.
 
     Raises:
         IndexError: the codestream ends within its header.
@@ -53,12 +53,12 @@ def header(data: bytes) -> tuple[tuple[int, int], int] | None:
         width = height * wide // high
     else:
         width = (bits.take(5) + 1) * 8 if small else 1 + bits.take(_LENGTHS[bits.take(2)])
-    turned = not bits.take(1) and bits.take(1)  # not all fields at their defaults, and among them the extra ones
+    turned = not bits.take(1) and bits.take(1)  # `all_default` is off, and `extra_fields` on
     return (width, height), 1 + bits.take(3) if turned else 1
 
 
 def decoded(data: bytes) -> Image | bytes:
-    """Decode the first frame, turned as its codestream says; or give back the JPEG that was packed without loss.
+    """Decode the first frame in the orientation of its codestream, or return the JPEG that was packed losslessly.
 
     Raises:
         OSError: the file is damaged.
@@ -67,7 +67,7 @@ def decoded(data: bytes) -> Image | bytes:
 
     try:
         is_jpeg, info, pixels, profile, boxes = import_module("pillow_jxl").Decoder(num_threads=1)(data)
-    except Exception as error:  # whose text is about building libjxl
+    except Exception as error:  # its message is about building libjxl
         raise OSError("libjxl cannot decode it") from error
     if is_jpeg:
         return bytes(pixels)
@@ -81,7 +81,7 @@ def decoded(data: bytes) -> Image | bytes:
 
 
 class _Bits:
-    """The bits of a codestream behind its signature, the lowest of each byte first."""
+    """Bit reader for a codestream after its signature; the lowest bit of each byte comes first."""
 
     def __init__(self, stream: bytes) -> None:
         self._number = int.from_bytes(stream[2 : 2 + _HEADER], "little")
@@ -97,17 +97,17 @@ class _Bits:
 
 
 def exif_of(data: bytes) -> bytes | None:
-    """The EXIF block of a container, without decoding anything; None where there is none, or it is packed."""
+    """The EXIF block of a container, without decoding; None if there is none or it is compressed."""
     return next((_without_offset(data[start:end]) for kind, start, end in _boxes(data) if kind == b"Exif"), None)
 
 
 def _without_offset(block: bytes) -> bytes:
-    """By the standard four bytes stand in front of the header, which some writers leave out."""
+    """Remove the four bytes that the standard puts before the header; some writers omit them."""
     return block if block[:2] in (b"II", b"MM") else block[4:]
 
 
 def _codestream(data: bytes) -> bytes | None:
-    """The beginning of the codestream, which a container has in a box `jxlc`, or in pieces `jxlp`."""
+    """The beginning of the codestream, which a container stores in a box `jxlc` or in parts `jxlp`."""
     if data.startswith(CODESTREAM):
         return data[: 2 + _HEADER]
     for kind, start, _ in _boxes(data):
@@ -126,7 +126,7 @@ def _boxes(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         start = at + 8
         if length == 1:
             length, start = int.from_bytes(data[at + 8 : at + 16], "big"), at + 16
-        end = at + length if length else len(data)  # 0: to the end of the file
+        end = at + length if length else len(data)  # 0 means "to the end of the file"
         if end < start or start > len(data):
             return
         yield kind, start, end

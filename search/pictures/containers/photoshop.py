@@ -1,4 +1,4 @@
-"""What a Photoshop document says of itself before it is decoded, and whether it holds a flattened picture.
+"""Check the header of a Photoshop document: whether it is supported, its size, and whether it has transparency.
 
 Source: Adobe Photoshop File Formats Specification, November 2019.
 """
@@ -9,24 +9,22 @@ import struct
 
 _VERSION_INFO = 1057
 MOST_RESOURCES = 10_000
-"""Image resources, which Pillow reads one by one; Photoshop writes some forty."""
+"""Limit on image resources, which Pillow reads one by one; Photoshop writes about forty."""
 
 
 def psd_excess(data: bytes) -> str | None:
-    """Say why a document cannot be read, or costs too much to; None where nothing speaks against it.
+    """Describe why a document cannot be read or is too expensive to read; None if nothing prevents it.
 
     Raises:
-        struct.error: it ends within its header.
+        struct.error: the file ends within its header.
     """
     version, depth = struct.unpack_from(">H", data, 4)[0], struct.unpack_from(">H", data, 22)[0]
     if version == 2:
         return "a large Photoshop document (PSB), which is not supported: save it as PSD or TIFF"
     if depth not in (1, 8):
-        return (
-            f"a Photoshop document of {depth} bits for each channel, which is not supported: save it with 8, or as TIFF"
-        )
-    at = _behind(data, 26)
-    end = _behind(data, at)
+        return f"a Photoshop document of {depth} bits per channel, which is not supported: save it with 8, or as TIFF"
+    at = _section_end(data, 26)
+    end = _section_end(data, at)
     at += 4
     for _ in range(MOST_RESOURCES):
         if at + 12 > min(end, len(data)):
@@ -41,23 +39,24 @@ def psd_excess(data: bytes) -> str | None:
 
 
 def psd_size(data: bytes) -> tuple[int, int]:
-    """Width and height of the canvas; struct.error where the header is cut."""
+    """Width and height of the canvas; raises struct.error if the header is cut."""
     height, width = struct.unpack_from(">II", data, 14)
     return width, height
 
 
 def has_transparency(data: bytes) -> bool:
-    """Whether the channel behind the colours is how transparent the picture is: only then is the count of its layers
-    negative. Otherwise it is a selection or an ink that somebody saved.
+    """Whether the channel after the colours is the transparency of the picture.
+
+    It is only if the number of layers is negative; otherwise it is a saved selection or spot colour.
     """
     try:
-        layers = _behind(data, _behind(data, 26))
+        layers = _section_end(data, _section_end(data, 26))
         (length, inner, count) = struct.unpack_from(">IIh", data, layers)
     except struct.error:
         return False
     return bool(length > 0 and inner > 0 and count < 0)
 
 
-def _behind(data: bytes, at: int) -> int:
-    """Offset behind a section that begins with its length."""
+def _section_end(data: bytes, at: int) -> int:
+    """Offset of the end of a section that begins with its length."""
     return int(at + 4 + struct.unpack_from(">I", data, at)[0])

@@ -1,4 +1,4 @@
-"""The chunks of a PNG before its pixels, and a PNG without the ones that would make Pillow refuse it.
+"""Read the chunks of a PNG before its pixels, and remove those that would make Pillow reject the file.
 
 Source: PNG, third edition, sections 5.3 and 11.3.
 """
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 _SIGNATURE_BYTES = 8
 _MOST_CHUNKS = 1_000
 MOST_PROFILE_BYTES = 1 << 20
-"""Of an unpacked profile, above which Pillow refuses the whole picture."""
+"""Size of an uncompressed profile above which Pillow rejects the picture."""
 _LENGTHS = {b"gAMA": 4, b"cHRM": 32}
-"""Of chunks that Pillow reads without looking at their length."""
+"""Required lengths of chunks that Pillow reads without checking their length."""
 
 
 def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Walk the chunks before the pixels: name, offset and length of the body."""
+    """Name, offset of the body and length of the body for each chunk before the pixels."""
     at = _SIGNATURE_BYTES
     for _ in range(_MOST_CHUNKS):
         if at + 12 > len(data):
@@ -34,15 +34,15 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def body_of(data: bytes, name: bytes) -> bytes | None:
-    """The body of the first chunk of a name before the pixels."""
-    for found, start, length in chunks(data):
-        if found == name:
+    """The body of the first chunk with a name before the pixels; None if there is none."""
+    for chunk_name, start, length in chunks(data):
+        if chunk_name == name:
             return data[start : start + length]
     return None
 
 
 def readable(data: bytes) -> bytes:
-    """Leave out chunks about colour that are damaged or huge: the picture is fine without them."""
+    """Remove colour chunks that are damaged or huge: the picture can be read without them."""
     unfit = [(start, length) for name, start, length in chunks(data) if not _is_fit(data, name, start, length)]
     for start, length in reversed(unfit):
         data = data[: start - 8] + data[start + length + 4 :]
@@ -54,12 +54,12 @@ def _is_fit(data: bytes, name: bytes, start: int, length: int) -> bool:
         return length == _LENGTHS[name]
     if name != b"iCCP":
         return True
-    behind_name = data[start : start + length].partition(b"\0")[2]
-    if behind_name[:1] != b"\0":  # the one method of compression that there is
+    after_name = data[start : start + length].partition(b"\0")[2]
+    if after_name[:1] != b"\0":  # the only compression method that the standard defines
         return False
     unpacker = zlib.decompressobj()
     try:
-        unpacker.decompress(behind_name[1:], MOST_PROFILE_BYTES)
+        unpacker.decompress(after_name[1:], MOST_PROFILE_BYTES)
     except zlib.error:
         return False
     return not unpacker.unconsumed_tail

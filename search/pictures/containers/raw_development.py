@@ -1,4 +1,4 @@
-"""Raw photos developed by LibRaw, through the package `rawpy` that the extra `raw` installs."""
+"""Develop raw photos with LibRaw, through the package `rawpy` that the extra `raw` installs."""
 
 from __future__ import annotations
 
@@ -21,14 +21,17 @@ def is_supported() -> bool:
 
 
 def develop(data: bytes, check_size: Callable[[tuple[int, int]], None]) -> tuple[Image, tuple[int, int]]:
-    """Develop at half its size, with the white balance of the camera, turned as it says; and its full upright size.
+    """Develop a raw photo at half its size, in the camera's white balance and orientation.
 
-    Each pixel is made of one square of the colour filter, with no demosaicing: a quarter of the memory and a tenth of
-    the time, and still far more pixels than an encoder looks at.
+    Each pixel is made from one square of the colour filter, without demosaicing. This takes a quarter of the memory and
+    a tenth of the time, and still gives far more pixels than an encoder uses.
 
     Args:
         data: the file.
-        check_size: raises for a sensor that is too large, before its values are unpacked.
+        check_size: raises if the sensor is too large; called before its values are unpacked.
+
+    Returns:
+        The picture, and the full upright size of the photo.
 
     Raises:
         OSError: LibRaw does not know the file, or it is damaged.
@@ -42,7 +45,7 @@ def develop(data: bytes, check_size: Callable[[tuple[int, int]], None]) -> tuple
             check_size((sizes.raw_width, sizes.raw_height))
             check_size((sizes.width, sizes.height))
             pixels = raw.postprocess(half_size=True, use_camera_wb=True, output_bps=8)
-            turned = sizes.flip in (5, 6)  # LibRaw's numbers for a quarter turn
+            turned = sizes.flip in (5, 6)  # LibRaw's codes for a quarter turn
             full = (sizes.height, sizes.width) if turned else (sizes.width, sizes.height)
     except rawpy.LibRawError as error:
         reason = error.args[0] if error.args else error

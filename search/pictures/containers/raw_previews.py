@@ -1,4 +1,4 @@
-"""The pictures that a raw photo carries for viewers, and the size that it has itself.
+"""Find the previews inside a raw photo, and the size of the photo itself.
 
 Sources: TIFF/EP; the DNG specification 1.7; for Fujifilm's RAF, Canon's CR3 and Panasonic's RW2 the tables of ExifTool.
 """
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
 
 _OLD_JPEG, _JPEG = 6, 7
 _SHOWN = frozenset((0, 1, 2, 6))
-"""Photometric interpretations that are pictures: grey, RGB and YCbCr."""
+"""Photometric interpretations of displayable pictures: grey, RGB and YCbCr."""
 _HEADERS = 1 << 20
-"""Bytes of a JPEG within which its first scan begins."""
+"""Number of bytes of a JPEG within which its first scan begins."""
 _LARGE_PREVIEW = 1_000
-"""Pixels of the shorter side of a preview from which nothing is gained by developing the photo."""
-_MOST_FOUND = 32
-"""JPEGs that are looked at where no directory says where one is."""
+"""Length in pixels of the shorter side of a preview from which developing the photo gains nothing."""
+_MOST_JPEGS = 32
+"""Maximum number of JPEGs to try if no directory gives the place of one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A picture within a raw photo, as a file of its own."""
+    """A picture inside a raw photo that can be read as a file."""
 
     kind: Literal["JPEG", "TIFF"]
     size: tuple[int, int]
@@ -49,10 +49,10 @@ class Preview:
     """Offset of a JPEG, or of the directory of a TIFF."""
     end: int = 0
     turns_itself: bool = False
-    """Whether the directory says how it is to be turned."""
+    """Whether the directory states the orientation."""
 
     def file(self, data: bytes) -> bytes:
-        """Cut it out of the raw photo: a JPEG, or the same file with this directory in front."""
+        """Extract it from the raw photo: a JPEG, or the same file with this directory as the first."""
         if self.kind == "JPEG":
             return data[self.start : self.end]
         order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
@@ -61,23 +61,23 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class RawPhoto:
-    """What a raw photo says without being developed."""
+    """Properties of a raw photo that are known without developing it."""
 
     size: tuple[int, int]
-    """As the sensor lies; (0, 0) where it is not found."""
+    """Size on the sensor, before turning; (0, 0) if it is unknown."""
     orientation: int
-    """By EXIF, 1 to 8."""
+    """EXIF orientation, 1 to 8."""
     previews: list[Preview]
-    """The largest first."""
+    """Largest first."""
 
     @property
     def has_large_preview(self) -> bool:
-        """Whether a preview shows what an encoder looks at, as the camera developed it."""
+        """Whether a preview, as the camera developed it, has the resolution that an encoder needs."""
         return bool(self.previews) and _is_large(self.previews[0], self.size)
 
 
 def read_raw(data: bytes) -> RawPhoto:
-    """Look for size, turn and previews; what is damaged is left out."""
+    """Read size, orientation and previews; damaged parts are skipped."""
     pages = list(directories(data)) if is_tiff(data) else _canon_pages(data)
     size = _size(data, pages)
     usable = (preview for preview in _previews(data, pages) if preview.kind == "JPEG" or _is_large(preview, size))
@@ -87,7 +87,7 @@ def read_raw(data: bytes) -> RawPhoto:
 
 
 def exif_of_raw(data: bytes) -> bytes | None:
-    """The EXIF block: the file itself, where it is a TIFF; else that of a Canon's box, or of the largest preview."""
+    """The EXIF block: the file itself if it is a TIFF, else that of a Canon box or of the largest preview."""
     if is_tiff(data):
         order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
         return data if b"+" in data[2:4] else data[:2] + (42).to_bytes(2, order) + data[4:]
@@ -101,7 +101,7 @@ def exif_of_raw(data: bytes) -> bytes | None:
 
 
 def _is_large(preview: Preview, size: tuple[int, int]) -> bool:
-    """Whether it shows all that an encoder looks at; what is not compressed and small is a thumbnail for menus."""
+    """Whether it has the resolution that an encoder needs; small uncompressed pictures are thumbnails for menus."""
     shorter = min(preview.size)
     return shorter >= _LARGE_PREVIEW or 2 * shorter >= min(size) > 0
 
@@ -116,26 +116,26 @@ def _size(data: bytes, pages: list[Directory]) -> tuple[int, int]:
     if largest is None:
         return 0, 0
     crop = largest.numbers(DEFAULT_CROP)
-    if len(crop) == 4:  # as fractions
+    if len(crop) == 4:  # two fractions
         crop = (crop[0] // max(1, crop[1]), crop[2] // max(1, crop[3]))
     cropped = len(crop) == 2 and 0 < crop[0] <= largest.size[0] and 0 < crop[1] <= largest.size[1]
     return (crop[0], crop[1]) if cropped else largest.size
 
 
 def _previews(data: bytes, pages: list[Directory]) -> Iterator[Preview]:
-    found = False
+    any_found = False
     for page in pages if is_tiff(data) else []:
         preview = _of_page(data, page)
         if preview is not None:
-            found = True
+            any_found = True
             yield preview
     if data.startswith(b"FUJIFILMCCD-RAW"):
         at, length = struct.unpack_from(">II", data.ljust(92, b"\0"), 84)
         preview = _jpeg(data, at, at + length)
         if preview is not None:
-            found = True
+            any_found = True
             yield preview
-    if not found:
+    if not any_found:
         yield from _hidden(data)
 
 
@@ -155,9 +155,9 @@ def _of_page(data: bytes, page: Directory) -> Preview | None:
 
 
 def _hidden(data: bytes) -> Iterator[Preview]:
-    """Look for JPEGs anywhere: makernotes and boxes have them, each in another way."""
+    """Search for JPEGs anywhere in the file: makernotes and boxes store them, each in a different way."""
     at = -1
-    for _ in range(_MOST_FOUND):
+    for _ in range(_MOST_JPEGS):
         at = data.find(b"\xff\xd8\xff", at + 1)
         if at < 0:
             return
@@ -167,14 +167,14 @@ def _hidden(data: bytes) -> Iterator[Preview]:
 
 
 def _jpeg(data: bytes, start: int, end: int) -> Preview | None:
-    """None where it is no JPEG, or one without loss, as raw data itself is packed."""
+    """None if it is not a JPEG, or is a lossless one, in which raw data itself is stored."""
     size = jpeg_size(data[start : min(end, start + _HEADERS)])
     return None if size is None else Preview("JPEG", size, start, end)
 
 
 def _fuji_size(data: bytes) -> tuple[int, int]:
-    """From the records of the raw header: the size without borders, else the whole one."""
-    found: dict[int, tuple[int, int]] = {}
+    """Read the records of the raw header: the size without borders, else the full size."""
+    sizes: dict[int, tuple[int, int]] = {}
     try:
         (at,) = struct.unpack_from(">I", data, 92)
         (records,) = struct.unpack_from(">I", data, at)
@@ -183,14 +183,14 @@ def _fuji_size(data: bytes) -> tuple[int, int]:
             tag, length = struct.unpack_from(">HH", data, at)
             if length == 4:
                 high, wide = struct.unpack_from(">HH", data, at + 4)
-                found[tag] = (wide, high)
+                sizes[tag] = (wide, high)
             at += 4 + length
     except struct.error:
         pass
-    return found.get(0x111) or found.get(0x100) or (0, 0)
+    return sizes.get(0x111) or sizes.get(0x100) or (0, 0)
 
 
 def _canon_pages(data: bytes) -> list[Directory]:
-    """The first directory of the box CMT1 of a CR3, which is a TIFF by itself."""
+    """The first directory of the CMT1 box of a CR3, which is a TIFF by itself."""
     at = data.find(b"CMT1", 0, 1 << 20)
     return list(directories(data[at + 4 : at + 4 + _HEADERS])) if at >= 0 else []

@@ -67,7 +67,7 @@ def test_listing_and_forgetting(people: Path) -> None:
 
 def test_warnings_go_to_standard_error(people: Path, tmp_path: Path) -> None:
     done = run("enroll", "double", photograph(tmp_path, 0, 9), "--index", people, "--json")
-    assert "double is hard to tell from Ada" in done.stderr
+    assert "double is similar to Ada" in done.stderr
     assert json.loads(done.stdout)["warnings"]
 
 

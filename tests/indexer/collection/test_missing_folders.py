@@ -242,7 +242,7 @@ def test_a_file_that_the_system_refuses_keeps_its_picture(
     monkeypatch.setattr(picture_source.os, "open", refuse)
     report = sync(library, tmp_path / "i", FAST)
     assert (report.removed, report.images) == (0, 10)
-    assert report.skipped == [(path, "permission denied; what the index has of it stays")]
+    assert report.skipped == [(path, "permission denied; its entries stay in the index")]
     monkeypatch.undo()
     report = sync(library, tmp_path / "i", FAST)
     assert (report.unchanged, report.skipped) == (10, [])
@@ -269,7 +269,7 @@ def test_a_watch_keeps_them_and_says_it_once(library: Path, tmp_path: Path) -> N
     unmount(library)
     config = WatchConfig(interval=0.2, settle=0)
     thread = threading.Thread(
-        target=watch, args=(library, tmp_path / "i", FAST, config), kwargs={"told": said.put, "stop": stop}
+        target=watch, args=(library, tmp_path / "i", FAST, config), kwargs={"report": said.put, "stop": stop}
     )
     thread.start()
     try:

@@ -5,6 +5,7 @@ import os
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from indexer.metadata.load import drop_column, load_metadata
 from indexer.people.enroll import enroll, unenroll
 from indexer.pipeline.writer import open_writer
 from search import QueryError, open_index
+from search.chunks import chunks
 from search.config import EnrollConfig, RetainConfig
 from search.store import retained as retaining
 from search.store.catalog import CATALOG_NAME
@@ -294,7 +296,7 @@ def test_it_is_retained_for_as_long_as_documented(place: Path, monkeypatch: pyte
 
     def at(days: float) -> None:
         moment = (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="seconds")
-        monkeypatch.setattr(retaining, "_now", lambda: moment)
+        monkeypatch.setattr(retaining, "utc_now", lambda: moment)
 
     at(RetainConfig.days + 1)
     remove(index, paths=[removed[0]])
@@ -351,7 +353,7 @@ def test_values_of_every_sort_come_back_as_they_were(place: Path) -> None:
 
 
 def test_many_pictures_come_back_in_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retaining, "_IN_CHUNK", 4)
+    monkeypatch.setattr(retaining, "chunks", partial(chunks, size=4))
     monkeypatch.setattr(removing, "_AT_ONCE", 3)
     paths = fill(tmp_path / "p", 23)
     build(tmp_path / "p", tmp_path / "i", FAST)
@@ -374,6 +376,6 @@ def test_commands(place: Path) -> None:
     done = twinlens("sync", place / "p", "--index", place / "i")
     assert "1 pictures came back, and got back their metadata" in done.stdout
     done = twinlens("rebuild", "--index", place / "i", "--purge")
-    assert "what was retained of 0 removed pictures is forgotten" in done.stdout
+    assert "deleted what was retained of 0 removed pictures" in done.stdout
     with open_writer(place / "i") as catalog:
         assert catalog.retained.count() == 0

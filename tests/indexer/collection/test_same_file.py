@@ -15,7 +15,7 @@ from indexer.collection.sync import sync
 from indexer.health.check import check
 from indexer.pipeline import embed as embedding
 from indexer.pipeline.scan import FoundFile
-from indexer.pipeline.staging import LookedAt, Staging
+from indexer.pipeline.staging import ReadResult, Staging
 from indexer.pipeline.survey import is_same
 from search import open_index
 from search.encoders.color_layout import ColorLayoutEncoder
@@ -213,10 +213,10 @@ def test_what_an_older_version_staged_is_taken_over(place: Path) -> None:
         )
     connection.close()
     staging = Staging(place / "i", "abc")
-    old = staging.looked_at([Path("/a.png")])[Path("/a.png")]
+    old = staging.results([Path("/a.png")])[Path("/a.png")]
     assert is_same(old, FoundFile(Path("/a.png"), 5, 6, 99, 98))
-    staging.add([LookedAt(Path("/b.png"), 1, 2, "d", 3, 4, None, 9, 10)], [])
-    new = staging.looked_at([Path("/b.png")])[Path("/b.png")]
+    staging.add([ReadResult(Path("/b.png"), 1, 2, "d", 3, 4, None, 9, 10)], [])
+    new = staging.results([Path("/b.png")])[Path("/b.png")]
     assert (new.ctime_ns, new.inode) == (9, 10)
     assert not is_same(new, FoundFile(Path("/b.png"), 1, 2, 9, 11))
     staging.discard()
@@ -226,7 +226,7 @@ def test_a_killed_run_does_not_take_what_changed_since_for_what_it_read(tmp_path
     paths = fill(tmp_path / "p", 4)
     build(tmp_path / "p", tmp_path / "i", FAST)
     known = FoundFile.of(paths[0], paths[0].stat())
-    look = LookedAt(known.path, known.bytes, known.mtime_ns, ctime_ns=known.ctime_ns, inode=known.inode)
+    look = ReadResult(known.path, known.bytes, known.mtime_ns, ctime_ns=known.ctime_ns, inode=known.inode)
     assert is_same(look, known)
     paths[0].chmod(0o600)
     assert not is_same(look, FoundFile.of(paths[0], paths[0].stat()))

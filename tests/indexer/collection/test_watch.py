@@ -39,7 +39,7 @@ def watching(pictures: Path, index: Path, config: WatchConfig) -> Iterator["Queu
     said: Queue[ChangeReport | Exception] = Queue()
     stop = threading.Event()
     thread = threading.Thread(
-        target=watch, args=(pictures, index, FAST, config), kwargs={"told": said.put, "stop": stop}
+        target=watch, args=(pictures, index, FAST, config), kwargs={"report": said.put, "stop": stop}
     )
     thread.start()
     try:
@@ -142,7 +142,7 @@ def test_a_file_written_during_the_scan_has_not_settled(
         return scan(*args, **options)
 
     monkeypatch.setattr("indexer.collection.sync.scan", slow_scan)
-    assert FolderUpdate.scan(pictures, index, FAST, Stages(Silent()), settle=60).has_unsettled()
+    assert FolderUpdate.scan(pictures, index, FAST, Stages(Silent()), settle=60).has_recently_changed()
 
 
 def test_unsettled_files_are_neither_added_nor_removed(pictures: Path, index: Path) -> None:
@@ -153,7 +153,7 @@ def test_unsettled_files_are_neither_added_nor_removed(pictures: Path, index: Pa
     os.utime(future, (2e9, 2e9))
     update = FolderUpdate.scan(pictures, index, FAST, Stages(Silent()), settle=3600)
     assert {path for path in (old, new, future) if path in {f.path for f in update.found}} == {old, new, future}
-    assert update.has_unsettled()
+    assert update.has_recently_changed()
     from indexer.pipeline.writer import open_writer
 
     with open_writer(index) as catalog:
@@ -174,7 +174,7 @@ def test_a_new_encoder_is_taken_between_two_rounds(pictures: Path, index: Path, 
 
 def test_no_index_there(pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(IndexFolderError, match="no index here"):
-        watch(pictures, tmp_path / "nowhere", FAST, told=lambda _: None, stop=threading.Event())
+        watch(pictures, tmp_path / "nowhere", FAST, report=lambda _: None, stop=threading.Event())
     assert not (tmp_path / "nowhere").exists()
 
 

@@ -141,7 +141,7 @@ def test_motion_photos_and_pictures_with_layers_or_finer_levels_are_not_compared
     assert spare(folder) == {"small.jpg"}
     found = decisions(folder)
     assert "motion photo" in found["motion.jpg"]
-    assert found["deep.png"] in ("keep", "near, not compared: more than 8 bits a channel")
+    assert found["deep.png"] in ("keep", "near, not compared: more than 8 bits per channel")
 
 
 @pytest.mark.parametrize("ink", ["white", "black"])

@@ -162,7 +162,7 @@ def test_whose_vectors(ten: Ten, tmp_path: Path) -> None:
     config = ImportConfig(paths=ten[1], device="cpu")
     with pytest.raises(EncoderError, match="--encoder NAME"):
         import_vectors(ten[0], tmp_path / "i", config)
-    with pytest.raises(EncoderError, match=r"no encoder 'clip'.*--foreign"):
+    with pytest.raises(EncoderError, match=r"unknown encoder 'clip'.*--foreign"):
         import_vectors(ten[0], tmp_path / "i", replace(config, encoder="clip"))
     with pytest.raises(DataError, match="vectors of 8, and color-layout makes vectors of"):
         import_vectors(ten[0], tmp_path / "i", replace(config, encoder="color-layout"))

@@ -30,7 +30,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def written(folder: Path, rows: int) -> tuple[Path, np.ndarray, FileRecord]:
     vectors = np.random.default_rng(rows).normal(size=(rows, DIM)).astype(np.float32)
-    return folder / "v.npy", vectors, write_vectors(folder / "v.npy", "v.npy", vectors)
+    return folder / "v.npy", vectors, write_vectors(folder, "v.npy", vectors)
 
 
 @pytest.mark.parametrize("rows", [0, 1, 59, 60, 61, 150, 180])
@@ -48,7 +48,7 @@ def test_a_file_of_vectors_is_numpys(rows: int, tmp_path: Path, small_blocks: No
 
 def test_columns_and_other_orders_are_written_by_rows(tmp_path: Path, small_blocks: None) -> None:
     vectors = np.asfortranarray(np.random.default_rng(0).normal(size=(130, DIM)).astype(np.float32))
-    record = write_vectors(tmp_path / "v.npy", "v.npy", vectors)
+    record = write_vectors(tmp_path, "v.npy", vectors)
     np.testing.assert_array_equal(np.load(tmp_path / "v.npy"), vectors)
     assert find_damage(tmp_path / "v.npy", record, 130, DIM) is None
 
@@ -142,7 +142,7 @@ def test_json_names_all_and_text_the_first(index: Path, monkeypatch: pytest.Monk
     spoil(index, 0)
     report = inspect(index, named=2)
     assert [len(finding.pictures) for finding in report.findings] == [2]
-    assert "12 pictures suffer" in str(report.findings[0])
+    assert "12 pictures are affected" in str(report.findings[0])
     assert "and 10 more" in str(report.findings[0])
     done = CliRunner().invoke(app, ["check", str(index), "--json"])
     told = json.loads(done.stdout)

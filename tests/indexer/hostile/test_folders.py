@@ -103,7 +103,7 @@ def test_an_unreadable_folder_is_told_and_the_others_are_scanned() -> None:
         told: list[tuple[Path, OSError]] = []
         assert names(folder / "p", unreadable=lambda *what: told.append(what)) == ["label1/0001.png", "label1/0003.png"]
         assert [(path, error.errno) for path, error in told] == [(folder / "p" / "label0", errno.EACCES)]
-        with pytest.raises(DataError, match=r"label0: cannot be looked into.*permissions"):
+        with pytest.raises(DataError, match=r"label0: cannot be read.*permissions"):
             scan(folder / "p")
 
 
@@ -120,9 +120,9 @@ def test_the_folder_itself_must_be_readable() -> None:
     with as_nobody() as folder:
         fill(folder / "p", 1)
         (folder / "p").chmod(0)
-        with pytest.raises(DataError, match="p: cannot be looked into"):
+        with pytest.raises(DataError, match="p: cannot be read"):
             scan(folder / "p", unreadable=lambda *_: None)
-        with pytest.raises(DataError, match="cannot be looked at"):
+        with pytest.raises(DataError, match="cannot be read"):
             scan(folder / "p" / "label0")
 
 

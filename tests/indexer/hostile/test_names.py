@@ -212,7 +212,7 @@ def test_a_folder_deeper_than_that_is_told(tmp_path):
 @pytest.mark.parametrize("length", [256, 4096])
 def test_a_name_longer_than_any_file_has(tmp_path, strange, length):
     name = "n" * length
-    with pytest.raises(DataError, match="cannot be looked at"):
+    with pytest.raises(DataError, match="cannot be read"):
         scan(tmp_path / name)
     with open_index(strange[2]) as engine, pytest.raises(PictureError, match="File name too long"):
         engine.search(name, 1)

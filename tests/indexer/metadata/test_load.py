@@ -185,7 +185,7 @@ def test_unknown_pictures_are_counted_and_named_and_fatal_only_if_all_are(index:
     assert report.unknown_shown == [f"gone/{n}.png" for n in range(20)]
     before = told(index), types(index)
     for header, key in (("path", "gone.png"), ("id", 4711), ("id", 0)):
-        with pytest.raises(DataError, match=f"not one of its 1 rows.*'{key}'"):
+        with pytest.raises(DataError, match=f"none of its 1 rows.*'{key}'"):
             load_metadata(index, write_csv(tmp_path / "x.csv", [header, "new"], [key, 1]))
     assert (told(index), types(index)) == before
 

@@ -177,12 +177,12 @@ def test_a_log_that_a_spreadsheet_rewrote_is_named(people: Path, camera: Path, t
     kept = log.read_text("utf-8"), journal.read_text("utf-8")
     for time in ("02/03/2026 09:00", "2026-03-02 09:00", ""):
         log.write_text(kept[0].replace("2026-03-02T09:00:00+00:00", time), "utf-8")
-        with pytest.raises(DataError, match=r"log\.csv: was altered: under time"):
+        with pytest.raises(DataError, match=r"log\.csv: was altered: time"):
             attend(camera, people, log, AttendConfig(once=True), device="cpu")
     log.write_text(kept[0], "utf-8")
     size = str((next(camera.iterdir())).stat().st_size)
     journal.write_text(kept[1].replace(f",{size},", ",1.2E+04,"), "utf-8")
-    with pytest.raises(DataError, match=r"log\.seen\.csv: was altered: under bytes"):
+    with pytest.raises(DataError, match=r"log\.seen\.csv: was altered: bytes"):
         attend(camera, people, log, AttendConfig(once=True), device="cpu")
 
 

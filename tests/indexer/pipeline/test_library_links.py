@@ -123,14 +123,14 @@ def test_the_same_folder_mounted_twice(place: Path, monkeypatch: pytest.MonkeyPa
     shutil.copytree(place / "disk" / "lib", place / "bound", copy_function=shutil.copy2)
     from indexer.pipeline import library
 
-    real = library._identity
+    real = library.folder_identity
     source = place / "disk" / "lib"
 
     def identity(folder: Path) -> tuple[int, int] | None:
         inside = folder.is_relative_to(place / "bound")
         return real(source / folder.relative_to(place / "bound") if inside else folder)
 
-    monkeypatch.setattr(library, "_identity", identity)
+    monkeypatch.setattr(library, "folder_identity", identity)
     assert sync(place / "bound", place / "i", FAST).unchanged == 6
     assert sync(place / "bound" / "label1", place / "i", FAST).added == 0
     assert len(held(place / "i")) == 6
@@ -166,8 +166,8 @@ def test_a_link_that_leads_elsewhere_now_wipes_nothing(place: Path) -> None:
 def test_an_index_that_has_a_library_twice_goes_on_as_it_was(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     build(place / "disk" / "lib", place / "i", FAST)
     with monkeypatch.context() as older:
-        older.setattr(Library, "spelled", lambda self, named: Path(named).absolute())
-        older.setattr("indexer.pipeline.comparing.Strays.has", lambda self, look: False)
+        older.setattr(Library, "indexed_path", lambda self, named: Path(named).absolute())
+        older.setattr("indexer.pipeline.comparing.MoveCandidates.has", lambda self, look: False)
         sync(place / "link", place / "i", FAST)
     assert len(held(place / "i")) == 12
     for path in ("link", "disk/lib"):

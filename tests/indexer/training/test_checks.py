@@ -111,7 +111,7 @@ MLP = {"kind": "mlp", "size": 16, "dim": 4}
         ({"network": {"kind": "resnet"}}, "network: .*how many dimensions"),
         ({"network": {"kind": "resnet", "dim": 4, "colour": 1}}, "network: .*cannot be built.*colour"),
         ({"network": {"kind": "resnet", "dim": 0}}, "network: .*cannot be built"),
-        ({"network": {"kind": "backbone", "dim": 4, "name": "torchvision:resnet1"}}, "network: .*near it are"),
+        ({"network": {"kind": "backbone", "dim": 4, "name": "torchvision:resnet1"}}, "network: .*Similar names"),
         ({"network": {"kind": "backbone", "dim": 4, "name": "resnet18"}}, "network: .*torchvision:NAME or timm:NAME"),
         ({"network": MLP, "input_size": 28}, "cannot take pictures of 28 pixels .*takes pictures of 16x16"),
         ({"network": MLP, "input_size": 16, "train_sizes": ((0.0, 8),)}, "cannot take pictures of 8 pixels"),

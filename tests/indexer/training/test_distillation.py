@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from indexer.training.distillation import AgreementLoss
+from indexer.training.objective import AgreementLoss
 from indexer.training.teacher import embed_for_training, principal, read_teacher, teach, write_teacher
 from search.encoders import load_encoder
 from search.errors import DataError

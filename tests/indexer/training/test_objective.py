@@ -7,10 +7,9 @@ import torch
 
 from indexer.training import TrainConfig
 from indexer.training.batches import Batch
-from indexer.training.distillation import AgreementLoss
 from indexer.training.losses import LossSettings, make_loss
 from indexer.training.mining import make_miner
-from indexer.training.objective import Objective
+from indexer.training.objective import AgreementLoss, Objective
 
 
 @pytest.fixture

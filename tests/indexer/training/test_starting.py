@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from indexer.training import TrainConfig, train
-from indexer.training.starting import start_from
+from indexer.training.trainer import start_from
 from search.encoders import load_encoder
 from search.encoders.checkpoint import CheckpointEncoder
 from search.encoders.networks import build_network

@@ -1,4 +1,4 @@
-"""Copies are known by their pixels, and what only looks like one is not."""
+"""Copies are recognised by their pixels, and pictures that only look like copies are not."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ LOOKALIKES = {
 
 
 @pytest.mark.parametrize("kind", ORIGINALS)
-def test_what_becomes_of_a_copy_is_known(kind):
+def test_altered_copies_are_recognised(kind):
     image = ORIGINALS[kind]
     for each in COPIES:
         if kind != "scene" and each.name in SMALL_PRINT:
@@ -55,31 +55,31 @@ def test_what_becomes_of_a_copy_is_known(kind):
         assert is_copy(image, each.alter(image)), each.name
 
 
-def test_it_does_not_matter_which_one_comes_first():
+def test_the_order_does_not_matter():
     for each in COPIES:
         assert is_copy(each.alter(ORIGINALS["scene"]), ORIGINALS["scene"]), each.name
 
 
-def test_what_is_only_near_is_no_copy():
+def test_similar_pictures_are_not_copies():
     for each in NEAR:
         assert not is_copy(ORIGINALS["scene"], each.alter(ORIGINALS["scene"])), each.name
 
 
 @pytest.mark.parametrize("kind", LOOKALIKES)
-def test_what_only_looks_like_a_copy_is_none(kind):
+def test_lookalikes_are_not_copies(kind):
     first, second = LOOKALIKES[kind]
     for again in (second, encoded(second, "JPEG", 30), scaled(second, 0.5)):
         assert not is_copy(first, again)
     assert not is_copy(second, first)
 
 
-def test_print_that_was_shrunk_beyond_reading_is_not_known():
+def test_print_shrunk_beyond_legibility_is_not_recognised():
     for image in (page(5), receipt(5), receipt(5, ink=200)):
         assert not is_copy(image, scaled(image, 0.25))
 
 
 @pytest.mark.parametrize(("ink", "paper"), [("#f00", "#008000"), ("#ff0", "#fff"), ("#00f", "#00003c")])
-def test_print_that_differs_from_its_ground_in_colour_alone_is_compared_too(ink, paper):
+def test_print_that_differs_from_its_background_only_in_colour_is_compared_too(ink, paper):
     first, second = (ImageOps.colorize(each.convert("L"), ink, paper) for each in LOOKALIKES["one digit"])
     for again in (
         second,
@@ -90,14 +90,14 @@ def test_print_that_differs_from_its_ground_in_colour_alone_is_compared_too(ink,
         assert not is_copy(first, again)
 
 
-def test_grey_print_is_no_more_legible_than_black_print():
+def test_grey_print_is_not_more_legible_than_black_print():
     for level in ("#606060", "#969696", "#c8c8c8"):
         for seed in range(5, 9):
             image = ImageOps.colorize(receipt(seed).convert("L"), level, "#fff")
             assert not is_copy(image, scaled(image, 0.25)), level
 
 
-def test_a_product_in_another_colour_is_no_copy():
+def test_a_product_in_another_colour_is_not_a_copy():
     colours = ("#141414", "#14142d", "#1e1e50", "#282828", "#142d19", "#faf5e1", "#ebdcc8", "#fae1e6")
     shirts = [_shirt(colour) for colour in colours]
     for number, shirt in enumerate(shirts):
@@ -163,7 +163,7 @@ def test_a_large_picture_is_compared_at_a_bounded_size():
     assert not is_copy(image, changed)
 
 
-def test_windows_are_those_of_a_slow_loop():
+def test_windows_match_a_slow_loop():
     plane = np.random.default_rng(2).random((14, 11), dtype=np.float32)
     padded = np.pad(plane, ((0, 2), (0, 1)), mode="edge")
     slow = [[padded[4 * r : 4 * r + 4, 4 * c : 4 * c + 4].mean() for c in range(3)] for r in range(4)]

@@ -1,4 +1,4 @@
-"""Pictures that share their detail stay in one group, pages of print do not."""
+"""Pictures that share their detail stay in one group; pages of print do not."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def test_altered_pictures_share_their_detail(image):
         assert shared(each.alter(image), image), each.name
 
 
-def test_a_mirrored_picture_does():
+def test_a_mirrored_picture_shares_its_detail():
     for image in (scene(1), page(1)):
         assert shared(image, ImageOps.mirror(image))
 
 
-def test_different_pages_do_not():
+def test_different_pages_do_not_share_detail():
     pages = [page(seed) for seed in range(6)]
     for first, second in itertools.combinations([*pages, scene(1), scene(2), draw(3), line_art(3)], 2):
         assert not shared(first, second)

@@ -1,4 +1,4 @@
-"""The encoders that tests share, each made once: they are slow to make and do not change."""
+"""The encoders that tests share; each is made once, because they are slow to make and do not change."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ IMAGES = (
     Image.new("RGB", (1, 1), "blue"),
     draw(3, (900, 3)),
 )
-"""Three as usual, then the awkward: flat, one pixel, very wide."""
+"""Three ordinary pictures, then extremes: flat, one pixel, very wide."""
 
 
 def make(name):
@@ -72,7 +72,7 @@ def checkpoint(seed=3, *, name=CHECKPOINT, spec=SPEC, **options):
 
 
 def edit(folder, **values):
-    """Change keys of `encoder.json`; None takes one out."""
+    """Change keys of `encoder.json`; None removes one."""
     path = folder / "encoder.json"
     manifest = json.loads(path.read_text(encoding="utf-8")) | values
     path.write_text(json.dumps({key: value for key, value in manifest.items() if value is not None}), encoding="utf-8")

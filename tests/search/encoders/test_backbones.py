@@ -1,4 +1,4 @@
-"""The backbones: features before the head, random and fetched weights."""
+"""The backbones: features before the head, random and downloaded weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.search.encoders.made import IMAGES, made
 from tests.search.encoders.test_network_files import reference
 
 
-def test_features_times_the_head_are_the_scores_of_the_whole_model():
+def test_the_head_applied_to_the_features_gives_the_scores_of_the_full_model():
     import torch
     from torchvision import models
 
@@ -26,11 +26,11 @@ def test_features_times_the_head_are_the_scores_of_the_whole_model():
 
 
 @pytest.mark.parametrize(("model", "dim"), [("mobilenet_v2", 1280), ("squeezenet1_1", 512), ("regnet_y_400mf", 440)])
-def test_the_last_layer_is_found_whatever_it_is_called(model, dim):
+def test_the_last_layer_is_detected_whatever_its_name(model, dim):
     assert load_encoder(f"torchvision:{model}@random", device="cpu").dim == dim
 
 
-def test_random_weights_leave_the_random_numbers_alone():
+def test_random_weights_do_not_change_the_random_state():
     import torch
 
     torch.manual_seed(11)
@@ -41,7 +41,7 @@ def test_random_weights_leave_the_random_numbers_alone():
     assert load_encoder("torchvision:shufflenet_v2_x0_5@random", device="cpu").fingerprint == first.fingerprint
 
 
-def test_weights_that_cannot_be_fetched_are_told_with_a_remedy(monkeypatch):
+def test_a_failed_download_is_reported_with_a_remedy(monkeypatch):
     from torchvision.models import WeightsEnum
 
     def offline(self, **_):
@@ -52,7 +52,7 @@ def test_weights_that_cannot_be_fetched_are_told_with_a_remedy(monkeypatch):
         load_encoder("torchvision:shufflenet_v2_x0_5")
 
 
-def test_fetched_weights_are_the_ones_used(monkeypatch):
+def test_downloaded_weights_are_used(monkeypatch):
     import torch
     from torchvision import models
 
@@ -73,7 +73,7 @@ def test_fetched_weights_are_the_ones_used(monkeypatch):
     np.testing.assert_allclose(vectors, reference(encoder, IMAGES[:3]), atol=2e-5)
 
 
-def test_old_names_of_densenet_are_understood():
+def test_old_weight_names_of_densenet_are_converted():
     from search.encoders.torchvision_backbones import _current_name
 
     old = "features.denseblock1.denselayer12.norm.1.weight"

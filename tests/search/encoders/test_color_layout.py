@@ -27,7 +27,7 @@ def test_lab_of_known_colours(rgb, lab):
 
 
 def slow_layout(lab):
-    """The low orders of the DCT, by its definition."""
+    """The low orders of the DCT, by definition."""
     kept = []
     for channel, order, middle in ((0, 6, 50), (1, 4, 0), (2, 4, 0)):
         for u in range(8):
@@ -45,7 +45,7 @@ def slow_layout(lab):
 
 
 def slow_histogram(lab):
-    """Each pixel shared among the 8 bins around it, one after the other."""
+    """Each pixel divided among the 8 bins around it, one after the other."""
     axes = ((0, 25, 50, 75, 100), (-60, -30, -12, 0, 12, 30, 60), (-60, -30, -12, 0, 12, 30, 60))
     bins = np.zeros([len(nodes) for nodes in axes])
     for pixel in lab.reshape(-1, 3).astype(float):
@@ -62,7 +62,7 @@ def slow_histogram(lab):
     return np.sqrt(bins.ravel() / 4096) - np.sqrt(1 / bins.size)
 
 
-def test_colour_layout_is_its_formula():
+def test_colour_layout_matches_its_formula():
     from search.encoders.color_layout import _to_lab
 
     encoder = made("color-layout")
@@ -72,7 +72,7 @@ def test_colour_layout_is_its_formula():
     np.testing.assert_allclose(encoder.forward(prepared[None])[0], expected, atol=1e-5)
 
 
-def test_colour_layout_knows_where_a_colour_is():
+def test_colour_layout_distinguishes_positions():
     halves = Image.new("RGB", (40, 40), "navy")
     halves.paste("orange", (0, 0, 20, 40))
     sunny, mirrored, closer = made("color-layout").encode(
@@ -82,6 +82,6 @@ def test_colour_layout_knows_where_a_colour_is():
     assert sunny @ mirrored < 0.9
 
 
-def test_saved_colour_layout_is_json_alone(tmp_path):
+def test_a_saved_colour_layout_is_only_json(tmp_path):
     made("color-layout").save(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["encoder.json"]

@@ -1,4 +1,4 @@
-"""A saved encoder whose files were changed is refused, and the message says what is wrong."""
+"""A saved encoder with changed files is refused with a message that names the problem."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ DAMAGES = {
     "a list": (put("[]"), "no 'family'"),
     "foreign": (put('{"model_type": "clip"}'), "no 'family'"),
     "newer format": (lambda folder: edit(folder, format=2), "format 2"),
-    "unknown family": (lambda folder: edit(folder, family="clip"), "no family of encoders 'clip'"),
+    "unknown family": (lambda folder: edit(folder, family="clip"), "unknown family of encoders 'clip'"),
     "no dim": (lambda folder: edit(folder, dim=None), "'dim' must be of type int"),
     "true dim": (lambda folder: edit(folder, dim=True), "'dim' must be of type int"),
     "absurd dim": (lambda folder: edit(folder, dim=10**9), "'dim' is 1000000000"),

@@ -1,4 +1,4 @@
-"""One contract for every encoder, the base class, and the table of names."""
+"""One contract for every encoder; the base class; the table of names."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ def encoder(request):
     return made(request.param)
 
 
-def test_gives_one_unit_row_a_picture(encoder):
+def test_returns_one_unit_row_per_picture(encoder):
     vectors = encoder.encode(IMAGES)
     assert vectors.shape == (len(IMAGES), encoder.dim)
     assert vectors.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
 
 
-def test_gives_no_rows_for_no_pictures(encoder):
+def test_returns_no_rows_for_no_pictures(encoder):
     for empty in (encoder.encode([]), encoder.encode_prepared(np.empty((0, 1, 1, 3), dtype=np.uint8))):
         assert empty.shape == (0, encoder.dim)
         assert empty.dtype == np.float32
 
 
-def test_a_picture_alone_is_the_same_as_in_a_batch(encoder):
+def test_a_single_picture_gets_the_same_vector_as_in_a_batch(encoder):
     together = encoder.encode(IMAGES)
     alone = np.concatenate([encoder.encode([image]) for image in IMAGES[:3]])
     np.testing.assert_allclose(alone, together[:3], rtol=0, atol=1e-6)
@@ -71,13 +71,13 @@ def test_prepare_is_thread_safe(encoder):
             np.testing.assert_array_equal(found, expected)
 
 
-def test_works_at_the_size_that_it_names(encoder):
+def test_prepares_at_its_input_size(encoder):
     prepared = encoder.prepare(IMAGES[0])
     assert max(prepared.shape) == encoder.input_size
     assert prepared.dtype == np.uint8
 
 
-def test_comes_back_from_its_folder(encoder, tmp_path, no_network):
+def test_round_trip_through_a_folder(encoder, tmp_path, no_network):
     encoder.save(tmp_path)
     again = load_encoder(tmp_path, device="cpu")
     assert type(again) is type(encoder)
@@ -87,13 +87,13 @@ def test_comes_back_from_its_folder(encoder, tmp_path, no_network):
     assert {path.suffix for path in tmp_path.iterdir()} <= {".json", ".safetensors"}
 
 
-def test_a_folder_may_be_named_by_a_string(tmp_path):
+def test_a_folder_may_be_a_string(tmp_path):
     made("color-layout").save(tmp_path)
     assert load_encoder(str(tmp_path)).fingerprint == made("color-layout").fingerprint
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_one_name_is_one_encoder(name):
+def test_a_name_always_gives_the_same_encoder(name):
     assert make(name).fingerprint == made(name).fingerprint
 
 
@@ -119,7 +119,7 @@ def test_a_zero_row_becomes_a_unit_row():
     np.testing.assert_allclose(rows, [[0.6, 0.8], [1, 0]], atol=1e-7)
 
 
-@pytest.mark.parametrize(("raw", "message"), [(np.zeros((1, 7)), "shape"), (np.full((1, 286), np.nan), "not finite")])
+@pytest.mark.parametrize(("raw", "message"), [(np.zeros((1, 7)), "shape"), (np.full((1, 286), np.nan), "non-finite")])
 def test_a_wrong_forward_is_caught(monkeypatch, raw, message):
     encoder = load_encoder("color-layout")
     monkeypatch.setattr(type(encoder), "forward", lambda self, batch: raw)
@@ -130,23 +130,23 @@ def test_a_wrong_forward_is_caught(monkeypatch, raw, message):
 # The table ------------------------------------------------------------------------------------------------------------
 
 
-def test_names_begin_with_the_default():
+def test_names_start_with_the_default():
     assert encoder_names()[:2] == ("builtin", "color-layout")
 
 
 @pytest.mark.parametrize("name", ["resnet18", "", "color-layout:3", "checkpoint:x", "torchvision", "no/such/folder"])
-def test_an_unknown_name_lists_what_exists(name):
+def test_an_unknown_name_lists_the_known_ones(name):
     with pytest.raises(EncoderError, match="builtin, color-layout, torchvision:NAME, timm:NAME"):
         load_encoder(name)
 
 
 @pytest.mark.parametrize("name", ["torchvision:resnet1", "torchvision:", "timm:resnet1", "timm:hf-hub:owner/resnet18"])
-def test_an_unknown_model_names_its_neighbours(name):
-    with pytest.raises(EncoderError, match=r"has no .*model.*near it are"):
+def test_an_unknown_model_lists_similar_names(name):
+    with pytest.raises(EncoderError, match=r"has no .*model.*Similar names"):
         load_encoder(name)
 
 
-def test_a_tag_that_timm_does_not_know_is_an_error():
+def test_an_unknown_timm_tag_is_an_error():
     with pytest.raises(EncoderError, match=r"cannot build 'test_resnet\.bogus'"):
         load_encoder("timm:test_resnet.bogus@random")
 
@@ -156,7 +156,7 @@ def test_a_folder_without_an_encoder_is_an_error(tmp_path):
         load_encoder(tmp_path)
 
 
-def test_a_family_of_folders_has_no_names():
+def test_a_family_that_is_loaded_from_folders_has_no_names():
     from search.encoders import family_class
 
     with pytest.raises(EncoderError, match="comes from a folder"):
@@ -173,7 +173,7 @@ def test_the_built_in_encoder_ships_and_is_the_default():
     assert load_encoder(BuildConfig.default_encoder, device="cpu").name == "builtin"
 
 
-def test_a_lost_built_in_encoder_is_told(monkeypatch):
+def test_a_missing_built_in_encoder_is_reported(monkeypatch):
     monkeypatch.setattr("search.encoders.BUILTIN", "lost")
     with pytest.raises(EncoderError, match="missing from this installation"):
         load_encoder("lost")
@@ -190,7 +190,7 @@ def test_the_table_imports_nothing_heavy():
     assert "torch" in FAMILIES["torchvision"]
 
 
-def test_timm_is_asked_for_where_it_is_missing(monkeypatch):
+def test_a_missing_timm_is_reported(monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", None)
     monkeypatch.delitem(sys.modules, "search.encoders.timm_backbones", raising=False)
     with pytest.raises(EncoderError, match=r"pip install \"twinlens\[timm\]\""):

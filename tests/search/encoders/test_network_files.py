@@ -1,4 +1,4 @@
-"""Encoders that are networks: what they are shown, their fingerprint, batches, devices, precision."""
+"""Encoders with a network: input, fingerprint, batches, devices, precision."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def reference(encoder, images):
 
 
 @pytest.mark.parametrize("name", NAMES[1:])
-def test_a_network_is_shown_what_the_manifest_says(name):
-    some = (*IMAGES[:2], *IMAGES[3:5])  # None so large that PIL shrinks it in two steps.
+def test_a_network_gets_the_input_that_the_manifest_describes(name):
+    some = (*IMAGES[:2], *IMAGES[3:5])  # None is so large that PIL reduces it in two steps.
     np.testing.assert_allclose(made(name).encode(some), reference(made(name), some), atol=2e-5)
 
 
-def test_the_fingerprint_is_the_hash_that_is_documented():
+def test_the_fingerprint_is_the_documented_hash():
     encoder = made(CHECKPOINT)
     identity = {
         "family": "checkpoint",
@@ -56,7 +56,7 @@ def test_the_fingerprint_is_the_hash_that_is_documented():
     assert encoder.fingerprint == digest.hexdigest()[:32]
 
 
-def test_weights_and_preprocessing_decide_the_fingerprint_and_the_card_does_not(tmp_path):
+def test_the_fingerprint_depends_on_weights_and_preprocessing_but_not_on_the_card(tmp_path):
     same = made(CHECKPOINT).fingerprint
     assert checkpoint(seed=4).fingerprint != same
     assert checkpoint(mean=(0.5, 0.5, 0.5)).fingerprint != same
@@ -78,7 +78,7 @@ def test_a_large_batch_is_split(monkeypatch):
     assert sizes == [4, 2]
 
 
-def test_read_only_arrays_are_taken():
+def test_read_only_arrays_are_accepted():
     batch = np.stack([made(CHECKPOINT).prepare(image) for image in IMAGES[:3]])
     batch.flags.writeable = False
     assert made(CHECKPOINT).encode_prepared(batch).shape == (3, 24)
@@ -89,7 +89,7 @@ def test_a_network_in_training_mode_is_put_in_evaluation_mode():
 
 
 @pytest.mark.parametrize("rows", [1, 15, 16, 33])
-def test_a_steady_layer_is_the_same_layer(rows):
+def test_a_steady_layer_computes_the_same(rows):
     import torch
 
     from search.encoders.steady import SteadyLinear, with_steady_rows
@@ -103,7 +103,7 @@ def test_a_steady_layer_is_the_same_layer(rows):
     assert isinstance(with_steady_rows(plain), SteadyLinear)
 
 
-def test_cuda_is_refused_where_there_is_none(monkeypatch):
+def test_cuda_is_refused_without_a_gpu(monkeypatch):
     import torch
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)

@@ -1,4 +1,4 @@
-"""The one place where files are made: whole or not at all, under the name itself, never through it."""
+"""Files are written completely or not at all, under their own name, and never through a link."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from search.files.writing import (
 )
 
 
-def test_a_file_appears_whole(tmp_path: Path) -> None:
+def test_a_file_appears_only_when_complete(tmp_path: Path) -> None:
     with replaced(tmp_path / "a") as stream:
         stream.write(b"new")
         stream.flush()
@@ -32,7 +32,7 @@ def test_a_file_appears_whole(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_text("utf-8") == "Łódź"
 
 
-def test_after_an_error_what_was_there_is_as_it_was(tmp_path: Path) -> None:
+def test_an_error_leaves_the_existing_file_unchanged(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("old")
     for write in (replaced, output_file):
         given = write(tmp_path / "a")
@@ -55,7 +55,7 @@ def test_a_link_is_replaced_and_its_target_kept(tmp_path: Path) -> None:
     assert (tmp_path / "mine").read_text() == "thesis"
 
 
-def test_a_new_file_takes_no_name_that_is_taken(tmp_path: Path) -> None:
+def test_a_new_file_does_not_replace_an_existing_one(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("old")
     (tmp_path / "b").symlink_to(tmp_path / "gone")
     for name in "ab":
@@ -65,7 +65,7 @@ def test_a_new_file_takes_no_name_that_is_taken(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_text() == "old"
 
 
-def test_names_of_files_are_those_that_everybody_may_read(tmp_path: Path) -> None:
+def test_written_files_have_default_permissions(tmp_path: Path) -> None:
     before = os.umask(0o022)
     try:
         write_file(tmp_path / "a", b"")
@@ -74,7 +74,7 @@ def test_names_of_files_are_those_that_everybody_may_read(tmp_path: Path) -> Non
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o644
 
 
-def test_devices_and_pipes_that_were_named_are_written_to(tmp_path: Path) -> None:
+def test_named_devices_and_pipes_are_written_to(tmp_path: Path) -> None:
     with output_file(Path("/dev/null")) as stream:
         stream.write(b"x")
     assert Path("/dev/null").is_char_device()
@@ -89,7 +89,7 @@ def test_devices_and_pipes_that_were_named_are_written_to(tmp_path: Path) -> Non
     assert (tmp_path / "a").read_bytes() == b"through"
 
 
-def test_only_regular_files_are_read_and_changed_in_place(tmp_path: Path) -> None:
+def test_only_regular_files_are_read_or_changed_in_place(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("mine")
     (tmp_path / "link").symlink_to(tmp_path / "a")
     (tmp_path / "dangling").symlink_to(tmp_path / "gone")
@@ -119,7 +119,7 @@ def test_only_regular_files_are_read_and_changed_in_place(tmp_path: Path) -> Non
         require_own_file(tmp_path / "a")
 
 
-def test_an_output_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_an_output_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     for path in (tmp_path / "missing" / "a.png", tmp_path, Path("/dev/full")):
         with (
             pytest.raises(DataError, match=rf"^{path}: cannot be written \(.*Name another file"),

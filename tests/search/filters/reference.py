@@ -1,4 +1,4 @@
-"""A slow evaluator of filters in Python, and a maker of random ones, each with its truth."""
+"""A slow evaluator of filters in Python, and a generator of random filters with their expected results."""
 
 import random
 from datetime import UTC, date, datetime, timedelta
@@ -99,7 +99,7 @@ def write_catalog(folder: Path, rows: list[Row]) -> Catalog:
 
 
 def glob(pattern: str, text: str) -> bool:
-    """Slow and plain: `*`, `?`, `[a-c]`, `[^a-c]`; a bracket that is not closed matches nothing."""
+    """A slow and plain matcher: `*`, `?`, `[a-c]`, `[^a-c]`; an unclosed bracket matches nothing."""
     if not pattern:
         return not text
     first, rest = pattern[0], pattern[1:]
@@ -126,7 +126,7 @@ def glob(pattern: str, text: str) -> bool:
 
 
 def ends_of(text: str) -> tuple[datetime, datetime]:
-    """First moment of a year, month or day, and the last."""
+    """First and last moment of a year, month or day."""
     parts = [int(part) for part in text.split("-")]
     year, month, day = [*parts, 1, 1][:3]
     first = datetime(year, month, day, tzinfo=UTC)
@@ -169,7 +169,7 @@ def compared(value: Any, operator: str, literal: Any) -> bool:
 
 
 class Maker:
-    """Random filters: `make` gives a text and the function row -> truth."""
+    """Generator of random filters: `make` returns a text and a function from a row to a boolean."""
 
     def __init__(self, source: random.Random) -> None:
         self.source = source
@@ -223,7 +223,7 @@ class Maker:
         return f"{column}{space}{operator}{space}{text}", lambda row: compared(row[name], operator, value)
 
     def literal(self, kind: str) -> tuple[str, Any]:
-        """A value as it is written, and as it is meant; a date written as one stands for all of its day."""
+        """A value as text and as its meaning; a date stands for all of its day."""
         if kind == "text":
             value = self.source.choice([*NOTES, "dog", "/pictures/b/3.png"])
             return self.quoted(value), value

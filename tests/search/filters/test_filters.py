@@ -1,4 +1,4 @@
-"""A filter costs no recall: random ones against brute force, for every kind, over segments with tombstones."""
+"""A filter costs no recall: random filters against brute force, for every kind, over segments with tombstones."""
 
 import random
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ KINDS = ("flat", "hnsw", "ivf", "ivfpq", "hnswlib")
 
 @pytest.fixture(scope="module", params=KINDS)
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SearchEngine]:
-    """Two segments of 70 and 30 pictures, 12 of them gone, 20 without metadata."""
+    """Two segments of 70 and 30 pictures, of which 12 are removed and 20 have no metadata."""
     folder = tmp_path_factory.mktemp(request.param)
     config = replace(FAST, kind=request.param)
     fill(folder / "p", 70, labels=5)
@@ -51,7 +51,7 @@ def random_filter(source: random.Random) -> str:
     return f" {source.choice(('and', 'or'))} ".join(chosen)
 
 
-def test_random_filters_are_brute_force(engine: SearchEngine) -> None:
+def test_random_filters_match_brute_force(engine: SearchEngine) -> None:
     source = random.Random(3)
     records, vectors = engine.vectors()
     sizes = []
@@ -71,8 +71,8 @@ def test_random_filters_are_brute_force(engine: SearchEngine) -> None:
     assert len(set(sizes)) > 15
 
 
-def test_the_same_filter_in_other_words_is_not_mixed_up(engine: SearchEngine) -> None:
-    """1, 1.0 and True are equal, and different questions: what is remembered of one must not answer another."""
+def test_filters_with_equal_values_are_not_mixed_up(engine: SearchEngine) -> None:
+    """1, 1.0 and True are equal but mean different filters, whose cached results must not be mixed up."""
     query = engine.embed(draw(1))[None]
     assert len(engine.search_vectors(query, 100, where={"number": 1})[0]) == 1
     with pytest.raises(QueryError, match="number is a whole number"):
@@ -82,13 +82,13 @@ def test_the_same_filter_in_other_words_is_not_mixed_up(engine: SearchEngine) ->
         engine.search_vectors(query, 100, where={"label": True})
 
 
-def test_a_wrong_filter_is_told_before_a_picture_is_read(engine: SearchEngine) -> None:
+def test_an_invalid_filter_is_reported_before_a_picture_is_read(engine: SearchEngine) -> None:
     for search in (engine.search, lambda picture, **options: engine.search_many([picture], **options)):
         with pytest.raises(QueryError, match="no column"):
             search("no such picture.png", where="colour = red")
 
 
-def test_few_filters_are_remembered_and_all_are_right(engine: SearchEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_filter_cache_is_small_and_correct(engine: SearchEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(filter_masks, "_BYTES", 500)
     query = engine.embed(draw(1))[None]
     for number in [*range(1, 30), *range(1, 30)]:

@@ -1,4 +1,4 @@
-"""Vectors, their brute-force answers, and every kind in every place where it can live."""
+"""Vectors, their brute-force neighbours, and every kind on every device that it supports."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from search.indexes.base import VectorIndex
 
 ON_GPU = ("flat", "ivf", "ivfpq")
 RECALL = {"flat": 1.0, "hnsw": 0.99, "ivf": 1.0, "ivfpq": 0.8, "hnswlib": 0.99}
-"""Least recall@10 at full effort; ivfpq is measured without the re-ranking that it needs."""
+"""Minimum recall@10 at full effort; ivfpq is measured without the re-ranking that it needs."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """A kind, and where it is to live; `label` tells a stand-in from a GPU."""
+    """A kind and its device; `label` distinguishes a stand-in from a GPU."""
 
     kind: str
     device: str
@@ -30,7 +30,7 @@ class Place:
         return index_class(self.kind)(device=self.device, **parameters).build(vectors)
 
     def ready(self, *, effort: int | None = None) -> VectorIndex:
-        """The one index over `clustered()` that tests may read but not change, at its full effort unless told."""
+        """The shared index over `clustered()`, which tests may not change, at full effort by default."""
         index = _shared(self)
         ladder = index.effort_ladder(index.size)
         if ladder:
@@ -42,7 +42,7 @@ class Place:
 
 
 class GpuStandIn:
-    """A FAISS CPU index that behaves as a GPU's."""
+    """A FAISS CPU index that behaves like a GPU index."""
 
     def __init__(self, index: Any) -> None:
         self.index = index
@@ -86,7 +86,7 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 @cache
 def clustered(rows: int = 2000, dim: int = 32, seed: int = 0) -> np.ndarray:
-    """Forty clusters, and every hundredth row the double of the one before."""
+    """Forty clusters; every hundredth row duplicates the one before."""
     random = np.random.default_rng(seed)
     centres = random.standard_normal((40, dim))
     vectors = unit(centres[random.integers(40, size=rows)] + 0.35 * random.standard_normal((rows, dim)))
@@ -96,7 +96,7 @@ def clustered(rows: int = 2000, dim: int = 32, seed: int = 0) -> np.ndarray:
 
 
 def queries(count: int = 40, dim: int = 32) -> np.ndarray:
-    """Half of them rows of the collection, half of them new."""
+    """Query vectors: half are rows of the collection, half are new."""
     new = clustered(dim=dim, seed=0)[500 : 500 + count // 2] + np.float32(0.05)
     return np.concatenate([clustered(dim=dim)[: count // 2], unit(new)])
 
@@ -129,7 +129,7 @@ def recall(found: np.ndarray, truth: np.ndarray) -> float:
 def check_answers(
     place: Place, vectors: np.ndarray, asked: np.ndarray, distances: np.ndarray, rows: np.ndarray
 ) -> None:
-    """What holds for every answer of every kind."""
+    """Check what holds for every result of every kind."""
     assert distances.dtype == np.float32
     assert rows.dtype == np.int64
     assert distances.shape == rows.shape

@@ -1,4 +1,4 @@
-"""Which kind lives where: the choice of `auto`, and the limits of the GPU."""
+"""The device of each kind: the choice of `auto`, and the limits of the GPU."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from search.indexes import KINDS, choose_kind, index_class, resolve_device
 from tests.search.indexes.structures_made import ON_GPU, Place, clustered, queries, stand_in
 
 
-def test_a_cpu_opens_what_a_gpu_built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_cpu_opens_an_index_built_on_a_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     stand_in(monkeypatch)
     for kind in ("ivf", "ivfpq"):
         index = Place(kind, "cuda", "stand-in").ready(effort=5)
@@ -38,7 +38,7 @@ def test_limits_of_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
             index_class(kind)(device="cuda")
 
 
-def test_ivfpq_says_what_it_cannot_do() -> None:
+def test_ivfpq_reports_unsupported_parameters() -> None:
     with pytest.raises(UnsupportedError, match="divide"):
         index_class("ivfpq")(m=7).build(clustered())
     with pytest.raises(UnsupportedError, match="nbits"):
@@ -50,7 +50,7 @@ def test_kinds_and_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UnsupportedError, match="flat, hnsw, ivf, ivfpq, hnswlib"):
         index_class("tree")
     for gpu in (False, True):
-        monkeypatch.setattr("search.indexes._gpu_is_there", lambda there=gpu: there)
+        monkeypatch.setattr("search.indexes._gpu_available", lambda there=gpu: there)
         for kind in (*KINDS, "auto"):
             able = kind in ON_GPU or kind == "auto"
             assert resolve_device("cpu", kind) == "cpu"
@@ -67,7 +67,7 @@ def test_kinds_and_devices(monkeypatch: pytest.MonkeyPatch) -> None:
         resolve_device("auto", "tree")
 
 
-def test_auto_is_exact_while_exact_is_fast() -> None:
+def test_auto_is_exact_while_exact_search_is_fast() -> None:
     assert [choose_kind(rows, 128) for rows in (0, 1000, 262_144, 262_145)] == ["flat", "flat", "flat", "hnsw"]
     assert [choose_kind(rows, 128, "cuda") for rows in (262_145, 2**22, 2**22 + 1)] == ["flat", "flat", "ivf"]
     assert choose_kind(262_144, 256) == "hnsw"

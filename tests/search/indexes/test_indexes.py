@@ -1,7 +1,7 @@
-"""One contract over every index kind, against brute force in float64.
+"""One contract for every index kind, against brute force in float64.
 
-The GPU versions run where there is a GPU (`pytest -m gpu`). Where there is none, the code around them still runs, with
-a CPU index standing in that has the GPU's habits: no more than 2048 answers, and no selectors.
+The GPU versions run if there is a GPU (`pytest -m gpu`). Without one, the code around them still runs with a CPU index
+as a stand-in that has the limits of a GPU: at most 2048 neighbours, and no selectors.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ from tests.search.indexes.structures_made import (
 def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Place:
     kind, device = request.param
     if device == "cuda":
-        from search.indexes.gpu import gpu_is_there
+        from search.indexes.gpu import gpu_available
 
-        if not gpu_is_there():
+        if not gpu_available():
             pytest.skip("FAISS sees no GPU")
     if device == "stand-in":
         stand_in(monkeypatch)
@@ -52,7 +52,7 @@ def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Pl
 
 
 @pytest.mark.parametrize("k", [1, 10, 1999])
-def test_finds_what_brute_force_finds(place: Place, k: int) -> None:
+def test_matches_brute_force(place: Place, k: int) -> None:
     vectors, asked = clustered(), queries(12)
     distances, rows = place.ready().search(asked, k)
     true_distances, true_rows = brute_force(vectors, asked, k)
@@ -72,7 +72,7 @@ def test_a_row_finds_itself_at_distance_zero(place: Place) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 150, 1900])
-def test_rows_held_out_are_queries_first_and_found_later(place: Place, count: int, tmp_path: Path) -> None:
+def test_held_out_rows_are_found_only_after_complete(place: Place, count: int, tmp_path: Path) -> None:
     vectors = clustered()
     held_out = np.random.default_rng(2).permutation(2000)[:count]
     index = full_effort(index_class(place.kind)(device=place.device).build(vectors, held_out=held_out))
@@ -237,7 +237,7 @@ def test_a_structure_is_refused_over_other_vectors(place: Place, tmp_path: Path)
     assert place.load(tmp_path / "index", clustered(), **index.parameters).dim == 32
 
 
-def test_queries_of_any_layout(place: Place) -> None:
+def test_queries_of_any_memory_layout(place: Place) -> None:
     index, asked = place.ready(), queries()
     expected = index.search(asked, 5)
     wide = np.zeros((len(asked), 64), dtype=np.float64)
@@ -249,7 +249,7 @@ def test_queries_of_any_layout(place: Place) -> None:
     assert recall(one_by_one, expected[1]) > 0.99, "one query and many queries agree"
 
 
-def test_questions_that_make_no_sense(place: Place) -> None:
+def test_invalid_queries(place: Place) -> None:
     index, asked = place.ready(), queries()
     spoiled = asked.copy()
     spoiled[0, 0] = np.nan

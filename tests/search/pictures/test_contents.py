@@ -1,4 +1,4 @@
-"""What else a file holds beside the picture that is indexed: raw data, frames, pages, films, finer levels."""
+"""What a file holds besides the indexed picture: raw data, frames, pages, video, greater bit depth."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def saved(image, form, **options):
 
 
 def tiff(*directories, order="<", subs=()):
-    """Directories in a chain, and others below the first; values are whole numbers of 32 bits."""
+    """Directories in a chain, and others below the first; values are 32-bit integers."""
     start = {"<": b"II*\0", ">": b"MM\0*"}[order]
     every, places, at = [*directories, *subs], [], 8
     for number, tags in enumerate(every):
@@ -66,14 +66,14 @@ SMALL, LARGE = {WIDTH: 160, LENGTH: 120}, {WIDTH: 4000, LENGTH: 3000}
         ([SMALL, LARGE], [], None),  # pages
     ],
 )
-def test_raw_tiffs_are_known_by_their_directories(directories, subs, kind, order):
+def test_raw_tiffs_are_recognised_by_their_directories(directories, subs, kind, order):
     data = tiff(*directories, subs=subs, order=order)
     assert is_raw(data) is (kind is not None)
     for length in range(0, len(data), 7):
         is_raw(data[:length])  # a damaged one is never an error
 
 
-def test_directories_that_lead_back_to_themselves_end():
+def test_circular_directories_end():
     assert not is_raw(b"II*\0" + struct.pack("<IHHHIII", 8, 1, SUB_IFDS, 4, 1, 8, 8))
 
 
@@ -91,11 +91,11 @@ def test_directories_that_lead_back_to_themselves_end():
         (b"", None),
     ],
 )
-def test_other_raw_files_are_known_by_their_marks(start, kind):
+def test_other_raw_files_are_recognised_by_their_signatures(start, kind):
     assert is_raw(start + bytes(100)[: 100 if start else 0]) is (kind is not None)
 
 
-def test_a_plain_picture_has_nothing_else():
+def test_a_plain_picture_holds_nothing_else():
     for form, options in (
         ("PNG", {}),
         ("JPEG", {}),
@@ -115,7 +115,7 @@ def test_frames_and_pages(form):
     assert read_contents(data).several
 
 
-def test_heif_of_several_pictures():
+def test_heif_with_several_pictures():
     heif = pytest.importorskip("pillow_heif")
     file = heif.HeifFile()
     for seed in range(2):
@@ -125,22 +125,22 @@ def test_heif_of_several_pictures():
     assert read_contents(data.getvalue()).several
 
 
-def test_what_stands_behind_a_picture():
+def test_data_after_the_picture():
     jpeg = saved(draw(0), "JPEG")
     tiny = (b"\0\0\0\x18ftypmp42" + bytes(12), saved(draw(1, (8, 8)), "JPEG", quality=5))
     for more in (*tiny, b"MotionPhoto_Data" + bytes(range(256)) * 64, saved(draw(1, (800, 600)), "JPEG", quality=100)):
-        assert "behind" in read_contents(jpeg + more).unlike
+        assert "after" in read_contents(jpeg + more).unlike
     assert read_contents(jpeg + bytes(100_000)).unlike is None, "padding"
     assert read_contents(jpeg + b"notes of a camera").unlike is None
-    assert read_contents(jpeg[:-2]).unlike is None, "without its end there is nothing behind it"
+    assert read_contents(jpeg[:-2]).unlike is None, "without an end marker nothing comes after it"
     for form in ("PNG", "WEBP"):
-        assert "behind" in read_contents(saved(draw(0), form) + b"x" * 9000).unlike
+        assert "after" in read_contents(saved(draw(0), form) + b"x" * 9000).unlike
     thumbnail = saved(draw(1, (600, 400)), "JPEG", quality=95)[:60_000]
     inside = jpeg[:2] + b"\xff\xe1" + struct.pack(">H", 2 + len(thumbnail)) + thumbnail + jpeg[2:]
     assert read_contents(inside).unlike is None, "a thumbnail in EXIF ends before the picture does"
 
 
-def test_finer_levels_and_layers():
+def test_deep_pictures_and_layers():
     deep = Image.fromarray(np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000)
     for form in ("PNG", "TIFF"):
         assert "8 bits" in read_contents(saved(deep, form)).unlike
@@ -160,6 +160,6 @@ def test_colour_spaces():
     assert read_contents(saved(draw(0).convert("CMYK"), "JPEG")).colours == "CMYK"
 
 
-def test_damage_is_a_reason_not_to_compare():
+def test_damaged_files_are_not_compared():
     for data in (b"", b"text", b"\x89PNG\r\n\x1a\n" + bytes(50), b"GIF89a", saved(draw(0), "WEBP")[:30]):
         assert read_contents(data).unlike is not None

@@ -30,7 +30,7 @@ def broken(tmp_path_factory) -> dict[str, Path]:
 
 
 def difference(one: Image.Image, other: Image.Image) -> float:
-    """Mean absolute difference in levels of 0..255; infinite where the sizes differ."""
+    """Mean absolute difference in levels of 0..255; infinite if the sizes differ."""
     if one.size != other.size:
         return float("inf")
     return float(np.abs(np.asarray(one).astype(int) - np.asarray(other).astype(int)).mean())
@@ -52,7 +52,7 @@ def saved(image: Image.Image, kind: str, **options) -> bytes:
 # Every kind of file
 
 
-def test_every_good_file_shows_its_scene_upright_in_rgb(good):
+def test_every_good_file_decodes_upright_in_rgb(good):
     exact = ("lossless", "png", "tiff", "bmp", "gif")
     expected = expected_pictures()
     wrong = {}
@@ -71,7 +71,7 @@ def test_scenes_differ_far_more_than_any_format_alters_them():
     assert nearest > 15
 
 
-def test_every_broken_file_is_an_error_that_names_it(broken):
+def test_every_broken_file_raises_an_error_with_its_name(broken):
     errors = {}
     for kind, path in broken.items():
         try:
@@ -94,7 +94,7 @@ def test_every_broken_file_is_an_error_that_names_it(broken):
         ("html", "web page"),
         ("zip", "ZIP"),
         ("program", "program"),
-        ("random", "no format that is known"),
+        ("random", "unknown format"),
         ("jpeg truncated", "truncated"),
         ("png truncated", "truncated"),
         ("gif truncated", "truncated"),
@@ -113,7 +113,7 @@ def test_every_broken_file_is_an_error_that_names_it(broken):
         ("gif bomb", "too many pixels: 65535 x 65535"),
     ],
 )
-def test_the_reason_says_what_is_wrong(broken, kind, words):
+def test_the_reason_of_an_error(broken, kind, words):
     assert words in reason(broken[kind])
 
 
@@ -138,7 +138,7 @@ def test_mutated_files_decode_or_raise_picture_error(good):
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".jfif", ".jpe", ".tif", ".heif", ".avif", ".webp", ".bmp", ".gif", ".png"])
-def test_suffixes_are_known_in_lower_case(suffix):
+def test_suffixes_are_in_lower_case(suffix):
     assert suffix in PICTURE_SUFFIXES
     assert all(known == known.lower() for known in PICTURE_SUFFIXES)
 
@@ -146,7 +146,7 @@ def test_suffixes_are_known_in_lower_case(suffix):
 # Orientation
 
 
-def test_heic_is_turned_once_when_it_carries_exif_too():
+def test_heic_with_exif_is_turned_once():
     upright = scene(5)
     buffer = io.BytesIO()
     pillow_heif.from_pillow(laid(upright, 8)).save(buffer, quality=90, exif=exif(8))
@@ -165,7 +165,7 @@ def test_a_pil_image_is_turned_by_its_exif():
     "patch", [b"XXXXXXXX", b"MM\0*\x7f\xff\xff\xff", b"MM\0*\0\0\0\x08\xff\xff\x01\x12\x09\x09\xff"]
 )
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
-def test_a_corrupt_exif_block_leaves_the_picture_as_it_lies(kind, patch):
+def test_a_corrupt_exif_block_is_ignored(kind, patch):
     upright = scene(6)
     data = saved(upright, kind, quality=90, exif=exif(6))
     at = data.index(exif(6)[6:])
@@ -173,7 +173,7 @@ def test_a_corrupt_exif_block_leaves_the_picture_as_it_lies(kind, patch):
 
 
 @pytest.mark.parametrize("value", [0, 9, 65535])
-def test_an_orientation_that_does_not_exist_is_none(value):
+def test_an_invalid_orientation_is_ignored(value):
     assert load_picture(saved(scene(6), "PNG", exif=exif(value))).size == scene(6).size
 
 
@@ -182,7 +182,7 @@ def test_an_orientation_that_does_not_exist_is_none(value):
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 @pytest.mark.parametrize("target", [1, 16, 31, 32, 100, 128, 250, 300, 700])
-def test_target_bounds_the_shorter_side(kind, target):
+def test_the_target_bounds_the_shorter_side(kind, target):
     picture = decode(saved(scene(1, (900, 601)), kind), name="x", target=target)
     assert picture.info["full_size"] == (900, 601)
     shorter = min(picture.size)
@@ -203,7 +203,7 @@ def test_a_24_megapixel_jpeg_is_decoded_at_an_eighth(orientation):
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_a_scaled_picture_resizes_to_nearly_what_the_full_one_does(kind):
+def test_a_reduced_picture_resizes_to_nearly_the_same_as_the_full_one(kind):
     data = saved(scene(3, (1200, 900)), kind)
     full, scaled = decode(data, name="x"), decode(data, name="x", target=64)
     assert scaled.size != full.size
@@ -211,7 +211,7 @@ def test_a_scaled_picture_resizes_to_nearly_what_the_full_one_does(kind):
     assert difference(*small) < 1
 
 
-def test_target_reduces_images_and_arrays_too():
+def test_the_target_reduces_images_and_arrays_too():
     image = scene(3, (1200, 900))
     for source in (image, np.asarray(image)):
         picture = load_picture(source, target=64)
@@ -219,11 +219,11 @@ def test_target_reduces_images_and_arrays_too():
         assert picture.info["full_size"] == (1200, 900)
 
 
-def test_a_long_thin_picture_is_left_alone():
+def test_a_long_thin_picture_is_not_reduced():
     assert load_picture(Image.new("RGB", (5000, 3)), target=64).size == (5000, 3)
 
 
-def test_target_below_one_is_the_callers_mistake():
+def test_a_target_below_one_is_a_value_error():
     for call in (lambda: load_picture("missing.jpg", target=0), lambda: decode(b"", name="x", target=-1)):
         with pytest.raises(ValueError, match="at least 1"):
             call()
@@ -233,7 +233,7 @@ def test_target_below_one_is_the_callers_mistake():
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "AVIF", "TIFF", "BMP"])
-def test_the_pixel_cap_is_checked_before_pixels_are_decoded(kind, monkeypatch):
+def test_the_pixel_limit_is_checked_before_decoding(kind, monkeypatch):
     data = saved(scene(4, (40, 30)), kind)
     assert decode(data, name="x", config=DecodeConfig(max_pixels=1200)).size == (40, 30)
 
@@ -245,35 +245,35 @@ def test_the_pixel_cap_is_checked_before_pixels_are_decoded(kind, monkeypatch):
         decode(data, name="x", config=DecodeConfig(max_pixels=1199))
 
 
-def test_the_pixel_cap_holds_for_images_and_arrays():
+def test_the_pixel_limit_applies_to_images_and_arrays():
     small = DecodeConfig(max_pixels=1199)
     assert "too many pixels" in reason(scene(4, (40, 30)), config=small)
     assert "too many pixels" in reason(np.zeros((30, 40), np.uint8), config=small)
 
 
-def test_our_cap_counts_and_not_pillows(monkeypatch):
+def test_pillows_limit_does_not_apply(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # Image.open would call 1200 pixels a bomb
     assert decode(saved(scene(4, (40, 30)), "JPEG"), name="x").size == (40, 30)
     assert decode(saved(scene(4, (40, 30)), "PNG"), name="x").size == (40, 30)
 
 
-def test_pillows_own_bomb_check_comes_out_as_picture_error(monkeypatch):
+def test_pillows_bomb_check_becomes_a_picture_error(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     assert "too many pixels" in reason(saved(scene(4, (40, 30)), "TIFF"))
 
 
-def test_the_byte_cap_is_checked_before_reading(tmp_path, monkeypatch):
+def test_the_byte_limit_is_checked_before_reading(tmp_path, monkeypatch):
     path = tmp_path / "large.jpg"
     with path.open("wb") as file:
-        file.truncate(1 << 40)  # a hole: takes no room on the disk
+        file.truncate(1 << 40)  # a hole: takes no space on the disk
     assert "too many bytes" in reason(path)
     config = DecodeConfig(max_bytes=10)
     assert "too many bytes" in reason(b"12345678901", config=config)
     assert "too many bytes" in reason(io.BytesIO(b"12345678901"), config=config)
-    assert "no format" in reason(b"\x01234567890"[:10], config=config)
+    assert "unknown format" in reason(b"\x01234567890"[:10], config=config)
 
 
-def test_no_setting_of_pillow_is_touched(good, broken):
+def test_pillows_settings_are_not_changed(good, broken):
     before = (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, sorted(Image.OPEN))
     for path in (*good.values(), *broken.values()):
         try:
@@ -285,7 +285,7 @@ def test_no_setting_of_pillow_is_touched(good, broken):
     assert "HEIF" not in Image.OPEN
 
 
-def test_formats_that_were_not_asked_for_are_never_opened(tmp_path):
+def test_other_formats_of_pillow_are_never_opened(tmp_path):
     for kind, suffix in (("PPM", "ppm"), ("TGA", "tga"), ("ICO", "ico"), ("PCX", "pcx"), ("EPS", "eps")):
         path = tmp_path / f"picture.{suffix}.png"
         path.write_bytes(saved(scene(1, (32, 32)), kind))
@@ -299,18 +299,18 @@ PILLOW_SAYS = "corrupt EXIF|larger than file|Truncated"
 
 
 def _tiff_that_makes_pillow_warn() -> bytes:
-    """A fine picture whose last tag claims more bytes than the file has."""
+    """A valid picture whose last tag claims more bytes than the file has."""
     data = saved(scene(9), "TIFF", copyright="x" * 40)
     at = data.index(b"\x98\x82\x02\x00")  # tag 33432, ASCII
     return data[: at + 4] + b"\xff\xff\xff\x0f" + data[at + 8 :]
 
 
-def test_this_tiff_does_make_pillow_warn():
+def test_the_warning_tiff_makes_pillow_warn():
     with pytest.warns(UserWarning, match=PILLOW_SAYS), Image.open(io.BytesIO(_tiff_that_makes_pillow_warn())) as image:
         image.load()
 
 
-def test_plugin_warnings_neither_escape_nor_stop_the_decoding():
+def test_plugin_warnings_neither_escape_nor_stop_decoding():
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         assert difference(load_picture(_tiff_that_makes_pillow_warn()), scene(9)) == 0
@@ -320,13 +320,13 @@ def test_plugin_warnings_neither_escape_nor_stop_the_decoding():
         assert difference(load_picture(_tiff_that_makes_pillow_warn()), scene(9)) == 0
 
 
-def test_warnings_are_still_the_callers_business_after_decoding():
+def test_warnings_are_not_suppressed_after_decoding():
     load_picture(_tiff_that_makes_pillow_warn())
     with pytest.warns(UserWarning, match=PILLOW_SAYS), Image.open(io.BytesIO(_tiff_that_makes_pillow_warn())) as image:
         image.load()
 
 
-def test_threads_decode_side_by_side_without_a_warning(good):
+def test_threads_decode_in_parallel_without_a_warning(good):
     data = {kind: path.read_bytes() for kind, path in good.items()} | {"warns": _tiff_that_makes_pillow_warn()}
     alone = {kind: decode(content, name=kind).tobytes() for kind, content in data.items()}
     jobs = list(data) * 3

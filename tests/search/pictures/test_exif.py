@@ -1,4 +1,4 @@
-"""What is read of EXIF, from every format that can hold it."""
+"""EXIF values from every format that can hold them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_every_format(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF", "HEIF"])
-def test_damage_says_nothing_and_raises_nothing(kind: str) -> None:
+def test_damaged_exif_is_ignored(kind: str) -> None:
     data = bytearray(saved(kind, exif_of(*WHOLE)))
     told = {PictureExif(FIVE, "Canon EOS 5D"), NO_EXIF}
     for at in range(0, len(data), 7):
@@ -78,7 +78,7 @@ def test_damage_says_nothing_and_raises_nothing(kind: str) -> None:
         (None, None, None),
     ],
 )
-def test_the_camera_as_people_say_it(make: str | None, model: str | None, camera: str | None) -> None:
+def test_the_name_of_the_camera(make: str | None, model: str | None, camera: str | None) -> None:
     tags = {tag: value for tag, value in ((MAKE, make), (MODEL, model)) if value is not None}
     assert read_exif(saved("JPEG", exif_of({**tags, 0x0131: "software"}))).camera == camera
 
@@ -86,12 +86,12 @@ def test_the_camera_as_people_say_it(make: str | None, model: str | None, camera
 @pytest.mark.parametrize(
     "taken", ["0000:00:00 00:00:00", "    :  :     :  :  ", "2026-05-06", "", "2026:13:01 00:00:00"]
 )
-def test_a_date_that_is_none_costs_not_the_camera(taken: str) -> None:
+def test_an_invalid_date_does_not_lose_the_camera(taken: str) -> None:
     data = saved("JPEG", exif_of({MODEL: "X100"}, {TAKEN: taken}))
     assert read_exif(data) == PictureExif(None, "X100")
 
 
-def test_the_ends_of_time() -> None:
+def test_extreme_dates() -> None:
     for text in ("0001:01:01 00:00:00", "9999:12:31 23:59:59"):
         for offset in ("+14:00", "-12:00", ""):
             assert isinstance(read_exif(saved("JPEG", exif_of({}, {TAKEN: text, OFFSET: offset}))), PictureExif)

@@ -1,4 +1,4 @@
-"""What is counted in a file before it is decoded, and that large pictures take turns."""
+"""Limits that are checked before decoding, and the lock for large pictures."""
 
 import io
 import threading
@@ -25,13 +25,13 @@ def saved(image: Image.Image, kind: str, **options) -> bytes:
     return buffer.getvalue()
 
 
-def test_nothing_is_beyond_measure_in_a_good_file(tmp_path):
+def test_good_files_exceed_no_limit(tmp_path):
     files = {kind: path.read_bytes() for kind, path in good_files(tmp_path).items()}
     assert {kind: structure_excess(sniff(data), data) for kind, data in files.items()} == dict.fromkeys(files)
 
 
 @pytest.mark.parametrize("length", [0, 1, 2, 3, 8, 12, 20, 33])
-def test_a_file_that_is_cut_anywhere_is_left_to_its_plugin(tmp_path, length):
+def test_truncated_files_exceed_no_limit(tmp_path, length):
     for path in good_files(tmp_path).values():
         data = path.read_bytes()
         assert structure_excess(sniff(data), data[:length]) is None
@@ -46,7 +46,7 @@ def test_fill_bytes_are_counted_exactly():
     assert "belong to no segment" in str(structure_excess("JPEG", b"\xff\xd8" + b"\xff" * 65_537 + data[2:]))
 
 
-def test_scans_count_by_the_pixels_that_they_go_through():
+def test_scans_are_weighted_by_their_pixels():
     data = saved(scene(1), "JPEG", progressive=True)
     last = data.rindex(b"\xff\xda")
     many = data[:-2] + data[last:-2] * 5_000 + data[-2:]
@@ -57,7 +57,7 @@ def test_scans_count_by_the_pixels_that_they_go_through():
 
 
 @pytest.mark.parametrize(("kind", "limit"), [("WEBP", "for WebP"), ("AVIF", "for AVIF")])
-def test_costly_formats_have_a_limit_of_their_own(kind, limit):
+def test_costly_formats_have_their_own_limit(kind, limit):
     data = saved(scene(4, (40, 30)), kind)
     assert decode(data, name="x", config=DecodeConfig(max_costly_pixels=1200)).size == (40, 30)
     with pytest.raises(PictureError, match=limit):
@@ -99,7 +99,7 @@ def _pictures() -> dict[str, Image.Image]:
 
 @pytest.mark.parametrize("name", _pictures())
 @pytest.mark.parametrize("factor", [1, 2, 7])
-def test_bands_give_the_pixels_of_the_whole(name, factor, monkeypatch):
+def test_bands_give_the_same_pixels_as_the_full_picture(name, factor, monkeypatch):
     image = _pictures()[name]
     whole = pixel_modes.to_rgb(image)
     whole = whole.reduce(factor) if factor > 1 else whole
@@ -110,7 +110,7 @@ def test_bands_give_the_pixels_of_the_whole(name, factor, monkeypatch):
         assert np.array_equal(np.asarray(banded), np.asarray(whole)), band
 
 
-def test_a_value_that_is_not_finite_is_found_in_any_band(monkeypatch):
+def test_a_non_finite_value_is_detected_in_any_band(monkeypatch):
     values = np.zeros((50, 20), np.float32)
     values[49, 3] = np.nan
     monkeypatch.setattr(pixel_modes, "_BAND", 40)
@@ -118,7 +118,7 @@ def test_a_value_that_is_not_finite_is_found_in_any_band(monkeypatch):
         pixel_modes.reduced_rgb(Image.fromarray(values), 2)
 
 
-def test_large_pictures_take_turns_and_small_ones_do_not():
+def test_only_large_pictures_are_decoded_one_at_a_time():
     inside, most = 0, {True: 0, False: 0}
     guard = threading.Lock()
 
@@ -139,6 +139,6 @@ def test_large_pictures_take_turns_and_small_ones_do_not():
     assert most[False] > 1
 
 
-def test_a_large_file_of_a_large_picture_does_not_wait_for_itself():
+def test_a_large_file_with_a_large_picture_does_not_deadlock():
     with large_pictures.alone(True), large_pictures.alone(True):
         assert large_pictures.alone(False) is not large_pictures.alone(True)

@@ -9,13 +9,13 @@ from search.pictures.plugin_warnings import quiet_plugins
 
 
 def warn_as(module: str) -> None:
-    """Warn as code of that module would."""
+    """Issue a warning as if from code in that module."""
     warnings.warn_explicit("odd tag", UserWarning, f"{module}.py", 1, module=module)
 
 
 @pytest.mark.parametrize("module", ["PIL.TiffImagePlugin", "PIL.Image", "pillow_heif", "pillow_heif.heif"])
 @pytest.mark.parametrize("action", ["error", "always"])
-def test_plugins_are_silent_inside_the_block_only(module, action):
+def test_plugins_are_silent_only_inside_the_block(module, action):
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter(action)
         with quiet_plugins():
@@ -32,14 +32,14 @@ def test_plugins_are_silent_inside_the_block_only(module, action):
             assert len(seen) == 1
 
 
-def test_other_modules_are_heard_inside_the_block():
+def test_other_modules_can_warn_inside_the_block():
     with quiet_plugins(), pytest.warns(UserWarning, match="odd tag"):
         warn_as("search.pictures.decode")
     with pytest.warns(UserWarning, match="odd tag"), quiet_plugins():
         warn_as("PILLOW_LOOKALIKE")
 
 
-def test_scikit_learn_can_take_the_filters_along_to_its_threads():
+def test_scikit_learn_can_copy_the_filters_to_its_threads():
     from sklearn.utils.parallel import Parallel, delayed
 
     with quiet_plugins():
@@ -47,7 +47,7 @@ def test_scikit_learn_can_take_the_filters_along_to_its_threads():
     assert answers == [1, 2]
 
 
-def test_another_thread_is_heard_while_this_one_decodes():
+def test_another_thread_can_warn_while_this_one_decodes():
     heard = []
 
     def elsewhere():
@@ -73,7 +73,7 @@ def test_an_error_inside_the_block_ends_the_silence():
         warn_as("PIL.Image")
 
 
-def test_the_filter_stands_once_in_the_list():
+def test_the_filter_is_in_the_list_once():
     with warnings.catch_warnings():
         for _ in range(5):
             with quiet_plugins():

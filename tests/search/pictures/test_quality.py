@@ -1,4 +1,4 @@
-"""Poor pictures are refused for the right reason; ordinary ones and drawings pass."""
+"""Poor pictures are rejected for the right reason; ordinary ones and drawings pass."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from tests.people import person
 
 
 def drawing() -> Image.Image:
-    """A thin black stroke on white: mostly bright, and not poor."""
+    """A thin black stroke on white: mostly bright, but not poor."""
     page = Image.new("RGB", (160, 80), "white")
     ImageDraw.Draw(page).line([(10, 60), (60, 15), (90, 70), (150, 20)], fill="black", width=3)
     return page
@@ -32,7 +32,7 @@ def slow_sharpness(image: Image.Image) -> float:
     return float((np.var(found) - rounding) / (16 * np.var(flat)))
 
 
-def test_sharpness_is_the_slow_loop() -> None:
+def test_sharpness_matches_a_slow_loop() -> None:
     small = person(1, size=48)
     assert quality_of(small).sharpness == pytest.approx(slow_sharpness(small))
 
@@ -45,7 +45,7 @@ def test_ordinary_pictures_pass(image: Image.Image) -> None:
 @pytest.mark.parametrize(
     ("image", "reason"),
     [
-        (Image.new("RGB", (64, 64), "white"), "nothing to see"),
+        (Image.new("RGB", (64, 64), "white"), "no contrast"),
         (Image.new("RGB", (64, 64), "black"), "too dark"),
         (person(2).point(lambda value: value // 12), "too dark"),
         (person(2, size=240).filter(ImageFilter.GaussianBlur(30)), "blurred"),
@@ -54,7 +54,7 @@ def test_ordinary_pictures_pass(image: Image.Image) -> None:
     ],
     ids=["white", "black", "night", "blurred", "tiny", "flat"],
 )
-def test_poor_pictures_say_why(image: Image.Image, reason: str) -> None:
+def test_poor_pictures_are_rejected_with_the_reason(image: Image.Image, reason: str) -> None:
     assert reason in " ".join(quality_of(image).problems)
     with pytest.raises(PictureError, match=reason) as refused:
         checked_quality(image, "door.jpg")
@@ -62,7 +62,7 @@ def test_poor_pictures_say_why(image: Image.Image, reason: str) -> None:
     assert checked_quality(image, "door.jpg", force=True).problems
 
 
-def test_size_and_darkness_do_not_pass_for_blur() -> None:
+def test_size_and_darkness_do_not_count_as_blur() -> None:
     small, large = quality_of(person(3, size=512)), quality_of(person(3, size=1024))
     assert large.sharpness == pytest.approx(small.sharpness, rel=0.1)
     one = quality_of(person(3, size=64))
@@ -75,7 +75,7 @@ def test_limits_can_be_set() -> None:
 
 
 @pytest.mark.parametrize("radius", [16, 24, 32, 48])
-def test_the_steps_of_a_faint_blur_are_no_detail(radius: int) -> None:
-    """Blurred until a few levels of grey are left, a picture has edges again: those of rounding."""
+def test_rounding_steps_of_a_strong_blur_do_not_count_as_detail(radius: int) -> None:
+    """A picture blurred to a few levels of grey has edges again, from rounding."""
     blurred = drawing().resize((320, 160)).filter(ImageFilter.GaussianBlur(radius))
     assert quality_of(blurred).problems

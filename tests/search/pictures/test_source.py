@@ -30,7 +30,7 @@ def test_path_bytes_file_image_and_array_give_the_same_picture(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["naïve 写真 🌄.png", " leading and  double ", "new\nline.png", "-k.png", "%s{0}.png"])
-def test_any_name_that_the_disk_takes(tmp_path, name):
+def test_any_valid_file_name(tmp_path, name):
     path = tmp_path / name
     scene(9).save(path, "PNG")
     assert difference(load_picture(path), scene(9)) == 0
@@ -38,7 +38,7 @@ def test_any_name_that_the_disk_takes(tmp_path, name):
     assert reason(str(path)) == "empty file (0 bytes)"
 
 
-def test_a_file_is_read_from_where_it_stands_and_put_back():
+def test_a_file_object_is_read_from_its_position_and_rewound():
     data = saved(scene(9), "PNG")
     file = io.BytesIO(b"header" + data)
     file.seek(6)
@@ -52,7 +52,7 @@ def test_a_file_is_read_from_where_it_stands_and_put_back():
     assert reason(file) == "empty file (0 bytes)"
 
 
-def test_a_stream_that_cannot_seek_and_gives_little_at_a_time():
+def test_a_stream_that_cannot_seek_and_returns_small_chunks():
     class Trickle(io.RawIOBase):
         def __init__(self, data):
             self.rest = data
@@ -67,7 +67,7 @@ def test_a_stream_that_cannot_seek_and_gives_little_at_a_time():
     assert difference(load_picture(Trickle(saved(scene(9), "PNG"))), scene(9)) == 0
 
 
-def test_files_that_cannot_be_read_say_so(tmp_path):
+def test_errors_for_unreadable_files(tmp_path):
     closed = io.BytesIO(b"x")
     closed.close()
     assert "cannot be read" in reason(closed)
@@ -95,7 +95,7 @@ def test_permission_denied(tmp_path, monkeypatch):
     assert reason(tmp_path / "x.jpg") == "permission denied"
 
 
-def test_read_file_gives_the_bytes_that_decode_takes(tmp_path):
+def test_read_file_returns_bytes_that_decode_accepts(tmp_path):
     path = tmp_path / "picture.jpg"
     path.write_bytes(saved(scene(9), "JPEG"))
     data = read_file(path)
@@ -104,7 +104,7 @@ def test_read_file_gives_the_bytes_that_decode_takes(tmp_path):
 
 
 @pytest.mark.parametrize("source", [None, 3, [[1, 2]], {"a": 1}])
-def test_what_is_no_picture_at_all_is_named_by_its_type(source):
+def test_other_objects_are_rejected_with_their_type(source):
     assert type(source).__name__ in reason(source)
 
 

@@ -1,4 +1,4 @@
-"""Small copies of pictures of any shape."""
+"""Thumbnails of pictures of any shape."""
 
 import io
 
@@ -14,7 +14,7 @@ SHAPES = [(1, 1), (1, 5000), (5000, 1), (2, 60_000), (65_535, 4), (1, 65_535), (
 
 
 @pytest.mark.parametrize("size", SHAPES, ids=str)
-def test_a_copy_on_a_square_shows_the_picture_whatever_its_shape(size, tmp_path):
+def test_a_thumbnail_on_a_square_shows_pictures_of_any_shape(size, tmp_path):
     Image.new("RGB", size, "red").save(tmp_path / "shape.png")
     square = thumbnail(tmp_path / "shape.png", 320, ground="white")
     assert (square.mode, square.size) == ("RGB", (320, 320))
@@ -29,7 +29,7 @@ def test_a_copy_on_a_square_shows_the_picture_whatever_its_shape(size, tmp_path)
 
 
 @pytest.mark.parametrize("size", SHAPES, ids=str)
-def test_a_fitted_copy_keeps_at_least_a_pixel_and_is_never_enlarged(size, tmp_path):
+def test_a_fitted_thumbnail_keeps_at_least_a_pixel_and_is_never_enlarged(size, tmp_path):
     Image.new("RGB", size, "red").save(tmp_path / "shape.png")
     small = thumbnail(tmp_path / "shape.png", 240)
     assert max(small.size) == min(240, max(size))
@@ -38,7 +38,7 @@ def test_a_fitted_copy_keeps_at_least_a_pixel_and_is_never_enlarged(size, tmp_pa
         assert again.size == small.size
 
 
-def test_a_copy_looks_like_its_picture():
+def test_a_thumbnail_looks_like_its_picture():
     picture = draw(3, (300, 200))
     square = np.asarray(on_square(picture, 150, "#102030"), dtype=np.int16)
     expected = np.asarray(picture.reduce(2), dtype=np.int16)
@@ -49,7 +49,7 @@ def test_a_copy_looks_like_its_picture():
 
 
 @pytest.mark.parametrize("failure", [MemoryError(), ValueError("height and width must be > 0"), OSError("broken")])
-def test_whatever_fails_is_a_reason_for_this_picture(failure, monkeypatch, tmp_path):
+def test_any_failure_is_a_picture_error(failure, monkeypatch, tmp_path):
     def fails(*given, **named):
         raise failure
 
@@ -60,6 +60,6 @@ def test_whatever_fails_is_a_reason_for_this_picture(failure, monkeypatch, tmp_p
     assert raised.value.source == str(tmp_path / "three.png")
 
 
-def test_what_is_too_long_for_a_jpeg_is_a_reason_too():
+def test_a_side_too_long_for_a_jpeg_is_a_picture_error():
     with pytest.raises(PictureError, match="no JPEG can be made of it"):
         jpeg(Image.new("RGB", (65_536, 1)), 80)

@@ -128,7 +128,7 @@ def test_damaged_json_is_refused(key: str) -> None:
 
 @pytest.mark.parametrize("foreign", [None, [], "x", {}, {"a": 1}])
 def test_foreign_json_is_refused(foreign: object) -> None:
-    with pytest.raises(DataError, match="no calibration"):
+    with pytest.raises(DataError, match="not a calibration"):
         Calibration.from_dict(foreign)
 
 

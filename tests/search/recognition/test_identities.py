@@ -77,9 +77,9 @@ def test_the_threshold_is_never_looser_than_that_of_verification() -> None:
 
 def test_what_the_pairs_cannot_tell_is_refused_or_told() -> None:
     few = calibration("f", different_pairs=100)
-    with pytest.raises(QueryError, match="different pairs, and this one saw 100"):
+    with pytest.raises(QueryError, match="different pairs, and this one has 100"):
         open_set_threshold(few, 10, 0.001)
-    with pytest.raises(QueryError, match="tell nothing of strangers"):
+    with pytest.raises(QueryError, match="too few for a threshold for strangers"):
         open_set_threshold(calibration("f", different_pairs=3), 10)
     default = open_set_threshold(few, 1000)
     assert default.false_accept is not None

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.plots.class_names import class_colors, short_names
 from indexer.plots.grid import MOST, place_on_grid
+from indexer.plots.style import class_colors, short_names
 from indexer.training.history import HistoryRow
 from indexer.training.report import write_report
 from indexer.training.report.neighbors import even_queries, nearest_others, worst_mistakes

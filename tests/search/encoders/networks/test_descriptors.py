@@ -1,4 +1,4 @@
-"""The descriptors by formula against slow loops, and what they do not care about."""
+"""The fixed descriptors against slow loops, and their invariances."""
 
 import math
 
@@ -66,19 +66,19 @@ def slow_gradients(picture: torch.Tensor) -> list[float]:
     return [value / max(1.0, length) for value in centred]
 
 
-def test_the_histogram_is_the_slow_loop() -> None:
+def test_the_histogram_matches_a_slow_loop() -> None:
     picture = torch.randint(0, 64, (3, 32, 32), generator=torch.Generator().manual_seed(0)).float() * 4 / 255.0
     picture = picture.repeat_interleave(2, dim=1).repeat_interleave(2, dim=2)
     np.testing.assert_allclose(ColorHistogram()(picture[None])[0].numpy(), slow_histogram(picture), atol=1e-4)
 
 
-def test_the_layout_of_edges_is_the_slow_loop() -> None:
+def test_the_layout_of_edges_matches_a_slow_loop() -> None:
     picture = batch_of(draw(3))
     np.testing.assert_allclose(GradientLayout()(picture)[0].numpy(), slow_gradients(picture[0]), atol=2e-4)
 
 
 @pytest.mark.parametrize("size", [16, 32, 48, 64, 100, 128])
-def test_any_size_is_described_alike(size: int) -> None:
+def test_descriptors_hardly_depend_on_the_size(size: int) -> None:
     picture = functional.interpolate(batch_of(draw(1)), (size, size), mode="bilinear", antialias=True)
     for descriptor in (ColorHistogram(), GradientLayout()):
         described = descriptor(picture)
@@ -86,7 +86,7 @@ def test_any_size_is_described_alike(size: int) -> None:
         assert torch.isfinite(described).all()
 
 
-def test_the_histogram_does_not_care_for_mirrors_and_quarter_turns() -> None:
+def test_the_histogram_is_invariant_to_mirroring_and_quarter_turns() -> None:
     plain, mirrored, turned = ColorHistogram()(
         batch_of(draw(1), ImageOps.mirror(draw(1)), draw(1).transpose(Transpose.ROTATE_90))
     )
@@ -94,7 +94,7 @@ def test_the_histogram_does_not_care_for_mirrors_and_quarter_turns() -> None:
     torch.testing.assert_close(plain, turned, atol=2e-3, rtol=0)
 
 
-def test_edges_do_not_care_for_colour_and_light() -> None:
+def test_edges_are_invariant_to_colour_and_light() -> None:
     picture = batch_of(draw(1))
     luma = (
         (picture * torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(dim=1, keepdim=True).expand(-1, 3, -1, -1)
@@ -104,7 +104,7 @@ def test_edges_do_not_care_for_colour_and_light() -> None:
     assert float(functional.cosine_similarity(gray, brighter)) > 0.99
 
 
-def test_blank_pictures_have_no_edges_and_no_accident() -> None:
+def test_blank_pictures_have_no_edges_and_finite_values() -> None:
     blank = torch.stack([torch.full((3, 64, 64), value) for value in (0.0, 0.5, 1.0)])
     assert not GradientLayout()(blank).any()
     assert torch.isfinite(ColorHistogram()(blank)).all()
@@ -134,7 +134,7 @@ def test_the_joined_distance_is_the_weighted_sum_of_its_parts() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"weights": [0.5, 0.5]}, {"weights": [0.5, 0.5, 0.5]}, {"dim": 0}])
-def test_a_joined_network_that_cannot_be_is_refused(wrong) -> None:
+def test_an_invalid_joined_network_is_refused(wrong) -> None:
     spec = {
         "kind": "joined",
         "learned": {"kind": "mlp", "size": 8, "dim": 4},

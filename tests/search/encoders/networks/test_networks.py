@@ -16,7 +16,7 @@ def test_any_size_of_picture(size: int) -> None:
 
 
 @pytest.mark.parametrize(("shrink", "side"), [(1, 28), (2, 14), (4, 7)])
-def test_a_stem_shrinks_as_told(shrink: int, side: int) -> None:
+def test_a_stem_downsamples_by_shrink(shrink: int, side: int) -> None:
     network = build_network({**SPEC, "shrink": shrink}).eval()
     assert network.stem(torch.rand(1, 3, 28, 28)).shape == (1, 4, side, side)
     assert network(torch.rand(2, 3, 28, 28)).shape == (2, 5)
@@ -32,7 +32,7 @@ def test_a_spec_survives_json_and_gives_the_same_state() -> None:
     }
 
 
-def test_gem_is_the_average_and_nearly_the_maximum() -> None:
+def test_gem_ranges_from_the_mean_to_nearly_the_maximum() -> None:
     maps = torch.rand(2, 3, 4, 5)
     torch.testing.assert_close(GeM(1.0)(maps), maps.mean(dim=(2, 3)))
     torch.testing.assert_close(GeM(200.0)(maps + 0.5), (maps + 0.5).amax(dim=(2, 3)), rtol=0.03, atol=0)
@@ -47,7 +47,7 @@ def test_gem_has_a_gradient_at_zero() -> None:
     assert torch.isfinite(pool.p.grad)
 
 
-def test_a_block_halves_upward_and_keeps_a_plain_shortcut() -> None:
+def test_a_block_halves_rounding_up_and_keeps_a_plain_shortcut() -> None:
     assert BasicBlock(3, 5, 2)(torch.rand(1, 3, 7, 7)).shape == (1, 5, 4, 4)
     block = BasicBlock(3, 3)
     assert isinstance(block.shortcut, torch.nn.Identity)
@@ -60,7 +60,7 @@ def test_the_builtin_network_is_small() -> None:
     assert sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values()) < 12 * 2**20
 
 
-def test_specs_that_make_no_network() -> None:
+def test_invalid_specs() -> None:
     with pytest.raises(KeyError):
         build_network({"kind": "perceptron"})
     with pytest.raises(KeyError):
@@ -70,11 +70,11 @@ def test_specs_that_make_no_network() -> None:
     with pytest.raises(TypeError, match="size"):
         build_network({"kind": "mlp"})
     for wrong in ({"depths": (1,)}, {"pooled": 0}, {"pooled": 4}, {"dim": 0}):
-        with pytest.raises(ValueError, match="make no network"):
+        with pytest.raises(ValueError, match="not define a network"):
             ResNet(**{"widths": (4, 4, 4), "depths": (1, 1, 1), **wrong})
 
 
-def test_a_perceptron_is_matrices_and_relu() -> None:
+def test_a_perceptron_matches_matrices_and_relu() -> None:
     network = build_network({"kind": "mlp", "size": 6, "widths": [9, 5], "dim": 2}).eval()
     pictures = torch.rand(4, 3, 6, 6)
     first, second, third = (layer for layer in network.layers if isinstance(layer, torch.nn.Linear))
@@ -94,7 +94,7 @@ SMALL = [
 
 @pytest.mark.parametrize("gray", [False, True])
 @pytest.mark.parametrize("spec", SMALL)
-def test_small_networks_do_not_mind_the_memory_format(spec: dict[str, object], gray: bool) -> None:
+def test_small_networks_are_independent_of_the_memory_format(spec: dict[str, object], gray: bool) -> None:
     network = build_network({**spec, "gray": gray}).eval()
     pictures = torch.rand(5, 3, spec["size"], spec["size"])
     vectors = network(pictures)
@@ -103,7 +103,7 @@ def test_small_networks_do_not_mind_the_memory_format(spec: dict[str, object], g
 
 
 @pytest.mark.parametrize("spec", [SMALL[0], SMALL[2]])
-def test_gray_networks_see_the_mean_of_the_channels(spec: dict[str, object]) -> None:
+def test_gray_networks_average_the_channels(spec: dict[str, object]) -> None:
     network = build_network({**spec, "gray": True}).eval()
     pictures = torch.rand(2, 3, 12, 12)
     means = pictures.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
@@ -111,14 +111,14 @@ def test_gray_networks_see_the_mean_of_the_channels(spec: dict[str, object]) -> 
     assert not torch.allclose(network(pictures), network(torch.rand(2, 3, 12, 12)))
 
 
-def test_dropout_is_for_training_only() -> None:
+def test_dropout_is_active_only_in_training() -> None:
     network = build_network(SMALL[2])
     pictures = torch.rand(4, 3, 12, 12)
     assert not torch.equal(network.train()(pictures), network(pictures))
     assert torch.equal(network.eval()(pictures), network(pictures))
 
 
-def test_another_size_than_the_small_networks_take_is_told() -> None:
+def test_a_wrong_size_for_a_small_network_is_reported() -> None:
     for spec in (SMALL[0], SMALL[2]):
         with pytest.raises(ValueError, match="12x12 pixels"):
             build_network(spec)(torch.rand(1, 3, 16, 16))
@@ -126,18 +126,18 @@ def test_another_size_than_the_small_networks_take_is_told() -> None:
 
 @pytest.mark.parametrize("wrong", [{"size": 0}, {"dim": 0}, {"widths": [0]}, {"dropout": 1.0}, {"dropout": -0.1}])
 @pytest.mark.parametrize("spec", [SMALL[0], SMALL[2]])
-def test_small_specs_that_make_no_network(spec: dict[str, object], wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="make no network"):
+def test_invalid_specs_of_small_networks(spec: dict[str, object], wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="not define a network"):
         build_network({**spec, **wrong})
 
 
 @pytest.mark.parametrize("wrong", [{"kernel": 2}, {"hidden": [0]}, {"widths": [4] * 4}])
-def test_convolutions_that_make_no_network(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="make no network"):
+def test_invalid_convolutions(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="not define a network"):
         build_network({**SMALL[2], **wrong})
 
 
-def test_a_grid_of_places_tells_where_a_thing_stands() -> None:
+def test_a_grid_preserves_positions() -> None:
     spec = {"kind": "resnet", "stem": 4, "widths": [4, 8], "depths": [1, 1], "pooled": 2, "dim": 6}
     network = build_network({**spec, "grid": 2}).eval()
     assert network.embedding.in_features == 4 + 4 * 8

@@ -33,13 +33,13 @@ def one_step(network: torch.nn.Module) -> None:
 
 @pytest.mark.parametrize("head", ["linear", "mlp"])
 @pytest.mark.parametrize("spec", [RESNET, TIMM], ids=["torchvision", "timm"])
-def test_any_size_becomes_one_vector(spec: dict[str, object], head: str) -> None:
+def test_any_size_gives_one_vector(spec: dict[str, object], head: str) -> None:
     network = build_network({**spec, "head": head}).eval()
     for size in (32, 47):
         assert network(torch.rand(2, 3, size, size)).shape == (2, 6)
 
 
-def test_a_frozen_backbone_stays_as_it_was_and_the_head_learns() -> None:
+def test_a_frozen_backbone_does_not_change_and_the_head_learns() -> None:
     network = build_network({**RESNET, "head": "mlp", "frozen": True})
     before = state_of(network)
     one_step(network)
@@ -51,7 +51,7 @@ def test_a_frozen_backbone_stays_as_it_was_and_the_head_learns() -> None:
     assert all(each.requires_grad for each in network.head.parameters())
 
 
-def test_a_backbone_that_is_fine_tuned_changes_throughout() -> None:
+def test_a_fine_tuned_backbone_changes_in_all_layers() -> None:
     network = build_network(RESNET)
     before = state_of(network)
     one_step(network)
@@ -59,19 +59,19 @@ def test_a_backbone_that_is_fine_tuned_changes_throughout() -> None:
     assert all(module.training for module in network.modules())
 
 
-def test_a_copy_of_a_frozen_one_is_frozen() -> None:
+def test_a_copy_of_a_frozen_backbone_is_frozen() -> None:
     network = copy.deepcopy(build_network({**RESNET, "frozen": True})).train()
     assert not network.backbone.training
 
 
-def test_a_frozen_forward_keeps_no_gradient_of_the_backbone() -> None:
+def test_a_frozen_backbone_computes_no_gradient() -> None:
     network = build_network({**RESNET, "frozen": True})
     pictures = torch.rand(2, 3, 32, 32, requires_grad=True)
     network(pictures).sum().backward()
     assert pictures.grad is None
 
 
-def test_the_state_holds_everything_whether_frozen_or_not() -> None:
+def test_the_state_is_complete_whether_frozen_or_not() -> None:
     frozen, tuned = build_network({**RESNET, "frozen": True}), build_network(RESNET)
     assert frozen.state_dict().keys() == tuned.state_dict().keys()
     tuned.load_state_dict(frozen.state_dict())
@@ -79,8 +79,8 @@ def test_the_state_holds_everything_whether_frozen_or_not() -> None:
     torch.testing.assert_close(tuned.eval()(pictures), frozen.eval()(pictures))
 
 
-def test_a_backbone_is_shown_what_its_own_weights_were_made_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A model of mean and deviation 0.5 gets pixels from -1 to 1, though the encoder shows ImageNet's."""
+def test_a_backbone_gets_the_normalisation_of_its_own_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model with mean and deviation 0.5 gets pixels from -1 to 1, although the encoder normalises by ImageNet's."""
     from search.encoders import timm_backbones
     from search.encoders.preprocessing import Preprocessing
 
@@ -95,13 +95,13 @@ def test_a_backbone_is_shown_what_its_own_weights_were_made_with(monkeypatch: py
     torch.testing.assert_close(network(shown), expected, atol=1e-6, rtol=0)
 
 
-def test_imagenets_own_normalisation_is_left_exactly_alone() -> None:
+def test_imagenets_normalisation_is_passed_through_exactly() -> None:
     network = build_network(RESNET)
     assert torch.equal(network.scale, torch.ones(1, 3, 1, 1))
     assert torch.equal(network.shift, torch.zeros(1, 3, 1, 1))
 
 
-def test_weights_are_fetched_only_where_a_training_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_are_downloaded_only_to_start_a_training(monkeypatch: pytest.MonkeyPatch) -> None:
     fetched = []
 
     def fetch(cls: type[TorchvisionEncoder], model: str):  # type: ignore[no-untyped-def]
@@ -121,7 +121,7 @@ def test_weights_are_fetched_only_where_a_training_begins(monkeypatch: pytest.Mo
     assert (network.backbone.conv1.weight == 0.25).all()
 
 
-def test_no_network_is_told_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_network_connection_is_reported_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     def fetch(cls: type[TorchvisionEncoder], model: str) -> None:
         raise OSError("name resolution failed")
 
@@ -130,7 +130,7 @@ def test_no_network_is_told_with_the_way_out(monkeypatch: pytest.MonkeyPatch) ->
         build_network(RESNET, pretrained=True)
 
 
-def test_names_and_heads_that_make_no_network() -> None:
+def test_invalid_names_and_heads() -> None:
     for wrong, said in (
         ({"name": "resnet18"}, "torchvision:NAME or timm:NAME"),
         ({"name": "timm:"}, "torchvision:NAME or timm:NAME"),
@@ -140,7 +140,7 @@ def test_names_and_heads_that_make_no_network() -> None:
     ):
         with pytest.raises(ValueError, match=said):
             build_network({**RESNET, **wrong})
-    with pytest.raises(EncoderError, match="near it are"):
+    with pytest.raises(EncoderError, match="Similar names"):
         build_network({**RESNET, "name": "torchvision:resnet1"})
     with pytest.raises(TypeError, match="name"):
         build_network({"kind": "backbone"})

@@ -33,7 +33,7 @@ EVERY_LEVEL = np.arange(65536, dtype=np.uint16).reshape(256, 256)
 ROUNDED = [round(v / 257) for v in range(65536)]
 
 
-def test_16_bits_are_scaled_and_not_clipped_whatever_they_come_in():
+def test_16_bits_are_scaled_and_not_clipped_in_any_container():
     big_endian = Image.frombytes("I;16B", (256, 256), EVERY_LEVEL.astype(">u2").tobytes())
     sources = [
         png_16(EVERY_LEVEL),
@@ -51,7 +51,7 @@ def test_16_bit_png_in_colour_keeps_its_upper_byte():
     assert np.abs(pixels(png_16(colours)).astype(int) - colours / 257).max() <= 1
 
 
-def test_the_transparent_colour_of_a_16_bit_png_shows_white():
+def test_the_transparent_colour_of_a_16_bit_png_becomes_white():
     levels = np.array([[1000, 40000], [40001, 65535]], np.uint16)
     assert grey(png_16(levels, png_chunk(b"tRNS", struct.pack(">H", 40000)))) == [4, 255, 156, 255]
     colours = np.repeat(levels[:, :, None], 3, axis=2)
@@ -72,7 +72,7 @@ def test_the_transparent_colour_of_a_16_bit_png_shows_white():
         ([-(2**31), 0, 2**31 - 1], [0, 128, 255]),
     ],
 )
-def test_32_bit_integers_by_the_smallest_range_that_holds_them(values, expected):
+def test_32_bit_integers_use_the_smallest_range_that_holds_them(values, expected):
     image = Image.fromarray(np.array([values], np.int32))
     assert image.mode == "I"
     assert grey(image) == expected
@@ -90,12 +90,12 @@ def test_32_bit_integers_by_the_smallest_range_that_holds_them(values, expected)
         ([0, 5e37, 1e38], [0, 128, 255]),
     ],
 )
-def test_floats_by_the_smallest_range_that_holds_them(values, expected):
+def test_floats_use_the_smallest_range_that_holds_them(values, expected):
     assert grey(tiff(Image.fromarray(np.array([values], np.float32)))) == expected
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_floats_that_are_not_finite_are_an_error(value):
+def test_non_finite_floats_are_an_error(value):
     with pytest.raises(PictureError, match="not finite"):
         load_picture(tiff(Image.fromarray(np.array([[0, value, 1]], np.float32))))
 
@@ -115,7 +115,7 @@ def test_alpha_is_laid_over_white(mode):
     assert np.abs(pixels(image).astype(float) - expected).max() <= 1
 
 
-def test_a_transparent_palette_entry_and_a_transparent_level_show_white():
+def test_a_transparent_palette_entry_and_a_transparent_level_become_white():
     palette = Image.new("P", (2, 1))
     palette.putpalette([10, 20, 30, 200, 0, 0])
     palette.putpixel((1, 0), 1)
@@ -129,7 +129,7 @@ def test_a_transparent_palette_entry_and_a_transparent_level_show_white():
 
 
 @pytest.mark.parametrize("mode", ["YCbCr", "HSV", "LAB", "CMYK", "RGBX"])
-def test_other_colour_spaces_come_back_to_the_same_colours(mode):
+def test_other_colour_spaces_convert_back_to_the_same_colours(mode):
     image = scene(3)
     assert np.abs(pixels(image.convert(mode)).astype(int) - np.asarray(image)).mean() < 3
 
@@ -157,11 +157,11 @@ def test_uint8_arrays_of_each_shape():
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_float_arrays_reach_from_black_to_white(dtype):
+def test_float_arrays_range_from_black_to_white(dtype):
     assert grey(np.array([[0, 0.25, 0.5, 1, 1]], dtype)) == [0, 64, 128, 255, 255]
 
 
-def test_floats_may_leave_the_range_by_rounding_only():
+def test_floats_may_exceed_the_range_only_by_rounding():
     assert grey(np.array([[-1e-7, 1 + 1e-7]])) == [0, 255]
     with pytest.raises(PictureError, match=r"\[0, 1\]"):
         load_picture(np.array([[0, 1.01]]))
@@ -192,7 +192,7 @@ def test_bool_arrays_are_black_and_white():
         (np.array([[0, np.inf]]), "[0, 1]"),
     ],
 )
-def test_other_arrays_are_errors_that_say_what_to_give(array, words):
+def test_invalid_arrays_raise_errors_that_name_the_valid_ones(array, words):
     with pytest.raises(PictureError) as caught:
         load_picture(array)
     assert caught.value.source == "<array>"

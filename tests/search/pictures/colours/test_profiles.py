@@ -1,4 +1,4 @@
-"""A picture in another colour space, and its copy in sRGB, are decoded to the same colours."""
+"""A picture in another colour space and its sRGB copy are decoded to the same colours."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_heic(name):
 
 
 @pytest.mark.parametrize("name", SPACES)
-def test_the_copy_in_srgb_is_near(name):
+def test_the_srgb_copy_has_nearly_the_same_vector(name):
     encoder = load_encoder("color-layout")
     pairs = [(saved(scene(seed), "PNG"), wide(name, seed)) for seed in range(4)]
     plain, tagged = [], []
@@ -105,7 +105,7 @@ def test_palettes_and_transparency_keep_their_profile():
     assert gap(saved(alpha, "PNG", icc_profile=rgb_profile("linear")), scene(1)) < 2.5
 
 
-def test_an_image_in_memory_is_converted_as_its_file_is():
+def test_an_image_in_memory_is_converted_like_its_file():
     data = saved(wide("Display P3"), "PNG", icc_profile=rgb_profile("Display P3"))
     opened = Image.open(io.BytesIO(data))
     before = opened.copy().tobytes()
@@ -122,7 +122,7 @@ def test_grey_profiles(kind):
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
 def test_ink(kind):
-    """Of each pure ink and of paper; Adobe's inverted JPEGs among them, as Pillow writes no others."""
+    """Each pure ink, and paper; this includes Adobe's inverted JPEGs, because Pillow writes no others."""
     inks = Image.new("CMYK", (64, 16))
     for place, ink in enumerate(((0, 0, 0, 0), (255, 0, 0, 0), (0, 255, 255, 0), (0, 0, 0, 255))):
         inks.paste(ink, (16 * place, 0, 16 * place + 16, 16))
@@ -132,7 +132,7 @@ def test_ink(kind):
     assert np.abs(shown - ((255, 255, 255), (0, 255, 255), (255, 0, 0), (0, 0, 0))).max() < 12
 
 
-def test_lab_with_a_profile_is_read_as_without():
+def test_lab_with_a_profile_is_read_as_without_one():
     data = saved(
         scene(1).convert("LAB"), "TIFF", icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
     )
@@ -155,13 +155,13 @@ def _chrm(name: str) -> bytes:
     )
 
 
-def test_the_chunks_of_a_png_that_say_gamma_and_primaries():
+def test_the_gamma_and_primaries_chunks_of_a_png():
     assert gap(_png(wide("linear"), _gama(1.0)), scene(1)) < 2.5
     assert gap(_png(wide("Adobe RGB"), _gama(1 / 2.19921875), _chrm("Adobe RGB")), scene(1)) < 2.5
     assert gap(_png(wide("ProPhoto"), _gama(1 / 1.80078125), _chrm("ProPhoto")), scene(1)) < 2.5
 
 
-def test_precedence_of_what_a_png_says():
+def test_the_precedence_of_png_chunks():
     srgb, wrong = png_chunk(b"sRGB", b"\0"), _gama(1.0)
     assert gap(_png(scene(1), srgb, wrong), scene(1)) == 0
     assert gap(_png(scene(1), _gama(0.45455)), scene(1)) == 0
@@ -180,7 +180,7 @@ def test_precedence_of_what_a_png_says():
         png_chunk(b"cICP", b"\xff\xff\xff\xff"),
     ],
 )
-def test_chunks_that_make_no_sense_are_passed_over(chunk):
+def test_invalid_chunks_are_ignored(chunk):
     assert gap(_png(scene(1), chunk), scene(1)) == 0
     assert gap(_png(scene(1), _gama(0.5), png_chunk(b"cHRM", bytes(32))), scene(1)) < 20
 
@@ -196,7 +196,7 @@ def test_code_points_of_avif_and_heic(kind):
     assert gap(data, scene(1)) < 3
 
 
-def test_adobe_rgb_by_the_mark_of_a_camera():
+def test_adobe_rgb_from_camera_exif():
     def marked(details: dict[int, object], index: str | None) -> bytes:
         block = Image.Exif()
         block.get_ifd(0x8769).update(details)
@@ -212,13 +212,13 @@ def test_adobe_rgb_by_the_mark_of_a_camera():
 # What changes nothing
 
 
-def test_srgb_is_left_alone_to_the_bit():
+def test_srgb_stays_bit_identical():
     for profile in (rgb_profile("sRGB"), ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()):
         assert gap(saved(scene(1), "PNG", icc_profile=profile), scene(1)) == 0
         assert colour_profiles.to_srgb(profile) is None
 
 
-def test_a_transform_is_made_once(monkeypatch):
+def test_a_transform_is_built_once(monkeypatch):
     profile = rgb_profile("Rec. 2020") + b"another"
     assert colour_profiles.to_srgb(profile) is not None
     monkeypatch.setattr(colour_profiles, "_made", None)
@@ -243,7 +243,7 @@ def _damaged() -> dict[str, bytes]:
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP"])
 @pytest.mark.parametrize("what", _damaged())
-def test_a_profile_that_cannot_be_used_is_passed_over(kind, what):
+def test_an_unusable_profile_is_ignored(kind, what):
     data = saved(scene(1), kind, icc_profile=_damaged()[what], **LOSSLESS[kind])
     assert gap(data, decode(saved(scene(1), kind, **LOSSLESS[kind]), name="x")) == 0
 
@@ -259,7 +259,7 @@ def test_profiles_with_damage_anywhere_never_raise():
             assert load_picture(saved(image, "TIFF", icc_profile=bytes(damaged))).mode == "RGB"
 
 
-def test_a_huge_profile_is_passed_over():
+def test_a_huge_profile_is_ignored():
     profile = rgb_profile("linear") + bytes(3 << 20)
     assert gap(saved(wide("linear"), "TIFF", icc_profile=profile), scene(1)) < 3
     monstrous = rgb_profile("linear") + bytes(17 << 20)
@@ -267,18 +267,18 @@ def test_a_huge_profile_is_passed_over():
 
 
 @pytest.mark.parametrize("length", [900_000, 3 << 20, 200 << 20])
-def test_a_png_is_read_whatever_its_profile_unpacks_to(length):
+def test_a_png_is_read_whatever_the_size_of_its_profile(length):
     packer = zlib.compressobj(9)
     packed = b"".join(packer.compress(bytes(1 << 20)) for _ in range(length >> 20)) + packer.flush()
     assert gap(_png(scene(1), png_chunk(b"iCCP", b"x\0\0" + packed)), scene(1)) == 0
 
 
-def test_pictures_that_are_turned_are_converted_too():
+def test_rotated_pictures_are_converted_too():
     data = saved(laid(wide("linear"), 6), "PNG", icc_profile=rgb_profile("linear"), exif=exif(6))
     assert gap(data, scene(1)) < 2.5
 
 
-def test_the_reference_is_one():
+def test_the_reference_is_correct():
     for name in SPACES:
         assert difference(wide(name), scene(1)) > 4
     assert SRGB[3] == (0.3127, 0.3290)

@@ -1,4 +1,4 @@
-"""Values of 10, 12 and 14 bits in files of 16: where white is."""
+"""The white point of 16-bit files with values of 10, 12 and 14 bits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEPTHS = (8, 10, 12, 14, 16)
 
 
 def levels_of(image: Image.Image, depth: int) -> np.ndarray:
-    """The same picture in values of so many bits, of which the highest is reached."""
+    """The same picture in values of so many bits, whose maximum occurs."""
     levels = np.round(np.asarray(image) / 255 * ((1 << depth) - 1)).astype(np.uint16)
     levels.reshape(-1)[-3:] = (1 << depth) - 1
     return levels
@@ -47,7 +47,7 @@ def tiff(levels: np.ndarray, *, bits: int = 16, packed: bytes | None = None, **t
 
 
 def big_endian(levels: np.ndarray) -> bytes:
-    """Three channels in one strip, the other way round."""
+    """Three channels in one strip, big-endian."""
     body = levels.astype(">u2").tobytes()
     bits = 8 + len(body)
     numbers = (
@@ -65,7 +65,7 @@ def big_endian(levels: np.ndarray) -> bytes:
     return b"MM\0*" + struct.pack(">I", bits + 6) + body + struct.pack(">HHH", 16, 16, 16) + directory
 
 
-def test_where_white_is():
+def test_white_point():
     assert [top_of(value) for value in (0, 255, 256, 1023, 1024, 4095, 4096, 16383, 16384, 65535)] == [
         255,
         255,
@@ -118,7 +118,7 @@ def test_colours_with_alpha(depth):
         assert difference(decode(data, name="x"), scene(2)) < 1.1
 
 
-def test_what_a_png_declares_counts():
+def test_the_declaration_of_a_png_is_used():
     dim = np.round(np.asarray(scene(2).convert("L")) / 255 * 1000).astype(np.uint16)
     expected = Image.fromarray(np.round(dim * (255 / 4095)).astype(np.uint8)).convert("RGB")
     assert difference(decode(png_16(dim, png_chunk(b"sBIT", b"\x0c")), name="x"), expected) < 0.6
@@ -126,20 +126,20 @@ def test_what_a_png_declares_counts():
     assert difference(decode(png_16(dim, png_chunk(b"sBIT", b"\x10")), name="x"), black) < 0.6
 
 
-def test_values_that_a_png_scaled_up_as_its_standard_says_are_left_so():
+def test_values_that_were_scaled_up_by_the_png_standard_are_kept():
     levels = levels_of(scene(2).convert("L"), 12)
     data = png_16(levels << 4, png_chunk(b"sBIT", b"\x0c"))
     assert difference(decode(data, name="x"), scene(2).convert("L").convert("RGB")) < 1
 
 
-def test_what_a_tiff_declares_counts():
+def test_the_declaration_of_a_tiff_is_used():
     dim = np.round(np.asarray(scene(2).convert("L")) / 255 * 1000).astype(np.uint16)
     for top in (4095, 2000, 65535):
         expected = Image.fromarray(np.round(dim * (255 / top)).astype(np.uint8)).convert("RGB")
         assert difference(decode(tiff(dim, maximum=top), name="x"), expected) < 0.6
 
 
-def test_twelve_bits_packed():
+def test_packed_twelve_bits():
     levels = levels_of(scene(2).convert("L"), 12)
     pairs = levels.reshape(-1, 2).astype(np.uint32)
     joined = pairs[:, 0] << 12 | pairs[:, 1]

@@ -1,4 +1,4 @@
-"""What transparent pictures are laid over, so that what they show can be seen."""
+"""The background of transparent pictures, chosen so that their content stays visible."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CLEAR = (0, 0, 0, 0)
 
 
 def icon(seed: int, ink: tuple[int, ...], *, size: int = 256, hidden: tuple[int, int, int] = (0, 0, 0)) -> Image.Image:
-    """Outlines of shapes; `hidden` is the colour that lies behind the transparent pixels."""
+    """Outlines of shapes; `hidden` is the colour under the transparent pixels."""
     image = Image.new("RGBA", (size, size), (*hidden, 0))
     draw, chance = ImageDraw.Draw(image), random.Random(seed)
     for _ in range(6):
@@ -31,14 +31,14 @@ def icon(seed: int, ink: tuple[int, ...], *, size: int = 256, hidden: tuple[int,
 
 
 def over(image: Image.Image, level: int) -> Image.Image:
-    """By the formula, in numpy."""
+    """Compute by the formula, in NumPy."""
     rgba = np.asarray(image.convert("RGBA")).astype(float)
     share = rgba[:, :, 3:] / 255
     return Image.fromarray(np.round(rgba[:, :, :3] * share + level * (1 - share)).astype(np.uint8))
 
 
 def ground(image: Image.Image) -> int:
-    """Which of the grounds a picture was laid over."""
+    """Which of the backgrounds a picture was laid over."""
     shown = load_picture(image)
     gaps = {level: difference(shown, over(image, level)) for level in (255, 0, 128)}
     assert min(gaps.values()) < 0.6
@@ -55,7 +55,7 @@ def test_light_line_art_is_laid_over_black(ink):
 @pytest.mark.parametrize(
     "ink", [(0, 0, 0), (200, 30, 30), (255, 255, 0), (90, 90, 90), (0, 200, 255), (190, 190, 190), (0, 0, 0, 99)]
 )
-def test_what_shows_on_a_white_page_is_laid_over_white(ink):
+def test_pictures_visible_on_a_white_page_are_laid_over_white(ink):
     assert ground(icon(1, ink)) == 255
 
 
@@ -73,7 +73,7 @@ def test_light_and_dark_parts_that_would_each_vanish_are_laid_over_grey():
     assert ground(both) == 128
 
 
-def test_nothing_to_see_is_white():
+def test_a_fully_transparent_picture_is_white():
     for level in (0, 255):
         blank = Image.new("RGBA", (40, 30), (level, level, level, 0))
         assert np.asarray(load_picture(blank)).min() == 255
@@ -112,7 +112,7 @@ def test_white_line_art_in_every_format(kind):
 
 @pytest.mark.parametrize("hidden", [(0, 0, 0), (255, 0, 255), (255, 255, 255)])
 @pytest.mark.parametrize("target", [None, 16, 60])
-def test_colours_that_hide_behind_alpha_0_never_leak(hidden, target):
+def test_colours_under_alpha_0_never_leak(hidden, target):
     for ink in ((255, 255, 255), (0, 0, 0)):
         plain, dirty = (saved(icon(3, ink, size=500, hidden=colour), "PNG") for colour in ((0, 0, 0), hidden))
         assert difference(decode(plain, name="x", target=target), decode(dirty, name="x", target=target)) == 0
@@ -120,7 +120,7 @@ def test_colours_that_hide_behind_alpha_0_never_leak(hidden, target):
     assert np.asarray(load_picture(noise)).min() == 255
 
 
-def test_the_ground_does_not_depend_on_the_size_that_is_asked_for():
+def test_the_background_does_not_depend_on_the_target_size():
     for seed in range(4):
         image = icon(seed, (255, 255, 255), size=900)
         assert {
@@ -134,7 +134,7 @@ def test_the_ground_does_not_depend_on_the_size_that_is_asked_for():
         assert len(corners) == 1
 
 
-def test_large_pictures_are_laid_over_one_ground(monkeypatch):
+def test_large_pictures_have_one_background(monkeypatch):
     image = icon(5, (255, 255, 255))
     whole = load_picture(image)
     from search.pictures.colours import transparency
@@ -144,7 +144,7 @@ def test_large_pictures_are_laid_over_one_ground(monkeypatch):
     assert difference(load_picture(image), whole) == 0
 
 
-def test_arrays_and_premultiplied_pixels_as_well():
+def test_arrays_and_premultiplied_pixels():
     image = icon(6, (255, 255, 255))
     shown = load_picture(image)
     assert difference(load_picture(np.asarray(image)), shown) == 0
@@ -152,7 +152,7 @@ def test_arrays_and_premultiplied_pixels_as_well():
     assert difference(load_picture(image.convert("LA").convert("La")), shown) < 1
 
 
-def test_an_opaque_picture_with_an_alpha_channel_is_as_without():
+def test_an_opaque_alpha_channel_has_no_effect():
     for mode in ("RGBA", "LA"):
         image = scene(1).convert(mode)
         buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""What lies behind a JPEG's picture, and a JPEG that lacks its end."""
+"""Data after a JPEG's picture, and JPEGs without an end marker."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def behind() -> dict[str, bytes]:
 
 @pytest.fixture
 def few_scans(monkeypatch):
-    """As if the picture had a thousand times the pixels: what counts beyond its end is found at once."""
+    """Pretend that the picture has a thousand times the pixels, so that data after its end would exceed the limits."""
     monkeypatch.setattr(picture_limits, "MOST_SCANNED", 200 * 150 * 12)
 
 
 @pytest.mark.parametrize("what", behind())
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_lies_behind_the_picture_does_not_count(kind, what, few_scans):
+def test_data_after_the_picture_does_not_count(kind, what, few_scans):
     data = jpeg(kind)
     picture = decode(data + behind()[what], name="x")
     assert picture.tobytes() == decode(data, name="x").tobytes()
@@ -66,8 +66,8 @@ def test_thumbnails_in_segments_do_not_count(few_scans):
     assert decode(data[:2] + body * 20 + data[2:], name="x").size == (200, 150)
 
 
-def test_segments_between_scans_hide_neither_scans_nor_the_end(few_scans):
-    """A comment that looks like the end does not stop the count, and one full of scans adds nothing to it."""
+def test_segments_between_scans_are_not_mistaken_for_scans_or_the_end(few_scans):
+    """A comment that looks like the end does not stop the count, and one full of scans does not add to it."""
     data = jpeg("progressive")
     last = data.rindex(b"\xff\xda")
     comment = b"\xff\xfe" + struct.pack(">H", 6) + b"\xff\xd9\xff\xd9"
@@ -77,8 +77,8 @@ def test_segments_between_scans_hide_neither_scans_nor_the_end(few_scans):
     assert structure_excess("JPEG", data[:last] + harmless + data[last:]) is None
 
 
-def test_a_motion_photo_of_many_pixels():
-    """A large picture that was made small only in its header would be damaged: this one is what it says."""
+def test_a_large_motion_photo():
+    """A small picture whose header claims to be large would be damaged, so this one really is large."""
     data = saved(Image.new("RGB", (8160, 6120), "teal"), "JPEG", quality=60)
     picture = decode(data + b"MotionPhoto_Data" + VIDEO + random.Random(7).randbytes(3 << 20), name="x", target=64)
     assert picture.info["full_size"] == (8160, 6120)
@@ -93,7 +93,7 @@ def test_exif_of_a_motion_photo():
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("missing", [1, 2])
-def test_a_jpeg_that_only_lacks_its_end_is_read_with_a_note(kind, missing):
+def test_a_jpeg_without_an_end_marker_is_read_with_a_note(kind, missing):
     data = jpeg(kind)
     for target in (None, 16):
         picture = decode(data[:-missing], name="x", target=target)
@@ -101,13 +101,13 @@ def test_a_jpeg_that_only_lacks_its_end_is_read_with_a_note(kind, missing):
         assert picture.info["note"] == LACKS_ITS_END
 
 
-def test_of_grey_and_ink_too():
+def test_grey_and_cmyk_without_an_end_marker():
     for data in (saved(scene(1).convert("L"), "JPEG"), saved(scene(1).convert("CMYK"), "JPEG"), ycck_jpeg(scene(1))):
         assert load_picture(data[:-2]).tobytes() == load_picture(data).tobytes()
 
 
 def outcome(data: bytes) -> bytes | str:
-    """The pixels, or the reason."""
+    """The pixels, or the reason of the error."""
     try:
         return decode(data, name="x").tobytes()
     except PictureError as error:
@@ -115,8 +115,8 @@ def outcome(data: bytes) -> bytes | str:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_truncated_one_is_refused(kind):
-    """Wherever it is cut: near its end, where little is missing, most of all."""
+def test_a_truncated_jpeg_is_refused(kind):
+    """Wherever it is cut, especially near its end, where little is missing."""
     for seed in range(3):
         data = jpeg(kind, seed)
         whole = decode(data, name="x").tobytes()
@@ -132,7 +132,7 @@ def test_a_truncated_one_is_refused(kind):
                 assert found == "truncated: the file ends before the picture does"
 
 
-def test_noise_that_is_cut_is_refused():
+def test_truncated_noise_is_refused():
     image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (97, 131, 3), dtype=np.uint8))
     for quality in (30, 75, 95):
         data = saved(image, "JPEG", quality=quality)
@@ -141,8 +141,8 @@ def test_noise_that_is_cut_is_refused():
             assert outcome(data[:-cut]) in (whole, "truncated: the file ends before the picture does")
 
 
-def test_scans_that_are_missing_as_a_whole_are_refused():
-    """Cut between two scans, all rows are there and not all of what they show."""
+def test_a_jpeg_with_missing_scans_is_refused():
+    """Cut between two scans, it has all rows but not their full detail."""
     data = jpeg("progressive")
     starts = [place for place in range(len(data)) if data[place : place + 2] == b"\xff\xda"]
     tables = [data.rindex(b"\xff\xc4", 0, start) for start in starts]
@@ -151,7 +151,7 @@ def test_scans_that_are_missing_as_a_whole_are_refused():
             decode(data[:cut], name="x")
 
 
-def test_a_truncated_one_in_front_of_other_data_is_not_called_whole():
+def test_a_truncated_jpeg_before_other_data_is_refused():
     data = jpeg()
     with pytest.raises(PictureError):
         decode(data[: len(data) // 2], name="x")
@@ -176,23 +176,23 @@ def _formats() -> dict[str, bytes]:
 
 @pytest.mark.parametrize("kind", _formats())
 @pytest.mark.parametrize("what", behind())
-def test_data_behind_the_end_of_other_formats(kind, what):
+def test_data_after_the_end_of_other_formats(kind, what):
     data = _formats()[kind]
     assert decode(data + behind()[what], name="x").tobytes() == decode(data, name="x").tobytes()
 
 
 @pytest.mark.parametrize(("kind", "cut"), [("PNG", 12), ("PNG", 8), ("PNG", 4), ("GIF", 1)])
-def test_other_formats_that_only_lack_their_end(kind, cut):
+def test_other_formats_without_their_end(kind, cut):
     data = _formats()[kind]
     assert decode(data[:-cut], name="x").tobytes() == decode(data, name="x").tobytes()
 
 
-def test_a_stream_of_one_that_lacks_its_end():
+def test_a_stream_without_an_end_marker():
     assert load_picture(io.BytesIO(jpeg()[:-2])).info["note"] == LACKS_ITS_END
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_fill_in_place_of_the_end_is_passed_over(kind):
+def test_fill_bytes_instead_of_the_end_are_ignored(kind):
     data = jpeg(kind)
     picture = decode(data.removesuffix(b"\xff\xd9") + b"\xff" * 40, name="x")
     assert picture.tobytes() == decode(data, name="x").tobytes()

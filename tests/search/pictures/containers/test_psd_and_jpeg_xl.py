@@ -1,4 +1,4 @@
-"""Photoshop documents, flattened, and JPEG XL."""
+"""Flattened Photoshop documents, and JPEG XL."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_psd(mode, packed):
     assert decode(data, name="x", target=16).info["full_size"] == (160, 120)
 
 
-def test_the_fourth_channel_is_transparency_only_where_the_document_says_so():
+def test_the_fourth_channel_is_transparency_only_if_declared():
     alpha = Image.new("L", scene(1).size, 255)
     alpha.paste(0, (0, 0, 80, 120))
     left = np.asarray(decode(psd(scene(1), alpha=alpha, layers=-1), name="x"))[:, :80]
@@ -58,7 +58,7 @@ def test_the_profile_of_a_psd():
     assert difference(decode(data, name="x"), scene(1)) < 2.5
 
 
-def test_documents_that_cannot_be_read_say_what_to_do():
+def test_errors_about_unreadable_documents_name_a_remedy():
     info = struct.pack(">IB", 1, 0) + bytes(12)
     assert "Maximize Compatibility" in refusal(psd(scene(1), resource(1057, info)))
     assert decode(psd(scene(1), resource(1057, struct.pack(">IB", 1, 1) + bytes(12))), name="x").size == (160, 120)
@@ -106,7 +106,7 @@ HEADERS = {
 
 
 @pytest.mark.parametrize("size", HEADERS)
-def test_the_size_stands_in_the_first_bits(size):
+def test_the_size_is_in_the_first_bits(size):
     bits = HEADERS[size].replace(" ", "").ljust(80, "0")
     packed = int(bits[::-1], 2).to_bytes(10, "little")
     assert jpeg_xl.header(b"\xff\x0a" + packed) is not None
@@ -136,7 +136,7 @@ def test_jpeg_xl(mode):
 @needs_jxl
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_jpeg_xl_is_turned_once(orientation, tmp_path):
-    """By its EXIF where the codestream says nothing; by the codestream of a JPEG that was packed without loss."""
+    """By its EXIF if the codestream states nothing; by the codestream for a losslessly packed JPEG."""
     stored = laid(scene(5), orientation)
     assert difference(decode(jxl(stored, exif=exif(orientation)), name="x"), scene(5)) == 0
     stored.save(tmp_path / "x.jpg", quality=95, exif=exif(orientation))

@@ -1,4 +1,4 @@
-"""Raw photos: known by content, read by their preview or developed, and of the size that they have themselves."""
+"""Raw photos are recognised by content, read from their preview or developed, and keep the photo's own size."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def without_rawpy(monkeypatch):
 needs_rawpy = pytest.mark.skipif(not raw_development.is_supported(), reason="rawpy is not installed")
 
 
-def test_raw_photos_are_known_by_content(tmp_path):
+def test_raw_photos_are_recognised_by_content(tmp_path):
     for name, data in made(scene(1, SIZE)).items():
         assert is_raw(data), name
         assert sniff(data) == "raw"
@@ -69,14 +69,14 @@ def test_the_preview_is_read(kind, without_rawpy):
 
 @pytest.mark.parametrize("kind", made(scene(1, SIZE)))
 @pytest.mark.parametrize("orientation", [3, 6, 8])
-def test_it_is_turned_once(kind, orientation, without_rawpy):
+def test_the_preview_is_turned_once(kind, orientation, without_rawpy):
     upright = scene(2, (240, 320)) if orientation > 4 else scene(2, SIZE)
     picture = decode(made(laid(upright, orientation), orientation)[kind], name="x")
     assert difference(small(picture), small(upright)) < 3
     assert picture.info["full_size"] == upright.size
 
 
-def test_the_size_is_the_photos_and_not_the_previews(without_rawpy):
+def test_the_size_is_that_of_the_photo(without_rawpy):
     image = scene(1, SIZE)
     picture = decode(dng(image, preview=image.resize((160, 120))), name="x", target=16)
     assert picture.info["full_size"] == SIZE
@@ -90,7 +90,7 @@ def test_without_a_preview_the_extra_is_named(without_rawpy):
 
 @needs_rawpy
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_without_a_preview_it_is_developed(orientation):
+def test_a_photo_without_a_preview_is_developed(orientation):
     upright = scene(3, SIZE if orientation == 1 else (240, 320))
     picture = decode(dng(laid(upright, orientation), orientation=orientation), name="x")
     assert picture.info["full_size"] == upright.size
@@ -101,22 +101,22 @@ def test_without_a_preview_it_is_developed(orientation):
 
 
 @needs_rawpy
-def test_a_preview_that_is_too_small_is_developed_too():
+def test_a_photo_with_a_small_preview_is_developed_too():
     image = scene(3, SIZE)
     assert decode(dng(image, preview=image.resize((60, 45))), name="x").size == (160, 120)
     assert decode(dng(image, preview=image.resize((160, 120))), name="x").size == (160, 120)
 
 
 @needs_rawpy
-def test_what_libraw_does_not_know_falls_back_to_its_preview():
+def test_files_unknown_to_libraw_fall_back_to_their_preview():
     image = scene(3, SIZE)
     picture = decode(arw(image, image.resize((64, 48))), name="x")
     assert picture.info["full_size"] == SIZE
     assert picture.size == (64, 48)
 
 
-def test_a_raw_tiff_whose_pixels_are_plain(without_rawpy):
-    """As in some DNGs: the picture itself stands in a SubIFD, behind a thumbnail."""
+def test_a_raw_tiff_with_plain_pixels(without_rawpy):
+    """As in some DNGs: the picture itself is in a SubIFD, after a thumbnail."""
     image, file = scene(4, SIZE), TiffWriter()
 
     def page(shown: Image.Image, subfile: int) -> list:
@@ -146,8 +146,8 @@ def test_a_raw_tiff_whose_pixels_are_plain(without_rawpy):
         assert difference(picture, image) == 0
 
 
-def test_a_pyramid_is_no_raw_photo():
-    """A TIFF whose SubIFDs are the small ones."""
+def test_a_pyramid_is_not_a_raw_photo():
+    """A TIFF whose SubIFDs are the reduced levels."""
     image, file = scene(4, SIZE), TiffWriter()
     below = file.directory([long(254, 1), long(256, 16), long(257, 12)])
     data = file.finish(
@@ -171,7 +171,7 @@ def test_a_pyramid_is_no_raw_photo():
     assert difference(decode(data, name="x"), image) == 0
 
 
-def test_limits_hold_for_the_photo_and_its_preview(without_rawpy):
+def test_limits_apply_to_the_photo_and_its_preview(without_rawpy):
     image = scene(1, SIZE)
     with pytest.raises(PictureError, match="too many pixels: 320 x 240"):
         decode(nef(image), name="x", config=DecodeConfig(max_pixels=320 * 240 - 1))
@@ -182,7 +182,7 @@ def test_limits_hold_for_the_photo_and_its_preview(without_rawpy):
 
 
 @needs_rawpy
-def test_limits_hold_before_a_photo_is_developed():
+def test_limits_apply_before_a_photo_is_developed():
     with pytest.raises(PictureError, match="too many pixels"):
         decode(dng(scene(1, SIZE)), name="x", config=DecodeConfig(max_costly_pixels=1000))
 
@@ -199,7 +199,7 @@ def damage(data: bytes) -> list[bytes]:
 
 
 @pytest.mark.parametrize("kind", made(scene(1, SIZE)))
-def test_damage_is_refused_or_passed_over(kind, without_rawpy):
+def test_damage_is_refused_or_ignored(kind, without_rawpy):
     for data in damage(made(scene(1, SIZE))[kind]):
         read_raw(data)
         try:
@@ -208,7 +208,7 @@ def test_damage_is_refused_or_passed_over(kind, without_rawpy):
             continue
 
 
-def test_directories_that_lead_in_circles():
+def test_circular_directories():
     file = TiffWriter()
     at = len(file.data)
     data = file.finish(file.directory([octets(50_706, 1, 4, 0, 0), long(330, *[at] * 60)], following=at))
@@ -216,13 +216,13 @@ def test_directories_that_lead_in_circles():
     assert read_raw(data).previews == []
 
 
-def test_a_file_that_is_full_of_jpegs_costs_little(without_rawpy):
+def test_a_file_full_of_jpegs_is_cheap(without_rawpy):
     data = b"FUJIFILMCCD-RAW " + bytes(200) + b"\xff\xd8\xff\xe0\0\4ab" * 200_000
     with pytest.raises(PictureError):
         decode(data, name="x")
 
 
-def test_no_preview_is_taken_from_nothing():
+def test_an_empty_file_has_no_preview():
     assert read_raw(b"FUJIFILMCCD-RAW ").previews == []
     assert read_raw(jpeg(scene(1))).size == (0, 0)
 

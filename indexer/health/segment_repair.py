@@ -1,4 +1,4 @@
-"""Write a damaged segment anew: what is intact as it is, what is lost embedded again from the pictures' files."""
+"""Rewrite a damaged segment: keep intact vectors, and embed the pictures of lost ones again from their files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from indexer.pipeline.content_hash import content_hash
 from indexer.pipeline.tune import build_structure
+from search.chunks import chunks
 from search.config import BuildConfig
 from search.errors import PictureError
 from search.indexes import index_class, resolve_device
@@ -32,8 +33,8 @@ _BATCH = 32
 
 
 @dataclass(slots=True)
-class Mended:
-    """New files of one segment, written and synced but not named yet; `record` is None where no row is left."""
+class RepairedSegment:
+    """New files of one segment, written and not committed yet; `record` is None if no row is left."""
 
     old: SegmentRecord
     record: SegmentRecord | None
@@ -43,7 +44,7 @@ class Mended:
     lost: list[PictureRecord] = field(default_factory=list)
 
     def name(self, catalog: Catalog) -> None:
-        """Put it into the catalog; within a transaction."""
+        """Store it in the catalog; within a transaction."""
         catalog.pictures.remove(self.lost)
         if self.record is None:
             catalog.segments.drop(self.old.id)
@@ -55,31 +56,31 @@ class Mended:
         catalog.files.drop(n for n in (self.old.vectors, self.old.structure) if n is not None and n not in kept)
 
 
-def mend_structure(catalog: Catalog, segment: SegmentRecord, device: Device) -> Mended:
-    """Build a structure again, with the parameters that it had, from vectors that were found whole."""
+def rebuild_structure(catalog: Catalog, segment: SegmentRecord, device: Device) -> RepairedSegment:
+    """Build a structure again, with the same parameters, from intact vectors."""
     files = {record.name: record for record in catalog.files.records()}
     dim = int(catalog.settings()["dim"])
     vectors = map_vectors(catalog.folder, files[segment.vectors], (segment.rows, dim))
     place = resolve_device(device, segment.kind)
     structure = index_class(segment.kind)(device=place, **segment.parameters).build(vectors)
     file = write_structure(catalog.folder, structure)
-    return Mended(segment, replace(segment, structure=file.name, parameters=structure.parameters), [file])
+    return RepairedSegment(segment, replace(segment, structure=file.name, parameters=structure.parameters), [file])
 
 
-def mend_vectors(
+def rebuild_vectors(
     catalog: Catalog, segment: SegmentRecord, lost: Sequence[range], encoder: Encoder | None, device: Device
-) -> Mended:
-    """Write a segment's vectors anew, each in the row that it had, and build its structure over them.
+) -> RepairedSegment:
+    """Rewrite the vectors of a segment in their rows, and build its structure again.
 
     Args:
         catalog: of the index.
-        segment: the damaged one.
-        lost: its rows that hold other bytes than were written.
-        encoder: of the index; may be None where no picture has a lost row.
+        segment: the damaged segment.
+        lost: its damaged rows.
+        encoder: of the index; None if no picture has a damaged row.
         device: where to build.
 
     Returns:
-        Rows that stay lost repeat an intact vector, which no answer shows: they get tombstones.
+        The new files. Rows that stay lost get tombstones, and repeat an intact vector.
     """
     files = {record.name: record for record in catalog.files.records()}
     vectors = _intact(catalog.folder, files[segment.vectors], segment.rows, int(catalog.settings()["dim"]), lost)
@@ -97,16 +98,16 @@ def mend_vectors(
                 vectors[picture.row], good[picture.row] = vector, True
                 embedded += 1
     if not good.any():
-        return Mended(segment, None, lost=gone)
+        return RepairedSegment(segment, None, lost=gone)
     vectors[~good] = vectors[np.argmax(good)]
     structure, recall = build_structure(vectors, kind=segment.kind, recall=BuildConfig.recall, device=device)
     names = write_segment(catalog.folder, vectors, structure)
     record = replace(segment, vectors=names[0], structure=names[1], parameters=structure.parameters, recall=recall)
-    return Mended(segment, record, names[2], embedded, np.flatnonzero(~good).tolist(), gone)
+    return RepairedSegment(segment, record, names[2], embedded, np.flatnonzero(~good).tolist(), gone)
 
 
 def _intact(folder: Path, record: FileRecord, rows: int, dim: int, lost: Sequence[range]) -> Floats:
-    """The rows `(rows, dim) float32` of a file, zeros where they are lost; its header is not read."""
+    """The rows `(rows, dim) float32` of a file, with zeros for lost rows; its header is not read."""
     vectors = np.zeros((rows, dim), dtype=np.float32)
     starts, stops = [0, *(part.stop for part in lost)], [*(part.start for part in lost), rows]
     for start, stop in zip(starts, stops, strict=True):
@@ -118,13 +119,13 @@ def _intact(folder: Path, record: FileRecord, rows: int, dim: int, lost: Sequenc
 
 
 def _embed_again(pictures: Sequence[PictureRecord], encoder: Encoder) -> list[tuple[PictureRecord, Floats | None]]:
-    """Each picture with its embedding; None where its file is gone or holds something else now."""
+    """Each picture with its embedding; None if its file is gone or was changed."""
     answers: list[tuple[PictureRecord, Floats | None]] = []
-    for start in range(0, len(pictures), _BATCH):
-        found = [(picture, _unchanged(picture, encoder)) for picture in pictures[start : start + _BATCH]]
-        images = [image for _, image in found if image is not None]
+    for chunk in chunks(pictures, _BATCH):
+        images_of = [(picture, _unchanged(picture, encoder)) for picture in chunk]
+        images = [image for _, image in images_of if image is not None]
         vectors = iter(encoder.encode(images) if images else ())
-        answers += [(picture, None if image is None else next(vectors)) for picture, image in found]
+        answers += [(picture, None if image is None else next(vectors)) for picture, image in images_of]
     return answers
 
 
