@@ -71,7 +71,7 @@ def test_a_path_that_names_two_pictures_is_an_error(tmp_path: Path) -> None:
     for folder in (tmp_path, pictures):
         (folder / "1.png").touch()
     file = csv(tmp_path, "a,b,same\n2.png,3.png,1\n1.png,2.png,0\n")
-    with pytest.raises(DataError, match="line 3: '1.png' names both .*Write an absolute path"):
+    with pytest.raises(DataError, match=r"line 3: '1\.png' names both .*Write an absolute path"):
         read_pairs(file, pictures)
     paths, _ = read_pairs(csv(tmp_path, f"a,b,same\n{pictures / '1.png'},2.png,0\n"), pictures)
     assert paths[0] == pictures / "1.png"
