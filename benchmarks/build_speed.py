@@ -1,11 +1,11 @@
-"""Build real collections with the built-in encoder and the colour baseline; write the figures as Markdown.
+"""Measure builds of real collections with the built-in encoder and the colour baseline; write the figures as Markdown.
 
     python -m benchmarks.datasets --out .cache/datasets
     python -m benchmarks.build_speed .cache/datasets/NAME [FOLDER ...] --work .cache/benchmark \
         --out docs/results/build.md
 
-Each build is a process of its own, so that its peak memory is its own; the file cache is warm for all of them alike
-(each folder is read once before). The figures of one table come from one run on one machine.
+Each build runs in its own process, so that its peak memory can be measured. The file cache is warm for all builds,
+because each folder is read once before. The figures of one table come from one run on one machine.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def python(*words: object) -> str:
 
 
 def measure(pictures: Path, index: Path, encoder: str) -> Figures:
-    """Build once from nothing, once more with nothing to do, and evaluate."""
+    """Build a new index, build it again without changes, and evaluate it."""
     shutil.rmtree(index, ignore_errors=True)
     built = json.loads(python("-c", MEASURE, pictures, index, encoder))
     start = time.perf_counter()
@@ -94,7 +94,7 @@ def measure(pictures: Path, index: Path, encoder: str) -> Figures:
 
 
 def table(rows: list[Figures]) -> str:
-    """The figures as Markdown."""
+    """Format the figures as Markdown."""
     lines = [
         "# Building real collections",
         "",
@@ -124,8 +124,8 @@ def table(rows: list[Figures]) -> str:
 def main() -> None:
     """Measure every folder with every encoder and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pictures", type=Path, nargs="+", help="folders of pictures, a folder a class")
-    parser.add_argument("--work", type=Path, default=Path(".cache/benchmark"), help="where the indexes are made")
+    parser.add_argument("pictures", type=Path, nargs="+", help="folders of pictures, one subfolder per class")
+    parser.add_argument("--work", type=Path, default=Path(".cache/benchmark"), help="folder for the indexes")
     parser.add_argument("--out", type=Path, default=Path("docs/results/build.md"))
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)

@@ -1,11 +1,10 @@
-"""How good the built-in encoder is, beside the colour baseline, its own network untrained, and the teacher.
+"""Measure the built-in encoder and compare it with the colour baseline, its untrained network, and the teacher.
 
     python -m benchmarks.datasets --out .cache/datasets
     python -m benchmarks.builtin_encoder --card search/encoders/weights/builtin
 
 Writes docs/results/builtin.md, and with `--card` the figures into the model card of that folder. The teacher's column
-needs ai-edge-litert and the model (see benchmarks.teacher), and takes what it can from the embeddings that were made
-for training.
+needs ai-edge-litert and the model (see benchmarks.teacher), and reuses the embeddings that were made for training.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 COPIED = (PHOTOS, FULL_SIZE)
-"""Collections whose altered copies are looked for; the second is too small to tell anything by label."""
+"""Collections whose altered copies are searched for; the second is too small for figures by label."""
 QUERIES = 1000
 QUERIES_BY_STRENGTH = 500
 BATCH = 128
@@ -60,16 +59,16 @@ _TIMED = 256
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """The pictures, and how to embed them."""
+    """The pictures, with methods to embed and measure them."""
 
     datasets: Path
     collections: dict[str, Split]
     known: Teacher | None
-    """What the teacher said of pictures before."""
+    """The teacher's stored embeddings; None without any."""
     queries: int
 
     def embed(self, encoder: Encoder, title: str) -> Floats:
-        """Unit rows `(N, dim)` of a collection; the teacher computes only what is not known of it."""
+        """Unit rows `(N, dim)` of a collection; the teacher computes only those that are not stored."""
         paths = self.collections[title].paths
         vectors = np.zeros((len(paths), encoder.dim), dtype=np.float32)
         if self.known is not None and isinstance(encoder, TFLiteEncoder):
@@ -82,7 +81,7 @@ class Bench:
         return unit_rows(vectors)
 
     def measure(self, encoder: Encoder) -> Column:
-        """Every figure of one encoder."""
+        """Measure all figures of one encoder."""
         by_label: dict[str, Evaluation] = {}
         copies: dict[str, Robustness] = {}
         for title in self.collections:
@@ -96,7 +95,7 @@ class Bench:
     def altered(
         self, encoder: Encoder, title: str, vectors: Floats, alterations: Sequence[Alteration], queries: int
     ) -> Robustness:
-        """Alter pictures of a collection and ask for them."""
+        """Alter pictures of a collection and search for them."""
         paths = self.collections[title].paths
 
         def load(row: int) -> Image:
@@ -111,7 +110,7 @@ class Bench:
 
 
 def speed(encoder: Encoder, paths: Sequence[Path]) -> float:
-    """Pictures a second of `encode`, from decoded pictures, in batches; the best of three rounds."""
+    """Pictures per second of `encode`, from decoded pictures, in batches; the best of three rounds."""
     images = [load_picture(path) for path in paths]
     rounds = []
     for _ in range(3):
@@ -123,7 +122,7 @@ def speed(encoder: Encoder, paths: Sequence[Path]) -> float:
 
 
 def untrained(encoder: CheckpointEncoder) -> CheckpointEncoder:
-    """Make the same network as it is before training, without descriptors that were joined to it."""
+    """Make the encoder's network with random weights, without joined descriptors."""
     torch.manual_seed(0)
     spec = encoder.architecture["network"]
     spec = spec["learned"] if spec["kind"] == "joined" else spec
@@ -133,7 +132,7 @@ def untrained(encoder: CheckpointEncoder) -> CheckpointEncoder:
 
 
 def teacher_column(model: Path) -> TFLiteEncoder | str:
-    """Open the teacher, or say what is missing."""
+    """Open the teacher, or return a remark about what is missing."""
     if not model.is_file():
         return f"The teacher is left out: {MODEL.name} was not there."
     try:
@@ -145,19 +144,19 @@ def teacher_column(model: Path) -> TFLiteEncoder | str:
 
 
 def columns_of(encoder: CheckpointEncoder, model: Path, only: Sequence[str]) -> tuple[dict[str, Encoder], str]:
-    """The encoders to measure by name, and what is to be said of one that is left out."""
+    """The encoders to measure by name, and a remark about one that is left out."""
     teacher = teacher_column(model)
-    found: dict[str, Encoder] = {encoder.name: encoder, "color-layout": load_encoder("color-layout")}
-    found["random weights"] = untrained(encoder)
+    encoders: dict[str, Encoder] = {encoder.name: encoder, "color-layout": load_encoder("color-layout")}
+    encoders["random weights"] = untrained(encoder)
     remark = teacher if isinstance(teacher, str) else ""
     if isinstance(teacher, TFLiteEncoder):
-        found["teacher"] = teacher
-    kept = {name: each for name, each in found.items() if not only or name == encoder.name or name in only}
+        encoders["teacher"] = teacher
+    kept = {name: each for name, each in encoders.items() if not only or name == encoder.name or name in only}
     return kept, remark
 
 
 def known_by(folder: Path) -> Teacher | None:
-    """What the teacher said of pictures when a training asked it; None where it was not asked."""
+    """The teacher's stored embeddings; None if there are none."""
     return read_teacher(folder) if (folder / PATHS_FILE).is_file() else None
 
 
@@ -165,19 +164,21 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description="Measure the built-in encoder.")
     parser.add_argument("--datasets", type=Path, default=Path(".cache/datasets"))
-    parser.add_argument("--encoder", default="builtin", help="or the folder of another run of training")
+    parser.add_argument("--encoder", default="builtin", help="the encoder, or the folder of a training run")
     parser.add_argument("--model", type=Path, default=datasets_folder() / MODEL, help="the teacher's file")
-    parser.add_argument("--teacher", type=Path, default=Path(".cache/teacher"), help="embeddings it has made already")
+    parser.add_argument("--teacher", type=Path, default=Path(".cache/teacher"), help="folder of stored embeddings")
     parser.add_argument(
         "--only",
         nargs="+",
         default=(),
         metavar="COLUMN",
-        help="measure the encoder and these: color-layout, random weights, teacher",
+        help="columns to measure beside the encoder: color-layout, random weights, teacher",
     )
-    parser.add_argument("--limit", type=int, default=1_000_000, help="pictures of a collection, and copies, at most")
+    parser.add_argument(
+        "--limit", type=int, default=1_000_000, help="largest number of pictures per collection, and of copies"
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results" / "builtin.md")
-    parser.add_argument("--card", type=Path, default=None, help="folder whose encoder.json takes the figures")
+    parser.add_argument("--card", type=Path, default=None, help="folder whose encoder.json receives the figures")
     return parser.parse_args(arguments)
 
 
@@ -213,8 +214,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def write_card(folder: Path, of: Column) -> None:
     """Add the figures to the card in `encoder.json`."""
-    for title, found in of.by_label.items():
-        write_measured(folder, title, replace(found, robustness=of.copies.get(title)).figures())
+    for title, evaluation in of.by_label.items():
+        write_measured(folder, title, replace(evaluation, robustness=of.copies.get(title)).figures())
     write_measured(folder, FULL_SIZE, {"copies_found": of.copies[FULL_SIZE].copies_found})
 
 

@@ -1,4 +1,4 @@
-"""The page of the built-in encoder, in Markdown."""
+"""Write the page of the built-in encoder, in Markdown."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What was measured of one encoder."""
+    """The figures of one encoder."""
 
     by_label: dict[str, Evaluation]
     copies: dict[str, Robustness]
-    """By collection: the six everyday copies."""
+    """The six everyday copies, by collection."""
     pictures_per_second: float
 
     @property
     def mean_recall(self) -> float:
-        """R@1, mean over collections."""
+        """Mean R@1 over the collections."""
         return float(np.mean([each.recall_at[1].value for each in self.by_label.values()]))
 
     @property
     def mean_copies(self) -> float:
-        """Everyday copies found first, mean over kinds and collections."""
+        """Mean share of everyday copies found first, over kinds and collections."""
         return float(np.mean([each.copies_found for each in self.copies.values() if each.copies_found is not None]))
 
 
@@ -49,14 +49,14 @@ def page(
     contact: Mapping[str, str],
     remark: str,
 ) -> str:
-    """Write the results.
+    """Format the results as Markdown.
 
     Args:
-        encoder: the one that the page is about.
-        columns: by encoder, the one of the page among them.
-        strengths: its table on the photos, by strength.
-        contact: by collection, what its training had to do with it.
-        remark: on a column that is missing; empty where none is.
+        encoder: the encoder that the page is about.
+        columns: the figures of each encoder, including this one.
+        strengths: its robustness on the photos, by strength.
+        contact: for each collection, how it was used in training.
+        remark: a remark about a missing column, or empty.
     """
     parts = [
         ["# The built-in encoder"],
@@ -69,7 +69,7 @@ def page(
             f"1,000 classes include those of the photos here. {remark}".rstrip()
         ],
         ["## What the training used"],
-        ["| collection | |", "|---|---|", *(f"| {title} | {told} |" for title, told in contact.items())],
+        ["| collection | |", "|---|---|", *(f"| {title} | {use} |" for title, use in contact.items())],
         ["## The nearest other picture has the same label (R@1)"],
         [
             "In brackets: the 95 % interval by bootstrap over classes, the range in which the figure would probably "
@@ -90,11 +90,11 @@ def page(
 
 
 def provenance(encoder: CheckpointEncoder) -> list[str]:
-    """Say when, on what, and of what these figures are."""
+    """Describe when and where the figures were measured, and how the encoder was trained."""
     trained, last = encoder.card.get("trained_on", {}), encoder.card.get("last") or {}
     minutes = f" in {last['minutes']:.0f} minutes" if "minutes" in last else ""
-    taught = (encoder.card.get("config") or {}).get("teacher")
-    teacher = " It was trained on its labels, and to agree with a teacher's embeddings." if taught else ""
+    distilled = (encoder.card.get("config") or {}).get("teacher")
+    teacher = " It was trained on its labels, and to agree with a teacher's embeddings." if distilled else ""
     return [
         f"Measured on {utc_today()}: {os.cpu_count()} cores, perhaps shared with other work, "
         f"{platform.machine()}, torch {torch.__version__} on the CPU. Fingerprint `{encoder.fingerprint}`, "
@@ -105,7 +105,7 @@ def provenance(encoder: CheckpointEncoder) -> list[str]:
 
 
 def by_label(columns: Mapping[str, Column]) -> list[str]:
-    """R@1 of every collection, and the mean."""
+    """Table of R@1 for every collection, and the mean."""
     first = next(iter(columns.values()))
     rows = {
         f"{title} ({of.pictures} pictures, {of.classes} labels)": [
@@ -118,26 +118,26 @@ def by_label(columns: Mapping[str, Column]) -> list[str]:
 
 
 def photos(columns: Mapping[str, Column]) -> list[str]:
-    """The figures beside R@1."""
-    found = [each.by_label[PHOTOS] for each in columns.values()]
-    rows = {f"R@{k}": [str(each.recall_at[k]) for each in found] for k in (5, 10)}
-    rows["mAP@R"] = [str(each.map_at_r) for each in found]
-    rows["NMI of k-means with as many clusters as labels"] = [str(each.nmi) for each in found]
+    """Table of the other figures for the photos."""
+    figures = [each.by_label[PHOTOS] for each in columns.values()]
+    rows = {f"R@{k}": [str(each.recall_at[k]) for each in figures] for k in (5, 10)}
+    rows["mAP@R"] = [str(each.map_at_r) for each in figures]
+    rows["NMI of k-means with as many clusters as labels"] = [str(each.nmi) for each in figures]
     return table(columns, rows)
 
 
 def copies(columns: Mapping[str, Column], title: str) -> list[list[str]]:
-    """Everyday copies found first in one collection."""
-    found = [each.copies[title] for each in columns.values()]
-    shares = [{(row.kind, row.strength): row.copies_found for row in each.rows} for each in found]
+    """Heading and table of the everyday copies found first in one collection."""
+    figures = [each.copies[title] for each in columns.values()]
+    shares = [{(row.kind, row.strength): row.copies_found for row in each.rows} for each in figures]
     rows = {each.name: [f"{of[each.kind, each.strength]:.3f}" for of in shares] for each in COPIES}
-    rows["mean"] = [f"{each.copies_found:.3f}" for each in found]
-    heading = f"## An altered copy finds its original first: {title} ({found[0].queries} copies of each kind)"
+    rows["mean"] = [f"{each.copies_found:.3f}" for each in figures]
+    heading = f"## An altered copy finds its original first: {title} ({figures[0].queries} copies of each kind)"
     return [[heading], table(columns, rows)]
 
 
 def by_strength(found: Robustness) -> list[str]:
-    """R@1 and copies found, one row a strength."""
+    """Table of R@1 and copies found, one row per strength."""
     plain = found.recall_at_1 or 0.0
     lines = [
         f"{found.queries} pictures were altered and used as queries; all others were searched. R@1 of the same "
@@ -154,6 +154,6 @@ def by_strength(found: Robustness) -> list[str]:
 
 
 def table(columns: Mapping[str, Column], rows: Mapping[str, Sequence[str]]) -> list[str]:
-    """One column an encoder, one row a figure."""
+    """Table with one column per encoder and one row per figure."""
     head = ["|  | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
     return head + [f"| {name} | " + " | ".join(row) + " |" for name, row in rows.items()]

@@ -1,10 +1,10 @@
-"""What one query costs from a shell: a new process each time; the figures as Markdown.
+"""Measure one query from a shell, in a new process each time; write the figures as Markdown.
 
     python -m benchmarks.cold_query --pictures FOLDER --work .cache/cold_query --out docs/results/cold_query.md
 
-The stages are timed inside a process that does what the command does; the totals are those of the command itself, with
-the start and the end of Python. Every figure is the least of some runs with the files in the memory of the system:
-what other work on the machine adds, it adds to the others.
+The stages are timed inside a process that does the same as the command. The totals are for the command itself,
+including the start and end of Python. Every figure is the minimum of several runs with a warm file cache, which is
+least affected by other work on the machine.
 """
 
 from __future__ import annotations
@@ -67,20 +67,20 @@ subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
 seconds, usage = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
 print(json.dumps([seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000]))
 """
-"""From a small process of its own: the peak memory of a child counts what it shared with its parent at first."""
+"""Launched from a small process, because the peak memory of a child includes memory first shared with its parent."""
 
 
 def staged(way: str, value: str, index: Path) -> dict[str, float]:
-    """Seconds of each stage, the least of the runs."""
+    """Seconds of each stage, the minimum of the runs."""
     words = [sys.executable, "-c", STAGED, way, value, str(index)]
     runs = [json.loads(subprocess.run(words, capture_output=True, check=True).stdout) for _ in range(RUNS)]
     return {stage: min(run[stage] for run in runs) for stage in runs[0]}
 
 
-def whole(way: str, value: str, index: Path) -> tuple[float, float, float]:
-    """Wall seconds, CPU seconds and the peak memory in MB of the command, the least of the runs each."""
-    asked = [value] if way == "picture" else [f"--{way}", value]
-    words = [sys.executable, "-m", "indexer", "query", *asked, "--index", str(index), "--device", "cpu", "--json"]
+def command(way: str, value: str, index: Path) -> tuple[float, float, float]:
+    """Wall seconds, CPU seconds and peak memory in MB of the command, each the minimum of the runs."""
+    query = [value] if way == "picture" else [f"--{way}", value]
+    words = [sys.executable, "-m", "indexer", "query", *query, "--index", str(index), "--device", "cpu", "--json"]
     figures = []
     for _ in range(RUNS):
         done = subprocess.run([sys.executable, "-c", LAUNCHED, *words], capture_output=True, check=True)
@@ -90,7 +90,7 @@ def whole(way: str, value: str, index: Path) -> tuple[float, float, float]:
 
 
 def table(pictures: Path, work: Path) -> list[str]:
-    """Rows of Markdown, one for each way to ask and kind of index."""
+    """Rows of Markdown, one for each kind of query and index."""
     heads = ["query", "index", *STAGES, "total", "CPU seconds", "peak MB"]
     lines = [f"| {' | '.join(heads)} |", "|---|---|" + "---:|" * (len(heads) - 2)]
     for kind in KINDS:
@@ -99,9 +99,9 @@ def table(pictures: Path, work: Path) -> list[str]:
         with open_index(index, device="cpu") as engine:
             first = engine.pictures(limit=1)[0]
             np.save(work / "vector.npy", engine.vector(first.id))
-        asked = {"picture": str(first.path), "id": str(first.id), "vector": str(work / "vector.npy")}
-        for way, value in asked.items():
-            seconds, (wall, cpu, peak) = staged(way, value, index), whole(way, value, index)
+        queries = {"picture": str(first.path), "id": str(first.id), "vector": str(work / "vector.npy")}
+        for way, value in queries.items():
+            seconds, (wall, cpu, peak) = staged(way, value, index), command(way, value, index)
             stages = [f"{seconds[stage]:.3f}" if stage in seconds else "" for stage in STAGES]
             cells = [way, kind, *stages, f"{wall:.2f}", f"{cpu:.2f}", f"{peak:.0f}"]
             lines.append(f"| {' | '.join(cells)} |")
@@ -109,7 +109,7 @@ def table(pictures: Path, work: Path) -> list[str]:
 
 
 def page(rows: list[str], count: int) -> str:
-    """The whole document."""
+    """The page in Markdown."""
     machine = f"{os.cpu_count()} cores of {platform.machine()}, Python {platform.python_version()}"
     return "\n".join(
         [
@@ -140,7 +140,7 @@ def main() -> None:
     """Measure and write the page."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--pictures", type=Path, required=True, help="folder of pictures to index")
-    options.add_argument("--work", type=Path, default=Path(".cache/cold_query"), help="where the indexes lie")
+    options.add_argument("--work", type=Path, default=Path(".cache/cold_query"), help="folder for the indexes")
     options.add_argument("--out", type=Path, default=Path("docs/results/cold_query.md"), help="the page to write")
     chosen = options.parse_args()
     chosen.work.mkdir(parents=True, exist_ok=True)

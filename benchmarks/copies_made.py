@@ -1,4 +1,4 @@
-"""Pictures drawn for `benchmarks.verified_copies`: originals, what becomes of a copy, and what only looks like one."""
+"""Draw the pictures of `benchmarks.verified_copies`: originals, alterations of copies, and lookalikes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OTHER_DIGIT = dict(zip("0123456789", "6785369132", strict=True))
 
 @dataclass(frozen=True, slots=True)
 class Alteration:
-    """What becomes of a copy."""
+    """A change that turns a picture into a copy."""
 
     name: str
     alter: Callable[[Image.Image], Image.Image]
@@ -34,7 +34,7 @@ def encoded(image: Image.Image, form: str, quality: int) -> Image.Image:
 
 
 def scaled(image: Image.Image, factor: float, how: Image.Resampling = Image.Resampling.LANCZOS) -> Image.Image:
-    """Both sides times `factor`."""
+    """Resize both sides by `factor`."""
     return image.resize((max(1, round(image.width * factor)), max(1, round(image.height * factor))), how)
 
 
@@ -56,7 +56,7 @@ COPIES = (
     Alteration("more contrast by 5 %", lambda image: ImageEnhance.Contrast(image).enhance(1.05)),
     Alteration("sharpened", lambda image: image.filter(ImageFilter.UnsharpMask(1, 60, 2))),
 )
-"""Copies, all of which should be known."""
+"""Copies, all of which should be recognised."""
 
 
 def _cropped(image: Image.Image, share: float) -> Image.Image:
@@ -77,11 +77,11 @@ VARIANTS = (
     Alteration("as it is", lambda image: image),
     *(each for each in COPIES if each.name in ("JPEG 75", "JPEG 30", "1/2", "1/2, JPEG 75", "1/4", "1/4, JPEG 50")),
 )
-"""What may have become of the second picture of a pair that only looks like a copy."""
+"""Alterations of the second picture of a pair of lookalikes."""
 
 
 def scene(seed: int, size: tuple[int, int] = (800, 600)) -> Image.Image:
-    """Shapes on a coloured ground."""
+    """Draw shapes on a coloured background."""
     random_ = np.random.default_rng(seed)
     cells = random_.integers(0, 256, (6, 8, 3), dtype=np.uint8)
     image = Image.fromarray(cells).resize(size, Image.Resampling.BICUBIC)
@@ -95,7 +95,7 @@ def scene(seed: int, size: tuple[int, int] = (800, 600)) -> Image.Image:
 
 
 def page(seed: int, changed: int | None = None) -> Image.Image:
-    """A page of print, of which one word of line `changed` is another."""
+    """Draw a page of text, with one different word in line `changed`."""
     image, choice, number, top = Image.new("L", (1240, 1754), 255), random.Random(seed), 0, 120
     pen, font = ImageDraw.Draw(image), ImageFont.load_default(26)
     while top < 1650:
@@ -109,7 +109,7 @@ def page(seed: int, changed: int | None = None) -> Image.Image:
 
 
 def receipt(seed: int, changed: int | None = None, ink: int = 40) -> Image.Image:
-    """A list of prices, of which one has another last digit."""
+    """Draw a list of prices, with a different last digit in line `changed`."""
     image, choice = Image.new("L", (600, 1100), 245), random.Random(seed)
     pen, font = ImageDraw.Draw(image), ImageFont.load_default(22)
     pen.text((180, 40), "CORNER SHOP", fill=ink, font=font)
@@ -123,7 +123,7 @@ def receipt(seed: int, changed: int | None = None, ink: int = 40) -> Image.Image
 
 
 def chat(seed: int, message: str = "see you at five") -> Image.Image:
-    """A picture of a telephone's screen with messages."""
+    """Draw a screenshot of a phone with messages."""
     image, choice = Image.new("RGB", (1080, 1920), (236, 229, 221)), random.Random(seed)
     pen, font = ImageDraw.Draw(image), ImageFont.load_default(34)
     pen.rectangle([0, 0, 1080, 80], fill=(18, 140, 126))
@@ -137,7 +137,7 @@ def chat(seed: int, message: str = "see you at five") -> Image.Image:
 
 
 def line_art(seed: int, shapes: int = 6, ink: str = "black") -> Image.Image:
-    """An icon of outlines."""
+    """Draw an icon of outlines."""
     image, choice = Image.new("RGB", (256, 256), "white"), random.Random(seed)
     pen = ImageDraw.Draw(image)
     for _ in range(shapes):
@@ -148,7 +148,7 @@ def line_art(seed: int, shapes: int = 6, ink: str = "black") -> Image.Image:
 
 
 def moved(image: Image.Image, seed: int, by: int, side: int = 40) -> tuple[Image.Image, Image.Image]:
-    """A scene, and the same with one object `by` pixels farther."""
+    """Draw a scene with one object, and the same scene with the object `by` pixels to the right."""
     choice = random.Random(seed)
     left, top = choice.randrange(image.width - 100), choice.randrange(image.height - 100)
     ink = (choice.randrange(256), choice.randrange(256), choice.randrange(256))
@@ -161,7 +161,7 @@ def moved(image: Image.Image, seed: int, by: int, side: int = 40) -> tuple[Image
 
 
 def next_frame(image: Image.Image, seed: int, by: int) -> tuple[Image.Image, Image.Image]:
-    """Two frames of a burst: the second seen from `by` pixels aside, with other noise."""
+    """Two frames of a burst: the second is shifted by `by` pixels and has other noise."""
     width, height = image.size
     boxes = ((0, 0, width - by, height), (by, 0, width, height))
     noise = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""How far altered copies lie from their originals, and how near different pictures come: which distance means a copy.
+"""Measure the distances of altered copies to their originals, and of different pictures to each other.
 
     python -m benchmarks.datasets --out .cache/datasets
     python -m benchmarks.copy_distances
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = "sample collection"
 THRESHOLDS = (0.05, 0.10, 0.15, 0.20, 0.25, 0.30, 0.35, 0.40, 0.50)
-_WANTED = {
+_STRENGTHS = {
     "crop": {"85 % of each side"},
     "shrunk, enlarged": {"1/2 of each side", "1/4 of each side"},
     "JPEG": {"quality 50", "quality 20"},
@@ -53,25 +53,25 @@ _WANTED = {
 }
 ALTERED = (
     *(Alteration("crop", f"{percent} % of each side", partial(crop, percent=percent)) for percent in (98, 95, 90)),
-    *(each for each in ALTERATIONS if each.strength in _WANTED.get(each.kind, ())),
+    *(each for each in ALTERATIONS if each.strength in _STRENGTHS.get(each.kind, ())),
 )
-"""What usually becomes of a copy. Mirrored ones are measured too, and need not be found."""
+"""Usual alterations of copies. Mirrored copies are measured too, but do not have to be found."""
 _BATCH = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """Distances seen in one collection."""
+class Distances:
+    """Distances in one collection."""
 
     pictures: int
     altered: int
     copies: dict[str, NDArray[np.float32]]
-    """By alteration, `(Q,)`: from the altered copy to its original."""
+    """By alteration, `(Q,)`: the distance of each altered copy to its original."""
     others: NDArray[np.float32]
-    """`(N,)`: from each picture to the nearest different one."""
+    """`(N,)`: the distance of each picture to the nearest different one."""
 
 
-def measure(encoder: Encoder, paths: Sequence[Path], queries: int) -> Found:
+def measure(encoder: Encoder, paths: Sequence[Path], queries: int) -> Distances:
     """Embed a collection, and altered copies of `queries` of its pictures, evenly spread."""
     embedded = embed_in_memory(encoder, paths)
     if embedded.skipped:
@@ -87,10 +87,12 @@ def measure(encoder: Encoder, paths: Sequence[Path], queries: int) -> Found:
                 moved = encoder.encode_prepared(np.stack(list(prepared))) - vectors[rows]
                 copies[each.name].append(np.linalg.norm(moved, axis=1))
     nearest = index_class("flat")().build(vectors).search(vectors, 2)[0][:, 1]
-    return Found(len(vectors), len(chosen), {name: np.concatenate(parts) for name, parts in copies.items()}, nearest)
+    return Distances(
+        len(vectors), len(chosen), {name: np.concatenate(parts) for name, parts in copies.items()}, nearest
+    )
 
 
-def page(encoder: Encoder, found: dict[str, Found], command: str) -> str:
+def page(encoder: Encoder, measured: dict[str, Distances], command: str) -> str:
     """The results in Markdown."""
     parts = [
         f"""# Which distance means a copy
@@ -107,7 +109,7 @@ It includes pictures of one thing from nearly the same side, of which some colle
 """
     ]
     head = "| | median | 95 % | " + " | ".join(f"{threshold:.2f}" for threshold in THRESHOLDS) + " |"
-    for title, of in found.items():
+    for title, of in measured.items():
         lines = [_line(name, distances) for name, distances in of.copies.items()]
         lines.append(_line("**another picture**", of.others))
         lines.append(f"\nNearest pair of different pictures: {of.others.min():.4f}.")
@@ -126,8 +128,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--datasets", type=Path, default=Path(".cache/datasets"))
     parser.add_argument("--encoder", default=BuildConfig.default_encoder)
-    parser.add_argument("--queries", type=int, default=300, help="pictures of a collection that are altered")
-    parser.add_argument("--limit", type=int, default=1_000_000, help="pictures of a collection at most")
+    parser.add_argument("--queries", type=int, default=300, help="number of pictures to alter per collection")
+    parser.add_argument("--limit", type=int, default=1_000_000, help="largest number of pictures per collection")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results" / "copy_distances.md")
     given = parser.parse_args()
     collections = {SAMPLE: tuple(sorted((ROOT / "data" / "sample").glob("*/*.jpg")))}
@@ -135,9 +137,9 @@ def main() -> None:
         if each.title in (PHOTOS, FULL_SIZE):
             collections[each.title] = pictures_of(each, given.datasets, given.limit).paths
     encoder = load_encoder(given.encoder, device="cpu")
-    found = {title: measure(encoder, paths, given.queries) for title, paths in collections.items() if paths}
+    measured = {title: measure(encoder, paths, given.queries) for title, paths in collections.items() if paths}
     command = f"python -m benchmarks.copy_distances --encoder {given.encoder} --queries {given.queries}"
-    given.out.write_text(page(encoder, found, command), encoding="utf-8")
+    given.out.write_text(page(encoder, measured, command), encoding="utf-8")
     print(f"wrote {given.out}")
 
 

@@ -4,13 +4,13 @@
     OUT/clothing/train|validation|test/CLASS/*.jpg
     OUT/clothing-full/**/*.jpg  (150 of them at full size)
     OUT/omniglot/ALPHABET/characterNN/*.png
-    OUT/omniglot-runs/runNN/training|test/*.png, class_labels.txt   (the one-shot test: never to be trained on)
+    OUT/omniglot-runs/runNN/training|test/*.png, class_labels.txt   (the one-shot test: not for training)
     OUT/faces/sN/*.png         (PGM in the archive, which Twinlens does not read)
     OUT/signatures/writerNNN/*.png
     OUT/mnist/train|test/DIGIT/*.png    OUT/fashion-mnist/train|test/CLASS/*.png  (CLASS is a digit too)
 
-The archives are looked for in the folder that the environment variable `TWINLENS_DATASETS` names, `../shared/datasets`
-from the repository's root where it is not set. What is already unpacked is left alone, what is missing beside it added.
+The archives are read from the folder in the environment variable `TWINLENS_DATASETS`, which defaults to
+`../shared/datasets` relative to the repository's root. Folders that exist are not changed; missing ones are added.
 """
 
 from __future__ import annotations
@@ -40,24 +40,25 @@ PICTURES = frozenset({".webp", ".jpg", ".jpeg", ".png", ".pgm"})
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """One data set: its file, and the folder within it whose pictures are wanted (empty: all of them)."""
+    """A data set in an archive."""
 
     file: str
     inside: str = ""
+    """Folder in the archive to unpack; defaults to all of it."""
     nested: str = ""
-    """Where the data set is a zip within the archive: its name there."""
+    """Name of a zip inside the archive that contains the data set."""
     texts: bool = False
-    """Whether `.txt` files are wanted too."""
+    """Whether `.txt` files are unpacked too."""
 
 
 @dataclass(frozen=True, slots=True)
 class IdxFolder:
-    """One data set in a folder of four IDX files, called as those of MNIST are."""
+    """A data set in a folder of four IDX files with the names of MNIST's."""
 
     folder: str
 
     def files(self, part: str) -> tuple[str, str]:
-        """Pictures and labels of `train` or `test`."""
+        """The files of pictures and labels of `train` or `test`."""
         name = {"train": "train", "test": "t10k"}[part]
         return f"{self.folder}/{name}-images-idx3-ubyte.gz", f"{self.folder}/{name}-labels-idx1-ubyte.gz"
 
@@ -77,34 +78,35 @@ ARCHIVES: dict[str, Archive | IdxFolder] = {
 
 
 def datasets_folder() -> Path:
-    """Give the folder of the archives, whether it is there or not."""
+    """The folder of the archives, which may not exist."""
     return Path(os.environ.get("TWINLENS_DATASETS") or ROOT.parent / "shared" / "datasets")
 
 
 def unpack(name: str, out: Path, source: Path | None = None) -> Path:
-    """Unpack one data set into `out/name`, aside first, so that a folder of that name is whole; return the folder.
+    """Unpack one data set into `out/name` and return the folder.
 
-    Of one in IDX files that holds for each part: `out/name/train` and `out/name/test`.
+    The folder is renamed to its name when it is complete. A data set in IDX files has two such folders,
+    `out/name/train` and `out/name/test`.
 
     Raises:
-        DataError: an unknown name, a missing archive, or an archive with a member that leads out of the folder.
+        DataError: an unknown name, a missing archive, or an archive with a member outside the folder.
     """
     if name not in ARCHIVES:
-        raise DataError(f"no data set is called {name!r}: there are {', '.join(ARCHIVES)}")
+        raise DataError(f"unknown data set {name!r}. Use one of {', '.join(ARCHIVES)}")
     archive, folder, source = ARCHIVES[name], out / name, source or datasets_folder()
     if isinstance(archive, IdxFolder):
         for part in PARTS:
             pictures, labels = (source / file for file in archive.files(part))
-            _whole(folder / part, out / f"{name}-{part}.part", partial(_write_idx, pictures=pictures, labels=labels))
+            _complete(folder / part, out / f"{name}-{part}.part", partial(_write_idx, pictures=pictures, labels=labels))
         return folder
     file = source / archive.file
     if not folder.is_dir() and not file.is_file():
         raise DataError(f"{file}: no such archive. Set TWINLENS_DATASETS to the folder that holds it")
-    return _whole(folder, out / f"{name}.part", partial(_write_members, file=file, archive=archive))
+    return _complete(folder, out / f"{name}.part", partial(_write_members, file=file, archive=archive))
 
 
-def _whole(folder: Path, aside: Path, fill: Callable[[Path], None]) -> Path:
-    """Fill a folder under another name first; one that is there already is left alone."""
+def _complete(folder: Path, aside: Path, fill: Callable[[Path], None]) -> Path:
+    """Fill a folder under another name and rename it; a folder that exists is not changed."""
     if not folder.is_dir():
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
@@ -129,11 +131,11 @@ def _nested(file: Path, name: str) -> Iterator[tuple[str, IO[bytes]]]:
                         with packed.open(info) as content:
                             yield info.filename, content
             return
-    raise DataError(f"{file}: holds no {name}. The archive is not what it should be")
+    raise DataError(f"{file}: holds no {name}. Replace the archive")
 
 
 def _members(file: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    """Every regular file of a zip or tar, with its content; links and devices are passed over."""
+    """Every regular file of a zip or tar, with its content; links and devices are skipped."""
     if file.suffix == ".zip":
         with zipfile.ZipFile(file) as packed:
             for info in packed.infolist():
@@ -149,10 +151,10 @@ def _members(file: Path) -> Iterator[tuple[str, IO[bytes]]]:
 
 
 def _inside(member: str, archive: Archive, file: Path) -> PurePosixPath | None:
-    """Where a member goes, relative to the data set's folder; None: it is not wanted."""
+    """The path of a member relative to the data set's folder; None if it is not unpacked."""
     path = PurePosixPath(member)
     if path.is_absolute() or ".." in path.parts or "\\" in member or ":" in member:
-        raise DataError(f"{file}: its member {member!r} leads out of the folder. The archive is not what it should be")
+        raise DataError(f"{file}: its member {member!r} is outside the folder. Replace the archive")
     if path.suffix.lower() not in PICTURES and not (archive.texts and path.suffix == ".txt"):
         return None
     if not archive.inside:
@@ -172,10 +174,10 @@ def _write(folder: Path, path: PurePosixPath | None, stream: IO[bytes]) -> None:
 
 
 def _write_idx(folder: Path, *, pictures: Path, labels: Path) -> None:
-    """One PNG a picture, called by its place in the file, in the folder of its label."""
+    """Write one PNG per picture, named by its position in the file, into the folder of its label."""
     pixels, codes = read_idx(pictures), read_idx(labels)
     if pixels.ndim != 3 or codes.shape != pixels.shape[:1]:
-        raise DataError(f"{pictures} and {labels}: {pixels.shape} pixels do not go with {codes.shape} labels")
+        raise DataError(f"{pictures} and {labels}: {pixels.shape} pixels do not match {codes.shape} labels")
     for code in sorted(set(codes.tolist())):
         (folder / str(code)).mkdir(parents=True)
     for place, (picture, code) in enumerate(zip(pixels, codes.tolist(), strict=True)):
@@ -183,7 +185,7 @@ def _write_idx(folder: Path, *, pictures: Path, labels: Path) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Unpack the named data sets, all of them unless told."""
+    """Unpack the named data sets, or all of them."""
     parser = argparse.ArgumentParser(description="Unpack the data sets into folders of pictures.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(ARCHIVES)} (all)")
     parser.add_argument("--out", type=Path, default=Path(".cache/datasets"), help="folder to write (.cache/datasets)")

@@ -1,7 +1,7 @@
-"""How long it takes to find the copies in a large index: `python -m benchmarks.duplicates --rows 200000 --kind hnsw`.
+"""Time the search for copies in a large index: `python -m benchmarks.duplicates --rows 200000 --kind hnsw`.
 
-The vectors are random in a space of 24 dimensions laid into one of 256, as embeddings of pictures have fewer degrees of
-freedom than numbers; 15 % of them are near copies of others. Nothing is kept.
+The vectors are random in a space of 24 dimensions embedded in one of 256, because embeddings of pictures have fewer
+degrees of freedom than dimensions; 15 % of them are near copies of others. Nothing is kept.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def vectors_with_copies(rows: int, dim: int, seed: int = 0) -> np.ndarray:
 
 
 def write_index(folder: Path, vectors: np.ndarray, kind: str, segments: int) -> str:
-    """Write an index of vectors without pictures; gives the kinds of its segments."""
+    """Write an index of vectors without pictures; return the kinds of its segments."""
     catalog = Catalog.write(folder)
     kinds = []
     for part in np.array_split(np.arange(len(vectors)), segments):
@@ -92,7 +92,7 @@ def main() -> None:
     stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in report.seconds.items())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
     print(f"{took:.1f} s ({stages}): {len(report.groups):,} groups of {report.members:,}, {report.recall}")
-    print(f"peak memory {peak:.0f} MiB, that of building the index included")
+    print(f"peak memory {peak:.0f} MiB, including the build of the index")
 
 
 if __name__ == "__main__":

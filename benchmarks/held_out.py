@@ -1,4 +1,4 @@
-"""Pictures that encoders are measured on, and which of them the training of an encoder has touched."""
+"""The collections that encoders are measured on, and whether the training of an encoder used them."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _ALL = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """Where it lies below the data sets' folder; a picture's label is its folder."""
+    """Pictures below the data sets' folder; the label of a picture is its folder."""
 
     title: str
     patterns: tuple[str, ...]
     most: int = _ALL
-    """At most so many pictures, the same number of each label."""
+    """Largest number of pictures, the same number for each label."""
     twin: str = ""
-    """Another data set that holds the same pictures, by the same file names, in another size."""
+    """Another data set with the same pictures and file names in another size."""
 
 
-# The other people and writers are in `benchmarks.joining`, which settings are chosen by.
+# The other people and writers are in `benchmarks.joining`, where they are used to choose settings.
 COLLECTIONS = (
     Collection(PHOTOS, tuple(f"tiny-imagenet/train/{wnid}/*" for wnid in HELD_OUT)),
     Collection("clothes, test split", ("clothing/test/*/*",)),
@@ -45,15 +45,15 @@ COLLECTIONS = (
 
 
 def pictures_of(collection: Collection, datasets: Path, limit: int = _ALL) -> Split:
-    """The pictures of a collection and their labels; none where the data set was not unpacked."""
+    """The pictures of a collection and their labels; empty if the data set is not unpacked."""
     paths = (path for pattern in collection.patterns for path in sorted(datasets.glob(pattern)))
-    found = [path for path in paths if path.suffix.lower() in PICTURE_SUFFIXES]
-    split = split_of((path.parent.relative_to(datasets).as_posix(), path) for path in found)
+    pictures = [path for path in paths if path.suffix.lower() in PICTURE_SUFFIXES]
+    split = split_of((path.parent.relative_to(datasets).as_posix(), path) for path in pictures)
     return evenly(split, min(limit, collection.most))
 
 
 def touched(collection: Collection, paths: Sequence[Path], datasets: Path, config: dict[str, Any] | None) -> str:
-    """Say what a training had to do with a collection, from the `config` of the encoder's card."""
+    """Describe how a training used a collection, from the `config` of the encoder's card."""
     if not config:
         return "the card does not say what was trained on"
     twins = {path.name: path for path in (datasets / collection.twin).rglob("*")} if collection.twin else {}
@@ -73,7 +73,7 @@ def touched(collection: Collection, paths: Sequence[Path], datasets: Path, confi
 
 
 def _side(place: str, config: dict[str, Any]) -> str | None:
-    """As `indexer.training.splits` decides it."""
+    """The side of a class, by the rule of `indexer.training.splits`."""
     for side in ("held_out", "validation", "classes"):
         if any(fnmatchcase(place, pattern) for pattern in config[side]):
             return side

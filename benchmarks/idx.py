@@ -1,4 +1,4 @@
-"""Pictures of an IDX file. Source: LeCun, Cortes, Burges, "The MNIST database of handwritten digits", 1998."""
+"""Read IDX files. Source: LeCun, Cortes, Burges, "The MNIST database of handwritten digits", 1998."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _BYTES = 0x08
-"""The code of unsigned bytes in the third byte of the magic number; the fourth counts the axes."""
+"""Code of unsigned bytes in the third byte of the magic number; the fourth is the number of axes."""
 
 
 def read_idx(file: Path) -> NDArray[np.uint8]:
@@ -36,5 +36,5 @@ def read_idx(file: Path) -> NDArray[np.uint8]:
     axes = data[3] if len(data) > 4 and data[:3] == bytes([0, 0, _BYTES]) else 0
     shape: tuple[Any, ...] = struct.unpack(f">{axes}I", data[4 : 4 + 4 * axes]) if len(data) >= 4 + 4 * axes else ()
     if not axes or not shape or len(data) != 4 + 4 * axes + int(np.prod(shape)):
-        raise DataError(f"{file}: not an IDX file of bytes, or damaged")
+        raise DataError(f"{file}: is not an IDX file of bytes, or is damaged")
     return np.frombuffer(data, np.uint8, offset=4 + 4 * axes).reshape(shape)

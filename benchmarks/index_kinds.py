@@ -1,10 +1,10 @@
-"""Build every index kind over real embeddings, walk its efforts, and write recall and speed as Markdown; tune it as
-`twinlens build` does, and see whether the recall that is then stated is the one that new queries have.
+"""Measure recall and speed of every index kind at every effort on real embeddings, and check the stated recall.
 
     python -m benchmarks.index_kinds --vectors X.npy --out docs/results/index_kinds.md
 
-X.npy holds unit rows `(N, D) float32`. The queries are rows of it, drawn at random and held out: no index holds them.
-Each figure of speed is a ratio to `flat`, measured again beside each kind, so that a busy machine disturbs both.
+X.npy holds unit rows `(N, D) float32`. The queries are random rows of it that are held out of the indexes. Speeds are
+ratios to `flat`, which is measured again next to each kind, so that other work on the machine affects both. Each kind
+is also tuned as in `twinlens build`, and its stated recall is compared with the recall of the queries.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 
 K = 10
 _SECONDS = 1.5
-"""Least time that each figure of speed is taken over."""
+"""Shortest time over which each speed is measured."""
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Queries a second, asked one at a time and all at once."""
+    """Queries per second, one at a time and in one batch."""
 
     single: float
     batched: float
@@ -50,7 +50,7 @@ class Speed:
 
 @dataclass(frozen=True)
 class Figures:
-    """One kind at one effort; `speed` and `flat` were measured one after the other."""
+    """One kind at one effort; `speed` and `flat` are measured one after the other."""
 
     kind: str
     device: str
@@ -64,8 +64,8 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class Promise:
-    """What tuning states of a kind, and what the queries then find."""
+class StatedRecall:
+    """The recall that tuning states for a kind, and the recall of the queries."""
 
     kind: str
     device: str
@@ -74,43 +74,43 @@ class Promise:
     stated: float
     found: float
     error: float
-    """Half of the 95 % interval of `found`, by query."""
+    """Half the width of the 95 % interval of `found`, by query."""
 
 
 def split(path: Path, held_out: int, seed: int) -> tuple[Floats, Floats]:
-    """Read the vectors and draw the queries from them: (rows that are indexed, rows that ask)."""
+    """Read the vectors and split them: (rows to index, rows to query)."""
     vectors = np.load(path, allow_pickle=False)
     if vectors.ndim != 2 or vectors.dtype != np.float32 or len(vectors) < 20:
         raise SystemExit(f"{path}: must hold at least 20 rows (N, D) float32, not {vectors.shape} {vectors.dtype}")
     if np.abs(np.linalg.norm(vectors, axis=1) - 1).max() > 1e-3:
         raise SystemExit(f"{path}: its rows must have unit length")
     order = np.random.default_rng(seed).permutation(len(vectors))
-    asking = min(held_out, len(vectors) // 10)
-    return vectors[np.sort(order[asking:])], vectors[order[:asking]]
+    count = min(held_out, len(vectors) // 10)
+    return vectors[np.sort(order[count:])], vectors[order[:count]]
 
 
-def near_enough(distances: Floats, truth: Floats, k: int) -> NDArray[np.bool_]:
-    """Which of the first k answers `(Q, k)` are no farther than the true k-th: equal rows may stand for each other."""
+def correct(distances: Floats, truth: Floats, k: int) -> NDArray[np.bool_]:
+    """Which of the first k hits `(Q, k)` are no farther than the true k-th, so that equal rows are interchangeable."""
     return np.asarray(distances[:, :k] <= truth[:, k - 1 : k] + 1e-6)
 
 
 def recall(distances: Floats, truth: Floats, k: int) -> float:
-    """Share of them."""
-    return float(np.mean(near_enough(distances, truth, k)))
+    """Share of correct hits among the first k."""
+    return float(np.mean(correct(distances, truth, k)))
 
 
-def per_second(ask: Callable[[int], int]) -> float:
-    """Run `ask(turn)`, which says how many queries it answered, for a while and return queries a second."""
-    ask(0)
-    answered, turn, start = 0, 1, time.perf_counter()
+def per_second(search: Callable[[int], int]) -> float:
+    """Call `search(turn)`, which returns its number of queries, for a while; return queries per second."""
+    search(0)
+    queries, turn, start = 0, 1, time.perf_counter()
     while (spent := time.perf_counter() - start) < _SECONDS or turn < 3:
-        answered += ask(turn)
+        queries += search(turn)
         turn += 1
-    return answered / spent
+    return queries / spent
 
 
 def speed(segment: Segment, queries: Floats) -> Speed:
-    """Measure a segment as the engine asks it: candidates, then their exact distances."""
+    """Measure a segment as the engine searches it: candidates, then their exact distances."""
 
     def one(turn: int) -> int:
         place = turn % len(queries)
@@ -125,7 +125,7 @@ def speed(segment: Segment, queries: Floats) -> Speed:
 
 
 def bytes_on_disk(structure: VectorIndex) -> int:
-    """Size of the file that `save` writes; 0 for a kind that needs none."""
+    """Size of the file that `save` writes; 0 for a kind without a file."""
     if not structure.stored:
         return 0
     with tempfile.TemporaryDirectory() as folder:
@@ -135,17 +135,17 @@ def bytes_on_disk(structure: VectorIndex) -> int:
 
 
 def measure(kind: str, device: str, vectors: Floats, queries: Floats, flat: Segment, truth: Floats) -> list[Figures]:
-    """Build one kind and walk its ladder of efforts."""
+    """Build one kind and measure it at each effort."""
     start = time.perf_counter()
     structure = index_class(kind)(device=device).build(vectors)
     seconds = time.perf_counter() - start
     segment, size = Segment(0, vectors, structure), bytes_on_disk(structure)
-    found = []
+    figures = []
     for effort in structure.effort_ladder(len(vectors)) or (None,):
         if effort is not None:
             structure.effort = effort
         distances, _ = segment.search(queries, K)
-        found.append(
+        figures.append(
             Figures(
                 kind,
                 device,
@@ -158,32 +158,34 @@ def measure(kind: str, device: str, vectors: Floats, queries: Floats, flat: Segm
                 speed(flat, queries),
             )
         )
-        sys.stderr.write(f"{found[-1]}\n")
-        if found[-1].recall_at_10 >= 0.9999:
+        sys.stderr.write(f"{figures[-1]}\n")
+        if figures[-1].recall_at_10 >= 0.9999:
             break
-    return found
+    return figures
 
 
-def promised(kind: str, device: Device, vectors: Floats, queries: Floats, truth: Floats, wanted: float) -> Promise:
-    """Build and tune as `twinlens build` does, and ask the queries."""
+def stated_recall(
+    kind: str, device: Device, vectors: Floats, queries: Floats, truth: Floats, target: float
+) -> StatedRecall:
+    """Build and tune as `twinlens build` does, and search for the queries."""
     start = time.perf_counter()
-    structure, stated = build_structure(vectors, kind=kind, recall=wanted, device=device)
+    structure, stated = build_structure(vectors, kind=kind, recall=target, device=device)
     seconds = time.perf_counter() - start
     assert stated is not None, "the kind is approximate"
     distances, _ = Segment(0, vectors, structure).search(queries, K)
-    each = near_enough(distances, truth, K).mean(axis=1)
+    each = correct(distances, truth, K).mean(axis=1)
     error = 1.96 * float(each.std(ddof=1)) / len(each) ** 0.5
-    found = Promise(kind, structure.device, seconds, structure.effort, stated, float(each.mean()), error)
-    sys.stderr.write(f"{found}\n")
-    return found
+    result = StatedRecall(kind, structure.device, seconds, structure.effort, stated, float(each.mean()), error)
+    sys.stderr.write(f"{result}\n")
+    return result
 
 
-def promises(rows: list[Promise], wanted: float) -> str:
-    """The same as Markdown."""
+def stated_table(rows: list[StatedRecall], target: float) -> str:
+    """Format stated and measured recall as Markdown."""
     lines = [
         "## Stated recall",
         "",
-        f"Tuned for a recall@10 of {wanted:g}, as `twinlens build` does: the effort is doubled until that recall is "
+        f"Tuned for a recall@10 of {target:g}, as `twinlens build` does: the effort is doubled until that recall is "
         "measured on held-out rows, which are added afterwards. *Stated* is that measurement, which `twinlens info` "
         "reports; *found* is the recall of the held-out queries, with its 95 %"
         " interval by query.",
@@ -200,7 +202,7 @@ def promises(rows: list[Promise], wanted: float) -> str:
 
 
 def table(rows: list[Figures], vectors: Floats, queries: Floats, source: str) -> str:
-    """The figures as Markdown."""
+    """Format the figures as Markdown."""
     flat = next(row for row in rows if row.kind == "flat").speed
     lines = [
         "# Index kinds",
@@ -229,32 +231,32 @@ def table(rows: list[Figures], vectors: Floats, queries: Floats, source: str) ->
 
 
 def main() -> None:
-    """Measure the kinds asked for and write the table."""
+    """Measure the chosen kinds and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--vectors", type=Path, required=True, help="unit rows (N, D) float32, as .npy")
-    parser.add_argument("--about", help="what the vectors are, for the reader of the page")
+    parser.add_argument("--about", help="description of the vectors for the page")
     parser.add_argument("--out", type=Path, default=Path("docs/results/index_kinds.md"))
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="cpu", help="for the kinds that can")
-    parser.add_argument("--queries", type=int, default=1000, help="rows held out; at most a tenth of them")
-    parser.add_argument("--recall", type=float, default=BuildConfig.recall, help="that tuning is asked for")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="cpu", help="for kinds that support it")
+    parser.add_argument("--queries", type=int, default=1000, help="number of held-out rows; at most a tenth of all")
+    parser.add_argument("--recall", type=float, default=BuildConfig.recall, help="target of tuning")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     vectors, queries = split(options.vectors, options.queries, options.seed)
-    resolve_device(options.device, "auto")  # cuda where there is none is said before the work
+    resolve_device(options.device, "auto")  # reports a missing GPU before the work begins
     flat = Segment(0, vectors, index_class("flat")().build(vectors))
     truth, _ = flat.search(queries, K)
     rows, kept = [], []
     for kind in dict.fromkeys(["flat", *options.kinds]):
-        wanted: Device = "auto" if options.device == "cuda" else options.device
-        device = resolve_device(wanted, kind)
+        choice: Device = "auto" if options.device == "cuda" else options.device
+        device = resolve_device(choice, kind)
         rows += measure(kind, device, vectors, queries, flat, truth)
         if kind != "flat":
-            kept.append(promised(kind, wanted, vectors, queries, truth, options.recall))
+            kept.append(stated_recall(kind, choice, vectors, queries, truth, options.recall))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     page = [table(rows, vectors, queries, options.about or f"`{options.vectors.name}`")]
     if kept:
-        page.append(promises(kept, options.recall))
+        page.append(stated_table(kept, options.recall))
     options.out.write_text("\n".join(page), encoding="utf-8")
 
 

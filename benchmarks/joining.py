@@ -1,11 +1,10 @@
-"""How much of what: the weights and whitening of a joined encoder, chosen on validation pictures.
+"""Measure weights and whitening of a joined encoder on validation pictures, to choose its settings.
 
     python -m benchmarks.datasets --out .cache/datasets
     python -m benchmarks.joining .cache/builtin
 
-Takes a joined encoder apart into its learned embedding, colours and edges, joins them again with other settings, and
-measures each on pictures that are there to choose settings by: no picture of docs/results/builtin.md is among them.
-Writes docs/results/joining.md.
+Splits a joined encoder into learned embedding, colours and edges, joins them again with other settings, and measures
+each on validation pictures. None of these is used for docs/results/builtin.md. Writes docs/results/joining.md.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ VALIDATED = {
     "signatures": ("signatures/writer00?/*", "signatures/writer010/*"),
     "characters": ("omniglot/[A-C]*/*/*_0[1-4].png",),
 }
-"""Writers 1 to 10, people 1 to 20; the characters are of alphabets that the recipe trains on."""
+"""Writers 1 to 10 and people 1 to 20; the characters are from alphabets that the recipe trains on."""
 QUERIES = 250
 MOST = 1200
 FIT = 6000
@@ -75,8 +74,8 @@ Parts = tuple["Floats", "Floats", "Floats"]
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """A collection in parts, unit rows each; `copies` by alteration, of the rows `copied`."""
+class SplitCollection:
+    """The parts of a collection's embeddings, unit rows; `copies` holds those of the rows `copied`, by alteration."""
 
     parts: Parts
     labels: list[str]
@@ -86,20 +85,20 @@ class Taken:
 
 @torch.inference_mode()
 def parts_of(network: Joined, images: Sequence[Image], size: int) -> Parts:
-    """Learned, colours and edges of pictures, unit rows."""
-    found: list[list[torch.Tensor]] = [[], [], []]
+    """Learned embedding, colours and edges of pictures, unit rows."""
+    parts: list[list[torch.Tensor]] = [[], [], []]
     for batch in chunks(images, 128):
         squares = np.stack([squash(image, size) for image in batch])
         pixels = torch.from_numpy(squares).permute(0, 3, 1, 2).float() / 255.0
         learned, colors = functional.normalize(network.learned(normalised(pixels))), network.colors(pixels)
-        for place, part in zip(found, (learned, functional.normalize(colors), network.edges(pixels)), strict=True):
-            place.append(part)
-    rows: list[Floats] = [torch.cat(each).numpy() for each in found]
+        for rows_of, part in zip(parts, (learned, functional.normalize(colors), network.edges(pixels)), strict=True):
+            rows_of.append(part)
+    rows: list[Floats] = [torch.cat(each).numpy() for each in parts]
     return rows[0], rows[1], rows[2]
 
 
 def joined(parts: Parts, settings: JoinConfig) -> Floats:
-    """Join with the weights of some settings, before any projection."""
+    """Join the parts with the weights of `settings`, without projection."""
     total = settings.learned + settings.colors + settings.edges
     weights = (settings.learned / total, settings.colors / total, settings.edges / total)
     kept = [weight**0.5 * part for weight, part in zip(weights, parts, strict=True) if weight > 0]
@@ -107,24 +106,24 @@ def joined(parts: Parts, settings: JoinConfig) -> Floats:
     return rows
 
 
-def take(network: Joined, datasets: Path, name: str, size: int) -> Taken:
-    """Decode a collection, alter some of its pictures too, and take it all apart."""
+def split(network: Joined, datasets: Path, name: str, size: int) -> SplitCollection:
+    """Decode a collection and altered copies of some of its pictures, and compute the parts of their embeddings."""
     paths = [path for pattern in VALIDATED[name] for path in sorted(datasets.glob(pattern))]
     paths = [paths[row] for row in np.linspace(0, len(paths) - 1, min(MOST, len(paths))).astype(int)]
     images = [load_picture(path) for path in paths]
     rows = np.linspace(0, len(paths) - 1, min(QUERIES, len(paths))).astype(int).tolist()
     copies = {each.name: parts_of(network, [each.alter(images[row]) for row in rows], size) for each in COPIES}
-    return Taken(parts_of(network, images, size), [str(path.parent) for path in paths], rows, copies)
+    return SplitCollection(parts_of(network, images, size), [str(path.parent) for path in paths], rows, copies)
 
 
 def fitted_on(network: Joined, datasets: Path, size: int) -> Parts:
-    """Some of the pictures that the recipe trains on, in parts."""
+    """The parts of a sample of the recipe's training pictures."""
     train = split_pictures(read_pictures(datasets), CONFIG)["train"]
     rows = np.random.default_rng(0).permutation(len(train.paths))[:FIT]
     return parts_of(network, [load_picture(train.paths[row]) for row in rows], size)
 
 
-def measure(settings: JoinConfig, fit: Parts, collections: dict[str, Taken]) -> dict[str, float]:
+def measure(settings: JoinConfig, fit: Parts, collections: dict[str, SplitCollection]) -> dict[str, float]:
     """R@1 of each collection, its mean, and the mean share of copies found first."""
     weight, bias = principal_projection(joined(fit, settings), settings.dim, settings.whitening)
 
@@ -134,19 +133,19 @@ def measure(settings: JoinConfig, fit: Parts, collections: dict[str, Taken]) -> 
         return unit
 
     figures: dict[str, float] = {}
-    found = []
-    for name, taken in collections.items():
-        vectors = project(taken.parts)
-        figures[name] = retrieval(vectors, taken.labels, ks=(1,)).recall_at[1]
-        found += [
-            float(((project(copy) @ vectors.T).argmax(axis=1) == np.array(taken.copied)).mean())
-            for copy in taken.copies.values()
+    shares = []
+    for name, collection in collections.items():
+        vectors = project(collection.parts)
+        figures[name] = retrieval(vectors, collection.labels, ks=(1,)).recall_at[1]
+        shares += [
+            float(((project(copy) @ vectors.T).argmax(axis=1) == np.array(collection.copied)).mean())
+            for copy in collection.copies.values()
         ]
-    return {**figures, "mean R@1": float(np.mean(list(figures.values()))), "copies": float(np.mean(found))}
+    return {**figures, "mean R@1": float(np.mean(list(figures.values()))), "copies": float(np.mean(shares))}
 
 
 def page(rows: list[tuple[JoinConfig, dict[str, float]]]) -> str:
-    """Write the results as Markdown."""
+    """Format the results as Markdown."""
     names = list(rows[0][1])
     lines = [
         "# Joining the learned embedding with colours and edges",
@@ -167,7 +166,7 @@ def page(rows: list[tuple[JoinConfig, dict[str, float]]]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure every setting and write the page."""
-    parser = argparse.ArgumentParser(description="Choose how an encoder is joined.")
+    parser = argparse.ArgumentParser(description="Measure settings of a joined encoder.")
     parser.add_argument("encoder", help="a folder that train --recipe builtin wrote, or builtin")
     parser.add_argument("--datasets", type=Path, default=Path(".cache/datasets"))
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results" / "joining.md")
@@ -176,7 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     network = getattr(encoder, "network", None)
     if not isinstance(network, Joined):
         parser.exit(1, f"error: {options.encoder} is not a joined encoder\n")
-    collections = {name: take(network, options.datasets, name, encoder.input_size) for name in VALIDATED}
+    collections = {name: split(network, options.datasets, name, encoder.input_size) for name in VALIDATED}
     fit = fitted_on(network, options.datasets, encoder.input_size)
     rows = []
     for settings in SETTINGS:

@@ -1,13 +1,14 @@
-"""Every loss and every mining on one budget: the same network, batches and steps, judged on classes never seen.
+"""Compare every loss and mining on one budget: the same network, batches and steps, measured on test pictures.
 
     python -m benchmarks.datasets --out .cache/datasets mnist omniglot tiny-imagenet
     python -m benchmarks.losses
 
-Digits are the same in training and test, other pictures of them; characters and kinds of photos are others.
+For digits, training and test have different pictures of the same classes; for characters and photos they have
+different classes.
 
-Each contender's margin is chosen by mAP@R on the validation pictures, with the first seed; the test pictures are looked
-at only afterwards, with every seed. Learning rate and batches are the same for all. Each run that is done is kept under
-`--work`, so that the same command goes on where it was stopped. Writes docs/results/losses.md at the end.
+The margin of each contender is chosen by mAP@R on the validation pictures, with the first seed. Only then are the test
+pictures measured, with every seed. Learning rate and batches are the same for all. Finished runs are kept under
+`--work`, so that the same command resumes after a stop. Writes docs/results/losses.md at the end.
 
 Source: the protocol follows Musgrave, Belongie, Lim, "A Metric Learning Reality Check", ECCV 2020, on a small scale.
 """
@@ -58,11 +59,11 @@ NETWORK: dict[str, Any] = {
 }
 SIZE = 32
 MOST = 3000
-"""Test pictures at most, the same number of each class."""
+"""Largest number of test pictures, the same number for each class."""
 T_95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571}
-"""Of Student's t by degrees of freedom: two-sided, 95 %."""
+"""Two-sided 95 % quantiles of Student's t by degrees of freedom."""
 SHARES = {"train": 300, "validation": 100}
-"""Pictures of a class, where the same classes are trained on, watched and tested."""
+"""Pictures per class, if training, validation and test have the same classes."""
 _BATCH = 256
 
 MARGINS: dict[str, tuple[float, ...]] = {
@@ -77,14 +78,14 @@ MARGINS: dict[str, tuple[float, ...]] = {
     "triplet-soft": (0.05, 0.15, 0.4),
     "triplet-soft-cosine": (0.05, 0.15, 0.4),
 }
-"""What is tried; a loss that is not named here uses no margin."""
+"""Margins to try; losses that are not listed use no margin."""
 
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Which classes of one data set are trained on, watched and tested; patterns of folders.
+    """Training, validation and test classes of one data set, as patterns of folders.
 
-    Where there is nothing to watch by class, each class gives `SHARES` pictures to training and to validation.
+    Without validation classes, each class gives `SHARES` pictures to training and to validation.
     """
 
     folder: str
@@ -97,7 +98,7 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A loss and, where it takes triplets, a mining."""
+    """A loss and, if it uses triplets, a mining."""
 
     loss: str
     mining: str | None = None
@@ -109,13 +110,13 @@ class Contender:
 
     @property
     def name(self) -> str:
-        """What the table says."""
+        """Name in the table."""
         return self.loss if self.mining is None else f"{self.loss}, {self.mining}"
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Shares in [0, 1]; a run that collapsed has none."""
+    """Shares in [0, 1]; zeros for a collapsed run."""
 
     validation: float
     recall_at_1: float
@@ -151,11 +152,11 @@ CONTENDERS = (
     *(Contender("triplet", mining) for mining in MINERS if mining != "violating"),
     *(Contender("triplet-adapted", mining) for mining in ("batch-hard", "semihard", "violating")),
 )
-"""`triplet, violating` is left out: triplets that cost nothing count for nothing, so that it is `triplet, all`."""
+"""`triplet, violating` is left out because it equals `triplet, all`: triplets with loss 0 have no weight."""
 
 
 def config_of(data: Data, contender: Contender, margin: float, seed: int, steps: int) -> TrainConfig:
-    """Give the settings of one run: all contenders differ in loss, mining and margin alone."""
+    """Settings of one run; contenders differ only in loss, mining and margin."""
     return TrainConfig(
         network=NETWORK,
         classes=data.train if data.validation else ("*",),
@@ -180,7 +181,7 @@ def config_of(data: Data, contender: Contender, margin: float, seed: int, steps:
 
 
 def run(data: Data, contender: Contender, margin: float, seed: int, steps: int, options: Options) -> Figures:
-    """Train and measure, or read what was measured before."""
+    """Train and measure, or read the figures of an earlier run."""
     name = f"{contender.loss}-{contender.mining or 'all'}-{margin}-{seed}"
     out = options.work / f"{data.folder.replace('/', '-')}-{steps}" / name
     if (out / "figures.json").exists():
@@ -200,7 +201,7 @@ def run(data: Data, contender: Contender, margin: float, seed: int, steps: int, 
 
 
 def labels_of(data: Data, options: Options) -> str:
-    """Where the classes stand: in the folders' names, or in a CSV that also says which picture is for what."""
+    """The `labels` of a run: `folder`, or the path of a CSV that also has the split of each picture."""
     if data.validation:
         return "folder"
     rows = ["path,label,split"]
@@ -216,27 +217,27 @@ def labels_of(data: Data, options: Options) -> str:
 
 def matching(folder: Path, patterns: tuple[str, ...]) -> list[Path]:
     """Folders of classes, sorted."""
-    return sorted(found for pattern in patterns for found in folder.glob(pattern) if found.is_dir())
+    return sorted(path for pattern in patterns for path in folder.glob(pattern) if path.is_dir())
 
 
 def measure(encoder: Encoder, datasets: Path, data: Data) -> tuple[float, float]:
     """R@1 and mAP@R of the test classes."""
     images, labels = test_pictures(datasets / data.folder, data.test)
     parts = [encoder.encode(batch) for batch in chunks(images, _BATCH)]
-    found = retrieval(np.concatenate(parts), labels, ks=(1,))
-    return found.recall_at[1], found.map_at_r
+    figures = retrieval(np.concatenate(parts), labels, ks=(1,))
+    return figures.recall_at[1], figures.map_at_r
 
 
 @cache
 def test_pictures(folder: Path, patterns: tuple[str, ...]) -> tuple[list[Image], list[str]]:
-    """Decode the test pictures once."""
+    """Decode the test pictures, once."""
     classes = matching(folder, patterns)
     chosen = [path for each in classes for path in sorted(each.iterdir())[: MOST // len(classes)]]
     return [load_picture(path) for path in chosen], [str(path.parent) for path in chosen]
 
 
 def untrained(data: Data, seed: int, options: Options) -> Figures:
-    """Measure the network as it is before training."""
+    """Measure the untrained network."""
     torch.manual_seed(seed)
     encoder = CheckpointEncoder(
         build_network(NETWORK), NETWORK, name="untrained", input_size=SIZE, dim=NETWORK["dim"], device="cpu"
@@ -245,7 +246,7 @@ def untrained(data: Data, seed: int, options: Options) -> Figures:
 
 
 def contest(data: Data, steps: int, options: Options) -> list[str]:
-    """Run all contenders on one data set and write its table."""
+    """Run all contenders on one data set and format its table."""
     seeds = range(options.seeds)
     rows = [("not trained", "", [untrained(data, seed, options) for seed in seeds])]
     for contender in options.contenders:
@@ -272,13 +273,13 @@ def line(name: str, margin: str, figures: list[Figures]) -> str:
     collapsed = sum(each.collapsed for each in figures)
     name += f" (collapsed: {collapsed} of {len(figures)} runs)" if collapsed else ""
     columns = [[each.recall_at_1 for each in figures], [each.map_at_r for each in figures]]
-    watched = [each.validation for each in figures]
-    last = interval(watched) if any(watched) else ""
+    validation = [each.validation for each in figures]
+    last = interval(validation) if any(validation) else ""
     return f"| {name} | {margin} | {' | '.join(interval(column) for column in columns)} | {last} |"
 
 
 def interval(values: list[float]) -> str:
-    """Mean and half the width of its 95 % interval over seeds, by Student's t."""
+    """Mean and half the width of its 95 % interval over the seeds, by Student's t."""
     mean = f"{np.mean(values):.3f}"
     if len(values) < 2:
         return mean
@@ -288,7 +289,7 @@ def interval(values: list[float]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says."""
+    """Options of the command line."""
 
     datasets: Path
     work: Path
@@ -297,13 +298,13 @@ class Options:
 
 
 def main() -> None:
-    """Run what is not run yet, and write the page."""
+    """Run the missing runs, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", nargs="+", choices=DATA, default=list(DATA))
     parser.add_argument("--datasets", type=Path, default=ROOT / ".cache" / "datasets")
-    parser.add_argument("--work", type=Path, default=ROOT / ".cache" / "losses", help="where runs are kept")
+    parser.add_argument("--work", type=Path, default=ROOT / ".cache" / "losses", help="folder for the runs")
     parser.add_argument("--out", type=Path, default=PAGE)
-    parser.add_argument("--steps", type=int, default=300, help="batches of a run")
+    parser.add_argument("--steps", type=int, default=300, help="batches per run")
     parser.add_argument("--seeds", type=int, default=3, choices=range(1, len(T_95) + 2))
     parser.add_argument("--losses", nargs="+", choices=LOSSES, default=list(LOSSES))
     given = parser.parse_args()
@@ -315,7 +316,7 @@ def main() -> None:
 
 
 def heading(seeds: int) -> list[str]:
-    """Say what these figures are."""
+    """Heading and description of the figures."""
     return [
         "# Losses and minings",
         "",

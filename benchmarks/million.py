@@ -1,11 +1,11 @@
-"""Grow an index to a million vectors in batches, remove some of them, rebuild it; write times, memory and recall.
+"""Grow an index to a million vectors in batches with removals, rebuild it, and measure times, memory and recall.
 
     python -m benchmarks.million INDEX_OR_NPY --rows 1000000 --work WORK --out docs/results/million.md
 
-INDEX_OR_NPY holds real embeddings: an index folder, or unit rows `(N, D) float32`. Each vector that is made is one of
-them, plus `--noise` times the difference of two others, made unit length: so the noise has the directions in which
-real embeddings differ. Each step is a process of its own, so that its peak memory is its own. With `--work` a run
-that was stopped goes on after the last step that it ended.
+INDEX_OR_NPY holds real embeddings: an index folder, or unit rows `(N, D) float32`. Each vector is one of them plus
+`--noise` times the difference of two others, scaled to unit length, so that the noise has the directions in which real
+embeddings differ. Each step runs in its own process, so that its peak memory can be measured. With `--work` a stopped
+run resumes after its last finished step.
 """
 
 from __future__ import annotations
@@ -34,43 +34,43 @@ if TYPE_CHECKING:
     from search.types import Floats, Rows
 
 _ROUNDING = 1e-5
-"""Distances nearer than this are equal: float32 vectors, summed in another order."""
-_LOOK_EVERY = 0.02
-"""Seconds between two looks at a step's memory."""
+"""Distances that differ by less than this are equal: float32 vectors, summed in another order."""
+_SAMPLE_EVERY = 0.02
+"""Seconds between two samples of a step's memory."""
 
 BEGIN = """
 import json, sys, time
 from pathlib import Path
 words = json.loads(sys.argv[1])
 begun = time.perf_counter()
-told = {}
+result = {}
 """
 END = """
-told["seconds"] = time.perf_counter() - begun
+result["seconds"] = time.perf_counter() - begun
 status = Path("/proc/self/status").read_text()
-told["resident"] = int(status.split("VmHWM:")[1].split()[0]) * 1024
-print(json.dumps(told))
+result["resident"] = int(status.split("VmHWM:")[1].split()[0]) * 1024
+print(json.dumps(result))
 """
 IMPORT = """
 from indexer.exchange.config import ImportConfig
 from indexer.exchange.import_vectors import import_vectors
 config = ImportConfig(encoder="benchmark", foreign=True, paths=Path(words["paths"]), kind=words["kind"], device="cpu")
 report = import_vectors(words["vectors"], words["index"], config)
-told |= {"added": report.added, "kind": report.kind, "recall": report.recall}
+result |= {"added": report.added, "kind": report.kind, "recall": report.recall}
 """
 REMOVE = """
 from indexer.collection.remove import remove
 from search import QueryError
 try:
-    told["removed"] = remove(words["index"], ids=json.loads(Path(words["ids"]).read_text())).removed
+    result["removed"] = remove(words["index"], ids=json.loads(Path(words["ids"]).read_text())).removed
 except QueryError:
-    told["removed"] = 0
+    result["removed"] = 0
 """
 REBUILD = """
 from indexer.collection.rebuild import rebuild
 from search.config import BuildConfig
 report = rebuild(words["index"], BuildConfig(kind=words["kind"], device="cpu"))
-told |= {"images": report.images, "kind": report.kind, "recall": report.recall}
+result |= {"images": report.images, "kind": report.kind, "recall": report.recall}
 """
 NOTHING = """
 import numpy
@@ -80,13 +80,13 @@ index_class(words["kind"])(device="cpu").build(numpy.random.default_rng(0).rando
 """
 CHECK = """
 from indexer.health.check import check
-told["findings"] = check(words["index"])
+result["findings"] = check(words["index"])
 """
 SEARCH = """
 import numpy as np
 from search import open_index
 with open_index(words["index"], device="cpu") as engine:
-    told["open"] = time.perf_counter() - begun
+    result["open"] = time.perf_counter() - begun
     queries = np.load(words["queries"])
     engine.search_vectors(queries[:1], words["k"])
     took = []
@@ -94,21 +94,21 @@ with open_index(words["index"], device="cpu") as engine:
         start = time.perf_counter()
         engine.search_vectors(query, words["k"])
         took.append(time.perf_counter() - start)
-    told["median"] = float(np.median(took))
+    result["median"] = float(np.median(took))
     hits = engine.search_vectors(queries, words["k"])
-    told["segments"] = len(engine.info().segments)
-    told["size"] = engine.info().size
-told["ids"] = [[hit.id for hit in found] for found in hits]
-told["distances"] = [[hit.distance for hit in found] for found in hits]
+    result["segments"] = len(engine.info().segments)
+    result["size"] = engine.info().size
+result["ids"] = [[hit.id for hit in found] for found in hits]
+result["distances"] = [[hit.distance for hit in found] for found in hits]
 """
 
 
 def step(script: str, **words: Any) -> dict[str, Any]:
-    """Run one step in a process of its own.
+    """Run one step in its own process.
 
     Returns:
-        What it tells; `seconds` without the start of Python; `resident`, the most bytes that were resident, mapped
-        files among them; and `peak`, the most bytes of memory of its own, which no file backs.
+        The step's results, with `seconds`, without the start of Python; `resident`, its peak resident memory in bytes
+        including mapped files; and `peak`, its peak anonymous memory in bytes.
     """
     process = subprocess.Popen(
         [sys.executable, "-c", BEGIN + script + END, json.dumps(words)], stdout=subprocess.PIPE, text=True
@@ -116,119 +116,115 @@ def step(script: str, **words: Any) -> dict[str, Any]:
     status, peak = Path(f"/proc/{process.pid}/status"), 0
     try:
         while process.poll() is None:
-            with contextlib.suppress(OSError, IndexError):  # it has just ended
+            with contextlib.suppress(OSError, IndexError):  # the process has just ended
                 peak = max(peak, int(status.read_text().split("RssAnon:")[1].split()[0]) * 1024)
-            time.sleep(_LOOK_EVERY)
-        said = process.communicate()[0]
+            time.sleep(_SAMPLE_EVERY)
+        output = process.communicate()[0]
     finally:
         process.kill()
     if process.returncode:
-        raise SystemExit(f"a step ended with the code {process.returncode}: {words}")
-    told: dict[str, Any] = json.loads(said)
-    return {**told, "peak": peak}
+        raise SystemExit(f"a step failed with exit code {process.returncode}: {words}")
+    result: dict[str, Any] = json.loads(output)
+    return {**result, "peak": peak}
 
 
 class Steps:
-    """The steps that were ended, in a file: none of them is run again."""
+    """The results of finished steps, in a file, so that none of them runs again."""
 
     def __init__(self, file: Path, options: dict[str, Any]) -> None:
-        """Read the file, if it is there; ends with an error if it is of other options."""
+        """Read the file if it exists; exits with an error if it belongs to other options."""
         self._file = file
-        self._told: dict[str, Any] = {"options": options}
+        self._results: dict[str, Any] = {"options": options}
         if file.exists():
-            self._told = json.loads(file.read_text("utf-8"))
-        if self._told["options"] != options:
-            raise SystemExit(f"{file.parent}: holds a run with other options: delete it, or name another folder")
+            self._results = json.loads(file.read_text("utf-8"))
+        if self._results["options"] != options:
+            raise SystemExit(f"{file.parent}: holds a run with other options. Delete it, or name another folder")
 
     def run(self, name: str, script: str, **words: Any) -> dict[str, Any]:
-        """Run a step, or tell what it told."""
-        if name not in self._told:
-            self._told[name] = step(script, **words)
-            sys.stderr.write(f"{name}: {self._told[name]['seconds']:.1f} s, {self._told[name]['peak'] >> 20} MiB\n")
+        """Run a step, or return its stored results."""
+        if name not in self._results:
+            self._results[name] = step(script, **words)
+            sys.stderr.write(
+                f"{name}: {self._results[name]['seconds']:.1f} s, {self._results[name]['peak'] >> 20} MiB\n"
+            )
             self._write()
-        told: dict[str, Any] = dict(self._told[name])
-        return told
+        result: dict[str, Any] = dict(self._results[name])
+        return result
 
     def forget(self, kind: str) -> None:
-        """Let a kind begin anew."""
-        self._told = {name: told for name, told in self._told.items() if not name.startswith(f"{kind}, ")}
+        """Delete the results of a kind."""
+        self._results = {name: each for name, each in self._results.items() if not name.startswith(f"{kind}, ")}
         self._write()
 
     def _write(self) -> None:
-        write_file(self._file, json.dumps(self._told))
+        write_file(self._file, json.dumps(self._results))
 
 
-class NotedTooLateError(Exception):
-    """A run was stopped between the commit of a step and its note: the figures of the step are lost."""
-
-
-# Vectors and their true neighbours ------------------------------------------------------------------------------------
-
-
-# One kind -------------------------------------------------------------------------------------------------------------
+class ResultsLostError(Exception):
+    """The run was stopped after the commit of a step but before its results were stored."""
 
 
 def grow(kind: str, collection: Collection, truth: tuple[Floats, Rows], steps: Steps, index: Path) -> Grown:
-    """Import batch after batch, remove, search, rebuild, search again; ends with an error where an answer is wrong."""
+    """Import and remove batch by batch, search, rebuild, search again; exits with an error for a wrong answer."""
     grown = Grown(kind, steps.run(f"{kind}, nothing", NOTHING, kind=kind))
     place, queries = str(index), str(collection.queries)
     for n, vectors in enumerate(collection.vectors):
         name, paths, ids = f"{kind}, batch {n + 1}", str(collection.paths[n]), str(collection.doomed[n])
-        told = steps.run(f"{name}, import", IMPORT, vectors=str(vectors), paths=paths, kind=kind, index=place)
-        if told["added"] != collection.bounds[n + 1] - collection.bounds[n]:
-            raise NotedTooLateError
-        grown.imports.append(told)
+        result = steps.run(f"{name}, import", IMPORT, vectors=str(vectors), paths=paths, kind=kind, index=place)
+        if result["added"] != collection.bounds[n + 1] - collection.bounds[n]:
+            raise ResultsLostError
+        grown.imports.append(result)
         if doomed := json.loads(collection.doomed[n].read_text("utf-8")):
             grown.removals.append(steps.run(f"{name}, remove", REMOVE, ids=ids, index=place))
             if grown.removals[-1]["removed"] != len(doomed):
-                raise NotedTooLateError
-    told = steps.run(f"{kind}, search", SEARCH, index=place, queries=queries, k=K)
-    grown.before = compared(told, collection, truth, kind)
+                raise ResultsLostError
+    result = steps.run(f"{kind}, search", SEARCH, index=place, queries=queries, k=K)
+    grown.before = compared(result, collection, truth, kind)
     grown.rebuild = steps.run(f"{kind}, rebuild", REBUILD, index=place, kind=kind)
-    told = steps.run(f"{kind}, search rebuilt", SEARCH, index=place, queries=queries, k=K)
-    grown.after = compared(told, collection, truth, kind)
+    result = steps.run(f"{kind}, search rebuilt", SEARCH, index=place, queries=queries, k=K)
+    grown.after = compared(result, collection, truth, kind)
     if findings := steps.run(f"{kind}, check", CHECK, index=place)["findings"]:
-        raise SystemExit(f"{index}: not whole: {findings}")
+        raise SystemExit(f"{index}: is damaged: {findings}")
     return grown
 
 
-def compared(told: dict[str, Any], collection: Collection, truth: tuple[Floats, Rows], kind: str) -> dict[str, Any]:
-    """What a search told, with its recall@10, and whether all of its answers are the exact ones."""
-    ids, distances = np.array(told.pop("ids")), np.array(told.pop("distances"))
+def compared(result: dict[str, Any], collection: Collection, truth: tuple[Floats, Rows], kind: str) -> dict[str, Any]:
+    """The results of a search, with its recall@10 and whether all its answers are exact."""
+    ids, distances = np.array(result.pop("ids")), np.array(result.pop("distances"))
     if ids.shape != truth[1].shape or not collection.alive[ids - 1].all():
-        raise SystemExit(f"{kind}: an answer is missing, or of a picture that was removed")
+        raise SystemExit(f"{kind}: an answer is missing, or is a picture that was removed")
     if not np.allclose(distances, collection.distances(ids), atol=_ROUNDING):
-        raise SystemExit(f"{kind}: a distance is not that of its picture")
-    told["recall"] = float(np.mean(distances <= truth[0][:, -1:] + _ROUNDING))
-    told["equal"] = bool(np.allclose(distances, truth[0], atol=_ROUNDING))
-    if index_class(kind).exact and not told["equal"]:
-        raise SystemExit(f"{kind}: is exact and does not answer as the oracle does")
-    return told
+        raise SystemExit(f"{kind}: a distance is not the distance to its picture")
+    result["recall"] = float(np.mean(distances <= truth[0][:, -1:] + _ROUNDING))
+    result["equal"] = bool(np.allclose(distances, truth[0], atol=_ROUNDING))
+    if index_class(kind).exact and not result["equal"]:
+        raise SystemExit(f"{kind}: is exact but gives other answers than brute force")
+    return result
 
 
 def main() -> None:
     """Grow an index of each kind and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", type=Path, help="an index, or unit rows as .npy: real embeddings")
-    parser.add_argument("--about", help="what the embeddings are, for the reader of the page")
-    parser.add_argument("--rows", type=int, default=1_000_000, help="vectors made in all; 20000 for a quick look")
+    parser.add_argument("--about", help="description of the embeddings for the page")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="number of vectors; 20000 for a quick test")
     parser.add_argument("--batches", type=int, default=20)
-    parser.add_argument("--removed", type=float, default=0.05, help="removed after each batch, as a share of it")
+    parser.add_argument("--removed", type=float, default=0.05, help="share of a batch to remove after it")
     parser.add_argument("--noise", type=float, default=0.1)
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=["flat", "hnsw", "ivfpq"])
-    parser.add_argument("--work", type=Path, help="a folder of its own, kept, to go on in; else a temporary one")
+    parser.add_argument("--work", type=Path, help="folder to keep, for resuming; defaults to a temporary one")
     parser.add_argument("--out", type=Path, default=Path("docs/results/million.md"))
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     if options.rows < 20 * options.batches:
-        parser.error("--rows: at least 20 a batch")
+        parser.error("--rows: must be at least 20 per batch")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     with tempfile.TemporaryDirectory() as temporary:
         run(options, options.work or Path(temporary))
 
 
 def run(options: argparse.Namespace, work: Path) -> None:
-    """Do all of it in a folder."""
+    """Run all steps in the folder `work`, and write the page."""
     real = real_embeddings(options.source)
     work.mkdir(parents=True, exist_ok=True)
     same = {name: getattr(options, name) for name in ("rows", "batches", "removed", "noise", "seed")}
@@ -241,7 +237,7 @@ def run(options: argparse.Namespace, work: Path) -> None:
         index = work / f"{kind}.index"
         try:
             rows.append(grow(kind, collection, truth, steps, index))
-        except NotedTooLateError:
+        except ResultsLostError:
             steps.forget(kind)
             shutil.rmtree(index, ignore_errors=True)
             rows.append(grow(kind, collection, truth, steps, index))

@@ -1,4 +1,4 @@
-"""The figures of `benchmarks.million` as a page."""
+"""Write the page of `benchmarks.million`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def page(rows: list[Grown], collection: Collection, options: argparse.Namespace, real: int) -> str:
-    """Two tables: growing with its memory, and searching."""
+    """Markdown with tables of memory, times and searches."""
     count, batches, left, dim = len(collection.alive), options.batches, int(collection.alive.sum()), collection.dim
     lines = [
         f"# {count:,} vectors",
@@ -76,17 +76,18 @@ def page(rows: list[Grown], collection: Collection, options: argparse.Namespace,
         "|---|---|---:|---:|---:|---|---:|---:|---:|---:|",
     ]
     for row in rows:
-        for when, told, built in (("grown", row.before, row.imports), ("rebuilt", row.after, [row.rebuild])):
+        for when, search, built in (("grown", row.before, row.imports), ("rebuilt", row.after, [row.rebuild])):
             stated = [f"{each['recall']:.4f}" for each in built if each["recall"] is not None]
-            equal = "yes" if told["equal"] else "no"
-            recalls = f"{min(stated, default='exact')} | {told['recall']:.4f}"
+            equal = "yes" if search["equal"] else "no"
+            recalls = f"{min(stated, default='exact')} | {search['recall']:.4f}"
             lines.append(
-                f"| {row.kind} | {when} | {told['segments']} | {recalls} | {equal}"
-                f" | {1000 * told['median']:.1f} | {told['open']:.2f} | {mib(told['peak'])} | {mib(told['size'])} |"
+                f"| {row.kind} | {when} | {search['segments']} | {recalls} | {equal}"
+                f" | {1000 * search['median']:.1f} | {search['open']:.2f} | {mib(search['peak'])}"
+                f" | {mib(search['size'])} |"
             )
     return "\n".join(lines) + "\n"
 
 
 def mib(size: float) -> str:
-    """Bytes in units of 2^20."""
+    """Format a size in MiB."""
     return f"{size / 2**20:,.0f}"

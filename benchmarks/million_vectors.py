@@ -1,4 +1,4 @@
-"""The vectors of `benchmarks.million`, made from real embeddings, and the truth about their neighbours."""
+"""Make the vectors of `benchmarks.million` from real embeddings, and their exact neighbours."""
 
 from __future__ import annotations
 
@@ -20,11 +20,7 @@ if TYPE_CHECKING:
 
 
 K = 10
-
-
 QUERIES = 200
-
-
 _MADE_AT_ONCE = 50_000
 
 
@@ -33,12 +29,12 @@ def real_embeddings(source: Path) -> Floats:
     if source.is_dir():
         with open_index(source, device="cpu") as engine:
             return engine.vectors()[1]
-    found: Floats = np.load(source, allow_pickle=False)
-    return found
+    rows: Floats = np.load(source, allow_pickle=False)
+    return rows
 
 
 def made(real: Floats, count: int, noise: float, seed: int) -> Floats:
-    """Make unit rows `(count, D) float32` of real ones."""
+    """Make unit rows `(count, D) float32` from real ones."""
     generator = np.random.default_rng(seed)
     vectors = np.empty((count, real.shape[1]), dtype=np.float32)
     for start in range(0, count, _MADE_AT_ONCE):
@@ -50,10 +46,10 @@ def made(real: Floats, count: int, noise: float, seed: int) -> Floats:
 
 
 class Collection:
-    """The batches as files, which rows go after each, and what is left; row n is the picture of id n + 1."""
+    """The batches as files, the rows removed after each, and the remaining rows; row n is the picture with id n + 1."""
 
     def __init__(self, folder: Path, real: Floats, options: argparse.Namespace) -> None:
-        """Make the files that are not there; all follows from the seed."""
+        """Make the missing files; all of them depend only on the seed."""
         self.dim = real.shape[1]
         self.bounds = [options.rows * n // options.batches for n in range(options.batches + 1)]
         self.vectors = [folder / f"{n}.npy" for n in range(options.batches)]
@@ -72,7 +68,7 @@ class Collection:
             self.doomed[n].write_text(json.dumps(sorted((gone + 1).tolist())), "utf-8")
 
     def truth(self) -> tuple[Floats, Rows]:
-        """Distances and ids `(Q, K)` of the true neighbours among the living, file by file, in float64."""
+        """Distances and ids `(Q, K)` of the exact neighbours among the remaining rows, in float64."""
         queries = np.load(self.queries).astype(np.float64)
         best = np.full((len(queries), K), np.inf)
         ids = np.zeros((len(queries), K), dtype=np.int64)
@@ -83,9 +79,9 @@ class Collection:
                 rows = np.arange(first + start, first + start + len(part))
                 part, rows = part[self.alive[rows]], rows[self.alive[rows]]
                 squares = 2 - 2 * queries @ part.T
-                near = np.argpartition(squares, min(2 * K, squares.shape[1]) - 1, axis=1)[:, : 2 * K]
-                exact = np.linalg.norm(part[near] - queries[:, None], axis=2)
-                together, names = np.hstack([best, exact]), np.hstack([ids, rows[near] + 1])
+                nearest = np.argpartition(squares, min(2 * K, squares.shape[1]) - 1, axis=1)[:, : 2 * K]
+                exact = np.linalg.norm(part[nearest] - queries[:, None], axis=2)
+                together, names = np.hstack([best, exact]), np.hstack([ids, rows[nearest] + 1])
                 order = np.lexsort((names, together), axis=1)[:, :K]
                 best, ids = np.take_along_axis(together, order, 1), np.take_along_axis(names, order, 1)
         return best, ids
@@ -95,10 +91,10 @@ class Collection:
         queries = np.load(self.queries).astype(np.float64)
         files = [np.load(file, mmap_mode="r") for file in self.vectors]
         batches = np.searchsorted(self.bounds, ids - 1, side="right") - 1
-        found = np.empty((*ids.shape, self.dim))
+        vectors = np.empty((*ids.shape, self.dim))
         for place in np.ndindex(ids.shape):
-            found[place] = files[batches[place]][ids[place] - 1 - self.bounds[batches[place]]]
-        exact: Floats = np.linalg.norm(found - queries[:, None], axis=2)
+            vectors[place] = files[batches[place]][ids[place] - 1 - self.bounds[batches[place]]]
+        exact: Floats = np.linalg.norm(vectors - queries[:, None], axis=2)
         return exact
 
 
@@ -110,11 +106,11 @@ def _save(file: Path, real: Floats, count: int, noise: float, seed: int) -> None
 
 @dataclass
 class Grown:
-    """All steps of one kind."""
+    """Results of all steps of one kind."""
 
     kind: str
     nothing: dict[str, Any]
-    """The same libraries, and no vectors."""
+    """A process with the same libraries and no vectors."""
     imports: list[dict[str, Any]] = field(default_factory=list)
     removals: list[dict[str, Any]] = field(default_factory=list)
     before: dict[str, Any] = field(default_factory=dict)

@@ -1,10 +1,10 @@
-"""What verifying costs: opening, committing and checking indexes with many pictures; the figures as Markdown.
+"""Measure the cost of verification: opening, committing and checking large indexes; write the figures as Markdown.
 
     python -m benchmarks.opening --work .cache/opening --out docs/results/opening.md
 
-The pictures are rows of a catalog with paths and hashes of the usual length, over random vectors of few dimensions:
-there are no picture files. Each figure is the median of some runs with the files in the memory of the system, but for
-`check`, which runs once, as a process of its own.
+The catalog has rows with paths and hashes of the usual length, and random vectors of few dimensions; there are no
+picture files. Each figure is the median of several runs with a warm file cache, except `check`, which runs once in its
+own process.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ NOW = "2026-01-01T00:00:00+00:00"
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one index; seconds, bytes."""
+    """Figures of one index, in seconds and bytes."""
 
     pictures: int
     catalog: int
@@ -62,7 +62,7 @@ class Figures:
 
 
 def records(count: int) -> Iterator[PictureRecord]:
-    """Pictures of nobody."""
+    """Records of pictures that do not exist."""
     for row in range(count):
         path = Path(f"/home/somebody/pictures/album {row % 500:03d}/IMG_{row:07d}.jpg")
         content = hashlib.blake2b(str(row).encode(), digest_size=20).hexdigest()
@@ -70,7 +70,7 @@ def records(count: int) -> Iterator[PictureRecord]:
 
 
 def make(folder: Path, count: int) -> None:
-    """An index of one flat segment."""
+    """Write an index with one flat segment."""
     folder.mkdir(parents=True)
     vectors = np.random.default_rng(0).normal(size=(count, DIM)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -95,7 +95,7 @@ def timed(work: Callable[[], object], runs: int = RUNS) -> float:
 
 
 def commit(catalog: Catalog) -> None:
-    """The smallest change there is."""
+    """Commit the smallest possible change."""
     with catalog.transaction():
         catalog.set(updated=NOW)
 
@@ -115,14 +115,14 @@ def measure(folder: Path, count: int) -> Figures:
         guard.use()
 
     first_use = timed(use)
-    told = subprocess.run([sys.executable, "-c", CHECK, str(folder)], check=True, capture_output=True, text=True).stdout
-    check, peak = float(told.split()[0]), int(told.split()[1]) * 1024
+    done = subprocess.run([sys.executable, "-c", CHECK, str(folder)], check=True, capture_output=True, text=True)
+    check, peak = float(done.stdout.split()[0]), int(done.stdout.split()[1]) * 1024
     size = (folder / CATALOG_NAME).stat().st_size
     return Figures(count, size, unverified, verified, committed, record.bytes, first_use, check, peak)
 
 
 def page(figures: list[Figures]) -> str:
-    """The table."""
+    """The page in Markdown."""
     lines = [
         "# Cost of verification",
         "",
@@ -142,7 +142,7 @@ def page(figures: list[Figures]) -> str:
 
 
 def main() -> None:
-    """Make, measure, write."""
+    """Make the indexes, measure them, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)

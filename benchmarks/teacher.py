@@ -1,11 +1,12 @@
-"""Embed the data sets with a MobileNetV2 in TFLite form: a teacher to distil from, and a line to compare with.
+"""Embed the data sets with a MobileNetV2 in TFLite format: a teacher for distillation, and a baseline.
 
     pip install ai-edge-litert
     python -m benchmarks.datasets --out .cache/datasets
     python -m benchmarks.teacher --datasets .cache/datasets --out .cache/teacher
 
-The model is read from the data sets' folder (`TWINLENS_DATASETS`), and nothing of it enters a trained encoder but what
-its embeddings taught. Eleven minutes on two cores for 65,000 pictures; what is embedded already is not done again.
+The model is read from the data sets' folder (`TWINLENS_DATASETS`). A trained encoder contains nothing of it; only its
+embeddings are used in training. Takes eleven minutes on two cores for 65,000 pictures; stored embeddings are not
+computed again.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ _PORTION = 2000
 
 
 class TFLiteEncoder(Encoder):
-    """One picture at a time through a quantised TFLite network; its pooled features are the embedding."""
+    """A quantised TFLite network, run on one picture at a time; its pooled features are the embedding."""
 
     family: ClassVar[str] = "tflite"
 
@@ -60,11 +61,11 @@ class TFLiteEncoder(Encoder):
         self.input_size, self.dim = int(entry["shape"][1]), int(pooled["shape"][-1])
 
     def prepare(self, image: Image) -> NDArray[np.uint8]:
-        """Squash to the network's square of bytes; the quantised network normalises by itself."""
+        """Resize to the network's square of bytes; the quantised network normalises them itself."""
         return squash(image, self.input_size)
 
     def forward(self, batch: NDArray[Any]) -> Floats:
-        """Give `(B, dim)` pooled features; a quantised zero is zero, so the scale falls out of a unit row."""
+        """Pooled features `(B, dim)`, not dequantised: the zero point is 0, so the scale cancels in a unit row."""
         rows = []
         for picture in batch:
             self._network.set_tensor(self._entry, picture[None])
@@ -73,17 +74,17 @@ class TFLiteEncoder(Encoder):
         return np.stack(rows).astype(np.float32)
 
     def save(self, folder: Path) -> None:
-        """Refuse: this network is a measure, not part of the product."""
-        raise UnsupportedError(f"{self.name} is not to be saved into an index")
+        """Not supported: this network is only a baseline."""
+        raise UnsupportedError(f"{self.name} cannot be saved into an index")
 
     @classmethod
     def load(cls, folder: Path, device: Device = "auto") -> TFLiteEncoder:
-        """Refuse, as `save` does."""
-        raise UnsupportedError("a TFLite network is not loaded from an index")
+        """Not supported, like `save`."""
+        raise UnsupportedError("a TFLite network cannot be loaded from an index")
 
 
 _encoder: TFLiteEncoder | None = None
-"""Of this process: a network cannot be sent to another."""
+"""The network of this worker process; it cannot be sent to another process."""
 
 
 def _start(model: Path) -> None:
@@ -97,7 +98,7 @@ def _portion(paths: list[Path], root: Path) -> tuple[list[str], Floats]:
 
 
 def embed_all(model: Path, root: Path, folders: Sequence[str], out: Path, workers: int) -> None:
-    """Embed every picture below these folders of `root` that `out` lacks, and write now and then."""
+    """Embed every picture below these folders of `root` that `out` lacks; intermediate results are saved."""
     known = read_teacher(out) if (out / PATHS_FILE).is_file() else None
     names = list(known.rows) if known else []
     parts: list[Any] = [np.asarray(known.vectors)] if known else []
@@ -107,8 +108,8 @@ def embed_all(model: Path, root: Path, folders: Sequence[str], out: Path, worker
     paths = [path for path in paths if path.relative_to(root).as_posix() not in done]
     portions = list(chunks(paths, _PORTION))
     with ProcessPoolExecutor(workers, initializer=_start, initargs=(model,)) as pool:
-        for found, vectors in pool.map(_portion, portions, [root] * len(portions)):
-            names += found
+        for embedded, vectors in pool.map(_portion, portions, [root] * len(portions)):
+            names += embedded
             parts.append(vectors.astype(np.float16))
             print(f"{len(names)} pictures", flush=True)
             if len(parts) % 8 == 0:

@@ -1,10 +1,10 @@
-"""Two figures of an encoder on pictures that are there to choose settings by, in under a minute.
+"""Measure two figures of an encoder on the validation pictures, in less than a minute.
 
     python -m benchmarks.datasets --out .cache/datasets tiny-imagenet clothing
     python -m benchmarks.validation .cache/builtin
 
-The collections are those that the recipe `builtin` watches and never trains on: 10 classes of photos, and the
-validation split of the clothes. R@1 by label, and the share of altered copies whose original comes first.
+The collections are the validation pictures of the recipe `builtin`: 10 classes of photos, and the validation split of
+the clothes. The figures are R@1 by label, and the share of altered copies whose original comes first.
 """
 
 from __future__ import annotations
@@ -32,27 +32,27 @@ if TYPE_CHECKING:
     from indexer.evaluation.robustness import Robustness
     from search.encoders.base import Encoder
 
-PICTURES_OF_A_CLASS = 200
+PICTURES_PER_CLASS = 200
 QUERIES = 300
 
 
 def collections(datasets: Path) -> dict[str, list[Path]]:
-    """The recipe's validation pictures by data set, so many of each class, evenly spread."""
-    found: dict[str, list[Path]] = {}
+    """The recipe's validation pictures by data set, evenly spread over each class."""
+    pictures: dict[str, list[Path]] = {}
     for pattern in CONFIG.validation:
         for folder in sorted(datasets.glob(pattern)):
             paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
-            found.setdefault(pattern.partition("/")[0], []).extend(evenly(paths, PICTURES_OF_A_CLASS))
-    return found
+            pictures.setdefault(pattern.partition("/")[0], []).extend(evenly(paths, PICTURES_PER_CLASS))
+    return pictures
 
 
 def evenly(paths: Sequence[Path], most: int) -> list[Path]:
-    """At most so many, from the first to the last."""
+    """At most `most` paths, at even steps from the first to the last."""
     return [paths[row] for row in np.linspace(0, len(paths) - 1, min(most, len(paths))).astype(int)]
 
 
 def measure(encoder: Encoder, paths: Sequence[Path]) -> tuple[float, Robustness]:
-    """R@1 by folder, and the everyday copies."""
+    """R@1 by folder, and the robustness for everyday copies."""
     labels = [path.parent.name for path in paths]
     vectors = embed_in_memory(encoder, paths).vectors
 
@@ -64,7 +64,7 @@ def measure(encoder: Encoder, paths: Sequence[Path]) -> tuple[float, Robustness]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure one encoder and print."""
+    """Measure one encoder and print the figures."""
     parser = argparse.ArgumentParser(description="Two figures of an encoder on validation pictures.")
     parser.add_argument("encoder", help="a folder that twinlens train wrote, or a name")
     parser.add_argument("--datasets", type=Path, default=Path(".cache/datasets"))

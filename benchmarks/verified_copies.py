@@ -1,4 +1,4 @@
-"""How often a copy is known to be one, and how often what only looks like a copy is taken for one.
+"""Measure how often copies are missed, and how often lookalikes are taken for copies.
 
     python -m benchmarks.datasets --out .cache/datasets
     python -m benchmarks.verified_copies --photos .cache/datasets/clothing-full
@@ -41,13 +41,13 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 _FIRST_SEED = 5_000
-"""None of these drawn pictures was looked at when the limits were chosen."""
+"""First seed of the drawn pictures, which were not used when the limits were chosen."""
 
 
 def originals(photos: Sequence[Path], count: int) -> dict[str, list[Image]]:
     """Pictures of several kinds, `count` of each."""
     seeds = range(_FIRST_SEED, _FIRST_SEED + count)
-    found = {
+    pictures = {
         "scenes": [scene(seed) for seed in seeds],
         "print": [page(seed) for seed in seeds[: count // 2]],
         "receipts": [receipt(seed) for seed in seeds],
@@ -57,12 +57,12 @@ def originals(photos: Sequence[Path], count: int) -> dict[str, list[Image]]:
     for folder in photos:
         paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
         chosen = np.unique(np.linspace(0, len(paths) - 1, min(2 * count, len(paths))).astype(int)).tolist()
-        found[f"photos: {folder.name}"] = [load_picture(paths[place]) for place in chosen]
-    return found
+        pictures[f"photos: {folder.name}"] = [load_picture(paths[place]) for place in chosen]
+    return pictures
 
 
 def views(folder: Path, count: int) -> list[tuple[Image, Image]]:
-    """Pairs of neighbouring views of one thing, from a folder with a folder for each thing."""
+    """Pairs of neighbouring views of one thing, from a folder with one subfolder per thing."""
     pairs = []
     for thing in sorted(path for path in folder.iterdir() if path.is_dir()):
         paths = sorted(path for path in thing.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
@@ -71,10 +71,10 @@ def views(folder: Path, count: int) -> list[tuple[Image, Image]]:
     return pairs[::step]
 
 
-def lookalikes(found: dict[str, list[Image]], count: int) -> dict[str, list[tuple[Image, Image]]]:
-    """Pairs that a person would not call copies, by what is different."""
+def lookalikes(pictures: dict[str, list[Image]], count: int) -> dict[str, list[tuple[Image, Image]]]:
+    """Pairs that look similar but are not copies, by their difference."""
     seeds = range(_FIRST_SEED, _FIRST_SEED + count)
-    photos = next((of for title, of in found.items() if title.startswith("photos")), found["scenes"])
+    photos = next((of for title, of in pictures.items() if title.startswith("photos")), pictures["scenes"])
     return {
         "print: one word": [(page(seed), page(seed, 12)) for seed in seeds[: count // 2]],
         "receipt: one digit": [(receipt(seed), receipt(seed, 7)) for seed in seeds],
@@ -90,45 +90,48 @@ def lookalikes(found: dict[str, list[Image]], count: int) -> dict[str, list[tupl
 
 
 def table(columns: Sequence[str], rows: Sequence[tuple[str, Sequence[float]]]) -> str:
-    """Shares in Markdown."""
+    """Table of shares in Markdown."""
     lines = ["| | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
     lines += [f"| {name} | " + " | ".join(f"{share:.0%}" for share in shares) + " |" for name, shares in rows]
     return "\n".join(lines)
 
 
 def share(answer: Callable[[Image, Image], bool], pairs: Sequence[tuple[Image, Image]]) -> float:
-    """How many of some pairs get a yes."""
+    """Share of the pairs for which `answer` is true."""
     return float(np.mean([answer(a, b) for a, b in pairs])) if pairs else 0.0
 
 
 def same_detail(a: Image, b: Image) -> bool:
-    """As groups ask."""
+    """Whether two pictures stay in one group."""
     return shares_detail(sketch_of([a]), sketch_of([b]))
 
 
 def measure(photos: Sequence[Path], things: Sequence[Path], count: int, command: str) -> str:
-    """Measure everything and lay it out."""
-    found = originals(photos, count)
+    """Measure everything and format the page."""
+    pictures = originals(photos, count)
     copies = [
-        (each.name, [1 - share(is_copy, [(a, each.alter(a)) for a in of]) for of in found.values()]) for each in COPIES
+        (each.name, [1 - share(is_copy, [(a, each.alter(a)) for a in of]) for of in pictures.values()])
+        for each in COPIES
     ]
-    near = [(each.name, [share(is_copy, [(a, each.alter(a)) for a in of]) for of in found.values()]) for each in NEAR]
+    near = [
+        (each.name, [share(is_copy, [(a, each.alter(a)) for a in of]) for of in pictures.values()]) for each in NEAR
+    ]
     false = [
         (name, [share(is_copy, [(a, each.alter(b)) for a, b in pairs]) for each in VARIANTS])
-        for name, pairs in lookalikes(found, count).items()
+        for name, pairs in lookalikes(pictures, count).items()
     ]
     for folder in things:
         pairs = views(folder, count)
         shares = [share(is_copy, [(a, each.alter(b)) for a, b in pairs]) for each in VARIANTS]
         false.append((f"{folder.name}: another view ({len(pairs)} pairs)", shares))
-    others = {title: list(itertools.combinations(of[:20], 2)) for title, of in found.items()}
+    others = {title: list(itertools.combinations(of[:20], 2)) for title, of in pictures.items()}
     grouped = [
-        (each.name, [share(same_detail, [(a, each.alter(a)) for a in of]) for of in found.values()])
+        (each.name, [share(same_detail, [(a, each.alter(a)) for a in of]) for of in pictures.values()])
         for each in (*COPIES, *NEAR)
     ]
     grouped.append(("**another picture**", [share(same_detail, pairs) for pairs in others.values()]))
     different = [("another picture", [share(is_copy, pairs) for pairs in others.values()])]
-    return _page(command, {title: len(of) for title, of in found.items()}, copies, near + different, false, grouped)
+    return _page(command, {title: len(of) for title, of in pictures.items()}, copies, near + different, false, grouped)
 
 
 def _page(command: str, sizes: dict[str, int], copies: Rows, near: Rows, false: Rows, grouped: Rows) -> str:
@@ -174,8 +177,8 @@ Receipts and screens share their form with all others of their kind.
 def main() -> None:
     """Measure and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--photos", type=Path, action="append", default=[], help="a folder of photographs")
-    parser.add_argument("--views", type=Path, action="append", default=[], help="a folder with a folder per thing")
+    parser.add_argument("--photos", type=Path, action="append", default=[], help="folder of photographs")
+    parser.add_argument("--views", type=Path, action="append", default=[], help="folder with one subfolder per thing")
     parser.add_argument("--count", type=int, default=30, help="pictures of each kind")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results" / "verified_copies.md")
     given = parser.parse_args()

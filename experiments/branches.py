@@ -1,11 +1,11 @@
-"""The gradient of shared weights, and that of each branch as if it had weights of its own.
+"""Compute the gradient of shared weights, and the gradient of each branch with its own copy of the weights.
 
-A siamese network applies one function f with weights w to each of its inputs, and compares: L(f(x1; w), f(x2; w), ...).
+A siamese network applies one function f with weights w to each of its inputs, with the loss L(f(x1; w), f(x2; w), ...).
 Give every branch its own copy w1, w2, ... of the weights, all equal to w. By the chain rule
 
     dL/dw = sum over the branches i of dL/dwi, at w1 = w2 = ... = w,
 
-because w enters L through each branch, and nowhere else.
+because L depends on w only through the branches.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 Cost = Callable[..., Tensor]
-"""Embeddings of the branches, each `(B, D)`, and which pairs are the same `(B,) bool` -> scalar."""
+"""Function of the branches' embeddings, each `(B, D)`, and of the same pairs `(B,) bool`, to a scalar."""
 
 
 def cosine(one: Tensor, other: Tensor, same: Tensor) -> Tensor:
-    """`1 - cos` for the same, `max(0, cos)` for others; the mean.
+    """`1 - cos` for same pairs, `max(0, cos)` for different ones; the mean.
 
     Source: Bromley et al., "Signature Verification using a Siamese Time Delay Neural Network", NIPS 1993.
     """
@@ -32,7 +32,7 @@ def cosine(one: Tensor, other: Tensor, same: Tensor) -> Tensor:
 
 
 def contrastive(one: Tensor, other: Tensor, same: Tensor) -> Tensor:
-    """`d^2 / 2` for the same, `max(0, 1 - d)^2 / 2` for others, d Euclidean; the mean.
+    """`d^2 / 2` for same pairs, `max(0, 1 - d)^2 / 2` for different ones, d Euclidean; the mean.
 
     Source: Hadsell, Chopra, LeCun, "Dimensionality Reduction by Learning an Invariant Mapping", CVPR 2006.
     """
@@ -42,24 +42,24 @@ def contrastive(one: Tensor, other: Tensor, same: Tensor) -> Tensor:
 
 def triplet(anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
     """`max(0, d(a,p) - d(a,n) + 1)`, d Euclidean; the mean."""
-    near, far = (anchor - positive).norm(dim=1), (anchor - negative).norm(dim=1)
-    cost: Tensor = (near - far + 1).clamp(min=0).mean()
+    to_positive, to_negative = (anchor - positive).norm(dim=1), (anchor - negative).norm(dim=1)
+    cost: Tensor = (to_positive - to_negative + 1).clamp(min=0).mean()
     return cost
 
 
 @dataclass(frozen=True, slots=True)
 class Gradients:
-    """Of one cost, all weights in one row `(W,)`."""
+    """Gradients of one cost, all weights in one row `(W,)`."""
 
     shared: Tensor
     branches: list[Tensor]
     slope: float
-    """Of the cost along `direction`, by a central difference."""
+    """Slope of the cost along `direction`, by a central difference."""
     direction: Tensor
 
     @property
     def summed(self) -> Tensor:
-        """The sum over the branches."""
+        """Sum of the gradients of the branches."""
         return torch.stack(self.branches).sum(dim=0)
 
     @property
@@ -69,12 +69,12 @@ class Gradients:
 
     @property
     def slope_gap(self) -> float:
-        """Difference between the slope and that which the gradient says, relative to the gradient's length."""
+        """Difference between the slope and the gradient along the direction, relative to the gradient's length."""
         return abs(self.slope - float(self.shared @ self.direction)) / float(self.shared.norm())
 
 
 def gradients(network: nn.Module, inputs: list[Tensor], cost: Callable[[list[Tensor]], Tensor]) -> Gradients:
-    """Compare the gradient of `cost(embeddings of the inputs)` in three ways: shared, by branch, by differences."""
+    """Compute the gradient of `cost(embeddings of the inputs)` in three ways: shared, by branch, by differences."""
     shared = _gradient([network], lambda: cost([network(each) for each in inputs]))[0]
     copies = [copy.deepcopy(network) for _ in inputs]
     branches = _gradient(copies, lambda: cost([one(each) for one, each in zip(copies, inputs, strict=True)]))

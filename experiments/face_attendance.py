@@ -1,8 +1,8 @@
-"""Attendance end to end, with the product's own commands: calibrate, enrol people, follow a camera for three days.
+"""Measure attendance end to end: calibrate, enrol people, follow a camera for three days.
 
-Everybody of the test comes once a day, in random order, and is photographed three times within two minutes. Half of
-them are enrolled with one reference picture each; the others are strangers. What `twinlens attend` logs is held against
-who came.
+Each of the test people comes once a day, in random order, and is photographed three times within two minutes. Half of
+them are enrolled with one reference picture each; the others are strangers. The log of `twinlens attend` is compared
+with the actual visits.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DAYS, SHOTS = 3, 3
-"""Pictures asked about: nine of each person; a tenth is the reference."""
+"""Nine pictures of each person are queries; a tenth is the reference."""
 FIRST_DAY = datetime(2026, 1, 5, 8, tzinfo=UTC)
 RESAMPLES = 100
-"""The threshold does not depend on them; only the intervals that are stored do."""
+"""The threshold does not depend on the number of resamples, only the stored intervals do."""
 BETWEEN_PEOPLE, BETWEEN_SHOTS = timedelta(minutes=5), timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Somebody before the camera, from the first picture to the last."""
+    """A person in front of the camera, from the first picture to the last."""
 
     person: str
     begins: datetime
@@ -46,18 +46,18 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Attended:
-    """Counts of one or more runs, which add up."""
+    """Counts of one or more runs, which can be added."""
 
     visits: int = 0
-    """Of enrolled people."""
+    """Visits of enrolled people."""
     logged: int = 0
-    """Of these, with a line under the right name."""
+    """Visits of enrolled people that are logged under the right name."""
     strangers: int = 0
     """Visits of strangers."""
     admitted: int = 0
-    """Of these, with a line under anybody's name."""
+    """Visits of strangers that are logged under any name."""
     wrong: int = 0
-    """Lines with the name of an enrolled person while another one was there."""
+    """Lines with the name of an enrolled person while another enrolled person was there."""
 
     def __add__(self, other: Attended) -> Attended:
         return Attended(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
@@ -66,14 +66,15 @@ class Attended:
 def attended(
     encoder: str, people: dict[str, list[Path]], watched: Sequence[Path], *, max_false_accept: float | None, seed: int
 ) -> Attended:
-    """Enrol a random half of some people, follow the camera, and count.
+    """Enrol a random half of the people, follow the camera, and count.
 
     Args:
         encoder: a name, or a folder that `twinlens train` wrote.
-        people: the test's people and ten pictures of each or more.
-        watched: pictures of other people to calibrate on, each in the folder of its person.
-        max_false_accept: share of strangers' pictures that may be taken for somebody; None: as `twinlens attend` does.
-        seed: of the halves, of who comes when, and of which picture is whose reference.
+        people: the test people, with at least ten pictures of each.
+        watched: pictures of other people for calibration, each in the folder of its person.
+        max_false_accept: allowed share of strangers' pictures that are identified as somebody; defaults to that of
+            `twinlens attend`.
+        seed: random seed of the halves, the order of visits, and the references.
     """
     random = np.random.default_rng(seed)
     names = [str(name) for name in random.permutation(sorted(people))]
@@ -93,7 +94,7 @@ def attended(
 
 
 def photograph(pictures: dict[str, list[Path]], camera: Path, random: np.random.Generator) -> list[Visit]:
-    """Fill a camera's folder: copies that are as old as their moment says, in an order of names that tells nothing."""
+    """Fill a camera's folder with copies whose modification time is the time of the visit, in random order of names."""
     camera.mkdir()
     visits, number = [], iter(random.permutation(DAYS * SHOTS * len(pictures)))
     for day in range(DAYS):
@@ -110,19 +111,19 @@ def photograph(pictures: dict[str, list[Path]], camera: Path, random: np.random.
 
 
 def write_labels(file: Path, pictures: Sequence[Path]) -> None:
-    """Write whom each picture shows, as `twinlens calibrate --labels` reads it: the name of its folder."""
+    """Write the CSV for `twinlens calibrate --labels`; the label of a picture is the name of its folder."""
     with file.open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream).writerows([("path", "label"), *((path.absolute(), path.parent.name) for path in pictures)])
 
 
 def read_log(log: Path) -> list[tuple[datetime, str]]:
-    """Lines of a log of visits: when, who."""
+    """Read the lines of a log of visits: time and name."""
     with log.open(newline="", encoding="utf-8") as stream:
         return [(datetime.fromisoformat(row["time"]), row["name"]) for row in csv.DictReader(stream)]
 
 
 def counted(visits: Sequence[Visit], lines: Sequence[tuple[datetime, str]], enrolled: set[str]) -> Attended:
-    """Hold the lines of a log against who was there when they were written."""
+    """Compare the lines of a log with the visits at their times."""
     named = [{name for moment, name in lines if visit.begins <= moment <= visit.ends} for visit in visits]
     known = [(visit, names) for visit, names in zip(visits, named, strict=True) if visit.person in enrolled]
     strange = [names for visit, names in zip(visits, named, strict=True) if visit.person not in enrolled]

@@ -1,4 +1,4 @@
-"""Identification of people from one picture each: every choice of reference, and trials of a few people."""
+"""Identify people from one picture each: every choice of reference, trials of a few people, and open-set rates."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 def one_shot_hits(vectors: Floats, people: NDArray[np.int64], shots: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether each probe is told right, for every choice of reference.
+    """Whether each probe is identified correctly, for every choice of reference.
 
-    In turn the picture of each number is the only reference of everybody, all others are probes.
+    Each shot number in turn is the only reference of every person; all other pictures are probes.
 
     Args:
         vectors: `(N, D)` unit rows.
-        people: `(N,)` whom each shows.
-        shots: `(N,)` the number of each picture among those of its person, from 0; everybody has the same numbers.
+        people: `(N,)` the person in each picture.
+        shots: `(N,)` the number of each picture among those of its person, from 0; the same numbers for everyone.
 
     Returns:
-        `(shots, N)`: of the references themselves, which ask nothing, it says false: leave them out by `shots`.
+        `(shots, N)`; false for the references themselves, which are not probes.
     """
     hits = np.zeros((int(shots.max()) + 1, len(vectors)), dtype=np.bool_)
     for shot in range(len(hits)):
@@ -37,44 +37,44 @@ def one_shot_hits(vectors: Floats, people: NDArray[np.int64], shots: NDArray[np.
 def few_way_hits(
     vectors: Floats, people: NDArray[np.int64], *, ways: int, trials: int, seed: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Random trials: `ways` people with a reference each, one more picture of one of them; hits and the probe's person.
+    """Random trials: `ways` people with one reference each, and another picture of one of them as the probe.
 
     Returns:
-        `(trials,)` each.
+        `(trials,)` whether the probe is identified correctly, and `(trials,)` its person.
     """
     random = np.random.default_rng(seed)
     rows = {person: np.flatnonzero(people == person) for person in np.unique(people)}
     hits, whom = np.zeros(trials, dtype=np.bool_), np.zeros(trials, dtype=np.int64)
     for trial in range(trials):
         chosen = random.permutation(sorted(rows))[:ways]
-        asked, reference = random.permutation(rows[chosen[0]])[:2]
+        probe, reference = random.permutation(rows[chosen[0]])[:2]
         references = [reference, *(random.choice(rows[person]) for person in chosen[1:])]
-        hits[trial] = (vectors[references] @ vectors[asked]).argmax() == 0
+        hits[trial] = (vectors[references] @ vectors[probe]).argmax() == 0
         whom[trial] = chosen[0]
     return hits, whom
 
 
 @dataclass(frozen=True, slots=True)
 class OpenSet:
-    """Nearest distances of many galleries together: probes of enrolled people, and strangers."""
+    """Distances to the nearest reference over many galleries, for probes of enrolled people and of strangers."""
 
     known_distances: NDArray[np.float64]
-    """`(K,)` of each probe of an enrolled person to the nearest reference."""
+    """`(K,)` distance of each probe of an enrolled person to the nearest reference."""
     known_right: NDArray[np.bool_]
     """`(K,)` whether that reference shows the probe's person."""
     stranger_distances: NDArray[np.float64]
-    """`(S,)`."""
+    """`(S,)` distance of each probe of a stranger to the nearest reference."""
 
     def identified(self, threshold: float) -> float:
-        """Detection and identification rate: enrolled people told right, at or under the threshold."""
+        """Detection and identification rate: share of probes of enrolled people that are identified correctly."""
         return float((self.known_right & (self.known_distances <= threshold)).mean())
 
     def taken_for_another(self, threshold: float) -> float:
-        """Enrolled people that are told to be somebody else."""
+        """Share of probes of enrolled people that are identified as somebody else."""
         return float((~self.known_right & (self.known_distances <= threshold)).mean())
 
     def strangers_accepted(self, threshold: float) -> float:
-        """False-positive identification rate: strangers told to be anybody.
+        """False-positive identification rate: share of strangers' probes that are identified as anybody.
 
         Source: Phillips, Grother, Micheals, "Evaluation Methods in Face Recognition", Handbook of Face Recognition,
         2nd edition, 2011.
@@ -85,10 +85,10 @@ class OpenSet:
 def open_set(
     vectors: Floats, people: NDArray[np.int64], shots: NDArray[np.int64], *, galleries: int, references: int, seed: int
 ) -> OpenSet:
-    """Random galleries: half of the people enrolled with so many references each, the others strangers.
+    """Random galleries: half of the people are enrolled with `references` pictures each, the others are strangers.
 
-    The pictures of one random run of shot numbers are the references of everybody; all other pictures of enrolled
-    people, and all pictures of strangers, ask. Of several references the nearest counts.
+    Random shot numbers are the references of every enrolled person; all other pictures of enrolled people, and all
+    pictures of strangers, are probes. Of several references the nearest counts.
     """
     random = np.random.default_rng(seed)
     everybody, last = np.unique(people), int(shots.max()) + 1
@@ -105,5 +105,5 @@ def open_set(
 
 
 def _distances(cosines: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Euclidean, between unit vectors."""
+    """Euclidean distances between unit vectors, from their cosines."""
     return np.sqrt(np.maximum(0.0, 2.0 - 2.0 * cosines.astype(np.float64)))

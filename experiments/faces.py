@@ -1,10 +1,10 @@
-"""Faces: who is it, from one picture each; people apart in training and test.
+"""Identify faces from one picture per person, with different people in training and test.
 
-    python -m experiments.faces                        all of it, about a quarter of an hour on one core; resumes
-    python -m experiments.faces --steps 5 --seeds 1    a quick look
+    python -m experiments.faces                        complete, about a quarter of an hour on one core; resumes
+    python -m experiments.faces --steps 5 --seeds 1    a quick test
 
-Of 40 people 14 are trained on, 6 watched (settings and thresholds are chosen on them), and 20 tested. Writes
-docs/results/faces.md and docs/images/faces_*.png; kept runs lie in .cache/experiments/faces.
+Of 40 people, 14 are for training, 6 for validation (settings and thresholds are chosen on them), and 20 for the test.
+Writes docs/results/faces.md and docs/images/faces_*.png; runs are kept in .cache/experiments/faces.
 
 Source: the pictures are those of Samaria and Harter, "Parameterisation of a stochastic model for human face
 identification", 1994 (AT&T Laboratories Cambridge).
@@ -46,9 +46,9 @@ if TYPE_CHECKING:
 
 WAYS, TRIALS, GALLERIES = 10, 10_000, 200
 HALVES = 3
-"""Choices of whom to enrol, for the attendance, by each seed."""
+"""Random choices of enrolled people for the attendance, for each seed."""
 ALLOWED = (None, 0.3)
-"""Shares of strangers' pictures that the attendance may take for somebody; None: what it does unless told."""
+"""Allowed shares of strangers' pictures that attendance identifies as somebody; None is the default of the command."""
 DRAWS = 1000
 MAX_FAR = 0.01
 SCRATCH = {
@@ -60,12 +60,12 @@ SCRATCH = {
     "grid": 3,
     "dim": 128,
 }
-"""A network that begins from random weights, for comparison."""
+"""A network with random initial weights, for comparison."""
 
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Pictures of some people, sorted: paths, whom each shows, and its number among theirs, `(N,)` each."""
+    """Sorted pictures of people: paths, the person in each, and its number among that person's pictures, all `(N,)`."""
 
     paths: list[Path]
     people: NDArray[np.int64]
@@ -73,7 +73,7 @@ class People:
 
 
 def split_people(folder: Path) -> tuple[list[str], list[str], list[str]]:
-    """Names to train on, to watch and to test, shuffled by a fixed seed: of 40, 14, 6 and 20."""
+    """Names for training, validation and test, shuffled by a fixed seed: 14, 6 and 20 of 40."""
     names = sorted((path.name for path in folder.iterdir() if path.is_dir()), key=lambda name: int(name[1:]))
     shuffled = [names[place] for place in np.random.default_rng(2026).permutation(len(names))]
     test, watched = len(names) // 2, round(0.15 * len(names))
@@ -81,7 +81,7 @@ def split_people(folder: Path) -> tuple[list[str], list[str], list[str]]:
 
 
 def people_of(folder: Path, names: Sequence[str]) -> People:
-    """List the pictures of some people; as many of each as the one with the fewest has."""
+    """List the pictures of people, the same number of each."""
     every = [sorted((folder / name).glob("*.png"), key=lambda path: int(path.stem)) for name in sorted(names)]
     each = min(len(paths) for paths in every)
     return People(
@@ -92,13 +92,13 @@ def people_of(folder: Path, names: Sequence[str]) -> People:
 
 
 def embedded(encoder: Encoder, of: People) -> Floats:
-    """Unit rows."""
+    """Unit rows of the pictures."""
     vectors: Floats = encoder.encode([load_picture(path) for path in of.paths])
     return vectors
 
 
 def calibrated(vectors: Floats, of: People) -> Calibration:
-    """A threshold for FAR 1 % between two pictures, from people who were not trained on."""
+    """Calibrate a threshold for a FAR of 1 % on people who are not in the training set."""
     names = [str(person) for person in of.people]
     pairs = pairs_of_labels(names, names, most=200_000, seed=0)
     config = CalibrateConfig(max_far=MAX_FAR, resamples=DRAWS)
@@ -106,21 +106,21 @@ def calibrated(vectors: Floats, of: People) -> Calibration:
 
 
 def judged(name: str, source: str, encoder: Encoder, watched: People, test: People) -> Judged:
-    """Everything that is asked of one encoder."""
-    chosen_by, vectors = embedded(encoder, watched), embedded(encoder, test)
+    """Measure all figures of one encoder."""
+    validation_vectors, vectors = embedded(encoder, watched), embedded(encoder, test)
     hits = one_shot_hits(vectors, test.people, test.shots)
-    asked = np.array([[shot != own for own in test.shots] for shot in range(len(hits))])
+    probes = np.array([[shot != own for own in test.shots] for shot in range(len(hits))])
     whom = np.broadcast_to(test.people, hits.shape)
     few, of_whom = few_way_hits(vectors, test.people, ways=min(WAYS, len(set(test.people))), trials=TRIALS, seed=0)
-    validation = one_shot_hits(chosen_by, watched.people, watched.shots)
+    validation = one_shot_hits(validation_vectors, watched.people, watched.shots)
     return Judged(
         name=name,
         encoder=source,
         validation=float(validation.sum() / (validation.size - len(watched.people))),
-        one_shot=mean_figure(hits[asked].astype(np.float64), whom[asked]),
-        by_reference=[float(each[own].mean()) for each, own in zip(hits, asked, strict=True)],
+        one_shot=mean_figure(hits[probes].astype(np.float64), whom[probes]),
+        by_reference=[float(each[own].mean()) for each, own in zip(hits, probes, strict=True)],
         few_way=mean_figure(few.astype(np.float64), of_whom),
-        calibration=calibrated(chosen_by, watched),
+        calibration=calibrated(validation_vectors, watched),
         open_set={
             references: open_set(
                 vectors, test.people, test.shots, galleries=GALLERIES, references=references, seed=references
@@ -132,7 +132,7 @@ def judged(name: str, source: str, encoder: Encoder, watched: People, test: Peop
 
 
 def settings(config: TrainConfig, names: tuple[Sequence[str], Sequence[str], Sequence[str]], seed: int) -> TrainConfig:
-    """The recipe for some people: the watched ones are measured as it goes, the test's never opened."""
+    """The recipe with the training and validation people; the test people are never opened."""
     train, watched, test = names
     return replace(
         config,
@@ -145,7 +145,7 @@ def settings(config: TrainConfig, names: tuple[Sequence[str], Sequence[str], Seq
 
 
 def run(options: Options) -> Findings:
-    """Train, then judge every encoder on the test's people once."""
+    """Train, then measure every encoder once on the test people."""
     folder = unpack("faces", options.datasets)
     names = split_people(folder)
     watched, test = people_of(folder, names[1]), people_of(folder, names[2])
@@ -173,7 +173,7 @@ def run(options: Options) -> Findings:
 
 
 def attendance(encoders: Sequence[Judged], test: People, watched: People) -> dict[float | None, Attended]:
-    """Several runs by each encoder, added up, by the share of strangers that is allowed."""
+    """Sum of several runs with each encoder, by the allowed share of strangers."""
     people = {path.parent.name: [each for each in test.paths if each.parent == path.parent] for path in test.paths}
     return {
         allowed: sum(
@@ -189,7 +189,7 @@ def attendance(encoders: Sequence[Judged], test: People, watched: People) -> dic
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run what is not run yet, and write the page."""
+    """Run the missing trainings, and write the page."""
     options = parse("faces", __doc__ or "", arguments, seeds=3)
     write_findings(run(options), options.docs)
 

@@ -1,4 +1,4 @@
-"""What the faces experiment found."""
+"""Results of the faces experiment."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What one encoder gave; shares in [0, 1]."""
+    """Results of one encoder; shares in [0, 1]."""
 
     name: str
     encoder: str
-    """What loads it: a name, or the folder of its run."""
+    """Name or folder for `load_encoder`."""
     validation: float
-    """One-shot identification among the watched people."""
+    """One-shot identification rate among the validation people."""
     one_shot: Figure
-    """Among the test's people, mean over every choice of reference; interval by person."""
+    """One-shot identification rate among the test people, mean over every choice of reference; interval by person."""
     by_reference: list[float]
     few_way: Figure
     calibration: Calibration
     open_set: dict[int, OpenSet]
-    """By the number of references each."""
+    """By the number of references per person."""
     vectors: Floats
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Every encoder, each a list of its seeds."""
+    """Results of all encoders, each a list with one entry per seed."""
 
     encoders: list[list[Judged]]
     paths: list[Path]
@@ -49,9 +49,9 @@ class Findings:
     split: tuple[int, ...]
     minutes: float
     attendance: dict[float | None, Attended] = field(default_factory=dict)
-    """Of the best encoder, all seeds together, by the share of strangers that is allowed."""
+    """Attendance with the best encoder, all seeds together, by the allowed share of strangers."""
 
     @property
     def best(self) -> list[Judged]:
-        """The encoder that does best on the watched people."""
+        """The encoder with the best figure on the validation people."""
         return max(self.encoders, key=lambda seeds: np.mean([each.validation for each in seeds]))

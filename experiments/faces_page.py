@@ -1,4 +1,4 @@
-"""The page of the faces experiment."""
+"""Write the page of the faces experiment."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def write_findings(found: Findings, docs: Path = DOCS) -> Path:
 
 
 def one_shot_section(found: Findings) -> str:
-    """Closed-set identification."""
+    """Section on closed-set identification."""
     rows = []
     for seeds in found.encoders:
         first = seeds[0]
@@ -91,7 +91,7 @@ def one_shot_section(found: Findings) -> str:
 
 
 def open_set_section(found: Findings) -> str:
-    """Strangers among the probes."""
+    """Section on open-set identification."""
     rows = []
     for seeds in found.encoders:
         for references in seeds[0].open_set:
@@ -125,7 +125,7 @@ def open_set_section(found: Findings) -> str:
 
 
 def attendance_section(found: Findings) -> str:
-    """What a log of visits was worth."""
+    """Section on attendance."""
     rows = [
         [
             "as it is" if allowed is None else f"`--max-false-accept {allowed:g}`",
@@ -148,5 +148,5 @@ def attendance_section(found: Findings) -> str:
 
 
 def interval(found: Figure) -> str:
-    """Bounds of a figure."""
+    """Format the interval of a figure."""
     return "" if found.interval is None else "{:.3f} to {:.3f}".format(*found.interval)

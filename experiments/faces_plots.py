@@ -1,4 +1,4 @@
-"""Pictures of the faces experiment: identification with strangers, and the mistakes."""
+"""Draw the figures of the faces experiment: identification with strangers, and the mistakes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _WIDTH, _HEIGHT, _GAP, _LEFT, _TOP = 60, 74, 22, 40, 140
 
 
 def draw_open_set(encoders: Mapping[str, Judged]) -> Figure:
-    """Identified over strangers accepted, a line an encoder (one reference each), a dot at its threshold."""
+    """Draw identified people over accepted strangers, with one reference each and a dot at the threshold."""
     figure = new_figure(1300, 760)
     head(
         figure,
@@ -57,7 +57,7 @@ def draw_open_set(encoders: Mapping[str, Judged]) -> Figure:
 
 
 def draw_mistakes(found: Findings, judged: Judged) -> Figure:
-    """Probe, nearest reference and right reference of some mistakes, where the first picture of each is enrolled."""
+    """Draw probe, nearest reference and right reference of some mistakes, with everyone's first picture enrolled."""
     references = np.flatnonzero(found.shots == 0)
     nearest = references[(judged.vectors @ judged.vectors[references].T).argmax(axis=1)]
     missed = np.flatnonzero((found.people[nearest] != found.people) & (found.shots != 0))

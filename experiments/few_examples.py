@@ -1,12 +1,12 @@
-"""Few examples and imbalance: whether siamese networks are more robust than classifiers, and good in an ensemble.
+"""Test whether siamese networks are more robust to few examples than classifiers, and useful in an ensemble.
 
-    python -m experiments.few_examples                        all of it, about ten minutes on one core; resumes
-    python -m experiments.few_examples --steps 5 --seeds 2    a quick look
+    python -m experiments.few_examples                        complete, about ten minutes on one core; resumes
+    python -m experiments.few_examples --steps 5 --seeds 2    a quick test
 
-Half of the classes are cut to four examples. The same network is trained as a classifier (softmax), on pictures as they
-come and on batches that show every class alike, and as a siamese network (supervised contrastive loss), which answers
-by its nearest example. Their answers are averaged. Every seed draws other classes to cut and other pictures. Writes
-docs/results/few_examples.md and docs/images/few_examples.png; figures of each seed are kept in
+Half of the classes are cut to four examples. The same network is trained as a classifier (softmax), on random batches
+and on batches with every class equally often, and as a siamese network (supervised contrastive loss), which predicts
+the class of the nearest example. Their predictions are also averaged. Every seed cuts other classes and draws other
+pictures. Writes docs/results/few_examples.md and docs/images/few_examples.png; figures of each seed are kept in
 .cache/experiments/few_examples.
 """
 
@@ -43,15 +43,15 @@ if TYPE_CHECKING:
     from indexer.training import TrainConfig
     from search.types import Floats
 
-FEW, EXAMPLES, ASKED = 4, 200, 100
+FEW, EXAMPLES, QUERIES = 4, 200, 100
 CLASSES = 10
 TEMPERATURE = 0.1
-"""Of the siamese network's scores: that of the loss that it was trained with."""
+"""Temperature of the siamese network's scores, the same as that of its loss."""
 
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Where classes lie, to learn from and to be asked about, and what the network is."""
+    """A data set: its folders of classes for training and test, and changes to the recipe."""
 
     about: str
     unpacked: str
@@ -81,7 +81,7 @@ WAYS: dict[str, dict[str, Any]] = {
 
 
 def trained(of: Imbalanced, config: TrainConfig) -> tuple[nn.Module, nn.Module]:
-    """Train a network on pictures in memory; give it, and its loss, which of a classifier has the last layer."""
+    """Train a network on pictures in memory; return it and its loss, which contains a classifier's last layer."""
     classes = int(of.classes.max()) + 1
     batches = BatchMaker(of.squares, np.arange(len(of.classes)), of.classes, config, torch.device("cpu"))
     with tempfile.TemporaryDirectory() as folder:
@@ -92,25 +92,25 @@ def trained(of: Imbalanced, config: TrainConfig) -> tuple[nn.Module, nn.Module]:
 
 @torch.inference_mode()
 def embedded(network: nn.Module, squares: NDArray[np.uint8]) -> Tensor:
-    """Embeddings `(N, D)` as the network gives them, of any length."""
+    """Unscaled embeddings `(N, D)`."""
     pixels = torch.from_numpy(squares).permute(0, 3, 1, 2).float() / 255.0
     return torch.cat([network(normalised(part)) for part in torch.split(pixels, 256)])
 
 
 def scores_of(way: str, of: Imbalanced, config: TrainConfig) -> NDArray[np.float64]:
-    """Class scores `(Q, C)` of one way of answering, trained for it."""
+    """Class scores `(Q, C)` of one method, after training it."""
     network, loss = trained(of, config)
-    asked = embedded(network, of.asked)
+    queries = embedded(network, of.queries)
     if way.startswith("classifier"):
         with torch.inference_mode():
-            probabilities: NDArray[np.float64] = torch.softmax(loss.get_submodule("layer")(asked), 1).double().numpy()
+            probabilities: NDArray[np.float64] = torch.softmax(loss.get_submodule("layer")(queries), 1).double().numpy()
         return probabilities
-    rows: list[Floats] = [functional.normalize(each).numpy() for each in (embedded(network, of.squares), asked)]
+    rows: list[Floats] = [functional.normalize(each).numpy() for each in (embedded(network, of.squares), queries)]
     return nearest_scores(rows[0], of.classes, rows[1], temperature=TEMPERATURE)
 
 
 def one_seed(data: Data, seed: int, options: Options) -> dict[str, dict[str, float]]:
-    """Way -> accuracies, of one draw of classes and pictures."""
+    """Accuracies of each method, for one draw of classes and pictures."""
     folder = unpack(data.unpacked, options.datasets)
     names = sorted(path.name for path in (folder / data.train).iterdir())[:CLASSES]
     recipe = replace(load_recipe("few_examples"), seed=seed, **data.changes)
@@ -121,7 +121,7 @@ def one_seed(data: Data, seed: int, options: Options) -> dict[str, dict[str, flo
         [folder / data.test / name for name in names],
         examples=EXAMPLES,
         few=FEW,
-        asked=ASKED,
+        queries=QUERIES,
         size=recipe.input_size,
         seed=seed,
     )
@@ -133,14 +133,14 @@ def one_seed(data: Data, seed: int, options: Options) -> dict[str, dict[str, flo
 
 
 def kept(name: str, seed: int, options: Options) -> tuple[dict[str, dict[str, float]], float]:
-    """Figures of a seed and the minutes they took, from an earlier call with the same settings or anew."""
+    """Figures and minutes of a seed, stored or computed; stored ones must have the same settings."""
     file = options.work / f"{name}-{seed}.json"
     recipe = load_recipe("few_examples")
-    settings = json.loads(json.dumps([asdict(DATA[name]), WAYS, asdict(recipe), options.steps, EXAMPLES, FEW, ASKED]))
+    settings = json.loads(json.dumps([asdict(DATA[name]), WAYS, asdict(recipe), options.steps, EXAMPLES, FEW, QUERIES]))
     if file.is_file():
-        found = json.loads(file.read_text(encoding="utf-8"))
-        if found["settings"] == settings:
-            return found["figures"], float(found["minutes"])
+        stored = json.loads(file.read_text(encoding="utf-8"))
+        if stored["settings"] == settings:
+            return stored["figures"], float(stored["minutes"])
     began = time.monotonic()
     figures = one_seed(DATA[name], seed, options)
     minutes = (time.monotonic() - began) / 60
@@ -150,7 +150,7 @@ def kept(name: str, seed: int, options: Options) -> tuple[dict[str, dict[str, fl
 
 
 def run(options: Options) -> Findings:
-    """Every seed of every collection."""
+    """Measure every seed of every collection."""
     figures: dict[str, list[dict[str, dict[str, float]]]] = {}
     minutes = 0.0
     for name in DATA:
@@ -158,11 +158,11 @@ def run(options: Options) -> Findings:
             found, took = kept(name, seed, options)
             figures.setdefault(name, []).append(found)
             minutes += took
-    return Findings(figures, {name: data.about for name, data in DATA.items()}, FEW, EXAMPLES, ASKED, minutes)
+    return Findings(figures, {name: data.about for name, data in DATA.items()}, FEW, EXAMPLES, QUERIES, minutes)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run what is not run yet, and write the page."""
+    """Run the missing seeds, and write the page."""
     options = parse("few_examples", __doc__ or "", arguments, seeds=6)
     write_findings(run(options), options.docs)
 

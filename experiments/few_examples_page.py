@@ -1,4 +1,4 @@
-"""The page of the experiment with few examples: the claim, and what became of it."""
+"""Write the page of the experiment with few examples: the claims, and whether they are confirmed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Seeds = list[dict[str, dict[str, float]]]
-"""Of each seed: way -> part (`all`, `cut`, `full`) -> accuracy."""
+"""For each seed: method -> part (`all`, `cut`, `full`) -> accuracy."""
 PARTS = {"all": "all classes", "cut": "cut classes", "full": "full classes"}
 CLASSIFIER, BALANCED, SIAMESE = "classifier", "classifier, balanced batches", "siamese, nearest example"
 AVERAGE, BALANCED_AVERAGE = "average of classifier and siamese", "average of balanced and siamese"
@@ -41,7 +41,7 @@ class Findings:
     about: dict[str, str]
     few: int
     examples: int
-    asked: int
+    queries: int
     minutes: float
 
 
@@ -54,7 +54,7 @@ def write_findings(found: Findings, docs: Path = DOCS) -> Path:
         "Few examples and class imbalance",
         "The claim: siamese networks are *more robust to class imbalance, because a few pictures of a "
         "class are enough, and good in an ensemble with a classifier*. Here half of ten classes are cut to "
-        f"{found.few} examples and the others have {found.examples}; {found.asked} other pictures of each class are "
+        f"{found.few} examples and the others have {found.examples}; {found.queries} other pictures of each class are "
         "the queries. One network is trained with one budget in three ways: as a softmax classifier on pictures as "
         "they come, as a softmax classifier on batches with every class equally often, and as a siamese network with "
         "supervised contrastive loss, which predicts the class of the nearest example. *Average*: the mean of the "
@@ -73,7 +73,7 @@ def write_findings(found: Findings, docs: Path = DOCS) -> Path:
 
 
 def section(seeds: Seeds) -> str:
-    """Accuracies of one collection, and the answers to the questions."""
+    """Section of one collection: accuracies, and verdicts on the claims."""
     rows = [[way, *(mean_and_spread([of[way][part] for of in seeds], 3) for part in PARTS)] for way in seeds[0]]
     answers = []
     for claim, one, other, part in QUESTIONS:
@@ -89,12 +89,12 @@ def section(seeds: Seeds) -> str:
 
 
 def differences(seeds: Seeds, one: str, other: str, part: str) -> list[float]:
-    """How much better one way is than another, seed by seed."""
+    """Difference in accuracy between two methods, for each seed."""
     return [of[one][part] - of[other][part] for of in seeds]
 
 
 def verdict(gains: Sequence[float]) -> str:
-    """Confirmed or refuted where the 95 % interval of the mean leaves zero out."""
+    """Confirmed or refuted if the 95 % interval of the mean excludes zero, else open."""
     if len(gains) < 2:
         return "open"
     mean, half = float(np.mean(gains)), half_width(gains)
@@ -102,12 +102,12 @@ def verdict(gains: Sequence[float]) -> str:
 
 
 def spread(gains: Sequence[float]) -> str:
-    """Half the interval, where there is one."""
+    """Half the interval, formatted; empty for a single seed."""
     return f" ± {half_width(gains):.3f}" if len(gains) > 1 else ""
 
 
 def draw(figures: Mapping[str, Seeds]) -> Figure:
-    """Bars of accuracy by way, on cut, full and all classes, a panel a collection; a line is the interval."""
+    """Draw bars of accuracy by method on cut, full and all classes, with intervals; one panel per collection."""
     page = new_figure(1500, 720)
     head(
         page,

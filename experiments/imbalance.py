@@ -1,4 +1,4 @@
-"""A collection of which some classes have only a few examples, and what three ways of answering make of it."""
+"""Draw a collection in which some classes have only a few examples, and measure predictions on it."""
 
 from __future__ import annotations
 
@@ -22,54 +22,56 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Imbalanced:
-    """Squares `(N, S, S, 3) uint8`, classes `(N,)` to learn from, others to ask about, and the classes that are cut."""
+    """Training pictures `(N, S, S, 3) uint8` and classes `(N,)`, queries `(Q, ...)`, and the numbers of cut classes."""
 
     squares: NDArray[np.uint8]
     classes: NDArray[np.int64]
-    asked: NDArray[np.uint8]
-    asked_classes: NDArray[np.int64]
+    queries: NDArray[np.uint8]
+    query_classes: NDArray[np.int64]
     cut: NDArray[np.int64]
 
 
 def draw_imbalanced(
-    train: Sequence[Path], test: Sequence[Path], *, examples: int, few: int, asked: int, size: int, seed: int
+    train: Sequence[Path], test: Sequence[Path], *, examples: int, few: int, queries: int, size: int, seed: int
 ) -> Imbalanced:
-    """Draw classes to cut, half of all, and pictures of each: `few` of a cut class, `examples` of another.
+    """Cut a random half of the classes, and draw pictures of each: `few` of a cut class, `examples` of the others.
 
     Args:
-        train: a folder a class.
-        test: those of the same classes, in the same order; where they are the same folders, other pictures are drawn.
-        examples: of a class that is not cut.
-        few: of one that is.
-        asked: pictures of each class to be told.
+        train: folders of the classes' training pictures.
+        test: folders of the same classes' query pictures, in the same order; they may be the same folders.
+        examples: training pictures of a class that is not cut.
+        few: training pictures of a cut class.
+        queries: queries of each class.
         size: side in pixels.
-        seed: of all draws.
+        seed: random seed.
 
     Raises:
         DataError: a folder with too few pictures.
     """
     random = np.random.default_rng(seed)
     cut = np.sort(random.permutation(len(train))[: len(train) // 2])
-    learnt, questions = [], []
+    learnt, drawn = [], []
     for number, (folder, other) in enumerate(zip(train, test, strict=True)):
         paths = _shuffled(folder, random)
-        wanted = few if number in cut else examples
+        count = few if number in cut else examples
         left = paths[examples:] if folder == other else _shuffled(other, random)
-        if len(paths) < examples or len(left) < asked:
-            raise DataError(f"{folder}: {len(paths)} pictures are too few to learn from {examples} and ask {asked}")
-        learnt += [(path, number) for path in paths[:wanted]]
-        questions += [(path, number) for path in left[:asked]]
-    return Imbalanced(*_decoded(learnt, size), *_decoded(questions, size), cut)
+        if len(paths) < examples or len(left) < queries:
+            raise DataError(
+                f"{folder}: {len(paths)} pictures are too few for {examples} examples and {queries} queries"
+            )
+        learnt += [(path, number) for path in paths[:count]]
+        drawn += [(path, number) for path in left[:queries]]
+    return Imbalanced(*_decoded(learnt, size), *_decoded(drawn, size), cut)
 
 
 def nearest_scores(
-    examples: Floats, classes: NDArray[np.int64], asked: Floats, *, temperature: float
+    examples: Floats, classes: NDArray[np.int64], queries: Floats, *, temperature: float
 ) -> NDArray[np.float64]:
     """Class scores `(Q, C)`: the softmax over classes of the largest cosine to an example of each, over `temperature`.
 
-    Its largest entry is the class of the nearest example: 1-NN, in a form that can be averaged with probabilities.
+    The largest score is that of the nearest example's class: 1-NN, in a form that can be averaged with probabilities.
     """
-    cosines = asked.astype(np.float64) @ examples.astype(np.float64).T
+    cosines = queries.astype(np.float64) @ examples.astype(np.float64).T
     best = np.stack([cosines[:, classes == number].max(axis=1) for number in range(int(classes.max()) + 1)], axis=1)
     return softmax(best / temperature)
 
@@ -82,9 +84,9 @@ def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def accuracies(scores: NDArray[np.float64], of: Imbalanced) -> dict[str, float]:
-    """Share told right among `all` pictures asked, those of `cut` classes, and those of `full` ones."""
-    right = scores.argmax(axis=1) == of.asked_classes
-    in_cut = np.isin(of.asked_classes, of.cut)
+    """Accuracy on `all` queries, on those of `cut` classes, and on those of `full` ones."""
+    right = scores.argmax(axis=1) == of.query_classes
+    in_cut = np.isin(of.query_classes, of.cut)
     return {
         "all": float(right.mean()),
         "cut": float(right[in_cut].mean()),

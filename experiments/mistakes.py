@@ -1,4 +1,4 @@
-"""Pictures that were called wrong, each with what it is and what it was called."""
+"""Draw misclassified pictures, each with its true class and the prediction."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SIDE, _WIDTH, _HEIGHT, _TOP, _LEFT = 84, 100, 122, 110, 40
 
 
 def draw_mistakes(part: Split, answers: NDArray[np.int64], path: Path) -> Path:
-    """Draw at most 48 of the pictures whose answer `(N,)` is not their class."""
+    """Draw at most 48 of the pictures whose predicted class `answers (N,)` is wrong."""
     wrong = np.flatnonzero(answers != part.classes)
     shown = wrong[:: max(1, -(-len(wrong) // MOST))]
     rows = max(1, -(-len(shown) // COLUMNS))

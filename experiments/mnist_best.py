@@ -1,11 +1,11 @@
-"""MNIST and Fashion-MNIST as well as a small network can: 64 dimensions, by triplets, and by ArcFace for comparison.
+"""Train small networks for MNIST and Fashion-MNIST as well as possible: triplets in 64 dimensions, and ArcFace.
 
     python -m experiments.mnist_best
-    python -m experiments.mnist_best --steps 40     (a quick look)
+    python -m experiments.mnist_best --steps 40     (a quick test)
 
-Trains the recipes `mnist` and `fashion_mnist`, and `mnist` once more with ArcFace in the place of triplets: the same
-network, pictures, batches and warm-up. All settings were chosen on 5,000 pictures of the training set; the test set is
-measured at the end. The plane is a head of one hidden layer on the trained network. Writes docs/results/mnist_best.md.
+Trains the recipes `mnist` and `fashion_mnist`, and `mnist` again with ArcFace instead of triplets: the same network,
+pictures, batches and warm-up. All settings were chosen on 5,000 pictures of the training set; the test set is measured
+at the end. The plane is a head with one hidden layer on the trained network. Writes docs/results/mnist_best.md.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ CONTENDERS = (
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One training and what it is worth; shares of right answers by part (`validation`, `test`)."""
+    """One training and its accuracies by part (`validation`, `test`)."""
 
     encoder: CheckpointEncoder
     parts: dict[str, Split]
@@ -73,11 +73,11 @@ class Measured:
     plane: dict[str, float]
     planes: dict[str, Embedded]
     answers: NDArray[np.int64]
-    """What the five nearest say of the test pictures."""
+    """Predictions by the five nearest neighbours on the test pictures."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Train, measure, draw, write."""
+    """Train, measure, draw the figures, and write the page."""
     options = parse(NAME, __doc__ or "", arguments)
     began = monotonic()
     found = {each.name: measure(each, options) for each in CONTENDERS}
@@ -101,21 +101,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def measure(contender: Contender, options: Options) -> Measured:
-    """Train one, or load it, and measure it; gallery and probes are made of what it was trained on."""
+    """Train one contender, or load it, and measure it; its training pictures are the gallery and train the probe."""
     folder = unpack(contender.dataset, options.datasets)
     encoder = trained(folder / "train", options, contender.name, contender.config)
     parts = parts_of(folder, contender.config)
     train = embedded(encoder, parts["train"])
-    asked = {part: embedded(encoder, parts[part]) for part in ("validation", "test")}
+    queries = {part: embedded(encoder, parts[part]) for part in ("validation", "test")}
     layout = fit_plane(train, steps=options.steps or 4000)
-    places = {part: layout.place(of) for part, of in asked.items()}
+    places = {part: layout.place(of) for part, of in queries.items()}
     gallery = layout.place(train)
-    answers = {part: nearest(train, of) for part, of in asked.items()}
+    answers = {part: nearest(train, of) for part, of in queries.items()}
     return Measured(
         encoder,
         parts,
-        {part: accuracy(answers[part], of) for part, of in asked.items()},
-        {part: accuracy(linear(train, of), of) for part, of in asked.items()},
+        {part: accuracy(answers[part], of) for part, of in queries.items()},
+        {part: accuracy(linear(train, of), of) for part, of in queries.items()},
         {part: accuracy(nearest(gallery, of), of) for part, of in places.items()},
         places,
         answers["test"],
@@ -123,17 +123,17 @@ def measure(contender: Contender, options: Options) -> Measured:
 
 
 def mirrored(of: Measured) -> tuple[dict[str, float], dict[str, float]]:
-    """What the five nearest and the linear probe get right when every picture is embedded with its mirror image."""
+    """Accuracies by the five nearest and by the linear probe, with every picture embedded with its mirror image."""
     known = {part: embedded_both_ways(of.encoder, of.parts[part]) for part in ("train", "validation", "test")}
-    train, asked = known.pop("train"), known
+    train, queries = known.pop("train"), known
     return (
-        {part: accuracy(nearest(train, each), each) for part, each in asked.items()},
-        {part: accuracy(linear(train, each), each) for part, each in asked.items()},
+        {part: accuracy(nearest(train, each), each) for part, each in queries.items()},
+        {part: accuracy(linear(train, each), each) for part, each in queries.items()},
     )
 
 
 def figures(found: dict[str, Measured], both_ways: tuple[dict[str, float], dict[str, float]]) -> str:
-    """One row a training, and one for clothes with their mirror images."""
+    """Table with one row per training, and one for clothes with mirror images."""
     rows = []
     for each in CONTENDERS:
         of = found[each.name]
@@ -142,11 +142,11 @@ def figures(found: dict[str, Measured], both_ways: tuple[dict[str, float], dict[
             f"{share['test']:.4f} ± {half_interval(share['test'], count):.4f}"
             for share in (of.nearest, of.linear, of.plane)
         ]
-        watched = " / ".join(f"{share['validation']:.4f}" for share in (of.nearest, of.linear, of.plane))
-        rows.append([each.about, *shares, watched, f"{minutes_of(of.encoder):.0f}"])
+        validation = " / ".join(f"{share['validation']:.4f}" for share in (of.nearest, of.linear, of.plane))
+        rows.append([each.about, *shares, validation, f"{minutes_of(of.encoder):.0f}"])
     shares = [f"{share['test']:.4f} ± {half_interval(share['test'], count):.4f}" for share in both_ways]
-    watched = " / ".join(f"{share['validation']:.4f}" for share in both_ways)
-    rows.append(["the same, with mirror images", *shares, "", watched, ""])
+    validation = " / ".join(f"{share['validation']:.4f}" for share in both_ways)
+    rows.append(["the same, with mirror images", *shares, "", validation, ""])
     header = ["", "5-NN, 64-D", "linear probe, 64-D", "5-NN, 2-D", "the same on validation pictures", "minutes"]
     return (
         table(header, rows)
@@ -158,7 +158,7 @@ def figures(found: dict[str, Measured], both_ways: tuple[dict[str, float], dict[
 
 
 def against(triplet: Measured, arcface: Measured) -> str:
-    """Say how far triplets are from ArcFace."""
+    """Compare triplets with ArcFace."""
     gap = 100 * (triplet.nearest["test"] - arcface.nearest["test"])
     linear_gap = 100 * (triplet.linear["test"] - arcface.linear["test"])
     labels = triplet.parts["test"].classes
@@ -174,7 +174,7 @@ def against(triplet: Measured, arcface: Measured) -> str:
 
 
 def draw(found: dict[str, Measured], options: Options) -> None:
-    """Draw the planes of the two triplet networks, and the digits that are called wrong."""
+    """Draw the planes of the two triplet networks, and the misclassified digits."""
     drawing = new_figure(1300, 700)
     head(drawing, "Test sets in the plane", "a head of one hidden layer on the 64-D embedding", left=60)
     shown = {"mnist-triplet": None, "fashion-triplet": CLOTHES_NAMES}
@@ -190,7 +190,7 @@ def draw(found: dict[str, Measured], options: Options) -> None:
 
 
 def how(found: dict[str, Measured]) -> str:
-    """Say what was done."""
+    """Describe the trainings."""
     lines = []
     for each in CONTENDERS:
         config, encoder = found[each.name].encoder.card["config"], found[each.name].encoder

@@ -1,12 +1,12 @@
-"""MNIST triplets as published: a plane to look at, and 64 dimensions under a linear classifier.
+"""Reproduce published MNIST triplets: a plane to draw, and 64 dimensions with a linear classifier.
 
     python -m experiments.mnist_published
-    python -m experiments.mnist_published --steps 200     (a quick look)
+    python -m experiments.mnist_published --steps 200     (a quick test)
 
-Trains the recipe `mnist_published` twice, in 2 and in 64 dimensions, on random triplets of the training set; 5,000 of
-its pictures are watched, by which the rate falls and the run ends. Draws the plane of the training and of the test set,
-and fits a linear classifier on the 64-D embeddings of the training pictures: precision, recall and F1 of every digit of
-the test set, and its confusion matrix. Writes docs/results/mnist_published.md.
+Trains the recipe `mnist_published` twice, in 2 and in 64 dimensions, on random triplets of the training set; 5,000
+validation pictures control the learning rate and the end of the run. Draws the plane of the training and of the test
+set, and fits a linear classifier on the 64-D embeddings of the training pictures: precision, recall and F1 of every
+digit of the test set, and a confusion matrix. Writes docs/results/mnist_published.md.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ PLANE = replace(SPACE, network={**SPACE.network, "dim": 2}, early_stopping=5)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Train, measure, draw, write."""
+    """Train, measure, draw the figures, and write the page."""
     options = parse(NAME, __doc__ or "", arguments)
     began = monotonic()
     folder = unpack("mnist", options.datasets)

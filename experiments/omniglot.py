@@ -1,11 +1,11 @@
-"""One-shot recognition of characters: an encoder trained on Omniglot's 30 background alphabets, asked about 10 others.
+"""One-shot recognition of characters: train on Omniglot's 30 background alphabets, test on 10 others.
 
-    python -m experiments.omniglot                        all of it, hours on one core; goes on where it was stopped
-    python -m experiments.omniglot --steps 20 --seeds 1   a quick look
+    python -m experiments.omniglot                        complete, hours on one core; resumes after a stop
+    python -m experiments.omniglot --steps 20 --seeds 1   a quick test
     python -m experiments.omniglot_settings loss=triplet  other settings, in a short run, on validation alphabets
 
-Random trials of alphabets held out from one run come first; then the 20 runs of Lake et al., by encoders trained on all
-30 alphabets, one a seed. Writes docs/results/omniglot.md and docs/images/omniglot_*.png; kept runs lie in
+Random trials of held-out alphabets come first, with one run; then the 20 runs of Lake et al., with encoders trained on
+all 30 alphabets, one per seed. Writes docs/results/omniglot.md and docs/images/omniglot_*.png; runs are kept in
 .cache/experiments/omniglot.
 
 Source: Lake, Salakhutdinov, Tenenbaum, "Human-level concept learning through probabilistic program induction", Science
@@ -36,20 +36,20 @@ if TYPE_CHECKING:
     from search.types import Floats
 
 VALIDATION = ("Armenian", "Early_Aramaic", "Japanese_(katakana)", "N_Ko", "Syriac_(Estrangelo)")
-"""By which settings are chosen: see `experiments.omniglot_settings`."""
+"""Alphabets for choosing settings: see `experiments.omniglot_settings`."""
 HELD_OUT = ("Anglo-Saxon_Futhorc", "Bengali", "Burmese_(Myanmar)", "Greek", "Gujarati", "Korean")
-"""For the 10,000 trials: neither trained on nor chosen by in the run that they judge."""
+"""Alphabets for the 10,000 trials: not used for training or for choosing settings."""
 WAYS = 20
 TRIALS = 10_000
 
 
 def without(config: TrainConfig, alphabets: Sequence[str]) -> TrainConfig:
-    """Hold alphabets out."""
+    """The settings with some alphabets held out."""
     return replace(config, held_out=tuple(f"{alphabet}/*" for alphabet in alphabets))
 
 
 def heldout(options: Options, held_out: Sequence[str]) -> Heldout:
-    """Random trials of alphabets that one run of the final settings, the first seed, never opened."""
+    """Measure random trials of held-out alphabets, with one run of the final settings and the first seed."""
     drawings = read_drawings(options.datasets / "omniglot", held_out)
     encoder = trained(options.datasets / "omniglot", options, "held-out", without(load_recipe("omniglot"), held_out))
     plain, averaged = (embedded(encoder, drawings, views) for views in (AS_IT_IS, NINE_VIEWS))
@@ -70,17 +70,17 @@ def heldout(options: Options, held_out: Sequence[str]) -> Heldout:
 
 
 def trials_of(drawings: Sequence[Drawing], *, within_alphabet: bool, by: str = "character") -> Trials:
-    """The same trials at every call."""
+    """Random trials, the same at every call."""
     return random_trials(drawings, count=TRIALS, ways=WAYS, within_alphabet=within_alphabet, by=by, seed=0)
 
 
 def embedded(encoder: Encoder, drawings: Sequence[Drawing], views: Sequence[tuple[float, float, float]]) -> Floats:
-    """Unit rows of drawings, in their order."""
+    """Unit rows of the drawings, in order."""
     return embed_views(encoder, [drawing.path for drawing in drawings], views)
 
 
 def run(options: Options) -> Findings:
-    """Choose, judge on held-out alphabets, then look at the test once."""
+    """Measure held-out alphabets, then the test, once."""
     unpack("omniglot", options.datasets)
     runs = unpack("omniglot-runs", options.datasets)
     there = {path.name for path in (options.datasets / "omniglot").iterdir()}
@@ -105,7 +105,7 @@ def run(options: Options) -> Findings:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run what is not run yet, and write the page."""
+    """Run the missing trainings, and write the page."""
     options = parse("omniglot", __doc__ or "", arguments, seeds=3)
     write_findings(run(options), options.docs)
 

@@ -1,4 +1,4 @@
-"""The page of the one-shot experiment: what was found, in words and tables."""
+"""Write the page of the one-shot experiment."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CHOSEN = (
 
 @dataclass(frozen=True, slots=True)
 class Heldout:
-    """Answers to random trials on alphabets that the run never opened; `(T,)` each."""
+    """Results of random trials on held-out alphabets; all arrays are `(T,)`."""
 
     alphabets: tuple[str, ...]
     minutes: float
@@ -52,7 +52,7 @@ class Heldout:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """All of it; `wrong (seeds, 400)` are the answers to the 20 runs."""
+    """Results of the experiment; `wrong (seeds, 400)` marks wrong answers in the 20 runs."""
 
     heldout: Heldout
     paths: list[Path]
@@ -61,7 +61,7 @@ class Findings:
     wrong: NDArray[np.bool_]
     wrong_averaged: NDArray[np.bool_]
     vectors: list[Floats]
-    """Of each seed, averaged over nine views."""
+    """Embeddings of each seed, averaged over nine views."""
 
 
 def write_findings(found: Findings, docs: Path = DOCS) -> Path:
@@ -88,12 +88,12 @@ def write_findings(found: Findings, docs: Path = DOCS) -> Path:
 
 
 def path_of(name: str, docs: Path) -> Path:
-    """Where a figure goes."""
+    """Path of a figure."""
     return figure_path(f"omniglot_{name}", docs)
 
 
 def lead(ours: float) -> str:
-    """Say what was asked and what came out."""
+    """The task and the main result."""
     verdict = (
         f"under the goal of {GOAL:.1%}"
         if ours < GOAL
@@ -110,7 +110,7 @@ def lead(ours: float) -> str:
 
 
 def lake_section(found: Findings) -> str:
-    """The 400 trials, seed by seed."""
+    """Section on the 400 trials, with one row per seed."""
     rows = [
         [f"seed {seed}", f"{one.mean():.2%}", f"{nine.mean():.2%}", f"{minutes:.0f}"]
         for seed, (one, nine, minutes) in enumerate(zip(found.wrong, found.wrong_averaged, found.minutes, strict=True))
@@ -142,7 +142,7 @@ def lake_section(found: Findings) -> str:
 
 
 def heldout_section(heldout: Heldout) -> str:
-    """The trials with an interval, and the easier ones apart."""
+    """Section on the random trials, with intervals."""
     count = f"{len(heldout.within):,}"
     rows = []
     for name, wrong in (("one view", heldout.within), ("nine views", heldout.within_averaged)):
@@ -172,5 +172,5 @@ def per_seed(wrong: NDArray[np.bool_]) -> list[float]:
 
 
 def bounds(figure: Figure) -> str:
-    """Its interval in per cent."""
+    """Format the interval of a figure in per cent."""
     return "no interval" if figure.interval is None else "{:.2%} to {:.2%}".format(*figure.interval)

@@ -1,4 +1,4 @@
-"""Pictures of the one-shot experiment: errors beside the published ones, and the mistakes themselves."""
+"""Draw the figures of the one-shot experiment: our errors and published ones, and the mistakes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _TILE, _GAP, _LEFT, _TOP = 96, 14, 40, 150
 
 
 def draw_errors(named: Sequence[tuple[str, float]], seeds: NDArray[np.float64]) -> Figure:
-    """Bars of errors in [0, 1], ours last with a dot a seed."""
+    """Draw bars of errors in [0, 1], ours last with one dot per seed."""
     figure = new_figure(1300, 560)
     head(
         figure,
@@ -63,7 +63,7 @@ def draw_errors(named: Sequence[tuple[str, float]], seeds: NDArray[np.float64]) 
 
 
 def draw_mistakes(paths: Sequence[Path], trials: Trials, vectors: Sequence[Floats], wrong: NDArray[np.bool_]) -> Figure:
-    """Rows of probe, chosen reference and right reference, of the first seed's mistakes; a tick says how many erred."""
+    """Draw probe, chosen and right reference for the first seed's mistakes, with the number of seeds that err."""
     columns = answered(vectors[0], trials)
     missed = np.flatnonzero(wrong[0])[:_MOST]
     rows = max(1, -(-len(missed) // _COLUMNS))

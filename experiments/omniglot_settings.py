@@ -1,9 +1,9 @@
-"""What other settings would do: a short run without the validation and held-out alphabets, judged on the former.
+"""Try other settings in a short run without the validation and held-out alphabets, measured on the validation ones.
 
-    python -m experiments.omniglot_settings                                the recipe's own, 300 batches
+    python -m experiments.omniglot_settings                                the recipe's settings, 300 batches
     python -m experiments.omniglot_settings loss=triplet margin=0.2 --steps 500
 
-Writes no page: the recipe says what was found. Kept runs lie in .cache/experiments/omniglot_settings.
+Writes no page; the results are in the recipe's docstring. Runs are kept in .cache/experiments/omniglot_settings.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ STEPS = 300
 
 
 def validated(texts: Sequence[str], options: Options) -> str:
-    """Train with changed settings, and say the errors of trials within the validation alphabets."""
+    """Train with changed settings, and describe the errors of trials within the validation alphabets."""
     config = without(with_settings(load_recipe("omniglot"), texts), [*VALIDATION, *HELD_OUT])
     config = replace(config, name="omniglot-try")
     name = hashlib.sha256(repr(sorted(texts)).encode()).hexdigest()[:12]
@@ -40,12 +40,12 @@ def validated(texts: Sequence[str], options: Options) -> str:
     drawings = read_drawings(options.datasets / "omniglot", VALIDATION)
     trials = trials_of(drawings, within_alphabet=True)
     one, nine = (wrong(embedded(encoder, drawings, views), trials).mean() for views in (AS_IT_IS, NINE_VIEWS))
-    told = " ".join(texts) or "the recipe"
-    return f"{told}: {minutes_of(encoder):.1f} minutes, error {one:.2%}, of nine views {nine:.2%}"
+    name = " ".join(texts) or "the recipe"
+    return f"{name}: {minutes_of(encoder):.1f} minutes, error {one:.2%}, with nine views {nine:.2%}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Train and tell."""
+    """Train and print the errors."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("settings", nargs="*", metavar="NAME=VALUE", help="changes to the recipe")
     parser.add_argument("--datasets", type=Path, default=ROOT / ".cache" / "datasets")

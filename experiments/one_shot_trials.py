@@ -1,7 +1,6 @@
-"""One-shot trials: a probe, and one reference picture of each class it may be; the nearest reference is the answer.
+"""One-shot trials: a probe and one reference picture of each candidate class; the nearest reference is the answer.
 
-Nothing but the one probe and the references of its trial is looked at, so that a probe's answer does not depend on
-which other probes are asked.
+The answer depends only on the probe and the references of its trial, not on other probes.
 """
 
 from __future__ import annotations
@@ -27,21 +26,21 @@ LABELS_FILE = "class_labels.txt"
 
 @dataclass(frozen=True, slots=True)
 class Trials:
-    """T trials of W classes each; pictures are named by their row in some table of vectors."""
+    """T trials of W classes each; pictures are rows of a matrix of embeddings."""
 
     references: NDArray[np.int64]
-    """`(T, W)`."""
+    """`(T, W)` rows of the references."""
     probes: NDArray[np.int64]
-    """`(T,)`."""
+    """`(T,)` rows of the probes."""
     answers: NDArray[np.int64]
-    """`(T,)`, the column of the reference that shows the probe's class."""
+    """`(T,)`, the column of the reference with the probe's class."""
     groups: NDArray[np.int64]
-    """`(T,)`, what an interval is resampled by: trials of one group rise and fall together."""
+    """`(T,)`, the group of each trial; intervals resample groups, because trials of one group are correlated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """One picture of Omniglot, and what its place says of it."""
+    """One picture of Omniglot, with the facts from its path."""
 
     path: Path
     alphabet: str
@@ -64,16 +63,16 @@ def wrong(vectors: Floats, trials: Trials) -> NDArray[np.bool_]:
 
 def ensemble_wrong(vectors: Sequence[Floats], trials: Trials) -> NDArray[np.bool_]:
     """Which trials `(T,)` the mean cosine of several encoders, each with its unit rows, answers wrongly."""
-    # Rows joined side by side: the cosine of the joined rows is the mean of the cosines.
+    # The cosine of concatenated rows is the mean of the cosines.
     joined: Floats = np.concatenate(vectors, axis=1) / np.float32(len(vectors) ** 0.5)
     return wrong(joined, trials)
 
 
 def lake_trials(folder: Path) -> tuple[list[Path], Trials]:
-    """Read the 20 runs of Lake et al. as `folder/runNN`: the pictures, and 20 trials a run, each test item once.
+    """Read the 20 runs of Lake et al. from `folder/runNN`: the pictures, and 20 trials per run, one for each test item.
 
     Raises:
-        DataError: a run or a picture is missing, or a line of `class_labels.txt` makes no sense.
+        DataError: a run or a picture is missing, or a line of `class_labels.txt` is invalid.
 
     Source: Lake, Salakhutdinov, Tenenbaum, "Human-level concept learning through probabilistic program induction",
     Science 350, 2015; the protocol of the `omniglot` repository's one-shot demonstration.
@@ -104,7 +103,7 @@ def lake_trials(folder: Path) -> tuple[list[Path], Trials]:
 
 
 def read_drawings(omniglot: Path, alphabets: Sequence[str]) -> list[Drawing]:
-    """List every picture of some alphabets, `ALPHABET/characterNN/NNNN_DRAWER.png`, sorted by path."""
+    """List every picture of the alphabets, `ALPHABET/characterNN/NNNN_DRAWER.png`, sorted by path."""
     return [
         Drawing(path, alphabet, f"{alphabet}/{path.parent.name}", path.stem.rpartition("_")[2])
         for alphabet in sorted(alphabets)
@@ -115,10 +114,10 @@ def read_drawings(omniglot: Path, alphabets: Sequence[str]) -> list[Drawing]:
 def random_trials(
     drawings: Sequence[Drawing], *, count: int, ways: int, within_alphabet: bool, by: str, seed: int
 ) -> Trials:
-    """Random trials as the runs of Lake et al. are made: all references by one drawer, the probe by another.
+    """Random trials in the form of Lake et al.: all references by one drawer, the probe by another.
 
-    Within one alphabet, drawn evenly of those with enough characters; or, which is easier, of characters of any
-    alphabet. `by`: what `groups` counts, the `alphabet` or the `character` of the probe.
+    The characters of a trial are from one random alphabet with enough characters, or, which is easier, from any
+    alphabet. `groups` are numbered by the `alphabet` or the `character` of the probe, according to `by`.
 
     Raises:
         DataError: no alphabet has enough characters.
@@ -127,7 +126,7 @@ def random_trials(
     pools = _pools(table, within_alphabet=within_alphabet)
     pools = [pool for pool in pools if len(pool) >= ways]
     if not pools:
-        raise DataError(f"none of the alphabets has the {ways} characters of a {ways}-way trial")
+        raise DataError(f"no alphabet has {ways} characters for a {ways}-way trial")
     random = np.random.default_rng(seed)
     references = np.empty((count, ways), dtype=np.int64)
     probes, answers = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int64)
@@ -153,7 +152,7 @@ def _table(drawings: Sequence[Drawing]) -> dict[str, dict[str, int]]:
 
 
 def _pools(table: dict[str, dict[str, int]], *, within_alphabet: bool) -> list[list[str]]:
-    """Characters that may meet in one trial: those of each alphabet, or all of them."""
+    """Groups of characters that can be in one trial: those of each alphabet, or all of them."""
     if not within_alphabet:
         return [sorted(table)]
     pools: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""A page of docs/results: where its figures come from, its tables and its pictures, in Markdown."""
+"""Write pages of docs/results in Markdown: provenance, sections, tables and pictures."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ DOCS = ROOT / "docs"
 def write_page(
     name: str, title: str, lead: str, sections: Sequence[tuple[str, str]], minutes: float, docs: Path = DOCS
 ) -> Path:
-    """Write `docs/results/NAME.md`: title, provenance, lead, and (heading, Markdown) sections; give its path.
+    """Write `docs/results/NAME.md`: title, provenance, lead, and (heading, Markdown) sections; return its path.
 
-    `name` is the module `experiments.NAME` that the page is of; `minutes` what its trainings and measurements took,
-    those of an earlier call that were kept included.
+    `name` is the module `experiments.NAME` that writes the page; `minutes` is the time of its trainings and
+    measurements, including those kept from earlier calls.
     """
     provenance = (
         f"Written by `python -m experiments.{name}` on {utc_today()}: {took(minutes)}, "
@@ -42,7 +42,7 @@ def write_page(
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; the first column is text and stands left, the others are figures and stand right.
+    """A Markdown table; the first column is text, aligned left, the others are figures, aligned right.
 
     Raises:
         ValueError: a row with another number of columns than the header.
@@ -56,13 +56,13 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def mean_and_spread(values: Sequence[float], digits: int = 4) -> str:
-    """Mean ± half the width of its 95 % interval, by Student's t over the values, one a seed; of one value itself.
+    """Mean ± half the width of its 95 % interval by Student's t over the values, one per seed; a single value alone.
 
     Raises:
-        ValueError: no value.
+        ValueError: no values.
     """
     if len(values) == 0:
-        raise ValueError("no value has no mean")
+        raise ValueError("no values to average")
     mean = f"{np.mean(values):.{digits}f}"
     if len(values) == 1:
         return mean
@@ -70,26 +70,26 @@ def mean_and_spread(values: Sequence[float], digits: int = 4) -> str:
 
 
 def half_width(values: Sequence[float]) -> float:
-    """Half the width of the 95 % interval of the mean of two values or more, by Student's t."""
+    """Half the width of the 95 % interval of the mean of two or more values, by Student's t."""
     from scipy.stats import t
 
     return float(t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5)
 
 
 def figure_path(name: str, docs: Path = DOCS) -> Path:
-    """Where a picture goes: `docs/images/NAME.png`, its folder made. NAME begins with the experiment's."""
+    """Path of a picture, `docs/images/NAME.png`; creates the folder. NAME begins with the experiment's name."""
     folder = docs / "images"
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{name}.png"
 
 
 def figure(name: str, about: str) -> str:
-    """Show the picture of `figure_path(name)` on a page; `about` says in words what is to be seen."""
+    """Markdown for the picture of `figure_path(name)`; `about` is its alternative text."""
     return f"![{about}](../images/{name}.png)"
 
 
 def took(minutes: float) -> str:
-    """Minutes in words, to what a reader needs."""
+    """Minutes in words, rounded."""
     if minutes < 1:
         return "less than a minute"
     return f"{minutes:.0f} minutes" if minutes >= 1.5 else "a minute"

@@ -1,4 +1,4 @@
-"""How well an embedding tells classes apart: by its nearest neighbours, by a linear classifier, by its clusters."""
+"""Measure how well an embedding separates classes: by nearest neighbours, a linear classifier, and the silhouette."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ K = 5
 
 
 def nearest(gallery: Embedded, queries: Embedded, k: int = K) -> NDArray[np.int64]:
-    """The class `(Q,)` that most of the k nearest of the gallery have, by Euclidean distance; of a tie the lower."""
+    """The majority class `(Q,)` of the k nearest in the gallery by Euclidean distance; the lower class of a tie."""
     from sklearn.neighbors import KNeighborsClassifier
 
     knn = KNeighborsClassifier(min(k, len(gallery.labels))).fit(gallery.vectors, gallery.labels)
@@ -25,7 +25,7 @@ def nearest(gallery: Embedded, queries: Embedded, k: int = K) -> NDArray[np.int6
 
 
 def linear(train: Embedded, queries: Embedded) -> NDArray[np.int64]:
-    """The class `(Q,)` that logistic regression on the standardised embedding says."""
+    """The class `(Q,)` predicted by logistic regression on the standardised embedding."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -36,12 +36,12 @@ def linear(train: Embedded, queries: Embedded) -> NDArray[np.int64]:
 
 
 def accuracy(answers: NDArray[np.int64], of: Embedded) -> float:
-    """Share of right answers."""
+    """Share of correct predictions."""
     return float((answers == of.labels).mean())
 
 
 def silhouette(of: Embedded) -> float:
-    """Mean over pictures of (b - a) / max(a, b): a the mean distance to its class, b that to the nearest other class.
+    """Mean over pictures of (b - a) / max(a, b), with the mean distances a to the own class and b to the nearest other.
 
     Source: Rousseeuw, "Silhouettes", Journal of Computational and Applied Mathematics 20, 1987.
     """
@@ -51,14 +51,14 @@ def silhouette(of: Embedded) -> float:
 
 
 def half_interval(share: float, count: int) -> float:
-    """Half the width of the 95 % interval of a share of `count` independent answers (Wilson's)."""
+    """Half the width of Wilson's 95 % interval of a share of `count` independent predictions."""
     z = 1.959964
     return float(z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count))
 
 
 @dataclass(frozen=True, slots=True)
 class ByClass:
-    """Of each class `(C,)`; a class that is never answered has precision 0."""
+    """Figures of each class, `(C,)`; a class that is never predicted has precision 0."""
 
     precision: NDArray[np.float64]
     recall: NDArray[np.float64]
@@ -70,12 +70,12 @@ def by_class(answers: NDArray[np.int64], of: Embedded, classes: int) -> ByClass:
     """Precision, recall and F1 of every class."""
     from sklearn.metrics import precision_recall_fscore_support
 
-    found: Any = precision_recall_fscore_support(of.labels, answers, labels=np.arange(classes), zero_division=0)
-    return ByClass(*found)
+    figures: Any = precision_recall_fscore_support(of.labels, answers, labels=np.arange(classes), zero_division=0)
+    return ByClass(*figures)
 
 
 def confusion(answers: NDArray[np.int64], of: Embedded, classes: int) -> NDArray[np.int64]:
-    """How often `(C, C)` a class, by row, was called a class, by column."""
+    """Confusion matrix `(C, C)`: true classes by row, predicted classes by column."""
     table = np.zeros((classes, classes), dtype=np.int64)
     np.add.at(table, (of.labels, answers), 1)
     return table

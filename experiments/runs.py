@@ -1,4 +1,4 @@
-"""Trainings that are kept, and what their networks make of the pictures that they saw and did not see."""
+"""Train encoders in folders that are kept, and embed the parts of a data set with them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """Pictures of one part of a data set: `vectors (N, D)`, their classes `labels (N,)` by number."""
+    """Embeddings `vectors (N, D)` of one part of a data set, and the class numbers `labels (N,)`."""
 
     vectors: Floats
     labels: NDArray[np.int64]
@@ -40,52 +40,52 @@ class Embedded:
 def trained(
     pictures: Path, options: Options, name: str, config: TrainConfig, *, labels: str = "folder"
 ) -> CheckpointEncoder:
-    """Train in the folder `name` of the work folder, or load what was trained there before.
+    """Train in the folder `name` of the work folder, or load the encoder from an earlier call.
 
-    `--steps` shortens a run, which then has a folder of its own.
+    A run shortened by `--steps` has a separate folder.
     """
     out = run_folder(options, name)
     if options.steps is not None:
         every = max(1, min(config.evaluate_every, options.steps // 2))
         config = replace(config, steps=options.steps, evaluate_every=every, report=False)
     if not (out / "encoder.json").exists():
-        _lend_pixels(pictures, labels, config, options.work, out)
-    train(pictures, out, config=config, labels=labels, progress=lambda event: _tell(name, event))
+        _share_pixels(pictures, labels, config, options.work, out)
+    train(pictures, out, config=config, labels=labels, progress=lambda event: _report(name, event))
     encoder = load_encoder(out, device="cpu")
     assert isinstance(encoder, CheckpointEncoder)
     return encoder
 
 
 def run_folder(options: Options, name: str) -> Path:
-    """Where the run of a name is kept."""
+    """Folder of the run with this name."""
     return options.work / (name if options.steps is None else f"{name}-{options.steps}")
 
 
-def _lend_pixels(pictures: Path, labels: str, config: TrainConfig, work: Path, out: Path) -> None:
-    """Give a run the decoded pictures of the one before, where it decodes the same ones in the same order.
+def _share_pixels(pictures: Path, labels: str, config: TrainConfig, work: Path, out: Path) -> None:
+    """Decode the pictures of a run into a cache in the work folder, and link it into the run's folder.
 
-    They are linked, not copied, and the run deletes its links at its end; what it would have to decode anew is decoded
-    here. Half a minute a run for the 60,000 of MNIST.
+    Runs on the same pictures in the same order then share one cache, which saves half a minute per run for the 60,000
+    pictures of MNIST. A run deletes its links at the end.
     """
     parts = split_pictures(read_pictures(pictures, labels), config)
-    watched = evenly(parts["validation"], config.validation_pictures)
-    decode_all([*parts["train"].paths, *watched.paths], config.input_size, work, workers=config.workers)
-    lent = out / CACHE_FOLDER
-    lent.mkdir(parents=True, exist_ok=True)
+    validation = evenly(parts["validation"], config.validation_pictures)
+    decode_all([*parts["train"].paths, *validation.paths], config.input_size, work, workers=config.workers)
+    cache = out / CACHE_FOLDER
+    cache.mkdir(parents=True, exist_ok=True)
     for file in (work / CACHE_FOLDER).iterdir():
-        if not (lent / file.name).exists():
-            (lent / file.name).hardlink_to(file)
+        if not (cache / file.name).exists():
+            (cache / file.name).hardlink_to(file)
 
 
 def minutes_of(*encoders: CheckpointEncoder) -> float:
-    """What their trainings took, all together."""
+    """Total minutes of training."""
     return sum(float(each.card["last"]["minutes"]) for each in encoders)
 
 
 def parts_of(folder: Path, config: TrainConfig) -> dict[str, Split]:
-    """`train` and `validation` as a run of these settings splits `folder/train`, and `test`: `folder/test`.
+    """`train` and `validation` as a run with these settings splits `folder/train`, and `test` from `folder/test`.
 
-    Classes are numbered alike in all three.
+    Classes have the same numbers in all three.
     """
     parts = split_pictures(read_pictures(folder / "train"), config)
     names = parts["train"].names
@@ -94,13 +94,13 @@ def parts_of(folder: Path, config: TrainConfig) -> dict[str, Split]:
 
 
 def embedded(encoder: CheckpointEncoder, part: Split, *, unit: bool = True) -> Embedded:
-    """Embed a part: unit rows, or rows as the network gives them, for one that was trained without `normalize`."""
+    """Embed a part: unit rows, or unscaled rows for a network that was trained without `normalize`."""
     raw = encoder.forward(_squares(encoder, part))
     return Embedded(unit_rows(raw) if unit else raw, part.classes)
 
 
 def embedded_both_ways(encoder: CheckpointEncoder, part: Split) -> Embedded:
-    """Embed each picture of a part and its mirror image: unit rows, the mean of the two."""
+    """Embed each picture of a part as the mean of its embedding and that of its mirror image, unit rows."""
     squares = _squares(encoder, part)
     ways = [unit_rows(encoder.forward(each)) for each in (squares, np.ascontiguousarray(squares[:, :, ::-1]))]
     return Embedded(unit_rows(ways[0] + ways[1]), part.classes)
@@ -112,11 +112,11 @@ def _squares(encoder: CheckpointEncoder, part: Split) -> NDArray[np.uint8]:
 
 @cache
 def _square(path: Path, size: int) -> NDArray[np.uint8]:
-    """Decode a picture as an encoder's `prepare` does, once for all networks of an experiment."""
+    """Decode a picture like an encoder's `prepare`, once for all networks of an experiment."""
     return squash(load_picture(path, target=size), size)
 
 
-def _tell(name: str, event: TrainEvent) -> None:
+def _report(name: str, event: TrainEvent) -> None:
     if event.row is not None:
         score = "" if event.row.map_at_r is None else f", validation mAP@R {event.row.map_at_r:.4f}"
         sys.stderr.write(f"{name}: batch {event.step}, loss {event.row.loss:.4f}{score}\n")

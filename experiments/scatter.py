@@ -1,4 +1,4 @@
-"""Points of a plane, coloured by class, with the name of each class where it lies."""
+"""Draw points of a plane, coloured by class, with the name of each class at its median."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from experiments.runs import Embedded
 
 MOST = 3000
-"""Points drawn at most: more cover each other, and make a file large."""
+"""Largest number of points: more would overlap, and make the file large."""
 
 
 def draw_points(axes: Axes, of: Embedded, names: Sequence[str], title: str, *, seed: int = 0) -> None:
-    """Draw a sample of points `(N, 2)` into axes; both axes have one scale, because distances are what was learned."""
+    """Draw a sample of points `(N, 2)` into axes; both axes have the same scale, because distances were learned."""
     shown = np.random.default_rng(seed).permutation(len(of.labels))[:MOST]
     points, labels = of.vectors[shown], of.labels[shown]
     plain_axes(axes, title)
@@ -40,7 +40,7 @@ def draw_points(axes: Axes, of: Embedded, names: Sequence[str], title: str, *, s
 
 
 def save_small(figure: Figure, path: Path) -> Path:
-    """Write a PNG of 128 colours at most, a third of the size; the same figure gives the same bytes."""
+    """Write a PNG of at most 128 colours, a third of the usual size; the same figure gives the same bytes."""
     from PIL import Image
 
     figure.savefig(path, format="png", dpi=DPI, facecolor=PAPER, metadata={"Software": None})

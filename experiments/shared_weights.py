@@ -1,8 +1,8 @@
-"""How backpropagation goes through two branches: the gradient of shared weights is the sum over the branches.
+"""Check that backpropagation through shared weights sums the gradients of the branches.
 
     python -m experiments.shared_weights
 
-Runs in seconds, needs no data, and fails where it is not so. Writes docs/results/shared_weights.md.
+Runs in seconds, needs no data, and exits with an error if the check fails. Writes docs/results/shared_weights.md.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ NAME = "shared_weights"
 NETWORK = {"kind": "mlp", "size": 8, "widths": [16], "dim": 4}
 PAIRS = 32
 CLOSE = 1e-9
-"""How near to each other, relatively, two ways of computing one gradient in float64 must come."""
+"""Relative tolerance between two ways to compute a gradient in float64."""
 CLOSE_SLOPE = 1e-6
-"""And the difference quotient, whose own error is larger."""
+"""Relative tolerance of the difference quotient, whose own error is larger."""
 
 MATHS = """
 One network f with weights w embeds both pictures of a pair, and a cost L compares the embeddings a = f(x₁; w) and
@@ -62,7 +62,7 @@ def check() -> dict[str, Gradients]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Check, draw, write."""
+    """Check, draw the figure, and write the page."""
     options = parse(NAME, __doc__ or "", arguments)
     began = monotonic()
     found = check()
@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def draw(found: dict[str, Gradients], path: Path) -> None:
-    """Draw, for every weight, the shared gradient over that of the first branch and over the sum."""
+    """Draw the shared gradient of every weight over that of the first branch and over the sum."""
     drawing = new_figure(1400, 560)
     head(drawing, "Gradients of shared weights", "a point is a weight; in float64, random pictures")
     for place, (name, each) in enumerate(found.items()):

@@ -1,11 +1,11 @@
-"""Siamese against softmax: one perceptron, trained to classify and trained by distances, and both planes side by side.
+"""Compare siamese and softmax training of one perceptron, and draw both planes.
 
     python -m experiments.siamese_or_softmax
-    python -m experiments.siamese_or_softmax --steps 100 --seeds 1     (a quick look)
+    python -m experiments.siamese_or_softmax --steps 100 --seeds 1     (a quick test)
 
-The network (200-100-2), batches, optimizer and rate are the same; only the loss differs: softmax over a linear layer on
-the plane, contrastive over pairs, triplet. What the eye sees is put into numbers on the test set: how often the five
-nearest training pictures name the digit, and the silhouette. Writes docs/results/siamese_or_softmax.md.
+The network (200-100-2), batches, optimizer and learning rate are the same; only the loss differs: softmax over a linear
+layer on the plane, contrastive over pairs, or triplet. The planes are measured on the test set: accuracy by the five
+nearest training pictures, and the silhouette. Writes docs/results/siamese_or_softmax.md.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ CONTENDERS = {
     "contrastive": BY_DISTANCE,
     "triplet": replace(BY_DISTANCE, loss="triplet"),
 }
-"""All three see the same batches, drawn evenly over the digits."""
+"""All three use the same batches, drawn evenly over the digits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One training: its plane of the test set, and what was measured there."""
+    """One training: the test set in its plane, and the figures."""
 
     test: Embedded
     nearest: float
@@ -55,7 +55,7 @@ class Run:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Train, measure, draw, write."""
+    """Train, measure, draw the figures, and write the page."""
     options = parse(NAME, __doc__ or "", arguments, seeds=3)
     began = monotonic()
     folder = unpack("mnist", options.datasets)
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(folder: Path, config: TrainConfig, name: str, options: Options) -> Run:
-    """Train one, or load it, and measure it; the gallery is what it was trained on."""
+    """Train a network, or load it, and measure it; the gallery is its training pictures."""
     encoder = trained(folder / "train", options, name, config)
     parts: dict[str, Split] = parts_of(folder, config)
     train, test = (embedded(encoder, parts[part], unit=False) for part in ("train", "test"))
@@ -94,12 +94,12 @@ def run(folder: Path, config: TrainConfig, name: str, options: Options) -> Run:
 
 
 def verdict(runs: dict[str, list[Run]]) -> str:
-    """Say what came of the claim: about the heaps, and about telling digits apart."""
-    heaps = {name: mean_and_spread([each.silhouette for each in of], 2) for name, of in runs.items()}
+    """Describe the result: how well clusters separate, and the accuracy."""
+    silhouettes = {name: mean_and_spread([each.silhouette for each in of], 2) for name, of in runs.items()}
     right = {name: mean_and_spread([each.nearest for each in of], 3) for name, of in runs.items()}
     return (
-        f"The silhouette, which measures clusters, was {heaps['contrastive']} with contrastive loss, "
-        f"{heaps['triplet']} with triplets and {heaps['softmax']} with softmax; 5-NN classifies "
+        f"The silhouette, which measures clusters, was {silhouettes['contrastive']} with contrastive loss, "
+        f"{silhouettes['triplet']} with triplets and {silhouettes['softmax']} with softmax; 5-NN classifies "
         f"{right['contrastive']}, {right['triplet']} and {right['softmax']} of the test set correctly."
     )
 
@@ -116,7 +116,7 @@ def draw(runs: dict[str, list[Run]], names: Sequence[str], options: Options) -> 
 
 
 def figures(runs: dict[str, list[Run]], pictures: int) -> str:
-    """One row a loss: means over seeds, with intervals."""
+    """Table with one row per loss: means over seeds, with intervals."""
     rows = [
         [
             name,
@@ -137,7 +137,7 @@ def figures(runs: dict[str, list[Run]], pictures: int) -> str:
 
 
 def how(folder: Path) -> str:
-    """Say what was done."""
+    """Describe the trainings."""
     config = BY_DISTANCE
     pictures = len(parts_of(folder, config)["train"].paths)
     return (

@@ -1,4 +1,4 @@
-"""Handwritten names by many writers, and the pairs that verification is asked about."""
+"""Read handwritten names by many writers, and make the pairs for verification."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FORGERIES = ("random", "same-name")
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """One picture: who wrote which of the ten names, in which medium."""
+    """One picture: the writer, which of the ten names, and the medium."""
 
     path: Path
     writer: str
@@ -34,26 +34,26 @@ def read_signatures(folder: Path) -> list[Signature]:
     """List `folder/writerNNN/I.png`; picture I (from 1) shows name (I - 1) mod 10 in medium (I - 1) div 10.
 
     Raises:
-        DataError: no picture.
+        DataError: no pictures.
     """
-    found = []
+    signatures = []
     for path in sorted(folder.glob("writer*/*.png")):
         medium, name = divmod(int(path.stem) - 1, NAMES)
-        found.append(Signature(path, path.parent.name, name, medium))
-    if not found:
+        signatures.append(Signature(path, path.parent.name, name, medium))
+    if not signatures:
         raise DataError(f"{folder}: holds no writerNNN/I.png. Unpack signatures first")
-    return sorted(found, key=lambda each: (each.writer, each.name, each.medium))
+    return sorted(signatures, key=lambda each: (each.writer, each.name, each.medium))
 
 
 def split_writers(writers: Sequence[str], shares: Sequence[float] = (4 / 7, 1 / 7, 2 / 7)) -> tuple[list[str], ...]:
-    """Writers to train on, to choose by and to test, shuffled by a fixed seed; of 70 writers 40, 10 and 20."""
+    """Writers for training, validation and test, shuffled by a fixed seed; 40, 10 and 20 of 70 writers."""
     shuffled = [sorted(writers)[place] for place in np.random.default_rng(2026).permutation(len(writers))]
     bounds = np.round(np.cumsum([0.0, *shares]) * len(shuffled)).astype(int)
     return tuple(sorted(shuffled[start:end]) for start, end in pairwise(bounds))
 
 
 def write_labels(signatures: Sequence[Signature], train: Sequence[str], validation: Sequence[str], file: Path) -> Path:
-    """Write the CSV that training reads; pictures of other writers do not stand in it."""
+    """Write the CSV for training, with the pictures of the training and validation writers only."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w", newline="", encoding="utf-8") as stream:
         rows = csv.writer(stream)
@@ -70,14 +70,14 @@ def pairs_against(signatures: Sequence[Signature], forgeries: str, most: int = 2
     """Every pair of pictures of one name by one writer, and pairs with forgeries; the subjects are the writers.
 
     Args:
-        signatures: the pictures; pairs count their places.
+        signatures: the pictures; pairs hold their positions.
         forgeries: `random`: another name by another writer, as in the literature. `same-name`: the same name by another
-            writer, a forger who knows the name but not the hand.
-        most: at most so many pairs with forgeries, drawn.
-        seed: of the draw.
+            writer, a forger who knows the name but not the handwriting.
+        most: largest number of pairs with forgeries; above it, a random sample.
+        seed: random seed of the sample.
 
     Raises:
-        DataError: another kind of forgery.
+        DataError: an unknown kind of forgery.
     """
     if forgeries not in FORGERIES:
         raise DataError(f"forgeries {forgeries!r}: must be one of {', '.join(FORGERIES)}")

@@ -1,11 +1,11 @@
-"""Signatures: three losses of siamese networks compared in verification of handwritten names, writers kept apart.
+"""Compare three losses of siamese networks in verification of handwritten names, with unseen writers in the test.
 
-    python -m experiments.signatures                        all of it, about an hour on one core; resumes
-    python -m experiments.signatures --steps 10 --seeds 1   a quick look
+    python -m experiments.signatures                        complete, about an hour on one core; resumes
+    python -m experiments.signatures --steps 10 --seeds 1   a quick test
 
-Of 70 writers 40 are trained on, settings are chosen on 10, and 20 are tested. The margin of each loss is chosen with
-the first seed on the validation writers. Writes docs/results/signatures.md and docs/images/signatures_*.png; kept runs
-lie in .cache/experiments/signatures.
+Of 70 writers, 40 are for training, 10 for choosing settings, and 20 for the test. The margin of each loss is chosen
+with the first seed on the validation writers. Writes docs/results/signatures.md and docs/images/signatures_*.png; runs
+are kept in .cache/experiments/signatures.
 
 Source: Bromley et al., "Signature Verification using a Siamese Time Delay Neural Network", NIPS 1993.
 """
@@ -52,12 +52,12 @@ LOSSES: dict[str, tuple[float, ...]] = {
     "contrastive": (0.3, 0.6),
     "cosine-embedding": (0.0, 0.4),
 }
-"""And the margins tried."""
+"""Losses, and the margins to try."""
 MAX_FAR = 0.01
 
 
 class Harness:
-    """Trains and embeds; all losses differ in the loss and its margin alone."""
+    """Trains the encoders, which differ only in loss, margin and seed."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -70,30 +70,30 @@ class Harness:
         self.labels = write_labels(every, train, validation, options.work / "labels.csv")
 
     def trained(self, loss: str, margin: float, seed: int) -> CheckpointEncoder:
-        """Give the encoder of a run, kept or new."""
+        """Train the encoder of a run, or load it."""
         config = replace(load_recipe("signatures"), loss=loss, margin=margin, seed=seed)
         return trained(self.folder, self.options, f"{loss}-{margin:g}-{seed}", config, labels=str(self.labels))
 
 
 def embedded(encoder: Encoder, signatures: Sequence[Signature]) -> Floats:
-    """Unit rows of pictures, in their order."""
+    """Unit rows of the pictures, in order."""
     parts = [encoder.encode([load_picture(each.path) for each in batch]) for batch in chunks(signatures, 256)]
     vectors: Floats = np.concatenate(parts)
     return vectors
 
 
 def eers(vectors: Floats, signatures: Sequence[Signature]) -> dict[str, float]:
-    """Equal error rate against either kind of forgery."""
-    found = {}
+    """Equal error rate against each kind of forgery."""
+    rates = {}
     for kind in FORGERIES:
         curves = ErrorRates(pairs_against(signatures, kind).measured(vectors)).curves()
         assert curves is not None, "both kinds of pairs are there"
-        found[kind] = curves.eer
-    return found
+        rates[kind] = curves.eer
+    return rates
 
 
 def best_margin(harness: Harness, loss: str) -> tuple[float, dict[float, float]]:
-    """The margin whose first seed has the lowest EER against the same name on validation writers, and all of them."""
+    """The margin with the lowest EER against the same name on validation writers, and the EER of every margin."""
     tried = {}
     for margin in LOSSES[loss]:
         encoder = harness.trained(loss, margin, 0)
@@ -102,7 +102,7 @@ def best_margin(harness: Harness, loss: str) -> tuple[float, dict[float, float]]
 
 
 def halves(vectors: Floats, harness: Harness, kind: str) -> list[Half]:
-    """A threshold for FAR 1 %, chosen on half of the test writers and tried on the other, both ways."""
+    """Choose a threshold for a FAR of 1 % on one half of the test writers and test it on the other, both ways."""
     writers = harness.test_writers
     sides = (writers[::2], writers[1::2])
     measured_sides = []
@@ -110,16 +110,16 @@ def halves(vectors: Floats, harness: Harness, kind: str) -> list[Half]:
         rows = [row for row, each in enumerate(harness.test) if each.writer in side]
         pairs = pairs_against([harness.test[row] for row in rows], kind, most=20_000)
         measured_sides.append(pairs.measured(vectors[rows]))
-    found = []
+    tests = []
     for chosen_on, tried_on in ((0, 1), (1, 0)):
         config = CalibrateConfig(max_far=MAX_FAR, resamples=DRAWS)
-        promise = measure(measured_sides[chosen_on], config, prior=0.5, fingerprint="", data=kind).calibration
-        asked = measured_sides[tried_on]
-        kept = verified(asked, promise.threshold, draws=DRAWS)
-        said = promise.probability_map(asked.distances)
-        off = reliability(said, asked.same, weights_for(asked.same, promise.prior)).error
-        found.append(Half("AB"[chosen_on], "AB"[tried_on], promise.far, promise.frr, promise.ece, kept, off))
-    return found
+        expected = measure(measured_sides[chosen_on], config, prior=0.5, fingerprint="", data=kind).calibration
+        other = measured_sides[tried_on]
+        actual = verified(other, expected.threshold, draws=DRAWS)
+        probabilities = expected.probability_map(other.distances)
+        error = reliability(probabilities, other.same, weights_for(other.same, expected.prior)).error
+        tests.append(Half("AB"[chosen_on], "AB"[tried_on], expected.far, expected.frr, expected.ece, actual, error))
+    return tests
 
 
 def run(options: Options) -> Findings:
@@ -158,7 +158,7 @@ def run(options: Options) -> Findings:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run what is not run yet, and write the page."""
+    """Run the missing trainings, and write the page."""
     options = parse("signatures", __doc__ or "", arguments, seeds=3)
     write_findings(run(options), options.docs)
 

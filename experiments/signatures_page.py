@@ -1,4 +1,4 @@
-"""The page of the signature experiment: losses compared, and thresholds that were tried on other writers."""
+"""Write the page of the signature experiment: a comparison of losses, and thresholds tested on other writers."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class LossFigures:
     tried: dict[float, float]
     seeds: list[dict[str, float]]
     interval: dict[str, ErrorRate]
-    """Of the first seed, by bootstrap over writers."""
+    """Interval of the first seed, by bootstrap over writers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Half:
-    """A threshold from one half of the test writers: what was expected of others, and what the other half gave."""
+    """A threshold from one half of the test writers: expected rates, and actual rates on the other half."""
 
     chosen_on: str
     tried_on: str
@@ -49,11 +49,11 @@ class Half:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """All of it."""
+    """Results of the experiment."""
 
     losses: list[LossFigures]
     best: str
-    """By validation writers."""
+    """The best loss on the validation writers."""
     halves: dict[str, list[Half]]
     pairs: dict[str, dict[str, MeasuredPairs]]
     """Loss -> kind -> the first seed's pairs of test writers."""
@@ -90,7 +90,7 @@ def write_findings(found: Findings, docs: Path = DOCS) -> Path:
 
 
 def losses_section(found: Findings) -> str:
-    """EER by loss."""
+    """Section on the EER of each loss."""
     rows = []
     for each in found.losses:
         margins = ", ".join(f"{margin:g}: {eer:.2%}" for margin, eer in each.tried.items())
@@ -127,7 +127,7 @@ def losses_section(found: Findings) -> str:
 
 
 def halves_section(found: Findings) -> str:
-    """What a threshold promised and kept."""
+    """Section on expected and actual rates of a threshold."""
     rows = [
         [
             NAMED[kind],
@@ -164,11 +164,11 @@ def halves_section(found: Findings) -> str:
 
 
 def rate(found: ErrorRate) -> str:
-    """A rate with its interval, in per cent."""
+    """Format a rate and its interval in per cent."""
     bounds = "" if found.low is None or found.high is None else f" ({found.low:.1%} to {found.high:.1%})"
     return f"{found.value:.2%}{bounds}"
 
 
 def percents(values: list[float]) -> str:
-    """Mean and spread over seeds, in per cent."""
+    """Format mean and spread over seeds in per cent."""
     return mean_and_spread([100 * value for value in np.array(values)], digits=2) + " %"

@@ -1,4 +1,4 @@
-"""Pictures of the signature experiment: DET curves, and histograms of distances."""
+"""Draw the figures of the signature experiment: DET curves, and histograms of distances."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TICKS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 
 
 def draw_det(pairs: Mapping[str, Mapping[str, MeasuredPairs]], named: Mapping[str, str]) -> Figure:
-    """FRR over FAR on normal-deviate axes, a panel a kind of forgery, a line a loss.
+    """Draw FRR over FAR on normal-deviate axes, with one panel per kind of forgery and one line per loss.
 
     Source: Martin et al., "The DET curve in assessment of detection task performance", Eurospeech 1997.
     """
@@ -53,7 +53,7 @@ def draw_det(pairs: Mapping[str, Mapping[str, MeasuredPairs]], named: Mapping[st
 
 
 def draw_histograms(kinds: Mapping[str, MeasuredPairs], loss: str, named: Mapping[str, str]) -> Figure:
-    """Densities of distances of genuine pairs and of each kind of forgery."""
+    """Draw densities of the distances of genuine pairs and of each kind of forgery."""
     figure = new_figure(1300, 640)
     head(figure, "Distances on writers never seen", f"loss {loss}, first seed")
     axes = figure.subplots()

@@ -1,4 +1,4 @@
-"""Embeddings of pictures on white, each averaged over a few slightly altered views of that picture alone."""
+"""Embed pictures on white as the mean over several slightly altered views of each picture."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from search.types import Floats
 
 _PICTURES = 64
-"""Decoded at once."""
+"""Number of pictures decoded at a time."""
 WHITE = (255, 255, 255)
 
 View = tuple[float, float, float]
-"""Rotation in degrees with the clock, horizontal slant as a tangent, size as a factor."""
+"""Clockwise rotation in degrees, horizontal slant as a tangent, size as a factor."""
 AS_IT_IS: tuple[View, ...] = ((0.0, 0.0, 1.0),)
 NINE_VIEWS: tuple[View, ...] = (
     *AS_IT_IS,
@@ -39,13 +39,13 @@ NINE_VIEWS: tuple[View, ...] = (
 
 
 def view_of(picture: Image.Image, view: View) -> Image.Image:
-    """Turn, slant and resize an RGB picture about its centre; white comes in at the borders."""
+    """Rotate, slant and resize an RGB picture about its centre; new areas are white."""
     degrees, slant, size = view
     if view == AS_IT_IS[0]:
         return picture
     angle = math.radians(degrees)
     cosine, sine = math.cos(angle) / size, math.sin(angle) / size
-    # Where each place of the view lies in the picture: turned, then slanted.
+    # Map from view coordinates to picture coordinates: rotated, then slanted.
     a, b, d, e = cosine, sine + slant * cosine, -sine, cosine - slant * sine
     x, y = picture.width / 2, picture.height / 2  # the transform counts from the corner of the first pixel
     matrix = (a, b, x - a * x - b * y, d, e, y - d * x - e * y)
@@ -53,7 +53,7 @@ def view_of(picture: Image.Image, view: View) -> Image.Image:
 
 
 def embed_views(encoder: Encoder, paths: Sequence[Path], views: Sequence[View] = AS_IT_IS) -> Floats:
-    """Unit rows `(N, D) float32`: of each picture the mean of its views' embeddings, brought to unit length."""
+    """Unit rows `(N, D) float32`: the mean of the embeddings of each picture's views, scaled to unit length."""
     parts = []
     for pictures in _decoded(paths):
         shown = [view_of(picture, view) for picture in pictures for view in views]

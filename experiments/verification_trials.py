@@ -1,4 +1,4 @@
-"""A threshold chosen on some people and tried on others: what it promised, and what it kept."""
+"""Measure a threshold on people other than those it was chosen on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DRAWS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """Rates of a given threshold on people that it was not chosen on, with 95 % intervals by bootstrap over them."""
+    """Rates of a threshold on other people, with 95 % intervals by bootstrap over them."""
 
     threshold: float
     far: ErrorRate
@@ -27,7 +27,7 @@ class Verified:
 
 
 def verified(pairs: MeasuredPairs, threshold: float, *, draws: int = DRAWS, seed: int = 0) -> Verified:
-    """Measure both rates of a threshold on pairs with at least one of either kind."""
+    """Measure both rates of a threshold on pairs, with at least one of each kind."""
     rates = ErrorRates(pairs)
     place = int(np.searchsorted(rates.thresholds, threshold, side="right")) - 1
     random = np.random.default_rng(seed)
@@ -35,23 +35,23 @@ def verified(pairs: MeasuredPairs, threshold: float, *, draws: int = DRAWS, seed
     for _ in range(draws):
         times = np.bincount(random.integers(pairs.subjects, size=pairs.subjects), minlength=pairs.subjects)
         weights = pairs.weights(times)
-        for same, found in drawn.items():
+        for same, rates_drawn in drawn.items():
             rate = rates.rate(weights, place, same=same)
             if rate is not None:
-                found.append(rate)
-    taken = {same: pairs.distances[pairs.same == same] <= threshold for same in (False, True)}
+                rates_drawn.append(rate)
+    accepted = {same: pairs.distances[pairs.same == same] <= threshold for same in (False, True)}
     return Verified(
         threshold,
-        rate_with_interval(float(taken[False].mean()), drawn[False]),
-        rate_with_interval(float(1 - taken[True].mean()), drawn[True]),
+        rate_with_interval(float(accepted[False].mean()), drawn[False]),
+        rate_with_interval(float(1 - accepted[True].mean()), drawn[True]),
     )
 
 
 def equal_error(pairs: MeasuredPairs, *, draws: int = DRAWS, seed: int = 0) -> ErrorRate:
     """Equal error rate of pairs, with a 95 % interval by bootstrap over their subjects."""
     rates = ErrorRates(pairs)
-    whole = rates.curves()
-    assert whole is not None, "both kinds of pairs are there"
+    measured = rates.curves()
+    assert measured is not None, "both kinds of pairs are there"
     random = np.random.default_rng(seed)
     drawn = []
     for _ in range(draws):
@@ -59,4 +59,4 @@ def equal_error(pairs: MeasuredPairs, *, draws: int = DRAWS, seed: int = 0) -> E
         curves = rates.curves(pairs.weights(times))
         if curves is not None:
             drawn.append(curves.eer)
-    return rate_with_interval(whole.eer, drawn)
+    return rate_with_interval(measured.eer, drawn)

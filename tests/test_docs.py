@@ -1,5 +1,6 @@
 """The documents say what is true: their Python runs, their commands, links and options exist."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+import indexer
 from indexer.cli import reference
 from indexer.cli.app import app
 from indexer.collection.build import build
@@ -103,3 +105,12 @@ def test_files_named_in_the_text_exist(document: Path) -> None:
     for name in re.findall(r"`((?:search|indexer|tests|benchmarks|data|docs)/[\w/.-]+)", document.read_text("utf-8")):
         if name.removeprefix("data/") != "sample.index":
             assert (ROOT / name).exists(), name
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_examples_import_public_names_of_the_indexer(document: Path) -> None:
+    for block in re.findall(r"```python\n(.*?)```", document.read_text("utf-8"), re.DOTALL):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("indexer"):
+                assert node.module == "indexer"
+                assert {alias.name for alias in node.names} <= set(indexer.__all__)

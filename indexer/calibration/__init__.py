@@ -1,1 +1,1 @@
-"""From pairs known to be same or different to a threshold and probabilities: `calibrate.py` is where to begin."""
+"""Calibrate a threshold and probabilities from same and different pairs. Start reading at `calibrate.py`."""

@@ -1,4 +1,4 @@
-"""One calibration from pictures to what is stored, readable on one page."""
+"""Calibrate an index or encoder: from pictures to the stored calibration, every stage on one page."""
 
 from __future__ import annotations
 
@@ -34,22 +34,24 @@ _EVEN = 0.5
 
 @dataclass(frozen=True, slots=True)
 class CalibrateReport:
-    """What was stored, and where; what was left out; what to beware of."""
+    """Result of `calibrate`."""
 
     calibration: Calibration
     pictures: int
-    """That were compared."""
+    """Number of pictures that were compared."""
     skipped: tuple[PictureError, ...]
     """Pictures that could not be read; their pairs were left out."""
     cautions: tuple[str, ...]
+    """Warnings about the quality of the calibration."""
     stored: Path
+    """Where the calibration was stored."""
     written: tuple[Path, ...]
-    """Of the report, where one was asked for."""
+    """Files of the report; empty without one."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Material:
-    """Pairs and their distances, from wherever they came."""
+    """Measured pairs, from a CSV of pairs or from labels."""
 
     pairs: MeasuredPairs
     pictures: int
@@ -71,25 +73,25 @@ def calibrate(
     """Measure same and different pairs, choose a threshold, fit probabilities, and store them with the target.
 
     Args:
-        target: an index folder, or a folder that `twinlens train` wrote. An index built from such a folder later
-            takes its calibration over.
-        pictures: a folder of labelled pictures, or where the paths of a CSV lie. Its subjects should be none that
-            the encoder was trained on.
-        pairs: a CSV with the columns a, b, same, and perhaps subject_a and subject_b.
-        labels: `folder` (the default: the path of a picture's folder below `pictures`), a folder to take for
-            `pictures`, or the path of a CSV with the columns path, label and perhaps subject. An index needs neither
-            `pictures` nor these: it has labels of its own.
-        config: the rule for the threshold, the method, the draws.
-        report: a folder for curves and a page; None for none.
-        progress: is told of every picture.
+        target: an index folder, or a folder that `twinlens train` wrote. An index that is built from such a folder
+            later copies its calibration.
+        pictures: a folder of labelled pictures, or the folder that the paths of a CSV are relative to. Its subjects
+            should not be in the encoder's training set.
+        pairs: a CSV with the columns a, b, same, and optionally subject_a and subject_b.
+        labels: `folder` (the default: the path of a picture's folder below `pictures`), a folder to use as `pictures`,
+            or the path of a CSV with the columns path, label and optionally subject. Without `pictures` and `labels`
+            an index uses its own labels.
+        config: settings; defaults to `CalibrateConfig()`.
+        report: a folder for figures and a page; None writes no report.
+        progress: callback for progress updates.
 
     Raises:
-        DataError: pairs that cannot support what is asked; the message says why, and what would.
-        EncoderError, IndexFolderError: a target that is neither, or is damaged.
+        DataError: the pairs cannot support the calibration; the message says why, and what is needed.
+        EncoderError, IndexFolderError: the target is neither an index nor an encoder, or it is damaged.
     """
     config, progress = config or CalibrateConfig(), progress or Silent()
     if pairs is not None and labels is not None:
-        raise DataError("pairs and labels are two ways to say what is the same: give one of them")
+        raise DataError("pairs and labels cannot be used together: name one of them")
     if report is not None:
         check_report(Path(report))
     root = None if pictures is None else Path(pictures)
@@ -98,7 +100,7 @@ def calibrate(
             material = _of_pairs(opened, Path(pairs), root, progress)
         else:
             material = _of_labels(opened, root, labels or "folder", config, progress)
-        found = measure(
+        measured = measure(
             material.pairs,
             config,
             prior=material.prior,
@@ -109,13 +111,13 @@ def calibrate(
         written: list[Path] = []
         if report is not None:
             progress.begin("report", None)
-            written = write_report(Path(report), found, encoder=opened.name)
-        stored = opened.store(found.calibration)
+            written = write_report(Path(report), measured, encoder=opened.name)
+        stored = opened.store(measured.calibration)
     return CalibrateReport(
-        calibration=found.calibration,
+        calibration=measured.calibration,
         pictures=material.pictures,
         skipped=material.skipped,
-        cautions=_cautions(found, config),
+        cautions=_cautions(measured, config),
         stored=stored,
         written=tuple(written),
     )
@@ -163,22 +165,22 @@ def _read_labels(root: Path | None, labels: str) -> tuple[list[tuple[Path, str, 
 def _refuse_nothing(left: int, skipped: tuple[PictureError, ...], data: str) -> None:
     if left == 0 and skipped:
         raise DataError(
-            f"{data}: nothing is left to compare: {len(skipped)} pictures could not be read, the first: {skipped[0]}"
+            f"{data}: no pictures left to compare: {len(skipped)} could not be read, the first: {skipped[0]}"
         )
     if left == 0:
         raise DataError(f"{data}: no two labelled pictures to compare")
 
 
-def _cautions(found: Measured, config: CalibrateConfig) -> tuple[str, ...]:
-    told, calibration = [], found.calibration
+def _cautions(measured: Measured, config: CalibrateConfig) -> tuple[str, ...]:
+    cautions, calibration = [], measured.calibration
     if calibration.subjects < FEW_SUBJECTS:
-        told.append(
-            f"{calibration.subjects} subjects: the intervals are rough; {FEW_SUBJECTS} or more make them useful"
-        )
+        cautions.append(f"{calibration.subjects} subjects give rough intervals: use {FEW_SUBJECTS} or more")
     if calibration.frr.value > 1 - _GOOD_ECE:
-        told.append(f"at this threshold {calibration.frr.value:.0%} of the same pairs are rejected: allow a higher FAR")
+        cautions.append(
+            f"at this threshold {calibration.frr.value:.0%} of the same pairs are rejected: allow a higher FAR"
+        )
     if calibration.ece.value > _GOOD_ECE:
-        other = "isotonic" if config.method == "logistic" else "logistic"
-        better = f"; --method {other} has {found.other_ece:.3f}" if found.other_ece < calibration.ece.value else ""
-        told.append(f"probabilities are off by {calibration.ece.value:.3f} on average{better}")
-    return tuple(told)
+        other, error = "isotonic" if config.method == "logistic" else "logistic", measured.other_ece
+        better = f"; --method {other} has {error:.3f}" if error < calibration.ece.value else ""
+        cautions.append(f"probabilities are off by {calibration.ece.value:.3f} on average{better}")
+    return tuple(cautions)

@@ -1,4 +1,4 @@
-"""Pairs that cannot support what is asked of them are refused, with the reason and the remedy."""
+"""Check that the pairs are sufficient for a calibration."""
 
 from __future__ import annotations
 
@@ -16,42 +16,42 @@ if TYPE_CHECKING:
 
 FEWEST_SUBJECTS = 5
 FEWEST_PAIRS = 10
-"""Of either kind."""
+"""Smallest number of same and of different pairs."""
 FEW_SUBJECTS = 20
-"""Below this an interval is told to be a rough one."""
+"""With fewer subjects the report warns that intervals are rough."""
 
 
 def check_pairs(pairs: MeasuredPairs, rule: Rule, data: str) -> None:
-    """Refuse pairs that say too little.
+    """Check that there are enough pairs and subjects.
 
     Raises:
         DataError: no same or no different pairs, one subject, too few subjects, too few pairs of either kind, or too
-            few different pairs for the rate that `rule` asks for.
+            few different pairs for the rate of `rule`.
     """
     same = int(np.count_nonzero(pairs.same))
     different = len(pairs.same) - same
     if pairs.subjects == 1:
         raise DataError(
-            f"{data}: all pictures are of one subject, so nothing can be mistaken for anything. Add pictures of "
-            f"{FEWEST_SUBJECTS - 1} others or more"
+            f"{data}: all pictures are of one subject, so there are no different pairs. Add pictures of at least "
+            f"{FEWEST_SUBJECTS - 1} others"
         )
     if same == 0:
         raise DataError(
-            f"{data}: no same pairs: no two pictures show the same thing. Give every subject two pictures or more"
+            f"{data}: no same pairs: no two pictures show the same thing. Use two or more pictures of every subject"
         )
     if different == 0:
         raise DataError(f"{data}: no different pairs. Add pairs of pictures that show different things")
     if pairs.subjects < FEWEST_SUBJECTS:
         raise DataError(
-            f"{data}: {pairs.subjects} subjects are too few to tell how a threshold does on others. Add pictures of "
-            f"{FEWEST_SUBJECTS} or more (with {FEW_SUBJECTS} or more the intervals become useful)"
+            f"{data}: {pairs.subjects} subjects are too few to estimate error rates on new subjects. Use "
+            f"{FEWEST_SUBJECTS} or more ({FEW_SUBJECTS} or more for useful intervals)"
         )
     for count, kind in ((same, "same"), (different, "different")):
         if count < FEWEST_PAIRS:
-            raise DataError(f"{data}: {count} {kind} pairs are too few to measure a rate on: {FEWEST_PAIRS} at least")
+            raise DataError(f"{data}: {count} {kind} pairs are too few to measure a rate: use at least {FEWEST_PAIRS}")
     if isinstance(rule, MaxFar) and rule.rate < (lowest := lowest_rate(different)):
         raise DataError(
             f"{data}: {different} different pairs cannot support a false-accept rate of {rule.rate:g}: even without "
-            f"one false accept among them it may be {lowest:g} (the rule of three). Give {pairs_for(rule.rate)} "
-            f"different pairs or more, or ask for {lowest:g} or more"
+            f"any false accept among them the rate can be {lowest:g} (the rule of three). Use at least "
+            f"{pairs_for(rule.rate)} different pairs, or a rate of {lowest:g} or more"
         )

@@ -1,4 +1,4 @@
-"""False accepts and false rejects over all thresholds: ROC, EER and AUC of pairs, each with a weight."""
+"""False-accept and false-reject rates of weighted pairs over all thresholds: ROC, EER and AUC."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from indexer.calibration.pairs import MeasuredPairs
 
 _KNOTS = 160
-"""Knots of a table for each kind of pair."""
+"""Knots of a rate table for each kind of pair."""
 
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """Rates `(T,) float64` at the thresholds of an `ErrorRates`; they do not cross but once.
+    """Rates `(T,) float64` at the thresholds of an `ErrorRates`; FAR rises, FRR falls, and they cross once.
 
-    False-accept rate: the share of different pairs at or under the threshold. False-reject rate: the share of same
-    pairs above it. ROC draws 1 - FRR over FAR; DET draws FRR over FAR, both on normal-deviate axes.
+    False-accept rate: the share of different pairs at or below the threshold. False-reject rate: the share of same
+    pairs above it. ROC plots 1 - FRR over FAR; DET plots FRR over FAR, both on normal-deviate axes.
     Source: ISO/IEC 19795-1; Martin et al., "The DET curve in assessment of detection task performance", 1997.
     """
 
@@ -32,7 +32,7 @@ class Curves:
 
     @property
     def eer(self) -> float:
-        """Equal error rate: where FAR and FRR cross, on a straight line between the two thresholds around it."""
+        """Equal error rate: where FAR and FRR cross, interpolated linearly between two thresholds."""
         after = int(np.argmax(self.far >= self.frr))
         gap = self.frr[after] - self.far[after]
         if after == 0:
@@ -43,28 +43,28 @@ class Curves:
 
     @property
     def auc(self) -> float:
-        """Chance that a same pair is nearer than a different one, half of it where they are as near (Mann-Whitney)."""
+        """Probability that a same pair has a smaller distance than a different one; ties count half (Mann-Whitney)."""
         accepted = -np.diff(self.frr, prepend=1.0)
-        met = np.diff(self.far, prepend=0.0)
-        return float(np.sum(accepted * (1.0 - self.far + met / 2)))
+        tied = np.diff(self.far, prepend=0.0)
+        return float(np.sum(accepted * (1.0 - self.far + tied / 2)))
 
 
 class ErrorRates:
-    """Sorts pairs once, so that their rates under any weights are two running sums."""
+    """Sorts pairs once, so that their rates under any weights are two cumulative sums."""
 
     def __init__(self, pairs: MeasuredPairs) -> None:
-        """Take pairs with at least one same and one different among them."""
+        """Sort pairs, at least one same and one different."""
         self.order = {same: _sorted_rows(pairs, same=same) for same in (False, True)}
         self.thresholds: NDArray[np.float64] = np.unique(np.append(pairs.distances, 0.0))
-        """`(T,)`, rising: 0 and every distance. Between two of them no rate changes."""
+        """`(T,)`, ascending: 0 and every distance. No rate changes between two of them."""
         self.reached = {
             same: np.searchsorted(pairs.distances[rows], self.thresholds, side="right")
             for same, rows in self.order.items()
         }
-        """Same or different -> `(T,)` how many of its pairs, nearest first, lie at or under each threshold."""
+        """Same or different -> `(T,)`, the number of its pairs at or below each threshold."""
 
     def curves(self, weights: NDArray[np.float64] | None = None) -> Curves | None:
-        """Rates where each pair has a weight `(P,)`; None where either kind weighs nothing."""
+        """Rates of pairs with weights `(P,)`; None if either kind has no weight."""
         shares = {}
         for same, rows in self.order.items():
             each = np.ones(len(rows)) if weights is None else weights[rows]
@@ -75,12 +75,12 @@ class ErrorRates:
         return Curves(shares[False], 1.0 - shares[True])
 
     def rate(self, weights: NDArray[np.float64], threshold: int, *, same: bool) -> float | None:
-        """Share of the same, or of the different, pairs that a threshold takes wrongly; None where they weigh nothing.
+        """Share of the same, or of the different, pairs that a threshold misclassifies; None if they have no weight.
 
         Args:
             weights: `(P,)`.
-            threshold: its place among the thresholds; -1 for one under which no pair lies.
-            same: which kind.
+            threshold: index into the thresholds; -1 rejects every pair.
+            same: which kind of pairs.
         """
         each = weights[self.order[same]]
         total = each.sum()
@@ -90,15 +90,15 @@ class ErrorRates:
         return float((total - under if same else under) / total)
 
     def knots(self, *kept: int) -> NDArray[np.int64]:
-        """Places of some hundred thresholds that draw both curves, at small FAR as well as at large, and `kept`."""
+        """Indexes of a few hundred thresholds that represent both curves at small and large FAR, and `kept`."""
         different, same = (self.reached[kind] for kind in (False, True))
         tail, even = np.geomspace(1, different[-1], _KNOTS), np.linspace(1, different[-1], _KNOTS)
-        found = [np.searchsorted(different, steps) for steps in (tail, even)]
-        found += [np.searchsorted(same, np.linspace(1, same[-1], _KNOTS)), np.array([0, *kept])]
-        return np.unique(np.clip(np.concatenate(found), 0, len(self.thresholds) - 1).astype(np.int64))
+        indexes = [np.searchsorted(different, steps) for steps in (tail, even)]
+        indexes += [np.searchsorted(same, np.linspace(1, same[-1], _KNOTS)), np.array([0, *kept])]
+        return np.unique(np.clip(np.concatenate(indexes), 0, len(self.thresholds) - 1).astype(np.int64))
 
     def table(self, curves: Curves, knots: NDArray[np.int64]) -> RateTable:
-        """The curves at some thresholds, and at 2, which is the end."""
+        """The curves at the thresholds `knots`, and at 2, the largest distance."""
         distances, far, frr = (each[knots] for each in (self.thresholds, curves.far, curves.frr))
         if distances[-1] < 2.0:
             distances, far, frr = np.append(distances, 2.0), np.append(far, 1.0), np.append(frr, 0.0)
@@ -107,5 +107,5 @@ class ErrorRates:
 
 def _sorted_rows(pairs: MeasuredPairs, *, same: bool) -> NDArray[np.int64]:
     rows = np.flatnonzero(pairs.same == same)
-    found: NDArray[np.int64] = rows[np.argsort(pairs.distances[rows], kind="stable")]
-    return found
+    ordered: NDArray[np.int64] = rows[np.argsort(pairs.distances[rows], kind="stable")]
+    return ordered

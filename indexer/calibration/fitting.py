@@ -1,4 +1,4 @@
-"""Fit the map from distance to probability on pairs, for a stated share of same pairs."""
+"""Fit the map from distance to probability on pairs, for a given share of same pairs."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _KNOTS = 256
 
 
 def fit(method: Method, distances: NDArray[np.float64], same: NDArray[np.bool_], prior: float) -> ProbabilityMap:
-    """Fit one of the two maps to distances `(P,)` of pairs, of which both kinds are there."""
+    """Fit a map to the distances `(P,)` of pairs; both kinds must be present."""
     return (fit_logistic if method == "logistic" else fit_isotonic)(distances, same, prior)
 
 
 def weights_for(same: NDArray[np.bool_], prior: float) -> NDArray[np.float64]:
-    """Weights `(P,)` that add up to 1, those of the same pairs to `prior`."""
+    """Weights `(P,)` that add up to 1; the weights of the same pairs add up to `prior`."""
     ones = int(np.count_nonzero(same))
     return np.where(same, prior / max(1, ones), (1 - prior) / max(1, len(same) - ones))
 
 
 def targets_for(same: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """What a map is to answer `(P,)`: (N+ + 1) / (N+ + 2) for the N+ same pairs, 1 / (N- + 2) for the N- others.
+    """Target probabilities `(P,)`: (N+ + 1) / (N+ + 2) for the N+ same pairs, 1 / (N- + 2) for the N- others.
 
-    With 1 and 0 the map of pairs that a threshold separates would be infinitely steep.
+    With targets 1 and 0, the map of separable pairs would be infinitely steep.
     Source: Platt, "Probabilistic outputs for support vector machines", 1999.
     """
     ones = int(np.count_nonzero(same))
@@ -41,7 +41,7 @@ def targets_for(same: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 
 def fit_logistic(distances: NDArray[np.float64], same: NDArray[np.bool_], prior: float) -> LogisticMap:
-    """Greatest weighted likelihood, by Newton's method; level where nearer pairs are not more often the same.
+    """Maximise the weighted likelihood by Newton's method; a constant map if nearer pairs are not more often the same.
 
     Source: the algorithm of Lin, Lin, Weng, "A note on Platt's probabilistic outputs for support vector machines",
     Machine Learning 68, 2007, with weights.
@@ -49,40 +49,41 @@ def fit_logistic(distances: NDArray[np.float64], same: NDArray[np.bool_], prior:
     weights, targets = weights_for(same, prior), targets_for(same)
     middle, scale = float(distances.mean()), float(distances.std()) or 1.0
     columns = np.stack([np.ones(len(distances)), (distances - middle) / scale])
-    found = np.array([np.log(prior / (1 - prior)), 0.0])
-    loss = _loss(found, columns, weights, targets)
+    coefficients = np.array([np.log(prior / (1 - prior)), 0.0])
+    loss = _loss(coefficients, columns, weights, targets)
     for _ in range(_ROUNDS):
-        answers = 1.0 / (1.0 + np.exp(-found @ columns))
-        gradient = columns @ (weights * (answers - targets))
+        predicted = 1.0 / (1.0 + np.exp(-coefficients @ columns))
+        gradient = columns @ (weights * (predicted - targets))
         if np.abs(gradient).max() < _SMALL:
             break
-        curvature = (columns * (weights * answers * (1 - answers))) @ columns.T + 1e-12 * np.eye(2)
+        curvature = (columns * (weights * predicted * (1 - predicted))) @ columns.T + 1e-12 * np.eye(2)
         step = np.linalg.solve(curvature, gradient)
         size = 1.0
-        while (nearer := _loss(found - size * step, columns, weights, targets)) > loss and size > _SMALL:
+        while (lower := _loss(coefficients - size * step, columns, weights, targets)) > loss and size > _SMALL:
             size /= 2
-        if nearer > loss:
+        if lower > loss:
             break
-        found, loss = found - size * step, nearer
-    slope = float(found[1]) / scale
+        coefficients, loss = coefficients - size * step, lower
+    slope = float(coefficients[1]) / scale
     if slope >= 0:
         return LogisticMap(float(np.log(prior / (1 - prior))), 0.0)
-    return LogisticMap(float(found[0]) - slope * middle, slope)
+    return LogisticMap(float(coefficients[0]) - slope * middle, slope)
 
 
 def fit_isotonic(distances: NDArray[np.float64], same: NDArray[np.bool_], prior: float) -> IsotonicMap:
-    """Least weighted squares among all maps that never rise, by pooling adjacent violators; a knot at each end of a
-    level stretch.
+    """Weighted least squares among all maps that never rise with distance, by pooling adjacent violators.
+
+    The map has a knot at each end of a constant stretch.
 
     Source: Zadrozny and Elkan, KDD 2002; Ayer et al., "An empirical distribution function for sampling with incomplete
     information", 1955.
     """
     from sklearn.isotonic import isotonic_regression
 
-    knots, place = np.unique(distances, return_inverse=True)
+    knots, number = np.unique(distances, return_inverse=True)
     weights = weights_for(same, prior)
-    mass = np.bincount(place, weights)
-    means = np.bincount(place, weights * targets_for(same)) / mass
+    mass = np.bincount(number, weights)
+    means = np.bincount(number, weights * targets_for(same)) / mass
     levels = np.clip(isotonic_regression(means, sample_weight=mass, increasing=False), 0.0, 1.0)
     changes = np.flatnonzero(np.diff(levels) != 0)
     ends = np.unique(np.concatenate([[0], changes, changes + 1, [len(knots) - 1]]))
@@ -92,10 +93,10 @@ def fit_isotonic(distances: NDArray[np.float64], same: NDArray[np.bool_], prior:
 
 
 def _loss(
-    found: NDArray[np.float64],
+    coefficients: NDArray[np.float64],
     columns: NDArray[np.float64],
     weights: NDArray[np.float64],
     targets: NDArray[np.float64],
 ) -> float:
-    odds = found @ columns
+    odds = coefficients @ columns
     return float(weights @ (np.logaddexp(0.0, odds) - targets * odds))

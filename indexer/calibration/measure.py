@@ -1,4 +1,4 @@
-"""From measured pairs to a calibration and the curves behind it, readable on one page."""
+"""Compute a calibration and its curves from measured pairs, every step on one page."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _BAND = (0.025, 0.975)
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """Bounds `(knots,)` around the curves at the knots of the table, by bootstrap over subjects."""
+    """Lower and upper bounds `(knots,)` of the curves at the knots of the table, by bootstrap over subjects."""
 
     far: tuple[NDArray[np.float64], NDArray[np.float64]]
     frr: tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -40,7 +40,7 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A calibration, and what its report is drawn from."""
+    """A calibration, and the data that its report is drawn from."""
 
     calibration: Calibration
     pairs: MeasuredPairs
@@ -50,7 +50,7 @@ class Measured:
     band: Band
     reliability: Reliability
     other_ece: float
-    """Calibration error of the method that was not asked for."""
+    """Calibration error of the other method."""
 
 
 def measure(
@@ -62,18 +62,18 @@ def measure(
     data: str,
     progress: Progress | None = None,
 ) -> Measured:
-    """Choose the threshold, fit the probabilities, and say how good both are.
+    """Choose the threshold, fit the probabilities, and estimate the errors of both.
 
     Args:
-        pairs: at least ten of either kind, of five subjects or more.
-        config: the rule, the method and the draws.
-        prior: share of same pairs, where `config` leaves it open.
-        fingerprint: of the encoder whose distances they are.
-        data: a name for what was measured.
-        progress: hears of every draw.
+        pairs: at least ten of each kind, from at least five subjects.
+        config: settings.
+        prior: share of same pairs; used if `config.prior` is None.
+        fingerprint: fingerprint of the encoder that made the embeddings.
+        data: name of the data, for the report.
+        progress: callback for progress updates.
 
     Raises:
-        DataError: pairs that cannot support it; the message says why and what would.
+        DataError: the pairs cannot support the calibration; the message says why, and what is needed.
     """
     prior = prior if config.prior is None else config.prior
     rule = rule_of(config, prior)
@@ -84,20 +84,20 @@ def measure(
     chosen = rule.choose(curves)
     if chosen < 0:
         raise DataError(
-            f"{data}: {curves.far[0]:.4f} of the different pairs lie at distance 0, so no threshold fits the rule "
-            f"{rule}. Are copies of one picture among different subjects? Take them out, or allow more false accepts"
+            f"{data}: {curves.far[0]:.4f} of the different pairs have distance 0, so no threshold satisfies the rule "
+            f"{rule}. Remove copies of one picture from different subjects, or allow more false accepts"
         )
     knots = rates.knots(chosen)
     progress = progress or Silent()
     progress.begin("resample", config.resamples)
     drawn = resample(pairs, rates, rule, knots, draws=config.resamples, seed=config.seed, advance=progress.advance)
     progress.begin("hold out", None)
-    trusted = held_out(pairs, config.method, prior, config.seed)
+    errors = held_out(pairs, config.method, prior, config.seed)
     other = held_out(pairs, "isotonic" if config.method == "logistic" else "logistic", prior, config.seed)
-    if not (drawn.new_far and drawn.new_frr and trusted and other):
+    if not (drawn.new_far and drawn.new_frr and errors and other):
         raise DataError(
-            f"{data}: too few subjects have both same and different pairs to tell how a threshold does on others. Add "
-            "subjects with two pictures or more, and different pairs among them"
+            f"{data}: too few subjects have both same and different pairs to estimate error rates on new subjects. "
+            "Add subjects with two or more pictures, and different pairs among them"
         )
     calibration = Calibration(
         fingerprint=fingerprint,
@@ -110,7 +110,7 @@ def measure(
         rates=rates.table(curves, knots),
         eer=rate_with_interval(curves.eer, drawn.eer),
         auc=rate_with_interval(curves.auc, drawn.auc),
-        ece=rate_with_interval(trusted.error, trusted.errors),
+        ece=rate_with_interval(errors.error, errors.errors),
         same_pairs=int(np.count_nonzero(pairs.same)),
         different_pairs=int(np.count_nonzero(~pairs.same)),
         subjects=pairs.subjects,
@@ -125,6 +125,6 @@ def measure(
         curves=curves,
         knots=knots,
         band=Band((bands[0][0], bands[0][1]), (bands[1][0], bands[1][1])),
-        reliability=trusted.reliability,
+        reliability=errors.reliability,
         other_ece=other.error,
     )

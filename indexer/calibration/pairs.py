@@ -1,4 +1,4 @@
-"""Pairs of pictures known to show the same thing or different ones, each side with its subject."""
+"""Pairs of pictures that are known to be same or different, with the subject of each picture."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """P pairs of rows of a list of pictures; `subject_a` and `subject_b` count from 0, or any other whole numbers.
+    """P pairs of rows of a list of pictures; `subject_a` and `subject_b` are any integers, one per subject.
 
-    A subject is what is drawn when intervals are made and what never stands on both sides of a fold: a person, a
-    writer, a thing. Two pictures of one subject may yet be a different pair (a forgery of a signature).
+    A subject is a person, a writer or a thing. Intervals resample subjects, and a subject is never on both sides of a
+    fold. Two pictures of one subject can be a different pair (a forged signature).
     """
 
     a: NDArray[np.int64]
@@ -33,7 +33,7 @@ class Pairs:
         return len(self.a)
 
     def among(self, rows: NDArray[np.int64], pictures: int) -> Pairs:
-        """Keep the pairs of which both pictures are in `rows`, numbered by their place there."""
+        """Keep the pairs whose two pictures are both in `rows`, numbered by their positions in it."""
         place = np.full(pictures, -1, dtype=np.int64)
         place[rows] = np.arange(len(rows))
         a, b = place[self.a], place[self.b]
@@ -41,7 +41,7 @@ class Pairs:
         return Pairs(a[kept], b[kept], self.same[kept], self.subject_a[kept], self.subject_b[kept])
 
     def measured(self, vectors: Floats) -> MeasuredPairs:
-        """Take the distances between unit rows `(N, D) float32`, and number the subjects from 0."""
+        """Measure the distances between unit rows `(N, D) float32`, and number the subjects from 0."""
         distances = pair_distances(vectors, vectors, self.a, self.b).astype(np.float64)
         names, numbers = np.unique(np.stack([self.subject_a, self.subject_b]), return_inverse=True)
         one, other = numbers.reshape(2, -1).astype(np.int64)
@@ -50,7 +50,7 @@ class Pairs:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredPairs:
-    """Distances in [0, 2] `(P,) float64` of pairs, and the subjects of each, from 0 to `subjects` - 1."""
+    """Distances in [0, 2], `(P,) float64`, and the two subjects of each pair, from 0 to `subjects` - 1."""
 
     distances: NDArray[np.float64]
     same: NDArray[np.bool_]
@@ -59,10 +59,10 @@ class MeasuredPairs:
     subjects: int
 
     def weights(self, drawn: NDArray[np.int64]) -> NDArray[np.float64]:
-        """How much each pair counts `(P,)` where each subject was drawn so many times `(subjects,)`.
+        """Weight of each pair `(P,)` if each subject was drawn `drawn (subjects,)` times.
 
-        A pair of two subjects counts as often as both were drawn, multiplied: every copy of the one meets every copy
-        of the other. A pair within one subject counts as often as it was drawn: copies are not paired with each other.
+        The weight of a pair of two subjects is the product of their counts: every copy of one is paired with every copy
+        of the other. The weight of a pair within one subject is its count: copies are not paired with each other.
 
         Source: Bolle, Ratha, Pankanti, "Error analysis of pattern recognition systems: the subsets bootstrap", CVIU
         93(1), 2004; pairs of two subjects as in Field and Welsh, "Bootstrapping clustered data", JRSS B 69(3), 2007.

@@ -1,4 +1,4 @@
-"""How far figures would move with other subjects: they are drawn anew, and those not drawn stand for new ones."""
+"""Estimate how figures vary with other subjects: bootstrap the subjects, and test on those that were not drawn."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ if TYPE_CHECKING:
     from indexer.calibration.rules import Rule
 
 _FEWEST = 20
-"""Draws below which no percentile is worth its name."""
+"""Smallest number of draws for which percentiles are computed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resampled:
-    """What the draws gave; a draw that left nothing to measure a figure on is missing from its list."""
+    """Figures of each draw; a draw without pairs for a figure is missing from its list."""
 
     eer: tuple[float, ...]
     auc: tuple[float, ...]
     new_far: tuple[float, ...]
-    """On subjects that were not drawn, at the threshold that those drawn gave."""
+    """FAR of the subjects that were not drawn, at the threshold chosen on those that were."""
     new_frr: tuple[float, ...]
+    """FRR, as `new_far`."""
     far: NDArray[np.float64]
-    """`(draws, knots)`, of the subjects drawn: the band around a curve."""
+    """`(draws, knots)`, rates of the subjects that were drawn: the band around a curve."""
     frr: NDArray[np.float64]
 
 
@@ -47,17 +48,17 @@ def resample(
     seed: int,
     advance: Callable[[int], None] = lambda count: None,
 ) -> Resampled:
-    """Draw as many subjects as there are, with replacement, `draws` times; choose a threshold on those drawn by
-    `rule`, and take its rates on the pairs whose subjects were both left out.
+    """Draw all subjects with replacement, `draws` times; choose a threshold on those drawn, test it on the others.
 
-    About 37 % of the subjects are left out of a draw. So a rate of theirs varies both with who was calibrated on and
-    with who is met, and its percentiles hold for sets of new subjects of that size or larger (where subjects are few,
-    for half as many as there are or more: FAR is skewed, and its percentiles then somewhat too low). The usual
-    bootstrap, which measures a threshold on the subjects that gave it, tells neither: FAR would be the rate asked for
-    each time.
+    `rule` chooses the threshold on the drawn subjects. Its rates are measured on the pairs of two subjects that were
+    not drawn, about 37 % of all. These rates vary both with the subjects used for calibration and with the subjects
+    tested, so that their percentiles hold for sets of new subjects of that size or larger. (With few subjects they
+    hold for half as many or more: FAR is skewed, and its percentiles are then slightly too low.) The usual bootstrap
+    measures a threshold on the subjects that it was chosen on, which includes neither: FAR would always be the
+    requested rate.
 
-    Source: Efron and Tibshirani, "Improvements on cross-validation: the .632+ bootstrap", JASA 92, 1997 (leaving out
-    what is not drawn); weights of pairs: `MeasuredPairs.weights`.
+    Source: Efron and Tibshirani, "Improvements on cross-validation: the .632+ bootstrap", JASA 92, 1997 (testing on
+    those not drawn); weights of pairs: `MeasuredPairs.weights`.
     """
     random = np.random.default_rng(seed)
     eer, auc, new_far, new_frr, far, frr = [], [], [], [], [], []
@@ -86,7 +87,7 @@ def resample(
 
 
 def rate_with_interval(value: float, drawn: Sequence[float]) -> ErrorRate:
-    """A rate and the bounds that leave 2.5 % of the draws on either side, widened to hold the rate itself."""
+    """A rate with its 95 % percentile interval over the draws, widened to include the rate itself."""
     if len(drawn) < _FEWEST:
         return ErrorRate(value)
     low, high = percentiles(drawn)

@@ -1,4 +1,4 @@
-"""What a threshold is chosen by. Where several are as good, the smallest: a false accept is the worse mistake."""
+"""Rules that choose a threshold. Of equally good ones the smallest, because a false accept is the worse mistake."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 
 class Rule(Protocol):
-    """Chooses a place among the thresholds of two curves."""
+    """Chooses a threshold from two curves."""
 
     def choose(self, curves: Curves) -> int:
-        """Place of the threshold; -1 where only one under which no pair lies will do."""
+        """Index of the threshold; -1 if only a threshold below all pairs satisfies the rule."""
 
 
 @dataclass(frozen=True, slots=True)
 class MaxFar:
-    """The largest threshold whose false-accept rate is at most `rate`: of tied distances all are accepted, or none."""
+    """The largest threshold with a false-accept rate of at most `rate`; ties are all accepted, or all rejected."""
 
     rate: float
 
@@ -35,7 +35,7 @@ class MaxFar:
 
 @dataclass(frozen=True, slots=True)
 class EqualErrors:
-    """Where both rates differ least."""
+    """The threshold at which both rates differ least."""
 
     def choose(self, curves: Curves) -> int:
         """See `Rule`."""
@@ -47,7 +47,7 @@ class EqualErrors:
 
 @dataclass(frozen=True, slots=True)
 class LowestCost:
-    """Where `prior` * `false_reject` * FRR + (1 - `prior`) * `false_accept` * FAR is lowest."""
+    """The threshold with the lowest `prior` * `false_reject` * FRR + (1 - `prior`) * `false_accept` * FAR."""
 
     false_accept: float
     false_reject: float
@@ -64,7 +64,7 @@ class LowestCost:
 
 
 def rule_of(config: CalibrateConfig, prior: float) -> Rule:
-    """The rule that the settings name."""
+    """The rule of the settings."""
     if config.eer:
         return EqualErrors()
     if config.cost_false_accept is not None and config.cost_false_reject is not None:

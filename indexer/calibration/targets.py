@@ -1,4 +1,4 @@
-"""What can be calibrated: an index, or the folder of an encoder. Each embeds pictures and stores the outcome."""
+"""Targets of a calibration: an index, or the folder of an encoder. Each embeds pictures and stores the result."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Target(Protocol):
-    """Whose distances are calibrated."""
+    """An index or encoder whose distances are calibrated."""
 
     name: str
     fingerprint: str
@@ -40,10 +40,10 @@ class Target(Protocol):
         """Embed each picture once."""
 
     def own_pictures(self) -> list[tuple[Path, str, str]]:
-        """Path, label and subject of the labelled pictures that come with it; raises DataError where there are none."""
+        """Path, label and subject of the target's own labelled pictures; raises DataError if there are none."""
 
     def store(self, calibration: Calibration) -> Path:
-        """Keep a calibration where whoever opens the target finds it; give the place."""
+        """Store a calibration with the target, and return where."""
 
 
 @contextmanager
@@ -51,8 +51,8 @@ def open_target(folder: Path, device: Device) -> Iterator[Target]:
     """Open an index or an encoder's folder.
 
     Raises:
-        DataError: it is neither.
-        EncoderError, IndexFolderError: it is damaged.
+        DataError: the folder is neither.
+        EncoderError, IndexFolderError: the folder is damaged.
     """
     if (folder / CATALOG_NAME).is_file():
         with open_index(folder, device=device) as engine:
@@ -61,8 +61,8 @@ def open_target(folder: Path, device: Device) -> Iterator[Target]:
         yield EncoderTarget(folder, load_folder(folder, device=device))
     else:
         raise DataError(
-            f"{folder}: neither an index nor a folder that twinlens train wrote, so there is nowhere to keep a "
-            "calibration. Build an index with the encoder and calibrate that"
+            f"{folder}: is neither an index nor a folder that twinlens train wrote, so a calibration cannot be stored "
+            "in it. Build an index with the encoder and calibrate that"
         )
 
 
@@ -87,7 +87,7 @@ class EncoderTarget:
 
 
 class IndexTarget:
-    """An index: pictures that it holds unchanged are not embedded again."""
+    """An index: unchanged pictures are not embedded again."""
 
     def __init__(self, engine: SearchEngine) -> None:
         self._engine = engine
@@ -124,20 +124,20 @@ class IndexTarget:
 
         Raises:
             IndexLockedError: another process is writing the index.
-            IndexFolderError: the index was built anew with another encoder meanwhile.
+            IndexFolderError: the index was rebuilt with another encoder in the meantime.
         """
         folder = self._engine.folder
         with open_writer(folder) as catalog, catalog.transaction():
             if catalog.settings().get("fingerprint") != calibration.fingerprint:
                 raise IndexFolderError(
-                    f"{folder}: has another encoder than when this began. Run twinlens calibrate again"
+                    f"{folder}: was rebuilt with another encoder in the meantime. Run twinlens calibrate again"
                 )
             catalog.set(calibration=calibration.to_dict())
         return folder
 
 
 def _unchanged(record: PictureRecord) -> bool:
-    """Whether a picture is as it was indexed; one that is gone still counts by its stored vector."""
+    """Whether a picture is unchanged since it was indexed. A missing file counts as unchanged: its vector is stored."""
     try:
         status = record.path.stat()
     except OSError:

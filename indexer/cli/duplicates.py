@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import indexer
-from indexer.cli.base import SHOWN, SKIPPED_EXIT
+from indexer.cli.base import SHOWN, end_with_skipped
 from indexer.cli.inside_collection import warn_inside_index_collection
 from indexer.cli.no_match import explain_no_match
 from indexer.cli.options import DeviceOption, IndexArgument, WhereOption
@@ -109,10 +109,8 @@ def duplicates(
     if report.pictures == 0:
         explain_no_match(index, where)
     typer.echo(_summary(report, choices, groups=not outputs.speaks), err=outputs.speaks)
-    for member in left_out[:SHOWN]:
-        typer.echo(one_line(f"left out of the list, as its name holds a line break (use -0): {member.path}"), err=True)
-    if left_out:
-        raise typer.Exit(SKIPPED_EXIT)
+    unlisted = [member.path for member in left_out]
+    end_with_skipped(unlisted, word="left out of the list, because its name holds a line break (use -0):")
 
 
 def _summary(report: DuplicateReport, choices: Sequence[Choice], *, groups: bool) -> str:

@@ -68,7 +68,7 @@ def _decoder_lines(about: IndexInfo) -> list[str]:
 def _foreign_text(about: IndexInfo) -> str:
     from search.encoders.foreign import is_foreign
 
-    return "; the vectors were imported, pictures cannot be queries" if is_foreign(about.fingerprint) else ""
+    return "; the vectors were made elsewhere, pictures cannot be queries" if is_foreign(about.fingerprint) else ""
 
 
 def _column_text(column: ColumnInfo) -> str:

@@ -1,4 +1,4 @@
-"""Groups of exact and near copies in an index: `find_duplicates`, then the files that tell of them."""
+"""Find groups of exact and near copies in an index, and write reports about them. Start reading at `find.py`."""
 
 from __future__ import annotations
 

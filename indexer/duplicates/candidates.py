@@ -1,4 +1,4 @@
-"""Which points may have a near copy, asked of the index's own structures: fast, and as approximate as they are."""
+"""Find points that may have a near copy with the index's own structures: fast, and as approximate as they are."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
 _BLOCK = 1024
 _FIRST_K = 8
-"""Neighbours asked for at first. One other point is enough to go on; more give a pair that was missed from one side
-another chance from the other."""
+"""Number of neighbours searched for at first. One other point would be enough, but with more, a pair that is missed
+from one side can still be found from the other."""
 _GROWTH = 8
 
 
 def candidates(
     points: Points, threshold: float, allowed: list[Mask | None], advance: Callable[[int], None] | None = None
 ) -> NDArray[np.int64]:
-    """Points with another within the threshold in some segment, or found by one, ascending.
+    """Points that have another point within the threshold in some segment, or that are such a neighbour, ascending.
 
     Args:
-        points: all of them.
+        points: all points.
         threshold: Euclidean distance.
-        allowed: for each segment its rows that count, None for all live ones.
-        advance: is told of points done.
+        allowed: for each segment a mask of the rows to search, or None for all live ones.
+        advance: callback with the number of points done.
     """
     marked = np.zeros(len(points), dtype=np.bool_)
     rows_of = [points.of_rows(number) for number in range(len(points.segments))]
@@ -56,18 +56,18 @@ def _mark(
     vectors: Floats,
     threshold: float,
 ) -> None:
-    """Ask one segment for the neighbours of some points, for more and more of those whose answers are all their own.
+    """Search one segment for the neighbours of some points, with a growing k for points that only find themselves.
 
-    Where many rows hold one vector, the k nearest of it can all be at the same point, and a near copy behind them.
+    If many rows hold the same vector, all k nearest rows can be the point itself, with a near copy behind them.
     """
     k = _FIRST_K
     while len(mine):
         distances, rows = segment.search(vectors, k, mask)
         near = (rows >= 0) & within(distances, threshold)
-        found = np.where(near, of_rows[rows], -1)
-        other = (found >= 0) & (found != mine[:, None])
+        neighbours = np.where(near, of_rows[rows], -1)
+        other = (neighbours >= 0) & (neighbours != mine[:, None])
         marked[mine[other.any(axis=1)]] = True
-        marked[found[other]] = True
-        unsettled = near.all(axis=1) & ~other.any(axis=1) & (near.shape[1] == k)  # else those were all rows
+        marked[neighbours[other]] = True
+        unsettled = near.all(axis=1) & ~other.any(axis=1) & (near.shape[1] == k)  # fewer than k: those are all rows
         mine, vectors = mine[unsettled], vectors[unsettled]
         k *= _GROWTH

@@ -1,4 +1,4 @@
-"""A report as files: JSON, CSV, the list of spare files, and the page."""
+"""Write a report as files: JSON, CSV, the list of spare files, and the HTML page."""
 
 from __future__ import annotations
 
@@ -41,58 +41,58 @@ COLUMNS = (
 )
 STDOUT = Path("-")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula: such cells get an apostrophe before them.
+"""Beginnings that a spreadsheet interprets as a formula: such cells get a leading apostrophe.
 Source: OWASP, "CSV Injection"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """Where a report goes; `-` is standard output, None nowhere."""
+    """Output files of a report; `-` is standard output, None writes nothing."""
 
     json: Path | None = None
     csv: Path | None = None
     html: Path | None = None
     list: Path | None = None
     null: bool = False
-    """Whether names in the list end with a NUL byte instead of a line break."""
+    """End names in the list with a NUL byte instead of a line break."""
 
     def given(self) -> dict[str, Path]:
-        """Those that are wanted, by name."""
-        named = {"json": self.json, "csv": self.csv, "html": self.html, "list": self.list}
-        return {name: path for name, path in named.items() if path is not None}
+        """The outputs that are set, by name."""
+        paths = {"json": self.json, "csv": self.csv, "html": self.html, "list": self.list}
+        return {name: path for name, path in paths.items() if path is not None}
 
     @property
     def speaks(self) -> bool:
-        """Whether one of them is standard output."""
+        """Whether one of the outputs is standard output."""
         return STDOUT in self.given().values()
 
 
 def check_outputs(outputs: Outputs, index: Path) -> None:
-    """Refuse, before any work, to write where no report belongs.
+    """Check, before any work, that the outputs can be written and overwrite no pictures.
 
     Raises:
-        DataError: two outputs in one place, a folder, a picture's name, or a place inside the index.
+        DataError: two outputs with one path, a folder, the name of a picture, or a path inside the index.
     """
     places = list(outputs.given().values())
     real = [path if path == STDOUT else Path(os.path.realpath(path)) for path in places]
     for path, place in zip(places, real, strict=True):
         if real.count(place) > 1:
-            raise DataError(f"{path}: two reports cannot go to one place. Name another file")
+            raise DataError(f"{path}: cannot hold two reports. Name another file")
         if path == STDOUT:
             continue
         if place.is_dir() or not place.parent.is_dir():
-            raise DataError(f"{path}: is a folder, or is in none that exists. Name a file")
+            raise DataError(f"{path}: is a folder, or its folder does not exist. Name a file")
         if place.suffix.lower() in PICTURE_SUFFIXES:
             raise DataError(f"{path}: has the name of a picture, which a report must not replace. Name another file")
         if place.is_relative_to(os.path.realpath(index)):
-            raise DataError(f"{path}: lies inside the index folder, which holds nothing else. Name another file")
+            raise DataError(f"{path}: is inside the index folder, which can hold no other files. Name another file")
 
 
 def write_outputs(report: DuplicateReport, choices: Sequence[Choice], outputs: Outputs) -> list[Member]:
-    """Write all that is wanted, whole: no file is replaced before the last is complete.
+    """Write all outputs; no file is replaced before the last one is complete.
 
     Returns:
-        Spare files that the list leaves out, as their names hold line breaks.
+        Spare files that the list leaves out, because their names contain line breaks.
 
     Raises:
         DataError: a file cannot be written.
@@ -112,17 +112,17 @@ def write_outputs(report: DuplicateReport, choices: Sequence[Choice], outputs: O
 
 
 def write_json(report: DuplicateReport, choices: Sequence[Choice], stream: IO[bytes]) -> None:
-    """One object: the figures, and `groups`, one a line, each with its members, which to keep and which are spare.
+    """Write one JSON object: the figures, and `groups`, one per line, with members, the file to keep and spare files.
 
-    `decisions` says by id what the CSV says in a column; `copy_of` names, by the id of a spare file, the file that it
-    is a copy of.
+    `decisions` holds, by id, the values of the CSV column `decision`. `copy_of` maps the id of a spare file to the id
+    of the file that it is a copy of.
 
-    Bytes of names that are no UTF-8 stand as lone surrogates, as Python reads names (`os.fsencode` takes them back).
+    Bytes of names that are not UTF-8 are lone surrogates, as Python reads names (`os.fsencode` converts them back).
     """
     head = json.dumps({**report.to_dict(), "spare_count": sum(len(choice.spare) for choice in choices)}, indent=1)
     stream.write(head.removesuffix("\n}").encode() + b',\n "groups": [')
     for number, (group, choice) in enumerate(zip(report.groups, choices, strict=True)):
-        told = {
+        content = {
             "exact": group.exact,
             "keep": None if choice.keep is None else choice.keep.id,
             "spare": [member.id for member in choice.spare],
@@ -130,14 +130,14 @@ def write_json(report: DuplicateReport, choices: Sequence[Choice], stream: IO[by
             "decisions": {str(member.id): choice.word(member) for member in group.members},
             "members": [member.to_dict() for member in group.members],
         }
-        stream.write((b",\n  " if number else b"\n  ") + json.dumps(told).encode())
+        stream.write((b",\n  " if number else b"\n  ") + json.dumps(content).encode())
     stream.write(b"\n ]\n}\n")
 
 
 def write_csv(report: DuplicateReport, choices: Sequence[Choice], stream: IO[bytes]) -> None:
-    """One row a member; `group` counts from 1, metadata is an object of JSON.
+    """Write one row per member; `group` counts from 1, `metadata` is a JSON object.
 
-    Names are written byte for byte, quoted where they hold line breaks.
+    Names are written byte for byte, quoted if they contain line breaks.
     """
     stream.write(_row(COLUMNS))
     for number, (group, choice) in enumerate(zip(report.groups, choices, strict=True), 1):

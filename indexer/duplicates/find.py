@@ -1,4 +1,4 @@
-"""The search for copies, on one page: points, who is near whom, groups."""
+"""Find the copies in an index, every stage on one page: points, candidates, neighbours, groups."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from search.store.records import PictureRecord
 
 _PROBES = 1000
-"""Pictures compared with all others to learn the recall of an approximate search."""
+"""Number of pictures that are compared with all others to measure the recall of an approximate search."""
 
 
 def find_duplicates(
@@ -39,12 +39,12 @@ def find_duplicates(
 ) -> DuplicateReport:
     """Group the exact and near copies of an index.
 
-    Exact copies are files of the same bytes, known from the catalog. Near copies are within a distance of the group's
-    representative: see `indexer.duplicates.grouping`. The same pictures give the same groups, whatever their order.
+    Exact copies are files with the same bytes, known from the catalog. Near copies are within a distance of the group's
+    representative, see `indexer.duplicates.grouping`. The groups do not depend on the order of the pictures.
 
     Raises:
-        IndexFolderError: no index there, or a damaged one.
-        QueryError: a threshold, probability or filter that makes no sense here.
+        IndexFolderError: no index in the folder, or a damaged one.
+        QueryError: an invalid threshold, probability or filter.
     """
     config = config or DuplicatesConfig()
     with open_index(index, device=config.device) as engine:
@@ -54,7 +54,7 @@ def find_duplicates(
 def duplicates_in(
     engine: SearchEngine, config: DuplicatesConfig | None = None, *, progress: Progress | None = None
 ) -> DuplicateReport:
-    """As `find_duplicates`, in the snapshot of an open index."""
+    """Like `find_duplicates`, for the snapshot of an open index."""
     config = config or DuplicatesConfig()
     threshold = None if config.exact_only else copy_threshold(engine.calibration, config)
     stages = Stages(progress or Silent())
@@ -67,14 +67,14 @@ def duplicates_in(
         chosen = np.arange(len(points))
         if not exhaustive:
             chosen, recall = _candidates(engine, config, points, threshold, stages)
-        near = Neighbours(points, chosen, threshold.distance)
+        neighbours = Neighbours(points, chosen, threshold.distance)
         with stages.stage("compare", len(chosen)):
-            degrees = near.degrees(stages.progress.advance)
+            degrees = neighbours.degrees(stages.progress.advance)
         chosen, degrees = chosen[degrees > 0], degrees[degrees > 0]
-        near = Neighbours(points, chosen, threshold.distance)
+        neighbours = Neighbours(points, chosen, threshold.distance)
         with stages.stage("group", len(chosen)):
-            owners, apart = group_points(points, chosen, near, degrees, stages.progress.advance)
-        owner[chosen], distance[chosen] = chosen[owners], apart
+            owners, distances = group_points(points, chosen, neighbours, degrees, stages.progress.advance)
+        owner[chosen], distance[chosen] = chosen[owners], distances
     with stages.stage("list"):
         groups = _groups(engine, points, owner, distance)
     if threshold is not None:
@@ -93,13 +93,13 @@ def duplicates_in(
 
 
 def _separated(engine: SearchEngine, groups: tuple[Group, ...], threshold: float, stages: Stages) -> tuple[Group, ...]:
-    """Groups without pictures that lie near and show something else, in the order of a report."""
-    apart: list[Group] = []
+    """Groups without pictures that have similar vectors but other content, in the order of a report."""
+    separated: list[Group] = []
     with stages.stage("look", sum(len(group.members) for group in groups)):
         for group in groups:
-            apart += separate(group, threshold, engine.vectors_of)
+            separated += separate(group, threshold, engine.vectors_of)
             stages.progress.advance(len(group.members))
-    return tuple(sorted(apart, key=_by_size))
+    return tuple(sorted(separated, key=_by_size))
 
 
 def _by_size(group: Group) -> tuple[int, str]:
@@ -109,7 +109,7 @@ def _by_size(group: Group) -> tuple[int, str]:
 def _candidates(
     engine: SearchEngine, config: DuplicatesConfig, points: Points, threshold: CopyThreshold, stages: Stages
 ) -> tuple[NDArray[np.int64], RecallCheck]:
-    """Who may have a near copy, and how often that is known, measured on some pictures."""
+    """Points that may have a near copy, and the recall of this search, measured on a sample."""
     allowed = [engine.chosen(segment, config.where) for segment in points.segments]
     with stages.stage("search", len(points)):
         chosen = candidates(points, threshold.distance, allowed, stages.progress.advance)
@@ -123,20 +123,20 @@ def _candidates(
 def _groups(
     engine: SearchEngine, points: Points, owner: NDArray[np.int64], distance: NDArray[np.float64]
 ) -> tuple[Group, ...]:
-    """Groups of two pictures or more, with what the catalog knows of them."""
+    """Groups of two or more pictures, with their records from the catalog."""
     of = owner[points.picture_point]
     joined = np.flatnonzero(np.bincount(of, minlength=len(points))[of] > 1) if len(of) else of
     joined = joined[np.argsort(of[joined], kind="stable")]
     starts = np.flatnonzero(np.diff(of[joined], prepend=-1))
     records = {each.id: each for each in engine.catalog.pictures.of(points.picture[joined].tolist())}
     known = engine.metadata(list(records))
-    found = []
+    groups = []
     for places in np.split(joined, starts[1:]) if len(joined) else []:
         mine = points.picture_point[places]
         pictures = [records[picture] for picture in points.picture[places].tolist()]
         at_representative = (mine == of[places[0]]).tolist()
-        found.append(_group(pictures, at_representative, distance[mine].tolist(), known))
-    return tuple(sorted(found, key=_by_size))
+        groups.append(_group(pictures, at_representative, distance[mine].tolist(), known))
+    return tuple(sorted(groups, key=_by_size))
 
 
 def _group(
@@ -173,5 +173,5 @@ def _group(
 
 
 def largest_first(picture: PictureRecord) -> tuple[int, int, int, str]:
-    """Most pixels, then most bytes, then the oldest file, then by path."""
+    """Sort key: most pixels, then most bytes, then the oldest file, then by path."""
     return (-picture.width * picture.height, -picture.bytes, picture.mtime_ns, str(picture.path))

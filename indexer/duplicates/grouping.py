@@ -1,10 +1,10 @@
-"""Groups around representatives: every member lies within the threshold of its group's representative.
+"""Group points around representatives: every member is within the threshold of its group's representative.
 
-The point with the most others within the threshold represents all of them; then the one with the most of those left;
-and so on (stars, as Aslam et al. call them). In a chain a-b-c-d of small steps, b represents a and c, and d stands for
-itself: no two members of a group are farther apart than twice the threshold, however many small steps lie between.
-Complete linkage would bound that by the threshold itself, but tears an original's copies apart where two of them
-differ from each other more than either does from the original.
+The point with the most neighbours within the threshold represents all of them; then the one with the most of the
+remaining points; and so on (star clustering, Aslam et al.). In a chain a-b-c-d of small steps, b represents a and c,
+and d is a group of its own: two members of a group are never farther apart than twice the threshold, however long the
+chain. Complete linkage would bound this by the threshold itself, but it separates two copies of an original that
+differ more from each other than from the original.
 
 Source: Aslam, Pelekhov and Rus, "The star clustering algorithm for static and dynamic information organization",
 Journal of Graph Algorithms and Applications 8, 2004.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 1024
 _PAIRS_AT_ONCE = 2_000_000
-"""Neighbours held at once, unless a single point has more."""
+"""Largest number of neighbours in memory, unless a single point has more."""
 
 
 def group_points(
@@ -36,21 +36,21 @@ def group_points(
     degrees: NDArray[np.int64],
     advance: Callable[[int], None] | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Give each point its representative.
+    """Assign each point to a representative.
 
-    Representatives are taken by most neighbours, then most pixels, then most bytes, then the smallest content hash:
-    nothing that depends on the order of pictures or segments. No two of them are within the threshold of each other.
-    A point within the threshold of several belongs to the nearest, of equally near ones to the one taken first.
+    Representatives are chosen by most neighbours, then most pixels, then most bytes, then the smallest content hash, so
+    that the order of pictures and segments has no effect. Two representatives are never within the threshold of each
+    other. A point within the threshold of several belongs to the nearest; of equally near ones, to the first chosen.
 
     Args:
         points: all points.
-        chosen: `(M,)`, those that are grouped.
-        neighbours: who is near whom among them, by their places in `chosen`.
+        chosen: `(M,)`, the points to group.
+        neighbours: the pairs within the threshold among them, by positions in `chosen`.
         degrees: `(M,)`, the number of neighbours of each.
-        advance: is told of points that are done.
+        advance: callback with the number of points done.
 
     Returns:
-        `(M,)` the place of each point's representative, its own where it has none; `(M,)` the distance to it.
+        `(M,)` the position of each point's representative, its own position without one; `(M,)` the distance to it.
     """
     owner = np.full(len(chosen), -1, dtype=np.int64)
     distance = np.full(len(chosen), np.inf)
@@ -58,10 +58,10 @@ def group_points(
     begin = 0
     while begin < len(order):
         waiting = order[begin : begin + _AT_ONCE]
-        open_ones = waiting[owner[waiting] < 0]
-        taken = max(1, int(np.searchsorted(np.cumsum(degrees[open_ones]), _PAIRS_AT_ONCE, side="right")))
-        block = open_ones[:taken]
-        done = len(waiting) if taken >= len(open_ones) else int(np.flatnonzero(waiting == open_ones[taken])[0])
+        ungrouped = waiting[owner[waiting] < 0]
+        taken = max(1, int(np.searchsorted(np.cumsum(degrees[ungrouped]), _PAIRS_AT_ONCE, side="right")))
+        block = ungrouped[:taken]
+        done = len(waiting) if taken >= len(ungrouped) else int(np.flatnonzero(waiting == ungrouped[taken])[0])
         if len(block):
             _take(block, neighbours, owner, distance)
         begin += done
@@ -71,7 +71,7 @@ def group_points(
 
 
 def _order(points: Points, chosen: NDArray[np.int64], degrees: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Places of points in the order in which they may become representatives."""
+    """Positions of the points in the order in which they are considered as representatives."""
     content = np.array([points.content[point] for point in chosen.tolist()], dtype=np.str_)
     return np.lexsort((content, -points.bytes[chosen], -points.pixels[chosen], -degrees))
 
@@ -79,13 +79,13 @@ def _order(points: Points, chosen: NDArray[np.int64], degrees: NDArray[np.int64]
 def _take(
     block: NDArray[np.int64], neighbours: Neighbours, owner: NDArray[np.int64], distance: NDArray[np.float64]
 ) -> None:
-    which, found, apart = neighbours.around(block)
+    which, others, distances = neighbours.around(block)
     bounds = np.searchsorted(which, np.arange(len(block) + 1))
     for number, place in enumerate(block.tolist()):
-        if owner[place] >= 0:  # an earlier one of this block took it
+        if owner[place] >= 0:  # assigned to an earlier point of this block
             continue
         owner[place], distance[place] = place, 0.0
         mine = slice(bounds[number], bounds[number + 1])
-        nearer = apart[mine] < distance[found[mine]]
-        taken = found[mine][nearer]
-        owner[taken], distance[taken] = place, apart[mine][nearer]
+        nearer = distances[mine] < distance[others[mine]]
+        taken = others[mine][nearer]
+        owner[taken], distance[taken] = place, distances[mine][nearer]

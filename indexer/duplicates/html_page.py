@@ -1,36 +1,43 @@
-"""The report as a page to look at: one HTML file that needs no other, runs no script, and is of bounded size."""
+"""Write the report as a page: one HTML file of bounded size that loads nothing and runs no script."""
 
 from __future__ import annotations
 
+import base64
 import html
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NamedTuple
 
-from indexer.duplicates.data_uris import thumbnails
 from indexer.duplicates.page_style import LOGO, STYLE
+from search.chunks import chunks
 from search.config import BuildConfig
+from search.errors import PictureError
+from search.pictures.thumbnails import jpeg, thumbnail
 from search.text import megabytes, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from indexer.duplicates.data_uris import Thumbnail
     from indexer.duplicates.keep import Choice
     from indexer.duplicates.report import DuplicateReport, Group, Member
 
 MOST_GROUPS = 200
 MOST_IN_GROUP = 24
 MOST_THUMBNAILS = 1000
-"""Thumbnails in all: about ten kilobytes each."""
+"""Largest number of thumbnails on the page: about ten kilobytes each."""
+_SIDE = 240
+"""Longer side of a thumbnail in pixels: enough for a card on a high-resolution screen."""
+_AT_ONCE = 64
+"""Thumbnails in memory."""
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-"""Content Security Policy: whatever a name might hold, the page loads nothing and runs nothing."""
+"""Content Security Policy: the page loads nothing and runs nothing, whatever a name contains."""
 
 
 def write_page(report: DuplicateReport, choices: Sequence[Choice], stream: IO[bytes]) -> None:
-    """Write the page, group by group; what is beyond its limits is counted and not shown."""
+    """Write the page group by group; groups and pictures beyond its limits are counted but not shown."""
     shown = _within_limits(report.groups)
-    pictures = thumbnails([member.path for group, count in shown for member in group.members[:count]])
+    pictures = _thumbnails([member.path for group, count in shown for member in group.members[:count]])
     head = [
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8">',
@@ -50,8 +57,8 @@ def write_page(report: DuplicateReport, choices: Sequence[Choice], stream: IO[by
     if len(shown) < len(report.groups):
         _write(
             stream,
-            f"<p class=more>{len(report.groups) - len(shown):,} more groups are not shown here:"
-            " the JSON and the CSV hold them all.</p>",
+            f"<p class=more>{len(report.groups) - len(shown):,} more groups are not shown here."
+            " The JSON and the CSV contain all groups.</p>",
         )
     if not report.groups:
         _write(stream, "<p class=more>No copies were found.</p>")
@@ -59,34 +66,56 @@ def write_page(report: DuplicateReport, choices: Sequence[Choice], stream: IO[by
 
 
 def how_text(report: DuplicateReport) -> str:
-    """How copies were looked for, in a sentence or three of plain text (nothing in them needs escaping)."""
+    """Describe the search in up to four sentences of plain text, which need no escaping."""
     if report.threshold is None:
-        return "Exact copies only: files of the same bytes."
+        return "Exact copies only: files with the same bytes."
     sources = {
-        "given": "as was asked for",
-        "probability": "from the probability that was asked for",
+        "given": "as specified",
+        "probability": "from the specified probability",
         "calibration": "the threshold of the calibration",
         "default": "the default, measured for the built-in encoder"
-        + ("" if report.encoder == BuildConfig.default_encoder else " and not for this one"),
+        + ("" if report.encoder == BuildConfig.default_encoder else ", not for the encoder of this index"),
     }
     source = "" if report.source is None else f" ({sources[report.source]})"
     text = (
-        f"Near pictures lie at distance {report.threshold:.4f} or less{source} from the representative of their group."
-        " A near picture is spare only where all that its file shows was compared and is a copy of one that stays."
+        f"Near copies have a distance of {report.threshold:.4f} or less{source} from the representative of their group."
+        " A near copy is spare only if the complete content of its file was compared and is a copy of a file to keep."
     )
     if report.exhaustive:
         return text + " Every pair was compared."
-    found, every = report.recall, "--exact compares every pair."
-    if found is None or not found.with_copy:
-        return f"{text} Candidates came from an approximate structure, which can miss some. {every}"
+    recall, every = report.recall, "--exact compares every pair."
+    if recall is None or not recall.with_copy:
+        return f"{text} Candidates come from approximate search, which can miss some. {every}"
     return (
-        f"{text} Candidates came from an approximate structure: of {found.sampled:,} pictures that were compared with "
-        f"all others {found.with_copy:,} have a copy, and {found.found:,} of these were found. {every}"
+        f"{text} Candidates come from approximate search: in a sample of {recall.sampled:,} pictures, "
+        f"{recall.with_copy:,} have a copy, and {recall.found:,} of these were found. {every}"
     )
 
 
+class Thumbnail(NamedTuple):
+    """A `data:image/jpeg` URI, or None and the reason for an unreadable picture."""
+
+    uri: str | None
+    problem: str
+
+
+def _thumbnails(paths: Sequence[Path]) -> Iterator[Thumbnail]:
+    """The thumbnail of each picture, in order."""
+    with ThreadPoolExecutor(BuildConfig.workers, thread_name_prefix="thumbnail") as pool:
+        for chunk in chunks(paths, _AT_ONCE):
+            yield from pool.map(_thumbnail, chunk)
+
+
+def _thumbnail(path: Path) -> Thumbnail:
+    try:
+        data = jpeg(thumbnail(path, _SIDE), quality=80)
+    except PictureError as error:
+        return Thumbnail(None, error.reason)
+    return Thumbnail("data:image/jpeg;base64," + base64.b64encode(data).decode("ascii"), "")
+
+
 def _within_limits(groups: Sequence[Group]) -> list[tuple[Group, int]]:
-    """The groups that are shown, and how many members of each."""
+    """The groups to show, and the number of members to show of each."""
     shown, left = [], MOST_THUMBNAILS
     for group in groups[:MOST_GROUPS]:
         count = min(len(group.members), MOST_IN_GROUP)
@@ -104,7 +133,7 @@ def _figures(report: DuplicateReport, choices: Sequence[Choice]) -> str:
         "groups": f"{len(report.groups):,}",
         "pictures in them": f"{report.members:,}",
         "spare copies": f"{len(spare):,}",
-        "to be gained": megabytes(sum(member.bytes for member in spare)),
+        "space to reclaim": megabytes(sum(member.bytes for member in spare)),
     }
     return "<dl>" + "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in figures.items()) + "</dl>"
 
@@ -115,7 +144,7 @@ def _section(number: int, group: Group, choice: Choice, pictures: Sequence[Thumb
     more = len(group.members) - len(pictures)
     rest = f"<p class=more>and {more:,} more in this group</p>" if more else ""
     far = max(member.distance for member in group.members)
-    near = f"{len(choice.spare):,} known to be copies, up to distance {far:.3f}"
+    near = f"{len(choice.spare):,} spare, distances up to {far:.3f}"
     kind = "exact copies" if group.exact else near
     return (
         f"<section><h2>Group {number} <small>{len(group.members):,} pictures, {kind}</small></h2>"
@@ -146,7 +175,7 @@ def _img(uri: str, name: str) -> str:
 
 
 def _gone(problem: str) -> str:
-    return f"<span class=gone>gone or unreadable<br><small>{_text(problem)}</small></span>"
+    return f"<span class=gone>missing or unreadable<br><small>{_text(problem)}</small></span>"
 
 
 def _size(size: int) -> str:
@@ -154,7 +183,7 @@ def _size(size: int) -> str:
 
 
 def _text(text: str) -> str:
-    """Whatever a name holds, as one line of text in HTML."""
+    """Escape text as one line of HTML."""
     return html.escape(one_line(text), quote=True)
 
 

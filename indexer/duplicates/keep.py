@@ -1,8 +1,8 @@
-"""Which picture of a group stays, and which files are copies of it. Nothing here removes anything.
+"""Choose which file of a group to keep, and which are spare copies of it. No file is deleted here.
 
-A file is only said to be spare if it is known to be a copy of a file that stays: the same bytes, or the same pictures
-(`indexer.duplicates.verify`), both read again and as they were indexed. All that is merely near stays. Files that are
-gone, that changed since, or that are the very file that stays under another name (a link) are never said to be spare.
+A file is spare only if it is verified to be a copy of a file to keep: the same bytes, or the same pictures
+(`indexer.duplicates.verify`). Both files are read again and must be unchanged since they were indexed. Files that are
+merely near are kept. Files that are missing, that changed, or that are a link to the file to keep are never spare.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from indexer.duplicates.stand_ins import stand_ins
+from indexer.duplicates.copies import find_copies
 from indexer.duplicates.verify import CHANGED, has_content
 from search.config import BuildConfig
 from search.errors import PictureError
@@ -30,31 +30,31 @@ if TYPE_CHECKING:
 
 _SHARPNESS_SIDE = 64
 _WORKERS = min(3, BuildConfig.workers)
-"""Each holds two decoded pictures, and some 200 MB while it compares them."""
+"""Each worker holds two decoded pictures, and about 200 MB while it compares them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What is to become of a group's pictures."""
+    """The decisions about the files of a group."""
 
     keep: Member | None
-    """The best of all; None where no file of the group is as it was indexed."""
+    """The best file; None if no file of the group is unchanged since it was indexed."""
     spare: tuple[Member, ...]
-    """Files that can be deleted, in the order of the group: each is a copy of one that stays."""
+    """Files that can be deleted, in the order of the group: each is a copy of a file to keep."""
     left: tuple[tuple[Member, str], ...]
-    """Files about which nothing is said, and why: near ones that are not known to be copies among them."""
+    """Files without a decision, such as near ones that are not verified copies, and the reason."""
     copy_of: dict[int, int] = field(default_factory=dict, hash=False)
-    """Id of a spare file -> id of the file that stays and that it is a copy of: mostly `keep`, but not always."""
+    """Id of a spare file -> id of the file to keep that it is a copy of; usually, but not always, `keep`."""
 
     def word(self, member: Member) -> str:
-        """`keep`, `spare`, or why neither."""
+        """`keep`, `spare`, or the reason for neither."""
         if (self.keep is not None and member.id == self.keep.id) or member.id in self.copy_of.values():
             return "keep"
         return next((reason for each, reason in self.left if each.id == member.id), "spare")
 
 
 def choose_all(groups: Sequence[Group], rule: Keep, advance: Callable[[int], None] | None = None) -> list[Choice]:
-    """Choose for each group, several at a time; `advance` is called with the number of groups done."""
+    """Choose for each group, several in parallel; `advance` is called with the number of groups done."""
     choices = []
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="verify") as pool:
         for choice in pool.map(partial(choose, rule=rule), groups):
@@ -67,43 +67,43 @@ def choose_all(groups: Sequence[Group], rule: Keep, advance: Callable[[int], Non
 def choose(group: Group, rule: Keep) -> Choice:
     """Choose by `best` (most pixels, then most bytes, sharpest, oldest, first by path) or `first` (smallest id).
 
-    Every file is read again. A file that is a copy of none better stays; a copy of it is spare, as the copies of the
-    best are: a group of two pictures that look alike, each with its copies, keeps two.
+    Every file is read again. A file that is not a copy of a better one is kept, and its copies are spare like those of
+    the best file: from a group of two similar pictures with copies of each, two files are kept.
     """
-    whole: list[Member] = []
+    unchanged: list[Member] = []
     left: dict[int, str] = {}
     files: dict[int, tuple[int, int]] = {}
     for member in group.members:
-        found = _file(member)
-        if isinstance(found, str):
-            left[member.id] = found
+        file = _file(member)
+        if isinstance(file, str):
+            left[member.id] = file
         else:
-            whole.append(member)
-            files[member.id] = found
-    if len(whole) > 1:
-        left |= {member.id: CHANGED for member in whole if member.content and not has_content(member)}
-        whole = [member for member in whole if member.id not in left]
-    if not whole:
+            unchanged.append(member)
+            files[member.id] = file
+    if len(unchanged) > 1:
+        left |= {member.id: CHANGED for member in unchanged if member.content and not has_content(member)}
+        unchanged = [member for member in unchanged if member.id not in left]
+    if not unchanged:
         return Choice(None, (), _left(group, left))
-    ranked = sorted(whole, key=lambda member: member.id) if rule == "first" else _best_first(whole)
-    stand = stand_ins(ranked)
-    kept = {files[stays] for stays in stand.of.values()}
+    ranked = sorted(unchanged, key=lambda member: member.id) if rule == "first" else _best_first(unchanged)
+    copies = find_copies(ranked)
+    kept = {files[original] for original in copies.kept.values()}
     copy_of = {}
-    for picture, stays in stand.of.items():
-        if picture != stays and files[picture] in kept:
+    for picture, original in copies.kept.items():
+        if picture != original and files[picture] in kept:
             left[picture] = "the same file as the one that stays"
-        elif picture != stays:
-            copy_of[picture] = stays
-    left |= {picture: why for picture, why in stand.why.items() if picture not in copy_of.values()}
+        elif picture != original:
+            copy_of[picture] = original
+    left |= {picture: why for picture, why in copies.why.items() if picture not in copy_of.values()}
     spare = tuple(member for member in group.members if member.id in copy_of)
     return Choice(ranked[0], spare, _left(group, left), copy_of)
 
 
 def list_bytes(choices: Iterable[Choice], *, null: bool) -> tuple[bytes, list[Member]]:
-    """The spare files, one a line, or each ended by a NUL byte; names as the file system has them, byte for byte.
+    """List the spare files, one per line or each followed by a NUL byte; names byte for byte as in the file system.
 
     Returns:
-        The list, and the spare files that it leaves out: a name that holds a line break cannot stand on a line.
+        The list, and the spare files that it leaves out because a name with a line break does not fit on a line.
     """
     named, unnamed = [], []
     for member in (member for choice in choices for member in choice.spare):
@@ -121,7 +121,7 @@ def _left(group: Group, reasons: dict[int, str]) -> tuple[tuple[Member, str], ..
 
 
 def _file(member: Member) -> tuple[int, int] | str:
-    """Device and inode of a file that is as it was indexed, or what became of it."""
+    """Device and inode of a file that is unchanged since it was indexed, or the reason why it is not."""
     try:
         status = member.path.stat()
     except (OSError, ValueError):
@@ -135,7 +135,7 @@ def _best_first(members: Sequence[Member]) -> list[Member]:
     alike: dict[tuple[int, int], set[str]] = defaultdict(set)
     for member in members:
         alike[member.pixels, member.bytes].add(member.content)
-    # Rare, so that decoding them costs little.
+    # Ties are rare, so decoding these files costs little.
     unclear = {content for contents in alike.values() if len(contents) > 1 for content in contents}
     sharpness = {member.content: _sharpness(member) for member in members if member.content in unclear}
 

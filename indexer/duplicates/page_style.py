@@ -1,4 +1,4 @@
-"""How the page looks: the colours of the app, light and dark as the reader's system has it."""
+"""Logo and style sheet of the page: the colours of the app, in light or dark as set in the reader's system."""
 
 from __future__ import annotations
 

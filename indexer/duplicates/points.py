@@ -1,4 +1,4 @@
-"""The distinct vectors of a collection: files of the same bytes, and pictures of the same vector, are one point."""
+"""Read the distinct vectors of a collection: files with the same bytes, or the same vector, are one point."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
     from search.types import Floats
 
 _PAGE = 20_000
-"""Pictures read from the catalog at once."""
+"""Number of pictures read from the catalog at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Points:
-    """N points and the P pictures at them, small arrays only: the vectors stay in their segments' files."""
+    """N points and their P pictures; the vectors stay in the files of the segments."""
 
     segments: tuple[Segment, ...]
     segment: NDArray[np.int32]
     """`(N,)`: which of `segments` holds the vector."""
     row: NDArray[np.int64]
-    """`(N,)`: and in which row."""
+    """`(N,)`: the row of the vector in its segment."""
     pixels: NDArray[np.int64]
-    """`(N,)`: of the largest picture there."""
+    """`(N,)`: pixels of the point's largest picture."""
     bytes: NDArray[np.int64]
-    """`(N,)`: of the largest file among those of most pixels."""
+    """`(N,)`: size of the largest file among those with the most pixels."""
     content: list[str]
-    """`(N,)`: the smallest hash of the files there, which no other point has."""
+    """`(N,)`: the smallest content hash of the point's files; unique."""
     picture: NDArray[np.int64]
     """`(P,)`: ids, ascending."""
     picture_point: NDArray[np.int64]
@@ -53,17 +53,17 @@ class Points:
         return len(self.row)
 
     def vectors(self, points: NDArray[np.int64]) -> Floats:
-        """Read vectors, `(M, D) float32` in the order of `points`; raises DamagedFileError where they are damaged."""
+        """Read vectors, `(M, D) float32` in the order of `points`; raises DamagedFileError if they are damaged."""
         dim = self.segments[0].vectors.shape[1]
-        found = np.empty((len(points), dim), dtype=np.float32)
-        places = self.segment[points]
-        for number in np.unique(places).tolist():
-            mine = places == number
-            found[mine] = self.segments[number].take(self.row[points[mine]])
-        return found
+        vectors = np.empty((len(points), dim), dtype=np.float32)
+        segments = self.segment[points]
+        for number in np.unique(segments).tolist():
+            mine = segments == number
+            vectors[mine] = self.segments[number].take(self.row[points[mine]])
+        return vectors
 
     def of_rows(self, number: int) -> NDArray[np.int64]:
-        """For each row of a segment its point, -1 where no picture that counts is."""
+        """The point of each row of a segment; -1 for a row without a chosen picture."""
         of = np.full(len(self.segments[number].vectors), -1, dtype=np.int64)
         mine = self.picture_segment == number
         of[self.picture_row[mine]] = self.picture_point[mine]
@@ -77,13 +77,12 @@ def read_points(
     contents_only: bool = False,
     advance: Callable[[int], None] | None = None,
 ) -> Points:
-    """Read which pictures an index holds, and join those that nothing tells apart.
+    """Read the pictures of an index, and join those with the same bytes or the same vector.
 
     Args:
         engine: an open index.
-        where: only these pictures.
-        contents_only: only pictures that share their bytes with another (the catalog knows them), joined by their
-            bytes alone; vectors are not looked at.
+        where: filter; only these pictures are read.
+        contents_only: read only pictures that share their bytes with another, from the catalog; vectors are not read.
         advance: called with the number of pictures read.
 
     Raises:
@@ -122,7 +121,7 @@ def _contents(records: Sequence[PlacedRecord]) -> list[bytes]:
 def _keys(
     records: Sequence[PlacedRecord], segments: Sequence[Segment], numbers: dict[int, int], known: dict[str, int]
 ) -> list[bytes]:
-    """A digest of the vector of each picture; empty where its content is known already."""
+    """Digest of the vector of each picture; empty if its content is already known."""
     keys = [b""] * len(records)
     for number, segment in enumerate(segments):
         new = [
@@ -138,7 +137,7 @@ def _keys(
 
 
 class _Gathered:
-    """Points as they are found, in Python's lists."""
+    """Collects points in Python lists."""
 
     def __init__(self) -> None:
         self.of_content: dict[str, int] = {}
@@ -149,7 +148,7 @@ class _Gathered:
         self.pictures: list[tuple[int, int, int, int]] = []
 
     def add(self, record: PlacedRecord, number: int, key: bytes) -> None:
-        """Put a picture to the point of its content, else of its vector, else to a new one."""
+        """Add a picture to the point with its content, or with its vector, or to a new point."""
         point = self.of_content.get(record.content)
         if point is None:
             point = self.of_key.setdefault(key, len(self.places))
@@ -159,12 +158,12 @@ class _Gathered:
             self.content.append(record.content)
         self.largest[point] = max(self.largest[point], (record.pixels, record.bytes))
         self.content[point] = min(self.content[point], record.content)
-        if record.content:  # of vectors that came without files nobody knows the bytes
+        if record.content:  # empty for imported vectors without files
             self.of_content[record.content] = point
         self.pictures.append((record.id, point, number, record.row))
 
     def points(self, segments: tuple[Segment, ...]) -> Points:
-        """All of them as arrays."""
+        """Convert to arrays."""
         places = np.array(self.places, dtype=np.int64).reshape(-1, 2)
         largest = np.array(self.largest, dtype=np.int64).reshape(-1, 2)
         pictures = np.array(self.pictures, dtype=np.int64).reshape(-1, 4)

@@ -1,4 +1,4 @@
-"""What was found: groups of copies, and how they were looked for."""
+"""Result of a search for duplicates: groups of copies, and how they were found."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class Member:
     path: Path
     label: str | None
     distance: float
-    """To the group's representative: Euclidean, in [0, 2]."""
+    """Euclidean distance to the group's representative, in [0, 2]."""
     width: int
     height: int
     bytes: int
     match: Match
-    """`exact`: the file has the bytes of the representative; `near`: it looks like it."""
+    """`exact`: the file has the bytes of the representative; `near`: its vector is within the threshold."""
     content: str
-    """Hash of the file's bytes: members of one hash are exact copies of each other."""
+    """Hash of the file's bytes: members with the same hash are exact copies of each other."""
     mtime_ns: int
     metadata: dict[str, MetadataValue] = field(default_factory=dict, hash=False)
     """Column -> value, without the columns in which this picture has none."""
@@ -59,58 +59,59 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Two pictures or more; the representative first, then by distance to it, then by path."""
+    """Two or more pictures: the representative, then the others by distance to it, then by path."""
 
     members: tuple[Member, ...]
 
     @property
     def representative(self) -> Member:
-        """The member that all others are measured from."""
+        """The member that the distances of the others are measured from."""
         return self.members[0]
 
     @property
     def exact(self) -> bool:
-        """Whether all members are files of the same bytes."""
+        """Whether all members are files with the same bytes."""
         return all(member.match != "near" for member in self.members)
 
 
 @dataclass(frozen=True, slots=True)
 class RecallCheck:
-    """How well an approximate search did: some pictures, drawn at random, were compared with all others."""
+    """Recall of an approximate search, measured by comparing a random sample of pictures with all others."""
 
     sampled: int
+    """Number of pictures in the sample."""
     with_copy: int
-    """Of those, pictures that have a near copy."""
+    """Number of sampled pictures with a near copy."""
     found: int
-    """Of those, pictures that the search had found to have one."""
+    """Number of these that the approximate search found."""
 
 
 @dataclass(frozen=True, slots=True)
 class DuplicateReport:
-    """All groups of copies of an index: the largest first, then by the representative's path."""
+    """All groups of copies in an index, the largest first, then by the representative's path."""
 
     index: Path
     encoder: str
     pictures: int
-    """That were compared: those that the filter left."""
+    """Number of pictures compared, after the filter."""
     threshold: float | None
-    """Euclidean distance up to which pictures are near copies; None where only exact copies were looked for."""
+    """Euclidean distance up to which pictures are near copies; None for exact copies only."""
     source: Source | None
-    """Who chose the threshold."""
+    """Where the threshold comes from."""
     exhaustive: bool
-    """Whether every pair was compared; otherwise an approximate structure proposed who may have a copy."""
+    """Whether every pair was compared; if not, candidates came from approximate search."""
     recall: RecallCheck | None
-    """Of an approximate search."""
+    """Recall of the approximate search; None for an exhaustive one."""
     groups: tuple[Group, ...]
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def members(self) -> int:
-        """Pictures in groups."""
+        """Number of pictures in groups."""
         return sum(len(group.members) for group in self.groups)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON; the groups are not among them: see `indexer.duplicates.files`."""
+        """Plain values, ready for JSON, without the groups: see `indexer.duplicates.files`."""
         return {
             "index": str(self.index),
             "encoder": self.encoder,

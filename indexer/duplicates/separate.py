@@ -1,7 +1,7 @@
-"""Groups without those that only seem alike: pages of print, whose embeddings lie near whatever is printed on them.
+"""Split groups whose pictures only look similar, such as pages of text with similar embeddings but other words.
 
-Every file of a group is looked at. Those that share no detail with the group's representative leave it, and form
-groups among themselves, each around the best of them; files that cannot be read stay where their vectors put them.
+Every file of a group is decoded. Files that share no detail with the group's representative leave it, and form groups
+of their own, each around the best of them. Unreadable files stay in the group of their vectors.
 """
 
 from __future__ import annotations
@@ -22,20 +22,18 @@ from search.distance import distances, within
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from numpy.typing import NDArray
-
     from search.types import Floats
 
 _AT_ONCE = 64
 _MOST_LOOKED_INTO = 8
-"""Groups, the nearest ones, in which a picture is looked for."""
+"""Number of nearest groups that a picture is compared with."""
 _MOST_HEADS = 2_000
-"""Groups that may form out of one: each has a sketch of up to 128 kB in memory."""
+"""Largest number of groups that one group is split into: each has a sketch of up to 128 kB in memory."""
 
 
 @dataclass(slots=True)
 class _Head:
-    """What a group forms around."""
+    """A new group and the picture that represents it."""
 
     first: Member
     look: Look | None
@@ -43,15 +41,15 @@ class _Head:
 
 
 def separate(group: Group, threshold: float, vectors_of: Callable[[Sequence[int]], Floats]) -> list[Group]:
-    """Take a group apart; the first of those given back has the same representative, if it still has others.
+    """Split a group by the content of its pictures.
 
     Args:
-        group: members, the representative first.
-        threshold: Euclidean distance within which members lie of the representative.
-        vectors_of: stored vectors `(N, D)` of pictures by id.
+        group: the group, with its representative first.
+        threshold: largest Euclidean distance between a member and the representative.
+        vectors_of: function that returns the stored vectors `(N, D)` of pictures by id.
 
     Returns:
-        Groups of two or more. None has a member that was not in the group.
+        Groups of two or more members of the group. The first has the same representative, if it still has others.
     """
     if group.exact:
         return [group]
@@ -65,16 +63,16 @@ def separate(group: Group, threshold: float, vectors_of: Callable[[Sequence[int]
 
 
 class _Heads:
-    """Groups as they form."""
+    """The groups that form while a group is split."""
 
     def __init__(self, threshold: float, vectors_of: Callable[[Sequence[int]], Floats]) -> None:
         self.all: list[_Head] = []
         self._threshold, self._vectors_of = threshold, vectors_of
         self._vectors: Floats | None = None
-        """`(_MOST_HEADS, D)`, of those but the first; only where there are more."""
+        """`(_MOST_HEADS, D)`, vectors of all heads but the first; None while there is only one."""
 
     def add(self, members: list[Member], look: Look | None) -> None:
-        """Put files of the same bytes to the group that they belong to, else let one form around them."""
+        """Add files with the same bytes to the group that shares their content, or start a new group."""
         if not self.all:
             self.all.append(_Head(members[0], look, members))
             return
@@ -83,9 +81,8 @@ class _Heads:
             first.members += members
             return
         vector = self._vectors_of([members[0].id])[0]
-        near, apart = self._near(vector)
-        for place, distance in zip(near.tolist(), apart.tolist(), strict=True):
-            head = self.all[place]
+        for number, distance in self._nearest(vector):
+            head = self.all[number]
             if head.look is not None and look.may_show(head.look):
                 head.members += [replace(member, distance=distance) for member in members]
                 return
@@ -98,21 +95,21 @@ class _Heads:
             self.all.append(_Head(members[0], None, members))
 
     def groups(self) -> list[Group]:
-        """Those of two or more."""
+        """The groups with two or more members."""
         return [_group(head) for head in self.all if len(head.members) > 1]
 
-    def _near(self, vector: Floats) -> tuple[NDArray[np.int64], Floats]:
-        """Places of the nearest heads but the first, and how far they are."""
+    def _nearest(self, vector: Floats) -> list[tuple[int, float]]:
+        """Numbers and distances of the nearest heads within the threshold, except the first head."""
         if self._vectors is None:
-            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+            return []
         apart = distances(self._vectors[1 : min(len(self.all), _MOST_HEADS)], vector)
         nearest = np.argsort(apart, kind="stable")[:_MOST_LOOKED_INTO]
         nearest = nearest[within(apart[nearest], self._threshold)]
-        return nearest + 1, apart[nearest]
+        return list(zip((nearest + 1).tolist(), apart[nearest].tolist(), strict=True))
 
 
 def _group(head: _Head) -> Group:
-    """A group of its own; where the representative is another than before, matches and distances are those to it."""
+    """The group of a head, with matches and distances relative to its representative."""
     members = []
     for member in head.members:
         if member.id == head.first.id:
@@ -126,7 +123,7 @@ def _group(head: _Head) -> Group:
 
 
 def _looks(sets: Sequence[list[Member]]) -> Iterator[tuple[list[Member], Look | None]]:
-    """Look at the first of each, in order; few looks are held at a time."""
+    """Look at the first file of each set, in order, with a bounded number in memory."""
     with ThreadPoolExecutor(min(4, BuildConfig.workers), thread_name_prefix="look") as pool:
         for some in chunks(sets, _AT_ONCE):
             yield from zip(some, pool.map(look_at, [members[0].path for members in some]), strict=True)

@@ -1,7 +1,8 @@
-"""Whether a file is known to be a copy of another: by its bytes, or by every picture in both.
+"""Verify that a file is a copy of another, by its bytes or by every picture in both.
 
-To be near says that two pictures look alike, not that one can be spared. A file is called a copy only once both were
-read again, are what was indexed, and hold the same: frame by frame and page by page, with their transparency.
+Near vectors mean that two pictures look similar, not that one of them can be deleted. A file counts as a copy only if
+both files are read again, are unchanged since they were indexed, and have the same content: every frame and page,
+with transparency.
 """
 
 from __future__ import annotations
@@ -26,14 +27,15 @@ if TYPE_CHECKING:
 NOT_A_COPY = "near, not a copy"
 CHANGED = "changed since it was indexed"
 _TARGET = 768
-"""A picture of 3,072 or more on its shorter side may be decoded at a half: it is compared at three megapixels."""
+"""A picture with a shorter side of 3,072 pixels or more may be decoded at half size, and is compared at three
+megapixels."""
 _MILLISECONDS = 15.0
-"""By which the time of a frame may differ: GIF counts in hundredths of a second."""
+"""Tolerance for the duration of a frame: GIF stores hundredths of a second."""
 _CHUNK = 1 << 20
 
 
 def has_content(member: Member) -> bool:
-    """Whether a file has the bytes that were indexed: all of them are read again."""
+    """Whether a file still has the bytes that were indexed; reads all of them."""
     digest = hashlib.blake2b(digest_size=20)  # as indexer.pipeline.embed
     try:
         with member.path.open("rb") as file:
@@ -45,7 +47,7 @@ def has_content(member: Member) -> bool:
 
 
 class File:
-    """A file that is compared with others, read when it is first needed."""
+    """A file to compare with others; it is read when first needed."""
 
     def __init__(self, member: Member) -> None:
         self.member = member
@@ -53,7 +55,7 @@ class File:
 
     @cached_property
     def facts(self) -> tuple[Contents, tuple[str, str]]:
-        """What it holds, and when it was taken."""
+        """The kinds of content in the file, and when the picture was taken."""
         try:
             data = read_file(self.member.path)
         except PictureError:
@@ -61,12 +63,12 @@ class File:
         return read_contents(data), read_exposure(data)
 
     def hold(self) -> None:
-        """Keep the picture of a file that has one only, for it will be compared with several."""
+        """Keep the pixels of a file with a single picture in memory, for several comparisons."""
         if self._held is None and not self.facts[0].several:
             self._held = tuple(self.frames())
 
     def release(self) -> None:
-        """Forget the pixels."""
+        """Free the pixels."""
         self._held = None
 
     def frames(self) -> Iterator[Frame]:
@@ -78,7 +80,7 @@ class File:
 
 
 def why_no_copy(kept: File, other: File) -> str | None:
-    """Say why a file is not known to be a copy of the one that stays; None where it is."""
+    """The reason why a file is not a verified copy of the file to keep; None if it is one."""
     (of_kept, kept_taken), (of_other, other_taken) = kept.facts, other.facts
     for unlike in (of_other.unlike, of_kept.unlike):
         if unlike is not None:

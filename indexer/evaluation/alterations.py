@@ -1,6 +1,6 @@
-"""Altered copies of pictures, by kind and strength: what happens to a picture on its way through the world.
+"""Altered copies of pictures, by kind and strength, as editing and sharing produce them.
 
-Every alteration is a function of the picture alone: the same picture gives the same copy.
+Every alteration depends on the picture alone: the same picture gives the same copy.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from PIL.Image import Resampling, Transpose
 
 @dataclass(frozen=True, slots=True)
 class Alteration:
-    """One kind at one strength; `alter` takes an RGB picture and leaves it as it is."""
+    """One kind at one strength; `alter` returns a changed copy of an RGB picture."""
 
     kind: str
     strength: str
@@ -26,12 +26,14 @@ class Alteration:
 
     @property
     def name(self) -> str:
-        """Kind and strength, for people."""
+        """Kind and strength, for display."""
         return f"{self.kind}, {self.strength}"
 
 
 def crop(image: Image.Image, *, percent: int) -> Image.Image:
-    """Keep so much of each side; a third of what goes is cut off at the left, two thirds at the top."""
+    """Keep `percent` of each side. A third of the removed width is cut off at the left, two thirds of the height at
+    the top.
+    """
     width, height = image.size
     left, top = round(width * (100 - percent) / 300), round(height * (100 - percent) / 150)
     kept_width, kept_height = (max(1, round(side * (percent / 100))) for side in image.size)
@@ -39,42 +41,42 @@ def crop(image: Image.Image, *, percent: int) -> Image.Image:
 
 
 def transposed(image: Image.Image, *, how: Transpose) -> Image.Image:
-    """Mirrored, or turned by quarters: no pixel changes its value."""
+    """Mirror, or rotate by quarter turns: pixels only move."""
     return image.transpose(how)
 
 
 def rotated(image: Image.Image, *, degrees: float) -> Image.Image:
-    """Turn within the frame; the corners become black."""
+    """Rotate within the frame; the corners become black."""
     return image.rotate(degrees, Resampling.BICUBIC)
 
 
 def rescaled(image: Image.Image, *, factor: int) -> Image.Image:
-    """Shrunk so many times and enlarged again to its size."""
+    """Shrink by `factor` and enlarge to the original size."""
     return _shrunk(image, factor).resize(image.size, Resampling.BILINEAR)
 
 
 def recompressed(image: Image.Image, *, quality: int, factor: int = 1) -> Image.Image:
-    """Shrunk so many times, then through JPEG; it stays small."""
+    """Shrink by `factor`, then compress as JPEG; the copy stays small."""
     file = BytesIO()
     _shrunk(image, factor).save(file, "JPEG", quality=quality)
     return Image.open(file).convert("RGB")
 
 
 def blurred(image: Image.Image, *, percent: float) -> Image.Image:
-    """Gaussian, with a deviation of so much of the shorter side."""
+    """Gaussian blur whose standard deviation is `percent` of the shorter side."""
     return image.filter(ImageFilter.GaussianBlur(min(image.size) * percent / 100))
 
 
 def recolored(
     image: Image.Image, *, saturation: float = 1.0, contrast: float = 1.0, brightness: float = 1.0
 ) -> Image.Image:
-    """Saturation, contrast and brightness, in this order; 1 leaves each as it is."""
+    """Change saturation, contrast and brightness, in this order; 1 means no change."""
     dull = ImageEnhance.Contrast(ImageEnhance.Color(image).enhance(saturation)).enhance(contrast)
     return ImageEnhance.Brightness(dull).enhance(brightness)
 
 
 def noisy(image: Image.Image, *, deviation: float) -> Image.Image:
-    """Gaussian noise on every channel of every pixel, of so many of 255 levels; the picture's content is the seed."""
+    """Add Gaussian noise to every channel, `deviation` in levels of 255; seeded by the picture's content."""
     seed = int.from_bytes(hashlib.blake2b(image.tobytes(), digest_size=8).digest(), "little")
     pixels = np.asarray(image, dtype=np.float32)
     noise = np.random.default_rng(seed).standard_normal(pixels.shape, dtype=np.float32) * np.float32(deviation)
@@ -118,7 +120,7 @@ _KINDS: dict[str, dict[str, Callable[[Image.Image], Image.Image]]] = {
 ALTERATIONS = tuple(
     Alteration(kind, strength, alter) for kind, strengths in _KINDS.items() for strength, alter in strengths.items()
 )
-"""Each kind from its weakest strength to its strongest."""
+"""All alterations; each kind from its weakest strength to its strongest."""
 
 _EVERYDAY = {
     "crop": "70 % of each side",
@@ -129,4 +131,4 @@ _EVERYDAY = {
     "faded": "much",
 }
 COPIES = tuple(each for each in ALTERATIONS if _EVERYDAY.get(each.kind) == each.strength)
-"""Six everyday copies; the mean share of them that is found first is one figure of an encoder."""
+"""Six everyday copies; the mean share whose original comes first is the figure `copies_found` of an encoder."""

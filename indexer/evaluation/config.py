@@ -1,4 +1,4 @@
-"""The only defaults of `twinlens evaluate`."""
+"""The settings of `twinlens evaluate` and their only defaults."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from search.config import Device, QueryConfig
 
 @dataclass(frozen=True)
 class EvaluateConfig:
-    """What is measured, and how."""
+    """Settings of an evaluation."""
 
     encoder: str | None = None
-    """None: the target is an index, whose stored embeddings and labels are measured. Else a name or folder that
-    `search.encoders.load_encoder` takes, and the target is a folder of pictures."""
+    """A name or folder for `search.encoders.load_encoder`; the target is then a folder of pictures. None: the target
+    is an index, whose stored embeddings and labels are measured."""
     labels: str = "folder"
-    """Of a folder of pictures: `folder` (the path of a picture's folder below the target) or the path of a CSV with the
-    columns path and label."""
+    """For a folder of pictures: `folder` (the class of a picture is the path of its folder, relative to the target),
+    or a CSV with the columns path and label."""
     include: tuple[str, ...] = ()
-    """Of a folder of pictures: patterns (`*` and `?`) of the classes to measure; empty: all."""
+    """For a folder of pictures: patterns (`*` and `?`) of the classes to measure; defaults to all."""
     exclude: tuple[str, ...] = ()
-    """Of a folder of pictures: patterns of files and folders to leave out, see `indexer.pipeline.excludes`."""
+    """For a folder of pictures: patterns of files and folders to leave out, see `indexer.pipeline.excludes`."""
     robustness: bool = False
-    """Measure how the figures fall when pictures are altered, too. The pictures of an index are read again; those that
-    are gone or have changed are reported and ask nothing."""
+    """Also measure altered copies of the pictures. The pictures of an index are read again; missing and changed ones
+    are reported and not used as queries."""
     queries: int = 1000
-    """At most so many pictures are altered; all of them are still searched."""
+    """Largest number of pictures that are altered; the gallery is still the complete collection."""
     device: Device = QueryConfig.device
-    """Where the encoder computes."""
+    """Device of the encoder."""

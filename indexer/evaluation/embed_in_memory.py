@@ -1,4 +1,4 @@
-"""Embed a list of pictures without an index: threads decode a batch, the encoder takes it."""
+"""Embed a list of pictures without an index: threads decode each batch for the encoder."""
 
 from __future__ import annotations
 
@@ -28,13 +28,14 @@ _BATCH = 128
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """What became of a list of pictures."""
+    """Embeddings of a list of pictures."""
 
     rows: NDArray[np.int64]
-    """`(N,)` places in the list of those that could be read, ascending."""
+    """`(N,)` positions of the readable pictures in the list, ascending."""
     vectors: Floats
-    """`(N, dim)`, their unit rows."""
+    """`(N, dim)`, unit rows of the readable pictures."""
     skipped: tuple[PictureError, ...]
+    """Pictures that could not be read."""
 
 
 def embed_in_memory(encoder: Encoder, paths: Sequence[Path], *, progress: Progress | None = None) -> Embedded:

@@ -1,4 +1,4 @@
-"""Measure an index, or an encoder on a folder of pictures, by the labels."""
+"""Measure an index, or an encoder on a folder of pictures, by the labels of the pictures."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
     from search.store.records import PictureRecord
 
 ALTERED_SIZE = 512
-"""Side in pixels, as `search.pictures.decode.load_picture` takes it, at which pictures are altered: a photograph of 24
-megapixels would be altered for minutes, to be shown to a network of a few hundred pixels."""
+"""Target side in pixels for `search.pictures.decode.load_picture` when pictures are altered. Altering a photograph of
+24 megapixels would take minutes, although the network's input has a few hundred pixels."""
 
 
 def evaluate(
     target: str | os.PathLike[str], config: EvaluateConfig | None = None, *, progress: Progress | None = None
 ) -> Evaluation:
-    """R@1, R@5, R@10, mAP@R and NMI, exact, with intervals, and perhaps how they stand alterations of the pictures.
+    """Measure R@1, R@5, R@10, mAP@R and NMI by exact search, with intervals, and optionally the robustness.
 
     Args:
-        target: an index folder; where `config.encoder` is given, a folder of pictures.
-        config: what to measure; the defaults where it is left out.
-        progress: is told of every picture.
+        target: an index folder, or a folder of pictures if `config.encoder` is set.
+        config: settings; defaults to `EvaluateConfig()`.
+        progress: callback for progress updates.
 
     Raises:
         DataError: no pictures, fewer than two labels, or no two pictures that share one.
-        IndexFolderError: `target` is no index.
+        IndexFolderError: `target` is not an index.
         EncoderError: there is no such encoder.
     """
     config = config or EvaluateConfig()
@@ -76,16 +76,16 @@ def _of_folder(root: Path, encoder: str, config: EvaluateConfig, progress: Progr
     embedded = embed_in_memory(loaded, paths, progress=progress)
     paths, labels = ([each[row] for row in embedded.rows.tolist()] for each in (paths, labels))
     (progress or Silent()).begin("measure", None)
-    found = measure(embedded.vectors, labels, collection=root.resolve().name, encoder=loaded.name)
-    found = replace(found, skipped=embedded.skipped)
+    evaluation = measure(embedded.vectors, labels, collection=root.resolve().name, encoder=loaded.name)
+    evaluation = replace(evaluation, skipped=embedded.skipped)
     if not config.robustness:
-        return found
+        return evaluation
 
     def load(row: int) -> Image:
         return load_picture(paths[row], target=ALTERED_SIZE)
 
     table = measure_robustness(loaded, load, embedded.vectors, labels, queries=config.queries, progress=progress)
-    return replace(found, robustness=table, skipped=(*embedded.skipped, *table.skipped))
+    return replace(evaluation, robustness=table, skipped=(*embedded.skipped, *table.skipped))
 
 
 def _of_index(index: Path, config: EvaluateConfig, progress: Progress | None) -> Evaluation:
@@ -95,9 +95,9 @@ def _of_index(index: Path, config: EvaluateConfig, progress: Progress | None) ->
         records, vectors = engine.vectors()
         labels = [record.label for record in records]
         (progress or Silent()).begin("measure", None)
-        found = measure(vectors, labels, collection=index.resolve().name, encoder=engine.info().encoder)
+        evaluation = measure(vectors, labels, collection=index.resolve().name, encoder=engine.info().encoder)
         if not config.robustness:
-            return found
+            return evaluation
         table = measure_robustness(
             engine.encoder,
             lambda row: _read_again(records[row]),
@@ -106,7 +106,7 @@ def _of_index(index: Path, config: EvaluateConfig, progress: Progress | None) ->
             queries=config.queries,
             progress=progress,
         )
-    return replace(found, robustness=table, skipped=table.skipped)
+    return replace(evaluation, robustness=table, skipped=table.skipped)
 
 
 def _read_again(record: PictureRecord) -> Image:

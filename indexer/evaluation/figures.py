@@ -1,4 +1,4 @@
-"""The figures of a collection whose pictures have labels, each with its interval over classes."""
+"""Measure a labelled collection: R@k, mAP@R and NMI, each with an interval over classes."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ KS = (1, 5, 10)
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What was measured, each figure in [0, 1] with its interval over classes."""
+    """Results of an evaluation, each figure in [0, 1] with its interval over classes."""
 
     collection: str
     encoder: str
     pictures: int
     classes: int
     queries: int
-    """Pictures with at least one other of their label."""
+    """Pictures that share their label with at least one other."""
     recall_at: dict[int, Figure]
     map_at_r: Figure
     nmi: Figure
@@ -40,7 +40,7 @@ class Evaluation:
     """Pictures that could not be read."""
 
     def figures(self) -> dict[str, Any]:
-        """What a model card keeps: each figure with its interval, and the share of everyday copies found."""
+        """The figures for a model card: each with its interval, and the share of everyday copies found."""
         named = {f"recall_at_{k}": figure for k, figure in self.recall_at.items()}
         named |= {"map_at_r": self.map_at_r, "nmi": self.nmi}
         kept: dict[str, Any] = {name: figure.to_dict() for name, figure in named.items()}
@@ -49,7 +49,7 @@ class Evaluation:
         return kept
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON: the figures by themselves, their intervals beside them."""
+        """Plain values, ready for JSON: the figures, and their intervals under `intervals`."""
         figures = {"map_at_r": self.map_at_r, "nmi": self.nmi}
         return {
             "collection": self.collection,
@@ -81,8 +81,8 @@ def measure(vectors: Floats, labels: Sequence[str | None], *, collection: str = 
         raise DataError(f"{collection}: no picture has a label, so there is nothing to measure (see build --labels)")
     if classes < 2:
         raise DataError(
-            f"{collection}: all pictures have the label {next(filter(None, labels))!r}. Nothing can be "
-            "mistaken for anything: measure at least two labels"
+            f"{collection}: all pictures have the label {next(filter(None, labels))!r}. Measuring needs at least two "
+            "labels"
         )
     of = query_figures(vectors, labels, KS)
     if len(of.rows) == 0:
@@ -102,12 +102,12 @@ def measure(vectors: Floats, labels: Sequence[str | None], *, collection: str = 
 def write_measured(folder: Path, collection: str, figures: Mapping[str, Any]) -> None:
     """Add figures of a collection to the model card of a saved encoder: `measured`, by figure, then by collection.
 
-    The card is no part of the fingerprint: the encoder stays the same.
+    The card is not part of the fingerprint: the encoder stays the same.
 
     Args:
-        folder: holds `encoder.json`.
-        collection: a name for what was measured.
-        figures: by name, as `Evaluation.figures` gives them.
+        folder: the encoder's folder, with `encoder.json`.
+        collection: name of the collection.
+        figures: by name, as `Evaluation.figures` returns them.
 
     Raises:
         EncoderError: the folder holds no saved encoder.

@@ -1,4 +1,4 @@
-"""How well an encoder finds altered pictures, by kind of alteration and strength."""
+"""Measure how well an encoder finds altered pictures, by kind and strength of the alteration."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 _BATCH = 64
 _TIE = 1e-6
-"""Two copies of one file in the collection are equally near but for rounding: either one is the original."""
+"""Two copies of one file in the collection have equal distances except for rounding: either one counts as the original.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +39,27 @@ class RobustnessRow:
     kind: str
     strength: str
     recall_at_1: float | None
-    """By label, the altered picture asking all others but its original; None: no query shares its label."""
+    """R@1 by label, with the altered picture as the query and its original left out; None if no query shares its label.
+    """
     copies_found: float
     """Share of the altered copies whose original comes first of all pictures."""
 
 
 @dataclass(frozen=True, slots=True)
 class Robustness:
-    """The table, and what it is to be compared with."""
+    """One row per alteration, and the figure of the unaltered pictures for comparison."""
 
     queries: int
-    """Pictures that were altered."""
+    """Number of pictures that were altered."""
     recall_at_1: float | None
-    """Of the same queries unaltered."""
+    """R@1 of the same queries unaltered."""
     rows: tuple[RobustnessRow, ...]
     skipped: tuple[PictureError, ...] = ()
     """Pictures that could not be read again."""
 
     @property
     def copies_found(self) -> float | None:
-        """Mean over the everyday copies (`alterations.COPIES`) among the rows; None where there are none."""
+        """Mean over the everyday copies (`alterations.COPIES`) among the rows; None without any."""
         everyday = {(each.kind, each.strength) for each in COPIES}
         shares = [row.copies_found for row in self.rows if (row.kind, row.strength) in everyday]
         return float(np.mean(shares)) if shares else None
@@ -82,22 +84,22 @@ def measure_robustness(
     queries: int = EvaluateConfig.queries,
     progress: Progress | None = None,
 ) -> Robustness:
-    """Alter pictures of a collection and ask for them.
+    """Alter pictures of a collection and search for them.
 
     Args:
-        encoder: what made `vectors`.
-        load: gives the picture of a row, RGB, at the size at which it is altered; may raise `PictureError`, and the
-            picture is left out of the queries.
-        vectors: `(N, D)` unit rows of the whole collection, unaltered: the gallery.
-        labels: `(N,)`, None for a picture without one.
-        alterations: what to do to the queries.
-        queries: at most so many pictures are altered, evenly spread over the rows.
-        progress: is told of every picture.
+        encoder: the encoder that made `vectors`.
+        load: returns the picture of a row, RGB, at the size at which it is altered. A picture for which it raises
+            `PictureError` is not used as a query.
+        vectors: `(N, D)` unit rows of the unaltered collection: the gallery.
+        labels: `(N,)`, None for a picture without a label.
+        alterations: the alterations of the queries.
+        queries: the largest number of pictures to alter, evenly spread over the rows.
+        progress: callback for progress updates.
     """
     progress = progress or Silent()
     codes, counts = label_codes(labels)
     chosen = np.unique(np.linspace(0, len(vectors) - 1, min(queries, len(vectors))).astype(np.int64))
-    answered = _Answers.none(len(alterations), len(chosen))
+    answers = _Answers.empty(len(alterations), len(chosen))
     skipped: list[PictureError] = []
     progress.begin("alter", len(chosen))
     with ThreadPoolExecutor(BuildConfig.workers, thread_name_prefix="alter") as pool:
@@ -106,19 +108,19 @@ def measure_robustness(
             images, read = _load(rows, load, skipped)
             if images:
                 rows, places = rows[read], start + read
-                answered.put(None, places, _ask(vectors[rows], vectors, rows, codes))
+                answers.put(None, places, _search(vectors[rows], vectors, rows, codes))
                 for number, alteration in enumerate(alterations):
                     prepared = pool.map(lambda image, alter=alteration.alter: encoder.prepare(alter(image)), images)
                     copies = encoder.encode_prepared(np.stack(list(prepared)))
-                    answered.put(number, places, _ask(copies, vectors, rows, codes))
+                    answers.put(number, places, _search(copies, vectors, rows, codes))
             progress.advance(min(_BATCH, len(chosen) - start))
-    labelled = answered.read & (codes[chosen] >= 0) & (counts[codes[chosen]] > 1)
-    return _summary(answered, labelled, alterations, tuple(skipped))
+    labelled = answers.read & (codes[chosen] >= 0) & (counts[codes[chosen]] > 1)
+    return _summary(answers, labelled, alterations, tuple(skipped))
 
 
 @dataclass(frozen=True, slots=True)
 class _Answers:
-    """For A alterations of Q pictures, the first row of `right` being that of the pictures as they are."""
+    """Results for A alterations of Q pictures; the first row of `right` is for the unaltered pictures."""
 
     read: NDArray[np.bool_]
     """`(Q,)` whether the picture could be read."""
@@ -128,13 +130,12 @@ class _Answers:
     """`(A + 1, Q)` whether the nearest other picture had the original's label."""
 
     @classmethod
-    def none(cls, alterations: int, queries: int) -> _Answers:
-        """Nothing asked yet."""
+    def empty(cls, alterations: int, queries: int) -> _Answers:
         shapes = ((queries,), (alterations, queries), (alterations + 1, queries))
         return cls(*(np.zeros(shape, dtype=np.bool_) for shape in shapes))
 
     def put(self, alteration: int | None, places: NDArray[np.int64], answer: tuple[Mask, Mask]) -> None:
-        """Keep what some pictures got; None: unaltered."""
+        """Store the results of some pictures under an alteration, or None for the unaltered pictures."""
         first, right = answer
         self.read[places] = True
         if alteration is None:
@@ -144,14 +145,14 @@ class _Answers:
 
 
 def _summary(
-    answered: _Answers, labelled: Mask, alterations: Sequence[Alteration], skipped: tuple[PictureError, ...]
+    answers: _Answers, labelled: Mask, alterations: Sequence[Alteration], skipped: tuple[PictureError, ...]
 ) -> Robustness:
-    queries = int(answered.read.sum())
-    plain, *altered = (float(right[labelled].mean()) if labelled.any() else None for right in answered.right)
-    found = answered.first[:, answered.read].mean(axis=1) if queries else np.zeros(len(alterations))
+    queries = int(answers.read.sum())
+    plain, *altered = (float(right[labelled].mean()) if labelled.any() else None for right in answers.right)
+    shares = answers.first[:, answers.read].mean(axis=1) if queries else np.zeros(len(alterations))
     rows = (
         RobustnessRow(each.kind, each.strength, recall, float(share))
-        for each, recall, share in zip(alterations, altered, found, strict=True)
+        for each, recall, share in zip(alterations, altered, shares, strict=True)
     )
     return Robustness(queries, plain, tuple(rows) if queries else (), skipped)
 
@@ -159,7 +160,7 @@ def _summary(
 def _load(
     rows: NDArray[np.int64], load: Callable[[int], Image], skipped: list[PictureError]
 ) -> tuple[list[Image], NDArray[np.int64]]:
-    """The pictures that can be read, and their places in `rows`."""
+    """The readable pictures, and their positions in `rows`."""
     images, read = [], []
     for place, row in enumerate(rows.tolist()):
         try:
@@ -170,8 +171,8 @@ def _load(
     return images, np.array(read, dtype=np.int64)
 
 
-def _ask(copies: Floats, vectors: Floats, rows: NDArray[np.int64], codes: NDArray[np.int64]) -> tuple[Mask, Mask]:
-    """`(Q,)` whether the original comes first, and whether the nearest other picture has the original's label."""
+def _search(copies: Floats, vectors: Floats, rows: NDArray[np.int64], codes: NDArray[np.int64]) -> tuple[Mask, Mask]:
+    """`(Q,)` whether the original comes first, and whether the nearest other picture has its label."""
     similarity = copies @ vectors.T
     places = np.arange(len(rows))
     first = similarity[places, rows] >= similarity.max(axis=1) - _TIE

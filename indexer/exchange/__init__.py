@@ -1,1 +1,1 @@
-"""Vectors in and out of an index, as Parquet or NumPy files."""
+"""Export vectors from an index and import them into one, as Parquet or NumPy files."""

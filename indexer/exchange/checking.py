@@ -1,4 +1,4 @@
-"""Everything that can be wrong with vectors from elsewhere, looked for before anything is written."""
+"""Check the vectors of an import completely, before anything is written."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
     from indexer.pipeline.progress import Stages
 
 _DIGEST = 8
-"""Bytes kept of each path: 8 MB for a million. Equal ones are compared as paths."""
+"""Bytes of the digest of each path: 8 MB for a million paths. Paths with equal digests are compared themselves."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a first reading told."""
+    """Result of checking a source."""
 
     normalized: int
-    """Rows that were not of unit length."""
+    """Number of rows that were not of unit length."""
     ids_ascend: bool
-    """Every row has an id, each greater than the one before it, as in an export."""
+    """Whether every row has an id greater than the one before it, as in an export."""
 
 
 def check_source(source: Source, *, normalize: bool, stages: Stages) -> Checked:
-    """Read every row once.
+    """Read and check every row once.
 
     Raises:
-        DataError: a row cannot be a unit vector, or has no path, or that of another row; rows without pictures, or
-            pictures without rows.
+        DataError: a row cannot be a unit vector, has no path, or has the path of another row; or the numbers of rows
+            and pictures differ.
     """
     digests = np.empty(source.count, dtype=np.uint64)
     normalized, last, ascend = 0, 0, True
@@ -49,7 +49,7 @@ def check_source(source: Source, *, normalize: bool, stages: Stages) -> Checked:
                 digests[number] = _digest(row.path)
                 ascend, last = ascend and row.id > last, row.id
             stages.progress.advance(len(chunk.rows))
-    _refuse_twins(source, digests)
+    _refuse_repeated(source, digests)
     return Checked(normalized, ascend)
 
 
@@ -57,20 +57,20 @@ def _digest(path: str) -> int:
     return int.from_bytes(hashlib.blake2b(os.fsencode(path), digest_size=_DIGEST).digest())
 
 
-def _refuse_twins(source: Source, digests: NDArray[np.uint64]) -> None:
-    """Raise DataError where two rows have one path."""
-    found, counts = np.unique(digests, return_counts=True)
-    twins = found[counts > 1]
-    if not len(twins):
+def _refuse_repeated(source: Source, digests: NDArray[np.uint64]) -> None:
+    """Raise DataError if two rows have the same path."""
+    distinct, counts = np.unique(digests, return_counts=True)
+    repeated = distinct[counts > 1]
+    if not len(repeated):
         return
-    suspects = np.isin(digests, twins)
+    suspects = np.isin(digests, repeated)
     seen: dict[str, int] = {}
     for chunk in source.chunks(chunk_rows(source.dim)):
         for number in np.flatnonzero(suspects[chunk.first : chunk.first + len(chunk.rows)]).tolist():
             path = chunk.rows[number].path
             if path in seen:
                 raise DataError(
-                    f"{source.name}: rows {seen[path]} and {chunk.first + number} (counted from 0) are both of {path}:"
-                    " an index has one vector a picture"
+                    f"{source.name}: rows {seen[path]} and {chunk.first + number} (counted from 0) are both of {path}."
+                    " An index has one vector per picture: remove one of the rows"
                 )
             seen[path] = chunk.first + number

@@ -1,4 +1,4 @@
-"""How vectors go out and come in."""
+"""Settings of export and import, and their only defaults."""
 
 from __future__ import annotations
 
@@ -18,45 +18,47 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 
 @dataclass(frozen=True)
 class ExportConfig:
-    """What an export holds."""
+    """Settings of an export."""
 
     format: Format = "parquet"
     where: Where | None = None
-    """Only the pictures that this filter takes in."""
+    """Export only the pictures that match this filter."""
     force: bool = False
-    """Take the place of an earlier export."""
+    """Replace an earlier export."""
 
 
 @dataclass(frozen=True)
 class ImportConfig:
-    """What the vectors are, and how they become an index."""
+    """Settings of an import."""
 
     encoder: str | None = None
-    """Who made them: an encoder as `build` takes it, or with `foreign` any name. None: the export says it."""
+    """The encoder that made the vectors, as `build` takes it, or any name with `foreign`. Defaults to the encoder of
+    the export."""
     foreign: bool = False
-    """The encoder is not at hand: no picture from outside can be searched."""
+    """The encoder is not available, so that new pictures cannot be searched."""
     paths: str | os.PathLike[str] | None = None
-    """Text (a path a line), CSV or JSON lines with the picture of each row of a .npy file."""
+    """Text (one path per line), CSV or JSON lines with the picture of each row of a .npy file."""
     root: str | os.PathLike[str] | None = None
-    """What relative paths are relative to; None: the folder of the file that holds them."""
+    """Base folder of relative paths; defaults to the folder of the file that contains the paths."""
     path_column: str = "path"
+    """Column of paths in a Parquet file."""
     vector_column: str = "vector"
-    """Column of a Parquet file."""
+    """Column of vectors in a Parquet file."""
     normalize: bool = False
-    """Divide each vector by its length, where it is not 1."""
+    """Divide each vector by its length if that is not 1."""
     hash_files: bool = False
-    """Read the pictures that exist, so that later changes of their folder embed none of them again."""
+    """Read the existing pictures, so that a later sync of their folder does not embed them again."""
     replace: bool = False
-    """Give pictures that the index has with another vector the new one."""
+    """Replace the vectors of pictures that the index has with another vector."""
     kind: str = BuildConfig.kind
     device: Device = BuildConfig.device
     recall: float = BuildConfig.recall
 
     def build_config(self) -> BuildConfig:
-        """The part that says how a structure is built."""
+        """The settings for building the index structure."""
         return BuildConfig(encoder=self.encoder, kind=self.kind, device=self.device, recall=self.recall)
 
 
 def chunk_rows(dim: int) -> int:
-    """Rows that are read, checked or written at once: 16 MiB of vectors, and 65,536 at most."""
+    """Number of rows to read, check or write at a time: 16 MiB of vectors, at most 65,536 rows."""
     return max(1, min(65_536, 2**24 // (4 * dim)))

@@ -1,4 +1,4 @@
-"""What the files of imported pictures say, read once: content hash, size and time."""
+"""Read the files of imported pictures once: content hash, size and time."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
     from indexer.exchange.rows import Row
 
 _SMALL = 32
-"""Pixels: a JPEG is decoded no larger than it must be to know that it is whole."""
+"""Target side in pixels: a JPEG is decoded no larger than necessary to check that it is complete."""
 _FIELDS = ("content", "bytes", "mtime_ns", "width", "height")
 _TYPE = np.dtype(list(zip(_FIELDS, ("S47", "i8", "i8", "i8", "i8"), strict=True)))
 """A stamp has 47 characters, a hash 40."""
 
 
 class KnownFiles:
-    """What was found out of the files of some rows, so that no file is read twice and all stages agree."""
+    """Facts about the files of rows, so that no file is read twice and all stages use the same facts."""
 
     def __init__(self, rows: int) -> None:
         self._known = np.zeros(rows, dtype=_TYPE)
 
     def put(self, number: int, row: Row, content: str) -> None:
-        """Note the content of row `number`, with what the row says of the file."""
+        """Store the content of row `number`, with the other fields of the row."""
         row.content = content
         self._known[number] = tuple(getattr(row, name) for name in _FIELDS)
 
     def read(self, number: int, row: Row) -> bool:
-        """Take content, size and time from the picture's file; False where it is not there or is no picture."""
+        """Read content, size and time from the picture's file; False if it is missing or not a picture."""
         try:
             data, status = read_steady(row.path)
             width, height = decode(data, name=row.path, target=_SMALL).info["full_size"]
@@ -44,7 +44,7 @@ class KnownFiles:
         return True
 
     def fill(self, number: int, row: Row) -> None:
-        """Say of a row what was noted of it, if anything was."""
+        """Fill a row with its stored facts, if there are any."""
         content, *rest = self._known[number].item()
         if content:
             row.content = content.decode()

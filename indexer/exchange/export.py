@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from indexer.exchange.atomic_folder import atomic_folder
 from indexer.exchange.config import FORMATS, ExportConfig, chunk_rows
 from indexer.exchange.manifest import ENCODER_FOLDER, MANIFEST_FILE, Manifest, columns_of
 from indexer.exchange.npy_files import PICTURES_FILE, VECTORS_FILE, NpyWriter
 from indexer.exchange.parquet_file import PARQUET_FILE, ParquetWriter
-from indexer.exchange.whole_folder import whole_folder
 from indexer.pipeline.progress import Silent, Stages
 from indexer.pipeline.stored_vectors import StoredVectors
 from search import __version__
@@ -36,14 +36,14 @@ _NAMES = {MANIFEST_FILE, PARQUET_FILE, VECTORS_FILE, PICTURES_FILE, ENCODER_FOLD
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
-    """What was written."""
+    """Result of an export."""
 
     out: Path
     pictures: int
     dim: int
     encoder: str
     size: int
-    """Bytes of all files."""
+    """Size of all files in bytes."""
 
 
 def export(
@@ -53,22 +53,22 @@ def export(
     *,
     progress: Progress | None = None,
 ) -> ExportReport:
-    """Write what an index holds into a folder, which appears whole or not at all.
+    """Export an index into a folder, which is created completely or not at all.
 
-    `export.json` says who made the vectors; `encoder/` is the encoder, where the index carries one. With the format
-    `parquet` all else is in `pictures.parquet`, a row a picture by ascending id; with `npy` the vectors are in
-    `vectors.npy` and all else in `pictures.jsonl`. What is read is one snapshot, whatever is committed meanwhile; the
-    memory taken does not grow with the index.
+    `export.json` names the encoder that made the vectors; `encoder/` is a copy of it if the index carries one. With
+    the format `parquet` everything else is in `pictures.parquet`, one row per picture by ascending id; with `npy` the
+    vectors are in `vectors.npy` and everything else in `pictures.jsonl`. The export reads one snapshot of the index.
+    Its memory does not grow with the index.
 
     Raises:
-        DataError: the folder holds something already, or is a file; there is no such format.
-        IndexFolderError: no index there, or a damaged one.
-        QueryError: a filter that cannot be.
-        DiskError: the disk failed, is full, or refused.
+        DataError: the folder holds other files or an export, or is a file; or an unknown format.
+        IndexFolderError: no index in the folder, or a damaged one.
+        QueryError: an invalid filter.
+        DiskError: the disk failed, is full, or refused access.
     """
     config = config or ExportConfig()
     if config.format not in FORMATS:
-        raise DataError(f"unknown format {config.format!r}: known formats are {', '.join(FORMATS)}")
+        raise DataError(f"unknown format {config.format!r}. Use one of {', '.join(FORMATS)}")
     condition, target = condition_of(config.where), Path(out).absolute()
     stages = Stages(progress or Silent())
     catalog = Catalog.read(Path(index).absolute())
@@ -77,7 +77,7 @@ def export(
             raise IndexFolderError(f"{index}: its first build was not finished. Run the same twinlens build again")
         ids = None if condition is None else catalog.pictures.ids_where(condition)
         manifest = _manifest(catalog, config, catalog.pictures.count() if ids is None else len(ids))
-        with whole_folder(target, lambda place: _may_replace(place, force=config.force)) as part:
+        with atomic_folder(target, lambda place: _may_replace(place, force=config.force)) as part:
             writer = (ParquetWriter if config.format == "parquet" else NpyWriter)(part, manifest)
             with writer, stages.stage("export", manifest.count):
                 stored = StoredVectors(catalog, manifest.dim)
@@ -109,7 +109,7 @@ def _manifest(catalog: Catalog, config: ExportConfig, count: int) -> Manifest:
 
 
 def _pages(catalog: Catalog, ids: list[int] | None, rows: int) -> Iterator[list[PictureRecord]]:
-    """Pictures by ascending id: all, or those of some ids."""
+    """Pictures by ascending id, in chunks: all, or those with the given ids."""
     if ids is not None:
         yield from map(catalog.pictures.of, chunks(ids, rows))
         return
@@ -129,13 +129,13 @@ def _copy_encoder(catalog: Catalog, target: Path) -> None:
             verify(catalog.folder, record)
             name = record.name.removeprefix(f"{folder}/")
             if not _ENCODER_FILE.fullmatch(name):
-                raise DamagedFileError(catalog.folder / record.name, "is no file of an encoder")
+                raise DamagedFileError(catalog.folder / record.name, "is not a file of an encoder")
             with (catalog.folder / record.name).open("rb") as source, new_file(target / name) as stream:
                 shutil.copyfileobj(source, stream)
 
 
 def _holds_only_files(place: Path) -> bool:
-    """Whether all that lies in an export is of the kind that an export writes there."""
+    """Whether a folder contains only regular files that an export writes."""
     encoder = place / ENCODER_FOLDER
     files = [each for each in place.iterdir() if each != encoder]
     if encoder.exists():
@@ -146,10 +146,10 @@ def _holds_only_files(place: Path) -> bool:
 
 
 def _may_replace(place: Path, *, force: bool) -> bool:
-    """True for an export that is to be replaced; what is no export is never deleted."""
+    """True for an export that `force` may replace; any other content is an error."""
     names = {each.name for each in place.iterdir()}
     ours = MANIFEST_FILE in names and names <= _NAMES and _holds_only_files(place)
     if ours and force:
         return True
-    what = "holds an export already: --force replaces it" if ours else "holds other files: name another folder"
+    what = "already holds an export. --force replaces it" if ours else "holds other files. Name another folder"
     raise DataError(f"{place}: {what}")

@@ -1,4 +1,4 @@
-"""Import vectors that were made elsewhere: check all, compare with the index, write a segment, commit."""
+"""Import vectors from files: check all rows, compare them with the index, write a segment, commit."""
 
 from __future__ import annotations
 
@@ -40,27 +40,27 @@ def import_vectors(
     *,
     progress: Progress | None = None,
 ) -> ChangeReport:
-    """Make an index of vectors from elsewhere, or add them to one of the same encoder.
+    """Build an index from existing vectors, or add them to an index of the same encoder.
 
-    Everything is checked before the first is written, and one commit makes all of it visible: an import that fails or
-    is killed leaves the index as it was. The vectors are read as a stream and gathered in a file that is mapped: what
-    memory they take is that of the structure built over them. Pictures that the index has with the same vector stay as
-    they are.
+    All rows are checked before anything is written, and a single commit makes them visible: an import that fails or is
+    killed leaves the index unchanged. The vectors are streamed into a memory-mapped file, so that only the index
+    structure needs memory. Pictures that the index has with the same vector are not changed.
 
-    The pictures need not exist. Ids are those of an export where the index never had a picture, else new ones.
+    The picture files do not have to exist. An import into an index that never had pictures keeps the ids of an export;
+    otherwise pictures get new ids.
 
     Args:
         vectors: a .npy file `(N, D)`, a Parquet file, or a folder that `export` wrote.
         index: the index folder.
-        config: see there.
-        progress: who is told.
+        config: settings; defaults to `ImportConfig()`.
+        progress: callback for progress updates.
 
     Raises:
-        DataError: the vectors cannot be used; the message names the row.
-        EncoderError: they are of another encoder than the index, or nobody says of which.
-        IndexFolderError: the index folder cannot be made, is damaged, or holds other files and no index.
+        DataError: unusable vectors; the message names the row.
+        EncoderError: the vectors are of another encoder than the index, or their encoder is not named.
+        IndexFolderError: the index folder cannot be created, is damaged, or holds other files and no index.
         IndexLockedError: another process is writing this index.
-        DiskError: the disk failed, is full, or refused.
+        DiskError: the disk failed, is full, or refused access.
     """
     config = config or ImportConfig()
     folder, stages = Path(index).absolute(), Stages(progress or Silent())
@@ -73,7 +73,7 @@ def import_vectors(
         refuse_another(origin, own, folder)
     checked = check_source(source, normalize=config.normalize, stages=stages)
     with open_writer(folder, create=True) as catalog:
-        if "encoder" in catalog.settings():  # another writer may have been quicker
+        if "encoder" in catalog.settings():  # another process may have written it in the meantime
             refuse_another(origin, catalog.settings(), folder)
         columns = _new_columns(catalog, source)
         plan = plan_import(catalog, source, config, stages)
@@ -89,7 +89,7 @@ def import_vectors(
 
 
 def _settings(folder: Path) -> Mapping[str, Any]:
-    """Of an index; empty where there is none, or an unfinished one, or one that the writer is going to refuse."""
+    """Settings of an index; empty without an index, for an unfinished one, or for one that the writer will reject."""
     if not has_catalog(folder):
         return {}
     try:
@@ -105,13 +105,13 @@ def _settings(folder: Path) -> Mapping[str, Any]:
 
 
 def _new_columns(catalog: Catalog, source: Source) -> dict[str, ColumnType]:
-    """Columns of metadata that the index lacks; raises DataError where one has another type in the index."""
+    """Metadata columns that the index lacks; raises DataError if one has another type in the index."""
     known = catalog.metadata.columns()
     for name, kind in source.columns.items():
         if known.get(name, kind) != kind:
             raise DataError(
-                f"{source.name}: its column {name!r} is {kind}, and in the index {known[name]}. Rename it there, or"
-                f" forget what the index has of it: twinlens metadata --index {catalog.folder} --drop {name!r}"
+                f"{source.name}: its column {name!r} is {kind}, and in the index {known[name]}. Rename it in the file,"
+                f" or drop it from the index: twinlens metadata --index {catalog.folder} --drop {name!r}"
             )
     new = {name: kind for name, kind in source.columns.items() if name not in known}
     if len(known) + len(new) > MOST_COLUMNS:
@@ -134,10 +134,10 @@ def _report(
     if segment is not None:
         report.kind, report.recall = segment.kind, segment.recall
     if checked.normalized:
-        report.notes.append(f"{checked.normalized} vectors were not of unit length and were divided by theirs")
+        report.notes.append(f"{checked.normalized} vectors were not of unit length and were divided by their length")
     if plan.hashed is not None:
-        report.notes.append(f"{plan.hashed} of {source.count} pictures were found and read")
+        report.notes.append(f"{plan.hashed} of {source.count} pictures exist and were read")
     if source.left_out:
-        report.notes.append(f"left out {', '.join(source.left_out)}: their types cannot be metadata")
+        report.notes.append(f"left out {', '.join(source.left_out)}: not a supported type of metadata")
     report.advise()
     return report

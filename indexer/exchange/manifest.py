@@ -1,4 +1,4 @@
-"""What an export says of itself: `export.json`, and the same text in the metadata of a Parquet file."""
+"""The manifest of an export: `export.json`, and the same text in the metadata of a Parquet file."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 MANIFEST_FILE = "export.json"
 ENCODER_FOLDER = "encoder"
-"""The encoder of the index, where it carries one."""
+"""Copy of the encoder, if the index carries one."""
 VECTOR = "vector"
 FIELDS = ("id", "path", "label", "width", "height", "bytes", "mtime_ns", "content", VECTOR)
-"""Fields that every picture has, in this order; metadata stands before the vector."""
+"""Fields of every picture, in this order; metadata comes before the vector."""
 _VERSION = 1
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of metadata, and the name of the field that holds it: its own, unless that is one of `FIELDS`."""
+    """A metadata column, and the name of its field in the export: the same, unless it is one of `FIELDS`."""
 
     name: str
     type: ColumnType
@@ -32,7 +32,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Who made the vectors, and what is there."""
+    """The encoder of the vectors, and the content of the export."""
 
     format: str
     encoder: str
@@ -40,55 +40,56 @@ class Manifest:
     dim: int
     count: int
     generation: int
-    """Commits of the index before the snapshot that was exported."""
+    """Number of commits of the index before the exported snapshot."""
     twinlens: str
-    """The version that wrote it."""
+    """Version of Twinlens that wrote the export."""
     columns: tuple[Column, ...] = ()
     calibration: dict[str, Any] | None = None
     version: int = field(default=_VERSION)
 
     def to_json(self) -> str:
-        """ASCII, whatever the names."""
+        """JSON text in ASCII."""
         return json.dumps(asdict(self), indent=2)
 
 
 def columns_of(types: dict[str, ColumnType]) -> tuple[Column, ...]:
-    """Choose the fields of metadata columns."""
+    """Choose a field name for each metadata column."""
     taken = {*FIELDS, *types}
-    found = []
+    columns = []
     for name, kind in types.items():
         chosen = name
         while chosen in FIELDS or (chosen != name and chosen in taken):
             chosen = f"metadata.{chosen}"
         taken.add(chosen)
-        found.append(Column(name, kind, chosen))
-    return tuple(found)
+        columns.append(Column(name, kind, chosen))
+    return tuple(columns)
 
 
 def read_manifest(file: Path) -> Manifest:
-    """Read `export.json`; raises DataError where it is missing or is none."""
+    """Read `export.json`; raises DataError if it is missing or invalid."""
     try:
         return parse_manifest(file.read_text("utf-8"), file)
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{file}: cannot be read ({error}): not a folder that twinlens export wrote") from error
+        raise DataError(f"{file}: cannot be read ({error}). Name a folder that twinlens export wrote") from error
 
 
 def parse_manifest(text: str | bytes, source: Path) -> Manifest:
-    """Read a manifest's text; raises DataError for what is none."""
+    """Parse the text of a manifest; raises DataError if it is invalid."""
     try:
-        found = json.loads(text)
-        version = found["version"]
+        content = json.loads(text)
+        version = content["version"]
         if version != _VERSION:
             raise DataError(
-                f"{source}: is an export of version {version!r}, this Twinlens reads {_VERSION}: upgrade it"
+                f"{source}: is an export of version {version!r}, but this Twinlens reads version {_VERSION}. Upgrade"
+                " Twinlens"
             )
-        columns = tuple(Column(**each) for each in found.pop("columns"))
-        manifest = Manifest(**found, columns=columns)
+        columns = tuple(Column(**each) for each in content.pop("columns"))
+        manifest = Manifest(**content, columns=columns)
         kinds = {"format": str, "encoder": str, "fingerprint": str, "dim": int, "count": int}
         wrong = [name for name, kind in kinds.items() if not isinstance(getattr(manifest, name), kind)]
         wrong += [each.name for each in columns if each.type not in get_args(ColumnType)]
         if wrong or manifest.dim < 1 or manifest.count < 0:
             raise ValueError(", ".join(map(str, wrong)) or "dim, count")
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise DataError(f"{source}: what it says of the export cannot be used ({error}). Export again") from error
+        raise DataError(f"{source}: is not a valid description of an export ({error}). Export again") from error
     return manifest

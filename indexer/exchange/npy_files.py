@@ -1,4 +1,4 @@
-"""NumPy: vectors as a .npy file, and what is known of their pictures in a text file beside it."""
+"""Read and write NumPy exports: vectors in a .npy file, and their pictures in a text file beside it."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ PICTURES_FILE = "pictures.jsonl"
 
 
 class NpyWriter:
-    """Writes an export: `vectors.npy` `(N, dim) float32`, and line n of `pictures.jsonl` about row n."""
+    """Writes an export: `vectors.npy` `(N, dim) float32`, and `pictures.jsonl`, whose line n describes row n."""
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
-        """Begin both files."""
+        """Create both files."""
         self._columns = manifest.columns
         self._vectors = new_file(folder / VECTORS_FILE)
         self._pictures = new_file(folder / PICTURES_FILE)
@@ -61,17 +61,17 @@ class NpyWriter:
         """Append pictures, with their metadata by id and their vectors `(len(pictures), dim) float32`."""
         self._vectors.write(np.ascontiguousarray(vectors, dtype="<f4").tobytes())
         for picture in pictures:
-            told: dict[str, Any] = {name: getattr(picture, name) for name in FIELDS if name != VECTOR}
-            told["path"] = plain_text(str(picture.path))
-            told["label"] = None if picture.label is None else plain_text(picture.label)
+            line: dict[str, Any] = {name: getattr(picture, name) for name in FIELDS if name != VECTOR}
+            line["path"] = plain_text(str(picture.path))
+            line["label"] = None if picture.label is None else plain_text(picture.label)
             for column in self._columns:
                 value = json_value(metadata.get(picture.id, {}).get(column.name))
-                told[column.field] = plain_text(value) if isinstance(value, str) else value
-            self._pictures.write((json.dumps(told, ensure_ascii=False) + "\n").encode())
+                line[column.field] = plain_text(value) if isinstance(value, str) else value
+            self._pictures.write((json.dumps(line, ensure_ascii=False) + "\n").encode())
 
 
 class NpySource:
-    """A .npy file, mapped, beside the pictures of its rows."""
+    """A memory-mapped .npy file and the pictures of its rows."""
 
     columns: dict[str, ColumnType]
     left_out: list[str]
@@ -81,18 +81,18 @@ class NpySource:
 
         Args:
             name: the file of vectors.
-            pictures: makes an iterator over what is known of each row.
-            listed: the file that it comes from, for messages.
+            pictures: function that returns an iterator over the rows' pictures.
+            listed: the file that the pictures are read from, for messages.
 
         Raises:
-            DataError: no .npy file, or not one of `(N, D)` floating numbers.
+            DataError: not a .npy file of `(N, D)` floating-point numbers.
         """
         self.name, self._pictures, self._listed = name, pictures, listed
         self.manifest: Manifest | None = None
         self.encoder_folder: Path | None = None
         self.columns, self.left_out = {}, []
         try:
-            found = np.load(name, mmap_mode="r", allow_pickle=False)
+            array = np.load(name, mmap_mode="r", allow_pickle=False)
         except (
             OSError,
             EOFError,
@@ -105,15 +105,15 @@ class NpySource:
             BadZipFile,
         ) as error:
             raise DataError(f"{name}: cannot be read as a .npy file of numbers ({error!s:.200})") from error
-        if not isinstance(found, np.ndarray):
-            found.close()
-            raise DataError(f"{name}: is not one array: save the vectors alone, by numpy.save")
-        check_type(found, name)
-        self._vectors: NDArray[Any] = found
-        self.count, self.dim = found.shape
+        if not isinstance(array, np.ndarray):
+            array.close()
+            raise DataError(f"{name}: is not one array. Save only the vectors, with numpy.save")
+        check_type(array, name)
+        self._vectors: NDArray[Any] = array
+        self.count, self.dim = array.shape
 
     def chunks(self, rows: int) -> Iterator[Chunk]:
-        """Every row in order, at most so many at once."""
+        """All rows in order, in chunks of at most `rows`."""
         pictures = self._pictures()
         for first in range(0, self.count, rows):
             last = min(first + rows, self.count)
@@ -126,13 +126,13 @@ class NpySource:
 
     def _refuse(self, named: int) -> None:
         raise DataError(
-            f"{self._listed}: names {named:,} pictures, and {self.name} has {self.count:,} rows: line n must name the"
+            f"{self._listed}: names {named:,} pictures, but {self.name} has {self.count:,} rows. Line n must name the"
             " picture of row n"
         )
 
 
 def exported_npy(folder: Path, manifest: Manifest, places: Places) -> NpySource:
-    """Read a folder that `NpyWriter` wrote; raises DataError where it is not what its manifest says."""
+    """Open a folder that `NpyWriter` wrote; raises DataError if its vectors cannot be read."""
     listed = folder / PICTURES_FILE
     source = NpySource(folder / VECTORS_FILE, lambda: _described(listed, manifest, places), listed)
     source.manifest = manifest
@@ -141,15 +141,15 @@ def exported_npy(folder: Path, manifest: Manifest, places: Places) -> NpySource:
 
 
 def _described(listed: Path, manifest: Manifest, places: Places) -> Iterator[Row]:
-    for number, told in enumerate(json_lines(listed)):
-        path = told.get("path")
+    for number, line in enumerate(json_lines(listed)):
+        path = line.get("path")
         row = Row(places.absolute(read_plain_text(path) if isinstance(path, str) else path, number))
         for name in FIELDS:
             if name not in ("path", VECTOR):
-                row.describe(name, told.get(name), listed)
+                row.describe(name, line.get(name), listed)
         cells = []
         for column in manifest.columns:
-            value = told.get(column.field)
+            value = line.get(column.field)
             try:
                 plain = read_plain_text(value) if isinstance(value, str) else value
                 cells.append(stored(plain, column.type, of_json=True))
@@ -162,16 +162,16 @@ def _described(listed: Path, manifest: Manifest, places: Places) -> Iterator[Row
 
 
 def json_lines(file: Path) -> Iterator[dict[str, Any]]:
-    """The object of each line; raises DataError for a line that is none."""
+    """The object of each line; raises DataError for a line that is not an object."""
     try:
         with file.open(encoding="utf-8-sig", newline="\n") as stream:
             for number, line in enumerate(stream):
                 try:
-                    told = json.loads(line)
+                    content = json.loads(line)
                 except (ValueError, RecursionError) as error:
                     raise DataError(f"{file}, line {number + 1}: is not JSON ({error!s:.100})") from error
-                if not isinstance(told, dict):
+                if not isinstance(content, dict):
                     raise DataError(f"{file}, line {number + 1}: is not a JSON object ({{...}})")
-                yield told
+                yield content
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{file}: cannot be read as JSON lines ({error})") from error

@@ -1,4 +1,4 @@
-"""Which encoder made the vectors, and whether they belong into this index."""
+"""Determine the encoder of imported vectors, and check that it is the encoder of the index."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LONGEST_NAME = 100
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who made the vectors; `encoder` is None where it is not at hand, or was not needed."""
+    """The encoder that made the vectors; `encoder` is None if it is not available or not needed."""
 
     name: str
     fingerprint: str
@@ -42,37 +42,39 @@ class Origin:
 
 
 def origin_of(source: Source, own: Mapping[str, Any], config: ImportConfig) -> Origin:
-    """Find out who made the vectors.
+    """Determine the encoder that made the vectors.
 
     Args:
         source: the vectors.
-        own: the settings of the index; empty where there is none yet.
-        config: says it, unless an export does.
+        own: the settings of the index; empty for a new one.
+        config: names the encoder; without a name, an export does.
 
     Raises:
-        EncoderError: nobody says it, there is no such encoder, or the export says another one.
+        EncoderError: no encoder is named, there is no such encoder, or the export names another one.
         DataError: the vectors have another dimension than those of the encoder.
     """
     origin = _stated(source, own, config) if config.encoder else _exported(source, own, config)
     made_by = source.manifest
     if made_by is not None and made_by.fingerprint != origin.fingerprint:
         raise EncoderError(
-            f"{source.name}: was exported from an index of the encoder {made_by.encoder} ({made_by.fingerprint}), and"
-            f" {origin.name} is another one ({origin.fingerprint}): vectors of two encoders cannot be compared"
+            f"{source.name}: was exported from an index of the encoder {made_by.encoder} ({made_by.fingerprint}), but"
+            f" {origin.name} is another one ({origin.fingerprint}). Vectors of two encoders cannot be compared: leave"
+            " --encoder out"
         )
     if origin.dim != source.dim:
         raise DataError(
-            f"{source.name}: holds vectors of {source.dim}, and {origin.name} makes vectors of {origin.dim}"
+            f"{source.name}: holds vectors of {source.dim} dimensions, but {origin.name} makes vectors of {origin.dim}."
+            " Name the encoder that made them"
         )
     return origin
 
 
 def refuse_another(origin: Origin, own: Mapping[str, Any], folder: Path) -> None:
-    """Raise EncoderError where an index has another encoder than the one that made the vectors."""
+    """Raise EncoderError if an index has another encoder than the one that made the vectors."""
     if own and own["fingerprint"] != origin.fingerprint:
         raise EncoderError(
-            f"{folder}: has vectors of the encoder {own['encoder']} ({own['fingerprint']}), and these are of"
-            f" {origin.name} ({origin.fingerprint}), which cannot be compared with them. Import into another folder"
+            f"{folder}: has vectors of the encoder {own['encoder']} ({own['fingerprint']}), which cannot be compared"
+            f" with these vectors of {origin.name} ({origin.fingerprint}). Import into another folder"
         )
 
 
@@ -80,13 +82,14 @@ def origin_namer(catalog: Catalog, source: Source, origin: Origin, config: Impor
     """Store the encoder of an index without pictures, unless it has one.
 
     Returns:
-        What says so in the catalog, with the calibration of an export; to be called within the first transaction.
+        A function that names the encoder in the catalog, and the calibration of an export; to be called in the first
+        transaction.
 
     Raises:
         IndexFolderError: the export's calibration is damaged.
     """
-    settings, told = catalog.settings(), source.manifest
-    calibration = None if told is None else told.calibration
+    settings, manifest = catalog.settings(), source.manifest
+    calibration = None if manifest is None else manifest.calibration
     index_calibration(source.name, {"calibration": calibration, "fingerprint": origin.fingerprint})
     first, encoder = "encoder" not in settings, origin.encoder
     stored: list[FileRecord] = []
@@ -110,27 +113,30 @@ def _stated(source: Source, own: Mapping[str, Any], config: ImportConfig) -> Ori
     name = str(config.encoder)
     if config.foreign:
         if not name.isprintable() or not name.strip() or len(name) > _LONGEST_NAME:
-            raise EncoderError(f"{name!a:.200} cannot name an encoder: 1 to {_LONGEST_NAME} printable characters can")
+            raise EncoderError(
+                f"{name!a:.200} cannot be the name of an encoder. Use 1 to {_LONGEST_NAME} printable characters"
+            )
         return Origin(name, foreign_fingerprint(name, source.dim), source.dim)
     if is_foreign(str(own.get("fingerprint", ""))) and own["encoder"] == name:
         return Origin(name, own["fingerprint"], own["dim"])
     try:
         encoder = load_encoder(name, device=config.device)
     except EncoderError as error:
-        raise EncoderError(f"{error}. For vectors of an encoder that Twinlens does not have, add --foreign") from error
+        raise EncoderError(f"{error}. For vectors of an encoder that Twinlens cannot load, add --foreign") from error
     return Origin(encoder.name, encoder.fingerprint, encoder.dim, encoder)
 
 
 def _exported(source: Source, own: Mapping[str, Any], config: ImportConfig) -> Origin:
-    """As the export says."""
-    told = source.manifest
-    if told is None:
-        raise EncoderError(f"{source.name}: say which encoder made these vectors: --encoder NAME")
-    if is_foreign(told.fingerprint) or own.get("fingerprint") == told.fingerprint:
-        return Origin(told.encoder, told.fingerprint, told.dim)
+    """The encoder that the export names."""
+    manifest = source.manifest
+    if manifest is None:
+        raise EncoderError(f"{source.name}: name the encoder that made these vectors: --encoder NAME")
+    if is_foreign(manifest.fingerprint) or own.get("fingerprint") == manifest.fingerprint:
+        return Origin(manifest.encoder, manifest.fingerprint, manifest.dim)
     if source.encoder_folder is not None:
         encoder = load_encoder(source.encoder_folder, device=config.device)
         return Origin(encoder.name, encoder.fingerprint, encoder.dim, encoder)
     raise EncoderError(
-        f"{source.name}: is of the encoder {told.encoder}, which does not lie beside it: name it, --encoder NAME"
+        f"{source.name}: has vectors of the encoder {manifest.encoder}, but the encoder itself is not beside it. Name"
+        " it: --encoder NAME"
     )

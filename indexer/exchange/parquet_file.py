@@ -1,4 +1,4 @@
-"""Parquet: pictures, metadata and vectors as the columns of one file. The only home of pyarrow."""
+"""Read and write Parquet: pictures, metadata and vectors as columns of one file. Only this module imports pyarrow."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
 PARQUET_FILE = "pictures.parquet"
 _KEY = b"twinlens"
-"""In the file's own metadata: the manifest."""
+"""Key of the manifest in the metadata of the file."""
 
 
 class ParquetWriter:
-    """Writes an export, one row group a chunk."""
+    """Writes an export, one row group per chunk."""
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
-        """Begin the file."""
+        """Create the file."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -70,20 +70,20 @@ class ParquetWriter:
         """Append pictures, with their metadata by id and their vectors `(len(pictures), dim) float32`."""
         import pyarrow as pa
 
-        found: dict[str, list[Any]] = {
+        columns: dict[str, list[Any]] = {
             "path": [plain_text(str(each.path)) for each in pictures],
             "label": [None if each.label is None else plain_text(each.label) for each in pictures],
         }
         for column in self._columns:
             values = [metadata.get(each.id, {}).get(column.name) for each in pictures]
-            found[column.field] = [plain_text(each) if isinstance(each, str) else each for each in values]
+            columns[column.field] = [plain_text(each) if isinstance(each, str) else each for each in values]
         arrays = []
         for field in self._schema:
             if field.name == VECTOR:
                 flat = pa.array(np.ascontiguousarray(vectors).reshape(-1))
                 arrays.append(pa.FixedSizeListArray.from_arrays(flat, type=field.type))
             else:
-                plain = found.get(field.name) or [getattr(each, field.name) for each in pictures]
+                plain = columns.get(field.name) or [getattr(each, field.name) for each in pictures]
                 arrays.append(pa.array(plain, type=field.type))
         self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema), row_group_size=len(pictures))
 
@@ -103,15 +103,15 @@ def _arrow_type(kind: ColumnType) -> Any:
 
 
 class ParquetSource:
-    """A Parquet file of vectors: what `ParquetWriter` wrote, or any with a column of paths and one of vectors."""
+    """A Parquet file of vectors, written by `ParquetWriter` or any other with columns of paths and vectors."""
 
     encoder_folder: Path | None = None
 
     def __init__(self, name: Path, places: Places, path_column: str, vector_column: str) -> None:
-        """Look at what the file says of itself.
+        """Read the schema of the file.
 
         Raises:
-            DataError: not a Parquet file, or it lacks a column.
+            DataError: not a Parquet file, or a column is missing.
         """
         self.name = name
         self._places = places
@@ -122,10 +122,10 @@ class ParquetSource:
             if _KEY in (schema.metadata or {}):
                 self.manifest = parse_manifest(schema.metadata[_KEY], name)
                 self._path, self._vector = "path", VECTOR
-            for wanted, option in ((self._path, "--path-column"), (self._vector, "--vector-column")):
-                if schema.names.count(wanted) != 1:
+            for column, option in ((self._path, "--path-column"), (self._vector, "--vector-column")):
+                if schema.names.count(column) != 1:
                     raise DataError(
-                        f"{name}: has no column {wanted!r} but {', '.join(schema.names)}: name it by {option}"
+                        f"{name}: needs one column {column!r}; it has {', '.join(schema.names)}. Name it with {option}"
                     )
             if not self.count:
                 raise DataError(f"{name}: holds no vectors")
@@ -134,25 +134,27 @@ class ParquetSource:
             self.dim = len(self._vectors(next(file.iter_batches(1, columns=[self._vector])).column(0), 0)[0])
 
     def chunks(self, rows: int) -> Iterator[Chunk]:
-        """Every row in order, at most so many at once."""
+        """All rows in order, in chunks of at most `rows`."""
         with _reading(self.name) as file:
-            wanted = [self._path, self._vector, *(each.field for each in self._described)]
+            columns = [self._path, self._vector, *(each.field for each in self._described)]
             own = FIELDS if self.manifest is not None else ("label",)
-            wanted += [each for each in own if each in file.schema_arrow.names and each not in wanted]
+            columns += [each for each in own if each in file.schema_arrow.names and each not in columns]
             first = 0
-            for batch in file.iter_batches(rows, columns=wanted):
+            for batch in file.iter_batches(rows, columns=columns):
                 vectors = self._vectors(batch.column(self._vector), first)
                 if vectors.shape[1] != self.dim:
-                    raise DataError(f"{self.name}: row {first} has {vectors.shape[1]} values, those before {self.dim}")
+                    raise DataError(
+                        f"{self.name}: row {first} has {vectors.shape[1]} values, but the rows before it {self.dim}"
+                    )
                 yield Chunk(first, self._rows(batch, first), vectors)
                 first += len(batch)
 
     def _metadata_of(self, schema: Any) -> tuple[list[Column], list[str]]:
-        """Columns of metadata, and the names of those that cannot be."""
+        """The metadata columns, and the names of columns of unsupported types."""
         if self.manifest is not None:
             missing = [each.field for each in self.manifest.columns if each.field not in schema.names]
             if missing:
-                raise DataError(f"{self.name}: lacks the column {missing[0]!r} that it says it has: damaged")
+                raise DataError(f"{self.name}: is damaged: it lacks the column {missing[0]!r} of its description")
             return list(self.manifest.columns), []
         columns, left_out = [], []
         for field in schema:
@@ -181,7 +183,7 @@ class ParquetSource:
         return rows
 
     def _cells(self, array: Any, column: Column, first: int) -> list[Stored]:
-        """The values of a column as the catalog holds them."""
+        """The values of a column as the catalog stores them."""
         import pyarrow as pa
 
         if pa.types.is_timestamp(array.type):
@@ -208,13 +210,15 @@ class ParquetSource:
         kind, name = array.type, self.name
         fixed = pa.types.is_fixed_size_list(kind)
         if not fixed and not pa.types.is_list(kind) and not pa.types.is_large_list(kind):
-            raise DataError(f"{name}: the column {self._vector!r} is {kind}; vectors must be lists of floating numbers")
+            raise DataError(
+                f"{name}: the column {self._vector!r} is {kind}; vectors must be lists of floating-point numbers"
+            )
         if array.null_count:
             empty = first + int(np.argmax(array.is_null().to_numpy(zero_copy_only=False)))
             raise DataError(f"{name}: row {empty} (counted from 0) has no vector")
         flat = array.flatten()
         if flat.null_count:
-            raise DataError(f"{name}: from row {first} on, a vector holds a null")
+            raise DataError(f"{name}: a vector from row {first} on contains a null")
         if fixed:
             dim = kind.list_size
         else:
@@ -223,14 +227,14 @@ class ParquetSource:
             if (lengths != dim).any():
                 odd = int(np.argmax(lengths != dim))
                 raise DataError(f"{name}: row {first + odd} (counted from 0) has {lengths[odd]} values, not {dim}")
-        found = flat.to_numpy(zero_copy_only=False).reshape(len(array), dim)
-        check_type(found, name)
-        return found
+        vectors = flat.to_numpy(zero_copy_only=False).reshape(len(array), dim)
+        check_type(vectors, name)
+        return vectors
 
 
 @contextmanager
 def _reading(name: Path) -> Iterator[Any]:
-    """Open a Parquet file; what is wrong with it is told as an error of ours."""
+    """Open a Parquet file, and turn errors of pyarrow into DataError."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -243,7 +247,7 @@ def _reading(name: Path) -> Iterator[Any]:
 
 
 def _column_type(kind: Any) -> ColumnType | None:
-    """The type of metadata that holds a type of Arrow; None where none does."""
+    """The metadata type for an Arrow type; None if it is not supported."""
     import pyarrow as pa
 
     types = pa.types

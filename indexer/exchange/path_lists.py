@@ -1,4 +1,4 @@
-"""The pictures of the rows of a .npy file: text with a path a line, a CSV, or JSON lines."""
+"""Read the pictures of the rows of a .npy file: text with one path per line, CSV, or JSON lines."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _JSON = (".jsonl", ".ndjson", ".json")
 
 
 def listed_rows(file: Path, places: Places) -> Iterator[Row]:
-    """Read what names the pictures, in the order of their rows.
+    """Read the list of pictures, in the order of their rows.
 
-    A `.csv` has a header with the column path, and perhaps label; `.jsonl` an object a line with these names. In both
-    a path may be written as `indexer.exchange.plain_text` writes it. Anything else is text: the bytes of a line are
-    the path, whatever they are.
+    A `.csv` has a header with the column path, and optionally label; a `.jsonl` file one object per line with these
+    keys. In both a path may be encoded as by `indexer.exchange.plain_text`. Any other file is text: the bytes of a line
+    are the path.
 
     Raises:
-        DataError: the file cannot be read as what its name says.
+        DataError: the file cannot be read in the format of its suffix.
     """
     suffix = file.suffix.lower()
     read = _json if suffix in _JSON else _csv if suffix == ".csv" else _text
@@ -53,8 +53,8 @@ def _csv(file: Path) -> Iterator[tuple[object, object]]:
 
 
 def _json(file: Path) -> Iterator[tuple[object, object]]:
-    for told in json_lines(file):
-        yield _plain(told.get("path")), _plain(told.get("label"))
+    for content in json_lines(file):
+        yield _plain(content.get("path")), _plain(content.get("label"))
 
 
 def _plain(value: object) -> object:

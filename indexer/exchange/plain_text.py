@@ -1,9 +1,9 @@
-"""Text that any reader of Parquet and JSON takes, of names that need not be UTF-8.
+"""Encode file names that may not be UTF-8 as text that every reader of Parquet and JSON accepts.
 
-What is UTF-8 stays as it is. Any other text is written as `bytes:` and its bytes, percent-encoded where they are not
-plain ASCII: `bytes:/photos/caf%E9.jpg`. Text that begins with `bytes:` by itself is written so too, so that each
-text has one form and each form one text. Lone surrogates in JSON were the alternative: Parquet has no such thing, and
-readers of JSON differ in what they make of them.
+UTF-8 text is not changed. Any other text is written as `bytes:` followed by its bytes, percent-encoded unless they are
+plain ASCII: `bytes:/photos/caf%E9.jpg`. Text that begins with `bytes:` is encoded too, so that the encoding is
+unambiguous. Lone surrogates in JSON were rejected: Parquet does not allow them, and readers of JSON treat them
+differently.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _MARK = "bytes:"
 
 
 def plain_text(text: str) -> str:
-    """Write text that may hold bytes of a file's name (as Python decodes those: surrogateescape)."""
+    """Encode text that may contain undecodable bytes of a file name (surrogateescape)."""
     data = text.encode("utf-8", "surrogateescape")
     if text.startswith(_MARK) or not _is_utf8(data):
         return _MARK + quote_from_bytes(data, safe="/")
@@ -22,7 +22,7 @@ def plain_text(text: str) -> str:
 
 
 def read_plain_text(plain: str) -> str:
-    """Read back what `plain_text` wrote."""
+    """Decode the output of `plain_text`."""
     if not plain.startswith(_MARK):
         return plain
     return unquote_to_bytes(plain.removeprefix(_MARK)).decode("utf-8", "surrogateescape")

@@ -1,4 +1,4 @@
-"""Which rows of a source an index needs, and what stands for the contents of their pictures: decided before writing."""
+"""Plan an import before anything is written: which rows the index needs, and the content of their pictures."""
 
 from __future__ import annotations
 
@@ -30,33 +30,34 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Plan:
-    """What becomes of each row of a source: about 120 bytes a row, beside vectors of kilobytes."""
+    """The plan for each row of a source, about 120 bytes per row."""
 
     old_ids: Rows
-    """`(N,) int64`: the picture whose vector the row takes the place of, or 0."""
+    """`(N,) int64`: id of the picture whose vector the row replaces, or 0."""
     needed: NDArray[np.bool_]
-    """`(N,)`: whether the row comes into the new segment; the index has the others as they are."""
+    """`(N,)`: whether the row is written to the new segment; the index already has the others."""
     files: KnownFiles
     hashed: int | None = None
-    """Pictures that were found and read; None where that was not asked for."""
+    """Number of pictures that exist and were read; None without `hash_files`."""
     added: list[Path] = field(default_factory=list)
     """The first of the new pictures."""
     changed: list[Path] = field(default_factory=list)
+    """The first of the pictures with a new vector."""
 
     @property
     def rows(self) -> int:
-        """How many rows the new segment has."""
+        """Number of rows in the new segment."""
         return int(np.count_nonzero(self.needed))
 
     @property
     def replaced(self) -> int:
-        """How many pictures get another vector."""
+        """Number of pictures with a new vector."""
         return int(np.count_nonzero(self.old_ids[self.needed]))
 
     def order(self) -> Rows:
-        """The needed rows, counted without the others, as the segment holds them: replaced ones by id, then new ones.
+        """Order of the needed rows in the segment, numbered without the others: replaced ones by id, then new ones.
 
-        Rows of a segment then ascend with the ids of their pictures, so that ties by row are ties by id.
+        The rows of a segment then ascend with the ids of their pictures, so that ties by row are ties by id.
         """
         ids = self.old_ids[self.needed]
         return np.argsort(np.where(ids > 0, ids, np.iinfo(np.int64).max), kind="stable")
@@ -70,16 +71,16 @@ class Plan:
 
 
 def plan_import(catalog: Catalog, source: Source, config: ImportConfig, stages: Stages) -> Plan:
-    """Compare every row of a source with the pictures of an index; nothing is written.
+    """Compare every row of a source with the pictures of an index.
 
     Raises:
-        DataError: a picture is in the index with another vector, and is not to be replaced.
+        DataError: a picture is in the index with another vector, and `config.replace` is false.
     """
     count = source.count
     plan = Plan(np.zeros(count, dtype=np.int64), np.ones(count, dtype=np.bool_), KnownFiles(count))
     plan.hashed = 0 if config.hash_files else None
     stored = StoredVectors(catalog, source.dim) if catalog.pictures.count() else None
-    by_hash = source.manifest is not None  # the encoder of the index made both, of the same bytes
+    by_hash = source.manifest is not None  # in an export, equal content means an equal vector
     with stages.stage("compare", count):
         for chunk in source.chunks(chunk_rows(source.dim)):
             vectors, _ = unit_rows(chunk.vectors, chunk.first, source.name, normalize=config.normalize)
@@ -101,8 +102,8 @@ def plan_import(catalog: Catalog, source: Source, config: ImportConfig, stages: 
                     _name(plan.changed, row.path)
                 else:
                     raise DataError(
-                        f"{source.name}: {row.path} is in the index with another vector. Give it the new one by"
-                        " --replace, or remove it first"
+                        f"{source.name}: {row.path} is in the index with another vector. Replace it with --replace, or"
+                        " remove the picture first"
                     )
             stages.progress.advance(len(chunk.rows))
     return plan
@@ -111,13 +112,13 @@ def plan_import(catalog: Catalog, source: Source, config: ImportConfig, stages: 
 class _Known(NamedTuple):
     id: int
     same: bool
-    """Whether the index has this very vector."""
+    """Whether the index has the same vector."""
 
 
 def _known(
     catalog: Catalog, stored: StoredVectors, rows: Sequence[Row], vectors: Floats, *, by_hash: bool
 ) -> dict[str, _Known]:
-    """What the index has at the paths of some rows. Vectors are compared where contents do not tell."""
+    """The pictures of the index at the paths of some rows. Vectors are compared if contents do not decide."""
     numbers = {row.path: number for number, row in enumerate(rows)}
     known: dict[str, _Known] = {}
     doubtful = []

@@ -1,4 +1,4 @@
-"""What is read from a file of vectors: pictures, a chunk at a time, each with its row."""
+"""The rows of a file of vectors, and the interface of such files."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Row:
-    """One picture; what is not known of it is 0 or empty."""
+    """One picture; unknown fields are 0 or empty."""
 
     path: str
-    """Absolute, normal; bytes that are not UTF-8 as surrogates."""
+    """Absolute and normalised; bytes that are not UTF-8 are surrogates."""
     label: str | None = None
     id: int = 0
     content: str = ""
@@ -36,7 +36,7 @@ class Row:
     """In the order of the source's columns."""
 
     def describe(self, field: str, value: object, source: Path) -> None:
-        """Take over what an export says of the picture; raises DataError for a value that is none."""
+        """Set a field from an export; raises DataError for an invalid value."""
         if value is None:
             return
         text = field in ("label", "content")
@@ -61,21 +61,21 @@ class Source(Protocol):
     count: int
     dim: int
     manifest: Manifest | None
-    """Of an export."""
+    """The manifest of an export; None for other files."""
     encoder_folder: Path | None
-    """Of an export that carries its encoder."""
+    """The encoder's folder in an export that has one."""
     columns: dict[str, ColumnType]
-    """Metadata that each row holds."""
+    """Metadata columns of each row."""
     left_out: list[str]
-    """Fields that cannot be metadata."""
+    """Fields of unsupported types."""
 
     def chunks(self, rows: int) -> Iterator[Chunk]:
-        """Every row in order, at most so many at once; raises DataError for what cannot be read."""
+        """All rows in order, in chunks of at most `rows`; raises DataError for invalid rows."""
 
 
 @dataclass
 class Places:
-    """How the paths in a file are to be read."""
+    """Resolves the paths in a file."""
 
     source: Path
     root: str | os.PathLike[str] | None = None
@@ -85,11 +85,11 @@ class Places:
         self.base = os.path.abspath(self.root or self.source.parent)  # noqa: PTH100  (without links resolved)
 
     def absolute(self, text: object, row: int) -> str:
-        """Make a path absolute and normal; raises DataError for what is none."""
+        """Make a path absolute and normalised; raises DataError for an invalid path."""
         if not isinstance(text, str) or not text or "\0" in text:
-            raise DataError(f"{self.source}: row {row} (counted from 0) has no path but {text!r}")
+            raise DataError(f"{self.source}: row {row} (counted from 0): {text!r} is not a path")
         try:
             os.fsencode(text)
         except UnicodeEncodeError:
-            raise DataError(f"{self.source}: row {row} (counted from 0): {text!a} cannot be a path") from None
-        return os.path.normpath(os.path.join(self.base, text))  # noqa: PTH118  (a Path a row takes three times as long)
+            raise DataError(f"{self.source}: row {row} (counted from 0): {text!a} is not a path") from None
+        return os.path.normpath(os.path.join(self.base, text))  # noqa: PTH118  (a Path takes three times as long)

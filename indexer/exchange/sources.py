@@ -1,4 +1,4 @@
-"""What is imported: an export, a Parquet file, or a .npy file with a list of its pictures."""
+"""Open a source of vectors: an export, a Parquet file, or a .npy file with a list of its pictures."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def open_source(vectors: Path, config: ImportConfig) -> Source:
-    """Open a file of vectors, or a folder that `export` wrote; nothing is read yet but what it says of itself.
+    """Open a file of vectors, or a folder that `export` wrote; reads only headers and descriptions.
 
     Raises:
-        DataError: it is none of these, or lacks what it needs.
+        DataError: neither of these, or something is missing.
     """
     if vectors.is_dir():
         return _exported(vectors, config)
@@ -29,14 +29,14 @@ def open_source(vectors: Path, config: ImportConfig) -> Source:
         raise DataError(f"{vectors}: no such file")
     if vectors.suffix.lower() == ".npy":
         if config.paths is None:
-            raise DataError(f"{vectors}: say whose vectors these are: --paths FILE, with the picture of each row")
+            raise DataError(f"{vectors}: name a file with the picture of each row: --paths FILE")
         listed = Path(config.paths)
         places = Places(listed, config.root)
         return NpySource(vectors, lambda: listed_rows(listed, places), listed)
     if vectors.suffix.lower() in (".parquet", ".pq"):
         _refuse_paths(vectors, config)
         return ParquetSource(vectors, Places(vectors, config.root), config.path_column, config.vector_column)
-    raise DataError(f"{vectors}: vectors come as .npy, as .parquet, or as a folder that twinlens export wrote")
+    raise DataError(f"{vectors}: is not a .npy file, a .parquet file, or a folder that twinlens export wrote")
 
 
 def _exported(folder: Path, config: ImportConfig) -> Source:
@@ -51,8 +51,8 @@ def _exported(folder: Path, config: ImportConfig) -> Source:
         source.manifest = source.manifest or manifest
     if (source.count, source.dim) != (manifest.count, manifest.dim):
         raise DataError(
-            f"{folder}: {MANIFEST_FILE} tells of {manifest.count:,} vectors of {manifest.dim}, {source.name.name} holds"
-            f" {source.count:,} of {source.dim}: damaged. Export again"
+            f"{folder}: is damaged: {MANIFEST_FILE} names {manifest.count:,} vectors of {manifest.dim} dimensions, but"
+            f" {source.name.name} holds {source.count:,} of {source.dim}. Export again"
         )
     if (folder / ENCODER_FOLDER).is_dir():
         source.encoder_folder = folder / ENCODER_FOLDER
@@ -61,4 +61,4 @@ def _exported(folder: Path, config: ImportConfig) -> Source:
 
 def _refuse_paths(vectors: Path, config: ImportConfig) -> None:
     if config.paths is not None:
-        raise DataError(f"{vectors}: names its pictures itself: leave --paths out")
+        raise DataError(f"{vectors}: already names its pictures: leave --paths out")

@@ -1,4 +1,4 @@
-"""Write what an import brings as one segment, and make all of it visible by one commit."""
+"""Write the rows of an import as one segment, and make them visible with one commit."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 def write_planned(
     catalog: Catalog, source: Source, plan: Plan, config: ImportConfig, stages: Stages
 ) -> tuple[SegmentRecord | None, list[FileRecord]]:
-    """Write the segment aside; None where every row is in the index already.
+    """Write the segment without naming it in the catalog; None if the index already has every row.
 
-    The source is read as a stream. Where pictures get another vector, the rows are put in order by a second matrix
-    beside the first, both mapped where they are large.
+    The source is streamed. If vectors of pictures are replaced, the rows are sorted through a second matrix; large
+    matrices are memory-mapped.
     """
     dim, rows, build = source.dim, plan.rows, config.build_config()
     if not rows:
@@ -58,18 +58,18 @@ def commit_planned(
     keep_ids: bool,
     stages: Stages,
 ) -> None:
-    """Name the segment, its pictures and their metadata in one transaction.
+    """Name the segment, its pictures and their metadata in the catalog, in one transaction.
 
     Args:
-        catalog: of the index.
-        source: read once more, for what it tells of the pictures.
-        plan: which of them.
-        segment: written, with its files.
-        files: see there.
-        columns: of metadata, that the index lacks.
-        first: what else to say of an index that had no pictures.
-        keep_ids: whether the pictures get the ids that the source tells.
-        stages: told.
+        catalog: the catalog of the index.
+        source: the source, which is read again for the pictures and their metadata.
+        plan: the plan of the import.
+        segment: the new segment.
+        files: the files of the segment.
+        columns: metadata columns that the index lacks.
+        first: called first in the transaction; names the encoder of an index without pictures.
+        keep_ids: whether pictures keep the ids of the source.
+        stages: callback for progress updates.
     """
     places = plan.places()
     with stages.stage("commit", source.count), catalog.transaction():
@@ -98,7 +98,7 @@ def commit_planned(
 
 
 def _blocks(source: Source, plan: Plan, *, normalize: bool) -> Iterator[Floats]:
-    """The vectors that the segment needs, as the source has them."""
+    """The vectors of the needed rows, in the order of the source."""
     for chunk in source.chunks(chunk_rows(source.dim)):
         needed = plan.needed[chunk.first : chunk.first + len(chunk.rows)]
         yield unit_rows(chunk.vectors, chunk.first, source.name, normalize=normalize)[0][needed]
@@ -115,8 +115,8 @@ def _record(row: Row, key: int, segment: int, place: int) -> PictureRecord:
 
 
 def _put_metadata(catalog: Catalog, source: Source, taken: Sequence[tuple[Row, int]]) -> None:
-    """Store metadata: nulls too where a picture had other values before."""
-    told = [row for row, old in taken if old or any(value is not None for value in row.metadata)]
-    if source.columns and told:
-        ids = catalog.pictures.ids_at([row.path for row in told])
-        catalog.metadata.put(tuple(source.columns), [(ids[row.path], row.metadata) for row in told])
+    """Store metadata, including nulls for pictures that may have other values already."""
+    rows = [row for row, old in taken if old or any(value is not None for value in row.metadata)]
+    if source.columns and rows:
+        ids = catalog.pictures.ids_at([row.path for row in rows])
+        catalog.metadata.put(tuple(source.columns), [(ids[row.path], row.metadata) for row in rows])

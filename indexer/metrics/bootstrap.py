@@ -1,4 +1,4 @@
-"""Confidence intervals by bootstrap over classes: how far a figure would move if other classes had been measured."""
+"""Confidence intervals by bootstrap over classes: how much a figure would vary with other classes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure and its interval; `low` and `high` are None where fewer than two classes were measured."""
+    """A figure and its interval; `low` and `high` are None for fewer than two classes."""
 
     value: float
     low: float | None = None
@@ -27,7 +27,7 @@ class Figure:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Both bounds, where there are any."""
+        """Both bounds, or None without an interval."""
         return None if self.low is None or self.high is None else (self.low, self.high)
 
     def __str__(self) -> str:
@@ -42,14 +42,14 @@ class Figure:
 def mean_figure(values: NDArray[np.float64], classes: NDArray[np.int64], resamples: int = RESAMPLES) -> Figure:
     """Mean of `values (Q,)` with the 95 % percentile interval of resampled classes.
 
-    A query's neighbours are its own class and others, so the queries of a class rise and fall together: drawing
-    single queries would give intervals several times too narrow. Classes are drawn with replacement, as many as there
-    are, each with all its queries; nothing is searched anew.
+    The queries of a class are correlated, so that resampling single queries would give intervals several times too
+    narrow. Classes are drawn with replacement, as many as there are, each with all its queries. The search itself is
+    not repeated.
 
     Args:
-        values: one number a query, a hit or a precision.
+        values: one number per query, a hit or a precision.
         classes: `(Q,)` the class of each query.
-        resamples: how many times classes are drawn.
+        resamples: the number of resamples.
 
     Source: cluster bootstrap; Field and Welsh, "Bootstrapping clustered data", JRSS B 69(3), 2007.
     """
@@ -64,7 +64,7 @@ def mean_figure(values: NDArray[np.float64], classes: NDArray[np.int64], resampl
 
 
 def class_draws(classes: int, resamples: int = RESAMPLES) -> Iterator[NDArray[np.int64]]:
-    """How many times each class is drawn, `(classes,)` a resample; the same draws for every figure."""
+    """How often each class is drawn, `(classes,)` for each resample; the same draws for every figure."""
     random = np.random.default_rng(SEED)
     for _ in range(resamples):
         yield np.bincount(random.integers(classes, size=classes), minlength=classes)

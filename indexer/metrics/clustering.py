@@ -1,4 +1,4 @@
-"""How well clusters of the embeddings agree with the labels: normalised mutual information (NMI)."""
+"""Normalised mutual information (NMI) between k-means clusters of the embeddings and their labels."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _ROUNDS = 100
 def nmi_figure(vectors: Floats, classes: NDArray[np.int64]) -> Figure:
     """NMI of k-means on unit rows `(N, D)`, with as many clusters as `classes (N,)` has classes.
 
-    2 I / (H(classes) + H(clusters)), the arithmetic-mean normalisation, in [0, 1]. Of single pictures in single
-    clusters it is 1 whatever they show, so compare it only on one collection.
+    2 I / (H(classes) + H(clusters)), the arithmetic-mean normalisation, in [0, 1]. It is 1 for classes of a single
+    picture, whatever the embeddings, so compare it only within one collection.
 
-    Where pictures times classes exceed 16 million, whole classes are left out, evenly, until they do not: the figure
-    is then that of fewer classes, and higher.
+    If pictures times classes exceed 16 million, evenly spaced classes are left out until they do not. The figure then
+    covers fewer classes, and is higher.
 
-    The interval resamples classes and keeps the clusters. A resample lacks about a third of the classes, and what
-    remains is easier to tell apart, so the resampled figures lie higher: their interval is moved so that its mean is
-    the figure, and says how wide, not where. As the clusters are kept it is somewhat too narrow: for 20 classes of
-    photos its deviation was 0.025, and 0.034 over truly other sets of 20 classes, clustered anew.
+    The interval resamples classes and keeps the clusters. A resample lacks about a third of the classes, and the rest
+    is easier to separate, so that resampled figures are higher. The interval is therefore shifted until its mean is
+    the figure: only its width is estimated. Keeping the clusters makes it slightly too narrow: for 20 classes of
+    photos its standard deviation was 0.025, and 0.034 over other sets of 20 classes with new clusters.
     Source: Manning, Raghavan, Schuetze, "Introduction to Information Retrieval", 2008, section 16.3; the measure's
     place beside R@k: Song et al., "Deep Metric Learning via Lifted Structured Feature Embedding", CVPR 2016.
     """

@@ -1,4 +1,4 @@
-"""Figures of retrieval, by label, leave-one-out: every picture asks, all others are the gallery."""
+"""R@k and mAP@R by label, leave-one-out: every picture is a query, and all others are the gallery."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from search.types import Floats
 
 _BLOCK_BYTES = 256 * 1024 * 1024
-"""Similarities held at once."""
+"""Memory for similarities."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,12 @@ class Retrieval:
 
 @dataclass(frozen=True, slots=True)
 class QueryFigures:
-    """The same, query by query: what an interval is resampled from."""
+    """Figures of each query, from which intervals are resampled."""
 
     rows: NDArray[np.int64]
-    """`(Q,)` which pictures ask."""
+    """`(Q,)` the row of each query."""
     classes: NDArray[np.int64]
-    """`(Q,)` the number of each one's label."""
+    """`(Q,)` the number of each query's label."""
     hits: dict[int, NDArray[np.bool_]]
     """k -> `(Q,)` whether a picture of the same label is among the k nearest others."""
     average_precision: NDArray[np.float64]
@@ -44,7 +44,7 @@ class QueryFigures:
 def retrieval(
     vectors: Floats, labels: Sequence[str | None], ks: Sequence[int] = (1, 5, 10), *, unit: bool = True
 ) -> Retrieval:
-    """R@k and mAP@R of rows `(N, D) float32`: the means of `query_figures`; no query at all gives zeros."""
+    """R@k and mAP@R of rows `(N, D) float32`: the means of `query_figures`, or zeros without any query."""
     of = query_figures(vectors, labels, ks, unit=unit)
     if len(of.rows) == 0:
         return Retrieval(0, dict.fromkeys(ks, 0.0), 0.0)
@@ -56,13 +56,14 @@ def retrieval(
 def query_figures(
     vectors: Floats, labels: Sequence[str | None], ks: Sequence[int] = (1, 5, 10), *, unit: bool = True
 ) -> QueryFigures:
-    """R@k and average precision at R of every picture that has a companion, among unit rows `(N, D) float32`.
+    """R@k and average precision at R of every picture that shares its label, among unit rows `(N, D) float32`.
 
-    `unit` false takes rows of any length, the nearest by Euclidean distance.
+    If `unit` is false, rows have any length, and neighbours are ordered by Euclidean distance.
 
-    R@k is the share of queries with a picture of their own label among the k nearest others. mAP@R takes, for a query
-    with R others of its label, the precision at each of the first R ranks that is right, summed and divided by R.
-    Pictures without a label, or alone with theirs, ask nothing but stay in the gallery.
+    R@k is the share of queries with a picture of their own label among the k nearest others. For a query with R others
+    of its label, the average precision at R is the sum of the precisions at those of the first R ranks that have its
+    label, divided by R; mAP@R is the mean. Pictures without a label, or alone with theirs, are not queries but stay in
+    the gallery.
     Source: Musgrave, Belongie, Lim, "A Metric Learning Reality Check", ECCV 2020.
     """
     codes, counts = label_codes(labels)
@@ -82,7 +83,7 @@ def query_figures(
 
 
 def label_codes(labels: Sequence[str | None]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Labels as numbers, -1 for none, and how many pictures each number has."""
+    """Number the labels, -1 for None; return the numbers and how many pictures each has."""
     names = {name: code for code, name in enumerate(sorted({label for label in labels if label is not None}))}
     codes = np.array([-1 if label is None else names[label] for label in labels], dtype=np.int64)
     return codes, np.bincount(codes[codes >= 0], minlength=max(1, len(names)))
@@ -94,9 +95,9 @@ def _nearest(vectors: Floats, rows: NDArray[np.int64], depth: int, unit: bool) -
     if not unit:  # d^2 = |a|^2 + |b|^2 - 2 ab, of which |a|^2 is the same for all b
         similarity -= np.square(vectors).sum(axis=1) / 2
     similarity[np.arange(len(rows)), rows] = -np.inf
-    found = np.argpartition(-similarity, depth - 1, axis=1)[:, :depth]
-    order = np.argsort(-np.take_along_axis(similarity, found, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(found, order, axis=1)
+    nearest = np.argpartition(-similarity, depth - 1, axis=1)[:, :depth]
+    order = np.argsort(-np.take_along_axis(similarity, nearest, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(nearest, order, axis=1)
 
 
 def _average_precision_at_r(right: NDArray[np.bool_], relevant: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
-"""The graph that UMAP lays out: how surely each vector is a neighbour of each other one.
+"""Build the neighbour graph that UMAP lays out.
 
-As in `umap.umap_.fuzzy_simplicial_set`, over the exact neighbours, in NumPy: umap-learn compiles its own version for
-some ten seconds in every process, which is most of the time that the map of an index takes.
+The same as `umap.umap_.fuzzy_simplicial_set` over exact neighbours, but in NumPy: umap-learn compiles its version in
+every process, which takes about ten seconds, most of the time for the map of an index.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ _BLOCK_BYTES = 64 * 2**20
 _STEPS = 64
 _TOLERANCE = 1e-5
 _LEAST_SCALE = 1e-3
-"""Of the mean distance: UMAP's own figures, as the two above."""
+"""Share of the mean distance. These three values are UMAP's own."""
 
 
 def fuzzy_graph(vectors: Floats, count: int) -> Any:
-    """Build the symmetric `(N, N)` matrix of memberships in [0, 1] over `count` neighbours, a vector itself among them.
+    """Symmetric `(N, N)` matrix of memberships in [0, 1] over `count` neighbours, including the vector itself.
 
-    The nearest neighbour belongs for sure; beyond it membership falls off at a rate that makes each vector have the
-    same number of neighbours, log2(count), in all.
+    The nearest neighbour has membership 1. Membership decreases with distance, at a rate chosen so that the memberships
+    of each vector add up to log2(count).
     Source: McInnes, Healy, Melville, "UMAP", arXiv 1802.03426, algorithms 2 and 3.
 
     Returns:
-        A sparse matrix of scipy in coordinate form.
+        A sparse matrix of scipy in coordinate format.
     """
     from scipy.sparse import coo_matrix
 
@@ -50,7 +50,7 @@ def fuzzy_graph(vectors: Floats, count: int) -> Any:
 
 
 def _nearest(vectors: NDArray[np.float64], count: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Rows and distances `(N, count)` of the nearest of each vector, ties by row."""
+    """Rows and distances `(N, count)` of the nearest neighbours of each vector, ties by row."""
     squares = (vectors**2).sum(axis=1)
     rows = np.empty((len(vectors), count), dtype=np.int64)
     distances = np.empty((len(vectors), count))
@@ -64,7 +64,7 @@ def _nearest(vectors: NDArray[np.float64], count: int) -> tuple[NDArray[np.int64
 
 
 def _scales(beyond: NDArray[np.float64], distances: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scale `(N,)` at which the memberships of each vector's neighbours, all but the first, add up to log2(count)."""
+    """Scale `(N,)` at which the memberships of each vector's neighbours, except the first, add up to log2(count)."""
     target = np.log2(beyond.shape[1])
     low, high, scale = np.zeros(len(beyond)), np.full(len(beyond), np.inf), np.ones(len(beyond))
     for _ in range(_STEPS):

@@ -1,4 +1,4 @@
-"""Points moved onto the cells of a grid, so that the thumbnails at them cover nothing."""
+"""Move points onto the cells of a grid, so that their thumbnails do not overlap."""
 
 from __future__ import annotations
 
@@ -13,29 +13,28 @@ if TYPE_CHECKING:
     from search.types import Floats
 
 MOST = 2000
-"""Points that are placed within seconds: time and memory grow with the square and more."""
+"""Largest number of points; it takes seconds. Time and memory grow at least with its square."""
 
 _FILLED = 0.4
-"""Share of the cells that get a point: fewer would keep the shape better, and make the thumbnails smaller."""
+"""Share of the cells that get a point: a smaller share keeps the shape better, but makes the thumbnails smaller."""
 _ASPECT = 1.5
-"""Longest that a grid may be for its width, or the reverse."""
+"""Largest ratio of the sides of a grid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Where N points came to stand."""
+    """Positions of N points on a grid."""
 
     columns: int
     rows: int
     cells: NDArray[np.int64]
-    """`(N, 2)`, column and row of each, from the upper left; no cell is there twice."""
+    """`(N, 2)`, column and row of each point, from the upper left; no two points share a cell."""
 
 
 def place_on_grid(points: Floats) -> Grid:
-    """Give each of the points `(N, 2)` a cell of its own, moving them as little as can be in all.
+    """Assign each of the points `(N, 2)` its own cell, with the smallest sum of squared moves.
 
-    The least sum of squared moves, found exactly as an assignment problem. Both axes have one scale, the second points
-    up.
+    Solved exactly as an assignment problem. Both axes have the same scale; the second points up.
     Source: Crouse, "On implementing 2D rectangular assignment algorithms", IEEE Transactions on Aerospace and
     Electronic Systems 52, 2016, as in scipy.
 
@@ -45,7 +44,7 @@ def place_on_grid(points: Floats) -> Grid:
     from scipy.optimize import linear_sum_assignment
 
     if len(points) > MOST:
-        raise ValueError(f"{len(points)} points are too many to place on a grid: the most are {MOST}")
+        raise ValueError(f"{len(points)} points are too many to place on a grid: the limit is {MOST}")
     if len(points) == 0:
         return Grid(1, 1, np.empty((0, 2), dtype=np.int64))
     flipped = points.astype(np.float64) * (1, -1)
@@ -55,8 +54,8 @@ def place_on_grid(points: Floats) -> Grid:
     rows = int(np.ceil(len(points) / _FILLED / columns))
     room = np.array([columns - 1, rows - 1], dtype=np.float64)
     scale = float(np.min(room / np.maximum(extent, 1e-9)))
-    wanted = (flipped - low) * scale + (room - extent * scale) / 2
+    targets = (flipped - low) * scale + (room - extent * scale) / 2
     cells = np.stack([np.tile(np.arange(columns), rows), np.repeat(np.arange(rows), columns)], axis=1)
-    moves = ((wanted[:, None, :] - cells[None, :, :]) ** 2).sum(axis=2)
+    moves = ((targets[:, None, :] - cells[None, :, :]) ** 2).sum(axis=2)
     taken: NDArray[np.int64] = linear_sum_assignment(moves)[1]
     return Grid(columns, rows, cells[taken])

@@ -1,4 +1,4 @@
-"""A map of an index: thumbnails of its pictures laid out by likeness, as a PNG and as a page to explore."""
+"""Draw a map of an index: thumbnails arranged by similarity, as a PNG and as an interactive HTML page."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from search.store.records import PictureRecord
 
 _SIDE = 160
-"""Pixels of a thumbnail, which the page shows larger too."""
+"""Side of a thumbnail in pixels; the page also shows it enlarged."""
 _GONE = 200
-"""Grey of a picture that can no longer be read."""
+"""Grey level of a picture that cannot be read any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class MapReport:
-    """What a map shows: `shown` of `pictures`; `gone` of them could not be read and are grey squares."""
+    """Result of drawing a map: `shown` of `pictures`; `gone` describes those that are unreadable and drawn as grey."""
 
     pictures: int
     shown: int
@@ -55,11 +55,11 @@ def draw_index_map(
 ) -> MapReport:
     """Draw at most `limit` pictures of an index into the PNG `out`, and into the self-contained HTML `page`.
 
-    Pictures are taken evenly over the labels. The same index and seed give the same map.
+    Pictures are chosen evenly over the labels. The same index and seed give the same map.
 
     Raises:
-        DataError: an empty index, or more pictures than can be placed.
-        IndexFolderError: `index` is none.
+        DataError: an empty index, an invalid `limit`, or an output inside the index folder.
+        IndexFolderError: `index` is not an index.
     """
     if not 1 <= limit <= MOST:
         raise DataError(f"limit {limit}: a map shows from 1 to {MOST} pictures")
@@ -72,7 +72,7 @@ def draw_index_map(
         progress.begin("read vectors", len(engine))
         records, vectors = engine.vectors()
     if not records:
-        raise DataError(f"{index}: holds no picture to map")
+        raise DataError(f"{index}: holds no pictures")
     labels = [record.label for record in records]
     rows = spread(labels, limit)
     records, labels = [records[row] for row in rows], [labels[row] for row in rows]

@@ -1,4 +1,4 @@
-"""Pictures laid out by likeness: `map.png`."""
+"""Draw pictures arranged by similarity: `map.png`."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from search.types import Floats
 
 MOST = 700
-"""Thumbnails of one map of a run: more would be too small to recognise."""
+"""Largest number of thumbnails in the map of a run: more would be too small to recognise."""
 
 _SIDE = 1700
-"""Longer side of the map in pixels, about."""
+"""Approximate longer side of the map in pixels."""
 _LARGEST = 110
-"""Pixels of a cell."""
+"""Largest side of a cell in pixels."""
 _HEAD, _LEGEND, _MARGIN = 100, 90, 40
 _NAMED = 40
-"""Classes up to which each is named on the map where there are too many for colours."""
+"""Largest number of classes that are named on the map if there are too many for colours."""
 
 
 def draw_map(
     squares: NDArray[np.uint8], vectors: Floats, labels: Sequence[str | None], title: str, seed: int = 0
 ) -> Figure | None:
-    """Draw thumbnails `(N, S, S, 3)` of at most 700 pictures where their vectors `(N, D)` lie; None of no picture."""
+    """Draw thumbnails `(N, S, S, 3)` of at most 700 pictures, arranged by their vectors `(N, D)`; None if N is 0."""
     if len(squares) == 0:
         return None
     rows = spread(labels, MOST)
@@ -48,7 +48,7 @@ def draw_map(
 
 
 def map_figure(squares: NDArray[np.uint8], grid: Grid, labels: Sequence[str | None], title: str, about: str) -> Figure:
-    """Draw thumbnails in the cells of a grid, framed by class where classes are few enough for colours."""
+    """Draw thumbnails in the cells of a grid, with frames coloured by class if the classes are few enough."""
     colors, names = class_colors(labels), short_names(labels)
     cell = max(24, min(_LARGEST, _SIDE // max(grid.columns, grid.rows)))
     width, height = max(900, grid.columns * cell + 2 * _MARGIN), grid.rows * cell
@@ -70,23 +70,23 @@ def map_figure(squares: NDArray[np.uint8], grid: Grid, labels: Sequence[str | No
 
 
 def spread(labels: Sequence[str | None], most: int) -> NDArray[np.int64]:
-    """Rows of at most so many pictures, ascending, evenly taken from the pictures sorted by class."""
+    """Rows of at most `most` pictures, ascending, at even steps through the pictures sorted by class."""
     by_class = np.argsort(np.array([label or "" for label in labels]), kind="stable")
     places = np.linspace(0, len(labels) - 1, min(most, len(labels))).astype(np.int64)
     return np.sort(by_class[places])
 
 
 def layout_text(dim: int, count: int) -> str:
-    """Say how `project` laid out `count` vectors of `dim` dimensions."""
+    """Describe how `project` lays out `count` vectors of `dim` dimensions."""
     if dim <= 2:
         return f"the embedding itself ({dim} dimension{'s' if dim > 1 else ''})"
     return f"{'UMAP' if count > FEW else 'PCA'} of {dim} dimensions, moved onto a grid"
 
 
 def classes_text(labels: Sequence[str | None]) -> str:
-    """Say how many classes there are."""
+    """Describe the number of classes."""
     count = len({label for label in labels if label is not None})
-    return f"{count:,} class{'' if count == 1 else 'es'}" if count else "no classes known"
+    return f"{count:,} class{'' if count == 1 else 'es'}" if count else "no labels"
 
 
 def _legend(axes: Axes, colors: dict[str, str], names: dict[str, str], width: int) -> None:
@@ -105,7 +105,7 @@ def _swatch(x: float, y: float, color: str) -> Rectangle:
 
 
 def _write_names(axes: Axes, corners: NDArray[np.float64], labels: Sequence[str | None], names: dict[str, str]) -> None:
-    """Write each class over the middle of its pictures."""
+    """Write the name of each class over the median position of its pictures."""
     box = {"boxstyle": "round,pad=0.25", "facecolor": PAPER, "edgecolor": OTHER, "alpha": 0.88, "linewidth": 0.6}
     of = np.array([label or "" for label in labels])
     for label, name in names.items():

@@ -1,4 +1,4 @@
-"""A map of an index as a page to explore: one HTML file that requests nothing."""
+"""Write the map of an index as an interactive page: one HTML file that loads nothing else."""
 
 from __future__ import annotations
 
@@ -22,20 +22,21 @@ if TYPE_CHECKING:
     from search.store.records import PictureRecord
 
 _CELL = 96
-"""Pixels of a cell of the grid at the first zoom."""
+"""Side of a grid cell in pixels at zoom 1."""
 _UNLABELLED = "no label"
 
 
 def map_page(squares: NDArray[np.uint8], grid: Grid, records: Sequence[PictureRecord], about: str) -> str:
-    """Write the page: thumbnails `(N, S, S, 3)` in the cells of a grid, with zoom, search and a legend of the labels.
+    """HTML of the page: thumbnails `(N, S, S, 3)` in the cells of a grid, with zoom, search and a legend of the labels.
 
-    Whatever a path or a label holds is text. The policy lets no script run but the page's own, known by its hash.
+    Paths and labels are escaped. The content security policy allows only the page's own script, identified by its
+    hash.
     """
     counts = Counter(record.label for record in records)
     labels = sorted(counts, key=lambda label: (label is None, label or ""))
     numbers = {label: number for number, label in enumerate(labels)}
     images = "\n".join(
-        f'<img src="{_inline(square)}" data-told="{_told(record)}" alt="{_text(record.path.name)}" role="button" '
+        f'<img src="{_inline(square)}" data-caption="{_caption(record)}" alt="{_text(record.path.name)}" role="button" '
         f'tabindex="-1" data-label="{numbers[record.label]}" '
         f'style="{_place(column, row)};--c:{_color(numbers[record.label])}">'
         for square, record, (column, row) in zip(squares, records, grid.cells.tolist(), strict=True)
@@ -61,7 +62,7 @@ def map_page(squares: NDArray[np.uint8], grid: Grid, records: Sequence[PictureRe
 {legend}
 </ul></aside>
 <main aria-label="Map"><div id="plane">{images}</div></main>
-<div id="hover" hidden aria-hidden="true"><div id="told"></div></div>
+<div id="hover" hidden aria-hidden="true"><div id="caption"></div></div>
 <dialog id="box" aria-label="Picture"><p id="path"></p><p id="label"></p>
 <button id="close" autofocus>Close</button></dialog>
 <script>{SCRIPT}</script></body></html>
@@ -87,17 +88,17 @@ def _place(column: int, row: int) -> str:
 
 
 def _color(number: int) -> str:
-    """A colour of its own for each label: hues a golden angle apart, in three lightnesses."""
+    """A different colour for each label: hues a golden angle apart, in three lightnesses."""
     return f"hsl({number * 137.508 % 360:.0f} 65% {(45, 60, 33)[number % 3]}%)"
 
 
-def _told(record: PictureRecord) -> str:
+def _caption(record: PictureRecord) -> str:
     path = _text(str(record.path))
     return path if record.label is None else f"{path}\n{_text(record.label)}"
 
 
 def _text(text: str) -> str:
-    """Whatever a name holds, as one line of text in HTML."""
+    """Escape text as one line of HTML."""
     return html.escape(one_line(text), quote=True)
 
 

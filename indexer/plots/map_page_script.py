@@ -1,4 +1,4 @@
-"""Style and script of the page that `indexer.plots.map_page` writes."""
+"""Style sheet and script of the page that `indexer.plots.map_page` writes."""
 
 STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --ink: #1f2933; --soft: #55606c; --line: #d5dbe1; --mark: #0b63ce }
@@ -44,7 +44,8 @@ SCRIPT = r"""
 "use strict";
 const $ = name => document.getElementById(name), view = document.querySelector("main"), plane = $("plane");
 const pictures = [...plane.children], buttons = [...document.querySelectorAll("#legend button")];
-const boxes = [...document.querySelectorAll("#legend input")], texts = pictures.map(p => p.dataset.told.toLowerCase());
+const boxes = [...document.querySelectorAll("#legend input")];
+const texts = pictures.map(p => p.dataset.caption.toLowerCase());
 const WIDTH = plane.offsetWidth, HEIGHT = plane.offsetHeight;
 const shown = new Image(), enlarged = new Image();
 $("hover").prepend(shown); $("box").prepend(enlarged);
@@ -85,7 +86,7 @@ $("reset").onclick = () => {
 };
 
 function large(picture) {
-  const [path, label] = picture.dataset.told.split("\n");
+  const [path, label] = picture.dataset.caption.split("\n");
   enlarged.src = picture.src; enlarged.alt = picture.alt; $("path").textContent = path;
   $("label").textContent = label || ""; $("box").showModal();
 }
@@ -132,7 +133,7 @@ const hide = () => { $("hover").hidden = true };
 plane.addEventListener("mouseover", event => {
   const picture = event.target;
   if (picture == plane || fingers.size) return;
-  shown.src = picture.src; $("told").innerText = picture.dataset.told; $("hover").hidden = false;
+  shown.src = picture.src; $("caption").innerText = picture.dataset.caption; $("hover").hidden = false;
   const box = picture.getBoundingClientRect(), own = $("hover").getBoundingClientRect();
   $("hover").style.left = Math.max(4, Math.min(innerWidth - own.width - 4, box.right + 8)) + "px";
   $("hover").style.top = Math.max(4, Math.min(innerHeight - own.height - 4, box.top)) + "px";

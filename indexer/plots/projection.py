@@ -1,4 +1,4 @@
-"""Embeddings laid out in the plane, for people to look at."""
+"""Lay out embeddings in the plane with UMAP or PCA."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 Method = Literal["auto", "umap", "pca"]
 
 FEW = 50
-"""Vectors up to which `auto` takes PCA: so few have no neighbourhoods for UMAP to keep."""
+"""Largest number of vectors for which `auto` uses PCA: so few have no neighbourhoods that UMAP could preserve."""
 _NEIGHBORS = 15
 _MIN_DISTANCE = 0.1
 _SPREAD = 1.0
 _START_EXTENT = 10.0
-"""UMAP's own figure for the layout that it starts from."""
+"""Extent of UMAP's initial layout, its own value."""
 _START_NOISE = 1e-3
 _NEGLIGIBLE = 1e-10
 """Share of the variance below which an axis is rounding error."""
@@ -31,35 +31,35 @@ _NEGLIGIBLE = 1e-10
 def project(vectors: Floats, *, method: Method = "auto", seed: int = 0) -> Floats:
     """Lay out vectors `(N, D) float32` as `(N, 2) float32`; the same input and seed give the same layout.
 
-    Vectors of one or two dimensions are their own layout. UMAP keeps neighbours together, and neither the distances
-    between groups nor their sizes mean anything; PCA keeps the two directions of largest variance, to scale. The first
-    UMAP of a process imports and compiles for some three seconds.
+    Vectors of one or two dimensions are used as they are. UMAP preserves neighbourhoods; the distances between groups
+    and their sizes have no meaning. PCA keeps the two directions of largest variance, to scale. The first UMAP of a
+    process spends about three seconds on imports and compilation.
     Source: McInnes, Healy, Melville, "UMAP", arXiv 1802.03426; starting from PCA: Kobak and Linderman, "Initialization
     is critical for preserving global data structure", Nature Biotechnology 2021.
 
     Args:
-        vectors: what to lay out.
-        method: `auto` takes UMAP for more than 50 vectors and PCA for fewer.
-        seed: of UMAP, which draws at random.
+        vectors: the vectors to lay out.
+        method: `auto` uses UMAP for more than 50 vectors and PCA otherwise.
+        seed: random seed of UMAP.
 
     Raises:
-        ValueError: vectors that are not a table of finite numbers, or an unknown method.
+        ValueError: vectors that are not of shape (N, D) or not finite, or an unknown method.
     """
     if method not in get_args(Method):
-        raise ValueError(f"unknown projection {method!r}: there are {', '.join(get_args(Method))}")
+        raise ValueError(f"unknown projection {method!r}. Use one of {', '.join(get_args(Method))}")
     if vectors.ndim != 2 or not np.isfinite(vectors).all():
         raise ValueError(f"vectors must be finite and of shape (N, D), not {vectors.shape}")
     if vectors.shape[1] <= 2:
         return np.pad(vectors, ((0, 0), (0, 2 - vectors.shape[1]))).astype(np.float32)
     if method == "auto":
         method = "umap" if len(vectors) > FEW else "pca"
-    if method == "umap" and len(vectors) > 3:  # three points have no neighbourhood that PCA could lose
+    if method == "umap" and len(vectors) > 3:  # PCA preserves the neighbourhoods of three points
         return _umap(vectors, seed)
     return _pca(vectors).astype(np.float32)
 
 
 def _pca(vectors: Floats) -> NDArray[np.float64]:
-    """Coordinates along the two main axes, each pointing to the side of its largest component."""
+    """Coordinates along the two main axes, each oriented so that its largest component is positive."""
     if len(vectors) < 2:
         return np.zeros((len(vectors), 2))
     centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
@@ -72,14 +72,14 @@ def _pca(vectors: Floats) -> NDArray[np.float64]:
 
 
 def _umap(vectors: Floats, seed: int) -> Floats:
-    with warnings.catch_warnings():  # umap tells every importer that its variant for TensorFlow is not there
+    with warnings.catch_warnings():  # umap warns on import if TensorFlow is not installed
         warnings.filterwarnings("ignore", "Tensorflow not installed", ImportWarning)
         from umap.umap_ import find_ab_params, simplicial_set_embedding
 
-    # From PCA rather than UMAP's spectral layout, which warns and falls back wherever groups are not connected.
+    # Start from PCA, because UMAP's spectral layout warns and falls back if the graph is not connected.
     start = _pca(vectors)
     start *= _START_EXTENT / max(float(np.abs(start).max()), _NEGLIGIBLE)
-    start += np.random.default_rng(seed).normal(scale=_START_NOISE, size=start.shape)  # duplicates must come apart
+    start += np.random.default_rng(seed).normal(scale=_START_NOISE, size=start.shape)  # separates duplicates
     a, b = find_ab_params(_SPREAD, _MIN_DISTANCE)
     placed, _ = simplicial_set_embedding(
         vectors,
@@ -98,6 +98,6 @@ def _umap(vectors: Floats, seed: int) -> Floats:
         densmap=False,
         densmap_kwds={},
         output_dens=False,
-        parallel=False,  # several threads would not repeat themselves
+        parallel=False,  # several threads are not reproducible
     )
     return np.asarray(placed, dtype=np.float32)

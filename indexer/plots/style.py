@@ -1,7 +1,7 @@
-"""What the pictures of a report have in common: colours, sizes, and how a figure is made and saved.
+"""Shared style of all figures: colours, font sizes, and how a figure is made and saved.
 
-Figures are made by matplotlib's objects, never by pyplot: nothing here depends on, or changes, the state of a process
-that may be drawing something else.
+Figures use matplotlib's objects, not pyplot, so that they do not depend on or change the global state of a process
+that may draw something else.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from matplotlib.ft2font import FT2Font
 
 DPI = 144
-"""A point is two pixels, so sizes in pixels are whole ones."""
+"""Two pixels per point, so that sizes in points are whole pixels."""
 
 INK, MUTED, GRID, PAPER = "#1f2933", "#66727f", "#e3e7eb", "#ffffff"
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9"
-"""Told apart by readers with any kind of colour vision. Source: Okabe and Ito, "Color Universal Design", 2008."""
+"""Distinguishable with any kind of colour vision. Source: Okabe and Ito, "Color Universal Design", 2008."""
 
 CLASS_COLORS = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, "#6a3d9a", "#8c6d31", "#111111", "#b3c100")
-"""Of at most so many classes: more cannot be told apart by colour."""
+"""Colours of classes; more classes than these could not be distinguished by colour."""
 OTHER = "#b8c0c8"
 
 TITLE, TEXT, SMALL = 11.0, 8.5, 7.0
-"""Sizes of type, in points."""
+"""Font sizes in points."""
 
 _LONGEST_NAME = 28
 """Characters of the name of a class."""
@@ -49,7 +49,7 @@ def new_figure(width: int, height: int) -> Figure:
 
 
 def new_page(width: int, height: int) -> tuple[Figure, Axes]:
-    """Make a figure whose only axes are its pixels, from the upper left corner, so that pictures stay sharp."""
+    """Make a figure whose axes are in pixels, from the upper left corner, so that pictures stay sharp."""
     figure = new_figure(width, height)
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
     axes.set_axis_off()
@@ -57,26 +57,26 @@ def new_page(width: int, height: int) -> tuple[Figure, Axes]:
 
 
 def head(figure: Figure, title: str, about: str, *, left: int = 40) -> None:
-    """Write a title over a line that says on what the figure was made, within the upper 100 pixels."""
+    """Write a title and a line that describes the data, within the upper 100 pixels."""
     width, height = figure.get_size_inches() * DPI
     write(figure, left / width, 1 - 30 / height, title, size=TITLE, weight="bold", va="top")
     write(figure, left / width, 1 - 64 / height, about, color=MUTED, va="top")
 
 
 def write(place: Any, x: float, y: float, text: str, **style: Any) -> Any:
-    """Put text into a figure or axes as it is: a label may hold `$`, or letters that the font lacks."""
+    """Write text into a figure or axes literally: a label may contain `$`, or characters that the font lacks."""
     style = {"size": TEXT, "color": INK, **style}
     return place.text(x, y, drawable(text), parse_math=False, **style)
 
 
 def drawable(text: str) -> str:
-    """Text with a square in place of what the font has no picture of."""
+    """Replace characters that the font lacks by a square."""
     font = _font()
     return "".join(c if c == "\n" or (c.isprintable() and font.get_char_index(ord(c))) else _MISSING for c in text)
 
 
 def shortened(text: str, most: int) -> str:
-    """Text of at most so many characters; of a path the end is what tells."""
+    """Shorten text to `most` characters by cutting its beginning, because the end of a path identifies it."""
     return text if len(text) <= most else "…" + text[1 - most :]
 
 
@@ -97,7 +97,7 @@ def class_colors(labels: Iterable[str | None]) -> dict[str, str]:
 
 
 def plain_axes(axes: Axes, title: str, *, x: str = "", y: str = "") -> None:
-    """Give axes the looks of the report: a title at the left, two spines, a faint grid."""
+    """Apply the style of the figures to axes: a title at the left, two spines, a faint grid."""
     axes.set_title(title, loc="left", size=TEXT + 0.5, color=INK, weight="bold", pad=8)
     axes.set_xlabel(x, size=TEXT, color=MUTED)
     axes.set_ylabel(y, size=TEXT, color=MUTED)
@@ -109,7 +109,7 @@ def plain_axes(axes: Axes, title: str, *, x: str = "", y: str = "") -> None:
 
 
 def save(figure: Figure, path: Path) -> Path:
-    """Write a PNG that says nothing of when or by what it was made: the same figure gives the same bytes."""
+    """Write a PNG without date or software name, so that the same figure gives the same bytes."""
     with output_file(path) as stream:
         figure.savefig(stream, format="png", dpi=DPI, facecolor=PAPER, metadata={"Software": None})
     return path

@@ -1,4 +1,4 @@
-"""Small copies of pictures, with a frame around them."""
+"""Resize pictures for figures, with or without a frame."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def thumbnail(square: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 
 
 def framed(square: NDArray[np.uint8], side: int, color: str, border: int) -> NDArray[np.uint8]:
-    """Resize a picture to `(side, side, 3)` including a border of so many pixels in a colour, `#rrggbb`."""
+    """Resize a picture to `(side, side, 3)`, including a border of `border` pixels in a colour `#rrggbb`."""
     tile = np.empty((side, side, 3), dtype=np.uint8)
     tile[:] = [int(color[place : place + 2], 16) for place in (1, 3, 5)]
     tile[border:-border, border:-border] = thumbnail(square, side - 2 * border)

@@ -1,4 +1,4 @@
-"""Training: a folder of pictures a class becomes an encoder. Nothing heavy is imported before `train` is called."""
+"""Train an encoder on a folder of pictures, one subfolder per class. `train` imports torch when it is called."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ def train(
     resume: bool = True,
     progress: Callable[[TrainEvent], None] | None = None,
 ) -> TrainReport:
-    """Train an encoder on pictures, a folder a class, and write it into `out`.
+    """Train an encoder on pictures, one folder per class, and write it into `out`.
 
-    A run that was killed goes on where it was when the same call is made again. The folder ends with `encoder.json`,
-    `weights.safetensors`, `history.csv` and `run.json`, and is then an encoder that `load_encoder` takes.
+    The same call resumes a run that was stopped. A finished run leaves `encoder.json`, `weights.safetensors`,
+    `history.csv` and `run.json` in the folder, which `load_encoder` then opens.
 
     Args:
         pictures: the folder of pictures.
-        out: a new folder, or that of the run to resume.
-        recipe: a name in `indexer.training.recipes`; its settings are used where `config` is None.
-        config: settings; None: those of the recipe, or the defaults.
-        labels: `folder`, or the path of a CSV with the columns path, label and perhaps split and subject.
+        out: a new folder, or the folder of the run to resume.
+        recipe: a name in `indexer.training.recipes`; its settings are used if `config` is None.
+        config: settings; defaults to the settings of the recipe, or to `TrainConfig()` without a recipe.
+        labels: `folder`, or the path of a CSV with the columns path, label, and optionally split and subject.
         exclude: patterns of files and folders to leave out, see `indexer.pipeline.excludes`.
-        resume: false refuses a folder that holds a run already.
-        progress: told after every step.
+        resume: if false, a folder that already holds a run is an error.
+        progress: callback, called after every step.
 
     Raises:
         DataError: too few classes or pictures, an unknown name, or a folder that holds another run.

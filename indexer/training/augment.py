@@ -1,8 +1,8 @@
-"""Views of pictures for training, a whole batch at once.
+"""Augment pictures for training, one batch at a time.
 
-All numbers are drawn on the CPU from one generator, so that a seed gives the same views on every device; the pixels
-stay where they are. One affine `grid_sample` does crop, stretch, mirror and both rotations, one 3x3 matrix a picture
-does all that happens to colours.
+All random numbers are drawn on the CPU from one generator, so that a seed gives the same views on every device; the
+pixels stay on theirs. One affine `grid_sample` crops, stretches, mirrors and rotates. One 3x3 matrix per picture makes
+all changes of colour.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 _LUMA = torch.tensor([0.299, 0.587, 0.114])
 _FILLS = (0.0, 0.5, 1.0, None)
-"""What lies beyond the picture's border, one a batch: black, grey, white, or the picture reflected."""
+"""What fills the area beyond the picture's border, one choice per batch: black, grey, white, or the picture mirrored.
+"""
 _FIXED_FILLS = {"black": 0.0, "white": 1.0}
 _ELASTIC_KNOTS = 5
-"""Random displacements along a side; between them they are interpolated."""
+"""Random displacements along each side; those between them are interpolated."""
 
 
 def augment(
@@ -36,8 +37,9 @@ def augment(
 ) -> Tensor:
     """One random view of each picture: `(B, S, S, 3) uint8 -> (B, 3, size, size) float32` in [0, 1].
 
-    `generator` lives on the CPU. Without a config the view is the picture, resized where `size` differs. Pictures of
-    the same number in `classes (B,)` are bent alike by `class_elastic`; None: each is of its own class.
+    `generator` is a CPU generator. Without a config the view is the picture itself, resized if `size` differs.
+    `class_elastic` bends pictures with the same number in `classes (B,)` alike; without `classes` every picture is a
+    class of its own.
     """
     views = pixels.permute(0, 3, 1, 2).contiguous().float().div_(255.0)
     if config is None:
@@ -58,7 +60,7 @@ def _resized(views: Tensor, size: int) -> Tensor:
 
 
 def affine_maps(count: int, config: AugmentConfig, generator: torch.Generator) -> Tensor:
-    """Random maps `(B, 2, 3)` from places in the view to places in the picture, both in [-1, 1]."""
+    """Random affine maps `(B, 2, 3)` from view coordinates to picture coordinates, both in [-1, 1]."""
     side = torch.sqrt(_uniform(count, config.min_area, config.max_area, generator))
     stretch = torch.exp(_uniform(count, -1.0, 1.0, generator) * 0.5 * math.log(config.max_aspect))
     largest = 1.0 if config.max_area <= 1 else math.inf
@@ -74,7 +76,7 @@ def affine_maps(count: int, config: AugmentConfig, generator: torch.Generator) -
     maps[:, 1, 0], maps[:, 1, 1] = height * sine * mirror, height * cosine
     maps[:, 0, 2] = (1.0 - width) * _uniform(count, -1.0, 1.0, generator)
     maps[:, 1, 2] = (1.0 - height) * _uniform(count, -1.0, 1.0, generator)
-    # Drawn only where asked for: the other settings then give the views that they always gave.
+    # Drawn only if enabled, so that runs without these settings keep their random numbers and their views.
     if config.shear > 0:
         slant = torch.tan(_uniform(count, -1.0, 1.0, generator) * math.radians(config.shear))
         maps[:, :, 1] = maps[:, :, 1] + maps[:, :, 0] * slant.view(-1, 1)
@@ -135,10 +137,10 @@ def _fill(config: AugmentConfig, generator: torch.Generator) -> float | None:
 
 
 def _displacements(count: int, size: int, deviation: float, generator: torch.Generator) -> Tensor:
-    """Smooth displacements `(B, size, size, 2)` of the places of a grid, whose side is 2 long.
+    """Smooth displacements `(B, size, size, 2)` of the points of a sampling grid with coordinates in [-1, 1].
 
     Source: Simard, Steinkraus, Platt, "Best Practices for Convolutional Neural Networks Applied to Visual Document
-    Analysis", ICDAR 2003, which smooths a field of noise; a coarse one is interpolated here, which costs less.
+    Analysis", ICDAR 2003. The paper smooths a field of noise; this interpolates a coarse field, which costs less.
     """
     knots = 2.0 * deviation * torch.randn(count, 2, _ELASTIC_KNOTS, _ELASTIC_KNOTS, generator=generator)
     field = functional.interpolate(knots, (size, size), mode="bicubic", align_corners=True)
@@ -146,7 +148,7 @@ def _displacements(count: int, size: int, deviation: float, generator: torch.Gen
 
 
 def _class_displacements(classes: Tensor, size: int, deviation: float, generator: torch.Generator) -> Tensor:
-    """The same displacements `(B, size, size, 2)` for all of a class: of every strength, and of none for a third."""
+    """Displacements `(B, size, size, 2)` shared by a class: a random strength for each, zero for a third of them."""
     numbers, of = torch.unique(classes, return_inverse=True)
     strength = _uniform(len(numbers), -0.5, 1.0, generator).clamp_(min=0.0).view(-1, 1, 1, 1)
     displacements: Tensor = (_displacements(len(numbers), size, deviation, generator) * strength)[of]
@@ -154,9 +156,9 @@ def _class_displacements(classes: Tensor, size: int, deviation: float, generator
 
 
 def _stroke(views: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Make the dark strokes of the chosen ones thicker or thinner, by up to a pixel on either side.
+    """Make the dark strokes of a random `share` of the views thicker or thinner, by up to a pixel on either side.
 
-    Blends each picture with its erosion or its dilation by the 3x3 square (the darkest or the lightest pixel around).
+    Blends each picture with its erosion or dilation by a 3x3 square (the darkest or the lightest neighbouring pixel).
     """
     rows = _rows(len(views), share, generator)
     change = _uniform(len(rows), -1.0, 1.0, generator).view(-1, 1, 1, 1).to(views.device)
@@ -201,7 +203,7 @@ def _noise(views: Tensor, share: float, generator: torch.Generator) -> Tensor:
 
 
 def _erase(views: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Fill a rectangle, whole within the view, of the chosen ones with a grey.
+    """Fill a rectangle inside a random `share` of the views with one grey.
 
     Source: Zhong, Zheng, Kang, Li, Yang, "Random Erasing Data Augmentation", AAAI 2020.
     """
@@ -209,13 +211,13 @@ def _erase(views: Tensor, share: float, generator: torch.Generator) -> Tensor:
     side = torch.sqrt(_uniform(len(rows), 0.02, 0.25, generator))
     stretch = torch.exp(_uniform(len(rows), -1.0, 1.0, generator) * 0.5 * math.log(3.0))
     grey = torch.rand(len(rows), 1, 1, 1, generator=generator).to(views.device)
-    within = []
+    inside = []
     for length in (side * stretch, side / stretch):
         length = (length.clamp(max=1.0) * size).round().clamp(min=1)
         start = (torch.rand(len(rows), generator=generator) * (size - length + 1)).floor()
-        place = torch.arange(size)
-        within.append((place >= start[:, None]) & (place < (start + length)[:, None]))
-    rectangle = (within[0][:, None, :, None] & within[1][:, None, None, :]).to(views.device)
+        position = torch.arange(size)
+        inside.append((position >= start[:, None]) & (position < (start + length)[:, None]))
+    rectangle = (inside[0][:, None, :, None] & inside[1][:, None, None, :]).to(views.device)
     rows = rows.to(views.device)
     views[rows] = torch.where(rectangle, grey, views[rows])
     return views

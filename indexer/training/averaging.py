@@ -1,4 +1,4 @@
-"""A moving average of the weights, often better than the last ones and never as noisy."""
+"""A moving average of the weights: less noisy than the last weights, and often better."""
 
 from __future__ import annotations
 

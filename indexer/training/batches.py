@@ -1,4 +1,4 @@
-"""The batch of a step: sampled, altered, on the device."""
+"""Make the batch of a step: sample pictures, augment them, move them to the device."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from indexer.training.augment import augment
-from indexer.training.orientations import oriented, oriented_classes
 from indexer.training.sampling import make_sampler
 from indexer.training.validation import normalised
 
@@ -22,24 +21,24 @@ if TYPE_CHECKING:
     from indexer.training.config import TrainConfig
 
 _DEVICE_SHARE = 0.5
-"""Of a GPU's free memory, what the pictures may take; more stays in the machine's memory."""
+"""Share of a GPU's free memory that the pictures may use; a larger collection stays in the machine's memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """`views (B, 3, T, T)` as the network takes them, with what is known of each."""
+    """Normalised `views (B, 3, T, T)` for the network, with the class and the picture of each."""
 
     views: Tensor
     classes: Tensor
-    """`(B,)`, by number."""
+    """`(B,)`, class numbers."""
     pictures: Tensor
-    """`(B,)`, by number: two views of one picture share it."""
-    taught: Tensor | None = None
-    """`(B, T)`: the teacher's embeddings of the pictures, where there is a teacher."""
+    """`(B,)`, picture numbers; two views of one picture have the same."""
+    teacher: Tensor | None = None
+    """`(B, dim)`, the teacher's embeddings of the pictures; None without a teacher."""
 
 
 class BatchMaker:
-    """Makes the batch of a step from `(seed, step)` alone, whatever was made before."""
+    """Makes the batch of a step from `(seed, step)` alone, independent of earlier batches."""
 
     def __init__(
         self,
@@ -48,12 +47,12 @@ class BatchMaker:
         classes: NDArray[np.int64],
         config: TrainConfig,
         device: torch.device,
-        taught: NDArray[np.float16] | None = None,
+        teacher: NDArray[np.float16] | None = None,
         names: Sequence[str] = (),
     ) -> None:
-        """Take `squares (M, S, S, 3)`, perhaps mapped from a file, the `rows (N,)` of them to use and their classes.
+        """Take `squares (M, S, S, 3)`, possibly memory-mapped, the `rows (N,)` of them to use, and their classes.
 
-        `taught (N, T)` are a teacher's embeddings of the same pictures; `names` are those of the classes, by number.
+        `teacher (N, dim)` are a teacher's embeddings of the same pictures; `names` are the class names, by number.
         """
         self._classes, names = oriented_classes(classes, names, config.class_orientations)
         self.sampler = make_sampler(config, self._classes, names)
@@ -61,11 +60,11 @@ class BatchMaker:
         self.device = device
         self._rows = rows
         self._squares = squares
-        self._taught = taught
+        self._teacher = teacher
         self._resident = torch.from_numpy(np.array(squares)).to(device) if _fits(squares, device) else None
 
     def make(self, step: int, size: int) -> Batch:
-        """Sample, alter to views of `size` pixels, normalise; `step` counts from 0."""
+        """Sample, augment to views of `size` pixels, normalise; `step` counts from 0."""
         chosen = self.sampler.batch(step)
         generator = torch.Generator().manual_seed(seed_of(self.config.seed, step))
         orientations, pictures = np.divmod(chosen, len(self._rows))
@@ -76,7 +75,7 @@ class BatchMaker:
             normalised(views),
             classes.to(self.device),
             torch.from_numpy(chosen).to(self.device),
-            None if self._taught is None else torch.from_numpy(self._taught[pictures]).to(self.device).float(),
+            None if self._teacher is None else torch.from_numpy(self._teacher[pictures]).to(self.device).float(),
         )
 
     def _pixels(self, rows: NDArray[np.int64]) -> Tensor:
@@ -85,10 +84,42 @@ class BatchMaker:
         return torch.from_numpy(self._squares[rows]).to(self.device)
 
 
+def oriented_classes(
+    classes: NDArray[np.int64], names: Sequence[str], orientations: int
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Turn classes into `orientations` times as many: a letter that lies on its side is another letter.
+
+    Orientation `o` of class `c` of C has the number `o * C + c`. Its folder differs too, so that a batch drawn by
+    folder holds the classes of one folder in one orientation.
+    Source: Santoro et al., "Meta-Learning with Memory-Augmented Neural Networks", ICML 2016, which rotated the
+    characters of Omniglot this way.
+
+    Returns:
+        `(orientations * N,)` the classes of all pictures unchanged, then of all rotated once, and so on; their names.
+    """
+    if orientations == 1:
+        return classes, tuple(names)
+    count = len(names) or int(classes.max(initial=-1)) + 1
+    numbers = np.concatenate([classes + count * orientation for orientation in range(orientations)])
+    return numbers, tuple(f"{orientation}/{name}" for orientation in range(orientations) for name in names)
+
+
+def oriented(pixels: Tensor, orientations: Tensor) -> Tensor:
+    """Rotate each of `(B, S, S, 3)` by its orientation `(B,)`: 0 to 3 quarter turns; from 4 on mirrored first."""
+    if not bool(orientations.any()):
+        return pixels
+    rotated = pixels.clone()
+    for orientation in range(1, int(orientations.max()) + 1):
+        rows = torch.nonzero(orientations == orientation).flatten()
+        part = pixels[rows].flip(2) if orientation >= 4 else pixels[rows]
+        rotated[rows] = torch.rot90(part, orientation % 4, dims=(1, 2))
+    return rotated
+
+
 def _fits(squares: NDArray[np.uint8], device: torch.device) -> bool:
     return device.type == "cuda" and squares.nbytes < _DEVICE_SHARE * torch.cuda.mem_get_info(device)[0]
 
 
 def seed_of(seed: int, step: int) -> int:
-    """Spread neighbouring (seed, step) pairs far apart; torch takes 64 bits."""
+    """A 63-bit seed for torch from (seed, step), so that neighbouring pairs give unrelated numbers."""
     return int(np.random.SeedSequence((seed, step, 1)).generate_state(1, np.uint64)[0] >> np.uint64(1))

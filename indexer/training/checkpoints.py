@@ -1,7 +1,7 @@
-"""The state of a run in one file, so that a killed run goes on where it was.
+"""Save the state of a run in one file, so that a killed run can resume.
 
-Tensors are named `network.*`, `objective.*` and `optimizer.<parameter>.<moment>`; the rest stands as JSON in the file's
-own metadata. One file, because two could disagree after a crash; safetensors, because a pickle runs code.
+Tensors are named `network.*`, `objective.*` and `optimizer.<parameter>.<moment>`; everything else is JSON in the
+metadata of the file. One file, because two could disagree after a crash; safetensors, because a pickle can run code.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BEST_FILE = "best.safetensors"
 def save_state(
     folder: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer, notes: dict[str, Any]
 ) -> None:
-    """Write aside, fsync, rename: a kill at any moment leaves the old state or the new one."""
+    """Write to a temporary file, fsync, rename: a kill at any moment leaves the old state or the new one."""
     tensors = {
         f"{prefix}.{name}": tensor.detach().cpu().contiguous().clone()
         for prefix, module in modules.items()
@@ -41,13 +41,13 @@ def save_state(
 
 
 def save_best(folder: Path, network: nn.Module) -> None:
-    """Keep the weights of the best evaluation so far."""
+    """Save the weights of the best evaluation so far."""
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in network.state_dict().items()}
     _write(folder / BEST_FILE, tensors, {})
 
 
 def load_best(folder: Path, network: nn.Module) -> None:
-    """Put the weights of the best evaluation into a network on the CPU."""
+    """Load the weights of the best evaluation into a network on the CPU."""
     network.load_state_dict(load_file(folder / BEST_FILE))
 
 
@@ -57,10 +57,10 @@ def _write(file: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> 
 
 
 def load_state(folder: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
-    """Put a saved state back; give its notes, or None where nothing was saved.
+    """Restore a saved state and return its notes, or None if there is no saved state.
 
     Raises:
-        DataError: the file is damaged or of another network.
+        DataError: the file is damaged, or belongs to another network.
     """
     file = folder / STATE_FILE
     if not file.is_file():
@@ -71,9 +71,7 @@ def load_state(folder: Path, modules: dict[str, nn.Module], optimizer: torch.opt
             module.load_state_dict(_below(tensors, prefix))
         _load_optimizer(optimizer, _below(tensors, "optimizer"))
     except (SafetensorError, OSError, ValueError, KeyError, RuntimeError) as error:
-        raise DataError(
-            f"{file}: the run cannot be resumed from it ({error}). Delete the file to begin again"
-        ) from error
+        raise DataError(f"{file}: cannot resume the run from this file ({error}). Delete it to begin again") from error
     return notes
 
 

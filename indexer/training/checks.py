@@ -1,4 +1,4 @@
-"""Settings that cannot work are refused before the first picture is decoded."""
+"""Validate the settings of a run before the first picture is decoded."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ _RANGES: tuple[tuple[str, Callable[[Any], bool], tuple[str, ...]], ...] = (
     ),
     ("must lie between 0 and 1", lambda value: 0 < value < 1, ("plateau_factor",)),
 )
-"""What must hold, and of which settings; None is no value and always right."""
+"""A rule, its test, and the settings it applies to. None means "not set" and is always valid."""
 
 
 def check_config(config: TrainConfig) -> None:
-    """Check names, ranges, what fits together, and the network by a dry run at each size.
+    """Check names, ranges and combinations of settings, and run the network once at each size.
 
     Raises:
-        DataError: a setting that cannot work; the message names it, its value and the remedy.
+        DataError: an invalid setting; the message names it, its value and the remedy.
     """
     _check_names(config)
     for rule, holds, settings in _RANGES:
@@ -78,17 +78,17 @@ def check_config(config: TrainConfig) -> None:
         _check_losses(config)
 
 
-def check_watched(validation: Split, config: TrainConfig) -> None:
-    """See that pictures are watched where the run is steered by them; a CSV may name them, so `config` cannot tell.
+def check_validation_pictures(validation: Split, config: TrainConfig) -> None:
+    """Require validation pictures if the run depends on them. A CSV may name them, so `config` alone cannot say.
 
     Raises:
-        DataError: `plateau` or `early_stopping` with nothing to watch.
+        DataError: `plateau` or `early_stopping` without validation pictures.
     """
-    steered = "schedule plateau" if config.schedule == "plateau" else "early_stopping"
+    setting = "schedule plateau" if config.schedule == "plateau" else "early_stopping"
     if (config.schedule == "plateau" or config.early_stopping is not None) and len(validation.paths) < 2:
         raise DataError(
-            f"{steered}: waits for a better validation mAP@R, and nothing is watched. Name classes in validation, set "
-            "validation_share, or name the pictures in the CSV"
+            f"{setting}: needs the validation mAP@R, but there are no validation pictures. Name classes in "
+            "validation, set validation_share, or name the pictures in the CSV"
         )
 
 
@@ -100,11 +100,11 @@ def _check_names(config: TrainConfig) -> None:
     for setting in _LOSS_SETTINGS:
         name = getattr(config, setting)
         if name is not None and name not in LOSSES:
-            raise DataError(f"{setting}: no loss is called {name!r}: there are {', '.join(sorted(LOSSES))}")
+            raise DataError(f"{setting}: unknown loss {name!r}. Use one of {', '.join(sorted(LOSSES))}")
         if "instance" in setting and name in CLASSIFIERS:
-            raise DataError(f"{setting}: {name} learns weights for each class, and cannot be a loss over pictures")
+            raise DataError(f"{setting}: {name} learns weights for each class, so it cannot be a loss over pictures")
     if config.mining not in MINERS:
-        raise DataError(f"mining: none is called {config.mining!r}: there are {', '.join(sorted(MINERS))}")
+        raise DataError(f"mining: unknown mining {config.mining!r}. Use one of {', '.join(sorted(MINERS))}")
 
 
 def _check_augment(config: TrainConfig) -> None:
@@ -117,100 +117,99 @@ def _check_augment(config: TrainConfig) -> None:
         if value not in get_args(kind):
             raise DataError(f"augment.{name} {value!r}: must be one of {', '.join(get_args(kind))}")
     if not 0 <= config.augment.shear < 90:
-        raise DataError(f"augment.shear {config.augment.shear}: is in degrees, from 0 to less than 90")
+        raise DataError(f"augment.shear {config.augment.shear}: must be from 0 to less than 90 degrees")
 
 
 def _check_shares(views: AugmentConfig) -> None:
     for name in (each.name for each in fields(views)):
         value = getattr(views, name)
         if name.startswith("p_") and not 0 <= value <= 1:
-            raise DataError(f"augment.{name} {value}: is a share of the views, from 0 to 1")
+            raise DataError(f"augment.{name} {value}: must be a share of the views, from 0 to 1")
         if name in {"shift", "elastic", "class_elastic"} and not 0 <= value < 1:
-            raise DataError(f"augment.{name} {value}: is a share of the side, from 0 to less than 1")
+            raise DataError(f"augment.{name} {value}: must be a share of the side, from 0 to less than 1")
 
 
 def _check_crop(views: AugmentConfig) -> None:
     if not 0 < views.min_area <= 1:
-        raise DataError(f"augment.min_area {views.min_area}: is a share of the picture, more than 0, at most 1")
+        raise DataError(f"augment.min_area {views.min_area}: must be a share of the picture, more than 0, at most 1")
     if not views.min_area <= views.max_area < math.inf:
-        raise DataError(
-            f"augment.max_area {views.max_area}: is the largest crop, not less than min_area {views.min_area}"
-        )
+        raise DataError(f"augment.max_area {views.max_area}: must not be less than min_area {views.min_area}")
     if not views.max_aspect >= 1:
-        raise DataError(f"augment.max_aspect {views.max_aspect}: 1 leaves the sides alone; it cannot be less")
+        raise DataError(f"augment.max_aspect {views.max_aspect}: must be 1 (no stretching) or more")
 
 
 def _check_sizes(config: TrainConfig) -> None:
     shares = [share for share, _ in config.train_sizes]
     if sorted(set(shares)) != shares or not all(0 <= share < 1 and side >= 1 for share, side in config.train_sizes):
         raise DataError(
-            f"train_sizes {config.train_sizes}: pairs of a share of the run, from 0 to less than 1 and rising, and a "
-            "side in pixels"
+            f"train_sizes {config.train_sizes}: must be pairs of a share of the run, from 0 to less than 1 and rising, "
+            "and a side in pixels"
         )
 
 
 def _check_validation(config: TrainConfig) -> None:
     if config.validation and config.validation_share > 0:
         raise DataError(
-            f"validation_share {config.validation_share}: validation names already what is watched. Use one of the two"
+            f"validation_share {config.validation_share}: the setting validation already names the validation classes. "
+            "Use only one of the two"
         )
 
 
 def _check_objective(config: TrainConfig) -> None:
     if config.class_weight == 0 and config.instance_weight == 0 and config.teacher is None:
-        raise DataError("class_weight 0 and instance_weight 0: leave nothing to minimise without a teacher")
+        raise DataError(
+            "class_weight 0 and instance_weight 0: there is no loss to minimise. Set one of them, or a teacher"
+        )
     if (config.warmup_loss is None) != (config.warmup_share == 0):
         raise DataError(
-            f"warmup_loss {config.warmup_loss} with warmup_share {config.warmup_share}: a warm-up has a loss and a "
-            "share of the run, or neither (None and 0)"
+            f"warmup_loss {config.warmup_loss} with warmup_share {config.warmup_share}: set both for a warm-up, or "
+            "neither (None and 0)"
         )
     for setting in ("teacher", "join"):
         if not config.normalize and getattr(config, setting) is not None:
-            raise DataError(f"normalize false: {setting} works with unit vectors. Leave it out, or normalize true")
+            raise DataError(f"normalize false: {setting} needs unit vectors. Leave it out, or set normalize to true")
     if config.teacher is not None and not Path(config.teacher).is_dir():
         raise DataError(f"teacher {config.teacher}: no such folder of embeddings. Make it first, or leave it out")
 
 
 def _check_batches(config: TrainConfig) -> None:
     if config.sampling == "p-x-k" and config.labelled and config.views_per_class < 2:
-        raise DataError(f"views_per_class {config.views_per_class}: sampling p-x-k needs 2 views of a class or more")
+        raise DataError(f"views_per_class {config.views_per_class}: sampling p-x-k needs at least 2 views per class")
     if config.sampling == "p-x-k" and config.labelled and not config.repeats <= config.views_per_class // 2:
         raise DataError(
             f"repeats {config.repeats}: at most half of views_per_class {config.views_per_class} can be second views"
         )
     if config.class_orientations > 1 and (config.teacher is not None or not config.labelled):
         raise DataError(
-            f"class_orientations {config.class_orientations}: makes further classes, of which a teacher and unlabelled "
-            "pictures know nothing. Use 1"
+            f"class_orientations {config.class_orientations}: adds classes, which does not work with a teacher or with "
+            "unlabelled pictures. Use 1"
         )
     if config.sampling != "p-x-k" and config.class_draw != TrainConfig.class_draw:
-        raise DataError(f"class_draw {config.class_draw}: sampling {config.sampling} draws no classes. Use p-x-k")
+        raise DataError(f"class_draw {config.class_draw}: sampling {config.sampling} does not draw by class. Use p-x-k")
     if config.sampling == "random-triplets" and config.mining not in ("all", TrainConfig.mining):
         raise DataError(
-            f"mining {config.mining}: sampling random-triplets leaves its triplets as they are. Use mining all, or "
+            f"mining {config.mining}: sampling random-triplets uses its triplets without mining. Use mining all, or "
             "sampling p-x-k"
         )
 
 
 def _check_unlabelled(config: TrainConfig) -> None:
-    """Each picture its own class: what learns weights a class, or asks for other pictures of it, cannot work."""
+    """Without labels each picture is its own class: nothing can learn weights per class or draw positives from it."""
     for setting in ("loss", "warmup_loss"):
         name = getattr(config, setting)
         if config.class_weight > 0 and name in CLASSIFIERS:
             raise DataError(
-                f"{setting} {name}: learns weights for each class, and none is known where labelled is false. Use "
-                "another, for example triplet or supcon"
+                f"{setting} {name}: learns weights for each class, but labelled is false. Use another loss, for "
+                "example triplet or supcon"
             )
     if config.sampling == "random-triplets":
-        raise DataError(
-            "sampling random-triplets: draws by class, and none is known where labelled is false. Use p-x-k"
-        )
+        raise DataError("sampling random-triplets: draws by class, but labelled is false. Use p-x-k")
     if config.augment is None:
-        raise DataError("augment None: where labelled is false, two views of one picture must differ. Leave it on")
+        raise DataError("augment None: labelled is false, so two views of a picture must differ. Leave augmentation on")
     if config.schedule == "plateau" or config.early_stopping is not None:
-        steered = "schedule plateau" if config.schedule == "plateau" else f"early_stopping {config.early_stopping}"
+        setting = "schedule plateau" if config.schedule == "plateau" else f"early_stopping {config.early_stopping}"
         raise DataError(
-            f"{steered}: waits for a better validation mAP@R, which needs labels. Use cosine and run through"
+            f"{setting}: needs the validation mAP@R, which needs labels. Use schedule cosine without early_stopping"
         )
 
 
@@ -220,7 +219,7 @@ def _check_join(config: TrainConfig) -> None:
         return
     weights = (join.learned, join.colors, join.edges)
     if not all(0 <= each < math.inf for each in weights) or not sum(weights) > 0:
-        raise DataError(f"join: the weights {weights} must be 0 or more, and one of them more")
+        raise DataError(f"join: the weights {weights} must be 0 or more, and at least one more than 0")
     if join.dim < 1 or join.pictures < 2 or not 0 <= join.whitening <= 1:
         raise DataError(
             f"join: dim {join.dim} must be 1 or more, pictures {join.pictures} 2 or more, and whitening "
@@ -231,7 +230,7 @@ def _check_join(config: TrainConfig) -> None:
 def _check_network(config: TrainConfig) -> None:
     dim = config.network.get("dim")
     if not isinstance(dim, int):
-        raise DataError(f'network: {config.network} does not say how many dimensions: add "dim": 128')
+        raise DataError(f'network: {config.network} lacks the number of dimensions. Add "dim": 128')
     try:
         network = build_network(config.network).eval()
     except (KeyError, TypeError, ValueError, EncoderError) as error:
@@ -246,13 +245,13 @@ def _check_network(config: TrainConfig) -> None:
                 "train_sizes"
             ) from error
         if shape != (1, dim):
-            raise DataError(f"network: {config.network} gives {shape} for one picture, not {(1, dim)}")
+            raise DataError(f"network: {config.network} returns shape {shape} for one picture, not {(1, dim)}")
 
 
 def _check_losses(config: TrainConfig) -> None:
-    """Make every loss once: some cannot work with any margin, or with embeddings of any length, as they say themselves.
+    """Build every loss once, so that it can reject its margin or embeddings that are not normalised.
 
-    Only the losses that the run uses have to take embeddings of any length.
+    Only the losses that the run uses are required to support embeddings that are not normalised.
     """
     dim, used = int(config.network["dim"]), _used_losses(config)
     for name in {getattr(config, setting) for setting in _LOSS_SETTINGS} - {None}:

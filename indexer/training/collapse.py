@@ -1,4 +1,4 @@
-"""The alarm for a run whose embeddings all end in one place, which triplet losses are prone to."""
+"""Detect collapse: all pictures get the same embedding, a common failure of triplet losses."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LEAST_SPREAD = 0.01
-"""Between random unit vectors in 128 dimensions the standard deviation of the distances is 0.06, after training it
-is above 0.1; a collapsed network is below 0.001."""
+"""Standard deviation of distances. It is 0.06 between random unit vectors in 128 dimensions, above 0.1 after training,
+and below 0.001 for a collapsed network."""
 
 
 class TrainingCollapsedError(TwinlensError):
@@ -22,10 +22,10 @@ class TrainingCollapsedError(TwinlensError):
 
 
 def spread_of(embeddings: Tensor, *, normalize: bool = True) -> float:
-    """Standard deviation of the distances between all pairs of `(B, D)` embeddings, made unit length.
+    """Standard deviation of the distances between all pairs of `(B, D)` embeddings, scaled to unit length.
 
-    Where `normalize` is false they are all divided by the root of their mean squared length instead: the plane stays
-    as it is but for its unit, which is no sign of a collapse.
+    If `normalize` is false, all are divided by the root of their mean squared length instead. This removes only the
+    overall scale, which is not a sign of collapse.
     """
     rows = embeddings.detach().float()
     size = rows.square().sum(dim=1).mean().sqrt().clamp(min=1e-12)
@@ -34,14 +34,14 @@ def spread_of(embeddings: Tensor, *, normalize: bool = True) -> float:
 
 
 def check_spread(spread: float, step: int) -> None:
-    """Stop a run that has collapsed.
+    """Stop a collapsed run.
 
     Raises:
-        TrainingCollapsedError: the spread has vanished, or is not a number.
+        TrainingCollapsedError: the spread is below `LEAST_SPREAD`, or not a number.
     """
     if not spread >= LEAST_SPREAD:
         raise TrainingCollapsedError(
-            f"step {step}: the distances between pictures have vanished (spread {spread:.4f}): every picture gets the "
-            "same embedding. Use a lower learning rate, mining='semihard' in place of 'hard', or a warm-up loss, and "
-            "begin again in a new folder"
+            f"step {step}: training collapsed (spread of distances {spread:.4f}): every picture gets the same "
+            "embedding. Use a lower learning rate, mining='semihard' instead of 'hard', or a warm-up loss, and begin "
+            "again in a new folder"
         )

@@ -1,4 +1,4 @@
-"""The course of a run: one row an evaluation, in `history.csv`."""
+"""The history of a run: one row per evaluation, in `history.csv`."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ HISTORY_FILE = "history.csv"
 
 @dataclass(frozen=True, slots=True)
 class HistoryRow:
-    """Where the run stood after `step` batches; `loss` is the mean since the row before."""
+    """Measurements after `step` batches; `loss` is the mean since the previous row."""
 
     step: int
     minutes: float
     learning_rate: float
     loss: float
     spread: float
-    """Standard deviation of the distances between the embeddings of the last batch; 0 is collapse."""
+    """Standard deviation of the distances between the embeddings of the last batch; 0 means collapse."""
     recall_at_1: float | None
-    """By class, over the validation pictures; None where there are none."""
+    """R@1 by class over the validation pictures; None without validation pictures or labels."""
     map_at_r: float | None
-    """The same of mAP@R."""
+    """mAP@R, as `recall_at_1`."""
     active: float | None
-    """Share of the last batch's triplets that still cost, at the run's margin."""
+    """Share of the last batch's triplets that violate the run's margin."""
     copies_found: float | None
     """Share of altered validation pictures whose nearest neighbour is their original."""
 
 
 def write_history(folder: Path, rows: Sequence[HistoryRow]) -> None:
-    """Write the whole file anew, aside first: a resumed run never leaves rows that its state knows nothing of."""
+    """Rewrite the file atomically, so that it never holds rows later than the saved state."""
     text = io.StringIO()
     writer = csv.DictWriter(text, [field.name for field in fields(HistoryRow)], lineterminator="\n")
     writer.writeheader()
     for row in rows:
         values = asdict(row)
-        writer.writerow({key: _shown(value) for key, value in values.items()})
+        writer.writerow({key: _formatted(value) for key, value in values.items()})
     write_file(folder / HISTORY_FILE, text.getvalue())
 
 
-def _shown(value: float | None) -> str:
+def _formatted(value: float | None) -> str:
     return "" if value is None else f"{value:.6g}"

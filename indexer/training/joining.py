@@ -1,4 +1,4 @@
-"""After training: the learned embedding joined with colours and edges, and brought back to few dimensions."""
+"""Join the trained network with descriptors of colours and edges, and project the result to few dimensions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BATCH = 256
 
 
 def joined_spec(network: dict[str, Any], join: JoinConfig) -> dict[str, Any]:
-    """Give the spec of the joined network, as `encoder.json` carries it."""
+    """Spec of the joined network, as it is stored in `encoder.json`."""
     weights = [join.learned, join.colors, join.edges]
     total = sum(weights)
     return {"kind": "joined", "learned": dict(network), "weights": [each / total for each in weights], "dim": join.dim}
@@ -34,8 +34,8 @@ def join_network(
 ) -> Joined:
     """Join a trained network, in evaluation mode on the CPU, with the descriptors.
 
-    The projection is fitted on at most `join.pictures` of the training pictures, the `rows (N,)` of
-    `squares (M, S, S, 3)`, chosen by the run's seed.
+    The projection is fitted on at most `join.pictures` training pictures, drawn by the run's seed from the `rows (N,)`
+    of `squares (M, S, S, 3)`.
     """
     spec = joined_spec(config.network, join)
     joined = Joined(
@@ -50,11 +50,11 @@ def join_network(
 
 
 def principal_projection(rows: Floats, dim: int, whitening: float) -> tuple[Floats, Floats]:
-    """Weight `(dim, T)` and bias `(dim,)` that centre rows `(N, T)`, turn them to their principal axes and whiten.
+    """Weight `(dim, T)` and bias `(dim,)` that centre rows `(N, T)`, rotate them to principal axes and whiten them.
 
-    Each axis is divided by its deviation to the power of `whitening`: 0 leaves distances as they are but for the axes
-    left out, 1 makes all axes count alike. Directions in which all pictures differ much (bright or dark, blank or
-    busy) say little about two of them. Axes beyond the rank of the data are zeros.
+    Each axis is divided by its standard deviation to the power of `whitening`: 0 keeps the distances within the `dim`
+    axes, 1 gives all axes the same weight. Axes of large variance (bright or dark, blank or busy) say little about
+    whether two pictures are similar. Axes beyond the rank of the data are zeros.
     Source: Jegou and Chum, "Negative evidences and co-occurrences in image retrieval: the benefit of PCA and
     whitening", ECCV 2012.
     """

@@ -1,4 +1,4 @@
-"""What JPEG does to a picture, without the file: 8x8 blocks, cosine transform, rounding."""
+"""Simulate JPEG compression on tensors: 8x8 blocks, cosine transform, rounding."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _TABLE = torch.tensor(
     ],
     dtype=torch.float32,
 )
-"""The luminance table of the standard (ITU-T T.81, annex K.1), in steps of 1/255 at quality 50."""
+"""Luminance quantisation table of the standard (ITU-T T.81, annex K.1), in steps of 1/255 at quality 50."""
 
 
 def quantised(pictures: Tensor, strength: Tensor) -> Tensor:
-    """Round the cosine coefficients of `(B, C, H, W) float32` in [0, 1] as JPEG does.
+    """Quantise the cosine coefficients of `(B, C, H, W) float32` in [0, 1] as JPEG does.
 
     `strength (B,)` multiplies the table: 1 is quality 50, 4 about quality 12. Every channel is treated as luminance:
-    turning to YCbCr and halving the colour would cost more than the augmentation gains from it.
+    converting to YCbCr and subsampling the colour would cost more than it adds to the augmentation.
     """
     count, channels, height, width = pictures.shape
     padded = functional.pad(pictures, (0, -width % BLOCK, 0, -height % BLOCK), mode="replicate")
@@ -39,8 +39,8 @@ def quantised(pictures: Tensor, strength: Tensor) -> Tensor:
     steps = (_TABLE.to(pictures.device) / 255.0) * strength.view(-1, 1, 1, 1, 1)
     coefficients = transform @ (blocks - 0.5) @ transform.T
     rounded = transform.T @ (torch.round(coefficients / steps) * steps) @ transform + 0.5
-    whole = rounded.transpose(2, 3).reshape(padded.shape)
-    return whole[:, :, :height, :width].clamp(0.0, 1.0)
+    merged = rounded.transpose(2, 3).reshape(padded.shape)
+    return merged[:, :, :height, :width].clamp(0.0, 1.0)
 
 
 def cosine_transform() -> Tensor:

@@ -1,8 +1,8 @@
-"""Which triplets of a batch the loss is shown, and how many still cost; most miners are pytorch-metric-learning's.
+"""Choose the triplets of a batch for the loss, mostly with the miners of pytorch-metric-learning.
 
-Distances are Euclidean between embeddings scaled to unit length, or as they are where `normalize` is false. Only
-`distance-weighted` draws random numbers: from torch's own generators, so that whoever seeds those before each step gets
-the same triplets again.
+Distances are Euclidean between embeddings scaled to unit length, or between unscaled ones if `normalize` is false.
+Only `distance-weighted` uses random numbers, from torch's global generators: seeding these before each step reproduces
+the triplets.
 """
 
 from __future__ import annotations
@@ -31,9 +31,7 @@ def _batch_hard(margin: float, normalize: bool) -> Any:
 
 def _distance_weighted(margin: float, normalize: bool) -> Any:
     if not normalize:
-        raise DataError(
-            "mining distance-weighted: knows the sphere alone. Leave normalize true, or take another mining"
-        )
+        raise DataError("mining distance-weighted: needs unit vectors. Set normalize to true, or use another mining")
     return DistanceWeighted()
 
 
@@ -55,32 +53,31 @@ MINERS: dict[str, Callable[[float, bool], Any] | None] = {
     "violating": partial(_by_margin, which="all"),
 }
 """`all`: no mining. `hard`: negatives no farther than the positive. `semihard`: negatives farther than the positive, by
-the margin at most. `violating`: these and the hard ones. `batch-hard`: for each anchor the farthest positive and the
-nearest negative. `distance-weighted`: for each pair of a class one negative, drawn so that every distance comes as
-often as any other."""
+at most the margin. `violating`: hard and semihard. `batch-hard`: for each anchor the farthest positive and the nearest
+negative. `distance-weighted`: for each positive pair one negative, drawn so that all distances are equally likely."""
 
 
 def make_miner(name: str, margin: float, *, normalize: bool = True) -> Any | None:
-    """Build a miner `(embeddings, labels) -> triplets`; None where there is nothing to mine.
+    """Build a miner `(embeddings, labels) -> triplets`; None for `all`.
 
     Raises:
-        DataError: an unknown name, or a mining that knows unit vectors alone.
+        DataError: an unknown name, or a mining that needs unit vectors while `normalize` is false.
     """
     if name not in MINERS:
-        raise DataError(f"no mining is called {name!r}: there are {', '.join(sorted(MINERS))}")
+        raise DataError(f"mining: unknown mining {name!r}. Use one of {', '.join(sorted(MINERS))}")
     build = MINERS[name]
     return None if build is None else build(margin, normalize)
 
 
 class DistanceWeighted(nn.Module):
-    """Negatives drawn with weight 1/q(d), where q is the density of distances between random points of the sphere.
+    """Draw negatives with weight 1/q(d), where q is the density of distances between random points of the sphere.
 
     `q(d) ~ d^(D-2) (1 - d^2/4)^((D-3)/2)` in D dimensions. Distances below `near` count as `near`, which bounds the
-    weights; a negative at `far` or beyond is never drawn. An anchor without another negative has no triplet; each other
-    anchor has as many as its class has views, with positives drawn at random.
+    weights; a negative at `far` or beyond is never drawn. An anchor without any other negative gets no triplet; every
+    other anchor gets as many as its class has views, with random positives.
 
-    Ours, because the library's measures all weights of a batch by its largest one: in 512 dimensions a single near pair
-    makes those of most other anchors vanish in float32, and their triplets with them.
+    The library's own miner divides all weights of a batch by the largest one. In 512 dimensions a single close pair
+    then makes the weights of most other anchors, and their triplets, vanish in float32.
 
     Source: Wu, Manmatha, Smola, Krähenbühl, "Sampling Matters in Deep Embedding Learning", ICCV 2017, with its 0.5 and
     1.4.
@@ -100,7 +97,7 @@ class DistanceWeighted(nn.Module):
         return triplets
 
     def weights(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        """Chance `(B, B)` that an anchor's negative is this one; a row sums to 1, or to 0 where there is none."""
+        """Probability `(B, B)` of each view to be an anchor's negative; a row sums to 1, or to 0 without negatives."""
         distances = distances_of(embeddings)
         bounded = distances.clamp(self.near, self.far)
         dim = embeddings.shape[1]
@@ -110,16 +107,16 @@ class DistanceWeighted(nn.Module):
 
 
 def triplets_as_drawn(embeddings: Tensor, labels: Tensor) -> Triplets:
-    """Stand where a miner would for batches of `indexer.training.sampling.RandomTriplets`: every three rows are one."""
+    """The triplets of a batch of `indexer.training.sampling.RandomTriplets`: every three rows are one triplet."""
     anchors = torch.arange(0, len(labels), 3, device=labels.device)
     return anchors, anchors + 1, anchors + 2
 
 
 @torch.no_grad()
 def active_share(embeddings: Tensor, labels: Tensor, margin: float, *, normalize: bool = True) -> float:
-    """Of all triplets that embeddings `(B, D)` with labels `(B,)` hold, the share that costs: d(a,p) + margin > d(a,n).
+    """Share of all triplets of embeddings `(B, D)` with labels `(B,)` that violate d(a,p) + margin <= d(a,n).
 
-    In [0, 1]; 0 where there is no triplet. Takes memory for B x B distances, not for the triplets.
+    In [0, 1]; 0 if there is no triplet. Needs memory for B x B distances, not for all triplets.
     """
     same = labels[:, None] == labels[None, :]
     distances = distances_of(embeddings, normalize=normalize)
@@ -129,14 +126,14 @@ def active_share(embeddings: Tensor, labels: Tensor, margin: float, *, normalize
     if triplets == 0:
         return 0.0
     sorted_negatives = distances.masked_fill(same, math.inf).sort(dim=1).values
-    costing = torch.searchsorted(sorted_negatives, distances + margin)
-    return int((costing * positive).sum()) / triplets
+    violating = torch.searchsorted(sorted_negatives, distances + margin)
+    return int((violating * positive).sum()) / triplets
 
 
 def distances_of(embeddings: Tensor, *, normalize: bool = True) -> Tensor:
-    """Euclidean distances `(B, B)` between embeddings, scaled to unit length first unless told not to.
+    """Euclidean distances `(B, B)` between embeddings, scaled to unit length first unless `normalize` is false.
 
-    Exactly 0 between equal ones: without the shortcut over a matrix product, whose rounding leaves up to 1e-3 there.
+    Equal embeddings have distance 0 exactly: no matrix product is used, whose rounding error reaches 1e-3 there.
     """
     rows = functional.normalize(embeddings.float()) if normalize else embeddings.float()
     return torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist")

@@ -1,4 +1,4 @@
-"""What training minimises: losses over classes, over pictures, and against a teacher, weighted and added."""
+"""The training objective: a weighted sum of losses over classes, over pictures, and against a teacher."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class Objective(nn.Module):
-    """A loss over classes, and one over pictures, where two views show one; perhaps agreement with a teacher.
+    """A loss over classes, a loss over pictures (two views of one picture are a positive pair), and distillation.
 
-    During the warm-up another loss over classes stands in for the first, and another over pictures for the second.
+    The warm-up uses other losses over classes and pictures.
     """
 
     def __init__(self, config: TrainConfig, classes: int) -> None:
@@ -32,14 +32,14 @@ class Objective(nn.Module):
         self.warmup_by_picture = None
         if config.instance_weight > 0 and self.warmup is not None:
             self.warmup_by_picture = make_loss(config.warmup_instance_loss, settings)
-        self.agreement = AgreementLoss()
+        self.distillation = DistillationLoss()
         drawn = config.sampling == "random-triplets"
         self._miner = (
             triplets_as_drawn if drawn else make_miner(config.mining, config.margin, normalize=config.normalize)
         )
 
     def forward(self, embeddings: Tensor, batch: Batch, progress: float) -> Tensor:
-        """Scalar loss of `(B, D)` embeddings of a batch's views, at a share `progress` of the run."""
+        """Scalar loss of the embeddings `(B, D)` of a batch, after a share `progress` of the run."""
         config = self.config
         warming = self.warmup is not None and progress < config.warmup_share
         total = embeddings.new_zeros(())
@@ -53,8 +53,8 @@ class Objective(nn.Module):
                 else (config.instance_loss, self.by_picture)
             )
             total = total + config.instance_weight * self._mined(*names, embeddings, batch.pictures)
-        if batch.taught is not None:
-            total = total + config.teacher_weight * self.agreement(embeddings, batch.taught)
+        if batch.teacher is not None:
+            total = total + config.teacher_weight * self.distillation(embeddings, batch.teacher)
         return total
 
     def _mined(self, name: str | None, loss: nn.Module | None, embeddings: Tensor, labels: Tensor) -> Any:
@@ -63,35 +63,35 @@ class Objective(nn.Module):
         return loss(embeddings, labels, mined)
 
 
-class AgreementLoss(nn.Module):
-    """Two terms: the student points where the teacher does, and what is near for the teacher is near for the student.
+class DistillationLoss(nn.Module):
+    """Make the student's embedding of a view agree with the teacher's embedding of the whole picture.
 
-    The first is one minus the cosine between the two. The second compares, for each view, how similar every other
-    view of the batch is, as a softmax over the batch for teacher and student (Kullback-Leibler divergence): it shapes
-    the order of neighbours, which is what a search uses, where the student cannot reach the teacher's direction.
-    The teacher saw the whole picture, the student a crop of it, turned and recoloured: agreeing is also being
-    indifferent to that.
-    Source of the second: Fang et al., "SEED: Self-supervised Distillation for Visual Representation", ICLR 2021.
+    The first term is one minus the cosine between the two. The second compares, for each view, the similarities to all
+    other views of the batch, as a softmax for the student and one for the teacher (Kullback-Leibler divergence). It
+    shapes the order of neighbours, which search depends on, even if the student cannot reach the teacher's direction.
+    The teacher embeds the whole picture, the student an augmented crop, so that agreement also teaches invariance to
+    the augmentation.
+    Source of the second term: Fang et al., "SEED: Self-supervised Distillation for Visual Representation", ICLR 2021.
     """
 
     def __init__(self, *, temperature: float = 0.1) -> None:
         super().__init__()
         self.temperature = temperature
 
-    def forward(self, embeddings: Tensor, taught: Tensor) -> Tensor:
-        """Scalar, from `(B, D)` and `(B, D)`; rows of zeros, pictures that the teacher never saw, do not count."""
-        known = taught.abs().sum(dim=1) > 0
+    def forward(self, embeddings: Tensor, teacher: Tensor) -> Tensor:
+        """Scalar loss of `(B, D)` and `(B, D)`; rows of zeros, pictures that the teacher does not have, are ignored."""
+        known = teacher.abs().sum(dim=1) > 0
         if int(known.sum()) < 2:
             return embeddings.sum() * 0.0
         students = functional.normalize(embeddings[known].float())
-        teachers = functional.normalize(taught[known].float())
-        pointing = 1.0 - (students * teachers).sum(dim=1).mean()
-        return pointing + functional.kl_div(
-            self._neighbours(students), self._neighbours(teachers), reduction="batchmean", log_target=True
+        teachers = functional.normalize(teacher[known].float())
+        direction = 1.0 - (students * teachers).sum(dim=1).mean()
+        return direction + functional.kl_div(
+            self._log_neighbours(students), self._log_neighbours(teachers), reduction="batchmean", log_target=True
         )
 
-    def _neighbours(self, units: Tensor) -> Tensor:
-        """Logarithms `(B, B - 1)` of each view's softmax over the similarities of all others."""
+    def _log_neighbours(self, units: Tensor) -> Tensor:
+        """Logarithms `(B, B - 1)` of each view's softmax over the similarities to all others."""
         rows = len(units)
         others = ~torch.eye(rows, dtype=torch.bool, device=units.device)
         return functional.log_softmax((units @ units.T)[others].view(rows, rows - 1) / self.temperature, dim=1)

@@ -1,4 +1,4 @@
-"""What a run leaves when it is through: the encoder with its card, and pictures of its course."""
+"""Write the results of a finished run: the encoder with its model card, and the report."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """The pictures of a run: `squares (M, S, S, 3) uint8`, and which rows of them are trained on and watched."""
+    """The pictures of a run, `squares (M, S, S, 3) uint8`, and their rows used for training and for validation."""
 
     squares: NDArray[np.uint8]
     train: Split
@@ -40,7 +40,7 @@ class Material:
 
 
 def write_outcome(out: Path, config: TrainConfig, recipe: str | None, trainer: Trainer, material: Material) -> None:
-    """Join the trained network if it is to be joined, measure it, save it as an encoder, draw the report."""
+    """Join the trained network with descriptors if configured, measure it, save it as an encoder, draw the report."""
     network, spec = trainer.trained(), config.network
     if config.join:
         network = join_network(network, material.squares, material.train_rows, config, config.join)
@@ -60,8 +60,36 @@ def write_outcome(out: Path, config: TrainConfig, recipe: str | None, trainer: T
         _draw(out, config, network, trainer, material, name)
 
 
+def card_of(
+    config: TrainConfig,
+    recipe: str | None,
+    train: Split,
+    validation: Split,
+    history: Sequence[HistoryRow],
+    final: Validation | None,
+) -> dict[str, Any]:
+    """Model card for `encoder.json`: the training data, the settings and the measurements, as plain JSON values.
+
+    Classes are named, files are not. `final` measures the encoder as it is saved.
+    """
+    return {
+        "made_with": f"twinlens train, torch {torch.__version__}",
+        "date": utc_today(),
+        "recipe": recipe,
+        "trained_on": {"pictures": len(train.paths), "classes": len(train.names) if config.labelled else None},
+        "validated_on": {
+            "pictures": len(validation.paths),
+            "classes": list(validation.names) if config.labelled else None,
+        },
+        "never_opened": list(config.held_out),
+        "last": asdict(history[-1]) if history else None,
+        "final": asdict(final) if final else None,
+        "config": settings(config),
+    }
+
+
 def _draw(out: Path, config: TrainConfig, network: nn.Module, trainer: Trainer, material: Material, name: str) -> None:
-    """Draw the course of the run and, where labelled pictures were watched, what their embeddings look like."""
+    """Draw the history of the run and, if there are labelled validation pictures, their embeddings."""
     validator = trainer.validator
     labels = validator.labels if validator else None
     vectors = validator.embed(network) if validator and labels else np.empty((0, 1), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Every picture decoded once, kept as small squares of bytes in one file."""
+"""Decode every picture once and cache all of them as small squares in one file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Pixels:
 
     squares: NDArray[np.uint8]
     unreadable: dict[int, str]
-    """Row -> what was wrong, with the picture's path."""
+    """Row -> error message, with the picture's path."""
 
 
 def decode_all(
@@ -44,9 +44,9 @@ def decode_all(
     workers: int = 4,
     advance: Callable[[int], None] = lambda count: None,
 ) -> Pixels:
-    """Decode pictures as an encoder will see them, or open what an earlier call with the same files left in `out`.
+    """Decode pictures to the encoder's input, or open the cache that an earlier call with the same files left in `out`.
 
-    The squares stay on disk and are mapped, so that a collection may be larger than the memory.
+    The squares stay on disk and are memory-mapped, so that a collection can be larger than the memory.
     """
     folder = out / CACHE_FOLDER
     require_own_folder(folder)
@@ -54,7 +54,7 @@ def decode_all(
     key = _key(paths, size)
     squares_file, notes_file = folder / f"{key}.npy", folder / f"{key}.json"
     if not notes_file.is_file():
-        _delete_own(folder)  # of a run that gave way to this one
+        _delete_own(folder)  # left by a run that this one replaces
         with replacing(squares_file) as aside:
             unreadable = _decode(paths, size, aside, workers, advance)
         write_file(notes_file, json.dumps({str(row): reason for row, reason in unreadable.items()}))
@@ -63,8 +63,8 @@ def decode_all(
     return Pixels(squares, {int(row): reason for row, reason in notes.items()})
 
 
-def forget_pixels(out: Path) -> None:
-    """Delete what `decode_all` left in a run's folder, and nothing else that lies there."""
+def delete_pixels(out: Path) -> None:
+    """Delete the cache of `decode_all` from a run's folder, and no other files."""
     folder = out / CACHE_FOLDER
     if is_folder(folder):
         _delete_own(folder)
@@ -73,7 +73,7 @@ def forget_pixels(out: Path) -> None:
 
 
 def is_cached(name: str) -> bool:
-    """Whether a file of this name is one of decoded pictures, which a run makes and deletes."""
+    """Whether a file of this name belongs to the cache of decoded pictures, which a run may delete."""
     return _OWN_FILE.fullmatch(name) is not None
 
 
@@ -109,6 +109,6 @@ def _key(paths: Sequence[Path], size: int) -> str:
     digest = hashlib.sha256(str(size).encode())
     for path in paths:
         status = path.stat() if path.exists() else None
-        found = (str(path.absolute()), status and status.st_size, status and status.st_mtime_ns)
-        digest.update(repr(found).encode("utf-8", "surrogateescape"))
+        identity = (str(path.absolute()), status and status.st_size, status and status.st_mtime_ns)
+        digest.update(repr(identity).encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Which pictures make a batch."""
+"""Choose the pictures of each batch."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ if TYPE_CHECKING:
 
 
 class Sampler(Protocol):
-    """Chooses the pictures of a batch from the step alone, so that a resumed run draws what it would have drawn.
+    """Chooses the pictures of a batch from the step alone, so that a resumed run continues with the same batches.
 
-    The samplers of pytorch-metric-learning carry their state from batch to batch, and know no second views.
+    The samplers of pytorch-metric-learning keep state between batches, and do not support second views of a picture.
     """
 
     def batch(self, step: int) -> NDArray[np.int64]:
-        """Rows of the pictures of one batch `(B,)`; a row that stands twice is one picture in two views."""
+        """Rows of the pictures of one batch `(B,)`; a repeated row means two views of one picture."""
         ...
 
 
 def make_sampler(config: TrainConfig, classes: NDArray[np.int64], names: Sequence[str] = ()) -> Sampler:
-    """Choose by `config.sampling`; `classes (N,)` has the class of each picture, `names` those of the classes.
+    """Make the sampler for `config.sampling`, from the class `(N,)` of each picture and the names of the classes.
 
-    Where no class is known (`config.labelled` is false), each picture comes in two views, which are the positive pair,
-    and each once an epoch: `p-x-k` and `random` are then the same.
+    If `config.labelled` is false, each picture comes once per epoch, in two views that form the positive pair;
+    `p-x-k` and `random` are then the same.
 
     Raises:
-        DataError: too few classes or pictures, a batch that is too small, or triplets where no class is known.
+        DataError: too few classes or pictures, a batch that is too small, or random triplets without labels.
     """
     views = config.classes_per_batch * config.views_per_class
     if not config.labelled:
         if config.sampling == "random-triplets":
-            raise DataError("sampling random-triplets: draws by class, and no class is known. Use p-x-k or random")
+            raise DataError("sampling random-triplets: draws by class, but labelled is false. Use p-x-k or random")
         return RandomBatches(len(classes), size=views // 2, views=2, seed=config.seed)
     if config.sampling == "random":
         _check_two_classes(classes)
@@ -59,7 +59,7 @@ def make_sampler(config: TrainConfig, classes: NDArray[np.int64], names: Sequenc
 
 
 class BatchesByClass:
-    """P x K batches: P classes, K views of each, `repeats` of which show a picture that is there already."""
+    """P x K batches: P classes, K views of each, `repeats` of which are second views of a picture in the batch."""
 
     def __init__(
         self,
@@ -73,10 +73,10 @@ class BatchesByClass:
         folders: Sequence[str] | None = None,
         classes_per_folder: int = 8,
     ) -> None:
-        """Take the class `(N,)` of each picture; a class of one picture is never drawn.
+        """Take the class `(N,)` of each picture; a class with a single picture is never drawn.
 
-        `by_size` draws classes in proportion to their pictures in place of evenly. With `folders`, one a class, the
-        classes of a batch come by folder, at most `classes_per_folder` of each.
+        `by_size` draws classes in proportion to their pictures instead of evenly. With `folders`, one per class, the
+        classes of a batch are drawn folder by folder, at most `classes_per_folder` from each.
 
         Raises:
             DataError: fewer than two classes of at least two pictures.
@@ -84,7 +84,7 @@ class BatchesByClass:
         if views_per_class < 2 or not 0 <= repeats <= views_per_class // 2:
             raise DataError(
                 f"views_per_class {views_per_class} with repeats {repeats}: "
-                "a batch needs at least 2 views of a class, at most half of them repeats"
+                "a batch needs at least 2 views per class, at most half of them repeats"
             )
         order = np.argsort(classes, kind="stable")
         bounds = np.flatnonzero(np.diff(classes[order])) + 1
@@ -102,9 +102,7 @@ class BatchesByClass:
         self._chances = sizes / sizes.sum() if by_size else None
 
     def batch(self, step: int) -> NDArray[np.int64]:
-        """Rows of the pictures of one batch `(P * K,)`, class by class; a row that stands twice is one picture
-        in two views.
-        """
+        """Rows of the pictures of one batch `(P * K,)`, class by class; a repeated row means two views."""
         generator = np.random.default_rng((self.seed, step))
         chosen = (
             generator.choice(len(self._rows), self.classes_per_batch, replace=False, p=self._chances)
@@ -114,7 +112,7 @@ class BatchesByClass:
         return np.concatenate([self._of_class(self._rows[number], generator) for number in chosen])
 
     def _by_folder(self, folders: list[NDArray[np.int64]], generator: np.random.Generator) -> NDArray[np.int64]:
-        """Folders in proportion to their classes, so that every class comes about as often as any other."""
+        """Draw folders in proportion to their classes, so that all classes are about equally frequent."""
         sizes = np.array([len(each) for each in folders], dtype=np.float64)
         order = generator.choice(len(folders), len(folders), replace=False, p=sizes / sizes.sum())
         chosen = [generator.permutation(folders[number])[: self.classes_per_folder] for number in order]
@@ -129,14 +127,14 @@ class BatchesByClass:
 
 
 class RandomBatches:
-    """Pictures as they come, each once an epoch; every epoch is shuffled anew.
+    """Every picture once per epoch, in a new random order each time.
 
-    The epochs follow each other without a gap: a batch that one epoch does not fill goes on with the next, so that all
-    batches have one size and no picture is left out. There a picture may stand twice in a batch.
+    A batch that reaches the end of an epoch continues with the next epoch, so that all batches have the same size and
+    no picture is left out. Such a batch may contain a picture twice.
     """
 
     def __init__(self, pictures: int, *, size: int, views: int = 1, seed: int) -> None:
-        """`size` pictures a batch, each in so many `views`.
+        """Draw `size` pictures per batch, each in `views` views.
 
         Raises:
             DataError: fewer than two pictures, in all or in a batch.
@@ -152,7 +150,7 @@ class RandomBatches:
         self._shuffled: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, dtype=np.int64))
 
     def batch(self, step: int) -> NDArray[np.int64]:
-        """Rows of one batch `(size * views,)`, the views of a picture side by side."""
+        """Rows of one batch `(size * views,)`, the views of a picture next to each other."""
         position, end = step * self.size, (step + 1) * self.size
         parts = []
         while position < end:
@@ -163,24 +161,26 @@ class RandomBatches:
         return np.repeat(np.concatenate(parts), self.views)
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
-        """Follows from the epoch alone; the last one is kept because many batches ask for it."""
+        """The order of an epoch, a function of its number alone; cached, because many batches need the same one."""
         if self._shuffled[0] != epoch:
             self._shuffled = (epoch, np.random.default_rng((self.seed, epoch)).permutation(self.pictures))
         return self._shuffled[1]
 
 
 class RandomTriplets:
-    """Anchors drawn from all pictures alike, each with a positive and a negative drawn alike from what they may be."""
+    """Uniformly random anchors, each with a uniformly random positive and negative."""
 
     def __init__(self, classes: NDArray[np.int64], *, triplets: int, seed: int) -> None:
-        """Take the class `(N,)` of each picture; the only one of its class is never an anchor, but may be a negative.
+        """Take the class `(N,)` of each picture; a picture alone in its class can only be a negative.
 
         Raises:
-            DataError: no class of two pictures, no second class, or no triplet in a batch.
+            DataError: no class with two pictures, only one class, or a batch too small for a triplet.
         """
         _check_two_classes(classes)
         if triplets < 1:
-            raise DataError("sampling random-triplets: a batch of fewer than 3 views holds no triplet")
+            raise DataError(
+                "sampling random-triplets: a batch of fewer than 3 views has no triplet. Use larger batches"
+            )
         self.triplets = triplets
         self.seed = seed
         self._order = np.argsort(classes, kind="stable")
@@ -188,12 +188,12 @@ class RandomTriplets:
         self._starts, self._counts = np.repeat(starts, counts), np.repeat(counts, counts)
         self._anchors = np.flatnonzero(self._counts > 1)
         if len(self._anchors) == 0:
-            raise DataError("training needs a class of at least 2 pictures: none has a positive to its anchor")
+            raise DataError("training needs a class of at least 2 pictures: no picture has a positive")
 
     def batch(self, step: int) -> NDArray[np.int64]:
         """Rows of one batch `(3 * triplets,)`: anchor, positive, negative, and so on."""
         generator = np.random.default_rng((self.seed, step))
-        # Places among the pictures sorted by class, where each class is one run: `count` of them from `start` on.
+        # Positions among the pictures sorted by class, where each class is one run: `count` positions from `start` on.
         anchors = generator.choice(self._anchors, self.triplets)
         starts, counts = self._starts[anchors], self._counts[anchors]
         positives = starts + (anchors - starts + generator.integers(1, counts)) % counts
@@ -204,11 +204,11 @@ class RandomTriplets:
 
 
 def _members(folders: Sequence[str]) -> list[NDArray[np.int64]]:
-    """Which classes each folder has, folder by folder."""
+    """The classes of each folder."""
     _, numbers = np.unique(np.array(folders), return_inverse=True)
     return [np.flatnonzero(numbers == number) for number in range(int(numbers.max()) + 1)]
 
 
 def _check_two_classes(classes: NDArray[np.int64]) -> None:
     if len(classes) == 0 or (classes == classes[0]).all():
-        raise DataError("training needs at least 2 classes: here all pictures have one, so that no two are different")
+        raise DataError("training needs at least 2 classes, but all pictures have the same one")

@@ -1,4 +1,4 @@
-"""How far a run is, and what follows from it."""
+"""The progress of a run, and the learning rate and view size that depend on it."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Sequence
 
 
 def progress_of(step: int, steps: int, seconds: float, max_minutes: float | None) -> float:
-    """Share of the run that is over, in [0, 1]: by steps, or by the clock where that is nearer the end."""
+    """Share of the run that is over, in [0, 1]: by steps or by time, whichever is larger."""
     share = step / max(1, steps)
     if max_minutes is not None:
         share = max(share, seconds / (60.0 * max_minutes)) if max_minutes > 0 else 1.0
     return min(1.0, share)
 
 
-def size_at(progress: float, sizes: Sequence[tuple[float, int]], otherwise: int) -> int:
-    """Side of the views at this share of the run, from (share, side) pairs in rising order."""
-    size = otherwise
+def size_at(progress: float, sizes: Sequence[tuple[float, int]], default: int) -> int:
+    """Side of the views in pixels at a share `progress` of the run, from (share, side) pairs in rising order."""
+    size = default
     for share, side in sizes:
         if progress >= share:
             size = side
@@ -39,8 +39,8 @@ def plateau_rate(
 ) -> float:
     """A linear rise, then `highest`, multiplied by `factor` after every `patience` evaluations without a new best.
 
-    `scores` are the validation scores so far, higher is better. A function of them alone, so that a resumed run goes
-    on at the rate that it had. Unlike torch's ReduceLROnPlateau, which waits for one more than `patience`.
+    `scores` are the validation scores so far, higher is better. The rate depends on them alone, so that a resumed run
+    continues at the same rate. torch's ReduceLROnPlateau waits for one evaluation more than `patience`.
     """
     rise = min(1.0, max(0.02, progress / rise_share)) if rise_share > 0 else 1.0
     best, waited, cuts = -math.inf, 0, 0
@@ -57,6 +57,6 @@ def plateau_rate(
 
 
 def waited_for(scores: Sequence[float | None]) -> int:
-    """Evaluations since the best one; 0: the last one is the best, or there is none."""
+    """Evaluations since the best one; 0 if the last one is the best, or if there are no scores."""
     known = [score for score in scores if score is not None]
     return len(known) - 1 - known.index(max(known)) if known else 0

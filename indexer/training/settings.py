@@ -1,4 +1,4 @@
-"""Settings from text: `steps=200`, `augment.p_flip=0.2`, `network.dim=64`. Every field can be reached."""
+"""Parse settings from text: `steps=200`, `augment.p_flip=0.2`, `network.dim=64`. Every field can be set."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from indexer.training.config import AugmentConfig, JoinConfig, TrainConfig
 from search.errors import DataError
 
 _GROUPS: dict[str, type[AugmentConfig] | type[JoinConfig]] = {"augment": AugmentConfig, "join": JoinConfig}
-"""Fields that are settings of their own, and their types."""
+"""Fields that are groups of settings, and their types."""
 
 
 def with_settings(config: TrainConfig, texts: Sequence[str]) -> TrainConfig:
-    """Apply `NAME=VALUE` texts in their order. A value is JSON; text that is none stands for itself: `loss=triplet`.
+    """Apply `NAME=VALUE` texts in order. A value is JSON, or else plain text: `loss=triplet`.
 
-    Lists become tuples. `augment.NAME` and `join.NAME` set one of their fields, `network.KEY` one key
-    of the network's spec.
+    Lists become tuples. `augment.NAME` and `join.NAME` set one of their fields, `network.KEY` sets one key of the
+    network's spec.
 
     Raises:
         DataError: no `=`, an unknown name, or a value of another type.
@@ -33,7 +33,7 @@ def with_settings(config: TrainConfig, texts: Sequence[str]) -> TrainConfig:
 
 
 def setting_names() -> list[str]:
-    """Every name that `with_settings` takes, but for the keys of `network`."""
+    """Every name that `with_settings` accepts, except the keys of `network`."""
     nested = [f"{group}.{each.name}" for group, kind in _GROUPS.items() for each in fields(kind)]
     return [each.name for each in fields(TrainConfig)] + nested
 
@@ -43,7 +43,7 @@ def _with(config: TrainConfig, name: str, text: str) -> TrainConfig:
     if field == "network" and key:
         return replace(config, network={**config.network, key: _parsed(text)})
     if name not in setting_names():
-        raise DataError(f"no setting is called {name!r}: there are {', '.join(setting_names())}, and network.KEY")
+        raise DataError(f"unknown setting {name!r}. Use one of {', '.join(setting_names())}, or network.KEY")
     if dot:
         group = getattr(config, field) or _GROUPS[field]()
         changed: dict[str, Any] = {field: replace(group, **{key: _value(type(group), group, key, text, name)})}
@@ -60,7 +60,7 @@ def _value(owner: type, current: Any, field: str, text: str, name: str) -> Any:
             continue
     now = getattr(current, field)
     now = json.dumps(asdict(now) if is_dataclass(now) and not isinstance(now, type) else now)
-    raise DataError(f"{name}={text}: {name} takes {_words(kind)}, as JSON; it is {now} now")
+    raise DataError(f"{name}={text}: {name} must be {_words(kind)}, as JSON; it is {now} now")
 
 
 def _parsed(text: str) -> Any:
@@ -71,10 +71,10 @@ def _parsed(text: str) -> Any:
 
 
 def _converted(value: Any, kind: Any) -> Any:
-    """Turn a JSON value into one of `kind`, a type as the fields of the settings have it.
+    """Convert a JSON value to `kind`, the annotated type of a field.
 
     Raises:
-        ValueError: it is of another type.
+        ValueError: the value is of another type.
     """
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
@@ -116,7 +116,7 @@ def _group(values: Mapping[str, Any], kind: type) -> Any:
 
 
 def _words(kind: Any) -> str:
-    """Name a type for people."""
+    """Describe a type in words."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
         return " or ".join(_words(each) for each in arguments)

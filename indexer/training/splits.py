@@ -1,4 +1,4 @@
-"""Which pictures are trained on, which are watched, and which are never opened."""
+"""Split pictures into training, validation and held out."""
 
 from __future__ import annotations
 
@@ -22,28 +22,29 @@ _MOST_LISTED = 8
 """Names in an error message."""
 
 
-def split_pictures(found: Sequence[LabelledPicture], config: TrainConfig) -> dict[str, Split]:
-    """Sort pictures into `train` and `validation`; `held_out` ones are dropped here and never opened.
+def split_pictures(pictures: Sequence[LabelledPicture], config: TrainConfig) -> dict[str, Split]:
+    """Split pictures into `train` and `validation`; `held_out` ones are dropped and never opened.
 
-    A pattern of `held_out` wins over one of `validation`, that over `classes`; a CSV's split wins over all. Where
-    neither names a picture to watch, `validation_share` of the classes, subjects or pictures that would be trained on
-    is drawn: pictures in proportion to their classes, of each of which one at least stays.
+    A split named in a CSV comes first, then the patterns of `held_out`, `validation` and `classes`, in this order. If
+    none of them names a validation picture, `validation_share` of the classes, subjects or pictures is drawn from the
+    training side. Pictures are drawn in proportion to their classes, and at least one of each class stays.
 
-    By class and by subject, none stands on two sides. By picture the classes of both sides share their numbers.
+    Splitting by class or by subject puts each of them on one side. Splitting by picture numbers the classes of both
+    sides alike.
 
     Raises:
-        DataError: a pattern that no class matches, a class (subject) on two sides, pictures without a subject where
-            subjects are kept apart, or a share that cannot be drawn.
+        DataError: a pattern that no class matches, a class or subject on two sides, pictures without a subject with
+            `split_by` subject, or a share that cannot be drawn.
     """
-    _check_patterns(found, config)
-    units = [_unit(picture, config) for picture in found]
-    sides = [picture.split or _side_by_pattern(picture.group, config) for picture in found]
+    _check_patterns(pictures, config)
+    units = [_unit(picture, config) for picture in pictures]
+    sides = [picture.split or _side_by_pattern(picture.group, config) for picture in pictures]
     if config.validation_share > 0:
-        _draw(found, units, sides, config)
+        _draw(pictures, units, sides, config)
     if config.split_by != "picture":
-        _check_apart(found, units, sides, config)
+        _check_apart(pictures, units, sides, config)
     chosen = {
-        side: [(picture.label, picture.path) for picture, of in zip(found, sides, strict=True) if of == side]
+        side: [(picture.label, picture.path) for picture, of in zip(pictures, sides, strict=True) if of == side]
         for side in ("train", "validation")
     }
     shared = None
@@ -52,24 +53,23 @@ def split_pictures(found: Sequence[LabelledPicture], config: TrainConfig) -> dic
     return {side: split_of(pairs, shared) for side, pairs in chosen.items()}
 
 
-def _check_patterns(found: Sequence[LabelledPicture], config: TrainConfig) -> None:
-    groups = {picture.group for picture in found}
+def _check_patterns(pictures: Sequence[LabelledPicture], config: TrainConfig) -> None:
+    groups = {picture.group for picture in pictures}
     kinds = "classes" if config.labelled else "folders"
     for pattern in (*config.classes, *config.validation, *config.held_out):
         if not any(fnmatchcase(group, pattern) for group in groups):
-            raise DataError(f"none of the {kinds} matches {pattern!r}: there are {_listed(groups)}")
+            raise DataError(f"none of the {kinds} matches {pattern!r}. They are {_listed(groups)}")
 
 
 def _unit(picture: LabelledPicture, config: TrainConfig) -> str:
-    """Name what must not stand on two sides."""
+    """The class, subject or path that must stay on one side."""
     if config.split_by == "picture":
         return str(picture.path)
     if config.split_by == "class":
         return picture.label
     if picture.subject is None:
         raise DataError(
-            f"split_by subject: nothing says whom {picture.path} shows. Training wants a CSV with a column subject "
-            "that is filled in every row, or split_by class"
+            f"split_by subject: {picture.path} has no subject. Use a CSV with a subject in every row, or split_by class"
         )
     return picture.subject
 
@@ -81,29 +81,29 @@ def _side_by_pattern(group: str, config: TrainConfig) -> str:
     return "train" if any(fnmatchcase(group, pattern) for pattern in config.classes) else _LEFT_OUT
 
 
-def _draw(found: Sequence[LabelledPicture], units: Sequence[str], sides: list[str], config: TrainConfig) -> None:
-    """Move what is drawn from `train` to `validation`."""
+def _draw(pictures: Sequence[LabelledPicture], units: Sequence[str], sides: list[str], config: TrainConfig) -> None:
+    """Move a random share of the units from `train` to `validation`, in place."""
     if "validation" in sides:
         raise DataError(
-            f"validation_share {config.validation_share}: what is watched is named already, by the CSV or the "
-            "setting validation. Use 0"
+            f"validation_share {config.validation_share}: the CSV or the setting validation already names the "
+            "validation pictures. Use 0"
         )
     rows = [row for row, side in enumerate(sides) if side == "train"]
     generator = np.random.default_rng(config.seed)
     if config.split_by == "picture":
-        drawn = _drawn_pictures([found[row].label for row in rows], config, generator)
-        watched = {units[rows[place]] for place in drawn}
+        drawn = _drawn_pictures([pictures[row].label for row in rows], config, generator)
+        chosen = {units[rows[place]] for place in drawn}
     else:
         names = sorted({units[row] for row in rows})
         count = _count(len(names), config, least=1 if config.split_by == "subject" else 2)
-        watched = {names[place] for place in generator.permutation(len(names))[:count]}
+        chosen = {names[place] for place in generator.permutation(len(names))[:count]}
     for row in rows:
-        if units[row] in watched:
+        if units[row] in chosen:
             sides[row] = "validation"
 
 
 def _drawn_pictures(labels: Sequence[str], config: TrainConfig, generator: np.random.Generator) -> set[int]:
-    """Places in `labels`: with the classes in a row, every so-manieth picture, so that each gives its share."""
+    """Positions in `labels`, at regular steps through the shuffled classes, so that each class gives its share."""
     by_class: dict[str, list[int]] = {}
     for place, label in enumerate(labels):
         by_class.setdefault(label, []).append(place)
@@ -119,29 +119,29 @@ def _drawn_pictures(labels: Sequence[str], config: TrainConfig, generator: np.ra
 
 
 def _count(units: int, config: TrainConfig, *, least: int) -> int:
-    """How many to draw; `least` are needed for a figure, and one must be left."""
+    """How many to draw: at least `least`, and fewer than all."""
     count = max(least, round(config.validation_share * units))
     if count >= units:
         kinds = _PLURAL[config.split_by]
         raise DataError(
-            f"validation_share {config.validation_share}: of {units} {kinds} {count} would be watched and none be left "
-            f"to train on. Use more {kinds}, a smaller share, or 0"
+            f"validation_share {config.validation_share}: {count} of {units} {kinds} for validation leaves none to "
+            f"train on. Use more {kinds}, a smaller share, or 0"
         )
     return count
 
 
 def _check_apart(
-    found: Sequence[LabelledPicture], units: Sequence[str], sides: Sequence[str], config: TrainConfig
+    pictures: Sequence[LabelledPicture], units: Sequence[str], sides: Sequence[str], config: TrainConfig
 ) -> None:
     first: dict[str, tuple[str, LabelledPicture]] = {}
-    for picture, unit, side in zip(found, units, sides, strict=True):
+    for picture, unit, side in zip(pictures, units, sides, strict=True):
         if side == _LEFT_OUT:
             continue
         before, example = first.setdefault(unit, (side, picture))
         if before != side:
             raise DataError(
-                f"the {config.split_by} {unit!r} stands on two sides: {example.path} in {before}, {picture.path} in "
-                f"{side}. Put all its pictures on one side, or set split_by picture where that is meant"
+                f"the {config.split_by} {unit!r} is on two sides of the split: {example.path} in {before}, "
+                f"{picture.path} in {side}. Put all its pictures on one side, or set split_by picture"
             )
 
 
@@ -152,10 +152,10 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def check_trainable(train: Split, config: TrainConfig) -> None:
-    """See that there is something to tell apart.
+    """Check that there are enough classes and pictures.
 
     Raises:
-        DataError: too few classes or pictures for the batches that `config` asks for.
+        DataError: too few classes or pictures for the sampling of `config`.
     """
     if not config.labelled:
         if len(train.paths) < 2:
@@ -171,6 +171,6 @@ def check_trainable(train: Split, config: TrainConfig) -> None:
 
 
 def lonely_classes(split: Split) -> tuple[str, ...]:
-    """Names of the classes of a single picture."""
+    """Names of the classes with a single picture."""
     counts = np.bincount(split.classes, minlength=len(split.names))
     return tuple(split.names[number] for number in np.flatnonzero(counts == 1))

@@ -1,4 +1,4 @@
-"""The training loop: one step, one row of the history, one state to resume from."""
+"""The training loop: steps, rows of the history, and the state to resume from."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TrainEvent:
-    """What a run tells as it goes: a step is done, and now and then a row of the history is written."""
+    """Progress of a run after one step; `row` is set if the step was evaluated."""
 
     step: int
     progress: float
@@ -59,7 +59,7 @@ class Trainer:
         self.device = batches.device
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
-            # A run to resume brings its own weights: nothing is downloaded for it.
+            # A resumed run loads its own weights: no pretrained ones are downloaded.
             self.network = build_network(config.network, pretrained=not (out / STATE_FILE).exists())
             self.objective = Objective(config, classes)
         if config.start is not None and not (out / STATE_FILE).exists():
@@ -82,22 +82,22 @@ class Trainer:
 
     @property
     def finished(self) -> bool:
-        """Whether the run is through, or has waited long enough for a better score."""
+        """Whether the run is complete, or stopped early."""
         stopping = self.config.early_stopping
         waited = stopping is not None and waited_for([row.map_at_r for row in self.history]) >= stopping
         return waited or self.progress >= 1.0
 
     @property
     def paused(self) -> bool:
-        """Whether the run has come as far as it was asked to for now."""
+        """Whether the run has reached `stop_after`."""
         limit = self.config.stop_after
         return limit is not None and bool(self.history) and self.history[-1].step >= limit
 
     def resume(self) -> bool:
-        """Go back to the last saved state; false where there is none.
+        """Restore the last saved state; false if there is none.
 
         Raises:
-            DataError: the state is damaged or of another network.
+            DataError: the state is damaged, or belongs to another network.
         """
         notes = load_state(self.out, self._modules(), self.optimizer)
         if notes is None:
@@ -108,35 +108,35 @@ class Trainer:
         write_history(self.out, self.history)
         return True
 
-    def run(self, tell: Callable[[TrainEvent], None]) -> None:
-        """Train to the end, or to a pause; the state is saved at every row of the history.
+    def run(self, progress: Callable[[TrainEvent], None]) -> None:
+        """Train to the end or to a pause; save the state at every row of the history.
 
         Raises:
             TrainingCollapsedError: all pictures get the same embedding, or the loss is not a number.
         """
         self.network.train()
         began = time.monotonic() - self.seconds
-        costs: list[Tensor] = []
+        losses: list[Tensor] = []
         while not (self.finished or self.paused):
             loss, embeddings, batch = self.take_step()
-            costs.append(loss)
+            losses.append(loss)
             self.step += 1
             self.seconds = time.monotonic() - began
             row = None
             if self.step % self.config.evaluate_every == 0 or self.progress >= 1.0:
-                row = self._row(torch.stack(costs), embeddings, batch)
-                costs.clear()
+                row = self._row(torch.stack(losses), embeddings, batch)
+                losses.clear()
                 self.seconds = time.monotonic() - began
                 self._save()
-            tell(TrainEvent(self.step, self.progress, float(loss), row))
+            progress(TrainEvent(self.step, self.progress, float(loss), row))
 
     def take_step(self) -> tuple[Tensor, Tensor, Batch]:
-        """One batch, forward, backward, update; the loss and the embeddings `(B, dim)`, both detached."""
+        """Train on one batch; return the loss, the embeddings `(B, dim)`, both detached, and the batch."""
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate()
         size = size_at(self.progress, self.config.train_sizes, self.config.input_size)
         batch = self.batches.make(self.step, size)
-        # Dropout and miners draw from torch's own generator: seeded here, a resumed run draws what it would have drawn.
+        # Dropout and miners use torch's global generator. Seeding it by step makes a resumed run draw the same numbers.
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(seed_of(self.config.seed, self.step))
             with autocast(self.device, self.dtype):
@@ -152,7 +152,7 @@ class Trainer:
         return loss.detach(), embeddings.detach(), batch
 
     def trained(self) -> nn.Module:
-        """Give a copy of the network to keep, in evaluation mode, on the CPU."""
+        """A copy of the best or averaged network, in evaluation mode, on the CPU."""
         network = copy.deepcopy(self._current()).cpu().eval()
         if self.config.early_stopping is not None:
             load_best(self.out, network)
@@ -174,25 +174,25 @@ class Trainer:
             scores=[row.map_at_r for row in self.history],
         )
 
-    def _row(self, costs: Tensor, embeddings: Tensor, batch: Batch) -> HistoryRow:
-        if not bool(torch.isfinite(costs).all()):
+    def _row(self, losses: Tensor, embeddings: Tensor, batch: Batch) -> HistoryRow:
+        if not bool(torch.isfinite(losses).all()):
             raise TrainingCollapsedError(
                 f"step {self.step}: the loss is not a number. Use a lower learning rate and begin again in a new folder"
             )
         normalize = self.config.normalize
         spread = spread_of(embeddings, normalize=normalize)
         check_spread(spread, self.step)
-        found = self.validator(self._current()) if self.validator else None
+        validation = self.validator(self._current()) if self.validator else None
         row = HistoryRow(
             step=self.step,
             minutes=self.seconds / 60,
             learning_rate=float(self.optimizer.param_groups[0]["lr"]),
-            loss=float(costs.mean()),
+            loss=float(losses.mean()),
             spread=spread,
             active=active_share(embeddings, batch.classes, self.config.margin, normalize=normalize),
-            recall_at_1=found.recall_at_1 if found else None,
-            map_at_r=found.map_at_r if found else None,
-            copies_found=found.copies_found if found else None,
+            recall_at_1=validation.recall_at_1 if validation else None,
+            map_at_r=validation.map_at_r if validation else None,
+            copies_found=validation.copies_found if validation else None,
         )
         self.history.append(row)
         return row
@@ -215,18 +215,22 @@ class Trainer:
 
 
 def start_from(network: nn.Module, spec: dict[str, Any], encoder: str) -> None:
-    """Copy the weights of an encoder's learned network, without what it was joined with, into one of the same spec.
+    """Copy the weights of an encoder's learned network into a network of the same spec.
+
+    Of a joined encoder only the learned network is used.
 
     Raises:
         DataError: the encoder has no such network, or one of another spec.
         EncoderError: there is no such encoder, or it is damaged.
     """
-    found = load_encoder(encoder, device="cpu")
-    if not isinstance(found, CheckpointEncoder):
+    source = load_encoder(encoder, device="cpu")
+    if not isinstance(source, CheckpointEncoder):
         raise DataError(f"start {encoder}: has no network that twinlens train wrote. Name builtin, or a folder")
-    learned, known = found.network, found.architecture["network"]
-    if known["kind"] == "joined":
-        learned, known = learned.get_submodule("learned"), known["learned"]
-    if known != json.loads(json.dumps(spec)):
-        raise DataError(f"start {encoder}: its network is {json.dumps(known)}. Set network to that, or leave start out")
+    learned, source_spec = source.network, source.architecture["network"]
+    if source_spec["kind"] == "joined":
+        learned, source_spec = learned.get_submodule("learned"), source_spec["learned"]
+    if source_spec != json.loads(json.dumps(spec)):
+        raise DataError(
+            f"start {encoder}: its network is {json.dumps(source_spec)}. Set network to that, or leave start out"
+        )
     network.load_state_dict(learned.state_dict())

@@ -1,4 +1,4 @@
-"""One training run from a folder of pictures to an encoder, readable on one page."""
+"""Run one training from a folder of pictures to an encoder: every stage, on one page."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 from indexer.pipeline.lock import LOCK_NAME, writer_lock
 from indexer.training.batches import BatchMaker
 from indexer.training.checkpoints import BEST_FILE, STATE_FILE
-from indexer.training.checks import check_config, check_watched
+from indexer.training.checks import check_config, check_validation_pictures
 from indexer.training.data import Split, digest, evenly, read_pictures
 from indexer.training.outcome import Material, write_outcome
-from indexer.training.pixels import Pixels, decode_all, forget_pixels
+from indexer.training.pixels import Pixels, decode_all, delete_pixels
 from indexer.training.run_folder import check_out, open_run, write_run
 from indexer.training.splits import check_trainable, lonely_classes, split_pictures
 from indexer.training.teacher import principal, read_teacher
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TrainReport:
-    """What a run did; of a run that was finished already, only `out` and `already_finished`."""
+    """Result of a run; if it was already finished, only `out` and `already_finished` are set."""
 
     out: Path
     steps: int = 0
@@ -46,12 +46,12 @@ class TrainReport:
     resumed_at: int = 0
     history: tuple[HistoryRow, ...] = ()
     unreadable: tuple[str, ...] = ()
-    """Each names a picture and says what is wrong with it; they were left out."""
+    """Messages about pictures that could not be read and were left out; each names the picture and the problem."""
     lonely_classes: tuple[str, ...] = field(default=())
-    """Classes of a single picture, which no batch shows."""
+    """Classes with a single picture, which are never drawn for a batch."""
     already_finished: bool = False
     paused: bool = False
-    """It stopped at `stop_after` and wrote no encoder yet."""
+    """The run stopped at `stop_after`, before an encoder was written."""
 
 
 def run(
@@ -71,7 +71,7 @@ def run(
     splits = split_pictures(read_pictures(pictures, labels, labelled=config.labelled, exclude=exclude), config)
     splits["validation"] = evenly(splits["validation"], config.validation_pictures)
     check_trainable(splits["train"], config)
-    check_watched(splits["validation"], config)
+    check_validation_pictures(splits["validation"], config)
     data = digest(pictures, splits)
     out.mkdir(parents=True, exist_ok=True)
     with writer_lock(out):
@@ -86,12 +86,12 @@ def run(
 
 
 def _tidy(out: Path, config: TrainConfig, data: str) -> None:
-    """Mark the run finished, and delete what only its resumption would need."""
+    """Mark the run as finished, and delete the files that were needed only to resume it."""
     write_run(out, config, data, finished=True)
     for file in (STATE_FILE, BEST_FILE):
         (out / file).unlink(missing_ok=True)
-    forget_pixels(out)
-    for path in out.iterdir():  # of a run that was killed
+    delete_pixels(out)
+    for path in out.iterdir():  # temporary files of a run that was killed
         if ASIDE_NAME.fullmatch(path.name) and is_regular(path):
             path.unlink()
 
@@ -117,7 +117,7 @@ def _train(
             train.classes,
             config,
             device,
-            _taught(config, train, pictures),
+            _teacher_embeddings(config, train, pictures),
             train.names,
         ),
         _validator(config, material, device),
@@ -142,7 +142,7 @@ def _train(
 
 
 def _material(splits: dict[str, Split], config: TrainConfig, out: Path) -> tuple[Material, tuple[str, ...]]:
-    """Decode what is trained on and watched; what cannot be read is left out and told."""
+    """Decode the training and validation pictures; return messages about unreadable ones, which are left out."""
     paths = [*splits["train"].paths, *splits["validation"].paths]
     pixels = decode_all(paths, config.input_size, out, workers=config.workers)
     train = _readable(splits["train"], pixels, 0)
@@ -151,25 +151,25 @@ def _material(splits: dict[str, Split], config: TrainConfig, out: Path) -> tuple
 
 
 def _validator(config: TrainConfig, material: Material, device: torch.device) -> Validator | None:
-    watched = material.validation
-    if len(watched.paths) < 2:
+    split = material.validation
+    if len(split.paths) < 2:
         return None
-    labels = [watched.names[number] for number in watched.classes] if config.labelled else None
+    labels = [split.names[number] for number in split.classes] if config.labelled else None
     squares = material.squares[material.validation_rows]
     return Validator(squares, labels, config.augment, device, normalize=config.normalize)
 
 
-def _taught(config: TrainConfig, train: Split, pictures: Path) -> NDArray[np.float16] | None:
-    """What the network `(N, dim)` is to answer for the training pictures, where there is a teacher."""
+def _teacher_embeddings(config: TrainConfig, train: Split, pictures: Path) -> NDArray[np.float16] | None:
+    """The teacher's embeddings `(N, dim)` of the training pictures; None without a teacher."""
     if config.teacher is None:
         return None
-    taught = read_teacher(Path(config.teacher)).of(train.paths, pictures)
-    if not taught.any():
-        raise DataError(f"teacher {config.teacher}: knows none of the pictures in {pictures}. Embed them first")
-    return principal(taught, int(config.network["dim"]))
+    embeddings = read_teacher(Path(config.teacher)).of(train.paths, pictures)
+    if not embeddings.any():
+        raise DataError(f"teacher {config.teacher}: has none of the pictures in {pictures}. Embed them first")
+    return principal(embeddings, int(config.network["dim"]))
 
 
 def _readable(split: Split, pixels: Pixels, offset: int) -> tuple[Split, NDArray[np.int64]]:
-    """Drop what could not be decoded; give the rows of the rest in `pixels`."""
+    """Drop the pictures that could not be decoded; return the rest and their rows in `pixels`."""
     rows = np.array([row for row in range(len(split.paths)) if row + offset not in pixels.unreadable], dtype=np.int64)
     return split.take(rows), rows + offset

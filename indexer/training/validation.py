@@ -1,4 +1,4 @@
-"""How good the network is right now, on pictures of classes that it is not trained on."""
+"""Measure a network on the validation pictures, which it is not trained on."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _BATCH = 256
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """All in [0, 1]."""
+    """Figures of a network, all in [0, 1]."""
 
     recall_at_1: float | None
-    """None where no class is known."""
+    """None without labels."""
     map_at_r: float | None
     copies_found: float
 
 
 class Validator:
-    """Watches a fixed set of pictures and one altered copy of each."""
+    """Measures networks on a fixed set of pictures and one altered copy of each."""
 
     def __init__(
         self,
@@ -47,10 +47,10 @@ class Validator:
         *,
         normalize: bool = True,
     ) -> None:
-        """Make the copies of `squares (N, S, S, 3)` once, by the training's own alterations under a fixed seed.
+        """Make the altered copies of `squares (N, S, S, 3)` once, with the augmentation of training and a fixed seed.
 
-        `labels` is None where no class is known; then only copies are looked for. `normalize` is what it is in
-        `TrainConfig`: false measures distances between embeddings as they are.
+        Without `labels` only copies are searched for. `normalize` is that of `TrainConfig`: false measures distances
+        between unscaled embeddings.
         """
         self.labels = labels
         self.device = device
@@ -62,20 +62,20 @@ class Validator:
         self.copies = (torch.cat(copies) * 255).round().byte().permute(0, 2, 3, 1).contiguous()
 
     def __call__(self, network: nn.Module) -> Validation:
-        """Measure a network on the run's device, and leave it in the mode that it was in."""
+        """Measure a network on its device; its training mode is restored afterwards."""
         training = network.training
         network.eval()
         originals, copies = self._embed(network, self.originals), self._embed(network, self.copies)
         network.train(training)
-        near = copies @ originals.T if self.normalize else -torch.cdist(copies, originals)
-        copies_found = float((near.argmax(dim=1).numpy() == np.arange(len(originals))).mean())
+        similarity = copies @ originals.T if self.normalize else -torch.cdist(copies, originals)
+        copies_found = float((similarity.argmax(dim=1).numpy() == np.arange(len(originals))).mean())
         if self.labels is None:
             return Validation(None, None, copies_found)
-        found = retrieval(originals.numpy(), self.labels, ks=(1,), unit=self.normalize)
-        return Validation(found.recall_at[1], found.map_at_r, copies_found)
+        figures = retrieval(originals.numpy(), self.labels, ks=(1,), unit=self.normalize)
+        return Validation(figures.recall_at[1], figures.map_at_r, copies_found)
 
     def embed(self, network: nn.Module) -> Floats:
-        """Unit rows `(N, D) float32` of the watched pictures, by a network in evaluation mode."""
+        """Unit rows `(N, D) float32` of the validation pictures, from a network in evaluation mode."""
         return functional.normalize(self._embed(network, self.originals)).numpy()
 
     @torch.inference_mode()
@@ -90,7 +90,7 @@ class Validator:
 
 
 def normalised(views: Tensor) -> Tensor:
-    """Pictures `(B, 3, H, W)` in [0, 1] as the network takes them."""
+    """Pictures `(B, 3, H, W)` in [0, 1], normalised by ImageNet's mean and standard deviation for the network."""
     mean = torch.tensor(IMAGENET_MEAN, device=views.device).view(1, 3, 1, 1)
     std = torch.tensor(IMAGENET_STD, device=views.device).view(1, 3, 1, 1)
     return ((views - mean) / std).contiguous(memory_format=torch.channels_last)

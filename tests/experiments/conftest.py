@@ -1,4 +1,4 @@
-"""A data set of three digits that look unlike each other, in the folders of the real one."""
+"""A small data set of three different digits, in the folders of the real one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image
 
 
 def draw_digits(folder: Path, *, classes: int = 3, train: int = 24, test: int = 8) -> Path:
-    """Bars of 28 x 28 pixels: upright, lying, aslant, with noise; `folder/train|test/CLASS/NN.png`."""
+    """Draw noisy vertical, horizontal and diagonal bars of 28 x 28 pixels; `folder/train|test/CLASS/NN.png`."""
     generator = np.random.default_rng(0)
     across, down = np.meshgrid(np.arange(28), np.arange(28))
     shapes = [np.abs(across - 14) < 3, np.abs(down - 14) < 3, np.abs(across - down) < 3]
@@ -33,5 +33,5 @@ def datasets(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def folders(datasets: Path, tmp_path: Path) -> list[str]:
-    """What every experiment is told here: where to read, keep and write."""
+    """Options of every experiment: the folders of data, runs and pages."""
     return ["--datasets", str(datasets), "--work", str(tmp_path / "work"), "--docs", str(tmp_path / "docs")]

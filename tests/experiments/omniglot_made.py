@@ -1,4 +1,4 @@
-"""Omniglot in miniature: strokes that differ by character, and runs of the one-shot test."""
+"""Make a small Omniglot: strokes that differ by character, and runs of the one-shot test."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SIDE = 24
 
 
 def draw(character: int, drawer: int, file: Path) -> None:
-    """A few lines that follow from the character, shaken a little by the drawer."""
+    """Draw a few lines that depend on the character, moved slightly by the drawer."""
     points = np.random.default_rng(character).integers(3, SIDE - 3, (4, 2))
     shaken = points + np.random.default_rng((character, drawer)).integers(-1, 2, points.shape)
     picture = Image.new("1", (SIDE, SIDE), 1)
@@ -30,7 +30,7 @@ def make_omniglot(folder: Path, alphabets: tuple[str, ...], characters: int = 20
 
 
 def make_runs(folder: Path, ways: int = 20) -> dict[str, str]:
-    """Write 20 runs with the same pictures in each, but other answers; give item -> reference."""
+    """Write 20 runs with the same pictures but other answers; return item -> reference."""
     for character in range(ways):
         draw(9000 + character, 1, folder / "first" / f"{character}.png")
         draw(9000 + character, 2, folder / "second" / f"{character}.png")

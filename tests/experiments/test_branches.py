@@ -1,4 +1,4 @@
-"""The check of the page, on another network, against derivatives by hand."""
+"""The gradients of shared weights, and derivatives by hand."""
 
 import pytest
 import torch
@@ -16,11 +16,11 @@ def test_the_gradient_of_shared_weights_is_the_sum_over_the_branches(name: str) 
     assert float(found.shared.norm()) > 0.01
     assert found.gap < CLOSE
     assert found.slope_gap < CLOSE_SLOPE
-    for branch in found.branches:  # no branch alone is it, nor is their mean
+    for branch in found.branches:  # no single branch has this gradient
         assert float((branch - found.shared).norm()) > 0.1 * float(found.shared.norm())
 
 
-def test_by_hand_for_one_weight() -> None:
+def test_one_weight_by_hand() -> None:
     network = nn.Linear(1, 1, bias=False).double()
     with torch.no_grad():
         network.weight.fill_(0.5)

@@ -1,4 +1,4 @@
-"""Each experiment from end to end, on pictures so few that it takes seconds."""
+"""Each experiment end to end, on few pictures, in seconds."""
 
 from importlib import import_module
 from pathlib import Path
@@ -33,5 +33,5 @@ def test_an_experiment_writes_its_page_and_its_plots(
             assert image.width > 500
     kept = sorted((tmp_path / "work").rglob("weights.safetensors"))
     times = [path.stat().st_mtime_ns for path in kept]
-    experiment.main([*folders, *arguments])  # trains nothing twice
+    experiment.main([*folders, *arguments])  # does not train again
     assert [path.stat().st_mtime_ns for path in kept] == times

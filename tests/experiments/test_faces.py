@@ -23,7 +23,7 @@ def unit_rows(count: int, dim: int = 5, seed: int = 0) -> np.ndarray:
 PEOPLE, SHOTS = np.repeat(np.arange(6), 4), np.tile(np.arange(4), 6)
 
 
-def test_every_choice_of_reference_by_a_slow_loop() -> None:
+def test_every_choice_of_reference_against_a_slow_loop() -> None:
     vectors = unit_rows(24)
     hits = one_shot_hits(vectors, PEOPLE, SHOTS)
     assert hits.shape == (4, 24)
@@ -41,8 +41,8 @@ def test_every_choice_of_reference_by_a_slow_loop() -> None:
 
 
 def test_trials_of_a_few_people() -> None:
-    told_apart = np.eye(6, dtype=np.float32)[PEOPLE]
-    hits, whom = few_way_hits(told_apart, PEOPLE, ways=4, trials=200, seed=0)
+    separated = np.eye(6, dtype=np.float32)[PEOPLE]
+    hits, whom = few_way_hits(separated, PEOPLE, ways=4, trials=200, seed=0)
     assert hits.all()
     assert set(whom) == set(range(6))
     by_chance, _ = few_way_hits(unit_rows(24, 40, seed=3), PEOPLE, ways=4, trials=4000, seed=1)
@@ -63,7 +63,7 @@ def test_open_set_rates_are_counted() -> None:
     assert found.strangers_accepted(2.1) == 1.0
 
 
-def test_people_who_are_told_apart_are_identified_and_strangers_refused() -> None:
+def test_separated_people_are_identified_and_strangers_rejected() -> None:
     found = open_set(np.eye(6, dtype=np.float32)[PEOPLE], PEOPLE, SHOTS, galleries=5, references=1, seed=0)
     assert found.identified(0.1) == 1.0
     assert found.strangers_accepted(0.1) == 0.0
@@ -84,7 +84,7 @@ def at(minute: int) -> datetime:
     return datetime(2026, 1, 5, 8, minute, tzinfo=UTC)
 
 
-def test_a_log_is_held_against_who_came() -> None:
+def test_a_log_is_compared_with_the_visits() -> None:
     visits = [
         Visit("a", at(0), at(2)),
         Visit("x", at(10), at(12)),
@@ -96,7 +96,7 @@ def test_a_log_is_held_against_who_came() -> None:
     assert counted(visits, [], {"a", "b"}) == Attended(visits=2, strangers=2)
 
 
-def test_the_camera_sees_everybody_once_a_day(tmp_path: Path) -> None:
+def test_the_camera_sees_everyone_once_per_day(tmp_path: Path) -> None:
     make_faces(tmp_path / "data", 3)
     pictures = {f"s{n}": [tmp_path / "data" / f"s{n}" / f"{1 + i % 7}.png" for i in range(9)] for n in (1, 2, 3)}
     visits = photograph(pictures, tmp_path / "camera", np.random.default_rng(0))
@@ -112,7 +112,7 @@ def test_the_camera_sees_everybody_once_a_day(tmp_path: Path) -> None:
         assert set(shown) <= {path.read_bytes() for path in pictures[visit.person]}
 
 
-def test_people_are_kept_apart(tmp_path: Path) -> None:
+def test_the_sides_have_different_people(tmp_path: Path) -> None:
     for person in range(1, 41):
         (tmp_path / f"s{person}").mkdir()
     sides = faces.split_people(tmp_path)

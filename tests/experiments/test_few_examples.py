@@ -24,33 +24,33 @@ def make_classes(folder: Path, classes: int, pictures: int, side: int = 8) -> li
     return folders
 
 
-def test_half_of_the_classes_are_cut_and_nothing_is_learnt_and_asked(tmp_path: Path) -> None:
+def test_half_of_the_classes_are_cut_and_queries_are_not_training_pictures(tmp_path: Path) -> None:
     folders = make_classes(tmp_path, 6, 30)
-    of = draw_imbalanced(folders, folders, examples=12, few=4, asked=10, size=8, seed=1)
+    of = draw_imbalanced(folders, folders, examples=12, few=4, queries=10, size=8, seed=1)
     assert len(of.cut) == 3
     for number in range(6):
         assert np.count_nonzero(of.classes == number) == (4 if number in of.cut else 12)
-        assert np.count_nonzero(of.asked_classes == number) == 10
+        assert np.count_nonzero(of.query_classes == number) == 10
         # The first pixel says which picture it was.
-        learnt, asked = (
+        learnt, queries = (
             set(s[c == number][:, 0, 0, 0].tolist())
-            for s, c in ((of.squares, of.classes), (of.asked, of.asked_classes))
+            for s, c in ((of.squares, of.classes), (of.queries, of.query_classes))
         )
-        assert not learnt & asked
-    other = draw_imbalanced(folders, folders, examples=12, few=4, asked=10, size=8, seed=2)
+        assert not learnt & queries
+    other = draw_imbalanced(folders, folders, examples=12, few=4, queries=10, size=8, seed=2)
     assert not np.array_equal(of.squares, other.squares)
     with pytest.raises(DataError, match="too few"):
-        draw_imbalanced(folders, folders, examples=25, few=4, asked=10, size=8, seed=1)
+        draw_imbalanced(folders, folders, examples=25, few=4, queries=10, size=8, seed=1)
 
 
 def test_nearest_scores_rank_as_the_nearest_example() -> None:
     random = np.random.default_rng(0)
     rows = [random.normal(size=(count, 6)).astype(np.float32) for count in (15, 9)]
-    examples, asked = (each / np.linalg.norm(each, axis=1, keepdims=True) for each in rows)
+    examples, queries = (each / np.linalg.norm(each, axis=1, keepdims=True) for each in rows)
     classes = np.repeat(np.arange(3), 5)
-    scores = nearest_scores(examples, classes, asked, temperature=0.1)
+    scores = nearest_scores(examples, classes, queries, temperature=0.1)
     np.testing.assert_allclose(scores.sum(axis=1), 1.0)
-    for row, vector in enumerate(asked):
+    for row, vector in enumerate(queries):
         nearest = min(range(15), key=lambda place: float(np.linalg.norm(examples[place] - vector)))
         assert scores[row].argmax() == classes[nearest]
         best = [max(float(vector @ examples[place]) for place in range(15) if classes[place] == c) for c in range(3)]
@@ -74,12 +74,12 @@ def test_verdicts_follow_the_interval() -> None:
     assert differences(seeds, "a", "b", "all") == [0.25, -0.25]
 
 
-def test_from_pictures_to_page_and_again_from_what_was_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_from_pictures_to_page_and_again_from_stored_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for part in ("train", "test"):
         make_classes(tmp_path / "data" / "fashion-mnist" / part, 10, 6)
     make_classes(tmp_path / "data" / "tiny-imagenet" / "train", 12, 9)
     monkeypatch.setattr(few_examples, "EXAMPLES", 5)
-    monkeypatch.setattr(few_examples, "ASKED", 3)
+    monkeypatch.setattr(few_examples, "QUERIES", 3)
     for data in few_examples.DATA.values():
         monkeypatch.setitem(data.changes, "network", TINY)
         monkeypatch.setitem(data.changes, "input_size", 16)

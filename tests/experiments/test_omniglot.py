@@ -25,7 +25,7 @@ def arguments(tmp_path: Path) -> list[str]:
     return [*(str(each) for each in places), "--seeds", "1", "--steps", "2"]
 
 
-def test_from_pictures_to_page_and_again_from_what_was_kept(
+def test_from_pictures_to_page_and_again_from_stored_runs(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(omniglot, "load_recipe", small_recipe)
@@ -56,7 +56,7 @@ def test_settings_are_tried_on_validation_alphabets(
     assert re.match(r"loss=triplet margin=0.2: 0\.\d minutes, error \d+\.\d\d%", capsys.readouterr().out)
 
 
-def test_no_test_or_held_out_alphabet_is_opened_in_the_run_that_is_judged() -> None:
+def test_the_run_for_held_out_alphabets_opens_none_of_them() -> None:
     config = omniglot.without(omniglot.load_recipe("omniglot"), omniglot.HELD_OUT)
     assert config.held_out == tuple(f"{name}/*" for name in omniglot.HELD_OUT)
     assert not set(omniglot.HELD_OUT) & set(omniglot.VALIDATION)

@@ -36,7 +36,7 @@ def some_trials(count: int = 60) -> Trials:
     )
 
 
-def test_answers_are_those_of_a_slow_loop() -> None:
+def test_answers_against_a_slow_loop() -> None:
     vectors, trials = unit(np.random.default_rng(1).normal(size=(40, 6))), some_trials()
     for trial in range(60):
         best, column = -2.0, -1
@@ -61,7 +61,7 @@ def test_an_ensemble_answers_by_the_mean_cosine() -> None:
 
 
 @pytest.mark.parametrize("within", [True, False])
-def test_random_trials_are_made_as_lakes_are(within: bool) -> None:
+def test_random_trials_have_the_form_of_lakes(within: bool) -> None:
     table = drawings({"Greek": 8, "Latin": 12, "Short": 4})
     trials = random_trials(table, count=400, ways=6, within_alphabet=within, by="alphabet", seed=3)
     alphabets = set()
@@ -79,7 +79,7 @@ def test_random_trials_are_made_as_lakes_are(within: bool) -> None:
     assert set(trials.answers) == set(range(6))
 
 
-def test_trials_follow_from_the_seed_and_need_characters_enough() -> None:
+def test_trials_are_reproducible_and_need_enough_characters() -> None:
     table = drawings({"Greek": 8})
     one, two, other = (
         random_trials(table, count=30, ways=5, within_alphabet=True, by="character", seed=seed) for seed in (1, 1, 2)
@@ -104,7 +104,7 @@ def test_the_runs_are_read_with_their_answers(tmp_path: Path) -> None:
     assert len(set(trials.probes.tolist())) == 400
 
 
-def test_damaged_runs_are_told(tmp_path: Path) -> None:
+def test_damaged_runs_are_errors(tmp_path: Path) -> None:
     make_runs(tmp_path)
     labels = tmp_path / "run03" / "class_labels.txt"
     labels.write_text(labels.read_text().replace("class07", "class77"))

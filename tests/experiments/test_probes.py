@@ -13,7 +13,7 @@ def clusters() -> Embedded:
     return Embedded((centres[labels] + generator.normal(0, 1.8, (60, 2))).astype(np.float32), labels)
 
 
-def test_the_nearest_against_a_loop(clusters: Embedded) -> None:
+def test_nearest_against_a_loop(clusters: Embedded) -> None:
     queries = Embedded(clusters.vectors[::3] + 0.1, clusters.labels[::3])
     slow = []
     for query in queries.vectors:
@@ -27,7 +27,7 @@ def test_the_nearest_against_a_loop(clusters: Embedded) -> None:
     assert nearest(few, queries).tolist() == [0] * len(queries.labels)
 
 
-def test_a_line_tells_apart_what_it_can(clusters: Embedded) -> None:
+def test_linear_separates_clusters(clusters: Embedded) -> None:
     assert accuracy(linear(clusters, clusters), clusters) > 0.7
 
 

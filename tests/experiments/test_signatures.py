@@ -42,7 +42,7 @@ def some(writers: int = 3, names: int = 2, media: int = 3) -> list[Signature]:
 
 
 @pytest.mark.parametrize("kind", ["random", "same-name"])
-def test_pairs_are_those_of_a_slow_loop(kind: str) -> None:
+def test_pairs_against_a_slow_loop(kind: str) -> None:
     table = some()
     wanted = set()
     for a, one in enumerate(table):
@@ -72,7 +72,7 @@ def test_names_and_media_are_read_from_the_number(tmp_path: Path) -> None:
         read_signatures(tmp_path / "writer001")
 
 
-def test_writers_stand_on_one_side(tmp_path: Path) -> None:
+def test_every_writer_is_on_one_side(tmp_path: Path) -> None:
     sides = split_writers([f"writer{number:03}" for number in range(1, 71)])
     assert [len(side) for side in sides] == [40, 10, 20]
     assert len(set().union(*sides)) == 70
@@ -94,7 +94,7 @@ def measured(seed: int = 0) -> MeasuredPairs:
     return MeasuredPairs(np.where(same, 0.5, 0.9) + random.normal(0, 0.2, 600).clip(-0.4, 0.4), same, one, other, 8)
 
 
-def test_a_given_threshold_has_the_rates_that_counting_gives() -> None:
+def test_rates_of_a_threshold_by_counting() -> None:
     pairs = measured()
     for threshold in (0.0, 0.45, 0.7, float(pairs.distances[3]), 1.9):
         found = verified(pairs, threshold, draws=50)
@@ -105,7 +105,7 @@ def test_a_given_threshold_has_the_rates_that_counting_gives() -> None:
         assert found.far.low <= found.far.value <= (found.far.high or 0)
 
 
-def test_the_interval_of_the_equal_error_holds_it() -> None:
+def test_the_interval_of_the_equal_error_contains_it() -> None:
     found = equal_error(measured(), draws=60)
     curves = ErrorRates(measured()).curves()
     assert curves is not None

@@ -35,21 +35,21 @@ def test_views_turn_resize_and_slant_about_the_centre(
     np.testing.assert_allclose(place(view_of(dot(30, 20), view)), wanted, atol=0.3)
 
 
-def test_slant_moves_what_is_above_or_below_the_centre() -> None:
+def test_slant_moves_pixels_above_and_below_the_centre() -> None:
     above, below = (place(view_of(dot(20, y), (0.0, 0.3, 1.0))) for y in (10, 30))
     assert above[0] - 20 == pytest.approx(20 - below[0], abs=0.2)
     assert abs(above[0] - 20) == pytest.approx(3.0, abs=0.3)
     assert above[1] == pytest.approx(10, abs=0.2)
 
 
-def test_what_comes_in_is_white_and_the_plain_view_is_the_picture() -> None:
+def test_new_areas_are_white_and_the_plain_view_is_the_picture() -> None:
     picture = Image.new("RGB", (20, 20), "white")
     assert view_of(picture, AS_IT_IS[0]) is picture
     for view in NINE_VIEWS:
         assert np.asarray(view_of(picture, view)).min() == 255
 
 
-def test_embeddings_are_means_of_views_of_one_picture_alone(tmp_path: Path) -> None:
+def test_embeddings_are_means_over_views_of_one_picture(tmp_path: Path) -> None:
     files = []
     for number in range(3):
         files.append(tmp_path / f"{number}.png")

@@ -37,7 +37,7 @@ SPELLINGS = {
 
 
 @pytest.fixture(params=list(SPELLINGS))
-def indexed_path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+def spelled(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """One table, as different programs write it; the pictures that it names are there."""
     (tmp_path / "sub").mkdir()
     draw(0).save(tmp_path / "0.png")

@@ -1,4 +1,4 @@
-"""What `twinlens calibrate --report DIR` writes: curves as PNGs, and a page that shows them."""
+"""Write the report of `twinlens calibrate --report DIR`: figures as PNGs, and a page that shows them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _DRAWN = ("roc.png", "det.png", "rates.png", "distances.png", "reliability.png")
 
 
 def check_report(folder: Path) -> None:
-    """Refuse a folder in which a report would take the place of other files.
+    """Check that a report overwrites no other files in a folder.
 
     Raises:
-        DataError: no folder; or files have the names of a report's, and no report is there.
+        DataError: not a folder, or it holds files with the names of a report's but no report.
     """
     from indexer.calibration.report.page import PAGE_FILE, is_page
 
@@ -31,18 +31,20 @@ def check_report(folder: Path) -> None:
         raise DataError(f"{folder}: is a file. Name a folder for the report")
     taken = [name for name in (PAGE_FILE, *_DRAWN) if os.path.lexists(folder / name)]
     if taken and not is_page(folder / PAGE_FILE):
-        raise DataError(f"{folder}: holds a {taken[0]} that is of no calibration. Name another folder for the report")
+        raise DataError(
+            f"{folder}: holds a {taken[0]} that is not from a calibration. Name another folder for the report"
+        )
 
 
-def write_report(folder: Path, found: Measured, *, encoder: str) -> list[Path]:
-    """Draw ROC, DET, rates over thresholds, distances and reliability, and write `report.md`; give the paths.
+def write_report(folder: Path, measured: Measured, *, encoder: str) -> list[Path]:
+    """Draw ROC, DET, rates over thresholds, distances and reliability, and write `report.md`; return the paths.
 
     The same measurement gives the same bytes.
 
     Args:
-        folder: made where it is not there.
-        found: what was measured.
-        encoder: its name, or that of the index, for the headings.
+        folder: the folder to write into; created if it does not exist.
+        measured: the calibration and its data.
+        encoder: name of the encoder or index, for the headings.
     """
     from indexer.calibration.report.curves import draw_det, draw_rates, draw_roc
     from indexer.calibration.report.histograms import draw_distances, draw_reliability
@@ -51,11 +53,11 @@ def write_report(folder: Path, found: Measured, *, encoder: str) -> list[Path]:
 
     with disk_errors_named(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    where = "" if encoder == found.calibration.data else f"{encoder} on "
-    about = f"{where}{found.calibration.data} · {found.calibration.subjects:,} subjects"
+    where = "" if encoder == measured.calibration.data else f"{encoder} on "
+    about = f"{where}{measured.calibration.data} · {measured.calibration.subjects:,} subjects"
     drawings = dict(zip(_DRAWN, (draw_roc, draw_det, draw_rates, draw_distances, draw_reliability), strict=True))
     page = folder / PAGE_FILE
-    with output_file(page) as stream:  # first: by it `check_report` knows a report that was not finished
-        stream.write(page_text(found, encoder).encode())
-    written = [save(draw(found, about), folder / name) for name, draw in drawings.items()]
+    with output_file(page) as stream:  # written first, so that `check_report` recognises an unfinished report
+        stream.write(page_text(measured, encoder).encode())
+    written = [save(draw(measured, about), folder / name) for name, draw in drawings.items()]
     return [*written, page]

@@ -1,4 +1,4 @@
-"""Error rates as curves: ROC, DET, and both rates over the threshold."""
+"""Draw error rates as curves: ROC, DET, and both rates over the threshold."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _WIDE = (1300, 820)
 _TICKS = (0.0001, 0.001, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99, 0.999)
 
 
-def draw_roc(found: Measured, about: str) -> Figure:
-    """True accepts over false accepts, on a logarithmic axis: what matters happens at small rates."""
-    calibration = found.calibration
+def draw_roc(measured: Measured, about: str) -> Figure:
+    """Draw true accepts over false accepts, on a logarithmic axis, because small rates matter most."""
+    calibration = measured.calibration
     figure, axes = _page(_SQUARE, "ROC: same pairs accepted for each rate of false accepts", about)
     plain_axes(axes, "", x="false-accept rate (FAR)", y="true-accept rate (1 - FRR)")
     least = 1 / calibration.different_pairs
-    far, frr = found.curves.far[found.knots], found.curves.frr[found.knots]
+    far, frr = measured.curves.far[measured.knots], measured.curves.frr[measured.knots]
     axes.plot(
         np.maximum(far, least / 2),
         1 - frr,
@@ -38,7 +38,7 @@ def draw_roc(found: Measured, about: str) -> Figure:
     )
     axes.plot(np.geomspace(least, 1), np.geomspace(least, 1), color=MUTED, linewidth=1, linestyle=":", label="chance")
     axes.plot([calibration.eer.value], [1 - calibration.eer.value], "o", color=ORANGE, label=f"EER {calibration.eer}")
-    _operating_point(axes, found, least / 2)
+    _operating_point(axes, measured, least / 2)
     axes.set_xscale("log")
     axes.set_xlim(least / 2, 1)
     axes.set_ylim(0, 1.02)
@@ -46,12 +46,12 @@ def draw_roc(found: Measured, about: str) -> Figure:
     return figure
 
 
-def draw_det(found: Measured, about: str) -> Figure:
-    """Detection error trade-off: both rates on normal-deviate axes, where Gaussian distances give straight lines."""
-    calibration = found.calibration
+def draw_det(measured: Measured, about: str) -> Figure:
+    """Draw the detection error trade-off on normal-deviate axes, where Gaussian distances give straight lines."""
+    calibration = measured.calibration
     figure, axes = _page(_SQUARE, "DET: false rejects for each rate of false accepts", about)
     plain_axes(axes, "", x="false-accept rate (FAR)", y="false-reject rate (FRR)")
-    far, frr = found.curves.far[found.knots], found.curves.frr[found.knots]
+    far, frr = measured.curves.far[measured.knots], measured.curves.frr[measured.knots]
     seen = (far > 0) & (far < 1) & (frr > 0) & (frr < 1)
     axes.plot(_deviate(far[seen]), _deviate(frr[seen]), color=BLUE, linewidth=1.8)
     eer = float(_deviate(np.array([calibration.eer.value]))[0])
@@ -70,20 +70,20 @@ def draw_det(found: Measured, about: str) -> Figure:
     return figure
 
 
-def draw_rates(found: Measured, about: str) -> Figure:
-    """FAR and FRR over the threshold, each in its band of resampled subjects."""
-    calibration = found.calibration
+def draw_rates(measured: Measured, about: str) -> Figure:
+    """Draw FAR and FRR over the threshold, each with its band over resampled subjects."""
+    calibration = measured.calibration
     figure, axes = _page(_WIDE, "Both error rates over the threshold, with 95 % bands by subject", about)
     plain_axes(axes, "", x="threshold, Euclidean distance", y="rate")
-    distances = found.thresholds[found.knots]
+    distances = measured.thresholds[measured.knots]
     for rate, band, color, style, name in (
-        (found.curves.far, found.band.far, ORANGE, "--", "FAR: different pairs accepted"),
-        (found.curves.frr, found.band.frr, BLUE, "-", "FRR: same pairs rejected"),
+        (measured.curves.far, measured.band.far, ORANGE, "--", "FAR: different pairs accepted"),
+        (measured.curves.frr, measured.band.frr, BLUE, "-", "FRR: same pairs rejected"),
     ):
         axes.fill_between(distances, *band, color=color, alpha=0.2, linewidth=0, step="post")
         axes.plot(
             distances,
-            rate[found.knots],
+            rate[measured.knots],
             color=color,
             linewidth=1.6,
             linestyle=style,
@@ -97,7 +97,7 @@ def draw_rates(found: Measured, about: str) -> Figure:
             axes.plot(
                 [chosen, chosen], [error.low, error.high], color=color, linewidth=5, alpha=0.8, solid_capstyle="butt"
             )
-    axes.plot([], [], color=MUTED, linewidth=5, alpha=0.8, label="where new subjects are expected")
+    axes.plot([], [], color=MUTED, linewidth=5, alpha=0.8, label="expected for new subjects")
     axes.set_ylim(0, 1.02)
     axes.margins(x=0.01)
     legend(axes, "center left")
@@ -113,9 +113,9 @@ def _page(size: tuple[int, int], title: str, about: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _operating_point(axes: Axes, found: Measured, least: float) -> None:
-    """The chosen threshold, with the intervals of both rates as a cross."""
-    calibration = found.calibration
+def _operating_point(axes: Axes, measured: Measured, least: float) -> None:
+    """Draw the chosen threshold, with the intervals of both rates as a cross."""
+    calibration = measured.calibration
     far, frr = calibration.far, calibration.frr
     x, y = max(far.value, least), 1 - frr.value
     axes.plot([x], [y], "s", color=RED, label=f"threshold {calibration.threshold:.4f} ({calibration.rule})")
@@ -123,7 +123,7 @@ def _operating_point(axes: Axes, found: Measured, least: float) -> None:
         axes.plot([max(far.low, least), max(far.high, least)], [y, y], color=RED, linewidth=1.4)
     if frr.low is not None and frr.high is not None:
         axes.plot(
-            [x, x], [1 - frr.high, 1 - frr.low], color=RED, linewidth=1.4, label="where new subjects are expected, 95 %"
+            [x, x], [1 - frr.high, 1 - frr.low], color=RED, linewidth=1.4, label="expected for new subjects, 95 %"
         )
 
 
@@ -134,7 +134,7 @@ def _deviate(rates: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def legend(axes: Axes, place: Any, *, above: bool = False) -> None:
-    """Give axes a legend that lets nothing shine through; `above` them, in a row, where curves go everywhere."""
+    """Add a legend to axes; with `above`, in a row above them, for curves that leave no free space."""
     style: dict[str, Any] = {"fontsize": SMALL + 1, "framealpha": 0.9, "edgecolor": "none", "labelcolor": INK}
     if above:
         style |= {"bbox_to_anchor": (-0.01, 1.0), "ncols": 4, "borderaxespad": 0.2}

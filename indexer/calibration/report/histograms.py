@@ -1,4 +1,4 @@
-"""Distances of both kinds of pairs under the probability map, and whether the probabilities hold."""
+"""Draw the distances of both kinds of pairs with the probability map, and the reliability of the probabilities."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 _BINS = 80
 
 
-def draw_distances(found: Measured, about: str) -> Figure:
-    """Histograms of same and different pairs, with the probability that the map gives each distance."""
-    calibration, pairs = found.calibration, found.pairs
+def draw_distances(measured: Measured, about: str) -> Figure:
+    """Draw histograms of same and different pairs, with the calibrated probability of each distance."""
+    calibration, pairs = measured.calibration, measured.pairs
     figure = new_figure(1300, 820)
     head(
         figure,
@@ -41,7 +41,7 @@ def draw_distances(found: Measured, about: str) -> Figure:
     right = axes.twinx()
     places = np.linspace(edges[0], edges[-1], 400)
     right.plot(places, calibration.probability(places), color=GREEN, linewidth=1.8)
-    axes.plot([], [], color=GREEN, linewidth=1.8, label=f"probability of the same, of {calibration.prior:.2g} before")
+    axes.plot([], [], color=GREEN, linewidth=1.8, label=f"probability of a same pair, prior {calibration.prior:.2g}")
     right.set_ylim(0, 1.02)
     right.set_ylabel("probability", size=SMALL + 1.5, color=MUTED)
     right.tick_params(labelsize=SMALL + 0.5, colors=MUTED, length=3)
@@ -50,18 +50,18 @@ def draw_distances(found: Measured, about: str) -> Figure:
     return figure
 
 
-def draw_reliability(found: Measured, about: str) -> Figure:
-    """Share of same pairs over the probability that maps of other subjects gave them; bars are where pairs lie."""
-    calibration, bins = found.calibration, found.reliability
+def draw_reliability(measured: Measured, about: str) -> Figure:
+    """Draw the share of same pairs over their probability from maps fitted on other subjects, and a histogram."""
+    calibration, bins = measured.calibration, measured.reliability
     figure = new_figure(1000, 1020)
     head(figure, "Reliability of the probabilities on subjects not fitted on", about)
     axes, below = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [4, 1], "hspace": 0.12})
     figure.subplots_adjust(left=0.105, right=0.955, top=0.88, bottom=0.085)
     plain_axes(axes, "", y="share of same pairs")
-    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=":", label="what is said holds")
+    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=":", label="perfectly calibrated")
     filled = bins.mass > 0
     axes.plot(
-        bins.said[filled],
+        bins.predicted[filled],
         bins.true[filled],
         "o-",
         color=BLUE,
@@ -72,7 +72,7 @@ def draw_reliability(found: Measured, about: str) -> Figure:
     axes.set_xlim(-0.01, 1.01)
     axes.set_ylim(-0.02, 1.02)
     legend(axes, "upper left")
-    plain_axes(below, "", x=f"probability, where {calibration.prior:.2g} of the pairs are the same", y="share of pairs")
+    plain_axes(below, "", x=f"probability, with {calibration.prior:.2g} of the pairs the same", y="share of pairs")
     edges = np.linspace(0, 1, len(bins.mass) + 1)
     below.stairs(bins.mass, edges, fill=True, color=BLUE, alpha=0.45)
     return figure

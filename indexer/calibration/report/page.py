@@ -1,4 +1,4 @@
-"""The page of a calibration: `report.md`."""
+"""Write the page of a calibration: `report.md`."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _RATES = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0001)
 
 
 def is_page(file: Path) -> bool:
-    """Whether a file is the page of a calibration, and may give way to that of another."""
+    """Whether a file is the page of a calibration, and may be overwritten by another."""
     try:
         return read_own(file, len(_HEADING)) == _HEADING.encode()
     except OSError:
         return False
 
 
-def page_text(found: Measured, encoder: str) -> str:
-    """Markdown: the figures, the thresholds for other rates, and the pictures beside it."""
-    calibration = found.calibration
-    rows = "\n".join(f"| {name} | {value} |" for name, value in _figures(calibration, found).items())
+def page_text(measured: Measured, encoder: str) -> str:
+    """Markdown with the figures, the thresholds for other rates, and links to the PNGs."""
+    calibration = measured.calibration
+    rows = "\n".join(f"| {name} | {value} |" for name, value in _figures(calibration, measured).items())
     return f"""{_HEADING}{_cell(encoder)}
 
 Measured on {_cell(calibration.data)}, {calibration.created}.
@@ -38,8 +38,8 @@ Measured on {_cell(calibration.data)}, {calibration.created}.
 |---|---|
 {rows}
 
-The intervals of FAR, FRR and the calibration error say where those of new subjects are expected, half as many as
-these or more. Those of EER and AUC are of these subjects, drawn anew.
+The intervals of FAR, FRR and the calibration error are those expected for new subjects, at least half as many as these.
+The intervals of EER and AUC are for resampled subjects of this data.
 
 ## Other thresholds
 
@@ -61,7 +61,7 @@ these or more. Those of EER and AUC are of these subjects, drawn anew.
 """
 
 
-def _figures(calibration: Calibration, found: Measured) -> dict[str, str]:
+def _figures(calibration: Calibration, measured: Measured) -> dict[str, str]:
     return {
         "threshold (Euclidean distance)": f"{calibration.threshold:.4f}",
         "chosen by": calibration.rule,
@@ -69,9 +69,9 @@ def _figures(calibration: Calibration, found: Measured) -> dict[str, str]:
         "FRR at the threshold": str(calibration.frr),
         "EER": str(calibration.eer),
         "AUC": str(calibration.auc),
-        "expected calibration error, on subjects not fitted on": f"{calibration.ece} "
-        f"({calibration.to_dict()['method']}; the other method {found.other_ece:.4f})",
-        "share of same pairs that probabilities are made for": f"{calibration.prior:.4g}",
+        "expected calibration error, on held-out subjects": f"{calibration.ece} "
+        f"({calibration.to_dict()['method']}; the other method {measured.other_ece:.4f})",
+        "share of same pairs assumed by the probabilities": f"{calibration.prior:.4g}",
         "same pairs": f"{calibration.same_pairs:,}",
         "different pairs": f"{calibration.different_pairs:,}",
         "subjects": f"{calibration.subjects:,}",
@@ -84,13 +84,13 @@ def _thresholds(calibration: Calibration) -> str:
         try:
             distance = calibration.threshold_at(rate)
         except QueryError:
-            lines.append(f"| {rate:g} | too few different pairs to tell | |")
+            lines.append(f"| {rate:g} | too few different pairs | |")
         else:
             lines.append(f"| {rate:g} | {distance:.4f} | {calibration.frr_at(distance):.4f} |")
     return "\n".join(lines)
 
 
 def _cell(text: str) -> str:
-    """A name as one cell of a table, whatever is in it."""
+    """Format any name as one cell of a Markdown table."""
     plain = "".join(c if c.isprintable() else "?" for c in text).replace("`", "'").replace("|", "/")
     return f"`{plain}`"

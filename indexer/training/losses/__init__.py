@@ -1,9 +1,8 @@
-"""Losses by name, most of them pytorch-metric-learning's; each file is imported when one of its losses is asked for.
+"""Losses by name, most of them from pytorch-metric-learning; a file is imported when one of its losses is used.
 
-All look at directions alone, that is, at embeddings scaled to unit length, except `softmax`, and those of `UNSCALED`
-where they are told not to scale. Library defaults are kept
-where the literature found them good, replaced where not; what was changed and why stands with each loss. Small
-differences between losses are within the noise of their settings:
+All scale embeddings to unit length, except `softmax`, and those of `UNSCALED` if `normalize` is false. The library's
+defaults are kept where the literature supports them; each loss documents what differs and why. Small differences
+between losses are within the noise of their settings:
 
 Source: Musgrave, Belongie, Lim, "A Metric Learning Reality Check", ECCV 2020; Hermans, Beyer, Leibe, "In Defense of the
 Triplet Loss for Person Re-Identification", 2017.
@@ -21,14 +20,14 @@ from search.errors import DataError
 
 @dataclass(frozen=True, slots=True)
 class LossSettings:
-    """What a loss may need to know."""
+    """Parameters that losses are built from."""
 
     margin: float
-    """What it means, and whether it is used, stands with each loss."""
+    """Its meaning, if the loss uses it, is documented with each loss."""
     classes: int
     dim: int
     normalize: bool = True
-    """False: distances are between embeddings as they are, for the losses of `UNSCALED`."""
+    """If false, distances are between unscaled embeddings; only for the losses of `UNSCALED`."""
 
 
 LOSSES = {
@@ -48,34 +47,34 @@ LOSSES = {
     "triplet-soft": "triplets:triplet_soft",
     "triplet-soft-cosine": "triplets:triplet_soft_cosine",
 }
-"""Name to `file:function` of this package; the function takes `LossSettings` and gives the loss."""
+"""Name to `file:function` of this package; the function takes `LossSettings` and returns the loss."""
 
 MINED = frozenset(
     {"triplet", "triplet-adapted", "triplet-cosine", "triplet-mean", "triplet-soft", "triplet-soft-cosine"}
 )
-"""Losses over triplets, which take what `indexer.training.mining` chose."""
+"""Losses over triplets, which use the triplets chosen by `indexer.training.mining`."""
 
 CLASSIFIERS = frozenset({"arcface", "normalized-softmax", "proxy-anchor", "softmax"})
-"""Losses that learn weights for each class beside the network, and so know no labels but the classes."""
+"""Losses that learn weights for each class, so that their labels can only be the classes."""
 
 UNSCALED = frozenset({"contrastive", "softmax", "triplet", "triplet-adapted", "triplet-mean", "triplet-soft"})
-"""Losses that make sense between embeddings of any length: by Euclidean distance, or by a layer of their own."""
+"""Losses that support unscaled embeddings: they use Euclidean distances, or a linear layer."""
 
 
 def make_loss(name: str, settings: LossSettings) -> nn.Module:
     """Build a loss `(embeddings (B, D), labels (B,), mined triplets or None) -> scalar`.
 
-    A batch that holds none of the pairs or triplets that a loss looks at costs 0, with a gradient of zeros.
+    A batch without any of the pairs or triplets that a loss uses has loss 0, with a gradient of zeros.
 
     Raises:
-        DataError: an unknown name, a margin that this loss cannot have, or embeddings of any length where this loss
-            looks at directions.
+        DataError: an unknown name, a margin that is invalid for this loss, or `normalize` false for a loss that needs
+            unit vectors.
     """
     if name not in LOSSES:
-        raise DataError(f"no loss is called {name!r}: there are {', '.join(sorted(LOSSES))}")
+        raise DataError(f"loss: unknown loss {name!r}. Use one of {', '.join(sorted(LOSSES))}")
     if not settings.normalize and name not in UNSCALED:
         raise DataError(
-            f"normalize false: {name} looks at directions alone. Leave it true, or take one of "
+            f"normalize false: {name} needs unit vectors. Set normalize to true, or use one of "
             f"{', '.join(sorted(UNSCALED))}"
         )
     file, function = LOSSES[name].split(":")

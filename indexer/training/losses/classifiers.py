@@ -1,7 +1,8 @@
-"""Losses that classify by weights of their own, and whose embedding is used afterwards.
+"""Losses that train a classifier on top of the embedding; the classifier is discarded afterwards.
 
-The weights are trained by the optimizer of the network. Adam's steps know no scale: weights that begin ten times longer
-turn ten times more slowly. Where only their direction counts, they begin with length 1, unlike the library's.
+The optimizer of the network also trains the classifier's weights. Adam's steps do not depend on the scale of the
+weights, so weights that start ten times longer rotate ten times more slowly. Where only their direction matters, they
+start with length 1, unlike those of the library.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ _TEMPERATURE = 0.05
 
 
 def softmax(settings: LossSettings) -> nn.Module:
-    """The plain classifier that siamese networks are compared with.
+    """Cross-entropy of a linear layer, with bias, on embeddings of any length: the plain classifier.
 
-    Cross-entropy of a linear layer, with bias, over embeddings of any length; `margin` is not used.
+    `margin` is not used.
     """
     return SoftmaxLoss(settings.classes, settings.dim)
 
@@ -41,8 +42,8 @@ def normalized_softmax(settings: LossSettings) -> nn.Module:
 def arcface(settings: LossSettings) -> nn.Module:
     """`normalized-softmax`, with `margin` (an angle in radians) added to the angle to the right class.
 
-    With the same temperature, so that margin 0 is that loss; the paper's scale of 64 and margin of 0.5 are for tens of
-    thousands of faces, and need a network that is trained already.
+    The temperature is the same, so that margin 0 gives that loss. The paper's scale of 64 and margin of 0.5 are meant
+    for tens of thousands of faces, and need a pretrained network.
 
     Source: Deng, Guo, Xue, Zafeiriou, "ArcFace: Additive Angular Margin Loss for Deep Face Recognition", CVPR 2019.
     """
@@ -51,7 +52,7 @@ def arcface(settings: LossSettings) -> nn.Module:
 
 
 def proxy_anchor(settings: LossSettings) -> nn.Module:
-    """Each class has a proxy, which draws its views and repels all others.
+    """Each class has a proxy vector, which attracts the views of the class and repels all others.
 
     With s the cosines of views to a proxy:
 
@@ -66,7 +67,7 @@ def proxy_anchor(settings: LossSettings) -> nn.Module:
 
 
 class SoftmaxLoss(nn.Module):
-    """A linear classifier on top of embeddings; mined triplets do not matter to it."""
+    """A linear classifier on top of embeddings; mined triplets are ignored."""
 
     def __init__(self, classes: int, dim: int) -> None:
         super().__init__()
@@ -78,7 +79,7 @@ class SoftmaxLoss(nn.Module):
 
 
 class _ArcFace(ArcFaceLoss):  # type: ignore[misc]
-    """The slope of the arc cosine is infinite at 1, where the library's gradient is NaN: stay clear of it."""
+    """Keeps cosines below 1, where the slope of the arc cosine is infinite and the library's gradient NaN."""
 
     def get_angles(self, cosine_of_target_classes: Tensor) -> Tensor:
         return torch.acos(cosine_of_target_classes.clamp(-1 + 1e-6, 1 - 1e-6))

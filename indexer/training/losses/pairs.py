@@ -17,11 +17,11 @@ _NEAR = 0.3
 
 
 def contrastive(settings: LossSettings) -> nn.Module:
-    """Pairs of a class cost `max(0, d - 0.3)`, others `max(0, 0.3 + margin - d)`, d Euclidean; unsquared.
+    """`max(0, d - 0.3)` for positive pairs, `max(0, 0.3 + margin - d)` for negative ones, d Euclidean; not squared.
 
-    The mean over the pairs of a class that cost, plus that over the others that cost. The library pulls the pairs of a
-    class together down to 0; a tuned loss lets them be from some distance on (Musgrave et al. tuned both bounds), and
-    `margin` is then, as in the triplet loss, the gap between what is near and what is far.
+    The mean over the positive pairs with a loss above 0, plus the same mean over the negative pairs. By default the
+    library pulls positive pairs together until their distance is 0; a tuned loss stops earlier (Musgrave et al. tuned
+    both bounds). As in the triplet loss, `margin` is then the gap between the two bounds.
 
     Source: Hadsell, Chopra, LeCun, "Dimensionality Reduction by Learning an Invariant Mapping", CVPR 2006.
     """
@@ -31,10 +31,10 @@ def contrastive(settings: LossSettings) -> nn.Module:
 
 
 def cosine_embedding(settings: LossSettings) -> nn.Module:
-    """Pairs of a class cost `1 - cos`, others `max(0, cos - margin)`, as torch's CosineEmbeddingLoss.
+    """`1 - cos` for positive pairs, `max(0, cos - margin)` for negative ones, as in torch's CosineEmbeddingLoss.
 
-    The mean over the pairs of a class that cost, plus that over the others that cost: torch's single mean over all
-    pairs would count the few pairs of a class for nothing in a P x K batch.
+    The mean over the positive pairs with a loss above 0, plus the same mean over the negative pairs. torch takes one
+    mean over all pairs, in which the few positive pairs of a P x K batch would hardly count.
 
     Source: Bromley et al., "Signature Verification using a Siamese Time Delay Neural Network", NIPS 1993.
     """
@@ -43,21 +43,21 @@ def cosine_embedding(settings: LossSettings) -> nn.Module:
 
 
 def angular(settings: LossSettings) -> nn.Module:
-    """For each pair (a, p) of a class, `log(1 + sum over n of exp(4 t (a + p)n - 2 (1 + t) ap))`, t = tan^2(40 deg).
+    """For each positive pair (a, p), `log(1 + sum over n of exp(4 t (a + p)n - 2 (1 + t) ap))`, t = tan^2(40 deg).
 
     The mean over the pairs; `margin` is not used.
 
     Source: Wang, Zhou, Wen, Liu, Lin, "Deep Metric Learning with Angular Loss", ICCV 2017.
     """
     # The library scales anchors and positives to unit length, but not the negatives.
-    return OfDirections(AngularLoss(alpha=40))
+    return Normalized(AngularLoss(alpha=40))
 
 
 def multi_similarity(settings: LossSettings) -> nn.Module:
     """For each view, `log(1 + sum exp(-2 (s_p - 0.5))) / 2 + log(1 + sum exp(50 (s_n - 0.5))) / 50`, s the cosines.
 
-    The mean over the views; `margin` is not used. Without the paper's own mining of pairs, which P x K batches of this
-    size do not need.
+    The mean over the views; `margin` is not used. The paper's mining of pairs is left out, because P x K batches of
+    this size do not need it.
 
     Source: Wang, Han, Huang, Dong, Scott, "Multi-Similarity Loss with General Pair Weighting for Deep Metric
     Learning", CVPR 2019.
@@ -67,9 +67,9 @@ def multi_similarity(settings: LossSettings) -> nn.Module:
 
 
 def supcon(settings: LossSettings) -> nn.Module:
-    """Minus the log of the softmax of cosine / 0.1 over all other views, averaged over those of the same class.
+    """Minus the log of the softmax of cosine / 0.1 over all other views, averaged over the positives.
 
-    The mean over the views that have another of their class; `margin` is not used.
+    The mean over the views that have a positive; `margin` is not used.
 
     Source: Khosla et al., "Supervised Contrastive Learning", NeurIPS 2020.
     """
@@ -77,8 +77,8 @@ def supcon(settings: LossSettings) -> nn.Module:
     return loss
 
 
-class OfDirections(nn.Module):
-    """Scales embeddings to unit length before a loss sees them."""
+class Normalized(nn.Module):
+    """Scales embeddings to unit length before a loss."""
 
     def __init__(self, loss: nn.Module) -> None:
         super().__init__()

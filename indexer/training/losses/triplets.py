@@ -1,4 +1,4 @@
-"""Losses over triplets: those that were mined, or else all of the batch."""
+"""Losses over triplets: the mined ones, or all triplets of the batch."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 def triplet(settings: LossSettings) -> nn.Module:
-    """`max(0, d(a,p) - d(a,n) + margin)`, d Euclidean, not squared, between unit vectors; the mean over what costs.
+    """`max(0, d(a,p) - d(a,n) + margin)`, d Euclidean between unit vectors; the mean over the values above 0.
 
-    Tuned margins for unit vectors lie near 0.05 to 0.15 (Musgrave et al. 2020), not at the 0.2 of squared distances.
+    Tuned margins for unit vectors lie around 0.05 to 0.15 (Musgrave et al. 2020); 0.2 is for squared distances.
 
-    Source: Schroff, Kalenichenko, Philbin, "FaceNet", CVPR 2015; unsquared and averaged over what costs as in Hermans
-    et al. 2017.
+    Source: Schroff, Kalenichenko, Philbin, "FaceNet", CVPR 2015; not squared, and averaged over the values above 0, as
+    in Hermans et al. 2017.
     """
     loss: nn.Module = TripletMarginLoss(
         margin=settings.margin, distance=LpDistance(normalize_embeddings=settings.normalize)
@@ -35,9 +35,9 @@ def triplet(settings: LossSettings) -> nn.Module:
 
 
 def triplet_mean(settings: LossSettings) -> nn.Module:
-    """`triplet`, but the mean over all triplets, those that cost nothing too: torch's TripletMarginLoss.
+    """`triplet`, but the mean over all triplets, as torch's TripletMarginLoss.
 
-    Its gradient fades as triplets are solved, where that of `triplet` keeps its size.
+    Its gradient shrinks as more triplets reach loss 0; that of `triplet` does not.
 
     Source: Balntas, Riba, Ponsa, Mikolajczyk, "Learning local feature descriptors with triplets and shallow
     convolutional neural networks", BMVC 2016.
@@ -53,7 +53,7 @@ def triplet_mean(settings: LossSettings) -> nn.Module:
 def triplet_cosine(settings: LossSettings) -> nn.Module:
     """`max(0, cos(a,n) - cos(a,p) + margin)`, half the loss over squared distances with twice the margin.
 
-    The mean over what costs. `indexer.training.mining` measures Euclidean distances for this one too.
+    The mean over the values above 0. `indexer.training.mining` uses Euclidean distances for this loss too.
     """
     loss: nn.Module = TripletMarginLoss(margin=settings.margin, distance=CosineSimilarity())
     return loss
@@ -62,8 +62,8 @@ def triplet_cosine(settings: LossSettings) -> nn.Module:
 def triplet_soft(settings: LossSettings) -> nn.Module:
     """`m log(1 + exp((d(a,p) - d(a,n)) / m))`, d Euclidean between unit vectors, m the margin; the mean over all.
 
-    m = 1 is the formula of Hermans et al. 2017. There embeddings are not scaled to unit length, and the network picks
-    the size at which the bend is sharp; on the sphere it has to be said.
+    m = 1 is the formula of Hermans et al. 2017, where embeddings are not scaled to unit length and the network learns
+    the scale at which the bend is sharp. For unit vectors m has to be set.
     """
     return SoftTripletLoss(settings.margin, normalize=settings.normalize)
 
@@ -71,23 +71,23 @@ def triplet_soft(settings: LossSettings) -> nn.Module:
 def triplet_soft_cosine(settings: LossSettings) -> nn.Module:
     """`m log(1 + exp((cos(a,n) - cos(a,p)) / m))`, m the margin; the mean over all.
 
-    The cross-entropy of telling the positive from one negative by cosine at temperature m.
+    The cross-entropy of choosing between the positive and one negative by cosine, at temperature m.
     """
     return SoftTripletLoss(settings.margin, cosine=True)
 
 
 def triplet_adapted(settings: LossSettings) -> nn.Module:
-    """The triplet loss with corrected selection bias; see `AdaptedTripletLoss`."""
+    """The triplet loss with a correction of the selection bias; see `AdaptedTripletLoss`."""
     return AdaptedTripletLoss(settings.margin, normalize=settings.normalize)
 
 
 class SoftTripletLoss(nn.Module):
-    """A hinge of `max(0, violation)` with a bend of a given width in place of the corner; no triplet costs nothing."""
+    """A smooth `max(0, violation)` whose corner is rounded over a given width; every triplet has a loss above 0."""
 
     def __init__(self, width: float, *, cosine: bool = False, normalize: bool = True) -> None:
         super().__init__()
         if not width > 0:
-            raise DataError(f"margin {width}: is the width of a soft margin's bend, and must be more than 0")
+            raise DataError(f"margin {width}: must be more than 0, because it is the width of the soft margin")
         self.width = width
         self.cosine = cosine
         self.normalize = normalize
@@ -108,22 +108,22 @@ def _minus_cosines(embeddings: Tensor) -> Tensor:
 
 
 class AdaptedTripletLoss(nn.Module):
-    """The triplet loss, plus what draws the views that were selected back to what their classes are.
+    """The triplet loss, plus a term that corrects the bias of mining.
 
-    Mining selects views that are not typical of their class: the loss sees P_s(x | y) where it should see P(x | y).
-    With f the unit embeddings, w_i the number of mined triplets in which view i stands (as anchor, positive or
-    negative), and Y the classes of those views:
+    Mining selects views that are not typical of their class: the loss gets P_s(x | y) instead of P(x | y).
+    With f the unit embeddings, w_i the number of mined triplets that contain view i (as anchor, positive or negative),
+    and Y the classes of those views:
 
         L = L_triplet + weight * L_match
         L_match = 1/|Y| * sum over y in Y of || m(y) - s(y) ||^2
         m(y) = mean of f_i over the views i of class y in the batch
         s(y) = sum of w_i f_i over the same views / sum of w_i
 
-    `L_triplet` is that of `triplet`. Assumed: a batch's views of a class are a fair sample of it; given their classes,
-    the three views of a triplet are independent; and the shift shows in the means (a linear kernel), not in the
-    covariances alone. Chosen here, the paper's text not being at hand: the square, the mean over classes, so that the
-    term does not grow with their number, and that the three roles count alike. Where all triplets of a batch are used,
-    `s(y) = m(y)`: the term is 0, and this is `triplet`.
+    `L_triplet` is the loss `triplet`. Assumptions: a batch's views of a class are a fair sample of it; given their
+    classes, the three views of a triplet are independent; and the shift changes the means (a linear kernel), not only
+    the covariances. Three choices are ours, because the paper's text was not available: the square, the mean over
+    classes (so that the term does not grow with their number), and equal weight for the three roles. If all triplets of
+    a batch are used, `s(y) = m(y)`, the term is 0, and the loss equals `triplet`.
 
     Source: Yu, Liu, Gong, Ding, Tao, "Correcting the Triplet Selection Bias for Triplet Loss", ECCV 2018, where it is
     called the adapted triplet loss.
@@ -145,14 +145,14 @@ class AdaptedTripletLoss(nn.Module):
 
 
 def _shift(rows: Tensor, labels: Tensor, mined: Triplets) -> Tensor:
-    """Mean over classes of the squared distance between the mean of their views and that of the selected ones."""
+    """Mean over classes of the squared distance between the mean of all views and the mean of the selected ones."""
     times = torch.bincount(torch.cat(mined), minlength=len(rows)).to(rows.dtype)
     names, of_class = labels.unique(return_inverse=True)  # type: ignore[no-untyped-call]
     member = functional.one_hot(of_class, len(names)).T.to(rows.dtype)
     selected = member * times
     chosen = selected.sum(dim=1) > 0
-    apart = _weighted_means(member[chosen], rows) - _weighted_means(selected[chosen], rows)
-    return apart.square().sum(dim=1).mean()
+    shift = _weighted_means(member[chosen], rows) - _weighted_means(selected[chosen], rows)
+    return shift.square().sum(dim=1).mean()
 
 
 def _weighted_means(weights: Tensor, rows: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The built-in encoder: a small residual network taught by a larger one, finished by triplets, joined with descriptors.
+"""The built-in encoder: a small residual network, distilled, refined with triplets and joined with descriptors.
 
     pip install ai-edge-litert
     python -m benchmarks.datasets --out .cache/datasets
@@ -10,27 +10,31 @@
     python -m benchmarks.builtin_encoder --card search/encoders/weights/builtin
 
 (`OMP_WAIT_POLICY=PASSIVE` keeps idle threads from spinning.) The first 400 batches, `--stop-after 400`, take three to
-five minutes and should come near R@1 0.25 and 0.50 of copies found; history.csv beside the weights has the whole curve.
+five minutes and should reach R@1 of about 0.25 and find about 0.50 of the copies; history.csv beside the weights holds
+the full curve.
 
-Time and machine: 15 minutes for the teacher's embeddings and 80 for the training, on two cores that other work was
-using too; 8,050 batches, 1,030,400 views of 67,728 pictures: 32 pixels a side for two thirds of the batches, then 48,
-the last 250 with 64. The first 4,800 batches were taken under a schedule of 8,400, of which the end was then shortened.
+Time: 15 minutes for the teacher's embeddings and 80 for training, on two cores shared with other work. 8,050 batches,
+1,030,400 views of 67,728 pictures: 32 pixels per side for two thirds of the batches, then 48, and 64 for the last 250.
+The first 4,800 batches ran under a schedule of 8,400 batches, whose end was then shortened.
 
-Result on data that it never saw (docs/results/builtin.md has all, with intervals): R@1 on 20 classes of photos 0.493
-(colours alone 0.271, the untrained network 0.189, the teacher, which learned those very classes from a million
-pictures, 0.719); mean R@1 over seven collections 0.687 (0.503, 0.472, 0.668); altered copies found first 0.997 (0.680,
-0.555, 0.862).
+Results on unseen data (docs/results/builtin.md has all figures, with intervals). In parentheses: colours alone, the
+untrained network, and the teacher, which was trained on those classes with a million pictures.
+- R@1 on 20 classes of photos: 0.493 (0.271, 0.189, 0.719).
+- Mean R@1 over seven collections: 0.687 (0.503, 0.472, 0.668).
+- Altered copies found first: 0.997 (0.680, 0.555, 0.862).
 
 What helped, on validation classes (docs/results/joining.md):
-- The teacher: after 150 batches R@1 0.261 with it and 0.199 from classes alone; whether classes are kept beside it
-  made no difference then.
-- Half whitening the learned embedding: mean R@1 from 0.556 to 0.579 and copies found from 0.884 to 0.892.
-- A tenth of the distance from colours and edges: 0.579 to 0.601, by edges, on clothes and writing. More of them goes on
-  helping there (0.613 with two fifths), but drawings, faces and signatures then lose their mirrored and turned copies
-  (0.883 of copies found falls to 0.820).
-- Not: 72 or 80 pixels with the same weights (R@1 0.519 and 0.523 beside 0.519 in an earlier join, at 1.3 and 1.6
-  times the arithmetic).
-What is weak: crops to half of a side (0.44 found among 8,000 photos) and pictures of 16 pixels a side (0.59).
+- The teacher: R@1 after 150 batches was 0.261 with it and 0.199 from classes alone. With a teacher, the loss over
+  classes made no difference at that point.
+- Half whitening the learned embedding: mean R@1 rose from 0.556 to 0.579 and copies found from 0.884 to 0.892.
+- A tenth of the distance from colours and edges: mean R@1 rose from 0.579 to 0.601, through edges, on clothes and
+  writing. A larger part helps more there (0.613 with two fifths), but then fewer mirrored and rotated copies of
+  drawings, faces and signatures are found (0.820 instead of 0.883).
+
+What did not help: 72 or 80 pixels with the same weights (R@1 0.519 and 0.523 instead of 0.519 in an earlier join, at
+1.3 and 1.6 times the arithmetic).
+
+Weaknesses: crops to half of a side (0.44 found among 8,000 photos) and pictures of 16 pixels per side (0.59).
 """
 
 from indexer.training.config import AugmentConfig, JoinConfig, TrainConfig
@@ -57,9 +61,9 @@ HELD_OUT = (
     "n07614500",
     "n07875152",
 )
-"""Classes of Tiny ImageNet that no training opens: the figures of docs/results/builtin.md are taken on them.
+"""Classes of Tiny ImageNet that training never opens: docs/results/builtin.md is measured on them.
 
-They are the last 20 of the 160, sorted, then shuffled by `random.Random(2026)`; VALIDATION the 10 before.
+They are the last 20 of the 160 classes, sorted, then shuffled by `random.Random(2026)`; VALIDATION is the 10 before.
 """
 
 VALIDATION = (
@@ -74,7 +78,7 @@ VALIDATION = (
     "n03763968",
     "n07734744",
 )
-"""Classes that are watched during training, and by which settings may be chosen."""
+"""Classes that training measures but never trains on; settings may be chosen by them."""
 
 CONFIG = TrainConfig(
     network={"kind": "resnet", "stem": 32, "widths": [64, 128, 256], "depths": [2, 2, 2], "pooled": 2, "dim": 256},

@@ -1,8 +1,8 @@
-"""Faces from one picture each: the built-in encoder's network, trained on with people of its own.
+"""Recognise faces from one picture each: the built-in encoder's network, fine-tuned on people.
 
 python -m benchmarks.datasets --out .cache/datasets faces
-python -m experiments.faces           trains on some people, judges on others: docs/results/faces.md
-twinlens train FACES --recipe faces --out face-encoder          FACES: a folder a person
+python -m experiments.faces           trains on some people, tests on others: docs/results/faces.md
+twinlens train FACES --recipe faces --out face-encoder          FACES: one folder per person
 """
 
 from indexer.training.config import AugmentConfig, TrainConfig

@@ -1,7 +1,7 @@
-"""A classifier and a siamese network on the same few pictures, some classes of which have four: one budget for both.
+"""A classifier and a siamese network with the same budget, trained on few pictures: some classes have only four.
 
 python -m experiments.few_examples     trains both, on clothes and on photos: docs/results/few_examples.md
-twinlens train PICTURES --recipe few_examples --out my-encoder         the siamese one
+twinlens train PICTURES --recipe few_examples --out my-encoder         the siamese network
 """
 
 from indexer.training.config import AugmentConfig, TrainConfig

@@ -1,11 +1,11 @@
-"""A pretrained ResNet-18 under a new head, its layers trained too, on your own classes with batch-hard triplets.
+"""Fine-tune a pretrained ResNet-18 with a new head on your own classes, with batch-hard triplets.
 
     twinlens train PICTURES --recipe finetune --out my-encoder
     twinlens train PICTURES --recipe finetune --frozen --out my-encoder     the head alone: minutes, not hours
 
 Downloads the weights through torchvision when the run begins. Soft margin, P x K batches and batch-hard mining as in
-Hermans et al., "In Defense of the Triplet Loss for Person Re-Identification", 2017. Stops when the classes that it
-watches no longer get better. Not measured yet: no weights could be downloaded where it was written.
+Hermans et al., "In Defense of the Triplet Loss for Person Re-Identification", 2017. Stops when the validation classes
+no longer improve. Not measured yet, because no weights could be downloaded during development.
 """
 
 from indexer.training.config import AugmentConfig, TrainConfig

@@ -1,11 +1,11 @@
-"""A perceptron (200-100-2) that maps MNIST into the plane by distances: contrastive loss over pairs.
+"""A perceptron (200-100-2) that maps MNIST into the plane with a contrastive loss over pairs.
 
 python -m benchmarks.datasets --out .cache/datasets mnist
 twinlens train .cache/datasets/mnist/train --recipe siamese_or_softmax --out mnist-plane
 python -m experiments.siamese_or_softmax    this, triplets and softmax: docs/results/siamese_or_softmax.md
 
-Measured on the test set, means of three seeds: silhouette 0.72 with contrastive loss, 0.64 with triplets, 0.34 with
-softmax; right by the five nearest 0.943 with each. Three minutes of one core each.
+On the test set, means of three seeds: silhouette 0.72 with contrastive loss, 0.64 with triplets, 0.34 with softmax;
+accuracy by the five nearest neighbours 0.943 with each. Three minutes on one core each.
 """
 
 from indexer.training.config import TrainConfig

@@ -1,19 +1,20 @@
-"""Handwritten names: whether two show the same name by the same hand. Writers are kept apart.
+"""Handwritten names: do two show the same name by the same hand? Training and test have different writers.
 
     python -m experiments.signatures      makes the CSV of labels, compares three losses: docs/results/signatures.md
     twinlens train SIGNATURES --labels labels.csv --recipe signatures --out signature-encoder
 
-The CSV has the columns path, label (NAME/WRITER), subject (the writer) and split. Goes on from the built-in encoder's
-network. On the test writers triplets have an EER of 2.1 % against other names by other writers, and of 31.6 % against
-the same name by another writer; the cosine loss 5.4 % and 27.6 %; about six minutes of one core each. What was tried,
-on ten validation writers (the same two EERs):
+The CSV has the columns path, label (NAME/WRITER), subject (the writer) and split. The run starts from the built-in
+encoder's network. On the test writers triplets have an EER of 2.1 % against other names by other writers, and of 31.6 %
+against the same name by another writer; the cosine loss has 5.4 % and 27.6 %. About six minutes on one core each.
+
+Other settings, on ten validation writers (the same two EERs):
 - pictures of 56 pixels, 100 batches, supcon: 0.019 and 0.298; with other pens (`p_stroke`) 0.022 and 0.297;
 - 80 pixels, 200 batches, other pens, supcon: 0.007 and 0.257; with other hands (`class_elastic`) 0.005 and 0.260, and
   mAP@R rose from 0.393 to 0.407;
-- this, 240 batches, the cosine loss with margin 0.4: 0.040 and 0.223;
-- at 56 pixels, batches of one or two names only, from the start: 0.103 and 0.308. What is written has to be learnt
-  first;
-- at 56 pixels, a small network from random weights, four writers of a name in a batch: 0.043 and 0.329; two names in a
+- the settings below with 240 batches and the cosine loss with margin 0.4: 0.040 and 0.223;
+- at 56 pixels, batches of only one or two names from the start: 0.103 and 0.308. The network has to learn to read the
+  names first;
+- at 56 pixels, a small network from random weights, four writers per name in a batch: 0.043 and 0.329; two names in a
   batch, triplets: 0.068 and 0.320.
 """
 

@@ -1,20 +1,20 @@
-"""No labels at all: an encoder for a folder of pictures that finds copies, and pictures of the same look.
+"""Train without labels: an encoder that finds copies and similar-looking pictures in a folder.
 
     twinlens train PICTURES --recipe unlabelled --out my-encoder
 
-Every picture is a class of its own; two altered views of it are the positive pair, all other pictures of the batch the
+Every picture is its own class; two augmented views of it are the positive pair, all other pictures of the batch the
 negatives (supervised contrastive loss over pictures, which is SimCLR's loss with this sampling: Chen et al., 2020).
-The network is joined with colours and edges at the end, which need no training; they count for more than they do in
-the built-in encoder, because the network knows less.
-Measured by training on 3,040 of the 3,200 pictures of Tiny ImageNet's `val`, folders unread, and
-asking the test split of the clothes, which it never saw (372 pictures, 10 classes):
+At the end the network is joined with descriptors of colours and edges, which need no training. They have more weight
+than in the built-in encoder, because the network has learned less.
+Measured by training on 3,040 of the 3,200 pictures of Tiny ImageNet's `val`, without its folders, and querying the
+test split of the clothes, which is not in the training set (372 pictures, 10 classes):
 
     twinlens train .cache/datasets/tiny-imagenet/val --recipe unlabelled --out my-encoder
     twinlens evaluate .cache/datasets/clothing --encoder my-encoder --include 'test/*' --robustness
 
-R@1 0.637 (colours alone 0.444, the built-in encoder, which knows other pictures of those clothes, 0.656), altered
-copies found first 0.864 (colours alone 0.673). 56 minutes on a share of one core: the machine was busy with other
-work, and left it a fifth to a half.
+R@1 0.637 (colours alone 0.444; the built-in encoder, trained on other pictures of those clothes, 0.656), altered
+copies found first 0.864 (colours alone 0.673). 56 minutes with a fifth to a half of one core, on a machine shared with
+other work.
 """
 
 from indexer.training.config import AugmentConfig, JoinConfig, TrainConfig

@@ -1,4 +1,4 @@
-"""The pictures that a training run leaves in `report/`, a file for each. matplotlib is imported when one is drawn."""
+"""Draw the report of a training run into `report/`, one file per figure. matplotlib is imported when one is drawn."""
 
 from __future__ import annotations
 
@@ -32,23 +32,22 @@ def write_report(
     title: str,
     seed: int = 0,
 ) -> list[Path]:
-    """Draw `curves.png`, `distances.png`, `map.png` and `gallery.png` into `out/report/`; give the paths written.
+    """Draw `curves.png`, `distances.png`, `map.png` and `gallery.png` into `out/report/`; return the paths written.
 
-    What cannot be drawn is left out, and a picture of an earlier report with it: curves without history, distances
-    where there are not both same and different pairs, a map of no picture, a gallery of one. The same arguments give
-    the same bytes.
+    A figure without data is left out, and its file from an earlier report is deleted: curves need a history, distances
+    both same and different pairs, the map one picture, the gallery two. The same arguments give the same bytes.
 
     Args:
         out: the folder of the run.
         history: its rows, in order.
         squares: the validation pictures, `(N, S, S, 3) uint8`.
         vectors: their embeddings, `(N, D) float32`, unit rows.
-        labels: the class of each.
-        title: what was trained, and on what: stands under the heading of every picture.
-        seed: of what is drawn at random.
+        labels: the class of each picture.
+        title: description of the run, drawn under the heading of every figure.
+        seed: seed of random choices.
 
     Raises:
-        ValueError: pictures, vectors and labels of different number.
+        ValueError: different numbers of pictures, vectors and labels.
     """
     from indexer.plots.map import draw_map
     from indexer.plots.style import save

@@ -1,4 +1,4 @@
-"""The course of a run: `curves.png`."""
+"""Draw the history of a run: `curves.png`."""
 
 from __future__ import annotations
 
@@ -16,42 +16,42 @@ if TYPE_CHECKING:
 
 _WIDTH, _HEIGHT = 1500, 1060
 _DOTTED = 40
-"""Rows up to which each is a dot on its curve."""
+"""Largest number of rows that are marked with dots on the curves."""
 
 
 def draw_curves(history: Sequence[HistoryRow], title: str) -> Figure | None:
-    """Loss, retrieval, work left and learning rate over the steps; None of an empty history."""
+    """Draw loss, retrieval, active triplets and learning rate over the steps; None for an empty history."""
     if not history:
         return None
     last = history[-1]
     figure = new_figure(_WIDTH, _HEIGHT)
     head(figure, "Course of the training", f"{title} · {last.step:,} steps in {last.minutes:,.1f} minutes")
-    loss, found, work, rate = figure.subplots(2, 2, sharex=True).ravel()
+    loss, retrieval, triplets, rate = figure.subplots(2, 2, sharex=True).ravel()
     figure.subplots_adjust(left=0.065, right=0.93, top=0.84, bottom=0.07, wspace=0.28, hspace=0.24)
 
-    plain_axes(loss, "Loss, mean since the point before")
+    plain_axes(loss, "Loss, mean since the previous point")
     _curve(loss, history, "loss", "loss", BLUE, "-")
-    plain_axes(found, "Retrieval on the validation pictures")
-    _curve(found, history, "copies_found", "copies found", ORANGE, "--")
-    _curve(found, history, "recall_at_1", "R@1", BLUE, "-")
-    _curve(found, history, "map_at_r", "mAP@R", GREEN, "-.")
-    plain_axes(work, "What is left to learn, in the last batch", x="step")
-    _curve(work, history, "active", "active triplets, share", RED, "-")
-    _curve(work, history, "spread", "spread of distances", MUTED, "--")
+    plain_axes(retrieval, "Retrieval on the validation pictures")
+    _curve(retrieval, history, "copies_found", "copies found", ORANGE, "--")
+    _curve(retrieval, history, "recall_at_1", "R@1", BLUE, "-")
+    _curve(retrieval, history, "map_at_r", "mAP@R", GREEN, "-.")
+    plain_axes(triplets, "Active triplets and spread, last batch", x="step")
+    _curve(triplets, history, "active", "active triplets, share", RED, "-")
+    _curve(triplets, history, "spread", "spread of distances", MUTED, "--")
     plain_axes(rate, "Learning rate", x="step")
     _curve(rate, history, "learning_rate", "learning rate", BLUE, "-")
-    for axes in (loss, work, rate):
+    for axes in (loss, triplets, rate):
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
-    found.set_ylim(0, 1.02)
-    for axes in (found, work):
+    retrieval.set_ylim(0, 1.02)
+    for axes in (retrieval, triplets):
         _legend(axes)
-    if not found.lines:
-        found.text(0.5, 0.5, "no validation pictures", transform=found.transAxes, ha="center", color=MUTED)
+    if not retrieval.lines:
+        retrieval.text(0.5, 0.5, "no validation pictures", transform=retrieval.transAxes, ha="center", color=MUTED)
     return figure
 
 
 def _curve(axes: Axes, history: Sequence[HistoryRow], field: str, name: str, color: str, line: str) -> None:
-    """Draw what a field was wherever it was measured, and write its last value beside the end."""
+    """Draw the measured values of a field, and write the last value at the end of the curve."""
     points = [(row.step, getattr(row, field)) for row in history if getattr(row, field) is not None]
     if not points:
         return

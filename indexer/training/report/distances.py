@@ -1,4 +1,4 @@
-"""Distances of same and different pairs: `distances.png`."""
+"""Draw the distances of same and different pairs: `distances.png`."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ _WIDTH, _HEIGHT = 1300, 820
 
 
 def draw_distances(vectors: Floats, labels: Sequence[str], title: str, seed: int = 0) -> Figure | None:
-    """Histograms of both, with their overlap, AUC and equal error rate; None where one kind has no pair.
+    """Draw histograms of both kinds, with overlap, AUC and equal error rate; None unless both kinds have pairs.
 
     The formulas are those of `indexer.training.report.separation`.
     """
-    found = pairs(vectors, labels, seed)
-    if found is None:
+    measured = pairs(vectors, labels, seed)
+    if measured is None:
         return None
-    same, different, edges = found.histograms()
-    rate, threshold = found.equal_error()
+    same, different, edges = measured.histograms()
+    rate, threshold = measured.equal_error()
     figure = new_figure(_WIDTH, _HEIGHT)
     head(
         figure,
         "Distances of same and different pairs",
         f"{title} · {len(labels):,} pictures, "
-        f"{len(set(labels)):,} classes · {len(found.same):,} same and {len(found.different):,} different pairs",
+        f"{len(set(labels)):,} classes · {len(measured.same):,} same and {len(measured.different):,} different pairs",
     )
     axes = figure.subplots()
     figure.subplots_adjust(left=0.075, right=0.965, top=0.85, bottom=0.1)
@@ -52,12 +52,12 @@ def draw_distances(vectors: Floats, labels: Sequence[str], title: str, seed: int
         linewidth=0,
         hatch="////",
         alpha=0.35,
-        label=f"overlap {found.overlap:.3f}",
+        label=f"overlap {measured.overlap:.3f}",
     )
     axes.axvline(
         threshold, color=RED, linewidth=1.4, linestyle=":", label=f"EER {rate:.3f} at distance {threshold:.3f}"
     )
-    axes.plot([], [], " ", label=f"AUC {found.auc:.3f}")
+    axes.plot([], [], " ", label=f"AUC {measured.auc:.3f}")
     axes.set_ylim(bottom=0)
     axes.margins(x=0.01)
     axes.legend(loc="upper left", fontsize=SMALL + 1, frameon=True, framealpha=0.9, edgecolor="none")

@@ -1,4 +1,4 @@
-"""Queries and what is found for them: `gallery.png`."""
+"""Draw queries and their nearest neighbours: `gallery.png`."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ _TILE, _GAP = 128, 24
 _ROW = _TILE + 46
 _LEFT, _HEAD, _SECTION = 40, 100, 56
 _NAME = 215
-"""Pixels beside a query for its class."""
+"""Width in pixels of the class name beside a query."""
 
 
 def draw_gallery(
     squares: NDArray[np.uint8], vectors: Floats, labels: Sequence[str], title: str, seed: int = 0
 ) -> Figure | None:
-    """Draw 6 queries evenly over the classes and the 4 most confident mistakes; None of fewer than two pictures.
+    """Draw 6 queries evenly over the classes and the 4 most confident mistakes; None for fewer than two pictures.
 
-    A right neighbour has a solid green frame and a tick, a wrong one a dashed red frame and a cross. Where no two
-    pictures share a class, nothing is right or wrong.
+    A neighbour of the query's class has a solid green frame and a tick, any other a dashed red frame and a cross. If
+    no two pictures share a class, neighbours have neither.
     """
     if len(squares) < 2:
         return None
-    found = nearest_others(vectors, _NEIGHBORS)
+    neighbors = nearest_others(vectors, _NEIGHBORS)
     judged = len(set(labels)) < len(labels)
     sections = [("Queries drawn evenly over the classes", even_queries(labels, _EVEN, seed))]
-    if mistakes := worst_mistakes(found, labels, _WORST):
-        sections.append(("Most confident mistakes: the nearest neighbour is wrong, and very near", mistakes))
+    if mistakes := worst_mistakes(neighbors, labels, _WORST):
+        sections.append(("Most confident mistakes: the nearest neighbour is of another class, and very near", mistakes))
     drawn = sum(len(queries) for _, queries in sections)
     width = _LEFT + _NAME + _TILE + 40 + _NEIGHBORS * (_TILE + _GAP) + 16
     figure, axes = new_page(width, _HEAD + len(sections) * _SECTION + drawn * _ROW + 10)
@@ -50,14 +50,14 @@ def draw_gallery(
         figure,
         "Queries and their nearest neighbours",
         f"{title} · {len(labels):,} pictures, "
-        f"{len(set(labels)):,} classes, each asking all the others · distances are Euclidean",
+        f"{len(set(labels)):,} classes, each picture a query among all others · distances are Euclidean",
     )
     names, y = short_names(labels), _HEAD
     for heading, queries in sections:
         write(axes, _LEFT, y + 22, heading, weight="bold", va="center")
         y += _SECTION
         for row in queries:
-            _draw_row(axes, y, row, squares, labels, found, names, judged=judged)
+            _draw_row(axes, y, row, squares, labels, neighbors, names, judged=judged)
             y += _ROW
     return figure
 
@@ -68,7 +68,7 @@ def _draw_row(
     row: int,
     squares: NDArray[np.uint8],
     labels: Sequence[str],
-    found: Neighbors,
+    neighbors: Neighbors,
     names: dict[str, str],
     *,
     judged: bool,
@@ -77,14 +77,14 @@ def _draw_row(
     write(axes, x - 16, y + _TILE / 2, names[labels[row]], ha="right", va="center")
     _tile(axes, x, y, squares[row], INK, "-")
     x += _TILE + 40
-    for other, distance in zip(found.rows[row].tolist(), found.distances[row].tolist(), strict=True):
+    for other, distance in zip(neighbors.rows[row].tolist(), neighbors.distances[row].tolist(), strict=True):
         right = labels[other] == labels[row]
         color, line = (GREEN, "-") if right else (RED, (0, (3, 1.6)))
         _tile(axes, x, y, squares[other], color if judged else OTHER, line if judged else "-")
         if judged:
             _badge(axes, x + _TILE - 3, y + 3, right=right)
         text = f"{distance:.3f}" if right or not judged else f"{distance:.3f}  {names[labels[other]]}"
-        write(axes, x, y + _TILE + 10, _fitting(text), size=SMALL, color=MUTED, va="top")
+        write(axes, x, y + _TILE + 10, _truncated(text), size=SMALL, color=MUTED, va="top")
         x += _TILE + _GAP
 
 
@@ -103,7 +103,7 @@ def _tile(axes: Axes, x: int, y: int, square: NDArray[np.uint8], color: str, lin
 
 
 def _badge(axes: Axes, x: float, y: float, *, right: bool) -> None:
-    """Put a tick or a cross at a tile's upper right corner."""
+    """Draw a tick or a cross in the upper right corner of a tile."""
     color = GREEN if right else RED
     axes.plot([x], [y], marker="o", markersize=9.5, markerfacecolor=color, markeredgecolor=PAPER, markeredgewidth=1)
     strokes = [((-4.5, -1, 5), (0, 4, -4))] if right else [((-4, 4), (-4, 4)), ((-4, 4), (4, -4))]
@@ -117,6 +117,6 @@ def _badge(axes: Axes, x: float, y: float, *, right: bool) -> None:
         )
 
 
-def _fitting(text: str) -> str:
+def _truncated(text: str) -> str:
     most = int((_TILE + _GAP) / (SMALL * 1.2))
     return text if len(text) <= most else text[: most - 1] + "…"

@@ -1,4 +1,4 @@
-"""Which pictures a gallery shows: queries drawn evenly over the classes, the worst mistakes, and their neighbours."""
+"""Choose the pictures of a gallery: queries drawn evenly over the classes, the worst mistakes, and their neighbours."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ class Neighbors:
 
 
 def nearest_others(vectors: Floats, k: int) -> Neighbors:
-    """Search unit rows `(N, D)`, N > 1, exactly among each other; at most N - 1 neighbours."""
+    """The `k` nearest others of each unit row `(N, D)`, N > 1, by exact search; at most N - 1 neighbours."""
     k = min(k, len(vectors) - 1)
     rows = np.empty((len(vectors), k), dtype=np.int64)
     for start in range(0, len(vectors), _BLOCK):
         similarity = vectors[start : start + _BLOCK] @ vectors.T
         similarity[np.arange(len(similarity)), np.arange(start, start + len(similarity))] = -np.inf
         rows[start : start + _BLOCK] = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
-    near = vectors[rows] - vectors[:, None, :]
-    return Neighbors(rows, np.sqrt((near**2).sum(axis=2)))
+    differences = vectors[rows] - vectors[:, None, :]
+    return Neighbors(rows, np.sqrt((differences**2).sum(axis=2)))
 
 
 def even_queries(labels: Sequence[str], count: int, seed: int = 0) -> list[int]:
-    """At most so many pictures, each of another class while there are classes, drawn at random of each.
+    """At most `count` random pictures, one per class.
 
-    Of more classes than that, evenly spaced ones in order of name. Only classes of two pictures and more are drawn
-    from, unless there is none.
+    With more classes than `count`, the classes are evenly spaced in order of name. Classes with a single picture are
+    used only if there are no others.
     """
     generator = np.random.default_rng(seed)
     classes: dict[str, list[int]] = {}
@@ -55,18 +55,19 @@ def even_queries(labels: Sequence[str], count: int, seed: int = 0) -> list[int]:
     return [int(generator.choice(groups[number])) for number in chosen]
 
 
-def worst_mistakes(found: Neighbors, labels: Sequence[str], count: int) -> list[int]:
-    """At most so many queries whose nearest neighbour is of another class, the nearest such neighbour first.
+def worst_mistakes(neighbors: Neighbors, labels: Sequence[str], count: int) -> list[int]:
+    """At most `count` queries whose nearest neighbour is of another class, ordered by that neighbour's distance.
 
-    Only of classes with a right answer, and of two pictures that are each other's mistake, one.
+    Only queries with another picture of their class count. Of two pictures that are each other's mistake, one is
+    taken.
     """
     of = np.array(labels)
     companions = {label: number > 1 for label, number in zip(*np.unique(of, return_counts=True), strict=True)}
-    wrong = np.flatnonzero((of[found.rows[:, 0]] != of) & np.array([companions[label] for label in labels]))
+    wrong = np.flatnonzero((of[neighbors.rows[:, 0]] != of) & np.array([companions[label] for label in labels]))
     chosen: list[int] = []
     seen: set[frozenset[int]] = set()
-    for row in wrong[np.argsort(found.distances[wrong, 0], kind="stable")].tolist():
-        both = frozenset((row, int(found.rows[row, 0])))
+    for row in wrong[np.argsort(neighbors.distances[wrong, 0], kind="stable")].tolist():
+        both = frozenset((row, int(neighbors.rows[row, 0])))
         if both not in seen and len(chosen) < count:
             seen.add(both)
             chosen.append(row)

@@ -1,4 +1,4 @@
-"""How far apart pictures of the same class and of different classes are, and how well that tells them apart."""
+"""Measure how well distances separate pairs of the same class from pairs of different classes."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class Pairs:
         return float((farther + tied / 2).mean() / len(ranked))
 
     def equal_error(self) -> tuple[float, float]:
-        """Equal error rate, and the distance where it is reached.
+        """Equal error rate, and the threshold at which it is reached.
 
-        Called the same are pairs up to a threshold t: with FRR(t) the share of same pairs beyond t and FAR(t) that of
-        different pairs up to t, the rate is the mean of the two at the t, among all distances, where they differ
+        A pair is accepted if its distance is at most a threshold t. FRR(t) is the share of same pairs beyond t, FAR(t)
+        the share of different pairs up to t. The rate is the mean of the two at the distance t where they differ
         least.
         """
         same, different = np.sort(self.same), np.sort(self.different)
@@ -70,10 +70,9 @@ class Pairs:
 
 
 def pairs(vectors: Floats, labels: Sequence[str | None], seed: int = 0) -> Pairs | None:
-    """Measure pairs of unit rows `(N, D)`; None where there are no same pairs, or no different ones.
+    """Distances of pairs of unit rows `(N, D)`; None if there are no same pairs, or no different ones.
 
-    All pairs of the labelled pictures; of more than 2,000 pictures, or 200,000 pairs of a kind, so many drawn at
-    random.
+    Uses all pairs of the labelled pictures, or a random sample of 2,000 pictures and 200,000 pairs of each kind.
     """
     generator = np.random.default_rng(seed)
     names = np.array([label or "" for label in labels])

@@ -1,4 +1,4 @@
-"""Pictures of subjects that the weight-free encoder can tell apart, though not always."""
+"""Pictures of subjects that the weight-free encoder separates, with some errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SUBJECTS, EACH = 8, 4
 
 
 def fill_subjects(folder: Path, count: int = SUBJECTS, each: int = EACH, first: int = 0) -> list[Path]:
-    """A folder a subject: a pattern of its own, recoloured a little in each picture."""
+    """One folder per subject: each has its own pattern, with slightly different colours in each picture."""
     paths = []
     for subject in range(first, first + count):
         random = np.random.default_rng(subject)
@@ -39,7 +39,7 @@ def people(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def people_index(people: Path, tmp_path: Path) -> Path:
-    """Their index."""
+    """An index of `people`."""
     build(people, tmp_path / "people.index", FAST)
     return tmp_path / "people.index"
 

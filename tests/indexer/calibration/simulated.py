@@ -1,4 +1,4 @@
-"""Subjects whose pictures are points around a centre: pairs of two of them depend on each other, as in life."""
+"""Simulated subjects, whose pictures are points around a centre, so that pairs of two subjects are correlated."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from indexer.calibration.pairs import Pairs
 
 
 def subjects(count: int, pictures: int, seed: int, *, dim: int = 8, spread: float = 0.35):
-    """Unit rows `(count * pictures, dim)`, and the subject of each; some subjects are more scattered than others."""
+    """Unit rows `(count * pictures, dim)`, and the subject of each; subjects differ in scatter."""
     random = np.random.default_rng(seed)
     centres = random.standard_normal((count, dim))
     centres /= np.linalg.norm(centres, axis=1, keepdims=True)

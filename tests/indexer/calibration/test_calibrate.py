@@ -1,4 +1,4 @@
-"""From pictures to what is stored, and what is refused."""
+"""Calibration from pictures to the stored result, and its errors."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_an_index_by_its_own_labels(people: Path, people_index: Path) -> None:
     assert check(people_index) == []
 
 
-def test_the_same_pairs_from_everywhere_give_the_same(
+def test_the_same_pairs_from_every_source_give_the_same(
     people: Path, people_index: Path, encoder_folder: Path, tmp_path: Path
 ) -> None:
     own = calibrate(people_index, config=QUICK).calibration
@@ -71,7 +71,7 @@ def test_the_same_pairs_from_everywhere_give_the_same(
     assert share.prior == pytest.approx(48 / 496)
 
 
-def test_an_index_inherits_from_its_encoder(people: Path, encoder_folder: Path, tmp_path: Path) -> None:
+def test_an_index_copies_the_calibration_of_its_encoder(people: Path, encoder_folder: Path, tmp_path: Path) -> None:
     done = calibrate(encoder_folder, people, config=QUICK)
     assert done.stored == encoder_folder / CALIBRATION_FILE
     assert read_calibration(encoder_folder) == done.calibration
@@ -85,7 +85,7 @@ def test_an_index_inherits_from_its_encoder(people: Path, encoder_folder: Path, 
         assert engine.calibration == own, "its own stays"
 
 
-def test_an_encoder_that_was_calibrated_later_reaches_its_index(
+def test_a_later_calibration_of_the_encoder_reaches_its_index(
     people: Path, encoder_folder: Path, tmp_path: Path
 ) -> None:
     config = replace(FAST, encoder=str(encoder_folder))
@@ -135,7 +135,7 @@ def calibrated(index: Path) -> str:
         return engine.calibration.created
 
 
-def test_storing_waits_for_no_other_writer_and_loses_nothing(people_index: Path) -> None:
+def test_storing_fails_during_another_write_and_keeps_the_old_calibration(people_index: Path) -> None:
     before = calibrate(people_index, config=QUICK).calibration
     with writer_lock(people_index), pytest.raises(IndexLockedError):
         calibrate(people_index, config=replace(QUICK, max_far=0.2))
@@ -181,24 +181,24 @@ def test_same_only_and_verify(people: Path, people_index: Path, encoder_folder: 
     assert without.distance == pytest.approx(answer.distance, abs=1e-6)
 
 
-def test_broken_pictures_are_named_and_left_out(people: Path, encoder_folder: Path, tmp_path: Path) -> None:
+def test_broken_pictures_are_reported_and_left_out(people: Path, encoder_folder: Path, tmp_path: Path) -> None:
     (people / "s00" / "0.png").write_bytes(b"no picture")
     done = calibrate(encoder_folder, people, config=QUICK)
     assert [Path(each.source).name for each in done.skipped] == ["0.png"]
     assert done.pictures == 31
     (tmp_path / "pairs.csv").write_text("a,b,same\ngone.png,lost.png,1\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"nothing is left.*2 pictures.*gone.png"):
+    with pytest.raises(DataError, match=r"no pictures left.*2 could not be read.*gone.png"):
         calibrate(encoder_folder, pairs=tmp_path / "pairs.csv", config=QUICK)
 
 
-def test_what_cannot_be_calibrated(people: Path, people_index: Path, encoder_folder: Path, tmp_path: Path) -> None:
+def test_insufficient_pairs(people: Path, people_index: Path, encoder_folder: Path, tmp_path: Path) -> None:
     def refused(says: str, *arguments: object, **options: object) -> None:
         with pytest.raises(DataError, match=says):
             calibrate(*arguments, **({"config": QUICK} | options))  # type: ignore[arg-type]
 
     refused("neither an index nor", people)
     refused("no pictures of its own", encoder_folder)
-    refused("two ways", people_index, pairs="x", labels="y")
+    refused("cannot be used together", people_index, pairs="x", labels="y")
     refused("two folders", people_index, people, labels=str(people))
     refused("rule of three.*600 different pairs.*0.0067 or more", people_index, config=replace(QUICK, max_far=0.005))
     build(people, tmp_path / "unlabelled", replace(FAST, labels="none"))
@@ -228,7 +228,7 @@ def test_what_cannot_be_calibrated(people: Path, people_index: Path, encoder_fol
         {"cost_false_accept": -1.0, "cost_false_reject": 1.0},
     ],
 )
-def test_settings_that_cannot_work(changes: dict[str, object]) -> None:
+def test_invalid_settings(changes: dict[str, object]) -> None:
     with pytest.raises(DataError):
         CalibrateConfig(**changes)  # type: ignore[arg-type]
 
@@ -236,7 +236,7 @@ def test_settings_that_cannot_work(changes: dict[str, object]) -> None:
 def test_copies_among_different_subjects(people: Path, encoder_folder: Path) -> None:
     for subject in sorted(people.iterdir()):
         draw(1).save(subject / "9.png")
-    with pytest.raises(DataError, match=r"lie at distance 0"):
+    with pytest.raises(DataError, match=r"have distance 0"):
         calibrate(encoder_folder, people, config=replace(QUICK, max_far=0.03))
 
 
@@ -252,7 +252,7 @@ def test_a_report(people: Path, people_index: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("held", ["report.md", "roc.png"])
-def test_a_report_takes_the_place_of_no_other_file(held: str, people_index: Path, tmp_path: Path) -> None:
+def test_a_report_overwrites_no_other_files(held: str, people_index: Path, tmp_path: Path) -> None:
     report = tmp_path / "report"
     report.mkdir()
     (report / held).write_text("# My report")

@@ -10,14 +10,14 @@ from tests.indexer.calibration.simulated import measured
 
 
 def of(same, different):
-    """Pairs of distances, each of its own two subjects."""
+    """Pairs with given distances, each with two subjects of its own."""
     distances = np.array([*same, *different], dtype=np.float64)
     truth = np.array([True] * len(same) + [False] * len(different))
     numbers = np.arange(len(distances))
     return MeasuredPairs(distances, truth, 2 * numbers, 2 * numbers + 1, 2 * len(numbers))
 
 
-def test_rates_are_those_of_a_loop() -> None:
+def test_rates_against_a_loop() -> None:
     random = np.random.default_rng(0)
     pairs = measured(6, 4, 0)
     pairs.distances[:] = np.round(pairs.distances, 1)  # many ties
@@ -42,7 +42,7 @@ def test_rates_are_those_of_a_loop() -> None:
     assert rates.rate(weights * pairs.same, 0, same=False) is None
 
 
-def test_auc_is_the_share_of_won_comparisons() -> None:
+def test_auc_against_all_comparisons() -> None:
     same, different = [0.1, 0.3, 0.3, 0.7, 0.0], [0.3, 0.5, 0.7, 0.9]
     won = np.mean([(s < d) + (s == d) / 2 for s, d in itertools.product(same, different)])
     assert ErrorRates(of(same, different)).curves().auc == pytest.approx(won)
@@ -65,7 +65,7 @@ def test_equal_error_rate_by_hand(same, different, eer) -> None:
 
 
 def test_equal_error_rate_of_two_gaussians() -> None:
-    """Of unit deviation and means two apart: Phi(-1)."""
+    """With unit deviation and means two apart, the rate is Phi(-1)."""
     random = np.random.default_rng(0)
     same, different = 5 + random.standard_normal(40_000), 7 + random.standard_normal(40_000)
     assert ErrorRates(of(same / 10, different / 10)).curves().eer == pytest.approx(0.15866, abs=0.004)
@@ -92,14 +92,14 @@ def test_thresholds_of_the_rules() -> None:
     assert str(MaxFar(0.01)) == "far<=0.01"
 
 
-def test_no_threshold_where_copies_are_different() -> None:
+def test_no_threshold_if_copies_are_different_pairs() -> None:
     rates = ErrorRates(of([0.1, 0.2], [0.0, 0.0, 0.9]))
     curves = rates.curves()
     assert MaxFar(0.5).choose(curves) == -1
     assert LowestCost(1000, 1, 0.5).choose(curves) == -1
 
 
-def test_a_table_keeps_the_curves_at_its_knots() -> None:
+def test_a_table_matches_the_curves_at_its_knots() -> None:
     pairs = measured(30, 6, 0)
     rates = ErrorRates(pairs)
     curves = rates.curves()

@@ -19,7 +19,7 @@ def test_logistic_recovers_the_parameters_of_simulated_data() -> None:
     assert found.slope == pytest.approx(-8, abs=0.2)
 
 
-def test_another_prior_moves_the_log_odds_by_as_much() -> None:
+def test_another_prior_shifts_the_log_odds() -> None:
     distances, same = drawn(60_000, 0)
     share = float(np.mean(same))
     plain, rare = fit_logistic(distances, same, share), fit_logistic(distances, same, 0.01)
@@ -49,14 +49,14 @@ def test_separated_pairs_give_a_finite_map() -> None:
     assert found(0.2) > 0.7 > 0.3 > found(1.1)
 
 
-def test_distances_that_say_nothing_give_the_prior() -> None:
+def test_uninformative_distances_give_the_prior() -> None:
     distances, same = np.array([0.1, 0.2, 1.0, 1.1]), np.array([False, False, True, True])
     assert fit_logistic(distances, same, 0.3)([0.1, 1.1]) == pytest.approx([0.3, 0.3])
     assert fit_logistic(np.full(4, 0.5), same, 0.3)(0.5) == pytest.approx(0.3)
     assert fit_isotonic(np.full(4, 0.5), same, 0.5)(0.5) == pytest.approx(0.5)
 
 
-def test_isotonic_is_pooling_by_hand() -> None:
+def test_isotonic_against_pooling_by_hand() -> None:
     distances = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
     same = np.array([True, False, True, True, False, False])
     targets = targets_for(same)  # 0.8 and 0.2
@@ -71,18 +71,18 @@ def test_expected_calibration_error_by_hand() -> None:
     weights = np.array([1.0, 1, 1, 1, 4])
     found = reliability(probabilities, same, weights, bins=2)
     assert found.mass == pytest.approx([3 / 8, 5 / 8])  # 0.5 belongs to the first
-    assert found.said == pytest.approx([0.2, (0.6 + 4) / 5])
+    assert found.predicted == pytest.approx([0.2, (0.6 + 4) / 5])
     assert found.true == pytest.approx([2 / 3, 4 / 5])
     assert found.error == pytest.approx(3 / 8 * (2 / 3 - 0.2) + 5 / 8 * (0.92 - 0.8))
 
 
-def test_a_map_that_is_right_has_no_error() -> None:
+def test_a_correct_map_has_no_error() -> None:
     distances, same = drawn(50_000, 3)
     chances = 1 / (1 + np.exp(-(6 - 8 * distances)))
     assert reliability(chances, same, np.ones(len(same))).error < 0.01
 
 
-def test_halves_tell_apart_what_was_fitted_from_what_was_asked() -> None:
+def test_held_out_error_is_measured_on_other_subjects() -> None:
     pairs = measured(16, 4, 0)
     found = held_out(pairs, "logistic", 0.5, 0)
     assert found is not None

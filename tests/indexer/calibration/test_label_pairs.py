@@ -15,7 +15,7 @@ def by_loop(labels):
     return {(i, j, labels[i] == labels[j]) for i, j in itertools.combinations(range(len(labels)), 2)}
 
 
-def test_all_pairs_where_they_are_few() -> None:
+def test_all_pairs_if_they_are_few() -> None:
     labels = list("abbcaacdab")
     pairs = pairs_of_labels(labels, labels, 1000, 0)
     assert as_set(pairs) == by_loop(labels)
@@ -25,7 +25,7 @@ def test_all_pairs_where_they_are_few() -> None:
     assert (pairs.subject_b == names[pairs.b]).all()
 
 
-def test_two_labels_of_one_subject_are_different() -> None:
+def test_two_labels_of_one_subject_are_different_pairs() -> None:
     labels, subjects = ["ann", "ann", "ann-forged", "bob", "bob"], ["ann", "ann", "ann", "bob", "bob"]
     pairs = pairs_of_labels(labels, subjects, 1000, 0)
     assert as_set(pairs) == by_loop(labels)
@@ -33,7 +33,7 @@ def test_two_labels_of_one_subject_are_different() -> None:
     assert hard.sum() == 2
 
 
-def test_a_sample_is_even_over_the_subjects_and_repeatable() -> None:
+def test_a_sample_is_even_over_the_subjects_and_reproducible() -> None:
     labels = ["many"] * 60 + ["some"] * 20 + ["few"] * 3
     pairs = pairs_of_labels(labels, labels, 90, 0)
     different, same = ~pairs.same, pairs.same
@@ -50,7 +50,7 @@ def test_a_sample_is_even_over_the_subjects_and_repeatable() -> None:
     assert as_set(pairs) <= by_loop(labels)
 
 
-def test_more_subjects_than_pairs_asked_for() -> None:
+def test_more_subjects_than_pairs() -> None:
     labels = [f"{number // 2}" for number in range(6000)]
     pairs = pairs_of_labels(labels, labels, 500, 0)
     assert pairs.same.sum() == 500

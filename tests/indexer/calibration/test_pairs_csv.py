@@ -35,31 +35,50 @@ def test_named_subjects_and_a_root(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("", "lacks the column a"),
         ("a,b,same\n", "no pairs"),
         ("a,c,same\n1,2,1\n", "lacks the column b"),
-        ("a,b,same,subject_a\n1,2,1,x\n", "subject_a alone"),
+        ("a,b,same,subject_a\n1,2,1,x\n", "only the column subject_a"),
         ("a,b,same\n1,2,1\n1,3,maybe\n", "line 3: same is 'maybe'"),
         ("a,b,same\n1,2\n", "line 2: same is ''"),
         ("a,b,same\n1,,1\n", "line 2: no picture in the column b"),
         ("a,b,same\n1,./1,1\n", "line 2: .* paired with itself"),
-        ("a,b,same\n1,2,1\n2,1,1\n", "line 3: .* line 2 already"),
-        ("a,b,same\n1,2,1\n2,1,0\n", "once it is the same and once it is not"),
+        ("a,b,same\n1,2,1\n2,1,1\n", "line 3: .* already in line 2"),
+        ("a,b,same\n1,2,1\n2,1,0\n", "line 2, with another value of same"),
         ("a,b,same\n1,2,1\n2,3,1\n3,1,0\n", "line 4: .* chain"),
-        ("a,b,same,subject_a,subject_b\n1,2,1,x,x\n1,3,0,y,z\n", "line 3: .* 'y' here, and of 'x'"),
+        ("a,b,same,subject_a,subject_b\n1,2,1,x,x\n1,3,0,y,z\n", "line 3: .* 'y' here, and 'x'"),
         ("a,b,same,subject_a,subject_b\n1,2,1,x,\n", "line 2: a subject is missing"),
     ],
 )
-def test_what_is_wrong_is_named_by_line(tmp_path: Path, text: str, says: str) -> None:
-    with pytest.raises(DataError, match=says):
+def test_errors_name_the_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
         read_pairs(csv(tmp_path, text))
 
 
-def test_a_file_that_is_no_csv(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_csv(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         read_pairs(tmp_path / "missing.csv")
     (tmp_path / "bad.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match="cannot be read"):
         read_pairs(tmp_path / "bad.csv")
+
+
+def test_a_path_that_names_two_pictures_is_an_error(tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for folder in (tmp_path, pictures):
+        (folder / "1.png").touch()
+    file = csv(tmp_path, "a,b,same\n2.png,3.png,1\n1.png,2.png,0\n")
+    with pytest.raises(DataError, match=r"line 3: '1\.png' names both .*Write an absolute path"):
+        read_pairs(file, pictures)
+    paths, _ = read_pairs(csv(tmp_path, f"a,b,same\n{pictures / '1.png'},2.png,0\n"), pictures)
+    assert paths[0] == pictures / "1.png"
+
+
+def test_one_picture_by_two_paths_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "1.png").touch()
+    (tmp_path / "pictures").symlink_to(tmp_path)
+    paths, _ = read_pairs(csv(tmp_path, "a,b,same\n1.png,2.png,0\n"), tmp_path / "pictures")
+    assert paths[0] == tmp_path / "pictures" / "1.png"

@@ -9,8 +9,8 @@ from indexer.calibration.rules import MaxFar
 from tests.indexer.calibration.simulated import all_pairs, measured, subjects
 
 
-def test_weights_are_those_of_copied_subjects() -> None:
-    """Copy every subject as often as it was drawn, pair all pictures anew, and count how often each pair comes back."""
+def test_weights_against_copied_subjects() -> None:
+    """Copy every subject as often as it was drawn, pair all pictures, and count each original pair."""
     vectors, numbers = subjects(5, 3, 0)
     pairs = all_pairs(numbers)
     drawn = np.array([2, 0, 1, 3, 1])
@@ -23,7 +23,7 @@ def test_weights_are_those_of_copied_subjects() -> None:
     assert pairs.measured(vectors).weights(drawn).tolist() == counted[pairs.a, pairs.b].tolist()
 
 
-def test_draws_are_those_of_a_plain_loop() -> None:
+def test_draws_against_a_loop() -> None:
     pairs = measured(8, 4, 1, spread=0.6)
     rates, rule = ErrorRates(pairs), MaxFar(0.1)
     knots = rates.knots()
@@ -54,14 +54,14 @@ def test_draws_are_those_of_a_plain_loop() -> None:
     assert found.far.shape == (25, len(knots))
 
 
-def test_an_interval_holds_its_value() -> None:
+def test_an_interval_contains_its_value() -> None:
     rate = rate_with_interval(0.5, [0.1 + n / 1000 for n in range(100)])
     assert (rate.low, rate.high) == (pytest.approx(0.102475), 0.5)
     assert rate_with_interval(0.5, [0.4]).low is None
 
 
 def test_the_interval_covers_new_subjects() -> None:
-    """Calibrate on 20 subjects, meet 20 others, time and again: FAR and FRR lie in the intervals stated."""
+    """Calibrate on 20 subjects and test on 20 others, many times: FAR and FRR lie in the stated intervals."""
     config = CalibrateConfig(resamples=60)
     covered = {"far": 0, "frr": 0}
     inside = 0
@@ -80,7 +80,7 @@ def test_the_interval_covers_new_subjects() -> None:
     assert 1 <= inside <= 7, "the rate asked for is met on average, not each time"
 
 
-def test_a_measurement_is_repeatable() -> None:
+def test_a_measurement_is_reproducible() -> None:
     config = CalibrateConfig(resamples=30, method="isotonic", eer=True)
     one, other = (
         measure(measured(8, 4, 0), config, prior=0.5, fingerprint="f", data="x").calibration for _ in range(2)

@@ -125,7 +125,7 @@ def test_verify_without_a_calibration(home: Path) -> None:
         (("verify", "red.png", "red.png"), 2, "--index / --encoder"),
         (("verify", "red.png", "gone.png", "--encoder", "color-layout"), 1, "gone.png"),
         (("calibrate", "plain", "--eer", "--max-far", "0.1"), 2, "one of them"),
-        (("calibrate", "plain", "--cost-false-accept", "1"), 1, "give both"),
+        (("calibrate", "plain", "--cost-false-accept", "1"), 1, "set both"),
         (("calibrate", "plain", "--max-far", "0.001"), 1, "rule of three"),
         (("calibrate", "plain", "--max-far", "2"), 1, "less than 1"),
         (("calibrate", "people"), 1, "neither an index nor"),

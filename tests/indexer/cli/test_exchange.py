@@ -1,4 +1,4 @@
-"""The commands, as their users call them, and the guide."""
+"""The commands of export and import, and their guide."""
 
 import contextlib
 import io
@@ -87,7 +87,7 @@ def test_an_error_is_one_line(
     assert not (tmp_path / "i").exists()
 
 
-def test_the_guide_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_guide_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     guide = (ROOT / "docs" / "export_import.md").read_text("utf-8")
     commands, python = (re.findall(rf"```{kind}\n(.*?)```", guide, re.DOTALL)[0] for kind in ("sh", "python"))
     monkeypatch.chdir(tmp_path)

@@ -12,7 +12,7 @@ def apart(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def slow_groups(vectors, contents, sizes, threshold):
-    """Numbers of the members of each group, and the distance of each member to its representative."""
+    """Members of each group, and the distance of each member to its representative."""
     points: list[list[int]] = []
     for number in range(len(vectors)):
         for point in points:
@@ -43,5 +43,5 @@ def slow_groups(vectors, contents, sizes, threshold):
 
 
 def told(report):
-    """Groups of a report as `slow_groups` gives them."""
+    """Groups of a report in the form of `slow_groups`."""
     return {frozenset((m.id - 1, m.distance) for m in group.members) for group in report.groups}

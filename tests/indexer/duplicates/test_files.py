@@ -1,4 +1,4 @@
-"""Reports as files: what they hold, and that they are whole or not there."""
+"""Reports as files: their content, and that they are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ AWKWARD = "<img src=x onerror=alert(1)>&amp;\"'\n\u2603.png"
 
 @pytest.fixture
 def report(tmp_path):
-    """Two groups, in a folder whose names are awkward."""
+    """Two groups, in a folder with unusual names."""
     folder = tmp_path / "p" / "=1+1"
     folder.mkdir(parents=True)
     draw(0, (300, 200)).save(folder / "a.png")
@@ -57,7 +57,7 @@ def written(write, report):
 
 
 class Page(HTMLParser):
-    """What a browser would see: tags with their attributes, and text."""
+    """The tags, attributes and texts of a page."""
 
     def __init__(self, data):
         super().__init__()
@@ -109,7 +109,7 @@ def test_csv(report):
     assert sorted(row["decision"] for row in rows) == ["keep", "keep", "spare", "spare", "spare"]
 
 
-def test_the_page_shows_every_picture_and_runs_nothing(report):
+def test_the_page_shows_every_picture_and_runs_no_script(report):
     data = written(write_page, report)
     shown = Page(data)
     images = shown.all("img")
@@ -126,18 +126,18 @@ def test_the_page_shows_every_picture_and_runs_nothing(report):
     assert "prefers-color-scheme: dark" in data.decode()
 
 
-def test_a_picture_that_is_gone_has_a_placeholder(report):
+def test_a_missing_picture_has_a_placeholder(report):
     gone = report.groups[1].members[1].path
     gone.unlink()
     shown = Page(written(write_page, report))
     assert len(shown.all("img")) == 4
-    assert "gone or unreadable" in shown.texts
+    assert "missing or unreadable" in shown.texts
     assert gone.name in shown.texts
     assert any("No such file" in text or "no such file" in text for text in shown.texts), "the reason"
 
 
 @pytest.mark.parametrize("failure", [MemoryError(), ValueError("height and width must be > 0")])
-def test_a_thumbnail_that_fails_has_a_placeholder_with_the_reason(report, failure, monkeypatch):
+def test_a_failed_thumbnail_has_a_placeholder_with_the_reason(report, failure, monkeypatch):
     made = thumbnails.fitted
 
     def fails_once(image, side):
@@ -158,10 +158,10 @@ def test_thin_pictures_are_on_the_page(tmp_path):
     build(tmp_path / "p", tmp_path / "i", FAST)
     shown = Page(written(write_page, find_duplicates(tmp_path / "i", DuplicatesConfig(exact_only=True))))
     assert len(shown.all("img")) == 10
-    assert "gone or unreadable" not in shown.texts
+    assert "missing or unreadable" not in shown.texts
 
 
-def test_the_page_is_bounded_and_says_how_much_is_left(report, monkeypatch):
+def test_the_page_is_bounded_and_counts_what_is_not_shown(report, monkeypatch):
     monkeypatch.setattr(page, "MOST_IN_GROUP", 2)
     monkeypatch.setattr(page, "MOST_GROUPS", 1)
     shown = Page(written(write_page, report))
@@ -172,13 +172,13 @@ def test_the_page_is_bounded_and_says_how_much_is_left(report, monkeypatch):
     assert Page(written(write_page, report)).all("img") == []
 
 
-def test_a_page_of_nothing(tmp_path):
+def test_a_page_without_copies(tmp_path):
     draw(0).save(tmp_path / "one.png")
     build(tmp_path / "one.png", tmp_path / "i", FAST)
     assert b"No copies were found" in written(write_page, find_duplicates(tmp_path / "i"))
 
 
-def test_files_are_replaced_only_by_whole_reports(report, tmp_path, monkeypatch):
+def test_files_are_replaced_only_by_complete_reports(report, tmp_path, monkeypatch):
     outputs = Outputs(*(tmp_path / name for name in ("o.json", "o.csv", "o.html", "o.txt")))
     for path in outputs.given().values():
         path.write_text("old")
@@ -219,13 +219,13 @@ def test_a_file_that_cannot_be_written_is_named(report, tmp_path, monkeypatch):
             write_outputs(report, chosen(report), outputs)
 
 
-def test_reports_are_kept_out_of_places_where_they_would_harm(tmp_path):
+def test_invalid_output_paths(tmp_path):
     index = tmp_path / "i"
     index.mkdir()
     same = tmp_path / "same"
     for outputs, says in (
-        (Outputs(json=same, csv=same), "one place"),
-        (Outputs(json=STDOUT, list=STDOUT), "one place"),
+        (Outputs(json=same, csv=same), "two reports"),
+        (Outputs(json=STDOUT, list=STDOUT), "two reports"),
         (Outputs(csv=tmp_path), "folder"),
         (Outputs(csv=tmp_path / "none" / "x.csv"), "folder"),
         (Outputs(csv=tmp_path / "photo.JPG"), "name of a picture"),

@@ -1,4 +1,4 @@
-"""Groups of copies, against a slow loop over the same vectors."""
+"""Groups of copies against a slow loop over the same vectors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def collection(count=90, seed=0):
 
 @pytest.mark.parametrize("threshold", [0.0, 0.05, 0.2, 0.35, 0.7, 1.4, 2.0])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_groups_are_those_of_the_slow_loop(threshold, seed, tmp_path):
+def test_groups_against_a_slow_loop(threshold, seed, tmp_path):
     vectors, contents, sizes = collection(seed=seed)
     index = index_of(tmp_path / "i", vectors, contents=contents, sizes=sizes)
     report = found(index, threshold)
@@ -39,7 +39,7 @@ def test_groups_are_those_of_the_slow_loop(threshold, seed, tmp_path):
     assert report.pictures == len(vectors)
 
 
-def test_blocks_of_any_size_give_the_same(tmp_path, monkeypatch):
+def test_the_block_size_does_not_matter(tmp_path, monkeypatch):
     vectors, contents, sizes = collection()
     index = index_of(tmp_path / "i", vectors, contents=contents, sizes=sizes, segments=3)
     expected = slow_groups(vectors, contents, sizes, 0.35)
@@ -68,7 +68,7 @@ def test_the_order_of_pictures_and_segments_does_not_matter(segments, tmp_path):
     assert {frozenset((int(order[n]), d) for n, d in group) for group in told(report)} == expected
 
 
-def test_a_chain_does_not_join_what_is_far_apart(tmp_path):
+def test_a_chain_does_not_join_distant_pictures(tmp_path):
     index = index_of(tmp_path / "i", on_circle(0, 10, 20, 30, 40, 50))
     report = found(index, chord(10.5))
     assert sum(len(group.members) for group in report.groups) <= 6
@@ -89,7 +89,7 @@ def test_a_picture_belongs_to_the_nearest_representative(tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_finds_them(kind, tmp_path):
+def test_every_kind_finds_the_groups(kind, tmp_path):
     vectors, contents, sizes = collection(150)
     index = index_of(tmp_path / "i", vectors, contents=contents, sizes=sizes, segments=2, kind=kind)
     expected = slow_groups(vectors, contents, sizes, 0.2)
@@ -103,7 +103,7 @@ def test_every_kind_finds_them(kind, tmp_path):
     assert len(missed) <= 0.1 * len(expected)
 
 
-def test_what_was_removed_never_appears(tmp_path):
+def test_removed_pictures_never_appear(tmp_path):
     vectors, contents, sizes = collection()
     removed = list(range(0, 90, 3))
     stay = [number for number in range(90) if number % 3]
@@ -116,7 +116,7 @@ def test_what_was_removed_never_appears(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["flat", "hnsw"])
-def test_a_filter_chooses_among_whom(kind, tmp_path):
+def test_a_filter_limits_the_pictures(kind, tmp_path):
     vectors, contents, sizes = collection()
     labels = ["a" if number % 2 else "b" for number in range(90)]
     index = index_of(tmp_path / "i", vectors, contents=contents, sizes=sizes, labels=labels, kind=kind, segments=2)
@@ -127,7 +127,7 @@ def test_a_filter_chooses_among_whom(kind, tmp_path):
     assert {frozenset((chosen.index(n), d) for n, d in group) for group in told(report)} == expected
 
 
-def test_exact_copies_alone(tmp_path):
+def test_exact_copies_only(tmp_path):
     vectors = unit(np.random.default_rng(0).standard_normal((6, 4)))
     contents = ["x", "y", "x", "z", "y", "x"]
     labels = ["a", "a", "b", "a", "b", "a"]
@@ -141,7 +141,7 @@ def test_exact_copies_alone(tmp_path):
     assert some.pictures == 4
 
 
-def test_vectors_whose_files_nobody_knows_are_no_exact_copies(tmp_path):
+def test_vectors_without_files_are_not_exact_copies(tmp_path):
     vectors = unit(np.random.default_rng(0).standard_normal((4, 4)))
     index = index_of(tmp_path / "i", vectors[[0, 1, 2, 0]], contents=[""] * 4)
     assert find_duplicates(index, DuplicatesConfig(exact_only=True)).groups == ()
@@ -151,8 +151,10 @@ def test_vectors_whose_files_nobody_knows_are_no_exact_copies(tmp_path):
     ]
 
 
-@pytest.mark.parametrize(("kind", "count"), [("flat", 10_000), ("hnsw", 500)])  # FAISS needs long for a graph of equals
-def test_thousands_of_times_the_same(kind, count, tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "count"), [("flat", 10_000), ("hnsw", 500)]
+)  # FAISS is slow to build a graph of equal vectors
+def test_thousands_of_equal_pictures(kind, count, tmp_path):
     vectors = np.repeat(on_circle(0), count + 2, axis=0)
     vectors[count // 2 : count // 2 + 2] = on_circle(1, 90)
     report = found(index_of(tmp_path / "i", vectors, kind=kind), chord(2))
@@ -162,14 +164,14 @@ def test_thousands_of_times_the_same(kind, count, tmp_path):
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_too_few_to_have_a_copy(count, tmp_path):
+def test_fewer_than_two_pictures(count, tmp_path):
     index = index_of(tmp_path / "i", np.ones((count, 1), dtype=np.float32))
     for config in (DuplicatesConfig(), DuplicatesConfig(exact_only=True), DuplicatesConfig(threshold=2)):
         report = find_duplicates(index, config)
         assert (report.groups, report.pictures) == ((), count)
 
 
-def test_thresholds_come_from_the_question_the_calibration_or_the_default(tmp_path):
+def test_thresholds_come_from_the_settings_the_calibration_or_the_default(tmp_path):
     vectors = on_circle(0, 10, 60)
     plain = index_of(tmp_path / "plain", vectors)
     report = find_duplicates(plain)
@@ -196,13 +198,13 @@ def test_thresholds_come_from_the_question_the_calibration_or_the_default(tmp_pa
         ({"where": {"colour": "red"}}, "colour"),
     ],
 )
-def test_senseless_questions(config, says, tmp_path):
+def test_invalid_settings(config, says, tmp_path):
     index = index_of(tmp_path / "i", on_circle(0, 10))
     with pytest.raises(QueryError, match=says):
         find_duplicates(index, DuplicatesConfig(**config))
 
 
-def test_a_probability_that_no_distance_has(tmp_path):
+def test_an_unreachable_probability(tmp_path):
     index = index_of(tmp_path / "i", on_circle(0, 10), threshold=0.3)
     with pytest.raises(QueryError, match=r"at distance 0 it is 0\.9997"):
         find_duplicates(index, DuplicatesConfig(probability=1.0))

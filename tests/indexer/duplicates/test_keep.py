@@ -1,4 +1,4 @@
-"""Which files could go: never the last good one, never one that changed."""
+"""Which files are spare: never the last good copy, never a changed file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EXACT = DuplicatesConfig(exact_only=True)
 
 
 def copies(folder, *names, seed=0):
-    """Files of the same bytes, each ten seconds younger than the one before."""
+    """Files with the same bytes, each ten seconds newer than the one before."""
     folder.mkdir(exist_ok=True)
     paths = [folder / name for name in names]
     draw(seed, (200, 160)).save(paths[0])
@@ -37,7 +37,7 @@ def names(members):
     return [member.path.name for member in members]
 
 
-def test_of_equal_files_the_oldest_stays(tmp_path):
+def test_the_oldest_of_equal_files_is_kept(tmp_path):
     copies(tmp_path / "p", "z.png", "b.png", "a.png")
     (choice,) = chosen(tmp_path / "p")
     assert (choice.keep.path.name, names(choice.spare), choice.left) == ("z.png", ["a.png", "b.png"], ())
@@ -46,7 +46,7 @@ def test_of_equal_files_the_oldest_stays(tmp_path):
     assert sorted(names(first.spare)) == ["b.png", "z.png"]
 
 
-def test_most_pixels_then_most_bytes_then_the_sharpest(tmp_path):
+def test_files_are_ranked_by_pixels_bytes_and_sharpness(tmp_path):
     (tmp_path / "p").mkdir()
     picture = draw(1, (200, 160))
     picture.resize((400, 320)).save(tmp_path / "p" / "d-large.jpg", quality=30)
@@ -60,7 +60,7 @@ def test_most_pixels_then_most_bytes_then_the_sharpest(tmp_path):
     assert choice.keep.path.name == max((tmp_path / "p").iterdir(), key=lambda path: path.stat().st_size).name
 
 
-def test_of_equally_large_files_the_sharper_stays(tmp_path):
+def test_the_sharper_of_equally_large_files_is_kept(tmp_path):
     from PIL import ImageFilter
 
     (tmp_path / "p").mkdir()
@@ -72,7 +72,7 @@ def test_of_equally_large_files_the_sharper_stays(tmp_path):
     assert (choice.keep.path.name, names(choice.spare)) == ("z.bmp", ["a.bmp"])
 
 
-def test_a_file_that_is_gone_or_changed_neither_stays_nor_goes(tmp_path):
+def test_missing_and_changed_files_are_neither_kept_nor_spare(tmp_path):
     paths = copies(tmp_path / "p", "a.png", "b.png", "c.png", "d.png")
     build(tmp_path / "p", tmp_path / "i", FAST)
     paths[0].unlink()
@@ -97,7 +97,7 @@ def test_a_file_that_is_gone_or_changed_neither_stays_nor_goes(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links")
-def test_a_link_to_the_file_that_stays_is_no_spare_file(tmp_path):
+def test_a_link_to_the_file_to_keep_is_not_spare(tmp_path):
     (path,) = copies(tmp_path / "p", "b.png")
     (tmp_path / "p" / "a.png").symlink_to(path)
     os.link(path, tmp_path / "p" / "c.png")
@@ -108,7 +108,7 @@ def test_a_link_to_the_file_that_stays_is_no_spare_file(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file names are Unicode there")
-def test_the_list_holds_names_byte_for_byte(tmp_path):
+def test_the_list_contains_names_byte_for_byte(tmp_path):
     odd = [os.fsdecode(b"\xff\xfe.png"), "na\u00efve \u2603.png", "line\nbreak.png", "back\\nslash.png"]
     paths = copies(tmp_path / "p", "original.png", *odd)
     choices = chosen(tmp_path / "p")

@@ -1,4 +1,4 @@
-"""Copies in an index that changes: after commits, by filters and with metadata, and where vectors are damaged."""
+"""Copies in an index that changes: after commits, with filters and metadata, and with damaged vectors."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from tests.people import calibration
 
 
 def copies_of(engine, picture, **options):
-    """Names of the copies of each hit that has some, by the name of the hit."""
+    """Names of the copies of each hit that has any, by the name of the hit."""
     hits = engine.search(picture, 20, collapse=True, **options)
     return {hit.path.name: [copy.path.name for copy in hit.copies] for hit in hits if hit.copies}
 
 
-def all_told(engine, picture):
-    """What an engine says of copies: among hits, among filtered hits, and in groups."""
+def all_copies(engine, picture):
+    """The copies that an engine reports: among hits, among filtered hits, and in groups."""
     groups = [[member.id for member in group.members] for group in duplicates_in(engine).groups]
     return (
         engine.search(picture, 20, collapse=True),
@@ -38,7 +38,7 @@ def all_told(engine, picture):
     )
 
 
-def test_a_refreshed_engine_tells_of_copies_as_a_new_one(pictures, index):
+def test_a_refreshed_engine_reports_copies_like_a_new_one(pictures, index):
     original, copy = pictures / "label2" / "0005.png", pictures / "near.jpg"
     draw(5).save(copy, quality=85)
 
@@ -58,21 +58,21 @@ def test_a_refreshed_engine_tells_of_copies_as_a_new_one(pictures, index):
     engine = open_index(index, device="cpu")
     assert copies_of(engine, original) == {}
     for change, expected in changes:
-        told = all_told(engine, original)
+        copies = all_copies(engine, original)
         change()
-        assert all_told(engine, original) == told, "a snapshot stays as it is"
+        assert all_copies(engine, original) == copies, "a snapshot does not change"
         newer = engine.refresh()
         engine.close()
         engine = newer
         assert copies_of(engine, original) == expected
         with open_index(index, device="cpu") as fresh:
-            assert all_told(engine, original) == all_told(fresh, original)
+            assert all_copies(engine, original) == all_copies(fresh, original)
     engine.close()
 
 
 @pytest.fixture
 def described(pictures, index, tmp_path):
-    """Three copies of one picture, with metadata of two of them and of another picture."""
+    """Three copies of one picture, with metadata for two of them and for another picture."""
     for name in ("one.png", "two.png"):
         draw(5).save(pictures / name)
     add(index, [pictures / "one.png", pictures / "two.png"], FAST)
@@ -92,14 +92,14 @@ def described(pictures, index, tmp_path):
         (["year is null or year > 2023", "height < 1000"], {"0005.png", "two.png"}),
     ],
 )
-def test_filters_say_among_whom(described, where, names, exact_only):
+def test_filters_limit_the_pictures(described, where, names, exact_only):
     report = find_duplicates(described, DuplicatesConfig(where=where, exact_only=exact_only, device="cpu"))
     assert {member.path.name for group in report.groups for member in group.members} == names
     with open_index(described) as engine:
         assert report.pictures == engine.count(where)
 
 
-def test_metadata_stands_in_json_and_csv_and_the_command_filters(described, tmp_path):
+def test_metadata_is_in_json_and_csv_and_the_command_filters(described, tmp_path):
     where = ("--where", "year >= 2023 or label = label2", "--where", "path glob '*.png'")
     told = json.loads(twinlens("duplicates", described, *where, "--json", "-", "--csv", tmp_path / "o.csv").stdout)
     assert told["pictures"] == 7
@@ -117,7 +117,7 @@ def test_copies_among_hits_have_their_metadata(described, pictures):
     assert [first.metadata["year"], *(copy.metadata["year"] for copy in first.copies)] == [2023, 2024]
 
 
-def test_damaged_vectors_are_told_not_grouped(described):
+def test_damaged_vectors_are_reported_not_grouped(described):
     vectors = max((described / "segments").glob("*.npy"), key=lambda path: path.stat().st_size)
     data = bytearray(vectors.read_bytes())
     data[-3] ^= 1

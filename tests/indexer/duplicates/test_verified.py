@@ -1,4 +1,4 @@
-"""A file is spare only if it is known to be a copy of one that stays."""
+"""A file is spare only if it is verified to be a copy of a file to keep."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 
 from benchmarks.copies_made import chat, line_art, moved, next_frame, page, receipt, scene
 from indexer.collection.build import build
-from indexer.duplicates import find_duplicates, stand_ins
+from indexer.duplicates import copies, find_duplicates
 from indexer.duplicates.keep import choose, choose_all
 from search import open_index
 from search.config import DuplicatesConfig
@@ -34,7 +34,7 @@ def folder(tmp_path):
 
 
 def decisions(folder, rule="best", threshold=2.0):
-    """What is said of each file of a folder, all near one another: by name."""
+    """The decision about each file of a folder of near pictures, by name."""
     index = folder.parent / "i"
     if not index.exists():
         build(folder, index, FAST)
@@ -51,12 +51,12 @@ def spare(folder, **options):
 
 
 def sheet(seed, changed=None):
-    """Half a page of print."""
+    """Half a page of text."""
     return page(seed, changed).crop((100, 100, 740, 900))
 
 
 def film(seed, count=5, size=(200, 150)):
-    """Frames of which the first is that of any other film."""
+    """Frames, the first of which is the same for all films."""
     return [scene(7, size), *(scene(100 * seed + number, size) for number in range(count))]
 
 
@@ -64,7 +64,7 @@ def save_film(path, frames, **options):
     frames[0].save(path, append_images=frames[1:], **{**FILM, **options})
 
 
-def test_animations_that_share_a_first_frame_are_none(folder):
+def test_animations_that_share_a_first_frame_are_not_copies(folder):
     frames = film(1)
     frames[0].resize((400, 300)).save(folder / "still.png")
     for number in (1, 2):
@@ -86,7 +86,7 @@ def test_animations_that_share_a_first_frame_are_none(folder):
     assert not listed & {"still.png", "shorter.webp", "slower.webp", "other_end.webp"}
 
 
-def test_a_still_and_an_animation_never_stand_for_each_other(folder):
+def test_a_still_picture_and_an_animation_are_not_copies(folder):
     for name, frames in (("small.gif", film(1)), ("large.webp", film(2, size=(800, 600)))):
         save_film(folder / name, frames)
     film(1, size=(400, 300))[0].save(folder / "still.png")
@@ -100,7 +100,7 @@ def test_a_still_and_an_animation_never_stand_for_each_other(folder):
     }
 
 
-def test_pages_behind_one_cover(folder):
+def test_documents_with_the_same_first_page(folder):
     cover = scene(8, (300, 400))
     for number in range(3):
         pages = [page(10 * number + of).resize((300, 424)) for of in range(2)]
@@ -111,7 +111,7 @@ def test_pages_behind_one_cover(folder):
     assert len(spare(folder)) == 1
 
 
-def test_raw_files_stand_for_nothing_and_nothing_for_them(folder):
+def test_raw_files_are_not_compared(folder):
     scene(9, (640, 480)).save(folder / "photo.jpg", quality=90)
     small = scene(9, (160, 120)).tobytes()
     preview = {258: 8, 259: 1, 262: 2, 273: 0, 277: 3, 278: 120, 279: len(small), 254: 1}
@@ -145,7 +145,7 @@ def test_motion_photos_and_pictures_with_layers_or_finer_levels_are_not_compared
 
 
 @pytest.mark.parametrize("ink", ["white", "black"])
-def test_line_art_on_transparent_ground(folder, ink):
+def test_line_art_on_a_transparent_background(folder, ink):
     for seed in range(4):
         image = Image.new("RGBA", (256, 256), ink)
         image.putalpha(Image.eval(line_art(seed).convert("L"), lambda level: 255 - level))
@@ -155,7 +155,7 @@ def test_line_art_on_transparent_ground(folder, ink):
     assert spare(folder) <= {"small.png"}
 
 
-def test_transparency_itself_is_compared(folder):
+def test_transparency_is_compared(folder):
     solid = scene(11, (200, 150))
     holed = solid.convert("RGBA")
     ImageDraw.Draw(holed).rectangle([50, 50, 90, 90], fill=(0, 0, 0, 0))
@@ -183,7 +183,7 @@ def test_transparency_itself_is_compared(folder):
     ],
     ids=["pages", "one word", "one digit", "one message", "moved", "burst", "colours"],
 )
-def test_what_only_looks_like_a_copy_is_never_listed(folder, pictures):
+def test_files_that_only_look_like_copies_are_never_listed(folder, pictures):
     for number, picture in enumerate(pictures()):
         picture.save(folder / f"{number}.png")
         picture.save(folder / f"{number}.jpg", quality=90)
@@ -199,7 +199,7 @@ def test_what_only_looks_like_a_copy_is_never_listed(folder, pictures):
     assert all(len({f"{number}.png", f"{number}.jpg"} & listed) < 2 for number in range(5))
 
 
-def test_pages_of_print_stand_in_groups_of_their_own(folder):
+def test_pages_of_text_are_in_separate_groups(folder):
     for seed in range(4):
         sheet(seed).save(folder / f"{seed}.png")
     for seed in (1, 3):
@@ -219,7 +219,7 @@ def test_pages_of_print_stand_in_groups_of_their_own(folder):
             assert member.distance == pytest.approx(np.linalg.norm(vectors[member.id] - first), abs=1e-6)
 
 
-def test_a_group_of_two_pictures_keeps_two(folder):
+def test_a_group_of_two_different_pictures_keeps_two(folder):
     for seed, picture in enumerate(moved(scene(14, (640, 480)), 14, 60)):
         picture.save(folder / f"{seed}.png")
         picture.resize((320, 240)).save(folder / f"{seed}.small.png")
@@ -233,7 +233,7 @@ def test_a_group_of_two_pictures_keeps_two(folder):
     assert list(found.values()).count("spare") == 5
 
 
-def test_pictures_taken_at_different_times_are_none(folder):
+def test_pictures_taken_at_different_times_are_not_copies(folder):
     exif = Image.Exif()
     for name, when in (("a.jpg", "2024:05:06 10:00:00"), ("b.jpg", "2024:05:06 10:00:01"), ("c.jpg", None)):
         if when:
@@ -244,7 +244,7 @@ def test_pictures_taken_at_different_times_are_none(folder):
     assert "near, taken at another time" in found.values()
 
 
-def test_a_file_whose_bytes_changed_behind_its_size_and_time_is_left(folder):
+def test_changed_bytes_with_equal_size_and_time_are_noticed(folder):
     for name in ("a.bmp", "b.bmp", "c.bmp"):
         draw(4, (64, 48)).save(folder / name)
     build(folder, folder.parent / "i", FAST)
@@ -255,21 +255,21 @@ def test_a_file_whose_bytes_changed_behind_its_size_and_time_is_left(folder):
     assert decisions(folder) == {"a.bmp": "changed since it was indexed", "b.bmp": "keep", "c.bmp": "spare"}
 
 
-def test_many_nearly_equal_files_cost_a_bounded_number_of_comparisons(folder, monkeypatch):
+def test_the_number_of_comparisons_is_bounded(folder, monkeypatch):
     background = scene(15, (160, 120))
     for number in range(12):
         image = background.copy()
         ImageDraw.Draw(image).rectangle([10 * number, 20, 10 * number + 12, 60], fill="yellow")
         image.save(folder / f"{number:02}.png")
-    monkeypatch.setattr(stand_ins, "_MOST_COMPARISONS", 3)
-    asked = []
-    compare = stand_ins.why_no_copy
-    monkeypatch.setattr(stand_ins, "why_no_copy", lambda a, b: asked.append(1) or compare(a, b))
+    monkeypatch.setattr(copies, "_MOST_COMPARISONS", 3)
+    comparisons = []
+    compare = copies.why_no_copy
+    monkeypatch.setattr(copies, "why_no_copy", lambda a, b: comparisons.append(1) or compare(a, b))
     assert spare(folder) == set()
-    assert 0 < len(asked) <= 3 * 12
+    assert 0 < len(comparisons) <= 3 * 12
 
 
-def test_every_report_says_what_is_known(folder):
+def test_every_report_has_the_decisions(folder):
     scene(16, (640, 480)).save(folder / "large.png")
     scene(16, (640, 480)).resize((320, 240)).save(folder / "small.png")
     scene(16, (640, 480)).crop((10, 10, 620, 470)).save(folder / "cut.png")
@@ -296,7 +296,7 @@ def test_every_report_says_what_is_known(folder):
     assert (folder.parent / "list").read_text() == f"{folder / 'small.png'}\n"
 
 
-def test_folding_hides_nothing_of_its_own(folder):
+def test_collapsing_hits_does_not_hide_other_pictures(folder):
     for seed in range(4):
         sheet(seed).save(folder / f"page{seed}.png")
     for number in (1, 2):
@@ -312,7 +312,7 @@ def test_folding_hides_nothing_of_its_own(folder):
     shown = set(folded)
     assert {"page0.png", "page2.png", "page3.png", "film2.webp", "still.png"} <= shown
     assert len({"film1.webp", "again.webp"} & shown) == 1
-    for name, copies in folded.items():
-        for copy in copies:
+    for name, others in folded.items():
+        for copy in others:
             assert {name, copy} in ({"page1.png", "small.png"}, {"film1.webp", "again.webp"})
     assert len(list(itertools.chain(shown, *folded.values()))) == 9

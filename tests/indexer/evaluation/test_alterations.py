@@ -1,4 +1,4 @@
-"""What each alteration does to a picture that can be worked out by hand."""
+"""Each alteration against a result computed by hand."""
 
 from io import BytesIO
 
@@ -29,7 +29,7 @@ def faded(image: Image.Image) -> Image.Image:
 
 
 @pytest.mark.parametrize("size", [(48, 40), (64, 64), (85, 112), (15, 25), (3, 2), (1, 1)])
-def test_the_six_copies_are_what_targets_are_stated_for(size: tuple[int, int]) -> None:
+def test_the_six_everyday_copies(size: tuple[int, int]) -> None:
     image = draw(1, size)
     width, height = size
     left, top = round(width * 0.1), round(height * 0.2)
@@ -50,7 +50,7 @@ def test_the_six_copies_are_what_targets_are_stated_for(size: tuple[int, int]) -
 
 
 @pytest.mark.parametrize("alteration", ALTERATIONS, ids=lambda each: each.name)
-def test_the_same_picture_gives_the_same_copy_and_is_left_alone(alteration: Alteration) -> None:
+def test_alterations_are_reproducible_and_do_not_change_the_picture(alteration: Alteration) -> None:
     image = Image.fromarray(np.random.default_rng(2).integers(0, 256, (40, 48, 3), dtype=np.uint8))
     before = image.tobytes()
     one, other = alteration.alter(image), alteration.alter(image.copy())
@@ -79,7 +79,7 @@ def test_strengths_rise(kind: str) -> None:
     assert moved[0] < moved[-1]
 
 
-def test_quarter_turns_make_a_round() -> None:
+def test_four_quarter_turns_give_the_picture_back() -> None:
     image = draw(4)
     turned = NAMED["turned, 90 degrees"](image)
     assert turned.size == (image.height, image.width)
@@ -97,7 +97,7 @@ def test_noise_has_its_deviation_and_differs_between_pictures() -> None:
     assert np.corrcoef(noise[..., 1].ravel(), other[..., 1].ravel())[0, 1] == pytest.approx(0, abs=0.05)
 
 
-def test_colour_goes_where_it_is_told() -> None:
+def test_colour_changes_in_the_given_direction() -> None:
     image = Image.new("RGB", (8, 8), (200, 100, 50))
     grey = pixels(NAMED["saturation, 0 %"](image))
     assert (grey == grey[..., :1]).all()

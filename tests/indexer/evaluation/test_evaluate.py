@@ -1,4 +1,4 @@
-"""Two doors to one measurement: an index, and an encoder on a folder."""
+"""An index, and an encoder on a folder, give the same figures."""
 
 import json
 import shutil
@@ -34,7 +34,7 @@ def test_an_index_and_its_pictures_give_the_same(pictures: Path, index: Path) ->
     assert (of_index.map_at_r, of_index.nmi) == (of_folder.map_at_r, of_folder.nmi)
 
 
-def test_the_figures_are_those_of_the_metrics(index: Path) -> None:
+def test_figures_match_the_metrics(index: Path) -> None:
     with open_index(index, device="cpu") as engine:
         records, vectors = engine.vectors()
     labels = [record.label for record in records]
@@ -50,7 +50,7 @@ def test_the_figures_are_those_of_the_metrics(index: Path) -> None:
     assert told["intervals"]["map_at_r"] == [found.map_at_r.low, found.map_at_r.high]
 
 
-def test_both_doors_alter_alike_and_name_what_is_gone(tmp_path: Path) -> None:
+def test_index_and_folder_give_the_same_robustness_and_name_missing_files(tmp_path: Path) -> None:
     paths = fill(tmp_path / "pictures", 12)
     build(tmp_path / "pictures", tmp_path / "i", FAST)
     config = EvaluateConfig(robustness=True, device="cpu")
@@ -89,14 +89,14 @@ def test_labels_from_a_csv(pictures: Path, tmp_path: Path) -> None:
     assert (found.pictures, found.classes) == (6, 2)
 
 
-def test_a_broken_picture_is_left_out_and_named(pictures: Path) -> None:
+def test_broken_pictures_are_left_out_and_reported(pictures: Path) -> None:
     (pictures / "label0" / "bad.png").write_bytes(b"bad")
     found = evaluate(pictures, BY_ENCODER)
     assert found.pictures == 12
     assert [Path(error.source).name for error in found.skipped] == ["bad.png"]
 
 
-def test_embedding_in_memory_is_that_of_a_build(pictures: Path, index: Path) -> None:
+def test_embedding_in_memory_matches_a_build(pictures: Path, index: Path) -> None:
     with open_index(index, device="cpu") as engine:
         records, vectors = engine.vectors()
     embedded = embed_in_memory(load_encoder("color-layout"), [record.path for record in records])
@@ -107,7 +107,7 @@ def test_embedding_in_memory_is_that_of_a_build(pictures: Path, index: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("labels", "says"),
+    ("labels", "message"),
     [
         ([], "no picture has a label"),
         ([None, None], "no picture has a label"),
@@ -115,9 +115,9 @@ def test_embedding_in_memory_is_that_of_a_build(pictures: Path, index: Path) -> 
         (["a", "b", None], "no two pictures share a label"),
     ],
 )
-def test_nothing_to_measure(labels: list[str | None], says: str) -> None:
+def test_nothing_to_measure(labels: list[str | None], message: str) -> None:
     vectors = np.eye(4, dtype=np.float32)[: len(labels)]
-    with pytest.raises(DataError, match=says):
+    with pytest.raises(DataError, match=message):
         measure(vectors, labels, collection="photos")
 
 
@@ -129,7 +129,7 @@ def test_targets_that_cannot_be_measured(pictures: Path, tmp_path: Path) -> None
         evaluate(pictures, EvaluateConfig(encoder="magic"))
 
 
-def test_the_card_takes_figures_and_the_encoder_stays_the_same(pictures: Path, tmp_path: Path) -> None:
+def test_figures_are_written_to_the_card_without_changing_the_encoder(pictures: Path, tmp_path: Path) -> None:
     encoder = load_encoder("builtin", device="cpu")
     encoder.save(tmp_path)
     shutil.copy(tmp_path / "weights.safetensors", tmp_path / "before")

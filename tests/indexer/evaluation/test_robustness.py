@@ -1,4 +1,4 @@
-"""The table against a loop over pictures, and what happens where pictures or labels are missing."""
+"""The table against a loop over pictures, also with missing pictures or labels."""
 
 from collections.abc import Callable
 
@@ -47,7 +47,7 @@ def test_against_the_loop(queries: int, rows: range | list[int], monkeypatch: py
     assert table.copies_found == pytest.approx(sum(row.copies_found for row in table.rows) / 6)
 
 
-def test_unaltered_copies_are_found_and_twins_count_as_found() -> None:
+def test_unaltered_copies_are_found_and_duplicates_count_as_found() -> None:
     nothing = [Alteration("nothing", "at all", lambda image: image)]
     vectors = np.concatenate([VECTORS, VECTORS])
     table = measure_robustness(ENCODER, lambda row: PICTURES[row % 30], vectors, [None] * 60, alterations=nothing)
@@ -57,7 +57,7 @@ def test_unaltered_copies_are_found_and_twins_count_as_found() -> None:
     assert table.copies_found is None  # of the six
 
 
-def test_a_picture_that_is_gone_asks_nothing_but_is_searched() -> None:
+def test_a_missing_picture_is_not_a_query_but_stays_in_the_gallery() -> None:
     def all_but_one(row: int) -> Image.Image:
         if row == 5:
             raise PictureError("five.png", "no such file")
@@ -69,7 +69,7 @@ def test_a_picture_that_is_gone_asks_nothing_but_is_searched() -> None:
     assert [error.source for error in table.skipped] == ["five.png"]
 
 
-def test_no_picture_at_all() -> None:
+def test_no_pictures() -> None:
     def gone(row: int) -> Image.Image:
         raise PictureError(f"{row}.png", "no such file")
 

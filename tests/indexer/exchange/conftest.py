@@ -1,4 +1,4 @@
-"""Vectors as they come from elsewhere."""
+"""Vectors of other programs."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def unit(rows: int, dim: int = 8, seed: int = 0) -> np.ndarray:
 
 
 def brute_force(vectors: np.ndarray, query: np.ndarray, k: int) -> list[tuple[int, float]]:
-    """Row and Euclidean distance of the k nearest, ties by row."""
+    """Row and Euclidean distance of the k nearest neighbours, ties by row."""
     distances = [(float(np.sqrt(np.sum((row.astype(np.float64) - query) ** 2))), n) for n, row in enumerate(vectors)]
     return [(n, distance) for distance, n in sorted(distances)[:k]]
 

@@ -1,4 +1,4 @@
-"""What an export holds, read with the tools that others have: pyarrow, numpy, json."""
+"""The content of an export, read with pyarrow, numpy and json."""
 
 import json
 import os
@@ -28,7 +28,7 @@ SHOP = """{"path": "label0/0000.png", "shop": "Mill, Lane", "price": 0.5, "ripe"
 
 @pytest.fixture
 def shop(pictures: Path, index: Path, tmp_path: Path) -> Path:
-    """The index, one picture removed, some with metadata."""
+    """An index with one picture removed, and metadata for some pictures."""
     (tmp_path / "shop.jsonl").write_text(SHOP)
     load_metadata(index, tmp_path / "shop.jsonl", root=pictures)
     remove(index, ids=[2])
@@ -80,7 +80,7 @@ def test_npy(shop: Path, tmp_path: Path) -> None:
     assert rows[1]["price"] is None
 
 
-def test_the_encoder_goes_along(index: Path, tmp_path: Path) -> None:
+def test_the_encoder_is_exported(index: Path, tmp_path: Path) -> None:
     export(index, tmp_path / "out")
     assert load_encoder(tmp_path / "out" / "encoder").fingerprint == load_encoder("color-layout").fingerprint
 
@@ -120,7 +120,7 @@ def test_a_filter(index: Path, tmp_path: Path, form: Format) -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_nothing_to_export_is_an_empty_export(index: Path, tmp_path: Path, form: Format) -> None:
+def test_an_empty_export(index: Path, tmp_path: Path, form: Format) -> None:
     assert export(index, tmp_path / "out", ExportConfig(form, "label = none-such")).pictures == 0
     if form == "npy":
         assert np.load(tmp_path / "out" / "vectors.npy").shape[0] == 0
@@ -138,7 +138,7 @@ def test_it_streams_in_row_groups(index: Path, tmp_path: Path, monkeypatch: pyte
     np.testing.assert_array_equal(np.load(tmp_path / "npy" / "vectors.npy"), told(index)[1])
 
 
-def test_what_is_there_is_not_overwritten(index: Path, tmp_path: Path) -> None:
+def test_other_files_are_not_overwritten(index: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert export(index, tmp_path / "empty").pictures == 12
     with pytest.raises(DataError, match="--force"):
@@ -148,7 +148,7 @@ def test_what_is_there_is_not_overwritten(index: Path, tmp_path: Path) -> None:
     assert names == {"encoder", "export.json", "pictures.jsonl", "vectors.npy"}
     with pytest.raises(DataError, match="other files"):
         export(index, tmp_path / "pictures", ExportConfig(force=True))
-    assert len(list((tmp_path / "pictures").rglob("*.png"))) == 12, "what is no export is never deleted"
+    assert len(list((tmp_path / "pictures").rglob("*.png"))) == 12, "other files are never deleted"
     (tmp_path / "file").write_text("mine")
     with pytest.raises(DataError, match="is a file"):
         export(index, tmp_path / "file", ExportConfig(force=True))
@@ -157,7 +157,7 @@ def test_what_is_there_is_not_overwritten(index: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("force", [False, True])
-def test_whole_or_not_at_all(
+def test_an_export_is_complete_or_does_not_exist(
     index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: Format, force: bool
 ) -> None:
     if force:
@@ -173,7 +173,7 @@ def test_whole_or_not_at_all(
     assert sorted(path for path in tmp_path.rglob("*")) == before, "and nothing is left beside it"
 
 
-def test_what_cannot_be_exported(tmp_path: Path, index: Path) -> None:
+def test_invalid_exports(tmp_path: Path, index: Path) -> None:
     with pytest.raises(IndexFolderError, match="no index here"):
         export(tmp_path / "none", tmp_path / "out")
     with pytest.raises(DataError, match="parquet, npy"):

@@ -1,4 +1,4 @@
-"""An index of vectors whose encoder is not at hand."""
+"""An index of vectors whose encoder is not available."""
 
 import json
 from dataclasses import replace
@@ -31,7 +31,7 @@ CPU = BuildConfig(device="cpu")
 
 @pytest.fixture
 def foreign(pictures: Path, tmp_path: Path) -> Path:
-    """The pictures, with vectors that nobody can make."""
+    """An index of the pictures, with vectors of an unavailable encoder."""
     np.save(tmp_path / "v.npy", unit(12))
     paths = sorted(pictures.rglob("*.png"))
     (tmp_path / "v.csv").write_text("path,label\n" + "".join(f"{path},{path.parent.name}\n" for path in paths))
@@ -57,7 +57,7 @@ def test_it_is_searched_by_vector_and_by_id(foreign: Path) -> None:
     assert check(foreign) == []
 
 
-def test_a_picture_is_refused_with_the_reason(foreign: Path, pictures: Path) -> None:
+def test_a_picture_query_is_rejected_with_the_reason(foreign: Path, pictures: Path) -> None:
     picture = next(pictures.rglob("*.png"))
     with open_index(foreign) as engine:
         asks = (engine.search, engine.embed, lambda one: engine.verify(one, one), lambda one: engine.search_many([one]))
@@ -111,7 +111,7 @@ def test_a_rebuild_gives_it_an_encoder(foreign: Path, pictures: Path, index: Pat
     assert build(pictures, foreign, FAST).embedded == 0
 
 
-def test_a_repair_removes_what_nobody_can_embed_and_an_import_brings_it_back(foreign: Path, tmp_path: Path) -> None:
+def test_a_repair_removes_pictures_that_an_import_restores(foreign: Path, tmp_path: Path) -> None:
     remove(foreign, ids=[12])
     (file,) = (foreign / "segments").glob("*.npy")
     data = bytearray(file.read_bytes())

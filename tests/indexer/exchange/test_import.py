@@ -1,4 +1,4 @@
-"""Vectors that were made elsewhere: what an index of them answers, and what is refused."""
+"""Importing vectors: the answers of the index, and errors."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def paths_of(index: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_answers_are_those_of_brute_force(kind: str, tmp_path: Path) -> None:
+def test_answers_match_brute_force(kind: str, tmp_path: Path) -> None:
     vectors = unit(300, 16)
     vectors[7] = vectors[3]
     np.save(tmp_path / "v.npy", vectors)
@@ -60,7 +60,7 @@ def test_types(ten: Ten, tmp_path: Path, dtype: object, order: str) -> None:
         np.testing.assert_allclose(engine.vectors()[1], ten[2], atol=2e-3)
 
 
-def test_normalize_says_so(ten: Ten, tmp_path: Path) -> None:
+def test_normalize_is_reported(ten: Ten, tmp_path: Path) -> None:
     np.save(tmp_path / "long.npy", ten[2] * np.arange(1, 11)[:, None])
     config = replace(QUICK, paths=ten[1])
     with pytest.raises(DataError, match=r"long\.npy: row 1 .* length 2 instead of 1: --normalize"):
@@ -103,25 +103,25 @@ def test_lists_of_paths(ten: Ten, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "says"),
     [
-        ("l.txt", "\n".join("abcdefghi"), "names 9 pictures, and .* has 10 rows"),
-        ("l.txt", "\n".join("abcdefghijkl"), "names 12 pictures, and .* has 10 rows"),
+        ("l.txt", "\n".join("abcdefghi"), "names 9 pictures, but .* has 10 rows"),
+        ("l.txt", "\n".join("abcdefghijkl"), "names 12 pictures, but .* has 10 rows"),
         ("l.txt", "", "names 0 pictures"),
-        ("l.txt", "\n".join("abcdefghia"), r"rows 0 and 9 \(counted from 0\) are both of .*/a:"),
+        ("l.txt", "\n".join("abcdefghia"), r"rows 0 and 9 \(counted from 0\) are both of .*/a\."),
         ("l.txt", "a\nb\nc\nx/../b" + "\nd" * 6, "rows [14] and [345]"),
-        ("l.txt", "a\n\nc\nd\ne\nf\ng\nh\ni\nj", "row 1 .* has no path but ''"),
-        ("l.txt", "a\0b" + "\nd" * 9, "row 0 .* has no path"),
+        ("l.txt", "a\n\nc\nd\ne\nf\ng\nh\ni\nj", "row 1 .*: '' is not a path"),
+        ("l.txt", "a\0b" + "\nd" * 9, r"row 0 .* is not a path"),
         ("l.csv", "name\na\n", "lacks the column path"),
         ("l.csv", 'path\n"a', "CSV"),
         ("l.csv", "path\n" + "\n".join("abcdefghi"), "names 9"),
-        ("l.jsonl", '{"path": "a"}\n{"label": "b"}\n' * 5, "row 1 .* has no path but None"),
-        ("l.jsonl", '{"path": 5}\n' * 10, "has no path but 5"),
+        ("l.jsonl", '{"path": "a"}\n{"label": "b"}\n' * 5, "row 1 .*: None is not a path"),
+        ("l.jsonl", '{"path": 5}\n' * 10, ": 5 is not a path"),
         ("l.jsonl", "nonsense\n" * 10, "line 1: is not JSON"),
         ("l.jsonl", "[1]\n" * 10, "not a JSON object"),
-        ("l.jsonl", '{"path": "\\ud800"}\n' * 10, "cannot be a path"),
+        ("l.jsonl", '{"path": "\\ud800"}\n' * 10, "is not a path"),
         ("none.txt", None, "cannot be read"),
     ],
 )
-def test_lists_that_cannot_be(ten: Ten, tmp_path: Path, name: str, text: str | None, says: str) -> None:
+def test_invalid_lists(ten: Ten, tmp_path: Path, name: str, text: str | None, says: str) -> None:
     if text is not None:
         (tmp_path / name).write_text(text)
     with pytest.raises(DataError, match=says):
@@ -129,7 +129,7 @@ def test_lists_that_cannot_be(ten: Ten, tmp_path: Path, name: str, text: str | N
     assert not (tmp_path / "i").exists(), "nothing was made"
 
 
-def test_files_that_cannot_be(ten: Ten, tmp_path: Path) -> None:
+def test_invalid_files(ten: Ten, tmp_path: Path) -> None:
     with_paths = replace(QUICK, paths=ten[1])
     np.save(tmp_path / "int.npy", np.ones((10, 4), dtype=np.int8))
     np.save(tmp_path / "flat.npy", np.ones(10, dtype=np.float32))
@@ -151,20 +151,20 @@ def test_files_that_cannot_be(ten: Ten, tmp_path: Path) -> None:
             import_vectors(tmp_path / f"{name}.npy", tmp_path / "i", with_paths)
     with pytest.raises(DataError, match="--paths"):
         import_vectors(ten[0], tmp_path / "i", QUICK)
-    with pytest.raises(DataError, match="come as"):
+    with pytest.raises(DataError, match=r"is not a \.npy file"):
         import_vectors(ten[1], tmp_path / "i", with_paths)
     with pytest.raises(DataError, match=r"export\.json"):
         import_vectors(tmp_path, tmp_path / "i", QUICK)
     assert not (tmp_path / "i").exists()
 
 
-def test_whose_vectors(ten: Ten, tmp_path: Path) -> None:
+def test_the_encoder_must_be_named(ten: Ten, tmp_path: Path) -> None:
     config = ImportConfig(paths=ten[1], device="cpu")
     with pytest.raises(EncoderError, match="--encoder NAME"):
         import_vectors(ten[0], tmp_path / "i", config)
     with pytest.raises(EncoderError, match=r"unknown encoder 'clip'.*--foreign"):
         import_vectors(ten[0], tmp_path / "i", replace(config, encoder="clip"))
-    with pytest.raises(DataError, match="vectors of 8, and color-layout makes vectors of"):
+    with pytest.raises(DataError, match="vectors of 8 dimensions, but color-layout makes vectors of"):
         import_vectors(ten[0], tmp_path / "i", replace(config, encoder="color-layout"))
     for name in ("", " ", "a\nb", "x" * 101):
         with pytest.raises(EncoderError):
@@ -175,7 +175,7 @@ def test_whose_vectors(ten: Ten, tmp_path: Path) -> None:
         import_vectors(ten[0], tmp_path / "file" / "i", replace(QUICK, paths=ten[1]))
 
 
-def test_more_of_them(ten: Ten, tmp_path: Path) -> None:
+def test_importing_into_an_existing_index(ten: Ten, tmp_path: Path) -> None:
     index, config = tmp_path / "i", replace(QUICK, paths=ten[1])
     import_vectors(ten[0], index, config)
     again = import_vectors(ten[0], index, replace(config, encoder="clip-vit-b32", foreign=False))
@@ -203,7 +203,7 @@ def test_more_of_them(ten: Ten, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("moment", ["write_blocks", "_record", "_put_metadata"])
-def test_an_import_that_fails_leaves_the_index_as_it_was(
+def test_a_failed_import_does_not_change_the_index(
     ten: Ten, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     index, config = tmp_path / "i", replace(QUICK, paths=ten[1])
@@ -242,18 +242,18 @@ def test_an_import_that_fails_leaves_the_index_as_it_was(
         np.testing.assert_array_equal(engine.vectors()[1], np.vstack([ten[2][:5], more]))
 
 
-def test_only_one_writes(ten: Ten, tmp_path: Path) -> None:
+def test_one_writer_at_a_time(ten: Ten, tmp_path: Path) -> None:
     import_vectors(ten[0], tmp_path / "i", replace(QUICK, paths=ten[1]))
     with writer_lock(tmp_path / "i"), pytest.raises(IndexLockedError):
         import_vectors(ten[0], tmp_path / "i", replace(QUICK, paths=ten[1]))
 
 
-# Vectors of an encoder that is at hand -----------------------------------------------------------------------------
+# Vectors of an available encoder -------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def embedded(pictures: Path, tmp_path: Path) -> ImportConfig:
-    """The vectors of the pictures, made by color-layout outside of any index."""
+    """The vectors of the pictures, made by color-layout without an index."""
     paths = sorted(pictures.rglob("*.png"))
     encoder = load_encoder("color-layout")
     vectors = encoder.encode([load_picture(path, target=encoder.input_size) for path in paths])
@@ -262,7 +262,7 @@ def embedded(pictures: Path, tmp_path: Path) -> ImportConfig:
     return ImportConfig(encoder="color-layout", paths=tmp_path / "v.csv", device="cpu")
 
 
-def test_pictures_can_be_asked(embedded: ImportConfig, pictures: Path, index: Path, tmp_path: Path) -> None:
+def test_pictures_can_be_queries(embedded: ImportConfig, pictures: Path, index: Path, tmp_path: Path) -> None:
     import_vectors(tmp_path / "v.npy", tmp_path / "i", embedded)
     assert check(tmp_path / "i") == []
     draw(3, (64, 64)).save(tmp_path / "query.png")
@@ -279,7 +279,9 @@ def test_pictures_can_be_asked(embedded: ImportConfig, pictures: Path, index: Pa
     assert check(index) == []
 
 
-def test_nothing_is_known_wrongly(embedded: ImportConfig, pictures: Path, tmp_path: Path) -> None:
+def test_imported_pictures_are_embedded_by_a_later_build(
+    embedded: ImportConfig, pictures: Path, tmp_path: Path
+) -> None:
     import_vectors(tmp_path / "v.npy", tmp_path / "i", embedded)
     with open_index(tmp_path / "i") as engine:
         assert {(record.bytes, record.mtime_ns, record.width) for record in engine.pictures()} == {(0, 0, 0)}
@@ -293,25 +295,27 @@ def test_nothing_is_known_wrongly(embedded: ImportConfig, pictures: Path, tmp_pa
     assert check(tmp_path / "i") == []
 
 
-def test_files_that_were_read_are_known(embedded: ImportConfig, pictures: Path, index: Path, tmp_path: Path) -> None:
+def test_files_that_were_read_are_not_embedded_again(
+    embedded: ImportConfig, pictures: Path, index: Path, tmp_path: Path
+) -> None:
     gone, broken = pictures / "label0" / "0000.png", pictures / "label1" / "0001.png"
     gone.unlink()
     broken.write_bytes(b"no picture")
     report = import_vectors(tmp_path / "v.npy", tmp_path / "i", replace(embedded, hash_files=True))
-    assert any("10 of 12 pictures were found and read" in note for note in report.notes)
+    assert any("10 of 12 pictures exist and were read" in note for note in report.notes)
     with open_index(tmp_path / "i") as engine, open_index(index) as other:
         theirs = {record.path: record for record in other.pictures()}
         for record in engine.pictures():
             if record.path in (gone, broken):
                 assert (record.bytes, record.content[:7]) == (0, "vector:")
             else:
-                told = theirs[record.path]
+                expected = theirs[record.path]
                 assert (record.content, record.bytes, record.mtime_ns, record.width, record.height) == (
-                    told.content,
-                    told.bytes,
-                    told.mtime_ns,
-                    told.width,
-                    told.height,
+                    expected.content,
+                    expected.bytes,
+                    expected.mtime_ns,
+                    expected.width,
+                    expected.height,
                 )
     again = import_vectors(tmp_path / "v.npy", tmp_path / "i", embedded)
     assert (again.unchanged, again.segments) == (12, 1), "whether files are read or not, vectors are compared"
@@ -332,7 +336,7 @@ def test_replaced_vectors_in_any_order(ten: Ten, tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(matrix, "_IN_MEMORY", 0)
     named = np.random.default_rng(1).permutation(14).tolist()
     vectors = unit(14, seed=3)
-    vectors[1::2] = vectors[0]  # ties, which go by id
+    vectors[1::2] = vectors[0]  # ties are ordered by id
     np.save(tmp_path / "more.npy", vectors)
     (tmp_path / "more.txt").write_text("".join(f"shots/{n}.jpg\n" for n in named))
     report = import_vectors(tmp_path / "more.npy", index, replace(QUICK, paths=tmp_path / "more.txt", replace=True))

@@ -1,4 +1,4 @@
-"""Parquet files as others write them."""
+"""Importing Parquet files of other programs."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -99,20 +99,20 @@ def test_a_data_frame(tmp_path: Path) -> None:
         import_vectors(tmp_path / "other.parquet", tmp_path / "i", config)
 
 
-def test_what_cannot_be(tmp_path: Path) -> None:
+def test_invalid_files(tmp_path: Path) -> None:
     vectors, names = unit(4).tolist(), list("abcd")
     ragged = [*vectors[:2], vectors[2][:3], vectors[3]]
     cases = {
         "row 2 .* has 3 values, not 8": {"path": names, "vector": ragged},
         "row 1 .* has no vector": {"path": names, "vector": [vectors[0], None, *vectors[2:]]},
-        "holds a null": {"path": names, "vector": [*vectors[:3], [None, *vectors[3][1:]]]},
-        "no column 'vector'.*--vector-column": {"path": names, "embedding": vectors},
-        "no column 'path' but file": {"file": names, "vector": vectors},
+        "contains a null": {"path": names, "vector": [*vectors[:3], [None, *vectors[3][1:]]]},
+        "needs one column 'vector'.*--vector-column": {"path": names, "embedding": vectors},
+        "needs one column 'path'; it has file": {"file": names, "vector": vectors},
         "must be lists": {"path": names, "vector": [1.0, 2.0, 3.0, 4.0]},
         "int64": {"path": names, "vector": [[1, 0], [0, 1], [1, 0], [0, 1]]},
         "rows 0 and 3": {"path": ["a", "b", "c", "x/../a"], "vector": vectors},
-        "row 2 .* no path but None": {"path": ["a", "b", None, "d"], "vector": vectors},
-        "no path but 1": {"path": [1, 2, 3, 4], "vector": vectors},
+        "row 2 .*: None is not a path": {"path": ["a", "b", None, "d"], "vector": vectors},
+        ": 1 is not a path": {"path": [1, 2, 3, 4], "vector": vectors},
         "holds no vectors": {"path": pa.array([], pa.string()), "vector": pa.array([], pa.list_(pa.float32()))},
         "row 3 .* length": {"path": names, "vector": [*vectors[:3], [2.0] * 8]},
     }

@@ -22,7 +22,7 @@ def test_forms(text: str, plain: str) -> None:
     assert read_plain_text(plain) == text
 
 
-def test_any_bytes_come_back_and_no_two_are_written_alike() -> None:
+def test_any_bytes_are_read_back_and_encodings_are_distinct() -> None:
     generator = np.random.default_rng(0)
     names = {bytes(generator.integers(1, 256, size, dtype=np.uint8)) for size in range(1, 60) for _ in range(20)}
     names |= {b"bytes:" + name for name in names}

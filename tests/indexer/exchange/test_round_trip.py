@@ -1,4 +1,4 @@
-"""What was exported and imported into a new folder answers as the index that it came from."""
+"""An exported and imported index gives the same answers as the original."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -87,7 +87,7 @@ def test_a_parquet_file_alone(index: Path, tmp_path: Path) -> None:
     assert import_vectors(alone, tmp_path / "two", PLAIN).unchanged == 12, "an index of its encoder needs no name"
 
 
-def test_another_encoder_is_refused(index: Path, tmp_path: Path) -> None:
+def test_another_encoder_is_rejected(index: Path, tmp_path: Path) -> None:
     export(index, tmp_path / "out")
     for config in (replace(PLAIN, encoder="mine", foreign=True),):
         with pytest.raises(EncoderError, match="two encoders"):
@@ -95,7 +95,7 @@ def test_another_encoder_is_refused(index: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "two").exists()
 
 
-def test_an_index_of_another_encoder_is_refused(index: Path, tmp_path: Path) -> None:
+def test_an_index_of_another_encoder_is_rejected(index: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "v.npy", np.eye(4, dtype=np.float32))
     (tmp_path / "v.txt").write_text("a\nb\nc\nd\n")
     config = ImportConfig(encoder="mine", foreign=True, paths=tmp_path / "v.txt")
@@ -108,7 +108,7 @@ def test_an_index_of_another_encoder_is_refused(index: Path, tmp_path: Path) -> 
     assert check(tmp_path / "two") == []
 
 
-def test_the_calibration_goes_along(index: Path, tmp_path: Path) -> None:
+def test_the_calibration_is_exported(index: Path, tmp_path: Path) -> None:
     catalog = Catalog.write(index)
     made = calibration(catalog.settings()["fingerprint"]).to_dict()
     with catalog.transaction():
@@ -131,7 +131,7 @@ def test_into_an_index_that_has_some_of_them(index: Path, tmp_path: Path) -> Non
     assert check(index) == []
 
 
-def test_an_empty_export_is_refused(index: Path, tmp_path: Path) -> None:
+def test_an_empty_export_is_rejected(index: Path, tmp_path: Path) -> None:
     for form in ("parquet", "npy"):
         export(index, tmp_path / form, ExportConfig(form, "id > 100"))
         with pytest.raises(DataError, match=r"no vectors|shape \(0"):
@@ -140,7 +140,7 @@ def test_an_empty_export_is_refused(index: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["parquet", "npy"])
-def test_a_damaged_export_is_refused(index: Path, tmp_path: Path, form: Format) -> None:
+def test_a_damaged_export_is_rejected(index: Path, tmp_path: Path, form: Format) -> None:
     export(index, tmp_path / "out", ExportConfig(form))
     for path in sorted((tmp_path / "out").glob("*.*")):
         whole = path.read_bytes()

@@ -1,4 +1,4 @@
-"""An index that grows in many batches while pictures leave it: its answers are those of brute force, as is its size."""
+"""An index that grows in many batches while pictures are removed has the answers of brute force."""
 
 import argparse
 import json
@@ -37,7 +37,7 @@ def options(tmp_path: Path, rows: int, **more: object) -> argparse.Namespace:
 
 
 def brute_force(vectors: dict[int, np.ndarray], query: np.ndarray, k: int) -> list[tuple[float, int]]:
-    """Distance and id of the k nearest, ties by id."""
+    """Distance and id of the k nearest neighbours, ties by id."""
     found = [(float(np.linalg.norm(vector.astype(np.float64) - query)), key) for key, vector in vectors.items()]
     return sorted(found)[:k]
 
@@ -67,7 +67,7 @@ def test_twenty_batches_with_removals(kind: str, tmp_path: Path) -> None:
         assert check(index) == []
 
 
-def test_the_truth_is_that_of_brute_force(tmp_path: Path) -> None:
+def test_the_ground_truth_matches_brute_force(tmp_path: Path) -> None:
     collection = Collection(tmp_path, unit(50, 8), options(tmp_path, 400))
     everything = np.vstack([np.load(file) for file in collection.vectors])
     assert collection.alive.sum() == 380
@@ -82,7 +82,7 @@ def test_the_truth_is_that_of_brute_force(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_million_vectors(tmp_path: Path) -> None:
-    """The run itself ends with an error where an exact answer is not that of the oracle, or the index is not whole."""
+    """The run fails if an exact answer differs from the oracle, or if the index is damaged."""
     np.save(tmp_path / "real.npy", unit(5_000, 32))
     run(options(tmp_path, 1_000_000, kinds=["flat"]), tmp_path / "work")
     page = (tmp_path / "page.md").read_text("utf-8")

@@ -13,11 +13,11 @@ HERE = Path("v.npy")
 
 
 def by_hand(vectors: np.ndarray) -> list[list[float]]:
-    """Rows divided by their length, number by number, with integers' exact sums."""
+    """Rows divided by their length, one number at a time, with exact integer sums."""
     return [[float(x) / math.hypot(*map(float, row)) for x in row] for row in vectors]
 
 
-def test_unit_rows_stay_as_they_are_to_the_bit() -> None:
+def test_unit_rows_are_not_changed() -> None:
     vectors = unit(500, 64)
     rows, far = unit_rows(vectors, 0, HERE, normalize=False)
     assert rows.dtype == np.float32
@@ -36,7 +36,7 @@ def test_types_are_converted_and_rounding_is_corrected(dtype: object) -> None:
 
 
 @pytest.mark.parametrize("size", [3.0, 1e-30, 1e-300, 1e200, 1.7e308])
-def test_other_lengths_are_named_or_divided(size: float) -> None:
+def test_other_lengths_are_reported_or_normalized(size: float) -> None:
     vectors = unit(6, 8).astype(np.float64)
     vectors[4] *= size
     with pytest.raises(DataError, match=r"v\.npy: row 104 .* has the length .* instead of 1: --normalize"):
@@ -46,14 +46,14 @@ def test_other_lengths_are_named_or_divided(size: float) -> None:
     np.testing.assert_allclose(rows, unit(6, 8), atol=1e-6)
 
 
-def test_the_length_is_told() -> None:
+def test_the_length_is_reported() -> None:
     with pytest.raises(DataError, match="has the length 5 instead"):
         unit_rows(np.array([[3.0, 4.0]]), 0, HERE, normalize=False)
 
 
 @pytest.mark.parametrize("normalize", [False, True])
 @pytest.mark.parametrize(("value", "says"), [(np.nan, "not finite"), (np.inf, "not finite"), (-np.inf, "not finite")])
-def test_what_is_no_number(value: float, says: str, normalize: bool) -> None:
+def test_values_that_are_not_finite(value: float, says: str, normalize: bool) -> None:
     vectors = unit(5)
     vectors[3, 2] = value
     with warnings.catch_warnings():
@@ -63,7 +63,7 @@ def test_what_is_no_number(value: float, says: str, normalize: bool) -> None:
 
 
 @pytest.mark.parametrize("normalize", [False, True])
-def test_zeros_have_no_direction(normalize: bool) -> None:
+def test_rows_of_zeros_are_rejected(normalize: bool) -> None:
     vectors = unit(5)
     vectors[2] = 0
     with pytest.raises(DataError, match=r"row 2 .* all zeros"):
@@ -77,6 +77,6 @@ def test_shapes(shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.bool_, np.complex64, np.longdouble, "U3"])
-def test_types_that_are_no_vectors(dtype: object) -> None:
+def test_other_types_are_rejected(dtype: object) -> None:
     with pytest.raises(DataError, match="must be float32"):
         check_type(np.ones((2, 2)).astype(dtype), HERE)

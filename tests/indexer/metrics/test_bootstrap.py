@@ -1,4 +1,4 @@
-"""Intervals against a loop that draws classes, and against what is known of means."""
+"""Intervals against a loop that draws classes, and against the theory of means."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def test_against_the_loop() -> None:
     assert figure.interval == pytest.approx(slowly(values.tolist(), classes.tolist(), 200))
 
 
-def test_the_deviation_is_that_of_a_mean_of_class_means() -> None:
+def test_the_deviation_matches_a_mean_of_class_means() -> None:
     random = np.random.default_rng(2)
     means = random.normal(size=60)
     figure = mean_figure(np.repeat(means, 25), np.repeat(np.arange(60), 25))
@@ -42,7 +42,7 @@ def test_the_deviation_is_that_of_a_mean_of_class_means() -> None:
     assert (high - low) / (2 * 1.96) == pytest.approx(means.std() / np.sqrt(60), rel=0.1)  # not of 1,500 queries
 
 
-def test_classes_that_agree_leave_no_doubt() -> None:
+def test_equal_classes_give_an_interval_of_width_zero() -> None:
     figure = mean_figure(np.tile([0.0, 1.0], 6), np.repeat(np.arange(6), 2))
     assert figure == Figure(0.5, 0.5, 0.5)
     assert str(figure) == "0.500 (0.500 to 0.500)"

@@ -1,4 +1,4 @@
-"""NMI against a loop over the contingency table, and k-means where the answer is known."""
+"""NMI against a loop over the contingency table, and k-means on separated clusters."""
 
 from math import log
 
@@ -63,7 +63,7 @@ def test_by_hand() -> None:
     assert nmi(np.zeros(3, dtype=np.int64), np.zeros(3, dtype=np.int64)) == 1.0
 
 
-def test_kmeans_finds_what_lies_apart_and_again() -> None:
+def test_kmeans_finds_separated_clusters_reproducibly() -> None:
     classes = np.repeat(np.arange(6), 20)
     vectors = blobs(classes, 0.01)
     assert nmi(classes, cluster(vectors, 6)) == pytest.approx(1.0)
@@ -71,7 +71,7 @@ def test_kmeans_finds_what_lies_apart_and_again() -> None:
     assert nmi_figure(vectors, classes).interval == pytest.approx((1.0, 1.0))
 
 
-def test_the_figure_is_that_of_its_clusters_and_lies_within_its_interval() -> None:
+def test_the_figure_matches_its_clusters_and_lies_within_its_interval() -> None:
     classes = np.random.default_rng(4).integers(0, 10, 300)
     vectors = blobs(classes, 0.9)
     figure = nmi_figure(vectors, classes)
@@ -95,13 +95,13 @@ def test_a_resample_weighs_whole_classes(monkeypatch: pytest.MonkeyPatch) -> Non
     assert figure.interval == pytest.approx((max(0, min(expected) + shift), min(1, max(expected) + shift)))
 
 
-def test_embeddings_that_coincide_and_single_ones() -> None:
+def test_equal_embeddings_and_single_pictures() -> None:
     same = np.tile(np.array([1, 0], dtype=np.float32), (6, 1))
     assert nmi_figure(same, np.array([0, 0, 1, 1, 2, 2])).value == pytest.approx(0.0)
     assert nmi_figure(same[:1], np.array([4])).interval is None
 
 
-def test_too_many_classes_are_left_out_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whole_classes_are_left_out_if_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     classes = np.repeat(np.arange(10), 8)
     vectors = blobs(classes, 0.01)
     seen: list[int] = []

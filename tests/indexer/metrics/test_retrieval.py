@@ -36,7 +36,7 @@ def test_against_the_definitions(block: int, monkeypatch: pytest.MonkeyPatch) ->
     assert found.map_at_r == pytest.approx(map_at_r)
 
 
-def test_rows_of_any_length_by_their_distance() -> None:
+def test_rows_of_any_length_are_ordered_by_distance() -> None:
     random = np.random.default_rng(1)
     vectors = (random.standard_normal((50, 3)) * random.uniform(0.1, 3, (50, 1))).astype(np.float32)
     labels = [str(n) for n in random.integers(0, 5, 50)]
@@ -66,12 +66,12 @@ def test_by_hand() -> None:
 
 
 @pytest.mark.parametrize("labels", [[], [None], ["a"], ["a", "b"], [None, None]])
-def test_nothing_to_ask(labels: list[str | None]) -> None:
+def test_no_queries(labels: list[str | None]) -> None:
     vectors = np.ones((len(labels), 1), dtype=np.float32)
     assert retrieval(vectors, labels) == metrics.Retrieval(0, {1: 0.0, 5: 0.0, 10: 0.0}, 0.0)
 
 
-def test_query_by_query() -> None:
+def test_figures_of_each_query() -> None:
     angles = np.radians([0, 10, 25, 90])
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
     of = query_figures(vectors, ["a", "b", "a", "a"], ks=[1, 2])

@@ -33,7 +33,7 @@ def by_loops(vectors: np.ndarray, count: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("count", "neighbours"), [(40, 15), (20, 5), (16, 15)])
-def test_as_by_loops(count: int, neighbours: int) -> None:
+def test_against_loops(count: int, neighbours: int) -> None:
     vectors = some_vectors(count)
     np.testing.assert_allclose(fuzzy_graph(vectors, neighbours).toarray(), by_loops(vectors, neighbours), atol=1e-4)
 
@@ -50,7 +50,7 @@ def test_duplicates_have_finite_memberships(duplicates: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("duplicates", [1, 5])
 @pytest.mark.filterwarnings("ignore")  # umap-learn's own, about what it can import
-def test_as_umap_computes_it(duplicates: int) -> None:
+def test_against_umap(duplicates: int) -> None:
     from umap.umap_ import fuzzy_simplicial_set
 
     vectors = some_vectors(300, duplicates=duplicates)

@@ -35,7 +35,7 @@ def test_a_map_and_its_page(index: Path, tmp_path: Path) -> None:
     assert "http" not in page.replace("http-equiv", "")
 
 
-def test_gone_pictures_are_grey_and_told(index: Path, tmp_path: Path) -> None:
+def test_missing_pictures_are_grey_and_reported(index: Path, tmp_path: Path) -> None:
     victim = next((tmp_path / "pictures" / "c").rglob("*.png"))
     victim.unlink()
     done = CliRunner().invoke(app, ["map", str(index), "--out", str(tmp_path / "map.png")])
@@ -44,14 +44,14 @@ def test_gone_pictures_are_grey_and_told(index: Path, tmp_path: Path) -> None:
     assert "7 of 7 pictures" in done.output
 
 
-def test_the_limit_has_limits(index: Path, tmp_path: Path) -> None:
+def test_the_limit_is_checked(index: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="limit 99999"):
         draw_index_map(index, tmp_path / "map.png", limit=99_999)
     assert not (tmp_path / "map.png").exists()
 
 
 @pytest.mark.parametrize("failure", [MemoryError(), ValueError("height and width must be > 0")])
-def test_a_thumbnail_that_fails_costs_its_own_square_only(
+def test_a_failed_thumbnail_leaves_the_others_unchanged(
     failure: Exception, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = thumbnails.on_square

@@ -1,4 +1,4 @@
-"""The map of an index as a page: what stands in it, and how it behaves in a browser."""
+"""The map of an index as a page: its content, and its behaviour in a browser."""
 
 import base64
 import hashlib
@@ -52,7 +52,7 @@ class Elements(HTMLParser):
             self.texts.append(data)
 
 
-def test_names_are_text_whatever_they_hold() -> None:
+def test_names_are_escaped() -> None:
     page = page_of(HOSTILE)
     page.encode("utf-8")
     elements = Elements()
@@ -62,14 +62,14 @@ def test_names_are_text_whatever_they_hold() -> None:
     pictures = [attributes for tag, attributes in elements.found if tag == "img"]
     assert len(pictures) == len(HOSTILE)
     assert all(str(attributes["src"]).startswith("data:image/jpeg;base64,") for attributes in pictures)
-    allowed = {"src", "alt", "role", "tabindex", "style", "data-told", "data-label"}
+    allowed = {"src", "alt", "role", "tabindex", "style", "data-caption", "data-label"}
     assert all(attributes.keys() == allowed for attributes in pictures)
     assert not any(name.startswith("on") for _, attributes in elements.found for name in attributes)
-    assert str(pictures[0]["data-told"]).endswith(f"\n{HOSTILE[0]}")
+    assert str(pictures[0]["data-caption"]).endswith(f"\n{HOSTILE[0]}")
     assert any(text == f"{HOSTILE[1]} (1)" for text in elements.texts)
 
 
-def test_the_policy_lets_nothing_run_but_the_page_s_script() -> None:
+def test_the_policy_allows_only_the_script_of_the_page() -> None:
     page = page_of(HOSTILE)
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)[1]  # type: ignore[index]
     script = re.search(r"<script>(.*?)</script></body>", page, re.DOTALL)[1]  # type: ignore[index]
@@ -134,7 +134,7 @@ def test_in_a_browser(tmp_path: Path) -> None:
         assert clear() == 8
 
         page.locator("#plane img").nth(3).hover()
-        assert page.locator("#told").inner_text().splitlines()[1] == "</script><b>x"
+        assert page.locator("#caption").inner_text().splitlines()[1] == "</script><b>x"
         page.locator("#plane img").nth(3).click()
         page.locator("dialog[open]").wait_for()
         assert page.locator("#label").inner_text() == "</script><b>x"

@@ -1,4 +1,4 @@
-"""Embeddings in the plane."""
+"""Layouts of embeddings in the plane."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def groups(count: int, dim: int = 6) -> tuple[np.ndarray, np.ndarray]:
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32), of
 
 
-def test_pca_keeps_what_can_be_kept() -> None:
+def test_pca_keeps_the_largest_variance() -> None:
     vectors, _ = groups(40)
     centred = vectors.astype(np.float64) - vectors.mean(axis=0)
     left, singular, _ = np.linalg.svd(centred, full_matrices=False)
@@ -24,7 +24,7 @@ def test_pca_keeps_what_can_be_kept() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 20])
 @pytest.mark.parametrize("dim", [1, 2, 5])
-def test_few_are_laid_out_too(count: int, dim: int) -> None:
+def test_few_vectors_are_laid_out(count: int, dim: int) -> None:
     vectors = np.random.default_rng(0).normal(size=(count, dim)).astype(np.float32)
     placed = project(vectors)
     assert placed.shape == (count, 2)
@@ -34,7 +34,7 @@ def test_few_are_laid_out_too(count: int, dim: int) -> None:
         np.testing.assert_array_equal(placed, vectors)
 
 
-def test_umap_keeps_groups_together_and_repeats_itself() -> None:
+def test_umap_keeps_groups_together_reproducibly() -> None:
     vectors, of = groups(FEW + 10)
     vectors[:5] = vectors[0]  # duplicates
     placed = project(vectors, seed=1)
@@ -43,7 +43,7 @@ def test_umap_keeps_groups_together_and_repeats_itself() -> None:
     assert np.mean(of[gaps.argmin(axis=1)][5:] == of[5:]) > 0.9
 
 
-def test_all_alike_are_laid_out() -> None:
+def test_equal_vectors_are_laid_out() -> None:
     assert np.isfinite(project(np.ones((10, 4), np.float32))).all()
 
 
@@ -51,6 +51,6 @@ def test_all_alike_are_laid_out() -> None:
     ("vectors", "method"),
     [(np.ones(3), "auto"), (np.full((3, 3), np.nan), "auto"), (np.ones((3, 3)), "tsne")],
 )
-def test_what_cannot_be_laid_out_is_refused(vectors: np.ndarray, method: str) -> None:
+def test_invalid_vectors_and_methods(vectors: np.ndarray, method: str) -> None:
     with pytest.raises(ValueError, match=r"finite|unknown projection"):
         project(vectors, method=method)

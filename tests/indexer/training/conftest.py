@@ -15,7 +15,7 @@ TINY = {"kind": "resnet", "stem": 4, "widths": [4, 8], "depths": [1, 1], "pooled
 
 @pytest.fixture
 def collection(tmp_path: Path) -> Path:
-    """Four classes of six pictures, told apart by hue: `red`, `green`, `blue`, `gray`."""
+    """Four classes of six pictures that differ by hue: `red`, `green`, `blue`, `gray`."""
     generator = np.random.default_rng(0)
     root = tmp_path / "pictures"
     for name, color in {

@@ -23,7 +23,7 @@ def pictures() -> torch.Tensor:
     return torch.randint(0, 256, (12, 16, 16, 3), dtype=torch.uint8, generator=seeded(5))
 
 
-def test_no_alteration_gives_the_picture_back(pictures: torch.Tensor) -> None:
+def test_without_changes_a_view_is_the_picture(pictures: torch.Tensor) -> None:
     views = augment(pictures, 16, NOTHING, seeded())
     torch.testing.assert_close(views, pictures.permute(0, 3, 1, 2) / 255.0, atol=1e-5, rtol=0)
 
@@ -39,7 +39,7 @@ def test_mirror_and_quarter_turns_are_exact(pictures: torch.Tensor, seed: int) -
         assert min(gaps) < 1e-3
 
 
-def test_crops_stay_inside_and_as_large_as_asked() -> None:
+def test_crops_stay_inside_and_within_their_range_of_sizes() -> None:
     maps = affine_maps(500, replace(NOTHING, min_area=0.3, max_aspect=1.5), seeded())
     width, height = maps[:, 0, 0], maps[:, 1, 1]
     assert ((maps[:, 0, 2].abs() + width) <= 1 + 1e-5).all()
@@ -78,7 +78,7 @@ def test_bicubic_views_are_sharper_and_in_range(pictures: torch.Tensor) -> None:
     )
 
 
-def test_a_rectangle_is_erased_and_the_rest_left(pictures: torch.Tensor) -> None:
+def test_a_rectangle_is_erased_and_the_rest_unchanged(pictures: torch.Tensor) -> None:
     plain = pictures.permute(0, 3, 1, 2) / 255.0
     views = augment(pictures, 16, replace(NOTHING, p_erase=1.0), seeded())
     areas = []
@@ -95,7 +95,7 @@ def test_a_rectangle_is_erased_and_the_rest_left(pictures: torch.Tensor) -> None
     assert 0.4 < float(touched) < 0.6
 
 
-def test_everything_at_once_is_finite_in_range_and_follows_the_seed(pictures: torch.Tensor) -> None:
+def test_all_changes_together_are_finite_in_range_and_reproducible(pictures: torch.Tensor) -> None:
     config = AugmentConfig(p_jpeg=0.7, p_noise=0.7, p_fade=0.5)
     views = [augment(pictures, size, config, seeded(seed)) for size, seed in ((11, 1), (11, 1), (11, 2))]
     assert views[0].shape == (12, 3, 11, 11)
@@ -106,14 +106,14 @@ def test_everything_at_once_is_finite_in_range_and_follows_the_seed(pictures: to
     assert views[0].max() <= 1
 
 
-def test_the_cosine_transform_is_orthonormal_and_the_textbooks() -> None:
+def test_the_cosine_transform_is_orthonormal_and_matches_its_formula() -> None:
     matrix = cosine_transform()
     torch.testing.assert_close(matrix @ matrix.T, torch.eye(8), atol=1e-5, rtol=0)
     k, n = 3, 5
     assert float(matrix[k, n]) == pytest.approx(np.sqrt(2 / 8) * np.cos(np.pi * (2 * n + 1) * k / 16), abs=1e-6)
 
 
-def test_quantising_a_slow_way(pictures: torch.Tensor) -> None:
+def test_quantising_against_a_slow_loop(pictures: torch.Tensor) -> None:
     from indexer.training.jpeg import _TABLE
 
     images, strength = pictures[:2, :, :10].permute(0, 3, 1, 2) / 255.0, torch.tensor([0.7, 3.0])
@@ -132,11 +132,11 @@ def test_quantising_a_slow_way(pictures: torch.Tensor) -> None:
                     assert close.all()
 
 
-def test_larger_crops_show_the_picture_smaller_within_its_border() -> None:
+def test_crops_larger_than_the_picture_show_it_smaller_within_a_border() -> None:
     maps = affine_maps(500, replace(NOTHING, min_area=0.8, max_area=2.0), seeded())
     width = maps[:, 0, 0]
     assert 1.35 < float(width.max()) <= 2**0.5 + 1e-5
-    # Where the view is the larger of the two, the whole picture lies within it.
+    # If the view is larger than the picture, it contains all of it.
     larger = width > 1
     assert (maps[larger, 0, 2].abs() <= width[larger] - 1 + 1e-5).all()
     black = torch.zeros(20, 12, 12, 3, dtype=torch.uint8)
@@ -156,16 +156,16 @@ def test_shear_slants_by_at_most_the_degrees_and_shift_moves() -> None:
     assert 0.19 < float(moved.abs().max()) <= 0.2
 
 
-def test_new_alterations_leave_the_draws_of_the_others_alone() -> None:
+def test_shift_and_shear_do_not_change_the_random_numbers_of_other_changes() -> None:
     plain = affine_maps(50, AugmentConfig(), seeded())
     torch.testing.assert_close(affine_maps(50, AugmentConfig(shift=1e-9), seeded()), plain)
 
 
-def test_elastic_bends_smoothly_and_as_much_as_asked() -> None:
+def test_elastic_bends_smoothly_with_the_given_deviation() -> None:
     ramp = torch.linspace(0, 255, 32).byte().view(1, 1, 32, 1).expand(200, 32, 32, 3)
     plain = augment(ramp, 32, NOTHING, seeded())
     bent = augment(ramp, 32, replace(NOTHING, elastic=0.03), seeded())
-    moved = (bent - plain)[:, 0, 8:24, 8:24]  # of the side, because the ramp is the horizontal place
+    moved = (bent - plain)[:, 0, 8:24, 8:24]  # as a share of the side, because the ramp encodes the horizontal position
     assert 0.015 < float(moved.std()) < 0.04
     assert float((moved[:, :, 1:] - moved[:, :, :-1]).abs().max()) < 0.06
 
@@ -179,7 +179,7 @@ def test_views_of_a_class_are_bent_alike() -> None:
     torch.testing.assert_close(moved[0], moved[1])
     torch.testing.assert_close(moved[0], moved[2])
     strength = moved[0].flatten(1).std(dim=1)
-    assert 0.2 < float((strength < 1e-4).float().mean()) < 0.47, "a third of the classes stays as it is"
+    assert 0.2 < float((strength < 1e-4).float().mean()) < 0.47, "a third of the classes is unchanged"
     assert 0.02 < float(strength.max()) < 0.1
     alone = augment(ramp, 32, replace(NOTHING, class_elastic=0.05), seeded())
     assert float((alone[0] - alone[100]).abs().max()) > 0 or float((alone[1] - alone[101]).abs().max()) > 0
@@ -209,7 +209,7 @@ def test_strokes_get_thicker_or_thinner_by_at_most_a_pixel() -> None:
     assert max(thickness) > 4.5
 
 
-def test_a_share_of_the_strokes_stays_as_it_is(pictures: torch.Tensor) -> None:
+def test_p_stroke_is_the_share_of_views_that_change(pictures: torch.Tensor) -> None:
     plain = augment(pictures.repeat(20, 1, 1, 1), 16, NOTHING, seeded())
     views = augment(pictures.repeat(20, 1, 1, 1), 16, replace(NOTHING, p_stroke=0.5), seeded())
     same = ((views - plain).abs().amax(dim=(1, 2, 3)) < 1e-4).float().mean()

@@ -5,7 +5,7 @@ from torch import nn
 from indexer.training.averaging import MovingAverage
 
 
-def test_the_average_is_the_formula() -> None:
+def test_the_average_against_its_formula() -> None:
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2))
     average = MovingAverage(network, 0.9)
@@ -26,7 +26,7 @@ def test_the_average_is_the_formula() -> None:
             assert value.double().numpy() == pytest.approx(by_hand[name].numpy(), abs=1e-5)
 
 
-def test_the_average_takes_no_gradient_and_stays_in_evaluation_mode() -> None:
+def test_the_average_needs_no_gradient_and_stays_in_evaluation_mode() -> None:
     average = MovingAverage(nn.Sequential(nn.Linear(2, 2), nn.Dropout()), 0.5)
     assert not average.network.training
     assert not any(parameter.requires_grad for parameter in average.network.parameters())

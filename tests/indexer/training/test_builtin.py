@@ -1,4 +1,4 @@
-"""The encoder in the package is the one that its recipe describes."""
+"""The built-in encoder matches its recipe."""
 
 import csv
 from importlib import resources
@@ -14,7 +14,7 @@ from search.encoders.checkpoint import CheckpointEncoder
 from tests.conftest import draw
 
 
-def test_it_is_what_its_recipe_makes() -> None:
+def test_it_matches_its_recipe() -> None:
     encoder, recipe = load_encoder("builtin", device="cpu"), load_recipe("builtin")
     assert isinstance(encoder, CheckpointEncoder)
     assert recipe.join is not None
@@ -25,7 +25,7 @@ def test_it_is_what_its_recipe_makes() -> None:
     assert encoder.card["measured"]["recall_at_1"]
 
 
-def test_its_course_is_shipped_and_nothing_to_resume() -> None:
+def test_its_history_is_shipped_but_no_state_to_resume() -> None:
     folder = resources.files("search.encoders") / "weights" / "builtin"
     assert sorted(each.name for each in folder.iterdir()) == ["encoder.json", "history.csv", "weights.safetensors"]
     rows = list(csv.DictReader((folder / "history.csv").read_text("utf-8").splitlines()))

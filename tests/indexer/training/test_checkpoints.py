@@ -19,7 +19,7 @@ def step(network: torch.nn.Module, optimizer: torch.optim.Optimizer, seed: int) 
     optimizer.step()
 
 
-def test_goes_on_bit_for_bit(tmp_path: Path) -> None:
+def test_a_restored_state_continues_bit_for_bit(tmp_path: Path) -> None:
     network, optimizer = made(1)
     step(network, optimizer, 1)
     save_state(tmp_path, {"network": network}, optimizer, {"step": 1, "text": "é"})
@@ -32,7 +32,7 @@ def test_goes_on_bit_for_bit(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [STATE_FILE]
 
 
-def test_nothing_saved(tmp_path: Path) -> None:
+def test_no_saved_state(tmp_path: Path) -> None:
     network, optimizer = made(1)
     assert load_state(tmp_path, {"network": network}, optimizer) is None
 
@@ -44,14 +44,14 @@ def test_a_damaged_state_says_what_to_do(tmp_path: Path, keep: int) -> None:
     save_state(tmp_path, {"network": network}, optimizer, {})
     file = tmp_path / STATE_FILE
     file.write_bytes(file.read_bytes()[:keep])
-    with pytest.raises(DataError, match="Delete the file"):
+    with pytest.raises(DataError, match="Delete it to begin again"):
         load_state(tmp_path, {"network": network}, optimizer)
 
 
-def test_the_state_of_another_network(tmp_path: Path) -> None:
+def test_the_state_of_another_network_is_rejected(tmp_path: Path) -> None:
     network, optimizer = made(1)
     step(network, optimizer, 1)
     save_state(tmp_path, {"network": network}, optimizer, {})
     wider = torch.nn.Sequential(torch.nn.Linear(3, 5))
-    with pytest.raises(DataError, match="cannot be resumed"):
+    with pytest.raises(DataError, match="cannot resume"):
         load_state(tmp_path, {"network": wider}, torch.optim.AdamW(wider.parameters()))

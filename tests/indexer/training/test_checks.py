@@ -1,4 +1,4 @@
-"""Every setting that cannot work is refused by its name, before anything is read."""
+"""Invalid settings raise an error that names the setting, before anything is read."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from indexer.training import TrainConfig, load_recipe, recipe_names
-from indexer.training.checks import check_config, check_watched
+from indexer.training.checks import check_config, check_validation_pictures
 from indexer.training.config import AugmentConfig, JoinConfig
 from indexer.training.data import split_of
 from search.errors import DataError
@@ -18,15 +18,15 @@ MLP = {"kind": "mlp", "size": 16, "dim": 4}
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         # names
-        ({"loss": "tripel"}, "loss: no loss is called 'tripel': there are .*triplet"),
-        ({"warmup_loss": "soft"}, "warmup_loss: no loss is called 'soft'"),
-        ({"instance_loss": "soft"}, "instance_loss: no loss is called 'soft'"),
-        ({"warmup_instance_loss": "soft"}, "warmup_instance_loss: no loss is called 'soft'"),
+        ({"loss": "tripel"}, "loss: unknown loss 'tripel'. Use one of .*triplet"),
+        ({"warmup_loss": "soft"}, "warmup_loss: unknown loss 'soft'"),
+        ({"instance_loss": "soft"}, "instance_loss: unknown loss 'soft'"),
+        ({"warmup_instance_loss": "soft"}, "warmup_instance_loss: unknown loss 'soft'"),
         ({"instance_loss": "softmax"}, "instance_loss: softmax learns weights"),
-        ({"mining": "gold"}, "mining: none is called 'gold': there are .*violating"),
+        ({"mining": "gold"}, "mining: unknown mining 'gold'. Use one of .*violating"),
         ({"sampling": "pxk"}, "sampling 'pxk': must be one of p-x-k, random, random-triplets"),
         ({"class_draw": "all"}, "class_draw 'all': must be one of"),
         ({"split_by": "person"}, "split_by 'person': must be one of class, subject, picture"),
@@ -37,13 +37,16 @@ MLP = {"kind": "mlp", "size": 16, "dim": 4}
         ({"augment": AugmentConfig(border="gray")}, "augment.border 'gray': must be one of varied, black, white"),
         ({"class_orientations": 2}, "class_orientations 2: must be one of 1, 4, 8"),
         # ranges
-        ({"augment": AugmentConfig(min_area=0.9, max_area=0.8)}, "augment.max_area 0.8: is the largest crop"),
-        ({"augment": AugmentConfig(shear=90.0)}, "augment.shear 90.0: is in degrees"),
-        ({"augment": AugmentConfig(elastic=1.0)}, "augment.elastic 1.0: is a share of the side"),
-        ({"augment": AugmentConfig(class_elastic=-0.1)}, "augment.class_elastic -0.1: is a share of the side"),
-        ({"augment": AugmentConfig(p_stroke=2.0)}, "augment.p_stroke 2.0: is a share of the views"),
+        (
+            {"augment": AugmentConfig(min_area=0.9, max_area=0.8)},
+            "augment.max_area 0.8: must not be less than min_area 0.9",
+        ),
+        ({"augment": AugmentConfig(shear=90.0)}, "augment.shear 90.0: must be from 0 to less than 90 degrees"),
+        ({"augment": AugmentConfig(elastic=1.0)}, "augment.elastic 1.0: must be a share of the side"),
+        ({"augment": AugmentConfig(class_elastic=-0.1)}, "augment.class_elastic -0.1: must be a share of the side"),
+        ({"augment": AugmentConfig(p_stroke=2.0)}, "augment.p_stroke 2.0: must be a share of the views"),
         ({"classes_per_folder": 0}, "classes_per_folder 0: must be 1 or more"),
-        ({"class_orientations": 4, "labelled": False}, "class_orientations 4: makes further classes"),
+        ({"class_orientations": 4, "labelled": False}, "class_orientations 4: adds classes"),
         ({"join": JoinConfig(learned=-1.0)}, "join: the weights .* must be 0 or more"),
         ({"join": JoinConfig(learned=0.0, colors=0.0, edges=0.0)}, "join: the weights"),
         ({"join": JoinConfig(dim=0)}, "join: dim 0 must be 1 or more"),
@@ -74,22 +77,22 @@ MLP = {"kind": "mlp", "size": 16, "dim": 4}
         ({"ema": 1.0}, "ema 1.0"),
         ({"ema": NAN}, "ema nan"),
         ({"plateau_factor": 1.0}, "plateau_factor 1.0: must lie between 0 and 1"),
-        ({"augment": AugmentConfig(p_flip=1.2)}, r"augment.p_flip 1.2: is a share"),
+        ({"augment": AugmentConfig(p_flip=1.2)}, r"augment.p_flip 1.2: must be a share"),
         ({"augment": AugmentConfig(min_area=0.0)}, r"augment.min_area 0.0"),
         ({"augment": AugmentConfig(max_aspect=0.5)}, r"augment.max_aspect 0.5"),
         ({"train_sizes": ((0.5, 16), (0.2, 32))}, "train_sizes .*rising"),
         ({"train_sizes": ((0.0, 16), (0.0, 32))}, "train_sizes .*rising"),
         ({"train_sizes": ((1.0, 16),)}, "train_sizes"),
         ({"train_sizes": ((0.0, 0),)}, "train_sizes"),
-        # what does not go together
-        ({"validation": ("a",), "validation_share": 0.1}, "validation_share 0.1: validation names already"),
+        # combinations
+        ({"validation": ("a",), "validation_share": 0.1}, "validation_share 0.1: the setting validation already names"),
         ({"class_weight": 0.0, "instance_weight": 0.0}, "class_weight 0 and instance_weight 0"),
         ({"warmup_loss": "softmax"}, "warmup_loss softmax with warmup_share 0.0"),
         ({"warmup_share": 0.5}, "warmup_loss None with warmup_share 0.5"),
         ({"teacher": "no/such/folder"}, "teacher no/such/folder: no such folder"),
-        ({"views_per_class": 1, "repeats": 0}, "views_per_class 1: sampling p-x-k needs 2 views"),
+        ({"views_per_class": 1, "repeats": 0}, "views_per_class 1: sampling p-x-k needs at least 2 views"),
         ({"views_per_class": 3, "repeats": 2}, "repeats 2: at most half of views_per_class 3"),
-        ({"sampling": "random", "class_draw": "by-size"}, "class_draw by-size: sampling random draws no classes"),
+        ({"sampling": "random", "class_draw": "by-size"}, "class_draw by-size: sampling random does not draw by class"),
         ({"sampling": "random-triplets", "mining": "hard"}, "mining hard: .*Use mining all"),
         ({"labelled": False, "loss": "arcface"}, "loss arcface: learns weights for each class"),
         ({"labelled": False, "warmup_loss": "softmax", "warmup_share": 0.5}, "warmup_loss softmax: learns weights"),
@@ -100,15 +103,15 @@ MLP = {"kind": "mlp", "size": 16, "dim": 4}
         ({"loss": "triplet-soft", "margin": 0.0}, "margin"),
         ({"augment": AugmentConfig(interpolation="cubic")}, "augment.interpolation 'cubic': must be one of bilinear"),
         ({"augment": AugmentConfig(border="blue")}, "augment.border 'blue': must be one of varied"),
-        ({"normalize": False, "loss": "supcon"}, "normalize false: supcon looks at directions"),
+        ({"normalize": False, "loss": "supcon"}, "normalize false: supcon needs unit vectors"),
         ({"normalize": False, "instance_loss": "supcon"}, "normalize false: supcon"),
         ({"normalize": False, "warmup_loss": "arcface", "warmup_share": 0.5}, "normalize false: "),
-        ({"normalize": False, "mining": "distance-weighted"}, "knows the sphere alone"),
-        ({"normalize": False, "join": JoinConfig()}, "normalize false: join works with unit vectors"),
-        ({"normalize": False, "teacher": "."}, "normalize false: teacher works with unit vectors"),
+        ({"normalize": False, "mining": "distance-weighted"}, "mining distance-weighted: needs unit vectors"),
+        ({"normalize": False, "join": JoinConfig()}, "normalize false: join needs unit vectors"),
+        ({"normalize": False, "teacher": "."}, "normalize false: teacher needs unit vectors"),
         # the network
         ({"network": {"kind": "perceptron", "dim": 4}}, "network: .*cannot be built"),
-        ({"network": {"kind": "resnet"}}, "network: .*how many dimensions"),
+        ({"network": {"kind": "resnet"}}, "network: .*lacks the number of dimensions"),
         ({"network": {"kind": "resnet", "dim": 4, "colour": 1}}, "network: .*cannot be built.*colour"),
         ({"network": {"kind": "resnet", "dim": 0}}, "network: .*cannot be built"),
         ({"network": {"kind": "backbone", "dim": 4, "name": "torchvision:resnet1"}}, "network: .*Similar names"),
@@ -117,9 +120,9 @@ MLP = {"kind": "mlp", "size": 16, "dim": 4}
         ({"network": MLP, "input_size": 16, "train_sizes": ((0.0, 8),)}, "cannot take pictures of 8 pixels"),
     ],
 )
-def test_settings_that_cannot_work(config: TrainConfig, settings: dict[str, Any], said: str) -> None:
+def test_invalid_settings_are_rejected(config: TrainConfig, settings: dict[str, Any], message: str) -> None:
     given = {"validation": (), **settings}
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         check_config(replace(config, **given))
 
 
@@ -142,13 +145,13 @@ def test_settings_that_cannot_work(config: TrainConfig, settings: dict[str, Any]
         {"network": {"kind": "cnn", "size": 16, "widths": [4], "dim": 2, "gray": True}},
     ],
 )
-def test_settings_that_work(config: TrainConfig, settings: dict[str, Any]) -> None:
+def test_valid_settings_are_accepted(config: TrainConfig, settings: dict[str, Any]) -> None:
     assert check_config(replace(config, **settings)) is None
 
 
 def test_a_teacher_alone_is_enough(config: TrainConfig, tmp_path: Path) -> None:
-    taught = replace(config, teacher=str(tmp_path), class_weight=0.0, instance_weight=0.0)
-    assert check_config(taught) is None
+    distilled = replace(config, teacher=str(tmp_path), class_weight=0.0, instance_weight=0.0)
+    assert check_config(distilled) is None
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -163,12 +166,14 @@ def test_checking_draws_no_random_numbers(config: TrainConfig) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"), [({"schedule": "plateau"}, "schedule plateau"), ({"early_stopping": 2}, "early_stopping")]
+    ("settings", "message"), [({"schedule": "plateau"}, "schedule plateau"), ({"early_stopping": 2}, "early_stopping")]
 )
-def test_a_run_that_waits_for_a_score_needs_one(config: TrainConfig, settings: dict[str, Any], said: str) -> None:
+def test_a_run_that_depends_on_validation_needs_pictures(
+    config: TrainConfig, settings: dict[str, Any], message: str
+) -> None:
     nothing, some = split_of([]), split_of([("a", Path("1")), ("a", Path("2"))])
     waiting = replace(config, **settings)
-    with pytest.raises(DataError, match=f"{said}: waits for .* nothing is watched"):
-        check_watched(nothing, waiting)
-    assert check_watched(some, waiting) is None
-    assert check_watched(nothing, config) is None
+    with pytest.raises(DataError, match=f"{message}: needs the validation .* no validation pictures"):
+        check_validation_pictures(nothing, waiting)
+    assert check_validation_pictures(some, waiting) is None
+    assert check_validation_pictures(nothing, config) is None

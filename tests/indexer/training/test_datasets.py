@@ -29,15 +29,15 @@ def test_only_pictures_are_unpacked_and_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../evil.jpg", "train/../../evil.jpg", "/evil.jpg", "..\\evil.jpg", "C:/evil.jpg"])
-def test_a_member_that_leads_out_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_member_outside_the_folder_is_rejected(tmp_path: Path, name: str) -> None:
     make_zip(tmp_path / ARCHIVES["clothing"].file, {"train/hat/1.jpg": b"a", name: b"evil"})
-    with pytest.raises(DataError, match="leads out of the folder"):
+    with pytest.raises(DataError, match="is outside the folder"):
         unpack("clothing", tmp_path / "out", tmp_path)
     assert not (tmp_path / "out" / "clothing").exists()
     assert not list(tmp_path.rglob("evil*"))
 
 
-def test_a_tape_gives_its_folder_and_no_links(tmp_path: Path) -> None:
+def test_a_tar_archive_gives_its_folder_and_no_links(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / ARCHIVES["omniglot"].file, "w:xz") as tape:
         for name in ("images_background/Greek/character01/1.png", "other/2.png"):
             info = tarfile.TarInfo(name)
@@ -73,7 +73,7 @@ def make_parts(source: Path, labels: dict[str, list[int]]) -> None:
         make_idx(source / names, np.array(codes))
 
 
-def test_idx_files_become_a_folder_a_label(tmp_path: Path) -> None:
+def test_idx_files_become_one_folder_per_label(tmp_path: Path) -> None:
     make_parts(tmp_path, {"train": [7, 0, 7], "test": [1, 1]})
     folder = unpack("mnist", tmp_path / "out", tmp_path)
     found = {path.relative_to(folder).as_posix(): np.asarray(Image.open(path)) for path in folder.rglob("*.png")}
@@ -87,7 +87,7 @@ def test_idx_files_become_a_folder_a_label(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", ["train", "test"])
-def test_a_folder_that_lacks_a_part_is_completed_and_its_other_part_left(tmp_path: Path, missing: str) -> None:
+def test_a_missing_part_is_unpacked_and_the_other_part_unchanged(tmp_path: Path, missing: str) -> None:
     other = "test" if missing == "train" else "train"
     (tmp_path / "out" / "mnist" / other).mkdir(parents=True)
     (tmp_path / "out" / "mnist" / other / "own.txt").write_text("mine")
@@ -101,11 +101,11 @@ def test_a_folder_that_lacks_a_part_is_completed_and_its_other_part_left(tmp_pat
 
 
 @pytest.mark.parametrize("labels", [np.array([1, 2]), np.zeros((3, 1))])
-def test_idx_files_that_do_not_go_together(tmp_path: Path, labels: np.ndarray) -> None:
+def test_idx_files_that_do_not_match(tmp_path: Path, labels: np.ndarray) -> None:
     pictures, names = ARCHIVES["mnist"].files("train")
     make_idx(tmp_path / pictures, np.zeros((3, 4, 5)))
     make_idx(tmp_path / names, labels)
-    with pytest.raises(DataError, match="do not go with"):
+    with pytest.raises(DataError, match="do not match"):
         unpack("mnist", tmp_path / "out", tmp_path)
     assert not (tmp_path / "out" / "mnist").exists()
 
@@ -129,7 +129,7 @@ def test_damaged_idx_files(tmp_path: Path, content: bytes) -> None:
         unpack("mnist", tmp_path / "out", tmp_path)
 
 
-def test_a_zip_within_the_archive_is_unpacked_with_its_texts(tmp_path: Path) -> None:
+def test_a_zip_within_the_archive_is_unpacked_with_its_text_files(tmp_path: Path) -> None:
     make_zip(
         tmp_path / "all_runs.zip", {"run01/test/item01.png": b"a", "run01/class_labels.txt": b"b", "run01/x.m": b"c"}
     )
@@ -140,7 +140,7 @@ def test_a_zip_within_the_archive_is_unpacked_with_its_texts(tmp_path: Path) -> 
     assert found == {"run01/test/item01.png", "run01/class_labels.txt"}
 
 
-def test_an_archive_without_the_zip_is_told(tmp_path: Path) -> None:
+def test_an_archive_without_the_zip_is_an_error(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / ARCHIVES["omniglot-runs"].file, "w:xz"):
         pass
     with pytest.raises(DataError, match=r"holds no all_runs\.zip"):

@@ -1,4 +1,4 @@
-"""The agreement with a teacher against slow loops, and where a teacher's rows come from."""
+"""The distillation loss against a slow loop, and reading and writing a teacher's embeddings."""
 
 import math
 from pathlib import Path
@@ -8,13 +8,13 @@ import pytest
 import torch
 from PIL import Image
 
-from indexer.training.objective import AgreementLoss
+from indexer.training.objective import DistillationLoss
 from indexer.training.teacher import embed_for_training, principal, read_teacher, teach, write_teacher
 from search.encoders import load_encoder
 from search.errors import DataError
 
 
-def slow_agreement(students: list[list[float]], teachers: list[list[float]], temperature: float) -> float:
+def slow_distillation(students: list[list[float]], teachers: list[list[float]], temperature: float) -> float:
     def unit(row: list[float]) -> list[float]:
         norm = math.sqrt(sum(value * value for value in row))
         return [value / norm for value in row]
@@ -24,44 +24,44 @@ def slow_agreement(students: list[list[float]], teachers: list[list[float]], tem
 
     students, teachers = [unit(row) for row in students], [unit(row) for row in teachers]
     count = len(students)
-    pointing = sum(1.0 - dot(students[i], teachers[i]) for i in range(count)) / count
-    near = 0.0
+    direction = sum(1.0 - dot(students[i], teachers[i]) for i in range(count)) / count
+    divergence = 0.0
     for i in range(count):
         others = [j for j in range(count) if j != i]
-        wanted = [math.exp(dot(teachers[i], teachers[j]) / temperature) for j in others]
+        target = [math.exp(dot(teachers[i], teachers[j]) / temperature) for j in others]
         given = [math.exp(dot(students[i], students[j]) / temperature) for j in others]
-        for w, g in zip(wanted, given, strict=True):
-            p, q = w / sum(wanted), g / sum(given)
-            near += p * math.log(p / q) / count
-    return pointing + near
+        for w, g in zip(target, given, strict=True):
+            p, q = w / sum(target), g / sum(given)
+            divergence += p * math.log(p / q) / count
+    return direction + divergence
 
 
-def test_agreement_is_the_formula() -> None:
+def test_distillation_against_a_slow_loop() -> None:
     generator = torch.Generator().manual_seed(0)
     students, teachers = torch.randn(6, 5, generator=generator), torch.randn(6, 5, generator=generator)
-    loss = AgreementLoss(temperature=0.3)(students, teachers)
-    assert float(loss) == pytest.approx(slow_agreement(students.tolist(), teachers.tolist(), 0.3), rel=1e-4)
+    loss = DistillationLoss(temperature=0.3)(students, teachers)
+    assert float(loss) == pytest.approx(slow_distillation(students.tolist(), teachers.tolist(), 0.3), rel=1e-4)
 
 
-def test_agreement_ends_at_zero_and_leaves_out_what_the_teacher_never_saw() -> None:
+def test_distillation_ends_at_zero_and_ignores_pictures_that_the_teacher_lacks() -> None:
     generator = torch.Generator().manual_seed(0)
     teachers = torch.randn(6, 5, generator=generator)
-    assert float(AgreementLoss()(3 * teachers, teachers)) == pytest.approx(0.0, abs=1e-5)
+    assert float(DistillationLoss()(3 * teachers, teachers)) == pytest.approx(0.0, abs=1e-5)
     unseen = teachers.clone()
     unseen[2:4] = 0.0
     students = torch.randn(6, 5, generator=generator)
     kept = [0, 1, 4, 5]
-    assert float(AgreementLoss()(students, unseen)) == pytest.approx(
-        float(AgreementLoss()(students[kept], teachers[kept])), rel=1e-5
+    assert float(DistillationLoss()(students, unseen)) == pytest.approx(
+        float(DistillationLoss()(students[kept], teachers[kept])), rel=1e-5
     )
     students.requires_grad_()
-    AgreementLoss()(students, unseen).backward()
+    DistillationLoss()(students, unseen).backward()
     assert students.grad is not None
     assert torch.equal(students.grad[2:4], torch.zeros(2, 5))
-    assert AgreementLoss()(students, torch.zeros(6, 5)).item() == 0.0
+    assert DistillationLoss()(students, torch.zeros(6, 5)).item() == 0.0
 
 
-def test_principal_axes_are_those_of_a_covariance_half_whitened() -> None:
+def test_principal_axes_are_half_whitened_axes_of_the_covariance() -> None:
     generator = np.random.default_rng(0)
     rows = (generator.normal(size=(400, 6)) * np.array([5, 3, 2, 1, 0.1, 0.1]) + 7).astype(np.float16)
     rows[3] = 0
@@ -77,13 +77,13 @@ def test_principal_axes_are_those_of_a_covariance_half_whitened() -> None:
     np.testing.assert_allclose(reduced[seen] @ reduced[seen].T, expected @ expected.T, atol=5e-3)
 
 
-def test_a_student_may_have_more_dimensions_than_its_teacher() -> None:
+def test_a_student_can_have_more_dimensions_than_its_teacher() -> None:
     reduced = principal(np.random.default_rng(0).normal(size=(30, 4)).astype(np.float16), 6)
     assert reduced.shape == (30, 6)
     assert not reduced[:, 4:].any()
 
 
-def test_a_teacher_is_read_as_it_was_written(collection: Path, tmp_path: Path) -> None:
+def test_a_teacher_is_read_back(collection: Path, tmp_path: Path) -> None:
     encoder = load_encoder("color-layout")
     paths = sorted(collection.rglob("*.png"))
     paths[0].write_bytes(b"broken")
@@ -91,17 +91,17 @@ def test_a_teacher_is_read_as_it_was_written(collection: Path, tmp_path: Path) -
     assert names[0] == paths[1].relative_to(collection).as_posix()
     np.testing.assert_allclose(vectors[0], encoder.encode([Image.open(paths[1])])[0], atol=1e-6)
     write_teacher(tmp_path / "teacher", names, vectors)
-    taught = read_teacher(tmp_path / "teacher").of(paths, collection)
-    assert not taught[0].any()
-    np.testing.assert_allclose(taught[1:].astype(np.float32), vectors, atol=1e-3)
+    stored = read_teacher(tmp_path / "teacher").of(paths, collection)
+    assert not stored[0].any()
+    np.testing.assert_allclose(stored[1:].astype(np.float32), vectors, atol=1e-3)
 
 
 def test_any_encoder_teaches(collection: Path, tmp_path: Path) -> None:
     assert teach(collection, tmp_path / "teacher", encoder="color-layout") == 24
     paths = sorted(collection.rglob("*.png"))
-    taught = read_teacher(tmp_path / "teacher").of(paths, collection).astype(np.float32)
+    stored = read_teacher(tmp_path / "teacher").of(paths, collection).astype(np.float32)
     expected = load_encoder("color-layout").encode([Image.open(path) for path in paths])
-    np.testing.assert_allclose(taught, expected, atol=1e-3)
+    np.testing.assert_allclose(stored, expected, atol=1e-3)
     (tmp_path / "empty").mkdir()
     for folder in ("empty", "nowhere"):
         with pytest.raises(DataError, match=folder):

@@ -1,4 +1,4 @@
-"""The projection against a singular value decomposition, and a run that ends with it."""
+"""The projection against a singular value decomposition, and a run that joins its network."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from search.encoders import load_encoder
 
 
 @pytest.mark.parametrize("whitening", [0.0, 0.5, 1.0])
-def test_the_projection_is_that_of_the_svd(whitening: float) -> None:
+def test_the_projection_matches_the_svd(whitening: float) -> None:
     generator = np.random.default_rng(0)
     rows = (generator.normal(size=(300, 7)) @ generator.normal(size=(7, 7)) + 3).astype(np.float32)
     weight, bias = principal_projection(rows, 4, whitening)
@@ -45,4 +45,6 @@ def test_a_run_ends_with_the_joined_encoder(collection: Path, config: TrainConfi
     vectors = encoder.encode([Image.open(path) for path in paths])
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     nearest = (vectors @ vectors.T - 2 * np.eye(len(paths))).argmax(axis=1)
-    assert np.mean([paths[i].parent == paths[j].parent for i, j in enumerate(nearest)]) > 0.9  # told apart by hue
+    assert (
+        np.mean([paths[i].parent == paths[j].parent for i, j in enumerate(nearest)]) > 0.9
+    )  # the classes differ by hue

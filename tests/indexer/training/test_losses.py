@@ -32,7 +32,7 @@ def directions(rows: torch.Tensor) -> np.ndarray:
     return values / np.linalg.norm(values, axis=1, keepdims=True)
 
 
-def mean_of_costs(costs: list[float]) -> float:
+def mean_of_positive(costs: list[float]) -> float:
     return float(np.mean([cost for cost in costs if cost > 0] or [0.0]))
 
 
@@ -43,7 +43,7 @@ def log_sum(logits: list[float]) -> float:
 def contrastive(x: np.ndarray, loss: torch.nn.Module) -> float:
     near = [np.linalg.norm(x[a] - x[b]) - 0.3 for a, b in SAME]
     far = [0.3 + MARGIN - np.linalg.norm(x[a] - x[b]) for a, b in OTHER]
-    return mean_of_costs(near) + mean_of_costs(far)
+    return mean_of_positive(near) + mean_of_positive(far)
 
 
 def cosine_embedding(x: np.ndarray, loss: torch.nn.Module) -> float:
@@ -53,12 +53,12 @@ def cosine_embedding(x: np.ndarray, loss: torch.nn.Module) -> float:
         a, b = (torch.from_numpy(x[row])[None] for row in pair)
         return float(one(a, b, torch.tensor([target])))
 
-    return mean_of_costs([cost(pair, 1) for pair in SAME]) + mean_of_costs([cost(pair, -1) for pair in OTHER])
+    return mean_of_positive([cost(pair, 1) for pair in SAME]) + mean_of_positive([cost(pair, -1) for pair in OTHER])
 
 
 def triplet(x: np.ndarray, loss: torch.nn.Module) -> float:
     gaps = [np.linalg.norm(x[a] - x[p]) - np.linalg.norm(x[a] - x[n]) for a, p, n in TRIPLETS]
-    return mean_of_costs([gap + MARGIN for gap in gaps])
+    return mean_of_positive([gap + MARGIN for gap in gaps])
 
 
 def triplet_mean(x: np.ndarray, loss: torch.nn.Module) -> float:
@@ -67,7 +67,7 @@ def triplet_mean(x: np.ndarray, loss: torch.nn.Module) -> float:
 
 
 def triplet_cosine(x: np.ndarray, loss: torch.nn.Module) -> float:
-    return mean_of_costs([x[a] @ x[n] - x[a] @ x[p] + MARGIN for a, p, n in TRIPLETS])
+    return mean_of_positive([x[a] @ x[n] - x[a] @ x[p] + MARGIN for a, p, n in TRIPLETS])
 
 
 def triplet_soft(x: np.ndarray, loss: torch.nn.Module) -> float:
@@ -156,50 +156,50 @@ def test_every_loss_has_a_reference() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(REFERENCES))
-def test_a_loss_against_a_slow_loop_at_any_length_of_the_embeddings(name: str, embeddings: torch.Tensor) -> None:
+def test_a_loss_against_a_slow_loop_for_any_length_of_embeddings(name: str, embeddings: torch.Tensor) -> None:
     torch.manual_seed(1)
     loss = make_loss(name, SETTINGS)
-    wanted = REFERENCES[name](directions(embeddings), loss)
-    assert wanted > 0
+    expected = REFERENCES[name](directions(embeddings), loss)
+    assert expected > 0
     lengths = torch.arange(1.0, 9.0)[:, None]
     for rows in (embeddings, embeddings * lengths):
-        assert float(loss(rows, torch.tensor(LABELS), None).detach()) == pytest.approx(wanted, rel=1e-4)
+        assert float(loss(rows, torch.tensor(LABELS), None).detach()) == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("name", sorted(UNSCALED - {"softmax"}))
-def test_a_loss_against_a_slow_loop_in_the_plane(name: str, embeddings: torch.Tensor) -> None:
+def test_a_loss_against_a_slow_loop_without_normalising(name: str, embeddings: torch.Tensor) -> None:
     rows = embeddings * torch.arange(1.0, 9.0)[:, None] / 4
     loss = make_loss(name, replace(SETTINGS, normalize=False))
-    wanted = REFERENCES[name](rows.double().numpy(), loss)
-    assert wanted > 0
-    assert float(loss(rows, torch.tensor(LABELS), None)) == pytest.approx(wanted, rel=1e-4)
-    assert float(loss(rows * 2, torch.tensor(LABELS), None)) != pytest.approx(wanted, rel=1e-2)
+    expected = REFERENCES[name](rows.double().numpy(), loss)
+    assert expected > 0
+    assert float(loss(rows, torch.tensor(LABELS), None)) == pytest.approx(expected, rel=1e-4)
+    assert float(loss(rows * 2, torch.tensor(LABELS), None)) != pytest.approx(expected, rel=1e-2)
 
 
 @pytest.mark.parametrize("normalize", [True, False])
-def test_the_mean_over_all_triplets_is_torchs(embeddings: torch.Tensor, normalize: bool) -> None:
+def test_triplet_mean_is_the_loss_of_torch(embeddings: torch.Tensor, normalize: bool) -> None:
     mined = tuple(torch.tensor(part) for part in zip(*TRIPLETS[::3], strict=True))
     rows = functional.normalize(embeddings) if normalize else embeddings
-    wanted = torch.nn.TripletMarginLoss(margin=MARGIN)(*(rows[part] for part in mined))
+    expected = torch.nn.TripletMarginLoss(margin=MARGIN)(*(rows[part] for part in mined))
     found = make_loss("triplet-mean", replace(SETTINGS, normalize=normalize))(embeddings, torch.tensor(LABELS), mined)
-    assert float(found) == pytest.approx(float(wanted), rel=1e-4)
+    assert float(found) == pytest.approx(float(expected), rel=1e-4)
 
 
 @pytest.mark.parametrize("name", sorted(set(LOSSES) - UNSCALED))
-def test_losses_of_directions_refuse_the_plane(name: str) -> None:
-    with pytest.raises(DataError, match=f"normalize false: {name} looks at directions.*triplet"):
+def test_other_losses_need_unit_vectors(name: str) -> None:
+    with pytest.raises(DataError, match=f"normalize false: {name} needs unit vectors.*triplet"):
         make_loss(name, replace(SETTINGS, normalize=False))
 
 
-def test_softmax_against_a_formula_on_embeddings_of_their_own_length(embeddings: torch.Tensor) -> None:
+def test_softmax_against_its_formula_on_unscaled_embeddings(embeddings: torch.Tensor) -> None:
     loss = make_loss("softmax", SETTINGS)
     weight, bias = (each.detach().double().numpy() for each in loss.parameters())
-    wanted = cross_entropy(embeddings.double().numpy() @ weight.T + bias)
-    assert float(loss(embeddings, torch.tensor(LABELS)).detach()) == pytest.approx(wanted, rel=1e-4)
-    assert float(loss(embeddings * 2, torch.tensor(LABELS)).detach()) != pytest.approx(wanted, rel=1e-2)
+    expected = cross_entropy(embeddings.double().numpy() @ weight.T + bias)
+    assert float(loss(embeddings, torch.tensor(LABELS)).detach()) == pytest.approx(expected, rel=1e-4)
+    assert float(loss(embeddings * 2, torch.tensor(LABELS)).detach()) != pytest.approx(expected, rel=1e-2)
 
 
-def test_supcon_leaves_a_view_without_another_of_its_class_out_of_the_mean(embeddings: torch.Tensor) -> None:
+def test_supcon_leaves_views_without_a_positive_out_of_the_mean(embeddings: torch.Tensor) -> None:
     x, labels = directions(embeddings), [0, 0, 0, 1, 1, 2, 2, 3]
     costs = []
     for a in range(7):
@@ -218,7 +218,7 @@ def slowly_adapted(x: np.ndarray, mined: list[tuple[int, int, int]], weight: flo
         if selected:
             difference = sum(views) / len(views) - sum(selected) / len(selected)
             apart.append(sum(value**2 for value in difference))
-    return mean_of_costs(costs) + weight * float(np.mean(apart))
+    return mean_of_positive(costs) + weight * float(np.mean(apart))
 
 
 @pytest.mark.parametrize("mining", ["batch-hard", "hard", "semihard", "violating"])
@@ -227,19 +227,23 @@ def test_the_adapted_triplet_loss_against_a_slow_loop(embeddings: torch.Tensor, 
     labels = torch.tensor(LABELS)
     mined = make_miner(mining, MARGIN)(embeddings, labels)
     listed = list(zip(*(part.tolist() for part in mined), strict=True))
-    wanted = slowly_adapted(directions(embeddings), listed, weight)
-    assert float(AdaptedTripletLoss(MARGIN, weight)(embeddings, labels, mined)) == pytest.approx(wanted, rel=1e-4)
+    expected = slowly_adapted(directions(embeddings), listed, weight)
+    assert float(AdaptedTripletLoss(MARGIN, weight)(embeddings, labels, mined)) == pytest.approx(expected, rel=1e-4)
     in_space = AdaptedTripletLoss(MARGIN, weight, normalize=False)(embeddings, labels, mined)
     assert float(in_space) == pytest.approx(slowly_adapted(embeddings.double().numpy(), listed, weight), rel=1e-4)
-    assert wanted > slowly_adapted(directions(embeddings), listed, 0.0) + 1e-3
+    assert expected > slowly_adapted(directions(embeddings), listed, 0.0) + 1e-3
 
 
-def test_the_adapted_triplet_loss_draws_what_was_selected_to_its_class() -> None:
+def test_the_adapted_triplet_loss_attracts_selected_views_to_their_class() -> None:
     embeddings = torch.eye(4)[[0, 0, 0, 1, 2, 2]].requires_grad_()
     labels = torch.tensor([0, 0, 0, 0, 1, 1])
-    mined = (torch.tensor([0]), torch.tensor([3]), torch.tensor([4]))  # the odd one of class 0 is half of what it shows
+    mined = (
+        torch.tensor([0]),
+        torch.tensor([3]),
+        torch.tensor([4]),
+    )  # the odd view of class 0 is half of the selection
     loss = AdaptedTripletLoss(margin=0.0)(embeddings, labels, mined)
-    # Of class 0, a quarter is the odd one, of what was selected a half: the means differ by (1/4, -1/4).
+    # The odd view is a quarter of class 0 and half of its selected views: the means differ by (1/4, -1/4).
     assert float(loss.detach()) == pytest.approx((2 * 0.25**2 + 0) / 2)
     loss.backward()
     assert embeddings.grad is not None
@@ -248,10 +252,10 @@ def test_the_adapted_triplet_loss_draws_what_was_selected_to_its_class() -> None
 
 
 @pytest.mark.parametrize("name", sorted(MINED))
-def test_losses_over_triplets_see_the_mined_ones_only(name: str, embeddings: torch.Tensor) -> None:
+def test_losses_over_triplets_use_only_the_mined_ones(name: str, embeddings: torch.Tensor) -> None:
     labels = torch.tensor(LABELS)
     mined = (torch.tensor([0]), torch.tensor([1]), torch.tensor([3]))
-    one = LossSettings(3.0, classes=4, dim=5)  # so wide a margin that every triplet costs
+    one = LossSettings(3.0, classes=4, dim=5)  # a margin so wide that every triplet violates it
     few = float(make_loss(name, one)(embeddings, labels, mined))
     x = directions(embeddings)
     gap = x[0] @ x[3] - x[0] @ x[1] if "cosine" in name else np.linalg.norm(x[0] - x[1]) - np.linalg.norm(x[0] - x[3])
@@ -282,7 +286,7 @@ def test_a_loss_falls_along_its_gradient(name: str, embeddings: torch.Tensor) ->
 
 @pytest.mark.parametrize("labels", [[0] * 8, [*range(4)] * 2], ids=["no other class", "mixed"])
 @pytest.mark.parametrize("name", sorted(LOSSES))
-def test_gradients_are_finite_even_where_embeddings_coincide(name: str, labels: list[int]) -> None:
+def test_gradients_are_finite_if_embeddings_coincide(name: str, labels: list[int]) -> None:
     rows = torch.ones(8, 5, requires_grad=True)
     make_loss(name, SETTINGS)(rows, torch.tensor(labels)).backward()
     assert rows.grad is not None
@@ -291,7 +295,7 @@ def test_gradients_are_finite_even_where_embeddings_coincide(name: str, labels: 
 
 @pytest.mark.parametrize("labels", [[0, 1, 2, 3], [1, 1, 1, 1], [2]], ids=["no pair", "one class", "one view"])
 @pytest.mark.parametrize("name", sorted(LOSSES))
-def test_batches_that_lack_pairs_give_a_number_and_a_gradient(
+def test_batches_without_pairs_give_a_finite_loss_and_gradient(
     name: str, labels: list[int], embeddings: torch.Tensor
 ) -> None:
     rows = embeddings[: len(labels)].clone().requires_grad_()
@@ -306,7 +310,7 @@ def test_batches_that_lack_pairs_give_a_number_and_a_gradient(
 
 
 @pytest.mark.parametrize("name", sorted(MINED))
-def test_nothing_mined_costs_nothing(name: str, embeddings: torch.Tensor) -> None:
+def test_without_mined_triplets_the_loss_is_zero(name: str, embeddings: torch.Tensor) -> None:
     rows = embeddings.clone().requires_grad_()
     none = (torch.empty(0, dtype=torch.long),) * 3
     cost = make_loss(name, SETTINGS)(rows, torch.tensor(LABELS), none)
@@ -327,7 +331,7 @@ def test_arcface_has_a_gradient_where_a_view_meets_its_class() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(CLASSIFIERS))
-def test_the_weights_of_classifiers_are_found_by_adamw(name: str) -> None:
+def test_adamw_trains_the_weights_of_classifiers(name: str) -> None:
     torch.manual_seed(0)
     centers = functional.normalize(torch.randn(30, 16))
     loss = make_loss(name, LossSettings(0.1, classes=30, dim=16))

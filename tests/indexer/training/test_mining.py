@@ -58,17 +58,17 @@ def slow(embeddings: torch.Tensor, mining: str, normalize: bool) -> set[tuple[in
 def test_mining_against_a_loop(embeddings: torch.Tensor, mining: str, normalize: bool) -> None:
     rows = embeddings * torch.tensor([1.0, 1.3, 0.8, 1.1, 0.9, 1.2, 0.7, 1.0])[:, None]
     mined = make_miner(mining, MARGIN, normalize=normalize)(rows, torch.tensor(LABELS))
-    wanted = slow(rows, mining, normalize)
-    assert wanted
-    assert set(zip(*(part.tolist() for part in mined), strict=True)) == wanted
+    expected = slow(rows, mining, normalize)
+    assert expected
+    assert set(zip(*(part.tolist() for part in mined), strict=True)) == expected
 
 
 def test_all_is_no_mining() -> None:
     assert make_miner("all", MARGIN) is None
 
 
-def test_drawing_by_distance_knows_the_sphere_alone() -> None:
-    with pytest.raises(DataError, match="distance-weighted: knows the sphere alone"):
+def test_distance_weighted_needs_unit_vectors() -> None:
+    with pytest.raises(DataError, match="distance-weighted: needs unit vectors"):
         make_miner("distance-weighted", MARGIN, normalize=False)
 
 
@@ -79,7 +79,7 @@ def test_unknown_names_list_the_known_ones() -> None:
 
 @pytest.mark.parametrize("labels", [[0, 1, 2, 3], [0, 0, 0, 0], [0]], ids=["no pair", "one class", "one view"])
 @pytest.mark.parametrize("mining", sorted(set(MINERS) - {"all"}))
-def test_where_there_is_no_triplet_none_is_mined(mining: str, labels: list[int], embeddings: torch.Tensor) -> None:
+def test_batches_without_triplets(mining: str, labels: list[int], embeddings: torch.Tensor) -> None:
     mined = make_miner(mining, MARGIN)(embeddings[: len(labels)], torch.tensor(labels))
     assert [len(part) for part in mined] == [0, 0, 0]
 
@@ -90,18 +90,18 @@ def test_distance_weights_against_a_loop(dim: int) -> None:
     embeddings[3] = embeddings[0]  # a negative at distance 0
     embeddings[6] = -embeddings[0]  # and one at distance 2, where the density is 0 or infinite
     labels = [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 4]
-    d, wanted = slow_distances(embeddings), np.zeros((12, 12))
+    d, expected = slow_distances(embeddings), np.zeros((12, 12))
     for a, n in itertools.product(range(12), repeat=2):
         if labels[a] != labels[n] and d[a, n] < 1.4:
             x = max(d[a, n], 0.5)
-            wanted[a, n] = 1 / (x ** (dim - 2) * (1 - x**2 / 4) ** ((dim - 3) / 2))
-    sums = wanted.sum(axis=1, keepdims=True)
-    wanted = np.divide(wanted, sums, out=np.zeros_like(wanted), where=sums > 0)
+            expected[a, n] = 1 / (x ** (dim - 2) * (1 - x**2 / 4) ** ((dim - 3) / 2))
+    sums = expected.sum(axis=1, keepdims=True)
+    expected = np.divide(expected, sums, out=np.zeros_like(expected), where=sums > 0)
     found = DistanceWeighted().weights(embeddings, torch.tensor(labels)).numpy()
-    np.testing.assert_allclose(found, wanted, atol=1e-4)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
-def test_distance_weighted_draws_as_often_as_the_weights_say() -> None:
+def test_distance_weighted_draws_by_its_weights() -> None:
     embeddings = torch.tensor([[1.0, 0, 0], [1, 0.1, 0], [1, 0.5, 0], [1, 1, 0.2], [0.3, 1, 1]])
     labels = torch.tensor([0, 0, 1, 2, 3])
     miner, counts = DistanceWeighted(), np.zeros((5, 5))
@@ -115,7 +115,7 @@ def test_distance_weighted_draws_as_often_as_the_weights_say() -> None:
     np.testing.assert_allclose(counts[:2] / 1200, weights[:2], atol=0.04)
 
 
-def test_distance_weighted_follows_from_the_seed() -> None:
+def test_distance_weighted_is_reproducible() -> None:
     embeddings = torch.randn(40, 16, generator=torch.Generator().manual_seed(0))
     labels, drawn = torch.arange(10).repeat(4), []
     for seed in (1, 1, 2):
@@ -128,13 +128,13 @@ def test_distance_weighted_follows_from_the_seed() -> None:
 def test_distance_weighted_keeps_its_anchors_in_many_dimensions() -> None:
     generator = torch.Generator().manual_seed(0)
     embeddings = torch.randn(40, 512, generator=generator) + torch.randn(512, generator=generator)
-    embeddings[1] = embeddings[0]  # one near pair, beside which all other weights would vanish
+    embeddings[1] = embeddings[0]  # one close pair, next to which all other weights would vanish
     labels = torch.arange(10).repeat(4)
     anchors, *_ = make_miner("distance-weighted", MARGIN)(embeddings, labels)
     assert set(anchors.tolist()) == set(range(40))
 
 
-def test_distance_weighted_where_embeddings_are_no_numbers() -> None:
+def test_distance_weighted_with_nan_embeddings() -> None:
     anchors, *_ = make_miner("distance-weighted", MARGIN)(torch.full((8, 4), math.nan), torch.tensor(LABELS))
     assert len(anchors) == 0
 

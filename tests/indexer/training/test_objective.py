@@ -1,4 +1,4 @@
-"""The parts of what training minimises, weighted and added."""
+"""The objective is the weighted sum of its parts."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from indexer.training import TrainConfig
 from indexer.training.batches import Batch
 from indexer.training.losses import LossSettings, make_loss
 from indexer.training.mining import make_miner
-from indexer.training.objective import AgreementLoss, Objective
+from indexer.training.objective import DistillationLoss, Objective
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def batch() -> Batch:
         views=torch.zeros(8, 3, 4, 4),
         classes=torch.tensor([0, 0, 0, 0, 1, 1, 1, 1]),
         pictures=torch.tensor([0, 1, 2, 0, 4, 5, 6, 4]),
-        taught=torch.randn(8, 8, generator=generator),
+        teacher=torch.randn(8, 8, generator=generator),
     )
 
 
@@ -38,12 +38,12 @@ def test_parts_are_weighted_and_added(config: TrainConfig, embeddings: torch.Ten
     weighted = replace(config, class_weight=0.5, instance_weight=2.0, teacher_weight=3.0)
     total = Objective(weighted, classes=3)(embeddings, batch, 0.0)
     by_hand = 0.5 * expected(config, embeddings, batch.classes) + 2.0 * expected(config, embeddings, batch.pictures)
-    assert batch.taught is not None
-    by_hand += 3.0 * float(AgreementLoss()(embeddings, batch.taught))
+    assert batch.teacher is not None
+    by_hand += 3.0 * float(DistillationLoss()(embeddings, batch.teacher))
     assert float(total) == pytest.approx(by_hand, rel=1e-5)
 
 
-def test_a_weight_of_nothing_leaves_a_part_out(config: TrainConfig, embeddings: torch.Tensor, batch: Batch) -> None:
+def test_a_weight_of_zero_leaves_a_part_out(config: TrainConfig, embeddings: torch.Tensor, batch: Batch) -> None:
     only_pictures = Objective(replace(config, class_weight=0.0, instance_weight=1.0, teacher_weight=0.0), classes=3)
     assert float(only_pictures(embeddings, batch, 0.0)) == pytest.approx(
         expected(config, embeddings, batch.pictures), rel=1e-5
@@ -66,7 +66,7 @@ def test_the_warm_up_has_losses_of_its_own(config: TrainConfig, embeddings: torc
     assert float(objective(embeddings, batch, 0.5)) == pytest.approx(late, rel=1e-5)
 
 
-def test_triplets_drawn_at_random_are_not_mined(config: TrainConfig, embeddings: torch.Tensor) -> None:
+def test_random_triplets_are_not_mined(config: TrainConfig, embeddings: torch.Tensor) -> None:
     drawn = replace(config, sampling="random-triplets", mining="all", instance_weight=0.0, margin=1.5)
     labels = torch.tensor([0, 0, 1, 1, 1, 0])
     batch = Batch(torch.zeros(6, 3, 4, 4), labels, torch.arange(6))

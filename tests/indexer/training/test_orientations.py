@@ -2,17 +2,17 @@ import numpy as np
 import pytest
 import torch
 
-from indexer.training.orientations import oriented, oriented_classes
+from indexer.training.batches import oriented, oriented_classes
 
 
 def test_eight_orientations_are_the_symmetries_of_the_square() -> None:
     picture = torch.arange(9, dtype=torch.uint8).view(1, 3, 3, 1).expand(8, 3, 3, 3)
-    found = oriented(picture, torch.arange(8))
+    rotated = oriented(picture, torch.arange(8))
     plain = picture[0].numpy()
     for orientation in range(8):
         before = plain[:, ::-1] if orientation >= 4 else plain
-        np.testing.assert_array_equal(found[orientation].numpy(), np.rot90(before, orientation % 4))
-    assert len({each.numpy().tobytes() for each in found}) == 8
+        np.testing.assert_array_equal(rotated[orientation].numpy(), np.rot90(before, orientation % 4))
+    assert len({each.numpy().tobytes() for each in rotated}) == 8
 
 
 def test_no_orientation_leaves_pictures_alone() -> None:
@@ -21,7 +21,7 @@ def test_no_orientation_leaves_pictures_alone() -> None:
 
 
 @pytest.mark.parametrize("orientations", [1, 4, 8])
-def test_classes_are_numbered_by_orientation_and_folders_told_apart(orientations: int) -> None:
+def test_classes_and_folders_differ_by_orientation(orientations: int) -> None:
     classes, names = oriented_classes(np.array([0, 1, 1, 2]), ["a/x", "a/y", "b/z"], orientations)
     assert len(classes) == 4 * orientations
     assert len(names) == len(set(names)) == 3 * orientations

@@ -7,7 +7,7 @@ from indexer.training.pixels import decode_all
 from search.encoders.preprocessing import squash
 
 
-def test_squares_are_what_an_encoder_would_see(collection: Path, tmp_path: Path) -> None:
+def test_squares_are_the_input_of_an_encoder(collection: Path, tmp_path: Path) -> None:
     paths = sorted(collection.rglob("*.png"))
     pixels = decode_all(paths, 16, tmp_path / "out")
     assert pixels.squares.shape == (24, 16, 16, 3)
@@ -28,7 +28,7 @@ def test_decoded_once_for_the_same_files(collection: Path, tmp_path: Path) -> No
     assert (again.squares[0] == 255).all()
 
 
-def test_unreadable_pictures_are_told_and_black(collection: Path, tmp_path: Path) -> None:
+def test_unreadable_pictures_are_reported_and_black(collection: Path, tmp_path: Path) -> None:
     paths = sorted(collection.rglob("*.png"))
     paths[5].write_bytes(b"not a picture")
     paths[7].unlink()

@@ -1,4 +1,4 @@
-"""The folder of a run is its own: no file of somebody else is overwritten, deleted, or written through a link."""
+"""A run has a folder of its own: no other files are overwritten, deleted, or written through a link."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.indexer.hostile.test_other_files import tree
         ("run.json", "no JSON"),
     ],
 )
-def test_a_folder_with_other_files_is_not_taken(
+def test_a_folder_with_other_files_is_rejected(
     held: str, text: str, collection: Path, config: TrainConfig, tmp_path: Path
 ) -> None:
     (tmp_path / "out" / held).parent.mkdir(parents=True)
@@ -43,17 +43,21 @@ def test_a_folder_with_other_files_is_not_taken(
     assert train(collection, tmp_path / "out" / "encoder", config=config).steps == 9
 
 
-def test_the_pictures_are_no_place_for_a_run(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+def test_a_run_needs_a_folder_of_its_own(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     (tmp_path / "link").symlink_to(tmp_path / "gone")
     before = tree(collection)
-    for out, says in ((collection, "other files"), (tmp_path / "file", "is a file"), (tmp_path / "link", "link to")):
+    for out, says in (
+        (collection, "other files"),
+        (tmp_path / "file", "is a file"),
+        (tmp_path / "link", "broken link"),
+    ):
         with pytest.raises(DataError, match=says):
             train(collection, out, config=config)
     assert tree(collection) == before
 
 
-def test_files_put_into_a_run_outlive_it(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+def test_other_files_in_the_folder_of_a_run_are_kept(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
     out = tmp_path / "out"
     train(collection, out, config=config)
     shown = json.loads((out / "run.json").read_text())
@@ -76,7 +80,7 @@ def test_files_put_into_a_run_outlive_it(collection: Path, config: TrainConfig, 
 
 
 @pytest.mark.parametrize("held", ["notes.txt", "vectors.npy", "export.json", "paths.json"])
-def test_a_teacher_takes_no_folder_of_others(held: str, collection: Path, tmp_path: Path) -> None:
+def test_a_teacher_overwrites_no_other_files(held: str, collection: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / held).write_text("x")
     for write in (
@@ -88,7 +92,7 @@ def test_a_teacher_takes_no_folder_of_others(held: str, collection: Path, tmp_pa
     assert tree(tmp_path / "out") == {held: b"x"}
 
 
-def test_a_training_writes_through_no_link(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+def test_a_run_writes_through_no_link(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
     class Stopped(Exception):  # noqa: N818 - as if the machine had
         pass
 
@@ -122,9 +126,7 @@ def test_a_training_writes_through_no_link(collection: Path, config: TrainConfig
 
 
 @pytest.mark.parametrize("name", ["pixels", "report"])
-def test_a_training_writes_into_no_linked_folder(
-    name: str, collection: Path, config: TrainConfig, tmp_path: Path
-) -> None:
+def test_a_run_writes_into_no_linked_folder(name: str, collection: Path, config: TrainConfig, tmp_path: Path) -> None:
     out, mine = tmp_path / "out", tmp_path / "mine"
     mine.mkdir()
     (mine / "thesis.txt").write_text("x")

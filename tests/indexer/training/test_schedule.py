@@ -3,7 +3,7 @@ import pytest
 from indexer.training.schedule import cosine_rate, plateau_rate, progress_of, size_at, waited_for
 
 
-def test_progress_is_by_steps_or_by_the_clock() -> None:
+def test_progress_is_by_steps_or_by_time() -> None:
     assert progress_of(25, 100, 9999.0, None) == 0.25
     assert progress_of(25, 100, 30.0, 1.0) == 0.5
     assert progress_of(80, 100, 30.0, 1.0) == 0.8
@@ -11,7 +11,7 @@ def test_progress_is_by_steps_or_by_the_clock() -> None:
     assert progress_of(0, 100, 0.0, 0.0) == 1.0
 
 
-def test_the_rate_rises_then_falls_to_nothing() -> None:
+def test_the_rate_rises_then_falls_to_zero() -> None:
     assert cosine_rate(0.05, 1.0, 0.1) == pytest.approx(0.5)
     assert cosine_rate(0.1, 1.0, 0.1) == pytest.approx(1.0)
     assert cosine_rate(0.55, 1.0, 0.1) == pytest.approx(0.5)
@@ -45,7 +45,7 @@ def test_the_rate_is_cut_on_a_plateau(scores: list[float | None], cuts: int) -> 
     assert plateau_rate(0.05, 1.0, 0.1, factor=0.5, patience=2, scores=scores) == pytest.approx(0.5 ** (cuts + 1))
 
 
-def test_waiting_is_counted_from_the_best() -> None:
+def test_waiting_is_counted_from_the_best_score() -> None:
     assert [waited_for(scores) for scores in ([], [None], [0.1], [0.1, 0.2], [0.2, 0.1, 0.2], [0.2, None, 0.1])] == [
         0,
         0,

@@ -1,4 +1,4 @@
-"""Every field of the settings can be set from text, and nothing else."""
+"""Every field of the settings can be set from text, and no other names."""
 
 import json
 from dataclasses import asdict, fields, replace
@@ -50,7 +50,7 @@ def test_one_setting(text: str, field: str, value: object) -> None:
     assert type(found) is type(value)
 
 
-def test_they_apply_in_order_and_leave_the_original_alone() -> None:
+def test_settings_apply_in_order_and_do_not_change_the_original() -> None:
     before = asdict(PLAIN)
     config = with_settings(PLAIN, ["augment=null", "augment.p_gray=0.5", "steps=1", "steps=2", "network.dim=3"])
     assert (config.augment, config.steps, config.network["dim"]) == (AugmentConfig(p_gray=0.5), 2, 3)
@@ -58,7 +58,7 @@ def test_they_apply_in_order_and_leave_the_original_alone() -> None:
     assert with_settings(PLAIN, []) == PLAIN
 
 
-def test_every_default_survives_its_own_text() -> None:
+def test_every_default_can_be_written_and_read_back() -> None:
     whole = replace(PLAIN, join=JoinConfig())
     plain = json.loads(json.dumps(asdict(whole)))
     texts = [f"{name}={json.dumps(value)}" for name, value in plain.items()]
@@ -69,34 +69,34 @@ def test_every_default_survives_its_own_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("steps", "NAME=VALUE"),
-        ("stepz=1", "no setting is called 'stepz': there are .*steps.*augment.p_flip.*network.KEY"),
-        ("augment.p_spin=1", "no setting is called 'augment.p_spin'"),
-        ("steps.x=1", "no setting is called 'steps.x'"),
-        ("network.=1", "no setting is called 'network.'"),
-        ("steps=many", "steps=many: steps takes a whole number, as JSON; it is 5000 now"),
-        ("steps=2.5", "steps takes a whole number"),
-        ("steps=true", "steps takes a whole number"),
-        ("steps=null", "steps takes a whole number"),
-        ("margin=wide", "margin takes a number"),
-        ("compile=1", "compile takes true or false"),
-        ("max_minutes=soon", "takes a number or null"),
-        ("sampling=pxk", 'takes "p-x-k" or "random" or "random-triplets"'),
-        ("held_out=cat", "held_out takes a list, each text"),
+        ("stepz=1", "unknown setting 'stepz'. Use one of .*steps.*augment.p_flip.*network.KEY"),
+        ("augment.p_spin=1", "unknown setting 'augment.p_spin'"),
+        ("steps.x=1", "unknown setting 'steps.x'"),
+        ("network.=1", "unknown setting 'network.'"),
+        ("steps=many", "steps=many: steps must be a whole number, as JSON; it is 5000 now"),
+        ("steps=2.5", "steps must be a whole number"),
+        ("steps=true", "steps must be a whole number"),
+        ("steps=null", "steps must be a whole number"),
+        ("margin=wide", "margin must be a number"),
+        ("compile=1", "compile must be true or false"),
+        ("max_minutes=soon", "must be a number or null"),
+        ("sampling=pxk", 'must be "p-x-k" or "random" or "random-triplets"'),
+        ("held_out=cat", "held_out must be a list, each text"),
         ("train_sizes=[[0.5]]", "a list, each a list of a number and a whole number"),
-        ("train_sizes=[0.5, 32]", "train_sizes takes"),
-        ("augment=3", "augment takes an object or null"),
-        ('augment={"p_spin": 1}', "augment takes an object"),
-        ("augment.p_flip=often", "augment.p_flip=often: augment.p_flip takes a number, as JSON; it is 0.5 now"),
-        ("network=resnet", "network takes an object"),
+        ("train_sizes=[0.5, 32]", "train_sizes must be"),
+        ("augment=3", "augment must be an object or null"),
+        ('augment={"p_spin": 1}', "augment must be an object"),
+        ("augment.p_flip=often", "augment.p_flip=often: augment.p_flip must be a number, as JSON; it is 0.5 now"),
+        ("network=resnet", "network must be an object"),
     ],
 )
-def test_what_cannot_be_set(text: str, said: str) -> None:
-    with pytest.raises(DataError, match=said):
+def test_invalid_texts(text: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
         with_settings(PLAIN, [text])
 
 
-def test_the_names_are_those_of_the_fields() -> None:
+def test_setting_names_are_those_of_the_fields() -> None:
     assert {name for name in setting_names() if "." not in name} == {each.name for each in fields(TrainConfig)}

@@ -1,4 +1,4 @@
-"""Who stands on which side: drawn, by pattern or by CSV; nothing ever on two sides that must not."""
+"""Splits by share, by pattern and by CSV; no class or subject is on two sides."""
 
 from collections import Counter
 from pathlib import Path
@@ -37,7 +37,7 @@ def sides(found: list[LabelledPicture], **settings: object) -> dict[str, set[str
 # By pattern -----------------------------------------------------------------------------------------------------------
 
 
-def test_held_out_wins_over_validation_over_classes(collection: Path) -> None:
+def test_held_out_precedes_validation_and_classes(collection: Path) -> None:
     config = TrainConfig(classes=("*e*",), validation=("g*",), held_out=("green",))
     splits = split_pictures(read_pictures(collection), config)
     assert splits["train"].names == ("blue", "red")
@@ -59,7 +59,7 @@ def test_a_pattern_that_matches_nothing_is_an_error(collection: Path, field: str
         split_pictures(read_pictures(collection), TrainConfig(**{field: ("purple",)}))
 
 
-def test_without_labels_patterns_are_of_folders(collection: Path) -> None:
+def test_without_labels_patterns_match_folders(collection: Path) -> None:
     found = read_pictures(collection, labelled=False)
     splits = split_pictures(found, TrainConfig(labelled=False, held_out=("green",), validation=("gray",)))
     assert {path.parent.name for path in splits["train"].paths} == {"blue", "red"}
@@ -94,7 +94,7 @@ def test_the_seed_decides(by: str) -> None:
     assert len({frozenset(sides(found, **settings, seed=seed)["validation"]) for seed in range(8)}) > 1
 
 
-def test_by_picture_every_class_gives_its_share_and_both_sides_share_numbers() -> None:
+def test_by_picture_every_class_gives_its_share_and_both_sides_number_classes_alike() -> None:
     found = [*many(classes=6, each=20), picture("only", "lonely")]
     split = split_pictures(found, TrainConfig(split_by="picture", validation_share=0.1))
     assert split["train"].names == split["validation"].names
@@ -109,7 +109,7 @@ def test_by_picture_every_class_gives_its_share_and_both_sides_share_numbers() -
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_by_picture_no_class_is_taken_whole(seed: int) -> None:
+def test_by_picture_every_class_keeps_a_training_picture(seed: int) -> None:
     found = [picture(f"{label}-{number}", str(label)) for label in range(12) for number in range(1 + label % 3)]
     split = split_pictures(found, TrainConfig(split_by="picture", validation_share=0.7, seed=seed))
     assert set(labels(split["train"])) == {str(label) for label in range(12)}
@@ -153,29 +153,33 @@ def test_without_labels_pictures_are_drawn(collection: Path) -> None:
         (many(), {"validation_share": 0.99}),
     ],
 )
-def test_a_share_that_leaves_nothing(found: list[LabelledPicture], settings: dict[str, object]) -> None:
-    with pytest.raises(DataError, match=r"validation_share 0\.\d+: of \d+ (classes|subjects|pictures) .* none be left"):
+def test_a_share_that_leaves_nothing_to_train_on_is_rejected(
+    found: list[LabelledPicture], settings: dict[str, object]
+) -> None:
+    with pytest.raises(
+        DataError, match=r"validation_share 0\.\d+: \d+ of \d+ (classes|subjects|pictures) .* leaves none to train on"
+    ):
         split_pictures(found, TrainConfig(**settings))
 
 
-def test_a_share_beside_a_named_validation_is_refused() -> None:
-    named = [*many(), picture("v", "watched", split="validation")]
-    with pytest.raises(DataError, match="named already"):
+def test_a_share_together_with_named_validation_is_rejected() -> None:
+    named = [*many(), picture("v", "validated", split="validation")]
+    with pytest.raises(DataError, match="already names"):
         split_pictures(named, TrainConfig(validation_share=0.1))
-    with pytest.raises(DataError, match="named already"):
+    with pytest.raises(DataError, match="already names"):
         split_pictures(many(), TrainConfig(validation=("class1",), validation_share=0.1))
 
 
 # By CSV ---------------------------------------------------------------------------------------------------------------
 
 
-def test_a_csv_wins_over_patterns() -> None:
+def test_a_csv_precedes_patterns() -> None:
     found = [picture("a", "one", split="train"), picture("b", "two", split="held_out"), picture("c", "three")]
     split = sides(found, validation=("one",), classes=("two",))
     assert split == {"train": {"a"}, "validation": set()}
 
 
-def test_a_share_is_drawn_from_what_the_csv_trains_on() -> None:
+def test_a_share_is_drawn_from_the_training_rows_of_the_csv() -> None:
     found = [
         picture(f"{label}-{n}", label, split="held_out" if label == "h" else "train")
         for label in "abcdefgh"
@@ -196,9 +200,9 @@ def test_a_class_on_two_sides_is_named(other: str) -> None:
 
 def test_a_subject_on_two_sides_is_named() -> None:
     found = [picture("a", "cat", subject="ann", split="train"), picture("b", "dog", subject="ann", split="validation")]
-    with pytest.raises(DataError, match="the subject 'ann' stands on two sides"):
+    with pytest.raises(DataError, match="the subject 'ann' is on two sides"):
         split_pictures(found, TrainConfig(split_by="subject"))
-    with pytest.raises(DataError, match="the subject 'ann' stands on two sides"):
+    with pytest.raises(DataError, match="the subject 'ann' is on two sides"):
         split_pictures(
             [picture("a", "cat", subject="ann"), picture("b", "dog", subject="ann")],
             TrainConfig(split_by="subject", validation=("dog",)),
@@ -206,17 +210,17 @@ def test_a_subject_on_two_sides_is_named() -> None:
     assert sides(found)["validation"] == {"b"}  # by class it may
 
 
-def test_what_is_left_out_stands_on_no_side() -> None:
+def test_classes_that_are_left_out_are_on_no_side() -> None:
     found = [picture("a", "cat", subject="ann"), picture("b", "dog", subject="ann")]
     assert sides(found, split_by="subject", classes=("cat",)) == {"train": {"a"}, "validation": set()}
 
 
-def test_subjects_must_be_known() -> None:
-    with pytest.raises(DataError, match=r"whom b shows.*column subject.*split_by class"):
+def test_split_by_subject_needs_subjects() -> None:
+    with pytest.raises(DataError, match=r"b has no subject.*CSV with a subject.*split_by class"):
         split_pictures([picture("a", "cat", subject="ann"), picture("b", "cat")], TrainConfig(split_by="subject"))
 
 
-def test_csv_splits_by_picture_share_numbers_though_a_class_is_missing() -> None:
+def test_csv_splits_by_picture_number_classes_alike_though_one_is_missing() -> None:
     found = [
         picture("a", "cat", split="train"),
         picture("b", "dog", split="train"),

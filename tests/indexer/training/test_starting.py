@@ -13,7 +13,7 @@ from search.encoders.networks import build_network
 from search.errors import DataError
 
 
-def test_a_run_goes_on_from_an_encoder(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+def test_a_run_starts_from_an_encoder(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
     train(collection, tmp_path / "first", config=config)
     still = replace(config, learning_rate=1e-12, weight_decay=0.0, steps=1, evaluate_every=1)
     train(collection, tmp_path / "second", config=replace(still, start=str(tmp_path / "first"), seed=5))
@@ -24,7 +24,7 @@ def test_a_run_goes_on_from_an_encoder(collection: Path, config: TrainConfig, tm
     assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in before)
 
 
-def test_the_learned_part_of_the_builtin_encoder() -> None:
+def test_a_run_starts_from_the_learned_part_of_the_builtin_encoder() -> None:
     builtin = load_encoder("builtin", device="cpu")
     assert isinstance(builtin, CheckpointEncoder)
     spec = builtin.architecture["network"]["learned"]
@@ -32,11 +32,11 @@ def test_the_learned_part_of_the_builtin_encoder() -> None:
     start_from(network, spec, "builtin")
     pixels = torch.rand(2, 3, 64, 64)
     with torch.no_grad():
-        found, wanted = network.eval()(pixels), builtin.network.get_submodule("learned")(pixels)
-    np.testing.assert_allclose(found.numpy(), wanted.numpy(), atol=1e-4)
+        actual, expected = network.eval()(pixels), builtin.network.get_submodule("learned")(pixels)
+    np.testing.assert_allclose(actual.numpy(), expected.numpy(), atol=1e-4)
 
 
-def test_what_cannot_be_started_from_is_refused() -> None:
+def test_an_encoder_without_a_matching_network_is_rejected() -> None:
     network, spec = torch.nn.Linear(1, 1), {"kind": "mlp", "size": 8, "dim": 2}
     with pytest.raises(DataError, match="Set network to that"):
         start_from(network, spec, "builtin")

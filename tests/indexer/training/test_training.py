@@ -44,15 +44,15 @@ class StoppedError(Exception):
     pass
 
 
-def stop_after(step: int):  # a run that ends as if the machine had
-    def tell(event: TrainEvent) -> None:
+def stop_after(step: int):  # simulates a run that is interrupted
+    def progress(event: TrainEvent) -> None:
         if event.step == step:
             raise StoppedError
 
-    return tell
+    return progress
 
 
-def test_a_run_leaves_an_encoder_and_its_course(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+def test_a_run_writes_an_encoder_and_a_history(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
     events: list[TrainEvent] = []
     report = train(collection, tmp_path / "mine", config=config, progress=events.append)
     assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == [
@@ -73,12 +73,12 @@ def test_a_run_leaves_an_encoder_and_its_course(collection: Path, config: TrainC
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
-def test_a_run_leaves_pictures_of_itself(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
-    watched = replace(config, validation=("gray", "red"), validation_pictures=12, report=True, steps=3)
-    train(collection, tmp_path / "out", config=watched)
+def test_a_run_draws_a_report(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+    reported = replace(config, validation=("gray", "red"), validation_pictures=12, report=True, steps=3)
+    train(collection, tmp_path / "out", config=reported)
     drawn = ["curves.png", "distances.png", "gallery.png", "map.png"]
     assert sorted(path.name for path in (tmp_path / "out" / "report").iterdir()) == drawn
-    train(collection, tmp_path / "blind", config=replace(watched, labelled=False, validation=(), validation_share=0.2))
+    train(collection, tmp_path / "blind", config=replace(reported, labelled=False, validation=(), validation_share=0.2))
     assert sorted(path.name for path in (tmp_path / "blind" / "report").iterdir()) == ["curves.png"]
 
 
@@ -102,7 +102,7 @@ def test_same_seed_same_curve(collection: Path, config: TrainConfig, tmp_path: P
 
 
 @pytest.mark.parametrize("step", [1, 6, 8])
-def test_a_stopped_run_goes_on_to_the_same_curve(
+def test_a_stopped_run_resumes_to_the_same_curve(
     collection: Path, config: TrainConfig, tmp_path: Path, step: int
 ) -> None:
     warmed = replace(config, warmup_loss="normalized-softmax", warmup_share=0.5, name="x", ema=0.9)
@@ -114,7 +114,7 @@ def test_a_stopped_run_goes_on_to_the_same_curve(
     assert_same_run(tmp_path / "whole", tmp_path / "stopped")
 
 
-def test_a_paused_run_goes_on_to_the_same_curve(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+def test_a_paused_run_resumes_to_the_same_curve(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
     plain = replace(config, name="x")
     train(collection, tmp_path / "whole", config=plain)
     report = train(collection, tmp_path / "paused", config=replace(plain, stop_after=4))
@@ -147,7 +147,7 @@ def test_early_stopping_keeps_the_best_and_resumes(collection: Path, config: Tra
     rates = [row.learning_rate for row in report.history]
     assert rates[-1] < max(rates)
     assert not (tmp_path / "whole" / "best.safetensors").exists()
-    if best + 1 < len(scores):  # what was kept is what a run that ends at its best evaluation has
+    if best + 1 < len(scores):  # the kept weights are those of a run that ends at its best evaluation
         short = train(collection, tmp_path / "short", config=replace(patient, steps=3 * (best + 1), rise_share=0.0))
         assert short.steps == 3 * (best + 1)
     with pytest.raises(StoppedError):
@@ -156,7 +156,7 @@ def test_early_stopping_keeps_the_best_and_resumes(collection: Path, config: Tra
     assert_same_run(tmp_path / "whole", tmp_path / "stopped")
 
 
-def test_the_average_is_what_is_kept(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+def test_the_average_is_saved(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
     train(collection, tmp_path / "last", config=replace(config, name="x"))
     train(collection, tmp_path / "average", config=replace(config, name="x", ema=0.99))
     last, average = (load_file(tmp_path / name / "weights.safetensors") for name in ("last", "average"))
@@ -171,12 +171,14 @@ def test_lower_precision_trains_and_is_stored_as_float32(collection: Path, confi
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw"])
-def test_a_teacher_is_followed(collection: Path, config: TrainConfig, tmp_path: Path, optimizer: str) -> None:
+def test_a_network_is_distilled_from_a_teacher(
+    collection: Path, config: TrainConfig, tmp_path: Path, optimizer: str
+) -> None:
     encoder = load_encoder("color-layout")
     paths = sorted(collection.rglob("*.png"))
     names, vectors = embed_for_training(encoder, paths, collection)
     write_teacher(tmp_path / "teacher", names, vectors)
-    taught = replace(
+    distilled = replace(
         config,
         teacher=str(tmp_path / "teacher"),
         class_weight=0.0,
@@ -187,15 +189,15 @@ def test_a_teacher_is_followed(collection: Path, config: TrainConfig, tmp_path: 
         augment=None,
         optimizer=optimizer,
     )
-    report = train(collection, tmp_path / "out", config=taught)
+    report = train(collection, tmp_path / "out", config=distilled)
     losses = [row.loss for row in report.history]
     assert losses[-1] < 0.5 * losses[0]
     write_teacher(tmp_path / "teacher", ["elsewhere.png"], vectors[:1])
-    with pytest.raises(DataError, match="knows none of the pictures"):
-        train(collection, tmp_path / "other", config=taught)
+    with pytest.raises(DataError, match="has none of the pictures"):
+        train(collection, tmp_path / "other", config=distilled)
 
 
-def test_unlabelled_pictures_are_told_apart(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+def test_unlabelled_pictures_are_classes_of_their_own(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
     unlabelled = replace(config, labelled=False, validation=(), validation_share=0.25)
     report = train(collection, tmp_path / "out", config=unlabelled)
     assert report.pictures == 18
@@ -204,7 +206,7 @@ def test_unlabelled_pictures_are_told_apart(collection: Path, config: TrainConfi
 
 
 @pytest.mark.slow
-def test_a_compiled_network_trains_alike(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+def test_a_compiled_network_trains_to_the_same_weights(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
     train(collection, tmp_path / "plain", config=replace(config, name="x"))
     train(collection, tmp_path / "compiled", config=replace(config, name="x", compile=True))
     plain, compiled = (load_file(tmp_path / name / "weights.safetensors") for name in ("plain", "compiled"))
@@ -213,19 +215,19 @@ def test_a_compiled_network_trains_alike(collection: Path, config: TrainConfig, 
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX")
-def test_a_killed_run_goes_on_to_the_same_curve(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+def test_a_killed_run_resumes_to_the_same_curve(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
     settings = replace(config, name="x")
     script = f"""
 import os, signal, sys
 from pathlib import Path
 from indexer.pipeline.lock import writer_lock
 from indexer.training import TrainConfig, train
-def tell(event):
+def progress(event):
     if event.step == 5:
         os.kill(os.getpid(), signal.SIGKILL)
 fields = {asdict(replace(settings))!r}
 fields.pop("augment")
-train(Path(sys.argv[1]), Path(sys.argv[2]), config=TrainConfig(**fields), progress=tell)
+train(Path(sys.argv[1]), Path(sys.argv[2]), config=TrainConfig(**fields), progress=progress)
 """
     words = [sys.executable, "-c", script, str(collection), str(tmp_path / "killed")]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, check=False)
@@ -238,7 +240,7 @@ train(Path(sys.argv[1]), Path(sys.argv[2]), config=TrainConfig(**fields), progre
         np.testing.assert_allclose(values, second[key], rtol=1e-3, atol=1e-4, err_msg=key)
 
 
-def test_a_finished_run_is_left_alone(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+def test_a_finished_run_is_not_repeated(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
     train(collection, tmp_path / "out", config=config)
     before = (tmp_path / "out" / "weights.safetensors").stat().st_mtime_ns
     report = train(collection, tmp_path / "out", config=replace(config, workers=1))
@@ -246,22 +248,22 @@ def test_a_finished_run_is_left_alone(collection: Path, config: TrainConfig, tmp
     assert (tmp_path / "out" / "weights.safetensors").stat().st_mtime_ns == before
 
 
-def test_a_folder_with_another_run_is_refused(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+def test_a_folder_with_another_run_is_rejected(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
     out = tmp_path / "out"
     train(collection, out, config=config)
-    with pytest.raises(DataError, match=r"another training run \(margin, steps differ\)"):
+    with pytest.raises(DataError, match=r"another training run \(different margin, steps\)"):
         train(collection, out, config=replace(config, margin=0.2, steps=10))
     with pytest.raises(DataError, match="holds a training run"):
         train(collection, out, config=config, resume=False)
     Image.new("RGB", (8, 8)).save(collection / "red" / "new.png")
-    with pytest.raises(DataError, match=r"\(the pictures differ\)"):
+    with pytest.raises(DataError, match=r"\(different pictures\)"):
         train(collection, out, config=config)
     (out / "run.json").unlink()
     with pytest.raises(DataError, match="holds an encoder"):
         train(collection, out, config=config)
 
 
-def test_a_run_of_before_a_setting_was_known_is_still_the_same(
+def test_a_run_of_an_older_version_without_a_setting_is_still_the_same(
     collection: Path, config: TrainConfig, tmp_path: Path
 ) -> None:
     train(collection, tmp_path / "run", config=config)
@@ -270,21 +272,21 @@ def test_a_run_of_before_a_setting_was_known_is_still_the_same(
     del content["config"]["class_orientations"], content["config"]["augment"]["shear"]
     file.write_text(json.dumps(content))
     assert train(collection, tmp_path / "run", config=config).already_finished
-    with pytest.raises(DataError, match="class_orientations differ"):
+    with pytest.raises(DataError, match="different class_orientations"):
         train(collection, tmp_path / "run", config=replace(config, class_orientations=4))
 
 
-def test_turned_classes_by_folder_train(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
-    turned = replace(
+def test_a_run_with_rotated_classes_by_folder(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+    rotated = replace(
         config, class_orientations=8, class_draw="by-folder", loss="softmax", classes_per_batch=6, instance_weight=0.0
     )
-    report = train(collection, tmp_path / "run", config=turned)
+    report = train(collection, tmp_path / "run", config=rotated)
     assert report.classes == 3
     assert np.isfinite(report.history[-1].loss)
     assert report.history[-1].loss > np.log(6)
 
 
-def test_broken_pictures_and_lonely_classes_are_told(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+def test_broken_pictures_and_lonely_classes_are_reported(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
     (collection / "red" / "2.png").write_bytes(b"broken")
     (collection / "alone").mkdir()
     Image.new("RGB", (8, 8)).save(collection / "alone" / "1.png")
@@ -295,7 +297,7 @@ def test_broken_pictures_and_lonely_classes_are_told(collection: Path, config: T
     assert report.pictures == 18
 
 
-def test_a_run_that_saved_nothing_gives_way(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+def test_a_run_without_a_saved_state_is_replaced(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
     with pytest.raises(StoppedError):
         train(collection, tmp_path / "out", config=config, progress=stop_after(1))
     report = train(collection, tmp_path / "out", config=replace(config, margin=0.2, steps=3), resume=False)
@@ -315,7 +317,7 @@ def test_a_run_that_saved_nothing_gives_way(collection: Path, config: TrainConfi
         ("network", {"kind": "perceptron"}),
     ],
 )
-def test_settings_that_cannot_work(
+def test_invalid_settings_are_rejected(
     collection: Path, config: TrainConfig, tmp_path: Path, setting: str, value: object
 ) -> None:
     with pytest.raises(DataError, match=setting):
@@ -335,14 +337,14 @@ def test_too_few_classes(collection: Path, config: TrainConfig, tmp_path: Path) 
     assert not (tmp_path / "out").exists()
 
 
-def test_the_clock_ends_a_run(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+def test_a_run_ends_after_its_minutes(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
     report = train(collection, tmp_path / "out", config=replace(config, steps=10**9, max_minutes=0.01))
     assert 0 < report.steps < 10**4
     assert report.history[-1].step == report.steps
     assert json.loads((tmp_path / "out" / "run.json").read_text())["finished"]
 
 
-def test_a_network_trained_in_the_plane_keeps_it(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
+def test_a_network_trained_without_normalising(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
     flat = replace(
         config,
         network={**config.network, "dim": 2},
@@ -375,7 +377,7 @@ def test_a_network_trained_in_the_plane_keeps_it(collection: Path, config: Train
     assert gaps[~same].mean() - gaps[same].mean() > 1.0  # a margin that unit vectors in the plane could hardly keep
 
 
-def test_the_spread_of_the_plane_knows_no_scale() -> None:
+def test_the_spread_of_unscaled_embeddings_does_not_depend_on_scale() -> None:
     rows = torch.randn(60, 2, generator=torch.Generator().manual_seed(0))
     of_any_size = [spread_of(rows * size, normalize=False) for size in (1e-3, 1.0, 1e3)]
     assert of_any_size == pytest.approx([of_any_size[0]] * 3, rel=1e-4)
@@ -408,14 +410,14 @@ def test_every_recipe_can_be_read() -> None:
 
 def test_the_builtin_recipe_keeps_its_classes_apart() -> None:
     config = load_recipe("builtin")
-    held_out, watched = (
+    held_out, validation = (
         {each for each in patterns if each.startswith("tiny-imagenet/")}
         for patterns in (config.held_out, config.validation)
     )
-    assert (len(held_out), len(watched)) == (20, 10)
-    assert not held_out & watched
+    assert (len(held_out), len(validation)) == (20, 10)
+    assert not held_out & validation
     assert set(config.held_out) - held_out == {"omniglot/[K-Z]*/*"}
-    assert set(config.validation) - watched == {"clothing/validation/*"}
+    assert set(config.validation) - validation == {"clothing/validation/*"}
     assert not any("test" in pattern for pattern in (*config.classes, *config.validation))
     assert config.loss == "triplet"
     assert config.warmup_share < 1

@@ -1,4 +1,4 @@
-"""The pictures that a run leaves: what they count, and that they are drawn whatever there is to draw."""
+"""The report of a run: its figures, and which pictures are drawn."""
 
 import itertools
 import math
@@ -49,7 +49,7 @@ def report(out: Path, history: list[HistoryRow], labels: list[str], dim: int = 4
     return sorted(path.name for path in drawn)
 
 
-def test_everything_is_drawn_and_drawn_again_alike(tmp_path: Path) -> None:
+def test_all_pictures_are_drawn_reproducibly(tmp_path: Path) -> None:
     history = [row(10), row(20, recall_at_1=None), row(30)]
     labels = ["cats/big", "cats/small", "dogs", "日本語"] * 3
     assert report(tmp_path, history, labels) == ALL
@@ -74,7 +74,7 @@ def test_everything_is_drawn_and_drawn_again_alike(tmp_path: Path) -> None:
         ([], ["a", "a", "b"], ["distances.png", "gallery.png", "map.png"]),
     ],
 )
-def test_what_cannot_be_drawn_is_left_out(
+def test_pictures_without_data_are_left_out(
     tmp_path: Path, history: list[HistoryRow], labels: list[str], expected: list[str]
 ) -> None:
     (tmp_path / "report").mkdir()
@@ -83,11 +83,11 @@ def test_what_cannot_be_drawn_is_left_out(
     assert (tmp_path / "report" / "distances.png").exists() == ("distances.png" in expected)
 
 
-def test_two_dimensions_are_shown_as_they_are(tmp_path: Path) -> None:
+def test_two_dimensions_are_drawn_without_projection(tmp_path: Path) -> None:
     assert "map.png" in report(tmp_path, [], ["a", "a", "b", "b"], dim=2)
 
 
-def test_numbers_must_match(tmp_path: Path) -> None:
+def test_counts_must_match(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="do not match"):
         write_report(tmp_path, history=[], squares=squares(2), vectors=unit(3), labels=["a"] * 3, title="")
 
@@ -107,7 +107,7 @@ def test_pairs_are_all_pairs() -> None:
     assert 0 <= found.overlap <= 1
 
 
-def test_neighbours_are_those_of_a_slow_loop() -> None:
+def test_neighbours_against_a_slow_loop() -> None:
     vectors = unit(12)
     found = nearest_others(vectors, 3)
     for i in range(12):
@@ -117,7 +117,7 @@ def test_neighbours_are_those_of_a_slow_loop() -> None:
     assert nearest_others(vectors[:2], 5).rows.tolist() == [[1], [0]]
 
 
-def test_mistakes_come_nearest_first_and_once() -> None:
+def test_mistakes_are_sorted_by_distance_and_unique() -> None:
     vectors = unit(20)
     labels = [f"{number % 4}" for number in range(20)]
     found = nearest_others(vectors, 3)
@@ -136,19 +136,19 @@ def test_queries_come_from_different_classes() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 30])
-def test_every_point_has_a_cell_of_its_own(count: int) -> None:
+def test_every_point_gets_its_own_cell(count: int) -> None:
     points = np.random.default_rng(0).normal(size=(count, 2)).astype(np.float32)
     grid = place_on_grid(points)
     assert len({tuple(cell) for cell in grid.cells.tolist()}) == count
     if count:
         assert (grid.cells >= 0).all()
         assert (grid.cells < (grid.columns, grid.rows)).all()
-    if count == 30:  # left stays left, and up is up
+    if count == 30:  # left stays left, up stays up
         assert np.corrcoef(points[:, 0], grid.cells[:, 0])[0, 1] > 0.9
         assert np.corrcoef(points[:, 1], grid.cells[:, 1])[0, 1] < -0.9
 
 
-def test_too_many_points_are_refused() -> None:
+def test_too_many_points_are_rejected() -> None:
     with pytest.raises(ValueError, match="too many"):
         place_on_grid(np.zeros((MOST + 1, 2), np.float32))
 

@@ -1,4 +1,4 @@
-"""Which files of a group are copies of which: each is compared with files that stay only, the best of them first."""
+"""Find which files of a group are copies of which. Each file is compared only with files to keep, the best first."""
 
 from __future__ import annotations
 
@@ -14,46 +14,46 @@ if TYPE_CHECKING:
     from indexer.duplicates.report import Member
 
 _MOST_COMPARISONS = 8
-"""Files with which each is compared: a thousand nearly equal frames of a film must not take days."""
+"""Largest number of comparisons per file, so that a thousand nearly equal frames of a film do not take days."""
 
 
 @dataclass(frozen=True, slots=True)
-class StandIns:
-    """Who stays for whom, by id."""
+class Copies:
+    """The file to keep for each file, by id."""
 
-    of: dict[int, int]
-    """Each file -> the file that stays and holds the same; one that stays -> itself."""
+    kept: dict[int, int]
+    """Each file -> the file to keep that it is a copy of; a file to keep -> itself."""
     why: dict[int, str]
-    """Each that stays, but for the best -> why it is no copy of the best."""
+    """Each file to keep, except the best -> the reason why it is not a copy of the best."""
 
 
-def stand_ins(ranked: Sequence[Member]) -> StandIns:
-    """Find them among files that were just read and are as they were indexed.
+def find_copies(ranked: Sequence[Member]) -> Copies:
+    """Choose the file to keep for each of some files, which must be unchanged since they were indexed.
 
     Args:
-        ranked: the file that would rather stay first.
+        ranked: the files, the preferred one to keep first.
     """
     of_content: dict[str, list[Member]] = defaultdict(list)
     for member in ranked:
         of_content[member.content or f"id {member.id}"].append(member)
     waiting = [(File(members[0]), members) for members in of_content.values()]
-    stays: dict[int, int] = {}
+    kept: dict[int, int] = {}
     why: dict[int, str] = {}
     compared: dict[int, int] = defaultdict(int)
     while waiting:
         (best, mine), *waiting = waiting
-        stays |= {member.id: best.member.id for member in mine}
+        kept |= {member.id: best.member.id for member in mine}
         still = []
         for other, members in waiting:
             reason = _compared(best, other, compared)
             if reason is None:
-                stays |= {member.id: best.member.id for member in members}
+                kept |= {member.id: best.member.id for member in members}
             else:
                 why.setdefault(other.member.id, reason)
                 still.append((other, members))
         best.release()
         waiting = still
-    return StandIns(stays, {each: reason for each, reason in why.items() if stays[each] == each})
+    return Copies(kept, {each: reason for each, reason in why.items() if kept[each] == each})
 
 
 def _compared(best: File, other: File, compared: dict[int, int]) -> str | None:

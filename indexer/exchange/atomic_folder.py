@@ -1,4 +1,4 @@
-"""A folder that appears whole or not at all: written beside its place, synced, renamed."""
+"""Create a folder atomically: written beside its target, synced, then renamed."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def whole_folder(out: Path, may_replace: Callable[[Path], bool]) -> Iterator[Path]:
-    """Give a new folder to write into, which takes the place `out` at the end; after an exception nothing changed.
+def atomic_folder(out: Path, may_replace: Callable[[Path], bool]) -> Iterator[Path]:
+    """Yield a new folder to write into, which is renamed to `out` at the end; after an exception `out` is unchanged.
 
-    A process that is killed leaves the folder it wrote beside `out`, as `.NAME.*.part`.
+    A process that is killed leaves its unfinished folder beside `out`, as `.NAME.*.part`.
 
     Args:
-        out: missing, an empty folder, or one that may be replaced.
-        may_replace: whether what lies at a folder that is not empty may go; raises where it may not.
+        out: a path that does not exist, an empty folder, or a folder that may be replaced.
+        may_replace: whether a folder that is not empty may be deleted; raises if not.
 
     Raises:
         DataError: `out` is a file.
-        DiskError: the disk failed, is full, or refused.
+        DiskError: the disk failed, is full, or refused access.
     """
     place = Path(os.path.realpath(out))
     if place.exists() and not place.is_dir():
