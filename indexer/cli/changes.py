@@ -88,7 +88,9 @@ def remove(
     where: WhereOption = None,
     purge: Annotated[
         bool,
-        typer.Option("--purge", help="Keep nothing of them; otherwise their metadata and labels come back if they do."),
+        typer.Option(
+            "--purge", help="Erase their metadata and labels at once; they do not come back with the pictures."
+        ),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be removed, and remove nothing.")] = False,
     as_json: JsonOption = False,
