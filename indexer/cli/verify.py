@@ -100,7 +100,7 @@ def _text(result: Verification, calibration: Calibration | None, target: str, *,
         f"{'the same' if result.same else 'different'}",
         f"distance     {result.distance:.4f}",
         f"threshold    {result.threshold:.4f}, chosen by {calibration.rule}",
-        f"probability  {result.probability:.4f} of the same thing, if {calibration.prior:.3g} of all pairs show the same",
+        f"probability  {result.probability:.4f} of the same thing, at a prior of {calibration.prior:.3g}",
         f"FAR          {result.far} of different pairs are accepted as the same",
         f"FRR          {result.frr} of same pairs are rejected",
     ]
