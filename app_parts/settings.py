@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from app_parts.address import Address, choose, offer
-from app_parts.asking import SearchSettings
+from app_parts.searching import SearchSettings
 from app_parts.tiles import literal, plain
 from search import TwinlensError
 from search.config import QueryConfig
@@ -17,7 +17,7 @@ from search.query.copy_threshold import copy_threshold
 from search.text import printable
 
 if TYPE_CHECKING:
-    from app_parts.asking import SharedIndex
+    from app_parts.shared_index import SharedIndex
     from search import IndexInfo
     from search.query.query import Where
 

@@ -1,4 +1,4 @@
-"""Thumbnails for the page, and names from files as text without markup."""
+"""Thumbnails for the pages, and names from files as text without markup."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ TILE = 320
 """Side of a thumbnail in pixels: twice the width of a card, for high-resolution screens."""
 FULL = 4096
 """Longest side of a full picture in pixels: a page need not show gigapixels."""
+LONGEST_LINE = 60
+"""Maximum length in characters of a value on a card."""
 GROUNDS = {"light": "#f2f0ea", "dark": "#1f2226"}
 """Background of thumbnails that are not square: the secondary background of .streamlit/config.toml."""
 
@@ -35,6 +37,12 @@ def literal(text: object) -> str:
     while fence in plain(text):
         fence += "`"
     return f"{fence} {plain(text)} {fence}"
+
+
+def short(text: str) -> str:
+    """Shorten a text to one line of a card."""
+    line = plain(text)
+    return line if len(line) <= LONGEST_LINE else line[:LONGEST_LINE] + "…"
 
 
 def ground() -> str:

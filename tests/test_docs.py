@@ -102,7 +102,9 @@ def anchors(document: Path) -> set[str]:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_files_named_in_the_text_exist(document: Path) -> None:
-    for name in re.findall(r"`((?:search|indexer|tests|benchmarks|data|docs)/[\w/.-]+)", document.read_text("utf-8")):
+    for name in re.findall(
+        r"`((?:search|indexer|app_parts|tests|benchmarks|experiments|data|docs)/[\w/.-]+)", document.read_text("utf-8")
+    ):
         if name.removeprefix("data/") != "sample.index":
             assert (ROOT / name).exists(), name
 

@@ -58,6 +58,9 @@ def fit_logistic(distances: NDArray[np.float64], same: NDArray[np.bool_], prior:
             break
         curvature = (columns * (weights * predicted * (1 - predicted))) @ columns.T + 1e-12 * np.eye(2)
         step = np.linalg.solve(curvature, gradient)
+        if gradient @ step < np.finfo(np.float64).eps * loss:  # it lowers the loss by half of this: less than rounding
+            coefficients = coefficients - step
+            break
         size = 1.0
         while (lower := _loss(coefficients - size * step, columns, weights, targets)) > loss and size > _SMALL:
             size /= 2

@@ -35,7 +35,7 @@ def calibrate(
     labels: Annotated[
         str | None,
         typer.Option(
-            help="folder (the default: the path of a picture's folder below PICTURES), a folder to take for PICTURES, "
+            help="folder (the default: the path of a picture's folder below PICTURES), a folder to use as PICTURES, "
             "or a CSV with the columns path, label and optionally subject."
         ),
     ] = None,
@@ -134,8 +134,8 @@ def _show(done: CalibrateReport) -> None:
         f"{done.stored}: calibrated on {result.data}: {done.pictures} pictures of {result.subjects} subjects, "
         f"{result.same_pairs} same and {result.different_pairs} different pairs",
         f"threshold    {result.threshold:.4f}, chosen by {result.rule}",
-        f"FAR          {result.far} of different pairs are taken for the same",
-        f"FRR          {result.frr} of same pairs are taken for different",
+        f"FAR          {result.far} of different pairs are accepted as the same",
+        f"FRR          {result.frr} of same pairs are rejected",
         f"EER          {result.eer}",
         f"AUC          {result.auc}",
         f"probability  {result.summary()['method']}, calibration error {result.ece} on held-out subjects, where "

@@ -25,7 +25,6 @@ from indexer.cli.options import (
     MetadataOption,
     RecallOption,
     RehashOption,
-    WhereOption,
     WorkersOption,
     patterns,
 )
@@ -85,15 +84,25 @@ def remove(
     globs: Annotated[
         list[str] | None, typer.Option("--glob", help="A pattern of paths, such as 'cats/*.jpg'. May be repeated.")
     ] = None,
-    where: WhereOption = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Pictures that match this filter, such as label=shoe. If it is given several times, all filters must "
+            "match."
+        ),
+    ] = None,
     purge: Annotated[
         bool,
-        typer.Option("--purge", help="Keep nothing of them; otherwise their metadata and labels come back if they do."),
+        typer.Option(
+            "--purge", help="Erase their metadata and labels at once; they do not come back with the pictures."
+        ),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be removed, and remove nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Remove pictures from an index: all that are named, or none if one of them is not in it. No file is deleted.
+
+    PATHS, --id, --glob and --where add up: each names pictures to remove, in addition to those of the others.
 
     A removed picture that comes back is not embedded again, unless rebuild has dropped its vector. For 90 days (see
     rebuild --retain-days) it also gets back its metadata and label, unless --purge was given.

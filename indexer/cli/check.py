@@ -25,7 +25,7 @@ def check(
     device: DeviceOption = QueryConfig.device,
     as_json: JsonOption = False,
 ) -> None:
-    """Verify every byte of an index: its files by their checksums, its pictures by their rows.
+    """Verify every byte of an index: checksums of the files, and the rows of all pictures.
 
     Lists each damaged file with the first of the pictures affected, or with all of them (--json). Exit code 0 if there
     is no damage, or none is left after the repair; 1 if the index is damaged.

@@ -85,7 +85,7 @@ def _text(picture: str, result: Identification) -> str:
     """The decision first, then the threshold, then the other candidates."""
     nearest, threshold = result.nearest, result.threshold
     probability = "" if nearest.probability is None else f", probability {nearest.probability:.3f}"
-    strangers = "" if threshold.false_accept is None else f"; {threshold.false_accept:.2%} of strangers come as near"
+    strangers = "" if threshold.false_accept is None else f"; {threshold.false_accept:.2%} of strangers are accepted"
     if result.name is None:
         decision = f"unknown (nearest: {nearest.name}, distance {nearest.distance:.4f}{probability})"
     else:

@@ -100,9 +100,9 @@ def _text(result: Verification, calibration: Calibration | None, target: str, *,
         f"{'the same' if result.same else 'different'}",
         f"distance     {result.distance:.4f}",
         f"threshold    {result.threshold:.4f}, chosen by {calibration.rule}",
-        f"probability  {result.probability:.4f} of the same, where {calibration.prior:.3g} of the pairs are",
-        f"FAR          {result.far} of different pairs are taken for the same",
-        f"FRR          {result.frr} of same pairs are taken for different",
+        f"probability  {result.probability:.4f} of the same thing, at a prior of {calibration.prior:.3g}",
+        f"FAR          {result.far} of different pairs are accepted as the same",
+        f"FRR          {result.frr} of same pairs are rejected",
     ]
     if several:
         lines.append("The rates were measured with one reference; several references change them.")

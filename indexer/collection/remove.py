@@ -42,6 +42,8 @@ def remove(
 ) -> ChangeReport:
     """Remove pictures, so that no search finds them; if one of the arguments matches nothing, nothing is removed.
 
+    Each argument names pictures to remove, in addition to those of the others.
+
     Their rows get tombstones: until `rebuild` drops the rows, a picture that is added again is not embedded again.
     Metadata and labels are retained under their content for a while, and are restored with it.
 

@@ -112,8 +112,8 @@ def unenroll(index: str | os.PathLike[str], names: Sequence[str]) -> int:
         known = sorted({each.identity for each in templates})
         for name in sorted(chosen - set(known)):
             similar = get_close_matches(name, known, n=3)
-            meant = f" Did you mean {' or '.join(map(repr, similar))}?" if similar else ""
-            raise QueryError(f"{folder}: nobody called {name!r} is enrolled.{meant}")
+            meant = f". Did you mean {' or '.join(map(repr, similar))}?" if similar else ""
+            raise QueryError(f"{folder}: nobody called {name!r} is enrolled{meant}")
         with catalog.transaction():
             catalog.identities.remove(chosen)
     return sum(each.identity in chosen for each in templates)

@@ -146,5 +146,5 @@ def _nothing_in(place: Path, *, labelled: bool) -> str:
         return f"{place}: no pictures here"
     return (
         f"{place}: no labelled pictures here. Labels come from one folder per class, or from a CSV with a path and a "
-        "label in each row (--labels); without classes, train unlabelled"
+        "label in each row (--labels); to train without classes, give --unlabelled"
     )

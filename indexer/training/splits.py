@@ -166,7 +166,7 @@ def check_trainable(train: Split, config: TrainConfig) -> None:
     if enough < 2:
         raise DataError(
             f"training needs at least 2 classes of at least 2 readable pictures each; found {classes} classes, "
-            f"{alone} of them with a single picture. Put each class into a folder of its own, or train unlabelled"
+            f"{alone} of them with a single picture. Put each class into a folder of its own, or give --unlabelled"
         )
 
 

@@ -184,6 +184,18 @@ def test_removing_by_everything(place: Path) -> None:
         assert engine.search(draw(1), k=3) == []
 
 
+def test_the_arguments_of_remove_add_up(place: Path) -> None:
+    every = sorted(paths(place / "p"))
+    with open_index(place / "i") as engine:
+        ids = {record.path: record.id for record in engine.pictures()}
+    chosen = {"ids": [ids[every[0]]], "globs": [f"{every[1].parent.name}/{every[1].name}"], "where": "width > 1"}
+    report = remove(place / "i", **chosen, dry_run=True)  # type: ignore[arg-type]
+    assert set(report.paths["removed"]) == set(every)
+    chosen["where"] = f"id = {ids[every[2]]}"
+    remove(place / "i", **chosen)  # type: ignore[arg-type]
+    assert_right(place / "i", set(every[3:]))
+
+
 @pytest.mark.parametrize(
     "named",
     [{}, {"paths": ["nowhere"]}, {"ids": [99]}, {"ids": [-1]}, {"globs": ["*.tiff"]}, {"where": "label = whale"}],

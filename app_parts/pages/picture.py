@@ -1,0 +1,29 @@
+"""The page of one picture of the collection at full size."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from app_parts.picking import pick
+from app_parts.tiles import file_tile, plain, short, show_full_tile
+
+if TYPE_CHECKING:
+    from search.store.records import PictureRecord
+
+
+def full_link(picture_id: int) -> str:
+    """The address of the page that shows one picture of the collection in full."""
+    return f"?full={picture_id}"
+
+
+def show_picture(record: PictureRecord) -> None:
+    """Show one picture of the collection at full size."""
+    st.header(short(record.path.name), anchor=False)
+    size = f"{record.width} × {record.height} pixels"
+    st.text(" · ".join([f"picture {record.id}", plain(record.label or "no label"), size]))
+    show_full_tile(file_tile(record.path, full=True), record.path)
+    with st.container(horizontal=True):
+        st.button("Find similar", icon=":material/search:", on_click=pick, args=(record.id,))
+        st.button("Back to the collection", icon=":material/arrow_back:", on_click=pick, args=(None,))
