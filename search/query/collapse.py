@@ -29,7 +29,7 @@ _AROUND = 16
 
 @dataclass(frozen=True, slots=True)
 class Collapse:
-    """How to collapse, and the functions of an index that it needs."""
+    """Collapses near copies, with the given settings and functions of an index."""
 
     threshold: float
     """Euclidean distance, in [0, 2], up to which pictures are copies."""
@@ -79,7 +79,7 @@ class Collapse:
             owner = np.full(len(hits), -1)
             kept = 0
             while kept < k and (free := np.flatnonzero(owner < 0)).size:
-                for place in free[self._near(vectors[free], vectors[free[0]])].tolist():
+                for place in free[self._are_copies(vectors[free], vectors[free[0]])].tolist():
                     if place != free[0] and not self._differ(hits[free[0]], hits[place]):
                         owner[place] = free[0]
                 owner[free[0]] = free[0]
@@ -103,7 +103,7 @@ class Collapse:
     def _differ(self, kept: Hit, other: Hit) -> bool:
         return self.differ is not None and self.differ(kept, other)
 
-    def _near(self, vectors: Floats, centre: Floats) -> Mask:
+    def _are_copies(self, vectors: Floats, centre: Floats) -> Mask:
         return within(distances(vectors, centre), self.threshold)
 
     def _from_query(self, query: Floats, copies: list[Hit]) -> tuple[Hit, ...]:
@@ -112,9 +112,9 @@ class Collapse:
             return ()
         apart = distances(self.vectors([hit.id for hit in copies]), query)
         chances = [None] * len(copies) if self.calibration is None else self.calibration.probability(apart).tolist()
-        told = [
+        shown = [
             replace(hit, distance=distance, probability=chance)
             for hit, distance, chance in zip(copies, apart.tolist(), chances, strict=True)
             if self.farthest is None or distance <= self.farthest
         ]
-        return tuple(sorted(told, key=lambda hit: (hit.distance, hit.id)))
+        return tuple(sorted(shown, key=lambda hit: (hit.distance, hit.id)))
