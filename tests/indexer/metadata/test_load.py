@@ -226,7 +226,7 @@ def test_columns_can_be_dropped_but_for_those_of_every_index(index: Path, tmp_pa
     drop_column(index, "a")
     assert told(index) == {"0000.png": {"b": 2}}
     for name in ("a", "taken", "path", "c1"):
-        with pytest.raises(QueryError, match=f"'{name}' is no column that can be dropped"):
+        with pytest.raises(QueryError, match=f"'{name}' is not a column that can be dropped"):
             drop_column(index, name)
     load_metadata(index, write_csv(tmp_path / "c.csv", ["path", "a"], ["label1/0001.png", "x"]))
     assert told(index) == {"0000.png": {"b": 2}, "0001.png": {"a": "x"}}
