@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.collection.build import first_encoder
-from indexer.collection.sync import unseen_reason
+from indexer.collection.sync import unreadable_reason
 from indexer.collection.update import Update, check_device
 from indexer.pipeline.excludes import Excludes
 from indexer.pipeline.index_place import check_place
@@ -44,9 +44,9 @@ def add(
     A content that was embedded before is not embedded again. A picture whose old file is gone counts as moved. A new
     index is made if there is none.
 
-    A picture of the index keeps its label unless a CSV gives it another one. A new one is labelled as `build` or `sync`
-    would, if it lies below a folder that one of them followed, else as if the folder named here were followed. A file
-    named here which lies below none takes the longest end of its folder's path that is a label of the index, if any.
+    A picture of the index keeps its label unless a CSV gives it another one. A new picture below a folder that `build`
+    or `sync` followed is labelled as they would label it, otherwise relative to the folder given here. A file given
+    here that is in no followed folder gets the longest end of its folder's path that is a label of the index, if any.
 
     Args:
         index: the index folder.
@@ -67,7 +67,7 @@ def add(
     check_device(config)
     check_place(folder)
     if not pictures:
-        raise DataError("nothing to add: name at least one picture or folder; there are no pictures there")
+        raise DataError("nothing to add: name at least one picture or folder")
     search = _PictureFinder(folder, config.exclude or ())
     with stages.stage("scan"):
         found, tops = search.all_of(pictures)
@@ -80,7 +80,7 @@ def add(
         else:
             labelling = add_named(catalog, table)
         update = Update(
-            catalog, config, stages, labelling, encoder=encoder, unseen=search.unseen, not_read=search.not_read
+            catalog, config, stages, labelling, encoder=encoder, unreadable=search.unreadable, not_read=search.not_read
         )
         return update.run(lambda: survey_files(catalog, found, labelling.label, rehash=config.rehash))
 
@@ -93,7 +93,7 @@ class _PictureFinder:
         self._index = index
         self._library = Library.of(index)
         self._exclude = (*self._library.exclude, *exclude)
-        self.unseen: list[tuple[Path, str]] = []
+        self.unreadable: list[tuple[Path, str]] = []
         self.not_read: Counter[str] = Counter()
 
     def all_of(self, pictures: Sequence[str | os.PathLike[str]]) -> tuple[list[FoundFile], dict[Path, Path]]:
@@ -109,7 +109,7 @@ class _PictureFinder:
                 leave_out=self._index,
                 excludes=Excludes(top, self._exclude),
                 not_read=self.not_read,
-                unreadable=lambda path, error: self.unseen.append((path, unseen_reason(error))),
+                unreadable=lambda path, error: self.unreadable.append((path, unreadable_reason(error))),
             )
             if not files:
                 raise DataError(f"{top}: no pictures there (known suffixes: {' '.join(sorted(PICTURE_SUFFIXES))})")
