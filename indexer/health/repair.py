@@ -150,7 +150,8 @@ class _Repair:
             reason = f"the encoder of this name has the fingerprint {encoder.fingerprint}"
         self._report.left.append(
             f"the encoder {name} with the fingerprint {fingerprint} cannot be loaded ({reason}): put its files back"
-            f" into {self._catalog.folder / self._settings['encoder_folder']}, or build the index again with another encoder"
+            f" into {self._catalog.folder / self._settings['encoder_folder']}, or build the index again with another"
+            " encoder"
         )
 
     def _repair_segment(self, segment_id: int, findings: list[Finding]) -> RepairedSegment | None:

@@ -130,9 +130,9 @@ def _read(file: Path) -> list[dict[str, str]]:
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "t.csv")
-    with pytest.raises(DataError, match="no regular file"):
+    with pytest.raises(DataError, match="is not a regular file"):
         read_labels(tmp_path / "t.csv", [tmp_path], [])
-    with pytest.raises(DataError, match="no regular file"):
+    with pytest.raises(DataError, match="is not a regular file"):
         open_metadata(tmp_path / "t.csv")
 
 
