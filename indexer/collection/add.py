@@ -68,21 +68,21 @@ def add(
     check_place(folder)
     if not pictures:
         raise DataError("nothing to add: name at least one picture or folder")
-    search = _PictureFinder(folder, config.exclude or ())
+    finder = _PictureFinder(folder, config.exclude or ())
     with stages.stage("scan"):
-        found, tops = search.all_of(pictures)
-    table = named_table(config.labels, [*_roots(folder), *_folders(tops.values())], {file.path for file in found})
+        files, tops = finder.all_of(pictures)
+    table = named_table(config.labels, [*_roots(folder), *_folders(tops.values())], {file.path for file in files})
     encoder = first_encoder(folder, config, stages)
     with open_writer(folder, create=True) as catalog:
         if table is None:
-            paths = [file.path for file in found]
+            paths = [file.path for file in files]
             labelling = add_remembered(catalog, config.labels, tops, known_roots(catalog), paths)
         else:
             labelling = add_named(catalog, table)
         update = Update(
-            catalog, config, stages, labelling, encoder=encoder, unreadable=search.unreadable, not_read=search.not_read
+            catalog, config, stages, labelling, encoder=encoder, unreadable=finder.unreadable, not_read=finder.not_read
         )
-        return update.run(lambda: survey_files(catalog, found, labelling.label, rehash=config.rehash))
+        return update.run(lambda: survey_files(catalog, files, labelling.label, rehash=config.rehash))
 
 
 class _PictureFinder:
@@ -97,8 +97,8 @@ class _PictureFinder:
         self.not_read: Counter[str] = Counter()
 
     def all_of(self, pictures: Sequence[str | os.PathLike[str]]) -> tuple[list[FoundFile], dict[Path, Path]]:
-        """The files, each once, sorted by path; and path -> the argument that it was found below."""
-        found: dict[Path, FoundFile] = {}
+        """The files, each once, sorted by path; and path -> the argument that it belongs to."""
+        by_path: dict[Path, FoundFile] = {}
         tops: dict[Path, Path] = {}
         for each in pictures:
             top = self._library.indexed_path(each)
@@ -114,9 +114,9 @@ class _PictureFinder:
             if not files:
                 raise DataError(f"{top}: no pictures there (known suffixes: {' '.join(sorted(PICTURE_SUFFIXES))})")
             for file in files:
-                found.setdefault(file.path, file)
+                by_path.setdefault(file.path, file)
                 tops.setdefault(file.path, top)
-        return [found[path] for path in sorted(found, key=os.fsencode)], tops
+        return [by_path[path] for path in sorted(by_path, key=os.fsencode)], tops
 
 
 def _roots(folder: Path) -> list[Path]:

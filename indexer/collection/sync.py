@@ -73,7 +73,7 @@ class FolderUpdate:
     """A scanned folder, and how it updates an index."""
 
     root: Path
-    found: list[FoundFile]
+    files: list[FoundFile]
     table: LabelTable | None
     """The CSV of labels, if one is configured."""
     config: BuildConfig
@@ -112,7 +112,7 @@ class FolderUpdate:
         not_read: Counter[str] = Counter()
         with stages.stage("scan"):
             began = time.time_ns()
-            found = scan(
+            files = scan(
                 root,
                 leave_out=index,
                 excludes=excludes,
@@ -121,18 +121,18 @@ class FolderUpdate:
             )
             # Up to the end of the scan, to include files that are written during it.
             recent = (began - int(settle * 1e9), time.time_ns()) if settle else None
-        if not found and not allow_empty:
+        if not files and not allow_empty:
             raise DataError(_nothing_there(pictures, unreadable, patterns))
-        if not found:
+        if not files:
             config = replace(config, allow_missing=True)  # the caller accepts an empty folder
         top = root.parent if root.is_file() else root
-        table = named_table(config.labels, [top], {file.path for file in found})
-        return cls(root, found, table, config, stages, unreadable, recent, excludes, not_read)
+        table = named_table(config.labels, [top], {file.path for file in files})
+        return cls(root, files, table, config, stages, unreadable, recent, excludes, not_read)
 
     def run(self, catalog: Catalog, encoder: Encoder | None = None) -> ChangeReport:
         """Bring an index up to date; `encoder` is that of the index, if it is loaded already."""
         if self.config.labels is None:
-            labelling = follow_remembered(catalog, self.root, {file.path for file in self.found}, known_roots(catalog))
+            labelling = follow_remembered(catalog, self.root, {file.path for file in self.files}, known_roots(catalog))
         else:
             labelling = follow_named(catalog, self.root, self.config.labels, self.table)
         update = Update(
@@ -149,13 +149,13 @@ class FolderUpdate:
         how = FolderSurvey(
             self.root, self.excludes, [path for path, _ in self.unreadable], self.recent, self.config.rehash
         )
-        report = update.run(lambda: survey_folder(catalog, self.found, labelling.label, how))
+        report = update.run(lambda: survey_folder(catalog, self.files, labelling.label, how))
         self.encoder = update.encoder
         return report
 
     def has_recently_changed(self) -> bool:
         """Whether files were modified so recently that they may have been left for a later scan."""
-        return any(is_recently_changed(file, self.recent) for file in self.found)
+        return any(is_recently_changed(file, self.recent) for file in self.files)
 
 
 def unreadable_reason(error: OSError) -> str:

@@ -131,8 +131,8 @@ class _Repair:
             if self._saved is not None:
                 place = f"{self._settings['encoder_folder']}/"
                 kept = {file.name for file in self._saved}
-                gone = {file.name for file in self._catalog.files.records() if file.name.startswith(place)} - kept
-                self._catalog.files.drop(gone)
+                outdated = {file.name for file in self._catalog.files.records() if file.name.startswith(place)} - kept
+                self._catalog.files.drop(outdated)
                 self._catalog.files.add(self._saved)
 
     def _restore_encoder(self) -> None:

@@ -41,8 +41,8 @@ class Collapse:
     farthest: float | None = None
     """Greatest distance of hits and copies to the query; None for no limit."""
     differ: Callable[[Hit, Hit], bool] | None = None
-    """Whether a picture shows something else than the hit that it would be a copy of, and so stays a hit of its own.
-    None: never."""
+    """Whether a picture shows something else than the hit that it is near to, and so is a hit of its own. Defaults to
+    never."""
 
     def __call__(self, query: Floats, k: int) -> list[Hit]:
         """The k nearest hits of a query `(D,)` that are not copies of one another, each with its `copies`.
@@ -51,20 +51,20 @@ class Collapse:
         is nearer to the query. Copies are sorted by their distance to the query, then by id.
         """
         hits, owner = self._distinct(query, k)
-        kept = [place for place, mine in enumerate(owner) if mine == place]
+        kept = [place for place, its in enumerate(owner) if its == place]
         taken = {hits[place].id for place in kept}
         around = self._around(self.vectors([hits[place].id for place in kept])) if kept else []
         answers = []
         for place, neighbours in zip(kept, around, strict=True):
-            mine = {hits[at].id: hits[at] for at, its in enumerate(owner) if its == place}
-            mine |= {
+            copies = {hits[at].id: hits[at] for at, its in enumerate(owner) if its == place}
+            copies |= {
                 hit.id: hit
                 for hit in neighbours
-                if hit.id not in taken and hit.id not in mine and not self._differ(hits[place], hit)
+                if hit.id not in taken and hit.id not in copies and not self._differ(hits[place], hit)
             }
-            del mine[hits[place].id]
-            taken |= mine.keys()
-            answers.append(replace(hits[place], copies=self._from_query(query, list(mine.values()))))
+            del copies[hits[place].id]
+            taken |= copies.keys()
+            answers.append(replace(hits[place], copies=self._from_query(query, list(copies.values()))))
         return answers
 
     def _distinct(self, query: Floats, k: int) -> tuple[list[Hit], list[int]]:

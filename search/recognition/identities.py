@@ -119,8 +119,10 @@ class Gallery:
         """All identities, by name."""
         identities = []
         for name in self.names:
-            mine = [self._templates[row] for row in self.rows[name]]
-            identities.append(Identity(name, tuple(each.path for each in mine), min(each.created for each in mine)))
+            templates = [self._templates[row] for row in self.rows[name]]
+            identities.append(
+                Identity(name, tuple(each.path for each in templates), min(each.created for each in templates))
+            )
         return identities
 
     def comparisons(self, references: References) -> int:

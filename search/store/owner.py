@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from search.store.file import CatalogFile
 
-Owner = Literal["ours", "nobody", "another"]
+Owner = Literal["ours", "none", "another"]
 SIDES = ("-wal", "-shm", "-journal")
 """Suffixes of the files that SQLite keeps beside a database."""
 _MAGIC = b"SQLite format 3\0"
@@ -40,10 +40,10 @@ def blank_catalog() -> bytes:
 
 
 def owner_of(raw: CatalogFile) -> Owner:
-    """Owner of the file; `nobody` for an empty one, which a first build leaves if it is killed at its start."""
+    """Owner of the file; `none` for an empty one, which a first build leaves if it is killed at its start."""
     header = raw.head(_HEADER_BYTES)
     if not header:
-        return "nobody"
+        return "none"
     sealed = is_regular(raw.file.with_name(SEAL_NAME))
     if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
         return "ours" if sealed else "another"  # damaged: comparing it with its seal reports that
@@ -56,7 +56,7 @@ def owner_of(raw: CatalogFile) -> Owner:
     if sealed:  # its tables cannot be read, or are still in its log: comparing it with its seal decides
         return "another" if names or not 0 <= version <= len(MIGRATIONS) else "ours"
     log = raw.file.with_name(f"{raw.file.name}-wal")
-    return "another" if names != set() or (log.exists() and log.stat().st_size) else "nobody"
+    return "another" if names != set() or (log.exists() and log.stat().st_size) else "none"
 
 
 def refuse_foreign(raw: CatalogFile) -> None:

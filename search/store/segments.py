@@ -139,9 +139,9 @@ def gather_vectors(segments: Sequence[Segment], places: Sequence[tuple[int, int]
     of, rows = np.array(places, dtype=np.int64).reshape(-1, 2).T
     require_places(segments, of, rows)
     for segment in segments:
-        mine = np.flatnonzero(of == segment.id)
-        if len(mine):
-            matrix[mine] = segment.take(rows[mine])
+        inside = np.flatnonzero(of == segment.id)
+        if len(inside):
+            matrix[inside] = segment.take(rows[inside])
     return matrix
 
 
@@ -152,9 +152,9 @@ def require_places(segments: Sequence[Segment], of: Sequence[int] | Rows, rows: 
     if not (known := np.isin(ids, list(sizes))).all():
         raise IndexFolderError(f"there is no segment {ids[~known][0]}, which the catalog names. {_SEE}")
     for key, size in sizes.items():
-        mine = places[ids == key]
-        if len(mine) and (mine.min() < 0 or mine.max() >= size):
-            raise IndexFolderError(f"segment {key} has no row {mine.max()}, which the catalog names. {_SEE}")
+        inside = places[ids == key]
+        if len(inside) and (inside.min() < 0 or inside.max() >= size):
+            raise IndexFolderError(f"segment {key} has no row {inside.max()}, which the catalog names. {_SEE}")
 
 
 def rerank(vectors: Floats, queries: Floats, rows: Rows, k: int) -> tuple[Floats, Rows]:

@@ -66,7 +66,7 @@ def _metadata_problems(pages: Rows) -> Iterator[str]:
         yield f"metadata: its columns are not those that the table of columns names ({', '.join(sorted(odd)[:3])})"
     for key, name, kind in known:
         if kind not in TYPE_NAMES:
-            yield f"columns.type: {shown(kind)} where a type belongs, of the column {shown(name)}"
+            yield f"columns.type: {shown(kind)} instead of a type, for the column {shown(name)}"
         elif isinstance(key, int) and f"c{key}" in there:
             sql = f"SELECT picture, c{key} FROM {_WIDE_TABLE} WHERE c{key} IS NOT NULL"
             faults = (

@@ -101,7 +101,7 @@ def unsound(rows: Sequence[Sequence[Any]], letters: str) -> str | None:
     for letter, column in zip(letters, zip(*rows, strict=True), strict=True) if rows else ():
         if not _SOUND[letter](column):
             wrong = next((value for value in column if not _SOUND[letter]((value,))), column)
-            return f"{shown(wrong)} where {_WORDS[letter]} belongs"
+            return f"{shown(wrong)} instead of {_WORDS[letter]}"
     return None
 
 
