@@ -37,7 +37,7 @@ SPELLINGS = {
 
 
 @pytest.fixture(params=list(SPELLINGS))
-def indexed_path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+def spelled(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """One table, as different programs write it; the pictures that it names are there."""
     (tmp_path / "sub").mkdir()
     draw(0).save(tmp_path / "0.png")
@@ -153,7 +153,7 @@ def test_a_column_that_stands_there_twice_is_an_error(tmp_path: Path, header: st
 
 def test_a_delimiter_that_is_not_recognised_is_named(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("path:label\n0.png:cat\n")
-    with pytest.raises(DataError, match="name any other in a first line, as sep=:"):
+    with pytest.raises(DataError, match="name another one in a first line: sep=:"):
         read_labels(tmp_path / "t.csv", [tmp_path], [tmp_path / "0.png"])
     (tmp_path / "t.csv").write_text("sep=:\npath:label\n0.png:cat\n")
     assert list(read_labels(tmp_path / "t.csv", [tmp_path], [tmp_path / "0.png"]).labels.values()) == ["cat"]

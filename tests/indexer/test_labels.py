@@ -94,7 +94,7 @@ def test_an_index_of_an_earlier_version_keeps_the_names_of_folders(nested: Path,
     index = nested / "i"
     build(nested / "p", index, config())
     with open_writer(index) as catalog, catalog.transaction():
-        catalog.put_pictures(replace(each, label=NESTED_NAMES[each.path.name]) for each in catalog.pictures())
+        catalog.pictures.put(replace(each, label=NESTED_NAMES[each.path.name]) for each in catalog.pictures.records())
         catalog.set(labels={str(nested / "p"): sources} if sources == "folder" else sources)
     forget_settings(index, "label_rule", *(("labels",) if sources is None else ()))
 

@@ -193,7 +193,7 @@ def test_a_class_that_cannot_be_read_is_an_error(folders: Path, monkeypatch: pyt
 
     scandir = os.scandir
     monkeypatch.setattr(os, "scandir", listed)
-    with pytest.raises(DataError, match=r"two: cannot be looked into \(Permission denied\). Check its permissions"):
+    with pytest.raises(DataError, match=r"two: cannot be read \(Permission denied\). Check its permissions"):
         read_pictures(folders)
 
 
