@@ -166,7 +166,7 @@ def test_a_link_that_leads_elsewhere_now_wipes_nothing(place: Path) -> None:
 def test_an_index_that_has_a_library_twice_goes_on_as_it_was(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     build(place / "disk" / "lib", place / "i", FAST)
     with monkeypatch.context() as older:
-        older.setattr(Library, "spelled", lambda self, named: Path(named).absolute())
+        older.setattr(Library, "indexed_path", lambda self, named: Path(named).absolute())
         older.setattr("indexer.pipeline.comparing.MoveCandidates.has", lambda self, look: False)
         sync(place / "link", place / "i", FAST)
     assert len(held(place / "i")) == 12
