@@ -155,7 +155,7 @@ class Attendance:
         return [self._identify(file, moment) for moment, file in dated]
 
     def _checked(self, engine: SearchEngine) -> SearchEngine:
-        """Return an engine that can decide; otherwise close it and raise."""
+        """Return the engine if it can identify pictures; otherwise close it and raise."""
         try:
             Decider(engine.folder, engine.gallery, engine.calibration, self.config.identify)
         except BaseException:

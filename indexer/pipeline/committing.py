@@ -15,7 +15,7 @@ from indexer.pipeline.labelling import names_csv, remembered_sources
 from indexer.pipeline.library import known_roots, store_root
 from indexer.pipeline.matrix import gathered
 from indexer.pipeline.missing import differs_from_stored, missing_after, store_missing
-from indexer.pipeline.returning import give_back, returning_templates
+from indexer.pipeline.returning import restore, returning_templates
 from indexer.pipeline.tune import build_structure
 from search.store.records import SegmentRecord
 from search.store.segments import write_segment
@@ -141,7 +141,7 @@ def commit(
                 catalog.pictures.put(replace(picture, segment=segment.id, row=row) for row, picture in rows)
             put_exif(catalog, changes)
             by_folders = config.labels is None and not any(map(names_csv, label_sources.values()))
-            changes.returned = give_back(
+            changes.returned = restore(
                 catalog, changes, templates, labels=config.labels != NONE, over_folders=by_folders
             )
             catalog.skipped.replace(changes.skipped, scope.paths, scope.root)

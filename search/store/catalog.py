@@ -232,7 +232,7 @@ def holds_index(folder: Path) -> bool:
 
 
 def _refuse_strange_files(folder: Path) -> None:
-    """Refuse pipes, devices and links where SQLite opens files; raises DamagedFileError, and as `has_catalog`."""
+    """Refuse pipes, devices and links under names that SQLite opens; raises DamagedFileError, or as `has_catalog`."""
     with _folder_named(folder):
         refuse_irregular(folder, *_FIXED_NAMES)
         refuse_far_journal(folder / _JOURNAL_NAME)

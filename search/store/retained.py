@@ -127,7 +127,7 @@ class RetainedTable:
 
     # Restore -----------------------------------------------------------------------------------------------------
 
-    def give_back(self, pictures: Sequence[PictureRecord], *, labels: bool, over_folders: bool) -> int:
+    def restore(self, pictures: Sequence[PictureRecord], *, labels: bool, over_folders: bool) -> int:
         """Restore to new pictures what is retained of their content; in a transaction, after they are stored.
 
         The values of a removed picture at the same path are preferred. A picture at another path only gets values if no
@@ -150,7 +150,7 @@ class RetainedTable:
                     values = {key: value for key, value in values.items() if key not in self._exif_ids()}
                 from_folder = over_folders and picture.has_folder_label
                 fresh = picture.label is None or from_folder  # another label was given on purpose
-                self._restore(picture, label if labels and fresh else None, values)
+                self._store_values(picture, label if labels and fresh else None, values)
                 self._forget(key)
             returned += len(taken)
         return returned
@@ -174,7 +174,7 @@ class RetainedTable:
             if left is not None:
                 yield picture, left, waiting.pop(left)
 
-    def give_back_templates(self, contents: Sequence[str]) -> list[TemplateRecord]:
+    def templates(self, contents: Sequence[str]) -> list[TemplateRecord]:
         """Retained reference pictures with these contents, without vectors, newest first."""
         templates = []
         for chunk in chunks(contents):
@@ -220,7 +220,7 @@ class RetainedTable:
         rows = self._rows(sql, contents, "sk")
         return {content for content, key in rows if key not in new}
 
-    def _restore(self, picture: PictureRecord, label: str | None, values: dict[str, Any]) -> None:
+    def _store_values(self, picture: PictureRecord, label: str | None, values: dict[str, Any]) -> None:
         if label is not None:
             self._many("UPDATE pictures SET label = CAST(? AS TEXT) WHERE id = ?", [(_as_bytes(label), picture.id)])
         kept = {key: values[str(key)] for key in self._column_ids() if str(key) in values}
