@@ -293,7 +293,7 @@ def test_another_source_is_taken_and_remembered(folder: Path) -> None:
     assert set(labels_of(folder / "i").values()) == {"sub"}
     report = sync(folder / "p", folder / "i", config("none"))
     assert set(labels_of(folder / "i").values()) == {None}
-    assert "3 pictures have no label any more" in report.notes
+    assert "3 pictures no longer have a label" in report.notes
     draw(9).save(folder / "p" / "sub" / "9.png")
     sync(folder / "p", folder / "i", config())
     assert set(labels_of(folder / "i").values()) == {None}
