@@ -91,7 +91,7 @@ def short_names(labels: Iterable[str | None]) -> dict[str, str]:
 
 
 def class_colors(labels: Iterable[str | None]) -> dict[str, str]:
-    """A colour a class; none at all where there is a single class, or more than can be told apart."""
+    """One colour per class; none for a single class, or for more classes than colours can distinguish."""
     distinct = sorted({label for label in labels if label is not None})
     return dict(zip(distinct, CLASS_COLORS, strict=False)) if 1 < len(distinct) <= len(CLASS_COLORS) else {}
 
