@@ -85,9 +85,10 @@ class RetainedTable:
             )
 
     def keep_for_path(self, pictures: Iterable[PictureRecord]) -> None:
-        """Restore the values of these pictures to the next picture at the same path too; in a transaction.
+        """Mark retained values, so that the next picture at the same path gets them whatever its content.
 
-        Their files exist and could not be read, perhaps because they were only partly copied.
+        Call it in a transaction, after `keep`, for pictures whose files exist and cannot be read, perhaps because they
+        were only partly copied.
         """
         self._many(
             "UPDATE retained SET broken = 1 WHERE content = ? AND path = CAST(? AS TEXT)",

@@ -73,7 +73,10 @@ def test_mutated_values(seed: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sql", "named"),
     [
-        ("UPDATE pictures SET label = x'ff' WHERE id = 3", r"pictures\.label: b'\\xff' where text or nothing .* row 3"),
+        (
+            "UPDATE pictures SET label = x'ff' WHERE id = 3",
+            r"pictures\.label: b'\\xff' instead of text or nothing.* row 3",
+        ),
         ("UPDATE settings SET value = '\"286\"' WHERE key = 'dim'", "the setting dim has the invalid value '286'"),
         ("UPDATE metadata SET c3 = 'many' WHERE c3 = 3", r"metadata column 'count': .*'many'.* row \d"),
         (
