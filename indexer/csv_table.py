@@ -1,4 +1,4 @@
-"""A CSV as people save it: delimiter, encoding and the case of its column names are recognised."""
+"""Read a CSV with a header; delimiter, encoding and the case of its column names are recognised."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 DELIMITERS = (",", ";", "\t", "|")
-"""Of two that fit a header equally well, the earlier one is taken."""
-_DELIMITERS_NAMED = "Columns are divided by commas, semicolons, tabs or bars; name any other in a first line, as sep=:"
+"""Delimiters to try; of two that fit a header equally well, the first one is used."""
+_DELIMITERS_NAMED = "Columns are separated by commas, semicolons, tabs or bars; name another one in a first line: sep=:"
 LONGEST_LINE = 16 * 1024 * 1024
-"""Characters."""
+"""Most characters of a line."""
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _SHOWN = 20
-"""Column names that an error lists."""
+"""Most column names that an error lists."""
 
 
 @dataclass(slots=True)
 class CsvTable:
-    """A CSV whose header was read."""
+    """An open CSV, after its header."""
 
     file: Path
     names: list[str]
-    """Columns in the order of the file; those that the reader knows are spelled as it knows them."""
+    """Columns in the order of the file; known columns have the spelling of the reader."""
     written: list[str]
-    """The same as the file spells them, without spaces around them."""
+    """The columns as spelled in the file, without spaces around them."""
     rows: Iterator[tuple[int, list[str]]]
-    """The line that each row ends on, and its cells; blank lines are left out."""
+    """The number of the last line of each row, and its cells; blank lines are left out."""
 
     def named(self) -> Iterator[tuple[int, dict[str, str]]]:
-        """Each row as column -> cell; cells that a short row lacks are empty.
+        """Each row as column -> cell; missing cells of a short row are empty.
 
         Raises:
-            DataError: a row has more cells than the header, as where a cell holds the delimiter without quotes.
+            DataError: a row has more cells than the header, as when a cell holds the delimiter without quotes.
         """
         for line, cells in self.rows:
             if len(cells) > len(self.names):
@@ -53,7 +53,7 @@ class CsvTable:
             yield line, dict(zip(self.names, cells + [""] * (len(self.names) - len(cells)), strict=True))
 
     def require(self, *names: str) -> None:
-        """Raise DataError unless the file has each of these columns, and has it once."""
+        """Raise DataError unless the file has each of these columns exactly once."""
         if missing := [name for name in names if name not in self.names]:
             shown = ", ".join(map(repr, self.names[:_SHOWN])) or "none"
             hint = f". {_DELIMITERS_NAMED}" if len(self.names) == 1 else ""
@@ -66,25 +66,24 @@ class CsvTable:
 def open_csv(file: Path, known: Iterable[str], *, kind: str = "a CSV") -> Iterator[CsvTable]:
     """Open a CSV with a header.
 
-    UTF-8 with or without a byte order mark, and UTF-16 with one. The delimiter is the one that a first line `sep=;`
-    names (as Excel writes it), else the one of `DELIMITERS` that finds most of the known columns in the header. A
-    column is a known one whatever the case of its letters and the spaces around it.
+    The encoding is UTF-8 with or without a byte order mark, or UTF-16 with one. The delimiter is that of a first line
+    `sep=;`, as Excel writes it, or the one of `DELIMITERS` that finds most of the known columns in the header. Known
+    columns are recognised regardless of case and of spaces around the name.
 
     Args:
         file: the CSV.
         known: names of columns that the reader looks for.
-        kind: what the file is, for errors: "a CSV of labels".
+        kind: description of the file for errors, such as "a CSV of labels".
 
     Raises:
-        DataError: the file is missing, is not a regular file, is not text of these encodings, or is no CSV.
+        DataError: the file is missing, is not a regular file, has another encoding, or is not a CSV.
     """
     try:
         encoding = _encoding(file)
         with file.open(newline="", encoding=encoding) as stream:
             yield _table(file, stream, list(known))
     except UnicodeError as error:
-        where = f" (byte {error.start} of some block of it)" if isinstance(error, UnicodeDecodeError) else ""
-        raise DataError(f"{file}: cannot be read as {kind}: is not UTF-8{where}. Save it as CSV UTF-8") from error
+        raise DataError(f"{file}: cannot be read as {kind}: is not UTF-8. Save it as CSV UTF-8") from error
     except OSError as error:
         raise DataError(f"{file}: cannot be read as {kind} ({error.strerror or error})") from error
     except csv.Error as error:
@@ -92,10 +91,10 @@ def open_csv(file: Path, known: Iterable[str], *, kind: str = "a CSV") -> Iterat
 
 
 def require_file(file: Path) -> None:
-    """Raise OSError for what cannot be read twice, such as a pipe, before it is opened and waits for a writer."""
+    """Raise OSError for a file that cannot be read twice, such as a pipe; opening a pipe would wait for a writer."""
     mode = file.stat().st_mode
-    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # opening a folder names the reason by itself
-        raise OSError("it is no regular file, and is read more than once. Save it to a file first")
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # for a folder, `open` raises an error that says so
+        raise OSError("it is not a regular file, and must be read more than once. Save it to a file first")
 
 
 def _encoding(file: Path) -> str:
@@ -113,7 +112,7 @@ def _table(file: Path, stream: TextIO, known: list[str]) -> CsvTable:
         first, skipped = next(lines, ""), 1
     while first and not first.strip():
         first, skipped = next(lines, ""), skipped + 1
-    # A name in quotes may hold a line break: the header goes on while they are open.
+    # A quoted name may hold a line break: the header continues until its quotes are closed.
     while first.count('"') % 2 and (more := next(lines, "")):
         first, skipped = first + more, skipped + 1
     headers = [(_header(first, each), each) for each in ([named] if named else DELIMITERS)]
@@ -130,7 +129,7 @@ def _separator(line: str) -> str | None:
 
 
 def _header(text: str, delimiter: str) -> list[str]:
-    """Column names by one delimiter."""
+    """Split a header into column names at one delimiter."""
     try:
         return [name.strip() for name in next(csv.reader(io.StringIO(text), delimiter=delimiter), [])]
     except csv.Error:
@@ -142,7 +141,7 @@ def _count_known(written: list[str], known: list[str]) -> int:
 
 
 def _known(written: list[str], known: list[str]) -> list[str]:
-    """Column names, the known ones spelled as they are known, unless another column has that very spelling."""
+    """Column names in the spelling of the known ones, unless another column already has that spelling."""
     spelled = {name.casefold(): name for name in known if name not in written}
     return [spelled.pop(name.casefold(), name) for name in written]
 
@@ -161,7 +160,7 @@ def _rows(file: Path, lines: Iterator[str], delimiter: str, before: int) -> Iter
 
 
 def bounded_lines(file: Path, stream: TextIO) -> Iterator[str]:
-    """Lines, none of which takes all of the memory."""
+    """Lines of a file; raises DataError for a line that is too long to keep in memory."""
     number = 0
     while text := stream.readline(LONGEST_LINE + 1):
         number += 1

@@ -1,7 +1,7 @@
-"""Which label a picture has: the one rule of build, train, evaluate and calibrate.
+"""Determine the labels of pictures, by one rule for build, train, evaluate and calibrate.
 
-A label is the path of the picture's folder below the folder of pictures, or what a row of a CSV says. `docs/labels.md`
-has the rule and its reasons.
+A label is the path of the picture's folder relative to the folder of pictures, or the label in a row of a CSV.
+`docs/labels.md` documents the rule and its reasons.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
 FOLDER, NONE = "folder", "none"
-"""Sources of labels that are no file."""
+"""Sources of labels other than a CSV."""
 _SPLITS = {"": "train", "train": "train", "validation": "validation", "val": "validation", "test": "held_out"}
 
 
 def by_folder(path: Path, root: Path) -> str | None:
-    """The path of a picture's folder below `root`, with `/` between its parts; None for a picture directly in `root`.
+    """The path of a picture's folder relative to `root`, with `/` as separator; None for a picture directly in `root`.
 
-    The path and not the name alone: `a/01` and `b/01` are two classes, and no label depends on which other folders
-    there are.
+    The path is used, and not only the name, so that `a/01` and `b/01` are two classes, and so that a label does not
+    depend on which other folders exist.
     """
     return None if path == root or path.parent == root else path.parent.relative_to(root).as_posix()
 
 
 @dataclass(frozen=True, slots=True)
 class LabelRow:
-    """What one row of a CSV says of a picture; None for an empty cell, and for a column that was not read."""
+    """One row of a CSV; values are None for an empty cell, and for a column that was not read."""
 
     line: int
     path: str
-    """As the row has it."""
+    """As written in the row."""
     label: str | None
     split: str | None = None
-    """`train`, `validation` or `held_out`; `train` for an empty cell of the column."""
+    """`train`, `validation` or `held_out`; an empty cell means `train`."""
     subject: str | None = None
 
 
@@ -58,11 +58,11 @@ class LabelTable:
 
     @property
     def labels(self) -> dict[Path, str | None]:
-        """Picture -> label; None where the row has an empty one."""
+        """Picture -> label; None if the row has an empty label."""
         return {picture: row.label for picture, row in self.rows.items()}
 
     def notes(self) -> list[str]:
-        """Rows that name no picture, in one sentence; empty where all of them do."""
+        """One sentence about the rows that name no picture; empty if there are none."""
         if not self.unmatched:
             return []
         first = self.unmatched[0]
@@ -72,7 +72,7 @@ class LabelTable:
         ]
 
     def put(self, picture: Path, row: LabelRow) -> None:
-        """Take a row; raises DataError if an earlier one says something else of the same picture."""
+        """Add a row; raises DataError if it contradicts an earlier row of the same picture."""
         before = self.rows.setdefault(picture, row)
         for column in ("label", "split", "subject"):
             here, there = getattr(row, column), getattr(before, column)
@@ -86,34 +86,34 @@ class LabelTable:
 def read_labels(file: Path, bases: Sequence[Path], pictures: Collection[Path]) -> LabelTable:
     """Read a CSV with the columns `path` and `label`, and match its rows with the pictures of a collection.
 
-    A path is absolute, or relative to one of `bases` or to the folder of the CSV. An empty label means none. Rows that
-    say the same of a picture count once.
+    A path is absolute, or relative to one of `bases` or to the folder of the CSV. An empty label means no label. Equal
+    rows of a picture count once.
 
     Args:
         file: the CSV.
         bases: folders that a relative path may start from.
-        pictures: absolute paths of the pictures that are there.
+        pictures: absolute paths of the pictures of the collection.
 
     Raises:
-        DataError: the file is no CSV with these columns; it holds no rows; none of them names a picture; one names two
-            pictures; or two rows give one picture different labels.
+        DataError: the file is not a CSV with these columns, has no rows, or none of them names a picture; or a row
+            names two pictures, or two rows give one picture different labels.
     """
-    there = pictures if isinstance(pictures, set | frozenset | dict) else set(pictures)
-    return _read(file, [*bases, file.absolute().parent], ("path", "label"), _Collected(there))
+    existing = pictures if isinstance(pictures, set | frozenset | dict) else set(pictures)
+    return _read(file, [*bases, file.absolute().parent], ("path", "label"), _Collected(existing))
 
 
 def read_labels_of_files(
     file: Path, root: Path, *, labelled: bool = True, examples: Callable[[], Collection[Path]]
 ) -> LabelTable:
-    """As `read_labels`, with the columns `split` and `subject`, of pictures wherever they lie.
+    """As `read_labels`, also with the columns `split` and `subject`, for pictures in any folder.
 
-    Rows of files that are not there stay in the table, for whoever reads the pictures to report.
+    Rows of files that do not exist stay in the table; the reader of the pictures reports them.
 
     Args:
         file: the CSV.
-        root: the folder that a relative path may start from, other than that of the CSV.
-        labelled: whether to read the column `label`; else the file need not have it.
-        examples: lists pictures that an error compares the paths with, where none of them is there.
+        root: the folder that a relative path may start from, besides that of the CSV.
+        labelled: read the column `label`; if false, the file need not have it.
+        examples: lists pictures that an error compares the paths with, if no file of the CSV exists.
 
     Raises:
         DataError: as `read_labels`, or a row has an unknown split.
@@ -127,20 +127,20 @@ class _Pictures(Protocol):
 
     @property
     def empty(self) -> bool:
-        """Whether there is none to name, so that a CSV that names none is no mistake."""
+        """Whether there are no pictures, so that a CSV that names none is not an error."""
 
     def named(self, places: Sequence[Path]) -> list[Path]:
-        """Which of these places are pictures, each picture once; all of them are named by one row."""
+        """Those of the possible paths of one row that are pictures, each picture once."""
 
-    def stand_in(self, places: Sequence[Path]) -> Path | None:
-        """What a row that names no picture is noted under; None if it is left out."""
+    def missing(self, places: Sequence[Path]) -> Path | None:
+        """The path to list for a row that names no picture; None to leave the row out."""
 
     def examples(self) -> Collection[Path]:
-        """Pictures to compare a path with that names none."""
+        """Pictures that an error compares the paths with."""
 
 
 class _Collected:
-    """Pictures of a collection, by their paths."""
+    """The pictures of a collection, by path."""
 
     def __init__(self, pictures: Collection[Path]) -> None:
         self._pictures = pictures
@@ -149,15 +149,15 @@ class _Collected:
         self.empty = not pictures
 
     def named(self, places: Sequence[Path]) -> list[Path]:
-        found = list(dict.fromkeys(place for place in places if place in self._pictures))
-        if found:
-            return found
-        # A folder above it may be reached through a link, here or there.
+        named = list(dict.fromkeys(place for place in places if place in self._pictures))
+        if named:
+            return named
+        # One of the two paths may go through a link.
         self._resolved = self._resolved or {self._links.of(picture): picture for picture in self._pictures}
-        there = (self._resolved.get(self._links.of(place)) for place in places)
-        return list(dict.fromkeys(picture for picture in there if picture is not None))
+        pictures = (self._resolved.get(self._links.of(place)) for place in places)
+        return list(dict.fromkeys(picture for picture in pictures if picture is not None))
 
-    def stand_in(self, places: Sequence[Path]) -> None:
+    def missing(self, places: Sequence[Path]) -> None:
         return None
 
     def examples(self) -> Collection[Path]:
@@ -165,7 +165,7 @@ class _Collected:
 
 
 class _OnDisk:
-    """Whatever file is there. One that is reached by two paths is called by that which came first."""
+    """All existing files. A file that is reached by two paths is listed under the first of them."""
 
     def __init__(self, examples: Callable[[], Collection[Path]]) -> None:
         self.examples = examples
@@ -174,22 +174,22 @@ class _OnDisk:
         self._first: dict[Path, Path] = {}
 
     def named(self, places: Sequence[Path]) -> list[Path]:
-        there = (self._called(place) for place in places if os.path.exists(place))  # noqa: PTH110 - never raises
-        return list(dict.fromkeys(there))
+        existing = (self._first_path(place) for place in places if os.path.exists(place))  # noqa: PTH110 - never raises
+        return list(dict.fromkeys(existing))
 
-    def stand_in(self, places: Sequence[Path]) -> Path:
-        return self._called(places[-1])
+    def missing(self, places: Sequence[Path]) -> Path:
+        return self._first_path(places[-1])
 
-    def _called(self, place: Path) -> Path:
+    def _first_path(self, place: Path) -> Path:
         return self._first.setdefault(self._links.of(place), place)
 
 
 def _read(file: Path, folders: Sequence[Path], columns: Sequence[str], pictures: _Pictures) -> LabelTable:
     table, count = LabelTable(file), 0
-    with open_csv(file, columns, kind="a CSV of labels") as found:
-        needed = [column for column in columns if column in ("path", "label") or column in found.names]
-        found.require(*needed)
-        for line, cells in found.named():
+    with open_csv(file, columns, kind="a CSV of labels") as csv_table:
+        needed = [column for column in columns if column in ("path", "label") or column in csv_table.names]
+        csv_table.require(*needed)
+        for line, cells in csv_table.named():
             if not cells["path"].strip():
                 continue
             count += 1
@@ -200,7 +200,7 @@ def _read(file: Path, folders: Sequence[Path], columns: Sequence[str], pictures:
                 raise DataError(
                     f"{file}, line {line}: {row.path!r} names both {named[0]} and {named[1]}. Write an absolute path"
                 )
-            picture = named[0] if named else pictures.stand_in(places)
+            picture = named[0] if named else pictures.missing(places)
             if not named:
                 table.unmatched.append(row)
             if picture is not None:
@@ -216,13 +216,13 @@ def _row(file: Path, line: int, cells: dict[str, str]) -> LabelRow:
     path = cells.pop("path")
     if "\0" in path:
         raise DataError(f"{file}, line {line}: the path {path!r} holds a null character. Correct the row")
-    said = {column: cell.strip() for column, cell in cells.items()}
-    if said.get("split", "") not in _SPLITS:
+    values = {column: cell.strip() for column, cell in cells.items()}
+    if values.get("split", "") not in _SPLITS:
         raise DataError(
-            f"{file}, line {line}: {path} has the split {said['split']!r}; known are train, validation and test"
+            f"{file}, line {line}: {path} has the split {values['split']!r}; known are train, validation and test"
         )
-    split = _SPLITS[said["split"]] if "split" in said else None
-    return LabelRow(line, path, said.get("label") or None, split, said.get("subject") or None)
+    split = _SPLITS[values["split"]] if "split" in values else None
+    return LabelRow(line, path, values.get("label") or None, split, values.get("subject") or None)
 
 
 def _value(column: str, value: str | None) -> str:
@@ -230,28 +230,28 @@ def _value(column: str, value: str | None) -> str:
 
 
 def _places(path: str, folders: Iterable[Path]) -> list[Path]:
-    """Where a path may lead, as it is written and without spaces around it."""
+    """Possible absolute paths for a path of a CSV, as written and without spaces around it."""
     spellings = dict.fromkeys((path, path.strip()))
     places = (Path(os.path.normpath(folder / each)) for each in spellings for folder in folders)
     return list(dict.fromkeys(places))
 
 
 def _refuse_misfit(table: LabelTable, pictures: Collection[Path]) -> None:
-    """Raise DataError for a CSV of which not one row names a picture."""
+    """Raise DataError for a CSV of which no row names a picture."""
     first = table.unmatched[0]
     hint = mismatch(first.line, first.path, pictures) if pictures else f"Line {first.line} says {first.path!r}"
-    raise DataError(f"{table.file}: none of its {len(table.unmatched):,} rows names a picture that is there. {hint}")
+    raise DataError(f"{table.file}: none of its {len(table.unmatched):,} rows names an existing picture. {hint}")
 
 
 def mismatch(line: int, path: str, pictures: Collection[Path]) -> str:
-    """Say in what a path of a CSV differs from the picture that it seems to mean, and what to do."""
+    """Describe how a path of a CSV differs from the most similar picture, and what to do."""
     example = min(pictures, key=os.fsencode)
     shown = f"Line {line} says {path!r}"
-    alike, differs = _alike(path, pictures)
-    if alike is None:
+    similar, differences = _most_similar(path, pictures)
+    if similar is None:
         return f"{shown}; a picture here is {str(example)!r}. Write paths relative to the folder of pictures"
-    reason = f" (what differs: {'; '.join(differs)})" if differs else ""
-    return f"{shown}, the picture is {str(alike)!r}{reason}. Write the path as the picture has it"
+    reason = f" (they differ in: {'; '.join(differences)})" if differences else ""
+    return f"{shown}, the picture is {str(similar)!r}{reason}. Write the path as that of the picture"
 
 
 _SPELLINGS: dict[str, Callable[[str], str]] = {
@@ -260,26 +260,26 @@ _SPELLINGS: dict[str, Callable[[str], str]] = {
     "capital or small letters": str.casefold,
     "spaces around it": str.strip,
 }
-"""What may differ between two spellings of one path, and how to take the difference away."""
+"""Possible differences between two spellings of one path, and functions that remove them."""
 
 
-def _alike(path: str, pictures: Collection[Path]) -> tuple[Path | None, list[str]]:
-    """The picture whose path ends most like a path of a CSV, and in what they differ; None where no name is alike."""
-    wanted = _parts(path, _SPELLINGS)
+def _most_similar(path: str, pictures: Collection[Path]) -> tuple[Path | None, list[str]]:
+    """The picture that shares most of the last parts of a path, and how they differ; None if none has its name."""
+    parts = _parts(path, _SPELLINGS)
     shared, picture = 0, None
     for each in sorted(pictures, key=os.fsencode):
-        if (count := _common_end(_parts(str(each), _SPELLINGS), wanted)) > shared:
+        if (count := _common_end(_parts(str(each), _SPELLINGS), parts)) > shared:
             shared, picture = count, each
     if picture is None:
         return None, []
-    differs = []
-    for left_out in _SPELLINGS:  # a difference matters if less is alike where it is not taken away
+    differences = []
+    for left_out in _SPELLINGS:  # a difference is present if fewer parts match while it is not removed
         others = [name for name in _SPELLINGS if name != left_out]
         if _common_end(_parts(str(picture), others), _parts(path, others)) < shared:
-            differs.append(left_out)
-    if shared < len(wanted):
-        differs.append("another root folder")
-    return picture, differs
+            differences.append(left_out)
+    if shared < len(parts):
+        differences.append("another root folder")
+    return picture, differences
 
 
 def _parts(path: str, spellings: Iterable[str]) -> list[str]:
@@ -289,7 +289,7 @@ def _parts(path: str, spellings: Iterable[str]) -> list[str]:
 
 
 def _common_end(one: Sequence[str], other: Sequence[str]) -> int:
-    """How many of their last parts two paths share."""
+    """The number of last parts that two paths share."""
     count = 0
     for a, b in zip(reversed(one), reversed(other), strict=False):
         if a != b:

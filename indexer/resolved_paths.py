@@ -1,4 +1,4 @@
-"""Paths with the links of their folders resolved, each folder once: rows of one file mostly lie in a few folders."""
+"""Resolve links in the folders of paths, with a cache: the paths of one file mostly share a few folders."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 
 
 class ResolvedPaths:
-    """Resolves paths while one file is read; links may change until the next one is."""
+    """Resolves paths and caches the folders. Use one instance per file that is read, as links may change later."""
 
     def __init__(self) -> None:
         self._folders: dict[str, str] = {}
 
     def of(self, path: str | os.PathLike[str]) -> Path:
-        """The path by which a picture is found without links; a file that is a link keeps its own name."""
+        """The path with all links in its folder resolved; a file that is itself a link is not resolved."""
         folder, name = os.path.split(os.fspath(path))
         real = self._folders.get(folder)
         if real is None:

@@ -1,4 +1,4 @@
-"""Long sequences a part at a time: ids and paths bound in SQL, files looked up, pictures embedded."""
+"""Split long sequences into chunks, such as ids bound in SQL or pictures embedded at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BOUND_VALUES = 500
-"""Values bound in one `IN (...)`: SQLite's oldest limit is 999."""
+"""Values bound in one `IN (...)`; the lowest default limit of any SQLite version is 999."""
 
 
 class _Sliced(Protocol):
@@ -21,6 +21,6 @@ _Items = TypeVar("_Items", bound=_Sliced)
 
 
 def chunks(items: _Items, size: int = BOUND_VALUES) -> Iterator[_Items]:
-    """Slices of a list, tuple or array, each of `size` items but for the last."""
+    """Slices of a list, tuple or array, of `size` items each; the last one may be shorter."""
     for start in range(0, len(items), size):
         yield items[start : start + size]

@@ -1,4 +1,4 @@
-"""The engine: decode, encode, search the segments, merge, and join the catalog. The only place where those meet."""
+"""The search engine: the public interface to an open index. It combines decoding, encoding, search and the catalog."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ if TYPE_CHECKING:
 
 @shows_options
 class SearchEngine:
-    """An open index folder: a snapshot of it, which later commits do not change. Usable from several threads."""
+    """An open index folder, as a snapshot that later commits do not change. Safe to use from several threads."""
 
     def __init__(
         self, folder: Path, *, device: Device = QueryConfig.device, before: SearchEngine | None = None
     ) -> None:
-        """Open the newest snapshot of an index folder; see `open_index`, and `refresh` for the engine `before`."""
+        """Open the newest snapshot of an index folder: see `open_index`. `refresh` passes itself as `before`."""
         self.folder = folder
         self._device: Device = device
         self._snapshot: Snapshot = Snapshot.newest(folder, device, None if before is None else before._snapshot)
@@ -67,27 +67,27 @@ class SearchEngine:
         self.close()
 
     def __reduce__(self) -> tuple[partial[SearchEngine], tuple[Path]]:
-        """Pickle as the folder and the device: whoever loads it, such as a spawned process, opens the index again."""
+        """Pickle the folder and the device only: unpickling, as in a spawned process, opens the index again."""
         return partial(open_index, device=self._device), (self.folder.absolute(),)
 
     def after_fork(self, lost: Any) -> None:
-        """Give up, in a child of this process, all that belongs to the parent: see `search.forks`."""
+        """Drop, in a forked child, everything that belongs to the parent process: see `search.forks`."""
         self._snapshot = self._embedder = self._known = self._recognition = self._segment_search = lost
 
     def close(self) -> None:
-        """Let go of the snapshot; what is called after that, but a second `close`, raises IndexClosedError."""
+        """Release the snapshot. Any later call raises IndexClosedError, except a second `close`."""
         self._snapshot.close()
 
     @property
     def stale(self) -> bool:
-        """Whether a commit came after this snapshot: open the index again to see it."""
+        """Whether the index has changed since this snapshot: `refresh` opens the newest one."""
         return self._snapshot.stale
 
     def refresh(self) -> SearchEngine:
-        """The engine of the newest snapshot: this one where nothing was committed since, else another one.
+        """Return an engine for the newest snapshot: this one if nothing was committed since, otherwise a new one.
 
-        The other one takes over what did not change, the encoder and the segments with their structures, so that it
-        costs little. This one stays as it is: close it when nobody asks it any more.
+        A new engine shares the encoder and the segments that did not change, so that refreshing is cheap. This engine
+        keeps its snapshot: close it when it is no longer used.
         """
         return SearchEngine(self.folder, device=self._device, before=self) if self.stale else self
 
@@ -102,22 +102,23 @@ class SearchEngine:
         crop: Crop | None = None,
         **options: Unpack[SearchOptions],
     ) -> list[Hit]:
-        """Find the k pictures of the collection that look most like a picture, nearest first.
+        """Find the k pictures of the index that are most similar to a picture, nearest first.
 
         Args:
             picture: a path, the bytes of a file, an open file, a PIL image or an array.
-            k: how many hits; fewer where the index, or what the filter leaves of it, holds fewer.
-            without: pictures; what looks like them comes later (`search.query.blend`). Distances are then measured
-                to the blend, and there are no probabilities.
-            crop: the part of the picture to look at; None: all of it.
+            k: number of hits. There are fewer if the index holds fewer pictures that match the filter.
+            without: counterexamples: pictures similar to them are ranked lower (`search.query.blend`). Distances are
+                then those to the blend, and hits have no probability.
+            crop: part of the picture to search with. Defaults to all of it.
             where: a filter (`search.filters.language`), such as `"label = shoe and width > 100"` or
-                `{"label": "shoe"}`: only pictures that match it may answer.
-            same_only: return only pictures that the calibration takes for the same thing; perhaps none.
-            collapse: return near copies (`search.query.copy_threshold`) once: k hits that differ, with their `copies`.
+                `{"label": "shoe"}`: only matching pictures are returned.
+            same_only: return only pictures that show the same thing according to the calibration, perhaps none.
+            collapse: return near copies (`search.query.copy_threshold`) as one hit: k different hits, each with its
+                `copies`.
 
         Raises:
             PictureError: the picture cannot be read.
-            QueryError: k < 1, an invalid filter, or `same_only` where nothing was calibrated.
+            QueryError: k < 1, the filter is invalid, or `same_only` is set and the index is not calibrated.
         """
         return self.ask(picture, k, without=without, crop=crop, **options).hits
 
@@ -130,7 +131,7 @@ class SearchEngine:
         crop: Crop | None = None,
         **options: Unpack[SearchOptions],
     ) -> Answer:
-        """`search`, with the seconds that each step took."""
+        """As `search`, and return the seconds that each step took too."""
         query, timing = self._checked(k, options, blended=len(without) > 0), Timing()
         start = time.perf_counter()
         looked_at: Picture = picture if crop is None else crop.of(load_picture(picture))
@@ -152,12 +153,12 @@ class SearchEngine:
         without: Sequence[Picture] = (),
         **options: Unpack[SearchOptions],
     ) -> list[Hit]:
-        """Find what looks like several pictures at once: one query of their weighted mean (`search.query.blend`).
+        """Search with several pictures as one query: the weighted mean of their embeddings (`search.query.blend`).
 
         Raises:
             PictureError: a picture cannot be read.
-            QueryError: as of `search`; weights that do not fit; pictures that cancel out; or `same_only`, which
-            compares a picture with a picture.
+            QueryError: as `search`; or the weights are invalid, the pictures cancel each other out, or `same_only` is
+                set, which needs a single picture.
         """
         query = self._checked(k, options, blended=True)
         vectors = self.embed_many([*pictures, *without])
@@ -167,7 +168,7 @@ class SearchEngine:
     def search_many(
         self, pictures: Sequence[Picture], k: int = QueryConfig.k, **options: Unpack[SearchOptions]
     ) -> list[list[Hit]]:
-        """Answer several pictures, each on its own: one list of hits a picture, in their order; raises as `search`."""
+        """Search with each of several pictures; return one list of hits per picture, in order. Raises as `search`."""
         query = self._checked(k, options)
         answers: list[list[Hit]] = []
         for chunk in chunks(pictures, DECODED_AT_ONCE):
@@ -178,16 +179,20 @@ class SearchEngine:
     def search_vectors(
         self, vectors: Floats, k: int = QueryConfig.k, **options: Unpack[SearchOptions]
     ) -> list[list[Hit]]:
-        """Answer embeddings `(Q, dim) float32`, unit rows of this index's encoder; raises QueryError as `search`."""
+        """Search with embeddings `(Q, dim) float32`, unit rows made by the encoder of this index.
+
+        Raises:
+            QueryError: as `search`; or the vectors have another length than `dim`, or are not unit vectors.
+        """
         queries = np.atleast_2d(np.asarray(vectors, dtype=np.float32))
         if queries.shape[1] != self.dim:
-            raise QueryError(f"vectors of length {queries.shape[1]} cannot be searched in an index of {self.dim}")
+            raise QueryError(f"the vectors have {queries.shape[1]} dimensions, but those of the index have {self.dim}")
         if not np.allclose(np.linalg.norm(queries, axis=1), 1.0, atol=1e-3):
             raise QueryError("vectors must be of unit length: divide each by its Euclidean norm")
         return self._segment_search.answer(queries, Query.of(k, options))
 
     def search_id(self, picture_id: int, k: int = QueryConfig.k, **options: Unpack[SearchOptions]) -> list[Hit]:
-        """Find what looks like a picture of the collection, by its stored embedding; it is its own first answer."""
+        """Search with the stored embedding of a picture of the index; its first hit is normally the picture itself."""
         return self.search_vectors(self.vectors_of([picture_id]), k, **options)[0]
 
     def _checked(self, k: int, options: SearchOptions, *, blended: bool = False) -> Query:
@@ -197,21 +202,21 @@ class SearchEngine:
 
     @property
     def dim(self) -> int:
-        """Length of an embedding."""
+        """Number of dimensions of an embedding."""
         return self._snapshot.dim
 
     @property
     def fingerprint(self) -> str:
-        """Of the encoder that made the vectors."""
+        """Fingerprint of the encoder that made the vectors."""
         return self._snapshot.fingerprint
 
     @property
     def encoder(self) -> Encoder:
-        """The encoder that the folder carries, loaded when first needed; raises EncoderError where it is damaged."""
+        """The encoder stored in the index folder, loaded on first use; raises EncoderError if it is damaged."""
         return self._embedder.encoder
 
     def embed(self, picture: Picture) -> Floats:
-        """Embed one picture as a `(dim,) float32` unit vector; raises PictureError where it cannot be read."""
+        """Embed one picture as a `(dim,) float32` unit vector; raises PictureError if it cannot be read."""
         embedding: Floats = self.embed_many([picture])[0]
         return embedding
 
@@ -236,51 +241,51 @@ class SearchEngine:
 
     @property
     def calibration(self) -> Calibration | None:
-        """What `twinlens calibrate` measured of this index; None where it was not run."""
+        """The result of `twinlens calibrate`; None if this index is not calibrated."""
         return self._recognition.calibration
 
     def verify(
         self, a: Picture, b: Picture | Sequence[Picture], references: References = VerifyConfig.references
     ) -> Verification:
-        """Say whether two pictures show the same thing: distance, probability, decision, and the rates of mistakes.
+        """Verify whether two pictures show the same thing: distance, probability, decision and error rates.
 
         Args:
             a: any picture.
-            b: another, or a list or tuple of reference pictures of one thing.
-            references: how several answer: by their mean embedding, or by the nearest (best) of them. The rates were
-                measured on pairs of two pictures; several references change them.
+            b: another picture, or a list or tuple of reference pictures of one thing.
+            references: how several references are compared: by their mean embedding, or by the nearest (best) of them.
+                The error rates were measured on pairs of two pictures; several references change them.
 
         Returns:
-            Where nothing was calibrated, the distance alone.
+            The verification; only its distance is set if the index is not calibrated.
 
         Raises:
             PictureError: a picture cannot be read.
-            QueryError: no reference at all.
+            QueryError: there is no reference.
         """
         return self._recognition.verify(a, b, references)
 
     def identify(self, picture: Picture, config: IdentifyConfig | None = None) -> Identification:
-        """Say whom of the enrolled a picture shows, or that it shows none of them.
+        """Identify which enrolled identity a picture shows, or that it shows none of them.
 
         Raises:
-            PictureError: the picture cannot be read, or is too poor (unless forced); the reason says why.
-            QueryError: nobody is enrolled, or there is neither a calibration nor a threshold to decide by.
+            PictureError: the picture cannot be read, or its quality is too poor and it is not forced; with the reason.
+            QueryError: no identity is enrolled, or there is neither a calibration nor a threshold to decide by.
         """
         return self._recognition.identify(picture, config)
 
     def identities(self) -> list[Identity]:
-        """Everybody that `identify` can recognise, by name."""
+        """All identities that `identify` can recognise, by name."""
         return self._recognition.identities()
 
     @property
     def gallery(self) -> Gallery:
-        """Everybody enrolled in this snapshot, with the embeddings of their reference pictures."""
+        """All identities enrolled in this snapshot, with the embeddings of their reference pictures."""
         return self._recognition.gallery
 
     # What the index holds ----------------------------------------------------------------------------------------
 
     def __len__(self) -> int:
-        """Pictures in the index."""
+        """Number of pictures in the index."""
         return len(self._known)
 
     @property
@@ -290,44 +295,44 @@ class SearchEngine:
 
     @property
     def segments(self) -> tuple[Segment, ...]:
-        """The blocks of vectors of this snapshot, oldest first; read-only."""
+        """The segments of this snapshot, oldest first; read-only."""
         return self._snapshot.segments
 
     def chosen(self, segment: Segment, where: Where | None) -> Mask | None:
-        """Rows of a segment that a filter takes in, `(N,) bool`; None for all. Raises QueryError as `count`."""
+        """Rows of a segment that match a filter, `(N,) bool`; None without a filter. Raises as `count`."""
         self._snapshot.require_open()
         return self._segment_search.mask(segment, condition_of(where))
 
     def picture(self, picture_id: int) -> PictureRecord:
-        """What the catalog knows of one picture; raises QueryError where no picture has this id."""
+        """The record of one picture; raises QueryError if no picture has this id."""
         return self._known.record(picture_id)
 
     def pictures(self, *, after: int = 0, limit: int = -1) -> list[PictureRecord]:
-        """Pictures by ascending id, from the first id above `after`; all of them unless limited."""
+        """At most `limit` pictures with an id above `after`, by ascending id; all of them by default."""
         return self._known.records(after=after, limit=limit)
 
     def labels(self) -> dict[str, int]:
-        """Pictures a label, by label."""
+        """Label -> number of pictures."""
         return self._known.labels()
 
     def count(self, where: Where | None = None) -> int:
-        """How many pictures a filter takes in; raises QueryError for one that cannot be."""
+        """Count the pictures that match a filter; raises QueryError if the filter is invalid."""
         return self._known.count(where)
 
     def ids(self, where: Where | None = None) -> list[int]:
-        """Ids of the pictures that a filter takes in, ascending; all of them without a filter. Raises as `count`."""
+        """Ids of the pictures that match a filter, ascending; all of them without a filter. Raises as `count`."""
         return self._known.ids(where)
 
     def columns(self) -> dict[str, ColumnType]:
-        """Name -> type of each column of metadata that a filter can name, beside `search.filters.columns.BUILT_IN`."""
+        """Name -> type of the columns of metadata; a filter can use these and `search.filters.columns.BUILT_IN`."""
         return self._known.columns()
 
     def metadata(self, picture_ids: Sequence[int]) -> dict[int, dict[str, MetadataValue]]:
-        """Id -> column -> value, without the columns in which a picture has none; pictures without any may lack."""
+        """Id -> column -> value, without empty values; pictures without metadata may be missing."""
         return self._known.metadata(picture_ids)
 
     def info(self) -> IndexInfo:
-        """What the folder holds."""
+        """Size, encoder, segments, columns and calibration of the index, as `twinlens info` shows them."""
         return index_info(self._snapshot, self.calibration)
 
 
@@ -335,11 +340,11 @@ def open_index(folder: str | os.PathLike[str], *, device: Device = QueryConfig.d
     """Open an index folder for searching.
 
     Args:
-        folder: what `twinlens build --index` was given.
-        device: where to encode and search; `auto` takes a GPU where there is one.
+        folder: the index folder, as given to `twinlens build --index`.
+        device: where to encode and search; `auto` uses a GPU if there is one.
 
     Raises:
-        IndexFolderError: no index there, an unfinished one, or a damaged one.
-        UnsupportedError: the device cannot be had.
+        IndexFolderError: there is no index, or it is unfinished or damaged.
+        UnsupportedError: the device is not available.
     """
     return SearchEngine(Path(folder), device=device)

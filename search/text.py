@@ -1,4 +1,4 @@
-"""Text for people: any terminal can print it, and one line stays one line."""
+"""Format text, times and sizes for output; the text is safe to print on any terminal."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 
 def printable(text: str) -> str:
-    """Text that any terminal takes: bytes of a file name that are not UTF-8 become escapes, and so do controls.
+    """Replace control characters, and bytes of file names that are not UTF-8, by escapes; newlines stay.
 
-    The joiners stay: Persian and Sinhala names are not readable without them.
+    Zero-width joiners stay too: Persian and Sinhala names are not readable without them.
     """
     shown = text.encode("utf-8", "backslashreplace").decode()
     return "".join(
@@ -17,45 +17,45 @@ def printable(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """The same on one line: a file's name with a line break in it must not look like a line of ours."""
+    """As `printable`, with newlines escaped too: a line break in a file name must not forge a line of output."""
     return printable(text).replace("\n", "\\n")
 
 
 def without_controls(text: str) -> str:
-    """Text with a space for each character that does not print: its length, and so the place of each part, stays."""
+    """Replace each unprintable character by a space, so that the length and the positions of characters stay."""
     return "".join(c if c.isprintable() else " " for c in text)
 
 
 def reason_of(error: Exception) -> str:
-    """The message of an error on one line; the name of its type where it has none."""
+    """The message of an error on one line; the name of its type if it has no message."""
     return " ".join(str(error).split()) or type(error).__name__
 
 
 def utc_now() -> str:
-    """The time as files and catalogs store it: ISO 8601, UTC, in seconds."""
+    """The current time as files and catalogs store it: ISO 8601, UTC, in seconds."""
     return utc_text(datetime.now(UTC))
 
 
 def utc_text(moment: datetime) -> str:
-    """Any time, in the same form."""
+    """Format a time as `utc_now` does."""
     return moment.astimezone(UTC).isoformat(timespec="seconds")
 
 
 def utc_today() -> str:
-    """The date: ISO 8601, UTC."""
+    """The current date: ISO 8601, UTC."""
     return datetime.now(UTC).date().isoformat()
 
 
 def megabytes(size: int) -> str:
-    """A size in bytes for people, in units of 1024^2, with two figures at least."""
+    """Format a size in bytes in units of 1024^2, with one decimal, or three below 1 MiB."""
     return f"{size / 2**20:.{1 if size >= 2**20 else 3}f} MiB"
 
 
 _LONGEST_SHOWN = 40
-"""Characters of a value of metadata in `info`."""
+"""Most characters of a metadata value that are shown."""
 
 
 def short(value: object) -> str:
-    """A value of metadata, cut to 40 characters."""
+    """Format a metadata value, cut to 40 characters."""
     text = str(value).lower() if isinstance(value, bool) else str(value)
     return text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "..."

@@ -71,7 +71,9 @@ def identities(index: IndexOption, as_json: JsonOption = False) -> None:
     if as_json:
         typer.echo(json.dumps({"identities": [each.to_dict() for each in enrolled]}))
     elif not enrolled:
-        typer.echo(printable(f"{index}: nobody is enrolled. Start with twinlens enroll NAME PICTURE --index {index}"))
+        typer.echo(
+            printable(f"{index}: no identity is enrolled. Start with twinlens enroll NAME PICTURE --index {index}")
+        )
     else:
         typer.echo("\n".join(one_line(_line(each)) for each in enrolled))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.collection.build import first_encoder
-from indexer.collection.sync import unseen_reason
+from indexer.collection.sync import unreadable_reason
 from indexer.collection.update import Update, check_device
 from indexer.pipeline.excludes import Excludes
 from indexer.pipeline.index_place import check_place
@@ -44,9 +44,9 @@ def add(
     A content that was embedded before is not embedded again. A picture whose old file is gone counts as moved. A new
     index is made if there is none.
 
-    A picture of the index keeps its label unless a CSV gives it another one. A new one is labelled as `build` or `sync`
-    would, if it lies below a folder that one of them followed, else as if the folder named here were followed. A file
-    named here which lies below none takes the longest end of its folder's path that is a label of the index, if any.
+    A picture of the index keeps its label unless a CSV gives it another one. A new picture below a folder that `build`
+    or `sync` followed is labelled as they would label it, otherwise relative to the folder given here. A file given
+    here that is in no followed folder gets the longest end of its folder's path that is a label of the index, if any.
 
     Args:
         index: the index folder.
@@ -67,22 +67,22 @@ def add(
     check_device(config)
     check_place(folder)
     if not pictures:
-        raise DataError("nothing to add: name at least one picture or folder; there are no pictures there")
-    search = _PictureFinder(folder, config.exclude or ())
+        raise DataError("nothing to add: name at least one picture or folder")
+    finder = _PictureFinder(folder, config.exclude or ())
     with stages.stage("scan"):
-        found, tops = search.all_of(pictures)
-    table = named_table(config.labels, [*_roots(folder), *_folders(tops.values())], {file.path for file in found})
+        files, tops = finder.all_of(pictures)
+    table = named_table(config.labels, [*_roots(folder), *_folders(tops.values())], {file.path for file in files})
     encoder = first_encoder(folder, config, stages)
     with open_writer(folder, create=True) as catalog:
         if table is None:
-            paths = [file.path for file in found]
+            paths = [file.path for file in files]
             labelling = add_remembered(catalog, config.labels, tops, known_roots(catalog), paths)
         else:
             labelling = add_named(catalog, table)
         update = Update(
-            catalog, config, stages, labelling, encoder=encoder, unseen=search.unseen, not_read=search.not_read
+            catalog, config, stages, labelling, encoder=encoder, unreadable=finder.unreadable, not_read=finder.not_read
         )
-        return update.run(lambda: survey_files(catalog, found, labelling.label, rehash=config.rehash))
+        return update.run(lambda: survey_files(catalog, files, labelling.label, rehash=config.rehash))
 
 
 class _PictureFinder:
@@ -93,12 +93,12 @@ class _PictureFinder:
         self._index = index
         self._library = Library.of(index)
         self._exclude = (*self._library.exclude, *exclude)
-        self.unseen: list[tuple[Path, str]] = []
+        self.unreadable: list[tuple[Path, str]] = []
         self.not_read: Counter[str] = Counter()
 
     def all_of(self, pictures: Sequence[str | os.PathLike[str]]) -> tuple[list[FoundFile], dict[Path, Path]]:
-        """The files, each once, sorted by path; and path -> the argument that it was found below."""
-        found: dict[Path, FoundFile] = {}
+        """The files, each once, sorted by path; and path -> the argument that it belongs to."""
+        by_path: dict[Path, FoundFile] = {}
         tops: dict[Path, Path] = {}
         for each in pictures:
             top = self._library.indexed_path(each)
@@ -109,14 +109,14 @@ class _PictureFinder:
                 leave_out=self._index,
                 excludes=Excludes(top, self._exclude),
                 not_read=self.not_read,
-                unreadable=lambda path, error: self.unseen.append((path, unseen_reason(error))),
+                unreadable=lambda path, error: self.unreadable.append((path, unreadable_reason(error))),
             )
             if not files:
                 raise DataError(f"{top}: no pictures there (known suffixes: {' '.join(sorted(PICTURE_SUFFIXES))})")
             for file in files:
-                found.setdefault(file.path, file)
+                by_path.setdefault(file.path, file)
                 tops.setdefault(file.path, top)
-        return [found[path] for path in sorted(found, key=os.fsencode)], tops
+        return [by_path[path] for path in sorted(by_path, key=os.fsencode)], tops
 
 
 def _roots(folder: Path) -> list[Path]:

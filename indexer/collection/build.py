@@ -29,7 +29,7 @@ def build(
     *,
     progress: Progress | None = None,
 ) -> ChangeReport:
-    """Make an index folder show exactly what a folder of pictures holds.
+    """Make an index contain exactly the pictures of a folder.
 
     The first build makes the index. A later one works like `sync`: it adds new pictures, removes missing ones, follows
     moved ones, and embeds only contents that were never embedded. Pictures from other folders stay. Running a killed
@@ -42,7 +42,7 @@ def build(
         progress: callback for progress updates.
 
     Raises:
-        DataError: no pictures there.
+        DataError: the folder does not exist, cannot be read, or holds no pictures.
         EncoderError: the encoder is unknown, or is not the one of the index.
         IndexFolderError: the index folder cannot be made, is a file, or holds other files and no index.
         IndexLockedError: another process is writing this index.

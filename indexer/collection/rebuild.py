@@ -39,12 +39,12 @@ def rebuild(
     retain_days: int | None = None,
     progress: Progress | None = None,
 ) -> ChangeReport:
-    """Merge all segments into one, drop the rows of removed pictures, and choose and tune the structure anew.
+    """Merge all segments into one, drop the rows of removed pictures, and choose and tune the structure again.
 
-    Nothing is embedded for that, and the index answers as before until the one commit at the end. With another encoder,
-    or with its own if an earlier version decoded the pictures (`search.pictures.decoder_revision`), every picture is
-    embedded again from its file, beside the index; a killed rebuild continues where it stopped. Enrolled identities are
-    kept; a calibration belongs to its encoder and is not.
+    Nothing is embedded for that, and the index answers as before until the single commit at the end. With another
+    encoder, or with its own if an earlier version decoded the pictures (`search.pictures.decoder_revision`), every
+    picture is embedded again from its file, beside the index; a killed rebuild continues where it stopped. Enrolled
+    identities are kept; a calibration belongs to its encoder and is not kept.
 
     Args:
         index: the index folder.
@@ -57,9 +57,9 @@ def rebuild(
 
     Raises:
         DataError: the encoder changes, and the files of some pictures are gone or cannot be read.
-        EncoderError: no such encoder.
+        EncoderError: the encoder is unknown.
         QueryError: `retain_days` is out of range.
-        IndexFolderError: no index there.
+        IndexFolderError: there is no index.
         IndexLockedError: another process is writing it.
     """
     config = config or BuildConfig()
@@ -84,7 +84,7 @@ def rebuild(
 
 
 def _merge(catalog: Catalog, config: BuildConfig, stages: Stages) -> ChangeReport:
-    """Merge all rows that have a picture into one segment, in the order of ids; none if there are no pictures."""
+    """Merge all rows that have a picture into one segment, sorted by id; there is no segment without pictures."""
     dim = int(catalog.settings()["dim"])
     stored = StoredVectors(catalog, dim)
     blocks = (stored.take(places) for places in catalog.places.pages())

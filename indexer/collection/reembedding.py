@@ -50,7 +50,7 @@ def switch_encoder(
     """Embed all pictures and reference pictures with another encoder, and switch to it by one commit.
 
     Raises:
-        DataError: files are gone or cannot be read, without `drop_missing`; or all of them.
+        DataError: files are gone or cannot be read, and `drop_missing` is not set; or all of them are.
         EncoderError: the calibration in the encoder's folder is damaged.
     """
     calibration = fitting_calibration(catalog.settings().get("calibration"), encoder, config)
@@ -74,6 +74,8 @@ def switch_encoder(
 
 @dataclass(slots=True)
 class _Switch:
+    """One switch to another encoder."""
+
     catalog: Catalog
     encoder: Encoder
     staging: Staging
@@ -133,13 +135,13 @@ class _Switch:
         named = lost + templates
         if not named:
             return
-        advice = "These are all of them: is a disk not mounted?" if drop_missing else _PUT_BACK
+        advice = "These are all of its pictures. Check that their disk is mounted." if drop_missing else _PUT_BACK
         shown = [f"  {path}: {reason}".replace("\n", "\\n") for path, reason in named[:_SHOWN]]
         if len(named) > _SHOWN:
             shown.append(f"  ... and {len(named) - _SHOWN} more")
         raise DataError(
             f"{self.catalog.folder}: {len(named)} of its pictures cannot be embedded with {self.encoder.name}. {advice}"
-            " The index is as it was\n" + "\n".join(shown)
+            " The index was not changed\n" + "\n".join(shown)
         )
 
     def write_segment(self, config: BuildConfig) -> tuple[SegmentRecord | None, list[FileRecord]]:
@@ -215,9 +217,9 @@ def _status(path: Path) -> FoundFile | str:
 
 def _calibration_note(old: dict[str, object], new: dict[str, object] | None) -> list[str]:
     if new is not None and new == old.get("calibration"):
-        return ["the calibration was made before they were: twinlens calibrate makes it anew"]
+        return ["the calibration is older than the new embeddings: run twinlens calibrate again"]
     if new is not None:
         return ["the calibration is that of the new encoder"]
     if old.get("calibration") is not None:
-        return ["the calibration was of the old encoder and is gone: run twinlens calibrate again"]
+        return ["the calibration belonged to the old encoder and was removed: run twinlens calibrate again"]
     return []

@@ -31,9 +31,9 @@ class Templates:
 
     def notes(self) -> list[str]:
         """Notes for the report."""
-        notes = [f"{len(self.embedded)} reference pictures were embedded anew"] if self.embedded else []
+        notes = [f"{len(self.embedded)} reference pictures were embedded again"] if self.embedded else []
         if self.lost:
-            notes.append(f"{len(self.lost)} reference pictures were dropped")
+            notes.append(f"{len(self.lost)} reference pictures were removed")
         if self.forgotten:
             notes.append(f"no longer enrolled: {', '.join(self.forgotten)}")
         return notes
@@ -58,7 +58,7 @@ def _embed(catalog: Catalog, encoder: Encoder, template: TemplateRecord, result:
         try:
             data = read_file(path)
             if content_hash(data) != template.content:
-                reason = reason or "is not the picture any more that was enrolled"
+                reason = reason or "was changed since it was enrolled"
                 continue
             image = decode(data, name=str(path), target=encoder.input_size)
         except PictureError as error:

@@ -40,26 +40,26 @@ def remove(
     dry_run: bool = False,
     purge: bool = False,
 ) -> ChangeReport:
-    """Remove pictures, so that no search finds them; if one of the arguments matches nothing, nothing is removed.
+    """Remove pictures from an index. If one of the arguments matches nothing, no picture is removed.
 
     Each argument names pictures to remove, in addition to those of the others.
 
     Their rows get tombstones: until `rebuild` drops the rows, a picture that is added again is not embedded again.
-    Metadata and labels are retained under their content for a while, and are restored with it.
+    Metadata and labels are retained for a while, and are restored if a picture with the same content is added.
 
     Args:
         index: the index folder.
-        paths: pictures, or folders with all pictures below.
+        paths: pictures, or folders with all pictures below them.
         ids: ids of pictures.
         globs: patterns with `*`, `?` and `[...]` for whole paths; a pattern that does not begin with `/` may start at
             any folder.
         where: a filter, see `search.filters.language`.
         dry_run: report what would be removed, and remove nothing.
-        purge: retain no metadata and labels.
+        purge: do not retain metadata and labels.
 
     Raises:
         QueryError: no argument is given, or one matches nothing in the index.
-        IndexFolderError: no index there.
+        IndexFolderError: there is no index.
         IndexLockedError: another process is writing it.
     """
     folder = Path(index).absolute()
@@ -69,18 +69,18 @@ def remove(
     with ExitStack() as opened:
         reading = Catalog.read(folder) if dry_run else None
         catalog = opened.enter_context(open_writer(folder) if reading is None else closing(reading))
-        doomed = _chosen(catalog, paths, ids, globs, condition)
+        chosen = _chosen(catalog, paths, ids, globs, condition)
         report = ChangeReport(
             images=catalog.pictures.count(), encoder=str(catalog.settings().get("encoder")), dry_run=dry_run
         )
-        report.list_paths("removed", [record.path for record in catalog.pictures.of(doomed[:NAMED])], count=len(doomed))
+        report.list_paths("removed", [record.path for record in catalog.pictures.of(chosen[:NAMED])], count=len(chosen))
         if not dry_run:
             with catalog.transaction():
-                for chunk in chunks(doomed, _AT_ONCE):
-                    gone = catalog.pictures.of(chunk)
-                    catalog.pictures.remove(gone)
+                for chunk in chunks(chosen, _AT_ONCE):
+                    removed = catalog.pictures.of(chunk)
+                    catalog.pictures.remove(removed)
                     if purge:
-                        catalog.retained.purge(gone)
+                        catalog.retained.purge(removed)
                 catalog.set(updated=utc_now())
             report.images = catalog.pictures.count()
         report.segments = len(catalog.segments.records())
@@ -104,14 +104,14 @@ def _chosen(
             _not_empty(catalog.pictures.ids_matching(_from_anywhere(pattern)), f"no picture matches {pattern!r}")
         )
     if condition is not None:
-        met = catalog.pictures.ids_where(condition)
-        hints = [] if met else nearest_values(catalog, condition)
-        chosen.update(_not_empty(met, "; ".join(["no picture meets the filter", *hints])))
+        matching = catalog.pictures.ids_where(condition)
+        hints = [] if matching else nearest_values(catalog, condition)
+        chosen.update(_not_empty(matching, "; ".join(["no picture matches the filter", *hints])))
     return sorted(chosen)
 
 
 def _at(catalog: Catalog, named: str | os.PathLike[str]) -> list[int]:
-    """Pictures at a path or below it, given in any spelling."""
+    """Ids of the pictures at a path or below it, whichever path leads there."""
     path = Path(os.path.normpath(Path(named).absolute()))
     ids = _at_path(catalog, path) or _at_path(catalog, Library.of_catalog(catalog).indexed_path(path))
     return _not_empty(ids, f"{path}: the index has no such picture, and none below it")

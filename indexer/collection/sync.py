@@ -41,7 +41,7 @@ def sync(
     progress: Progress | None = None,
     allow_empty: bool = False,
 ) -> ChangeReport:
-    """Make an existing index show exactly what a folder of pictures holds; pictures from other folders stay.
+    """Make an existing index contain exactly the pictures of a folder; pictures from other folders stay.
 
     Pictures of a folder that is missing, or holds none of its pictures, stay and are reported, unless
     `config.allow_missing` is set.
@@ -54,9 +54,9 @@ def sync(
         allow_empty: accept a folder without any picture, and remove all its pictures, instead of raising DataError.
 
     Raises:
-        DataError: no pictures there. So an unmounted disk does not empty an index.
+        DataError: the folder does not exist, cannot be read, or holds no pictures, as if its disk is not mounted.
         EncoderError: the configured encoder is not that of the index.
-        IndexFolderError: no index there.
+        IndexFolderError: there is no index.
         IndexLockedError: another process is writing it.
     """
     config = config or BuildConfig()
@@ -73,12 +73,12 @@ class FolderUpdate:
     """A scanned folder, and how it updates an index."""
 
     root: Path
-    found: list[FoundFile]
+    files: list[FoundFile]
     table: LabelTable | None
     """The CSV of labels, if one is configured."""
     config: BuildConfig
     stages: Stages
-    unseen: list[tuple[Path, str]] = field(default_factory=list)
+    unreadable: list[tuple[Path, str]] = field(default_factory=list)
     recent: tuple[int, int] | None = None
     """See `FolderSurvey`."""
     excludes: Excludes | None = None
@@ -102,37 +102,37 @@ class FolderUpdate:
         The folder is scanned under the path that the index uses for it.
 
         Raises:
-            DataError: no pictures there.
+            DataError: the folder does not exist, cannot be read, or holds no pictures.
         """
         library = Library.of(index)
         root = library.indexed_path(pictures)
         patterns = library.exclude if config.exclude is None else config.exclude
         excludes = Excludes(root, patterns)
-        unseen: list[tuple[Path, str]] = []
+        unreadable: list[tuple[Path, str]] = []
         not_read: Counter[str] = Counter()
         with stages.stage("scan"):
             began = time.time_ns()
-            found = scan(
+            files = scan(
                 root,
                 leave_out=index,
                 excludes=excludes,
                 not_read=not_read,
-                unreadable=lambda path, error: unseen.append((path, unseen_reason(error))),
+                unreadable=lambda path, error: unreadable.append((path, unreadable_reason(error))),
             )
-            # To the end of the scan: files written while it runs are not dated ahead of the clock.
+            # Up to the end of the scan, to include files that are written during it.
             recent = (began - int(settle * 1e9), time.time_ns()) if settle else None
-        if not found and not allow_empty:
-            raise DataError(_nothing_there(pictures, unseen, patterns))
-        if not found:
-            config = replace(config, allow_missing=True)  # the caller said that an empty folder is right
+        if not files and not allow_empty:
+            raise DataError(_nothing_there(pictures, unreadable, patterns))
+        if not files:
+            config = replace(config, allow_missing=True)  # the caller accepts an empty folder
         top = root.parent if root.is_file() else root
-        table = named_table(config.labels, [top], {file.path for file in found})
-        return cls(root, found, table, config, stages, unseen, recent, excludes, not_read)
+        table = named_table(config.labels, [top], {file.path for file in files})
+        return cls(root, files, table, config, stages, unreadable, recent, excludes, not_read)
 
     def run(self, catalog: Catalog, encoder: Encoder | None = None) -> ChangeReport:
         """Bring an index up to date; `encoder` is that of the index, if it is loaded already."""
         if self.config.labels is None:
-            labelling = follow_remembered(catalog, self.root, {file.path for file in self.found}, known_roots(catalog))
+            labelling = follow_remembered(catalog, self.root, {file.path for file in self.files}, known_roots(catalog))
         else:
             labelling = follow_named(catalog, self.root, self.config.labels, self.table)
         update = Update(
@@ -142,32 +142,34 @@ class FolderUpdate:
             labelling,
             encoder=encoder,
             root=self.root,
-            unseen=self.unseen,
+            unreadable=self.unreadable,
             not_read=self.not_read,
             exclude=self.config.exclude,
         )
-        how = FolderSurvey(self.root, self.excludes, [path for path, _ in self.unseen], self.recent, self.config.rehash)
-        report = update.run(lambda: survey_folder(catalog, self.found, labelling.label, how))
+        how = FolderSurvey(
+            self.root, self.excludes, [path for path, _ in self.unreadable], self.recent, self.config.rehash
+        )
+        report = update.run(lambda: survey_folder(catalog, self.files, labelling.label, how))
         self.encoder = update.encoder
         return report
 
     def has_recently_changed(self) -> bool:
         """Whether files were modified so recently that they may have been left for a later scan."""
-        return any(is_recently_changed(file, self.recent) for file in self.found)
+        return any(is_recently_changed(file, self.recent) for file in self.files)
 
 
-def unseen_reason(error: OSError) -> str:
+def unreadable_reason(error: OSError) -> str:
     """Why a file or folder could not be read, and what happens to its pictures."""
     return f"cannot be read ({error.strerror}){STAYS}"
 
 
-def _nothing_there(pictures: str | os.PathLike[str], unseen: list[tuple[Path, str]], exclude: Sequence[str]) -> str:
+def _nothing_there(pictures: str | os.PathLike[str], unreadable: list[tuple[Path, str]], exclude: Sequence[str]) -> str:
     message = f"{os.fsdecode(pictures)}: no pictures below this folder"
-    if unseen:
-        path, reason = unseen[0]
+    if unreadable:
+        path, reason = unreadable[0]
         return f"{message} that can be read. {path}: {reason}. Check its permissions"
     if any(exclude):
         message += (
-            f" that the patterns of --exclude leave in: {' '.join(map(repr, exclude))}. Check them, and the folder"
+            f" that the patterns of --exclude do not match: {' '.join(map(repr, exclude))}. Check them, and the folder"
         )
     return f"{message} (known suffixes: {' '.join(sorted(PICTURE_SUFFIXES))})"

@@ -44,8 +44,8 @@ class Update:
     encoder: Encoder | None = None
     """If it is loaded already: for a new index, or by an earlier round of a watch."""
     root: Path | None = None
-    """The folder that is surveyed as a whole."""
-    unseen: list[tuple[Path, str]] = field(default_factory=list)
+    """The folder that is surveyed completely."""
+    unreadable: list[tuple[Path, str]] = field(default_factory=list)
     """Files and folders that could not be read, with the reason."""
     not_read: Counter[str] = field(default_factory=Counter)
     """Files of other kinds, by suffix."""
@@ -129,7 +129,7 @@ class Update:
             images=catalog.pictures.count(),
             unchanged=changes.unchanged,
             embedded=embedded,
-            skipped=[*((s.path, s.reason) for s in changes.skipped), *self.unseen],
+            skipped=[*((s.path, s.reason) for s in changes.skipped), *self.unreadable],
             encoder=catalog.settings()["encoder"],
             segments=len(catalog.segments.records()),
             seconds=self.stages.seconds,
@@ -138,7 +138,7 @@ class Update:
             report.list_paths(sort, [picture.path for picture in getattr(changes, sort)])
         report.list_paths("relabelled", changes.relabelled)
         if changes.unlabelled:
-            report.notes.append(f"{changes.unlabelled:,} pictures have no label any more")
+            report.notes.append(f"{changes.unlabelled:,} pictures no longer have a label")
         report.notes += self.labelling.notes
         report.read_again, report.returned, report.excluded = changes.read_again, changes.returned, changes.excluded
         report.not_read = dict(sorted(self.not_read.items(), key=lambda item: (-item[1], item[0])))

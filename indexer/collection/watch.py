@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from search.encoders.base import Encoder
 
 _BURST = 200
-"""Milliseconds without news after which a burst of changes is over."""
+"""Milliseconds without a change after which a burst of changes is over."""
 _LONGEST_BURST = 5_000
-"""Milliseconds after which a burst is handled although it goes on."""
+"""Milliseconds after which a burst is handled even if changes continue."""
 _TICK = 0.5
 """Seconds between two checks of the clock."""
 
@@ -46,7 +46,7 @@ def watch(
 ) -> None:
     """Sync a folder now, and again whenever the system reports a change in it, until it is stopped.
 
-    A file that was changed less than `settle` seconds ago may still be being written, and is taken in a later round.
+    A file that was changed less than `settle` seconds ago may be incomplete, and is left for a later round.
     The lock is held during a round only, so that other processes can write between two rounds.
 
     Args:
@@ -54,13 +54,14 @@ def watch(
         index: the index folder.
         config: see `sync`.
         watching: intervals of the watch.
-        report: called with the report of every round that changed or skipped something, and with the error of one that
-            failed: the folder is gone, another process writes the index, the disk is full. The watch goes on.
+        report: callback for the report of each round that changed or skipped something, and for the error of each round
+            that failed, as when the folder is gone, another process writes the index, or the disk is full. The watch
+            continues after an error.
         stop: ends the watch when it is set; without it, KeyboardInterrupt does.
         progress: makes the callback for progress updates of one round.
 
     Raises:
-        IndexFolderError: no index there when the watch begins.
+        IndexFolderError: there is no index when the watch begins.
     """
     root, folder = Path(os.path.normpath(Path(pictures).absolute())), Path(index).absolute()
     rounds = _Rounds(root, folder, config or BuildConfig(), watching or WatchConfig())
@@ -82,7 +83,7 @@ class _Rounds:
     def __init__(self, root: Path, folder: Path, config: BuildConfig, watching: WatchConfig) -> None:
         self.root, self.folder, self.config, self.watching = root, folder, config, watching
         self.soon = True
-        """Whether the next round is due as soon as files have settled, or another writer may be done."""
+        """Whether the next round is due soon, because files may have settled or another writer may have finished."""
         self._encoder: Encoder | None = None
         self._last = ""
 
@@ -104,19 +105,19 @@ class _Rounds:
             report = update.run(catalog, self._encoder)
         self._encoder = update.encoder
         changed = report.added or report.changed or report.moved or report.removed
-        news = self._is_news("\n".join(sorted(map(str, [*report.skipped, *report.missing]))))
-        return report if changed or (news and (report.skipped or report.missing)) else None
+        new = self._is_new("\n".join(sorted(map(str, [*report.skipped, *report.missing]))))
+        return report if changed or (new and (report.skipped or report.missing)) else None
 
     def failed(self, error: Exception) -> Exception | None:
         """Return an error to report; None if the same one was the last report."""
         self.soon = isinstance(error, IndexLockedError | IndexBusyError)
-        return error if self._is_news(str(error)) else None
+        return error if self._is_new(str(error)) else None
 
-    def patience(self) -> float:
-        """Seconds until the next round, if nothing happens."""
+    def delay(self) -> float:
+        """Seconds until the next round, if nothing changes."""
         return max(self.watching.settle, _TICK) if self.soon else self.watching.interval
 
-    def _is_news(self, text: str) -> bool:
+    def _is_new(self, text: str) -> bool:
         before, self._last = self._last, text
         return text != before
 
@@ -128,7 +129,7 @@ def _due_rounds(rounds: _Rounds, stop: threading.Event) -> Iterator[None]:
     own = (str(rounds.folder), str(rounds.folder) + os.sep)  # an index inside the folder would wake its own writer
     while not stop.is_set():
         yield  # for changes that came before the watch
-        due, watched = time.monotonic() + rounds.patience(), folder_identity(rounds.root)
+        due, watched = time.monotonic() + rounds.delay(), folder_identity(rounds.root)
         try:
             for changes in watch_files(
                 rounds.root,
@@ -142,7 +143,7 @@ def _due_rounds(rounds: _Rounds, stop: threading.Event) -> Iterator[None]:
             ):
                 if changes or time.monotonic() >= due:
                     yield
-                    due = time.monotonic() + rounds.patience()
+                    due = time.monotonic() + rounds.delay()
                 if folder_identity(rounds.root) != watched:
                     break  # another folder has this name now: watch that one
         except (OSError, RuntimeError):  # it does not exist, or the system's limit of watches is reached

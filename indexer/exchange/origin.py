@@ -9,7 +9,7 @@ from indexer.pipeline.index_encoder import (
     fitting_calibration,
     name_encoder,
     name_foreign,
-    of_new_index,
+    new_index_settings,
     store_encoder,
 )
 from search.encoders import load_encoder
@@ -103,7 +103,7 @@ def origin_namer(catalog: Catalog, source: Source, origin: Origin, config: Impor
         elif first:
             name_foreign(catalog, origin.name, origin.dim)
         if first:
-            catalog.set(**of_new_index(utc_now()))
+            catalog.set(**new_index_settings(utc_now()))
         catalog.set(calibration=settings.get("calibration") or calibration)
 
     return name

@@ -100,7 +100,7 @@ def check(index: str | os.PathLike[str]) -> list[str]:
     """List the damage of an index folder, one sentence per finding; an empty list means that no damage was found.
 
     Raises:
-        IndexFolderError: there is no index, or it was made by a newer Twinlens.
+        IndexFolderError: there is no index, or a newer Twinlens made it.
     """
     return [f"{Path(index)}/{finding}" for finding in inspect(index).findings]
 
@@ -145,13 +145,13 @@ def _open_catalog(folder: Path, report: CheckReport) -> Catalog:
 
 
 def _findings(catalog: Catalog, named: int) -> Iterator[Finding]:
-    wrongs = [*catalog.audit.integrity_errors(), *catalog.audit.value_errors()]
-    for wrong in wrongs:
-        yield Finding("catalog", CATALOG_NAME, wrong)
+    problems = [*catalog.audit.integrity_errors(), *catalog.audit.value_errors()]
+    for problem in problems:
+        yield Finding("catalog", CATALOG_NAME, problem)
     try:
         yield from _parts(catalog, named)
     except IndexFolderError as error:
-        if not wrongs:
+        if not problems:
             yield Finding("catalog", CATALOG_NAME, error.problem if isinstance(error, DamagedFileError) else str(error))
 
 
@@ -169,7 +169,7 @@ def _parts(catalog: Catalog, named: int) -> Iterator[Finding]:
             yield Finding("encoder", name, f"{problem}; no picture can be embedded")
     place = settings["encoder_folder"]
     if place is not None and f"{place}/{MANIFEST_FILE}" not in files:
-        yield Finding("encoder", f"{place}/{MANIFEST_FILE}", "is not named by the catalog; no picture can be embedded")
+        yield Finding("encoder", f"{place}/{MANIFEST_FILE}", "is not in the catalog; no picture can be embedded")
     for segment in segments:
         yield from _check_vectors(catalog, segment, files, int(settings["dim"]), named)
         if problem := _structure_problem(catalog.folder, segment, files, int(settings["dim"])):
@@ -204,7 +204,7 @@ def _check_vectors(
 
 
 def _structure_problem(folder: Path, segment: SegmentRecord, files: dict[str, FileRecord], dim: int) -> str | None:
-    """What is wrong with the file of a segment's structure: its bytes, then its content."""
+    """A problem with a segment's structure, in the bytes of its file or their content; None if there is none."""
     kind = structure_class(folder, segment)
     try:
         if segment.structure is None:
@@ -245,20 +245,20 @@ def _check_rows(catalog: Catalog, counts: RowCounts) -> Iterator[Finding]:
     taken = alive | dead
     beyond = {row for row in taken if not 0 <= row < counts.rows}
     free = (row for row in range(counts.rows) if row not in taken)
-    wrongs = (
+    errors = (
         ("have a picture and a tombstone", len(alive & dead), sorted(alive & dead)),
         ("have neither a picture nor a tombstone", counts.rows - len(taken - beyond), free),
         ("do not exist", len(beyond), sorted(beyond)),
     )
-    for wrong, number, rows in wrongs:
+    for error, number, rows in errors:
         if number:
             listed = ", ".join(map(str, islice(rows, _NAMED_ROWS))) + (", ..." if number > _NAMED_ROWS else "")
-            problem = f"segment {counts.segment}: {number} rows {wrong} ({listed})"
+            problem = f"segment {counts.segment}: {number} rows {error} ({listed})"
             yield Finding("records", CATALOG_NAME, problem, counts.segment)
 
 
 def _unlisted_files(catalog: Catalog) -> Iterator[str]:
-    """Files in the folder that the catalog does not name: left by killed writers, or put there by the user."""
+    """Files in the folder that are not in the catalog: left by killed writers, or put there by the user."""
     named = {record.name for record in catalog.files.records()} | _LASTING
     named |= {f"{CATALOG_NAME}{side}" for side in ("-wal", "-shm")}
     for path in sorted(catalog.folder.rglob("*")):

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class RepairReport:
-    """What a repair found and did, and what it could not repair."""
+    """The damage before and after a repair, and what was done."""
 
     before: CheckReport
     after: CheckReport
@@ -39,7 +39,7 @@ class RepairReport:
     left: list[str] = field(default_factory=list)
     """Damage that was not repaired, with what to do about it."""
     embedded: int = 0
-    """Pictures that were embedded again."""
+    """Number of pictures that were embedded again."""
     removed: list[PictureRecord] = field(default_factory=list)
     """Pictures whose vectors are lost and whose files are gone or changed: no longer in the index."""
 
@@ -64,7 +64,7 @@ def repair(index: str | os.PathLike[str], *, device: Device = QueryConfig.device
     the others are removed from the index, and a later build or sync adds them again if it finds them.
 
     Raises:
-        IndexFolderError: no index there, or its catalog is damaged: without it nothing can be repaired.
+        IndexFolderError: there is no index, or its catalog is damaged and cannot be repaired.
         IndexLockedError: another process is writing this index.
     """
     folder = Path(index).absolute()
@@ -92,9 +92,9 @@ def _refuse_damaged_catalog(report: CheckReport) -> None:
     for finding in report.findings:
         if finding.part == "catalog":
             raise IndexFolderError(
-                f"{report.index / finding.file}: {finding.problem}. A catalog cannot be repaired: it alone says"
-                " which picture each vector belongs to. Restore it from a backup, or delete the folder and build"
-                " again"
+                f"{report.index / finding.file}: {finding.problem}. A catalog cannot be repaired, because only the"
+                " catalog records which picture each vector belongs to. Restore it from a backup, or delete the folder"
+                " and build again"
             )
 
 
@@ -108,7 +108,7 @@ class _Repair:
         self._encoder: Encoder | None = None
 
     def run(self) -> None:
-        """Write all new files, then name them in one commit."""
+        """Write all new files, then add them to the catalog in one commit."""
         findings = self._report.before.findings
         self._report.left += [str(finding) for finding in findings if finding.part == "records"]
         if any(finding.part == "encoder" for finding in findings):
@@ -119,20 +119,20 @@ class _Repair:
                 by_segment.setdefault(finding.segment, []).append(finding)
         repaired = [
             result
-            for segment, wrong in by_segment.items()
-            if (result := self._repair_segment(segment, wrong)) is not None
+            for segment, damage in by_segment.items()
+            if (result := self._repair_segment(segment, damage)) is not None
         ]
         if not repaired and self._saved is None:
             return
         with self._catalog.transaction():
             self._catalog.set(updated=utc_now())
             for each in repaired:
-                each.name(self._catalog)
+                each.store(self._catalog)
             if self._saved is not None:
                 place = f"{self._settings['encoder_folder']}/"
                 kept = {file.name for file in self._saved}
-                gone = {file.name for file in self._catalog.files.records() if file.name.startswith(place)} - kept
-                self._catalog.files.drop(gone)
+                outdated = {file.name for file in self._catalog.files.records() if file.name.startswith(place)} - kept
+                self._catalog.files.drop(outdated)
                 self._catalog.files.add(self._saved)
 
     def _restore_encoder(self) -> None:
@@ -141,16 +141,17 @@ class _Repair:
         try:
             encoder = load_encoder(name, device=self._device)
         except TwinlensError as error:
-            why = str(error)
+            reason = str(error)
         else:
             if encoder.fingerprint == fingerprint:
                 self._encoder, self._saved = encoder, store_encoder(self._catalog.folder, encoder)
                 self._report.done.append(f"saved the encoder {name} again")
                 return
-            why = f"the encoder of this name has the fingerprint {encoder.fingerprint}"
+            reason = f"the encoder of this name has the fingerprint {encoder.fingerprint}"
         self._report.left.append(
-            f"the encoder {name} with the fingerprint {fingerprint} cannot be loaded ({why}): put its files back into"
-            f" {self._catalog.folder / self._settings['encoder_folder']}, or build the index again with another encoder"
+            f"the encoder {name} with the fingerprint {fingerprint} cannot be loaded ({reason}): put its files back"
+            f" into {self._catalog.folder / self._settings['encoder_folder']}, or build the index again with another"
+            " encoder"
         )
 
     def _repair_segment(self, segment_id: int, findings: list[Finding]) -> RepairedSegment | None:
@@ -172,8 +173,8 @@ class _Repair:
         self._report.embedded += repaired.embedded
         self._report.removed += repaired.lost
         self._report.done.append(
-            f"segment {segment_id}: wrote its vectors again, {repaired.embedded} of them embedded anew,"
-            f" {len(repaired.lost)} pictures removed because {self._why_lost()}"
+            f"segment {segment_id}: wrote its vectors again; {repaired.embedded} pictures were embedded again, and"
+            f" {len(repaired.lost)} pictures were removed because {self._why_lost()}"
         )
         return repaired
 

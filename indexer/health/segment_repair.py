@@ -43,7 +43,7 @@ class RepairedSegment:
     lost_rows: list[int] = field(default_factory=list)
     lost: list[PictureRecord] = field(default_factory=list)
 
-    def name(self, catalog: Catalog) -> None:
+    def store(self, catalog: Catalog) -> None:
         """Store it in the catalog; within a transaction."""
         catalog.pictures.remove(self.lost)
         if self.record is None:
@@ -73,37 +73,37 @@ def rebuild_vectors(
     """Rewrite the vectors of a segment in their rows, and build its structure again.
 
     Args:
-        catalog: of the index.
+        catalog: catalog of the index.
         segment: the damaged segment.
         lost: its damaged rows.
-        encoder: of the index; None if no picture has a damaged row.
-        device: where to build.
+        encoder: encoder of the index; None if no picture has a damaged row.
+        device: where to build the structure.
 
     Returns:
         The new files. Rows that stay lost get tombstones, and repeat an intact vector.
     """
     files = {record.name: record for record in catalog.files.records()}
     vectors = _intact(catalog.folder, files[segment.vectors], segment.rows, int(catalog.settings()["dim"]), lost)
-    good = np.ones(segment.rows, dtype=np.bool_)
+    intact = np.ones(segment.rows, dtype=np.bool_)
     for part in lost:
-        good[part.start : part.stop] = False
+        intact[part.start : part.stop] = False
     pictures = [picture for part in lost for picture in catalog.pictures.between(segment.id, part)]
-    gone, embedded = list(pictures), 0
+    removed, embedded = list(pictures), 0
     if encoder is not None:
-        gone.clear()
+        removed.clear()
         for picture, vector in _embed_again(pictures, encoder):
             if vector is None:
-                gone.append(picture)
+                removed.append(picture)
             else:
-                vectors[picture.row], good[picture.row] = vector, True
+                vectors[picture.row], intact[picture.row] = vector, True
                 embedded += 1
-    if not good.any():
-        return RepairedSegment(segment, None, lost=gone)
-    vectors[~good] = vectors[np.argmax(good)]
+    if not intact.any():
+        return RepairedSegment(segment, None, lost=removed)
+    vectors[~intact] = vectors[np.argmax(intact)]
     structure, recall = build_structure(vectors, kind=segment.kind, recall=BuildConfig.recall, device=device)
     names = write_segment(catalog.folder, vectors, structure)
     record = replace(segment, vectors=names[0], structure=names[1], parameters=structure.parameters, recall=recall)
-    return RepairedSegment(segment, record, names[2], embedded, np.flatnonzero(~good).tolist(), gone)
+    return RepairedSegment(segment, record, names[2], embedded, np.flatnonzero(~intact).tolist(), removed)
 
 
 def _intact(folder: Path, record: FileRecord, rows: int, dim: int, lost: Sequence[range]) -> Floats:
@@ -120,13 +120,13 @@ def _intact(folder: Path, record: FileRecord, rows: int, dim: int, lost: Sequenc
 
 def _embed_again(pictures: Sequence[PictureRecord], encoder: Encoder) -> list[tuple[PictureRecord, Floats | None]]:
     """Each picture with its embedding; None if its file is gone or was changed."""
-    answers: list[tuple[PictureRecord, Floats | None]] = []
+    results: list[tuple[PictureRecord, Floats | None]] = []
     for chunk in chunks(pictures, _BATCH):
         images_of = [(picture, _unchanged(picture, encoder)) for picture in chunk]
         images = [image for _, image in images_of if image is not None]
         vectors = iter(encoder.encode(images) if images else ())
-        answers += [(picture, None if image is None else next(vectors)) for picture, image in images_of]
-    return answers
+        results += [(picture, None if image is None else next(vectors)) for picture, image in images_of]
+    return results
 
 
 def _unchanged(picture: PictureRecord, encoder: Encoder) -> Image | None:

@@ -1,4 +1,4 @@
-"""Cells of a metadata file: the type of each cell, and how it is stored in a column.
+"""Recognise the types of cells in a metadata file, and convert cells to the stored form of a column.
 
 The type of a CSV cell is recognised from its text; a JSON value has its own type, and only its strings may be dates. A
 cell that a number would not hold without loss (007, 1e999, more than 64 bits) stays text.
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from search.filters.columns import ColumnType, Stored
 
 Cell: TypeAlias = str | int | float | bool | None
-"""As the file has it; None for an empty cell."""
+"""A value as read from the file; None for an empty cell."""
 
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,18})", re.ASCII)
 _REAL = re.compile(r"-?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _LIMIT = 2**63
 _LONGEST = 400
-"""Characters of a number: longer ones are text."""
+"""Most characters of a number; longer ones are text."""
 
 
 def type_of(cell: Cell, *, of_json: bool) -> ColumnType | None:
@@ -97,11 +97,11 @@ def _type_of_word(text: str) -> ColumnType:
         return "text"
     if _INTEGER.fullmatch(text) and -_LIMIT <= int(text) < _LIMIT:
         return "integer"
-    if _REAL.fullmatch(text) and not _whole(text) and math.isfinite(float(text)):
+    if _REAL.fullmatch(text) and not _is_digits(text) and math.isfinite(float(text)):
         return "real"
     return "text"
 
 
-def _whole(text: str) -> bool:
+def _is_digits(text: str) -> bool:
     """Whether a number has digits only: it was not an integer, so it has more than 64 bits."""
     return text.lstrip("-").isdigit()

@@ -1,6 +1,6 @@
-"""A file of metadata, CSV or JSON lines, read twice: once for the types of its columns, once for its rows.
+"""Read a file of metadata, CSV or JSON lines, in two passes: first the types of its columns, then its rows.
 
-The memory needed is that of the longest line, and all types are known before the first row is stored.
+All types are known before the first row is stored, and only one line is in memory at a time.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Row:
 
 @dataclass(slots=True)
 class MetadataFile:
-    """A file whose lines were all checked."""
+    """A metadata file, after a check of all its lines."""
 
     path: Path
     of_json: bool
@@ -48,7 +48,7 @@ class MetadataFile:
     ignored: set[str] = field(default_factory=set)
     """Columns of the file that have the name of a built-in column."""
     count: int = 0
-    """Rows."""
+    """Number of rows."""
 
     def rows(self) -> Iterator[Row]:
         """The rows, in the order of the file."""
@@ -58,13 +58,13 @@ class MetadataFile:
 
 
 def open_metadata(file: str | os.PathLike[str]) -> MetadataFile:
-    """Check every line of a file.
+    """Open a metadata file and check every line.
 
     A file that begins with { is read as JSON lines, any other as a CSV with a header. An empty cell, or null in JSON,
-    removes a value; a column that a JSON line does not name is not changed.
+    removes a value; a column that a JSON line does not have is not changed.
 
     Raises:
-        DataError: the file cannot be read as either, names no pictures, holds no rows, or has unusable columns.
+        DataError: the file cannot be read as either, names no pictures, holds no rows, or has invalid columns.
     """
     path = Path(file)
     try:
@@ -74,7 +74,7 @@ def open_metadata(file: str | os.PathLike[str]) -> MetadataFile:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
     if head.startswith(b"["):
-        raise DataError(f"{path}: is a list in JSON. Write JSON lines: one object a line, and no brackets around them")
+        raise DataError(f"{path}: is a JSON list. Write JSON lines: one object per line, without brackets around them")
     metadata = MetadataFile(path, of_json=head.startswith(b"{"))
     types = metadata.columns
     for line, cells in _read(path, of_json=metadata.of_json):
@@ -103,7 +103,7 @@ def _read(path: Path, *, of_json: bool) -> Iterator[tuple[int, dict[str, Any]]]:
         with path.open(encoding="utf-8-sig") as stream:
             yield from _json_rows(path, stream)
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: is not UTF-8 (byte {error.start} of some block of it). Save it as UTF-8") from error
+        raise DataError(f"{path}: is not UTF-8. Save it as UTF-8") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
 
@@ -146,7 +146,7 @@ def _cell(value: Any) -> Cell:
 
 
 def _no_number(name: str) -> None:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def _key(path: Path, line: int, cells: dict[str, Any]) -> str | int:

@@ -67,9 +67,9 @@ def load_metadata(
         progress: callback for progress updates.
 
     Raises:
-        DataError: the file is invalid, no row names a picture of the index, or a value does not fit the type that its
-            column has in the index. Nothing is stored then.
-        IndexFolderError: no index there.
+        DataError: the file is invalid, no row names a picture of the index, or a value does not have the type of its
+            column in the index. Nothing is stored then.
+        IndexFolderError: there is no index.
         IndexLockedError: another process is writing it.
     """
     folder = Path(index).absolute()
@@ -84,8 +84,8 @@ def drop_column(index: str | os.PathLike[str], name: str) -> None:
     """Delete a column of metadata with all its values.
 
     Raises:
-        QueryError: no such column, or one that is read from the pictures.
-        IndexFolderError: no index there.
+        QueryError: there is no such column, or it is read from the pictures.
+        IndexFolderError: there is no index.
         IndexLockedError: another process is writing it.
     """
     with open_writer(Path(index).absolute()) as catalog, catalog.transaction():
@@ -142,11 +142,11 @@ class _Loading:
                 continue
             self._report.rows += 1
             merged.setdefault(picture, {}).update(values)
-        alike: dict[tuple[str, ...], list[tuple[int, list[Stored]]]] = {}
+        by_columns: dict[tuple[str, ...], list[tuple[int, list[Stored]]]] = {}
         for picture, values in merged.items():
             if values:
-                alike.setdefault(tuple(values), []).append((picture, list(values.values())))
-        for names, rows in alike.items():
+                by_columns.setdefault(tuple(values), []).append((picture, list(values.values())))
+        for names, rows in by_columns.items():
             self._catalog.metadata.put(names, rows)
 
     def _value(self, row: Row, name: str) -> Stored:

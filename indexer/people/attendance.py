@@ -61,21 +61,22 @@ class Visits:
     """Visits of each person as periods of time, which grow with each sighting."""
 
     def __init__(self, minutes: float) -> None:
-        self.apart = timedelta(minutes=minutes)
-        self._stretches: dict[str, list[tuple[datetime, datetime]]] = {}
+        """A sighting within `minutes` of a visit extends it."""
+        self.gap = timedelta(minutes=minutes)
+        self._periods: dict[str, list[tuple[datetime, datetime]]] = {}
 
-    def see(self, name: str, moment: datetime) -> bool:
+    def add_sighting(self, name: str, moment: datetime) -> bool:
         """Record a sighting; return whether it begins a new visit."""
-        mine = self._stretches.setdefault(name, [])
-        overlapping = [(a, b) for a, b in mine if a - self.apart <= moment <= b + self.apart]
-        for stretch in overlapping:
-            mine.remove(stretch)
-        mine.append((min([moment, *(a for a, _ in overlapping)]), max([moment, *(b for _, b in overlapping)])))
+        periods = self._periods.setdefault(name, [])
+        overlapping = [(a, b) for a, b in periods if a - self.gap <= moment <= b + self.gap]
+        for period in overlapping:
+            periods.remove(period)
+        periods.append((min([moment, *(a for a, _ in overlapping)]), max([moment, *(b for _, b in overlapping)])))
         return not overlapping
 
 
 class Attendance:
-    """A watched folder: each `look` identifies the pictures that came since the last one."""
+    """Watches a folder: each call of `look` identifies the pictures that are new since the last one."""
 
     def __init__(
         self,
@@ -90,7 +91,7 @@ class Attendance:
 
         Raises:
             QueryError: no identity is enrolled, or there is neither a calibration nor a threshold to decide by.
-            DataError: no such folder; or a log is being written by another run, is another kind of file, or was
+            DataError: the folder does not exist; or a log is in use by another run, is another kind of file, or was
                 altered and cannot be read.
         """
         self.folder, self.index, self.log = Path(folder), Path(index), Path(log)
@@ -110,21 +111,21 @@ class Attendance:
         self.engine.close()
 
     def _read_logs(self) -> None:
-        """Open the logs and restore the state from them."""
+        """Open the logs and read the state from them."""
         unknown = self.config.unknown or self.log.with_suffix(f".unknown{self.log.suffix}")
         self._visits = CsvLog(self.log, VISITS)
         self._unknown = CsvLog(unknown, UNKNOWN)
         self._journal = CsvLog(self.log.with_suffix(f".seen{self.log.suffix}"), JOURNAL)
-        self._known = Visits(self.config.visit_minutes)
+        self._periods = Visits(self.config.visit_minutes)
         self._waiting: set[_Version] = set()
         self._done: set[_Version] = set()
         self._logged = {(row["picture"], row["time"]) for log in (self._visits, self._unknown) for row in log.rows()}
         for row in self._visits.rows():
-            self._known.see(row["name"], _logged_moment(self._visits, row))
+            self._periods.add_sighting(row["name"], _logged_moment(self._visits, row))
         for row in self._journal.rows():
             self._done.add(_logged_version(self._journal, row))
             if row["name"]:
-                self._known.see(row["name"], _logged_moment(self._journal, row))
+                self._periods.add_sighting(row["name"], _logged_moment(self._journal, row))
 
     def __enter__(self) -> Self:
         return self
@@ -137,8 +138,8 @@ class Attendance:
     def look(self, *, settled: bool = False) -> list[Seen]:
         """Identify new pictures, oldest first.
 
-        A file is taken when it has not changed since the look before, so that a camera can finish writing; with
-        `settled` all files are taken at once. Identities enrolled since the last look are included.
+        A file is identified once it is unchanged since the previous call, so that a camera can finish writing; with
+        `settled`, all files are identified at once. Identities enrolled since the last call are included.
 
         Raises:
             DataError: the folder can no longer be listed.
@@ -151,10 +152,10 @@ class Attendance:
         ready = [file for version, file in files.items() if settled or version in self._waiting]
         self._waiting = set(files)
         dated = sorted(((_moment(file), file) for file in ready), key=lambda each: (each[0], os.fsencode(each[1].path)))
-        return [self._take(file, moment) for moment, file in dated]
+        return [self._identify(file, moment) for moment, file in dated]
 
     def _checked(self, engine: SearchEngine) -> SearchEngine:
-        """Return an engine that can decide; otherwise close it and raise."""
+        """Return the engine if it can identify pictures; otherwise close it and raise."""
         try:
             Decider(engine.folder, engine.gallery, engine.calibration, self.config.identify)
         except BaseException:
@@ -162,7 +163,7 @@ class Attendance:
             raise
         return engine
 
-    def _take(self, file: FoundFile, moment: datetime) -> Seen:
+    def _identify(self, file: FoundFile, moment: datetime) -> Seen:
         """Identify one picture, log it unless a killed run already did, and journal it."""
         now, picture = moment.isoformat(), escape_controls(str(file.path))
         logged = (picture, now) in self._logged
@@ -186,7 +187,7 @@ class Attendance:
             if not logged:
                 self._unknown.add(time=now, reason="unknown", nearest=nearest.name, distance=distance, picture=picture)
             return Seen(path, now, None, f"unknown (nearest: {nearest.name}, {distance})")
-        begins = self._known.see(identified.name, moment)
+        begins = self._periods.add_sighting(identified.name, moment)
         if begins and not logged:
             chance = "" if nearest.probability is None else f"{nearest.probability:.4f}"
             self._visits.add(time=now, name=identified.name, distance=distance, probability=chance, picture=picture)
@@ -244,7 +245,7 @@ def _moment(file: FoundFile) -> datetime:
 
 
 def _logged_moment(log: CsvLog, row: dict[str, str]) -> datetime:
-    """Time of a row; a spreadsheet that saved the log may have changed its format."""
+    """Time of a row; raises DataError if it is invalid, as when a spreadsheet changed the format of times."""
     try:
         moment = datetime.fromisoformat(row["time"])
     except ValueError:

@@ -16,10 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FORMULA = ("=", "+", "-", "@")
-"""Characters with which a formula begins in a spreadsheet: such cells get an apostrophe before them.
+"""Characters that begin a formula in a spreadsheet: cells that begin with one get an apostrophe before it.
 Source: OWASP, "CSV Injection"."""
-
-
 _DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -89,19 +87,19 @@ class CsvLog:
 
 
 def escape_controls(text: str) -> str:
-    """Text with its control characters, newlines among them, as escapes.
+    """Replace control characters, including newlines, by escapes.
 
-    Unlike `search.text.one_line`, which is for terminals, this keeps the bytes of file names that are not UTF-8: rows
-    are compared with the files of the folder when a run continues.
+    Unlike `search.text.one_line`, which is for terminals, this keeps the bytes of file names that are not UTF-8: when a
+    run continues, it compares the rows with the files of the folder.
     """
     return "".join(ascii(c)[1:-1] if is_control(c) else c for c in text)
 
 
 def is_control(character: str) -> bool:
-    """Whether a character breaks lines, steers a terminal, or turns the direction of the text that follows it.
+    """Whether a character breaks lines, controls a terminal, or changes the direction of the text after it.
 
-    `str.isprintable` also refuses the joiners, without which Persian and Sinhala names cannot be written, and letters
-    and emoji newer than Python's tables.
+    `str.isprintable` would also reject zero-width joiners, which Persian and Sinhala names need, and letters and emoji
+    newer than Python's tables.
     """
     return unicodedata.category(character) in {"Cc", "Zl", "Zp"} or character in _DIRECTIONS
 

@@ -83,7 +83,7 @@ def enroll(
     check_place(folder)
     encoder = _encoder(folder, config)
     added = [_template(name, picture, encoder, config) for picture in pictures]
-    _refuse_twins(added)
+    _refuse_repeated(added)
     with open_writer(folder, create=True) as catalog:
         before = catalog.identities.templates()
         _refuse_enrolled(name, added, before, config)
@@ -103,7 +103,7 @@ def unenroll(index: str | os.PathLike[str], names: Sequence[str]) -> int:
 
     Raises:
         QueryError: a name is not enrolled.
-        IndexFolderError: no index there.
+        IndexFolderError: there is no index.
     """
     folder = Path(index).absolute()
     chosen = {checked_name(name) for name in names}
@@ -113,7 +113,7 @@ def unenroll(index: str | os.PathLike[str], names: Sequence[str]) -> int:
         for name in sorted(chosen - set(known)):
             similar = get_close_matches(name, known, n=3)
             meant = f". Did you mean {' or '.join(map(repr, similar))}?" if similar else ""
-            raise QueryError(f"{folder}: nobody called {name!r} is enrolled{meant}")
+            raise QueryError(f"{folder}: no identity with the name {name!r} is enrolled{meant}")
         with catalog.transaction():
             catalog.identities.remove(chosen)
     return sum(each.identity in chosen for each in templates)
@@ -154,12 +154,12 @@ def _template(name: str, picture: str | os.PathLike[str], encoder: Encoder, conf
     return TemplateRecord(name, content_hash(data), path, vector, quality.to_dict(), utc_now())
 
 
-def _refuse_twins(added: list[TemplateRecord]) -> None:
-    seen: dict[str, Path] = {}
+def _refuse_repeated(added: list[TemplateRecord]) -> None:
+    paths: dict[str, Path] = {}
     for each in added:
-        if each.content in seen:
-            raise QueryError(f"{each.path} and {seen[each.content]} are the same picture: name it once")
-        seen[each.content] = each.path
+        if each.content in paths:
+            raise QueryError(f"{each.path} and {paths[each.content]} are the same picture: name it once")
+        paths[each.content] = each.path
 
 
 def _refuse_enrolled(
@@ -168,13 +168,13 @@ def _refuse_enrolled(
     if any(each.identity == name for each in before) and not config.add:
         raise DataError(f"{name} is enrolled already. Add pictures with --add, or unenroll first")
     for each in added:
-        for there in before:
-            if there.content != each.content:
+        for other in before:
+            if other.content != each.content:
                 continue
-            if there.identity == name:
+            if other.identity == name:
                 raise DataError(f"{each.path}: is a reference picture of {name} already")
             if not config.force:
-                raise DataError(f"{each.path}: is a reference picture of {there.identity}. Force it if it shows both")
+                raise DataError(f"{each.path}: is a reference picture of {other.identity}. Force it if it shows both")
 
 
 def _similarity_warnings(

@@ -82,11 +82,11 @@ class ChangeReport:
     notes: list[str] = field(default_factory=list)
     """Further notes, one sentence each."""
     dry_run: bool = False
-    """Whether nothing was changed: the report lists what would have been."""
+    """Whether nothing was changed: the report lists what would be."""
 
     @classmethod
     def of_rebuild(cls, catalog: Catalog, segment: SegmentRecord | None, seconds: dict[str, float]) -> ChangeReport:
-        """What every rebuild reports; `segment` replaced all others, and is None if no pictures are left."""
+        """Report a rebuild; `segment` replaced all others, and is None if no pictures are left."""
         report = cls(
             images=catalog.pictures.count(),
             encoder=catalog.settings()["encoder"],
@@ -112,14 +112,14 @@ class ChangeReport:
         """Note that a rebuild would make searching faster, if the index has many segments."""
         if self.segments >= MANY_SEGMENTS:
             self.notes.append(
-                f"{self.segments} segments are searched one after the other: twinlens rebuild makes them one"
+                f"{self.segments} segments are searched one after the other: twinlens rebuild merges them into one"
             )
 
     def advise_reembedding(self, settings: Mapping[str, Any], folder: Path) -> None:
         """Note that pictures were decoded by an earlier version, if they were."""
         if self.images and is_outdated(settings):
             self.notes.append(
-                "pictures indexed by an earlier version were decoded otherwise (docs/pictures.md, Versions): twinlens "
+                "an earlier version decoded the pictures differently (docs/pictures.md, Versions): twinlens "
                 f"rebuild --index {folder} --encoder {folder / str(settings['encoder_folder'])} embeds them again"
             )
 

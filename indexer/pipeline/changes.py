@@ -39,7 +39,7 @@ class Changes:
     excluded: int = 0
     """How many of `removed` are now excluded by a pattern."""
     kept: list[tuple[PictureRecord, Path]] = field(default_factory=list)
-    """Pictures that stay although their whole folder is missing, with that folder: see `indexer.pipeline.missing`."""
+    """Pictures that stay although their folder is missing, with that folder: see `indexer.pipeline.missing`."""
     left_behind: list[PictureRecord] = field(default_factory=list)
     """The old records of those of `moved` whose old folder may be on an unmounted disk, with the picture in it."""
     noted: list[PictureRecord] = field(default_factory=list)

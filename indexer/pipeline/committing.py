@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from indexer.labels import NONE
 from indexer.pipeline.exif import put_exif
-from indexer.pipeline.index_encoder import fitting_calibration, name_encoder, of_new_index, store_encoder
+from indexer.pipeline.index_encoder import fitting_calibration, name_encoder, new_index_settings, store_encoder
 from indexer.pipeline.labelling import SETTING as LABEL_SOURCES
 from indexer.pipeline.labelling import names_csv, remembered_sources
 from indexer.pipeline.library import known_roots, store_root
 from indexer.pipeline.matrix import gathered
 from indexer.pipeline.missing import differs_from_stored, missing_after, store_missing
-from indexer.pipeline.returning import give_back, returning_templates
+from indexer.pipeline.returning import restore, returning_templates
 from indexer.pipeline.tune import build_structure
 from search.store.records import SegmentRecord
 from search.store.segments import write_segment
@@ -38,9 +38,9 @@ def write_blocks(
     catalog: Catalog, blocks: Iterable[Floats], rows: int, dim: int, config: BuildConfig, stages: Stages
 ) -> tuple[SegmentRecord | None, list[FileRecord]]:
     """As `write_rows`, for vectors that come in blocks."""
-    with ExitStack() as room:
+    with ExitStack() as opened:
         with stages.stage("gather vectors"):
-            vectors = room.enter_context(gathered(catalog.folder, blocks, rows, dim))
+            vectors = opened.enter_context(gathered(catalog.folder, blocks, rows, dim))
         return write_rows(catalog, vectors, config, stages)
 
 
@@ -65,9 +65,9 @@ class CommitScope:
 
     paths: list[Path]
     root: Path | None = None
-    """The folder that was surveyed as a whole."""
+    """The folder that was surveyed completely."""
     exclude: tuple[str, ...] | None = None
-    """Patterns to store; defaults to those that are stored."""
+    """Patterns to store; None keeps the stored ones."""
 
 
 def commit(
@@ -103,9 +103,9 @@ def commit(
     if encoder is not None:
         calibration = fitting_calibration(calibration, encoder, config)
     missing = missing_after(catalog, changes, scope.root)
-    other_news = _has_other_news(catalog, changes, scope) or differs_from_stored(catalog, missing)
+    other_changes = _has_other_changes(catalog, changes, scope) or differs_from_stored(catalog, missing)
     relabelled = label_sources != remembered_sources(catalog)
-    if not (changes or other_news or relabelled or calibration != settings.get("calibration")):
+    if not (changes or other_changes or relabelled or calibration != settings.get("calibration")):
         return None
     pictures = changes.need_rows
     templates = returning_templates(catalog, pictures, known)
@@ -119,7 +119,7 @@ def commit(
         with catalog.transaction():
             if new_encoder is not None:
                 name_encoder(catalog, new_encoder, stored)
-                catalog.set(**of_new_index(moment))
+                catalog.set(**new_index_settings(moment))
             catalog.set(calibration=calibration, **{LABEL_SOURCES: label_sources})
             if changes:
                 catalog.set(updated=moment)
@@ -141,14 +141,14 @@ def commit(
                 catalog.pictures.put(replace(picture, segment=segment.id, row=row) for row, picture in rows)
             put_exif(catalog, changes)
             by_folders = config.labels is None and not any(map(names_csv, label_sources.values()))
-            changes.returned = give_back(
+            changes.returned = restore(
                 catalog, changes, templates, labels=config.labels != NONE, over_folders=by_folders
             )
             catalog.skipped.replace(changes.skipped, scope.paths, scope.root)
     return segment
 
 
-def _has_other_news(catalog: Catalog, changes: Changes, scope: CommitScope) -> bool:
+def _has_other_changes(catalog: Catalog, changes: Changes, scope: CommitScope) -> bool:
     """Whether there is something to store besides changed pictures: an encoder, a root, unreadable files."""
     settings = catalog.settings()
     if "encoder" not in settings or changes.noted:

@@ -40,11 +40,11 @@ def compare(
     Args:
         catalog: the index as it is.
         survey: the files of its `todo` were read.
-        staging: what reading them gave; None if no file had to be read.
+        staging: the results of reading them; None if no file had to be read.
         known: sizes of the contents.
         label: decides the label of each picture.
-        root: the folder that was surveyed as a whole; the survey lists the pictures that are gone from it.
-        allow_missing: remove pictures whose whole folder is missing.
+        root: the folder that was surveyed completely; the survey lists the pictures that are gone from it.
+        allow_missing: remove the pictures of missing folders.
     """
     changes = Changes(unchanged=survey.unchanged, noted=survey.noted)
     for record, label_before in survey.relabelled:
@@ -53,7 +53,7 @@ def compare(
     renamed = {} if staging is None else _renamed_among_themselves(survey, staging)
     candidates = MoveCandidates(catalog, survey.gone, root, renamed)
     for chunk in chunks(survey.todo, FILES_AT_ONCE):
-        assert staging is not None, "files were to be read, and none was"
+        assert staging is not None, "files had to be read, and none was"
         results = staging.results([file.path for file, _ in chunk])
         contents = list({result.content for result in results.values() if result.reason is None})
         changes.exif |= staging.exif(contents)

@@ -1,4 +1,4 @@
-"""What identifies the content of a picture: the hash of its file, or a stamp if the file was never read.
+"""Identify the content of a picture: by the hash of its file, or by a stamp if the file was never read.
 
 A vector is stored under the hash of its picture's bytes and never computed again. The bytes of an imported picture are
 unknown, so it gets a stamp made of path and vector. No file has that hash: a build that finds a picture at the path
@@ -21,7 +21,7 @@ def content_hash(data: bytes) -> str:
 
 
 _PREFIX = "vector:"
-"""Hashes of files are hex digits."""
+"""Marks a stamp; hashes of files are hex digits."""
 
 
 def stamp(path: str, vector: Floats) -> str:

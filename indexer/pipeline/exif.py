@@ -54,11 +54,11 @@ def put_exif(catalog: Catalog, changes: Changes) -> None:
     exif = changes.exif
     catalog.metadata.put([TAKEN, CAMERA], ((p.id, (None, None)) for p in changes.changed))
     known = [*changes.changed, *changes.updated, *changes.moved]
-    said = [(p.id, exif[p.content]) for p in known if p.content in exif]
+    values = [(p.id, exif[p.content]) for p in known if p.content in exif]
     new = [p for p in changes.added if p.content in exif]
     ids = catalog.pictures.ids_at([str(p.path) for p in new])
-    said += [(ids[str(p.path)], exif[p.content]) for p in new]
-    _store(catalog, said)
+    values += [(ids[str(p.path)], exif[p.content]) for p in new]
+    _store(catalog, values)
 
 
 def load_exif(
@@ -69,7 +69,7 @@ def load_exif(
     A picture without EXIF keeps its values.
 
     Raises:
-        IndexFolderError: no index there.
+        IndexFolderError: there is no index.
         IndexLockedError: another process is writing it.
     """
     progress, report = progress or Silent(), ExifReport()
@@ -78,14 +78,14 @@ def load_exif(
         with catalog.transaction():
             last = 0
             while page := catalog.pictures.records(after=last, limit=_PAGE):
-                said = [
+                values = [
                     (p.id, exif) for p, exif in zip(page, pool.map(_exif_of, page), strict=True) if exif is not None
                 ]
-                _store(catalog, said)
+                _store(catalog, values)
                 report.pictures += len(page)
-                report.unread += len(page) - len(said)
-                report.taken += sum(exif.taken is not None for _, exif in said)
-                report.camera += sum(exif.camera is not None for _, exif in said)
+                report.unread += len(page) - len(values)
+                report.taken += sum(exif.taken is not None for _, exif in values)
+                report.camera += sum(exif.camera is not None for _, exif in values)
                 progress.advance(len(page))
                 last = page[-1].id
             catalog.set(updated=utc_now())
@@ -105,9 +105,9 @@ def _exif_of(picture: PictureRecord) -> PictureExif | None:
     return read_exif(data) if same else None
 
 
-def _store(catalog: Catalog, said: list[tuple[int, PictureExif]]) -> None:
-    """Store the values that are there; without one, a value from another source stays."""
-    taken = ((picture, [stored_moment(exif.taken)]) for picture, exif in said if exif.taken is not None)
+def _store(catalog: Catalog, values: list[tuple[int, PictureExif]]) -> None:
+    """Store the EXIF values of pictures by id; a missing value does not delete one from another source."""
+    taken = ((picture, [stored_moment(exif.taken)]) for picture, exif in values if exif.taken is not None)
     catalog.metadata.put([TAKEN], taken)
-    camera = ((picture, [exif.camera.encode()]) for picture, exif in said if exif.camera is not None)
+    camera = ((picture, [exif.camera.encode()]) for picture, exif in values if exif.camera is not None)
     catalog.metadata.put([CAMERA], camera)

@@ -49,7 +49,7 @@ def choose_encoder(catalog: Catalog, config: BuildConfig, new: Encoder | None = 
     if config.encoder and load_encoder(config.encoder, device=config.device).fingerprint != own.fingerprint:
         raise EncoderError(
             f"{catalog.folder}: was built with the encoder {settings['encoder']}, and vectors of two encoders cannot be"
-            f" compared. Leave --encoder out, or change the encoder of the whole index: twinlens rebuild --index "
+            f" compared. Leave --encoder out, or embed the whole index with the new encoder: twinlens rebuild --index "
             f"{catalog.folder} --encoder {config.encoder}"
         )
     return own
@@ -61,11 +61,11 @@ def commit_encoder(catalog: Catalog, encoder: Encoder, config: BuildConfig) -> N
     calibration = fitting_calibration(None, encoder, config)
     with catalog.transaction():
         name_encoder(catalog, encoder, stored)
-        catalog.set(calibration=calibration, **of_new_index(utc_now()))
+        catalog.set(calibration=calibration, **new_index_settings(utc_now()))
 
 
-def of_new_index(moment: str) -> dict[str, Any]:
-    """Settings that an index gets with its encoder, and keeps but for `updated`."""
+def new_index_settings(moment: str) -> dict[str, Any]:
+    """Settings that a new index gets with its encoder; only `updated` changes later."""
     return {"created": moment, "updated": moment, RULE_SETTING: BY_PATH}
 
 

@@ -21,7 +21,8 @@ _BEGUN = re.compile(
     r"catalog\.sqlite(-wal|-shm|-journal)?|catalog\.seal(\.part)?|writer\.(lock|json)"
     rf"|{ASIDE_NAME.pattern}|\.(nfs|fuse_hidden)[0-9a-f]+"
 )
-"""Files that a first build makes before its catalog is marked as ours, and what network file systems keep of them."""
+"""Files that a first build makes before its catalog is marked, and the names that network file systems give them when
+they are deleted while open."""
 _HEADS = {
     HOLDER_NAME: (b'{"process": ',),
     LOCK_NAME: (b"",),
@@ -40,10 +41,10 @@ def check_place(folder: Path) -> None:
         IndexFolderError: the folder holds other files, is a file, is a broken link, or cannot be read.
     """
     try:
-        names = sorted(os.listdir(folder))  # noqa: PTH208 - names that are no text sort too
+        names = sorted(os.listdir(folder))  # noqa: PTH208 - names that are not valid text sort too
     except FileNotFoundError:
         if folder.is_symlink():
-            raise IndexFolderError(f"{folder}: is a broken link. Make its target, or name a folder") from None
+            raise IndexFolderError(f"{folder}: is a broken link. Create its target, or name a folder") from None
         return
     except OSError as error:
         raise IndexFolderError(f"{folder}: cannot be an index folder ({error.strerror}). Name another") from error

@@ -1,11 +1,11 @@
-"""Which label each picture of an update gets: from the source that is named, or the one that the index remembers.
+"""Choose the label of each picture in an update, by the given source of labels or the one that the index remembers.
 
-An index remembers the source of the labels of each folder that it follows. Where no source is named, the remembered one
-is used for pictures that are new, and a picture that has a label keeps it: a label that came from elsewhere, as from an
-import or a CSV given to `add`, is not lost.
+An index remembers the source of the labels of each folder that it follows. If no source is given, the remembered one
+labels new pictures, and pictures with a label keep it: a label from elsewhere, such as an import or a CSV given to
+`add`, is not lost.
 
-Earlier versions labelled a picture by the name of its folder, where `indexer.labels.by_folder` takes the path. An index
-that they made goes on so, until a source is named, because a label is what people script against.
+Earlier versions labelled a picture by the name of its folder; `indexer.labels.by_folder` uses the path. An index that
+they made keeps the old rule until a source is given, because scripts may depend on its labels.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
     from search.store.records import PictureRecord
 
 SETTING = "labels"
-"""Of the catalog: followed folder -> the source of its labels, which is the absolute path of a CSV if it is none of
-`BY_PATH`, `BY_NAME` and `NONE`."""
+"""Setting of the catalog: followed folder -> source of its labels, which is `BY_PATH`, `BY_NAME`, `NONE`, or the
+absolute path of a CSV."""
 RULE_SETTING = "label_rule"
-"""Of the catalog: `BY_PATH` or `BY_NAME`, the source for what lies in no folder of `SETTING`. Earlier versions noted
-none."""
+"""Setting of the catalog: `BY_PATH` or `BY_NAME`, the source for pictures outside the folders of `SETTING`. Earlier
+versions did not store it."""
 BY_PATH, BY_NAME = "path", "folder"
-"""Stored sources; the second is what earlier versions wrote for `indexer.labels.FOLDER`."""
+"""Stored sources; earlier versions wrote the second one for `indexer.labels.FOLDER`."""
 
 
 class Labeller(Protocol):
     """Path -> label."""
 
     def __call__(self, path: Path, known: PictureRecord | None, /) -> str | None:
-        """Label a picture; `known` is what the index has of it, here or at the path that it moved from."""
+        """Label a picture; `known` is its record in the index, at this path or at the one that it moved from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,9 @@ class Labelling:
     sources: dict[str, str]
     """The setting `labels` after the update."""
     notes: list[str] = field(default_factory=list)
-    """What a report has to say, one sentence each."""
+    """Notes for the report, one sentence each."""
     kept_too: bool = False
-    """Whether pictures of missing folders, which stay, are labelled too: a CSV says nothing of them."""
+    """Whether pictures of missing folders, which stay, are labelled too. A CSV was not matched with them."""
 
 
 def names_csv(stored: str) -> bool:
@@ -60,7 +60,7 @@ def names_csv(stored: str) -> bool:
 
 
 def rule_of(catalog: Catalog) -> str:
-    """How pictures are labelled by their folders unless a source says otherwise: `BY_PATH` or `BY_NAME`."""
+    """The default rule of an index for labels by folder: `BY_PATH` or `BY_NAME`."""
     settings = catalog.settings()
     return BY_PATH if "encoder" not in settings or settings.get(RULE_SETTING) == BY_PATH else BY_NAME
 
@@ -79,12 +79,12 @@ def remembered_sources(catalog: Catalog) -> dict[str, str]:
 
 
 def named_table(source: str | None, bases: Sequence[Path], pictures: Collection[Path]) -> LabelTable | None:
-    """The rows of a CSV that was named as the source; None for another source, or none. Raises as `read_labels`."""
+    """Read the CSV that is given as the source; None if the source is not a CSV. Raises as `read_labels`."""
     return None if source in (None, FOLDER, NONE) else read_labels(Path(source), bases, pictures)
 
 
 def follow_named(catalog: Catalog, root: Path, source: str, table: LabelTable | None) -> Labelling:
-    """Label a folder by a source that was named: every picture below `root`, and from now on."""
+    """Label all pictures below `root` by a given source, and remember the source."""
     sources = {top: each for top, each in remembered_sources(catalog).items() if not Path(top).is_relative_to(root)}
     if table is not None:
         rows = table.labels
@@ -99,11 +99,11 @@ def follow_named(catalog: Catalog, root: Path, source: str, table: LabelTable | 
 def follow_remembered(
     catalog: Catalog, root: Path, pictures: Collection[Path], roots: Sequence[Path] = ()
 ) -> Labelling:
-    """Label a folder by the sources that the index remembers, and keep the labels that pictures have.
+    """Label a folder by the sources that the index remembers, and keep existing labels.
 
-    A remembered CSV is read again, and its rows count; where it cannot be used, a note says so and labels stay. A
-    folder that was moved takes its source along. A folder that is followed for the first time is remembered with the
-    rule of the index, so that labels stay relative to it when a folder that holds it is followed, too.
+    A remembered CSV is read again, and its rows are applied; if it cannot be used, a note reports that and labels stay.
+    A moved folder keeps its source. A folder that is followed for the first time is remembered with the rule of the
+    index, so that labels stay relative to it if one of its parent folders is followed later.
     """
     sources = _moved_along(catalog, remembered_sources(catalog), root, pictures)
     if not any(root.is_relative_to(top) for top in (*roots, *map(Path, sources))):
@@ -111,12 +111,12 @@ def follow_remembered(
     remembered = _Remembered(sources, rule_of(catalog))
     for top in remembered.touching(root):
         remembered.read(top, pictures)
-    outer = next((each for each in roots if root.is_relative_to(each)), root)  # of a part, the folder that is followed
+    outer = next((each for each in roots if root.is_relative_to(each)), root)  # the followed folder that holds `root`
     return Labelling(lambda path, known: remembered.label(path, known, outer), sources, remembered.notes)
 
 
 def add_named(catalog: Catalog, table: LabelTable) -> Labelling:
-    """Label added pictures by a CSV; one that has no row in it keeps the label that it has."""
+    """Label added pictures by a CSV; a picture without a row keeps its label."""
     rows = table.labels
     return Labelling(
         lambda path, known: rows.get(path, known.label if known else None),
@@ -128,14 +128,14 @@ def add_named(catalog: Catalog, table: LabelTable) -> Labelling:
 def add_remembered(
     catalog: Catalog, source: str | None, tops: dict[Path, Path], roots: Sequence[Path], pictures: Collection[Path]
 ) -> Labelling:
-    """Label added pictures: those of the index keep their labels, new ones are labelled as where they lie.
+    """Label added pictures: pictures of the index keep their labels, new ones are labelled by their folders.
 
     Args:
         catalog: the index.
-        source: `folder` or `none`, where one was named.
-        tops: picture -> the file or folder that was named, by which it was found.
+        source: `folder` or `none`, if one is given.
+        tops: path of a picture -> the file or folder given by the caller that it belongs to.
         roots: folders that the index follows.
-        pictures: absolute paths of what is added.
+        pictures: absolute paths of the added pictures.
     """
     remembered = _Remembered(remembered_sources(catalog), rule_of(catalog))
     in_use = catalog.pictures.label_counts()
@@ -147,7 +147,7 @@ def add_remembered(
         root = next((each for each in roots if path.is_relative_to(each)), tops[path])
         if source == NONE:
             return known.label if known else None
-        if root == path:  # named itself, and below no followed folder
+        if root == path:  # the file itself was given, and no followed folder holds it
             return kept(path, known, lambda new: _ending_in_use(new, in_use))
         if source == FOLDER:
             return kept(path, known, lambda new: remembered.by_folder(new, root))
@@ -157,7 +157,7 @@ def add_remembered(
 
 
 def kept(path: Path, known: PictureRecord | None, fresh: Callable[[Path], str | None]) -> str | None:
-    """The label that a picture has; a fresh one for a new picture, and for one whose label moved with its folder."""
+    """The existing label of a picture; a fresh one for a new picture, and if a moved picture had its folder's label."""
     if known is None:
         return fresh(path)
     if known.path == path or not (known.label is None or known.has_folder_label):
@@ -172,9 +172,10 @@ def _ending_in_use(path: Path, in_use: Collection[str]) -> str | None:
 
 
 def _moved_along(catalog: Catalog, sources: dict[str, str], root: Path, pictures: Collection[Path]) -> dict[str, str]:
-    """The sources, with those of a folder that is gone in the place where its pictures are now.
+    """The sources, with those of a folder that moved to `root` under its new path.
 
-    It has moved to `root` if that has no source, and most of its pictures have the same path below `root`.
+    A folder has moved to `root` if it no longer exists, `root` has no source, and most of its pictures have the same
+    relative path below `root`.
     """
     tops = [Path(top) for top in sources]
     if any(top.is_relative_to(root) or root.is_relative_to(top) for top in tops):
@@ -189,12 +190,12 @@ def _moved_along(catalog: Catalog, sources: dict[str, str], root: Path, pictures
 
 
 def _renamed(path: str, top: Path, root: Path) -> str:
-    """A path at or below `top`, as of `root`; another text as it is."""
+    """Replace `top` by `root` at the start of a path; other text is returned unchanged."""
     return str(root / Path(path).relative_to(top)) if Path(path).is_relative_to(top) else path
 
 
 class _Remembered:
-    """The sources that an index remembers, each read once."""
+    """The sources that an index remembers; each CSV is read once."""
 
     def __init__(self, sources: dict[str, str], rule: str) -> None:
         self.sources = {Path(top): source for top, source in sources.items()}
@@ -203,7 +204,7 @@ class _Remembered:
         self._rows: dict[Path, dict[Path, str | None]] = {}
 
     def touching(self, root: Path) -> list[Path]:
-        """Folders with a source of their own that lie below `root` or hold it."""
+        """Folders with a source of their own that are below `root` or contain it."""
         return [top for top in self.sources if top.is_relative_to(root) or root.is_relative_to(top)]
 
     def read(self, top: Path, pictures: Collection[Path]) -> None:
@@ -219,17 +220,17 @@ class _Remembered:
             self.notes.append(f"labels stay as they are: {error}. To use another source, name it with --labels")
 
     def label(self, path: Path, known: PictureRecord | None, root: Path) -> str | None:
-        """The label of a picture by the innermost folder that has a source; `root` for a picture in none."""
+        """The label of a picture, by the source of the innermost folder that has one, else relative to `root`."""
         top = self._top(path) or root
         before = None if known is None else self._top(known.path)
         if self.sources.get(top, self._rule) not in _RULES:
             return self._rows.get(top, {}).get(path, known.label if known else None)
         if known is not None and before is not None and self.sources[before] not in _RULES:
-            return known.label  # it moved here from where labels do not come from folders
+            return known.label  # moved here from a folder whose labels do not come from folders
         return kept(path, known, lambda new: self.by_folder(new, top))
 
     def by_folder(self, path: Path, root: Path) -> str | None:
-        """The label that its folders give a picture; `root` for one in no folder that has a source."""
+        """The label of a picture by its folders, below the innermost folder with a source, else below `root`."""
         top = self._top(path) or root
         return _RULES.get(self.sources.get(top, self._rule), _RULES[self._rule])(path, top)
 

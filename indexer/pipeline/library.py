@@ -1,4 +1,4 @@
-"""The folders that an index was made from, as its catalog names them, before one of them is scanned again.
+"""Settings and root folders of an index, and the paths by which it stores them.
 
 One folder can be reached by several paths: through a link, a bind mount, or another spelling on a file system that
 ignores case. Its pictures have one path in the index: the first one that was used.
@@ -25,7 +25,7 @@ class Library:
     """The settings of an index that decide how it is scanned, and the paths of its folders."""
 
     folders: tuple[Path, ...] = ()
-    """Folders that were indexed as a whole, and other folders that hold pictures of the index."""
+    """Folders that were indexed completely, and other folders that hold pictures of the index."""
     exclude: tuple[str, ...] = ()
     """Stored patterns."""
 
@@ -81,12 +81,12 @@ def _is_plainly_below(given: Path, real: Path, folder: Path) -> bool:
 def _above(folders: Iterable[Path], real: Path) -> Path | None:
     """The spelling of a folder as a parent of known folders; None if it contains none of them."""
     own = folder_identity(real)
-    seen: set[Path] = set()
+    checked: set[Path] = set()
     for folder in folders:
         for each in folder.parents:
-            if each in seen:
+            if each in checked:
                 break
-            seen.add(each)
+            checked.add(each)
             if own is not None and folder_identity(each) == own:
                 return each
     return None
@@ -109,17 +109,17 @@ def known_exclude(catalog: Catalog) -> tuple[str, ...]:
     """
     patterns = catalog.settings().get("exclude", [])
     if not isinstance(patterns, list) or not all(isinstance(each, str) for each in patterns):
-        raise IndexFolderError("the setting exclude of the catalog is no list of patterns")
+        raise IndexFolderError("the setting exclude of the catalog is not a list of patterns")
     return tuple(patterns)
 
 
 def store_root(catalog: Catalog, root: Path) -> None:
-    """Store a folder that was indexed as a whole: pictures added below it later are labelled relative to it."""
+    """Store a folder that was indexed completely: pictures added below it later are labelled relative to it."""
     roots = known_roots(catalog)
     if not any(root.is_relative_to(each) for each in roots):
         catalog.set(roots=sorted([str(each) for each in roots if not each.is_relative_to(root)] + [str(root)]))
 
 
 def known_roots(catalog: Catalog) -> list[Path]:
-    """Folders that were indexed as a whole, none of them inside another."""
+    """Folders that were indexed completely, none of them inside another."""
     return [Path(each) for each in catalog.settings().get("roots", [])]

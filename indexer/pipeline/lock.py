@@ -1,4 +1,4 @@
-"""One writer at a time."""
+"""Lock an index folder for writing: one writer at a time."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _LONGEST_NOTE = 65_536
 
 @contextmanager
 def writer_lock(folder: Path) -> Iterator[None]:
-    """Hold the index folder for writing; the system frees the lock of a process that dies.
+    """Hold the lock of an index folder; the system frees the lock of a process that ends.
 
-    A note beside the lock names its holder, for the error message alone: the note of a dead process blocks nobody,
-    even if another process has its number now.
+    A note beside the lock names its holder, for the error message only: the note of a process that ended blocks no
+    writer, even if another process has its number now.
 
     Raises:
         IndexLockedError: another process holds it; the message names the process, its command line and since when.
@@ -46,11 +46,11 @@ def writer_lock(folder: Path) -> Iterator[None]:
 
 
 def check_lock_file(file: Path) -> None:
-    """Refuse a lock that is a link or no regular file: taking it would make, or empty, a file elsewhere.
+    """Refuse a lock that is a link or not a regular file: taking it would create or empty a file elsewhere.
 
     Raises:
-        IndexFolderError: it is. Hard links are allowed for an empty file, which cannot lose anything: a copy of an
-            index by `cp -al` shares the lock of the original.
+        IndexFolderError: it is one. A hard link to an empty file is allowed, because that file cannot lose anything: a
+            copy of an index by `cp -al` shares the lock of the original.
     """
     if not (is_regular(file) and file.stat().st_size == 0):
         require_own_file(file)

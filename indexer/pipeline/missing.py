@@ -114,7 +114,7 @@ def missing_after(catalog: Catalog, changes: Changes, root: Path | None) -> dict
     Args:
         catalog: as it was before the changes.
         changes: with the pictures of missing folders that stay.
-        root: the folder that was surveyed as a whole; folders outside it stay as they were.
+        root: the folder that was surveyed completely; folders outside it stay as they were.
     """
     before = stored_missing(catalog)
     kept = {record.path.parent for record, _ in changes.kept}

@@ -18,7 +18,7 @@ def returning_templates(
     catalog: Catalog, pictures: Sequence[PictureRecord], known: KnownContents
 ) -> list[TemplateRecord]:
     """Retained reference pictures that have the content of one of these pictures, with its vector."""
-    templates = catalog.retained.give_back_templates(sorted({picture.content for picture in pictures}))
+    templates = catalog.retained.templates(sorted({picture.content for picture in pictures}))
     if not templates:
         return []
     enrolled = {(each.identity, each.content) for each in catalog.identities.templates()}
@@ -27,7 +27,7 @@ def returning_templates(
     return [replace(each, vector=row.astype("<f4").tobytes()) for each, row in zip(templates, vectors, strict=True)]
 
 
-def give_back(
+def restore(
     catalog: Catalog, changes: Changes, templates: Sequence[TemplateRecord], *, labels: bool, over_folders: bool
 ) -> int:
     """Restore to added pictures what is retained of their content; in a transaction, after they are stored.
@@ -45,4 +45,4 @@ def give_back(
     catalog.identities.add(templates)
     catalog.retained.forget_templates(templates)
     added = catalog.pictures.at_paths([str(picture.path) for picture in changes.added])
-    return catalog.retained.give_back(added, labels=labels, over_folders=over_folders)
+    return catalog.retained.restore(added, labels=labels, over_folders=over_folders)

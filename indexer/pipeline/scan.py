@@ -1,4 +1,4 @@
-"""Find the pictures of a folder."""
+"""List the picture files of a folder."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class _Walk:
 
 
 def _kind(path: Path) -> str:
-    """The suffix of a file that is not read, in small letters; "" where it has none that looks like one."""
+    """The suffix of a file that is not read, in small letters; "" if it has none."""
     suffix = path.suffix.lower()
     return suffix if len(suffix) <= _LONGEST_SUFFIX and suffix[1:].isalnum() else ""
 

@@ -1,4 +1,4 @@
-"""Vectors that a command embedded and has not committed yet, so that a killed command continues where it stopped.
+"""Store vectors that a command has embedded and not committed yet, so that a killed command can continue.
 
 There is one SQLite file per encoder beside the catalog, so that embedding with a new encoder and adding with the
 present one do not interfere. Pictures are staged in the order of the scan, a whole batch at a time: the staged files
@@ -74,7 +74,7 @@ class ReadResult:
 
 
 class Staging:
-    """What was embedded with one encoder and not committed yet; safe to read from any thread."""
+    """Vectors of one encoder that are not committed yet, and results of reading files. Any thread may read it."""
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
         """Open the file of an earlier command with this encoder, or create one.

@@ -37,12 +37,12 @@ class StoredVectors:
         if places:
             segments, rows = np.array(places, dtype=np.int64).T
             for number in np.unique(segments).tolist():
-                mine = segments == number
+                inside = segments == number
                 vectors, guard = self._segment(number)
-                if not 0 <= rows[mine].min() <= rows[mine].max() < len(vectors):
-                    raise IndexFolderError(f"segment {number} {beyond(int(rows[mine].max()), len(vectors))}")
-                guard.use(rows[mine])
-                taken[mine] = vectors[rows[mine]]
+                if not 0 <= rows[inside].min() <= rows[inside].max() < len(vectors):
+                    raise IndexFolderError(f"segment {number} {beyond(int(rows[inside].max()), len(vectors))}")
+                guard.use(rows[inside])
+                taken[inside] = vectors[rows[inside]]
         return taken
 
     def _segment(self, number: int) -> tuple[Floats, BlockGuard]:

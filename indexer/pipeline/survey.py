@@ -100,13 +100,13 @@ def survey_files(catalog: Catalog, files: list[FoundFile], label: Labeller, *, r
 
 @dataclass(frozen=True, slots=True)
 class FolderSurvey:
-    """How a whole folder is surveyed."""
+    """How a folder is surveyed."""
 
     root: Path
     """A folder, or a single file."""
     excludes: Excludes | None = None
     """A picture that these exclude counts as gone, even if its file exists."""
-    unseen: Collection[Path] = ()
+    unreadable: Collection[Path] = ()
     """Folders and files that could not be read: pictures there do not count as gone."""
     recent: tuple[int, int] | None = None
     """Period in nanoseconds since the epoch; a file modified in it may still be being written, and is left for the next
@@ -115,7 +115,7 @@ class FolderSurvey:
 
 
 def survey_folder(catalog: Catalog, files: list[FoundFile], label: Labeller, how: FolderSurvey) -> Survey:
-    """Survey a whole folder: an indexed picture below it that was not found is gone.
+    """Survey a folder completely: an indexed picture below it that was not found is gone.
 
     A folder without any of its indexed pictures, and with fewer new ones than are gone, may be on an unmounted disk:
     its pictures are `missing`, and the caller decides what to do.
@@ -131,7 +131,7 @@ def survey_folder(catalog: Catalog, files: list[FoundFile], label: Labeller, how
     survey, folders = Survey(rehash=how.rehash), ScannedFolders(how.root, stored_missing(catalog))
     for file, record in _side_by_side(files, catalog.pictures.below(how.root)):
         if file is None:
-            if record is not None and not any(record.path.is_relative_to(place) for place in how.unseen):
+            if record is not None and not any(record.path.is_relative_to(place) for place in how.unreadable):
                 survey.gone.append(record)
             continue
         folders.add_found(file.path, record)

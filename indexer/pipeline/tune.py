@@ -1,4 +1,4 @@
-"""Choose and tune the structure of a segment for a recall, measured on held-out rows."""
+"""Choose and tune the structure of a segment to reach a recall, measured on held-out rows."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def build_structure(vectors: Floats, *, kind: str, recall: float, device: Device
 
 
 def tune(structure: VectorIndex, vectors: Floats, probes: Rows, recall: float) -> float:
-    """Set the least effort of the structure's ladder that reaches the recall; return the recall@10 then measured.
+    """Set the least effort of the structure's ladder that reaches the recall; return the measured recall@10.
 
     Probes are held-out rows, whose neighbours are searched among the other rows, so that they behave like new pictures.
     A graph that contains a row finds its neighbours, which are linked to it, with far less effort than those of a new

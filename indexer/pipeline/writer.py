@@ -25,11 +25,11 @@ def open_writer(folder: Path, *, create: bool = False) -> Iterator[Catalog]:
     Args:
         folder: the index folder.
         create: make the folder if it does not exist, and accept an index whose first build was not finished. By default
-            a mistyped name creates nothing.
+            nothing is created, as the name may be mistyped.
 
     Raises:
-        IndexFolderError: no index there, or an unfinished one; or, with `create`, the folder cannot be made, or holds
-            other files and no index.
+        IndexFolderError: there is no index, or an unfinished one; or, with `create`, the folder cannot be made, or
+            holds other files and no index.
         IndexLockedError: another process is writing it.
         IndexBusyError: another program holds its catalog.
         DiskError: the disk failed, is full, or refused.

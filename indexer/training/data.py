@@ -1,4 +1,4 @@
-"""The pictures of a training run and their classes, from folders or a CSV."""
+"""List the pictures of a training run with their classes, from folders or a CSV."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LabelledPicture:
-    """One picture and what is known of it."""
+    """One picture with its class, split and subject."""
 
     path: Path
     label: str
-    """Its class; its own relative path where no class is known."""
+    """The class; the relative path of the picture if it has no class."""
     group: str
-    """What the patterns of `TrainConfig` are matched with: the class, or the folder where no class is known."""
+    """Text that the patterns of `TrainConfig` are matched with: the class, or the folder if there is no class."""
     split: str | None = None
-    """`train`, `validation` or `held_out`, where a CSV says it."""
+    """`train`, `validation` or `held_out`, from a CSV; None without one."""
     subject: str | None = None
-    """The person, writer or thing that it shows, where a CSV says it."""
+    """The person, writer or thing that the picture shows, from a CSV; None without one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Pictures of one split, sorted by class and path; `classes (N,)` counts into `names`."""
+    """Pictures of one split, sorted by class and path; `classes (N,) int64` are indices into `names`."""
 
     paths: tuple[Path, ...]
     classes: NDArray[np.int64]
     names: tuple[str, ...]
     names_shared: bool = False
-    """Whether `names` are also those of the other splits: a part then keeps them, with its classes numbered as here."""
+    """Whether the other splits have the same `names`; a subset then keeps them and the numbers of its classes."""
 
     def take(self, rows: NDArray[np.int64]) -> Split:
-        """Keep some pictures; classes are counted anew unless their names are shared."""
+        """Select pictures; classes are numbered again unless their names are shared."""
         kept = [(self.names[self.classes[row]], self.paths[row]) for row in rows]
         return split_of(kept, self.names if self.names_shared else None)
 
@@ -57,42 +57,42 @@ def read_pictures(
 ) -> list[LabelledPicture]:
     """List the pictures to train on, sorted by class and path.
 
-    Classes are the labels that `indexer.labels` gives: by the folders below `pictures` (`folder`), or by the rows of a
-    CSV with the columns `path` and `label`, and perhaps `split` (train, validation or test) and `subject`. Pictures
-    without a label are left out.
+    Classes are the labels of `indexer.labels`: by the folders below `pictures` (`folder`), or by the rows of a CSV with
+    the columns `path` and `label` and, optionally, `split` (train, validation or test) and `subject`. Pictures without
+    a label are left out.
 
-    Where `labelled` is false every picture is its own class: those of all folders, `pictures` itself among them, or
-    those of a CSV, which then needs no labels. In folders, what `indexer.pipeline.excludes` names is left out, and so
-    is what the patterns of `exclude` match.
+    If `labelled` is false, each picture is its own class: all pictures in `pictures` and its subfolders, or those of a
+    CSV, which then needs no labels. In folders, files that `indexer.pipeline.excludes` or the patterns of `exclude`
+    match are left out.
 
     Raises:
-        DataError: no such folder or CSV, no pictures, a folder that cannot be read, or what `indexer.labels` refuses:
-            a missing column, an unknown split, a row that names two files, or two rows that disagree on one.
+        DataError: the folder or CSV does not exist or cannot be read, there are no pictures, or `indexer.labels`
+            rejects the CSV: a missing column, an unknown split, a row that names two files, or rows that disagree.
     """
     if not pictures.is_dir():
         raise DataError(f"{pictures}: no such folder of pictures")
     if labels == FOLDER:
-        found = list(_of_folders(pictures, exclude, labelled=labelled))
+        listed = list(_of_folders(pictures, exclude, labelled=labelled))
     else:
-        found = list(_of_rows(Path(labels), pictures, labelled=labelled))
-    if not found:
+        listed = list(_of_rows(Path(labels), pictures, labelled=labelled))
+    if not listed:
         raise DataError(_nothing_in(pictures if labels == FOLDER else Path(labels), labelled=labelled))
-    return sorted(found, key=lambda picture: (picture.label, os.fsencode(picture.path)))
+    return sorted(listed, key=lambda picture: (picture.label, os.fsencode(picture.path)))
 
 
 def split_of(pictures: Iterable[tuple[str, Path]], names: tuple[str, ...] | None = None) -> Split:
-    """Number the classes of (class, path) pairs by their place in `names`; None: in the order of their names."""
+    """Number the classes of (class, path) pairs by their position in `names`, which defaults to the sorted names."""
     pairs = list(pictures)
-    counted = tuple(sorted({name for name, _ in pairs})) if names is None else names
-    number = {name: index for index, name in enumerate(counted)}
+    numbered = tuple(sorted({name for name, _ in pairs})) if names is None else names
+    number = {name: index for index, name in enumerate(numbered)}
     classes = np.array([number[name] for name, _ in pairs], dtype=np.int64)
-    return Split(tuple(path for _, path in pairs), classes, counted, names_shared=names is not None)
+    return Split(tuple(path for _, path in pairs), classes, numbered, names_shared=names is not None)
 
 
 def evenly(split: Split, most: int) -> Split:
-    """At most `most` pictures, the same number of each class, spread over its files.
+    """Select at most `most` pictures, up to the same number per class, evenly spread over the files of each class.
 
-    Of more classes than `most` can show two pictures each, some are left out, evenly spread over their names.
+    If there are too many classes for two pictures each, some are left out, evenly spread over their names.
     """
     if len(split.paths) <= most:
         return split
@@ -104,12 +104,12 @@ def evenly(split: Split, most: int) -> Split:
 
 
 def _spread(count: int, most: int) -> NDArray[np.int64]:
-    """At most `most` of the places 0 to count - 1, from the first to the last."""
+    """At most `most` evenly spread indices from 0 to count - 1."""
     return np.unique(np.linspace(0, count - 1, min(most, count)).astype(np.int64))
 
 
 def digest(pictures: Path, splits: dict[str, Split]) -> str:
-    """Sixteen hex digits that tell two sets of labelled files apart, by name, class and size."""
+    """Sixteen hex digits that identify a set of labelled files, by split, class, name and size."""
     sha = hashlib.sha256()
     for split, content in sorted(splits.items()):
         for path, number in zip(content.paths, content.classes, strict=True):
@@ -131,7 +131,7 @@ def _of_folders(root: Path, exclude: Sequence[str], *, labelled: bool) -> Iterat
 
 def _of_rows(file: Path, root: Path, *, labelled: bool) -> Iterator[LabelledPicture]:
     def examples() -> list[Path]:
-        return [found.path for found in scan(root, unreadable=lambda path, error: None)]
+        return [file.path for file in scan(root, unreadable=lambda path, error: None)]
 
     for path, row in read_labels_of_files(file, root, labelled=labelled, examples=examples).rows.items():
         if not labelled:
@@ -146,5 +146,5 @@ def _nothing_in(place: Path, *, labelled: bool) -> str:
         return f"{place}: no pictures here"
     return (
         f"{place}: no labelled pictures here. Labels come from one folder per class, or from a CSV with a path and a "
-        "label in each row (--labels); to train without classes, give --unlabelled"
+        "label in each row (--labels). To train without labels, use --unlabelled"
     )

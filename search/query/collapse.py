@@ -29,7 +29,7 @@ _AROUND = 16
 
 @dataclass(frozen=True, slots=True)
 class Collapse:
-    """How to collapse, and the functions of an index that it needs."""
+    """Collapses near copies, with the given settings and functions of an index."""
 
     threshold: float
     """Euclidean distance, in [0, 2], up to which pictures are copies."""
@@ -41,8 +41,8 @@ class Collapse:
     farthest: float | None = None
     """Greatest distance of hits and copies to the query; None for no limit."""
     differ: Callable[[Hit, Hit], bool] | None = None
-    """Whether a picture shows something else than the hit that it would be a copy of, and so stays a hit of its own.
-    None: never."""
+    """Whether a picture shows something else than the hit that it is near to, and so is a hit of its own. Defaults to
+    never."""
 
     def __call__(self, query: Floats, k: int) -> list[Hit]:
         """The k nearest hits of a query `(D,)` that are not copies of one another, each with its `copies`.
@@ -51,20 +51,20 @@ class Collapse:
         is nearer to the query. Copies are sorted by their distance to the query, then by id.
         """
         hits, owner = self._distinct(query, k)
-        kept = [place for place, mine in enumerate(owner) if mine == place]
+        kept = [place for place, its in enumerate(owner) if its == place]
         taken = {hits[place].id for place in kept}
         around = self._around(self.vectors([hits[place].id for place in kept])) if kept else []
         answers = []
         for place, neighbours in zip(kept, around, strict=True):
-            mine = {hits[at].id: hits[at] for at, its in enumerate(owner) if its == place}
-            mine |= {
+            copies = {hits[at].id: hits[at] for at, its in enumerate(owner) if its == place}
+            copies |= {
                 hit.id: hit
                 for hit in neighbours
-                if hit.id not in taken and hit.id not in mine and not self._differ(hits[place], hit)
+                if hit.id not in taken and hit.id not in copies and not self._differ(hits[place], hit)
             }
-            del mine[hits[place].id]
-            taken |= mine.keys()
-            answers.append(replace(hits[place], copies=self._from_query(query, list(mine.values()))))
+            del copies[hits[place].id]
+            taken |= copies.keys()
+            answers.append(replace(hits[place], copies=self._from_query(query, list(copies.values()))))
         return answers
 
     def _distinct(self, query: Floats, k: int) -> tuple[list[Hit], list[int]]:
@@ -79,7 +79,7 @@ class Collapse:
             owner = np.full(len(hits), -1)
             kept = 0
             while kept < k and (free := np.flatnonzero(owner < 0)).size:
-                for place in free[self._near(vectors[free], vectors[free[0]])].tolist():
+                for place in free[self._are_copies(vectors[free], vectors[free[0]])].tolist():
                     if place != free[0] and not self._differ(hits[free[0]], hits[place]):
                         owner[place] = free[0]
                 owner[free[0]] = free[0]
@@ -103,7 +103,7 @@ class Collapse:
     def _differ(self, kept: Hit, other: Hit) -> bool:
         return self.differ is not None and self.differ(kept, other)
 
-    def _near(self, vectors: Floats, centre: Floats) -> Mask:
+    def _are_copies(self, vectors: Floats, centre: Floats) -> Mask:
         return within(distances(vectors, centre), self.threshold)
 
     def _from_query(self, query: Floats, copies: list[Hit]) -> tuple[Hit, ...]:
@@ -112,9 +112,9 @@ class Collapse:
             return ()
         apart = distances(self.vectors([hit.id for hit in copies]), query)
         chances = [None] * len(copies) if self.calibration is None else self.calibration.probability(apart).tolist()
-        told = [
+        shown = [
             replace(hit, distance=distance, probability=chance)
             for hit, distance, chance in zip(copies, apart.tolist(), chances, strict=True)
             if self.farthest is None or distance <= self.farthest
         ]
-        return tuple(sorted(told, key=lambda hit: (hit.distance, hit.id)))
+        return tuple(sorted(shown, key=lambda hit: (hit.distance, hit.id)))

@@ -27,11 +27,11 @@ class CopyThreshold:
 
 
 def copy_threshold(calibration: Calibration | None, config: DuplicatesConfig | None = None) -> CopyThreshold:
-    """Choose by the config, else by the calibration, else the default that was measured for `builtin`.
+    """Use the threshold of the config, or that of the calibration, or the default that was measured for `builtin`.
 
     Raises:
-        QueryError: an invalid threshold, a probability outside [0, 1], both, a probability without a calibration, or
-            one that no distance has.
+        QueryError: the threshold is invalid, the probability is outside [0, 1], both are given, there is no
+            calibration for the probability, or no distance has it.
     """
     config = config or DuplicatesConfig()
     if config.threshold is not None and config.probability is not None:
@@ -48,7 +48,7 @@ def copy_threshold(calibration: Calibration | None, config: DuplicatesConfig | N
 
 
 def _distance_of(probability: float, calibration: Calibration | None) -> float:
-    """The largest distance, but for rounding, at which two pictures show the same thing with this probability."""
+    """The largest distance, up to rounding, at which two pictures show the same thing with this probability."""
     if not 0 <= probability <= 1:
         raise QueryError(f"a probability lies between 0 and 1, not at {probability}")
     if calibration is None:

@@ -1,4 +1,4 @@
-"""Pictures become embeddings: decoded and encoded a few at a time by the encoder that the index carries."""
+"""Embed pictures with the encoder that is stored in the index, a chunk of pictures at a time."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ DECODED_AT_ONCE = 64
 
 
 class Embedder:
-    """The encoder of a snapshot, loaded when first needed. Usable from several threads."""
+    """The encoder of a snapshot, loaded on first use. Safe to use from several threads."""
 
     def __init__(self, snapshot: Snapshot, before: Embedder | None = None) -> None:
-        """Take the snapshot, and the embedder of an older one, whose encoder is taken over where it is the same."""
+        """Embed for a snapshot; `before` is the embedder of an older one, whose encoder is reused if it is the same."""
         self._snapshot = snapshot
         self._lock = threading.Lock()
         same = before is not None and before._snapshot.fingerprint == snapshot.fingerprint
@@ -39,10 +39,10 @@ class Embedder:
 
     @property
     def encoder(self) -> Encoder:
-        """The encoder that the folder carries.
+        """The encoder stored in the index folder.
 
         Raises:
-            EncoderError: its files are damaged, or are of another encoder than the vectors.
+            EncoderError: its files are damaged, or belong to another encoder than the vectors.
         """
         self._snapshot.require_open()
         with self._lock:
@@ -51,7 +51,7 @@ class Embedder:
             return self._encoder
 
     def embed(self, pictures: Sequence[Picture], timing: Timing | None = None) -> Floats:
-        """Embed pictures as `(N, dim) float32` unit rows, and add the seconds to `timing`.
+        """Embed pictures as `(N, dim) float32` unit rows, and add the seconds taken to `timing`.
 
         Raises:
             PictureError: a picture cannot be read.

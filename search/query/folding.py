@@ -18,7 +18,7 @@ _MOST_LOOKS = 256
 
 
 class Folding:
-    """Compares the files of one query, and keeps what it read.
+    """Compares the files of one query, and reads each of them once.
 
     Files of the same bytes are folded. Of other files, animations and files of several pages never are; two single
     pictures are if they share their detail. If a file is gone, unreadable or changed since it was indexed, the vectors
@@ -37,7 +37,7 @@ class Folding:
         one, two = self._records[kept.id], self._records[other.id]
         if one.content and one.content == two.content:
             return False
-        if self._seen >= _MOST_LOOKS and not {one.id, two.id} <= self._looks.keys():
+        if self._files_read >= _MOST_LOOKS and not {one.id, two.id} <= self._looks.keys():
             return True
         looks = (self._look(one), self._look(two))
         if looks[0] is None or looks[1] is None:
@@ -45,7 +45,7 @@ class Folding:
         return looks[0].several or looks[1].several or not looks[0].may_show(looks[1])
 
     @property
-    def _seen(self) -> int:
+    def _files_read(self) -> int:
         return sum(look is not None for look in self._looks.values())
 
     def _look(self, record: PictureRecord) -> Look | None:

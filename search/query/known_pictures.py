@@ -1,4 +1,4 @@
-"""What an open index knows of its pictures: where each lies, its label, its metadata and its stored embedding."""
+"""Look up pictures of an open index: records, labels, metadata and stored embeddings."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ if TYPE_CHECKING:
     from search.types import Floats
 
 _MOST = 2**63 - 1
-"""The largest of SQLite's integers."""
+"""The largest integer that SQLite holds."""
 
 
 class KnownPictures:
-    """The pictures of one snapshot, by id, by label and by filter; what cannot be answered raises QueryError."""
+    """Looks up the pictures of one snapshot by id or filter; raises QueryError for unknown ids and invalid filters."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        """Take the snapshot."""
+        """Look up in this snapshot."""
         self._snapshot = snapshot
 
     def __len__(self) -> int:
-        """Pictures in the index."""
+        """Number of pictures in the index."""
         return self._snapshot.catalog.pictures.count()
 
     def record(self, picture_id: int) -> PictureRecord:
-        """What the catalog knows of one picture."""
+        """The record of one picture."""
         record = self._snapshot.catalog.pictures.get(picture_number(picture_id))
         if record is None:
             raise self._no_picture(picture_id)
         return record
 
     def records(self, *, after: int = 0, limit: int = -1) -> list[PictureRecord]:
-        """Pictures by ascending id, from the first id above `after`; all of them unless limited."""
+        """At most `limit` pictures with an id above `after`, by ascending id; all of them by default."""
         after = min(check_count("after", after, least=-_MOST), _MOST)
         limit = min(check_count("limit", limit, least=-1), _MOST)
         return self._snapshot.catalog.pictures.records(after=after, limit=limit)
@@ -54,11 +54,11 @@ class KnownPictures:
         return self._snapshot.catalog.pictures.label_counts()
 
     def count(self, where: Where | None) -> int:
-        """How many pictures a filter takes in."""
+        """Number of pictures that match a filter."""
         return self._snapshot.catalog.pictures.count_where(condition_of(where))
 
     def ids(self, where: Where | None) -> list[int]:
-        """Ids of the pictures that a filter takes in, ascending."""
+        """Ids of the pictures that match a filter, ascending."""
         return self._snapshot.catalog.metadata.numbers("pictures.id", condition_of(where))
 
     def columns(self) -> dict[str, ColumnType]:
@@ -66,18 +66,18 @@ class KnownPictures:
         return self._snapshot.catalog.metadata.columns()
 
     def metadata(self, picture_ids: Sequence[int]) -> dict[int, dict[str, MetadataValue]]:
-        """Id -> column -> value, without the columns in which a picture has none."""
+        """Id -> column -> value, without empty values."""
         ids = [key for key in map(picture_number, picture_ids) if 0 < key <= _MOST]
         return self._snapshot.catalog.metadata.of(ids)
 
     def vectors_of(self, ids: Sequence[int]) -> Floats:
-        """Stored embeddings, `(N, dim) float32` in the order of the ids; raises DamagedFileError for damaged ones."""
+        """Stored embeddings `(N, dim) float32` in the order of the ids; raises DamagedFileError if they are damaged."""
         snapshot = self._snapshot
         ids = [picture_number(each) for each in ids]
-        found = snapshot.catalog.places.of(ids)
-        if unknown := [picture_id for picture_id in ids if picture_id not in found]:
+        places = snapshot.catalog.places.of(ids)
+        if unknown := [picture_id for picture_id in ids if picture_id not in places]:
             raise self._no_picture(unknown[0])
-        return gather_vectors(snapshot.segments, [found[picture_id] for picture_id in ids], snapshot.dim)
+        return gather_vectors(snapshot.segments, [places[picture_id] for picture_id in ids], snapshot.dim)
 
     def vectors(self) -> tuple[list[PictureRecord], Floats]:
         """Every picture by ascending id, and their embeddings `(N, dim) float32` in the same order."""
@@ -90,7 +90,7 @@ class KnownPictures:
 
 
 def index_info(snapshot: Snapshot, calibration: Calibration | None) -> IndexInfo:
-    """What a snapshot holds, in one value."""
+    """Size, encoder, segments, columns and calibration of a snapshot."""
     live = {s.id: s.structure.size if s.live is None else int(s.live.sum()) for s in snapshot.segments}
     catalog, settings = snapshot.catalog, snapshot.settings
     segments = tuple(

@@ -1,4 +1,4 @@
-"""What a query is, and the keywords that every search takes, checked once for every door."""
+"""Number of hits, filter and other options of a query: the keywords that every search method takes, checked here."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ Engine = TypeVar("Engine")
 
 
 class SearchOptions(TypedDict, total=False):
-    """The keywords that every search of a `SearchEngine` takes; what is left out is as in `QueryConfig`.
+    """The keywords that every search method of a `SearchEngine` takes; the defaults are those of `QueryConfig`.
 
-    A type checker knows them (PEP 692), and a caller may keep them: `engine.search(picture, 5, **options)`.
+    Type checkers know them (PEP 692), and a caller can pass them on: `engine.search(picture, 5, **options)`.
     """
 
     where: Where | None
-    """Only pictures that match this filter (`search.filters.language`) may answer; None: all."""
+    """Return only pictures that match this filter (`search.filters.language`). Defaults to no filter."""
     same_only: bool
-    """Return only pictures that the calibration takes for the same thing."""
+    """Return only pictures that show the same thing according to the calibration."""
     collapse: bool
-    """Return near copies (`search.query.copy_threshold`) once: k hits that differ, each with its `copies`."""
+    """Return near copies (`search.query.copy_threshold`) as one hit: k different hits, each with its `copies`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Number of neighbours and the filter; `condition` is `where`, parsed from any of its forms.
+    """A checked query; `condition` is `where`, parsed from any of its forms.
 
-    A `blended` query is not a picture, so the calibration does not apply to its distances.
+    A `blended` query is made of several pictures, so the calibration does not apply to its distances.
     """
 
     k: int = QueryConfig.k
@@ -48,15 +48,17 @@ class Query:
     def __post_init__(self) -> None:
         object.__setattr__(self, "k", check_count("k", self.k))
         if self.blended and self.same_only:
-            raise QueryError("same-only compares a picture with a picture, not with a blend: leave one of them out")
+            raise QueryError(
+                "same-only compares single pictures, and this query is a blend of several: leave one of them out"
+            )
         object.__setattr__(self, "condition", condition_of(self.where))
 
     @classmethod
     def of(cls, k: int, options: SearchOptions, *, blended: bool = False) -> Query:
-        """Check what a search was called with.
+        """Check the arguments of a search.
 
         Raises:
-            QueryError: k < 1, an invalid filter, or `same_only` for a blended query.
+            QueryError: k < 1, the filter is invalid, or `same_only` is set for a blended query.
             TypeError: an unknown keyword.
         """
         if unknown := [name for name in options if name not in _NAMES]:
@@ -71,15 +73,15 @@ _NAMES = tuple(SearchOptions.__annotations__)
 
 
 def shows_options(engine: type[Engine]) -> type[Engine]:
-    """Spell out `**options: Unpack[SearchOptions]` in the signatures that `help` and notebooks read."""
+    """Replace `**options: Unpack[SearchOptions]` by the keywords in the signatures that `help` and notebooks show."""
     keywords = [
         inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=each.type)
         for each in fields(Query)
         if each.name in _NAMES
     ]
-    for door in vars(engine).values():
-        if inspect.isfunction(door) and "options" in door.__annotations__ and not door.__name__.startswith("_"):
-            signature = inspect.signature(door)
+    for method in vars(engine).values():
+        if inspect.isfunction(method) and "options" in method.__annotations__ and not method.__name__.startswith("_"):
+            signature = inspect.signature(method)
             own = [each for name, each in signature.parameters.items() if name != "options"]
-            door.__signature__ = signature.replace(parameters=[*own, *keywords])  # type: ignore[attr-defined]
+            method.__signature__ = signature.replace(parameters=[*own, *keywords])  # type: ignore[attr-defined]
     return engine

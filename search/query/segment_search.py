@@ -1,4 +1,4 @@
-"""Unit vectors are answered from every segment of a snapshot: filtered, merged by distance, and collapsed."""
+"""Search every segment of a snapshot for the neighbours of unit vectors; filter, merge and collapse the hits."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 
 
 class SegmentSearch:
-    """Answers the queries of one snapshot; what was read of its filters is remembered."""
+    """Answers queries from one snapshot; the masks of filters are cached."""
 
     def __init__(self, snapshot: Snapshot, known: KnownPictures, recognition: Recognition) -> None:
-        """Take the snapshot, what is known of its pictures, and its calibration."""
+        """Search a snapshot; `known` looks up its pictures, `recognition` has its calibration."""
         self._snapshot = snapshot
         self._known = known
         self._recognition = recognition
         self._masks = FilterMasks(snapshot.catalog)
 
     def checked(self, query: Query) -> Query:
-        """Refuse what cannot be answered before a picture is decoded; raises QueryError."""
+        """Return the query; raises QueryError, before any picture is decoded, if it cannot be answered."""
         self._snapshot.require_open()
         if query.same_only:
             same_threshold(self._snapshot.folder, self._recognition.calibration)
@@ -47,11 +47,11 @@ class SegmentSearch:
         return query
 
     def mask(self, segment: Segment, condition: Condition | None) -> Mask | None:
-        """Rows of a segment that a condition takes in, `(N,) bool`; None for all."""
+        """Rows of a segment that match a condition, `(N,) bool`; None without a condition."""
         return None if condition is None else self._masks.mask(segment.id, len(segment.vectors), condition)
 
     def answer(self, vectors: Floats, query: Query) -> list[list[Hit]]:
-        """Answer each of `(Q, dim)` unit rows."""
+        """One list of hits per query `(Q, dim)`, unit rows."""
         snapshot, measured = self._snapshot, self._recognition.calibration
         most = same_threshold(snapshot.folder, measured) if query.same_only else None
         calibration = None if query.blended else measured
@@ -76,20 +76,20 @@ class SegmentSearch:
         calibration: Calibration | None,
         most: float | None = None,
     ) -> list[list[Hit]]:
-        """Search every segment, merge by distance, and join the catalog; ties are answered by ascending id.
+        """Search every segment, merge the hits by distance, and add their records; ties are sorted by ascending id.
 
         Args:
             queries: `(Q, dim)` unit rows.
-            k: hits a query.
-            chosen: each segment with its rows that may answer, None for all.
-            calibration: gives hits their probability; None: they have none.
-            most: distance that no hit may exceed; None: any.
+            k: hits per query.
+            chosen: each segment with a mask of its rows that match the filter; None without a filter.
+            calibration: gives the hits their probability; None for hits without one.
+            most: greatest distance of a hit; None for no limit.
         """
         merged: list[list[Hit]] = [[] for _ in queries]
-        for segment, may_answer in chosen:
-            distances, rows = segment.search(queries, k, may_answer)
+        for segment, mask in chosen:
+            distances, rows = segment.search(queries, k, mask)
             pictures = self._snapshot.catalog.pictures.at_rows(segment.id, np.unique(rows[rows >= 0]).tolist())
-            for hits, near, found in zip(merged, distances, rows, strict=True):
-                near_enough = found if most is None else np.where(within(near, most), found, -1)
-                hits += hits_of(pictures, near, near_enough, calibration)
+            for hits, of_query, neighbours in zip(merged, distances, rows, strict=True):
+                accepted = neighbours if most is None else np.where(within(of_query, most), neighbours, -1)
+                hits += hits_of(pictures, of_query, accepted, calibration)
         return [nearest(hits, k) for hits in merged]

@@ -151,8 +151,8 @@ class Calibration:
         """Largest distance of the table whose false accept rate is at most `far`; between knots, the lower one.
 
         Raises:
-            QueryError: not a rate, one that is too low for the number of pairs n (below 3 / n, the rule of three), or
-                one that no threshold reaches.
+            QueryError: `far` is not a rate, is too low for the number of pairs n (below 3 / n, the rule of three), or
+                is reached by no threshold.
         """
         if not 0 < far < 1:
             raise QueryError(f"a false accept rate lies between 0 and 1, not at {far}")
@@ -179,7 +179,7 @@ class Calibration:
         }
 
     def summary(self) -> dict[str, Any]:
-        """The same without the curves, as `twinlens info` shows it."""
+        """As `to_dict`, without the curves; `twinlens info` shows this."""
         return {
             "fingerprint": self.fingerprint,
             "threshold": self.threshold,
@@ -203,7 +203,7 @@ class Calibration:
         """Read the result of `to_dict`.
 
         Raises:
-            DataError: another format, or values that are missing, of another type, or inconsistent.
+            DataError: the format is another one, or values are missing, have another type, or are inconsistent.
         """
         if not isinstance(values, dict) or "threshold" not in values:
             raise DataError("this is not a calibration of Twinlens")
@@ -268,7 +268,7 @@ def verify_vectors(
     """Compare an embedding `(D,)` with reference embeddings `(R, D)` of one subject, all unit rows of one encoder.
 
     Raises:
-        QueryError: no reference, an unknown `how`, or references whose mean is zero.
+        QueryError: there is no reference, `how` is unknown, or the mean of the references is zero.
     """
     distance = reference_distance(probe, references, how)
     if calibration is None:
@@ -305,7 +305,7 @@ def reference_distance(probe: Floats, references: Floats, how: References = Veri
 
 
 def lowest_rate(pairs: int) -> float:
-    """Lowest rate that can be measured on so many pairs n, 3 / n, rounded up to two figures.
+    """Lowest rate that can be measured on n pairs, 3 / n, rounded up to two significant digits.
 
     If none of n pairs was an error, the rate is below 3 / n with a confidence of 95 %.
     Source: Hanley and Lippman-Hand, "If nothing goes wrong, is everything all right?", JAMA 249, 1983.
@@ -315,7 +315,7 @@ def lowest_rate(pairs: int) -> float:
 
 
 def pairs_for(rate: float) -> int:
-    """Number of pairs that such a low rate needs: the inverse of the rule of three."""
+    """Number of pairs needed to measure a rate: the inverse of the rule of three."""
     return math.ceil(round(_RULE_OF_THREE / rate, 6))
 
 

@@ -119,8 +119,10 @@ class Gallery:
         """All identities, by name."""
         identities = []
         for name in self.names:
-            mine = [self._templates[row] for row in self.rows[name]]
-            identities.append(Identity(name, tuple(each.path for each in mine), min(each.created for each in mine)))
+            templates = [self._templates[row] for row in self.rows[name]]
+            identities.append(
+                Identity(name, tuple(each.path for each in templates), min(each.created for each in templates))
+            )
         return identities
 
     def comparisons(self, references: References) -> int:
@@ -128,14 +130,14 @@ class Gallery:
         return len(self.vectors) if references == "best" else len(self.names)
 
     def candidates(self, vector: Floats, references: References, calibration: Calibration | None) -> list[Candidate]:
-        """Rank everybody by their distance from an embedding `(dim,)`; ties by name."""
+        """Rank all identities by their distance to an embedding `(dim,)`; ties by name."""
         apart = self._distances(vector, references)
         chances = [None] * len(apart) if calibration is None else calibration.probability(apart).tolist()
-        found = map(Candidate, self.names, apart, chances)
-        return sorted(found, key=lambda each: (each.distance, each.name))
+        candidates = map(Candidate, self.names, apart, chances)
+        return sorted(candidates, key=lambda each: (each.distance, each.name))
 
     def _distances(self, vector: Floats, references: References) -> list[float]:
-        """Distance to each identity, in the order of `names`; for `best` by one pass over the matrix."""
+        """Distance to each identity, in the order of `names`; for `best` with one pass over the matrix."""
         if references != "best":
             return [reference_distance(vector, self.vectors[self.rows[name]], references) for name in self.names]
         each = distances(self.vectors, vector).tolist()
@@ -152,7 +154,9 @@ class Decider:
             QueryError: no identity is enrolled, or there is neither a calibration nor a threshold to decide by.
         """
         if len(gallery) == 0:
-            raise QueryError(f"{folder}: nobody is enrolled. Begin with twinlens enroll NAME PICTURE --index {folder}")
+            raise QueryError(
+                f"{folder}: no identity is enrolled. Begin with twinlens enroll NAME PICTURE --index {folder}"
+            )
         check_count("k", config.k)
         self.gallery = gallery
         self.calibration = calibration

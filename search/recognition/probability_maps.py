@@ -62,7 +62,7 @@ class IsotonicMap:
     def __post_init__(self) -> None:
         knots, values = np.array(self.distances), np.array(self.probabilities)
         if not (len(knots) == len(values) > 0 and np.isfinite(knots).all() and np.isfinite(values).all()):
-            raise DataError("an isotonic map needs one probability for every knot, and one knot at least")
+            raise DataError("an isotonic map needs at least one knot, and one probability per knot")
         if (np.diff(knots) <= 0).any() or (np.diff(values) > 0).any() or values.min() < 0 or values.max() > 1:
             raise DataError("the knots of an isotonic map must rise, and its probabilities fall, within [0, 1]")
 
@@ -86,8 +86,8 @@ def map_from_dict(values: Mapping[str, Any]) -> ProbabilityMap:
     """Read the result of `to_dict` of either map.
 
     Raises:
-        DataError: an unknown method, or numbers that make no map.
-        KeyError, TypeError, ValueError: values that are missing or no numbers.
+        DataError: the method is unknown, or the numbers are not those of a map.
+        KeyError, TypeError, ValueError: values are missing or are not numbers.
     """
     if values["method"] == "logistic":
         return LogisticMap(number(values["intercept"]), number(values["slope"]))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Embeds(Protocol):
-    """What recognition needs to turn pictures into vectors; the engine gives it `search.query.embedding.Embedder`."""
+    """Embeds pictures; the engine passes a `search.query.embedding.Embedder`."""
 
     @property
     def encoder(self) -> Encoder:
@@ -38,16 +38,16 @@ class Recognition:
     """Verification and identification against one snapshot."""
 
     def __init__(self, snapshot: Snapshot, embedder: Embeds) -> None:
-        """Take the snapshot, which holds the calibration and who is enrolled, and what embeds pictures."""
+        """Use the calibration and the identities of a snapshot; `embedder` embeds pictures with its encoder."""
         self._snapshot = snapshot
         self._embedder = embedder
 
     @property
     def calibration(self) -> Calibration | None:
-        """What was measured of the index; None where nothing was.
+        """The calibration of the index; None if it is not calibrated.
 
         Raises:
-            IndexFolderError: what is stored is damaged, or belongs to another encoder.
+            IndexFolderError: the stored calibration is damaged, or belongs to another encoder.
         """
         self._snapshot.require_open()
         return self._calibration
@@ -58,7 +58,7 @@ class Recognition:
 
     @property
     def gallery(self) -> Gallery:
-        """Everybody enrolled in the snapshot, with the embeddings of their reference pictures."""
+        """All identities enrolled in the snapshot, with the embeddings of their reference pictures."""
         self._snapshot.require_open()
         return self._gallery
 
@@ -73,13 +73,13 @@ class Recognition:
     def verify(
         self, a: Picture, b: Picture | Sequence[Picture], references: References = VerifyConfig.references
     ) -> Verification:
-        """Say whether two pictures show the same thing: see `SearchEngine.verify`."""
+        """Verify whether two pictures show the same thing: see `SearchEngine.verify`."""
         others: Sequence[Picture] = b if isinstance(b, list | tuple) else [b]  # type: ignore[list-item]
         vectors = self._embedder.embed([a, *others])
         return verify_vectors(vectors[0], vectors[1:], self.calibration, references)
 
     def identify(self, picture: Picture, config: IdentifyConfig | None = None) -> Identification:
-        """Say whom of the enrolled a picture shows: see `SearchEngine.identify`."""
+        """Identify which enrolled identity a picture shows: see `SearchEngine.identify`."""
         config = config or IdentifyConfig()
         decider = Decider(self._snapshot.folder, self.gallery, self.calibration, config)
         encoder = self._embedder.encoder

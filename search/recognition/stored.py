@@ -28,7 +28,7 @@ def index_calibration(folder: Path, settings: Mapping[str, Any]) -> Calibration 
     """The calibration of an index, from the settings of its catalog; None if it is not calibrated.
 
     Raises:
-        IndexFolderError: what is stored is damaged, or belongs to another encoder.
+        IndexFolderError: the stored calibration is damaged, or belongs to another encoder.
     """
     if (stored := settings.get("calibration")) is None:
         return None
@@ -89,6 +89,6 @@ def read_calibration(folder: Path) -> Calibration | None:
 
 
 def write_calibration(folder: Path, calibration: Calibration) -> Path:
-    """Write a calibration beside an encoder; the file is replaced as a whole."""
+    """Write a calibration beside an encoder, by replacing the file at once; return its path."""
     write_file(folder / CALIBRATION_FILE, json.dumps(calibration.to_dict()) + "\n")
     return folder / CALIBRATION_FILE

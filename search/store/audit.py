@@ -1,4 +1,4 @@
-"""What `twinlens check` asks of a catalog."""
+"""Check the consistency of a catalog for `twinlens check`: SQLite's checks, the values, and the rows of segments."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ORDER BY id
 
 @dataclass(frozen=True, slots=True)
 class RowCounts:
-    """What the rows of one segment belong to."""
+    """How many rows of one segment have a picture, a tombstone, or both."""
 
     segment: int
     rows: int
@@ -40,28 +40,30 @@ class RowCounts:
 
     @property
     def sound(self) -> bool:
-        """Whether each row has a picture or a tombstone: rows are distinct among either."""
+        """Whether each row has exactly one picture or one tombstone; no row has two pictures or two tombstones."""
         inside = self.least >= 0 and self.most < self.rows
         return inside and self.both == 0 and self.pictures + self.tombstones == self.rows
 
 
 class CatalogAudit:
-    """What is wrong with a catalog itself, and whether its tables fit one another."""
+    """Finds errors within a catalog, and rows of segments that its tables do not account for."""
 
     def __init__(self, database: Database) -> None:
-        """Take the database of the catalog."""
+        """Check the catalog in this database."""
         self._rows, self._pages = database.rows, database.pages
 
     def integrity_errors(self) -> list[str]:
-        """What SQLite itself finds wrong: the structure of its file, and records that name what is not there."""
-        found = [str(row[0]) for row in self._rows("PRAGMA integrity_check") if row[0] != "ok"]
-        strays = self._rows("PRAGMA foreign_key_check")
-        return found + [f"row {row} of {table} belongs to no row of {parent}" for table, row, parent, _ in strays]
+        """Errors that SQLite reports: in the structure of its file, and records that refer to missing ones."""
+        structural = [str(row[0]) for row in self._rows("PRAGMA integrity_check") if row[0] != "ok"]
+        dangling = self._rows("PRAGMA foreign_key_check")
+        return structural + [
+            f"row {row} of {table} belongs to no row of {parent}" for table, row, parent, _ in dangling
+        ]
 
     def value_errors(self) -> list[str]:
-        """Values of other types than their readers take, in every table."""
+        """Values of the wrong type, in every table."""
         return list(value_problems(self._pages))
 
     def row_counts(self) -> list[RowCounts]:
-        """What the rows of each segment belong to."""
+        """The counts of each segment, by id."""
         return [RowCounts(*row) for row in self._rows(_ROW_COUNTS, letters="knnniin")]

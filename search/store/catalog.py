@@ -1,8 +1,8 @@
-"""The catalog: one SQLite file that says what an index folder holds.
+"""The catalog of an index folder: one SQLite file that lists its pictures, segments and settings.
 
-A change becomes visible by one transaction here and by nothing else. The file is in WAL mode: a reader that began a
-transaction keeps its snapshot however many commits follow, and never blocks the writer. Its bytes are verified by its
-seal (search/store/seal.py) whenever it is opened.
+A change becomes visible by one transaction on the catalog, and in no other way. The file is in WAL mode: a reader keeps
+the snapshot of its transaction, however many commits follow, and never blocks the writer. Its bytes are compared with
+its seal (search/store/seal.py) each time it is opened.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ _FIXED_NAMES = (CATALOG_NAME, f"{CATALOG_NAME}-wal", f"{CATALOG_NAME}-shm", _JOU
 
 
 class Catalog:
-    """The catalog of one index folder, made of the tables that `__init__` names; safe to use from several threads."""
+    """The catalog of one index folder; each attribute reads and writes one table. Safe to use from several threads."""
 
     def __init__(self, connection: sqlite3.Connection, raw: CatalogFile, version: int = len(MIGRATIONS)) -> None:
         """Wrap an open connection: use `read` or `write` instead."""
         self.folder = raw.file.parent
         self.sealed = True
-        """Whether a seal vouches for this snapshot; False where a writer was killed before it sealed its commit."""
+        """Whether the seal is that of this snapshot; False if a writer was killed before it sealed its commit."""
         self._raw = raw
         self.database = Database(connection, raw.file, version)
         self.files = FileTable(self.database)
@@ -75,16 +75,17 @@ class Catalog:
 
     @classmethod
     def read(cls, folder: Path, *, verify: bool = True, thorough: bool = False) -> Catalog:
-        """Open for reading, pinned to the snapshot of this moment.
+        """Open for reading, pinned to the present snapshot.
 
         Args:
             folder: the index folder.
-            verify: whether its bytes are compared with its seal; costs the time to read them.
-            thorough: with the stronger checksum too, as `twinlens check` does.
+            verify: compare the bytes of the catalog with its seal, which takes the time to read them.
+            thorough: compare the stronger checksum too, as `twinlens check` does.
 
         Raises:
-            IndexFolderError: no index there, an unfinished one, a newer one, a damaged one, or another program's file.
-            IndexBusyError: another program holds it.
+            IndexFolderError: there is no index, it is unfinished, damaged, or made by a newer Twinlens, or the file
+                belongs to another program.
+            IndexBusyError: another program holds the catalog.
         """
         file = folder / CATALOG_NAME
         _refuse_strange_files(folder)
@@ -109,15 +110,16 @@ class Catalog:
 
     @classmethod
     def write(cls, folder: Path, *, reseal: bool = False) -> Catalog:
-        """Open for writing, creating or upgrading what is there. The caller holds the writer's lock.
+        """Open for writing; create the catalog, or upgrade an older one. The caller holds the writer's lock.
 
         Args:
             folder: the index folder.
-            reseal: whether a seal that is damaged or missing is made anew, once SQLite finds the catalog sound.
+            reseal: write a damaged or missing seal again, if SQLite finds no damage in the catalog.
 
         Raises:
-            IndexFolderError: a newer index; a damaged one: a writer would seal the damage; or another program's file.
-            IndexBusyError: another program holds it.
+            IndexFolderError: the catalog is damaged, which a writer would seal; it was made by a newer Twinlens; or the
+                file belongs to another program.
+            IndexBusyError: another program holds the catalog.
         """
         file = folder / CATALOG_NAME
         _refuse_strange_files(folder)
@@ -139,7 +141,7 @@ class Catalog:
             use_log(connection, file)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("PRAGMA secure_delete = ON")  # what is purged leaves no bytes behind
+            connection.execute("PRAGMA secure_delete = ON")  # purged values are overwritten
             if not sealed:
                 put_seal(connection, raw)
             if not is_newest(connection):
@@ -150,17 +152,17 @@ class Catalog:
             return cls(connection, raw)
 
     def close(self) -> None:
-        """Let go of the file; a second time does nothing."""
+        """Close the file; a second call does nothing."""
         with self.database.lock:
             self.database.close()
             self._raw.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing: commit at the end, roll back on any exception. Each commit is a new generation.
+        """Commit at the end, or roll back on any exception. Each commit is a new generation.
 
-        The commit is announced before it is made, and sealed after. Where only the sealing fails, such as on a disk
-        that is full, the commit stands and the next writer seals it.
+        The commit is announced before it is made, and sealed afterwards. If only the sealing fails, as on a full disk,
+        the commit stands, and the next writer seals it.
         """
         with self.database.lock:
             self.database.change("BEGIN IMMEDIATE")
@@ -179,11 +181,11 @@ class Catalog:
                 put_seal(self.database.connection, self._raw)
 
     def has_older_readers(self) -> bool:
-        """Whether anybody may still read what was there before the last commit; asked outside of a transaction.
+        """Whether a reader may still use a snapshot older than the last commit; call it outside of a transaction.
 
-        SQLite moves its log into the file only as far as no reader needs an older page: where all of it was moved,
-        every reader sees the last commit. Where another connection is moving it just now, the answer is yes. Never
-        waits for a reader. Source: SQLite, "Write-Ahead Logging", on checkpoints.
+        SQLite moves its log into the file only as far as no reader needs an older page: if all of it was moved, every
+        reader sees the last commit. The result is True if another connection is moving the log at the moment. This
+        never waits for a reader. Source: SQLite, "Write-Ahead Logging", on checkpoints.
         """
         try:
             with self.database.lock, damage_named(self.database.file):
@@ -195,27 +197,27 @@ class Catalog:
     # Settings ----------------------------------------------------------------------------------------------------
 
     def settings(self) -> dict[str, Any]:
-        """All settings, decoded; raises DamagedFileError for one of a wrong type."""
+        """All settings, decoded; raises DamagedFileError if one has the wrong type."""
         stored = dict(self.database.rows("SELECT key, value FROM settings", letters=kinds("settings", "key", "value")))
         with self.database.values_named():
             return checked_settings(stored)
 
     def generation(self) -> int:
-        """How many commits came before this snapshot."""
+        """Number of commits up to this snapshot."""
         return int(self.settings().get("generation", 0))
 
     def set(self, **values: Any) -> None:
-        """Store settings; each value must be JSON."""
+        """Store settings; each value must be serializable as JSON."""
         self.database.many(
             "INSERT OR REPLACE INTO settings VALUES (?, ?)", ((key, json.dumps(v)) for key, v in values.items())
         )
 
 
 def holds_index(folder: Path) -> bool:
-    """Whether a folder holds a catalog of ours, be it of a first build that is not finished.
+    """Whether a folder holds a catalog of Twinlens, finished or not.
 
     Raises:
-        IndexFolderError: the file of this name is another program's, or is reached through a link.
+        IndexFolderError: the file with its name belongs to another program, or is reached through a link.
     """
     file = folder / CATALOG_NAME
     refuse_links(file, writing=True)
@@ -230,7 +232,7 @@ def holds_index(folder: Path) -> bool:
 
 
 def _refuse_strange_files(folder: Path) -> None:
-    """Refuse pipes, devices and links where SQLite opens files; raises DamagedFileError, and as `has_catalog`."""
+    """Refuse pipes, devices and links under names that SQLite opens; raises DamagedFileError, or as `has_catalog`."""
     with _folder_named(folder):
         refuse_irregular(folder, *_FIXED_NAMES)
         refuse_far_journal(folder / _JOURNAL_NAME)
@@ -248,7 +250,7 @@ def has_catalog(folder: Path) -> bool:
     """Whether a folder holds an index.
 
     Raises:
-        IndexFolderError: the folder cannot be looked into, or its name is longer than the system takes.
+        IndexFolderError: the folder cannot be read, or its name is too long for the system.
     """
     with _folder_named(folder):
         return (folder / CATALOG_NAME).is_file()

@@ -1,4 +1,4 @@
-"""The SQLite connection of a catalog, which every table of it reads and writes by."""
+"""The SQLite connection of a catalog, shared by all of its tables."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PAGE = 2_000
-"""Rows of a page of a long answer: nobody holds all pictures at once."""
+"""Rows per page of a long result, so that not all pictures are in memory at once."""
 
 
 class Database:
-    """One connection behind a lock: its rows are checked, and each error names the file. Safe from several threads."""
+    """One connection behind a lock; checks the rows that it reads, and names the file in errors. Thread-safe."""
 
     def __init__(self, connection: sqlite3.Connection, file: Path, version: int) -> None:
-        """Take an open connection to a file, and the version of the catalog in it."""
+        """Wrap an open connection to a file that holds a catalog of this version."""
         self.file = file
         self.version = version
         self.lock = threading.RLock()
@@ -34,7 +34,7 @@ class Database:
         connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
 
     def close(self) -> None:
-        """Let go of the connection; a second time does nothing."""
+        """Close the connection; a second call does nothing."""
         with self.lock:
             if self._opened is not None:
                 self._opened.close()
@@ -42,20 +42,20 @@ class Database:
 
     @property
     def connection(self) -> sqlite3.Connection:
-        """The connection itself, to be used within `lock`.
+        """The connection; use it within `lock`.
 
         Raises:
-            IndexClosedError: it was closed.
+            IndexClosedError: it is closed.
         """
         if self._opened is None:
             raise IndexClosedError(f"{self.file.parent}: was closed before it was used. Open the index again")
         return self._opened
 
     def rows(self, sql: str, values: Sequence[Any] = (), letters: str = "") -> list[Any]:
-        """Rows, whose columns hold what their letters (`search.store.values`) say; unchecked without letters.
+        """Run a query and return its rows; `letters` names the type of each column (`search.store.values`) to check.
 
         Raises:
-            DamagedFileError: SQLite cannot read them, or a value is not what its letter says.
+            DamagedFileError: SQLite cannot read the rows, or a value has the wrong type.
         """
         with self.lock, damage_named(self.file):
             rows = self.connection.execute(sql, values).fetchall()
@@ -64,7 +64,7 @@ class Database:
         return rows
 
     def pages(self, sql: str) -> Iterator[list[Any]]:
-        """All rows of an answer, a page at a time."""
+        """Run a query and return its rows, one page at a time."""
         with self.lock, damage_named(self.file):
             cursor = self.connection.execute(sql)
         while True:
@@ -75,12 +75,12 @@ class Database:
             yield page
 
     def many(self, sql: str, values: Iterable[Sequence[Any]]) -> None:
-        """Run a statement once for each row of values."""
+        """Run a statement once per row of values."""
         with self.lock, damage_named(self.file):
             self.connection.executemany(sql, values)
 
     def change(self, sql: str) -> None:
-        """Run one statement on the transaction itself: where it fails, the disk is at fault, not what is stored."""
+        """Run one statement that begins or ends a transaction; a failure is an error of the disk, not damage."""
         with self.lock, disk_errors_named(self.file):
             self.connection.execute(sql)
 
@@ -97,5 +97,5 @@ class Database:
 
 
 def as_text(value: str) -> bytes:
-    """Text that may hold bytes of a file's name, as SQLite is to store it."""
+    """Encode text for SQLite; bytes of file names that are not UTF-8 are kept."""
     return value.encode("utf-8", "surrogateescape")

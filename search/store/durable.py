@@ -1,4 +1,4 @@
-"""Files of an index that are synced, have a checksum, and are verified before anything parses them."""
+"""Sync files of an index to the disk, compute their checksums, and verify them before they are parsed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def sealed(folder: Path, name: str) -> FileRecord:
-    """Sync a file to the disk and take its size and checksum."""
+    """Sync a file to the disk; return its record with size and checksum."""
     path = folder / name
     sync_file(path)
     return FileRecord(name, path.stat().st_size, checksum(path))

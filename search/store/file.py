@@ -1,9 +1,9 @@
-"""The bytes of a catalog's file, read beside SQLite without taking its locks away.
+"""Read the bytes of a catalog's file beside SQLite, without releasing SQLite's locks.
 
-POSIX forgets every lock that a process has on a file when the process closes any descriptor of that file. A reader
-that opened and closed the catalog to hash it would free the lock that says it is there, and the next writer to close
-would take the write-ahead log from under it. So one descriptor a file is kept until no catalog of this process has
-the file open any more, as SQLite itself does.
+POSIX releases all locks that a process has on a file when the process closes any descriptor of that file. A reader that
+opened and closed the catalog to hash it would lose its lock, and the next writer to close would delete the write-ahead
+log that the reader still uses. So one descriptor per file is kept until no catalog of this process has the file open
+any more, as SQLite itself does.
 Source: "How To Corrupt An SQLite Database File", section 2.2, sqlite.org.
 """
 
@@ -23,7 +23,7 @@ BLOCK_BYTES = 1024 * 1024
 
 @dataclass(slots=True)
 class _Held:
-    """What this process has open of one file: how many catalogs, and the descriptor once one was needed."""
+    """One file that this process has open: by how many catalogs, and the descriptor, if one was needed."""
 
     users: int = 0
     descriptor: int | None = None
@@ -31,14 +31,14 @@ class _Held:
 
 _guard = threading.Lock()
 _held: dict[tuple[int, int], _Held] = {}
-"""By device and inode."""
+"""Open files by device and inode."""
 
 
 class CatalogFile:
-    """One catalog's share in the descriptor: made before SQLite opens the file, let go after SQLite closed it."""
+    """One user of the shared descriptor: create it before SQLite opens the file, close it after SQLite closed it."""
 
     def __init__(self, file: Path) -> None:
-        """Count as one who has the file open; raises OSError where there is none."""
+        """Register as a user of the file; raises OSError if there is no such file."""
         self.file = file
         with _guard:
             status = file.stat()
@@ -47,10 +47,10 @@ class CatalogFile:
             self._mine.users += 1
 
     def blocks(self) -> Iterator[bytes]:
-        """The bytes, about 1 MiB at a time; nothing may write the file meanwhile.
+        """The bytes of the file in blocks of 1 MiB; the file must not be written meanwhile.
 
         Raises:
-            OSError: the file cannot be read, or another one stands in its place.
+            OSError: the file cannot be read, or was replaced by another one.
         """
         if os.name != "posix":  # locks do not depend on descriptors there, and there is no pread
             with self.file.open("rb") as stream:
@@ -63,14 +63,14 @@ class CatalogFile:
             start += len(block)
 
     def head(self, size: int) -> bytes:
-        """The first bytes; fewer where the file is shorter. Raises OSError as `blocks`."""
+        """The first `size` bytes, or fewer if the file is shorter. Raises OSError as `blocks`."""
         if os.name != "posix":
             with self.file.open("rb") as stream:
                 return stream.read(size)
         return os.pread(self._descriptor(), size, 0)
 
     def close(self) -> None:
-        """Let go; the last one closes the descriptor."""
+        """Unregister; the last user closes the descriptor."""
         with _guard:
             held, self._mine = self._mine, None
             if held is None:
@@ -89,7 +89,7 @@ class CatalogFile:
             if held.descriptor is None:
                 descriptor = os.open(self.file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
                 status = os.fstat(descriptor)
-                if (status.st_dev, status.st_ino) != self._key:  # nobody here has locks on a file that is new
+                if (status.st_dev, status.st_ino) != self._key:  # no lock of this process on the new file is lost
                     os.close(descriptor)
                     raise OSError(f"{self.file}: was replaced while it was being opened")
                 held.descriptor = descriptor

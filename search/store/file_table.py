@@ -1,4 +1,4 @@
-"""The files that an index consists of, beside its catalog."""
+"""The table of an index's files other than the catalog, with their sizes and checksums."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 class FileTable:
-    """Names, sizes and checksums of files."""
+    """One row per file, and the checksums of its blocks."""
 
     def __init__(self, database: Database) -> None:
-        """Take the database of the catalog."""
+        """Use the database of a catalog."""
         self._folder = database.file.parent
         self._with_blocks = database.version >= FIRST_SEALED
         self._rows, self._many = database.rows, database.many
 
     def records(self) -> list[FileRecord]:
-        """Every file, by name."""
+        """All files, sorted by name."""
         rows = self._rows(
             "SELECT name, bytes, sha256 FROM files ORDER BY name", letters=kinds("files", "name", "bytes", "sha256")
         )
@@ -40,7 +40,7 @@ class FileTable:
         return [FileRecord(name, size, sha256, blocks.get(name)) for name, size, sha256 in rows]
 
     def add(self, files: Iterable[FileRecord]) -> None:
-        """Name files that were written and synced."""
+        """Add files, which are written and synced already."""
         named = list(files)
         self._many("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", ((f.name, f.bytes, f.sha256) for f in named))
         self._many(
@@ -49,5 +49,5 @@ class FileTable:
         )
 
     def drop(self, names: Iterable[str]) -> None:
-        """Name files no longer: whoever writes next deletes them."""
+        """Remove files from the table; the next writer deletes them from the disk."""
         self._many("DELETE FROM files WHERE name = ?", ((name,) for name in names))

@@ -1,4 +1,4 @@
-"""Who is enrolled, and the reference pictures of each, with their embeddings."""
+"""The tables of enrolled identities and their reference pictures (templates), with the embeddings."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from search.store.database import Database
 
 _WITH_IDENTITIES = 2
-"""Version of the catalog that knows identities first."""
+"""First version of the catalog that has identities."""
 
 
 class IdentityTable:
-    """The tables of identities and of their templates, which are the reference pictures."""
+    """Reads and writes identities and templates."""
 
     def __init__(self, database: Database) -> None:
-        """Take the database of the catalog."""
+        """Use the database of a catalog."""
         self._there = database.version >= _WITH_IDENTITIES
         self._rows, self._many, self._values_named = database.rows, database.many, database.values_named
 
     def templates(self) -> list[TemplateRecord]:
-        """Reference pictures of every identity, by the identity's name and then in the order of their enrolment."""
+        """All reference pictures, sorted by the name of the identity and then by the order of enrolment."""
         if not self._there:
             return []
         rows = self._rows(
@@ -42,7 +42,7 @@ class IdentityTable:
             return [TemplateRecord(r[0], r[1], Path(r[2]), r[3], checked_quality(r[4]), r[5]) for r in rows]
 
     def add(self, templates: Iterable[TemplateRecord]) -> None:
-        """Add reference pictures, and the identities that are new with them."""
+        """Add reference pictures, and their identities if they are new."""
         for each in templates:
             name = as_text(each.identity)
             self._many(
@@ -55,13 +55,13 @@ class IdentityTable:
             )
 
     def replace(self, templates: Iterable[TemplateRecord]) -> None:
-        """Keep exactly these reference pictures; an identity that has none any more is forgotten."""
+        """Keep exactly these reference pictures, and delete identities that have none left."""
         self._many("DELETE FROM templates", [()])
         self.add(templates)
         self._many("DELETE FROM identities WHERE id NOT IN (SELECT identity FROM templates)", [()])
 
     def remove(self, names: Iterable[str]) -> None:
-        """Forget identities and their reference pictures, retained ones too."""
-        doomed = [(as_text(name),) for name in names]
-        self._many("DELETE FROM identities WHERE name = CAST(? AS TEXT)", doomed)
-        self._many("DELETE FROM retained_templates WHERE identity = CAST(? AS TEXT)", doomed)
+        """Delete identities and their reference pictures, including retained ones."""
+        removed = [(as_text(name),) for name in names]
+        self._many("DELETE FROM identities WHERE name = CAST(? AS TEXT)", removed)
+        self._many("DELETE FROM retained_templates WHERE identity = CAST(? AS TEXT)", removed)

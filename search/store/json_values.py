@@ -1,4 +1,4 @@
-"""The JSON values of a catalog: settings, parameters of structures, quality of reference pictures."""
+"""Decode and check the JSON values of a catalog: settings, parameters of structures, quality of reference pictures."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 _LARGEST_DIM = 2**20
 MOST_DAYS = 36_500
-"""That an index retains what was removed."""
+"""Most days for which an index retains metadata of removed pictures."""
 _FINGERPRINT = re.compile(r"[0-9A-Za-z_-]{1,128}")
-"""It becomes part of names of files."""
+"""A fingerprint is used in file names."""
 _RESERVED = {"self", "path", "vectors", "device"}
-"""Arguments of structures that are no parameters of theirs."""
+"""Arguments of structures that are not parameters."""
 
 
 def decoded(text: str) -> Any:
-    """A JSON value.
+    """Decode a JSON value.
 
     Raises:
-        ValueError: it is none; numbers that are none, such as NaN, are no JSON either.
+        ValueError: the text is not JSON; NaN and infinities are not JSON either.
     """
     try:
         return json.loads(text, parse_constant=_refused)
@@ -35,46 +35,46 @@ def decoded(text: str) -> Any:
 
 
 def checked_settings(stored: Mapping[str, str]) -> dict[str, Any]:
-    """Decode settings, and check those that are known.
+    """Decode settings, and check the known ones.
 
     Raises:
-        ValueError: a setting that is no JSON, or of another type than its readers take.
+        ValueError: a setting is not JSON, has an invalid value, or is missing.
     """
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for key, text in stored.items():
         try:
-            found[key] = decoded(text)
+            settings[key] = decoded(text)
         except ValueError as error:
-            raise ValueError(f"the setting {key} is {shown(text)}, which is no JSON ({error})") from None
-        if key in _KNOWN and not _KNOWN[key](found[key]):
-            raise ValueError(f"the setting {key} has the invalid value {shown(found[key])}")
-    if "encoder" in found and (missing := [key for key in _OF_AN_INDEX if key not in found]):
+            raise ValueError(f"the setting {key} is {shown(text)}, which is not JSON ({error})") from None
+        if key in _KNOWN and not _KNOWN[key](settings[key]):
+            raise ValueError(f"the setting {key} has the invalid value {shown(settings[key])}")
+    if "encoder" in settings and (missing := [key for key in _OF_AN_INDEX if key not in settings]):
         raise ValueError(f"the setting {missing[0]} is missing")
-    return found
+    return settings
 
 
 def checked_parameters(text: str) -> dict[str, int | None]:
-    """Decode the parameters of a structure; raises ValueError for what is none."""
-    found = decoded(text)
-    if not isinstance(found, dict) or not all(map(_is_parameter, found.items())):
+    """Decode the parameters of a structure; raises ValueError if they are invalid."""
+    parameters = decoded(text)
+    if not isinstance(parameters, dict) or not all(map(_is_parameter, parameters.items())):
         raise ValueError(f"a segment has invalid parameters: {shown(text)}")
-    return found
+    return parameters
 
 
 def checked_quality(text: str) -> dict[str, Any]:
-    """Decode what was measured of a reference picture; raises ValueError for what is none."""
-    found = decoded(text)
-    if not isinstance(found, dict):
+    """Decode the quality of a reference picture; raises ValueError if it is invalid."""
+    quality = decoded(text)
+    if not isinstance(quality, dict):
         raise ValueError(f"a reference picture has an invalid quality: {shown(text)}")
-    return found
+    return quality
 
 
 def checked_retained(text: str) -> dict[str, Any]:
-    """Decode the metadata of a removed picture, id of a column -> value; raises ValueError for what is none."""
-    found = decoded(text)
-    if not isinstance(found, dict) or not all(isinstance(each, str | int | float) for each in found.values()):
+    """Decode the metadata of a removed picture, id of a column -> value; raises ValueError if it is invalid."""
+    metadata = decoded(text)
+    if not isinstance(metadata, dict) or not all(isinstance(each, str | int | float) for each in metadata.values()):
         raise ValueError(f"a removed picture has invalid metadata: {shown(text)}")
-    return found
+    return metadata
 
 
 def _is_parameter(item: tuple[str, Any]) -> bool:
@@ -105,12 +105,12 @@ def _are_paths(value: object) -> bool:
 
 
 def _is_source_of_labels(value: object) -> bool:
-    """Folder -> `path`, `folder`, `none` or a CSV; null in an index whose sources are forgotten."""
+    """Folder -> `path`, `folder`, `none` or the path of a CSV; null in an index that remembers no sources."""
     return value is None or (isinstance(value, dict) and _are_paths([*value, *value.values()]))
 
 
 def _are_missing_folders(value: object) -> bool:
-    """Folder -> what `indexer.pipeline.missing.PicturesBefore` holds."""
+    """Folder -> fields of `indexer.pipeline.missing.PicturesBefore`."""
     return isinstance(value, dict) and _are_paths(list(value)) and all(map(_is_missing_folder, value.values()))
 
 
@@ -122,7 +122,7 @@ def _is_missing_folder(value: object) -> bool:
 
 
 def _refused(name: str) -> Any:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 _KNOWN: dict[str, Callable[[Any], bool]] = {
@@ -141,6 +141,6 @@ _KNOWN: dict[str, Callable[[Any], bool]] = {
     "retain_days": lambda value: _is_whole(value) and value <= MOST_DAYS,
     "decoder": lambda value: value is None or _is_whole(value),
 }
-"""What each known setting may be; a calibration is checked where it is read, and made anew where it is damaged."""
+"""Checks of the known settings. A calibration is checked when it is read, and a damaged one can be made again."""
 _OF_AN_INDEX = ("fingerprint", "encoder_folder", "dim", "created", "updated")
-"""What every index has that has an encoder."""
+"""Settings of every index that has an encoder."""

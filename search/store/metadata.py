@@ -1,6 +1,6 @@
-"""The metadata in the catalog: a table with a row a picture and a column for each column that was ever named.
+"""The table of metadata in the catalog: one row per picture, one SQL column per column of metadata.
 
-One wide table, not a row a value: a filter over many columns is then one pass over one table, whatever it combines.
+One wide table was preferred to one row per value: a filter over many columns is then one pass over one table.
 """
 
 from __future__ import annotations
@@ -29,60 +29,60 @@ if TYPE_CHECKING:
     from search.store.database import Database
 
 _WITH_METADATA = 4
-"""Version of the catalog that holds metadata first."""
+"""First version of the catalog that has metadata."""
 _SHOWN_VALUES = 5
 _SEE = "Run twinlens check on the index"
 
 
 class MetadataTable:
-    """Columns and values."""
+    """Reads and writes columns and values, and runs filters."""
 
     def __init__(self, database: Database) -> None:
-        """Take the database of the catalog."""
+        """Use the database of a catalog."""
         self._there = database.version >= _WITH_METADATA
         self._rows, self._many = database.rows, database.many
 
     # Columns -----------------------------------------------------------------------------------------------------
 
     def columns(self) -> dict[str, ColumnType]:
-        """Name -> type, in the order in which they came."""
+        """Name -> type, in the order in which the columns were added."""
         return {name: kind for _, name, kind in self._columns()}
 
     def add_columns(self, columns: Mapping[str, ColumnType]) -> None:
-        """Make new columns, which no picture has a value in; within a transaction."""
+        """Add new, empty columns; within a transaction."""
         for name, kind in columns.items():
             self._many("INSERT INTO columns (name, type) VALUES (?, ?)", [(name, kind)])
             ((key,),) = self._rows("SELECT id FROM columns WHERE name = ?", (name,))
             self._many(f"ALTER TABLE metadata ADD COLUMN c{int(key)}", [()])
 
     def drop_column(self, name: str) -> None:
-        """Forget a column with all its values; within a transaction.
+        """Delete a column with all its values; within a transaction.
 
         Raises:
-            QueryError: no such column, or one that is read from the pictures.
+            QueryError: there is no such column, or it is read from the pictures.
         """
         keys = {known: key for key, known, _ in self._columns()}
         if name not in keys or name in EXIF_COLUMNS:
             own = [known for known in keys if known not in EXIF_COLUMNS]
-            raise QueryError(f"{name!r} is no column that can be dropped (those are: {', '.join(own) or 'none'})")
+            raise QueryError(f"{name!r} is not a column that can be dropped (those are: {', '.join(own) or 'none'})")
         self._many(f"ALTER TABLE metadata DROP COLUMN c{keys[name]}", [()])
         self._many("UPDATE retained SET metadata = json_remove(metadata, ?)", [(f'$."{keys[name]}"',)])
         self._many("DELETE FROM columns WHERE id = ?", [(keys[name],)])
 
     def infos(self) -> tuple[ColumnInfo, ...]:
-        """Each column with its count of values, and the least and greatest, or a few, of them."""
+        """Each column with its number of values, and the least and greatest value, or a few values."""
         known = self._columns()
         if not known:
             return ()
-        wanted = ", ".join(
+        figures = ", ".join(
             f"count(c{key})" if _listed(kind) else f"count(c{key}), min(c{key}), max(c{key})" for key, _, kind in known
         )
-        found = iter(self._rows(f"SELECT {wanted} FROM metadata", ())[0])
-        return tuple(self._info(key, name, kind, next(found), found) for key, name, kind in known)
+        row = iter(self._rows(f"SELECT {figures} FROM metadata", ())[0])
+        return tuple(self._info(key, name, kind, next(row), row) for key, name, kind in known)
 
-    def _info(self, key: int, name: str, kind: ColumnType, count: int, found: Any) -> ColumnInfo:
+    def _info(self, key: int, name: str, kind: ColumnType, count: int, row: Any) -> ColumnInfo:
         if not _listed(kind):
-            low, high = next(found), next(found)
+            low, high = next(row), next(row)
             least, greatest = (None if end is None else _value(name, end, kind) for end in (low, high))
             return ColumnInfo(name, kind, count, least, greatest)
         sql = f"SELECT DISTINCT c{key} FROM metadata WHERE c{key} IS NOT NULL LIMIT {_SHOWN_VALUES}"
@@ -92,11 +92,11 @@ class MetadataTable:
     # Values ------------------------------------------------------------------------------------------------------
 
     def of(self, pictures: Sequence[int]) -> dict[int, dict[str, MetadataValue]]:
-        """Picture -> column -> value, without the columns in which a picture has none."""
+        """Id of a picture -> column -> value, without empty values."""
         known = self._columns()
-        found: dict[int, dict[str, MetadataValue]] = {}
+        metadata: dict[int, dict[str, MetadataValue]] = {}
         if not known:
-            return found
+            return metadata
         names = ", ".join(f"c{key}" for key, _, _ in known)
         for chunk in chunks(pictures):
             marks = ",".join("?" * len(chunk))
@@ -104,18 +104,18 @@ class MetadataTable:
                 f"SELECT picture, {names} FROM metadata WHERE picture IN ({marks})", chunk
             ):
                 each = zip(known, values, strict=True)
-                found[picture] = {name: _value(name, v, kind) for (_, name, kind), v in each if v is not None}
-        return found
+                metadata[picture] = {name: _value(name, v, kind) for (_, name, kind), v in each if v is not None}
+        return metadata
 
     def texts(self, name: str, most: int) -> list[str]:
-        """Different values of a column of text, at most so many, in their order."""
+        """At most `most` distinct values of a column of text, sorted."""
         keys = {known: key for key, known, _ in self._columns()}
         column = f"c{keys[name]}"
         sql = f"SELECT DISTINCT {column} FROM metadata WHERE {column} IS NOT NULL LIMIT ?"
         return sorted(_value(name, value, "text") for (value,) in self._rows(sql, (most,)))
 
     def put(self, names: Sequence[str], rows: Iterable[tuple[int, Sequence[Stored]]]) -> None:
-        """Store values of known columns, null included, a row a picture; its other columns stay; in a transaction."""
+        """Store values, or nulls, of existing columns by picture id; other columns stay. Within a transaction."""
         keys = {name: (key, kind) for key, name, kind in self._columns()}
         columns = [f"c{keys[name][0]}" for name in names]
         marks = ", ".join("CAST(? AS TEXT)" if keys[name][1] == "text" else "?" for name in names)
@@ -128,46 +128,46 @@ class MetadataTable:
 
     # Filters -----------------------------------------------------------------------------------------------------
 
-    def select(self, wanted: str, condition: Condition | None, clause: str = "1", values: Sequence[Any] = ()) -> Any:
-        """One value, `wanted`, over the pictures that meet a condition and a clause of the catalog's own.
+    def select(self, aggregate: str, condition: Condition | None, clause: str = "1", values: Sequence[Any] = ()) -> Any:
+        """Compute one SQL aggregate over the pictures that match a condition and an SQL clause with its values.
 
         Raises:
             QueryError: the condition names an unknown column, or a value that does not fit its column.
         """
         tables = "pictures LEFT JOIN metadata ON metadata.picture = pictures.id" if self._there else "pictures"
         sql = Sql("1") if condition is None else self.check(condition)
-        found = self._rows(f"SELECT {wanted} FROM {tables} WHERE {clause} AND {sql.text}", (*values, *sql.values))
-        return found[0][0]
+        rows = self._rows(f"SELECT {aggregate} FROM {tables} WHERE {clause} AND {sql.text}", (*values, *sql.values))
+        return rows[0][0]
 
     def check(self, condition: Condition) -> Sql:
-        """Write a condition over the tables `pictures` and `metadata`; raises QueryError if it is invalid."""
+        """Translate a condition to SQL over `pictures` and `metadata`; raises QueryError if it is invalid."""
         columns = {name: SqlColumn(f"pictures.{name}", kind) for name, kind in BUILT_IN.items()}
         columns |= {name: SqlColumn(f"metadata.c{key}", kind) for key, name, kind in self._columns()}
         return to_sql(condition, columns)
 
     def numbers(
-        self, wanted: str, condition: Condition | None, clause: str = "1", values: Sequence[Any] = ()
+        self, column: str, condition: Condition | None, clause: str = "1", values: Sequence[Any] = ()
     ) -> list[int]:
-        """Whole numbers of the pictures that meet a condition, ascending.
+        """Values of an SQL column of integers, of the pictures that match a condition, ascending.
 
-        They come as one text: half a million rows one by one take SQLite's Python binding twice the time of the search.
+        SQLite returns them as one text: fetching half a million rows one by one takes twice as long as the search.
         """
-        text = self.select(f"group_concat({wanted})", condition, clause, values)
+        text = self.select(f"group_concat({column})", condition, clause, values)
         try:
             return sorted(map(int, text.split(","))) if text else []
         except (AttributeError, ValueError):
-            raise IndexFolderError(f"the catalog holds other values than numbers in {wanted}. {_SEE}") from None
+            raise IndexFolderError(f"the catalog holds values that are not numbers in {column}. {_SEE}") from None
 
     def _columns(self) -> list[tuple[int, str, ColumnType]]:
         if not self._there:
             return []
-        found = self._rows("SELECT id, name, type FROM columns ORDER BY id", (), "kts")
-        for _, name, kind in found:
+        columns = self._rows("SELECT id, name, type FROM columns ORDER BY id", (), "kts")
+        for _, name, kind in columns:
             if kind not in TYPE_NAMES:
                 raise IndexFolderError(
                     f"the column {name!r} of the catalog has the type {kind!r}, which does not exist. {_SEE}"
                 )
-        return cast("list[tuple[int, str, ColumnType]]", found)
+        return cast("list[tuple[int, str, ColumnType]]", columns)
 
 
 def _listed(kind: ColumnType) -> bool:
@@ -178,5 +178,5 @@ def _value(name: str, value: Any, kind: ColumnType) -> Any:
     try:
         return metadata_value(value, kind)
     except (TypeError, ValueError) as error:
-        wrong = f"the column {name!r} of the catalog holds {shown(value)}, which is no {kind}"
+        wrong = f"the column {name!r} of the catalog holds {shown(value)}, which is not of the type {kind}"
         raise IndexFolderError(f"{wrong}. {_SEE}") from error

@@ -1,4 +1,4 @@
-"""The history of the catalog's schema: append a step, never edit one that was released."""
+"""Migrations of the catalog's schema. To change the schema, append a step; never edit a released one."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ CREATE TABLE templates (         -- the reference pictures of each, embedded wit
 """
 
 M003_NOTHING = ""
-"""Its number is taken by catalogs that passed it."""
+"""A removed step; its number stays, because existing catalogs count it in their version."""
 
 M004_METADATA = """
 CREATE TABLE columns (           -- metadata: what was told of pictures, or read from their EXIF
@@ -140,13 +140,13 @@ MIGRATIONS = (
     M006_DIGESTS,
     M007_RETAINED,
 )
-"""Step n takes a catalog of version n (`PRAGMA user_version`) to version n + 1."""
+"""Step n upgrades a catalog from version n (`PRAGMA user_version`) to version n + 1."""
 
 APPLICATION_ID = 0x54774C6E
-"""What the header of a catalog says that it is: "TwLn". Those of older versions have none; a writer stamps them."""
+"""Marks the header of a catalog: "TwLn". Catalogs of older versions lack it, until a writer adds it."""
 
 OLDEST_READABLE = 1
-"""A reader takes a catalog from this version on as it is, and finds none of what came later; a writer upgrades it."""
+"""Oldest version that a reader opens; tables that came later are then empty. A writer upgrades the catalog."""
 
 
 _NEXT_GENERATION = """
@@ -156,7 +156,7 @@ ON CONFLICT (key) DO UPDATE SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT)
 
 
 def migrate(connection: sqlite3.Connection, version: int) -> None:
-    """Bring a catalog of a version up to the newest, and stamp it, in one transaction: a generation like any other."""
+    """Upgrade a catalog to the newest version and mark it, in one transaction, which is a new generation."""
     steps = "".join(MIGRATIONS[version:])
     marks = f"PRAGMA user_version = {len(MIGRATIONS)}; PRAGMA application_id = {APPLICATION_ID};"
     script = f"BEGIN IMMEDIATE; {steps} {_NEXT_GENERATION} {marks} COMMIT;"
@@ -164,13 +164,13 @@ def migrate(connection: sqlite3.Connection, version: int) -> None:
 
 
 def is_newest(connection: sqlite3.Connection) -> bool:
-    """Whether a catalog needs no migration: it has the newest schema and its stamp."""
+    """Whether a catalog needs no migration: it has the newest schema and the application id."""
     ((application,),) = connection.execute("PRAGMA application_id").fetchall()
     return checked_version(connection) == len(MIGRATIONS) and application == APPLICATION_ID
 
 
 def checked_version(connection: sqlite3.Connection) -> int:
-    """Version of a catalog's schema, 0 for an empty file; raises IndexFolderError for one from the future."""
+    """Version of a catalog's schema, 0 for an empty file; raises IndexFolderError if a newer Twinlens made it."""
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version > len(MIGRATIONS):
         raise IndexFolderError(

@@ -1,4 +1,4 @@
-"""Open a catalog's file: pin a snapshot, and compare it with its seal before anybody reads from it."""
+"""Open a catalog's file: pin a snapshot, and compare it with its seal before anything is read from it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 def pinned(raw: CatalogFile, *, verify: bool, thorough: bool = False) -> tuple[sqlite3.Connection, bool]:
-    """A connection that pins a snapshot, and whether a seal was found to vouch for it."""
+    """A connection with a pinned snapshot, and whether the snapshot matches its seal."""
     while True:
-        before = read_seal(raw.file.parent) if verify else None  # before the pinning: it can only be older, then
+        before = read_seal(raw.file.parent) if verify else None  # read first, so that it cannot be newer
         connection = connect_reader(raw.file)
         try:
             sealed = verify and verify_snapshot(connection, raw, before, thorough=thorough)
@@ -36,7 +36,11 @@ def pinned(raw: CatalogFile, *, verify: bool, thorough: bool = False) -> tuple[s
 
 
 def verified(raw: CatalogFile, *, reseal: bool) -> bool:
-    """Whether a seal vouches for the catalog that a writer is about to open; False for one that is to be sealed."""
+    """Check the catalog that a writer is about to open; return False if it must be sealed first.
+
+    Raises:
+        DamagedFileError: the catalog or, without `reseal`, its seal is damaged.
+    """
     try:
         if raw.file.stat().st_size == 0 and read_seal(raw.file.parent) is None:
             return False  # just made
@@ -46,8 +50,8 @@ def verified(raw: CatalogFile, *, reseal: bool) -> bool:
             raise
         connection, sealed = pinned(raw, verify=False)
     try:
-        found = [] if sealed else [str(row[0]) for row in connection.execute("PRAGMA integrity_check(3)")]
-        if wrong := "; ".join(each for each in found if each != "ok"):
+        results = [] if sealed else [str(row[0]) for row in connection.execute("PRAGMA integrity_check(3)")]
+        if wrong := "; ".join(each for each in results if each != "ok"):
             raise DamagedFileError(raw.file, f"damaged ({wrong})", BUILD_AGAIN)
         return sealed
     finally:
@@ -55,11 +59,12 @@ def verified(raw: CatalogFile, *, reseal: bool) -> bool:
 
 
 def connect_reader(file: Path) -> sqlite3.Connection:
-    """Open for reading and pin the snapshot.
+    """Open a catalog for reading and pin its present snapshot.
 
-    A reader that may write to the folder (never to the tables) takes SQLite's side files away when it is the last to
-    go. One that may not leaves them; and a folder that nobody may write is opened as one that nobody does. A file with
-    hard links may be another index's too, whose log is not here: it is left as it is.
+    A reader with write permission for the folder opens the file as writable, so that SQLite deletes its side files when
+    the last connection closes; it never writes to the tables. Otherwise the file is opened read-only or, if that fails,
+    as immutable. A file with hard links may belong to another index too, whose log is elsewhere: it is not opened as
+    writable.
     """
     uri = file.absolute().as_uri()
     alone = file.stat().st_nlink == 1
@@ -72,7 +77,7 @@ def connect_reader(file: Path) -> sqlite3.Connection:
             harden(connection)
             connection.execute("PRAGMA query_only = ON")
             connection.execute("BEGIN")
-            connection.execute("PRAGMA user_version").fetchone()  # pins, and parses nothing but the header
+            connection.execute("PRAGMA user_version").fetchone()  # pins the snapshot, and only parses the header
         except sqlite3.OperationalError as error:
             connection.close()
             if mode == modes[-1] or is_busy(error):
@@ -86,10 +91,11 @@ def connect_reader(file: Path) -> sqlite3.Connection:
 
 
 def use_log(connection: sqlite3.Connection, file: Path) -> None:
-    """Keep the catalog in WAL mode: where SQLite cannot, it says nothing and goes on without.
+    """Put the catalog in WAL mode, and check the result: SQLite does not raise if it cannot.
 
     Raises:
-        DiskError: the disk failed, or its file system cannot share memory between processes, as some networks'.
+        DiskError: the disk failed, or its file system cannot share memory between processes, as some network file
+            systems cannot.
     """
     ((mode,),) = connection.execute("PRAGMA journal_mode = WAL").fetchall()
     if mode != "wal":
@@ -98,9 +104,9 @@ def use_log(connection: sqlite3.Connection, file: Path) -> None:
 
 @contextmanager
 def damage_named(file: Path) -> Iterator[None]:
-    """Turn what SQLite says of a damaged file, or of the disk, into an error of ours that names it."""
+    """Turn SQLite's errors about damage or the disk into a DamagedFileError or DiskError that names the file."""
     try:
         with disk_errors_named(file):
             yield
-    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # what SQLite says may quote damaged text
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # a message of SQLite may quote damaged text
         raise DamagedFileError(file, f"cannot be read as a catalog ({error})", BUILD_AGAIN) from error

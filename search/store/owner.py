@@ -1,7 +1,7 @@
-"""Whose a file named `catalog.sqlite` is, read from its bytes before SQLite opens it: another program's is left alone.
+"""Recognise whether a file named `catalog.sqlite` belongs to Twinlens, from its bytes, before SQLite opens it.
 
-SQLite keeps an `application_id` in the header of its files for this purpose. Catalogs of older versions have none: they
-are known by the seal beside them, or by their tables, and stamped by the next writer.
+SQLite keeps an `application_id` in the header of its files for this purpose. Catalogs of older versions lack it: they
+are recognised by their seal or their tables, and the next writer adds the id.
 Source: "Database File Format", section 1.3, sqlite.org.
 """
 
@@ -22,45 +22,45 @@ if TYPE_CHECKING:
 
     from search.store.file import CatalogFile
 
-Owner = Literal["ours", "nobody", "another"]
+Owner = Literal["ours", "none", "another"]
 SIDES = ("-wal", "-shm", "-journal")
-"""What SQLite adds to a database's name for the files that it keeps beside it."""
+"""Suffixes of the files that SQLite keeps beside a database."""
 _MAGIC = b"SQLite format 3\0"
 _HEADER_BYTES = 100
 _USER_VERSION, _APPLICATION_ID = 60, 68
 _TABLES = {"settings", "files", "segments", "pictures", "tombstones", "skipped"}
-"""Those that every version has."""
+"""Tables of every version."""
 
 
 def blank_catalog() -> bytes:
-    """The bytes of a database that holds nothing yet but the mark that it is ours."""
+    """The bytes of an empty database with the application id of Twinlens."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         return connection.serialize()
 
 
 def owner_of(raw: CatalogFile) -> Owner:
-    """Owner of the file; `nobody` owns an empty file, such as a first build leaves that was killed at its start."""
+    """Owner of the file; `none` for an empty one, which a first build leaves if it is killed at its start."""
     header = raw.head(_HEADER_BYTES)
     if not header:
-        return "nobody"
+        return "none"
     sealed = is_regular(raw.file.with_name(SEAL_NAME))
     if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
-        return "ours" if sealed else "another"  # damaged: its seal is going to say so
+        return "ours" if sealed else "another"  # damaged: comparing it with its seal reports that
     version, application = _number(header, _USER_VERSION), _number(header, _APPLICATION_ID)
     if application != 0:
         return "ours" if application == APPLICATION_ID else "another"
     names = _tables(raw.file)
     if names is not None and names >= _TABLES:
         return "ours"
-    if sealed:  # where its tables cannot be read, or are in its log yet, its seal is going to say what it is
+    if sealed:  # its tables cannot be read, or are still in its log: comparing it with its seal decides
         return "another" if names or not 0 <= version <= len(MIGRATIONS) else "ours"
     log = raw.file.with_name(f"{raw.file.name}-wal")
-    return "another" if names != set() or (log.exists() and log.stat().st_size) else "nobody"
+    return "another" if names != set() or (log.exists() and log.stat().st_size) else "none"
 
 
 def refuse_foreign(raw: CatalogFile) -> None:
-    """Raise IndexFolderError for a file that another program may have made; nothing of it was opened by SQLite."""
+    """Raise IndexFolderError if another program may have made the file; SQLite does not open it for writing."""
     if owner_of(raw) != "another":
         return
     if is_regular(raw.file.with_name(SEAL_NAME)):
@@ -76,10 +76,10 @@ def refuse_foreign(raw: CatalogFile) -> None:
 
 
 def refuse_links(file: Path, *, writing: bool) -> None:
-    """Refuse a catalog that SQLite would reach, or keep its side files, through a link.
+    """Refuse links: SQLite would follow them to the catalog or its side files.
 
     Raises:
-        IndexFolderError: the catalog or a side file is a link, or, where SQLite would write it, a hard link.
+        IndexFolderError: the catalog or a side file is a link, or a hard link that SQLite would write to.
     """
     if writing or file.is_symlink():
         require_own_file(file)
@@ -92,7 +92,7 @@ def _number(header: bytes, place: int) -> int:
 
 
 def _tables(file: Path) -> set[str] | None:
-    """The tables' names, read as of a file that nobody may write: no lock, no side file, no recovery; None: damaged."""
+    """Names of the tables; None if the file is damaged. Opened as immutable: no lock, no side file, no recovery."""
     uri = f"{file.absolute().as_uri()}?mode=ro&immutable=1"
     try:
         with closing(sqlite3.connect(uri, uri=True)) as connection:

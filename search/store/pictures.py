@@ -1,4 +1,4 @@
-"""The pictures of a catalog: found by id, by path, by content, by row and by filter; put and removed."""
+"""The table of pictures in the catalog: look up by id, path, content, row or filter; add, change and remove."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from search.store.tombstones import TombstoneTable
 
 _WITH_INODES = 7
-"""Version of the catalog that knows when the inode of a file changed, and its number, first."""
+"""First version of the catalog that stores the inode of a file, and when it changed."""
 _PICTURE = tuple(TABLES["pictures"])
 _NOT_BEFORE = ("ctime_ns", "inode")
 """Columns that older versions lack."""
@@ -34,7 +34,7 @@ class PictureTable:
     def __init__(
         self, database: Database, metadata: MetadataTable, retained: RetainedTable, tombstones: TombstoneTable
     ) -> None:
-        """Take the database of the catalog, and those of its tables that a filter reads and a removal writes."""
+        """Use the database of a catalog, and the tables that filters and removals need."""
         self._metadata = metadata
         self._retained = retained
         self._tombstones = tombstones
@@ -44,92 +44,92 @@ class PictureTable:
         self._rows, self._many = database.rows, database.many
 
     def count(self) -> int:
-        """Pictures in the index."""
+        """Number of pictures in the index."""
         return int(self._rows("SELECT count(*) FROM pictures")[0][0])
 
     def greatest_id(self) -> int:
-        """The greatest id of a picture; 0 where there is none."""
+        """The greatest id of a picture; 0 if there is no picture."""
         return int(self._rows("SELECT coalesce(max(id), 0) FROM pictures")[0][0])
 
     def label_counts(self) -> dict[str, int]:
-        """Pictures a label, without the unlabelled."""
+        """Label -> number of pictures; unlabelled pictures are not counted."""
         sql = "SELECT label, count(*) FROM pictures WHERE label IS NOT NULL GROUP BY label ORDER BY label"
         return dict(self._rows(sql, letters="tn"))
 
     def records(self, *, after: int = 0, limit: int = -1) -> list[PictureRecord]:
-        """Pictures by ascending id, from the first id above `after`; `limit` -1 for all."""
+        """At most `limit` pictures with an id above `after`, by ascending id; -1 for all."""
         return self._read("WHERE id > ? ORDER BY id LIMIT ?", (after, limit))
 
     def get(self, picture_id: int) -> PictureRecord | None:
-        """The picture of an id, or None."""
-        if not 0 < picture_id < 2**63:  # more than SQLite's integers hold
+        """The picture with an id; None if there is none."""
+        if not 0 < picture_id < 2**63:  # beyond the integers of SQLite
             return None
-        found = self._read("WHERE id = ?", (picture_id,))
-        return found[0] if found else None
+        records = self._read("WHERE id = ?", (picture_id,))
+        return records[0] if records else None
 
     def at_rows(self, segment: int, rows: Sequence[int]) -> dict[int, PictureRecord]:
-        """Row -> picture, for the rows of one segment that have one."""
-        found: dict[int, PictureRecord] = {}
+        """Row -> picture, for those of the given rows of one segment that have a picture."""
+        records: dict[int, PictureRecord] = {}
         for chunk in chunks(rows):
             marks = ",".join("?" * len(chunk))
             for picture in self._read(f"WHERE segment = ? AND row IN ({marks})", (segment, *chunk)):
-                found[picture.row] = picture
-        return found
+                records[picture.row] = picture
+        return records
 
     def ids_at(self, paths: Sequence[str]) -> dict[str, int]:
-        """Path -> id, for those of the paths that have a picture."""
-        found: dict[str, int] = {}
+        """Path -> id, for those of the given paths that have a picture."""
+        ids: dict[str, int] = {}
         for chunk in chunks([os.fsencode(path) for path in paths]):
             marks = ",".join(["CAST(? AS TEXT)"] * len(chunk))
-            found.update(self._rows(f"SELECT path, id FROM pictures WHERE path IN ({marks})", chunk, letters="pk"))
-        return found
+            ids.update(self._rows(f"SELECT path, id FROM pictures WHERE path IN ({marks})", chunk, letters="pk"))
+        return ids
 
     def ids_among(self, ids: Sequence[int]) -> list[int]:
-        """Those of some ids that a picture has."""
-        found: list[int] = []
-        wanted = [key for key in ids if 0 < key < 2**63]
-        for chunk in chunks(wanted):
-            found += [
+        """Those of the given ids that a picture has."""
+        existing: list[int] = []
+        valid = [key for key in ids if 0 < key < 2**63]
+        for chunk in chunks(valid):
+            existing += [
                 key
                 for (key,) in self._rows(f"SELECT id FROM pictures WHERE id IN ({','.join('?' * len(chunk))})", chunk)
             ]
-        return found
+        return existing
 
     def of(self, ids: Sequence[int]) -> list[PictureRecord]:
-        """Those of some ids that a picture has, by ascending id."""
-        found: list[PictureRecord] = []
-        wanted = sorted({key for key in ids if 0 < key < 2**63})
-        for chunk in chunks(wanted):
-            found += self._read(f"WHERE id IN ({','.join('?' * len(chunk))}) ORDER BY id", chunk)
-        return found
+        """The pictures with the given ids, by ascending id; unknown ids are skipped."""
+        records: list[PictureRecord] = []
+        valid = sorted({key for key in ids if 0 < key < 2**63})
+        for chunk in chunks(valid):
+            records += self._read(f"WHERE id IN ({','.join('?' * len(chunk))}) ORDER BY id", chunk)
+        return records
 
     def at_paths(self, paths: Sequence[str]) -> list[PictureRecord]:
-        """The pictures of some paths, by ascending id."""
+        """The pictures at the given paths, by ascending id."""
         return self.of(list(self.ids_at(paths).values()))
 
     def of_contents(self, contents: Sequence[str]) -> list[PictureRecord]:
-        """Every picture that has one of some contents, by ascending id."""
-        found: dict[int, PictureRecord] = {}
+        """All pictures with one of the given contents, by ascending id."""
+        records: dict[int, PictureRecord] = {}
         for chunk in chunks(contents):
             marks = ",".join("?" * len(chunk))
-            found.update((each.id, each) for each in self._read(f"WHERE content IN ({marks})", chunk))
-        return [found[key] for key in sorted(found)]
+            records.update((each.id, each) for each in self._read(f"WHERE content IN ({marks})", chunk))
+        return [records[key] for key in sorted(records)]
 
     def ids_below(self, folder: str) -> list[int]:
-        """Pictures in a folder and its subfolders, by ascending id."""
+        """Ids of the pictures in a folder and its subfolders, ascending."""
         first, end = os.fsencode(folder.rstrip("/")) + b"/", os.fsencode(folder.rstrip("/")) + b"0"  # 0 follows /
         sql = "SELECT id FROM pictures WHERE path >= CAST(? AS TEXT) AND path < CAST(? AS TEXT) ORDER BY id"
         return [key for (key,) in self._rows(sql, (first, end))]
 
     def folders(self, roots: Iterable[Path] = ()) -> Iterator[Path]:
-        """Folders below which every picture lies that is not below one of these roots; none is named twice.
+        """Folders that together contain all pictures outside of these roots, each folder once.
 
-        They are found by leaps over the index of paths: from the first picture in a folder to the first one behind it.
+        The index of paths is read in leaps: from the first picture in a folder to the first one after the folder.
         """
         reached, known = b"", set(roots)
         sql = "SELECT path FROM pictures WHERE path >= CAST(? AS TEXT) ORDER BY path LIMIT 1"
-        while found := self._rows(sql, (reached,), letters="p"):
-            path = Path(found[0][0])
+        while rows := self._rows(sql, (reached,), letters="p"):
+            path = Path(rows[0][0])
             folder = next((each for each in path.parents if each in known), None)
             if folder is None:
                 folder = path.parent
@@ -138,7 +138,7 @@ class PictureTable:
             reached = max(behind, os.fsencode(path) + b"\x01")
 
     def below(self, folder: Path) -> Iterator[PictureRecord]:
-        """Every picture below a folder, or at this very path, by the bytes of their paths; read page by page."""
+        """All pictures below a folder, or at this very path, sorted by the bytes of their paths; read in pages."""
         yield from self.at_paths([str(folder)])
         start = os.fsencode(folder).rstrip(b"/")
         reached, end = start + b"/", start + b"0"  # 0 follows /
@@ -148,42 +148,43 @@ class PictureTable:
             reached = os.fsencode(page[-1].path)
 
     def pages(self) -> Iterator[list[PictureRecord]]:
-        """Every picture by ascending id, a page at a time."""
+        """All pictures by ascending id, one page at a time."""
         reached = 0
         while page := self.records(after=reached, limit=PAGE):
             yield page
             reached = page[-1].id
 
     def between(self, segment: int, rows: range, limit: int = -1) -> list[PictureRecord]:
-        """Pictures in neighbouring rows of a segment, by row; `limit` -1 for all."""
+        """At most `limit` pictures in a range of rows of a segment, by row; -1 for all."""
         clause = "WHERE segment = ? AND row >= ? AND row < ? ORDER BY row LIMIT ?"
         return self._read(clause, (segment, rows.start, rows.stop, limit))
 
     def ids_matching(self, pattern: str) -> list[int]:
-        """Pictures whose path matches a pattern with `*`, `?` and `[...]`, by ascending id."""
+        """Ids of the pictures whose path matches a pattern with `*`, `?` and `[...]`, ascending."""
         sql = "SELECT id FROM pictures WHERE path GLOB CAST(? AS TEXT) ORDER BY id"
         return [key for (key,) in self._rows(sql, (os.fsencode(pattern),))]
 
     def first_and_last_path(self) -> tuple[str, str] | None:
-        """The first and last of all paths in the order of their bytes; None where there is no picture."""
+        """The first and last of all paths in the order of their bytes; None if there is no picture."""
         first, last = self._rows("SELECT min(path), max(path) FROM pictures", letters="PP")[0]
         return None if first is None else (first, last)
 
     def ids_where(self, condition: Condition) -> list[int]:
-        """Pictures that meet a condition, by ascending id; raises QueryError for one that cannot be, and for none.
+        """Ids of the pictures that match a condition, ascending.
 
-        Who removes what an empty filter takes in must not come to remove everything.
+        Raises:
+            QueryError: the condition is invalid, or None: a removal with an empty filter must not remove everything.
         """
         if condition is None:
             raise QueryError("no filter was given: say which pictures are meant")
         return self._metadata.numbers("pictures.id", condition)
 
     def count_where(self, condition: Condition | None) -> int:
-        """How many pictures meet a condition; raises QueryError for one that cannot be."""
+        """Number of pictures that match a condition; raises QueryError if it is invalid."""
         return int(self._metadata.select("count(*)", condition))
 
     def put(self, pictures: Iterable[PictureRecord]) -> None:
-        """Add pictures (id 0: a new one) or replace those of the same id."""
+        """Add pictures (with the id 0), or replace those with the same id."""
         self._many(
             "INSERT INTO pictures VALUES (?, CAST(? AS TEXT), ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?, ?, ?)"
             " ON CONFLICT (id) DO UPDATE SET path = excluded.path, content = excluded.content, bytes = excluded.bytes,"
@@ -209,15 +210,15 @@ class PictureTable:
         )
 
     def free_paths(self, pictures: Iterable[PictureRecord]) -> None:
-        """Free the paths of pictures that are put at others in the same transaction, perhaps at those of each other."""
+        """Free the paths of pictures that move in the same transaction, perhaps to each other's paths."""
         self._many("UPDATE pictures SET path = id WHERE id = ?", ((p.id,) for p in pictures))
 
     def remove(self, pictures: Iterable[PictureRecord]) -> None:
-        """Forget pictures; their rows become tombstones, and what was known of them is retained for a while."""
-        gone = list(pictures)
-        self._retained.keep(gone)
-        self._many("DELETE FROM pictures WHERE id = ?", ((p.id,) for p in gone))
-        self._tombstones.put(gone)
+        """Remove pictures: their rows become tombstones, and their metadata and labels are retained for a while."""
+        removed = list(pictures)
+        self._retained.keep(removed)
+        self._many("DELETE FROM pictures WHERE id = ?", ((p.id,) for p in removed))
+        self._tombstones.put(removed)
 
     def _read(self, clause: str, values: Sequence[Any]) -> list[PictureRecord]:
         sql = f"SELECT {', '.join(self._columns)} FROM pictures {clause}"

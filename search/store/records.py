@@ -1,4 +1,4 @@
-"""The rows of the catalog, as values that every module may hold."""
+"""Records of the catalog as plain dataclasses: pictures, files, segments, templates."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class BlockChecksums:
     rows: int
     """Rows of a block; the last one may have fewer."""
     crc32: bytes
-    """uint32, little-endian, one a block."""
+    """uint32, little-endian, one per block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +27,12 @@ class FileRecord:
     bytes: int
     sha256: str
     blocks: BlockChecksums | None = None
-    """Of vectors that a Twinlens wrote which knew blocks."""
+    """None for other files than vectors, and for vectors written by an older version."""
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentRecord:
-    """One segment as the catalog names it; `structure` is None for a kind that needs no file."""
+    """One segment; `structure` is None for a kind that is not stored in a file."""
 
     id: int
     vectors: str
@@ -45,7 +45,7 @@ class SegmentRecord:
 
 @dataclass(frozen=True, slots=True)
 class PictureRecord:
-    """One picture of the collection and the row that holds its embedding."""
+    """One picture of the index, and the row that holds its embedding."""
 
     id: int
     path: Path
@@ -58,19 +58,19 @@ class PictureRecord:
     segment: int
     row: int
     ctime_ns: int | None = None
-    """With `inode`: None where nobody noted it, such as in an older index or by an import."""
+    """When the inode changed; like `inode`, None if it is unknown, as in an older index or for an imported picture."""
     inode: int | None = None
 
     @property
     def has_folder_label(self) -> bool:
-        """Whether the path of its folder ends with its label, as where the label came from the folder."""
+        """Whether the path of its folder ends with its label, as it does if the label came from the folder."""
         parts = [] if self.label is None else self.label.split("/")
         return bool(parts) and self.path.parent.parts[-len(parts) :] == tuple(parts)
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedRecord:
-    """As much of a picture as it takes to compare it with others."""
+    """The fields of a picture that a comparison with others needs."""
 
     id: int
     content: str

@@ -1,8 +1,8 @@
-"""What removed pictures had, kept for a while: metadata, labels and enrolments come back with the content.
+"""Retain metadata, labels and enrolments of removed pictures for a while, and restore them with the content.
 
-A row per removed picture, under its content hash and the path that it had. It is given back to the next picture of
-that content and then forgotten; what is older than the time set for it is never given back, and deleted by the next
-commit.
+There is one row per removed picture, with its content hash and its path. It is restored to the next picture with that
+content, and then deleted. A row that is older than the retention period is never restored, and the next commit deletes
+it.
 """
 
 from __future__ import annotations
@@ -29,65 +29,65 @@ if TYPE_CHECKING:
 
 Key: TypeAlias = "tuple[str, str]"
 """Content hash and path."""
-Had: TypeAlias = "tuple[str | None, dict[str, Any]]"
+Values: TypeAlias = "tuple[str | None, dict[str, Any]]"
 """Label, and id of a column -> value."""
 _WITH_RETAINED = 7
-"""Version of the catalog that retains first."""
+"""First version of the catalog that has these tables."""
 DAYS_SETTING = "retain_days"
 
 
 class RetainedTable:
-    """The tables `retained` and `retained_templates`."""
+    """Reads and writes the tables `retained` and `retained_templates`."""
 
     def __init__(self, database: Database) -> None:
-        """Take the database of the catalog."""
+        """Use the database of a catalog."""
         self._there = database.version >= _WITH_RETAINED
         self._rows, self._many = database.rows, database.many
 
     def days(self) -> int:
-        """How many days the index retains what was removed.
+        """The retention period of the index, in days.
 
         Raises:
             IndexFolderError: the setting is damaged.
         """
-        found = self._rows("SELECT value FROM settings WHERE key = ?", (DAYS_SETTING,), "t")
-        if not found:
+        rows = self._rows("SELECT value FROM settings WHERE key = ?", (DAYS_SETTING,), "t")
+        if not rows:
             return RetainConfig.days
         try:
-            days = json.loads(found[0][0])
+            days = json.loads(rows[0][0])
         except (ValueError, TypeError, RecursionError):
             days = None
         if not isinstance(days, int) or isinstance(days, bool) or not 0 <= days <= MOST_DAYS:
-            raise IndexFolderError(f"the setting {DAYS_SETTING} of the catalog is no number of days")
+            raise IndexFolderError(f"the setting {DAYS_SETTING} of the catalog is not a number of days")
         return days
 
     def count(self) -> int:
-        """Removed pictures of which something is retained."""
+        """Number of removed pictures with retained values."""
         return int(self._rows("SELECT count(*) FROM retained", (), "")[0][0]) if self._there else 0
 
-    # Keeping -----------------------------------------------------------------------------------------------------
+    # Retain ------------------------------------------------------------------------------------------------------
 
     def keep(self, pictures: Sequence[PictureRecord]) -> None:
-        """Retain what is known of pictures that are about to go; in a transaction, before they are removed."""
+        """Retain metadata and labels of pictures; in a transaction, before the pictures are removed."""
         if not pictures or not self.days():
             return
         moment = utc_now()
         for chunk in chunks(pictures):
             known = self._metadata([picture.id for picture in chunk])
-            had = [(picture, _own_label(picture), known.get(picture.id, {})) for picture in chunk]
+            retained = [(picture, _own_label(picture), known.get(picture.id, {})) for picture in chunk]
             self._many(
                 "INSERT OR REPLACE INTO retained VALUES (?, CAST(? AS TEXT), CAST(? AS TEXT), ?, ?, 0)",
                 (
                     (p.content, os.fsencode(p.path), label and _as_bytes(label), json.dumps(values), moment)
-                    for p, label, values in had
+                    for p, label, values in retained
                     if label is not None or values
                 ),
             )
 
     def keep_for_path(self, pictures: Iterable[PictureRecord]) -> None:
-        """Note that the next picture at the path of each of these gets what is retained of it; in a transaction.
+        """Restore the values of these pictures to the next picture at the same path too; in a transaction.
 
-        Their files are there and could not be read: half of a file was copied, perhaps.
+        Their files exist and could not be read, perhaps because they were only partly copied.
         """
         self._many(
             "UPDATE retained SET broken = 1 WHERE content = ? AND path = CAST(? AS TEXT)",
@@ -95,7 +95,7 @@ class RetainedTable:
         )
 
     def keep_templates(self, templates: Iterable[TemplateRecord]) -> None:
-        """Retain reference pictures that are about to go; in a transaction."""
+        """Retain reference pictures that are about to be removed; in a transaction."""
         if not self.days():
             return
         moment = utc_now()
@@ -108,7 +108,7 @@ class RetainedTable:
         )
 
     def _metadata(self, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
-        """Picture -> id of a column -> value, without the columns in which a picture has none."""
+        """Id of a picture -> id of a column -> value, without empty values."""
         keys = self._column_ids()
         names = ", ".join(f"c{key}" for key in keys)
         marks = ",".join("?" * len(ids))
@@ -122,41 +122,41 @@ class RetainedTable:
         return [int(key) for (key,) in self._rows("SELECT id FROM columns ORDER BY id", (), "k")]
 
     def _exif_ids(self) -> set[str]:
-        found = self._rows("SELECT id, name FROM columns", (), "kt")
-        return {str(key) for key, name in found if name in EXIF_COLUMNS}
+        rows = self._rows("SELECT id, name FROM columns", (), "kt")
+        return {str(key) for key, name in rows if name in EXIF_COLUMNS}
 
-    # Giving back -------------------------------------------------------------------------------------------------
+    # Restore -----------------------------------------------------------------------------------------------------
 
-    def give_back(self, pictures: Sequence[PictureRecord], *, labels: bool, over_folders: bool) -> int:
-        """Give new pictures what removed ones of their content had; in a transaction, after they were put.
+    def restore(self, pictures: Sequence[PictureRecord], *, labels: bool, over_folders: bool) -> int:
+        """Restore to new pictures what is retained of their content; in a transaction, after they are stored.
 
-        The one that was at the same path is preferred. A picture at another path gets something only where no other
-        picture shows the content: a copy of what is there is no return.
+        The values of a removed picture at the same path are preferred. A picture at another path only gets values if no
+        other picture of the index has the content: a copy of a present picture is not a returned one.
 
         Args:
-            pictures: as the catalog has them now, with their ids.
-            labels: whether a picture that has none gets the label that it had.
-            over_folders: whether one that is labelled by its folder does, too.
+            pictures: the new pictures, as stored in the catalog, with their ids.
+            labels: whether pictures without a label get their old label back.
+            over_folders: whether pictures labelled by their folder do, too.
 
         Returns:
-            How many pictures got something back.
+            How many pictures got metadata or a label back.
         """
         new = {picture.id for picture in pictures}
         returned = 0
         for chunk in chunks(pictures):
             taken = list(self._matched(chunk, new))
             for picture, key, (label, values) in taken:
-                if key[0] != picture.content:  # what the EXIF of its old content said
+                if key[0] != picture.content:  # EXIF values belong to the old content
                     values = {key: value for key, value in values.items() if key not in self._exif_ids()}
                 from_folder = over_folders and picture.has_folder_label
                 fresh = picture.label is None or from_folder  # another label was given on purpose
-                self._restore(picture, label if labels and fresh else None, values)
+                self._store_values(picture, label if labels and fresh else None, values)
                 self._forget(key)
             returned += len(taken)
         return returned
 
-    def _matched(self, pictures: Sequence[PictureRecord], new: set[int]) -> Iterator[tuple[PictureRecord, Key, Had]]:
-        """Each picture with what it gets: what was at its path first, then, of its content, what is left."""
+    def _matched(self, pictures: Sequence[PictureRecord], new: set[int]) -> Iterator[tuple[PictureRecord, Key, Values]]:
+        """Match pictures with retained rows: first by path, then the remaining ones by content alone."""
         waiting = self._retained([picture.content for picture in pictures])
         broken = self._broken([str(picture.path) for picture in pictures])
         live = self._shown([content for content, _ in waiting], new)
@@ -174,9 +174,9 @@ class RetainedTable:
             if left is not None:
                 yield picture, left, waiting.pop(left)
 
-    def give_back_templates(self, contents: Sequence[str]) -> list[TemplateRecord]:
-        """Retained reference pictures of these contents, without vectors, newest first."""
-        found = []
+    def templates(self, contents: Sequence[str]) -> list[TemplateRecord]:
+        """Retained reference pictures with these contents, without vectors, newest first."""
+        templates = []
         for chunk in chunks(contents):
             rows = self._rows(
                 "SELECT content, identity, path, quality, created FROM retained_templates"
@@ -184,18 +184,18 @@ class RetainedTable:
                 (*chunk, self._oldest()),
                 "stpts",
             )
-            found += [TemplateRecord(r[1], r[0], Path(r[2]), b"", _read_json(r[3]), r[4]) for r in rows]
-        return found
+            templates += [TemplateRecord(r[1], r[0], Path(r[2]), b"", _read_json(r[3]), r[4]) for r in rows]
+        return templates
 
     def forget_templates(self, templates: Iterable[TemplateRecord]) -> None:
-        """Forget retained reference pictures that came back; in a transaction."""
+        """Delete retained reference pictures that were restored; in a transaction."""
         self._many(
             "DELETE FROM retained_templates WHERE content = ? AND identity = CAST(? AS TEXT)",
             ((each.content, _as_bytes(each.identity)) for each in templates),
         )
 
-    def _retained(self, contents: Sequence[str]) -> dict[Key, Had]:
-        """What is retained of some contents, the newest first."""
+    def _retained(self, contents: Sequence[str]) -> dict[Key, Values]:
+        """The retained values of these contents, newest first."""
         rows = self._rows(
             "SELECT content, path, label, metadata FROM retained"
             f" WHERE content IN ({','.join('?' * len(contents))}) AND removed >= ? ORDER BY removed DESC, path",
@@ -204,8 +204,8 @@ class RetainedTable:
         )
         return {(content, path): (label, _read_json(values)) for content, path, label, values in rows}
 
-    def _broken(self, paths: Sequence[str]) -> dict[str, tuple[Key, Had]]:
-        """What is retained of the last picture at each of some paths whose file could not be read then."""
+    def _broken(self, paths: Sequence[str]) -> dict[str, tuple[Key, Values]]:
+        """Path -> key and retained values of the last picture there, for paths whose file could not be read."""
         rows = self._rows(
             "SELECT content, path, label, metadata FROM retained WHERE broken"
             f" AND path IN ({','.join(['CAST(? AS TEXT)'] * len(paths))}) AND removed >= ? ORDER BY removed",
@@ -215,12 +215,12 @@ class RetainedTable:
         return {path: ((content, path), (label, _read_json(values))) for content, path, label, values in rows}
 
     def _shown(self, contents: Sequence[str], new: set[int]) -> set[str]:
-        """Those of some contents that a picture shows which is not new."""
+        """Those of the given contents that a picture has which is not new."""
         sql = f"SELECT content, id FROM pictures WHERE content IN ({','.join('?' * len(contents))})"
-        found = self._rows(sql, contents, "sk")
-        return {content for content, key in found if key not in new}
+        rows = self._rows(sql, contents, "sk")
+        return {content for content, key in rows if key not in new}
 
-    def _restore(self, picture: PictureRecord, label: str | None, values: dict[str, Any]) -> None:
+    def _store_values(self, picture: PictureRecord, label: str | None, values: dict[str, Any]) -> None:
         if label is not None:
             self._many("UPDATE pictures SET label = CAST(? AS TEXT) WHERE id = ?", [(_as_bytes(label), picture.id)])
         kept = {key: values[str(key)] for key in self._column_ids() if str(key) in values}
@@ -238,18 +238,18 @@ class RetainedTable:
     def _forget(self, key: Key) -> None:
         self._many("DELETE FROM retained WHERE content = ? AND path = CAST(? AS TEXT)", [(key[0], os.fsencode(key[1]))])
 
-    # Forgetting --------------------------------------------------------------------------------------------------
+    # Delete ------------------------------------------------------------------------------------------------------
 
     def expire(self) -> None:
-        """Delete what was retained for long enough; in a transaction."""
+        """Delete values older than the retention period; in a transaction."""
         for table in ("retained", "retained_templates"):
             self._many(f"DELETE FROM {table} WHERE removed < ?", [(self._oldest(),)])
 
     def purge(self, pictures: Sequence[PictureRecord] | None = None) -> int:
-        """Delete what is retained of some pictures, by content at whatever path, or of all; in a transaction.
+        """Delete what is retained of the contents of these pictures, or everything; in a transaction.
 
         Returns:
-            How many removed pictures are forgotten.
+            The number of rows deleted: one per removed picture.
         """
         before = self.count()
         if pictures is None:
@@ -260,7 +260,7 @@ class RetainedTable:
         return before - self.count()
 
     def _oldest(self) -> str:
-        """The earliest moment of a removal that is still retained."""
+        """The time of the earliest removal that is still within the retention period."""
         days = self.days()
         if not days:
             return "~"  # after every moment
@@ -268,18 +268,18 @@ class RetainedTable:
 
 
 def _own_label(picture: PictureRecord) -> str | None:
-    """The label of a picture, unless it came from its folder, which gives it again."""
+    """The label of a picture; None if it came from its folder, which gives it again."""
     return None if picture.has_folder_label else picture.label
 
 
 def _read_json(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
-        if isinstance(found, dict):
-            return found
+        values = json.loads(text)
+        if isinstance(values, dict):
+            return values
     except (ValueError, TypeError, RecursionError):
         pass
-    raise IndexFolderError("what is retained of a removed picture is damaged. Purge it: twinlens rebuild --purge")
+    raise IndexFolderError("the retained metadata of a removed picture is damaged. Purge it: twinlens rebuild --purge")
 
 
 def _as_bytes(text: str) -> bytes:

@@ -1,27 +1,27 @@
-"""The seal of a catalog: a small file beside it that says which bytes the catalog must have.
+"""The seal of a catalog: a small file beside it with the size and checksums of the catalog.
 
-SQLite notices damage to the structure of its file, never a changed name, row number or checksum. So every commit ends
-with `catalog.seal`: the generation of the catalog, and size and checksums of the database as that commit left it (its
-logical image: the file with the write-ahead log applied). A commit takes these steps, each durable before the next:
+SQLite detects damage to the structure of its file, but not a changed name, row number or checksum. So each commit
+writes `catalog.seal`: the generation of the catalog, and size and checksums of the database after that commit (its
+logical image: the file with the write-ahead log applied). A commit has these steps, each durable before the next:
 
-1. The seal announces the generation that is about to be committed, and keeps vouching for the present one.
+1. The seal announces the next generation, and keeps the checksums of the present one.
 2. SQLite commits.
-3. The seal vouches for the new generation.
+3. The seal gets the checksums of the new generation.
 
-What a reader finds, who reads the seal, then pins a snapshot, then compares their generations:
+A reader reads the seal, pins a snapshot, and compares their generations:
 
-- the same: the image must have the sealed size and checksum, which is seen before any of it is parsed. Any changed
-  byte is found: in the file, as long as the log is empty; in the log, whose own checksums make SQLite stop before the
-  damage; in the seal, which has a checksum and only one spelling. CRC-32 finds every change within 32 neighbouring
-  bits, and others but for one in 2^32; `twinlens check` compares BLAKE2b as well.
-- the seal is newer: the catalog lost a commit, such as with a log that was cut or left behind when copying.
-- the seal is older and announced this generation: a writer is between steps 2 and 3, or was killed there. No
-  damage, and the one state in which nothing vouches for the bytes: SQLite's quick_check stands in until the next
-  writer seals. A byte changed in place within a value is not found then.
-- the seal is older and announced none so new: a generation that nobody committed, hence damage.
-- there is no seal: damage, unless the catalog is older than seals are.
+- They are equal: the image must have the sealed size and checksum, which is checked before it is parsed. Any changed
+  byte is detected: in the file, if the log is empty; in the log, because SQLite verifies the log's own checksums and
+  stops before the damage; in the seal, which has a checksum and only one valid spelling. CRC-32 detects every change
+  within 32 neighbouring bits, and misses one in 2^32 of all other changes; `twinlens check` also compares BLAKE2b.
+- The seal is newer: the catalog lost a commit, as when its log was cut, or was not copied along.
+- The seal is older and announced this generation: a writer is between steps 2 and 3, or was killed there. This is not
+  damage, and the only state without checksums: SQLite's quick_check replaces them until the next writer seals. A byte
+  changed in place within a value is then not detected.
+- The seal is older and announced an earlier generation: no writer committed this one, so it is damage.
+- There is no seal: damage, unless the version of the catalog is older than seals.
 
-A folder put back as a whole to an earlier state, seal and all, is a backup restored and not found to be one.
+If a folder is restored to an earlier state together with its seal, as from a backup, this is not detected.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ if TYPE_CHECKING:
 
 SEAL_NAME = "catalog.seal"
 FIRST_SEALED = 6
-"""Version of the catalog's schema from which on every catalog has a seal."""
+"""First version of the catalog that has a seal."""
 _LONGEST = 4096
-"""Bytes of a seal file; a longer one is none."""
+"""Most bytes of a seal file; a longer file is not a seal."""
 BUILD_AGAIN = "Restore the index from a backup, or delete its folder and build it again"
 
 
 class SealError(DamagedFileError):
-    """The seal itself is damaged or missing, so that nothing says whether the catalog is whole."""
+    """The seal itself is damaged or missing, so that the catalog cannot be verified."""
 
 
 class OvertakenError(Exception):
@@ -67,24 +67,24 @@ class Image:
     bytes: int
     crc32: int
     blake2b: str = ""
-    """160 bits as hex; empty where only the CRC was asked for."""
+    """160 bits as hex; empty if only the CRC was computed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """What the seal's file says."""
+    """The content of a seal file."""
 
     generation: int
     image: Image
     announced: int
-    """Generation that may be found unsealed; that of the seal where no commit is under way."""
+    """Generation that may be committed and not sealed yet; that of the seal if no commit is in progress."""
 
 
 def read_seal(folder: Path) -> Seal | None:
-    """Read the seal of an index folder; None where there is none.
+    """Read the seal of an index folder; None if there is none.
 
     Raises:
-        SealError: it is not what a writer wrote.
+        SealError: it is damaged, or cannot be read.
     """
     file = folder / SEAL_NAME
     try:
@@ -111,7 +111,7 @@ def read_seal(folder: Path) -> Seal | None:
 
 
 def write_seal(folder: Path, seal: Seal) -> None:
-    """Write the seal aside, synced, and put it in place: there is never half of one."""
+    """Write the seal to a synced temporary file and rename it, so that a partly written seal never exists."""
     write_file(folder / SEAL_NAME, _written(seal))
 
 
@@ -122,10 +122,11 @@ def _written(seal: Seal) -> bytes:
 
 
 def announce(folder: Path, generation: int) -> None:
-    """Say that a commit is about to make this generation.
+    """Announce in the seal that a commit is about to make this generation.
 
     Raises:
-        OSError: the seal cannot be written; the commit must not happen then.
+        OSError: the seal cannot be written; the caller must not commit.
+        SealError: the seal is damaged or missing.
     """
     if (present := read_seal(folder)) is None:
         raise SealError(folder / SEAL_NAME, "missing")
@@ -133,7 +134,7 @@ def announce(folder: Path, generation: int) -> None:
 
 
 def put_seal(connection: sqlite3.Connection, raw: CatalogFile) -> None:
-    """Vouch for the catalog as it is now. The caller is the one writer, outside of a transaction."""
+    """Seal the catalog as it is. The caller holds the writer's lock and is not in a transaction."""
     empty_log(connection)  # so that the file can be hashed as a stream
     connection.execute("BEGIN")
     try:
@@ -145,10 +146,10 @@ def put_seal(connection: sqlite3.Connection, raw: CatalogFile) -> None:
 
 
 def empty_log(connection: sqlite3.Connection) -> tuple[int, int]:
-    """Move the log into the file, as far as no reader is in the way: none is waited for.
+    """Move the log into the file as far as readers allow, without waiting for them.
 
     Returns:
-        Pages that were in the log, and how many of them are in the file now; -1 where another connection is at it.
+        The number of pages in the log, and how many of them were moved; -1 if another connection is moving them.
     """
     ((waits,),) = connection.execute("PRAGMA busy_timeout").fetchall()
     connection.execute("PRAGMA busy_timeout = 0")
@@ -168,15 +169,16 @@ def verify_snapshot(
         connection: within a read transaction.
         raw: the catalog's file.
         before: the seal as it was before the snapshot was pinned.
-        thorough: whether BLAKE2b is compared too.
+        thorough: compare BLAKE2b too.
 
     Returns:
-        Whether a seal vouches for the snapshot; otherwise SQLite found its structure sound.
+        True if the snapshot matches its seal; False if it is not sealed yet, and SQLite found no damage.
 
     Raises:
-        DamagedFileError: the catalog is damaged; SealError: its seal is, or is missing.
-        IndexFolderError: there is no seal, and the catalog is of a newer Twinlens.
-        OvertakenError: a newer snapshot must be taken.
+        DamagedFileError: the catalog is damaged.
+        SealError: the seal is damaged or missing.
+        IndexFolderError: there is no seal, and the catalog was made by a newer Twinlens.
+        OvertakenError: the caller must pin a newer snapshot.
     """
     folder = raw.file.parent
     try:
@@ -184,7 +186,7 @@ def verify_snapshot(
     except OSError as error:
         raise IndexFolderError(f"{raw.file}: cannot be read ({error}). Try again") from error
     if before is not None and _is_same(image, before.image):
-        return True  # before anything of it was parsed; the generation is part of the image
+        return True  # nothing was parsed yet; the generation is part of the image
     generation = _read_generation(connection, raw.file)
     if before is not None and generation < before.generation:
         lost = f"has lost its last change (it is at {generation}, its seal at {before.generation})"
@@ -199,32 +201,33 @@ def verify_snapshot(
             raise DamagedFileError(raw.file, f"damaged ({_difference(image, seal.image)})", BUILD_AGAIN)
         return True
     if seal is not None and seal.announced < generation:
-        stray = f"damaged (it claims the change {generation}, its seal knows none after {seal.announced})"
-        raise DamagedFileError(raw.file, stray, BUILD_AGAIN)
+        unannounced = f"damaged (it is at change {generation}, its seal knows none after {seal.announced})"
+        raise DamagedFileError(raw.file, unannounced, BUILD_AGAIN)
     _quick_check(connection, raw.file)
     return False
 
 
 def _quick_check(connection: sqlite3.Connection, file: Path) -> None:
-    if found := [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)") if row[0] != "ok"]:
-        raise DamagedFileError(file, f"damaged ({'; '.join(found)})", BUILD_AGAIN)
+    if errors := [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)") if row[0] != "ok"]:
+        raise DamagedFileError(file, f"damaged ({'; '.join(errors)})", BUILD_AGAIN)
 
 
-def _difference(found: Image, sealed: Image) -> str:
-    if found.bytes != sealed.bytes:
-        return f"{found.bytes} bytes instead of {sealed.bytes}"
-    return "not the bytes that its seal vouches for"
+def _difference(image: Image, sealed: Image) -> str:
+    if image.bytes != sealed.bytes:
+        return f"{image.bytes} bytes instead of {sealed.bytes}"
+    return "its checksum is not that of its seal"
 
 
-def _is_same(found: Image, sealed: Image) -> bool:
-    return replace(found, blake2b=found.blake2b or sealed.blake2b) == sealed
+def _is_same(image: Image, sealed: Image) -> bool:
+    return replace(image, blake2b=image.blake2b or sealed.blake2b) == sealed
 
 
 def require_schema(connection: sqlite3.Connection, file: Path) -> None:
-    """Refuse a catalog that holds other tables, or anything else, than those of its version.
+    """Refuse a catalog whose schema is not that of its version.
 
     Raises:
-        DamagedFileError: it does; IndexFolderError: it is of a newer Twinlens.
+        DamagedFileError: it has other tables, or entries of another sort.
+        IndexFolderError: it was made by a newer Twinlens.
     """
     if problem := schema_problem(connection):
         raise DamagedFileError(file, problem, BUILD_AGAIN)
@@ -241,9 +244,9 @@ def _read_generation(connection: sqlite3.Connection, file: Path) -> int:
 def image_of(connection: sqlite3.Connection, raw: CatalogFile, *, thorough: bool) -> Image:
     """Size and checksums of the pinned snapshot.
 
-    Where the log is empty after the snapshot was pinned, the snapshot is the file as it stands, and its reader's lock
-    keeps it so: the log can only be emptied while no reader needs it, and what is logged later is not moved into the
-    file before this reader is gone. Otherwise SQLite puts the image together, in memory.
+    If the log is empty after the snapshot was pinned, the snapshot is the file itself. The reader's lock keeps it so:
+    the log is only emptied while no reader needs it, and later pages are not moved into the file before this reader
+    closes. Otherwise SQLite serializes the snapshot in memory.
 
     Raises:
         OSError: the file cannot be read.
@@ -259,10 +262,10 @@ def image_of(connection: sqlite3.Connection, raw: CatalogFile, *, thorough: bool
 
 
 def stored_generation(connection: sqlite3.Connection) -> int:
-    """How many commits the catalog says it has had; 0 for one without any.
+    """The generation that the catalog stores; 0 if it has none.
 
     Raises:
-        ValueError, TypeError: what is stored is no whole number.
+        ValueError, TypeError: the stored value is not a whole number.
     """
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'settings'").fetchall():
         return 0
@@ -271,7 +274,7 @@ def stored_generation(connection: sqlite3.Connection) -> int:
 
 
 def whole_number(value: object) -> int:
-    """A generation as JSON holds it, as a number or, from the first ones, as text; raises as `stored_generation`."""
+    """Check a number of a seal or a generation; raises ValueError unless it is a whole number of at least 0."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
         raise ValueError(f"its number of changes is {value!r}")
     return value

@@ -1,4 +1,4 @@
-"""The segments that an index consists of: which files hold each, how many rows it has, and how it was tuned."""
+"""The table of segments in the catalog: the files of each, its number of rows, and its tuned structure."""
 
 from __future__ import annotations
 
@@ -15,31 +15,29 @@ if TYPE_CHECKING:
 
 
 class SegmentTable:
-    """One row per segment; what the segments hold is read by `search.store.segments`."""
+    """One row per segment; `search.store.segments` reads the files."""
 
     def __init__(self, database: Database, files: FileTable) -> None:
-        """Take the database of the catalog, and its table of the files that segments are held by."""
+        """Use the database of a catalog and its table of files."""
         self._files = files
         self._rows, self._many, self._values_named = database.rows, database.many, database.values_named
 
     def records(self) -> list[SegmentRecord]:
         """All segments, oldest first."""
         columns = ("id", "vectors", "structure", "rows", "kind", "parameters", "recall")
-        found = self._rows(
-            f"SELECT {', '.join(columns)} FROM segments ORDER BY id", letters=kinds("segments", *columns)
-        )
+        rows = self._rows(f"SELECT {', '.join(columns)} FROM segments ORDER BY id", letters=kinds("segments", *columns))
         with self._values_named():
             return [
-                SegmentRecord(key, vectors, structure, rows, kind, checked_parameters(parameters), recall)
-                for key, vectors, structure, rows, kind, parameters, recall in found
+                SegmentRecord(key, vectors, structure, count, kind, checked_parameters(parameters), recall)
+                for key, vectors, structure, count, kind, parameters, recall in rows
             ]
 
     def next_id(self) -> int:
-        """An id that no segment has had since the oldest one that is still there."""
+        """An unused id, greater than those of all present segments."""
         return int(self._rows("SELECT coalesce(max(id), 0) + 1 FROM segments")[0][0])
 
     def add(self, segment: SegmentRecord, created: str) -> None:
-        """Name a segment whose files are in place."""
+        """Add a segment whose files are in place."""
         self._many(
             "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             [
@@ -57,9 +55,9 @@ class SegmentTable:
         )
 
     def replace_all(self, segment: SegmentRecord | None, created: str) -> None:
-        """Let one segment take the place of all others: its rows are the pictures by id; in a transaction.
+        """Replace all segments by one whose rows are all pictures by ascending id; within a transaction.
 
-        None: there is no picture any more. Tombstones go with their segments; files are named no longer.
+        `segment` is None if no pictures are left. The tombstones and files of the old segments are dropped.
         """
         if segment is not None:
             self.add(segment, created)
@@ -76,7 +74,7 @@ class SegmentTable:
         self._files.drop(name for each in old for name in (each.vectors, each.structure) if name is not None)
 
     def replace_files(self, segment: SegmentRecord) -> None:
-        """Let a segment be held by other files: the same rows, with vectors or a structure made anew."""
+        """Replace the files of a segment: the same rows, with new vectors or a new structure."""
         self._many(
             "UPDATE segments SET vectors = ?, structure = ?, kind = ?, parameters = ?, recall = ? WHERE id = ?",
             [
@@ -92,6 +90,6 @@ class SegmentTable:
         )
 
     def drop(self, segment: int) -> None:
-        """Forget a segment that has no picture any more, with its tombstones."""
+        """Delete a segment without pictures, and its tombstones."""
         self._many("DELETE FROM tombstones WHERE segment = ?", [(segment,)])
         self._many("DELETE FROM segments WHERE id = ?", [(segment,)])

@@ -1,6 +1,6 @@
-"""Segments: immutable blocks of vectors, each with the structure built over it.
+"""Write, open and search segments: immutable blocks of vectors, each with the structure built over it.
 
-A segment is written aside, synced, renamed to a name that no other file ever had, and only then named by the catalog.
+The files of a segment get unique names, and are complete and synced before the catalog refers to them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _SEE = "Run twinlens check on the index"
 
 
 class Segment:
-    """The vectors `(N, D) float32` of one segment, its structure, and which of its rows are alive."""
+    """The vectors `(N, D) float32` of one segment, its structure, and a mask of its live rows."""
 
     def __init__(
         self,
@@ -47,11 +47,11 @@ class Segment:
         """Join vectors with the structure built over them.
 
         Args:
-            id: of the segment.
+            id: id of the segment.
             vectors: its rows.
-            structure: built over them.
-            dead: rows under tombstones.
-            guard: verifies rows when they are first used; None if they have no checksums or need no check.
+            structure: the structure built over them.
+            dead: rows with a tombstone.
+            guard: verifies rows when they are first used; None if they need no check.
         """
         self.id = id
         self.guard = guard
@@ -60,13 +60,13 @@ class Segment:
         self.live = _live(len(vectors), dead)
 
     def with_dead(self, dead: Sequence[int]) -> Segment:
-        """A copy of the segment with other rows under tombstones."""
+        """A copy of the segment with other tombstones."""
         other = copy(self)
         other.live = _live(len(self.vectors), dead)
         return other
 
     def take(self, rows: Sequence[int] | Rows) -> Floats:
-        """Copy the vectors of some rows, `(len(rows), D) float32`; raises DamagedFileError where they are damaged."""
+        """Copy the vectors of some rows, `(len(rows), D) float32`; raises DamagedFileError if they are damaged."""
         places = np.asarray(rows, dtype=np.int64)
         if len(places) and not 0 <= places.min() <= places.max() < len(self.vectors):
             raise IndexFolderError(f"segment {self.id} {beyond(int(places.max()), len(self.vectors))}")
@@ -87,15 +87,17 @@ class Segment:
             chosen: `(N,) bool`, a filter; None for every live row.
 
         Returns:
-            distances `(Q, min(k, N)) float32` padded with inf, rows of that shape padded with -1. The candidates come
-            from the structure, their distances and order from the stored vectors. A filter is answered exactly while
-            its subset is small enough, and so is whatever the structure cannot do or found too little of. Rows that
-            the structure still holds out (`VectorIndex.build`) are no answers in either case.
+            Distances `(Q, min(k, N)) float32` padded with inf, and rows of the same shape padded with -1.
+
+            The structure finds the candidates; distances and order are computed from the stored vectors. The search is
+            exact, without the structure, if the filter matches few rows, if the structure does not support the search,
+            or if it finds too few rows. Rows that the structure still holds out (`VectorIndex.build`) are never
+            returned.
 
         Raises:
-            DamagedFileError: vectors that the answer depends on are damaged.
+            DamagedFileError: vectors needed for the result are damaged.
         """
-        k = min(k, len(self.vectors))  # before anything is allocated
+        k = min(k, len(self.vectors))  # bounds what is allocated
         allowed = _both(self.live, chosen)
         available = len(self.vectors) if allowed is None else int(np.count_nonzero(allowed))
         fetch = min(available, k if self.structure.exact else k * self.structure.overfetch + 16)
@@ -116,42 +118,43 @@ class Segment:
         return _widen(distances, rows, k)
 
     def _search_exactly(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
-        """Answer without the structure: the fallback wherever it cannot answer well."""
+        """Search without the structure: the fallback if it does not support a search or finds too few rows."""
         self._use()
         return exact_search(self.vectors, queries, k, _both(self.structure.entered, allowed))
 
 
 def beyond(row: int, rows: int) -> str:
-    """Message that the catalog names a row that a segment does not have."""
+    """Message for a row that the catalog names and a segment does not have."""
     return f"has {rows} rows, and the catalog names row {row} of it. {_SEE}"
 
 
 def gather_vectors(segments: Sequence[Segment], places: Sequence[tuple[int, int]], dim: int) -> Floats:
-    """Stored vectors, `(N, dim) float32` in the order of their places: the id of a segment and a row of it.
+    """Stored vectors `(N, dim) float32` at places (segment id, row), in their order.
 
     Raises:
-        DamagedFileError: they are damaged.
+        DamagedFileError: the vectors are damaged.
+        IndexFolderError: a place does not exist.
     """
     matrix = np.empty((len(places), dim), dtype=np.float32)
     of, rows = np.array(places, dtype=np.int64).reshape(-1, 2).T
     require_places(segments, of, rows)
     for segment in segments:
-        mine = np.flatnonzero(of == segment.id)
-        if len(mine):
-            matrix[mine] = segment.take(rows[mine])
+        inside = np.flatnonzero(of == segment.id)
+        if len(inside):
+            matrix[inside] = segment.take(rows[inside])
     return matrix
 
 
 def require_places(segments: Sequence[Segment], of: Sequence[int] | Rows, rows: Sequence[int] | Rows) -> None:
-    """Raise IndexFolderError unless each row, of the segment of an id, is there."""
+    """Raise IndexFolderError unless all places exist; `of` holds the ids of the segments of `rows`."""
     sizes = {segment.id: len(segment.vectors) for segment in segments}
     ids, places = np.asarray(of, dtype=np.int64), np.asarray(rows, dtype=np.int64)
     if not (known := np.isin(ids, list(sizes))).all():
         raise IndexFolderError(f"there is no segment {ids[~known][0]}, which the catalog names. {_SEE}")
     for key, size in sizes.items():
-        mine = places[ids == key]
-        if len(mine) and (mine.min() < 0 or mine.max() >= size):
-            raise IndexFolderError(f"segment {key} has no row {mine.max()}, which the catalog names. {_SEE}")
+        inside = places[ids == key]
+        if len(inside) and (inside.min() < 0 or inside.max() >= size):
+            raise IndexFolderError(f"segment {key} has no row {inside.max()}, which the catalog names. {_SEE}")
 
 
 def rerank(vectors: Floats, queries: Floats, rows: Rows, k: int) -> tuple[Floats, Rows]:
@@ -164,16 +167,16 @@ def rerank(vectors: Floats, queries: Floats, rows: Rows, k: int) -> tuple[Floats
 
 
 def exact_search(vectors: Floats, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
-    """Answer by the flat kind."""
+    """Search with the flat kind, which is exact."""
     return index_class("flat")().build(vectors).search(queries, k, allowed)
 
 
 def write_segment(folder: Path, vectors: Floats, structure: VectorIndex) -> tuple[str, str | None, list[FileRecord]]:
-    """Write a segment's files into an index folder, synced under their final names.
+    """Write the files of a segment into an index folder, synced under their final names.
 
     Returns:
-        The name of the vectors' file, that of the structure's (None for a kind that needs none), and a record of
-        each file for the catalog.
+        The name of the file of vectors, that of the structure (None for a kind that is not stored), and the records
+        of both files for the catalog.
     """
     records = [write_vectors(folder, _new_name(folder, "npy"), vectors)]
     if structure.stored:
@@ -182,14 +185,14 @@ def write_segment(folder: Path, vectors: Floats, structure: VectorIndex) -> tupl
 
 
 def write_structure(folder: Path, structure: VectorIndex) -> FileRecord:
-    """Write the structure of a kind that is stored into an index folder, synced under its final name."""
+    """Write a structure into an index folder, synced under its final name; return its record for the catalog."""
     name = _new_name(folder, structure.kind)
     structure.save(folder / name)
     return sealed(folder, name)
 
 
 def _new_name(folder: Path, suffix: str) -> str:
-    """A name in the folder of segments, which is made, with a stem that no other file ever had."""
+    """A unique name in the folder of segments, which is created if needed."""
     make_folder(folder / SEGMENTS_FOLDER)
     return f"{SEGMENTS_FOLDER}/{uuid.uuid4().hex}.{suffix}"
 
@@ -197,10 +200,10 @@ def _new_name(folder: Path, suffix: str) -> str:
 def open_segment(
     folder: Path, record: SegmentRecord, files: dict[str, FileRecord], dim: int, dead: Sequence[int], device: str
 ) -> Segment:
-    """Map a segment's vectors and load its structure, whose checksum is verified before anything parses it.
+    """Map the vectors of a segment and load its structure; the structure's checksum is verified before it is parsed.
 
     Raises:
-        IndexFolderError: a file is missing, cut, or not what the catalog says it is.
+        IndexFolderError: a file is missing, truncated, or does not match its record in the catalog.
     """
     vectors, guard = map_guarded(folder, named_file(folder, files, record.vectors), (record.rows, dim))
     kind = structure_class(folder, record)
@@ -220,10 +223,10 @@ def structure_class(folder: Path, record: SegmentRecord) -> type[VectorIndex]:
     """The class of a segment's structure.
 
     Raises:
-        DamagedFileError: there is no such kind, or one without the file that it needs: building it anew takes long.
+        DamagedFileError: the kind does not exist, or its file is missing although it needs one, or the reverse.
     """
     if record.kind not in KINDS:
-        raise DamagedFileError(folder, f"segment {record.id} is of a kind {record.kind!r}, which does not exist", _SEE)
+        raise DamagedFileError(folder, f"segment {record.id} has the kind {record.kind!r}, which does not exist", _SEE)
     kind = index_class(record.kind)
     if kind.stored != (record.structure is not None):
         wrong = f"segment {record.id} of kind {record.kind} has {'no' if kind.stored else 'a'} structure"
@@ -239,13 +242,13 @@ def named_file(folder: Path, files: Mapping[str, FileRecord], name: str) -> File
 
 
 def map_guarded(folder: Path, record: FileRecord, shape: tuple[int, int]) -> tuple[Floats, BlockGuard]:
-    """As `map_vectors`, with a guard that verifies rows when they are first used."""
+    """As `map_vectors`, and return a guard that verifies rows when they are first used."""
     vectors = map_vectors(folder, record, shape)
     return vectors, BlockGuard(folder / record.name, vectors, record.blocks)
 
 
 def map_vectors(folder: Path, record: FileRecord, shape: tuple[int, int]) -> Floats:
-    """Map a file of vectors, whose size and shape are checked here and whose bytes are the guard's to verify."""
+    """Map a file of vectors into memory; checks size, shape and dtype here, and leaves the bytes to a guard."""
     path = require_inside(folder, record.name)
     try:
         if (size := require_regular(path).st_size) != record.bytes:

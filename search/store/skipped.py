@@ -1,4 +1,4 @@
-"""Files that could not be read as pictures, remembered so that they are not read again while they stay the same."""
+"""The table of files that could not be read as pictures; they are not read again while they are unchanged."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ class SkippedTable:
     """One row per file, with the reason."""
 
     def __init__(self, database: Database) -> None:
-        """Take the database of the catalog."""
+        """Use the database of a catalog."""
         self._rows, self._many = database.rows, database.many
 
     def records(self) -> list[SkippedRecord]:
-        """Files that could not be read when they were last looked at."""
+        """All files that could not be read, sorted by path."""
         sql = "SELECT path, bytes, mtime_ns, reason FROM skipped ORDER BY path"
         rows = self._rows(sql, letters=kinds("skipped", "path", "bytes", "mtime_ns", "reason"))
         return [SkippedRecord(Path(path), *rest) for path, *rest in rows]
 
-    def replace(self, skipped: Iterable[SkippedRecord], looked_at: Iterable[Path], below: Path | None = None) -> None:
-        """Remember exactly these of the files looked at, and of all files below a folder."""
-        self._many("DELETE FROM skipped WHERE path = CAST(? AS TEXT)", ((os.fsencode(p),) for p in looked_at))
+    def replace(self, skipped: Iterable[SkippedRecord], examined: Iterable[Path], below: Path | None = None) -> None:
+        """Replace the rows of all examined files, and of all files below a folder, by these."""
+        self._many("DELETE FROM skipped WHERE path = CAST(? AS TEXT)", ((os.fsencode(p),) for p in examined))
         if below is not None:
             start = os.fsencode(below).rstrip(b"/")
             self._many(

@@ -1,4 +1,4 @@
-"""One state of an index folder, open for queries: its catalog, its settings and its segments."""
+"""A snapshot of an index folder, open for queries: its catalog, settings and segments."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class Snapshot:
-    """What the last commit left, which later commits do not change. Usable from several threads."""
+    """The index as of one commit; later commits do not change it. Safe to use from several threads."""
 
     def __init__(
         self, catalog: Catalog, settings: dict[str, Any], device: Device, before: Snapshot | None = None
     ) -> None:
-        """Open the segments that a catalog names: use `newest` instead."""
+        """Open the segments of a catalog: use `newest` instead."""
         self.folder = catalog.folder
         self.device = device
         self.settings = settings
@@ -40,11 +40,11 @@ class Snapshot:
         Args:
             folder: the index folder.
             device: where its structures search.
-            before: an older snapshot, whose segments are taken over where they did not change.
+            before: an older snapshot, whose unchanged segments are reused.
 
         Raises:
-            IndexFolderError: no index there, an unfinished one, or a damaged one.
-            UnsupportedError: the device cannot be had.
+            IndexFolderError: there is no index, or it is unfinished or damaged.
+            UnsupportedError: the device is not available.
         """
         while True:
             with ExitStack() as opened:
@@ -59,7 +59,7 @@ class Snapshot:
                 except IndexFolderError:
                     if not _is_overtaken(folder, settings):
                         raise
-                    continue  # its files went, because a newer snapshot came meanwhile
+                    continue  # a newer commit replaced its files meanwhile
                 opened.pop_all()
                 return snapshot
 
@@ -73,13 +73,13 @@ class Snapshot:
         return open_segment(self.folder, record, self.files, self.dim, dead, device)
 
     def close(self) -> None:
-        """Let go of the catalog and the segments; what is asked after that raises IndexClosedError."""
+        """Close the catalog and release the segments; any later use raises IndexClosedError."""
         self._closed = True
         self._catalog.close()
         self._segments = ()
 
     def require_open(self) -> None:
-        """Raise IndexClosedError where the snapshot was closed."""
+        """Raise IndexClosedError if the snapshot is closed."""
         if self._closed:
             raise IndexClosedError(f"{self.folder}: this engine was closed. Open the index again: open_index(folder)")
 
@@ -91,28 +91,28 @@ class Snapshot:
 
     @property
     def segments(self) -> tuple[Segment, ...]:
-        """The blocks of vectors, oldest first; read-only."""
+        """The segments, oldest first; read-only."""
         self.require_open()
         return self._segments
 
     @property
     def dim(self) -> int:
-        """Length of an embedding."""
+        """Number of dimensions of an embedding."""
         return int(self.settings["dim"])
 
     @property
     def fingerprint(self) -> str:
-        """Of the encoder that made the vectors."""
+        """Fingerprint of the encoder that made the vectors."""
         return str(self.settings["fingerprint"])
 
     @property
     def stale(self) -> bool:
-        """Whether a commit came after this snapshot."""
+        """Whether the index was changed since this snapshot."""
         self.require_open()
         return _is_overtaken(self.folder, self.settings)
 
 
 def _is_overtaken(folder: Path, settings: dict[str, Any]) -> bool:
-    """Whether the folder holds a newer generation than these settings are of."""
+    """Whether the folder holds another generation than that of these settings."""
     with closing(Catalog.read(folder, verify=False)) as newest:
         return newest.generation() != int(settings.get("generation", 0))

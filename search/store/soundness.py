@@ -20,7 +20,7 @@ _WIDE_TABLE = "metadata"
 
 
 def value_problems(pages: Rows) -> Iterator[str]:
-    """What is wrong with the values of each table, one sentence for each table or column, with the first such row."""
+    """Problems with the values of each table, one sentence per column, with the first such row."""
     tables = {str(name) for page in pages("SELECT name FROM sqlite_master WHERE type = 'table'") for (name,) in page}
     for table, columns in TABLES.items():
         if table in tables:
@@ -66,7 +66,7 @@ def _metadata_problems(pages: Rows) -> Iterator[str]:
         yield f"metadata: its columns are not those that the table of columns names ({', '.join(sorted(odd)[:3])})"
     for key, name, kind in known:
         if kind not in TYPE_NAMES:
-            yield f"columns.type: {shown(kind)} where a type belongs, of the column {shown(name)}"
+            yield f"columns.type: {shown(kind)} instead of a type, for the column {shown(name)}"
         elif isinstance(key, int) and f"c{key}" in there:
             sql = f"SELECT picture, c{key} FROM {_WIDE_TABLE} WHERE c{key} IS NOT NULL"
             faults = (
@@ -76,15 +76,15 @@ def _metadata_problems(pages: Rows) -> Iterator[str]:
 
 
 def _first(place: str, faults: Iterable[tuple[Any, str | None]]) -> Iterator[str]:
-    """One sentence on the first of some faults, by the keys of their rows, and their number."""
-    found = [(key, fault) for key, fault in faults if fault is not None]
-    if found:
-        more = f" ({len(found)} rows)" if len(found) > 1 else ""
-        yield f"{place}: {found[0][1]}, in the row {shown(found[0][0])}{more}"
+    """One sentence with the first of some faults, the key of its row, and their number; nothing without a fault."""
+    present = [(key, fault) for key, fault in faults if fault is not None]
+    if present:
+        more = f" ({len(present)} rows)" if len(present) > 1 else ""
+        yield f"{place}: {present[0][1]}, in the row {shown(present[0][0])}{more}"
 
 
 def _fault(check: Callable[[Any], Any], value: Any) -> str | None:
-    """Why a value fails a check; None where it does not, and for what is no text, which the columns' types say."""
+    """Why a value fails a check; None if it does not."""
     try:
         check(value)
     except TypeError as error:

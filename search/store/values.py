@@ -1,7 +1,7 @@
-"""What each column of the catalog may hold. SQLite itself holds text where a number was declared, and bytes for text.
+"""Types of the catalog's columns, and their checks: SQLite itself stores text where a number was declared.
 
-A reader checks the rows that it takes; `twinlens check` every row of every table. Both by the letters below, a column
-at a time, so that it costs little beside SQLite's own work.
+A reader checks the rows that it reads, and `twinlens check` checks all rows of all tables. Each type has a letter.
+Values are checked one column at a time, which costs little beside the work of SQLite.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 MOST = 2**62
-"""Numbers of the catalog stay below: one more is still a number of SQLite's."""
+"""Numbers in the catalog stay below this, so that adding to them does not exceed the integers of SQLite."""
 _MOST_PIXELS = 2**31
-"""Sides of pictures stay below, so that their product is a number of SQLite's too."""
+"""Widths and heights stay below this, so that their product does not exceed the integers of SQLite."""
 
 Column = tuple[Any, ...]
 
@@ -34,7 +34,7 @@ _WORDS = {
     "c": "checksums of four bytes each",
     "r": "a share or nothing",
 }
-"""Letters of columns, and what such a column holds."""
+"""Letter -> the type of value that it stands for."""
 
 TABLES: dict[str, dict[str, str]] = {
     "settings": {"key": "s", "value": "t"},
@@ -97,16 +97,16 @@ def kinds(table: str, *columns: str) -> str:
 
 
 def unsound(rows: Sequence[Sequence[Any]], letters: str) -> str | None:
-    """What is wrong with the first column that does not hold what its letter says; None where all do."""
+    """Describe the first value that does not have the type of its column's letter; None if all have."""
     for letter, column in zip(letters, zip(*rows, strict=True), strict=True) if rows else ():
         if not _SOUND[letter](column):
             wrong = next((value for value in column if not _SOUND[letter]((value,))), column)
-            return f"{shown(wrong)} where {_WORDS[letter]} belongs"
+            return f"{shown(wrong)} instead of {_WORDS[letter]}"
     return None
 
 
 def shown(value: object) -> str:
-    """A value of any length and kind, short enough for a message."""
+    """Shorten any value for a message."""
     if isinstance(value, int) and abs(value) >= MOST:
         return "a huge number"
     return reprlib.repr(value)

@@ -1,8 +1,8 @@
-"""A file of vectors: NumPy's format, with a checksum for every block of whole rows.
+"""Write and verify files of vectors: NumPy's format, with a checksum per block of rows.
 
-The checksums lie in the catalog. CRC-32 rather than a cryptographic digest, because it is to be computed when a block
-is first used, at the speed of memory: it finds every change within 32 neighbouring bits, and others but for one in
-2^32. `twinlens check` verifies the SHA-256 of the whole file beside it.
+The checksums are stored in the catalog. CRC-32 was preferred to a cryptographic digest because it is computed when a
+block is first used, and runs at the speed of memory. It detects every change within 32 neighbouring bits, and misses
+one in 2^32 of all other changes. `twinlens check` also verifies the SHA-256 of the file.
 """
 
 from __future__ import annotations
@@ -30,12 +30,15 @@ _CRC = np.dtype("<u4")
 
 
 def write_vectors(folder: Path, name: str, vectors: Floats) -> FileRecord:
-    """Write `(N, D) float32` rows to a file, synced; checksums are taken on the way, nothing is read back.
+    """Write `(N, D) float32` rows to a file and sync it; checksums are computed while writing.
 
     Args:
         folder: the index folder.
-        name: of the file, relative to the folder, as the catalog will call it.
+        name: name of the file relative to the folder, as in the catalog.
         vectors: may be a memory map; about 1 MiB of it is copied at a time.
+
+    Returns:
+        The record of the file for the catalog.
     """
     step = _block_rows(vectors.shape[1])
     digest, size, crcs = hashlib.sha256(), 0, []
@@ -66,7 +69,7 @@ class BlockGuard:
     """Verifies blocks of mapped vectors when they are first used, each block once."""
 
     def __init__(self, path: Path, vectors: Floats, checksums: BlockChecksums | None) -> None:
-        """Guard `(N, D) float32` rows that were mapped from `path`; those without checksums for their numbers alone."""
+        """Guard `(N, D) float32` rows mapped from `path`; without checksums, only check that the numbers are finite."""
         self._path, self._vectors = path, vectors
         self._step = _block_rows(vectors.shape[1]) if checksums is None else checksums.rows
         self._crcs = None if checksums is None else np.frombuffer(checksums.crc32, dtype=_CRC)
@@ -76,10 +79,10 @@ class BlockGuard:
             raise DamagedFileError(path, f"has {len(self._crcs)} checksums for {len(vectors)} rows")
 
     def use(self, rows: Rows | None = None) -> None:
-        """Verify some rows (any shape, -1 for none); all of them by default.
+        """Verify the blocks of some rows (an array of any shape; -1 is ignored). Defaults to all rows.
 
         Raises:
-            DamagedFileError: a block of them is damaged.
+            DamagedFileError: a block is damaged.
         """
         if self._left == 0:  # threads may verify a block twice, which does no harm
             return
@@ -94,13 +97,15 @@ class BlockGuard:
             if self._crcs is not None and zlib.crc32(np.ascontiguousarray(held).data) != self._crcs[block]:
                 raise DamagedFileError(self._path, f"damaged in rows {start} to {start + len(held) - 1}")
             if not _is_finite(held):
-                raise DamagedFileError(self._path, f"holds no vectors in rows {start} to {start + len(held) - 1}")
+                raise DamagedFileError(
+                    self._path, f"holds numbers that are not finite in rows {start} to {start + len(held) - 1}"
+                )
             self._unverified[block] = False
         self._left = int(np.count_nonzero(self._unverified))
 
 
 def _is_finite(rows: Floats) -> bool:
-    """Whether rows and their lengths are finite numbers: no search can order others."""
+    """Whether all values of the rows and their lengths are finite: others cannot be sorted by distance."""
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(np.einsum("nd,nd->n", rows, rows)).all())
 
@@ -137,14 +142,14 @@ def find_damage(path: Path, record: FileRecord, rows: int, dim: int) -> VectorDa
             for block, start in enumerate(range(0, rows, step)):
                 data = stream.read(min(step, rows - start) * dim * 4)
                 digest.update(data)
-                whole = data[: len(data) // (4 * dim) * 4 * dim]
+                complete = data[: len(data) // (4 * dim) * 4 * dim]
                 as_written = crcs is None or zlib.crc32(data) == crcs[block]
-                if not (as_written and _is_finite(np.frombuffer(whole, "<f4").reshape(-1, dim))):
+                if not (as_written and _is_finite(np.frombuffer(complete, "<f4").reshape(-1, dim))):
                     bad.append(range(start, min(rows, start + step)))
     except OSError as error:
         return VectorDamage(f"cannot be read ({error.strerror})", everything)
     if size == record.bytes and digest.hexdigest() == record.sha256:
-        wrong = "not the checksums of its blocks, or no finite numbers"
+        wrong = "wrong checksums of its blocks, or numbers that are not finite"
         return VectorDamage(f"damaged ({wrong}{_place(bad, size, record)})", _joined(bad)) if bad else None
     problem = f"{size} bytes instead of {record.bytes}" if size != record.bytes else "wrong checksum"
     if crcs is None:
@@ -155,11 +160,11 @@ def find_damage(path: Path, record: FileRecord, rows: int, dim: int) -> VectorDa
 def _place(bad: list[range], size: int, record: FileRecord) -> str:
     if bad:
         return f"; rows {', '.join(f'{part.start} to {part.stop - 1}' for part in _joined(bad))}"
-    return "; behind its rows" if size > record.bytes else "; in its header"
+    return "; after its rows" if size > record.bytes else "; in its header"
 
 
 def _joined(blocks: list[range]) -> list[range]:
-    """Neighbouring blocks as one."""
+    """Join adjacent blocks."""
     parts: list[range] = []
     for block in blocks:
         if parts and parts[-1].stop == block.start:

@@ -94,7 +94,7 @@ def test_an_index_of_an_earlier_version_keeps_the_names_of_folders(nested: Path,
     index = nested / "i"
     build(nested / "p", index, config())
     with open_writer(index) as catalog, catalog.transaction():
-        catalog.put_pictures(replace(each, label=NESTED_NAMES[each.path.name]) for each in catalog.pictures())
+        catalog.pictures.put(replace(each, label=NESTED_NAMES[each.path.name]) for each in catalog.pictures.records())
         catalog.set(labels={str(nested / "p"): sources} if sources == "folder" else sources)
     forget_settings(index, "label_rule", *(("labels",) if sources is None else ()))
 
@@ -293,7 +293,7 @@ def test_another_source_is_taken_and_remembered(folder: Path) -> None:
     assert set(labels_of(folder / "i").values()) == {"sub"}
     report = sync(folder / "p", folder / "i", config("none"))
     assert set(labels_of(folder / "i").values()) == {None}
-    assert "3 pictures have no label any more" in report.notes
+    assert "3 pictures no longer have a label" in report.notes
     draw(9).save(folder / "p" / "sub" / "9.png")
     sync(folder / "p", folder / "i", config())
     assert set(labels_of(folder / "i").values()) == {None}

@@ -69,7 +69,7 @@ def test_of_many_values_none_is_named(index: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_remove_export_and_duplicates_name_it_too(index: Path, tmp_path: Path) -> None:
-    with pytest.raises(QueryError, match="no picture meets the filter; nearest label: label1; nothing was removed"):
+    with pytest.raises(QueryError, match="no picture matches the filter; nearest label: label1; nothing was removed"):
         remove(index, where="label = lable1", dry_run=True)
     done = twinlens("export", index, "--out", tmp_path / "e", "--where", "label = lable1", "--json")
     assert json.loads(done.stdout)["pictures"] == 0

@@ -62,7 +62,7 @@ def test_listing_and_forgetting(people: Path) -> None:
     assert [(each["name"], len(each["templates"])) for each in told] == [("Ada", 1), ("Zoë 山", 1)]
     assert "1 reference picture, since" in run("identities", "--index", people).stdout
     assert run("unenroll", "Ada", "Zoë 山", "--index", people).stdout.startswith("removed Ada, Zoë 山: 2")
-    assert "nobody is enrolled" in run("identities", "--index", people).stdout
+    assert "no identity is enrolled" in run("identities", "--index", people).stdout
 
 
 def test_warnings_go_to_standard_error(people: Path, tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def test_unsettled_files_are_neither_added_nor_removed(pictures: Path, index: Pa
     draw(557).save(old)
     os.utime(future, (2e9, 2e9))
     update = FolderUpdate.scan(pictures, index, FAST, Stages(Silent()), settle=3600)
-    assert {path for path in (old, new, future) if path in {f.path for f in update.found}} == {old, new, future}
+    assert {path for path in (old, new, future) if path in {f.path for f in update.files}} == {old, new, future}
     assert update.has_recently_changed()
     from indexer.pipeline.writer import open_writer
 

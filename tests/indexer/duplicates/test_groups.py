@@ -189,9 +189,9 @@ def test_thresholds_come_from_the_settings_the_calibration_or_the_default(tmp_pa
 @pytest.mark.parametrize(
     ("config", "says"),
     [
-        ({"threshold": -0.1}, "no distance"),
-        ({"threshold": 2.1}, "no distance"),
-        ({"threshold": float("nan")}, "no distance"),
+        ({"threshold": -0.1}, "not a distance"),
+        ({"threshold": 2.1}, "not a distance"),
+        ({"threshold": float("nan")}, "not a distance"),
         ({"probability": 0.5}, "calibrate"),
         ({"probability": 1.5}, "between 0 and 1"),
         ({"threshold": 0.1, "probability": 0.5}, "one of them"),

@@ -84,9 +84,9 @@ def test_mutated_values(seed: Path, tmp_path: Path) -> None:
         ("DELETE FROM columns WHERE id = 3", "columns are not those that the table of columns names .c3"),
         ("DELETE FROM settings WHERE key = 'fingerprint'", "the setting fingerprint is missing"),
         ("UPDATE pictures SET row = 10000 WHERE id = 3", "1 rows do not exist .10000"),
-        ("UPDATE digests SET crc32 = x'01'", r"digests\.crc32: .* where checksums of four bytes each belongs"),
+        ("UPDATE digests SET crc32 = x'01'", r"digests\.crc32: .* instead of checksums of four bytes each"),
         ("UPDATE digests SET crc32 = x'0102030405060708'", "was not written for"),
-        ("UPDATE digests SET crc32 = x'01020304'", "not the checksums of its blocks"),
+        ("UPDATE digests SET crc32 = x'01020304'", "wrong checksums of its blocks"),
     ],
 )
 def test_check_names_the_value_and_its_row(sql: str, named: str, seed: Path, tmp_path: Path) -> None:

@@ -205,7 +205,7 @@ def test_vectors_that_are_no_numbers(number: float, with_blocks: bool, seed: Pat
             connection.execute("UPDATE digests SET crc32 = ? WHERE file = ?", (crc, values[2]))
             if not with_blocks:
                 connection.execute("DELETE FROM digests")
-    with pytest.raises(DamagedFileError, match="holds no vectors in rows"):
+    with pytest.raises(DamagedFileError, match="holds numbers that are not finite in rows"):
         open_index(index).search_id(1, 20)
     assert len([finding for finding in inspect(index).findings if finding.part == "vectors"]) == 2
     for words in (*doors.readers(index, seed).values(), *doors.writers(index, seed).values()):
@@ -242,7 +242,7 @@ def test_a_catalog_with_another_schema(what: str, seed: Path, tmp_path: Path) ->
     for words in (*doors.readers(index, seed).values(), *doors.writers(index, seed).values()):
         ended = doors.command(words)
         assert (ended.code, ended.fault) == (1, None), ended
-        assert "is no catalog of Twinlens" in ended.out + ended.err
+        assert "is not a catalog of Twinlens" in ended.out + ended.err
     (finding,) = inspect(index).findings
     assert finding.file == CATALOG_NAME
 

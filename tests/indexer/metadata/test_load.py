@@ -226,7 +226,7 @@ def test_columns_can_be_dropped_but_for_those_of_every_index(index: Path, tmp_pa
     drop_column(index, "a")
     assert told(index) == {"0000.png": {"b": 2}}
     for name in ("a", "taken", "path", "c1"):
-        with pytest.raises(QueryError, match=f"'{name}' is no column that can be dropped"):
+        with pytest.raises(QueryError, match=f"'{name}' is not a column that can be dropped"):
             drop_column(index, name)
     load_metadata(index, write_csv(tmp_path / "c.csv", ["path", "a"], ["label1/0001.png", "x"]))
     assert told(index) == {"0000.png": {"b": 2}, "0001.png": {"a": "x"}}
@@ -248,7 +248,7 @@ def test_columns_can_be_dropped_but_for_those_of_every_index(index: Path, tmp_pa
         (b"path," + b"a" * 101 + b"\nx,1\n", "cannot name a column"),
         (b"path,a\nlabel0/0000.png,x\0y\n", "line 2: a = .* holds a null character"),
         (b"path," + b",".join(b"c%d" % n for n in range(1001)) + b"\nx" + b",1" * 1001 + b"\n", "more than 1,000"),
-        (b'[{"path": "x"}]', "list in JSON"),
+        (b'[{"path": "x"}]', "is a JSON list"),
         (b'{"path": "x"}\n{"path": \n', "line 2: is not JSON"),
         (b'{"path": "x", "a": NaN}', "line 1: is not JSON"),
         (b'{"path": "x", "a": ' + b"[" * 100_000, "line 1: is not JSON"),

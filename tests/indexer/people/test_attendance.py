@@ -134,10 +134,10 @@ def test_visits_grow_and_meet() -> None:
     def at(minutes: float) -> datetime:
         return NINE + timedelta(minutes=minutes)
 
-    assert [visits.see("a", at(m)) for m in (0, 30, 60, 91)] == [True, False, False, True]
-    assert visits.see("b", at(0))
-    assert not visits.see("a", at(-30)), "a picture that comes late belongs to the visit that it began"
-    assert [Visits(0).see("a", at(0)), Visits(0).see("a", at(0))] == [True, True]
+    assert [visits.add_sighting("a", at(m)) for m in (0, 30, 60, 91)] == [True, False, False, True]
+    assert visits.add_sighting("b", at(0))
+    assert not visits.add_sighting("a", at(-30)), "a picture that comes late belongs to the visit that it began"
+    assert [Visits(0).add_sighting("a", at(0)), Visits(0).add_sighting("a", at(0))] == [True, True]
 
 
 def test_a_log_keeps_what_it_was_given(tmp_path: Path) -> None:

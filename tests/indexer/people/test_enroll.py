@@ -65,7 +65,7 @@ def test_people_beside_pictures(index: Path, tmp_path: Path) -> None:
     assert unenroll(index, ["Zoë 山田"]) == 2
     with open_index(index) as engine:
         assert engine.identities() == []
-        with pytest.raises(QueryError, match="nobody is enrolled"):
+        with pytest.raises(QueryError, match="no identity is enrolled"):
             engine.identify(person(1))
 
 

@@ -160,7 +160,7 @@ def test_a_picture_of_which_two_things_are_said(folders: Path, header: str, one:
         ("path,label,split\na,b,exam\n", "line 2: a has the split 'exam'"),
         ("", "lacks the column path and label"),
         ("path,label\n", "no labelled pictures here"),
-        ("path,label\nr.png,\n", "without classes, give --unlabelled"),
+        ("path,label\nr.png,\n", "To train without labels, use --unlabelled"),
     ],
 )
 def test_a_csv_that_cannot_be_used(folders: Path, text: str, said: str) -> None:

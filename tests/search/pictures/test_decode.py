@@ -337,12 +337,12 @@ def test_threads_decode_in_parallel_without_a_warning(good):
 
 def test_importing_the_decoder_imports_neither_pillow_nor_numpy(good):
     code = (
-        "import sys; from search import picture_source, images\n"
+        "import sys; from search.pictures import decode, source\n"
         "def loaded(): return [m for m in ('PIL', 'numpy', 'pillow_heif') if m in sys.modules]\n"
         "assert loaded() == [], loaded()\n"
-        f"images.load_picture({str(good['jpeg'])!r})\n"
+        f"decode.load_picture({str(good['jpeg'])!r})\n"
         "assert 'pillow_heif' not in sys.modules\n"
-        f"images.load_picture({str(good['heic'])!r})\n"
+        f"decode.load_picture({str(good['heic'])!r})\n"
         "assert 'pillow_heif' in sys.modules\n"
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)

@@ -93,7 +93,7 @@ def test_a_share_is_a_share(share: float) -> None:
 
 
 def test_nobody_can_be_told_without_a_gallery_or_a_threshold() -> None:
-    with pytest.raises(QueryError, match="nobody is enrolled"):
+    with pytest.raises(QueryError, match="no identity is enrolled"):
         Decider("i", Gallery([], DIM), calibration("f"), IdentifyConfig())  # type: ignore[arg-type]
     with pytest.raises(QueryError, match="twinlens calibrate"):
         Decider("i", gallery(), None, IdentifyConfig())  # type: ignore[arg-type]

@@ -86,10 +86,10 @@ def test_a_generation_that_nobody_announced(index: Path) -> None:
     before = (index / SEAL_NAME).read_bytes()
     commit(index)
     (index / SEAL_NAME).write_bytes(before)
-    with pytest.raises(IndexFolderError, match=r"catalog\.sqlite.*claims the change"):
+    with pytest.raises(IndexFolderError, match=r"catalog\.sqlite.*is at change"):
         open_index(index)
     assert inspect(index).findings[0].part == "catalog"
-    with pytest.raises(IndexFolderError, match="claims the change"):
+    with pytest.raises(IndexFolderError, match="is at change"):
         Catalog.write(index)
 
 
