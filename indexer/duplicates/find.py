@@ -95,7 +95,7 @@ def duplicates_in(
 def _separated(engine: SearchEngine, groups: tuple[Group, ...], threshold: float, stages: Stages) -> tuple[Group, ...]:
     """Groups without pictures that have similar vectors but other content, in the order of a report."""
     separated: list[Group] = []
-    with stages.stage("look", sum(len(group.members) for group in groups)):
+    with stages.stage("compare files", sum(len(group.members) for group in groups)):
         for group in groups:
             separated += separate(group, threshold, engine.vectors_of)
             stages.progress.advance(len(group.members))

@@ -15,7 +15,7 @@ import numpy as np
 
 from indexer.duplicates.report import Group, Member
 from search.chunks import chunks
-from search.comparison.looks import Look, look_at
+from search.comparison.file_sketches import FileSketch, sketch_file
 from search.config import BuildConfig
 from search.distance import distances, within
 
@@ -36,7 +36,7 @@ class _Head:
     """A new group and the picture that represents it."""
 
     first: Member
-    look: Look | None
+    sketch: FileSketch | None
     members: list[Member]
 
 
@@ -57,8 +57,8 @@ def separate(group: Group, threshold: float, vectors_of: Callable[[Sequence[int]
     for member in group.members:
         of_content[member.content or f"id {member.id}"].append(member)
     heads = _Heads(threshold, vectors_of)
-    for members, look in _looks(list(of_content.values())):
-        heads.add(members, look)
+    for members, sketch in _sketches(list(of_content.values())):
+        heads.add(members, sketch)
     return heads.groups() if len(heads.all) > 1 else [group]
 
 
@@ -71,26 +71,26 @@ class _Heads:
         self._vectors: Floats | None = None
         """`(_MOST_HEADS, D)`, vectors of all heads but the first; None while there is only one."""
 
-    def add(self, members: list[Member], look: Look | None) -> None:
+    def add(self, members: list[Member], sketch: FileSketch | None) -> None:
         """Add files with the same bytes to the group that shares their content, or start a new group."""
         if not self.all:
-            self.all.append(_Head(members[0], look, members))
+            self.all.append(_Head(members[0], sketch, members))
             return
         first = self.all[0]
-        if look is None or first.look is None or look.may_show(first.look):
+        if sketch is None or first.sketch is None or sketch.may_show_same(first.sketch):
             first.members += members
             return
         vector = self._vectors_of([members[0].id])[0]
         for number, distance in self._nearest(vector):
             head = self.all[number]
-            if head.look is not None and look.may_show(head.look):
+            if head.sketch is not None and sketch.may_show_same(head.sketch):
                 head.members += [replace(member, distance=distance) for member in members]
                 return
         if len(self.all) < _MOST_HEADS:
             if self._vectors is None:
                 self._vectors = np.zeros((_MOST_HEADS, len(vector)), dtype=np.float32)
             self._vectors[len(self.all)] = vector
-            self.all.append(_Head(members[0], look, members))
+            self.all.append(_Head(members[0], sketch, members))
         elif len(members) > 1:
             self.all.append(_Head(members[0], None, members))
 
@@ -122,8 +122,8 @@ def _group(head: _Head) -> Group:
     return Group(tuple(sorted(members, key=lambda m: (m.distance, rank[m.match], str(m.path)))))
 
 
-def _looks(sets: Sequence[list[Member]]) -> Iterator[tuple[list[Member], Look | None]]:
-    """Look at the first file of each set, in order, with a bounded number in memory."""
-    with ThreadPoolExecutor(min(4, BuildConfig.workers), thread_name_prefix="look") as pool:
+def _sketches(sets: Sequence[list[Member]]) -> Iterator[tuple[list[Member], FileSketch | None]]:
+    """Sketch the first file of each set, in order, with a bounded number in memory."""
+    with ThreadPoolExecutor(min(4, BuildConfig.workers), thread_name_prefix="sketch") as pool:
         for some in chunks(sets, _AT_ONCE):
-            yield from zip(some, pool.map(look_at, [members[0].path for members in some]), strict=True)
+            yield from zip(some, pool.map(sketch_file, [members[0].path for members in some]), strict=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from search.comparison.looks import Look, look_at
+from search.comparison.file_sketches import FileSketch, sketch_file
 from search.pictures.source import file_version
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from search.store.records import PictureRecord
     from search.types import Hit
 
-_MOST_LOOKS = 256
+_MOST_FILES = 256
 """Most files that are read for one query; beyond that a near copy stays a hit of its own."""
 
 
@@ -29,7 +29,7 @@ class Folding:
         """`records_of` returns the catalog's records of pictures by id."""
         self._records_of = records_of
         self._records: dict[int, PictureRecord] = {}
-        self._looks: dict[int, Look | None] = {}
+        self._sketches: dict[int, FileSketch | None] = {}
 
     def differ(self, kept: Hit, other: Hit) -> bool:
         """Whether both show different things, or too many files were read already to compare them."""
@@ -37,21 +37,21 @@ class Folding:
         one, two = self._records[kept.id], self._records[other.id]
         if one.content and one.content == two.content:
             return False
-        if self._files_read >= _MOST_LOOKS and not {one.id, two.id} <= self._looks.keys():
+        if self._files_read >= _MOST_FILES and not {one.id, two.id} <= self._sketches.keys():
             return True
-        looks = (self._look(one), self._look(two))
-        if looks[0] is None or looks[1] is None:
+        sketches = (self._sketch(one), self._sketch(two))
+        if sketches[0] is None or sketches[1] is None:
             return False
-        return looks[0].several or looks[1].several or not looks[0].may_show(looks[1])
+        return sketches[0].several or sketches[1].several or not sketches[0].may_show_same(sketches[1])
 
     @property
     def _files_read(self) -> int:
-        return sum(look is not None for look in self._looks.values())
+        return sum(sketch is not None for sketch in self._sketches.values())
 
-    def _look(self, record: PictureRecord) -> Look | None:
-        if record.id not in self._looks:
-            self._looks[record.id] = look_at(record.path) if _as_indexed(record) else None
-        return self._looks[record.id]
+    def _sketch(self, record: PictureRecord) -> FileSketch | None:
+        if record.id not in self._sketches:
+            self._sketches[record.id] = sketch_file(record.path) if _as_indexed(record) else None
+        return self._sketches[record.id]
 
 
 def _as_indexed(record: PictureRecord) -> bool:

@@ -17,27 +17,27 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What `look_at` reads of a file."""
+class FileSketch:
+    """What `sketch_file` reads of a file."""
 
     sketch: Sketch
     """Sketch of the first frame or page."""
     several: bool
     """Whether the file has more than one frame or page."""
 
-    def may_show(self, other: Look) -> bool:
+    def may_show_same(self, other: FileSketch) -> bool:
         """Whether both may show the same thing: no difference in detail rules it out."""
         return shares_detail(self.sketch, other.sketch)
 
 
-def look_at(path: Path) -> Look | None:
+def sketch_file(path: Path) -> FileSketch | None:
     """Sketch the first frame of a file; None if the file is missing or cannot be read."""
     try:
         data = read_file(path)
         contents = read_contents(data)
         if contents.unlike is not None:
-            return Look(sketch_of([decode(data, name=str(path), target=SIDE // 2)]), contents.several)
+            return FileSketch(sketch_of([decode(data, name=str(path), target=SIDE // 2)]), contents.several)
         first = next(frames(data, contents, name=str(path), target=SIDE // 2), None)
-        return None if first is None else Look(sketch_of(first.grounds), contents.several)
+        return None if first is None else FileSketch(sketch_of(first.grounds), contents.several)
     except PictureError:
         return None
