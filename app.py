@@ -28,7 +28,7 @@ from app_parts.settings import show_settings
 from app_parts.shared_index import opened_index
 from app_parts.tiles import literal, plain
 from search import IndexBusyError, QueryError, TwinlensError
-from search.text import megabytes
+from search.text import counted, megabytes
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -48,9 +48,9 @@ def show_info(info: IndexInfo) -> None:
     recalls = [segment.recall for segment in info.segments if segment.recall is not None]
     facts = {
         "Folder": plain(info.path),
-        "Pictures": f"{info.images:,}" + (f" with {info.labels:,} labels" if info.labels else ""),
+        "Pictures": f"{info.images:,}" + (f" with {counted(info.labels, 'label')}" if info.labels else ""),
         "Encoder": f"{plain(info.encoder)}, {info.dim} dimensions",
-        "Structure": f"{info.kind}, {len(info.segments)} segment" + "s" * (len(info.segments) != 1),
+        "Structure": f"{info.kind}, {counted(len(info.segments), 'segment')}",
         "Recall@10": f"{min(recalls):.3f}, measured on this collection" if recalls else "exact search",
         "Threshold": (
             f"distance {info.calibration['threshold']:.4f} or less, calibrated on {plain(info.calibration['data'])}"

@@ -46,6 +46,11 @@ def utc_today() -> str:
     return datetime.now(UTC).date().isoformat()
 
 
+def counted(number: int, noun: str) -> str:
+    """Format a number of things: `1 picture`, `2 pictures`, `1,000 pictures`."""
+    return f"{number:,} {noun}" + "s" * (number != 1)
+
+
 def megabytes(size: int) -> str:
     """Format a size in bytes in units of 1024^2, with one decimal, or three below 1 MiB."""
     return f"{size / 2**20:.{1 if size >= 2**20 else 3}f} MiB"

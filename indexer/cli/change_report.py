@@ -11,7 +11,7 @@ import typer
 import indexer
 from indexer.cli.base import SHOWN, SKIPPED_EXIT
 from indexer.cli.metadata import metadata_text
-from search.text import one_line
+from search.text import counted, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +81,7 @@ def _report_lines(report: ChangeReport, index: Path, recall: float) -> list[str]
     summary = ", ".join(f"{count} {word}" for word, count in counts.items() if count) or "nothing to do"
     if report.dry_run:
         summary = f"would remove {report.removed}; this was a dry run, nothing was changed"
-    lines = [f"{index}: {report.images} pictures ({summary})"]
+    lines = [f"{index}: {counted(report.images, 'picture')} ({summary})"]
     if report.seconds:
         lines.append(f"embedded {report.embedded} with {report.encoder}; {_structure_text(report, recall)}")
         lines.append("seconds: " + ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in report.seconds.items()))
@@ -98,9 +98,9 @@ def _unexpected_lines(report: ChangeReport) -> list[str]:
     """What a user may not have expected, a line for each thing."""
     lines = []
     if report.read_again:
-        lines.append(f"{report.read_again} files were read again and have the same content")
+        lines.append(f"{counted(report.read_again, 'file')} read again, with the same content")
     if report.returned:
-        lines.append(f"{report.returned} pictures came back, and got back their metadata")
+        lines.append(f"{counted(report.returned, 'picture')} came back, with metadata")
     if report.excluded:
         lines.append(f"{report.excluded} of the removed pictures match an --exclude pattern now")
     if report.not_read:
@@ -108,7 +108,7 @@ def _unexpected_lines(report: ChangeReport) -> list[str]:
         more = [f"{sum(list(report.not_read.values())[_SUFFIXES:])} of other kinds"] if len(kinds) > _SUFFIXES else []
         lines.append(f"not read: {', '.join(kinds[:_SUFFIXES] + more)}")
     for each in report.missing[:SHOWN]:
-        lines.append(f"kept {each.pictures} pictures of {each.folder}, which {each.reason}")
+        lines.append(f"kept {counted(each.pictures, 'picture')} of {each.folder}, which {each.reason}")
     if report.missing:
         lines += _rest(len(report.missing))
         lines.append("Mount or restore the folder; or remove its pictures with twinlens remove, or --allow-missing")

@@ -13,7 +13,7 @@ from indexer.cli.inside_collection import warn_inside_index_collection
 from indexer.cli.no_match import explain_no_match
 from indexer.cli.options import DeviceOption, IndexArgument, WhereOption
 from search.config import DuplicatesConfig, Keep
-from search.text import megabytes, one_line
+from search.text import counted, megabytes, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,12 +118,13 @@ def _summary(report: DuplicateReport, choices: Sequence[Choice], *, groups: bool
 
     spare = [member for choice in choices for member in choice.spare]
     lines = [
-        f"{report.index}: {len(report.groups)} groups of copies, {report.members} of {report.pictures} pictures",
+        f"{report.index}: {counted(len(report.groups), 'group')} of copies, {report.members:,} of"
+        f" {counted(report.pictures, 'picture')}",
         how_text(report),
     ]
     if report.groups:
         space = megabytes(sum(member.bytes for member in spare))
-        lines.append(f"{len(spare):,} files are copies of one that stays ({space} to reclaim); nothing was deleted")
+        lines.append(f"{counted(len(spare), 'spare file')}, {space} to reclaim; nothing was deleted")
         unverified = sum(len(choice.left) for choice in choices)
         if unverified:
             lines.append(
@@ -138,7 +139,7 @@ def _summary(report: DuplicateReport, choices: Sequence[Choice], *, groups: bool
 
 
 def _group_lines(number: int, group: Group, choice: Choice) -> list[str]:
-    lines = [f"group {number}: {len(group.members)} pictures"]
+    lines = [f"group {number}: {counted(len(group.members), 'picture')}"]
     for member in group.members[:SHOWN]:
         match = f"{member.distance:.4f}" if member.match == "near" else member.match
         lines.append(f"  {choice.word(member):<5}  {match:<14}  {member.width} x {member.height}  {member.path}")

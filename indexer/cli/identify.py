@@ -18,7 +18,7 @@ from indexer.cli.options import (
 )
 from search.config import IdentifyConfig, QueryConfig
 from search.errors import PictureError
-from search.text import one_line, printable
+from search.text import counted, one_line, printable
 
 if TYPE_CHECKING:
     from search.recognition.identities import Identification, Identity
@@ -80,7 +80,7 @@ def identities(index: IndexOption, as_json: JsonOption = False) -> None:
 
 def _line(identity: Identity) -> str:
     number = len(identity.templates)
-    return f"{identity.name}  ({number} reference picture{'s' if number > 1 else ''}, since {identity.created})"
+    return f"{identity.name}  ({counted(number, 'reference picture')}, since {identity.created})"
 
 
 def _text(picture: str, result: Identification) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from indexer.cli.options import IndexArgument, JsonOption
-from search.text import megabytes, one_line, short
+from search.text import counted, megabytes, one_line, short
 
 if TYPE_CHECKING:
     from search.filters.columns import ColumnInfo
@@ -37,7 +37,7 @@ def _plain(about: IndexInfo) -> dict[str, Any]:
 def _text(about: IndexInfo) -> str:
     lines = [
         f"index     {about.path}",
-        f"images    {about.images} ({about.labels} labels)",
+        f"images    {about.images} ({counted(about.labels, 'label')})",
         f"encoder   {about.encoder} ({about.dim} dimensions, fingerprint {about.fingerprint}){_foreign_text(about)}",
         f"size      {megabytes(about.size)}",
         f"built     {about.created}, last changed {about.updated}",
@@ -79,7 +79,7 @@ def _column_text(column: ColumnInfo) -> str:
         values = ": " + ", ".join(short(value) for value in plain["values"])
     else:
         values = f": {plain['min']} to {plain['max']}"
-    return f"{column.name} ({column.type}), {column.count} pictures{values}"
+    return f"{column.name} ({column.type}), {counted(column.count, 'picture')}{values}"
 
 
 def _calibration_lines(calibration: dict[str, Any] | None) -> list[str]:

@@ -11,7 +11,7 @@ import typer
 
 import indexer
 from indexer.cli.options import IndexOption, JsonOption
-from search.text import one_line
+from search.text import counted, one_line
 
 if TYPE_CHECKING:
     from indexer import ExifReport, MetadataReport
@@ -69,11 +69,11 @@ def metadata(
 def metadata_text(report: MetadataReport, index: Path) -> str:
     """The report of a file of metadata, for people."""
     columns = ", ".join(f"{name} ({kind})" for name, kind in report.columns.items()) or "no values"
-    lines = [f"{index}: {columns} of {report.rows} rows"]
+    lines = [f"{index}: {columns} of {counted(report.rows, 'row')}"]
     if report.ignored:
         lines.append(f"left out {', '.join(report.ignored)}: every picture has these already")
     if report.unknown:
-        lines.append(f"left out {report.unknown} rows of pictures that are not in the index")
+        lines.append(f"left out {counted(report.unknown, 'row')} of pictures that are not in the index")
         lines += [f"  not in the index: {name}" for name in report.unknown_shown]
         if report.unknown > len(report.unknown_shown):
             lines.append(f"  ... and {report.unknown - len(report.unknown_shown)} more")
@@ -81,5 +81,5 @@ def metadata_text(report: MetadataReport, index: Path) -> str:
 
 
 def _exif_text(report: ExifReport, index: Path) -> str:
-    text = f"{index}: of {report.pictures} pictures, {report.taken} have a date and {report.camera} a camera"
+    text = f"{index}: of {counted(report.pictures, 'picture')}, {report.taken} have a date and {report.camera} a camera"
     return one_line(f"{text}; {report.unread} could not be read" if report.unread else text)

@@ -20,7 +20,7 @@ from indexer.cli.options import (
     ThresholdOption,
 )
 from search.config import AttendConfig, EnrollConfig, IdentifyConfig, QueryConfig
-from search.text import one_line, printable
+from search.text import counted, one_line, printable
 
 if TYPE_CHECKING:
     from indexer import Seen
@@ -59,7 +59,7 @@ def enroll(
         plain = {"name": report.name, "added": report.added, "templates": report.templates}
         typer.echo(json.dumps({**plain, "warnings": list(report.warnings)}))
     else:
-        pictures_text = f"{report.templates} reference picture{'s' if report.templates > 1 else ''}"
+        pictures_text = counted(report.templates, "reference picture")
         typer.echo(printable(f"{report.name}: {report.added} added, {pictures_text}"))
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from search.text import reason_of, utc_now, utc_text, utc_today, without_controls
+from search.text import counted, reason_of, utc_now, utc_text, utc_today, without_controls
 
 
 @pytest.mark.parametrize("text", ["plain", "a\tb\nc", "é\x1b[31mred", "\u202edriht", "👍 ok"])
@@ -26,3 +26,10 @@ def test_times_are_stored_in_utc_to_the_second() -> None:
     before = datetime.now(UTC).date()
     assert date.fromisoformat(utc_today()) in {before, datetime.now(UTC).date()}
     assert abs(datetime.fromisoformat(utc_now()) - datetime.now(UTC)) < timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0, "0 pictures"), (1, "1 picture"), (2, "2 pictures"), (12345, "12,345 pictures")]
+)
+def test_one_thing_is_no_plural(number: int, text: str) -> None:
+    assert counted(number, "picture") == text

@@ -23,12 +23,12 @@ def test_the_command(pictures: Path, index: Path, tmp_path: Path) -> None:
     file = write_csv(tmp_path / "m.csv", ["path", "n", "label"], ["label0/0000.png", 7, "x"], ["gone.png", 8, "x"])
     done = twinlens("metadata", file, "--index", index)
     assert done.exit_code == 0
-    assert "n (integer) of 1 rows" in done.stdout
+    assert "n (integer) of 1 row" in done.stdout
     assert "left out label" in done.stdout
     assert "not in the index: gone.png" in done.stdout
     shown = twinlens("query", pictures / "label0" / "0003.png", "--index", index, "--where", "n > 6", "--json")
     assert [hit["metadata"] for hit in json.loads(shown.stdout)["hits"]] == [{"n": 7}]
-    assert "n (integer), 1 pictures: 7 to 7" in twinlens("info", index).stdout
+    assert "n (integer), 1 picture: 7 to 7" in twinlens("info", index).stdout
     assert json.loads(twinlens("info", index, "--json").stdout)["columns"][-1] == {
         "name": "n",
         "type": "integer",
@@ -48,7 +48,7 @@ def test_build_stores_metadata_too(pictures: Path, tmp_path: Path) -> None:
     done = twinlens(*words, tmp_path / "new", "--metadata", file, "--json")
     assert json.loads(done.stdout)["metadata"]["columns"] == {"n": "integer"}
     assert told(tmp_path / "new") == {"0000.png": {"n": 7}}
-    assert "n (integer) of 1 rows" in twinlens(*words, tmp_path / "new", "--metadata", file).stdout
+    assert "n (integer) of 1 row" in twinlens(*words, tmp_path / "new", "--metadata", file).stdout
     (tmp_path / "bad.csv").write_text("x\n")
     assert isinstance(twinlens(*words, tmp_path / "other", "--metadata", tmp_path / "bad.csv").exception, DataError)
     assert not (tmp_path / "other").exists(), "a file that cannot be used is told before any work"

@@ -374,7 +374,7 @@ def test_commands(place: Path) -> None:
     done = twinlens("remove", "--index", place / "i", path)
     shutil.move(place / path.name, path)
     done = twinlens("sync", place / "p", "--index", place / "i")
-    assert "1 pictures came back, and got back their metadata" in done.stdout
+    assert "1 picture came back, with metadata" in done.stdout
     done = twinlens("rebuild", "--index", place / "i", "--purge")
     assert "deleted what was retained of 0 removed pictures" in done.stdout
     with open_writer(place / "i") as catalog:

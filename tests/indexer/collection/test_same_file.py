@@ -133,7 +133,7 @@ def test_rehash_reads_everything(place: Path, work: dict[str, int]) -> None:
 def test_the_command(place: Path) -> None:
     done = twinlens("sync", place / "p", "--index", place / "i", "--rehash")
     assert done.returncode == 0
-    assert "3 files were read again and have the same content" in done.stdout
+    assert "3 files read again, with the same content" in done.stdout
 
 
 def test_an_older_index_is_taken_at_its_word_and_notes_the_inodes(place: Path, work: dict[str, int]) -> None:

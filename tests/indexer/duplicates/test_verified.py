@@ -278,7 +278,7 @@ def test_every_report_has_the_decisions(folder):
     outputs = [f"--{form}={folder.parent / form}" for form in ("json", "csv", "html", "list")]
     done = twinlens("duplicates", index, "--threshold", "1", *outputs)
     assert done.returncode == 0, done.stderr
-    assert "1 files are copies of one that stays" in done.stdout
+    assert "1 spare file, " in done.stdout
     assert "near, not a copy" in done.stdout
     (group,) = json.loads((folder.parent / "json").read_text())["groups"]
     ids = {Path(member["path"]).name: member["id"] for member in group["members"]}
