@@ -60,34 +60,6 @@ def write_outcome(out: Path, config: TrainConfig, recipe: str | None, trainer: T
         _draw(out, config, network, trainer, material, name)
 
 
-def card_of(
-    config: TrainConfig,
-    recipe: str | None,
-    train: Split,
-    validation: Split,
-    history: Sequence[HistoryRow],
-    final: Validation | None,
-) -> dict[str, Any]:
-    """Model card for `encoder.json`: the training data, the settings and the measurements, as plain JSON values.
-
-    Classes are named, files are not. `final` measures the encoder as it is saved.
-    """
-    return {
-        "made_with": f"twinlens train, torch {torch.__version__}",
-        "date": utc_today(),
-        "recipe": recipe,
-        "trained_on": {"pictures": len(train.paths), "classes": len(train.names) if config.labelled else None},
-        "validated_on": {
-            "pictures": len(validation.paths),
-            "classes": list(validation.names) if config.labelled else None,
-        },
-        "never_opened": list(config.held_out),
-        "last": asdict(history[-1]) if history else None,
-        "final": asdict(final) if final else None,
-        "config": settings(config),
-    }
-
-
 def _draw(out: Path, config: TrainConfig, network: nn.Module, trainer: Trainer, material: Material, name: str) -> None:
     """Draw the history of the run and, if there are labelled validation pictures, their embeddings."""
     validator = trainer.validator
@@ -112,9 +84,9 @@ def _card(
     history: Sequence[HistoryRow],
     final: Validation | None,
 ) -> dict[str, Any]:
-    """The model card that `encoder.json` carries: what the encoder was trained on, how, and with what outcome.
+    """Model card for `encoder.json`: the training data, the settings and the measurements, as plain JSON values.
 
-    Plain values; classes are named, files are not. `final` is of the encoder as it is saved.
+    Classes are named, files are not. `final` measures the encoder as it is saved.
     """
     train, validation = material.train, material.validation
     return {
