@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from datetime import UTC, datetime
 
 
@@ -19,6 +20,11 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     """As `printable`, with newlines escaped too: a line break in a file name must not forge a line of output."""
     return printable(text).replace("\n", "\\n")
+
+
+def html_line(text: str) -> str:
+    """As `one_line`, escaped for HTML text and attributes."""
+    return html.escape(one_line(text), quote=True)
 
 
 def without_controls(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -14,7 +13,7 @@ from search.chunks import chunks
 from search.config import BuildConfig
 from search.errors import PictureError
 from search.pictures.thumbnails import jpeg, thumbnail
-from search.text import megabytes, one_line
+from search.text import html_line, megabytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -44,9 +43,9 @@ def write_page(report: DuplicateReport, choices: Sequence[Choice], stream: IO[by
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         '<meta name="color-scheme" content="light dark">',
-        f"<title>Duplicates in {_text(report.index.name)}</title>",
+        f"<title>Duplicates in {html_line(report.index.name)}</title>",
         f"<style>{STYLE}</style></head><body>",
-        f"<header>{LOGO}<div><h1>Duplicates</h1><p>{_text(str(report.index))}</p></div></header>",
+        f"<header>{LOGO}<div><h1>Duplicates</h1><p>{html_line(str(report.index))}</p></div></header>",
         _figures(report, choices),
         f"<p class=how>{how_text(report)}</p>",
         "<main>",
@@ -153,18 +152,19 @@ def _section(number: int, group: Group, choice: Choice, pictures: Sequence[Thumb
 
 
 def _card(member: Member, group: Group, choice: Choice, thumbnail: Thumbnail) -> str:
-    name, folder = _text(member.path.name), member.path.parent
+    name, folder = html_line(member.path.name), member.path.parent
     nearby = ("…/" if len(folder.parts) > 3 else "") + str(Path(*folder.parts[-2:]))
     picture = _gone(thumbnail.problem) if thumbnail.uri is None else _img(thumbnail.uri, name)
     near = f"distance {member.distance:.4f}" if member.match == "near" else member.match
     word = choice.word(member)
     of = next((each for each in group.members if each.id == choice.copy_of.get(member.id)), None)
-    copy = "" if of is None else f'<span title="{_text(str(of.path))}">copy of {_text(of.path.name)}</span>'
+    copy = "" if of is None else f'<span title="{html_line(str(of.path))}">copy of {html_line(of.path.name)}</span>'
     kind = word if word in ("keep", "spare") else "left"
-    label = f"<span>{_text(member.label)}</span>" if member.label else ""
+    label = f"<span>{html_line(member.label)}</span>" if member.label else ""
     return (
-        f"<figure class={kind}><div class=frame>{picture}<b class={kind}>{_text(word)}</b></div>"
-        f'<figcaption><strong title="{name}">{name}</strong><em title="{_text(str(folder))}">{_text(nearby)}</em>'
+        f"<figure class={kind}><div class=frame>{picture}<b class={kind}>{html_line(word)}</b></div>"
+        f'<figcaption><strong title="{name}">{name}</strong>'
+        f'<em title="{html_line(str(folder))}">{html_line(nearby)}</em>'
         f"<span>{member.width:,} × {member.height:,} · {_size(member.bytes)}</span>"
         f"<span class={member.match}>{near}</span>{copy}{label}</figcaption></figure>"
     )
@@ -175,16 +175,11 @@ def _img(uri: str, name: str) -> str:
 
 
 def _gone(problem: str) -> str:
-    return f"<span class=gone>missing or unreadable<br><small>{_text(problem)}</small></span>"
+    return f"<span class=gone>missing or unreadable<br><small>{html_line(problem)}</small></span>"
 
 
 def _size(size: int) -> str:
     return megabytes(size) if size >= 2**20 else f"{size / 1024:,.1f} KiB"
-
-
-def _text(text: str) -> str:
-    """Escape text as one line of HTML."""
-    return html.escape(one_line(text), quote=True)
 
 
 def _write(stream: IO[bytes], text: str) -> None:

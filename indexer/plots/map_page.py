@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import html
 import io
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from indexer.plots.map_page_script import SCRIPT, STYLE
-from search.text import one_line
+from search.text import html_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,8 +35,8 @@ def map_page(squares: NDArray[np.uint8], grid: Grid, records: Sequence[PictureRe
     labels = sorted(counts, key=lambda label: (label is None, label or ""))
     numbers = {label: number for number, label in enumerate(labels)}
     images = "\n".join(
-        f'<img src="{_inline(square)}" data-caption="{_caption(record)}" alt="{_text(record.path.name)}" role="button" '
-        f'tabindex="-1" data-label="{numbers[record.label]}" '
+        f'<img src="{_inline(square)}" data-caption="{_caption(record)}" alt="{html_line(record.path.name)}" '
+        f'role="button" tabindex="-1" data-label="{numbers[record.label]}" '
         f'style="{_place(column, row)};--c:{_color(numbers[record.label])}">'
         for square, record, (column, row) in zip(squares, records, grid.cells.tolist(), strict=True)
     )
@@ -49,7 +48,7 @@ def map_page(squares: NDArray[np.uint8], grid: Grid, records: Sequence[PictureRe
 <style>{STYLE}
 #plane {{ width: {grid.columns * _CELL}px; height: {grid.rows * _CELL}px }}
 #plane img {{ width: {_CELL - 4}px; height: {_CELL - 4}px }}</style></head>
-<body><header><h1>Map of the index</h1><p>{_text(about)}</p></header>
+<body><header><h1>Map of the index</h1><p>{html_line(about)}</p></header>
 <aside aria-label="Search and labels">
 <label for="search">Search paths and labels (key /)</label><input id="search" type="search" autocomplete="off">
 <p id="found" role="status"></p>
@@ -75,7 +74,7 @@ def _policy() -> str:
 
 
 def _entry(number: int, label: str | None, count: int) -> str:
-    name = _text(_UNLABELLED if label is None else label)
+    name = html_line(_UNLABELLED if label is None else label)
     return (
         f'<li><input type="checkbox" checked data-label="{number}" aria-label="Show {name}">'
         f'<button data-label="{number}" aria-pressed="false" style="--c:{_color(number)}">{name} ({count:,})</button>'
@@ -93,13 +92,8 @@ def _color(number: int) -> str:
 
 
 def _caption(record: PictureRecord) -> str:
-    path = _text(str(record.path))
-    return path if record.label is None else f"{path}\n{_text(record.label)}"
-
-
-def _text(text: str) -> str:
-    """Escape text as one line of HTML."""
-    return html.escape(one_line(text), quote=True)
+    path = html_line(str(record.path))
+    return path if record.label is None else f"{path}\n{html_line(record.label)}"
 
 
 def _inline(square: NDArray[np.uint8]) -> str:

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from search.text import counted, reason_of, utc_now, utc_text, utc_today, without_controls
+from search.text import counted, html_line, reason_of, utc_now, utc_text, utc_today, without_controls
 
 
 @pytest.mark.parametrize("text", ["plain", "a\tb\nc", "é\x1b[31mred", "\u202edriht", "👍 ok"])
@@ -33,3 +33,7 @@ def test_times_are_stored_in_utc_to_the_second() -> None:
 )
 def test_one_thing_is_no_plural(number: int, text: str) -> None:
     assert counted(number, "picture") == text
+
+
+def test_a_line_of_html_has_no_markup_of_the_data() -> None:
+    assert html_line("<b>\"'&\n</b>") == "&lt;b&gt;&quot;&#x27;&amp;\\n&lt;/b&gt;"
