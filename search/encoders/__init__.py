@@ -3,7 +3,7 @@
     builtin             the default: ships in the package, needs no network
     color-layout        colours and their positions, without weights: the baseline
     torchvision:NAME    a classification model of torchvision without its head
-    timm:NAME           a model of timm without its head (pip install "twinlens[timm]")
+    timm:NAME           a model of timm without its head
     FOLDER              a checkpoint of `twinlens train`, or any saved encoder
 
 `torchvision:NAME@random` and `timm:NAME@random` have reproducible random weights and need no network.
@@ -30,7 +30,6 @@ FAMILIES = {
     "torchvision": "search.encoders.torchvision_backbones:TorchvisionEncoder",
     "timm": "search.encoders.timm_backbones:TimmEncoder",
 }
-"""Family, as in `encoder.json`, to `module:Class`. Adding an encoder is one file and one line here."""
 """Family, as in `encoder.json`, to `module:Class`. A new encoder needs one file and one line here."""
 BUILTIN = "builtin"
 _BACKBONES = ("torchvision", "timm")

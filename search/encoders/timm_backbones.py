@@ -1,4 +1,4 @@
-"""`timm:NAME`: the models of timm, an optional dependency that only this module imports."""
+"""`timm:NAME`: the models of timm."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ try:
     import timm
     import timm.data
 except ModuleNotFoundError as missing:
-    raise EncoderError('timm is not installed, and timm:NAME needs it: pip install "twinlens[timm]"') from missing
+    raise EncoderError("timm is not installed, and timm:NAME needs it: pip install timm") from missing
 
 _data: Any = timm.data
 """Typed as Any: timm does not declare which of its names are public."""

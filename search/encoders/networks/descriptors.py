@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from search.encoders.networks.pooling import resized
+
 _TO_XYZ = ((0.4124564, 0.3575761, 0.1804375), (0.2126729, 0.7151522, 0.0721750), (0.0193339, 0.1191920, 0.9503041))
 _LUMA = (0.299, 0.587, 0.114)
 
@@ -35,7 +37,7 @@ class ColorHistogram(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Describe `(B, 3, S, S)` in [0, 1]."""
-        lab = _to_lab(_resized(pictures, self.size)).flatten(2)
+        lab = _to_lab(resized(pictures, self.size)).flatten(2)
         lightness = _shares(lab[:, 0], self.lightness)
         first, second = _shares(lab[:, 1], self.color), _shares(lab[:, 2], self.color)
         colors = (first[:, :, None] * second[:, None, :]).flatten(1, 2)
@@ -74,7 +76,7 @@ class GradientLayout(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Describe `(B, 3, S, S)` in [0, 1]."""
-        luma = (_resized(pictures, self.size) * _column(_LUMA, pictures)).sum(dim=1, keepdim=True)
+        luma = (resized(pictures, self.size) * _column(_LUMA, pictures)).sum(dim=1, keepdim=True)
         around = functional.pad(luma, (1, 1, 1, 1), mode="replicate")
         across = (around[:, :, 1:-1, 2:] - around[:, :, 1:-1, :-2]) / 2
         down = (around[:, :, 2:, 1:-1] - around[:, :, :-2, 1:-1]) / 2
@@ -91,14 +93,6 @@ class GradientLayout(nn.Module):
         centred = roots - roots.mean(dim=1, keepdim=True)
         unit: Tensor = centred / centred.norm(dim=1, keepdim=True).clamp(min=1.0)
         return unit
-
-
-def _resized(pictures: Tensor, size: int) -> Tensor:
-    if pictures.shape[-1] == size:
-        return pictures
-    if pictures.shape[-1] % size == 0:
-        return functional.avg_pool2d(pictures, pictures.shape[-1] // size)
-    return functional.interpolate(pictures, (size, size), mode="bilinear", align_corners=False, antialias=True)
 
 
 def _to_lab(pictures: Tensor) -> Tensor:

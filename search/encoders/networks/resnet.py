@@ -8,24 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from search.encoders.networks.pooling import GeM
+
 _STEM_STRIDES = {1: (1, 1), 2: (2, 1), 4: (2, 2)}
-
-
-class GeM(nn.Module):
-    """Generalised mean over the positions of a map, `(B, C, H, W) -> (B, C)`: p = 1 is the mean, p = inf the maximum.
-
-    Source: Radenovic, Tolias, Chum, "Fine-tuning CNN Image Retrieval with No Human Annotation", TPAMI 2019.
-    """
-
-    def __init__(self, p: float = 3.0, floor: float = 1e-6) -> None:
-        super().__init__()
-        self.p = nn.Parameter(torch.tensor(p))
-        self.floor = floor
-
-    def forward(self, maps: Tensor) -> Tensor:
-        """Pool non-negative `(B, C, H, W)` to `(B, C)`."""
-        powers = maps.clamp(min=self.floor).pow(self.p)
-        return powers.mean(dim=(2, 3)).pow(1.0 / self.p)
 
 
 class BasicBlock(nn.Module):

@@ -11,6 +11,7 @@ from search.encoders import load_encoder
 from tests.conftest import draw
 
 SPEC = {"kind": "resnet", "stem": 8, "widths": [8, 16], "depths": [1, 1], "dim": 24}
+LITE = {"kind": "efficientnet_lite", "variant": "lite0", "pooled": ["mean", "gem"], "dim": 24}
 CHECKPOINT = "checkpoint"
 PROJECTED = {
     "checkpoint of torchvision": {
@@ -20,6 +21,15 @@ PROJECTED = {
         "head": "mlp",
     },
     "checkpoint of timm": {"kind": "backbone", "name": "timm:test_resnet.r160_in1k", "dim": 24, "frozen": True},
+    "checkpoint, EfficientNet-Lite": LITE,
+    "checkpoint, combined": {
+        "kind": "combined",
+        "parts": [
+            {"network": {**LITE, "dim": 9}, "size": 48, "dim": 9, "weight": 0.7},
+            {"network": {**SPEC, "dim": 20}, "size": 24, "dim": 20, "weight": 0.3},
+        ],
+        "dim": 24,
+    },
     "checkpoint, joined": {"kind": "joined", "learned": SPEC, "weights": [0.6, 0.2, 0.2], "dim": 24},
 }
 NAMES = (

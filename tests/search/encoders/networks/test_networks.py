@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from search.encoders.networks import build_network
-from search.encoders.networks.resnet import BasicBlock, GeM, ResNet
+from search.encoders.networks.pooling import GeM
+from search.encoders.networks.resnet import BasicBlock, ResNet
 
 SPEC = {"kind": "resnet", "stem": 4, "widths": [4, 6, 8], "depths": [1, 2, 1], "pooled": 2, "dim": 5}
 
