@@ -1,4 +1,4 @@
-"""Measure builds of real collections with the built-in encoder and the colour baseline; write the figures as Markdown.
+"""Measure builds of real collections with the encoder `small` and the colour baseline; write the figures as Markdown.
 
     python -m benchmarks.datasets --out .cache/datasets
     python -m benchmarks.build_speed .cache/datasets/NAME [FOLDER ...] --work .cache/benchmark \
@@ -23,7 +23,7 @@ from pathlib import Path
 from indexer.pipeline.scan import scan
 from search.text import utc_today
 
-ENCODERS = ("builtin", "color-layout")
+ENCODERS = ("small", "color-layout")
 
 MEASURE = """
 import json, resource, sys, time
@@ -101,8 +101,8 @@ def table(rows: list[Figures]) -> str:
         f"Written by `python -m benchmarks.build_speed` on {utc_today()}; {os.cpu_count()} cores, no"
         " GPU. Pictures per second are for the whole build: scan, read, decode, encode, structure, commit. The index"
         " size counts the catalog, the vectors and the encoder. R@1 and mAP@R are by folder label; every picture is a "
-        "query against all the others. `builtin` was trained on most of these classes, so its figures here are for "
-        "known classes; [builtin.md](builtin.md) has figures for classes that it never saw.",
+        "query against all the others. `small` was trained on most of these classes, so its figures here are for "
+        "known classes; [small.md](small.md) has figures for classes that it never saw.",
         "",
         "| collection | encoder | pictures | skipped | pictures/s | peak memory | index size | dim | kind | R@1"
         " | mAP@R | build again, unchanged |",

@@ -116,7 +116,7 @@ def page(rows: list[str], count: int) -> str:
             "# One query from a shell",
             "",
             f"Written by `python -m benchmarks.cold_query` on {utc_today()}: {count:,} pictures, the"
-            f" built-in encoder, CPU, {machine}. Every query runs in a process of its own. Times are in seconds; each "
+            f" encoder `small`, CPU, {machine}. Every query runs in a process of its own. Times are in seconds; each "
             f"figure is the minimum of {RUNS} runs. Load average at the end: {os.getloadavg()[1]:.0f}; on idle cores "
             "the total is close to the CPU seconds.",
             "",

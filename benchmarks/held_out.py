@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from indexer.training.data import Split, evenly, split_of
-from indexer.training.recipes.builtin import HELD_OUT
+from indexer.training.recipes.small import HELD_OUT
 from search.pictures.decode import PICTURE_SUFFIXES
 
 if TYPE_CHECKING:

@@ -1,10 +1,10 @@
 """Measure weights and whitening of a joined encoder on validation pictures, to choose its settings.
 
     python -m benchmarks.datasets --out .cache/datasets
-    python -m benchmarks.joining .cache/builtin
+    python -m benchmarks.joining .cache/small
 
 Splits a joined encoder into learned embedding, colours and edges, joins them again with other settings, and measures
-each on validation pictures. None of these is used for docs/results/builtin.md. Writes docs/results/joining.md.
+each on validation pictures. None of these is used for docs/results/small.md. Writes docs/results/joining.md.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from indexer.metrics.retrieval import retrieval
 from indexer.training.config import JoinConfig
 from indexer.training.data import read_pictures
 from indexer.training.joining import principal_projection
-from indexer.training.recipes.builtin import CONFIG, VALIDATION
+from indexer.training.recipes.small import CONFIG, VALIDATION
 from indexer.training.splits import split_pictures
 from indexer.training.validation import normalised
 from search.chunks import chunks
@@ -152,7 +152,7 @@ def page(rows: list[tuple[JoinConfig, dict[str, float]]]) -> str:
         "",
         "Written by `python -m benchmarks.joining`. R@1 on validation pictures, and the share of altered copies whose "
         "original is found first. The recipe's settings were chosen from this table, not on the pictures of "
-        "[builtin.md](builtin.md).",
+        "[small.md](small.md).",
         "",
         "| learned | colours | edges | dimensions | whitening | " + " | ".join(names) + " |",
         "|---:|---:|---:|---:|---:|" + "---:|" * len(names),
@@ -167,7 +167,7 @@ def page(rows: list[tuple[JoinConfig, dict[str, float]]]) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure every setting and write the page."""
     parser = argparse.ArgumentParser(description="Measure settings of a joined encoder.")
-    parser.add_argument("encoder", help="a folder that train --recipe builtin wrote, or builtin")
+    parser.add_argument("encoder", help="a folder that train --recipe small wrote, or small")
     parser.add_argument("--datasets", type=Path, default=Path(".cache/datasets"))
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results" / "joining.md")
     options = parser.parse_args(arguments)

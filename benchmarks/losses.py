@@ -34,7 +34,7 @@ from indexer.training import AugmentConfig, TrainConfig, train
 from indexer.training.collapse import TrainingCollapsedError
 from indexer.training.losses import LOSSES, MINED
 from indexer.training.mining import MINERS
-from indexer.training.recipes.builtin import HELD_OUT, VALIDATION
+from indexer.training.recipes.small import HELD_OUT, VALIDATION
 from search.chunks import chunks
 from search.encoders import load_encoder
 from search.encoders.checkpoint import CheckpointEncoder

@@ -1,9 +1,9 @@
 """Measure two figures of an encoder on the validation pictures, in less than a minute.
 
     python -m benchmarks.datasets --out .cache/datasets tiny-imagenet clothing
-    python -m benchmarks.validation .cache/builtin
+    python -m benchmarks.validation .cache/small
 
-The collections are the validation pictures of the recipe `builtin`: 10 classes of photos, and the validation split of
+The collections are the validation pictures of the recipe `small`: 10 classes of photos, and the validation split of
 the clothes. The figures are R@1 by label, and the share of altered copies whose original comes first.
 """
 
@@ -19,7 +19,7 @@ from indexer.evaluation.alterations import COPIES
 from indexer.evaluation.embed_in_memory import embed_in_memory
 from indexer.evaluation.robustness import measure_robustness
 from indexer.metrics.retrieval import retrieval
-from indexer.training.recipes.builtin import CONFIG
+from indexer.training.recipes.small import CONFIG
 from search.encoders import load_encoder
 from search.errors import TwinlensError
 from search.pictures.decode import PICTURE_SUFFIXES, load_picture

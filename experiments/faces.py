@@ -150,10 +150,10 @@ def run(options: Options) -> Findings:
     names = split_people(folder)
     watched, test = people_of(folder, names[1]), people_of(folder, names[2])
     recipe = load_recipe("faces")
-    found = [[judged("the built-in encoder as it is", "builtin", load_encoder("builtin", device="cpu"), watched, test)]]
+    found = [[judged("the encoder `small` as it is", "small", load_encoder("small", device="cpu"), watched, test)]]
     minutes = 0.0
     kinds = {
-        "from-builtin": ("the built-in network, trained on with faces", recipe),
+        "from-small": ("the network of `small`, trained on with faces", recipe),
         "from-random": (
             "a small network from random weights",
             replace(recipe, network=SCRATCH, start=None, learning_rate=2e-3, steps=120, evaluate_every=30),

@@ -57,8 +57,8 @@ ExcludeOption = Annotated[
 EncoderOption = Annotated[
     str | None,
     typer.Option(
-        help="builtin, color-layout, torchvision:NAME, timm:NAME, or a folder that train wrote."
-        "  [default: that of the index; builtin for a new one]",
+        help="small, color-layout, torchvision:NAME, timm:NAME, or a folder that train wrote."
+        "  [default: that of the index; small for a new one]",
         show_default=False,
     ),
 ]

@@ -97,7 +97,7 @@ class TrainConfig:
     )
     """The spec that `search.encoders.networks.build_network` takes."""
     start: str | None = None
-    """An encoder (`builtin`, or a folder that `twinlens train` wrote) whose learned network this run starts from;
+    """An encoder (`small`, or a folder that `twinlens train` wrote) whose learned network this run starts from;
     `network` must be its spec. Defaults to random weights, or to the backbone's pretrained ones."""
     name: str | None = None
     """Name of the encoder; defaults to the name of its folder."""

@@ -225,7 +225,7 @@ def start_from(network: nn.Module, spec: dict[str, Any], encoder: str) -> None:
     """
     source = load_encoder(encoder, device="cpu")
     if not isinstance(source, CheckpointEncoder):
-        raise DataError(f"start {encoder}: has no network that twinlens train wrote. Name builtin, or a folder")
+        raise DataError(f"start {encoder}: has no network that twinlens train wrote. Name small, or a folder")
     learned, source_spec = source.network, source.architecture["network"]
     if source_spec["kind"] == "joined":
         learned, source_spec = learned.get_submodule("learned"), source_spec["learned"]

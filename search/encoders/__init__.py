@@ -1,6 +1,6 @@
 """The table of encoders: names and the classes behind them, which are imported on first use.
 
-    builtin             the default: ships in the package, needs no network
+    small               the default: ships in the package, needs no network
     color-layout        colours and their positions, without weights: the baseline
     torchvision:NAME    a classification model of torchvision without its head
     timm:NAME           a model of timm without its head
@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from importlib import import_module, resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ from search.forks import use_one_thread
 from search.large_imports import collection_paused
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from search.config import Device
     from search.encoders.base import Encoder
 
@@ -31,19 +34,27 @@ FAMILIES = {
     "timm": "search.encoders.timm_backbones:TimmEncoder",
 }
 """Family, as in `encoder.json`, to `module:Class`. A new encoder needs one file and one line here."""
-BUILTIN = "builtin"
+SHIPPED = ("small",)
+"""The encoders whose weights are in this package, in `weights/NAME`; the default first."""
+OLD_NAMES = {"builtin": "small"}
+"""Earlier names of encoders, which are still accepted: indexes and scripts have them."""
 _BACKBONES = ("torchvision", "timm")
 
 
 def encoder_names() -> tuple[str, ...]:
     """The forms of name that `load_encoder` accepts, the default first; it also accepts a folder."""
-    return (BUILTIN, "color-layout", *(f"{family}:NAME" for family in _BACKBONES))
+    return (*SHIPPED, "color-layout", *(f"{family}:NAME" for family in _BACKBONES))
+
+
+def current_name(name: str) -> str:
+    """The present name of an encoder that has been renamed; any other name as it is."""
+    return OLD_NAMES.get(name, name)
 
 
 def load_encoder(name: str | os.PathLike[str], *, device: Device = "auto") -> Encoder:
     """Create an encoder by name, or load one from a folder with an `encoder.json`.
 
-    A name of the table takes precedence over a folder with the same name; write `./builtin` for the folder.
+    A name of the table takes precedence over a folder with the same name; write `./small` for the folder.
 
     Raises:
         EncoderError: the name is unknown, weights cannot be downloaded, or files in the folder are damaged.
@@ -52,8 +63,9 @@ def load_encoder(name: str | os.PathLike[str], *, device: Device = "auto") -> En
     text = os.fspath(name)
     if (folder := encoder_folder(name)) is not None:
         return load_folder(folder, device=device)
-    if text == BUILTIN:
-        return _load_builtin(device)
+    if current_name(text) in SHIPPED:
+        with shipped_folder(current_name(text)) as folder:
+            return load_folder(folder, device=device)
     family, colon, _ = text.partition(":")
     if (family in _BACKBONES and colon) or text == "color-layout":
         return family_class(family).create(text, device)
@@ -67,7 +79,7 @@ def encoder_folder(name: str | os.PathLike[str]) -> Path | None:
     text = os.fspath(name)
     if isinstance(name, str):
         family, colon, _ = text.partition(":")
-        if text in (BUILTIN, "color-layout") or (family in _BACKBONES and colon):
+        if current_name(text) in (*SHIPPED, "color-layout") or (family in _BACKBONES and colon):
             return None
     return Path(text) if text and Path(text).is_dir() else None
 
@@ -98,11 +110,18 @@ def family_class(family: str) -> type[Encoder]:
     return encoder_class
 
 
-def _load_builtin(device: Device) -> Encoder:
-    with resources.as_file(resources.files(__name__) / "weights" / BUILTIN) as folder:
+@contextmanager
+def shipped_folder(name: str) -> Iterator[Path]:
+    """The folder of an encoder of `SHIPPED`.
+
+    Raises:
+        EncoderError: it is missing.
+    """
+    with resources.as_file(resources.files(__name__) / "weights" / name) as folder:
         if not (folder / "encoder.json").is_file():
+            others = ", ".join(other for other in encoder_names() if other != name)
             raise EncoderError(
-                "the built-in encoder is missing from this installation: reinstall Twinlens, "
-                f"or name another encoder ({', '.join(encoder_names()[1:])})"
+                f"the encoder {name} is missing from this installation: reinstall Twinlens, or name another encoder "
+                f"({others})"
             )
-        return load_folder(folder, device=device)
+        yield folder

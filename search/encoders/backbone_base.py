@@ -104,7 +104,7 @@ class BackboneEncoder(TorchEncoder):
         except Exception as error:  # model hubs raise the exceptions of whichever HTTP library they use
             raise EncoderError(
                 f"the pretrained weights of {name} could not be downloaded ({type(error).__name__}: {error}). "
-                f"Try again with a network connection, use 'builtin', or {name}{RANDOM} for random weights"
+                f"Try again with a network connection, use 'small', or {name}{RANDOM} for random weights"
             ) from error
 
 

@@ -1,4 +1,4 @@
-"""Encoders that `twinlens train` writes, including the built-in one."""
+"""Encoders that `twinlens train` writes, including `small`."""
 
 from __future__ import annotations
 

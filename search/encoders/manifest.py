@@ -3,7 +3,7 @@
     {
       "format": 1,
       "family": "checkpoint",            key of the table in search.encoders
-      "name": "builtin",                 for display; not part of the fingerprint
+      "name": "small",                 for display; not part of the fingerprint
       "dim": 128,
       "input_size": 128,                 pixels
       "preprocessing": {...},            everything that determines the network's input

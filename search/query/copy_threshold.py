@@ -27,7 +27,7 @@ class CopyThreshold:
 
 
 def copy_threshold(calibration: Calibration | None, config: DuplicatesConfig | None = None) -> CopyThreshold:
-    """Use the threshold of the config, or that of the calibration, or the default that was measured for `builtin`.
+    """Use the threshold of the config, or that of the calibration, or the default that was measured for `small`.
 
     Raises:
         QueryError: the threshold is invalid, the probability is outside [0, 1], both are given, there is no

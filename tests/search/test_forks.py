@@ -24,7 +24,7 @@ from search.encoders import load_encoder
 
 folder, picture, used = sys.argv[1:]
 engine = open_index(folder, device="cpu")
-encoder = load_encoder("builtin", device="cpu") if used != "torch" else None
+encoder = load_encoder("small", device="cpu") if used != "torch" else None
 if used == "search":
     engine.search_many([picture] * 40, 3)
     engine.search_vectors(engine.vectors()[1], 3)
@@ -100,7 +100,7 @@ print(json.dumps({"refused": said, "hits": hits, "many": many,
 def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("forks")
     fill(folder / "pictures", 40)
-    build(folder / "pictures", folder / "photos.index", replace(FAST, encoder="builtin", kind="hnsw"))
+    build(folder / "pictures", folder / "photos.index", replace(FAST, encoder="small", kind="hnsw"))
     return folder
 
 

@@ -8,6 +8,9 @@ from importlib import import_module
 from indexer.training.config import TrainConfig
 from search.errors import DataError
 
+OLD_NAMES = {"builtin": "small"}
+"""Earlier names of recipes, which are still accepted."""
+
 
 def recipe_names() -> list[str]:
     """Names of all recipes."""
@@ -20,6 +23,7 @@ def load_recipe(name: str) -> TrainConfig:
     Raises:
         DataError: there is no recipe of that name.
     """
+    name = OLD_NAMES.get(name, name)
     if name not in recipe_names():
         raise DataError(f"unknown recipe {name!r}. Use one of {', '.join(recipe_names())}")
     config: TrainConfig = import_module(f"{__name__}.{name}").CONFIG

@@ -1,4 +1,4 @@
-"""Recognise faces from one picture each: the built-in encoder's network, fine-tuned on people.
+"""Recognise faces from one picture each: the network of the encoder `small`, fine-tuned on people.
 
 python -m benchmarks.datasets --out .cache/datasets faces
 python -m experiments.faces           trains on some people, tests on others: docs/results/faces.md
@@ -9,7 +9,7 @@ from indexer.training.config import AugmentConfig, TrainConfig
 
 CONFIG = TrainConfig(
     network={"kind": "resnet", "stem": 32, "widths": [64, 128, 256], "depths": [2, 2, 2], "pooled": 2, "dim": 256},
-    start="builtin",
+    start="small",
     name="faces",
     input_size=64,
     augment=AugmentConfig(

@@ -85,10 +85,10 @@ def test_options_become_settings(asked: dict[str, Any], words: list[object], cha
 
 
 def test_options_win_over_the_recipe(asked: dict[str, Any]) -> None:
-    done = command("--recipe", "builtin", "--seed", 5, "--labels", "a.csv", "--no-resume")
+    done = command("--recipe", "small", "--seed", 5, "--labels", "a.csv", "--no-resume")
     assert done.exit_code == 0, done.output
-    assert asked["config"] == replace(load_recipe("builtin"), seed=5)
-    assert (asked["recipe"], asked["labels"], asked["resume"]) == ("builtin", "a.csv", False)
+    assert asked["config"] == replace(load_recipe("small"), seed=5)
+    assert (asked["recipe"], asked["labels"], asked["resume"]) == ("small", "a.csv", False)
 
 
 def test_the_network_of_a_recipe_may_be_frozen_only_where_it_is_a_backbone(asked: dict[str, Any]) -> None:
@@ -149,7 +149,7 @@ def test_the_summary_says_where_everything_is(asked: dict[str, Any], tmp_path: P
 
 def test_recipes_are_listed_with_what_they_are() -> None:
     lines = CliRunner().invoke(app, ["recipes"]).output.splitlines()
-    assert any(line.split()[0] == "builtin" and len(line.split()) > 3 for line in lines)
+    assert any(line.split()[0] == "small" and len(line.split()) > 3 for line in lines)
 
 
 def test_a_whole_run(tmp_path: Path) -> None:

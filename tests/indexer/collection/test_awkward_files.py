@@ -15,7 +15,7 @@ from tests.awkward import broken_files, good_files
 from tests.conftest import FAST
 
 
-@pytest.mark.parametrize("encoder", ["color-layout", "builtin"])
+@pytest.mark.parametrize("encoder", ["color-layout", "small"])
 def test_every_good_file_is_found_by_itself_and_every_bad_one_named(encoder: str, tmp_path: Path) -> None:
     folder = tmp_path / "p"
     (folder / "good").mkdir(parents=True)

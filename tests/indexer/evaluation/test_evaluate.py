@@ -130,7 +130,7 @@ def test_targets_that_cannot_be_measured(pictures: Path, tmp_path: Path) -> None
 
 
 def test_figures_are_written_to_the_card_without_changing_the_encoder(pictures: Path, tmp_path: Path) -> None:
-    encoder = load_encoder("builtin", device="cpu")
+    encoder = load_encoder("small", device="cpu")
     encoder.save(tmp_path)
     shutil.copy(tmp_path / "weights.safetensors", tmp_path / "before")
     everyday = [

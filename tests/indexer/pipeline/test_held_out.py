@@ -1,4 +1,4 @@
-"""What the page of the built-in encoder says of the pictures it is measured on."""
+"""What the page of the encoder `small` says of the pictures it is measured on."""
 
 from pathlib import Path
 

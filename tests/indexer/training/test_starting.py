@@ -24,21 +24,21 @@ def test_a_run_starts_from_an_encoder(collection: Path, config: TrainConfig, tmp
     assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in before)
 
 
-def test_a_run_starts_from_the_learned_part_of_the_builtin_encoder() -> None:
-    builtin = load_encoder("builtin", device="cpu")
-    assert isinstance(builtin, CheckpointEncoder)
-    spec = builtin.architecture["network"]["learned"]
+def test_a_run_starts_from_the_learned_part_of_the_encoder_small() -> None:
+    small = load_encoder("small", device="cpu")
+    assert isinstance(small, CheckpointEncoder)
+    spec = small.architecture["network"]["learned"]
     network = build_network(spec)
-    start_from(network, spec, "builtin")
+    start_from(network, spec, "small")
     pixels = torch.rand(2, 3, 64, 64)
     with torch.no_grad():
-        actual, expected = network.eval()(pixels), builtin.network.get_submodule("learned")(pixels)
+        actual, expected = network.eval()(pixels), small.network.get_submodule("learned")(pixels)
     np.testing.assert_allclose(actual.numpy(), expected.numpy(), atol=1e-4)
 
 
 def test_an_encoder_without_a_matching_network_is_rejected() -> None:
     network, spec = torch.nn.Linear(1, 1), {"kind": "mlp", "size": 8, "dim": 2}
     with pytest.raises(DataError, match="Set network to that"):
-        start_from(network, spec, "builtin")
+        start_from(network, spec, "small")
     with pytest.raises(DataError, match="has no network"):
         start_from(network, spec, "color-layout")

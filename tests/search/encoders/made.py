@@ -39,7 +39,7 @@ NAMES = (
     "torchvision:resnet18@random",
     "torchvision:mobilenet_v3_small@random",
     "timm:test_resnet.r160_in1k@random",
-    "builtin",
+    "small",
 )
 IMAGES = (
     draw(0),

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from search.config import BuildConfig
-from search.encoders import FAMILIES, encoder_names, load_encoder
+from search.encoders import FAMILIES, OLD_NAMES, encoder_folder, encoder_names, load_encoder
 from search.encoders.base import unit_rows
 from search.errors import EncoderError
 from tests.conftest import draw
@@ -131,12 +131,12 @@ def test_a_wrong_forward_is_caught(monkeypatch, raw, message):
 
 
 def test_names_start_with_the_default():
-    assert encoder_names()[:2] == ("builtin", "color-layout")
+    assert encoder_names()[:2] == ("small", "color-layout")
 
 
 @pytest.mark.parametrize("name", ["resnet18", "", "color-layout:3", "checkpoint:x", "torchvision", "no/such/folder"])
 def test_an_unknown_name_lists_the_known_ones(name):
-    with pytest.raises(EncoderError, match="builtin, color-layout, torchvision:NAME, timm:NAME"):
+    with pytest.raises(EncoderError, match="small, color-layout, torchvision:NAME, timm:NAME"):
         load_encoder(name)
 
 
@@ -170,12 +170,27 @@ def test_the_table_and_the_classes_agree(family):
 
 
 def test_the_built_in_encoder_ships_and_is_the_default():
-    assert load_encoder(BuildConfig.default_encoder, device="cpu").name == "builtin"
+    assert load_encoder(BuildConfig.default_encoder, device="cpu").name == "small"
+
+
+@pytest.mark.parametrize("old", sorted(OLD_NAMES))
+def test_an_old_name_is_still_accepted(old, tmp_path, monkeypatch):
+    encoder, same = load_encoder(old, device="cpu"), made(OLD_NAMES[old])
+    assert (encoder.name, encoder.fingerprint) == (OLD_NAMES[old], same.fingerprint)
+    (tmp_path / old).mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert encoder_folder(old) is None
+    assert encoder_folder(f"./{old}") == Path(old)
+    assert old not in encoder_names()
+
+
+def test_the_fingerprint_of_small_is_that_of_indexes_made_with_its_old_name():
+    assert made("small").fingerprint == "d4447e0f4d635eab5dda8598ae3d052a"
 
 
 def test_a_missing_built_in_encoder_is_reported(monkeypatch):
-    monkeypatch.setattr("search.encoders.BUILTIN", "lost")
-    with pytest.raises(EncoderError, match="missing from this installation"):
+    monkeypatch.setattr("search.encoders.SHIPPED", ("lost", "small"))
+    with pytest.raises(EncoderError, match=r"lost is missing from this installation.*another encoder \(small, color"):
         load_encoder("lost")
 
 

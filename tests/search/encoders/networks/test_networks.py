@@ -54,10 +54,10 @@ def test_a_block_halves_rounding_up_and_keeps_a_plain_shortcut() -> None:
     assert isinstance(block.shortcut, torch.nn.Identity)
 
 
-def test_the_builtin_network_is_small() -> None:
+def test_the_network_of_small_is_small() -> None:
     from indexer.training import load_recipe
 
-    network = build_network(load_recipe("builtin").network)
+    network = build_network(load_recipe("small").network)
     assert sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values()) < 12 * 2**20
 
 

@@ -1,4 +1,4 @@
-"""Write the page of the built-in encoder, in Markdown."""
+"""Write the page of the encoder `small`, in Markdown."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def page(
         remark: a remark about a missing column, or empty.
     """
     parts = [
-        ["# The built-in encoder"],
-        ["Written by `python -m benchmarks.builtin_encoder`; the recipe is `indexer/training/recipes/builtin.py`."],
+        ["# The encoder small"],
+        ["Written by `python -m benchmarks.small_encoder`; the recipe is `indexer/training/recipes/small.py`."],
         provenance(encoder),
         [
             "`color-layout` describes colours and their positions, and was not trained. `random weights` is the "

@@ -1,9 +1,9 @@
-"""Measure the built-in encoder and compare it with the colour baseline, its untrained network, and the teacher.
+"""Measure the encoder `small` and compare it with the colour baseline, its untrained network, and the teacher.
 
     python -m benchmarks.datasets --out .cache/datasets
-    python -m benchmarks.builtin_encoder --card search/encoders/weights/builtin
+    python -m benchmarks.small_encoder --card search/encoders/weights/small
 
-Writes docs/results/builtin.md, and with `--card` the figures into the model card of that folder. The teacher's column
+Writes docs/results/small.md, and with `--card` the figures into the model card of that folder. The teacher's column
 needs ai-edge-litert and the model (see benchmarks.teacher), and reuses the embeddings that were made for training.
 """
 
@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from benchmarks.builtin_page import Column, page
 from benchmarks.datasets import datasets_folder
 from benchmarks.held_out import COLLECTIONS, FULL_SIZE, PHOTOS, pictures_of, touched
+from benchmarks.small_page import Column, page
 from benchmarks.teacher import MODEL, TFLiteEncoder
 from indexer.evaluation.alterations import ALTERATIONS, COPIES
 from indexer.evaluation.embed_in_memory import embed_in_memory
@@ -162,9 +162,9 @@ def known_by(folder: Path) -> Teacher | None:
 
 def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description="Measure the built-in encoder.")
+    parser = argparse.ArgumentParser(description="Measure the encoder `small`.")
     parser.add_argument("--datasets", type=Path, default=Path(".cache/datasets"))
-    parser.add_argument("--encoder", default="builtin", help="the encoder, or the folder of a training run")
+    parser.add_argument("--encoder", default="small", help="the encoder, or the folder of a training run")
     parser.add_argument("--model", type=Path, default=datasets_folder() / MODEL, help="the teacher's file")
     parser.add_argument("--teacher", type=Path, default=Path(".cache/teacher"), help="folder of stored embeddings")
     parser.add_argument(
@@ -177,7 +177,7 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--limit", type=int, default=1_000_000, help="largest number of pictures per collection, and of copies"
     )
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results" / "builtin.md")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results" / "small.md")
     parser.add_argument("--card", type=Path, default=None, help="folder whose encoder.json receives the figures")
     return parser.parse_args(arguments)
 

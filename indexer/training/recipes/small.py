@@ -1,13 +1,13 @@
-"""The built-in encoder: a small residual network, distilled, refined with triplets and joined with descriptors.
+"""The encoder `small`: a small residual network, distilled, refined with triplets and joined with descriptors.
 
     pip install ai-edge-litert
     python -m benchmarks.datasets --out .cache/datasets
     python -m benchmarks.teacher --datasets .cache/datasets --out .cache/teacher
     python -m benchmarks.teacher --datasets .cache/datasets --out .cache/teacher --only omniglot
-    OMP_WAIT_POLICY=PASSIVE twinlens train .cache/datasets --recipe builtin --out .cache/builtin
-    cp .cache/builtin/{encoder.json,weights.safetensors,history.csv} search/encoders/weights/builtin/
-    python -m benchmarks.joining builtin
-    python -m benchmarks.builtin_encoder --card search/encoders/weights/builtin
+    OMP_WAIT_POLICY=PASSIVE twinlens train .cache/datasets --recipe small --out .cache/small
+    cp .cache/small/{encoder.json,weights.safetensors,history.csv} search/encoders/weights/small/
+    python -m benchmarks.joining small
+    python -m benchmarks.small_encoder --card search/encoders/weights/small
 
 (`OMP_WAIT_POLICY=PASSIVE` keeps idle threads from spinning.) The first 400 batches, `--stop-after 400`, take three to
 five minutes and should reach R@1 of about 0.25 and find about 0.50 of the copies; history.csv beside the weights holds
@@ -17,7 +17,7 @@ Time: 15 minutes for the teacher's embeddings and 80 for training, on two cores 
 1,030,400 views of 67,728 pictures: 32 pixels per side for two thirds of the batches, then 48, and 64 for the last 250.
 The first 4,800 batches ran under a schedule of 8,400 batches, whose end was then shortened.
 
-Results on unseen data (docs/results/builtin.md has all figures, with intervals). In parentheses: colours alone, the
+Results on unseen data (docs/results/small.md has all figures, with intervals). In parentheses: colours alone, the
 untrained network, and the teacher, which was trained on those classes with a million pictures.
 - R@1 on 20 classes of photos: 0.493 (0.271, 0.189, 0.719).
 - Mean R@1 over seven collections: 0.687 (0.503, 0.472, 0.668).
@@ -61,7 +61,7 @@ HELD_OUT = (
     "n07614500",
     "n07875152",
 )
-"""Classes of Tiny ImageNet that training never opens: docs/results/builtin.md is measured on them.
+"""Classes of Tiny ImageNet that training never opens: docs/results/small.md is measured on them.
 
 They are the last 20 of the 160 classes, sorted, then shuffled by `random.Random(2026)`; VALIDATION is the 10 before.
 """
@@ -82,7 +82,7 @@ VALIDATION = (
 
 CONFIG = TrainConfig(
     network={"kind": "resnet", "stem": 32, "widths": [64, 128, 256], "depths": [2, 2, 2], "pooled": 2, "dim": 256},
-    name="builtin",
+    name="small",
     classes=("tiny-imagenet/train/*", "clothing/train/*", "omniglot/[A-J]*/*"),
     validation=(*(f"tiny-imagenet/train/{wnid}" for wnid in VALIDATION), "clothing/validation/*"),
     held_out=(*(f"tiny-imagenet/train/{wnid}" for wnid in HELD_OUT), "omniglot/[K-Z]*/*"),
