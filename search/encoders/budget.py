@@ -23,10 +23,10 @@ from search.errors import EncoderError
 from search.files.reading import open_regular
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from torch import nn
+    from torch import Tensor, nn
 
 _LARGEST_HEADER = 100_000_000
 """Limit of the safetensors format, in bytes."""
@@ -41,14 +41,15 @@ class TooLargeError(ValueError):
 
 
 @contextmanager
-def within_weights(file: Path) -> Iterator[None]:
-    """Prevent this thread from building networks with more parameters than a weights file holds.
+def within_weights(file: Path, borrowed: Sequence[Tensor] = ()) -> Iterator[None]:
+    """Prevent this thread from building networks with more parameters than a weights file holds and `borrowed` adds.
 
     Raises:
         EncoderError: the file is missing, or its header is damaged.
         TooLargeError: the network is larger.
     """
     tensors, numbers = _sizes(file)
+    tensors, numbers = tensors + len(borrowed), numbers + sum(tensor.numel() for tensor in borrowed)
     thread = threading.get_ident()
     limits = {
         "tensors": tensors + _HEAD_TENSORS,

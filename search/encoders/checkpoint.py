@@ -5,11 +5,12 @@ from __future__ import annotations
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from search.encoders.borrowed_weights import BORROWED, BorrowedWeights, lenders_of
 from search.encoders.budget import within_weights
 from search.encoders.manifest import read_manifest
 from search.encoders.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
-from search.encoders.torch_base import TorchEncoder, load_network_weights
-from search.encoders.weights_file import WEIGHTS_FILE
+from search.encoders.torch_base import TorchEncoder
+from search.encoders.weights_file import WEIGHTS_FILE, read_weights
 from search.errors import EncoderError
 from search.text import reason_of
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from torch import nn
+    from torch import Tensor, nn
 
     from search.config import Device
 
@@ -68,8 +69,10 @@ class CheckpointEncoder(TorchEncoder):
         manifest = read_manifest(folder)
         spec = manifest.require("network", dict)
         preprocessing = Preprocessing.from_json(manifest.input_size, manifest.preprocessing)
-        network = _build(folder, spec)
-        load_network_weights(network, folder)
+        lenders = manifest.extra.get(BORROWED, [])
+        borrowed = BorrowedWeights(lenders_of(folder, lenders))
+        network = _build(folder, spec, borrowed.tensors)
+        network.load_state_dict(read_weights(folder, network, borrowed.named(network.state_dict())))
         encoder = cls(
             network,
             spec,
@@ -78,18 +81,18 @@ class CheckpointEncoder(TorchEncoder):
             dim=manifest.dim,
             mean=preprocessing.mean,
             std=preprocessing.std,
-            card=manifest.extra.get("card"),
+            card={**(manifest.extra.get("card") or {}), **({BORROWED: lenders} if lenders else {})},
             device=device,
         )
         manifest.verify(folder, encoder.fingerprint)
         return encoder
 
 
-def _build(folder: Path, spec: dict[str, Any]) -> nn.Module:
+def _build(folder: Path, spec: dict[str, Any], borrowed: list[Tensor]) -> nn.Module:
     from search.encoders.networks import build_network
 
     try:
-        with within_weights(folder / WEIGHTS_FILE):
+        with within_weights(folder / WEIGHTS_FILE, borrowed):
             return build_network(spec)
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RuntimeError, MemoryError) as error:
         reason, named = reason_of(error), shorten(str(spec), _LONGEST_SPEC)

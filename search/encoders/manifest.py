@@ -11,6 +11,7 @@
       ...                                the keys of the family: "network" and "card", or "model"
     }
 
+An encoder that this package ships may also have the key `borrowed`: see `search.encoders.borrowed_weights`.
 `card` is a free-form object, the model card: data, recipe, metrics.
 """
 

@@ -12,6 +12,7 @@ from search.files.reading import require_regular
 from search.files.writing import write_file
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from torch import Tensor, nn
@@ -21,27 +22,24 @@ WEIGHTS_FILE = "weights.safetensors"
 
 def write_weights(folder: Path, network: nn.Module) -> None:
     """Write the network's state into an existing folder atomically."""
+    write_tensors(folder / WEIGHTS_FILE, network.state_dict())
+
+
+def write_tensors(path: Path, state: Mapping[str, Tensor]) -> None:
+    """Write a file of tensors atomically."""
     # Cloned because safetensors rejects two names that share memory (tied weights).
-    tensors = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in network.state_dict().items()}
-    write_file(folder / WEIGHTS_FILE, save(tensors))  # save_file would create a file that only its owner can read
+    tensors = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in state.items()}
+    write_file(path, save(tensors))  # save_file would create a file that only its owner can read
 
 
-def read_weights(folder: Path, network: nn.Module) -> dict[str, Tensor]:
-    """Read the state of `network`.
+def read_weights(folder: Path, network: nn.Module, borrowed: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
+    """Read the state of `network`; what the file does not hold is taken from `borrowed`.
 
     Raises:
         EncoderError: the file is missing or damaged, or its tensors have other names, shapes or dtypes.
     """
     path = folder / WEIGHTS_FILE
-    try:
-        require_regular(path)
-        tensors: dict[str, Tensor] = load_file(path)
-    except (FileNotFoundError, NotADirectoryError):
-        raise EncoderError(f"{path} is missing: copy the entire folder of the encoder again") from None
-    except DamagedFileError as error:
-        raise EncoderError(f"damaged: {error}") from None
-    except (SafetensorError, OSError) as error:
-        raise EncoderError(f"damaged: {path} cannot be read as safetensors: {error}") from error
+    tensors = {**(borrowed or {}), **read_tensors(path)}
     expected = network.state_dict()
     if mismatched := sorted(tensors.keys() ^ expected.keys()):
         listed = ", ".join(mismatched[:3]) + (f" and {len(mismatched) - 3} more" if len(mismatched) > 3 else "")
@@ -52,4 +50,22 @@ def read_weights(folder: Path, network: nn.Module) -> dict[str, Tensor]:
                 f"damaged: {path}: {key} is {tuple(tensors[key].shape)} {tensors[key].dtype}, "
                 f"but the network in encoder.json needs {tuple(tensor.shape)} {tensor.dtype}"
             )
+    return tensors
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read all tensors of a file.
+
+    Raises:
+        EncoderError: it is missing or damaged.
+    """
+    try:
+        require_regular(path)
+        tensors: dict[str, Tensor] = load_file(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise EncoderError(f"{path} is missing: copy the entire folder of the encoder again") from None
+    except DamagedFileError as error:
+        raise EncoderError(f"damaged: {error}") from None
+    except (SafetensorError, OSError) as error:
+        raise EncoderError(f"damaged: {path} cannot be read as safetensors: {error}") from error
     return tensors
