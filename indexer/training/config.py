@@ -82,6 +82,36 @@ class JoinConfig:
 
 
 @dataclass(frozen=True)
+class PartConfig:
+    """A part of a combined encoder: either a pretrained network, or the network of an encoder."""
+
+    network: dict[str, Any] = field(default_factory=dict)
+    """Spec of an `efficientnet_lite`, whose head is then fitted to pictures."""
+    size: int = 256
+    """Side in pixels of the pictures that this network gets; an encoder has its own size."""
+    encoder: str | None = None
+    """An encoder that this package ships, or a folder that `twinlens train` wrote."""
+    weight: float = 1.0
+    """Its part of the squared distance, relative to the other weights."""
+
+
+@dataclass(frozen=True)
+class CombineConfig:
+    """How several networks become one encoder: `indexer.training.combining`."""
+
+    name: str
+    parts: tuple[PartConfig, ...]
+    dim: int
+    """Dimensions of the combined vector, after the projection to principal axes."""
+    whitening: float = 0.0
+    """Of fitted heads: 0 keeps the distances, 1 gives all principal axes the same weight."""
+    held_out: tuple[str, ...] = ()
+    """Folders, directly below that of the pictures, whose pictures are never opened."""
+    pictures: int = 4000
+    """Largest number of pictures to fit to."""
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """How an encoder is trained."""
 

@@ -1,11 +1,14 @@
-"""Training recipes: one file each, with a `CONFIG` and a docstring that states its command, time and result."""
+"""Recipes: one file each, with a `CONFIG` for a training or a `COMBINATION` of networks that needs none.
+
+The docstring of a recipe states its command, time and result.
+"""
 
 from __future__ import annotations
 
 import pkgutil
 from importlib import import_module
 
-from indexer.training.config import TrainConfig
+from indexer.training.config import CombineConfig, TrainConfig
 from search.errors import DataError
 
 OLD_NAMES = {"builtin": "small"}
@@ -13,8 +16,13 @@ OLD_NAMES = {"builtin": "small"}
 
 
 def recipe_names() -> list[str]:
-    """Names of all recipes."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+    """Names of all recipes for `twinlens train`."""
+    return _names_with("CONFIG")
+
+
+def combination_names() -> list[str]:
+    """Names of all recipes for `indexer.training.combining`."""
+    return _names_with("COMBINATION")
 
 
 def load_recipe(name: str) -> TrainConfig:
@@ -30,6 +38,17 @@ def load_recipe(name: str) -> TrainConfig:
     return config
 
 
+def load_combination(name: str) -> CombineConfig:
+    """The settings of a recipe of `combination_names`."""
+    config: CombineConfig = import_module(f"{__name__}.{name}").COMBINATION
+    return config
+
+
 def recipe_summary(name: str) -> str:
     """The first line of a recipe's docstring."""
     return (import_module(f"{__name__}.{name}").__doc__ or "").strip().partition("\n")[0]
+
+
+def _names_with(attribute: str) -> list[str]:
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return [name for name in names if hasattr(import_module(f"{__name__}.{name}"), attribute)]

@@ -1,0 +1,234 @@
+"""Make one encoder of several networks, whose linear layers are fitted to pictures: the encoder `photo`.
+
+    python -m indexer.training.combining photo .cache/datasets/varied --out search/encoders/weights/photo
+
+A part is a pretrained EfficientNet-Lite, whose head becomes the principal axes of its features, or the network of an
+encoder: one that this package ships, or one that `twinlens train` wrote. `--part 0=FOLDER` puts the encoder in FOLDER
+in the place of the first part, for example one whose head was trained.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from indexer.training.config import PartConfig
+from indexer.training.data import evenly, read_pictures, split_of
+from indexer.training.joining import principal_projection
+from indexer.training.recipes import combination_names, load_combination
+from indexer.training.validation import normalised
+from search.chunks import chunks
+from search.encoders import SHIPPED, current_name, load_encoder
+from search.encoders.base import unit_rows
+from search.encoders.borrowed_weights import FromEncoder, FromPackage, Lender, leave_out
+from search.encoders.checkpoint import CheckpointEncoder
+from search.encoders.networks import build_network
+from search.encoders.networks.combined import Combined, Part
+from search.encoders.networks.efficientnet_lite import PACKAGES, EfficientNetLite
+from search.encoders.networks.pooling import resized
+from search.encoders.preprocessing import squash
+from search.errors import DataError, TwinlensError
+from search.pictures.decode import load_picture
+from search.text import utc_today
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from torch import Tensor, nn
+
+    from indexer.training.config import CombineConfig
+    from search.types import Floats
+
+_BATCH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """The network of a part and its origin."""
+
+    network: nn.Module
+    spec: dict[str, Any]
+    size: int
+    weight: float
+    lenders: tuple[Lender, ...]
+    """Who provides its weights; their prefixes are relative to the part."""
+    to_fit: bool = False
+    """Whether its head is still random."""
+
+    def rows(self, pictures: Tensor) -> Tensor:
+        """What is fitted: the features of a head that is to be fitted, or else the part's unit vectors."""
+        pictures = resized(pictures, self.size)
+        if isinstance(self.network, EfficientNetLite) and self.to_fit:
+            return self.network.pooled(pictures)
+        return functional.normalize(self.network(pictures).float())
+
+
+def combine(
+    pictures: Path, out: Path, config: CombineConfig, *, advance: Callable[[int, int], None] = lambda done, total: None
+) -> CheckpointEncoder:
+    """Fit the heads and the projection to a sample of the pictures, and save the encoder in `out`.
+
+    Weights that a package or a shipped encoder provides are left out of the folder. `advance` receives the number of
+    pictures that were embedded, and of all.
+
+    Raises:
+        DataError: there are no such pictures, or an encoder has no network to combine.
+        EncoderError: an encoder or a package is missing or damaged.
+        PictureError: a picture cannot be read.
+    """
+    sources = [_source(part) for part in config.parts]
+    paths = sample(pictures, config)
+    size = max(source.size for source in sources)
+    rows: list[list[Floats]] = [[] for _ in sources]
+    for batch in _batches(paths, size, advance):
+        with torch.inference_mode():
+            for kept, source in zip(rows, sources, strict=True):
+                kept.append(source.rows(batch).numpy())
+    network, spec = fit(sources, [np.concatenate(each) for each in rows], config)
+    encoder = CheckpointEncoder(
+        network, spec, name=config.name, input_size=size, dim=config.dim, card=_card(config, paths), device="cpu"
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    encoder.save(out)
+    leave_out(out, encoder.network.state_dict(), _lenders(sources))
+    return encoder
+
+
+def sample(pictures: Path, config: CombineConfig) -> tuple[Path, ...]:
+    """The pictures to fit to: the same number from each folder directly below, except those that are held out.
+
+    Raises:
+        DataError: there are none.
+    """
+    labelled = [(each.label.partition("/")[0], each.path) for each in read_pictures(pictures)]
+    kept = [(folder, path) for folder, path in labelled if folder not in config.held_out]
+    if not kept:
+        raise DataError(f"{pictures}: all its folders are held out: {', '.join(config.held_out)}")
+    return evenly(split_of(kept), config.pictures).paths
+
+
+def fit(sources: Sequence[_Source], rows: Sequence[Floats], config: CombineConfig) -> tuple[Combined, dict[str, Any]]:
+    """Fit the heads and the projection to the rows of each source; return the network with its spec."""
+    total, vectors = sum(source.weight for source in sources), []
+    for source, given in zip(sources, rows, strict=True):
+        if source.to_fit:
+            head = source.network.get_submodule("head")
+            given = unit_rows(_fit_layer(head, given, config.whitening))
+        vectors.append(given * (source.weight / total) ** 0.5)
+    spec = {
+        "kind": "combined",
+        "parts": [
+            {
+                "network": source.spec,
+                "size": source.size,
+                "dim": int(source.spec["dim"]),
+                "weight": source.weight / total,
+            }
+            for source in sources
+        ],
+        "dim": config.dim,
+    }
+    parts = [
+        Part(source.network, entry["size"], entry["dim"], entry["weight"])
+        for source, entry in zip(sources, spec["parts"], strict=True)
+    ]
+    network = Combined(parts=parts, dim=config.dim).eval()
+    if isinstance(network.projection, torch.nn.Linear):
+        _fit_layer(network.projection, np.concatenate(vectors, axis=1), 0.0)
+    return network, spec
+
+
+def _source(part: PartConfig) -> _Source:
+    if part.encoder is None:
+        network = build_network(part.network, pretrained=True).eval()
+        lender = FromPackage("trunk.", PACKAGES[part.network["variant"]])
+        return _Source(network, part.network, part.size, part.weight, (lender,), to_fit=True)
+    encoder, name = load_encoder(part.encoder, device="cpu"), current_name(part.encoder)
+    if not isinstance(encoder, CheckpointEncoder):
+        raise DataError(f"{part.encoder}: has no network that twinlens train wrote. Name small, or a folder")
+    spec, lenders = encoder.architecture["network"], ()
+    if name in SHIPPED:
+        lenders = (FromEncoder("", name, encoder.fingerprint),)
+    elif spec["kind"] == "efficientnet_lite":
+        lenders = (FromPackage("trunk.", PACKAGES[spec["variant"]]),)
+    return _Source(encoder.network, spec, encoder.input_size, part.weight, lenders)
+
+
+def _batches(paths: Sequence[Path], size: int, advance: Callable[[int, int], None]) -> Iterator[Tensor]:
+    done = 0
+    for batch in chunks(paths, _BATCH):
+        squares = torch.from_numpy(np.stack([squash(load_picture(path), size) for path in batch]))
+        yield normalised(squares.permute(0, 3, 1, 2).float() / 255.0)
+        done += len(batch)
+        advance(done, len(paths))
+
+
+@torch.no_grad()
+def _fit_layer(layer: nn.Module, rows: Floats, whitening: float) -> Floats:
+    """Make a linear layer the principal axes of rows, and return what it maps them to."""
+    assert isinstance(layer, torch.nn.Linear)
+    weight, bias = principal_projection(rows, layer.out_features, whitening)
+    layer.weight.copy_(torch.from_numpy(weight))
+    layer.bias.copy_(torch.from_numpy(bias))
+    mapped: Floats = rows @ weight.T + bias
+    return mapped
+
+
+def _lenders(sources: Sequence[_Source]) -> list[Lender]:
+    return [
+        replace(lender, prefix=f"parts.{place}.{lender.prefix}")
+        for place, source in enumerate(sources)
+        for lender in source.lenders
+    ]
+
+
+def _card(config: CombineConfig, paths: Sequence[Path]) -> dict[str, Any]:
+    return {
+        "made_with": f"indexer.training.combining, torch {torch.__version__}",
+        "date": utc_today(),
+        "recipe": config.name,
+        "fitted_to": {"pictures": len(paths), "folders": sorted({path.parent.parent.name for path in paths})},
+        "never_opened": list(config.held_out),
+        "config": asdict(config),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Make an encoder from the command line."""
+    parser = argparse.ArgumentParser(description="Make one encoder of several networks, fitted to pictures.")
+    parser.add_argument("recipe", choices=combination_names())
+    parser.add_argument("pictures", type=Path, help="folder of pictures, SET/CLASS/FILE")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument(
+        "--part", action="append", default=[], metavar="N=ENCODER", help="an encoder in place of a part"
+    )
+    options = parser.parse_args(arguments)
+    config = load_combination(options.recipe)
+    parts = list(config.parts)
+    try:
+        for word in options.part:
+            place, _, encoder = word.partition("=")
+            if not place.isdigit() or int(place) >= len(parts) or not encoder:
+                parser.error(f"--part {word}: must be N=ENCODER, with N from 0 to {len(parts) - 1}")
+            parts[int(place)] = PartConfig(encoder=encoder, weight=parts[int(place)].weight)
+        encoder = combine(options.pictures, options.out, replace(config, parts=tuple(parts)), advance=_show)
+    except TwinlensError as error:
+        parser.exit(1, f"error: {error}\n")
+    size = sum(file.stat().st_size for file in options.out.iterdir() if file.is_file())
+    sys.stdout.write(f"\n{options.out}: {encoder.dim} dimensions, {size / 2**20:.1f} MiB, {encoder.fingerprint}\n")
+
+
+def _show(done: int, total: int) -> None:
+    sys.stdout.write(f"\r{done} of {total} pictures")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
