@@ -116,33 +116,19 @@ def sample(pictures: Path, config: CombineConfig) -> tuple[Path, ...]:
 
 def fit(sources: Sequence[_Source], rows: Sequence[Floats], config: CombineConfig) -> tuple[Combined, dict[str, Any]]:
     """Fit the heads and the projection to the rows of each source; return the network with its spec."""
-    total, vectors = sum(source.weight for source in sources), []
+    total = sum(source.weight for source in sources)
+    vectors: list[Floats] = []
     for source, given in zip(sources, rows, strict=True):
         if source.to_fit:
             head = source.network.get_submodule("head")
             given = unit_rows(_fit_layer(head, given, config.whitening))
         vectors.append(given * (source.weight / total) ** 0.5)
-    spec = {
-        "kind": "combined",
-        "parts": [
-            {
-                "network": source.spec,
-                "size": source.size,
-                "dim": int(source.spec["dim"]),
-                "weight": source.weight / total,
-            }
-            for source in sources
-        ],
-        "dim": config.dim,
-    }
-    parts = [
-        Part(source.network, entry["size"], entry["dim"], entry["weight"])
-        for source, entry in zip(sources, spec["parts"], strict=True)
-    ]
+    parts = [Part(each.network, each.size, int(each.spec["dim"]), each.weight / total) for each in sources]
     network = Combined(parts=parts, dim=config.dim).eval()
     if isinstance(network.projection, torch.nn.Linear):
         _fit_layer(network.projection, np.concatenate(vectors, axis=1), 0.0)
-    return network, spec
+    listed = [{**part._asdict(), "network": each.spec} for part, each in zip(parts, sources, strict=True)]
+    return network, {"kind": "combined", "parts": listed, "dim": config.dim}
 
 
 def _source(part: PartConfig) -> _Source:
@@ -153,7 +139,8 @@ def _source(part: PartConfig) -> _Source:
     encoder, name = load_encoder(part.encoder, device="cpu"), current_name(part.encoder)
     if not isinstance(encoder, CheckpointEncoder):
         raise DataError(f"{part.encoder}: has no network that twinlens train wrote. Name small, or a folder")
-    spec, lenders = encoder.architecture["network"], ()
+    spec = encoder.architecture["network"]
+    lenders: tuple[Lender, ...] = ()
     if name in SHIPPED:
         lenders = (FromEncoder("", name, encoder.fingerprint),)
     elif spec["kind"] == "efficientnet_lite":

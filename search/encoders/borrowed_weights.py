@@ -143,17 +143,18 @@ def leave_out(folder: Path, state: Mapping[str, Tensor], lenders: Sequence[Lende
 def _lender(folder: Path, entry: Any) -> Lender:
     try:
         if "package" in entry:
-            lender: Lender = FromPackage(entry["prefix"], PackageFile(**entry["package"]))
-            texts = [lender.prefix, *asdict(lender.package).values()]
-        else:
-            lender = FromEncoder(entry["prefix"], entry["encoder"], entry["fingerprint"])
-            texts = list(lender.to_json().values())
-        if not all(isinstance(text, str) for text in texts):
-            raise TypeError("a value is not text")
-        if isinstance(lender, FromEncoder) and lender.encoder not in SHIPPED:
-            raise ValueError(f"{lender.encoder!r} is none of {', '.join(SHIPPED)}")
-    except (TypeError, KeyError, ValueError) as error:
+            _require_texts(entry["prefix"], *entry["package"].values())
+            return FromPackage(entry["prefix"], PackageFile(**entry["package"]))
+        _require_texts(entry["prefix"], entry["encoder"], entry["fingerprint"])
+        if entry["encoder"] not in SHIPPED:
+            raise ValueError(f"{entry['encoder']!r} is none of {', '.join(SHIPPED)}")
+        return FromEncoder(entry["prefix"], entry["encoder"], entry["fingerprint"])
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise EncoderError(
             f"damaged: {folder / MANIFEST_FILE}: an entry of {BORROWED!r} cannot be read ({error}): {entry!r:.200}"
         ) from error
-    return lender
+
+
+def _require_texts(*values: Any) -> None:
+    if not all(isinstance(value, str) for value in values):
+        raise TypeError("a value is not text")

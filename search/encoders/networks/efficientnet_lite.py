@@ -8,6 +8,7 @@ The network is timm's; the weights are those of the packages `efficientnet-liteN
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -56,6 +57,8 @@ class EfficientNetLite(nn.Module):
     so that all count the same whatever their values; they are joined and mapped to `dim` by one linear layer.
     """
 
+    trunk: Any
+    """Timm's network without its classifier."""
     scale: Tensor
     shift: Tensor
 
