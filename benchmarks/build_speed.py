@@ -23,7 +23,7 @@ from pathlib import Path
 from indexer.pipeline.scan import scan
 from search.text import utc_today
 
-ENCODERS = ("small", "color-layout")
+ENCODERS = ("photo", "small", "color-layout")
 
 MEASURE = """
 import json, resource, sys, time

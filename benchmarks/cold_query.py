@@ -115,10 +115,10 @@ def page(rows: list[str], count: int) -> str:
         [
             "# One query from a shell",
             "",
-            f"Written by `python -m benchmarks.cold_query` on {utc_today()}: {count:,} pictures, the"
-            f" encoder `small`, CPU, {machine}. Every query runs in a process of its own. Times are in seconds; each "
-            f"figure is the minimum of {RUNS} runs. Load average at the end: {os.getloadavg()[1]:.0f}; on idle cores "
-            "the total is close to the CPU seconds.",
+            f"Written by `python -m benchmarks.cold_query` on {utc_today()}: {count:,} pictures, the encoder "
+            f"`{BuildConfig.default_encoder}`, CPU, {machine}. Every query runs in a process of its own. Times are in"
+            f" seconds; each figure is the minimum of {RUNS} runs. Load average at the end: {os.getloadavg()[1]:.0f};"
+            " on idle cores the total is close to the CPU seconds.",
             "",
             *rows,
             "",

@@ -127,7 +127,7 @@ def main() -> None:
     """Measure and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--datasets", type=Path, default=Path(".cache/datasets"))
-    parser.add_argument("--encoder", default=BuildConfig.default_encoder)
+    parser.add_argument("--encoder", default="small", help="the encoder to measure (small)")
     parser.add_argument("--queries", type=int, default=300, help="number of pictures to alter per collection")
     parser.add_argument("--limit", type=int, default=1_000_000, help="largest number of pictures per collection")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results" / "copy_distances.md")

@@ -40,7 +40,7 @@ class DecodeConfig:
 class BuildConfig:
     """Options for building an index from a folder of pictures."""
 
-    default_encoder: ClassVar[str] = "small"
+    default_encoder: ClassVar[str] = "photo"
 
     encoder: str | None = None
     """Defaults to the encoder of the index; for a new index, to `default_encoder`."""

@@ -28,7 +28,7 @@ def evaluate(
     encoder: Annotated[
         str | None,
         typer.Option(
-            help="Measure this encoder on a folder of pictures, without an index: small, color-layout, "
+            help="Measure this encoder on a folder of pictures, without an index: photo, small, color-layout, "
             "torchvision:NAME, timm:NAME, or a folder that train wrote."
         ),
     ] = EvaluateConfig.encoder,

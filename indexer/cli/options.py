@@ -57,8 +57,8 @@ ExcludeOption = Annotated[
 EncoderOption = Annotated[
     str | None,
     typer.Option(
-        help="small, color-layout, torchvision:NAME, timm:NAME, or a folder that train wrote."
-        "  [default: that of the index; small for a new one]",
+        help="photo, small, color-layout, torchvision:NAME, timm:NAME, or a folder that train wrote."
+        "  [default: that of the index; photo for a new one]",
         show_default=False,
     ),
 ]

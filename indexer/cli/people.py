@@ -32,7 +32,7 @@ def enroll(
     index: IndexOption,
     encoder: Annotated[
         str | None,
-        typer.Option(help="The encoder of a new index.  [default: small]", show_default=False),
+        typer.Option(help="The encoder of a new index.  [default: photo]", show_default=False),
     ] = EnrollConfig.encoder,
     add: Annotated[
         bool, typer.Option("--add", help="Add reference pictures to a name that is already enrolled.")

@@ -17,6 +17,10 @@ from search.text import one_line
 PortOption = Annotated[int, typer.Option(help="Port that the app listens on.", min=1, max=65535)]
 _PORT = 8501
 _THIS_MACHINE = "127.0.0.1"
+_QUESTION = "football/02.jpg"
+"""The picture of the sample that the demo asks about; the other views of that thing are the right answer."""
+_VIEWS = 5
+"""Pictures of each thing in the sample."""
 
 
 def serve_app(
@@ -44,25 +48,27 @@ def demo(
     sample, index = DATA / "sample", DATA / "sample.index"
     picture = _sample_picture(sample)
     build(sample, index)
-    query(index, [str(picture)], k=5)
+    thing = picture.parent.name
+    typer.echo(f"\nWhich of the other pictures look like {thing}/{picture.name}?")
+    query(index, [str(picture)], k=_VIEWS - 1, where=[f"path not glob '*/{thing}/{picture.name}'"])
     if open_app:
         _serve(index, _THIS_MACHINE, port)
 
 
 def _sample_picture(sample: Path) -> Path:
-    """A picture of the sample collection.
+    """The picture of the sample collection to ask about.
 
     Raises:
         DataError: Twinlens was installed without it.
     """
-    pictures = sorted(sample.glob("*/*.jpg"))
-    if not pictures:
+    picture = sample / _QUESTION
+    if not picture.is_file():
         raise DataError(
             f"{sample}: the sample collection is not here, as it is not part of the installed package. Run the demo "
             "from a checkout of the repository, or index your own pictures: twinlens build PICTURES --index DIR, then "
             "twinlens app --index DIR"
         )
-    return pictures[len(pictures) // 2]
+    return picture
 
 
 def _serve(index: Path, host: str, port: int) -> None:

@@ -1,6 +1,7 @@
 """The table of encoders: names and the classes behind them, which are imported on first use.
 
-    small               the default: ships in the package, needs no network
+    photo               the default, for photos: ships in the package, except for ImageNet weights of another package
+    small               small and fast, needs no other package; for drawings, strokes and copies
     color-layout        colours and their positions, without weights: the baseline
     torchvision:NAME    a classification model of torchvision without its head
     timm:NAME           a model of timm without its head
@@ -34,7 +35,7 @@ FAMILIES = {
     "timm": "search.encoders.timm_backbones:TimmEncoder",
 }
 """Family, as in `encoder.json`, to `module:Class`. A new encoder needs one file and one line here."""
-SHIPPED = ("small",)
+SHIPPED = ("photo", "small")
 """The encoders whose weights are in this package, in `weights/NAME`; the default first."""
 OLD_NAMES = {"builtin": "small"}
 """Earlier names of encoders, which are still accepted: indexes and scripts have them."""
@@ -54,7 +55,7 @@ def current_name(name: str) -> str:
 def load_encoder(name: str | os.PathLike[str], *, device: Device = "auto") -> Encoder:
     """Create an encoder by name, or load one from a folder with an `encoder.json`.
 
-    A name of the table takes precedence over a folder with the same name; write `./small` for the folder.
+    A name of the table takes precedence over a folder with the same name; write `./photo` for the folder.
 
     Raises:
         EncoderError: the name is unknown, weights cannot be downloaded, or files in the folder are damaged.

@@ -32,7 +32,7 @@ class Encoder(ABC):
     """Key of this class in the table of `search.encoders`, by which a saved encoder is loaded."""
 
     name: str
-    """The name as the user gave it: `small`, `color-layout`, `torchvision:resnet18`."""
+    """The name as the user gave it: `photo`, `color-layout`, `torchvision:resnet18`."""
     dim: int
     input_size: int
     """Longer side, in pixels, of the pictures for `prepare`; the decoder need not deliver much larger ones."""

@@ -18,5 +18,6 @@ COMBINATION = CombineConfig(
         PartConfig(encoder="small", weight=0.5),
     ),
     dim=384,
+    pictures=1600,
     held_out=("aid30", "food101", "landmarks13", "pets37", "smvs_dvd"),
 )

@@ -211,7 +211,7 @@ def test_help_is_not_parsed_as_markup(command: str) -> None:
     assert shown.startswith(f"Usage: python -m indexer {command}")
     assert "╭" not in shown
     if command == "build":
-        assert "[default: that of the index; small for a new one]" in " ".join(shown.split())
+        assert "[default: that of the index; photo for a new one]" in " ".join(shown.split())
 
 
 # Counts ---------------------------------------------------------------------------------------------------------------

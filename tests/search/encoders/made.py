@@ -40,6 +40,7 @@ NAMES = (
     "torchvision:mobilenet_v3_small@random",
     "timm:test_resnet.r160_in1k@random",
     "small",
+    "photo",
 )
 IMAGES = (
     draw(0),

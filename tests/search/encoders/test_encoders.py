@@ -131,12 +131,12 @@ def test_a_wrong_forward_is_caught(monkeypatch, raw, message):
 
 
 def test_names_start_with_the_default():
-    assert encoder_names()[:2] == ("small", "color-layout")
+    assert encoder_names()[:3] == ("photo", "small", "color-layout")
 
 
 @pytest.mark.parametrize("name", ["resnet18", "", "color-layout:3", "checkpoint:x", "torchvision", "no/such/folder"])
 def test_an_unknown_name_lists_the_known_ones(name):
-    with pytest.raises(EncoderError, match="small, color-layout, torchvision:NAME, timm:NAME"):
+    with pytest.raises(EncoderError, match="photo, small, color-layout, torchvision:NAME, timm:NAME"):
         load_encoder(name)
 
 
@@ -170,7 +170,7 @@ def test_the_table_and_the_classes_agree(family):
 
 
 def test_the_built_in_encoder_ships_and_is_the_default():
-    assert load_encoder(BuildConfig.default_encoder, device="cpu").name == "small"
+    assert load_encoder(BuildConfig.default_encoder, device="cpu").name == "photo"
 
 
 @pytest.mark.parametrize("old", sorted(OLD_NAMES))
