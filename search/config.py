@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from search.filters.language import Where
 
 Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["float32", "bfloat16"]
+Runtime = Literal["auto", "torch"]
 References = Literal["mean", "best"]
 Keep = Literal["best", "first"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 
 from search.errors import DamagedFileError, EncoderError
 from search.files.reading import require_regular
@@ -21,6 +20,8 @@ WEIGHTS_FILE = "weights.safetensors"
 
 def write_weights(folder: Path, network: nn.Module) -> None:
     """Write the network's state into an existing folder atomically."""
+    from safetensors.torch import save  # here, because the name of the file is needed where torch is not imported
+
     # Cloned because safetensors rejects two names that share memory (tied weights).
     tensors = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in network.state_dict().items()}
     write_file(folder / WEIGHTS_FILE, save(tensors))  # save_file would create a file that only its owner can read
@@ -32,6 +33,8 @@ def read_weights(folder: Path, network: nn.Module) -> dict[str, Tensor]:
     Raises:
         EncoderError: the file is missing or damaged, or its tensors have other names, shapes or dtypes.
     """
+    from safetensors.torch import load_file
+
     path = folder / WEIGHTS_FILE
     try:
         require_regular(path)
