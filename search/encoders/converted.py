@@ -13,14 +13,14 @@ import numpy as np
 from search.encoders.base import MAX_BATCH, Encoder
 from search.encoders.manifest import read_manifest
 from search.encoders.openvino_conversion import read_conversion, write_conversion
-from search.encoders.openvino_runtime import CompiledNetwork, Conversion, ConversionError
+from search.encoders.openvino_runtime import CompiledNetwork, Conversion, ConversionError, available
 from search.encoders.preprocessing import Preprocessing, squash
 from search.encoders.runtime_keys import CONVERSION, PRECISION, precision_of, runtime_keys
 from search.encoders.weights_digest import digest_of_file
 from search.encoders.weights_file import WEIGHTS_FILE
 from search.errors import DamagedFileError, EncoderError
 from search.files.reading import open_regular
-from search.files.writing import write_file
+from search.files.writing import is_regular, write_file
 from search.forks import fork_count, forked
 
 if TYPE_CHECKING:
@@ -108,6 +108,21 @@ class ConvertedEncoder(Encoder):
         weights = folder / WEIGHTS_FILE
         manifest.verify(folder, digest_of_file(weights, _identity(manifest)))
         return cls(folder, manifest, read_conversion(folder, entry, weights.stat().st_size), precision)
+
+
+def conversion_problem(folder: Path) -> str | None:
+    """Why OpenVINO, if it is installed, cannot compute the saved encoder of a folder; None if it can, or need not.
+
+    Raises:
+        EncoderError: `encoder.json` or the weights are damaged.
+    """
+    if not available() or not is_regular(folder / WEIGHTS_FILE):
+        return None
+    try:
+        ConvertedEncoder.load(folder)
+    except ConversionError as error:
+        return str(error)
+    return None
 
 
 def _identity(manifest: Manifest) -> dict[str, Any]:

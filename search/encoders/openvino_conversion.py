@@ -36,6 +36,11 @@ _SPARE = 64 * 2**20
 """Bytes that the converted weights may have beyond twice those of the encoder: constants, and half-precision ones."""
 
 
+def is_conversion(name: str) -> bool:
+    """Whether a file of an index folder, such as `encoders/x/openvino.bin`, belongs to a conversion."""
+    return name.rpartition("/")[2] in CONVERSION_FILES
+
+
 def convert(network: nn.Module, preprocessing: Preprocessing) -> Conversion:
     """Convert a network in evaluation mode, for pictures `(B, S, S, 3) uint8` in batches of any size.
 
