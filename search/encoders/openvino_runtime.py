@@ -86,6 +86,16 @@ def supports_bfloat16() -> bool:
     return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
+def why_float32() -> str | None:
+    """Why an encoder of precision bfloat16 computes in float32 here; None if it does not."""
+    try:
+        if not available():
+            return "OpenVINO is not installed"
+        return None if supports_bfloat16() else "this CPU has no bfloat16"
+    except ConversionError as error:
+        return str(error)
+
+
 class CompiledNetwork:
     """A converted network, compiled for this CPU. Safe to use from several threads, which take turns."""
 
