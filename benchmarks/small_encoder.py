@@ -185,7 +185,7 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure the encoders and write the page."""
     options = options_of(arguments)
-    encoder = load_encoder(options.encoder, device="cpu")
+    encoder = load_encoder(options.encoder, device="cpu", runtime="torch")
     if not isinstance(encoder, CheckpointEncoder):
         sys.exit(f"error: {options.encoder} is not an encoder that training made")
     collections = {each.title: pictures_of(each, options.datasets, options.limit) for each in COLLECTIONS}

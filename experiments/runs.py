@@ -51,7 +51,7 @@ def trained(
     if not (out / "encoder.json").exists():
         _share_pixels(pictures, labels, config, options.work, out)
     train(pictures, out, config=config, labels=labels, progress=lambda event: _report(name, event))
-    encoder = load_encoder(out, device="cpu")
+    encoder = load_encoder(out, device="cpu", runtime="torch")
     assert isinstance(encoder, CheckpointEncoder)
     return encoder
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from search.filters.language import Where
 
 Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["float32", "bfloat16"]
+Runtime = Literal["auto", "torch"]
 References = Literal["mean", "best"]
 Keep = Literal["best", "first"]
 
@@ -44,6 +46,8 @@ class BuildConfig:
 
     encoder: str | None = None
     """Defaults to the encoder of the index; for a new index, to `default_encoder`."""
+    precision: Precision | None = None
+    """Precision of the encoder on a CPU with OpenVINO. Defaults to that of the index; for a new index, to float32."""
     kind: str = "auto"
     device: Device = "auto"
     recall: float = 0.95

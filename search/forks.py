@@ -1,9 +1,9 @@
 """Detect a fork of a process that has used an engine, and raise an error in the child instead of hanging.
 
-A fork copies only one thread. The OpenMP threads of torch and FAISS are missing in the child, which would wait for them
-forever, and a SQLite connection must not cross a fork at all. Therefore an engine or encoder from before the fork
+A fork copies only one thread. The threads of torch, FAISS and OpenVINO are missing in the child, which would wait for
+them forever, and a SQLite connection must not cross a fork at all. Therefore an engine or encoder from before the fork
 refuses to work in the child. One that is opened in the child computes with one thread if the parent had loaded torch
-or FAISS.
+or FAISS, and with torch if the parent had loaded OpenVINO.
 """
 
 from __future__ import annotations
@@ -63,6 +63,11 @@ def fork_count() -> int:
     return _forks
 
 
+def inherited(library: str) -> bool:
+    """Whether a library was imported before the process was forked, and not made safe since by `use_one_thread`."""
+    return library in _inherited
+
+
 def use_one_thread(library: str, setter: Callable[[Any], Callable[[int], object]]) -> None:
     """Make a library compute with one thread if it was imported before a fork; otherwise do nothing.
 
@@ -86,7 +91,7 @@ _inherited: set[str] = set()
 def _in_child() -> None:
     global _forks
     _forks += 1
-    _inherited.update({"torch", "faiss"} & sys.modules.keys())
+    _inherited.update({"torch", "faiss", "openvino"} & sys.modules.keys())
     for engine in list(_watched):
         _kept.append(dict(vars(engine)))
         engine.after_fork(Lost(f"the engine of {engine.folder}"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ def collection_paused() -> Iterator[None]:
 def without_torch() -> Iterator[None]:
     """Allow FAISS to be imported without torch in this block, for a process that embeds nothing.
 
-    If an encoder may run too, torch must be imported before FAISS: see `search.indexes.faiss_library`. That takes more
-    than a second, which a query by id or vector does not need to spend.
+    If an encoder may run too, torch may have to be imported before FAISS: see `search.indexes.faiss_library`. That
+    takes more than a second, which a query by id or vector does not need to spend.
     """
     global _embedding
     before, _embedding = _embedding, False
@@ -41,6 +42,11 @@ def without_torch() -> Iterator[None]:
         yield
     finally:
         _embedding = before
+
+
+def openvino_installed() -> bool:
+    """Whether the optional OpenVINO is installed, found out without importing it."""
+    return find_spec("openvino") is not None
 
 
 def may_embed() -> bool:

@@ -117,3 +117,5 @@ class IndexInfo:
     """Columns of metadata, in the order in which they were added."""
     decoder: int = 1
     """Revision of the decoder that embedded the pictures, see `search.pictures.decoder_revision`."""
+    precision: str | None = None
+    """Precision of the encoder on a CPU with OpenVINO; None if the index has no encoder, or its file is damaged."""

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("search.chunks", "search.errors", "search.large_imports", "search.text"),
+    ("search.chunks", "search.errors", "search.gpu_driver", "search.large_imports", "search.text"),
     ("search.counts", "search.files", "search.filters", "search.forks"),
     ("search.config", "search.types"),
     ("search.distance",),
@@ -39,13 +39,14 @@ ROOMS = {room: height for height, layer in enumerate(LAYERS) for room in layer}
 PACKAGES = ("search", "indexer", "app_parts", "benchmarks", "experiments")
 
 HEAVY = {"torch", "torchvision", "timm", "faiss", "hnswlib", "streamlit", "pytorch_metric_learning", "PIL", "numpy"}
-HEAVY |= {"pyarrow", "pandas"}
+HEAVY |= {"openvino", "pyarrow", "pandas"}
 HOMES = {
     "faiss": ("search/indexes/",),
     "hnswlib": ("search/indexes/",),
     "torch": ("search/encoders/", "search/indexes/", "indexer/training/"),
     "torchvision": ("search/encoders/", "indexer/training/"),
     "timm": ("search/encoders/",),
+    "openvino": ("search/encoders/openvino_",),
     "pytorch_metric_learning": ("indexer/training/",),
     "rawpy": ("search/pictures/containers/raw_development.py",),
     "pillow_jxl": ("search/pictures/containers/jpeg_xl.py",),

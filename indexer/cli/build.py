@@ -20,6 +20,7 @@ from indexer.cli.options import (
     KindOption,
     LabelsOption,
     MetadataOption,
+    PrecisionOption,
     RecallOption,
     RehashOption,
     WorkersOption,
@@ -33,6 +34,7 @@ def build(
     pictures: Annotated[Path, typer.Argument(help="The folder of pictures, searched with all its subfolders.")],
     index: IndexOption,
     encoder: EncoderOption = BuildConfig.encoder,
+    precision: PrecisionOption = BuildConfig.precision,
     kind: KindOption = BuildConfig.kind,
     device: DeviceOption = BuildConfig.device,
     recall: RecallOption = BuildConfig.recall,
@@ -52,6 +54,7 @@ def build(
     """
     config = BuildConfig(
         encoder=encoder,
+        precision=precision,
         kind=kind,
         device=device,
         recall=recall,
@@ -81,6 +84,7 @@ def rebuild(
             show_default=False,
         ),
     ] = None,
+    precision: PrecisionOption = BuildConfig.precision,
     kind: KindOption = BuildConfig.kind,
     recall: RecallOption = BuildConfig.recall,
     drop_missing: Annotated[
@@ -112,7 +116,13 @@ def rebuild(
     pictures were left out.
     """
     config = BuildConfig(
-        encoder=encoder, kind=kind, device=device, recall=recall, batch_size=batch_size, workers=workers
+        encoder=encoder,
+        precision=precision,
+        kind=kind,
+        device=device,
+        recall=recall,
+        batch_size=batch_size,
+        workers=workers,
     )
     run_change(
         lambda progress: indexer.rebuild(

@@ -42,6 +42,7 @@ def _text(about: IndexInfo) -> str:
         f"size      {megabytes(about.size)}",
         f"built     {about.created}, last changed {about.updated}",
     ]
+    lines += _precision_lines(about)
     lines += _decoder_lines(about)
     for segment in about.segments:
         recall = "exact" if segment.recall is None else f"recall@10 measured {segment.recall:.3f}"
@@ -51,6 +52,15 @@ def _text(about: IndexInfo) -> str:
     lines += _calibration_lines(about.calibration)
     lines += [f"column    {_column_text(column)}" for column in about.columns]
     return "\n".join(map(one_line, lines))
+
+
+def _precision_lines(about: IndexInfo) -> list[str]:
+    if about.precision != "bfloat16":
+        return []
+    from search.encoders.openvino_runtime import why_float32
+
+    reason = why_float32()
+    return ["precision bfloat16" if reason is None else f"precision bfloat16, but float32 here: {reason}"]
 
 
 def _decoder_lines(about: IndexInfo) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from search.config import MOST_AT_ONCE, MOST_WORKERS, Device, References
+from search.config import MOST_AT_ONCE, MOST_WORKERS, Device, Precision, References
 
 MOST_SECONDS = 10_000_000.0
 """About four months: some systems cannot wait longer."""
@@ -59,6 +59,14 @@ EncoderOption = Annotated[
     typer.Option(
         help="photo, small, color-layout, torchvision:NAME, timm:NAME, or a folder that train wrote."
         "  [default: that of the index; photo for a new one]",
+        show_default=False,
+    ),
+]
+PrecisionOption = Annotated[
+    Precision | None,
+    typer.Option(
+        help="Precision of the encoder on a CPU with OpenVINO: bfloat16 is faster if the CPU has it."
+        "  [default: that of the index; float32 for a new one]",
         show_default=False,
     ),
 ]

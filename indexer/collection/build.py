@@ -43,7 +43,7 @@ def build(
 
     Raises:
         DataError: the folder does not exist, cannot be read, or holds no pictures.
-        EncoderError: the encoder is unknown, or is not the one of the index.
+        EncoderError: the encoder is unknown, or it or its precision is not that of the index.
         IndexFolderError: the index folder cannot be made, is a file, or holds other files and no index.
         IndexLockedError: another process is writing this index.
         DiskError: the disk failed, is full, or refused.
@@ -64,4 +64,4 @@ def first_encoder(folder: Path, config: BuildConfig, stages: Stages) -> Encoder 
     if has_catalog(folder):
         return None
     with stages.stage("load encoder"):
-        return load_encoder(new_encoder(config), device=config.device)
+        return load_encoder(new_encoder(config), device=config.device, precision=config.precision)

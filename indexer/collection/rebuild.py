@@ -10,6 +10,7 @@ from indexer.collection.reembedding import switch_encoder
 from indexer.collection.update import check_device
 from indexer.pipeline.change_report import ChangeReport
 from indexer.pipeline.committing import write_blocks
+from indexer.pipeline.index_encoder import replace_encoder_files, resaved_encoder
 from indexer.pipeline.progress import Silent, Stages
 from indexer.pipeline.staging import discard_all
 from indexer.pipeline.stored_vectors import StoredVectors
@@ -41,6 +42,7 @@ def rebuild(
 ) -> ChangeReport:
     """Merge all segments into one, drop the rows of removed pictures, and choose and tune the structure again.
 
+    The encoder is saved again if another precision is requested, or if it lacks a conversion for OpenVINO.
     Nothing is embedded for that, and the index answers as before until the single commit at the end. With another
     encoder, or with its own if an earlier version decoded the pictures (`search.pictures.decoder_revision`), every
     picture is embedded again from its file, beside the index; a killed rebuild continues where it stopped. Enrolled
@@ -70,7 +72,7 @@ def rebuild(
     encoder = None
     if config.encoder is not None:
         with stages.stage("load encoder"):
-            encoder = load_encoder(config.encoder, device=config.device)
+            encoder = load_encoder(config.encoder, device=config.device, precision=config.precision)
     with open_writer(folder) as catalog:
         purged = _forget(catalog, retain_days, purge=purge)
         if encoder is not None and _must_embed_again(encoder, catalog.settings()):
@@ -89,7 +91,10 @@ def _merge(catalog: Catalog, config: BuildConfig, stages: Stages) -> ChangeRepor
     stored = StoredVectors(catalog, dim)
     blocks = (stored.take(places) for places in catalog.places.pages())
     segment, files = write_blocks(catalog, blocks, catalog.pictures.count(), dim, config, stages)
+    encoder_files = resaved_encoder(catalog, config)
     with stages.stage("commit"), catalog.transaction():
+        if encoder_files:
+            replace_encoder_files(catalog, encoder_files)
         catalog.files.add(files)
         catalog.segments.replace_all(segment, utc_now())
         catalog.set(updated=utc_now())

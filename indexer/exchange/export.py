@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from indexer.pipeline.progress import Progress
     from search.store.records import PictureRecord
 
-_ENCODER_FILE = re.compile(r"[a-z]+\.(json|safetensors)")
+_ENCODER_FILE = re.compile(r"[a-z]+\.(json|safetensors|xml|bin)")
 _NAMES = {MANIFEST_FILE, PARQUET_FILE, VECTORS_FILE, PICTURES_FILE, ENCODER_FOLDER}
 
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from indexer.pipeline.lock import HOLDER_NAME, LOCK_NAME
 from indexer.pipeline.staging import is_staging
+from search.encoders.converted import conversion_problem
 from search.encoders.manifest import MANIFEST_FILE
+from search.encoders.openvino_conversion import is_conversion
 from search.errors import DamagedFileError, IndexFolderError, UnsupportedError
 from search.files.reading import require_inside
 from search.recognition.identities import check_template
@@ -126,6 +128,8 @@ def inspect(index: str | os.PathLike[str], *, named: int = NAMED_PICTURES) -> Ch
                 report.notes.append("its last change is not sealed yet: a writer is running, or was killed")
             report.findings += _findings(catalog, named)
             report.notes += [f"{name}: not part of the index" for name in _unlisted_files(catalog)]
+            if report.whole:
+                report.notes += _conversion_notes(catalog)
         finally:
             catalog.close()
     except DamagedFileError as error:
@@ -166,7 +170,10 @@ def _parts(catalog: Catalog, named: int) -> Iterator[Finding]:
     of_segments = {name for segment in segments for name in (segment.vectors, segment.structure)}
     for name in sorted(files.keys() - of_segments):
         if problem := _problem(catalog.folder, files[name]):
-            yield Finding("encoder", name, f"{problem}; no picture can be embedded")
+            effect = (
+                "torch embeds pictures instead, more slowly" if is_conversion(name) else "no picture can be embedded"
+            )
+            yield Finding("encoder", name, f"{problem}; {effect}")
     place = settings["encoder_folder"]
     if place is not None and f"{place}/{MANIFEST_FILE}" not in files:
         yield Finding("encoder", f"{place}/{MANIFEST_FILE}", "is not in the catalog; no picture can be embedded")
@@ -180,6 +187,13 @@ def _parts(catalog: Catalog, named: int) -> Iterator[Finding]:
             yield from _check_rows(catalog, counts)
     catalog.skipped.records()
     yield from _check_settings(catalog, settings)
+
+
+def _conversion_notes(catalog: Catalog) -> Iterator[str]:
+    """Whether OpenVINO, if it is installed, can compute the encoder, which is undamaged."""
+    place = catalog.settings()["encoder_folder"]
+    if place is not None and (problem := conversion_problem(catalog.folder / place)) is not None:
+        yield f"{place}: {problem}. Torch embeds pictures instead, more slowly; twinlens rebuild converts the network"
 
 
 def _check_settings(catalog: Catalog, settings: dict[str, Any]) -> Iterator[Finding]:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from indexer.health.check import CheckReport, inspect
 from indexer.health.segment_repair import rebuild_structure, rebuild_vectors
-from indexer.pipeline.index_encoder import store_encoder
+from indexer.pipeline.index_encoder import replace_encoder_files, store_encoder
 from indexer.pipeline.lock import writer_lock
 from indexer.pipeline.sweeping import sweep
 from indexer.pipeline.writer import open_catalog
 from search.config import QueryConfig
 from search.encoders import load_encoder
 from search.encoders.foreign import is_foreign
+from search.encoders.openvino_conversion import is_conversion
 from search.errors import IndexFolderError, TwinlensError
 from search.store.catalog import Catalog, holds_index
 from search.text import utc_now
@@ -111,8 +112,9 @@ class _Repair:
         """Write all new files, then add them to the catalog in one commit."""
         findings = self._report.before.findings
         self._report.left += [str(finding) for finding in findings if finding.part == "records"]
-        if any(finding.part == "encoder" for finding in findings):
-            self._restore_encoder()
+        damaged = [finding.file for finding in findings if finding.part == "encoder"]
+        if damaged:
+            self._restore_conversion() if all(map(is_conversion, damaged)) else self._restore_encoder()
         by_segment: dict[int, list[Finding]] = {}
         for finding in findings:
             if finding.part in ("vectors", "structure") and finding.segment is not None:
@@ -129,11 +131,14 @@ class _Repair:
             for each in repaired:
                 each.store(self._catalog)
             if self._saved is not None:
-                place = f"{self._settings['encoder_folder']}/"
-                kept = {file.name for file in self._saved}
-                outdated = {file.name for file in self._catalog.files.records() if file.name.startswith(place)} - kept
-                self._catalog.files.drop(outdated)
-                self._catalog.files.add(self._saved)
+                replace_encoder_files(self._catalog, self._saved)
+
+    def _restore_conversion(self) -> None:
+        """Save the encoder again from its own weights, which are intact: that converts them for OpenVINO again."""
+        place = str(self._settings["encoder_folder"])
+        encoder = load_encoder(self._catalog.folder / place, device=self._device)
+        self._encoder, self._saved = encoder, store_encoder(self._catalog.folder, encoder, place)
+        self._report.done.append(f"saved the encoder {encoder.name} again, from its weights")
 
     def _restore_encoder(self) -> None:
         """Save the encoder again, if the encoder of its name has the same fingerprint."""
@@ -144,7 +149,8 @@ class _Repair:
             reason = str(error)
         else:
             if encoder.fingerprint == fingerprint:
-                self._encoder, self._saved = encoder, store_encoder(self._catalog.folder, encoder)
+                place = str(self._settings["encoder_folder"])
+                self._encoder, self._saved = encoder, store_encoder(self._catalog.folder, encoder, place)
                 self._report.done.append(f"saved the encoder {name} again")
                 return
             reason = f"the encoder of this name has the fingerprint {encoder.fingerprint}"

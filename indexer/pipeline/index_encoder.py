@@ -9,7 +9,11 @@ from indexer.pipeline.labelling import BY_PATH, RULE_SETTING
 from indexer.pipeline.sweeping import ENCODERS_FOLDER, delete_encoder
 from search.config import BuildConfig
 from search.encoders import load_encoder
+from search.encoders.converted import conversion_problem
 from search.encoders.foreign import foreign_fingerprint, stored_encoder
+from search.encoders.manifest import read_manifest
+from search.encoders.openvino_conversion import is_conversion
+from search.encoders.runtime_keys import precision_of
 from search.errors import EncoderError
 from search.files.writing import is_regular, make_folder, require_own_folder, sync_folder
 from search.pictures.decoder_revision import decoder_setting
@@ -40,12 +44,18 @@ def choose_encoder(catalog: Catalog, config: BuildConfig, new: Encoder | None = 
     """Load the encoder of the index; if it has none yet, take the new one, or load the configured one.
 
     Raises:
-        EncoderError: the configured encoder is not that of the index.
+        EncoderError: the configured encoder or its precision is not that of the index.
     """
     settings = catalog.settings()
     if "encoder" not in settings:
-        return new or load_encoder(new_encoder(config), device=config.device)
+        return new or load_encoder(new_encoder(config), device=config.device, precision=config.precision)
     own = own_encoder(catalog, config.device)
+    if config.precision and config.precision != own.precision:
+        raise EncoderError(
+            f"{catalog.folder}: its encoder computes in {own.precision}, not in {config.precision}. Leave --precision"
+            f" out, or change it for the index: twinlens rebuild --index {catalog.folder} --precision"
+            f" {config.precision}"
+        )
     if config.encoder and load_encoder(config.encoder, device=config.device).fingerprint != own.fingerprint:
         raise EncoderError(
             f"{catalog.folder}: was built with the encoder {settings['encoder']}, and vectors of two encoders cannot be"
@@ -88,16 +98,21 @@ def name_encoder(catalog: Catalog, encoder: Encoder, stored: list[FileRecord]) -
     )
 
 
-def store_encoder(folder: Path, encoder: Encoder) -> list[FileRecord]:
+def store_encoder(folder: Path, encoder: Encoder, place: str | None = None) -> list[FileRecord]:
     """Write the encoder into the index folder, synced, so that the folder alone can answer queries.
 
     If the same files are there already, as after a switch to another encoder and back, they stay: a reader may use
     them. Other files in that folder stay too.
 
+    Args:
+        folder: the index folder.
+        encoder: what to write.
+        place: folder in it. Defaults to the one that is named after the fingerprint.
+
     Raises:
         IndexFolderError: the folder is a link.
     """
-    place = _place(encoder)
+    place = place or _place(encoder)
     aside, target = folder / ENCODERS_FOLDER / f"{uuid.uuid4().hex}.part", folder / place
     require_own_folder(target)
     make_folder(aside)
@@ -115,6 +130,40 @@ def store_encoder(folder: Path, encoder: Encoder) -> list[FileRecord]:
     sync_folder(target)
     sync_folder(target.parent)
     return records
+
+
+def resaved_encoder(catalog: Catalog, config: BuildConfig) -> list[FileRecord]:
+    """Save the encoder of an index again if it needs another precision, or a conversion for OpenVINO that it lacks.
+
+    An index of an earlier version, or one made without OpenVINO, gets its conversion in this way. The files are in a
+    folder of their own, because the old ones are in use until `replace_encoder_files` names the new ones.
+
+    Returns:
+        The new files; none if the encoder stays as it is, or the index has none.
+
+    Raises:
+        EncoderError: the files of the encoder are damaged.
+    """
+    settings = catalog.settings()
+    if settings["encoder_folder"] is None:
+        return []
+    folder = catalog.folder / stored_encoder(catalog.folder, settings)
+    old = precision_of(read_manifest(folder))
+    precision = config.precision or old
+    if precision == old and conversion_problem(folder) is None:
+        return []
+    encoder = load_encoder(folder, device="cpu", precision=precision)
+    stored = store_encoder(catalog.folder, encoder, f"{ENCODERS_FOLDER}/{uuid.uuid4().hex}")
+    # A network that OpenVINO cannot convert stays as it is; the next writer sweeps the files.
+    return stored if precision != old or any(is_conversion(file.name) for file in stored) else []
+
+
+def replace_encoder_files(catalog: Catalog, stored: list[FileRecord]) -> None:
+    """Name the files of an encoder that was saved again, in place of the old ones; within a transaction."""
+    old = f"{catalog.settings()['encoder_folder']}/"
+    catalog.files.drop(file.name for file in catalog.files.records() if file.name.startswith(old))
+    catalog.files.add(stored)
+    catalog.set(encoder_folder=stored[0].name.rpartition("/")[0])
 
 
 def fitting_calibration(own: Any, encoder: Encoder, config: BuildConfig) -> dict[str, Any] | None:

@@ -23,8 +23,8 @@ ENCODERS_FOLDER = "encoders"
 _SEGMENT_FILE = re.compile(rf"{UUID}\.(npy|part|{'|'.join(KINDS)})|{ASIDE_NAME.pattern}")
 """A random stem and the suffix of vectors, of a kind of structure, or of a file being written."""
 _ENCODER_FOLDER = re.compile(rf"[0-9a-f]{{32}}|{UUID}\.part")
-"""A fingerprint, or a random name while it is being written."""
-_ENCODER_FILE = re.compile(rf"(encoder\.json|weights\.safetensors)(\.part)?|{ASIDE_NAME.pattern}")
+"""A fingerprint, or a random name: of an encoder that was saved again, or while one is being written."""
+_ENCODER_FILE = re.compile(rf"(encoder\.json|weights\.safetensors)(\.part)?|openvino\.(xml|bin)|{ASIDE_NAME.pattern}")
 _BESIDE_CATALOG = re.compile(rf"catalog\.seal\.part|{ASIDE_NAME.pattern}")
 
 

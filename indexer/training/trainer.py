@@ -223,7 +223,7 @@ def start_from(network: nn.Module, spec: dict[str, Any], encoder: str) -> None:
         DataError: the encoder has no such network, or one of another spec.
         EncoderError: there is no such encoder, or it is damaged.
     """
-    source = load_encoder(encoder, device="cpu")
+    source = load_encoder(encoder, device="cpu", runtime="torch")
     if not isinstance(source, CheckpointEncoder):
         raise DataError(f"start {encoder}: has no network that twinlens train wrote. Name small, or a folder")
     learned, source_spec = source.network, source.architecture["network"]

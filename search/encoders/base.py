@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-    from search.config import Device
+    from search.config import Device, Precision, Runtime
     from search.types import Floats
+
+MAX_BATCH = 256
+"""Larger batches are split by networks to bound memory."""
 
 
 class Encoder(ABC):
@@ -39,6 +42,11 @@ class Encoder(ABC):
     fingerprint: str
     """Hex digest of everything that determines the vectors: family, preprocessing, weights. Encoders with the same
     fingerprint give the same vectors."""
+    precision: Precision = "float32"
+    """Precision of a network that OpenVINO computes on a CPU which has it; otherwise float32 is used. Vectors of both
+    are within a cosine distance of 1e-3, so that the fingerprint does not cover it. Set it before the first picture."""
+    runtime: Runtime = "auto"
+    """`auto` computes a network on a CPU with OpenVINO, if that is installed; `torch` does not."""
 
     @abstractmethod
     def prepare(self, image: Image) -> NDArray[Any]:

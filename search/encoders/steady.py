@@ -25,7 +25,8 @@ class SteadyLinear(nn.Linear):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Compute `(B, out)` rows that do not depend on B."""
-        if features.dim() != 2 or features.device.type != "cpu":
+        # A traced block structure would hold for one number of rows only; OpenVINO's own products are steady.
+        if features.dim() != 2 or features.device.type != "cpu" or torch.jit.is_tracing():
             return super().forward(features)
         rows = len(features)
         blocks = torch.split(pad(features, (0, 0, 0, -rows % _BLOCK)), _BLOCK)

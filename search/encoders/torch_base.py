@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
 
-from search.encoders.base import Encoder
+from search.encoders.base import MAX_BATCH, Encoder
 from search.encoders.manifest import Manifest
+from search.encoders.openvino_conversion import convert, write_conversion
+from search.encoders.openvino_runtime import CompiledNetwork, ConversionError, available
 from search.encoders.precision import full_float32
 from search.encoders.preprocessing import Preprocessing, squash
+from search.encoders.runtime_keys import runtime_keys
 from search.encoders.steady import PADDING, with_steady_rows
+from search.encoders.weights_digest import digest
 from search.encoders.weights_file import read_weights, write_weights
 from search.errors import UnsupportedError
 from search.forks import fork_count, forked
@@ -26,10 +30,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from search.config import Device
+    from search.encoders.openvino_runtime import Conversion
     from search.types import Floats
-
-MAX_BATCH = 256
-"""Larger batches are split to bound memory."""
 
 
 class TorchEncoder(Encoder):
@@ -38,6 +40,7 @@ class TorchEncoder(Encoder):
     The network maps `(B, 3, S, S) float32` to `(B, dim)`. Everything runs in float32, including on a GPU (no autocast,
     no TF32), so that the vectors of two devices differ only by rounding and one index serves both. On a CPU, the vector
     of a picture does not depend on the rest of its batch: see `search.encoders.steady`.
+    On a CPU the network is converted for OpenVINO before the first picture, if OpenVINO is installed and supports it.
     The network is modified: it is put in evaluation mode, moved to the device and to channels-last memory, and its
     linear layers are replaced by steady ones. Pass a copy if it is still being trained.
     """
@@ -62,6 +65,7 @@ class TorchEncoder(Encoder):
         self.architecture = architecture
         self.device = resolve_device(device)
         self._fork = fork_count()
+        self._lock = Lock()
         self.network: nn.Module = with_steady_rows(network).eval()
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._mean = _channels(preprocessing.mean, self.device)
@@ -83,13 +87,19 @@ class TorchEncoder(Encoder):
         """
         if self._fork != fork_count():
             raise forked(f"the encoder {self.name}")
+        with self._lock:  # one thread converts and compiles, the others wait
+            compiled = self._compiled
+        embed = self._embed if compiled is None else compiled.run
         with full_float32(self.device):
-            parts = [self._embed(batch[start : start + MAX_BATCH]) for start in range(0, len(batch), MAX_BATCH)]
+            parts = [embed(batch[start : start + MAX_BATCH]) for start in range(0, len(batch), MAX_BATCH)]
         return np.concatenate(parts)
 
     def save(self, folder: Path) -> None:
-        """Write `weights.safetensors`, then `encoder.json`, into an existing folder."""
+        """Write `weights.safetensors`, the conversion if OpenVINO is installed, then `encoder.json`."""
         write_weights(folder, self.network)
+        with self._lock:
+            conversion = self._conversion
+        converted = None if conversion is None else write_conversion(folder, conversion, list(self.architecture))
         Manifest(
             family=self.family,
             name=self.name,
@@ -97,7 +107,7 @@ class TorchEncoder(Encoder):
             input_size=self.input_size,
             preprocessing=self.preprocessing.to_json(),
             fingerprint=self.fingerprint,
-            extra=self.extra(),
+            extra={**self.extra(), **runtime_keys(self.precision, converted)},
         ).write(folder)
 
     def extra(self) -> dict[str, Any]:
@@ -106,6 +116,22 @@ class TorchEncoder(Encoder):
 
     def _identity(self) -> dict[str, Any]:
         return {"preprocessing": self.preprocessing.to_json(), "architecture": self.architecture}
+
+    @cached_property
+    def _conversion(self) -> Conversion | None:
+        try:
+            return convert(self.network, self.preprocessing) if available() else None
+        except ConversionError:
+            return None
+
+    @cached_property
+    def _compiled(self) -> CompiledNetwork | None:
+        if self.runtime == "torch" or self.device.type != "cpu" or self._conversion is None:
+            return None
+        try:
+            return CompiledNetwork(self._conversion, self.input_size, self.precision)
+        except ConversionError:
+            return None
 
     def _embed(self, batch: NDArray[Any]) -> Floats:
         # `(B, H, W, C)` in memory, viewed as `(B, C, H, W)`, is already channels-last: no second copy is needed.
@@ -138,16 +164,15 @@ def resolve_device(device: Device) -> torch.device:
 
 
 def fingerprint_of(network: nn.Module, identity: dict[str, Any]) -> str:
-    """Hash an identity and every weight: 32 hex digits of SHA-256.
-
-    The hash covers the identity as JSON with sorted keys, then name, dtype, shape and bytes of every tensor of the
-    state, sorted by name.
-    """
-    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode())
-    for key, tensor in sorted(network.state_dict().items()):
-        digest.update(f"\n{key} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-    return digest.hexdigest()[:32]
+    """Hash an identity and every weight of the state of a network: see `search.encoders.weights_digest`."""
+    state = ((name, tensor.detach().cpu().contiguous()) for name, tensor in sorted(network.state_dict().items()))
+    return digest(
+        identity,
+        (
+            (name, str(tensor.dtype), tuple(tensor.shape), tensor.flatten().view(torch.uint8).numpy())
+            for name, tensor in state
+        ),
+    )
 
 
 def load_network_weights(network: nn.Module, folder: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 
 from search.errors import DamagedFileError, EncoderError
 from search.files.reading import require_regular
@@ -27,6 +26,8 @@ def write_weights(folder: Path, network: nn.Module) -> None:
 
 def write_tensors(path: Path, state: Mapping[str, Tensor]) -> None:
     """Write a file of tensors atomically."""
+    from safetensors.torch import save  # here, because the name of the file is needed where torch is not imported
+
     # Cloned because safetensors rejects two names that share memory (tied weights).
     tensors = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in state.items()}
     write_file(path, save(tensors))  # save_file would create a file that only its owner can read
@@ -59,6 +60,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     Raises:
         EncoderError: it is missing or damaged.
     """
+    from safetensors.torch import load_file
+
     try:
         require_regular(path)
         tensors: dict[str, Tensor] = load_file(path)

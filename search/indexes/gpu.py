@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import threading
 from functools import cache
 from typing import Any
 
 from search.errors import UnsupportedError
+from search.gpu_driver import gpu_driver_present
 
 MAX_K = 2048
 """Maximum number of neighbours, and of clusters probed, of a FAISS GPU kernel (without cuVS)."""
@@ -21,13 +21,8 @@ gpu_lock = threading.Lock()
 
 @cache
 def gpu_available() -> bool:
-    """Whether FAISS can use a GPU; without an NVIDIA driver, FAISS is not even imported.
-
-    Importing torch and FAISS takes seconds, which a query to a small exact index does not need to spend.
-    """
-    try:
-        ctypes.CDLL("libcuda.so.1")
-    except OSError:
+    """Whether FAISS can use a GPU; without a driver, FAISS is not even imported."""
+    if not gpu_driver_present():
         return False
     from search.indexes.faiss_library import faiss
 

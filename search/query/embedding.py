@@ -70,10 +70,11 @@ class Embedder:
 
 def _load(snapshot: Snapshot) -> Encoder:
     from search.encoders import load_encoder
+    from search.encoders.openvino_conversion import is_conversion
 
     folder, place = snapshot.folder, stored_encoder(snapshot.folder, snapshot.settings)
     for record in snapshot.files.values():
-        if record.name.startswith(place + "/"):
+        if record.name.startswith(place + "/") and not is_conversion(record.name):  # the encoder does without those
             verify(folder, record)
     encoder = load_encoder(folder / place, device=snapshot.device)
     if encoder.fingerprint != snapshot.fingerprint or encoder.dim != snapshot.dim:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from search.counts import check_count, picture_number, shown
-from search.errors import QueryError
+from search.encoders.manifest import read_manifest
+from search.encoders.runtime_keys import precision_of
+from search.errors import EncoderError, QueryError
 from search.filters.language import condition_of
 from search.pictures.decoder_revision import decoder_of
 from search.store.segments import gather_vectors
@@ -111,4 +113,14 @@ def index_info(snapshot: Snapshot, calibration: Calibration | None) -> IndexInfo
         calibration=None if calibration is None else calibration.summary(),
         columns=catalog.metadata.infos(),
         decoder=decoder_of(settings),
+        precision=_precision(snapshot),
     )
+
+
+def _precision(snapshot: Snapshot) -> str | None:
+    if (place := snapshot.settings["encoder_folder"]) is None:
+        return None
+    try:
+        return precision_of(read_manifest(snapshot.folder / place))
+    except EncoderError:  # a query reports it, and `twinlens check`
+        return None

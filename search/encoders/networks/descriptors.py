@@ -42,7 +42,7 @@ class ColorHistogram(nn.Module):
         first, second = _shares(lab[:, 1], self.color), _shares(lab[:, 2], self.color)
         colors = (first[:, :, None] * second[:, None, :]).flatten(1, 2)
         counts = torch.bmm(lightness, colors.transpose(1, 2)).flatten(1) / lab.shape[-1]
-        return functional.threshold(counts, self.rounding, 0.0).sqrt() - math.sqrt(1 / self.dim)
+        return _above(counts, self.rounding).sqrt() - math.sqrt(1 / self.dim)
 
 
 class GradientLayout(nn.Module):
@@ -80,7 +80,7 @@ class GradientLayout(nn.Module):
         around = functional.pad(luma, (1, 1, 1, 1), mode="replicate")
         across = (around[:, :, 1:-1, 2:] - around[:, :, 1:-1, :-2]) / 2
         down = (around[:, :, 2:, 1:-1] - around[:, :, :-2, 1:-1]) / 2
-        strength = functional.threshold((across.square() + down.square()).sqrt(), self.rounding, 0.0)
+        strength = _above((across.square() + down.square()).sqrt(), self.rounding)
         direction = torch.atan2(down, across) / math.pi * self.directions
         bins = torch.arange(self.directions, device=luma.device, dtype=luma.dtype).view(1, -1, 1, 1)
         half = self.directions / 2
@@ -93,6 +93,11 @@ class GradientLayout(nn.Module):
         centred = roots - roots.mean(dim=1, keepdim=True)
         unit: Tensor = centred / centred.norm(dim=1, keepdim=True).clamp(min=1.0)
         return unit
+
+
+def _above(values: Tensor, least: float) -> Tensor:
+    """Replace values of at most `least` by 0. The same as `functional.threshold`, which OpenVINO cannot convert."""
+    return torch.where(values > least, values, 0.0)
 
 
 def _to_lab(pictures: Tensor) -> Tensor:

@@ -1,0 +1,169 @@
+"""Run a converted network on the CPU with OpenVINO, which is optional: the extra `openvino`.
+
+A conversion is a pair of files, `openvino.xml` (the graph) and `openvino.bin` (its float32 weights). Its input is
+`(B, S, S, 3) uint8`; normalisation is part of the graph. `search.encoders.openvino_conversion` makes it from torch.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from search.errors import EncoderError
+from search.forks import inherited
+from search.large_imports import collection_paused, openvino_installed
+from search.text import reason_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from search.config import Precision
+    from search.types import Floats
+
+_TELEMETRY = ("openvino.tools.ovc", "openvino_telemetry")
+"""Modules that report to the vendor of OpenVINO when they are imported: the converter, and the package that it uses."""
+_REFUSED = {"Assign", "If", "Loop", "ReadValue", "TensorIterator"}
+"""Operations with a state or with graphs of their own; the networks of Twinlens have none."""
+_LARGEST_TENSOR = 2**26
+"""Most values of one intermediate result of one picture: 256 MiB."""
+
+
+class ConversionError(EncoderError):
+    """A network cannot be converted, or a conversion cannot be used: torch computes instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """A converted network, as the bytes of its two files."""
+
+    graph: bytes
+    weights: bytes
+
+
+def available() -> bool:
+    """Whether OpenVINO can compute in this process.
+
+    A child of a process that had imported it computes with torch: OpenVINO starts threads that a fork does not copy,
+    and would wait for them.
+    """
+    return openvino_installed() and not inherited("openvino")
+
+
+@cache
+def openvino() -> Any:
+    """Import OpenVINO, without the modules that report each import to its vendor.
+
+    `openvino` imports its converter, and that imports `openvino_telemetry`, if it is installed, and sends an event
+    unless the user has declined. Both are hidden during the import; OpenVINO then leaves its converter out.
+
+    Raises:
+        ConversionError: it cannot be imported.
+    """
+    with collection_paused(), _hidden(_TELEMETRY):
+        try:
+            return import_module("openvino")
+        except ImportError as error:
+            raise ConversionError(f"OpenVINO cannot be imported: {error}") from error
+
+
+@cache
+def supports_bfloat16() -> bool:
+    """Whether this CPU computes in bfloat16; OpenVINO would only imitate it on others.
+
+    Raises:
+        ConversionError: OpenVINO cannot be imported.
+    """
+    return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def why_float32() -> str | None:
+    """Why an encoder of precision bfloat16 computes in float32 here; None if it does not."""
+    try:
+        if not available():
+            return "OpenVINO is not installed"
+        return None if supports_bfloat16() else "this CPU has no bfloat16"
+    except ConversionError as error:
+        return str(error)
+
+
+class CompiledNetwork:
+    """A converted network, compiled for this CPU. Safe to use from several threads, which take turns."""
+
+    def __init__(self, conversion: Conversion, size: int, precision: Precision) -> None:
+        """Compile for pictures of `size` pixels.
+
+        Raises:
+            ConversionError: this version of OpenVINO cannot read it, or it is no network of Twinlens.
+        """
+        self.precision: Precision = "bfloat16" if precision == "bfloat16" and supports_bfloat16() else "float32"
+        core = _core()
+        try:
+            model = core.read_model(conversion.graph, conversion.weights)
+            _refuse_strange(model, size)
+            self._request = core.compile_model(model, "CPU", self._options()).create_infer_request()
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise ConversionError(f"OpenVINO cannot use the converted network: {reason_of(error)}") from error
+        self._lock = threading.Lock()
+
+    def run(self, batch: NDArray[np.uint8]) -> Floats:
+        """Compute `(B, dim) float32`, not of unit length, from `(B, S, S, 3) uint8`."""
+        with self._lock:
+            self._request.infer([np.ascontiguousarray(batch)])
+            vectors: Floats = np.array(self._request.get_output_tensor(0).data, dtype=np.float32)
+        return vectors
+
+    def _options(self) -> dict[str, Any]:
+        # Without a precision OpenVINO chooses bfloat16 where the CPU has it, and vectors would differ between machines.
+        options: dict[str, Any] = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": "bf16" if self.precision == "bfloat16" else "f32",
+        }
+        threads = os.environ.get("OMP_NUM_THREADS", "")
+        return options | ({"INFERENCE_NUM_THREADS": int(threads)} if threads.isdecimal() and int(threads) else {})
+
+
+def _refuse_strange(model: Any, size: int) -> None:
+    """Reject graphs that no network of Twinlens has: a file from elsewhere could ask for any amount of memory.
+
+    Raises:
+        ValueError: the input is not pictures of `size` pixels, or a result is too large or of a size that depends on
+            the pictures.
+    """
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise ValueError("it must have one input and one output")
+    if strange := {op.get_type_name() for op in model.get_ops()} & _REFUSED:
+        raise ValueError(f"it has the operation {min(strange)}")
+    alone = model.clone()
+    alone.reshape([1, size, size, 3])
+    for op in alone.get_ops():
+        for output in op.outputs():
+            shape = output.get_partial_shape()
+            if shape.is_dynamic or int(np.prod(shape.to_shape(), dtype=np.float64)) > _LARGEST_TENSOR:
+                raise ValueError(f"{op.get_type_name()} has a result of the shape {shape} for one picture")
+
+
+@cache
+def _core() -> Any:
+    return openvino().Core()
+
+
+@contextmanager
+def _hidden(names: tuple[str, ...]) -> Iterator[None]:
+    """Make modules fail to import in this block, if they are not imported already."""
+    hidden = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None, which stops an import
+    try:
+        yield
+    finally:
+        for name in hidden:
+            sys.modules.pop(name, None)
