@@ -6,6 +6,7 @@
     timm:NAME           a model of timm without its head (pip install "twinlens[timm]")
     FOLDER              a checkpoint of `twinlens train`, or any saved encoder
 
+`available()` lists them with their costs. The presets of `search.encoders.menu` are names for one model each.
 `torchvision:NAME@random` and `timm:NAME@random` have reproducible random weights and need no network.
 """
 
@@ -16,6 +17,7 @@ from importlib import import_module, resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from search.encoders.menu import ALIASES, EncoderEntry, menu_entries, resolved
 from search.errors import EncoderError
 from search.forks import use_one_thread
 from search.large_imports import collection_paused
@@ -41,18 +43,24 @@ def encoder_names() -> tuple[str, ...]:
     return (BUILTIN, "color-layout", *(f"{family}:NAME" for family in _BACKBONES))
 
 
+def available() -> tuple[EncoderEntry, ...]:
+    """Every encoder with its job, costs and figures, and whether it is installed; imports none of them."""
+    return menu_entries(FAMILIES)
+
+
 def load_encoder(name: str | os.PathLike[str], *, device: Device = "auto") -> Encoder:
     """Create an encoder by name, or load one from a folder with an `encoder.json`.
 
     A name of the table takes precedence over a folder with the same name; write `./builtin` for the folder.
 
     Raises:
-        EncoderError: the name is unknown, weights cannot be downloaded, or files in the folder are damaged.
+        EncoderError: the name is unknown, what it needs is not installed, weights cannot be downloaded, or files in
+            the folder are damaged.
         UnsupportedError: `cuda` was requested and there is no GPU.
     """
-    text = os.fspath(name)
     if (folder := encoder_folder(name)) is not None:
         return load_folder(folder, device=device)
+    text = resolved(os.fspath(name), FAMILIES)
     if text == BUILTIN:
         return _load_builtin(device)
     family, colon, _ = text.partition(":")
@@ -68,7 +76,7 @@ def encoder_folder(name: str | os.PathLike[str]) -> Path | None:
     text = os.fspath(name)
     if isinstance(name, str):
         family, colon, _ = text.partition(":")
-        if text in (BUILTIN, "color-layout") or (family in _BACKBONES and colon):
+        if text in (BUILTIN, "color-layout", *ALIASES) or (family in _BACKBONES and colon):
             return None
     return Path(text) if text and Path(text).is_dir() else None
 
