@@ -120,7 +120,13 @@ def show_page(opened: SharedIndex, address: Address, drop: DeltaGenerator) -> No
     if result is None:
         show_collection(opened, settings.options["where"], address, label)
     else:
-        show_neighbours(result, len(opened.ids(settings.options["where"])), same_only=settings.options["same_only"])
+        calibration = opened.engine.calibration
+        show_neighbours(
+            result,
+            len(opened.ids(settings.options["where"])),
+            same_only=settings.options["same_only"],
+            warning=calibration.warning if calibration is not None and calibration.weak else None,
+        )
 
 
 def known_picture(opened: SharedIndex, address: Address, name: str) -> PictureRecord | None:

@@ -103,4 +103,5 @@ def threshold_text(info: IndexInfo) -> str:
     return (
         f"Only pictures at distance {calibration['threshold']:.4f} or less. It accepts {far:.1%} of pairs that show "
         f"different things, and rejects {frr:.1%} of those that show the same."
+        + (" This calibration is weak." if calibration["weak"] else "")
     )

@@ -23,8 +23,8 @@ SHOWN_VALUES = 4
 """Number of metadata columns on a card; further ones are collapsed."""
 
 
-def show_neighbours(result: SearchResult, among: int, *, same_only: bool) -> None:
-    """Show the query with its facts, and its neighbours among `among` pictures."""
+def show_neighbours(result: SearchResult, among: int, *, same_only: bool, warning: str | None = None) -> None:
+    """Show the query with its facts, a warning about its answer, and its neighbours among `among` pictures."""
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="medium"):
         with st.container(width=140):
             show_tile(result.tile, result.name, "Query", link=None if result.id is None else full_link(result.id))
@@ -42,6 +42,8 @@ def show_neighbours(result: SearchResult, among: int, *, same_only: bool) -> Non
             )
         else:
             st.caption(NOTHING_SAME if same_only else "no other picture matches the filters")
+    if warning is not None:
+        st.caption(literal(warning))
     with st.grid(columns=5, min_column_width=140) as grid:
         for rank, hit in enumerate(result.hits, 1):
             with grid.cell(), st.container(gap="xxsmall"):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.calibration.checks import FEW_SUBJECTS
 from indexer.calibration.config import CalibrateConfig
 from indexer.calibration.label_pairs import pairs_of_labels
 from indexer.calibration.measure import measure
@@ -17,6 +16,7 @@ from indexer.calibration.report import check_report, write_report
 from indexer.calibration.targets import open_target
 from indexer.pipeline.progress import Silent
 from search.errors import DataError
+from search.recognition.weakness import GOOD_ECE
 
 if TYPE_CHECKING:
     import os
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from search.errors import PictureError
     from search.recognition.calibration import Calibration
 
-_GOOD_ECE = 0.05
 _EVEN = 0.5
 
 
@@ -42,7 +41,7 @@ class CalibrateReport:
     skipped: tuple[PictureError, ...]
     """Pictures that could not be read; their pairs were left out."""
     cautions: tuple[str, ...]
-    """Warnings about the quality of the calibration."""
+    """`Calibration.cautions`, and what another method would improve."""
     stored: Path
     """Where the calibration was stored."""
     written: tuple[Path, ...]
@@ -128,6 +127,7 @@ def _of_pairs(target: Target, file: Path, root: Path | None, progress: Progress)
     embedded = target.embed(paths, progress)
     kept = pairs.among(embedded.rows, len(paths))
     _refuse_nothing(len(kept), embedded.skipped, str(file))
+    progress.begin("compare", None)
     prior = float(np.mean(kept.same))
     used = len(np.unique(np.concatenate([kept.a, kept.b])))
     measured = kept.measured(embedded.vectors)
@@ -144,6 +144,7 @@ def _of_labels(
     embedded = target.embed([each[0] for each in found], progress)
     kept = [found[row] for row in embedded.rows.tolist()]
     _refuse_nothing(len(kept), embedded.skipped, data)
+    progress.begin("compare", None)
     pairs = pairs_of_labels([each[1] for each in kept], [each[2] for each in kept], config.max_pairs, config.seed)
     _refuse_nothing(len(pairs), embedded.skipped, data)
     return _Material(pairs.measured(embedded.vectors), len(kept), embedded.skipped, _EVEN, data)
@@ -172,15 +173,8 @@ def _refuse_nothing(left: int, skipped: tuple[PictureError, ...], data: str) -> 
 
 
 def _cautions(measured: Measured, config: CalibrateConfig) -> tuple[str, ...]:
-    cautions, calibration = [], measured.calibration
-    if calibration.subjects < FEW_SUBJECTS:
-        cautions.append(f"{calibration.subjects} subjects give rough intervals: use {FEW_SUBJECTS} or more")
-    if calibration.frr.value > 1 - _GOOD_ECE:
-        cautions.append(
-            f"at this threshold {calibration.frr.value:.0%} of the same pairs are rejected: allow a higher FAR"
-        )
-    if calibration.ece.value > _GOOD_ECE:
-        other, error = "isotonic" if config.method == "logistic" else "logistic", measured.other_ece
-        better = f"; --method {other} has {error:.3f}" if error < calibration.ece.value else ""
-        cautions.append(f"probabilities are off by {calibration.ece.value:.3f} on average{better}")
-    return tuple(cautions)
+    other = "isotonic" if config.method == "logistic" else "logistic"
+    cautions, error = measured.calibration.cautions, measured.calibration.ece.value
+    if error > GOOD_ECE and measured.other_ece < error:
+        return (*cautions, f"--method {other} has a smaller calibration error: {measured.other_ece:.3f}")
+    return cautions

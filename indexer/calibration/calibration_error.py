@@ -10,6 +10,8 @@ import numpy as np
 from indexer.calibration.fitting import fit, weights_for
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from indexer.calibration.config import Method
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 BINS = 15
 _DEALS = 40
+HALVES = 2 * _DEALS
+"""How many maps `held_out` fits; `advance` is called after each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,9 @@ class HeldOut:
         return float(np.mean(self.errors))
 
 
-def held_out(pairs: MeasuredPairs, method: Method, prior: float, seed: int) -> HeldOut | None:
+def held_out(
+    pairs: MeasuredPairs, method: Method, prior: float, seed: int, advance: Callable[[int], None] = lambda count: None
+) -> HeldOut | None:
     """Split the subjects into halves 40 times; fit a map on each half and measure it on the other.
 
     Pairs across the halves are ignored, and each half is weighted for `prior`. None if no half has both kinds of pairs.
@@ -78,6 +84,7 @@ def held_out(pairs: MeasuredPairs, method: Method, prior: float, seed: int) -> H
     the true error for as many new subjects is slightly smaller than this.
     """
     random = np.random.default_rng(seed)
+    pairs = pairs.take(np.argsort(pairs.distances, kind="stable"))
     errors, predicted, same = [], [], []
     for _ in range(_DEALS):
         first = random.permutation(pairs.subjects) < pairs.subjects // 2
@@ -87,6 +94,7 @@ def held_out(pairs: MeasuredPairs, method: Method, prior: float, seed: int) -> H
                 errors.append(reliability(probabilities, truth, weights_for(truth, prior)).error)
                 predicted.append(probabilities)
                 same.append(truth)
+            advance(1)
     if not errors:
         return None
     truth = np.concatenate(same)
@@ -99,10 +107,11 @@ def _predict(
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Probabilities and truth of the pairs within the subjects `tested (S,)`, from a map fitted on the others."""
     one, other = tested[pairs.one], tested[pairs.other]
-    outside, inside = pairs.take(~one & ~other), pairs.take(one & other)
-    if not _both_kinds(outside.same):
+    outside, inside = np.flatnonzero(~one & ~other), np.flatnonzero(one & other)
+    if not _both_kinds(pairs.same[outside]):
         return np.empty(0), np.empty(0, dtype=np.bool_)
-    return fit(method, outside.distances, outside.same, prior)(inside.distances), inside.same
+    fitted = fit(method, pairs.distances[outside], pairs.same[outside], prior)
+    return fitted(pairs.distances[inside]), pairs.same[inside]
 
 
 def _both_kinds(same: NDArray[np.bool_]) -> bool:

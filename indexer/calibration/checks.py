@@ -9,6 +9,7 @@ import numpy as np
 from indexer.calibration.rules import MaxFar
 from search.errors import DataError
 from search.recognition.calibration import lowest_rate, pairs_for
+from search.recognition.weakness import FEW_SUBJECTS
 
 if TYPE_CHECKING:
     from indexer.calibration.pairs import MeasuredPairs
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 FEWEST_SUBJECTS = 5
 FEWEST_PAIRS = 10
 """Smallest number of same and of different pairs."""
-FEW_SUBJECTS = 20
-"""With fewer subjects the report warns that intervals are rough."""
 
 
 def check_pairs(pairs: MeasuredPairs, rule: Rule, data: str) -> None:

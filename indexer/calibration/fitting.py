@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _ROUNDS = 100
 _SMALL = 1e-10
+_ROUNDING = 1e-12
+"""Relative error that the sum over all pairs may have. The next Newton step would lower the loss by its square."""
 _KNOTS = 256
 
 
@@ -58,7 +60,7 @@ def fit_logistic(distances: NDArray[np.float64], same: NDArray[np.bool_], prior:
             break
         curvature = (columns * (weights * predicted * (1 - predicted))) @ columns.T + 1e-12 * np.eye(2)
         step = np.linalg.solve(curvature, gradient)
-        if gradient @ step < np.finfo(np.float64).eps * loss:  # it lowers the loss by half of this: less than rounding
+        if gradient @ step < _ROUNDING * loss:  # it lowers the loss by half of this: less than a sum is rounded
             coefficients = coefficients - step
             break
         size = 1.0
@@ -81,13 +83,16 @@ def fit_isotonic(distances: NDArray[np.float64], same: NDArray[np.bool_], prior:
     Source: Zadrozny and Elkan, KDD 2002; Ayer et al., "An empirical distribution function for sampling with incomplete
     information", 1955.
     """
-    from sklearn.isotonic import isotonic_regression
+    from scipy.optimize import isotonic_regression
 
-    knots, number = np.unique(distances, return_inverse=True)
+    order = np.argsort(distances, kind="stable")  # one pass if they are sorted already
+    distances, same = distances[order], same[order]
+    first = np.diff(distances, prepend=-np.inf) > 0
+    knots, number = distances[first], np.cumsum(first) - 1
     weights = weights_for(same, prior)
     mass = np.bincount(number, weights)
     means = np.bincount(number, weights * targets_for(same)) / mass
-    levels = np.clip(isotonic_regression(means, sample_weight=mass, increasing=False), 0.0, 1.0)
+    levels = np.clip(isotonic_regression(means, weights=mass, increasing=False).x, 0.0, 1.0)
     changes = np.flatnonzero(np.diff(levels) != 0)
     ends = np.unique(np.concatenate([[0], changes, changes + 1, [len(knots) - 1]]))
     if len(ends) > _KNOTS:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.calibration.calibration_error import held_out
+from indexer.calibration.calibration_error import HALVES, held_out
 from indexer.calibration.checks import check_pairs
 from indexer.calibration.error_rates import ErrorRates
 from indexer.calibration.fitting import fit
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from indexer.calibration.calibration_error import Reliability
-    from indexer.calibration.config import CalibrateConfig
+    from indexer.calibration.config import CalibrateConfig, Method
     from indexer.calibration.error_rates import Curves
     from indexer.calibration.pairs import MeasuredPairs
     from indexer.pipeline.progress import Progress
@@ -78,33 +78,36 @@ def measure(
     prior = prior if config.prior is None else config.prior
     rule = rule_of(config, prior)
     check_pairs(pairs, rule, data)
+    progress = progress or Silent()
+    progress.begin("sort", None)
     rates = ErrorRates(pairs)
     curves = rates.curves()
     assert curves is not None, "both kinds of pairs are there"
     chosen = rule.choose(curves)
     if chosen < 0:
         raise DataError(
-            f"{data}: {curves.far[0]:.4f} of the different pairs have distance 0, so no threshold satisfies the rule "
-            f"{rule}. Remove copies of one picture from different subjects, or allow more false accepts"
+            f"{data}: {curves.far_at(0):.4f} of the different pairs have distance 0, so no threshold satisfies the "
+            f"rule {rule}. Remove copies of one picture from different subjects, or allow more false accepts"
         )
     knots = rates.knots(chosen)
-    progress = progress or Silent()
     progress.begin("resample", config.resamples)
     drawn = resample(pairs, rates, rule, knots, draws=config.resamples, seed=config.seed, advance=progress.advance)
-    progress.begin("hold out", None)
-    errors = held_out(pairs, config.method, prior, config.seed)
-    other = held_out(pairs, "isotonic" if config.method == "logistic" else "logistic", prior, config.seed)
+    progress.begin("hold out", 2 * HALVES)
+    errors = held_out(pairs, config.method, prior, config.seed, progress.advance)
+    other_method: Method = "isotonic" if config.method == "logistic" else "logistic"
+    other = held_out(pairs, other_method, prior, config.seed, progress.advance)
     if not (drawn.new_far and drawn.new_frr and errors and other):
         raise DataError(
             f"{data}: too few subjects have both same and different pairs to estimate error rates on new subjects. "
             "Add subjects with two or more pictures, and different pairs among them"
         )
+    progress.begin("fit", None)
     calibration = Calibration(
         fingerprint=fingerprint,
         threshold=float(rates.thresholds[chosen]),
         rule=str(rule),
-        far=rate_with_interval(float(curves.far[chosen]), drawn.new_far),
-        frr=rate_with_interval(float(curves.frr[chosen]), drawn.new_frr),
+        far=rate_with_interval(float(curves.far_at(chosen)), drawn.new_far),
+        frr=rate_with_interval(float(curves.frr_at(chosen)), drawn.new_frr),
         probability_map=fit(config.method, pairs.distances, pairs.same, prior),
         prior=prior,
         rates=rates.table(curves, knots),

@@ -70,6 +70,6 @@ class MeasuredPairs:
         times = drawn[self.one] * np.where(self.one == self.other, 1, drawn[self.other])
         return times.astype(np.float64)
 
-    def take(self, kept: NDArray[np.bool_]) -> MeasuredPairs:
-        """Keep some pairs; subjects keep their numbers."""
+    def take(self, kept: NDArray[np.bool_] | NDArray[np.int64]) -> MeasuredPairs:
+        """Keep some pairs, by a mask or in the order of their rows; subjects keep their numbers."""
         return MeasuredPairs(self.distances[kept], self.same[kept], self.one[kept], self.other[kept], self.subjects)

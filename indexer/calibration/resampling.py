@@ -38,6 +38,47 @@ class Resampled:
     frr: NDArray[np.float64]
 
 
+class SubjectWeights:
+    """Weights of pairs by `MeasuredPairs.weights`, computed once for all pairs of the same two subjects.
+
+    A hundred subjects have 5,050 pairs of subjects, and hundreds of thousands of pairs of pictures.
+    """
+
+    def __init__(self, pairs: MeasuredPairs, rates: ErrorRates) -> None:
+        """Number the pairs of subjects."""
+        one, other = np.minimum(pairs.one, pairs.other), np.maximum(pairs.one, pairs.other)
+        codes, number = np.unique(one * pairs.subjects + other, return_inverse=True)
+        self._one, self._other = np.divmod(codes, pairs.subjects)
+        self._within = self._one == self._other
+        self._reached = rates.reached
+        self._numbers = {same: number[rows] for same, rows in rates.order.items()}
+        self._counts = {same: np.bincount(each, minlength=len(codes)) for same, each in self._numbers.items()}
+
+    def ordered(self, drawn: NDArray[np.int64]) -> dict[bool, NDArray[np.int64]]:
+        """Same or different -> the weights of its pairs in the order of their distance, for `drawn (subjects,)`."""
+        each = self._each(drawn)
+        return {same: each[numbers] for same, numbers in self._numbers.items()}
+
+    def rate(self, drawn: NDArray[np.int64], threshold: int, *, same: bool) -> float | None:
+        """As `ErrorRates.rate`, and reads no pair above the threshold.
+
+        Args:
+            drawn: `(subjects,)`, how often each subject counts.
+            threshold: index into the thresholds; -1 rejects every pair.
+            same: which kind of pairs.
+        """
+        each = self._each(drawn)
+        total = int(self._counts[same] @ each)
+        if total == 0:
+            return None
+        reached = int(self._reached[same][threshold]) if threshold >= 0 else 0
+        under = int(each[self._numbers[same][:reached]].sum())
+        return (total - under if same else under) / total
+
+    def _each(self, drawn: NDArray[np.int64]) -> NDArray[np.int64]:
+        return drawn[self._one] * np.where(self._within, 1, drawn[self._other])
+
+
 def resample(
     pairs: MeasuredPairs,
     rates: ErrorRates,
@@ -60,22 +101,22 @@ def resample(
     Source: Efron and Tibshirani, "Improvements on cross-validation: the .632+ bootstrap", JASA 92, 1997 (testing on
     those not drawn); weights of pairs: `MeasuredPairs.weights`.
     """
-    random = np.random.default_rng(seed)
+    random, weights = np.random.default_rng(seed), SubjectWeights(pairs, rates)
     eer, auc, new_far, new_frr, far, frr = [], [], [], [], [], []
     for _ in range(draws):
         advance(1)
         drawn = np.bincount(random.integers(pairs.subjects, size=pairs.subjects), minlength=pairs.subjects)
-        curves = rates.curves(pairs.weights(drawn))
+        curves = rates.curves_of(weights.ordered(drawn))
         if curves is None:
             continue
         eer.append(curves.eer)
         auc.append(curves.auc)
-        far.append(curves.far[knots])
-        frr.append(curves.frr[knots])
+        far.append(curves.far_at(knots))
+        frr.append(curves.frr_at(knots))
         chosen = rule.choose(curves)
-        left_out = pairs.weights((drawn == 0).astype(np.int64))
-        new_far.append(rates.rate(left_out, chosen, same=False))
-        new_frr.append(rates.rate(left_out, chosen, same=True))
+        left_out = (drawn == 0).astype(np.int64)
+        new_far.append(weights.rate(left_out, chosen, same=False))
+        new_frr.append(weights.rate(left_out, chosen, same=True))
     return Resampled(
         eer=tuple(eer),
         auc=tuple(auc),

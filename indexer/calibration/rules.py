@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -27,7 +28,7 @@ class MaxFar:
 
     def choose(self, curves: Curves) -> int:
         """See `Rule`."""
-        return int(np.searchsorted(curves.far, self.rate, side="right")) - 1
+        return bisect_right(curves.places, self.rate, key=curves.far_at) - 1
 
     def __str__(self) -> str:
         return f"far<={self.rate:g}"
@@ -39,7 +40,10 @@ class EqualErrors:
 
     def choose(self, curves: Curves) -> int:
         """See `Rule`."""
-        return int(np.argmin(np.abs(curves.far - curves.frr)))
+        after = curves.crossing
+        if after == 0 or curves.gap_at(after) < -(before := curves.gap_at(after - 1)):
+            return after
+        return bisect_left(curves.places, before, key=curves.gap_at)
 
     def __str__(self) -> str:
         return "eer"
@@ -55,9 +59,11 @@ class LowestCost:
 
     def choose(self, curves: Curves) -> int:
         """See `Rule`."""
-        cost = self.prior * self.false_reject * curves.frr + (1 - self.prior) * self.false_accept * curves.far
+        places = np.append(0, curves.rates.steps)  # at any other threshold FAR rises, and FRR does not fall
+        far, frr = curves.far_at(places), curves.frr_at(places)
+        cost = self.prior * self.false_reject * frr + (1 - self.prior) * self.false_accept * far
         best = int(np.argmin(cost))
-        return best if cost[best] < self.prior * self.false_reject else -1
+        return int(places[best]) if cost[best] < self.prior * self.false_reject else -1
 
     def __str__(self) -> str:
         return f"cost {self.false_accept:g}:{self.false_reject:g}"

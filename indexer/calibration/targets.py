@@ -96,6 +96,7 @@ class IndexTarget:
 
     def embed(self, paths: Sequence[Path], progress: Progress) -> Embedded:
         """See `Target`."""
+        progress.begin("read vectors", None)
         records, vectors = self._engine.vectors()
         row_of = {record.path: row for row, record in enumerate(records)}
         known = [place for place, path in enumerate(paths) if path in row_of and _unchanged(records[row_of[path]])]

@@ -14,6 +14,7 @@ from indexer.cli.calibrate import calibrate
 from indexer.cli.changes import add, remove, sync
 from indexer.cli.check import check
 from indexer.cli.duplicates import duplicates
+from indexer.cli.encoders import encoders
 from indexer.cli.evaluate import evaluate
 from indexer.cli.exchange import export, import_vectors
 from indexer.cli.identify import identify, identities
@@ -35,6 +36,7 @@ SECTIONS: dict[str, dict[str, Callable[..., None]]] = {
         "rebuild": rebuild,
         "info": info,
         "check": check,
+        "encoders": encoders,
     },
     "Search it": {"query": query, "app": serve_app, "duplicates": duplicates, "map": draw_map, "demo": demo},
     "Store metadata, export and import": {"metadata": metadata, "export": export, "import": import_vectors},

@@ -15,6 +15,8 @@ from search.text import one_line, printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from search.recognition.calibration import Calibration
+
 SKIPPED_EXIT = 3
 """Exit code of a command that finished but left broken pictures out."""
 ERROR_EXIT, USAGE_EXIT = 1, 2
@@ -56,6 +58,12 @@ def print_error(error: Exception) -> None:
 def warn(text: str) -> None:
     """Print a warning on standard error, on one line."""
     typer.secho(one_line(f"warning: {text}"), fg="yellow", err=True)
+
+
+def warn_weak(calibration: Calibration | None) -> None:
+    """Warn that answers come from a weak calibration."""
+    if calibration is not None and calibration.weak:
+        warn(calibration.warning)
 
 
 def print_failure(error: PictureError, query: dict[str, Any], *, as_json: bool) -> None:

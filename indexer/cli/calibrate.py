@@ -18,6 +18,7 @@ from search.text import one_line
 
 if TYPE_CHECKING:
     from indexer import CalibrateReport
+    from search.recognition.calibration import Calibration
 
 
 def calibrate(
@@ -123,9 +124,17 @@ def _plain(done: CalibrateReport) -> dict[str, Any]:
         "pictures": done.pictures,
         "skipped": [{"path": each.source, "reason": each.reason} for each in done.skipped],
         "cautions": list(done.cautions),
+        "proposals": [each.to_dict() for each in done.calibration.proposals],
         "stored": str(done.stored),
         "report": [str(path) for path in done.written],
     }
+
+
+def _weak_text(result: Calibration) -> str:
+    return (
+        f"answers repeat the cautions below, and probabilities assume that {result.answer_prior:.3g} of the pairs are "
+        "the same"
+    )
 
 
 def _show(done: CalibrateReport) -> None:
@@ -140,6 +149,7 @@ def _show(done: CalibrateReport) -> None:
         f"AUC          {result.auc}",
         f"probability  {result.summary()['method']}, calibration error {result.ece} on held-out subjects, where "
         f"{result.prior:.3g} of the pairs are the same",
+        *([f"weak         {_weak_text(result)}"] if result.weak else []),
         *(f"caution      {caution}" for caution in done.cautions),
         *(f"report       {path}" for path in done.written),
     ]

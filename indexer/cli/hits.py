@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -70,9 +70,12 @@ def print_hits(
     """Print the answer to one query: as a table with these columns of metadata, or with all of it as one JSON line."""
     title = _title(query)
     nothing = None if hits else why_no_match(engine, options.where, same_only=options.same_only)
+    calibration = engine.calibration
+    cautions = list(calibration.cautions) if calibration is not None and calibration.weak else []
     if options.as_json:
-        plain = {"query": query, "hits": [hit.to_dict() for hit in hits]}
-        typer.echo(json.dumps(plain if nothing is None else {**plain, "nothing": nothing}))
+        plain: dict[str, Any] = {"query": query, "hits": [hit.to_dict() for hit in hits]}
+        plain |= {} if nothing is None else {"nothing": nothing}
+        typer.echo(json.dumps(plain | ({"cautions": cautions} if cautions else {})))
         return
     if nothing is not None:
         typer.echo(one_line(f"{title}: {nothing}"))

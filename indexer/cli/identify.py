@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.cli.base import end_with, print_failure
+from indexer.cli.base import end_with, print_failure, warn_weak
 from indexer.cli.options import (
     DeviceOption,
     IndexOption,
@@ -50,6 +50,7 @@ def identify(
     config = IdentifyConfig(references, max_false_accept, threshold, k, force)
     failed: list[PictureError] = []
     with open_index(index, device=device) as engine:
+        warn_weak(engine.calibration)
         for picture in pictures:
             try:
                 result = engine.identify(picture_argument(picture), config)

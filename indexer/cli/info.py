@@ -99,4 +99,5 @@ def _calibration_lines(calibration: dict[str, Any] | None) -> list[str]:
     return [
         f"same?     at distance {calibration['threshold']:.4f} or less, chosen by {calibration['rule']}: {rates}",
         f"          calibrated on {calibration['data']}, {calibration['subjects']} subjects, {calibration['created']}",
+        *(f"caution   {caution}" for caution in calibration["cautions"]),
     ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.cli.base import end_with, print_failure
+from indexer.cli.base import end_with, print_failure, warn_weak
 from indexer.cli.hits import QueryOptions, print_hits, shown_columns
 from indexer.cli.options import DeviceOption, IndexOption, JsonOption, WhereOption
 from search.config import QueryConfig
@@ -117,6 +117,8 @@ def _query_pictures(
     failed: list[PictureError] = []
     with open_index(options.index, device=options.device) as engine:
         columns = shown_columns(options.show, list(engine.columns()))
+        if not options.as_json:
+            warn_weak(engine.calibration)
 
         @cache
         def unwanted() -> list[Picture]:

@@ -96,13 +96,15 @@ def _text(result: Verification, calibration: Calibration | None, target: str, *,
             f"{target} is not calibrated, so there is no threshold to decide by. Calibrate it with labelled pictures, "
             f"or with same and different pairs (--pairs):\ntwinlens calibrate {folder}"
         )
+    decision = "the same" if result.same else "different"
     lines = [
-        f"{'the same' if result.same else 'different'}",
+        f"{decision} by the threshold alone: this calibration is weak" if result.weak else decision,
         f"distance     {result.distance:.4f}",
         f"threshold    {result.threshold:.4f}, chosen by {calibration.rule}",
-        f"probability  {result.probability:.4f} of the same thing, at a prior of {calibration.prior:.3g}",
+        f"probability  {result.probability:.4f} of the same thing, at a prior of {result.prior:.3g}",
         f"FAR          {result.far} of different pairs are accepted as the same",
         f"FRR          {result.frr} of same pairs are rejected",
+        *(f"caution      {caution}" for caution in result.cautions),
     ]
     if several:
         lines.append("The rates were measured with one reference; several references change them.")

@@ -7,6 +7,7 @@
     timm:NAME           a model of timm without its head
     FOLDER              a checkpoint of `twinlens train`, or any saved encoder
 
+`available()` lists them with their costs. The presets of `search.encoders.menu` are names for one model each.
 `torchvision:NAME@random` and `timm:NAME@random` have reproducible random weights and need no network.
 """
 
@@ -18,6 +19,7 @@ from importlib import import_module, resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from search.encoders.menu import ALIASES, EncoderEntry, menu_entries, resolved
 from search.errors import EncoderError
 from search.forks import use_one_thread
 from search.gpu_driver import gpu_driver_present
@@ -48,6 +50,11 @@ def encoder_names() -> tuple[str, ...]:
     return (*SHIPPED, "color-layout", *(f"{family}:NAME" for family in _BACKBONES))
 
 
+def available() -> tuple[EncoderEntry, ...]:
+    """Every encoder with its job, costs and figures, and whether it is installed; imports none of them."""
+    return menu_entries(FAMILIES)
+
+
 def current_name(name: str) -> str:
     """The present name of an encoder that has been renamed; any other name as it is."""
     return OLD_NAMES.get(name, name)
@@ -72,15 +79,15 @@ def load_encoder(
             does not.
 
     Raises:
-        EncoderError: the name is unknown, weights cannot be downloaded, or files in the folder are damaged; or
-            `bfloat16` is requested for an encoder without a network.
+        EncoderError: the name is unknown, what it needs is not installed, weights cannot be downloaded, or files in
+            the folder are damaged; or `bfloat16` is requested for an encoder without a network.
         UnsupportedError: `cuda` was requested and there is no GPU.
     """
-    text = os.fspath(name)
     if (folder := encoder_folder(name)) is not None:
         return load_folder(folder, device=device, precision=precision, runtime=runtime)
-    if current_name(text) in SHIPPED:
-        with shipped_folder(current_name(text)) as folder:
+    text = resolved(current_name(os.fspath(name)), FAMILIES)
+    if text in SHIPPED:
+        with shipped_folder(text) as folder:
             # The package holds no conversion, whose files would be as large as the weights: it is made in memory.
             return _computing(load_folder(folder, device=device), precision or "float32", runtime)
     family, colon, _ = text.partition(":")
@@ -96,7 +103,7 @@ def encoder_folder(name: str | os.PathLike[str]) -> Path | None:
     text = os.fspath(name)
     if isinstance(name, str):
         family, colon, _ = text.partition(":")
-        if current_name(text) in (*SHIPPED, "color-layout") or (family in _BACKBONES and colon):
+        if current_name(text) in (*SHIPPED, "color-layout", *ALIASES) or (family in _BACKBONES and colon):
             return None
     return Path(text) if text and Path(text).is_dir() else None
 

@@ -16,6 +16,7 @@ from search.config import VerifyConfig
 from search.distance import distances
 from search.errors import DataError, QueryError
 from search.recognition.probability_maps import ProbabilityMap, map_from_dict, number
+from search.recognition.weakness import MOST_REJECTED, Proposal, cautions, is_weak, proposals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,7 +107,7 @@ class Calibration:
     """False reject rate at the threshold: the share of same pairs rejected as different, with its interval."""
     probability_map: ProbabilityMap
     prior: float
-    """Share of same pairs that the probabilities assume."""
+    """Share of same pairs that the probability map was fitted for; see `answer_prior`."""
     rates: RateTable
     eer: ErrorRate
     """Equal error rate: where FAR and FRR cross."""
@@ -131,9 +132,47 @@ class Calibration:
         if min(self.same_pairs, self.different_pairs, self.subjects) < 1:
             raise DataError("a calibration needs same pairs, different pairs and subjects: one of them is missing")
 
+    @property
+    def weak(self) -> bool:
+        """Whether its own error rates say that its answers cannot be relied upon; `cautions` say why."""
+        return is_weak(frr=self.frr.value, eer=self.eer.value, ece=self.ece.value)
+
+    @property
+    def proposals(self) -> tuple[Proposal, ...]:
+        """Rules to calibrate with again, if the threshold rejects more than half of the same pairs."""
+        if self.frr.value <= MOST_REJECTED:
+            return ()
+        rates = self.rates
+        return proposals(rates.distances, rates.far, rates.frr, lowest_rate(self.different_pairs))
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What to know before relying on it, most urgent first; the first ones say why it is weak, if it is."""
+        figures = {"frr": self.frr.value, "eer": self.eer.value, "ece": self.ece.value}
+        return cautions(**figures, subjects=self.subjects, better=self.proposals)
+
+    @property
+    def warning(self) -> str:
+        """The cautions of a weak calibration as one sentence."""
+        return f"this calibration is weak: {'; '.join(self.cautions)}"
+
+    @property
+    def answer_prior(self) -> float:
+        """Share of same pairs that `probability` assumes: `prior`, or 1 / subjects if it is weak and that is less.
+
+        Two pictures of any of n subjects show the same one once in n times. A threshold that is known to err is no
+        reason to believe that half of the pairs are the same, which is the prior of labelled pictures.
+        """
+        return min(self.prior, 1 / self.subjects) if self.weak else self.prior
+
     def probability(self, distances: ArrayLike) -> NDArray[np.float64]:
         """Probability in [0, 1] that pairs at these distances show the same thing, in the shape of `distances`."""
-        return self.probability_map(distances)
+        fitted = self.probability_map(distances)
+        if (prior := self.answer_prior) == self.prior:
+            return fitted
+        shift = prior / (1 - prior) * (1 - self.prior) / self.prior
+        shifted: NDArray[np.float64] = fitted * shift / (fitted * shift + (1 - fitted))
+        return shifted
 
     def same(self, distance: float) -> bool:
         """Whether a pair at this distance counts as the same: up to the threshold, inclusive."""
@@ -173,13 +212,16 @@ class Calibration:
         """Plain values, ready for JSON."""
         return {
             "format": FORMAT,
-            **self.summary(),
+            **self._figures(),
             "probability_map": self.probability_map.to_dict(),
             "rates": self.rates.to_dict(),
         }
 
     def summary(self) -> dict[str, Any]:
-        """As `to_dict`, without the curves; `twinlens info` shows this."""
+        """The figures without the curves, and what to think of them; `twinlens info` shows this."""
+        return {**self._figures(), "weak": self.weak, "cautions": list(self.cautions)}
+
+    def _figures(self) -> dict[str, Any]:
         return {
             "fingerprint": self.fingerprint,
             "threshold": self.threshold,
@@ -235,9 +277,9 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Result of comparing two pictures; all but the distance is None without a calibration.
+    """Result of comparing two pictures; all but the distance is None, or empty, without a calibration.
 
-    The rates are those of the threshold, with their intervals.
+    The rates are those of the threshold, with their intervals. `weak` and `cautions` are those of the calibration.
     """
 
     distance: float
@@ -246,6 +288,10 @@ class Verification:
     threshold: float | None = None
     far: ErrorRate | None = None
     frr: ErrorRate | None = None
+    prior: float | None = None
+    """Share of same pairs that the probability assumes."""
+    weak: bool | None = None
+    cautions: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -256,6 +302,9 @@ class Verification:
             "threshold": self.threshold,
             "far": None if self.far is None else self.far.to_dict(),
             "frr": None if self.frr is None else self.frr.to_dict(),
+            "prior": self.prior,
+            "weak": self.weak,
+            "cautions": list(self.cautions),
         }
 
 
@@ -280,6 +329,9 @@ def verify_vectors(
         threshold=calibration.threshold,
         far=calibration.far,
         frr=calibration.frr,
+        prior=calibration.answer_prior,
+        weak=calibration.weak,
+        cautions=calibration.cautions,
     )
 
 

@@ -30,6 +30,7 @@ def calibrated(tmp_path, monkeypatch):
 def test_an_uncalibrated_index_shows_no_matches(app):
     assert "Same only" not in [toggle.label for toggle in app.toggle]
     assert "not calibrated" in texts(app)
+    assert "calibration is weak" not in texts(upload(app, "three.jpg", jpeg(draw(3))))
     assert "probability" not in texts(upload(app, "three.jpg", jpeg(draw(3))))
 
 
@@ -64,6 +65,7 @@ def test_hits_of_a_calibrated_index_have_probabilities(calibrated):
         expected = engine.search(first.path, QueryConfig.k)
     page = upload(started(), "s00.png", first.path.read_bytes())
     assert neighbours(page) == [hit.id for hit in expected]
+    assert "this calibration is weak: at its threshold 62% of the same pairs are rejected" in texts(page)
     for hit in expected:
         assert f"probability {hit.probability:.3f}" in texts(page)
 

@@ -41,7 +41,9 @@ def draw_distances(measured: Measured, about: str) -> Figure:
     right = axes.twinx()
     places = np.linspace(edges[0], edges[-1], 400)
     right.plot(places, calibration.probability(places), color=GREEN, linewidth=1.8)
-    axes.plot([], [], color=GREEN, linewidth=1.8, label=f"probability of a same pair, prior {calibration.prior:.2g}")
+    axes.plot(
+        [], [], color=GREEN, linewidth=1.8, label=f"probability of a same pair, prior {calibration.answer_prior:.2g}"
+    )
     right.set_ylim(0, 1.02)
     right.set_ylabel("probability", size=SMALL + 1.5, color=MUTED)
     right.tick_params(labelsize=SMALL + 0.5, colors=MUTED, length=3)

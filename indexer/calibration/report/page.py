@@ -40,7 +40,7 @@ Measured on {_cell(calibration.data)}, {calibration.created}.
 
 The intervals of FAR, FRR and the calibration error are those expected for new subjects, at least half as many as these.
 The intervals of EER and AUC are for resampled subjects of this data.
-
+{_cautions(calibration)}
 ## Other thresholds
 
 | FAR at most | distance | FRR |
@@ -72,10 +72,15 @@ def _figures(calibration: Calibration, measured: Measured) -> dict[str, str]:
         "expected calibration error, on held-out subjects": f"{calibration.ece} "
         f"({calibration.to_dict()['method']}; the other method {measured.other_ece:.4f})",
         "share of same pairs assumed by the probabilities": f"{calibration.prior:.4g}",
+        "share of same pairs assumed by answers": f"{calibration.answer_prior:.4g}",
         "same pairs": f"{calibration.same_pairs:,}",
         "different pairs": f"{calibration.different_pairs:,}",
         "subjects": f"{calibration.subjects:,}",
     }
+
+
+def _cautions(calibration: Calibration) -> str:
+    return "".join(f"\n- Caution: {caution}." for caution in calibration.cautions) + "\n" * bool(calibration.cautions)
 
 
 def _thresholds(calibration: Calibration) -> str:

@@ -71,6 +71,27 @@ def test_the_same_pairs_from_every_source_give_the_same(
     assert share.prior == pytest.approx(48 / 496)
 
 
+def test_every_stage_is_reported(people: Path, people_index: Path, encoder_folder: Path, tmp_path: Path) -> None:
+    class Listening:
+        def __init__(self) -> None:
+            self.heard: dict[str, list[int | None]] = {}
+
+        def begin(self, stage: str, total: int | None) -> None:
+            self.stage = stage
+            self.heard[stage] = [total]
+
+        def advance(self, count: int) -> None:
+            self.heard[self.stage].append(count)
+
+    own, encoder = Listening(), Listening()
+    calibrate(people_index, config=QUICK, report=tmp_path / "report", progress=own)
+    assert list(own.heard) == ["read vectors", "compare", "sort", "resample", "hold out", "fit", "report"]
+    calibrate(encoder_folder, people, config=QUICK, progress=encoder)
+    assert list(encoder.heard) == ["encode", "compare", "sort", "resample", "hold out", "fit"]
+    for total, *counts in [*own.heard.values(), *encoder.heard.values()]:
+        assert sum(counts) == (total or 0)
+
+
 def test_an_index_copies_the_calibration_of_its_encoder(people: Path, encoder_folder: Path, tmp_path: Path) -> None:
     done = calibrate(encoder_folder, people, config=QUICK)
     assert done.stored == encoder_folder / CALIBRATION_FILE

@@ -92,6 +92,39 @@ def test_thresholds_of_the_rules() -> None:
     assert str(MaxFar(0.01)) == "far<=0.01"
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_bisection_against_all_thresholds(seed) -> None:
+    """Every figure and every choice, from the rates at all thresholds; ties, weights of 0, and copies at distance 0."""
+    random = np.random.default_rng(seed)
+    pairs = measured(5, 4, seed, spread=0.9)
+    pairs.distances[:] = np.round(pairs.distances, 1 + seed % 3) - (0.3 if seed % 2 else 0)
+    pairs.distances.clip(0, 2, out=pairs.distances)
+    weights = random.integers(0, 3, len(pairs.same)).astype(np.float64)
+    rates = ErrorRates(pairs)
+    curves = rates.curves(weights)
+    under = pairs.distances <= rates.thresholds[:, None]
+    far = (under * weights * ~pairs.same).sum(axis=1) / (weights * ~pairs.same).sum()
+    frr = 1 - (under * weights * pairs.same).sum(axis=1) / (weights * pairs.same).sum()
+    assert curves.far.tolist() == far.tolist()
+    assert curves.frr.tolist() == frr.tolist()
+    for rate in (0.001, 0.01, 0.1, far[len(far) // 2], 0.9):
+        assert MaxFar(rate).choose(curves) == np.flatnonzero(np.append(True, far <= rate))[-1] - 1
+    assert EqualErrors().choose(curves) == np.argmin(np.abs(far - frr))
+    for rule in (LowestCost(1, 1, 0.5), LowestCost(10, 1, 0.5), LowestCost(1, 10, 0.2), LowestCost(1000, 1, 0.9)):
+        cost = rule.prior * rule.false_reject * frr + (1 - rule.prior) * rule.false_accept * far
+        best = np.argmin(cost)
+        assert rule.choose(curves) == (best if cost[best] < rule.prior * rule.false_reject else -1)
+    after = int(np.argmax(far >= frr))
+    if after == 0:
+        assert curves.eer == (far[0] + frr[0]) / 2
+    else:
+        gaps = (frr - far)[after - 1 : after + 1]
+        assert curves.eer == pytest.approx(np.interp(0, -gaps, far[after - 1 : after + 1]), abs=1e-12)
+    both = [(d, s, w) for d, s, w in zip(pairs.distances, pairs.same, weights, strict=True)]
+    won = sum(w * v * ((d < e) + (d == e) / 2) for d, s, w in both for e, t, v in both if s and not t)
+    assert curves.auc == pytest.approx(won / sum(w * v for _, s, w in both for _, t, v in both if s and not t))
+
+
 def test_no_threshold_if_copies_are_different_pairs() -> None:
     rates = ErrorRates(of([0.1, 0.2], [0.0, 0.0, 0.9]))
     curves = rates.curves()

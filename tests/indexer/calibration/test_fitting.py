@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from indexer.calibration import fitting
-from indexer.calibration.calibration_error import held_out, reliability
-from indexer.calibration.fitting import fit_isotonic, fit_logistic, targets_for, weights_for
+from indexer.calibration.calibration_error import HALVES, held_out, reliability
+from indexer.calibration.fitting import fit, fit_isotonic, fit_logistic, targets_for, weights_for
 from tests.indexer.calibration.simulated import measured
 
 
@@ -58,6 +58,24 @@ def test_logistic_stops_at_the_precision_of_its_loss(monkeypatch: pytest.MonkeyP
             assert [missed.sum(), missed @ distances] == pytest.approx([0, 0], abs=1e-10)  # the gradient
 
 
+def test_logistic_does_not_search_below_the_rounding_of_a_long_sum(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loss of 200,000 pairs is rounded by more than the precision of one number; 2,900 losses were computed."""
+    calls = []
+
+    def rounded(*terms, loss=fitting._loss):
+        calls.append(1)
+        return loss(*terms) + 1e-13 * len(calls)
+
+    monkeypatch.setattr(fitting, "_loss", rounded)
+    for seed in range(100):
+        distances, same = drawn(500, seed)
+        calls.clear()
+        found = fit_logistic(distances, same, 0.5)
+        assert len(calls) <= 10
+        missed = weights_for(same, 0.5) * (found(distances) - targets_for(same))
+        assert [missed.sum(), missed @ distances] == pytest.approx([0, 0], abs=1e-10)
+
+
 def test_separated_pairs_give_a_finite_map() -> None:
     distances, same = np.array([0.1, 0.2, 0.3, 1.0, 1.1, 1.2]), np.array([True] * 3 + [False] * 3)
     found = fit_logistic(distances, same, 0.5)
@@ -79,6 +97,19 @@ def test_isotonic_against_pooling_by_hand() -> None:
     assert targets.tolist() == [0.8, 0.2, 0.8, 0.8, 0.2, 0.2]
     found = fit_isotonic(distances, same, 0.5)
     assert found(distances) == pytest.approx([0.8, 0.6, 0.6, 0.6, 0.2, 0.2])
+
+
+def test_isotonic_in_any_order_and_with_ties() -> None:
+    from sklearn.isotonic import IsotonicRegression
+
+    random = np.random.default_rng(0)
+    distances, same = drawn(400, 4)
+    distances = np.round(distances, 2)
+    order = random.permutation(400)
+    found = fit_isotonic(distances, same, 0.2)
+    assert fit_isotonic(distances[order], same[order], 0.2)(distances) == pytest.approx(found(distances), abs=1e-12)
+    reference = IsotonicRegression(increasing=False).fit(distances, targets_for(same), weights_for(same, 0.2))
+    assert found(distances) == pytest.approx(reference.predict(distances), abs=1e-12)
 
 
 def test_expected_calibration_error_by_hand() -> None:
@@ -108,3 +139,19 @@ def test_held_out_error_is_measured_on_other_subjects() -> None:
     assert found.errors == held_out(pairs, "logistic", 0.5, 0).errors
     alone = pairs.take((pairs.one == 0) | (pairs.other == 0))  # every different pair has the subject 0
     assert held_out(alone, "logistic", 0.5, 0) is None
+
+
+@pytest.mark.parametrize("method", ["logistic", "isotonic"])
+def test_held_out_against_a_loop(method) -> None:
+    pairs, random, errors, heard = measured(10, 4, 3), np.random.default_rng(7), [], []
+    found = held_out(pairs, method, 0.4, 7, heard.append)
+    assert heard == [1] * HALVES
+    for _ in range(HALVES // 2):
+        first = set(np.flatnonzero(random.permutation(10) < 5).tolist())
+        for tested in (first, set(range(10)) - first):
+            inside = [n for n, pair in enumerate(zip(pairs.one, pairs.other, strict=True)) if tested.issuperset(pair)]
+            outside = [n for n, pair in enumerate(zip(pairs.one, pairs.other, strict=True)) if not tested & set(pair)]
+            fitted = fit(method, pairs.distances[outside], pairs.same[outside], 0.4)
+            truth = pairs.same[inside]
+            errors.append(reliability(fitted(pairs.distances[inside]), truth, weights_for(truth, 0.4)).error)
+    assert found.errors == pytest.approx(errors, abs=1e-9)

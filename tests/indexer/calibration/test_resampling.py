@@ -5,7 +5,7 @@ from indexer.calibration.config import CalibrateConfig
 from indexer.calibration.error_rates import ErrorRates
 from indexer.calibration.measure import measure
 from indexer.calibration.resampling import rate_with_interval, resample
-from indexer.calibration.rules import MaxFar
+from indexer.calibration.rules import EqualErrors, LowestCost, MaxFar, Rule
 from tests.indexer.calibration.simulated import all_pairs, measured, subjects
 
 
@@ -52,6 +52,38 @@ def test_draws_against_a_loop() -> None:
     assert found.new_far == pytest.approx(far)
     assert found.new_frr == pytest.approx(frr)
     assert found.far.shape == (25, len(knots))
+
+
+@pytest.mark.parametrize("rule", [MaxFar(0.02), EqualErrors(), LowestCost(3, 1, 0.3)], ids=str)
+@pytest.mark.parametrize("forged", [False, True])
+def test_draws_against_weights_of_every_pair(rule: Rule, forged: bool) -> None:
+    """The same draws give the same figures as weights of single pairs and rates at every threshold."""
+    pairs = measured(9, 5, 2, spread=0.7)
+    if forged:  # some different pairs are of one subject
+        pairs.same[np.flatnonzero(pairs.same)[::3]] = False
+    pairs.one[::2], pairs.other[::2] = pairs.other[::2].copy(), pairs.one[::2].copy()  # in either order
+    rates = ErrorRates(pairs)
+    knots, random = rates.knots(), np.random.default_rng(5)
+    found = resample(pairs, rates, rule, knots, draws=30, seed=5)
+    eer, auc, new_far, new_frr, far, frr = [], [], [], [], [], []
+    for _ in range(30):
+        drawn = np.bincount(random.integers(9, size=9), minlength=9)
+        curves = rates.curves(pairs.weights(drawn))
+        if curves is None:
+            continue
+        eer.append(curves.eer)
+        auc.append(curves.auc)
+        far.append(curves.far[knots])
+        frr.append(curves.frr[knots])
+        left_out = pairs.weights((drawn == 0).astype(np.int64))
+        chosen = rule.choose(curves)
+        new_far.append(rates.rate(left_out, chosen, same=False))
+        new_frr.append(rates.rate(left_out, chosen, same=True))
+    assert (list(found.eer), list(found.auc)) == (eer, auc)
+    assert list(found.new_far) == [rate for rate in new_far if rate is not None]
+    assert list(found.new_frr) == [rate for rate in new_frr if rate is not None]
+    assert found.far.tolist() == [each.tolist() for each in far]
+    assert found.frr.tolist() == [each.tolist() for each in frr]
 
 
 def test_an_interval_contains_its_value() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -106,6 +107,40 @@ def test_verify_answers_both_ways_with_exit_code_0(home: Path) -> None:
     best = told(twinlens("verify", *several, "--index", home / "calibrated", "--references", "best", "--json"))
     assert best["same"] is True
     assert "several" in twinlens("verify", *several, "--index", home / "calibrated").stdout
+
+
+def test_every_door_says_that_a_calibration_is_weak(home: Path, tmp_path: Path) -> None:
+    found = json.loads((home / "told.json").read_text())
+    assert (found["weak"], found["frr"]["value"]) == (True, 0.625)
+    assert "of the same pairs are rejected; calibrate again with --max-far 0.1 (FAR" in found["cautions"][0]
+    assert [each["option"] for each in found["proposals"]] == ["--max-far 0.1", "--eer"]
+    picture, index, warning = home / "people" / "s00" / "0.png", home / "calibrated", "this calibration is weak: "
+    answer = told(twinlens("verify", picture, near_one(home), "--index", index, "--json"))
+    assert (answer["same"], answer["weak"], answer["prior"]) == (True, True, 1 / 8)
+    assert answer["cautions"] == [caution for caution in found["cautions"] if "--method" not in caution]
+    shown = twinlens("verify", picture, near_one(home), "--index", index).stdout
+    assert shown.startswith("the same by the threshold alone: this calibration is weak\n")
+    assert "at a prior of 0.125" in shown
+    assert all(f"caution      {caution}" in shown for caution in answer["cautions"])
+    assert told(twinlens("query", picture, "--index", index, "--json"))["cautions"] == answer["cautions"]
+    assert "cautions" not in told(twinlens("query", picture, "--index", home / "plain", "--json"))
+    assert warning in twinlens("query", picture, "--index", index).stderr
+    assert warning in twinlens("query", "--id", 1, "--index", index).stderr
+    assert warning not in twinlens("query", picture, "--index", home / "plain").stderr
+    assert f"caution   {answer['cautions'][0]}" in twinlens("info", index).stdout
+    shutil.copytree(index, tmp_path / "people")
+    assert twinlens("enroll", "ann", picture, "--index", tmp_path / "people", "--force").returncode == 0
+    assert warning in twinlens("identify", picture, "--index", tmp_path / "people", "--force").stderr
+
+
+def test_a_proposal_has_the_figures_that_it_names(home: Path, tmp_path: Path) -> None:
+    proposals = json.loads((home / "told.json").read_text())["proposals"]
+    shutil.copytree(home / "calibrated", tmp_path / "again")
+    for each in proposals:
+        done = told(twinlens("calibrate", tmp_path / "again", *each["option"].split(), "--resamples", 30, "--json"))
+        assert done["threshold"] == pytest.approx(each["threshold"], abs=0.01)
+        assert (done["far"]["value"], done["frr"]["value"]) == pytest.approx((each["far"], each["frr"]), abs=0.01)  # type: ignore[index]
+        assert done["proposals"] == []
 
 
 def test_verify_without_a_calibration(home: Path) -> None:

@@ -153,5 +153,5 @@ def test_calibrating_reports_every_draw() -> None:
     told = measure(
         measured(30, 4, 0), CalibrateConfig(resamples=30), prior=0.5, fingerprint="f", data="d", progress=Listening()
     )
-    assert heard == {"resample": 30, "hold out": 0}
+    assert heard == {"sort": 0, "resample": 30, "hold out": 160, "fit": 0}
     np.testing.assert_array_equal(silent.band.far, told.band.far)
