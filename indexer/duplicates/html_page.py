@@ -72,8 +72,8 @@ def how_text(report: DuplicateReport) -> str:
         "given": "as specified",
         "probability": "from the specified probability",
         "calibration": "the threshold of the calibration",
-        "default": "the default, measured for the built-in encoder"
-        + ("" if report.encoder == BuildConfig.default_encoder else ", not for the encoder of this index"),
+        "encoder": "measured for the encoder of this index",
+        "default": "the default, not measured for the encoder of this index",
     }
     source = "" if report.source is None else f" ({sources[report.source]})"
     text = (
