@@ -1,7 +1,7 @@
 """Unpack the data sets into folders of pictures: `python -m benchmarks.datasets --out .cache/datasets`.
 
     OUT/tiny-imagenet/train/WNID/*.webp     OUT/tiny-imagenet/val/WNID/*.webp
-    OUT/photos-varied/SET/CLASS/*.webp
+    OUT/varied/SET/CLASS/*.webp
     OUT/clothing/train|validation|test/CLASS/*.jpg
     OUT/clothing-full/**/*.jpg  (150 of them at full size)
     OUT/omniglot/ALPHABET/characterNN/*.png
@@ -67,7 +67,7 @@ class IdxFolder:
 PARTS = ("train", "test")
 ARCHIVES: dict[str, Archive | IdxFolder] = {
     "tiny-imagenet": Archive("photos_tiny_imagenet_160.zip"),
-    "photos-varied": Archive("photos_varied_160.zip"),
+    "varied": Archive("photos_varied_160.zip"),
     "clothing": Archive("clothing_small_112.zip"),
     "clothing-full": Archive("photos_fullsize_clothing_150.zip"),
     "omniglot": Archive("omniglot_background.tar.xz", inside="images_background"),

@@ -1,6 +1,6 @@
 """Choose the cut-points of an encoder, and measure what "very similar" or "weak" is worth on pictures kept apart.
 
-    python -m benchmarks.datasets photos-varied tiny-imagenet clothing clothing-full faces omniglot signatures
+    python -m benchmarks.datasets varied tiny-imagenet clothing clothing-full faces omniglot signatures
     python -m benchmarks.strength --encoder builtin --write
 
 Collections that the encoder was trained on, as far as its card says, are left out; `--sets` names those to use instead.
@@ -10,6 +10,7 @@ Prints the cut-points, writes docs/results/strength.md, and with `--write` the c
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import time
 from dataclasses import dataclass
@@ -154,6 +155,12 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def command_of(options: argparse.Namespace) -> str:
+    """The command that repeats a measurement."""
+    words = ["python", "-m", "benchmarks.strength", "--encoder", options.encoder, "--limit", options.limit]
+    return shlex.join(map(str, [*words, *(["--sets", *options.sets] if options.sets else [])]))
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, choose, and write."""
     options, start = options_of(arguments), time.perf_counter()
@@ -175,7 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.write and folder is not None:
         write_card(folder, **{CARD_KEY: entry(points, measured)})
     minutes = (time.perf_counter() - start) / 60
-    text = section(encoder, points, measured, f"python -m benchmarks.strength --encoder {options.encoder}", minutes)
+    text = section(encoder, points, measured, command_of(options), minutes)
     options.out.write_text(joined(options.out, encoder.name, text), encoding="utf-8")
     print(", ".join(f"{word} {edge:.2f}" for word, edge in points.to_card().items()))
 

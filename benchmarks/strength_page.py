@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from benchmarks.strength_choice import COPIES_WITHIN, OTHERS_WITHIN, RANKS, SIMILAR, VERY_SIMILAR, by_set, shares
+from benchmarks.strength_sets import LOOKS, MODELS, OTHER
 from search.recognition.cut_points import STRENGTHS
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ def section(encoder: Encoder, points: CutPoints, measured: Measured, command: st
     parts = [
         f"## {encoder.name}\n",
         f"    {command}\n",
-        f"Measured in {minutes:.1f} minutes.\n",
+        f"Measured in {minutes:.1f} minutes on {os.cpu_count()} cores, perhaps shared with other work.\n",
         _meaning(points, measured),
         *(_sets(kind, of) for kind, of in measured.by_set.items()),
         _copies(measured),
@@ -85,16 +87,23 @@ A hit of an index that is not calibrated has a word beside its distance ([how su
 cut-points between the words belong to the encoder. They are chosen on pictures of things that the encoder was not
 trained on:
 
-- *near copy*: up to the least multiple of 0.05 within which {COPIES_WITHIN:.0%} of altered copies lie (recompressed,
-  resized, cropped by up to a tenth, recoloured, blurred), or less if more than {OTHERS_WITHIN:.1%} of pictures have a
-  different picture that near. It is also the default threshold of `twinlens duplicates`.
-- *very similar*: up to the distance at which {VERY_SIMILAR:.0%} of first hits have the label of the query.
-- *similar*: up to the distance at which {SIMILAR:.0%} of first hits have it.
+- *near copy*: up to the least multiple of 0.05 within which {100 * COPIES_WITHIN:.0f} % of altered copies lie
+  (recompressed, resized, cropped by up to a tenth, recoloured, blurred), or less if more than
+  {100 * OTHERS_WITHIN:.1f} % of pictures have a different picture that near. It is also the default threshold of
+  `twinlens duplicates`.
+- *very similar*: up to the distance at which {100 * VERY_SIMILAR:.0f} % of first hits have the label of the query.
+- *similar*: up to the distance at which {100 * SIMILAR:.0f} % of first hits have it.
 - *weak*: beyond. A first hit is then more often of another label than of the query's.
 
 Each picture is a query for all others of its collection. Half of the labels of each collection chose the cut-points;
 the figures are those of the other half. Every collection has the same weight. Intervals are 95 %, by bootstrap over
 labels. "Nothing like it": the first hits of the same queries, if the collection had no other picture of their label.
+
+- {LOOKS.capitalize()}: kinds, places and single things. These alone chose the cut-points of *very similar* and
+  *similar*.
+- {MODELS.capitalize()}: the labels differ in a detail, such as the value of a playing card. The nearest picture
+  with another label is rightly called similar, and counts as wrong here.
+- {OTHER.capitalize()}: faces, characters and signatures. For these, calibrate the index, or use an encoder for them.
 """
 
 
@@ -102,7 +111,7 @@ def _meaning(points: CutPoints, measured: Measured) -> str:
     lines = []
     for kind, of in measured.shares.items():
         lines += [
-            f"### {kind[0].upper()}{kind[1:]}\n",
+            f"### {kind.capitalize()}\n",
             f"| | distance | first hits | right | right among hits 2 to {RANKS} | nothing like it |",
             "|---|---|---|---|---|---|",
         ]

@@ -18,7 +18,7 @@ LOOKS, MODELS, OTHER = "photos", "models of one object", "other pictures"
 """Kinds of collections. Cut-points are chosen on `LOOKS` alone: kinds, places and single things, whose pictures look
 different if their labels differ. The labels of `MODELS` differ in a detail, such as the value of a playing card, so
 that the nearest picture with another label is rightly called similar. `OTHER` are faces, characters and signatures."""
-VARIED = "photos-varied"
+VARIED = "varied"
 _MODELS = ("cards53", "cars196", "eth80", "lego_figures", "smvs_dvd", "sneakers50")
 _PER_LABEL = 20
 _HELD_OUT = {

@@ -168,7 +168,7 @@ def test_halves_share_no_label() -> None:
 def make_set(datasets: Path, name: str, labels: int, each: int) -> None:
     for label in range(labels):
         for number in range(each):
-            path = datasets / "photos-varied" / name / f"label{label}" / f"{number:02}.png"
+            path = datasets / "varied" / name / f"label{label}" / f"{number:02}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             draw(1000 * label + number // 2, (48 + number, 40)).save(path)
 
@@ -231,7 +231,7 @@ def test_the_command_writes_card_and_page(command: list[str], tmp_path: Path, ca
 def test_a_training_on_a_collection_leaves_it_out(command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture):
     path = tmp_path / "encoder" / "encoder.json"
     manifest = json.loads(path.read_text())
-    manifest["card"] = {"config": {"classes": ["photos-varied/things/*"], "validation": [], "held_out": []}}
+    manifest["card"] = {"config": {"classes": ["varied/things/*"], "validation": [], "held_out": []}}
     path.write_text(json.dumps(manifest))
     with pytest.raises(SystemExit, match="no photos to choose by"):
         strength.main(command)
