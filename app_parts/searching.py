@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from app_parts.tiles import TILE, Tile, file_tile, ground, tile
 from search.pictures.decode import load_picture
+from search.query.hits import only_weak
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -23,6 +24,8 @@ class SearchResult(NamedTuple):
     tile: Tile
     id: int | None
     hits: list[Hit]
+    weak: bool
+    """Whether even the nearest other picture is weak."""
     seconds: dict[str, float]
 
 
@@ -50,7 +53,7 @@ def search_upload(engine: SearchEngine, upload: UploadedFile, settings: SearchSe
     facts = ["uploaded", f"{width} × {height} pixels"]
     took = answer.timing
     seconds = {"decoded": took.decode, "encoded": took.encode, "searched": took.search}
-    return SearchResult(upload.name, facts, tile(image, ground()), None, answer.hits, seconds)
+    return SearchResult(upload.name, facts, tile(image, ground()), None, answer.hits, answer.weak, seconds)
 
 
 def search_picked(engine: SearchEngine, picture_id: int, settings: SearchSettings) -> SearchResult:
@@ -66,7 +69,8 @@ def search_picked(engine: SearchEngine, picture_id: int, settings: SearchSetting
     others = [hit for hit in hits if hit not in own][: settings.k]
     facts += [copies_text(hit) for hit in own if hit.copies]
     facts = [record.label or "no label", *facts]
-    return SearchResult(str(record.path), facts, file_tile(record.path), record.id, others, seconds)
+    weak = only_weak(hits, but=record.id)
+    return SearchResult(str(record.path), facts, file_tile(record.path), record.id, others, weak, seconds)
 
 
 def copies_text(hit: Hit) -> str:

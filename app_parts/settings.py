@@ -54,7 +54,7 @@ def show_settings(opened: SharedIndex, address: Address, label: str) -> SearchSe
         same_only = switch("Same only", "same", same_only, address, threshold_text(opened.info))
     elif address.switch("same", same_only):
         address.complain("same", "in the address needs a calibrated index (run `twinlens calibrate`), and is ignored")
-    distance = copy_threshold(opened.engine.calibration).distance
+    distance = copy_threshold(opened.engine.calibration, opened.engine.cut_points).distance
     hint = f"Merge results at distance {distance:.4f} or less from each other into one."
     collapse = switch("Collapse copies", "collapse", QueryConfig.collapse, address, hint)
     return None if where is None else SearchSettings(k, {"where": where, "same_only": same_only, "collapse": collapse})

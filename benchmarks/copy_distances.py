@@ -99,7 +99,7 @@ def page(encoder: Encoder, measured: dict[str, Distances], command: str) -> str:
 
 How far altered copies are from their originals with the encoder `{encoder.name}`, and how close *different* pictures
 of a collection are to each other. `twinlens duplicates` uses {DuplicatesConfig.default_threshold:g} if the index is not
-calibrated and no threshold is given.
+calibrated, its encoder has no cut-points, and no threshold is given.
 
     {command}
 

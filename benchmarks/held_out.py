@@ -56,10 +56,9 @@ def touched(collection: Collection, paths: Sequence[Path], datasets: Path, confi
     """Describe how a training used a collection, from the `config` of the encoder's card."""
     if not config:
         return "the card does not say what was trained on"
-    twins = {path.name: path for path in (datasets / collection.twin).rglob("*")} if collection.twin else {}
-    places = [twins.get(path.name, path).parent.relative_to(datasets).as_posix() for path in paths]
-    trained = sum(_side(place, config) == "classes" for place in places)
-    watched = sum(_side(place, config) == "validation" for place in places)
+    places = _places(collection, paths, datasets)
+    trained = _count("classes", places, config)
+    watched = _count("validation", places, config)
     if trained:
         size = ", in another size" if collection.twin else ""
         return f"{trained} of {len(paths)} pictures were trained on{size}"
@@ -70,6 +69,21 @@ def touched(collection: Collection, paths: Sequence[Path], datasets: Path, confi
     if others:
         return f"none of these was opened; others of the same data set were trained on ({', '.join(others)})"
     return "nothing of this data set was opened"
+
+
+def trained_on(collection: Collection, paths: Sequence[Path], datasets: Path, config: dict[str, Any] | None) -> bool:
+    """Whether a training used pictures of a collection, as far as the `config` of the encoder's card says."""
+    return bool(config) and _count("classes", _places(collection, paths, datasets), config or {}) > 0
+
+
+def _places(collection: Collection, paths: Sequence[Path], datasets: Path) -> list[str]:
+    """The folder of each picture, or of the same picture in another size."""
+    twins = {path.name: path for path in (datasets / collection.twin).rglob("*")} if collection.twin else {}
+    return [twins.get(path.name, path).parent.relative_to(datasets).as_posix() for path in paths]
+
+
+def _count(side: str, places: Sequence[str], config: dict[str, Any]) -> int:
+    return sum(_side(place, config) == side for place in places)
 
 
 def _side(place: str, config: dict[str, Any]) -> str | None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from search.engine import SearchEngine, open_index
     from search.query.query import SearchOptions
     from search.recognition.calibration import Calibration, ErrorRate, Verification
+    from search.recognition.cut_points import CutPoints
     from search.recognition.identities import Identification, Identity
 
 __version__ = "0.1.0"
@@ -38,6 +39,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Answer",
     "Calibration",
+    "CutPoints",
     "DataError",
     "DiskError",
     "EncoderError",
@@ -68,6 +70,7 @@ _LAZY = {
     "search.engine": {"SearchEngine", "open_index"},
     "search.query.query": {"SearchOptions"},
     "search.recognition.calibration": {"Calibration", "ErrorRate", "Verification"},
+    "search.recognition.cut_points": {"CutPoints"},
     "search.recognition.identities": {"Identification", "Identity"},
 }
 

@@ -92,11 +92,11 @@ class DuplicatesConfig:
     """Options for finding duplicates, and for choosing the copy to keep."""
 
     default_threshold: ClassVar[float] = 0.35
-    """Used if the index is not calibrated: see docs/results/copy_distances.md."""
+    """Used if the index is not calibrated and its encoder has no cut-points: see docs/results/copy_distances.md."""
 
     threshold: float | None = None
-    """Euclidean distance, in [0, 2], up to which pictures count as copies. Defaults to that of the calibration, or
-    without one to `default_threshold`."""
+    """Euclidean distance, in [0, 2], up to which pictures count as copies. Defaults to that of the calibration;
+    without one to the cut-point of near copies of the encoder, or else to `default_threshold`."""
     probability: float | None = None
     """Alternative to a threshold: the minimum calibrated probability, in [0, 1], that two pictures show the same."""
     exact_only: bool = False

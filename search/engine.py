@@ -17,6 +17,7 @@ from search.forks import watch
 from search.pictures.decode import load_picture
 from search.query.blend import blend
 from search.query.embedding import DECODED_AT_ONCE, Embedder
+from search.query.hits import only_weak
 from search.query.known_pictures import KnownPictures, index_info
 from search.query.query import Query, shows_options
 from search.query.segment_search import SegmentSearch
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from search.query.blend import Crop
     from search.query.query import SearchOptions, Where
     from search.recognition.calibration import Calibration, Verification
+    from search.recognition.cut_points import CutPoints
     from search.recognition.identities import Gallery, Identification, Identity
     from search.store.catalog import Catalog
     from search.store.records import PictureRecord
@@ -108,7 +110,7 @@ class SearchEngine:
             picture: a path, the bytes of a file, an open file, a PIL image or an array.
             k: number of hits. There are fewer if the index holds fewer pictures that match the filter.
             without: counterexamples: pictures similar to them are ranked lower (`search.query.blend`). Distances are
-                then those to the blend, and hits have no probability.
+                then those to the blend, and hits have neither a probability nor a strength.
             crop: part of the picture to search with. Defaults to all of it.
             where: a filter (`search.filters.language`), such as `"label = shoe and width > 100"` or
                 `{"label": "shoe"}`: only matching pictures are returned.
@@ -131,7 +133,7 @@ class SearchEngine:
         crop: Crop | None = None,
         **options: Unpack[SearchOptions],
     ) -> Answer:
-        """As `search`, and return the seconds that each step took too."""
+        """As `search`; return also whether even the nearest hit is weak, and the seconds that each step took."""
         query, timing = self._checked(k, options, blended=len(without) > 0), Timing()
         start = time.perf_counter()
         looked_at: Picture = picture if crop is None else crop.of(load_picture(picture))
@@ -142,7 +144,7 @@ class SearchEngine:
         start = time.perf_counter()
         hits = self._segment_search.answer(embedding, query)[0]
         timing.search = time.perf_counter() - start
-        return Answer(hits, timing)
+        return Answer(hits, timing, only_weak(hits))
 
     def search_together(
         self,
@@ -243,6 +245,11 @@ class SearchEngine:
     def calibration(self) -> Calibration | None:
         """The result of `twinlens calibrate`; None if this index is not calibrated."""
         return self._recognition.calibration
+
+    @property
+    def cut_points(self) -> CutPoints | None:
+        """The distances by which `Hit.strength` is chosen; None if none were measured for the encoder."""
+        return self._recognition.cut_points
 
     def verify(
         self, a: Picture, b: Picture | Sequence[Picture], references: References = VerifyConfig.references

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     import os
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     """One boolean per row, `(N,)`."""
 
 
+Strength: TypeAlias = Literal["near copy", "very similar", "similar", "weak"]
+"""How similar a hit is, in a word; what each is worth was measured for the encoder: see docs/search.md."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """One neighbour of a query.
@@ -47,6 +51,9 @@ class Hit:
     """Column -> value, without the columns in which this picture has none; moments are in UTC."""
     copies: tuple[Hit, ...] | None = None
     """Near-duplicates that this hit represents, nearest to the query first; None if hits were not collapsed."""
+    strength: Strength | None = None
+    """How similar the hit is, by the cut-points of the encoder; None if the index is calibrated, if no cut-points were
+    measured for its encoder, or if the query is a blend of several pictures."""
 
     @property
     def similarity(self) -> float:
@@ -61,6 +68,7 @@ class Hit:
             "label": self.label,
             "distance": self.distance,
             "similarity": self.similarity,
+            "strength": self.strength,
             "probability": self.probability,
             "metadata": {n: v.isoformat() if isinstance(v, date) else v for n, v in self.metadata.items()},
         }
@@ -82,6 +90,8 @@ class Answer:
 
     hits: list[Hit]
     timing: Timing = field(default_factory=Timing)
+    weak: bool = False
+    """Whether even the nearest hit is weak: nothing in the index looks much like the query."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from app_parts.pages.picture import full_link
 from app_parts.picking import pick
 from app_parts.searching import copies_text
 from app_parts.tiles import file_tile, literal, plain, short, show_tile
+from search.query.hits import WEAK
 from search.query.nearest_values import NOTHING_SAME
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def show_neighbours(result: SearchResult, among: int, *, same_only: bool, warnin
             st.caption(NOTHING_SAME if same_only else "no other picture matches the filters")
     if warning is not None:
         st.caption(literal(warning))
+    if result.weak:
+        st.info(WEAK)
     with st.grid(columns=5, min_column_width=140) as grid:
         for rank, hit in enumerate(result.hits, 1):
             with grid.cell(), st.container(gap="xxsmall"):
@@ -55,7 +58,8 @@ def show_hit(rank: int, hit: Hit) -> None:
     show_tile(file_tile(hit.path), hit.path, f"Neighbour {rank}", link=full_link(hit.id))
     st.text(f"{rank}. {plain(hit.label or hit.path.name)}")
     chance = "" if hit.probability is None else f"  \nprobability {hit.probability:.3f}"
-    st.caption(f"distance {hit.distance:.4f}  \nsimilarity {hit.similarity:.4f}{chance}")
+    word = "" if hit.strength is None else f", {hit.strength}"
+    st.caption(f"distance {hit.distance:.4f}{word}  \nsimilarity {hit.similarity:.4f}{chance}")
     if hit.copies:
         with st.popover(copies_text(hit), width="stretch"):
             for copy in hit.copies[:MOST_COPIES]:

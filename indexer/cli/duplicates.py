@@ -26,8 +26,8 @@ def duplicates(
     threshold: Annotated[
         float | None,
         typer.Option(
-            help="Largest distance between copies, from 0 to 2.  [default: the calibrated threshold; "
-            f"{DuplicatesConfig.default_threshold} if the index is not calibrated]",
+            help="Largest distance between copies, from 0 to 2.  [default: the calibrated threshold; if the index is "
+            f"not calibrated, that of near copies of its encoder, or {DuplicatesConfig.default_threshold}]",
             show_default=False,
             min=0,
             max=2,

@@ -69,13 +69,16 @@ def print_hits(
 ) -> None:
     """Print the answer to one query: as a table with these columns of metadata, or with all of it as one JSON line."""
     title = _title(query)
+    from search.query.hits import WEAK, only_weak
+
     nothing = None if hits else why_no_match(engine, options.where, same_only=options.same_only)
     calibration = engine.calibration
     cautions = list(calibration.cautions) if calibration is not None and calibration.weak else []
+    weak = only_weak(hits, but=_own_id(query))
     if options.as_json:
-        plain: dict[str, Any] = {"query": query, "hits": [hit.to_dict() for hit in hits]}
-        plain |= {} if nothing is None else {"nothing": nothing}
-        typer.echo(json.dumps(plain | ({"cautions": cautions} if cautions else {})))
+        plain = {"query": query, "hits": [hit.to_dict() for hit in hits]}
+        notes = {"nothing": nothing, "note": WEAK if weak else None, "cautions": cautions or None}
+        typer.echo(json.dumps({**plain, **{name: note for name, note in notes.items() if note is not None}}))
         return
     if nothing is not None:
         typer.echo(one_line(f"{title}: {nothing}"))
@@ -89,6 +92,8 @@ def print_hits(
         console.width = _UNFOLDED
     console.print(literal(title, style="italic"), soft_wrap=True)
     console.print(_table(hits, columns))
+    if weak:
+        typer.echo(one_line(f"{title}: {WEAK}"), err=True)
 
 
 def _table(hits: list[Hit], columns: list[str] | None) -> Table:
@@ -97,17 +102,25 @@ def _table(hits: list[Hit], columns: list[str] | None) -> Table:
     if columns is None:
         columns = list(dict.fromkeys(name for hit in hits for name in hit.metadata))
     calibrated = any(hit.probability is not None for hit in hits)
+    rated = any(hit.strength is not None for hit in hits)
     collapsed = any(hit.copies is not None for hit in hits)
     optional = [*["probability"] * calibrated, *["copies"] * collapsed]
-    table = literal_table("rank", "distance", "similarity", *optional, "label", *columns, "path")
+    table = literal_table("rank", "distance", *["strength"] * rated, "similarity", *optional, "label", *columns, "path")
     for rank, hit in enumerate(hits, 1):
         path = literal(_relative_to_here(hit.path), overflow="fold")
+        strength = [] if hit.strength is None else [hit.strength]
         probability = [] if hit.probability is None else [f"{hit.probability:.4f}"]
         copies = [] if hit.copies is None else [f"+{len(hit.copies)}" if hit.copies else ""]
-        numbers = (f"{hit.distance:.4f}", f"{hit.similarity:.4f}", *probability, *copies)
+        numbers = (f"{hit.distance:.4f}", *strength, f"{hit.similarity:.4f}", *probability, *copies)
         values = [literal(short(hit.metadata[name]) if name in hit.metadata else "") for name in columns]
         table.add_row(f"{rank}", *numbers, literal(hit.label or ""), *values, path)
     return table
+
+
+def _own_id(query: Query) -> int | None:
+    """The id of the query, if it is a picture of the index."""
+    own = query.get("id") if isinstance(query, dict) else None
+    return own if isinstance(own, int) else None
 
 
 def _title(query: Query) -> str:

@@ -69,11 +69,12 @@ def query(
     """Find the pictures of an index that look like a given picture.
 
     With --json, prints one JSON line per picture: {"query": PATH, "hits": [{id, path, label, distance, similarity,
-    probability, metadata}, ...]}, or {"query": PATH, "error": REASON}. If --same-only or --where leave no hits,
-    "nothing" says why. With --collapse each hit has "copies", in the form of hits. With --together, "query" is the list
-    of the pictures. It is {"id": ID} for --id and {"vector": FILE, "row": ROW} for --vector, which do not load the
-    encoder. REASON begins with a path if the picture at fault is one of --together or --not. Exit code 3 if a picture
-    could not be read, 1 if a file does not exist.
+    strength, probability, metadata}, ...]}, or {"query": PATH, "error": REASON}. "strength" is near copy, very similar,
+    similar or weak, or null. If even the nearest hit is weak, "note" says so, or a line on standard error without
+    --json. If --same-only or --where leave no hits, "nothing" says why. With --collapse each hit has "copies", in the
+    form of hits. With --together, "query" is the list of the pictures. It is {"id": ID} for --id and {"vector": FILE,
+    "row": ROW} for --vector, which do not load the encoder. REASON begins with a path if the picture at fault is one of
+    --together or --not. Exit code 3 if a picture could not be read, 1 if a file does not exist.
     """
     from search.filters.language import condition_of
 

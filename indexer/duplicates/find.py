@@ -56,7 +56,7 @@ def duplicates_in(
 ) -> DuplicateReport:
     """Like `find_duplicates`, for the snapshot of an open index."""
     config = config or DuplicatesConfig()
-    threshold = None if config.exact_only else copy_threshold(engine.calibration, config)
+    threshold = None if config.exact_only else copy_threshold(engine.calibration, engine.cut_points, config)
     stages = Stages(progress or Silent())
     with stages.stage("read", len(engine)):
         points = read_points(engine, config.where, contents_only=config.exact_only, advance=stages.progress.advance)

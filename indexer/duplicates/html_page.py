@@ -11,7 +11,6 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 from indexer.duplicates.page_style import LOGO, STYLE
 from search.chunks import chunks
 from search.config import BuildConfig
-from search.encoders import current_name
 from search.errors import PictureError
 from search.pictures.thumbnails import jpeg, thumbnail
 from search.text import html_line, megabytes
@@ -73,8 +72,8 @@ def how_text(report: DuplicateReport) -> str:
         "given": "as specified",
         "probability": "from the specified probability",
         "calibration": "the threshold of the calibration",
-        "default": "the default, measured for the encoder `small`"
-        + ("" if current_name(report.encoder) == "small" else ", not for the encoder of this index"),
+        "encoder": "measured for the encoder of this index",
+        "default": "the default, not measured for the encoder of this index",
     }
     source = "" if report.source is None else f" ({sources[report.source]})"
     text = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -112,11 +112,9 @@ def write_measured(folder: Path, collection: str, figures: Mapping[str, Any]) ->
     Raises:
         EncoderError: the folder holds no saved encoder.
     """
-    from search.encoders.manifest import read_manifest
+    from search.encoders.card import saved_card, write_card
 
-    manifest = read_manifest(folder)
-    card = dict(manifest.extra.get("card") or {})
-    measured = {name: dict(of) for name, of in card.get("measured", {}).items()}
+    measured = {name: dict(of) for name, of in saved_card(folder).get("measured", {}).items()}
     for name, figure in figures.items():
         measured.setdefault(name, {})[collection] = figure
-    replace(manifest, extra={**manifest.extra, "card": {**card, "measured": measured}}).write(folder)
+    write_card(folder, measured=measured)

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from search.distance import distances, within
+from search.recognition.confidence import Confidence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from search.recognition.calibration import Calibration
     from search.types import Floats, Hit, Mask
 
 _GROWTH = 8
@@ -37,7 +37,8 @@ class Collapse:
     """Answers vectors `(Q, D)` with k hits each."""
     vectors: Callable[[Sequence[int]], Floats]
     """Stored vectors `(N, D)` of pictures by id."""
-    calibration: Calibration | None = None
+    confidence: Confidence
+    """Rates the distances of copies to the query."""
     farthest: float | None = None
     """Greatest distance of hits and copies to the query; None for no limit."""
     differ: Callable[[Hit, Hit], bool] | None = None
@@ -111,10 +112,10 @@ class Collapse:
         if not copies:
             return ()
         apart = distances(self.vectors([hit.id for hit in copies]), query)
-        chances = [None] * len(copies) if self.calibration is None else self.calibration.probability(apart).tolist()
+        rated = zip(copies, apart.tolist(), *self.confidence.of(apart), strict=True)
         shown = [
-            replace(hit, distance=distance, probability=chance)
-            for hit, distance, chance in zip(copies, apart.tolist(), chances, strict=True)
+            replace(hit, distance=distance, probability=chance, strength=strength)
+            for hit, distance, chance, strength in rated
             if self.farthest is None or distance <= self.farthest
         ]
         return tuple(sorted(shown, key=lambda hit: (hit.distance, hit.id)))

@@ -10,11 +10,12 @@ from search.errors import QueryError
 
 if TYPE_CHECKING:
     from search.recognition.calibration import Calibration
+    from search.recognition.cut_points import CutPoints
 
 _FARTHEST = 2.0
 _HALVINGS = 60
 
-Source = Literal["given", "probability", "calibration", "default"]
+Source = Literal["given", "probability", "calibration", "encoder", "default"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,10 @@ class CopyThreshold:
     """How it was chosen."""
 
 
-def copy_threshold(calibration: Calibration | None, config: DuplicatesConfig | None = None) -> CopyThreshold:
-    """Use the threshold of the config, or that of the calibration, or the default that was measured for `small`.
+def copy_threshold(
+    calibration: Calibration | None, cut_points: CutPoints | None, config: DuplicatesConfig | None = None
+) -> CopyThreshold:
+    """Use the threshold of the config, or that of the calibration, or the cut-point of near copies, or the default.
 
     Raises:
         QueryError: the threshold is invalid, the probability is outside [0, 1], both are given, there is no
@@ -44,6 +47,8 @@ def copy_threshold(calibration: Calibration | None, config: DuplicatesConfig | N
         return CopyThreshold(_distance_of(config.probability, calibration), "probability")
     if calibration is not None:
         return CopyThreshold(calibration.threshold, "calibration")
+    if cut_points is not None:
+        return CopyThreshold(cut_points.near_copy, "encoder")
     return CopyThreshold(DuplicatesConfig.default_threshold, "default")
 
 

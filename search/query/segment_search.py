@@ -12,6 +12,7 @@ from search.query.collapse import Collapse
 from search.query.copy_threshold import copy_threshold
 from search.query.hits import hits_of, nearest, with_metadata
 from search.query.masks import FilterMasks
+from search.recognition.confidence import Confidence
 from search.recognition.stored import same_threshold
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from search.filters.conditions import Condition
     from search.query.known_pictures import KnownPictures
     from search.query.query import Query
-    from search.recognition.calibration import Calibration
     from search.recognition.recognition import Recognition
     from search.store.segments import Segment
     from search.store.snapshot import Snapshot
@@ -52,20 +52,20 @@ class SegmentSearch:
 
     def answer(self, vectors: Floats, query: Query) -> list[list[Hit]]:
         """One list of hits per query `(Q, dim)`, unit rows."""
-        snapshot, measured = self._snapshot, self._recognition.calibration
-        most = same_threshold(snapshot.folder, measured) if query.same_only else None
-        calibration = None if query.blended else measured
+        snapshot, measured = self._snapshot, self._recognition.confidence
+        most = same_threshold(snapshot.folder, measured.calibration) if query.same_only else None
+        confidence = Confidence() if query.blended else measured
         chosen = [(segment, self.mask(segment, query.condition)) for segment in snapshot.segments]
         if query.collapse:
             from search.query.folding import Folding  # which needs Pillow
 
-            around = partial(self._nearest, chosen=chosen, calibration=calibration)
+            around = partial(self._nearest, chosen=chosen, confidence=confidence)
             folding = Folding(snapshot.catalog.pictures.of)
-            apart = copy_threshold(measured).distance
-            collapse = Collapse(apart, around, self._known.vectors_of, calibration, most, folding.differ)
+            apart = copy_threshold(measured.calibration, measured.cut_points).distance
+            collapse = Collapse(apart, around, self._known.vectors_of, confidence, most, folding.differ)
             answers = [collapse(vector, query.k) for vector in vectors]
         else:
-            answers = self._nearest(vectors, query.k, chosen, calibration, most)
+            answers = self._nearest(vectors, query.k, chosen, confidence, most)
         return with_metadata(snapshot.catalog, answers)
 
     def _nearest(
@@ -73,7 +73,7 @@ class SegmentSearch:
         queries: Floats,
         k: int,
         chosen: Sequence[tuple[Segment, Mask | None]],
-        calibration: Calibration | None,
+        confidence: Confidence,
         most: float | None = None,
     ) -> list[list[Hit]]:
         """Search every segment, merge the hits by distance, and add their records; ties are sorted by ascending id.
@@ -82,7 +82,7 @@ class SegmentSearch:
             queries: `(Q, dim)` unit rows.
             k: hits per query.
             chosen: each segment with a mask of its rows that match the filter; None without a filter.
-            calibration: gives the hits their probability; None for hits without one.
+            confidence: gives the hits their probability or their word.
             most: greatest distance of a hit; None for no limit.
         """
         merged: list[list[Hit]] = [[] for _ in queries]
@@ -91,5 +91,5 @@ class SegmentSearch:
             pictures = self._snapshot.catalog.pictures.at_rows(segment.id, np.unique(rows[rows >= 0]).tolist())
             for hits, of_query, neighbours in zip(merged, distances, rows, strict=True):
                 accepted = neighbours if most is None else np.where(within(of_query, most), neighbours, -1)
-                hits += hits_of(pictures, of_query, accepted, calibration)
+                hits += hits_of(pictures, of_query, accepted, confidence)
         return [nearest(hits, k) for hits in merged]

@@ -9,6 +9,8 @@ from search.config import IdentifyConfig, VerifyConfig
 from search.pictures.decode import load_picture, picture_name
 from search.pictures.quality import checked_quality
 from search.recognition.calibration import verify_vectors
+from search.recognition.confidence import Confidence
+from search.recognition.cut_points import index_cut_points
 from search.recognition.identities import Decider, Gallery
 from search.recognition.stored import index_calibration
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from search.config import References
     from search.encoders.base import Encoder
     from search.recognition.calibration import Calibration, Verification
+    from search.recognition.cut_points import CutPoints
     from search.recognition.identities import Identification, Identity
     from search.store.snapshot import Snapshot
     from search.types import Floats, Picture
@@ -55,6 +58,21 @@ class Recognition:
     @cached_property
     def _calibration(self) -> Calibration | None:
         return index_calibration(self._snapshot.folder, self._snapshot.settings)
+
+    @property
+    def cut_points(self) -> CutPoints | None:
+        """The cut-points of the encoder; None if none were measured for it."""
+        self._snapshot.require_open()
+        return self._cut_points
+
+    @cached_property
+    def _cut_points(self) -> CutPoints | None:
+        return index_cut_points(self._snapshot)
+
+    @property
+    def confidence(self) -> Confidence:
+        """Rates the distances of hits; raises as `calibration`."""
+        return Confidence(self.calibration, self.cut_points)
 
     @property
     def gallery(self) -> Gallery:

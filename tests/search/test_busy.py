@@ -140,6 +140,7 @@ def uses(engine: SearchEngine, picture: Path) -> dict[str, Callable[[], object]]
         "stale": lambda: engine.stale,
         "refresh": engine.refresh,
         "calibration": lambda: engine.calibration,
+        "cut_points": lambda: engine.cut_points,
         "encoder": lambda: engine.encoder,
         "embed": lambda: engine.embed(picture),
         "embed_many": lambda: engine.embed_many([]),

@@ -63,7 +63,8 @@ def test_units(index: Path) -> None:
             assert 0 <= hit.distance <= 2
             assert hit.similarity == pytest.approx(1 - hit.distance**2 / 2)
             assert hit.probability is None
-            assert set(hit.to_dict()) == {"id", "path", "label", "distance", "similarity", "probability", "metadata"}
+            names = {"id", "path", "label", "distance", "similarity", "strength", "probability", "metadata"}
+            assert set(hit.to_dict()) == names
 
 
 @pytest.mark.parametrize("kind", ["flat", "hnsw", "ivf", "ivfpq", "hnswlib"])

@@ -9,6 +9,8 @@ import pytest
 from indexer.evaluation.alterations import COPIES, Alteration
 from indexer.training import load_recipe
 from indexer.training.joining import joined_spec
+from search import CutPoints
+from search.config import DuplicatesConfig
 from search.encoders import load_encoder
 from search.encoders.checkpoint import CheckpointEncoder
 from tests.conftest import draw
@@ -23,6 +25,9 @@ def test_it_matches_its_recipe() -> None:
     assert encoder.card["recipe"] == "small"
     assert set(encoder.card["never_opened"]) == set(recipe.held_out)
     assert encoder.card["measured"]["recall_at_1"]
+    points = CutPoints.of_card(encoder.card)
+    assert points is not None
+    assert points.near_copy == DuplicatesConfig.default_threshold
 
 
 def test_its_history_is_shipped_but_no_state_to_resume() -> None:
