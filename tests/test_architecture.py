@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("search.chunks", "search.errors", "search.large_imports", "search.text"),
-    ("search.counts", "search.files", "search.filters", "search.forks"),
+    ("search.counts", "search.crop", "search.files", "search.filters", "search.forks"),
     ("search.config", "search.types"),
     ("search.distance",),
     ("search.pictures", "search.encoders", "search.indexes"),
@@ -46,6 +46,7 @@ HOMES = {
     "torch": ("search/encoders/", "search/indexes/", "indexer/training/"),
     "torchvision": ("search/encoders/", "indexer/training/"),
     "timm": ("search/encoders/",),
+    "dlib": ("search/encoders/dlib_faces.py",),
     "pytorch_metric_learning": ("indexer/training/",),
     "rawpy": ("search/pictures/containers/raw_development.py",),
     "pillow_jxl": ("search/pictures/containers/jpeg_xl.py",),

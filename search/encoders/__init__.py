@@ -4,6 +4,7 @@
     color-layout        colours and their positions, without weights: the baseline
     torchvision:NAME    a classification model of torchvision without its head
     timm:NAME           a model of timm without its head (pip install "twinlens[timm]")
+    faces               the faces of a picture, for identification (pip install "twinlens[faces]")
     FOLDER              a checkpoint of `twinlens train`, or any saved encoder
 
 `torchvision:NAME@random` and `timm:NAME@random` have reproducible random weights and need no network.
@@ -29,16 +30,18 @@ FAMILIES = {
     "checkpoint": "search.encoders.checkpoint:CheckpointEncoder",
     "torchvision": "search.encoders.torchvision_backbones:TorchvisionEncoder",
     "timm": "search.encoders.timm_backbones:TimmEncoder",
+    "faces": "search.encoders.dlib_faces:FacesEncoder",
 }
-"""Family, as in `encoder.json`, to `module:Class`. Adding an encoder is one file and one line here."""
 """Family, as in `encoder.json`, to `module:Class`. A new encoder needs one file and one line here."""
 BUILTIN = "builtin"
 _BACKBONES = ("torchvision", "timm")
+_WITHOUT_FOLDER = ("color-layout", "faces")
+"""Families with one encoder each, whose name is that of the family."""
 
 
 def encoder_names() -> tuple[str, ...]:
     """The forms of name that `load_encoder` accepts, the default first; it also accepts a folder."""
-    return (BUILTIN, "color-layout", *(f"{family}:NAME" for family in _BACKBONES))
+    return (BUILTIN, "color-layout", *(f"{family}:NAME" for family in _BACKBONES), "faces")
 
 
 def load_encoder(name: str | os.PathLike[str], *, device: Device = "auto") -> Encoder:
@@ -56,7 +59,7 @@ def load_encoder(name: str | os.PathLike[str], *, device: Device = "auto") -> En
     if text == BUILTIN:
         return _load_builtin(device)
     family, colon, _ = text.partition(":")
-    if (family in _BACKBONES and colon) or text == "color-layout":
+    if (family in _BACKBONES and colon) or text in _WITHOUT_FOLDER:
         return family_class(family).create(text, device)
     raise EncoderError(
         f"unknown encoder {text!r}: use {', '.join(encoder_names())}, or a folder that holds encoder.json"
@@ -68,9 +71,15 @@ def encoder_folder(name: str | os.PathLike[str]) -> Path | None:
     text = os.fspath(name)
     if isinstance(name, str):
         family, colon, _ = text.partition(":")
-        if text in (BUILTIN, "color-layout") or (family in _BACKBONES and colon):
+        if text in (BUILTIN, *_WITHOUT_FOLDER) or (family in _BACKBONES and colon):
             return None
     return Path(text) if text and Path(text).is_dir() else None
+
+
+def shipped_folder(name: str | os.PathLike[str]) -> Path | None:
+    """The folder of this package that belongs to an encoder by name, such as `faces`; None if there is none."""
+    folder = Path(__file__).parent / "weights" / os.fspath(name)
+    return folder if isinstance(name, str) and name in encoder_names() and folder.is_dir() else None
 
 
 def load_folder(folder: Path, *, device: Device = "auto") -> Encoder:
