@@ -34,7 +34,7 @@ def calibrated(datasets: Path, out: Path = SHIPPED) -> CalibrateReport:
     folder = unpack("faces", datasets)
     train, watched, _ = split_people(folder)
     with TemporaryDirectory() as scratch:
-        place, labels = Path(scratch, "encoder"), Path(scratch, "ORL, 20 people.csv")
+        place, labels = Path(scratch, "encoder"), Path(scratch, "20 people of ORL")
         place.mkdir()
         load_encoder("faces").save(place)
         write_labels(labels, people_of(folder, [*train, *watched]).paths)

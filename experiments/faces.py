@@ -28,10 +28,10 @@ from experiments.runs import minutes_of, run_folder, trained
 from indexer.calibration.config import CalibrateConfig
 from indexer.calibration.label_pairs import pairs_of_labels
 from indexer.calibration.measure import measure
+from indexer.evaluation.embed_in_memory import embed_in_memory
 from indexer.metrics.bootstrap import mean_figure
 from indexer.training import load_recipe
 from search.encoders import load_encoder
-from search.pictures.decode import load_picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,8 +62,10 @@ SCRATCH = {
 
 
 def embedded(encoder: Encoder, of: People) -> Floats:
-    """Unit rows of the pictures."""
-    vectors: Floats = encoder.encode([load_picture(path) for path in of.paths])
+    """Unit rows of the pictures; a zero row for a picture in which the encoder finds no face."""
+    found = embed_in_memory(encoder, of.paths)
+    vectors = np.zeros((len(of.paths), encoder.dim), dtype=np.float32)
+    vectors[found.rows] = found.vectors
     return vectors
 
 
@@ -75,8 +77,15 @@ def calibrated(vectors: Floats, of: People) -> Calibration:
     return measure(pairs.measured(vectors), config, prior=0.5, fingerprint="", data="watched people").calibration
 
 
-def judged(name: str, source: str, encoder: Encoder, watched: People, test: People) -> Judged:
-    """Measure all figures of one encoder."""
+def judged(
+    name: str,
+    source: str,
+    encoder: Encoder,
+    watched: People,
+    test: People,
+    calibration: Calibration | None = None,
+) -> Judged:
+    """Measure all figures of one encoder; without a calibration of its own, calibrate it on the watched people."""
     validation_vectors, vectors = embedded(encoder, watched), embedded(encoder, test)
     hits = one_shot_hits(vectors, test.people, test.shots)
     probes = np.array([[shot != own for own in test.shots] for shot in range(len(hits))])
@@ -90,7 +99,7 @@ def judged(name: str, source: str, encoder: Encoder, watched: People, test: Peop
         one_shot=mean_figure(hits[probes].astype(np.float64), whom[probes]),
         by_reference=[float(each[own].mean()) for each, own in zip(hits, probes, strict=True)],
         few_way=mean_figure(few.astype(np.float64), of_whom),
-        calibration=calibrated(validation_vectors, watched),
+        calibration=calibration or calibrated(validation_vectors, watched),
         open_set={
             references: open_set(
                 vectors, test.people, test.shots, galleries=GALLERIES, references=references, seed=references
