@@ -64,7 +64,7 @@ class FacesEncoder(RegionEncoder):
 
     A picture is searched doubled in size, then at its own size, then at four times its size, and no further once a face
     was found; scales at which its longer side would exceed 2,048 pixels are left out, and larger pictures are reduced
-    to that. So a face is found if its side is at least about 4 % of the picture's longer side and 20 pixels.
+    to that. So a face is found if its side is at least about 4 to 8 % of the picture's longer side, and 20 pixels.
 
     dlib's embeddings are not of unit length (their length is about 1.5): they are normalised like those of every
     encoder, so dlib's own threshold of 0.6 does not apply to them. dlib computes on the CPU here; it holds Python's
