@@ -10,16 +10,14 @@ light and pose (`experiments.light_and_pose`). Writes docs/results/face_encoder.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from benchmarks.datasets import unpack
 from experiments.face_attendance import Attended, attended
 from experiments.face_encoder_page import write_findings
 from experiments.face_people import people_of, split_people
 from experiments.faces import judged
+from experiments.faces_findings import Compared
 from experiments.light_and_pose import write_altered
 from experiments.options import parse
 from indexer.evaluation.embed_in_memory import embed_in_memory
@@ -30,8 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from experiments.face_people import People
-    from experiments.faces_findings import Judged
     from experiments.options import Options
 
 ENCODERS = ("faces", "builtin")
@@ -39,23 +35,6 @@ TIMED = 50
 """Pictures of which the speed is measured."""
 RUNS = 3
 """Random choices of enrolled people for the attendance."""
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """Results of one encoder on one set."""
-
-    pictures: str
-    judged: Judged
-    people: People
-    attended: Attended
-    speed: float
-    """Pictures per second, decoding included."""
-
-    @property
-    def without_face(self) -> int:
-        """Test pictures in which the encoder found no face."""
-        return int(np.count_nonzero(~self.judged.vectors.any(axis=1)))
 
 
 def run(options: Options) -> list[Compared]:

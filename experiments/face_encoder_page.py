@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from experiments.face_encoder import Compared
     from experiments.face_trials import OpenSet
+    from experiments.faces_findings import Compared
     from indexer.metrics.bootstrap import Figure
     from search.recognition.identities import OpenSetThreshold
 
