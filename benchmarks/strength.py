@@ -29,7 +29,7 @@ from indexer.cli.console import ConsoleProgress
 from indexer.evaluation.embed_in_memory import embed_in_memory
 from search.config import BuildConfig
 from search.encoders import encoder_folder, load_encoder
-from search.encoders.card import shipped_folder, write_card
+from search.encoders.card import folder_with_fingerprint, write_card
 from search.errors import DataError, TwinlensError
 from search.recognition.cut_points import CARD_KEY, STRENGTHS, CutPoints
 from search.text import utc_today
@@ -174,7 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         copies = measure_altered(encoder, options.datasets, options.copies)
         points = choose(sets, copies)
         measured = Measured.of(sets, copies.altered(1), copies.others(1), points)
-        folder = encoder_folder(options.encoder) or shipped_folder(encoder.fingerprint)
+        folder = encoder_folder(options.encoder) or folder_with_fingerprint(encoder.fingerprint)
         if options.write and folder is None:
             raise DataError(f"{options.encoder}: has no card to write to, as it is not saved in a folder")
     except TwinlensError as error:

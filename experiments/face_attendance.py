@@ -23,6 +23,7 @@ from indexer.calibration.config import CalibrateConfig
 from indexer.people.attendance import attend
 from indexer.people.enroll import enroll
 from search.config import AttendConfig, EnrollConfig, IdentifyConfig
+from search.errors import DataError, PictureError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,7 +72,8 @@ def attended(
     Args:
         encoder: a name, or a folder that `twinlens train` wrote.
         people: the test people, with at least ten pictures of each.
-        watched: pictures of other people for calibration, each in the folder of its person.
+        watched: pictures of other people for calibration, each in the folder of its person. None for an encoder that
+            has a calibration of its own.
         max_false_accept: allowed share of strangers' pictures that are identified as somebody; defaults to that of
             `twinlens attend`.
         seed: random seed of the halves, the order of visits, and the references.
@@ -84,13 +86,26 @@ def attended(
         files = ("faces.index", "camera", "log.csv", "watched.csv")
         index, camera, log, labels = (Path(scratch, name) for name in files)
         for name in sorted(enrolled):
-            enroll(index, name, pictures[name][:1], EnrollConfig(encoder=encoder, device="cpu", force=True))
-        write_labels(labels, watched)
-        calibrate(index, labels=str(labels), config=CalibrateConfig(resamples=RESAMPLES, device="cpu"))
+            reference = enroll_first(index, name, pictures[name], encoder)
+            pictures[name] = [reference, *(path for path in pictures[name] if path != reference)]
+        if watched:
+            write_labels(labels, watched)
+            calibrate(index, labels=str(labels), config=CalibrateConfig(resamples=RESAMPLES, device="cpu"))
         visits = photograph({name: paths[1:] for name, paths in pictures.items()}, camera, random)
         identify = IdentifyConfig(max_false_accept=max_false_accept, force=True)
         attend(camera, index, log, AttendConfig(once=True, identify=identify), device="cpu")
         return counted(visits, read_log(log), enrolled)
+
+
+def enroll_first(index: Path, name: str, pictures: Sequence[Path], encoder: str) -> Path:
+    """Enroll a person with the first picture in which the encoder finds a face, and return it."""
+    for picture in pictures:
+        try:
+            enroll(index, name, [picture], EnrollConfig(encoder=encoder, device="cpu", force=True))
+        except PictureError:
+            continue
+        return picture
+    raise DataError(f"{name}: no picture of this person can be enrolled")
 
 
 def photograph(pictures: dict[str, list[Path]], camera: Path, random: np.random.Generator) -> list[Visit]:

@@ -19,18 +19,20 @@ def one_shot_hits(vectors: Floats, people: NDArray[np.int64], shots: NDArray[np.
     Each shot number in turn is the only reference of every person; all other pictures are probes.
 
     Args:
-        vectors: `(N, D)` unit rows.
+        vectors: `(N, D)` unit rows, and zero rows for pictures without a face.
         people: `(N,)` the person in each picture.
         shots: `(N,)` the number of each picture among those of its person, from 0; the same numbers for everyone.
 
     Returns:
-        `(shots, N)`; false for the references themselves, which are not probes.
+        `(shots, N)`; false for the references themselves, which are not probes, and for zero rows: pictures without a
+        face.
     """
+    shown = vectors.any(axis=1)
     hits = np.zeros((int(shots.max()) + 1, len(vectors)), dtype=np.bool_)
     for shot in range(len(hits)):
         references = np.flatnonzero(shots == shot)
         nearest = (vectors @ vectors[references].T).argmax(axis=1)
-        hits[shot] = (people[references][nearest] == people) & (shots != shot)
+        hits[shot] = (people[references][nearest] == people) & (shots != shot) & shown
     return hits
 
 
@@ -49,7 +51,7 @@ def few_way_hits(
         chosen = random.permutation(sorted(rows))[:ways]
         probe, reference = random.permutation(rows[chosen[0]])[:2]
         references = [reference, *(random.choice(rows[person]) for person in chosen[1:])]
-        hits[trial] = (vectors[references] @ vectors[probe]).argmax() == 0
+        hits[trial] = vectors[probe].any() and (vectors[references] @ vectors[probe]).argmax() == 0
         whom[trial] = chosen[0]
     return hits, whom
 
@@ -64,6 +66,10 @@ class OpenSet:
     """`(K,)` whether that reference shows the probe's person."""
     stranger_distances: NDArray[np.float64]
     """`(S,)` distance of each probe of a stranger to the nearest reference."""
+    known_people: NDArray[np.int64]
+    """`(K,)` the person of each probe of an enrolled person."""
+    stranger_people: NDArray[np.int64]
+    """`(S,)` the same for the probes of strangers."""
 
     def identified(self, threshold: float) -> float:
         """Detection and identification rate: share of probes of enrolled people that are identified correctly."""
@@ -88,11 +94,12 @@ def open_set(
     """Random galleries: half of the people are enrolled with `references` pictures each, the others are strangers.
 
     Random shot numbers are the references of every enrolled person; all other pictures of enrolled people, and all
-    pictures of strangers, are probes. Of several references the nearest counts.
+    pictures of strangers, are probes. Of several references the nearest counts. A zero row, a picture without a face,
+    is as far from everybody as orthogonal vectors are: beyond any threshold.
     """
     random = np.random.default_rng(seed)
     everybody, last = np.unique(people), int(shots.max()) + 1
-    known, right, strange = [], [], []
+    known, right, strange, whose, strangers_of = [], [], [], [], []
     for _ in range(galleries):
         enrolled = np.isin(people, random.permutation(everybody)[: len(everybody) // 2])
         shown = np.isin(shots, random.permutation(last)[:references])
@@ -101,7 +108,9 @@ def open_set(
         right.append(people[gallery][cosines.argmax(axis=1)] == people[probes])
         known.append(_distances(cosines.max(axis=1)))
         strange.append(_distances((vectors[strangers] @ vectors[gallery].T).max(axis=1)))
-    return OpenSet(np.concatenate(known), np.concatenate(right), np.concatenate(strange))
+        whose.append(people[probes])
+        strangers_of.append(people[strangers])
+    return OpenSet(*map(np.concatenate, (known, right, strange, whose, strangers_of)))
 
 
 def _distances(cosines: NDArray[np.floating]) -> NDArray[np.float64]:

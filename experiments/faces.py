@@ -12,13 +12,14 @@ identification", 1994 (AT&T Laboratories Cambridge).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmarks.datasets import unpack
 from experiments.face_attendance import Attended, attended
+from experiments.face_people import People, people_of, split_people
 from experiments.face_trials import few_way_hits, one_shot_hits, open_set
 from experiments.faces_findings import Findings, Judged
 from experiments.faces_page import write_findings
@@ -27,16 +28,13 @@ from experiments.runs import minutes_of, run_folder, trained
 from indexer.calibration.config import CalibrateConfig
 from indexer.calibration.label_pairs import pairs_of_labels
 from indexer.calibration.measure import measure
+from indexer.evaluation.embed_in_memory import embed_in_memory
 from indexer.metrics.bootstrap import mean_figure
 from indexer.training import load_recipe
 from search.encoders import load_encoder
-from search.pictures.decode import load_picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from experiments.options import Options
     from indexer.training import TrainConfig
@@ -63,37 +61,11 @@ SCRATCH = {
 """A network with random initial weights, for comparison."""
 
 
-@dataclass(frozen=True, slots=True)
-class People:
-    """Sorted pictures of people: paths, the person in each, and its number among that person's pictures, all `(N,)`."""
-
-    paths: list[Path]
-    people: NDArray[np.int64]
-    shots: NDArray[np.int64]
-
-
-def split_people(folder: Path) -> tuple[list[str], list[str], list[str]]:
-    """Names for training, validation and test, shuffled by a fixed seed: 14, 6 and 20 of 40."""
-    names = sorted((path.name for path in folder.iterdir() if path.is_dir()), key=lambda name: int(name[1:]))
-    shuffled = [names[place] for place in np.random.default_rng(2026).permutation(len(names))]
-    test, watched = len(names) // 2, round(0.15 * len(names))
-    return shuffled[test + watched :], shuffled[test : test + watched], shuffled[:test]
-
-
-def people_of(folder: Path, names: Sequence[str]) -> People:
-    """List the pictures of people, the same number of each."""
-    every = [sorted((folder / name).glob("*.png"), key=lambda path: int(path.stem)) for name in sorted(names)]
-    each = min(len(paths) for paths in every)
-    return People(
-        [path for paths in every for path in paths[:each]],
-        np.repeat(np.arange(len(every)), each),
-        np.tile(np.arange(each), len(every)),
-    )
-
-
 def embedded(encoder: Encoder, of: People) -> Floats:
-    """Unit rows of the pictures."""
-    vectors: Floats = encoder.encode([load_picture(path) for path in of.paths])
+    """Unit rows of the pictures; a zero row for a picture in which the encoder finds no face."""
+    found = embed_in_memory(encoder, of.paths)
+    vectors = np.zeros((len(of.paths), encoder.dim), dtype=np.float32)
+    vectors[found.rows] = found.vectors
     return vectors
 
 
@@ -105,8 +77,15 @@ def calibrated(vectors: Floats, of: People) -> Calibration:
     return measure(pairs.measured(vectors), config, prior=0.5, fingerprint="", data="watched people").calibration
 
 
-def judged(name: str, source: str, encoder: Encoder, watched: People, test: People) -> Judged:
-    """Measure all figures of one encoder."""
+def judged(
+    name: str,
+    source: str,
+    encoder: Encoder,
+    watched: People,
+    test: People,
+    calibration: Calibration | None = None,
+) -> Judged:
+    """Measure all figures of one encoder; without a calibration of its own, calibrate it on the watched people."""
     validation_vectors, vectors = embedded(encoder, watched), embedded(encoder, test)
     hits = one_shot_hits(vectors, test.people, test.shots)
     probes = np.array([[shot != own for own in test.shots] for shot in range(len(hits))])
@@ -120,7 +99,7 @@ def judged(name: str, source: str, encoder: Encoder, watched: People, test: Peop
         one_shot=mean_figure(hits[probes].astype(np.float64), whom[probes]),
         by_reference=[float(each[own].mean()) for each, own in zip(hits, probes, strict=True)],
         few_way=mean_figure(few.astype(np.float64), of_whom),
-        calibration=calibrated(validation_vectors, watched),
+        calibration=calibration or calibrated(validation_vectors, watched),
         open_set={
             references: open_set(
                 vectors, test.people, test.shots, galleries=GALLERIES, references=references, seed=references

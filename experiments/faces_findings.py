@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from experiments.face_attendance import Attended
+    from experiments.face_people import People
     from experiments.face_trials import OpenSet
     from indexer.metrics.bootstrap import Figure
     from search.recognition.calibration import Calibration
@@ -36,6 +37,23 @@ class Judged:
     open_set: dict[int, OpenSet]
     """By the number of references per person."""
     vectors: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Results of one encoder on one set."""
+
+    pictures: str
+    judged: Judged
+    people: People
+    attended: Attended
+    speed: float
+    """Pictures per second, decoding included."""
+
+    @property
+    def without_face(self) -> int:
+        """Test pictures in which the encoder found no face."""
+        return int(np.count_nonzero(~self.judged.vectors.any(axis=1)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from search.crop import Crop
 from search.errors import (
     DataError,
     DiskError,
@@ -39,6 +40,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Answer",
     "Calibration",
+    "Crop",
     "CutPoints",
     "DataError",
     "DiskError",

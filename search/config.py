@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
+    from search.crop import Crop
     from search.filters.language import Where
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -145,6 +146,9 @@ class EnrollConfig:
     """Add reference pictures to a name that is already enrolled."""
     force: bool = False
     """Accept pictures of poor quality, and pictures that are already enrolled under another name."""
+    box: Crop | None = None
+    """The part of the one reference picture that shows the person. For an encoder that finds faces, the face whose
+    centre lies in it; needed if the picture shows several."""
 
 
 @dataclass(frozen=True)

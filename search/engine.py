@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from search.config import IdentifyConfig, References
+    from search.crop import Crop
     from search.encoders.base import Encoder
     from search.filters.columns import ColumnType, MetadataValue
-    from search.query.blend import Crop
     from search.query.query import SearchOptions, Where
     from search.recognition.calibration import Calibration, Verification
     from search.recognition.cut_points import CutPoints

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("search.chunks", "search.errors", "search.gpu_driver", "search.large_imports", "search.text"),
-    ("search.counts", "search.files", "search.filters", "search.forks"),
+    ("search.counts", "search.crop", "search.files", "search.filters", "search.forks"),
     ("search.config", "search.types"),
     ("search.distance",),
     ("search.pictures", "search.encoders", "search.indexes"),
@@ -47,6 +47,7 @@ HOMES = {
     "torchvision": ("search/encoders/", "indexer/training/"),
     "timm": ("search/encoders/",),
     "openvino": ("search/encoders/openvino_",),
+    "dlib": ("search/encoders/dlib_faces.py",),
     "pytorch_metric_learning": ("indexer/training/",),
     "rawpy": ("search/pictures/containers/raw_development.py",),
     "pillow_jxl": ("search/pictures/containers/jpeg_xl.py",),

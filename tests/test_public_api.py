@@ -17,6 +17,7 @@ ROOT = Path(__file__).parent.parent
 PUBLIC = {
     "Answer",
     "Calibration",
+    "Crop",
     "CutPoints",
     "DataError",
     "DiskError",

@@ -39,10 +39,14 @@ def identify(
 ) -> None:
     """Identify which enrolled person a picture shows, if any.
 
+    With the encoder faces, each face is identified, the largest first, and shown with its box: left, top, right and
+    bottom, in shares of the picture's width and height.
+
     With --json, prints one JSON line per picture: {"picture": PATH, "name": NAME or null, "distance", "probability",
-    "threshold", "false_accept", "candidates": [...], "quality": {...}}, or {"picture": PATH, "error": REASON}. Exit
-    code 0 whether or not somebody was recognised, 3 if a picture could not be read or its quality is too poor, 1 if a
-    file does not exist.
+    "threshold", "false_accept", "candidates": [...], "quality": {...}, "refused": what is poor about a face, or "",
+    "box": [X0, Y0, X1, Y1] or null, "others": [...]}, or {"picture": PATH, "error": REASON}. "others" has one object
+    for each further face, with the same keys except "picture". Exit code 0 whether or not somebody was recognised, 3 if
+    a picture could not be read, shows no face, or its quality is too poor, 1 if a file does not exist.
     """
     from indexer.cli.picture_argument import picture_argument
     from search.engine import open_index
@@ -59,7 +63,7 @@ def identify(
                 print_failure(error, {"picture": picture}, as_json=as_json)
                 continue
             plain = {"picture": picture, **result.to_dict()}
-            typer.echo(json.dumps(plain) if as_json else _text(picture, result))
+            typer.echo(json.dumps(plain) if as_json else "\n".join(_text(picture, each) for each in result.everyone))
     end_with(failed)
 
 
@@ -89,10 +93,13 @@ def _text(picture: str, result: Identification) -> str:
     nearest, threshold = result.nearest, result.threshold
     probability = "" if nearest.probability is None else f", probability {nearest.probability:.3f}"
     strangers = "" if threshold.false_accept is None else f"; {threshold.false_accept:.2%} of strangers are accepted"
-    if result.name is None:
+    if result.refused:
+        decision = f"not identified: poor quality: {result.refused}"
+    elif result.name is None:
         decision = f"unknown (nearest: {nearest.name}, distance {nearest.distance:.4f}{probability})"
     else:
         decision = f"{result.name}, distance {nearest.distance:.4f}{probability}"
-    lines = [f"{picture}: {decision}", f"  threshold {threshold.distance:.4f}{strangers}"]
+    place = "" if result.box is None else f" at {result.box}"
+    lines = [f"{picture}{place}: {decision}", f"  threshold {threshold.distance:.4f}{strangers}"]
     others = ", ".join(f"{each.name} {each.distance:.4f}" for each in result.candidates[1:])
     return "\n".join(map(one_line, [*lines, f"  then {others}"] if others else lines))

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from search.config import MOST_AT_ONCE, MOST_WORKERS, Device, Precision, References
+from search.errors import QueryError
+from search.text import printable
+
+if TYPE_CHECKING:
+    from search.crop import Crop
 
 MOST_SECONDS = 10_000_000.0
 """About four months: some systems cannot wait longer."""
@@ -57,7 +62,7 @@ ExcludeOption = Annotated[
 EncoderOption = Annotated[
     str | None,
     typer.Option(
-        help="photo, small, color-layout, torchvision:NAME, timm:NAME, or a folder that train wrote."
+        help="photo, small, color-layout, torchvision:NAME, timm:NAME, faces, or a folder that train wrote."
         "  [default: that of the index; photo for a new one]",
         show_default=False,
     ),
@@ -122,6 +127,26 @@ MaxFalseAcceptOption = Annotated[
 ThresholdOption = Annotated[
     float | None, typer.Option(help="Use this distance instead of the calibrated threshold.", min=0, max=2)
 ]
+
+
+BoxOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="X0,Y0,X1,Y1",
+        help="The part of the one picture that shows the person, in shares of its width and height. With the encoder "
+        "faces, the face whose centre lies in it.",
+    ),
+]
+
+
+def read_crop(text: str | None, option: str) -> Crop | None:
+    """Read a part of a picture; an invalid one is reported as an invalid option."""
+    from search.crop import Crop
+
+    try:
+        return None if text is None else Crop.read(text)
+    except QueryError as error:
+        raise typer.BadParameter(printable(str(error)), param_hint=option) from None
 
 
 def patterns(exclude: list[str] | None) -> tuple[str, ...] | None:

@@ -12,12 +12,14 @@ import indexer
 from indexer.cli.base import warn
 from indexer.cli.options import (
     MOST_SECONDS,
+    BoxOption,
     DeviceOption,
     IndexOption,
     JsonOption,
     MaxFalseAcceptOption,
     ReferencesOption,
     ThresholdOption,
+    read_crop,
 )
 from search.config import AttendConfig, EnrollConfig, IdentifyConfig, QueryConfig
 from search.text import counted, one_line, printable
@@ -41,18 +43,21 @@ def enroll(
         bool,
         typer.Option("--force", help="Accept pictures of poor quality, and those already enrolled under another name."),
     ] = EnrollConfig.force,
+    box: BoxOption = None,
     device: DeviceOption = EnrollConfig.device,
     as_json: JsonOption = False,
 ) -> None:
     """Enroll a person by one or more reference pictures. Nothing is trained.
 
-    Warns if the person is hard to tell from another one. Creates the index folder if it does not exist.
+    Warns if the person is hard to tell from another one. Creates the index folder if it does not exist. With the
+    encoder faces, a picture without a face, or with several and no --box, is refused.
     """
     from indexer.cli.console import ConsoleProgress
 
+    config = EnrollConfig(encoder, device, add, force, read_crop(box, "--box"))
     with ConsoleProgress() as progress:
         progress.begin("embed", None)
-        report = indexer.enroll(index, name, pictures, EnrollConfig(encoder, device, add, force))
+        report = indexer.enroll(index, name, pictures, config)
     for warning in report.warnings:
         warn(warning)
     if as_json:
@@ -104,6 +109,8 @@ def attend(
 ) -> None:
     """Identify each picture that arrives in a folder, and log who was there and when, one row per visit.
 
+    With the encoder faces, each face of a picture is identified and logged.
+
     Runs until it is stopped (Ctrl-C). Started again, it continues where it stopped: no picture and no visit is logged
     twice.
     """
@@ -116,4 +123,4 @@ def attend(
 
 
 def _print_seen(seen: Seen) -> None:
-    typer.echo(one_line(f"{seen.time}  {seen.said}  {seen.picture}"))
+    typer.echo(one_line(f"{seen.time}  {seen.said}  {seen.picture}" + (f" at {seen.box}" if seen.box else "")))

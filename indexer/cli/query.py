@@ -10,13 +10,12 @@ import typer
 
 from indexer.cli.base import end_with, print_failure, warn_weak
 from indexer.cli.hits import QueryOptions, print_hits, shown_columns
-from indexer.cli.options import DeviceOption, IndexOption, JsonOption, WhereOption
+from indexer.cli.options import DeviceOption, IndexOption, JsonOption, WhereOption, read_crop
 from search.config import QueryConfig
-from search.errors import PictureError, QueryError
-from search.text import printable
+from search.errors import PictureError
 
 if TYPE_CHECKING:
-    from search.query.blend import Crop
+    from search.crop import Crop
     from search.types import Hit, Picture
 
 
@@ -91,20 +90,11 @@ def query(
         return
     if not pictures:
         raise typer.BadParameter("name a picture, or use --id or --vector", param_hint="PICTURES")
-    part = None if crop is None else _crop(crop)
+    part = read_crop(crop, "--crop")
     if together and (part is not None or same_only):
         raise typer.BadParameter("cannot be combined with --crop or --same-only", param_hint="--together")
     queries: list[str | list[str]] = [pictures] if together else [*pictures]
     _query_pictures(queries, without or [], part, options)
-
-
-def _crop(text: str) -> Crop:
-    from search.query.blend import Crop
-
-    try:
-        return Crop.read(text)
-    except QueryError as error:
-        raise typer.BadParameter(printable(str(error)), param_hint="--crop") from None
 
 
 def _query_pictures(

@@ -77,14 +77,20 @@ def verify_with_encoder(
         EncoderError: no such encoder, or its calibration is damaged or belongs to another encoder.
         QueryError: no reference is given.
     """
+    import numpy as np
+
     from search.encoders import load_encoder
-    from search.pictures.decode import load_picture
+    from search.pictures.decode import load_picture, picture_name
     from search.recognition.calibration import verify_vectors
     from search.recognition.stored import encoder_calibration
 
     loaded = load_encoder(encoder, device=device)
     calibration = encoder_calibration(encoder, loaded.fingerprint)
-    vectors = loaded.encode([load_picture(picture, target=loaded.input_size) for picture in (probe, *known)])
+    prepared = [
+        loaded.prepare_named(load_picture(picture, target=loaded.input_size), picture_name(picture))
+        for picture in (probe, *known)
+    ]
+    vectors = loaded.encode_prepared(np.stack(prepared))
     return verify_vectors(vectors[0], vectors[1:], calibration, references), calibration
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.pipeline.content_hash import content_hash
+from search.encoders.regions import RegionEncoder
 from search.errors import PictureError
-from search.pictures.decode import decode, read_file
+from search.pictures.decode import read_file
+from search.recognition.parts import reference_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,21 +55,23 @@ def embed_templates(catalog: Catalog, encoder: Encoder, stages: Stages) -> Templ
 
 
 def _embed(catalog: Catalog, encoder: Encoder, template: TemplateRecord, result: Templates) -> None:
-    reason = ""
+    reason, box = "", template.box
     for path in _places(catalog, template):
         try:
             data = read_file(path)
             if content_hash(data) != template.content:
                 reason = reason or "was changed since it was enrolled"
                 continue
-            image = decode(data, name=str(path), target=encoder.input_size)
+            part = reference_part(encoder, data, str(path), box)
         except PictureError as error:
             reason = reason or error.reason
             continue
-        vector = encoder.encode([image])[0].astype("<f4").tobytes()
+        vector = encoder.encode_prepared(part.prepared[None])[0].astype("<f4").tobytes()
         result.embedded.append(replace(template, vector=vector))
         return
-    result.lost_templates.append(template)
+    if box is None and not isinstance(encoder, RegionEncoder):
+        # A retained one returns with the vector of a picture of the index: that of its largest face, or of all of it.
+        result.lost_templates.append(template)
     result.lost.append((template.path, f"{reason} (reference picture of {template.identity})"))
 
 

@@ -48,7 +48,7 @@ def embed_in_memory(encoder: Encoder, paths: Sequence[Path], *, progress: Progre
 
     def prepared(path: Path) -> NDArray[Any] | PictureError:
         try:
-            return encoder.prepare(load_picture(path, target=encoder.input_size))
+            return encoder.prepare_named(load_picture(path, target=encoder.input_size), str(path))
         except PictureError as error:
             return error
 

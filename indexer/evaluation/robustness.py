@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -110,9 +111,11 @@ def measure_robustness(
                 rows, places = rows[read], start + read
                 answers.put(None, places, _search(vectors[rows], vectors, rows, codes))
                 for number, alteration in enumerate(alterations):
-                    prepared = pool.map(lambda image, alter=alteration.alter: encoder.prepare(alter(image)), images)
-                    copies = encoder.encode_prepared(np.stack(list(prepared)))
-                    answers.put(number, places, _search(copies, vectors, rows, codes))
+                    prepared = list(pool.map(partial(_prepared, encoder, alteration), images))
+                    shown = [place for place, each in enumerate(prepared) if each is not None]
+                    if shown:  # the others count as not found
+                        copies = encoder.encode_prepared(np.stack([prepared[place] for place in shown]))
+                        answers.put(number, places[shown], _search(copies, vectors, rows[shown], codes))
             progress.advance(min(_BATCH, len(chosen) - start))
     labelled = answers.read & (codes[chosen] >= 0) & (counts[codes[chosen]] > 1)
     return _summary(answers, labelled, alterations, tuple(skipped))
@@ -155,6 +158,14 @@ def _summary(
         for each, recall, share in zip(alterations, altered, shares, strict=True)
     )
     return Robustness(queries, plain, tuple(rows) if queries else (), skipped)
+
+
+def _prepared(encoder: Encoder, alteration: Alteration, image: Image) -> NDArray[Any] | None:
+    """An altered picture as the encoder expects it; None if it no longer shows what the encoder embeds."""
+    try:
+        return encoder.prepare(alteration.alter(image))
+    except PictureError:
+        return None
 
 
 def _load(

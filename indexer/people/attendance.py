@@ -1,4 +1,4 @@
-"""Attendance: identify each picture that arrives in a folder, and log one row per visit.
+"""Attendance: identify each picture that arrives in a folder, or each face in it, and log one row per visit.
 
 The state is kept in three files, so that a killed run can continue: the log of visits, the log of unknown pictures, and
 a journal of every picture that was read. A picture is logged before it is journalled; if a run was killed in between,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from indexer.pipeline.scan import FoundFile
     from search.config import Device
+    from search.crop import Crop
     from search.engine import SearchEngine
     from search.recognition.identities import Identification
 
@@ -45,7 +46,7 @@ _Version = tuple[str, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Result for one picture."""
+    """Result for one picture, or for one of the faces in it."""
 
     picture: Path
     time: str
@@ -55,6 +56,8 @@ class Seen:
     said: str
     """The result in words."""
     new_visit: bool = False
+    box: Crop | None = None
+    """Where the face is in the picture; None if the encoder embeds whole pictures."""
 
 
 class Visits:
@@ -119,7 +122,7 @@ class Attendance:
         self._periods = Visits(self.config.visit_minutes)
         self._waiting: set[_Version] = set()
         self._done: set[_Version] = set()
-        self._logged = {(row["picture"], row["time"]) for log in (self._visits, self._unknown) for row in log.rows()}
+        self._logged = {_logged_face(row) for log in (self._visits, self._unknown) for row in log.rows()}
         for row in self._visits.rows():
             self._periods.add_sighting(row["name"], _logged_moment(self._visits, row))
         for row in self._journal.rows():
@@ -136,7 +139,7 @@ class Attendance:
         self._opened_here.close()
 
     def look(self, *, settled: bool = False) -> list[Seen]:
-        """Identify new pictures, oldest first.
+        """Identify new pictures, oldest first; the faces of one picture by size.
 
         A file is identified once it is unchanged since the previous call, so that a camera can finish writing; with
         `settled`, all files are identified at once. Identities enrolled since the last call are included.
@@ -152,7 +155,7 @@ class Attendance:
         ready = [file for version, file in files.items() if settled or version in self._waiting]
         self._waiting = set(files)
         dated = sorted(((_moment(file), file) for file in ready), key=lambda each: (each[0], os.fsencode(each[1].path)))
-        return [self._identify(file, moment) for moment, file in dated]
+        return [seen for moment, file in dated for seen in self._identify(file, moment)]
 
     def _checked(self, engine: SearchEngine) -> SearchEngine:
         """Return the engine if it can identify pictures; otherwise close it and raise."""
@@ -163,36 +166,42 @@ class Attendance:
             raise
         return engine
 
-    def _identify(self, file: FoundFile, moment: datetime) -> Seen:
-        """Identify one picture, log it unless a killed run already did, and journal it."""
-        now, picture = moment.isoformat(), escape_controls(str(file.path))
-        logged = (picture, now) in self._logged
+    def _identify(self, file: FoundFile, moment: datetime) -> list[Seen]:
+        """Identify each face of a picture, log it unless a killed run already did, and journal the picture."""
+        now = moment.isoformat()
         try:
             identified = self.engine.identify(file.path, self.config.identify)
         except PictureError as error:
-            seen = Seen(file.path, now, None, error.reason)
-            if not logged:
-                self._unknown.add(time=now, reason=error.reason, nearest="", distance="", picture=picture)
+            self._log_unknown(file.path, now, error.reason)
+            seen = [Seen(file.path, now, None, error.reason)]
         else:
-            seen = self._log_identified(file.path, identified, moment, logged=logged)
-        _, size, changed = _version(file)
-        self._journal.add(picture=picture, bytes=str(size), mtime_ns=str(changed), time=now, name=seen.name or "")
-        self._done.add(_version(file))
+            seen = [self._log_identified(file.path, each, moment) for each in identified.everyone]
+        picture, size, changed = version = _version(file)
+        names = list(dict.fromkeys(each.name for each in seen if each.name)) or [""]
+        read = {"picture": picture, "bytes": str(size), "mtime_ns": str(changed), "time": now}
+        self._journal.add_together([{**read, "name": name} for name in names])
+        self._done.add(version)
         return seen
 
-    def _log_identified(self, path: Path, identified: Identification, moment: datetime, *, logged: bool) -> Seen:
-        now, picture, nearest = moment.isoformat(), escape_controls(str(path)), identified.nearest
+    def _log_identified(self, path: Path, identified: Identification, moment: datetime) -> Seen:
+        now, nearest, box = moment.isoformat(), identified.nearest, identified.box
         distance = f"{nearest.distance:.4f}"
         if identified.name is None:
-            if not logged:
-                self._unknown.add(time=now, reason="unknown", nearest=nearest.name, distance=distance, picture=picture)
-            return Seen(path, now, None, f"unknown (nearest: {nearest.name}, {distance})")
+            poor = identified.refused and f"poor quality: {identified.refused}"
+            self._log_unknown(path, now, poor or "unknown", nearest.name, distance)
+            return Seen(path, now, None, poor or f"unknown (nearest: {nearest.name}, {distance})", box=box)
         begins = self._periods.add_sighting(identified.name, moment)
-        if begins and not logged:
+        picture = escape_controls(str(path))
+        if begins and (picture, now, identified.name, distance) not in self._logged:
             chance = "" if nearest.probability is None else f"{nearest.probability:.4f}"
             self._visits.add(time=now, name=identified.name, distance=distance, probability=chance, picture=picture)
         said = f"{identified.name} ({distance})" if begins else f"{identified.name} ({distance}), same visit"
-        return Seen(path, now, identified.name, said, new_visit=begins)
+        return Seen(path, now, identified.name, said, new_visit=begins, box=box)
+
+    def _log_unknown(self, path: Path, now: str, reason: str, nearest: str = "", distance: str = "") -> None:
+        picture = escape_controls(str(path))
+        if (picture, now, nearest, distance) not in self._logged:
+            self._unknown.add(time=now, reason=reason, nearest=nearest, distance=distance, picture=picture)
 
 
 def attend(
@@ -206,7 +215,7 @@ def attend(
 ) -> None:
     """Watch a folder until interrupted, or process it once with `config.once`; see `Attendance`.
 
-    `report` is called with the result of each picture.
+    `report` is called with each result.
     """
     config = config or AttendConfig()
     with Attendance(folder, index, log, config, device=device) as attendance:
@@ -253,6 +262,11 @@ def _logged_moment(log: CsvLog, row: dict[str, str]) -> datetime:
     if moment.tzinfo is None:
         raise _altered(log, "time", row["time"], "a time such as 2026-01-31T09:00:00+00:00")
     return moment
+
+
+def _logged_face(row: dict[str, str]) -> tuple[str, str, str, str]:
+    """What identifies a face in both logs: picture, time, nearest name and distance."""
+    return (row["picture"], row["time"], row.get("name", row.get("nearest", "")), row["distance"])
 
 
 def _logged_version(log: CsvLog, row: dict[str, str]) -> _Version:

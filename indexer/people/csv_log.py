@@ -12,7 +12,7 @@ from search.errors import DataError
 from search.files.writing import open_own
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 _FORMULA = ("=", "+", "-", "@")
@@ -58,11 +58,15 @@ class CsvLog:
 
     def add(self, **values: str) -> None:
         """Append one row; control characters become escapes."""
-        self._append(tuple(_harmless(escape_controls(values[column])) for column in self.columns))
+        self.add_together([values])
 
-    def _append(self, cells: tuple[str, ...]) -> None:
+    def add_together(self, rows: Sequence[Mapping[str, str]]) -> None:
+        """Append rows in one write, so that a killed process leaves all of them or none."""
+        self._append(*(tuple(_harmless(escape_controls(row[column])) for column in self.columns) for row in rows))
+
+    def _append(self, *rows: tuple[str, ...]) -> None:
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerow(cells)
+        csv.writer(text, lineterminator="\n").writerows(rows)
         with open_own(self.file, append=True) as stream:
             stream.write(text.getvalue().encode("utf-8", "surrogateescape"))
             stream.flush()

@@ -17,12 +17,13 @@ from indexer.pipeline.writer import open_writer
 from search.config import BuildConfig, EnrollConfig
 from search.encoders import load_encoder
 from search.errors import DataError, QueryError
-from search.pictures.decode import decode, read_file
-from search.pictures.quality import checked_quality
+from search.pictures.decode import read_file
+from search.pictures.quality import refuse_poor
 from search.recognition.identities import Gallery, open_set_threshold
+from search.recognition.parts import reference_part
 from search.recognition.stored import index_calibration
 from search.store.catalog import has_catalog
-from search.store.records import TemplateRecord
+from search.store.records import BOX, TemplateRecord
 from search.text import utc_now
 
 if TYPE_CHECKING:
@@ -69,8 +70,9 @@ def enroll(
         The report, with a warning for each other identity that is nearer than strangers should be.
 
     Raises:
-        PictureError: a picture cannot be read, or its quality is too poor and it is not forced.
-        QueryError: the name is invalid, no picture is given, or the same picture is given twice.
+        PictureError: a picture cannot be read, its quality is too poor and it is not forced, or the encoder finds
+            faces and there is none, or more than one and no box.
+        QueryError: the name is invalid, no picture is given, the same picture is given twice, or a box with several.
         DataError: the name is enrolled already and `config.add` is not set, or a picture belongs to another name.
         IndexFolderError: the index folder cannot be made, is a file, or holds other files and no index.
         IndexLockedError: another process is writing this index.
@@ -79,6 +81,8 @@ def enroll(
     name = checked_name(name)
     if not pictures:
         raise QueryError(f"no reference picture for {name}: name at least one picture")
+    if config.box is not None and len(pictures) > 1:
+        raise QueryError(f"a box is a part of one picture, and {len(pictures)} are given: enroll them one by one")
     folder = Path(index).absolute()
     check_place(folder)
     encoder = _encoder(folder, config)
@@ -148,10 +152,14 @@ def _template(name: str, picture: str | os.PathLike[str], encoder: Encoder, conf
     """Read, check and embed a picture, exactly as `identify` does."""
     path = Path(os.path.normpath(Path(picture).absolute()))
     data = read_file(path)
-    image = decode(data, name=str(picture), target=encoder.input_size)
-    quality = checked_quality(image, str(picture), force=config.force)
-    vector = encoder.encode([image])[0].astype("<f4").tobytes()
-    return TemplateRecord(name, content_hash(data), path, vector, quality.to_dict(), utc_now())
+    part = reference_part(encoder, data, str(picture), config.box)
+    if not config.force:
+        refuse_poor(part.quality, str(picture))
+    vector = encoder.encode_prepared(part.prepared[None])[0].astype("<f4").tobytes()
+    quality = part.quality.to_dict()
+    if config.box is not None:  # needed when the picture is embedded again with another encoder
+        quality[BOX] = config.box.ends
+    return TemplateRecord(name, content_hash(data), path, vector, quality, utc_now())
 
 
 def _refuse_repeated(added: list[TemplateRecord]) -> None:
@@ -169,7 +177,8 @@ def _refuse_enrolled(
         raise DataError(f"{name} is enrolled already. Add pictures with --add, or unenroll first")
     for each in added:
         for other in before:
-            if other.content != each.content:
+            parts_of_one = each.box is not None and other.box is not None and each.box != other.box
+            if other.content != each.content or parts_of_one:
                 continue
             if other.identity == name:
                 raise DataError(f"{each.path}: is a reference picture of {name} already")

@@ -112,11 +112,12 @@ def _read(file: FoundFile, encoder: Encoder, known: KnownContents) -> tuple[Read
             return replace(result, exif=read_exif(data)), None
         try:
             image = decode(data, name=str(file.path), target=encoder.input_size, config=limits)
+            prepared = encoder.prepare(image)
         except PictureError as error:
             return _failed(file, error.reason), None
         width, height = image.info["full_size"]
         note = image.info.get("note")
-        return replace(result, width=width, height=height, exif=read_exif(data), note=note), encoder.prepare(image)
+        return replace(result, width=width, height=height, exif=read_exif(data), note=note), prepared
 
 
 def _failed(file: FoundFile, reason: str, *, passing: bool = False) -> ReadResult:

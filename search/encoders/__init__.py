@@ -5,6 +5,7 @@
     color-layout        colours and their positions, without weights: the baseline
     torchvision:NAME    a classification model of torchvision without its head
     timm:NAME           a model of timm without its head
+    faces               the faces of a picture, for identification (pip install "twinlens[faces]")
     FOLDER              a checkpoint of `twinlens train`, or any saved encoder
 
 `available()` lists them with their costs. The presets of `search.encoders.menu` are names for one model each.
@@ -14,20 +15,19 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager, suppress
-from importlib import import_module, resources
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search.encoders.menu import ALIASES, EncoderEntry, menu_entries, resolved
+from search.encoders.manifest import MANIFEST_FILE
+from search.encoders.menu import ALIASES, WEIGHTS, EncoderEntry, menu_entries, resolved
 from search.errors import EncoderError
 from search.forks import use_one_thread
 from search.gpu_driver import gpu_driver_present
 from search.large_imports import collection_paused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from search.config import Device, Precision, Runtime
     from search.encoders.base import Encoder
 
@@ -36,6 +36,7 @@ FAMILIES = {
     "checkpoint": "search.encoders.checkpoint:CheckpointEncoder",
     "torchvision": "search.encoders.torchvision_backbones:TorchvisionEncoder",
     "timm": "search.encoders.timm_backbones:TimmEncoder",
+    "faces": "search.encoders.dlib_faces:FacesEncoder",
 }
 """Family, as in `encoder.json`, to `module:Class`. A new encoder needs one file and one line here."""
 SHIPPED = ("photo", "small")
@@ -43,11 +44,13 @@ SHIPPED = ("photo", "small")
 OLD_NAMES = {"builtin": "small"}
 """Earlier names of encoders, which are still accepted: indexes and scripts have them."""
 _BACKBONES = ("torchvision", "timm")
+_WITHOUT_FOLDER = ("color-layout", "faces")
+"""Families with one encoder each, whose name is that of the family."""
 
 
 def encoder_names() -> tuple[str, ...]:
     """The forms of name that `load_encoder` accepts, the default first; it also accepts a folder."""
-    return (*SHIPPED, "color-layout", *(f"{family}:NAME" for family in _BACKBONES))
+    return (*SHIPPED, "color-layout", *(f"{family}:NAME" for family in _BACKBONES), "faces")
 
 
 def available() -> tuple[EncoderEntry, ...]:
@@ -87,11 +90,10 @@ def load_encoder(
         return load_folder(folder, device=device, precision=precision, runtime=runtime)
     text = resolved(current_name(os.fspath(name)), FAMILIES)
     if text in SHIPPED:
-        with shipped_folder(text) as folder:
-            # The package holds no conversion, whose files would be as large as the weights: it is made in memory.
-            return _computing(load_folder(folder, device=device), precision or "float32", runtime)
+        # The package holds no conversion, whose files would be as large as the weights: it is made in memory.
+        return _computing(load_folder(own_folder(text), device=device), precision or "float32", runtime)
     family, colon, _ = text.partition(":")
-    if (family in _BACKBONES and colon) or text == "color-layout":
+    if (family in _BACKBONES and colon) or text in _WITHOUT_FOLDER:
         return _computing(family_class(family).create(text, device), precision or "float32", runtime)
     raise EncoderError(
         f"unknown encoder {text!r}: use {', '.join(encoder_names())}, or a folder that holds encoder.json"
@@ -103,9 +105,16 @@ def encoder_folder(name: str | os.PathLike[str]) -> Path | None:
     text = os.fspath(name)
     if isinstance(name, str):
         family, colon, _ = text.partition(":")
-        if current_name(text) in (*SHIPPED, "color-layout", *ALIASES) or (family in _BACKBONES and colon):
+        if current_name(text) in (*SHIPPED, *_WITHOUT_FOLDER, *ALIASES) or (family in _BACKBONES and colon):
             return None
     return Path(text) if text and Path(text).is_dir() else None
+
+
+def shipped_folder(name: str | os.PathLike[str]) -> Path | None:
+    """The folder of this package that belongs to an encoder by name, such as `faces`; None if there is none."""
+    known = isinstance(name, str) and current_name(name) in encoder_names()
+    folder = WEIGHTS / current_name(os.fspath(name))
+    return folder if known and folder.is_dir() else None
 
 
 def load_folder(
@@ -168,18 +177,17 @@ def _computing(encoder: Encoder, precision: Precision, runtime: Runtime) -> Enco
     return encoder
 
 
-@contextmanager
-def shipped_folder(name: str) -> Iterator[Path]:
+def own_folder(name: str) -> Path:
     """The folder of an encoder of `SHIPPED`.
 
     Raises:
         EncoderError: it is missing.
     """
-    with resources.as_file(resources.files(__name__) / "weights" / name) as folder:
-        if not (folder / "encoder.json").is_file():
-            others = ", ".join(other for other in encoder_names() if other != name)
-            raise EncoderError(
-                f"the encoder {name} is missing from this installation: reinstall Twinlens, or name another encoder "
-                f"({others})"
-            )
-        yield folder
+    folder = shipped_folder(name)
+    if folder is None or not (folder / MANIFEST_FILE).is_file():
+        others = ", ".join(other for other in encoder_names() if other != name)
+        raise EncoderError(
+            f"the encoder {name} is missing from this installation: reinstall Twinlens, or name another encoder "
+            f"({others})"
+        )
+    return folder

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from search.errors import EncoderError
+from search.errors import EncoderError, PictureError
 from search.text import reason_of
 
 if TYPE_CHECKING:
@@ -50,7 +50,11 @@ class Encoder(ABC):
 
     @abstractmethod
     def prepare(self, image: Image) -> NDArray[Any]:
-        """Resize one RGB picture to the array that `forward` expects. Thread-safe."""
+        """Resize one RGB picture to the array that `forward` expects. Thread-safe.
+
+        Raises:
+            PictureError: the picture does not show what this encoder embeds, such as a face.
+        """
 
     @abstractmethod
     def forward(self, batch: NDArray[Any]) -> Floats:
@@ -79,6 +83,13 @@ class Encoder(ABC):
         """
         raise EncoderError(f"{name!r}: an encoder of the family {cls.family!r} comes from a folder, not from a name")
 
+    def prepare_named(self, image: Image, name: str) -> NDArray[Any]:
+        """As `prepare`, from a picture of any mode; an error refers to the picture as `name`."""
+        try:
+            return self.prepare(image.convert("RGB"))
+        except PictureError as error:
+            raise PictureError(name, error.reason) from error
+
     def encode_prepared(self, batch: NDArray[Any]) -> Floats:
         """Embed `(B, ...)` prepared arrays as `(B, dim) float32` unit rows.
 
@@ -101,7 +112,7 @@ class Encoder(ABC):
         return unit_rows(raw)
 
     def encode(self, images: Sequence[Image]) -> Floats:
-        """Embed RGB pictures as `(B, dim) float32` unit rows."""
+        """Embed RGB pictures as `(B, dim) float32` unit rows; raises PictureError as `prepare`."""
         if len(images) == 0:
             return np.empty((0, self.dim), dtype=np.float32)
         return self.encode_prepared(np.stack([self.prepare(image.convert("RGB")) for image in images]))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from search.encoders import SHIPPED, shipped_folder
+from search.encoders import SHIPPED, own_folder
 from search.encoders.manifest import MANIFEST_FILE, read_manifest
 from search.encoders.package_weights import PackageFile, in_order, read_package_file
 from search.encoders.weights_file import WEIGHTS_FILE, read_tensors, write_tensors
@@ -69,14 +69,14 @@ class FromEncoder:
         Raises:
             EncoderError: it is missing, damaged, or another version of it.
         """
-        with shipped_folder(self.encoder) as folder:
-            found = read_manifest(folder).fingerprint
-            if found != self.fingerprint:
-                raise EncoderError(
-                    f"damaged: {folder} has the fingerprint {found}, but an encoder that borrows its weights needs "
-                    f"{self.fingerprint}: reinstall Twinlens"
-                )
-            return read_tensors(folder / WEIGHTS_FILE)
+        folder = own_folder(self.encoder)
+        found = read_manifest(folder).fingerprint
+        if found != self.fingerprint:
+            raise EncoderError(
+                f"damaged: {folder} has the fingerprint {found}, but an encoder that borrows its weights needs "
+                f"{self.fingerprint}: reinstall Twinlens"
+            )
+        return read_tensors(folder / WEIGHTS_FILE)
 
     def named(self, tensors: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The tensors under the names that a network's state has for them."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.encoders.manifest import MANIFEST_FILE, read_manifest
+from search.encoders.menu import WEIGHTS
 from search.errors import EncoderError
 
 if TYPE_CHECKING:
-    from search.encoders.manifest import Manifest
+    from pathlib import Path
 
-_WEIGHTS = Path(__file__).with_name("weights")
+    from search.encoders.manifest import Manifest
 
 
 def saved_card(folder: Path) -> dict[str, Any]:
@@ -24,9 +24,9 @@ def saved_card(folder: Path) -> dict[str, Any]:
     return _card(read_manifest(folder))
 
 
-def shipped_folder(fingerprint: str) -> Path | None:
+def folder_with_fingerprint(fingerprint: str) -> Path | None:
     """The folder of the encoder with this fingerprint that ships with this version; None if none does."""
-    folders = (file.parent for file in sorted(_WEIGHTS.glob(f"*/{MANIFEST_FILE}")))
+    folders = (file.parent for file in sorted(WEIGHTS.glob(f"*/{MANIFEST_FILE}")))
     return next((folder for folder in folders if read_manifest(folder).fingerprint == fingerprint), None)
 
 

@@ -53,6 +53,8 @@ class Quality:
     size: 0 for a flat surface, about 1 for noise. Blur lowers it; darkness hardly does.
     Source: Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy", ICPR 2000, without the division."""
     problems: tuple[str, ...] = ()
+    confidence: float | None = None
+    """Score of the detector that found this part of a picture; None for a whole picture."""
 
     @property
     def good(self) -> bool:
@@ -84,16 +86,10 @@ def quality_of(image: Image, config: QualityConfig | None = None) -> Quality:
     return Quality(width, height, deviation, light, sharpness, tuple(problems))
 
 
-def checked_quality(image: Image, name: str, *, force: bool = False) -> Quality:
-    """Measure a picture that is to be enrolled or identified.
-
-    Raises:
-        PictureError: the picture is poor, and `force` is not set; the error refers to it as `name`.
-    """
-    quality = quality_of(image)
-    if not (quality.good or force):
+def refuse_poor(quality: Quality, name: str) -> None:
+    """Raise PictureError if a picture to be enrolled or identified is poor; the error refers to it as `name`."""
+    if not quality.good:
         raise PictureError(name, f"poor quality: {'; '.join(quality.problems)}. Use another picture, or force this one")
-    return quality
 
 
 def _luma(image: Image) -> NDArray[np.float64]:

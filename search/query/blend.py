@@ -1,9 +1,7 @@
-"""One query from several pictures: examples, counterexamples, and the part of the picture that counts."""
+"""One query from several pictures: examples and counterexamples."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,8 +11,6 @@ from search.errors import QueryError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from PIL.Image import Image
 
     from search.types import Floats
 
@@ -50,35 +46,3 @@ def blend(examples: Floats, counterexamples: Floats, weights: Sequence[float] | 
         raise QueryError("these pictures cancel out. Leave one of them out")
     query: Floats = (mean / length).astype(np.float32)
     return query
-
-
-@dataclass(frozen=True, slots=True)
-class Crop:
-    """A part of a picture, in shares of its upright width and height, from (0, 0) at the upper left to (1, 1)."""
-
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-    def __post_init__(self) -> None:
-        ends = (self.left, self.top, self.right, self.bottom)
-        if not all(isinstance(end, int | float) and math.isfinite(end) and 0 <= end <= 1 for end in ends):
-            raise QueryError(f"a crop is four shares from 0 to 1 (left, top, right, bottom), not {ends}")
-        if self.left >= self.right or self.top >= self.bottom:
-            raise QueryError(f"a crop of {ends} is empty: left must be less than right, and top than bottom")
-
-    @classmethod
-    def read(cls, text: str) -> Crop:
-        """Read `X0,Y0,X1,Y1`; raises QueryError for anything else."""
-        try:
-            left, top, right, bottom = (float(part) for part in text.split(","))
-        except ValueError:
-            raise QueryError(f"a crop is X0,Y0,X1,Y1, four shares from 0 to 1, not {text!r}") from None
-        return cls(left, top, right, bottom)
-
-    def of(self, image: Image) -> Image:
-        """Cut the part out of an image; it includes every pixel that it touches, so at least one."""
-        width, height = image.size
-        left, top = min(math.floor(self.left * width), width - 1), min(math.floor(self.top * height), height - 1)
-        return image.crop((left, top, math.ceil(self.right * width), math.ceil(self.bottom * height)))

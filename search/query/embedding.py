@@ -12,7 +12,7 @@ from search.chunks import chunks
 from search.config import DecodeConfig
 from search.encoders.foreign import stored_encoder
 from search.errors import EncoderError
-from search.pictures.decode import load_picture
+from search.pictures.decode import load_picture, picture_name
 from search.store.durable import verify
 from search.types import Timing
 
@@ -54,7 +54,7 @@ class Embedder:
         """Embed pictures as `(N, dim) float32` unit rows, and add the seconds taken to `timing`.
 
         Raises:
-            PictureError: a picture cannot be read.
+            PictureError: a picture cannot be read, or does not show what the encoder embeds.
         """
         encoder, timing = self.encoder, Timing() if timing is None else timing
         parts: list[Floats] = []
@@ -62,7 +62,9 @@ class Embedder:
             begun = time.perf_counter()
             images = [load_picture(picture, target=encoder.input_size, config=DecodeConfig()) for picture in chunk]
             decoded = time.perf_counter()
-            parts.append(encoder.encode(images))
+            named = zip(images, chunk, strict=True)
+            prepared = [encoder.prepare_named(image, picture_name(picture)) for image, picture in named]
+            parts.append(encoder.encode_prepared(np.stack(prepared)))
             timing.decode += decoded - begun
             timing.encode += time.perf_counter() - decoded
         return np.concatenate(parts) if parts else np.empty((0, encoder.dim), dtype=np.float32)

@@ -12,7 +12,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
-from search.encoders.card import saved_card, shipped_folder
+from search.encoders.card import folder_with_fingerprint, saved_card
 from search.encoders.foreign import stored_encoder
 from search.encoders.manifest import MANIFEST_FILE
 from search.errors import DataError, TwinlensError
@@ -84,7 +84,7 @@ def index_cut_points(snapshot: Snapshot) -> CutPoints | None:
     try:
         if (carried := CutPoints.of_card(_carried_card(snapshot))) is not None:
             return carried
-        shipped = shipped_folder(snapshot.fingerprint)
+        shipped = folder_with_fingerprint(snapshot.fingerprint)
         return None if shipped is None else CutPoints.of_card(saved_card(shipped))
     except TwinlensError:
         return None

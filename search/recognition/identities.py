@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from search.config import References
+    from search.crop import Crop
     from search.pictures.quality import Quality
     from search.recognition.calibration import Calibration
     from search.store.records import TemplateRecord
@@ -65,19 +66,30 @@ class OpenSetThreshold:
 
 @dataclass(frozen=True, slots=True)
 class Identification:
-    """Result of identifying a picture."""
+    """Result of identifying a picture, or one of the faces in it."""
 
     name: str | None
-    """None if unknown: no enrolled identity is near enough."""
+    """None if unknown: no enrolled identity is near enough, or the picture was `refused`."""
     candidates: tuple[Candidate, ...]
     """The nearest identities, nearest first, whether accepted or not."""
     threshold: OpenSetThreshold
     quality: Quality | None = field(default=None)
+    refused: str = ""
+    """Why the face was not identified although it was found: its quality is poor and it is not forced."""
+    box: Crop | None = None
+    """Where the face is in the picture; None if the encoder embeds whole pictures."""
+    others: tuple[Identification, ...] = ()
+    """Results for the other faces of the picture, the largest first. This one is for the largest face of all."""
 
     @property
     def nearest(self) -> Candidate:
         """The nearest identity."""
         return self.candidates[0]
+
+    @property
+    def everyone(self) -> tuple[Identification, ...]:
+        """The results for all faces of the picture, the largest first: this one and the `others`."""
+        return (self, *self.others)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -89,6 +101,9 @@ class Identification:
             "false_accept": self.threshold.false_accept,
             "candidates": [each.to_dict() for each in self.candidates],
             "quality": None if self.quality is None else self.quality.to_dict(),
+            "refused": self.refused,
+            "box": None if self.box is None else self.box.ends,
+            "others": [each.to_dict() for each in self.others],
         }
 
 
@@ -163,11 +178,18 @@ class Decider:
         self.config = config
         self.threshold = self._threshold(folder)
 
-    def decide(self, vector: Floats, quality: Quality | None = None) -> Identification:
-        """Identify an embedding `(dim,)`: the nearest identity if it is near enough, else unknown."""
+    def decide(self, vector: Floats, quality: Quality | None = None, box: Crop | None = None) -> Identification:
+        """Identify an embedding `(dim,)`: the nearest identity if it is near enough and the quality good, else unknown.
+
+        Args:
+            vector: unit length, made by the encoder of the gallery.
+            quality: of the part of the picture that was embedded; None is good.
+            box: where that part is.
+        """
         ranked = self.gallery.candidates(vector, self.config.references, self.calibration)
-        name = ranked[0].name if ranked[0].distance <= self.threshold.distance else None
-        return Identification(name, tuple(ranked[: self.config.k]), self.threshold, quality)
+        refused = "" if quality is None or self.config.force else "; ".join(quality.problems)
+        name = ranked[0].name if not refused and ranked[0].distance <= self.threshold.distance else None
+        return Identification(name, tuple(ranked[: self.config.k]), self.threshold, quality, refused, box)
 
     def _threshold(self, folder: Path) -> OpenSetThreshold:
         given = self.config.threshold

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
 from search.config import IdentifyConfig, VerifyConfig
 from search.pictures.decode import load_picture, picture_name
-from search.pictures.quality import checked_quality
+from search.pictures.quality import refuse_poor
 from search.recognition.calibration import verify_vectors
 from search.recognition.confidence import Confidence
 from search.recognition.cut_points import index_cut_points
 from search.recognition.identities import Decider, Gallery
+from search.recognition.parts import parts_of
 from search.recognition.stored import index_calibration
 
 if TYPE_CHECKING:
@@ -101,6 +105,11 @@ class Recognition:
         config = config or IdentifyConfig()
         decider = Decider(self._snapshot.folder, self.gallery, self.calibration, config)
         encoder = self._embedder.encoder
-        image = load_picture(picture, target=encoder.input_size)
-        quality = checked_quality(image, picture_name(picture), force=config.force)
-        return decider.decide(encoder.encode([image])[0], quality)
+        name = picture_name(picture)
+        parts = parts_of(encoder, load_picture(picture, target=encoder.input_size), name)
+        if not (config.force or any(part.quality.good for part in parts)):
+            refuse_poor(parts[0].quality, name)
+        vectors = encoder.encode_prepared(np.stack([part.prepared for part in parts]))
+        pairs = zip(vectors, parts, strict=True)
+        found = [decider.decide(vector, part.quality, part.box) for vector, part in pairs]
+        return replace(found[0], others=tuple(found[1:]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from search.encoders import encoder_folder
+from search.encoders import encoder_folder, shipped_folder
 from search.errors import DamagedFileError, DataError, EncoderError, IndexFolderError, QueryError
 from search.files.reading import open_regular
 from search.files.writing import write_file
@@ -57,10 +57,12 @@ def same_threshold(folder: Path, calibration: Calibration | None) -> float:
 def encoder_calibration(name: str | os.PathLike[str], fingerprint: str) -> Calibration | None:
     """The calibration of an encoder by the name or folder that it was loaded from; None if it has none.
 
+    That of an encoder with a name, such as `faces`, is part of this package.
+
     Raises:
         EncoderError: the file is damaged, or was made for another encoder than the one of this fingerprint.
     """
-    folder = encoder_folder(name)
+    folder = encoder_folder(name) or shipped_folder(name)
     if folder is None:
         return None
     calibration = read_calibration(folder)

@@ -7,7 +7,10 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
+from search.crop import Crop
+from search.errors import QueryError
 from search.files.reading import is_inside_name
+from search.store.records import BOX
 from search.store.values import MOST, shown
 
 if TYPE_CHECKING:
@@ -64,7 +67,7 @@ def checked_parameters(text: str) -> dict[str, int | None]:
 def checked_quality(text: str) -> dict[str, Any]:
     """Decode the quality of a reference picture; raises ValueError if it is invalid."""
     quality = decoded(text)
-    if not isinstance(quality, dict):
+    if not isinstance(quality, dict) or not (BOX not in quality or _is_box(quality[BOX])):
         raise ValueError(f"a reference picture has an invalid quality: {shown(text)}")
     return quality
 
@@ -84,6 +87,13 @@ def _is_parameter(item: tuple[str, Any]) -> bool:
 
 def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST
+
+
+def _is_box(value: object) -> bool:
+    try:
+        return isinstance(value, list) and len(value) == 4 and Crop(*value).ends != ()
+    except QueryError:
+        return False
 
 
 def _is_text(value: object) -> bool:

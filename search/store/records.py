@@ -5,8 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from search.crop import Crop
+
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+BOX = "box"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,4 +116,10 @@ class TemplateRecord:
     vector: bytes
     """`(dim,)` float32, little-endian, of unit length."""
     quality: dict[str, Any]
+    """`Quality.to_dict`, and under `BOX` the ends of the box with which the picture was enrolled, if there was one."""
     created: str
+
+    @property
+    def box(self) -> Crop | None:
+        """The part of the picture that shows the identity; None if it was enrolled without a box."""
+        return Crop(*self.quality[BOX]) if BOX in self.quality else None

@@ -12,7 +12,7 @@ import pytest
 
 import search
 from indexer import add, build, check, rebuild, repair, sync
-from search.encoders import OLD_NAMES, load_encoder, shipped_folder
+from search.encoders import OLD_NAMES, load_encoder, own_folder
 from tests.conftest import FAST, draw, fill
 
 OLD, NEW = "builtin", OLD_NAMES["builtin"]
@@ -21,8 +21,7 @@ OLD, NEW = "builtin", OLD_NAMES["builtin"]
 @pytest.fixture
 def old_index(tmp_path: Path) -> Path:
     """An index as it was made when the encoder had its earlier name."""
-    with shipped_folder(NEW) as folder:
-        shutil.copytree(folder, tmp_path / "before")
+    shutil.copytree(own_folder(NEW), tmp_path / "before")
     manifest = json.loads((tmp_path / "before" / "encoder.json").read_text(encoding="utf-8"))
     (tmp_path / "before" / "encoder.json").write_text(json.dumps({**manifest, "name": OLD}), encoding="utf-8")
     fill(tmp_path / "pictures", 3)

@@ -12,6 +12,7 @@ from indexer.evaluation.robustness import measure_robustness
 from search.encoders import load_encoder
 from search.errors import PictureError
 from tests.conftest import draw
+from tests.marks import MarksEncoder, group
 
 ENCODER = load_encoder("color-layout")
 PICTURES = [draw(seed) for seed in range(30)]
@@ -83,3 +84,19 @@ def test_a_single_picture_finds_itself() -> None:
     table = measure_robustness(ENCODER, load, VECTORS[:1], ["a"], alterations=COPIES)
     assert table.copies_found == 1.0
     assert table.recall_at_1 is None
+
+
+def test_an_altered_picture_without_a_face_counts_as_missed() -> None:
+    encoder, pictures = MarksEncoder(), [group((number, 60)) for number in range(4)]
+    vectors = encoder.encode(pictures)
+    lost = iter([False, True, True, False])
+
+    def alter(image: Image.Image) -> Image.Image:
+        return group() if next(lost) else image
+
+    def erase(image: Image.Image) -> Image.Image:
+        return group()
+
+    alterations = [Alteration("half", "of them", alter), Alteration("all", "of them", erase)]
+    table = measure_robustness(encoder, lambda row: pictures[row], vectors, [None] * 4, alterations=alterations)
+    assert [row.copies_found for row in table.rows] == [0.5, 0.0]

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from search.encoders import load_encoder, shipped_folder
+from search.encoders import load_encoder, own_folder
 from search.encoders.borrowed_weights import FromEncoder, FromPackage, leave_out
 from search.encoders.checkpoint import CheckpointEncoder
 from search.encoders.networks import build_network
@@ -155,11 +155,10 @@ def test_a_borrowed_value_that_is_no_list_is_an_error(shipped):
 
 def test_other_weights_of_the_lender_are_noticed_by_the_fingerprint(shipped, tmp_path, monkeypatch):
     """The manifest of `small` may be intact and its weights not."""
-    with shipped_folder("small") as folder:
-        shutil.copytree(folder, tmp_path / "weights" / "small")
+    shutil.copytree(own_folder("small"), tmp_path / "weights" / "small")
     path = tmp_path / "weights" / "small" / "weights.safetensors"
     path.write_bytes(path.read_bytes()[:-1] + b"\x11")
-    monkeypatch.setattr("search.encoders.resources.files", lambda package: tmp_path)
+    monkeypatch.setattr("search.encoders.WEIGHTS", tmp_path / "weights")
     with pytest.raises(EncoderError, match=r"damaged: .*fingerprint"):
         load_encoder(shipped, device="cpu")
 

@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 from indexer.cli.app import app
 from search import PictureError, QueryError, open_index
 from search.config import QueryConfig
-from search.query.blend import Crop, blend
+from search.crop import Crop
+from search.query.blend import blend
 from tests.conftest import draw
 from tests.search.test_engine import assert_same, brute_force
 

@@ -266,17 +266,17 @@ def test_an_older_index_has_those_that_ship_with_its_encoder(monkeypatch: pytest
     index = built_with(encoder_folder(tmp_path / "encoder", None), tmp_path / "pictures", tmp_path / "i")
     with open_index(index) as engine:
         assert engine.cut_points is None
-    monkeypatch.setattr(card, "_WEIGHTS", tmp_path / "weights")
+    monkeypatch.setattr(card, "WEIGHTS", tmp_path / "weights")
     with open_index(index) as engine:
         assert engine.cut_points == EXACT
     own = CutPoints(0.1, 0.2, 0.3)
     seal_card(index, strength=own.to_card())
     with open_index(index) as engine:
         assert engine.cut_points == own, "those of the index take precedence"
-    assert card.shipped_folder(checkpoint().fingerprint) == shipped
-    assert card.shipped_folder("0" * 32) is None
-    monkeypatch.setattr(card, "_WEIGHTS", tmp_path / "nothing")
-    assert card.shipped_folder(checkpoint().fingerprint) is None
+    assert card.folder_with_fingerprint(checkpoint().fingerprint) == shipped
+    assert card.folder_with_fingerprint("0" * 32) is None
+    monkeypatch.setattr(card, "WEIGHTS", tmp_path / "nothing")
+    assert card.folder_with_fingerprint(checkpoint().fingerprint) is None
 
 
 def test_the_index_of_a_previous_version_with_the_built_in_encoder(tmp_path: Path) -> None:
