@@ -96,6 +96,55 @@ class PartConfig:
 
 
 @dataclass(frozen=True)
+class TeacherConfig:
+    """A pretrained network whose pooled features a fine-tuned network keeps close to."""
+
+    variant: str
+    size: int
+    """Side in pixels of the pictures that it gets."""
+    weight: float = 1.0
+    """Its part of the squared distance, relative to the other teachers."""
+
+
+@dataclass(frozen=True)
+class FineTuneConfig:
+    """How the last stages of a pretrained network are trained: `indexer.training.fine_tuning`."""
+
+    name: str
+    network: dict[str, Any]
+    """Spec of an `efficientnet_lite`."""
+    teachers: tuple[TeacherConfig, ...]
+    size: int = 256
+    """Side in pixels of the pictures."""
+    stage: int = 5
+    """The first stage that is trained, counted from 0."""
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    """How the altered view of each picture is made; half of a batch are altered views."""
+    shrinkage: float = 3.0
+    """Of the discriminant axes that the head starts from: `indexer.training.discriminant`."""
+    steps: int = 600
+    classes_per_batch: int = 24
+    classes_per_folder: int = 8
+    views_per_class: int = 4
+    folder_power: float = 0.5
+    learning_rate: float = 2e-4
+    head_rate: float = 1e-3
+    """Learning rate of the head."""
+    weight_decay: float = 1e-4
+    temperature: float = 0.07
+    """Of the cosines that are compared with the teachers'."""
+    triplet: float = 1.0
+    """Weight of the triplet loss, beside 1 for the difference from the teachers."""
+    width: float = 0.05
+    """Width of the soft corner of the triplet loss."""
+    kept: float = 0.7
+    """Share of the trained weights in the average with those before the training."""
+    held_out: tuple[str, ...] = ()
+    """Folders, directly below that of the pictures, that are measured and not trained on."""
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class CombineConfig:
     """How several networks become one encoder: `indexer.training.combining`."""
 

@@ -35,6 +35,14 @@ def _distance_weighted(margin: float, normalize: bool) -> Any:
     return DistanceWeighted()
 
 
+def _easy_positive(margin: float, normalize: bool) -> Any:
+    from pytorch_metric_learning.distances import LpDistance
+    from pytorch_metric_learning.miners import BatchEasyHardMiner
+
+    distance = LpDistance(normalize_embeddings=normalize)
+    return BatchEasyHardMiner(distance=distance, pos_strategy="easy", neg_strategy="hard")
+
+
 def _by_margin(margin: float, normalize: bool, *, which: str) -> Any:
     from pytorch_metric_learning.distances import LpDistance
     from pytorch_metric_learning.miners import TripletMarginMiner
@@ -48,13 +56,16 @@ MINERS: dict[str, Callable[[float, bool], Any] | None] = {
     "all": None,
     "batch-hard": _batch_hard,
     "distance-weighted": _distance_weighted,
+    "easy-positive": _easy_positive,
     "hard": partial(_by_margin, which="hard"),
     "semihard": partial(_by_margin, which="semihard"),
     "violating": partial(_by_margin, which="all"),
 }
 """`all`: no mining. `hard`: negatives no farther than the positive. `semihard`: negatives farther than the positive, by
 at most the margin. `violating`: hard and semihard. `batch-hard`: for each anchor the farthest positive and the nearest
-negative. `distance-weighted`: for each positive pair one negative, drawn so that all distances are equally likely."""
+negative. `easy-positive`: the nearest positive and the nearest negative, so that a class may lie in several groups
+(Xuan, Stylianou, Pless, "Improved Embeddings with Easy Positive Triplet Mining", WACV 2020). `distance-weighted`: for
+each positive pair one negative, drawn so that all distances are equally likely."""
 
 
 def make_miner(name: str, margin: float, *, normalize: bool = True) -> Any | None:

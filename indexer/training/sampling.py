@@ -72,11 +72,14 @@ class BatchesByClass:
         by_size: bool = False,
         folders: Sequence[str] | None = None,
         classes_per_folder: int = 8,
+        folder_power: float = 1.0,
     ) -> None:
         """Take the class `(N,)` of each picture; a class with a single picture is never drawn.
 
         `by_size` draws classes in proportion to their pictures instead of evenly. With `folders`, one per class, the
-        classes of a batch are drawn folder by folder, at most `classes_per_folder` from each.
+        classes of a batch are drawn folder by folder, at most `classes_per_folder` from each. Folders are drawn in
+        proportion to their classes to the power of `folder_power`: by 1 all classes come about equally often, by 0 all
+        folders.
 
         Raises:
             DataError: fewer than two classes of at least two pictures.
@@ -95,6 +98,7 @@ class BatchesByClass:
         most = sum(min(len(each), classes_per_folder) for each in self._folders) if self._folders else len(self._rows)
         self.classes_per_batch = min(classes_per_batch, most)
         self.classes_per_folder = classes_per_folder
+        self._power = folder_power
         self.views_per_class = views_per_class
         self.repeats = repeats
         self.seed = seed
@@ -112,8 +116,8 @@ class BatchesByClass:
         return np.concatenate([self._of_class(self._rows[number], generator) for number in chosen])
 
     def _by_folder(self, folders: list[NDArray[np.int64]], generator: np.random.Generator) -> NDArray[np.int64]:
-        """Draw folders in proportion to their classes, so that all classes are about equally frequent."""
-        sizes = np.array([len(each) for each in folders], dtype=np.float64)
+        """Draw folders by their numbers of classes, then classes from each."""
+        sizes = np.array([len(each) for each in folders], dtype=np.float64) ** self._power
         order = generator.choice(len(folders), len(folders), replace=False, p=sizes / sizes.sum())
         chosen = [generator.permutation(folders[number])[: self.classes_per_folder] for number in order]
         return np.concatenate(chosen)[: self.classes_per_batch]

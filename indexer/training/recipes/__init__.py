@@ -8,7 +8,7 @@ from __future__ import annotations
 import pkgutil
 from importlib import import_module
 
-from indexer.training.config import CombineConfig, TrainConfig
+from indexer.training.config import CombineConfig, FineTuneConfig, TrainConfig
 from search.errors import DataError
 
 OLD_NAMES = {"builtin": "small"}
@@ -23,6 +23,17 @@ def recipe_names() -> list[str]:
 def combination_names() -> list[str]:
     """Names of all recipes for `indexer.training.combining`."""
     return _names_with("COMBINATION")
+
+
+def fine_tuning_names() -> list[str]:
+    """Names of all recipes for `indexer.training.fine_tuning`."""
+    return _names_with("FINE_TUNING")
+
+
+def load_fine_tuning(name: str) -> FineTuneConfig:
+    """The settings of a recipe of `fine_tuning_names`."""
+    config: FineTuneConfig = import_module(f"{__name__}.{name}").FINE_TUNING
+    return config
 
 
 def load_recipe(name: str) -> TrainConfig:

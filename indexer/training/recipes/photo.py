@@ -7,7 +7,7 @@ Lite0 recognises what a photo shows; `small` finds altered copies and knows draw
 are projected to 256 principal axes. The folders that are held out are for choosing settings.
 """
 
-from indexer.training.config import CombineConfig, PartConfig
+from indexer.training.config import CombineConfig, FineTuneConfig, PartConfig, TeacherConfig
 
 COMBINATION = CombineConfig(
     name="photo",
@@ -20,4 +20,10 @@ COMBINATION = CombineConfig(
     dim=384,
     pictures=1600,
     held_out=("aid30", "food101", "landmarks13", "pets37", "smvs_dvd"),
+)
+
+FINE_TUNING = FineTuneConfig(
+    name="lite0",
+    network={"kind": "efficientnet_lite", "variant": "lite0", "pooled": ["mean", "gem"], "dim": 384},
+    teachers=(TeacherConfig("lite2", 288), TeacherConfig("lite0", 256, 0.6)),
 )
