@@ -42,9 +42,9 @@ def write_findings(found: Sequence[Compared], minutes: float, docs: Path = DOCS)
         "enrolled with one picture each, and the threshold allows 1 % of strangers' pictures. `faces` then identifies "
         f"{' and '.join(f'{rate:.3f}' for rate in rates)} of the pictures of enrolled people ({verdict}), and accepts "
         f"{' and '.join(admitted)} of those of strangers. The threshold comes from 20 people, and how well it "
-        "transfers to others varies as much as the interval of its FAR says; another light and pose cost more. ORL shows "
-        "adults in one laboratory, mostly men, from the front. Other people may be recognised less well: measure on "
-        "your own.",
+        "transfers to others varies as much as the interval of its FAR says; another light and pose cost more. ORL "
+        "shows adults in one laboratory, mostly men, from the front. Other people may be recognised less well: measure "
+        "on your own.",
         [
             ("With strangers", open_set_section(found)),
             ("Stated and measured rates", rates_section(own)),
