@@ -274,8 +274,11 @@ class SearchEngine:
     def identify(self, picture: Picture, config: IdentifyConfig | None = None) -> Identification:
         """Identify which enrolled identity a picture shows, or that it shows none of them.
 
+        With an encoder that finds faces, the result is that of the largest face; `everyone` has those of all faces.
+
         Raises:
-            PictureError: the picture cannot be read, or its quality is too poor and it is not forced; with the reason.
+            PictureError: the picture cannot be read, shows no face, or its quality is too poor and it is not forced;
+                with the reason.
             QueryError: no identity is enrolled, or there is neither a calibration nor a threshold to decide by.
         """
         return self._recognition.identify(picture, config)

@@ -111,11 +111,11 @@ def measure_robustness(
                 rows, places = rows[read], start + read
                 answers.put(None, places, _search(vectors[rows], vectors, rows, codes))
                 for number, alteration in enumerate(alterations):
-                    prepared = list(pool.map(partial(_prepared, encoder, alteration), images))
-                    shown = [place for place, each in enumerate(prepared) if each is not None]
+                    prepared = enumerate(pool.map(partial(_prepared, encoder, alteration), images))
+                    shown = {place: each for place, each in prepared if each is not None}
                     if shown:  # the others count as not found
-                        copies = encoder.encode_prepared(np.stack([prepared[place] for place in shown]))
-                        answers.put(number, places[shown], _search(copies, vectors, rows[shown], codes))
+                        copies, among = encoder.encode_prepared(np.stack(list(shown.values()))), list(shown)
+                        answers.put(number, places[among], _search(copies, vectors, rows[among], codes))
             progress.advance(min(_BATCH, len(chosen) - start))
     labelled = answers.read & (codes[chosen] >= 0) & (counts[codes[chosen]] > 1)
     return _summary(answers, labelled, alterations, tuple(skipped))

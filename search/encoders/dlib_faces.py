@@ -74,6 +74,7 @@ class FacesEncoder(RegionEncoder):
     family: ClassVar[str] = "faces"
     noun: ClassVar[str] = "face"
     min_side: ClassVar[int] = 40
+    """Half the side of the detector's window."""
 
     def __init__(self) -> None:
         """Load the models.

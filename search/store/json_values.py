@@ -90,10 +90,13 @@ def _is_whole(value: object) -> bool:
 
 
 def _is_box(value: object) -> bool:
+    if not isinstance(value, list) or len(value) != 4:
+        return False
     try:
-        return isinstance(value, list) and len(value) == 4 and Crop(*value).ends != ()
+        Crop(*value)
     except QueryError:
         return False
+    return True
 
 
 def _is_text(value: object) -> bool:

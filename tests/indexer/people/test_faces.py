@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from indexer.cli.app import app
+from indexer.collection.add import add
 from indexer.collection.build import build
 from indexer.collection.rebuild import rebuild
 from indexer.collection.sync import sync
@@ -277,6 +278,9 @@ def test_a_switch_of_the_encoder_keeps_the_face_in_the_box(people: Path, tmp_pat
     with open_index(people, device="cpu") as engine:
         np.testing.assert_allclose(engine.gallery.vectors, before, atol=1e-6)
     assert check(people) == []
+    add(people, [tmp_path / "two.png"], BuildConfig(device="cpu"))
+    with open_index(people, device="cpu") as engine:
+        assert "Two" not in engine.gallery.names, "which of its faces was meant is not known"
 
 
 @pytest.mark.parametrize(
