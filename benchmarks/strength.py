@@ -42,8 +42,10 @@ if TYPE_CHECKING:
     from search.encoders.base import Encoder
 
 ROOT = Path(__file__).resolve().parent.parent
-_MUST_BE_FOUND = ("crop, 98 %", "crop, 95 %", "crop, 90 %", "shrunk", "JPEG", "blurred", "saturation", "darker")
-_MUST_BE_FOUND += ("brighter", "faded", "noise")
+_MUST_BE_FOUND = (
+    *(f"crop, {percent} %" for percent in (98, 95, 90)),
+    *("shrunk", "JPEG", "blurred", "saturation", "darker", "brighter", "faded", "noise"),
+)
 """Alterations of `benchmarks.copy_distances` that a near copy may have: all but mirroring and the largest crop."""
 
 
