@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from indexer.training.data import Split, evenly, split_of
 from indexer.training.recipes.small import HELD_OUT
@@ -54,7 +54,7 @@ def pictures_of(collection: Collection, datasets: Path, limit: int = _ALL) -> Sp
 
 def touched(collection: Collection, paths: Sequence[Path], datasets: Path, config: dict[str, Any] | None) -> str:
     """Describe how a training used a collection, from the `config` of the encoder's card."""
-    if not config:
+    if not says_classes(config):
         return "the card does not say what was trained on"
     places = _places(collection, paths, datasets)
     trained = _count("classes", places, config)
@@ -71,9 +71,14 @@ def touched(collection: Collection, paths: Sequence[Path], datasets: Path, confi
     return "nothing of this data set was opened"
 
 
+def says_classes(config: dict[str, Any] | None) -> TypeGuard[dict[str, Any]]:
+    """Whether the `config` of a card says which classes were trained on."""
+    return bool(config) and "classes" in (config or {})
+
+
 def trained_on(collection: Collection, paths: Sequence[Path], datasets: Path, config: dict[str, Any] | None) -> bool:
     """Whether a training used pictures of a collection, as far as the `config` of the encoder's card says."""
-    return bool(config) and _count("classes", _places(collection, paths, datasets), config or {}) > 0
+    return says_classes(config) and _count("classes", _places(collection, paths, datasets), config) > 0
 
 
 def _places(collection: Collection, paths: Sequence[Path], datasets: Path) -> list[str]:

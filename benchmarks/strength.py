@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.copy_distances import SAMPLE, Distances
 from benchmarks.copy_distances import measure as measure_copies
-from benchmarks.held_out import COLLECTIONS, FULL_SIZE, pictures_of, trained_on
+from benchmarks.held_out import COLLECTIONS, FULL_SIZE, pictures_of, says_classes, trained_on
 from benchmarks.strength_choice import Neighbours, copy_cut_point, neighbours, similar_cut_points
 from benchmarks.strength_page import Measured, joined, section
 from benchmarks.strength_sets import LOOKS, sets_of
@@ -42,8 +42,10 @@ if TYPE_CHECKING:
     from search.encoders.base import Encoder
 
 ROOT = Path(__file__).resolve().parent.parent
-_MUST_BE_FOUND = ("crop, 98 %", "crop, 95 %", "crop, 90 %", "shrunk", "JPEG", "blurred", "saturation", "darker")
-_MUST_BE_FOUND += ("brighter", "faded", "noise")
+_MUST_BE_FOUND = (
+    *(f"crop, {percent} %" for percent in (98, 95, 90)),
+    *("shrunk", "JPEG", "blurred", "saturation", "darker", "brighter", "faded", "noise"),
+)
 """Alterations of `benchmarks.copy_distances` that a near copy may have: all but mirroring and the largest crop."""
 
 
@@ -75,6 +77,8 @@ def measure_sets(
 ) -> dict[str, dict[str, Neighbours]]:
     """The neighbours in each collection, by kind and title; one that was trained on is left out, with a line."""
     config = getattr(encoder, "card", {}).get("config")
+    if not says_classes(config):
+        print("the card does not say what was trained on: name collections that were not, with --sets", file=sys.stderr)
     measured: dict[str, dict[str, Neighbours]] = {}
     for each in sets:
         split = each.pictures(datasets, limit)
