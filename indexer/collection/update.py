@@ -58,7 +58,7 @@ class Update:
         with self.stages.stage("compare"):
             surveyed = survey()
         first = "encoder" not in catalog.settings()
-        if self.encoder is None and (surveyed.todo or first or self.config.encoder):
+        if self.encoder is None and (surveyed.todo or first or self.config.encoder or self.config.precision):
             with self.stages.stage("load encoder"):
                 self.encoder = choose_encoder(catalog, self.config, None)
         if self.encoder is not None:  # reports damage before the work

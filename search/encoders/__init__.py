@@ -164,7 +164,7 @@ def _on_cpu(device: Device) -> bool:
         from search.encoders.torch_base import resolve_device
 
         return resolve_device(device).type == "cpu"
-    return device != "cuda"
+    return device in ("auto", "cpu")
 
 
 def _computing(encoder: Encoder, precision: Precision, runtime: Runtime) -> Encoder:

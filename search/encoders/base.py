@@ -44,7 +44,8 @@ class Encoder(ABC):
     fingerprint give the same vectors."""
     precision: Precision = "float32"
     """Precision of a network that OpenVINO computes on a CPU which has it; otherwise float32 is used. Vectors of both
-    are within a cosine distance of 1e-3, so that the fingerprint does not cover it. Set it before the first picture."""
+    are within a cosine distance of 1e-3 (1e-2 for a blank picture), so that the fingerprint does not cover it. Set it
+    before the first picture."""
     runtime: Runtime = "auto"
     """`auto` computes a network on a CPU with OpenVINO, if that is installed; `torch` does not."""
 

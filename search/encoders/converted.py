@@ -48,6 +48,7 @@ class ConvertedEncoder(Encoder):
         self.name, self.dim, self.input_size = manifest.name, manifest.dim, manifest.input_size
         self.fingerprint = manifest.fingerprint
         self.precision = precision
+        self.card = dict(manifest.extra.get("card") or {})
         self._folder, self._manifest, self._conversion = folder, manifest, conversion
         self._fork = fork_count()
         self._network = CompiledNetwork(conversion, self.input_size, precision)

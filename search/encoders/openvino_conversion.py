@@ -49,8 +49,10 @@ def convert(network: nn.Module, preprocessing: Preprocessing) -> Conversion:
     """
     import torch
 
+    from search.encoders.steady import with_plain_rows
+
     size = preprocessing.input_size
-    pictures = _of_pictures(copy.deepcopy(network).cpu().eval(), preprocessing)
+    pictures = _of_pictures(with_plain_rows(copy.deepcopy(network).cpu().eval()), preprocessing)
     try:
         conversion = _serialized(_traced(pictures, size))
         probe = np.random.default_rng(0).integers(0, 256, (3, size, size, 3), dtype=np.uint8)
@@ -120,6 +122,9 @@ def _of_pictures(network: nn.Module, preprocessing: Preprocessing) -> nn.Module:
     from torch import nn
 
     class OfPictures(nn.Module):
+        mean: Tensor
+        std: Tensor
+
         def __init__(self) -> None:
             super().__init__()
             self.network = network
@@ -145,7 +150,8 @@ def _traced(pictures: nn.Module, size: int) -> Any:
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # torch deprecates its tracer, and warns of values that it takes as constants
-        decoder = TorchScriptPythonDecoder(torch.jit.trace(pictures, example, check_trace=False))
+        traced = torch.jit.trace(pictures, example, check_trace=False)  # type: ignore[no-untyped-call]
+        decoder = TorchScriptPythonDecoder(traced)
     front_end = FrontEndManager().load_by_framework("pytorch")
     model = front_end.convert(front_end.load(decoder))
     model.reshape(runtime.PartialShape([-1, size, size, 3]))

@@ -29,7 +29,7 @@ def digest(identity: dict[str, Any], tensors: Iterable[tuple[str, str, tuple[int
     hashed = hashlib.sha256(json.dumps(identity, sort_keys=True).encode())
     for name, dtype, shape, content in tensors:
         hashed.update(f"\n{name} {dtype} {shape}\n".encode())
-        hashed.update(content)
+        hashed.update(content.data)
     return hashed.hexdigest()[:32]
 
 

@@ -150,5 +150,9 @@ def test_torch_comes_first_but_where_it_is_left_out() -> None:
         assert not may_embed()
     assert may_embed()
     script = "import sys; import search.indexes.faiss_library as library; print(*sys.modules)"
-    order = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
-    assert order.index("torch") < order.index("faiss")
+    for hidden, driver in (("openvino", False), ("nothing", True)):
+        before = f"import sys; sys.modules['{hidden}'] = None; import search.gpu_driver as gpu;"
+        before += f" gpu.gpu_driver_present = lambda: {driver};"
+        done = subprocess.run([sys.executable, "-c", before + script], capture_output=True, text=True, check=True)
+        order = done.stdout.split()
+        assert order.index("torch") < order.index("faiss")

@@ -68,13 +68,12 @@ def test_the_fingerprint_depends_on_weights_and_preprocessing_but_not_on_the_car
 
 def test_a_large_batch_is_split(monkeypatch):
     whole = made(CHECKPOINT).encode(IMAGES)
-    sizes = []
-    embed = type(made(CHECKPOINT))._embed
+    encoder, sizes = checkpoint(), []
+    encoder.runtime = "torch"
+    embed = encoder._embed
     monkeypatch.setattr("search.encoders.torch_base.MAX_BATCH", 4)
-    monkeypatch.setattr(
-        type(made(CHECKPOINT)), "_embed", lambda self, batch: (sizes.append(len(batch)), embed(self, batch))[1]
-    )
-    np.testing.assert_allclose(made(CHECKPOINT).encode(IMAGES), whole, atol=1e-6)
+    monkeypatch.setattr(encoder, "_embed", lambda batch: (sizes.append(len(batch)), embed(batch))[1])
+    np.testing.assert_allclose(encoder.encode(IMAGES), whole, atol=1e-6)
     assert sizes == [4, 2]
 
 
