@@ -26,4 +26,6 @@ FINE_TUNING = FineTuneConfig(
     name="lite0",
     network={"kind": "efficientnet_lite", "variant": "lite0", "pooled": ["mean", "gem"], "dim": 384},
     teachers=(TeacherConfig("lite2", 288), TeacherConfig("lite0", 256, 0.6)),
+    steps=500,
+    kept=0.6,
 )
