@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from search.config import Device, Precision, Runtime
     from search.types import Floats
 
-MAX_BATCH = 256
-"""Larger batches are split by networks to bound memory."""
-
 
 class Encoder(ABC):
     """Embeds RGB pictures as unit vectors.

@@ -8,9 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-import numpy as np
-
-from search.encoders.base import MAX_BATCH, Encoder
+from search.encoders.base import Encoder
 from search.encoders.manifest import read_manifest
 from search.encoders.openvino_conversion import read_conversion, write_conversion
 from search.encoders.openvino_runtime import CompiledNetwork, Conversion, ConversionError, available
@@ -26,6 +24,7 @@ from search.forks import fork_count, forked
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
     from PIL.Image import Image
 
@@ -58,15 +57,14 @@ class ConvertedEncoder(Encoder):
         return squash(image, self.input_size)
 
     def forward(self, batch: NDArray[Any]) -> Floats:
-        """Embed `(B, S, S, 3) uint8` as `(B, dim) float32`, at most `MAX_BATCH` pictures at once.
+        """Embed `(B, S, S, 3) uint8` as `(B, dim) float32`.
 
         Raises:
             ForkError: the process was forked after this encoder was loaded.
         """
         if self._fork != fork_count():
             raise forked(f"the encoder {self.name}")
-        parts = [self._network.run(batch[start : start + MAX_BATCH]) for start in range(0, len(batch), MAX_BATCH)]
-        return np.concatenate(parts)
+        return self._network.run(batch)
 
     def save(self, folder: Path) -> None:
         """Copy the weights and the conversion, then write `encoder.json`.

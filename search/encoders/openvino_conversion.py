@@ -42,7 +42,7 @@ def is_conversion(name: str) -> bool:
 
 
 def convert(network: nn.Module, preprocessing: Preprocessing) -> Conversion:
-    """Convert a network in evaluation mode, for pictures `(B, S, S, 3) uint8` in batches of any size.
+    """Convert a network in evaluation mode, for one picture `(1, S, S, 3) uint8`.
 
     Raises:
         ConversionError: OpenVINO lacks one of its operations, or its vectors differ from those of torch.
@@ -140,21 +140,21 @@ def _of_pictures(network: nn.Module, preprocessing: Preprocessing) -> nn.Module:
 
 
 def _traced(pictures: nn.Module, size: int) -> Any:
-    """The graph of a network, as a model of OpenVINO with a dynamic batch."""
+    """The graph of a network, as a model of OpenVINO."""
     import torch
 
     runtime = openvino()
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
-    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    example = torch.zeros(1, size, size, 3, dtype=torch.uint8)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # torch deprecates its tracer, and warns of values that it takes as constants
         traced = torch.jit.trace(pictures, example, check_trace=False)  # type: ignore[no-untyped-call]
         decoder = TorchScriptPythonDecoder(traced)
     front_end = FrontEndManager().load_by_framework("pytorch")
     model = front_end.convert(front_end.load(decoder))
-    model.reshape(runtime.PartialShape([-1, size, size, 3]))
+    model.reshape(runtime.PartialShape([1, size, size, 3]))
     return model
 
 

@@ -5,8 +5,8 @@ AVX-512, torch 2.15), a picture embedded alone and in a batch of 64 gave vectors
 network tried. Two measures make them bit-identical for ResNet, MobileNet, EfficientNet, DenseNet, ShuffleNet and the
 networks of `search.encoders.networks`: batches are padded to an even number of pictures, and linear layers over pooled
 features are computed in blocks of `_BLOCK` rows. RegNet and Swin keep a difference of up to 2e-7. It cannot be
-guaranteed for every CPU, and it is not attempted on a GPU, where cuDNN chooses by batch size. OpenVINO needs neither
-measure: batches of 1 to 64 gave bit-identical vectors (`tests/search/encoders/test_openvino.py`).
+guaranteed for every CPU, and it is not attempted on a GPU, where cuDNN chooses by batch size. OpenVINO computes every
+picture alone: see `search.encoders.openvino_runtime`.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ def with_steady_rows(network: nn.Module) -> nn.Module:
 
 
 def with_plain_rows(network: nn.Module) -> nn.Module:
-    """Undo `with_steady_rows`: a trace records the blocks of one batch, and OpenVINO's own products are steady."""
+    """Undo `with_steady_rows`, for a conversion that computes one picture at a time."""
     for module in network.modules():
-        if type(module) is SteadyLinear:
-            module.__class__ = nn.Linear
+        if isinstance(module, SteadyLinear):
+            module.__class__ = nn.Linear  # type: ignore[assignment]
     return network
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import torch
 
-from search.encoders.base import MAX_BATCH, Encoder
+from search.encoders.base import Encoder
 from search.encoders.manifest import Manifest
 from search.encoders.openvino_conversion import convert, write_conversion
 from search.encoders.openvino_runtime import CompiledNetwork, ConversionError, available
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from search.config import Device
     from search.encoders.openvino_runtime import Conversion
     from search.types import Floats
+
+MAX_BATCH = 256
+"""Larger batches are split to bound memory."""
 
 
 class TorchEncoder(Encoder):
@@ -89,9 +92,10 @@ class TorchEncoder(Encoder):
             raise forked(f"the encoder {self.name}")
         with self._lock:  # one thread converts and compiles, the others wait
             compiled = self._compiled
-        embed = self._embed if compiled is None else compiled.run
+        if compiled is not None:
+            return compiled.run(batch)
         with full_float32(self.device):
-            parts = [embed(batch[start : start + MAX_BATCH]) for start in range(0, len(batch), MAX_BATCH)]
+            parts = [self._embed(batch[start : start + MAX_BATCH]) for start in range(0, len(batch), MAX_BATCH)]
         return np.concatenate(parts)
 
     def save(self, folder: Path) -> None:

@@ -61,15 +61,6 @@ def test_a_vector_does_not_depend_on_the_rest_of_its_batch(name, precision, tmp_
         np.testing.assert_array_equal(encoder.encode(images[:size]), together[:size])
 
 
-def test_a_large_batch_is_split(tmp_path, monkeypatch):
-    encoder = load_encoder(saved(tmp_path), device="cpu")
-    whole, sizes, run = encoder.encode(IMAGES), [], encoder._network.run
-    monkeypatch.setattr("search.encoders.converted.MAX_BATCH", 4)
-    monkeypatch.setattr(encoder._network, "run", lambda batch: (sizes.append(len(batch)), run(batch))[1])
-    np.testing.assert_array_equal(encoder.encode(IMAGES), whole)
-    assert sizes == [4, 2]
-
-
 def test_the_fingerprint_needs_no_torch(tmp_path):
     for name in NETWORKS:
         folder = tmp_path / name.replace(":", "-")
@@ -175,7 +166,7 @@ DAMAGES = {
     ),
     "other size": (
         lambda folder: replaced(
-            folder, (folder / "openvino.xml").read_bytes().replace(b'shape="?,48,48,3"', b'shape="?,48,48,4"')
+            folder, (folder / "openvino.xml").read_bytes().replace(b'shape="1,48,48,3"', b'shape="1,48,48,4"')
         ),
         "cannot use the converted network",
     ),
@@ -196,7 +187,7 @@ def test_torch_computes_if_the_conversion_cannot_be_used(damage, tmp_path):
 def graph_of(last) -> Conversion:
     """A graph of pictures of 8 pixels that ends in what `last` makes of them."""
     operations = openvino().opset13
-    pixels = operations.parameter([-1, 8, 8, 3], np.uint8, name="pixels")
+    pixels = operations.parameter([1, 8, 8, 3], np.uint8, name="pixels")
     model = openvino().Model([last(operations, operations.convert(pixels, "f32"))], [pixels])
     from search.encoders.openvino_conversion import _serialized
 
@@ -216,6 +207,7 @@ def test_a_graph_of_ordinary_operations_is_accepted():
         (lambda ops, pixels: ops.tile(pixels, np.array([1, 2**14, 2**14, 1])), "has a result of the shape"),
         (lambda ops, pixels: ops.non_zero(pixels), "has a result of the shape"),
         (lambda ops, pixels: ops.read_value(pixels, "state"), "ReadValue"),
+        (lambda ops, pixels: pixels, "its output is not one vector"),
     ],
 )
 def test_a_strange_graph_is_refused_before_it_is_compiled(last, message):
@@ -315,5 +307,6 @@ def test_an_encoder_without_a_network_has_no_precision():
 @pytest.mark.parametrize(("variable", "threads"), [("1", 1), ("", None), ("x", None)])
 def test_threads_are_limited_as_those_of_torch(variable, threads, tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", variable)
-    options = CompiledNetwork._options(load_encoder(saved(tmp_path), device="cpu")._network)
+    options = load_encoder(saved(tmp_path), device="cpu")._network._options()
     assert options.get("INFERENCE_NUM_THREADS") == threads
+    assert options["NUM_STREAMS"] <= (threads or 4)
