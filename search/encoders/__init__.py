@@ -4,9 +4,11 @@
     color-layout        colours and their positions, without weights: the baseline
     torchvision:NAME    a classification model of torchvision without its head
     timm:NAME           a model of timm without its head (pip install "twinlens[timm]")
+    open_clip:NAME      pictures and texts in one space (pip install "twinlens[clip]")
     FOLDER              a checkpoint of `twinlens train`, or any saved encoder
 
-`torchvision:NAME@random` and `timm:NAME@random` have reproducible random weights and need no network.
+`torchvision:NAME@random`, `timm:NAME@random` and `open_clip:NAME@random` have reproducible random weights and need no
+network.
 """
 
 from __future__ import annotations
@@ -29,11 +31,14 @@ FAMILIES = {
     "checkpoint": "search.encoders.checkpoint:CheckpointEncoder",
     "torchvision": "search.encoders.torchvision_backbones:TorchvisionEncoder",
     "timm": "search.encoders.timm_backbones:TimmEncoder",
+    "open_clip": "search.encoders.open_clip_encoder:OpenClipEncoder",
 }
 """Family, as in `encoder.json`, to `module:Class`. Adding an encoder is one file and one line here."""
 """Family, as in `encoder.json`, to `module:Class`. A new encoder needs one file and one line here."""
 BUILTIN = "builtin"
-_BACKBONES = ("torchvision", "timm")
+TEXT_FAMILIES = ("open_clip",)
+"""Families whose encoders embed texts too: they are `search.encoders.text_encoder.TextEncoder`."""
+_BACKBONES = ("torchvision", "timm", "open_clip")
 
 
 def encoder_names() -> tuple[str, ...]:

@@ -81,11 +81,15 @@ class TorchEncoder(Encoder):
         Raises:
             ForkError: the process was forked after this encoder was loaded.
         """
-        if self._fork != fork_count():
-            raise forked(f"the encoder {self.name}")
+        self.require_own_process()
         with full_float32(self.device):
             parts = [self._embed(batch[start : start + MAX_BATCH]) for start in range(0, len(batch), MAX_BATCH)]
         return np.concatenate(parts)
+
+    def require_own_process(self) -> None:
+        """Raise ForkError if the process was forked after this encoder was loaded."""
+        if self._fork != fork_count():
+            raise forked(f"the encoder {self.name}")
 
     def save(self, folder: Path) -> None:
         """Write `weights.safetensors`, then `encoder.json`, into an existing folder."""
