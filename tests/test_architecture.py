@@ -39,13 +39,14 @@ ROOMS = {room: height for height, layer in enumerate(LAYERS) for room in layer}
 PACKAGES = ("search", "indexer", "app_parts", "benchmarks", "experiments")
 
 HEAVY = {"torch", "torchvision", "timm", "faiss", "hnswlib", "streamlit", "pytorch_metric_learning", "PIL", "numpy"}
-HEAVY |= {"pyarrow", "pandas"}
+HEAVY |= {"pyarrow", "pandas", "open_clip"}
 HOMES = {
     "faiss": ("search/indexes/",),
     "hnswlib": ("search/indexes/",),
     "torch": ("search/encoders/", "search/indexes/", "indexer/training/"),
     "torchvision": ("search/encoders/", "indexer/training/"),
     "timm": ("search/encoders/",),
+    "open_clip": ("search/encoders/",),
     "pytorch_metric_learning": ("indexer/training/",),
     "rawpy": ("search/pictures/containers/raw_development.py",),
     "pillow_jxl": ("search/pictures/containers/jpeg_xl.py",),

@@ -35,6 +35,7 @@ PUBLIC = {
     "SearchEngine",
     "SearchOptions",
     "SegmentInfo",
+    "Text",
     "Timing",
     "TwinlensError",
     "UnsupportedError",

@@ -57,7 +57,7 @@ ExcludeOption = Annotated[
 EncoderOption = Annotated[
     str | None,
     typer.Option(
-        help="builtin, color-layout, torchvision:NAME, timm:NAME, or a folder that train wrote."
+        help="builtin, color-layout, torchvision:NAME, timm:NAME, open_clip:NAME, or a folder that train wrote."
         "  [default: that of the index; builtin for a new one]",
         show_default=False,
     ),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.cli.hits import QueryOptions, print_hits, shown_columns
+from indexer.cli.hits import Query, QueryOptions, print_hits, shown_columns
 from search.errors import DataError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def query_stored(ids: list[int], files: list[Path], options: QueryOptions) -> No
     read = [(file, read_vectors(file)) for file in files]
     with without_torch(), open_index(options.index, device=options.device) as engine:
         columns = shown_columns(options.show, list(engine.columns()))
-        queries: list[dict[str, int | str]] = [{"id": picture_id} for picture_id in ids]
+        queries: list[Query] = [{"id": picture_id} for picture_id in ids]
         answers = engine.search_vectors(engine.vectors_of(ids), options.k, **options.search) if ids else []
         for file, vectors in read:
             queries += [{"vector": str(file), "row": row} for row in range(len(vectors))]

@@ -78,6 +78,17 @@ def encoder_folder(name: str | os.PathLike[str]) -> Path | None:
     return Path(text) if text and Path(text).is_dir() else None
 
 
+def embeds_text(folder: Path) -> bool:
+    """Whether a saved encoder embeds texts too, according to its `encoder.json`.
+
+    Raises:
+        EncoderError: the file is missing or damaged.
+    """
+    from search.encoders.manifest import read_manifest
+
+    return read_manifest(folder).family in TEXT_FAMILIES
+
+
 def load_folder(folder: Path, *, device: Device = "auto") -> Encoder:
     """Load a saved encoder of any family from its folder.
 

@@ -96,13 +96,10 @@ class OpenClipEncoder(TorchEncoder):
         return self.checked_rows(raw, len(texts))
 
     def _check(self, text: str) -> None:
-        """Reject what the tokenizer would cut off or could not read: no part of a query is left out silently."""
+        """Reject what the tokenizer would cut off: no part of a query is left out silently."""
         if len(text) > _LONGEST_TEXT:
             raise QueryError(f"the text has {len(text):,} characters: shorten it to {_LONGEST_TEXT:,} at most")
-        try:
-            tokens = len(self._tokenizer.encode(text))
-        except UnicodeEncodeError as error:
-            raise QueryError(f"the text {text!r:.60} is not valid Unicode") from error
+        tokens = len(self._tokenizer.encode(text))
         if tokens == 0:
             raise QueryError(f"the text {text!r:.60} has no words to search for")
         if tokens > self.longest_text:

@@ -188,14 +188,18 @@ def check_config(config: dict[str, Any]) -> None:
         raise EncoderError("damaged: the model's description needs 'vision_cfg' and 'text_cfg'")
     if text.get("hf_model_name") or text.get("hf_tokenizer_name"):
         raise EncoderError(
-            "the tokenizer of this model is a download of Hugging Face Transformers, which is not supported, as it could"
-            " not be stored with an index. Use a model with CLIP's own tokenizer, such as ViT-B-32 or MobileCLIP2-S0"
+            "the tokenizer of this model is a download of Hugging Face Transformers. This is not supported, as an index"
+            " could not carry it. Use a model with CLIP's own tokenizer, such as ViT-B-32 or MobileCLIP2-S0"
         )
     length = text.get("context_length", 1)
     if not isinstance(length, int) or not 1 <= length <= _LONGEST_CONTEXT:
         raise EncoderError(f"damaged: the model's context length is {length!r:.60}, not in 1..{_LONGEST_CONTEXT}")
     options = text.get("tokenizer_kwargs") or {}
-    if not isinstance(options, dict) or not options.keys() <= {"clean"} or options.get("clean", "lower") not in ("lower", "canonicalize", "whitespace"):
+    if (
+        not isinstance(options, dict)
+        or not options.keys() <= {"clean"}
+        or options.get("clean", "lower") not in ("lower", "canonicalize", "whitespace")
+    ):
         raise EncoderError(f"the options {options!r:.200} of this model's tokenizer are not supported: only 'clean' is")
 
 

@@ -1,4 +1,4 @@
-"""One query from several pictures: examples, counterexamples, and the part of the picture that counts."""
+"""One query from several pictures and texts: examples, counterexamples, and the part of the picture that counts."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ import numpy as np
 
 from search.config import QueryConfig
 from search.errors import QueryError
+from search.pictures.decode import load_picture
+from search.types import Text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from PIL.Image import Image
 
-    from search.types import Floats
+    from search.types import Example, Floats
 
 _SHORTEST = 1e-3
 """Length of a blend of unit vectors below which its direction is noise."""
@@ -38,7 +40,7 @@ def blend(examples: Floats, counterexamples: Floats, weights: Sequence[float] | 
         QueryError: no example, invalid weights, or examples and counterexamples that cancel out.
     """
     if len(examples) == 0:
-        raise QueryError("nothing to search from: name at least one picture")
+        raise QueryError("nothing to search from: name at least one picture or text")
     shares = np.ones(len(examples)) if weights is None else np.asarray(weights, dtype=np.float64)
     if shares.shape != (len(examples),) or not np.isfinite(shares).all() or (shares < 0).any() or shares.sum() == 0:
         raise QueryError(f"{len(examples)} pictures need as many weights, none below 0 and not all 0, not {weights}")
@@ -50,6 +52,11 @@ def blend(examples: Floats, counterexamples: Floats, weights: Sequence[float] | 
         raise QueryError("these pictures cancel out. Leave one of them out")
     query: Floats = (mean / length).astype(np.float32)
     return query
+
+
+def has_text(examples: Sequence[Example]) -> bool:
+    """Whether one of them is a text, so that distances are not those between pictures."""
+    return any(isinstance(each, Text) for each in examples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +84,16 @@ class Crop:
             raise QueryError(f"a crop is X0,Y0,X1,Y1, four shares from 0 to 1, not {text!r}") from None
         return cls(left, top, right, bottom)
 
-    def of(self, image: Image) -> Image:
-        """Cut the part out of an image; it includes every pixel that it touches, so at least one."""
+    def of(self, picture: Example) -> Image:
+        """Cut the part out of a picture; it includes every pixel that it touches, so at least one.
+
+        Raises:
+            PictureError: the picture cannot be read.
+            QueryError: it is a text.
+        """
+        if isinstance(picture, Text):
+            raise QueryError("a crop is a part of a picture, and the query is a text: leave one of them out")
+        image = load_picture(picture)
         width, height = image.size
         left, top = min(math.floor(self.left * width), width - 1), min(math.floor(self.top * height), height - 1)
         return image.crop((left, top, math.ceil(self.right * width), math.ceil(self.bottom * height)))

@@ -54,7 +54,7 @@ class SegmentSearch:
         """One list of hits per query `(Q, dim)`, unit rows."""
         snapshot, measured = self._snapshot, self._recognition.calibration
         most = same_threshold(snapshot.folder, measured) if query.same_only else None
-        calibration = None if query.blended else measured
+        calibration = measured if query.calibrated else None
         chosen = [(segment, self.mask(segment, query.condition)) for segment in snapshot.segments]
         if query.collapse:
             from search.query.folding import Folding  # which needs Pillow
