@@ -54,7 +54,7 @@ def offer_upload(place: DeltaGenerator, info: IndexInfo) -> UploadedFile | None:
 def offer_text(place: DeltaGenerator, opened: SharedIndex, address: Address) -> str:
     """Show the field for a text if the encoder of the index embeds texts; return the text, empty for none."""
     text = address.values.get("text", "").strip()
-    if not opened.engine.embeds_text:
+    if not opened.embeds_text:
         if text:
             address.complain("text", "in the address needs an index with an encoder open_clip:NAME, and is ignored")
         return ""
