@@ -8,8 +8,8 @@
       "input_size": 128,                 pixels
       "preprocessing": {...},            everything that determines the network's input
       "fingerprint": "0123456789abcdef0123456789abcdef",
-      ...                                the keys of the family: "network" and "card", "model", or "towers", "vocabulary"
-                                         and "card"
+      ...                                the keys of the family: "network" and "card"; "model"; or
+                                         "towers", "vocabulary" and "card"
     }
 
 `card` is a free-form object, the model card: data, recipe, metrics.

@@ -12,7 +12,7 @@ import pytest
 
 from search.encoders import embeds_text, load_encoder
 from search.encoders.text_encoder import TextEncoder
-from search.errors import EncoderError, QueryError
+from search.errors import EncoderError, ForkError, QueryError
 from tests.search.encoders.made import IMAGES, edit
 from tests.search.encoders.tiny_clip import CONFIG, PREPROCESSING, write_tiny_clip
 
@@ -117,6 +117,12 @@ def test_the_longest_text_and_odd_letters_are_read(encoder):
     assert encoder.longest_text == 14
     rows = encoder.encode_text(["cat " * 14, "!!!", "\ud800 lone", "é" * 5, "e\u0301" * 5])
     assert np.isfinite(rows).all()
+
+
+def test_a_forked_process_embeds_no_texts(encoder, monkeypatch):
+    monkeypatch.setattr(encoder, "_fork", -1)
+    with pytest.raises(ForkError, match="forked"):
+        encoder.encode_text(["a cat"])
 
 
 def test_an_encoder_with_a_text_tower_is_recognised(encoder, saved, tmp_path):
