@@ -113,8 +113,8 @@ def query(
 
         query_stored(ids or [], vectors or [], options)
         return
-    each: list[One] = [*(pictures or []), *({"text": text} for text in texts or [])]
-    unlike: list[One] = [*(without or []), *({"text": text} for text in not_texts or [])]
+    each: list[One] = [*(pictures or []), *_texts(texts)]
+    unlike: list[One] = [*(without or []), *_texts(not_texts)]
     if not each:
         raise typer.BadParameter("name a picture, or use --text, --id or --vector", param_hint="PICTURES")
     part = None if crop is None else _crop(crop)
@@ -135,6 +135,10 @@ def _crop(text: str) -> Crop:
         return Crop.read(text)
     except QueryError as error:
         raise typer.BadParameter(printable(str(error)), param_hint="--crop") from None
+
+
+def _texts(texts: list[str] | None) -> list[One]:
+    return [{"text": text} for text in texts or []]
 
 
 def _weights(text: str) -> list[float]:
