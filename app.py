@@ -22,7 +22,7 @@ from app_parts.guard import Guard
 from app_parts.pages.collection import show_collection
 from app_parts.pages.neighbours import show_neighbours
 from app_parts.pages.picture import show_picture
-from app_parts.picking import offer_upload, upload_key
+from app_parts.picking import offer_text, offer_upload, upload_key
 from app_parts.searching import run_search
 from app_parts.settings import show_settings
 from app_parts.shared_index import opened_index
@@ -106,14 +106,15 @@ def show_page(opened: SharedIndex, address: Address, drop: DeltaGenerator) -> No
         show_picture(full)
         return
     picked = known_picture(opened, address, "picture")
-    if picked is not None and st.session_state.get(upload_key()) is not None:
-        st.session_state.uploads += 1  # an upload clears the picked picture, so the visitor went back to the address
+    if (picked is not None or "text" in address.values) and st.session_state.get(upload_key()) is not None:
+        st.session_state.uploads += 1  # an upload clears these, so the visitor went back to the address
     upload = offer_upload(drop, opened.info)
+    text = offer_text(drop, opened, address)
     if settings is None:
         return
     try:
         with st.spinner("Searching …"):
-            result = run_search(opened.engine, upload, None if picked is None else picked.id, settings)
+            result = run_search(opened.engine, upload, text, None if picked is None else picked.id, settings)
     except TwinlensError as error:
         st.error(literal(error), title="The search failed")
         result = None

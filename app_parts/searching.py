@@ -1,4 +1,4 @@
-"""The searches of visitors: by an uploaded picture, or by one of the collection."""
+"""The searches of visitors: by an uploaded picture, by a text, or by a picture of the collection."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from app_parts.tiles import TILE, Tile, file_tile, ground, tile
+from search import Text
 from search.pictures.decode import load_picture
 from search.query.hits import only_weak
 
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
 
 
 class SearchResult(NamedTuple):
-    """A query picture with its thumbnail and, if it has one, its id in the index; the hits; and the times of steps."""
+    """A query with its hits, and the times of steps: a picture with its thumbnail and id in the index, or a text."""
 
     name: str
     facts: list[str]
-    tile: Tile
+    tile: Tile | None
     id: int | None
     hits: list[Hit]
     weak: bool
@@ -37,11 +38,13 @@ class SearchSettings(NamedTuple):
 
 
 def run_search(
-    engine: SearchEngine, upload: UploadedFile | None, picked: int | None, settings: SearchSettings
+    engine: SearchEngine, upload: UploadedFile | None, text: str, picked: int | None, settings: SearchSettings
 ) -> SearchResult | None:
-    """Search with the uploaded or else the picked picture; None if there is neither."""
+    """Search with the uploaded picture, else the text, else the picked picture; None if there is none of them."""
     if upload is not None:
         return search_upload(engine, upload, settings)
+    if text:
+        return search_text(engine, text, settings)
     return None if picked is None else search_picked(engine, picked, settings)
 
 
@@ -54,6 +57,13 @@ def search_upload(engine: SearchEngine, upload: UploadedFile, settings: SearchSe
     took = answer.timing
     seconds = {"decoded": took.decode, "encoded": took.encode, "searched": took.search}
     return SearchResult(upload.name, facts, tile(image, ground()), None, answer.hits, answer.weak, seconds)
+
+
+def search_text(engine: SearchEngine, text: str, settings: SearchSettings) -> SearchResult:
+    """Search with a text."""
+    answer = engine.ask(Text(text), settings.k, **settings.options)
+    seconds = {"encoded": answer.timing.encode, "searched": answer.timing.search}
+    return SearchResult(text, ["text"], None, None, answer.hits, seconds)
 
 
 def search_picked(engine: SearchEngine, picture_id: int, settings: SearchSettings) -> SearchResult:

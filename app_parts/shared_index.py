@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from search import open_index
+from search import TwinlensError, open_index
 
 if TYPE_CHECKING:
     from search import SearchEngine
@@ -31,6 +31,7 @@ class SharedIndex:
         self.engine = engine
         self.info = self.engine.info()
         self.labels = self.engine.labels()
+        self.embeds_text = _embeds_text(engine)
         self._ids: dict[str, array[int]] = {}
         self._reading = threading.Lock()
 
@@ -52,6 +53,13 @@ class SharedIndex:
             if len(self._ids) > KEPT_FILTERS:
                 del self._ids[next(iter(self._ids))]
             return ids
+
+
+def _embeds_text(engine: SearchEngine) -> bool:
+    try:
+        return engine.embeds_text
+    except TwinlensError:  # of a damaged encoder, which is reported once something is to be embedded
+        return False
 
 
 _newest: dict[bytes, SharedIndex] = {}

@@ -26,7 +26,7 @@ from search.errors import (
     TwinlensError,
     UnsupportedError,
 )
-from search.types import Answer, Hit, IndexInfo, SegmentInfo, Timing
+from search.types import Answer, Hit, IndexInfo, SegmentInfo, Text, Timing
 
 if TYPE_CHECKING:
     from search.engine import SearchEngine, open_index
@@ -60,6 +60,7 @@ __all__ = [
     "SearchEngine",
     "SearchOptions",
     "SegmentInfo",
+    "Text",
     "Timing",
     "TwinlensError",
     "UnsupportedError",

@@ -14,16 +14,15 @@ from search.config import Device, QueryConfig, VerifyConfig
 from search.errors import QueryError
 from search.filters.language import condition_of
 from search.forks import watch
-from search.pictures.decode import load_picture
-from search.query.blend import blend
-from search.query.embedding import DECODED_AT_ONCE, Embedder
+from search.query.blend import blend, has_text
+from search.query.embedding import DECODED_AT_ONCE, Embedder, part_of
 from search.query.hits import only_weak
 from search.query.known_pictures import KnownPictures, index_info
 from search.query.query import Query, shows_options
 from search.query.segment_search import SegmentSearch
 from search.recognition.recognition import Recognition
 from search.store.snapshot import Snapshot
-from search.types import Answer, Hit, IndexInfo, Timing
+from search.types import Answer, Hit, IndexInfo, Text, Timing
 
 if TYPE_CHECKING:
     import os
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     from search.store.catalog import Catalog
     from search.store.records import PictureRecord
     from search.store.segments import Segment
-    from search.types import Floats, Mask, Picture
+    from search.types import Example, Floats, Mask, Picture
 
 
 @shows_options
@@ -97,20 +96,21 @@ class SearchEngine:
 
     def search(
         self,
-        picture: Picture,
+        picture: Example,
         k: int = QueryConfig.k,
         *,
-        without: Sequence[Picture] = (),
+        without: Sequence[Example] = (),
         crop: Crop | None = None,
         **options: Unpack[SearchOptions],
     ) -> list[Hit]:
         """Find the k pictures of the index that are most similar to a picture, nearest first.
 
         Args:
-            picture: a path, the bytes of a file, an open file, a PIL image or an array.
+            picture: a path, the bytes of a file, an open file, a PIL image or an array; or a `Text`: see `search_text`.
             k: number of hits. There are fewer if the index holds fewer pictures that match the filter.
-            without: counterexamples: pictures similar to them are ranked lower (`search.query.blend`). Distances are
-                then those to the blend, and hits have neither a probability nor a strength.
+            without: counterexamples, pictures or texts: pictures similar to them are ranked lower
+                (`search.query.blend`). Distances are then those to the blend, and hits have neither a probability nor
+                a strength.
             crop: part of the picture to search with. Defaults to all of it.
             where: a filter (`search.filters.language`), such as `"label = shoe and width > 100"` or
                 `{"label": "shoe"}`: only matching pictures are returned.
@@ -124,21 +124,45 @@ class SearchEngine:
         """
         return self.ask(picture, k, without=without, crop=crop, **options).hits
 
-    def ask(
+    def search_text(
         self,
-        picture: Picture,
+        text: str | Sequence[str],
         k: int = QueryConfig.k,
         *,
-        without: Sequence[Picture] = (),
+        without: Sequence[Example] = (),
+        **options: Unpack[SearchOptions],
+    ) -> list[Hit]:
+        """Find the k pictures that fit a text best, nearest first; several texts are one query, as `search_together`.
+
+        A text is farther from the pictures that it describes than similar pictures are from one another, so these hits
+        have no probability, and their distances compare only with those of other texts. They have a strength only if
+        cut-points of texts were measured for the encoder.
+
+        Raises:
+            EncoderError: the encoder of the index embeds pictures only.
+            QueryError: as `search`; or a text is empty, or longer than the encoder reads.
+        """
+        texts = [Text(each) for each in ([text] if isinstance(text, str) else text)]
+        if len(texts) == 1:
+            return self.search(texts[0], k, without=without, **options)
+        return self.search_together(texts, k, without=without, **options)
+
+    def ask(
+        self,
+        picture: Example,
+        k: int = QueryConfig.k,
+        *,
+        without: Sequence[Example] = (),
         crop: Crop | None = None,
         **options: Unpack[SearchOptions],
     ) -> Answer:
         """As `search`; return also whether even the nearest hit is weak, and the seconds that each step took."""
-        query, timing = self._checked(k, options, blended=len(without) > 0), Timing()
+        worded = has_text([picture, *without])
+        query, timing = self._checked(k, options, blended=len(without) > 0, worded=worded), Timing()
         start = time.perf_counter()
-        looked_at: Picture = picture if crop is None else crop.of(load_picture(picture))
+        looked_at = part_of(picture, crop)
         timing.decode = time.perf_counter() - start
-        embedding = self._embedder.embed([looked_at, *without], timing)
+        embedding = self._embedder.embed_examples([looked_at, *without], timing)
         if query.blended:
             embedding = blend(embedding[:1], embedding[1:])[None]
         start = time.perf_counter()
@@ -148,22 +172,25 @@ class SearchEngine:
 
     def search_together(
         self,
-        pictures: Sequence[Picture],
+        pictures: Sequence[Example],
         k: int = QueryConfig.k,
         *,
         weights: Sequence[float] | None = None,
-        without: Sequence[Picture] = (),
+        without: Sequence[Example] = (),
         **options: Unpack[SearchOptions],
     ) -> list[Hit]:
         """Search with several pictures as one query: the weighted mean of their embeddings (`search.query.blend`).
 
+        A `Text` can be among them, and among the counterexamples.
+
         Raises:
             PictureError: a picture cannot be read.
+            EncoderError: there is a text, and the encoder of the index embeds pictures only.
             QueryError: as `search`; or the weights are invalid, the pictures cancel each other out, or `same_only` is
                 set, which needs a single picture.
         """
-        query = self._checked(k, options, blended=True)
-        vectors = self.embed_many([*pictures, *without])
+        query = self._checked(k, options, blended=True, worded=has_text([*pictures, *without]))
+        vectors = self._embedder.embed_examples([*pictures, *without])
         blended = blend(vectors[: len(pictures)], vectors[len(pictures) :], weights)
         return self._segment_search.answer(blended[None], query)[0]
 
@@ -197,8 +224,8 @@ class SearchEngine:
         """Search with the stored embedding of a picture of the index; its first hit is normally the picture itself."""
         return self.search_vectors(self.vectors_of([picture_id]), k, **options)[0]
 
-    def _checked(self, k: int, options: SearchOptions, *, blended: bool = False) -> Query:
-        return self._segment_search.checked(Query.of(k, options, blended=blended))
+    def _checked(self, k: int, options: SearchOptions, *, blended: bool = False, worded: bool = False) -> Query:
+        return self._segment_search.checked(Query.of(k, options, blended=blended, worded=worded))
 
     # Embeddings --------------------------------------------------------------------------------------------------
 
@@ -225,6 +252,16 @@ class SearchEngine:
     def embed_many(self, pictures: Sequence[Picture]) -> Floats:
         """Embed pictures as `(N, dim) float32` unit rows; raises as `embed`."""
         return self._embedder.embed(pictures)
+
+    @property
+    def embeds_text(self) -> bool:
+        """Whether the encoder embeds texts too, as `open_clip:NAME` does; it is not loaded for this."""
+        return self._embedder.embeds_text
+
+    def embed_text(self, text: str) -> Floats:
+        """Embed a text as a `(dim,) float32` unit vector, to be compared with pictures; raises as `search_text`."""
+        embedding: Floats = self._embedder.embed_texts([Text(text)])[0]
+        return embedding
 
     def vector(self, picture_id: int) -> Floats:
         """The stored embedding of one picture, `(dim,) float32`; raises as `vectors_of`."""

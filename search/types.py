@@ -7,6 +7,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from search.errors import QueryError
+
 if TYPE_CHECKING:
     import os
     from typing import BinaryIO
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
     Picture: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | Image | NDArray[Any]
     """A path, the bytes of a file, an open file, a PIL image or an array: see `search.pictures.decode.load_picture`."""
+
+    Example: TypeAlias = Picture | "Text"
+    """What a search starts from, or is to be unlike."""
 
     Floats: TypeAlias = NDArray[np.float32]
     """Embeddings `(N, D)` or distances `(Q, k)`."""
@@ -35,11 +40,26 @@ Strength: TypeAlias = Literal["near copy", "very similar", "similar", "weak"]
 
 
 @dataclass(frozen=True, slots=True)
+class Text:
+    """A text to search with, where a string would be the path of a picture: `Text("red bicycle in snow")`.
+
+    Raises:
+        QueryError: there is no word in it.
+    """
+
+    text: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str) or not self.text.strip():
+            raise QueryError(f"a text to search with needs at least one word, and this is {self.text!r:.60}")
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One neighbour of a query.
 
     `distance` is Euclidean between unit vectors, in [0, 2]. `probability` is the calibrated probability, in [0, 1],
-    that both pictures show the same thing, or None if the index is not calibrated.
+    that both pictures show the same thing, or None if the index is not calibrated, or the query is not one picture.
     """
 
     id: int
@@ -53,7 +73,7 @@ class Hit:
     """Near-duplicates that this hit represents, nearest to the query first; None if hits were not collapsed."""
     strength: Strength | None = None
     """How similar the hit is, by the cut-points of the encoder; None if the index is calibrated, if no cut-points were
-    measured for its encoder, or if the query is a blend of several pictures."""
+    measured for its encoder, or if the query is a blend of several examples."""
 
     @property
     def similarity(self) -> float:

@@ -39,13 +39,14 @@ ROOMS = {room: height for height, layer in enumerate(LAYERS) for room in layer}
 PACKAGES = ("search", "indexer", "app_parts", "benchmarks", "experiments")
 
 HEAVY = {"torch", "torchvision", "timm", "faiss", "hnswlib", "streamlit", "pytorch_metric_learning", "PIL", "numpy"}
-HEAVY |= {"openvino", "pyarrow", "pandas"}
+HEAVY |= {"open_clip", "openvino", "pyarrow", "pandas"}
 HOMES = {
     "faiss": ("search/indexes/",),
     "hnswlib": ("search/indexes/",),
     "torch": ("search/encoders/", "search/indexes/", "indexer/training/"),
     "torchvision": ("search/encoders/", "indexer/training/"),
     "timm": ("search/encoders/",),
+    "open_clip": ("search/encoders/",),
     "openvino": ("search/encoders/openvino_",),
     "dlib": ("search/encoders/dlib_faces.py",),
     "pytorch_metric_learning": ("indexer/training/",),

@@ -37,6 +37,7 @@ PUBLIC = {
     "SearchEngine",
     "SearchOptions",
     "SegmentInfo",
+    "Text",
     "Timing",
     "TwinlensError",
     "UnsupportedError",

@@ -1,4 +1,4 @@
-"""The page of a query: its picture, and its neighbours as cards."""
+"""The page of a query: its picture or text, and its neighbours as cards."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ SHOWN_VALUES = 4
 def show_neighbours(result: SearchResult, among: int, *, same_only: bool, warning: str | None = None) -> None:
     """Show the query with its facts, a warning about its answer, and its neighbours among `among` pictures."""
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="medium"):
-        with st.container(width=140):
-            show_tile(result.tile, result.name, "Query", link=None if result.id is None else full_link(result.id))
+        if result.tile is not None:
+            with st.container(width=140):
+                show_tile(result.tile, result.name, "Query", link=None if result.id is None else full_link(result.id))
         with st.container(width="stretch", gap="xsmall"):
-            st.header("Your picture", anchor=False)
+            st.header("Your text" if result.tile is None else "Your picture", anchor=False)
             st.text(plain(result.name))
             st.text(" · ".join(map(plain, result.facts)))
             st.caption(" · ".join(f"{step} {1000 * took:.1f} ms" for step, took in result.seconds.items()))

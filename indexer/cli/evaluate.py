@@ -29,7 +29,7 @@ def evaluate(
         str | None,
         typer.Option(
             help="Measure this encoder on a folder of pictures, without an index: photo, small, color-layout, "
-            "torchvision:NAME, timm:NAME, or a folder that train wrote."
+            "torchvision:NAME, timm:NAME, open_clip:NAME, or a folder that train wrote."
         ),
     ] = EvaluateConfig.encoder,
     labels: Annotated[

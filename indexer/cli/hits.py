@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from search.query.query import SearchOptions
     from search.types import Hit
 
-Query = str | list[str] | dict[str, int | str]
-"""What was searched for: a picture, several pictures together, or the id or vector of one."""
+One = str | dict[str, int | str]
+"""A picture; or a text, or the id or vector of a picture, by what it is: `{"text": "red bicycle"}`."""
+Query = One | list[One]
+"""What was searched for: one, or several together."""
 
 _UNFOLDED = 100_000
 """Width of a table that goes to a file or another program: no path is folded there."""
@@ -124,9 +126,11 @@ def _own_id(query: Query) -> int | None:
 
 
 def _title(query: Query) -> str:
+    if isinstance(query, list):
+        return " + ".join(map(_title, query))
     if isinstance(query, dict):
         return ", ".join(f"{name} {value}" for name, value in query.items())
-    return query if isinstance(query, str) else " + ".join(query)
+    return query
 
 
 def _relative_to_here(path: Path) -> Path:

@@ -62,8 +62,8 @@ ExcludeOption = Annotated[
 EncoderOption = Annotated[
     str | None,
     typer.Option(
-        help="photo, small, color-layout, torchvision:NAME, timm:NAME, faces, or a folder that train wrote."
-        "  [default: that of the index; photo for a new one]",
+        help="photo, small, color-layout, torchvision:NAME, timm:NAME, open_clip:NAME, faces, or a folder that train "
+        "wrote.  [default: that of the index; photo for a new one]",
         show_default=False,
     ),
 ]

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from indexer.cli.base import end_with, print_failure, warn_weak
-from indexer.cli.hits import QueryOptions, print_hits, shown_columns
+from indexer.cli.hits import One, Query, QueryOptions, print_hits, shown_columns
 from indexer.cli.options import DeviceOption, IndexOption, JsonOption, WhereOption, read_crop
 from search.config import QueryConfig
 from search.errors import PictureError
 
 if TYPE_CHECKING:
     from search.crop import Crop
-    from search.types import Hit, Picture
+    from search.types import Example, Hit
 
 
 def query(
@@ -24,6 +24,15 @@ def query(
     pictures: Annotated[
         list[str] | None,
         typer.Argument(help="One or more query pictures, each answered separately; - is standard input."),
+    ] = None,
+    texts: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--text",
+            metavar="TEXT",
+            help='A text that describes what to find, such as "red bicycle in snow"; needs an index with an encoder '
+            "open_clip:NAME. May be repeated.",
+        ),
     ] = None,
     ids: Annotated[
         list[int] | None,
@@ -43,9 +52,22 @@ def query(
         list[str] | None,
         typer.Option("--not", metavar="PICTURE", help="Rank pictures that look like this one lower. May be repeated."),
     ] = None,
+    not_texts: Annotated[
+        list[str] | None,
+        typer.Option("--not-text", metavar="TEXT", help="Rank pictures that fit this text lower. May be repeated."),
+    ] = None,
     together: Annotated[
-        bool, typer.Option("--together", help="Make one query of all pictures: find what looks like all of them.")
+        bool,
+        typer.Option("--together", help="Make one query of all pictures and texts: find what is like all of them."),
     ] = False,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="W,W,...",
+            help="With --together: the weights of the pictures, then of the texts.  [default: all equal]",
+            show_default=False,
+        ),
+    ] = None,
     crop: Annotated[
         str | None,
         typer.Option(
@@ -65,45 +87,74 @@ def query(
     device: DeviceOption = QueryConfig.device,
     as_json: JsonOption = False,
 ) -> None:
-    """Find the pictures of an index that look like a given picture.
+    """Find the pictures of an index that look like a given picture, or fit a text.
 
     With --json, prints one JSON line per picture: {"query": PATH, "hits": [{id, path, label, distance, similarity,
     strength, probability, metadata}, ...]}, or {"query": PATH, "error": REASON}. "strength" is near copy, very similar,
     similar or weak, or null. If even the nearest hit is weak, "note" says so, or a line on standard error without
     --json. If --same-only or --where leave no hits, "nothing" says why. With --collapse each hit has "copies", in the
-    form of hits. With --together, "query" is the list of the pictures. It is {"id": ID} for --id and {"vector": FILE,
-    "row": ROW} for --vector, which do not load the encoder. REASON begins with a path if the picture at fault is one of
-    --together or --not. Exit code 3 if a picture could not be read, 1 if a file does not exist.
+    form of hits. "query" is {"text": TEXT} for --text, {"id": ID} for --id and {"vector": FILE, "row": ROW} for
+    --vector, which do not load the encoder. With --together, it is the list of the pictures and texts. REASON begins
+    with a path if the picture at fault is one of --together or --not. Exit code 3 if a picture could not be read, 1 if
+    a file does not exist.
+
+    A text that is longer than the encoder reads, 75 tokens for most, is an error. Distances between texts and pictures
+    are larger than those between similar pictures.
     """
     from search.filters.language import condition_of
 
     options = QueryOptions(index, k, condition_of(where), where, same_only, collapse, show, device, as_json)
     if ids or vectors:
-        if pictures or without or together or crop is not None:
+        if pictures or texts or without or not_texts or together or crop is not None:
             raise typer.BadParameter(
-                "replaces the pictures: leave out pictures, --not, --together and --crop",
+                "replaces the pictures: leave out pictures, --text, --not, --not-text, --together and --crop",
                 param_hint="--id" if ids else "--vector",
             )
         from indexer.cli.vector_queries import query_stored
 
         query_stored(ids or [], vectors or [], options)
         return
-    if not pictures:
-        raise typer.BadParameter("name a picture, or use --id or --vector", param_hint="PICTURES")
+    each: list[One] = [*(pictures or []), *_texts(texts)]
+    unlike: list[One] = [*(without or []), *_texts(not_texts)]
+    if not each:
+        raise typer.BadParameter("name a picture, or use --text, --id or --vector", param_hint="PICTURES")
     part = read_crop(crop, "--crop")
     if together and (part is not None or same_only):
         raise typer.BadParameter("cannot be combined with --crop or --same-only", param_hint="--together")
-    queries: list[str | list[str]] = [pictures] if together else [*pictures]
-    _query_pictures(queries, without or [], part, options)
+    if texts and (part is not None or same_only):
+        raise typer.BadParameter("cannot be combined with --crop or --same-only", param_hint="--text")
+    if weights is not None and not together:
+        raise typer.BadParameter("needs --together", param_hint="--weights")
+    queries: list[Query] = [each] if together else [*each]
+    _query_examples(queries, unlike, part, None if weights is None else _weights(weights), options)
 
 
-def _query_pictures(
-    queries: list[str | list[str]], without: list[str], part: Crop | None, options: QueryOptions
-) -> None:
-    """Answer each query, one picture or several together; an unreadable picture fails its query, not the others."""
+def _texts(texts: list[str] | None) -> list[One]:
+    return [{"text": text} for text in texts or []]
+
+
+def _weights(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a list of numbers such as 2,1", param_hint="--weights") from None
+
+
+def _example(one: One) -> Example:
+    """The picture or text that was named."""
     from indexer.cli.picture_argument import picture_argument
+    from search.types import Text
+
+    return picture_argument(one) if isinstance(one, str) else Text(str(one["text"]))
+
+
+def _query_examples(
+    queries: list[Query], without: list[One], part: Crop | None, weights: list[float] | None, options: QueryOptions
+) -> None:
+    """Answer each query, one example or several together; an unreadable picture fails its query, not the others."""
     from search.engine import open_index
     from search.pictures.decode import load_picture
+    from search.types import Text
 
     failed: list[PictureError] = []
     with open_index(options.index, device=options.device) as engine:
@@ -112,15 +163,15 @@ def _query_pictures(
             warn_weak(engine.calibration)
 
         @cache
-        def unwanted() -> list[Picture]:
-            return [load_picture(picture_argument(picture)) for picture in without]
+        def unwanted() -> list[Example]:
+            examples = map(_example, without)
+            return [each if isinstance(each, Text) else load_picture(each) for each in examples]
 
-        def search(query: str | list[str]) -> list[Hit]:
-            if isinstance(query, str):
-                picture = picture_argument(query)
-                return engine.search(picture, options.k, without=unwanted(), crop=part, **options.search)
-            blended = [picture_argument(picture) for picture in query]
-            return engine.search_together(blended, options.k, without=unwanted(), **options.search)
+        def search(query: Query) -> list[Hit]:
+            if isinstance(query, list):
+                blended = [_example(one) for one in query]
+                return engine.search_together(blended, options.k, weights=weights, without=unwanted(), **options.search)
+            return engine.search(_example(query), options.k, without=unwanted(), crop=part, **options.search)
 
         for query in queries:
             try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexer.cli.base import warn_weak
-from indexer.cli.hits import QueryOptions, print_hits, shown_columns
+from indexer.cli.hits import Query, QueryOptions, print_hits, shown_columns
 from search.errors import DataError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def query_stored(ids: list[int], files: list[Path], options: QueryOptions) -> No
         columns = shown_columns(options.show, list(engine.columns()))
         if not options.as_json:
             warn_weak(engine.calibration)
-        queries: list[dict[str, int | str]] = [{"id": picture_id} for picture_id in ids]
+        queries: list[Query] = [{"id": picture_id} for picture_id in ids]
         answers = engine.search_vectors(engine.vectors_of(ids), options.k, **options.search) if ids else []
         for file, vectors in read:
             queries += [{"vector": str(file), "row": row} for row in range(len(vectors))]

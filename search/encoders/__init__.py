@@ -5,11 +5,13 @@
     color-layout        colours and their positions, without weights: the baseline
     torchvision:NAME    a classification model of torchvision without its head
     timm:NAME           a model of timm without its head
+    open_clip:NAME      pictures and texts in one space (pip install "twinlens[clip]")
     faces               the faces of a picture, for identification (pip install "twinlens[faces]")
     FOLDER              a checkpoint of `twinlens train`, or any saved encoder
 
 `available()` lists them with their costs. The presets of `search.encoders.menu` are names for one model each.
-`torchvision:NAME@random` and `timm:NAME@random` have reproducible random weights and need no network.
+`torchvision:NAME@random`, `timm:NAME@random` and `open_clip:NAME@random` have reproducible random weights and need no
+network.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ FAMILIES = {
     "checkpoint": "search.encoders.checkpoint:CheckpointEncoder",
     "torchvision": "search.encoders.torchvision_backbones:TorchvisionEncoder",
     "timm": "search.encoders.timm_backbones:TimmEncoder",
+    "open_clip": "search.encoders.open_clip_encoder:OpenClipEncoder",
     "faces": "search.encoders.dlib_faces:FacesEncoder",
 }
 """Family, as in `encoder.json`, to `module:Class`. A new encoder needs one file and one line here."""
@@ -43,7 +46,9 @@ SHIPPED = ("photo", "small")
 """The encoders whose weights are in this package, in `weights/NAME`; the default first."""
 OLD_NAMES = {"builtin": "small"}
 """Earlier names of encoders, which are still accepted: indexes and scripts have them."""
-_BACKBONES = ("torchvision", "timm")
+TEXT_FAMILIES = ("open_clip",)
+"""Families whose encoders embed texts too: they are `search.encoders.text_encoder.TextEncoder`."""
+_BACKBONES = ("torchvision", "timm", "open_clip")
 _WITHOUT_FOLDER = ("color-layout", "faces")
 """Families with one encoder each, whose name is that of the family."""
 
@@ -117,6 +122,17 @@ def shipped_folder(name: str | os.PathLike[str]) -> Path | None:
     return folder if known and folder.is_dir() else None
 
 
+def embeds_text(folder: Path) -> bool:
+    """Whether a saved encoder embeds texts too, according to its `encoder.json`.
+
+    Raises:
+        EncoderError: the file is missing or damaged.
+    """
+    from search.encoders.manifest import read_manifest
+
+    return read_manifest(folder).family in TEXT_FAMILIES
+
+
 def load_folder(
     folder: Path, *, device: Device = "auto", precision: Precision | None = None, runtime: Runtime = "auto"
 ) -> Encoder:
@@ -129,11 +145,12 @@ def load_folder(
         EncoderError: a file is missing, damaged, or of another version.
     """
     from search.encoders.manifest import read_manifest
-    from search.encoders.runtime_keys import CONVERSION, precision_of
+    from search.encoders.runtime_keys import CONVERSION, is_convertible, precision_of
 
     manifest = read_manifest(folder)
     precision = precision or precision_of(manifest)
-    if runtime == "auto" and CONVERSION in manifest.extra and _on_cpu(device):
+    converted = CONVERSION in manifest.extra and is_convertible(manifest.family)
+    if runtime == "auto" and converted and _on_cpu(device):
         from search.encoders.converted import ConvertedEncoder
         from search.encoders.openvino_runtime import available
 
@@ -169,11 +186,13 @@ def _on_cpu(device: Device) -> bool:
 
 def _computing(encoder: Encoder, precision: Precision, runtime: Runtime) -> Encoder:
     """Set how a new encoder computes."""
-    from search.encoders.runtime_keys import checked_precision
+    from search.encoders.runtime_keys import checked_precision, is_convertible
 
     encoder.precision, encoder.runtime = checked_precision(precision, "precision"), runtime
     if encoder.family == "color-layout" and precision != "float32":
         raise EncoderError(f"color-layout has no network that could compute in {precision}: leave the precision out")
+    if not is_convertible(encoder.family) and precision != "float32":
+        raise EncoderError(f"{encoder.name} is computed by torch, not in {precision}: leave the precision out")
     return encoder
 
 

@@ -71,7 +71,7 @@ class BackboneEncoder(TorchEncoder):
         resolve_device(device)  # a missing device is reported before the download
         model_name = name.partition(":")[2]
         model = model_name.removesuffix(RANDOM)
-        with _seeded():
+        with seeded():
             network, preprocessing = cls.build(model) if model_name.endswith(RANDOM) else cls._fetch(name, model)
         return cls(network, model, preprocessing, name=name, device=device)
 
@@ -85,7 +85,7 @@ class BackboneEncoder(TorchEncoder):
         manifest = read_manifest(folder)
         model = manifest.require("model", str)
         try:
-            with _seeded(), within_weights(folder / WEIGHTS_FILE):
+            with seeded(), within_weights(folder / WEIGHTS_FILE):
                 network, _ = cls.build(model)
         except TooLargeError as error:
             raise EncoderError(f"damaged: {folder}: the model {model!r} does not fit: {error}") from error
@@ -109,7 +109,7 @@ class BackboneEncoder(TorchEncoder):
 
 
 @contextmanager
-def _seeded() -> Iterator[None]:
+def seeded() -> Iterator[None]:
     """Draw random weights from a fixed seed without changing the state of torch's generator."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_SEED)

@@ -103,8 +103,12 @@ class Encoder(ABC):
             raise EncoderError(
                 f"encoder {self.name} cannot embed pictures of {self.input_size} pixels: {reason}"
             ) from error
-        if raw.shape != (len(batch), self.dim):
-            raise EncoderError(f"encoder {self.name} returned shape {raw.shape}, expected {(len(batch), self.dim)}")
+        return self.checked_rows(raw, len(batch))
+
+    def checked_rows(self, raw: Floats, count: int) -> Floats:
+        """Make raw embeddings `(count, dim)` unit rows; raises EncoderError for another shape or non-finite values."""
+        if raw.shape != (count, self.dim):
+            raise EncoderError(f"encoder {self.name} returned shape {raw.shape}, expected {(count, self.dim)}")
         if not np.isfinite(raw).all():
             raise EncoderError(f"encoder {self.name} returned non-finite values: its weights are damaged")
         return unit_rows(raw)

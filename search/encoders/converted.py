@@ -13,7 +13,7 @@ from search.encoders.manifest import read_manifest
 from search.encoders.openvino_conversion import read_conversion, write_conversion
 from search.encoders.openvino_runtime import CompiledNetwork, Conversion, ConversionError, available
 from search.encoders.preprocessing import Preprocessing, squash
-from search.encoders.runtime_keys import CONVERSION, PRECISION, precision_of, runtime_keys
+from search.encoders.runtime_keys import CONVERSION, PRECISION, is_convertible, precision_of, runtime_keys
 from search.encoders.weights_digest import digest_of_file
 from search.encoders.weights_file import WEIGHTS_FILE
 from search.errors import DamagedFileError, EncoderError
@@ -115,7 +115,7 @@ def conversion_problem(folder: Path) -> str | None:
     Raises:
         EncoderError: `encoder.json` or the weights are damaged.
     """
-    if not available() or not is_regular(folder / WEIGHTS_FILE):
+    if not available() or not is_regular(folder / WEIGHTS_FILE) or not is_convertible(read_manifest(folder).family):
         return None
     try:
         ConvertedEncoder.load(folder)

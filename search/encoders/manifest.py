@@ -8,7 +8,8 @@
       "input_size": 128,                 pixels
       "preprocessing": {...},            everything that determines the network's input
       "fingerprint": "0123456789abcdef0123456789abcdef",
-      ...                                the keys of the family: "network" and "card", or "model"
+      ...                                the keys of the family: "network" and "card"; "model"; or
+                                         "towers", "vocabulary" and "card"
     }
 
 An encoder that this package ships may also have the key `borrowed`: see `search.encoders.borrowed_weights`.

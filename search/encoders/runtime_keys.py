@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 PRECISION, CONVERSION = "precision", "openvino"
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
+_TORCH_ONLY = ("open_clip",)
+"""Families that OpenVINO does not compute: a conversion has one input, and these embed texts too."""
+
+
+def is_convertible(family: str) -> bool:
+    """Whether OpenVINO may compute encoders of a family with a network."""
+    return family not in _TORCH_ONLY
+
 
 def runtime_keys(precision: Precision, conversion: dict[str, Any] | None) -> dict[str, Any]:
     """The keys for an encoder with this precision and this description of its conversion, if it has one."""

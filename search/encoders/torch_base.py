@@ -15,7 +15,7 @@ from search.encoders.openvino_conversion import convert, write_conversion
 from search.encoders.openvino_runtime import CompiledNetwork, ConversionError, available
 from search.encoders.precision import full_float32
 from search.encoders.preprocessing import Preprocessing, squash
-from search.encoders.runtime_keys import runtime_keys
+from search.encoders.runtime_keys import is_convertible, runtime_keys
 from search.encoders.steady import PADDING, with_steady_rows
 from search.encoders.weights_digest import digest
 from search.encoders.weights_file import read_weights, write_weights
@@ -88,8 +88,7 @@ class TorchEncoder(Encoder):
         Raises:
             ForkError: the process was forked after this encoder was loaded.
         """
-        if self._fork != fork_count():
-            raise forked(f"the encoder {self.name}")
+        self.require_own_process()
         with self._lock:  # one thread converts and compiles, the others wait
             compiled = self._compiled
         if compiled is not None:
@@ -97,6 +96,11 @@ class TorchEncoder(Encoder):
         with full_float32(self.device):
             parts = [self._embed(batch[start : start + MAX_BATCH]) for start in range(0, len(batch), MAX_BATCH)]
         return np.concatenate(parts)
+
+    def require_own_process(self) -> None:
+        """Raise ForkError if the process was forked after this encoder was loaded."""
+        if self._fork != fork_count():
+            raise forked(f"the encoder {self.name}")
 
     def save(self, folder: Path) -> None:
         """Write `weights.safetensors`, the conversion if OpenVINO is installed, then `encoder.json`."""
@@ -124,7 +128,8 @@ class TorchEncoder(Encoder):
     @cached_property
     def _conversion(self) -> Conversion | None:
         try:
-            return convert(self.network, self.preprocessing) if available() else None
+            usable = available() and is_convertible(self.family)
+            return convert(self.network, self.preprocessing) if usable else None
         except ConversionError:
             return None
 

@@ -1,4 +1,4 @@
-"""One query from several pictures: examples and counterexamples."""
+"""One query from several pictures and texts: examples and counterexamples."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import numpy as np
 
 from search.config import QueryConfig
 from search.errors import QueryError
+from search.types import Text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from search.types import Floats
+    from search.types import Example, Floats
 
 _SHORTEST = 1e-3
 """Length of a blend of unit vectors below which its direction is noise."""
@@ -34,7 +35,7 @@ def blend(examples: Floats, counterexamples: Floats, weights: Sequence[float] | 
         QueryError: no example, invalid weights, or examples and counterexamples that cancel out.
     """
     if len(examples) == 0:
-        raise QueryError("nothing to search from: name at least one picture")
+        raise QueryError("nothing to search from: name at least one picture or text")
     shares = np.ones(len(examples)) if weights is None else np.asarray(weights, dtype=np.float64)
     if shares.shape != (len(examples),) or not np.isfinite(shares).all() or (shares < 0).any() or shares.sum() == 0:
         raise QueryError(f"{len(examples)} pictures need as many weights, none below 0 and not all 0, not {weights}")
@@ -46,3 +47,8 @@ def blend(examples: Floats, counterexamples: Floats, weights: Sequence[float] | 
         raise QueryError("these pictures cancel out. Leave one of them out")
     query: Floats = (mean / length).astype(np.float32)
     return query
+
+
+def has_text(examples: Sequence[Example]) -> bool:
+    """Whether one of them is a text, so that distances are not those between pictures."""
+    return any(isinstance(each, Text) for each in examples)

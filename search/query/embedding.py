@@ -1,27 +1,31 @@
-"""Embed pictures with the encoder that is stored in the index, a chunk of pictures at a time."""
+"""Embed pictures and texts with the encoder that is stored in the index, a chunk of pictures at a time."""
 
 from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from search.chunks import chunks
 from search.config import DecodeConfig
-from search.encoders.foreign import stored_encoder
-from search.errors import EncoderError
+from search.encoders import embeds_text
+from search.encoders.foreign import is_foreign, stored_encoder
+from search.errors import EncoderError, QueryError
 from search.pictures.decode import load_picture, picture_name
 from search.store.durable import verify
-from search.types import Timing
+from search.types import Text, Timing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
+    from search.crop import Crop
     from search.encoders.base import Encoder
+    from search.encoders.text_encoder import TextEncoder
     from search.store.snapshot import Snapshot
-    from search.types import Floats, Picture
+    from search.types import Example, Floats, Picture
 
 DECODED_AT_ONCE = 64
 """Most decoded pictures in memory at once."""
@@ -68,6 +72,60 @@ class Embedder:
             timing.decode += decoded - begun
             timing.encode += time.perf_counter() - decoded
         return np.concatenate(parts) if parts else np.empty((0, encoder.dim), dtype=np.float32)
+
+    @property
+    def embeds_text(self) -> bool:
+        """Whether the encoder embeds texts too; it is not loaded for this. Raises as `encoder`."""
+        self._snapshot.require_open()
+        return not is_foreign(self._snapshot.fingerprint) and embeds_text(_place(self._snapshot))
+
+    def embed_texts(self, texts: Sequence[Text], timing: Timing | None = None) -> Floats:
+        """Embed texts as `(N, dim) float32` unit rows, and add the seconds taken to `timing`.
+
+        Raises:
+            EncoderError: the encoder embeds pictures only.
+            QueryError: a text is longer than the encoder reads.
+        """
+        self._snapshot.require_open()
+        if not embeds_text(_place(self._snapshot)):
+            folder, name = self._snapshot.folder, self._snapshot.settings["encoder"]
+            raise EncoderError(
+                f"{folder}: its encoder {name} embeds pictures only, so no text can be compared with them. Encoders"
+                f' open_clip:NAME embed both (pip install "twinlens[clip]"). To embed all pictures again with one:'
+                f" twinlens rebuild --index {folder} --encoder open_clip:ViT-B-32"
+            )
+        encoder, timing = cast("TextEncoder", self.encoder), Timing() if timing is None else timing
+        begun = time.perf_counter()
+        vectors = encoder.encode_text([each.text for each in texts])
+        timing.encode += time.perf_counter() - begun
+        return vectors
+
+    def embed_examples(self, examples: Sequence[Example], timing: Timing | None = None) -> Floats:
+        """Embed pictures and texts as `(N, dim) float32` unit rows in their order; raises as `embed`, `embed_texts`."""
+        texts = [each for each in examples if isinstance(each, Text)]
+        if not texts:
+            return self.embed(cast("Sequence[Picture]", examples), timing)
+        of_texts = iter(self.embed_texts(texts, timing))  # before any picture is read
+        of_pictures = iter(self.embed([each for each in examples if not isinstance(each, Text)], timing))
+        return np.stack([next(of_texts if isinstance(each, Text) else of_pictures) for each in examples])
+
+
+def part_of(example: Example, crop: Crop | None) -> Example:
+    """The part of an example to search with.
+
+    Raises:
+        PictureError: the picture cannot be read.
+        QueryError: it is a text.
+    """
+    if crop is None:
+        return example
+    if isinstance(example, Text):
+        raise QueryError("a crop is a part of a picture, and the query is a text: leave one of them out")
+    return crop.of(load_picture(example))
+
+
+def _place(snapshot: Snapshot) -> Path:
+    return snapshot.folder / stored_encoder(snapshot.folder, snapshot.settings)
 
 
 def _load(snapshot: Snapshot) -> Encoder:

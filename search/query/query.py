@@ -35,7 +35,8 @@ class SearchOptions(TypedDict, total=False):
 class Query:
     """A checked query; `condition` is `where`, parsed from any of its forms.
 
-    A `blended` query is made of several pictures, so the calibration does not apply to its distances.
+    A `blended` query is made of several examples, and a `worded` one of a text, perhaps among pictures. The
+    calibration and the cut-points, which were measured on pairs of pictures, do not apply to their distances.
     """
 
     k: int = QueryConfig.k
@@ -43,10 +44,13 @@ class Query:
     same_only: bool = QueryConfig.same_only
     collapse: bool = QueryConfig.collapse
     blended: bool = False
+    worded: bool = False
     condition: Condition | None = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "k", check_count("k", self.k))
+        if self.worded and self.same_only:
+            raise QueryError("same-only compares single pictures, and this query has a text: leave one of them out")
         if self.blended and self.same_only:
             raise QueryError(
                 "same-only compares single pictures, and this query is a blend of several: leave one of them out"
@@ -54,11 +58,11 @@ class Query:
         object.__setattr__(self, "condition", condition_of(self.where))
 
     @classmethod
-    def of(cls, k: int, options: SearchOptions, *, blended: bool = False) -> Query:
+    def of(cls, k: int, options: SearchOptions, *, blended: bool = False, worded: bool = False) -> Query:
         """Check the arguments of a search.
 
         Raises:
-            QueryError: k < 1, the filter is invalid, or `same_only` is set for a blended query.
+            QueryError: k < 1, the filter is invalid, or `same_only` is set for a query that is not one picture.
             TypeError: an unknown keyword.
         """
         if unknown := [name for name in options if name not in _NAMES]:
@@ -66,7 +70,7 @@ class Query:
                 f"unexpected keyword argument {unknown[0]!r}: every search takes {', '.join(_NAMES)};"
                 " help(SearchEngine.search) names the rest"
             )
-        return cls(k, **options, blended=blended)
+        return cls(k, **options, blended=blended, worded=worded)
 
 
 _NAMES = tuple(SearchOptions.__annotations__)

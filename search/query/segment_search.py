@@ -54,7 +54,7 @@ class SegmentSearch:
         """One list of hits per query `(Q, dim)`, unit rows."""
         snapshot, measured = self._snapshot, self._recognition.confidence
         most = same_threshold(snapshot.folder, measured.calibration) if query.same_only else None
-        confidence = Confidence() if query.blended else measured
+        confidence = self._confidence(query)
         chosen = [(segment, self.mask(segment, query.condition)) for segment in snapshot.segments]
         if query.collapse:
             from search.query.folding import Folding  # which needs Pillow
@@ -67,6 +67,12 @@ class SegmentSearch:
         else:
             answers = self._nearest(vectors, query.k, chosen, confidence, most)
         return with_metadata(snapshot.catalog, answers)
+
+    def _confidence(self, query: Query) -> Confidence:
+        """What rates the hits of a query: distances to texts, and to blends, are not those between two pictures."""
+        if query.blended:
+            return Confidence()
+        return self._recognition.text_confidence if query.worded else self._recognition.confidence
 
     def _nearest(
         self,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Confidence:
-    """Rates distances to a single picture. Neither part is set for a blend, whose distances mean something else."""
+    """Rates distances to a picture or a text. Neither part is set for a blend, whose distances mean something else."""
 
     calibration: Calibration | None = None
     cut_points: CutPoints | None = None

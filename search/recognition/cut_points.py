@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 STRENGTHS: tuple[Strength, ...] = get_args(Strength)
 """From the nearest hits to the farthest."""
 CARD_KEY = "strength"
+TEXT_CARD_KEY = "strength_text"
+"""As `CARD_KEY`, for distances between a text and pictures, which are larger."""
 _FARTHEST = 2.0
 
 
@@ -63,9 +65,9 @@ class CutPoints:
         return dict(zip(STRENGTHS, self.edges, strict=False))
 
     @classmethod
-    def of_card(cls, card: Mapping[str, Any]) -> CutPoints | None:
+    def of_card(cls, card: Mapping[str, Any], key: str = CARD_KEY) -> CutPoints | None:
         """Read them from a card; None if it has none, or none that this version understands."""
-        stored = card.get(CARD_KEY)
+        stored = card.get(key)
         values = [stored.get(word) for word in STRENGTHS[:-1]] if isinstance(stored, dict) else [None]
         if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
             return None
@@ -75,17 +77,17 @@ class CutPoints:
             return None
 
 
-def index_cut_points(snapshot: Snapshot) -> CutPoints | None:
+def index_cut_points(snapshot: Snapshot, key: str = CARD_KEY) -> CutPoints | None:
     """The cut-points of the encoder of an index: those in the index or, for an older index, those that ship with it.
 
     None without any; also if the encoder's card is damaged, which is reported when the encoder is loaded: a search by
     vector does not need it.
     """
     try:
-        if (carried := CutPoints.of_card(_carried_card(snapshot))) is not None:
+        if (carried := CutPoints.of_card(_carried_card(snapshot), key)) is not None:
             return carried
         shipped = folder_with_fingerprint(snapshot.fingerprint)
-        return None if shipped is None else CutPoints.of_card(saved_card(shipped))
+        return None if shipped is None else CutPoints.of_card(saved_card(shipped), key)
     except TwinlensError:
         return None
 

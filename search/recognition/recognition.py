@@ -13,7 +13,7 @@ from search.pictures.decode import load_picture, picture_name
 from search.pictures.quality import refuse_poor
 from search.recognition.calibration import verify_vectors
 from search.recognition.confidence import Confidence
-from search.recognition.cut_points import index_cut_points
+from search.recognition.cut_points import TEXT_CARD_KEY, index_cut_points
 from search.recognition.identities import Decider, Gallery
 from search.recognition.parts import parts_of
 from search.recognition.stored import index_calibration
@@ -77,6 +77,16 @@ class Recognition:
     def confidence(self) -> Confidence:
         """Rates the distances of hits; raises as `calibration`."""
         return Confidence(self.calibration, self.cut_points)
+
+    @property
+    def text_confidence(self) -> Confidence:
+        """Rates the distances of hits to a text, to which the calibration and `cut_points` do not apply."""
+        self._snapshot.require_open()
+        return Confidence(cut_points=self._text_cut_points)
+
+    @cached_property
+    def _text_cut_points(self) -> CutPoints | None:
+        return index_cut_points(self._snapshot, TEXT_CARD_KEY)
 
     @property
     def gallery(self) -> Gallery:

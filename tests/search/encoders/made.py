@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from PIL import Image
 
 from search.encoders import load_encoder
 from tests.conftest import draw
+from tests.search.encoders.tiny_clip import write_tiny_clip
 
 SPEC = {"kind": "resnet", "stem": 8, "widths": [8, 16], "depths": [1, 1], "dim": 24}
 LITE = {"kind": "efficientnet_lite", "variant": "lite0", "pooled": ["mean", "gem"], "dim": 24}
 CHECKPOINT = "checkpoint"
+CLIP = "open_clip, tiny"
 PROJECTED = {
     "checkpoint of torchvision": {
         "kind": "backbone",
@@ -39,6 +43,7 @@ NAMES = (
     "torchvision:resnet18@random",
     "torchvision:mobilenet_v3_small@random",
     "timm:test_resnet.r160_in1k@random",
+    CLIP,
     "small",
     "photo",
 )
@@ -58,6 +63,9 @@ def make(name):
         import torch
 
         torch.set_num_threads(1)  # On shared cores, threads that wait for each other took twice the time.
+    if name == CLIP:
+        with TemporaryDirectory() as folder:
+            return load_encoder(f"open_clip:local-dir:{write_tiny_clip(Path(folder) / 'tiny')}", device="cpu")
     if name == CHECKPOINT or name in PROJECTED:
         return checkpoint(name=name, spec=PROJECTED.get(name, SPEC))
     return load_encoder(name, device="cpu")
