@@ -35,7 +35,7 @@ FAMILIES = {
     "timm": "search.encoders.timm_backbones:TimmEncoder",
 }
 """Family, as in `encoder.json`, to `module:Class`. A new encoder needs one file and one line here."""
-SHIPPED = ("photo", "small")
+SHIPPED = ("photo", "small", "signatures")
 """The encoders whose weights are in this package, in `weights/NAME`; the default first."""
 OLD_NAMES = {"builtin": "small"}
 """Earlier names of encoders, which are still accepted: indexes and scripts have them."""

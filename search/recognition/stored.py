@@ -6,16 +6,16 @@ An index that is built with such an encoder gets a copy of its calibration.
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
-from search.encoders import encoder_folder
+from search.encoders import SHIPPED, current_name, encoder_folder, shipped_folder
 from search.errors import DamagedFileError, DataError, EncoderError, IndexFolderError, QueryError
 from search.files.reading import open_regular
 from search.files.writing import write_file
 from search.recognition.calibration import Calibration
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -60,9 +60,15 @@ def encoder_calibration(name: str | os.PathLike[str], fingerprint: str) -> Calib
     Raises:
         EncoderError: the file is damaged, or was made for another encoder than the one of this fingerprint.
     """
-    folder = encoder_folder(name)
-    if folder is None:
-        return None
+    if (folder := encoder_folder(name)) is not None:
+        return _fitting(folder, fingerprint)
+    if (shipped := current_name(os.fspath(name))) in SHIPPED:
+        with shipped_folder(shipped) as folder:
+            return _fitting(folder, fingerprint)
+    return None
+
+
+def _fitting(folder: Path, fingerprint: str) -> Calibration | None:
     calibration = read_calibration(folder)
     if calibration is not None and calibration.fingerprint != fingerprint:
         raise EncoderError(
