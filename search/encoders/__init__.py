@@ -2,6 +2,7 @@
 
     photo               the default, for photos: ships in the package, except for ImageNet weights of another package
     small               small and fast, needs no other package; for drawings, strokes and copies
+    signatures          for handwritten names; borrows from `small`, and ImageNet weights of another package
     color-layout        colours and their positions, without weights: the baseline
     torchvision:NAME    a classification model of torchvision without its head
     timm:NAME           a model of timm without its head

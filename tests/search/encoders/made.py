@@ -41,6 +41,7 @@ NAMES = (
     "timm:test_resnet.r160_in1k@random",
     "small",
     "photo",
+    "signatures",
 )
 IMAGES = (
     draw(0),
