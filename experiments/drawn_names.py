@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from search.types import Floats
 
 SIZE = 160
@@ -98,7 +100,7 @@ def _side_by_side(characters: Sequence[Path], drawer: int, random: np.random.Gen
     return ink
 
 
-def _written(ink: Floats, bend: Floats | None, pen: int, random: np.random.Generator) -> Floats:
+def _written(ink: Floats, bend: NDArray[np.float64] | None, pen: int, random: np.random.Generator) -> Floats:
     """The ink once more, by the same hand: another slant, size and proportion, other small bends."""
     height, width = ink.shape
     angle, slant = math.radians(random.uniform(-3, 3)), random.uniform(-0.08, 0.08)
@@ -119,12 +121,12 @@ def _written(ink: Floats, bend: Floats | None, pen: int, random: np.random.Gener
     return blurred.clip(0, 1)
 
 
-def _bend(shape: tuple[int, ...], knots: int, deviation: float, random: np.random.Generator) -> Floats:
+def _bend(shape: tuple[int, ...], knots: int, deviation: float, random: np.random.Generator) -> NDArray[np.float64]:
     """Smooth displacements `(2, H, W)` in pixels; `deviation` is relative to half of the sides."""
     coarse = random.standard_normal((2, knots, knots)) * deviation
     factors = (shape[0] / knots, shape[1] / knots)
     fields = [ndimage.zoom(field, factors, order=3, grid_mode=True, mode="nearest") for field in coarse]
-    bend: Floats = np.stack(fields).astype(np.float32) * (np.array(shape) / 2)[:, None, None]
+    bend: NDArray[np.float64] = np.stack(fields).astype(np.float32) * (np.array(shape) / 2)[:, None, None]
     return bend
 
 

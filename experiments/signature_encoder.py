@@ -99,7 +99,7 @@ def written(signatures: Sequence[Signature]) -> Collection:
     for name, media in (("written, thin pens", THIN), ("written, all media", range(4))):
         rows = np.flatnonzero([each.medium in media for each in signatures])
         for about, kind in ((RANDOM, "random"), (SAME_NAME, "same-name")):
-            of = pairs_against([signatures[row] for row in rows], kind)
+            of = pairs_against([signatures[row] for row in rows.tolist()], kind)
             trials.append(Trial(name, f"{about} writer", replace(of, a=rows[of.a], b=rows[of.b])))
     return Collection([partial(load_picture, each.path) for each in signatures], tuple(trials))
 
