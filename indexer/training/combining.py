@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from indexer.training.config import PartConfig
 from indexer.training.data import evenly, read_pictures, split_of
+from indexer.training.discriminant import discriminant_projection, in_folders
 from indexer.training.joining import principal_projection
 from indexer.training.recipes import combination_names, load_combination
 from indexer.training.validation import normalised
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from indexer.training.config import CombineConfig
+    from indexer.training.discriminant import Folders
     from search.types import Floats
 
 _BATCH = 32
@@ -61,6 +63,11 @@ class _Source:
     """Who provides its weights; their prefixes are relative to the part."""
     to_fit: bool = False
     """Whether its head is still random."""
+
+    @property
+    def dim(self) -> int:
+        """Dimensions of its vector."""
+        return int(self.network.features if self.spec["dim"] is None else self.spec["dim"])  # type: ignore[arg-type]
 
     def rows(self, pictures: Tensor) -> Tensor:
         """What is fitted: the features of a head that is to be fitted, or else the part's unit vectors."""
@@ -91,7 +98,7 @@ def combine(
         with torch.inference_mode():
             for kept, source in zip(rows, sources, strict=True):
                 kept.append(source.rows(batch).numpy())
-    network, spec = fit(sources, [np.concatenate(each) for each in rows], config)
+    network, spec = fit(sources, [np.concatenate(each) for each in rows], config, in_folders(paths, pictures))
     encoder = CheckpointEncoder(
         network, spec, name=config.name, input_size=size, dim=config.dim, card=_card(config, paths), device="cpu"
     )
@@ -114,7 +121,9 @@ def sample(pictures: Path, config: CombineConfig) -> tuple[Path, ...]:
     return evenly(split_of(kept), config.pictures).paths
 
 
-def fit(sources: Sequence[_Source], rows: Sequence[Floats], config: CombineConfig) -> tuple[Combined, dict[str, Any]]:
+def fit(
+    sources: Sequence[_Source], rows: Sequence[Floats], config: CombineConfig, folders: Folders
+) -> tuple[Combined, dict[str, Any]]:
     """Fit the heads and the projection to the rows of each source; return the network with its spec."""
     total = sum(source.weight for source in sources)
     vectors: list[Floats] = []
@@ -123,10 +132,14 @@ def fit(sources: Sequence[_Source], rows: Sequence[Floats], config: CombineConfi
             head = source.network.get_submodule("head")
             given = unit_rows(_fit_layer(head, given, config.whitening))
         vectors.append(given * (source.weight / total) ** 0.5)
-    parts = [Part(each.network, each.size, int(each.spec["dim"]), each.weight / total) for each in sources]
+    parts = [Part(each.network, each.size, each.dim, each.weight / total) for each in sources]
     network = Combined(parts=parts, dim=config.dim).eval()
     if isinstance(network.projection, torch.nn.Linear):
-        _fit_layer(network.projection, np.concatenate(vectors, axis=1), 0.0)
+        joined = np.concatenate(vectors, axis=1)
+        if config.discriminant is None:
+            _fit_layer(network.projection, joined, 0.0)
+        else:
+            _set_layer(network.projection, *discriminant_projection(joined, folders, config.discriminant, config.dim))
     listed = [{**part._asdict(), "network": each.spec} for part, each in zip(parts, sources, strict=True)]
     return network, {"kind": "combined", "parts": listed, "dim": config.dim}
 
@@ -135,7 +148,8 @@ def _source(part: PartConfig) -> _Source:
     if part.encoder is None:
         network = build_network(part.network, pretrained=True).eval()
         lender = FromPackage("trunk.", PACKAGES[part.network["variant"]])
-        return _Source(network, part.network, part.size, part.weight, (lender,), to_fit=True)
+        to_fit = part.network["dim"] is not None
+        return _Source(network, part.network, part.size, part.weight, (lender,), to_fit)
     encoder, name = load_encoder(part.encoder, device="cpu"), current_name(part.encoder)
     if not isinstance(encoder, CheckpointEncoder):
         raise DataError(f"{part.encoder}: has no network that twinlens train wrote. Name small, or a folder")
@@ -157,15 +171,19 @@ def _batches(paths: Sequence[Path], size: int, advance: Callable[[int, int], Non
         advance(done, len(paths))
 
 
-@torch.no_grad()
 def _fit_layer(layer: nn.Module, rows: Floats, whitening: float) -> Floats:
     """Make a linear layer the principal axes of rows, and return what it maps them to."""
     assert isinstance(layer, torch.nn.Linear)
     weight, bias = principal_projection(rows, layer.out_features, whitening)
-    layer.weight.copy_(torch.from_numpy(weight))
-    layer.bias.copy_(torch.from_numpy(bias))
+    _set_layer(layer, weight, bias)
     mapped: Floats = rows @ weight.T + bias
     return mapped
+
+
+@torch.no_grad()
+def _set_layer(layer: torch.nn.Linear, weight: Floats, bias: Floats) -> None:
+    layer.weight.copy_(torch.from_numpy(weight))
+    layer.bias.copy_(torch.from_numpy(bias))
 
 
 def _lenders(sources: Sequence[_Source]) -> list[Lender]:

@@ -96,6 +96,16 @@ class PartConfig:
 
 
 @dataclass(frozen=True)
+class DiscriminantConfig:
+    """How the projection of a combined encoder is fitted to classes: `indexer.training.discriminant`."""
+
+    sets: dict[str, float]
+    """Folders directly below that of the pictures, which hold one folder per class, and how much each counts."""
+    shrinkage: float = 0.3
+    """Part of the mean variance within classes that is added along every axis."""
+
+
+@dataclass(frozen=True)
 class TeacherConfig:
     """A pretrained network whose pooled features a fine-tuned network keeps close to."""
 
@@ -154,6 +164,8 @@ class CombineConfig:
     """Dimensions of the combined vector, after the projection to principal axes."""
     whitening: float = 0.0
     """Of fitted heads: 0 keeps the distances, 1 gives all principal axes the same weight."""
+    discriminant: DiscriminantConfig | None = None
+    """Fits the projection to classes; defaults to principal axes."""
     held_out: tuple[str, ...] = ()
     """Folders, directly below that of the pictures, whose pictures are never opened."""
     pictures: int = 4000

@@ -28,8 +28,9 @@ from torch.nn import functional
 
 from indexer.metrics.retrieval import retrieval
 from indexer.training.cached_maps import Above, Below, Pooled, cached, computed
+from indexer.training.config import DiscriminantConfig
 from indexer.training.data import digest, read_pictures, split_of
-from indexer.training.discriminant import discriminant_projection
+from indexer.training.discriminant import Folders, discriminant_projection
 from indexer.training.losses import LossSettings, make_loss
 from indexer.training.mining import make_miner
 from indexer.training.recipes import fine_tuning_names, load_fine_tuning
@@ -161,8 +162,9 @@ def _material(
 def _start_head(above: Above, material: Material, config: FineTuneConfig) -> None:
     """Start the head from shrunk discriminant axes of the pretrained features."""
     pooled = [above.pooled(material.batch(rows, np.zeros_like(rows))).numpy() for rows in chunks(material.rows, _EMBED)]
+    everything = Folders(material.pictures.classes[material.rows], np.full(len(material.rows), ""))
     weight, bias = discriminant_projection(
-        np.concatenate(pooled), material.pictures.classes[material.rows], config.network["dim"], config.shrinkage
+        np.concatenate(pooled), everything, DiscriminantConfig({"": 1.0}, config.shrinkage), config.network["dim"]
     )
     above.head.weight.copy_(torch.from_numpy(weight))
     above.head.bias.copy_(torch.from_numpy(bias))

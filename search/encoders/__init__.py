@@ -2,6 +2,7 @@
 
     photo               the default, for photos: ships in the package, except for ImageNet weights of another package
     small               small and fast, needs no other package; for drawings, strokes and copies
+    signatures          for handwritten names; borrows from `small`, and ImageNet weights of another package
     color-layout        colours and their positions, without weights: the baseline
     torchvision:NAME    a classification model of torchvision without its head
     timm:NAME           a model of timm without its head
@@ -42,7 +43,7 @@ FAMILIES = {
     "faces": "search.encoders.dlib_faces:FacesEncoder",
 }
 """Family, as in `encoder.json`, to `module:Class`. A new encoder needs one file and one line here."""
-SHIPPED = ("photo", "small")
+SHIPPED = ("photo", "small", "signatures")
 """The encoders whose weights are in this package, in `weights/NAME`; the default first."""
 OLD_NAMES = {"builtin": "small"}
 """Earlier names of encoders, which are still accepted: indexes and scripts have them."""

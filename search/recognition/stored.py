@@ -15,7 +15,6 @@ from search.files.writing import write_file
 from search.recognition.calibration import Calibration
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -63,8 +62,10 @@ def encoder_calibration(name: str | os.PathLike[str], fingerprint: str) -> Calib
         EncoderError: the file is damaged, or was made for another encoder than the one of this fingerprint.
     """
     folder = encoder_folder(name) or shipped_folder(name)
-    if folder is None:
-        return None
+    return None if folder is None else _fitting(folder, fingerprint)
+
+
+def _fitting(folder: Path, fingerprint: str) -> Calibration | None:
     calibration = read_calibration(folder)
     if calibration is not None and calibration.fingerprint != fingerprint:
         raise EncoderError(

@@ -32,6 +32,30 @@ class GeM(nn.Module):
         return powers.mean(dim=(2, 3)).pow(1.0 / self.p)
 
 
+class Deviation(nn.Module):
+    """The standard deviation over the positions of a map: texture, wherever it is."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Pool `(B, C, H, W)` to `(B, C)`."""
+        # The small constant keeps the gradient of a constant channel finite.
+        deviations: Tensor = maps.var(dim=(2, 3), correction=0).add(1e-12).sqrt()
+        return deviations
+
+
+class Thirds(nn.Module):
+    """The means over the left, the middle and the right third of a map, each scaled to unit length.
+
+    Thirds overlap by a column if the width is no multiple of three.
+    """
+
+    vectors = 3
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Pool `(B, C, H, W)` to `(B, 3 C)`."""
+        strips = functional.adaptive_avg_pool2d(maps, (1, self.vectors)).squeeze(2)
+        return functional.normalize(strips, dim=1).transpose(1, 2).flatten(1)
+
+
 def resized(pictures: Tensor, size: int) -> Tensor:
     """Resize `(B, C, S, S)` to `(B, C, size, size)`: by means where the size divides S, else bilinear, antialiased."""
     if pictures.shape[-1] == size:

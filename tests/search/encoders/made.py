@@ -46,6 +46,7 @@ NAMES = (
     CLIP,
     "small",
     "photo",
+    "signatures",
 )
 IMAGES = (
     draw(0),

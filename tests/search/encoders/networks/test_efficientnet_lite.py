@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from search.encoders.networks import build_network
-from search.encoders.networks.efficientnet_lite import PACKAGES, EfficientNetLite
+from search.encoders.networks.efficientnet_lite import PACKAGES, POOLINGS, EfficientNetLite
 from search.encoders.package_weights import read_package_file
 from search.encoders.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 
@@ -54,6 +54,50 @@ def test_pooled_vectors_match_loops_over_the_last_map() -> None:
     torch.testing.assert_close(network(pictures), network.head(torch.from_numpy(rows)), atol=1e-5, rtol=1e-5)
 
 
+@torch.inference_mode()
+def test_maps_of_earlier_stages_match_loops() -> None:
+    spec = {**SPEC, "pooled": ["4.std", "mean", "5.thirds"], "dim": None}
+    network = build_network(spec, pretrained=True).eval()
+    pictures = torch.randn(2, 3, 96, 96, generator=torch.Generator().manual_seed(2))
+    converted = pictures * network.scale + network.shift
+    maps = [converted.new_empty(0)]
+    hooks = [stage.register_forward_hook(lambda _, __, out: maps.append(out)) for stage in network.trunk.blocks]
+    last = network.trunk.forward_features(converted).double().numpy()
+    for hook in hooks:
+        hook.remove()
+    fourth, fifth = (maps[number].double().numpy() for number in (5, 6))
+    assert fifth.shape[3] == 3
+    rows = network(pictures).numpy()
+    assert rows.shape == (2, network.features)
+    for picture, row in enumerate(rows):
+        columns = [fifth[picture, :, :, column].mean(axis=1) for column in range(3)]
+        pooled = [
+            np.array([channel.std() for channel in fourth[picture]]),
+            np.array([channel.mean() for channel in last[picture]]),
+            np.concatenate([column / math.sqrt((column**2).sum()) for column in columns]),
+        ]
+        expected = np.concatenate([each / math.sqrt((each**2).sum()) for each in pooled])
+        np.testing.assert_allclose(row, expected, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_layers_after_the_last_pooled_map_are_left_out() -> None:
+    pictures = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(3))
+    early = build_network({**SPEC, "pooled": ["4.mean"], "dim": None}, pretrained=True).eval()
+    both = build_network({**SPEC, "pooled": ["4.mean", "mean"], "dim": None}, pretrained=True).eval()
+    assert len(early.state_dict()) < len(both.state_dict())
+    assert early.features == 112
+    torch.testing.assert_close(early(pictures), both(pictures)[:, :112])
+
+
+def test_a_constant_map_has_a_finite_gradient_of_its_deviation() -> None:
+    maps = torch.ones(1, 2, 3, 3, requires_grad=True)
+    deviations = POOLINGS["std"]()(maps)
+    deviations.sum().backward()
+    assert deviations.detach().abs().max() < 1e-5
+    assert torch.isfinite(maps.grad).all()
+
+
 def test_weights_are_random_unless_pretrained_ones_are_requested() -> None:
     torch.manual_seed(0)
     first, second = build_network(SPEC), build_network(SPEC)
@@ -66,7 +110,18 @@ def test_weights_are_random_unless_pretrained_ones_are_requested() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"variant": "lite9"}, {"pooled": []}, {"pooled": ["mean", "median"]}, {"dim": 0}, {"variant": "b0"}]
+    "wrong",
+    [
+        {"variant": "lite9"},
+        {"pooled": []},
+        {"pooled": ["mean", "median"]},
+        {"pooled": ["7.mean"]},
+        {"pooled": ["-1.mean"]},
+        {"pooled": [".mean"]},
+        {"pooled": ["5.median"]},
+        {"dim": 0},
+        {"variant": "b0"},
+    ],
 )
 def test_invalid_specs(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"not define a network.*lite0.*mean"):
