@@ -79,18 +79,6 @@ class Above(nn.Module):
         return functional.normalize(self.head(self.pooled(maps)).float())
 
 
-class Pooled(nn.Module):
-    """A network without its head: normalised pictures `(B, 3, S, S)` to its pooled features `(B, F)`."""
-
-    def __init__(self, network: EfficientNetLite) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, pictures: Tensor) -> Tensor:
-        """Compute the features."""
-        return self.network.pooled(pictures)
-
-
 def computed(network: nn.Module, size: int, width: int) -> Callable[[NDArray[np.uint8]], Floats]:
     """A function that maps pictures `(B, size, size, 3) uint8` to the network's rows `(B, width) float32`.
 

@@ -19,12 +19,12 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from indexer.training.cached_maps import computed
 from indexer.training.config import PartConfig
 from indexer.training.data import evenly, read_pictures, split_of
 from indexer.training.discriminant import discriminant_projection, in_folders
 from indexer.training.joining import principal_projection
 from indexer.training.recipes import combination_names, load_combination
-from indexer.training.validation import normalised
 from search.chunks import chunks
 from search.encoders import SHIPPED, current_name, load_encoder
 from search.encoders.base import unit_rows
@@ -42,6 +42,7 @@ from search.text import utc_today
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from numpy.typing import NDArray
     from torch import Tensor, nn
 
     from indexer.training.config import CombineConfig
@@ -69,12 +70,29 @@ class _Source:
         """Dimensions of its vector."""
         return int(self.network.features if self.spec["dim"] is None else self.spec["dim"])  # type: ignore[arg-type]
 
+    @property
+    def width(self) -> int:
+        """Length of what `rows` returns for one picture."""
+        return int(self.network.features) if self.to_fit else self.dim  # type: ignore[arg-type]
+
     def rows(self, pictures: Tensor) -> Tensor:
         """What is fitted: the features of a head that is to be fitted, or else the part's unit vectors."""
         pictures = resized(pictures, self.size)
         if isinstance(self.network, EfficientNetLite) and self.to_fit:
             return self.network.pooled(pictures)
         return functional.normalize(self.network(pictures).float())
+
+
+class _Rows(torch.nn.Module):
+    """The rows of all sources side by side."""
+
+    def __init__(self, sources: Sequence[_Source]) -> None:
+        super().__init__()
+        self.networks = torch.nn.ModuleList(source.network for source in sources)
+        self._sources = tuple(sources)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return torch.cat([source.rows(pictures) for source in self._sources], dim=1)
 
 
 def combine(
@@ -93,12 +111,11 @@ def combine(
     sources = [_source(part) for part in config.parts]
     paths = sample(pictures, config)
     size = max(source.size for source in sources)
-    rows: list[list[Floats]] = [[] for _ in sources]
-    for batch in _batches(paths, size, advance):
-        with torch.inference_mode():
-            for kept, source in zip(rows, sources, strict=True):
-                kept.append(source.rows(batch).numpy())
-    network, spec = fit(sources, [np.concatenate(each) for each in rows], config, in_folders(paths, pictures))
+    widths = [source.width for source in sources]
+    compute = computed(_Rows(sources), size, sum(widths))
+    joined = np.concatenate([compute(batch) for batch in _batches(paths, size, advance)])
+    rows = np.split(joined, np.cumsum(widths)[:-1], axis=1)
+    network, spec = fit(sources, rows, config, in_folders(paths, pictures))
     encoder = CheckpointEncoder(
         network, spec, name=config.name, input_size=size, dim=config.dim, card=_card(config, paths), device="cpu"
     )
@@ -129,8 +146,7 @@ def fit(
     vectors: list[Floats] = []
     for source, given in zip(sources, rows, strict=True):
         if source.to_fit:
-            head = source.network.get_submodule("head")
-            given = unit_rows(_fit_layer(head, given, config.whitening))
+            given = unit_rows(_fit_head(source.network.get_submodule("head"), given, config, folders))
         vectors.append(given * (source.weight / total) ** 0.5)
     parts = [Part(each.network, each.size, each.dim, each.weight / total) for each in sources]
     network = Combined(parts=parts, dim=config.dim).eval()
@@ -142,6 +158,17 @@ def fit(
             _set_layer(network.projection, *discriminant_projection(joined, folders, config.discriminant, config.dim))
     listed = [{**part._asdict(), "network": each.spec} for part, each in zip(parts, sources, strict=True)]
     return network, {"kind": "combined", "parts": listed, "dim": config.dim}
+
+
+def _fit_head(head: nn.Module, rows: Floats, config: CombineConfig, folders: Folders) -> Floats:
+    """Fit a head to discriminant axes if the recipe has any for heads, or else to principal ones."""
+    if config.heads is None:
+        return _fit_layer(head, rows, config.whitening)
+    assert isinstance(head, torch.nn.Linear)
+    weight, bias = discriminant_projection(rows, folders, config.heads, head.out_features)
+    _set_layer(head, weight, bias)
+    mapped: Floats = rows @ weight.T + bias
+    return mapped
 
 
 def _source(part: PartConfig) -> _Source:
@@ -162,11 +189,10 @@ def _source(part: PartConfig) -> _Source:
     return _Source(encoder.network, spec, encoder.input_size, part.weight, lenders)
 
 
-def _batches(paths: Sequence[Path], size: int, advance: Callable[[int, int], None]) -> Iterator[Tensor]:
+def _batches(paths: Sequence[Path], size: int, advance: Callable[[int, int], None]) -> Iterator[NDArray[np.uint8]]:
     done = 0
     for batch in chunks(paths, _BATCH):
-        squares = torch.from_numpy(np.stack([squash(load_picture(path), size) for path in batch]))
-        yield normalised(squares.permute(0, 3, 1, 2).float() / 255.0)
+        yield np.stack([squash(load_picture(path, target=size), size) for path in batch])
         done += len(batch)
         advance(done, len(paths))
 

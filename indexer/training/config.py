@@ -166,6 +166,8 @@ class CombineConfig:
     """Of fitted heads: 0 keeps the distances, 1 gives all principal axes the same weight."""
     discriminant: DiscriminantConfig | None = None
     """Fits the projection to classes; defaults to principal axes."""
+    heads: DiscriminantConfig | None = None
+    """How fitted heads are chosen by classes; None takes principal axes."""
     held_out: tuple[str, ...] = ()
     """Folders, directly below that of the pictures, whose pictures are never opened."""
     pictures: int = 4000

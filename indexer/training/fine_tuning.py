@@ -27,7 +27,7 @@ import torch
 from torch.nn import functional
 
 from indexer.metrics.retrieval import retrieval
-from indexer.training.cached_maps import Above, Below, Pooled, cached, computed
+from indexer.training.cached_maps import Above, Below, cached, computed
 from indexer.training.config import DiscriminantConfig
 from indexer.training.data import digest, read_pictures, split_of
 from indexer.training.discriminant import Folders, discriminant_projection
@@ -101,6 +101,7 @@ def fine_tune(
     _train(above, material, config, say)
     after = above.state_dict()
     above.load_state_dict({key: _between(before[key], after[key], config.kept) for key in after})
+    _round(above, before)
     figures = _measured(above, material)
     say(f"average with share {config.kept} of the trained weights: {figures}")
     encoder = CheckpointEncoder(
@@ -147,9 +148,10 @@ def _material(
     altered = kept(f"{config.network['variant']}-{config.size}-altered", config.size, maps, (config.augment, 1))
     parts = []
     for teacher in config.teachers:
-        spec = {"kind": "efficientnet_lite", "variant": teacher.variant, "dim": 1}
-        pooled = Pooled(build_network(spec, pretrained=True))  # type: ignore[arg-type]
-        compute = computed(pooled, teacher.size, 2560)
+        backbone = build_network(
+            {"kind": "efficientnet_lite", "variant": teacher.variant, "dim": None}, pretrained=True
+        )
+        compute = computed(backbone, teacher.size, int(backbone.features))  # type: ignore[arg-type]
         features = kept(f"{teacher.variant}-{teacher.size}-features", teacher.size, compute)
         parts.append(teacher.weight**0.5 * unit_rows(np.asarray(features, dtype=np.float32)))
     joined = unit_rows(np.concatenate(parts, axis=1))
@@ -250,6 +252,14 @@ def _measured(above: Above, material: Material) -> dict[str, Any]:
 
 def _between(before: Tensor, after: Tensor, share: float) -> Tensor:
     return torch.lerp(before, after, share) if before.is_floating_point() else after
+
+
+@torch.no_grad()
+def _round(above: Above, before: dict[str, Tensor]) -> None:
+    """Round what was trained to half precision, in which it ships; what was not trained stays as the package has it."""
+    for name, tensor in above.state_dict().items():
+        if tensor.is_floating_point() and not torch.equal(tensor, before[name]):
+            tensor.copy_(tensor.half().float())
 
 
 def _card(material: Material, config: FineTuneConfig, figures: dict[str, Any]) -> dict[str, Any]:

@@ -129,6 +129,8 @@ def lenders_of(folder: Path, listed: Any) -> list[Lender]:
 def leave_out(folder: Path, state: Mapping[str, Tensor], lenders: Sequence[Lender]) -> None:
     """Take out of a saved encoder's folder what lenders provide; tensors that differ from theirs stay.
 
+    A tensor whose values are all exact in half precision is stored so, in half the space.
+
     Raises:
         EncoderError: what a lender provides is missing, or does not fit the network's state.
     """
@@ -136,8 +138,13 @@ def leave_out(folder: Path, state: Mapping[str, Tensor], lenders: Sequence[Lende
     lent = BorrowedWeights(lenders).named(state)
     own = {name: each for name, each in state.items() if name not in lent or not torch.equal(each.cpu(), lent[name])}
     extra = {**manifest.extra, BORROWED: [lender.to_json() for lender in lenders]}
-    write_tensors(folder / WEIGHTS_FILE, own)
+    write_tensors(folder / WEIGHTS_FILE, {name: _halved(each) for name, each in own.items()})
     replace(manifest, extra=extra).write(folder)
+
+
+def _halved(tensor: Tensor) -> Tensor:
+    half = tensor.half() if tensor.dtype == torch.float32 else tensor
+    return half if torch.equal(half.to(tensor.dtype), tensor) else tensor
 
 
 def _lender(folder: Path, entry: Any) -> Lender:

@@ -36,12 +36,17 @@ def write_tensors(path: Path, state: Mapping[str, Tensor]) -> None:
 def read_weights(folder: Path, network: nn.Module, borrowed: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
     """Read the state of `network`; what the file does not hold is taken from `borrowed`.
 
+    If there is something to borrow, the file is of an encoder that ships: its tensors may be in half precision, which
+    is converted to the network's.
+
     Raises:
         EncoderError: the file is missing or damaged, or its tensors have other names, shapes or dtypes.
     """
     path = folder / WEIGHTS_FILE
     tensors = {**(borrowed or {}), **read_tensors(path)}
     expected = network.state_dict()
+    if borrowed is not None:
+        tensors = {key: _widened(each, expected.get(key)) for key, each in tensors.items()}
     if mismatched := sorted(tensors.keys() ^ expected.keys()):
         listed = ", ".join(mismatched[:3]) + (f" and {len(mismatched) - 3} more" if len(mismatched) > 3 else "")
         raise EncoderError(f"damaged: {path} does not fit the network in encoder.json: {listed}")
@@ -72,3 +77,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     except (SafetensorError, OSError) as error:
         raise EncoderError(f"damaged: {path} cannot be read as safetensors: {error}") from error
     return tensors
+
+
+def _widened(tensor: Tensor, expected: Tensor | None) -> Tensor:
+    half = tensor.dtype.itemsize == 2 and tensor.is_floating_point()
+    return tensor.to(expected.dtype) if half and expected is not None and expected.is_floating_point() else tensor

@@ -6,6 +6,7 @@ An index that is built with such an encoder gets a copy of its calibration.
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 from search.encoders import encoder_folder, shipped_folder
