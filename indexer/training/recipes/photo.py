@@ -1,26 +1,30 @@
-"""The encoder `photo`: EfficientNet-Lite0 with ImageNet weights, joined with the encoder `small`.
+"""The encoder `photo`: EfficientNet-Lite0, its last stages and head trained with triplets, joined with `small`.
 
     python -m benchmarks.datasets varied --out .cache/datasets
-    python -m indexer.training.combining photo .cache/datasets/varied --out search/encoders/weights/photo
+    python -m indexer.training.fine_tuning photo .cache/datasets/varied --work .cache/photo --out .cache/photo/lite0
+    python -m indexer.training.combining photo .cache/datasets/varied --part 0=.cache/photo/lite0 \
+        --out search/encoders/weights/photo
 
-Lite0 recognises what a photo shows; `small` finds altered copies and knows drawings. Mean and GeM of Lite0's last map
-are projected to 256 principal axes. The folders that are held out are for choosing settings.
+Lite0 recognises what a photo shows; `small` finds altered copies and knows drawings. About 40 minutes on two cores.
+Settings were chosen on eight sets that were left out whole (aid30, dtd10, food101, instruments30, landmarks13, pets37,
+smvs_dvd, sneakers50), by the mean R@1; the encoder that ships was then trained on all sets:
+- the features of Lite0 at 256 pixels, mean and GeM, 2,560 dimensions: 0.584; with ImageNet's mean and deviation in
+  place of the values that the weights expect: 0.543 (mean alone);
+- 384 discriminant axes of them, shrinkage 3: 0.584. With principal axes or less shrinkage, R@1 fell;
+- trained for 240 steps, 0.7 of the trained weights: 0.590. All sets rose but pets37 (0.81 to 0.78), whose kinds
+  ImageNet has, so 0.6 is kept;
+- joined with `small` at 0.25, 384 principal axes of both: 0.582; discriminant axes with shrinkage 1: 0.588, 3: 0.583.
 """
 
-from indexer.training.config import CombineConfig, FineTuneConfig, PartConfig, TeacherConfig
+from indexer.training.config import CombineConfig, DiscriminantConfig, FineTuneConfig, PartConfig, TeacherConfig
 
-COMBINATION = CombineConfig(
-    name="photo",
-    parts=(
-        PartConfig(
-            network={"kind": "efficientnet_lite", "variant": "lite0", "pooled": ["mean", "gem"], "dim": 256}, size=256
-        ),
-        PartConfig(encoder="small", weight=0.5),
-    ),
-    dim=384,
-    pictures=1600,
-    held_out=("aid30", "food101", "landmarks13", "pets37", "smvs_dvd"),
+SETS = (
+    *("aid30", "birds525", "butterflies75", "canteen", "cards53", "cars196", "coil100", "cub10", "dtd10", "eth80"),
+    *("flowers102", "flowers5", "food101", "furniture3", "grocery", "instruments30", "intel6", "landmarks13"),
+    *("lego_figures", "monuments48", "pets37", "plants3", "produce", "scenes15", "smvs_dvd", "sneakers50", "trash6"),
+    *("ucmerced21", "weather4"),
 )
+"""The folders of the pictures."""
 
 FINE_TUNING = FineTuneConfig(
     name="lite0",
@@ -28,4 +32,13 @@ FINE_TUNING = FineTuneConfig(
     teachers=(TeacherConfig("lite2", 288), TeacherConfig("lite0", 256, 0.6)),
     steps=500,
     kept=0.6,
+)
+
+COMBINATION = CombineConfig(
+    name="photo",
+    parts=(PartConfig(network=FINE_TUNING.network, size=256), PartConfig(encoder="small", weight=0.25)),
+    dim=384,
+    heads=DiscriminantConfig(dict.fromkeys(SETS, 1.0), shrinkage=3.0),
+    discriminant=DiscriminantConfig(dict.fromkeys(SETS, 1.0), shrinkage=1.0),
+    pictures=20_000,
 )
