@@ -43,7 +43,7 @@ FAMILIES = {
     "faces": "search.encoders.dlib_faces:FacesEncoder",
 }
 """Family, as in `encoder.json`, to `module:Class`. A new encoder needs one file and one line here."""
-SHIPPED = ("photo", "small", "signatures")
+SHIPPED = ("photo", "small", "signatures", "photo-large")
 """The encoders whose weights are in this package, in `weights/NAME`; the default first."""
 OLD_NAMES = {"builtin": "small"}
 """Earlier names of encoders, which are still accepted: indexes and scripts have them."""

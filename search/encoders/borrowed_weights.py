@@ -20,7 +20,9 @@ import torch
 
 from search.encoders import SHIPPED, own_folder
 from search.encoders.manifest import MANIFEST_FILE, read_manifest
+from search.encoders.openvino_conversion import CONVERSION_FILES
 from search.encoders.package_weights import PackageFile, in_order, read_package_file
+from search.encoders.runtime_keys import CONVERSION
 from search.encoders.weights_file import WEIGHTS_FILE, read_tensors, write_tensors
 from search.errors import EncoderError
 
@@ -133,7 +135,8 @@ def lenders_of(folder: Path, listed: Any) -> list[Lender]:
 def leave_out(folder: Path, state: Mapping[str, Tensor], lenders: Sequence[Lender]) -> None:
     """Take out of a saved encoder's folder what lenders provide; tensors that differ from theirs stay.
 
-    A tensor whose values are all exact in half precision is stored so, in half the space.
+    A tensor whose values are all exact in half precision is stored so, in half the space. A conversion for OpenVINO is
+    left out too: it holds all weights, and is made again when the encoder is loaded.
 
     Raises:
         EncoderError: what a lender provides is missing, or does not fit the network's state.
@@ -145,7 +148,10 @@ def leave_out(folder: Path, state: Mapping[str, Tensor], lenders: Sequence[Lende
         for name, each in state.items()
         if name not in lent or not torch.equal(each.cpu(), lent[name].to(each.dtype))
     }
-    extra = {**manifest.extra, BORROWED: [lender.to_json() for lender in lenders]}
+    for name in CONVERSION_FILES:
+        (folder / name).unlink(missing_ok=True)
+    kept = {key: value for key, value in manifest.extra.items() if key != CONVERSION}
+    extra = {**kept, BORROWED: [lender.to_json() for lender in lenders]}
     write_tensors(folder / WEIGHTS_FILE, {name: _halved(each) for name, each in own.items()})
     replace(manifest, extra=extra).write(folder)
 

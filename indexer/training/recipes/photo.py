@@ -14,6 +14,8 @@ smvs_dvd, sneakers50), by the mean R@1; the encoder that ships was then trained 
 - trained for 240 steps, 0.7 of the trained weights: 0.590. All sets rose but pets37 (0.81 to 0.78), whose kinds
   ImageNet has, so 0.6 is kept;
 - joined with `small` at 0.25, 384 principal axes of both: 0.582; discriminant axes with shrinkage 1: 0.588, 3: 0.583.
+The weight of `small` is a compromise: six kinds of altered copies of 150 pictures found their original first among
+2,000 in 0.960 of the cases without `small`, 0.989 with 0.15, 0.992 with 0.25, 0.996 with 0.35 and 0.997 with 0.5.
 """
 
 from indexer.training.config import CombineConfig, DiscriminantConfig, FineTuneConfig, PartConfig, TeacherConfig
@@ -36,9 +38,9 @@ FINE_TUNING = FineTuneConfig(
 
 COMBINATION = CombineConfig(
     name="photo",
-    parts=(PartConfig(network=FINE_TUNING.network, size=256), PartConfig(encoder="small", weight=0.25)),
+    parts=(PartConfig(network=FINE_TUNING.network, size=256), PartConfig(encoder="small", weight=0.35)),
     dim=384,
     heads=DiscriminantConfig(dict.fromkeys(SETS, 1.0), shrinkage=3.0),
     discriminant=DiscriminantConfig(dict.fromkeys(SETS, 1.0), shrinkage=1.0),
-    pictures=20_000,
+    pictures=8_000,
 )
