@@ -63,7 +63,7 @@ def search_text(engine: SearchEngine, text: str, settings: SearchSettings) -> Se
     """Search with a text."""
     answer = engine.ask(Text(text), settings.k, **settings.options)
     seconds = {"encoded": answer.timing.encode, "searched": answer.timing.search}
-    return SearchResult(text, ["text"], None, None, answer.hits, seconds)
+    return SearchResult(text, ["text"], None, None, answer.hits, answer.weak, seconds)
 
 
 def search_picked(engine: SearchEngine, picture_id: int, settings: SearchSettings) -> SearchResult:

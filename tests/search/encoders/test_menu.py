@@ -10,6 +10,7 @@ import sys
 import tomllib
 from importlib import metadata, util
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -129,12 +130,12 @@ def test_a_family_that_this_version_lacks_is_not_installed(everything: None) -> 
 def test_a_preset_stands_for_one_model(monkeypatch: pytest.MonkeyPatch, everything: None) -> None:
     class Created:
         @classmethod
-        def create(cls, name: str, device: str) -> str:
-            return f"{name} on {device}"
+        def create(cls, name: str, device: str) -> SimpleNamespace:
+            return SimpleNamespace(family="timm", name=f"{name} on {device}")
 
     monkeypatch.setattr(package, "family_class", lambda family: Created)
     assert {name: preset(name).encoder for name in ("clip", "best")} == ALIASES
-    assert load_encoder("best", device="cpu") == f"{ALIASES['best']} on cpu"
+    assert load_encoder("best", device="cpu").name == f"{ALIASES['best']} on cpu"
     assert resolved("clip", EVERY_FAMILY) == "open_clip:MobileCLIP2-S0/dfndr2b"
     assert resolved("timm:resnet18", FAMILIES) == "timm:resnet18"
     assert resolved("small", FAMILIES) == "small"

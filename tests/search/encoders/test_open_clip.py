@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from search.encoders import embeds_text, load_encoder
+from search.encoders.converted import conversion_problem
 from search.encoders.text_encoder import TextEncoder
 from search.errors import EncoderError, ForkError, QueryError
 from tests.search.encoders.made import IMAGES, edit
@@ -149,6 +150,22 @@ def test_a_saved_encoder_embeds_both_alike_without_the_model_and_the_network(sav
     assert again.card == {"weights": "open_clip_model.safetensors", "library": encoder.card["library"]}
 
 
+def test_it_is_computed_by_torch_also_where_openvino_is_installed(saved, encoder, monkeypatch):
+    monkeypatch.setattr("search.encoders.torch_base.available", lambda: True)
+    monkeypatch.setattr("search.encoders.converted.available", lambda: True)
+    monkeypatch.setattr("search.encoders.torch_base.convert", None)
+    encoder.save(saved)
+    assert sorted(file.name for file in saved.iterdir()) == ["encoder.json", "weights.safetensors"]
+    assert conversion_problem(saved) is None, "a rebuild has nothing to convert"
+    edit(saved, openvino={"version": "x", "architecture": ["towers", "vocabulary"], "files": {}})
+    again = load_encoder(saved, device="cpu")
+    assert isinstance(again, TextEncoder)
+    np.testing.assert_array_equal(again.encode(IMAGES), encoder.encode(IMAGES))
+    for name in (saved, encoder.name.replace("@random", "")):
+        with pytest.raises(EncoderError, match="computed by torch, not in bfloat16: leave the precision out"):
+            load_encoder(name, device="cpu", precision="bfloat16")
+
+
 def test_other_weights_have_another_fingerprint(encoder, tmp_path):
     other = load_encoder(f"open_clip:local-dir:{write_tiny_clip(tmp_path / 'other', seed=6)}", device="cpu")
     assert other.fingerprint != encoder.fingerprint
@@ -224,6 +241,16 @@ def test_random_weights_are_reproducible_and_leave_the_random_state(registered):
     assert again.fingerprint == first.fingerprint
     assert first.card["weights"] == "@random"
     np.testing.assert_array_equal(again.encode_text(TEXTS), first.encode_text(TEXTS))
+
+
+def test_the_preset_clip_is_a_model_with_a_tag(folder, monkeypatch):
+    from search.encoders import open_clip_models
+
+    asked = []
+    local = open_clip_models.find_model(f"local-dir:{folder}")
+    monkeypatch.setattr("search.encoders.open_clip_encoder.find_model", lambda name: asked.append(name) or local)
+    assert load_encoder("clip", device="cpu").name == "open_clip:MobileCLIP2-S0/dfndr2b"
+    assert asked == ["MobileCLIP2-S0/dfndr2b"]
 
 
 def test_weights_by_tag_by_default_and_by_file(registered, folder, encoder):

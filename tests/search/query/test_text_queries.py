@@ -20,6 +20,7 @@ from search import EncoderError, PictureError, QueryError, SearchEngine, Text, o
 from search.config import QueryConfig
 from search.crop import Crop
 from search.encoders import load_encoder
+from search.encoders.card import write_card
 from search.store.catalog import Catalog
 from tests.conftest import FAST, draw, fill
 from tests.people import calibration
@@ -152,6 +153,38 @@ def test_hits_of_a_text_have_no_probability(clip_index: Path, tmp_path: Path) ->
             engine.search_together([draw(5), Text(CAT)]),
         ]
         assert all(hit.probability is None for hits in answers for hit in hits)
+
+
+def with_card(clip_index: Path, folder: Path, **cut_points: dict[str, float]) -> Path:
+    """A copy of the index, as it is built with an encoder whose card has these cut-points."""
+    saved = folder / "encoder"
+    (stored,) = (clip_index / "encoders").iterdir()
+    shutil.copytree(stored, saved)
+    write_card(saved, **cut_points)
+    build(clip_index.parent / "pictures", folder / "i", replace(FAST, encoder=str(saved)))
+    return folder / "i"
+
+
+def test_hits_of_a_text_are_rated_by_cut_points_of_texts_alone(clip_index: Path, tmp_path: Path) -> None:
+    of_pictures = {"near copy": 0.1, "very similar": 0.2, "similar": 2.0}
+    of_texts = {"near copy": 0.0, "very similar": 0.0, "similar": 0.0}
+    for name, cards, word in (("a", {"strength": of_pictures}, None), ("b", {"strength_text": of_texts}, "weak")):
+        (tmp_path / name).mkdir()
+        index = with_card(clip_index, tmp_path / name, **cards)
+        with open_index(index, device="cpu") as engine:
+            pictures = {hit.strength for hit in engine.search(draw(5))}
+            assert pictures <= {"near copy", "very similar", "similar"} if word is None else pictures == {None}
+            for hits in (engine.search_text(CAT), engine.search_text([CAT]), engine.search(Text(CAT), collapse=True)):
+                assert {hit.strength for hit in hits} == {word}
+            assert engine.ask(Text(CAT)).weak == (word == "weak")
+            blends = [
+                engine.search_text([CAT, SNOW]),
+                engine.search_text(CAT, without=[draw(5)]),
+                engine.search(draw(5), without=[Text(CAT)]),
+                engine.search_together([Text(CAT)]),
+                engine.search_together([draw(5), Text(CAT)]),
+            ]
+            assert {hit.strength for hits in blends for hit in hits} == {None}
 
 
 def test_an_index_can_be_rebuilt_to_answer_texts(index: Path, tmp_path: Path) -> None:
