@@ -1,7 +1,7 @@
 """Compare torch and OpenVINO as the CPU runtime of encoders; write the figures as Markdown.
 
     python -m benchmarks.datasets --out .cache/datasets
-    python -m benchmarks.encoder_speed .cache/datasets/NAME --encoder builtin --out docs/results/encoder_speed.md
+    python -m benchmarks.encoder_speed .cache/datasets/NAME --encoder photo --out docs/results/encoder_speed.md
 
 The folder has one subfolder per class. The same prepared pictures are embedded by every runtime. A build is a process
 of its own: scan, read, decode, encode, commit. Speeds are the best of several runs, which is least affected by other
@@ -169,12 +169,16 @@ def main() -> None:
     """Measure every encoder and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pictures", type=Path, help="folder of pictures, one subfolder per class")
-    parser.add_argument("--encoder", action="append", help="encoder to measure; may be repeated [default: builtin]")
+    parser.add_argument(
+        "--encoder", action="append", help="encoder to measure; may be repeated [default: photo and small]"
+    )
     parser.add_argument("--work", type=Path, default=Path(".cache/benchmark"), help="folder for the indexes")
     parser.add_argument("--out", type=Path, default=Path("docs/results/encoder_speed.md"))
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
-    rows = [each for name in options.encoder or ["builtin"] for each in measure(options.pictures, name, options.work)]
+    rows = [
+        each for name in options.encoder or ["photo", "small"] for each in measure(options.pictures, name, options.work)
+    ]
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(page(rows, len(scan(options.pictures))), encoding="utf-8")
 

@@ -1,7 +1,7 @@
 """Choose the cut-points of an encoder, and measure what "very similar" or "weak" is worth on pictures kept apart.
 
     python -m benchmarks.datasets varied tiny-imagenet clothing clothing-full faces omniglot signatures
-    python -m benchmarks.strength --encoder builtin --write
+    python -m benchmarks.strength --encoder small --write
 
 Collections that the encoder was trained on, as far as its card says, are left out; `--sets` names those to use instead.
 Prints the cut-points, writes docs/results/strength.md, and with `--write` the cut-points into the encoder's card.

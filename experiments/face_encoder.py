@@ -2,7 +2,7 @@
 
     python -m experiments.face_encoder       about ten minutes on one core; trains nothing
 
-The test people are those of `experiments.faces`; `builtin` is calibrated on the other 20 people of ORL, on which the
+The test people are those of `experiments.faces`; `small` is calibrated on the other 20 people of ORL, on which the
 calibration of `faces` was measured too (`experiments.face_calibration`). The second set is the same people in another
 light and pose (`experiments.light_and_pose`). Writes docs/results/face_encoder.md.
 """
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from experiments.options import Options
 
-ENCODERS = ("faces", "builtin")
+ENCODERS = ("faces", "small")
 TIMED = 50
 """Pictures of which the speed is measured."""
 RUNS = 3

@@ -36,7 +36,7 @@ def write_findings(found: Sequence[Compared], minutes: float, docs: Path = DOCS)
     return write_page(
         "face_encoder",
         "The encoder for faces",
-        f"`faces`, beside `builtin`, on the {people} people of ORL who are not in its calibration ({pictures} "
+        f"`faces`, beside `small`, on the {people} people of ORL who are not in its calibration ({pictures} "
         "pictures), and on the same pictures with another light and another pose: turned, tilted, moved and scaled, "
         "lit from one side, with another gamma and noise (`experiments/light_and_pose.py`). Half of the people are "
         "enrolled with one picture each, and the threshold allows 1 % of strangers' pictures. `faces` then identifies "
@@ -173,7 +173,7 @@ def attendance_section(found: Sequence[Compared]) -> str:
             "End to end with the commands: `enroll` half of the people with one picture each (the next one if no face "
             "is found), then `attend` a camera's folder. Everybody comes once a day for three days and is photographed "
             "three times, so a visit has three chances, also that of a stranger. `faces` uses the calibration that it "
-            "has; `builtin` is calibrated on the other people. Sum of random halves.",
+            "has; `small` is calibrated on the other people. Sum of random halves.",
             table(header, rows),
         ]
     )

@@ -42,5 +42,5 @@ COMBINATION = CombineConfig(
     dim=384,
     heads=DiscriminantConfig(dict.fromkeys(SETS, 1.0), shrinkage=3.0),
     discriminant=DiscriminantConfig(dict.fromkeys(SETS, 1.0), shrinkage=1.0),
-    pictures=8_000,
+    pictures=14_000,
 )
