@@ -114,15 +114,15 @@ def _to_lab(pictures: Tensor) -> Tensor:
 
 
 def _shares(values: Tensor, nodes: Sequence[float]) -> Tensor:
-    """Linear shares `(B, len(nodes), P)` of values `(B, P)` between neighbouring nodes; outliers count at the ends."""
-    places = torch.tensor(nodes, dtype=values.dtype, device=values.device)
-    inside = values.clamp(nodes[0], nodes[-1])
-    right = torch.searchsorted(places, inside.contiguous()).clamp(1, len(nodes) - 1)
-    low, high = places[right - 1], places[right]
-    share = ((inside - low) / (high - low))[:, None]
-    bins = torch.arange(len(nodes), device=values.device).view(1, -1, 1)
-    right = right[:, None]
-    return torch.where(bins == right, share, torch.where(bins == right - 1, 1.0 - share, 0.0))
+    """Linear shares `(B, len(nodes), P)` of values `(B, P)` between neighbouring nodes; outliers count at the ends.
+
+    Each interval has a ramp from 0 to 1; a node gets what the ramp before it has and the one after it lacks. The same
+    values as by `torch.searchsorted`, which OpenVINO computes a hundred times as slowly.
+    """
+    places = torch.tensor(nodes, dtype=values.dtype, device=values.device).view(1, -1, 1)
+    low, high = places[:, :-1], places[:, 1:]
+    ramps = ((values[:, None] - low) / (high - low)).clamp(0.0, 1.0)
+    return functional.pad(ramps, (0, 0, 1, 0), value=1.0) - functional.pad(ramps, (0, 0, 0, 1))
 
 
 def _column(values: Sequence[float], like: Tensor) -> Tensor:
