@@ -27,6 +27,7 @@ from benchmarks.small_page import by_label, copies, photos, table
 from search.encoders import load_encoder, shipped_folder
 from search.encoders.checkpoint import CheckpointEncoder
 from search.encoders.networks import build_network
+from search.encoders.networks.efficientnet_lite import EfficientNetLite
 from search.text import utc_today
 
 if TYPE_CHECKING:
@@ -43,14 +44,8 @@ def untrained(variant: str, pooled: Sequence[str], size: int, name: str) -> Chec
     """A backbone with the weights of its package and without a head."""
     spec = {"kind": "efficientnet_lite", "variant": variant, "pooled": list(pooled), "dim": None}
     network = build_network(spec, pretrained=True)
-    return CheckpointEncoder(
-        network,
-        spec,
-        name=name,
-        input_size=size,
-        dim=int(network.features),
-        device="cpu",  # type: ignore[arg-type]
-    )
+    assert isinstance(network, EfficientNetLite)
+    return CheckpointEncoder(network, spec, name=name, input_size=size, dim=network.features, device="cpu")
 
 
 def encoders() -> dict[str, Encoder]:

@@ -58,10 +58,13 @@ class Above(nn.Module):
     Batch normalisation keeps the statistics of the pretrained network, because a batch of a few classes has others.
     """
 
+    head: nn.Linear
+
     def __init__(self, network: EfficientNetLite, stage: int) -> None:
         """Take the stages from `stage` on; the parameters are those of `network`."""
         super().__init__()
         self.blocks, self.last = network.trunk.blocks[stage:], nn.Sequential(network.trunk.conv_head, network.trunk.bn2)
+        assert isinstance(network.head, nn.Linear)
         self.pools, self.head = network.pools, network.head
         self.eval()
 

@@ -190,6 +190,7 @@ def _train(above: Above, material: Material, config: FineTuneConfig, say: Callab
         "triplet-soft-cosine", LossSettings(config.width, len(material.pictures.names), config.network["dim"])
     )
     miner = make_miner("easy-positive", config.width)
+    assert miner is not None
     head = list(above.head.parameters())
     body = [each for name, each in above.named_parameters() if not name.startswith("head.")]
     optimizer = torch.optim.AdamW(
