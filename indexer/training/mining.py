@@ -40,7 +40,13 @@ def _easy_positive(margin: float, normalize: bool) -> Any:
     from pytorch_metric_learning.miners import BatchEasyHardMiner
 
     distance = LpDistance(normalize_embeddings=normalize)
-    return BatchEasyHardMiner(distance=distance, pos_strategy="easy", neg_strategy="hard")
+    miner = BatchEasyHardMiner(distance=distance, pos_strategy="easy", neg_strategy="hard")
+
+    def mine(embeddings: Tensor, labels: Tensor) -> Triplets:
+        anchors, positives, _, negatives = miner(embeddings, labels)  # anchor and positive, anchor and negative
+        return anchors, positives, negatives
+
+    return mine
 
 
 def _by_margin(margin: float, normalize: bool, *, which: str) -> Any:

@@ -38,11 +38,11 @@ def slow_triplets(labels: list[int]) -> list[tuple[int, int, int]]:
 
 def slow(embeddings: torch.Tensor, mining: str, normalize: bool) -> set[tuple[int, int, int]]:
     d = slow_distances(embeddings, normalize)
-    if mining == "batch-hard":
-        chosen = set()
+    if mining in ("batch-hard", "easy-positive"):
+        chosen, of_positives = set(), {"batch-hard": max, "easy-positive": min}[mining]
         for a in range(8):
             own = [t for t in slow_triplets(LABELS) if t[0] == a]
-            positive = max((p for _, p, _ in own), key=lambda p: d[a, p])
+            positive = of_positives((p for _, p, _ in own), key=lambda p: d[a, p])
             chosen.add((a, positive, min((n for *_, n in own), key=lambda n: d[a, n])))
         return chosen
     keep = {
