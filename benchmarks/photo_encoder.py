@@ -79,6 +79,7 @@ def page(columns: Mapping[str, Column], of: Mapping[str, Encoder]) -> str:
         photos(columns),
         *copies(columns, PHOTOS),
         *copies(columns, FULL_SIZE),
+        table(columns, {"mean over kinds and collections": [f"{each.mean_copies:.3f}" for each in columns.values()]}),
         ["## Size and speed"],
         ["Pictures per second of `encode`, from decoded pictures: the best of three rounds."],
         table(columns, _costs(columns, of)),
@@ -122,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
         sys.stdout.flush()
     options.out.write_text(page(columns, of), encoding="utf-8")
-    write_figures({name: columns[name] for name in ("photo", "photo-large")})
+    write_figures(columns)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,7 @@
     python -m benchmarks.datasets --out .cache/datasets
     python -m benchmarks.small_encoder --card search/encoders/weights/small
 
-Writes docs/results/small.md and the figures that `twinlens encoders` shows, and with `--card` the figures into the
-model card of that folder. The teacher's column needs ai-edge-litert and the model (see benchmarks.teacher), and reuses
+Writes docs/results/small.md, and with `--card` the figures into the model card of that folder. The teacher's column needs ai-edge-litert and the model (see benchmarks.teacher), and reuses
 the embeddings that were made for training.
 """
 
@@ -21,7 +20,6 @@ import numpy as np
 import torch
 
 from benchmarks.datasets import datasets_folder
-from benchmarks.encoder_menu import write_figures
 from benchmarks.held_out import COLLECTIONS, FULL_SIZE, PHOTOS, pictures_of, touched
 from benchmarks.small_page import Column, page
 from benchmarks.teacher import MODEL, TFLiteEncoder
@@ -211,7 +209,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.out.write_text(page(encoder, columns, strengths, contact, remark), encoding="utf-8")
     if options.card:
         write_card(options.card, columns[encoder.name])
-    write_figures(columns)
     print(f"wrote {options.out}")
 
 
