@@ -3,8 +3,8 @@
     python -m benchmarks.datasets --out .cache/datasets
     python -m benchmarks.small_encoder --card search/encoders/weights/small
 
-Writes docs/results/small.md, and with `--card` the figures into the model card of that folder. The teacher's column needs ai-edge-litert and the model (see benchmarks.teacher), and reuses
-the embeddings that were made for training.
+Writes docs/results/small.md, and with `--card` the figures into the model card of that folder. The teacher's column
+needs ai-edge-litert and the model (see benchmarks.teacher), and reuses the embeddings that were made for training.
 """
 
 from __future__ import annotations
