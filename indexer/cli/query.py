@@ -117,7 +117,7 @@ def query(
     each: list[One] = [*(pictures or []), *_texts(texts)]
     unlike: list[One] = [*(without or []), *_texts(not_texts)]
     if not each:
-        raise typer.BadParameter("name a picture, or use --text, --id or --vector", param_hint="PICTURES")
+        raise typer.BadParameter("name a picture, or use --id or --vector, or --text", param_hint="PICTURES")
     part = read_crop(crop, "--crop")
     if together and (part is not None or same_only):
         raise typer.BadParameter("cannot be combined with --crop or --same-only", param_hint="--together")
