@@ -171,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--datasets", type=Path, default=Path(".cache/datasets"))
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results" / "joining.md")
     options = parser.parse_args(arguments)
-    encoder = load_encoder(options.encoder, device="cpu")
+    encoder = load_encoder(options.encoder, device="cpu", runtime="torch")
     network = getattr(encoder, "network", None)
     if not isinstance(network, Joined):
         parser.exit(1, f"error: {options.encoder} is not a joined encoder\n")

@@ -32,7 +32,7 @@ def train(
     """Train an encoder on pictures, one folder per class, and write it into `out`.
 
     The same call resumes a run that was stopped. A finished run leaves `encoder.json`, `weights.safetensors`,
-    `history.csv` and `run.json` in the folder, which `load_encoder` then opens.
+    `history.csv` and `run.json` in the folder, which `load_encoder` then opens; with OpenVINO, its conversion too.
 
     Args:
         pictures: the folder of pictures.

@@ -37,7 +37,7 @@ def test_axes_beyond_the_rank_are_zeros() -> None:
 def test_a_run_ends_with_the_joined_encoder(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
     joined = replace(config, join=JoinConfig(dim=12, pictures=10))
     train(collection, tmp_path / "out", config=joined)
-    encoder = load_encoder(str(tmp_path / "out"), device="cpu")
+    encoder = load_encoder(str(tmp_path / "out"), device="cpu", runtime="torch")
     assert encoder.dim == 12
     assert encoder.architecture["network"]["kind"] == "joined"
     assert encoder.card["final"]["recall_at_1"] is not None

@@ -15,6 +15,8 @@ from indexer.training.teacher import teach, write_teacher
 from indexer.training.trainer import TrainEvent
 from search import DataError, IndexFolderError
 from search.encoders import load_encoder
+from search.encoders.openvino_conversion import CONVERSION_FILES
+from search.large_imports import openvino_installed
 from tests.indexer.hostile.test_links import linked
 from tests.indexer.hostile.test_other_files import tree
 
@@ -73,6 +75,7 @@ def test_other_files_in_the_folder_of_a_run_are_kept(collection: Path, config: T
         "history.csv",
         "holiday.npy",
         "notes.txt",
+        *(CONVERSION_FILES[::-1] if openvino_installed() else ()),
         "pixels",
         "run.json",
         "weights.safetensors",
@@ -116,6 +119,7 @@ def test_a_run_writes_through_no_link(collection: Path, config: TrainConfig, tmp
             "encoder.json.part",
             "weights.safetensors",
             "weights.safetensors.part",
+            *CONVERSION_FILES,
             "writer.json",
         ],
     )

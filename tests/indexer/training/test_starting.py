@@ -17,7 +17,7 @@ def test_a_run_starts_from_an_encoder(collection: Path, config: TrainConfig, tmp
     train(collection, tmp_path / "first", config=config)
     still = replace(config, learning_rate=1e-12, weight_decay=0.0, steps=1, evaluate_every=1)
     train(collection, tmp_path / "second", config=replace(still, start=str(tmp_path / "first"), seed=5))
-    first, second = (load_encoder(str(tmp_path / name)) for name in ("first", "second"))
+    first, second = (load_encoder(str(tmp_path / name), runtime="torch") for name in ("first", "second"))
     assert isinstance(first, CheckpointEncoder)
     assert isinstance(second, CheckpointEncoder)
     before, after = (dict(each.network.named_parameters()) for each in (first, second))

@@ -22,7 +22,9 @@ from indexer.training.teacher import embed_for_training, write_teacher
 from indexer.training.trainer import TrainEvent
 from search.encoders import load_encoder
 from search.encoders.checkpoint import CheckpointEncoder
+from search.encoders.openvino_conversion import CONVERSION_FILES
 from search.errors import DataError, IndexLockedError
+from search.large_imports import openvino_installed
 
 ROOT = Path(__file__).parents[3]
 
@@ -58,6 +60,7 @@ def test_a_run_writes_an_encoder_and_a_history(collection: Path, config: TrainCo
     assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == [
         "encoder.json",
         "history.csv",
+        *(CONVERSION_FILES[::-1] if openvino_installed() else ()),
         "run.json",
         "weights.safetensors",
     ]
