@@ -64,7 +64,8 @@ def test_an_index_gets_the_calibration_that_ships(encoder, tmp_path) -> None:
     with shipped_folder("signatures") as folder:
         shipped = read_calibration(folder)
     assert shipped is not None
-    assert shipped.far.value <= 0.01
+    assert shipped.far.value == pytest.approx(shipped.frr.value, abs=0.02)
+    assert shipped.far.value < 0.2
     assert encoder_calibration("signatures", encoder.fingerprint) == shipped
     assert encoder_calibration("small", load_encoder("small", device="cpu").fingerprint) is None
     for time in range(2):
