@@ -208,7 +208,7 @@ def page(found: dict[Trial, dict[str, ErrorRate]], calibration: Calibration | No
                 f"another writer. Threshold {calibration.threshold:.3f}, at equal errors: FAR {rate(calibration.far)}, "
                 f"FRR {rate(calibration.frr)}; the intervals are for new writers. Probabilities hold if half of the "
                 f"pairs are genuine and the others are such forgeries; their mean error is {rate(calibration.ece)}. "
-                "Skilled forgeries are accepted more often, and other names hardly ever.",
+                "Expect skilled forgeries to be accepted more often. Other names are accepted hardly ever.",
             )
         )
     return write_page("signature_encoder", "The encoder `signatures`", LEAD, sections, minutes, docs)

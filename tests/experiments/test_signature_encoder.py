@@ -8,7 +8,7 @@ from PIL import Image
 from experiments import signature_encoder, signature_training
 from experiments.drawn_names import Amount, DrawnName, alphabets, draw_names
 from experiments.signature_encoder import drawn_pairs, measured, written
-from experiments.signature_pairs import read_signatures
+from experiments.signature_pairs import read_signatures, split_writers
 from experiments.signature_training import write_training
 from search.encoders import load_encoder
 from search.errors import DataError
@@ -92,7 +92,7 @@ def test_training_leaves_out_the_test_writers_and_later_alphabets(
     monkeypatch.setattr(signature_training, "DRAWN", Amount(1, 2, 2))
     write_training(tmp_path, tmp_path / "out")
     hands = [folder.name for folder in (tmp_path / "out" / "written").iterdir()]
-    test = signature_training.split_writers([f"writer{number:03}" for number in range(1, 8)])[2]
+    test = split_writers([f"writer{number:03}" for number in range(1, 8)])[2]
     assert len(test) == 2
     assert {hand.partition("-")[0] for hand in hands} == {f"writer{n:03}" for n in range(1, 8)} - set(test)
     assert {folder.name.partition("-")[0] for folder in (tmp_path / "out" / "drawn").iterdir()} == {"Bengali"}
