@@ -112,7 +112,7 @@ def combine(
     paths = sample(pictures, config)
     size = max(source.size for source in sources)
     widths = [source.width for source in sources]
-    compute = computed(_Rows(sources), size, sum(widths))
+    compute = computed(_Rows(sources), size, sum(widths), config.precision)
     joined = np.concatenate([compute(batch) for batch in _batches(paths, size, advance)])
     rows = np.split(joined, np.cumsum(widths)[:-1], axis=1)
     network, spec = fit(sources, rows, config, in_folders(paths, pictures))
@@ -176,7 +176,7 @@ def _source(part: PartConfig) -> _Source:
         network = build_network(part.network, pretrained=True).eval()
         to_fit = part.network["dim"] is not None
         return _Source(network, part.network, part.size, part.weight, _trunk(part.network), to_fit)
-    encoder, name = load_encoder(part.encoder, device="cpu"), current_name(part.encoder)
+    encoder, name = load_encoder(part.encoder, device="cpu", runtime="torch"), current_name(part.encoder)
     if not isinstance(encoder, CheckpointEncoder):
         raise DataError(f"{part.encoder}: has no network that twinlens train wrote. Name small, or a folder")
     spec = encoder.architecture["network"]

@@ -13,6 +13,7 @@ from search.distance import pair_distances, within
 from search.indexes import KINDS, index_class
 from search.query.collapse import Collapse
 from search.recognition.calibration import verify_vectors
+from search.recognition.confidence import Confidence
 from search.recognition.identities import Gallery
 from search.store.records import TemplateRecord
 from search.store.segments import Segment
@@ -68,7 +69,9 @@ def by_collapse(vectors: np.ndarray) -> np.ndarray:
     distances = np.empty((QUERIES, len(vectors)))
     for place in range(QUERIES):
         hits = [Hit(row, Path(str(row)), None, exact(vectors[place], each)) for row, each in enumerate(vectors)]
-        collapse = Collapse(2.0, lambda query, k, hits=hits: [hits[:k]] * len(query), lambda ids: vectors[list(ids)])
+        collapse = Collapse(
+            2.0, lambda query, k, hits=hits: [hits[:k]] * len(query), lambda ids: vectors[list(ids)], Confidence()
+        )
         (kept,) = collapse(vectors[place], 1)
         for hit in (kept, *(kept.copies or ())):
             distances[place, hit.id] = hit.distance

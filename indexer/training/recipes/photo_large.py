@@ -23,4 +23,5 @@ COMBINATION = CombineConfig(
     heads=PHOTO.heads,
     discriminant=PHOTO.discriminant,
     pictures=PHOTO.pictures,
+    precision="bfloat16",
 )

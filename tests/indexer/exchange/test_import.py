@@ -162,8 +162,8 @@ def test_the_encoder_must_be_named(ten: Ten, tmp_path: Path) -> None:
     config = ImportConfig(paths=ten[1], device="cpu")
     with pytest.raises(EncoderError, match="--encoder NAME"):
         import_vectors(ten[0], tmp_path / "i", config)
-    with pytest.raises(EncoderError, match=r"unknown encoder 'clip'.*--foreign"):
-        import_vectors(ten[0], tmp_path / "i", replace(config, encoder="clip"))
+    with pytest.raises(EncoderError, match=r"unknown encoder 'klip'.*--foreign"):
+        import_vectors(ten[0], tmp_path / "i", replace(config, encoder="klip"))
     with pytest.raises(DataError, match="vectors of 8 dimensions, but color-layout makes vectors of"):
         import_vectors(ten[0], tmp_path / "i", replace(config, encoder="color-layout"))
     for name in ("", " ", "a\nb", "x" * 101):

@@ -70,10 +70,11 @@ def test_only_the_rest_is_in_the_file(shipped, whole):
 
 
 def test_both_forms_have_one_fingerprint_and_the_same_vectors(shipped, whole, tmp_path):
-    loaded = load_encoder(shipped, device="cpu")
+    loaded = load_encoder(shipped, device="cpu", runtime="torch")
     (tmp_path / "saved").mkdir()
     loaded.save(tmp_path / "saved")
-    again = load_encoder(tmp_path / "saved", device="cpu")
+    again = load_encoder(tmp_path / "saved", device="cpu", runtime="torch")
+    whole.runtime = "torch"
     assert loaded.fingerprint == again.fingerprint == whole.fingerprint
     np.testing.assert_array_equal(loaded.encode(IMAGES), whole.encode(IMAGES))
     np.testing.assert_array_equal(again.encode(IMAGES), whole.encode(IMAGES))
@@ -101,6 +102,7 @@ def test_fine_tuned_layers_are_shipped_and_count_instead(lenders, tmp_path):
     with torch.no_grad():
         network.parts[0].trunk.conv_head.weight.mul_(1.5)
     tuned = CheckpointEncoder(network, spec, name="tuned", input_size=64, dim=24, device="cpu")
+    tuned.runtime = "torch"
     tuned.save(tmp_path)
     leave_out(tmp_path, tuned.network.state_dict(), lenders)
     assert "parts.0.trunk.conv_head.weight" in load_file(tmp_path / "weights.safetensors")

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from indexer import build
 from search import open_index
 from search.config import BuildConfig
-from search.encoders import load_encoder, shipped_folder
+from search.encoders import load_encoder, own_folder
 from search.recognition.stored import encoder_calibration, read_calibration
 
 
@@ -38,8 +38,7 @@ def name(letters: int, hand: int, time: int) -> Image.Image:
 
 def test_card_and_size(encoder) -> None:
     assert (encoder.dim, encoder.input_size) == (384, 192)
-    with shipped_folder("signatures") as folder:
-        assert sum(file.stat().st_size for file in folder.iterdir()) < 6 * 2**20
+    assert sum(file.stat().st_size for file in own_folder("signatures").iterdir()) < 6 * 2**20
     assert {"data", "measured", "recipe", "borrowed"} <= encoder.card.keys()
 
 
@@ -61,8 +60,7 @@ def test_a_saved_copy_has_all_weights(encoder, tmp_path) -> None:
 
 
 def test_an_index_gets_the_calibration_that_ships(encoder, tmp_path) -> None:
-    with shipped_folder("signatures") as folder:
-        shipped = read_calibration(folder)
+    shipped = read_calibration(own_folder("signatures"))
     assert shipped is not None
     assert shipped.far.value == pytest.approx(shipped.frr.value, abs=0.02)
     assert shipped.far.value < 0.2
