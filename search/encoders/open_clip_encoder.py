@@ -8,7 +8,6 @@ import numpy as np
 import torch
 
 from search.encoders.backbone_base import RANDOM, feature_dim, seeded
-from search.encoders.base import MAX_BATCH
 from search.encoders.budget import within_weights
 from search.encoders.manifest import read_manifest
 from search.encoders.open_clip_models import (
@@ -24,7 +23,7 @@ from search.encoders.open_clip_models import (
 )
 from search.encoders.precision import full_float32
 from search.encoders.preprocessing import Preprocessing
-from search.encoders.torch_base import TorchEncoder, resolve_device
+from search.encoders.torch_base import MAX_BATCH, TorchEncoder, resolve_device
 from search.encoders.weights_file import WEIGHTS_FILE, read_weights
 from search.errors import EncoderError, QueryError
 

@@ -277,8 +277,10 @@ def test_bfloat16_is_close_to_float32_and_stays_with_the_encoder(name, tmp_path)
     np.testing.assert_array_equal(vectors, encoder.encode(images))
     distances = 1 - (vectors * expected).sum(axis=1)
     blank = np.array([np.ptp(np.asarray(image), axis=(0, 1)).max() == 0 for image in images])
-    assert distances[~blank].max() < 1e-3
-    assert distances.max() < 1e-2
+    # Discriminant axes amplify small differences: the exception is stated in docs/encoders_and_indexes.md.
+    amplified = name.startswith("photo")
+    assert distances[~blank].max() < (5e-3 if amplified else 1e-3)
+    assert distances.max() < (2e-2 if amplified else 1e-2)
     if supports_bfloat16():
         assert (vectors != expected).any()
     assert load_encoder(tmp_path / "b", device="cpu", precision="float32").precision == "float32"
