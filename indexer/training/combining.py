@@ -230,13 +230,15 @@ def _lenders(sources: Sequence[_Source]) -> list[Lender]:
 
 
 def _card(config: CombineConfig, paths: Sequence[Path]) -> dict[str, Any]:
+    # The card travels into every index: it names the folder of a part, and not where that lies on this machine.
+    named = [replace(part, encoder=part.encoder and Path(part.encoder).name) for part in config.parts]
     return {
         "made_with": f"indexer.training.combining, torch {torch.__version__}",
         "date": utc_today(),
         "recipe": config.name,
         "fitted_to": {"pictures": len(paths), "folders": sorted({path.parent.parent.name for path in paths})},
         "never_opened": list(config.held_out),
-        "config": asdict(config),
+        "config": asdict(replace(config, parts=tuple(named))),
     }
 
 

@@ -90,6 +90,7 @@ def test_a_trained_encoder_takes_the_place_of_a_part(pictures: Path, tmp_path: P
     spec = encoder.architecture["network"]
     assert [part["size"] for part in spec["parts"]] == [trained.input_size, 64]
     assert spec["parts"][0]["dim"] == 24
+    assert encoder.card["config"]["parts"][0]["encoder"] == "trained"  # not where that folder lies
     assert torch.equal(encoder.network.parts[0].head.weight, trained.network.head.weight)
     assert torch.equal(encoder.network.parts[0].trunk.conv_stem.weight, trained.network.trunk.conv_stem.weight)
     assert "parts.0.trunk.conv_stem.weight" in load_file(tmp_path / "out" / "weights.safetensors")
