@@ -4,9 +4,11 @@ from importlib import resources
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file
 
 from indexer.evaluation.alterations import COPIES, Alteration
 from indexer.training.recipes import load_combination
+from search.encoders import load_encoder
 from search.encoders.checkpoint import CheckpointEncoder
 from tests.conftest import draw
 from tests.search.encoders.made import made
@@ -53,3 +55,17 @@ def test_it_finds_altered_pictures_among_others(copy: Alteration) -> None:
     pictures = [draw(seed) for seed in range(20)]
     originals, copies = encoder.encode(pictures), encoder.encode([copy.alter(each) for each in pictures])
     assert float(((copies @ originals.T).argmax(axis=1) == np.arange(20)).mean()) > 0.9
+
+
+def test_photo_large_borrows_the_trained_part_of_photo() -> None:
+    import torch
+
+    large = load_encoder("photo-large", device="cpu", runtime="torch")
+    assert isinstance(large, CheckpointEncoder)
+    state, of_photo = large.network.state_dict(), made("photo").network.state_dict()
+    trained = {name: each for name, each in of_photo.items() if name.startswith("parts.0.")}
+    assert trained
+    for name, tensor in trained.items():
+        assert torch.equal(state[name.replace("parts.0.", "parts.1.", 1)], tensor)
+    stored = load_file(FOLDER.parent / "photo-large" / "weights.safetensors")
+    assert not any(name.startswith(("parts.1.", "parts.2.")) for name in stored)

@@ -132,12 +132,14 @@ def test_a_wrong_forward_is_caught(monkeypatch, raw, message):
 
 
 def test_names_start_with_the_default():
-    assert encoder_names()[:4] == ("photo", "small", "signatures", "color-layout")
+    assert encoder_names()[:5] == ("photo", "small", "signatures", "photo-large", "color-layout")
 
 
 @pytest.mark.parametrize("name", ["resnet18", "", "color-layout:3", "checkpoint:x", "torchvision", "no/such/folder"])
 def test_an_unknown_name_lists_the_known_ones(name):
-    with pytest.raises(EncoderError, match="photo, small, signatures, color-layout, torchvision:NAME, timm:NAME"):
+    with pytest.raises(
+        EncoderError, match="photo, small, signatures, photo-large, color-layout, torchvision:NAME, timm:NAME"
+    ):
         load_encoder(name)
 
 
