@@ -12,6 +12,7 @@ import tempfile
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
 
 import numpy as np
 
@@ -54,7 +55,7 @@ def convert(network: nn.Module, preprocessing: Preprocessing) -> Conversion:
     size = preprocessing.input_size
     pictures = _of_pictures(with_plain_rows(copy.deepcopy(network).cpu().eval()), preprocessing)
     try:
-        conversion = _serialized(_traced(pictures, size))
+        conversion = _in_float32(_serialized(_traced(pictures, size)), _sensitive(pictures))
         probe = np.random.default_rng(0).integers(0, 256, (3, size, size, 3), dtype=np.uint8)
         with torch.inference_mode():
             expected = pictures(torch.from_numpy(probe)).numpy()
@@ -164,6 +165,33 @@ def _serialized(model: Any) -> Conversion:
         path = Path(folder) / GRAPH_FILE
         openvino().save_model(model, path, compress_to_fp16=False)
         return Conversion(path.read_bytes(), path.with_suffix(".bin").read_bytes())
+
+
+def _sensitive(pictures: nn.Module) -> list[str]:
+    """The layers that lose much to bfloat16, as the graph names them: those that modules list in `in_float32`."""
+    return [
+        ".".join(("__module", *filter(None, (path, layer))))
+        for path, module in pictures.named_modules()
+        for layer in getattr(module, "in_float32", ())
+    ]
+
+
+def _in_float32(conversion: Conversion, layers: list[str]) -> Conversion:
+    """Mark operations of these layers to be computed in float32 whatever the precision of the rest.
+
+    `precise` is what OpenVINO writes for its attribute `DisableFP16Compression`, which its Python package cannot set.
+    """
+    graph = ElementTree.fromstring(conversion.graph)
+    for operation in graph.iterfind("layers/layer"):
+        name, _, _ = operation.get("name", "").partition("/")
+        if any(name == layer or name.startswith(f"{layer}.") for layer in layers) and operation.get("type") != "Const":
+            info = operation.find("rt_info")
+            if info is None:
+                info = ElementTree.Element("rt_info")
+                after = operation.find("data")
+                operation.insert(0 if after is None else list(operation).index(after) + 1, info)
+            info.append(ElementTree.Element("attribute", name="precise", version="0"))
+    return Conversion(ElementTree.tostring(graph, encoding="utf-8", xml_declaration=True), conversion.weights)
 
 
 def _difference(first: Floats, second: Floats) -> float:

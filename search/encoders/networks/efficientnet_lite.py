@@ -62,6 +62,9 @@ class EfficientNetLite(nn.Module):
     are if `dim` is None. The trunk ends with the last map that is pooled.
     """
 
+    in_float32 = ("trunk.conv_stem", "trunk.bn1", "trunk.blocks.0")
+    """Layers that stay in float32 when the rest is computed in bfloat16. The weights of the first depthwise convolution
+    cancel each other, and lose that when they are rounded: it alone makes two thirds of the difference."""
     trunk: Any
     """Timm's network without its classifier."""
     scale: Tensor
