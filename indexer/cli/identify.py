@@ -45,7 +45,7 @@ def identify(
     With --json, prints one JSON line per picture: {"picture": PATH, "name": NAME or null, "distance", "probability",
     "threshold", "false_accept", "candidates": [...], "quality": {...}, "refused": what is poor about a face, or "",
     "box": [X0, Y0, X1, Y1] or null, "others": [...]}, or {"picture": PATH, "error": REASON}. "others" has one object
-    for each further face, with the same keys except "picture". Exit code 0 whether or not somebody was recognised, 3 if
+    for each further face, with the same keys except "picture". A weak calibration adds "cautions". Exit code 0 whether or not somebody was recognised, 3 if
     a picture could not be read, shows no face, or its quality is too poor, 1 if a file does not exist.
     """
     from indexer.cli.picture_argument import picture_argument
@@ -55,6 +55,8 @@ def identify(
     failed: list[PictureError] = []
     with open_index(index, device=device) as engine:
         warn_weak(engine.calibration)
+        weak = engine.calibration is not None and engine.calibration.weak
+        cautions = {"cautions": list(engine.calibration.cautions)} if weak else {}
         for picture in pictures:
             try:
                 result = engine.identify(picture_argument(picture), config)
@@ -62,7 +64,7 @@ def identify(
                 failed.append(error)
                 print_failure(error, {"picture": picture}, as_json=as_json)
                 continue
-            plain = {"picture": picture, **result.to_dict()}
+            plain = {"picture": picture, **result.to_dict(), **cautions}
             typer.echo(json.dumps(plain) if as_json else "\n".join(_text(picture, each) for each in result.everyone))
     end_with(failed)
 

@@ -130,7 +130,9 @@ def test_every_door_says_that_a_calibration_is_weak(home: Path, tmp_path: Path) 
     assert f"caution   {answer['cautions'][0]}" in twinlens("info", index).stdout
     shutil.copytree(index, tmp_path / "people")
     assert twinlens("enroll", "ann", picture, "--index", tmp_path / "people", "--force").returncode == 0
-    assert warning in twinlens("identify", picture, "--index", tmp_path / "people", "--force").stderr
+    identified = twinlens("identify", picture, "--index", tmp_path / "people", "--force", "--json")
+    assert warning in identified.stderr
+    assert told(identified)["cautions"] == answer["cautions"]
 
 
 def test_a_proposal_has_the_figures_that_it_names(home: Path, tmp_path: Path) -> None:
