@@ -66,6 +66,11 @@ def warn_weak(calibration: Calibration | None) -> None:
         warn(calibration.warning)
 
 
+def weak_cautions(calibration: Calibration | None) -> dict[str, list[str]]:
+    """What a JSON answer adds if it comes from a weak calibration: its cautions."""
+    return {"cautions": list(calibration.cautions)} if calibration is not None and calibration.weak else {}
+
+
 def print_failure(error: PictureError, query: dict[str, Any], *, as_json: bool) -> None:
     """Print why one of several pictures was not answered.
 

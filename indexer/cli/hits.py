@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from indexer.cli.base import OptionError
+from indexer.cli.base import OptionError, weak_cautions
 from indexer.cli.no_match import why_no_match
 from search.text import one_line, short
 
@@ -74,13 +74,12 @@ def print_hits(
     from search.query.hits import WEAK, only_weak
 
     nothing = None if hits else why_no_match(engine, options.where, same_only=options.same_only)
-    calibration = engine.calibration
-    cautions = list(calibration.cautions) if calibration is not None and calibration.weak else []
     weak = only_weak(hits, but=_own_id(query))
     if options.as_json:
         plain = {"query": query, "hits": [hit.to_dict() for hit in hits]}
-        notes = {"nothing": nothing, "note": WEAK if weak else None, "cautions": cautions or None}
-        typer.echo(json.dumps({**plain, **{name: note for name, note in notes.items() if note is not None}}))
+        notes = {"nothing": nothing, "note": WEAK if weak else None}
+        given = {name: note for name, note in notes.items() if note is not None}
+        typer.echo(json.dumps({**plain, **given, **weak_cautions(engine.calibration)}))
         return
     if nothing is not None:
         typer.echo(one_line(f"{title}: {nothing}"))

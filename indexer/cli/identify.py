@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.cli.base import end_with, print_failure, warn_weak
+from indexer.cli.base import end_with, print_failure, warn_weak, weak_cautions
 from indexer.cli.options import (
     DeviceOption,
     IndexOption,
@@ -55,8 +55,7 @@ def identify(
     failed: list[PictureError] = []
     with open_index(index, device=device) as engine:
         warn_weak(engine.calibration)
-        weak = engine.calibration is not None and engine.calibration.weak
-        cautions = {"cautions": list(engine.calibration.cautions)} if weak else {}
+        cautions = weak_cautions(engine.calibration)
         for picture in pictures:
             try:
                 result = engine.identify(picture_argument(picture), config)
