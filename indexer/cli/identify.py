@@ -45,8 +45,9 @@ def identify(
     With --json, prints one JSON line per picture: {"picture": PATH, "name": NAME or null, "distance", "probability",
     "threshold", "false_accept", "candidates": [...], "quality": {...}, "refused": what is poor about a face, or "",
     "box": [X0, Y0, X1, Y1] or null, "others": [...]}, or {"picture": PATH, "error": REASON}. "others" has one object
-    for each further face, with the same keys except "picture". A weak calibration adds "cautions". Exit code 0 whether or not somebody was recognised, 3 if
-    a picture could not be read, shows no face, or its quality is too poor, 1 if a file does not exist.
+    for each further face, with the same keys except "picture". A weak calibration adds "cautions". Exit code 0 whether
+    or not somebody was recognised, 3 if a picture could not be read, shows no face, or its quality is too poor, 1 if a
+    file does not exist.
     """
     from indexer.cli.picture_argument import picture_argument
     from search.engine import open_index
