@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from indexer.training.config import AugmentConfig
-    from search.config import Precision
     from search.encoders.networks.efficientnet_lite import EfficientNetLite
     from search.types import Floats
 
@@ -83,13 +82,13 @@ class Above(nn.Module):
         return functional.normalize(self.head(self.pooled(maps)).float())
 
 
-def computed(network: nn.Module, size: int, width: int, precision: Precision) -> Callable[[NDArray[np.uint8]], Floats]:
+def computed(network: nn.Module, size: int, width: int) -> Callable[[NDArray[np.uint8]], Floats]:
     """A function that maps pictures `(B, size, size, 3) uint8` to the network's rows `(B, width) float32`.
 
-    It is computed like any encoder: by OpenVINO where that is installed, and in the given precision if the CPU has it.
+    It is computed as the finished encoder is: in float32, and by OpenVINO where that is installed. In bfloat16 the rows
+    of all pictures would err alike, and what is fitted to them would expect it.
     """
     encoder = CheckpointEncoder(network, {"kind": type(network).__name__}, name="part", input_size=size, dim=width)
-    encoder.precision = precision
     return encoder.forward
 
 

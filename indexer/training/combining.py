@@ -112,7 +112,7 @@ def combine(
     paths = sample(pictures, config)
     size = max(source.size for source in sources)
     widths = [source.width for source in sources]
-    compute = computed(_Rows(sources), size, sum(widths), config.precision)
+    compute = computed(_Rows(sources), size, sum(widths))
     joined = np.concatenate([compute(batch) for batch in _batches(paths, size, advance)])
     rows = np.split(joined, np.cumsum(widths)[:-1], axis=1)
     network, spec = fit(sources, rows, config, in_folders(paths, pictures))

@@ -174,8 +174,6 @@ class CombineConfig:
     """Folders, directly below that of the pictures, whose pictures are never opened."""
     pictures: int = 4000
     """Largest number of pictures to fit to."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Of the networks while their rows are computed; bfloat16 is faster on a CPU that has it."""
 
 
 @dataclass(frozen=True)

@@ -143,8 +143,7 @@ def _material(
     side = config.size // 16
     below = Below(network, config.stage).eval()
     width = int(below(torch.zeros(1, 3, config.size, config.size)).shape[1])
-    # In float32, as the encoder computes later: bfloat16 errs alike in every picture, and training adapts to that.
-    maps = computed(below, config.size, width, "float32")
+    maps = computed(below, config.size, width)
     plain = kept(f"{config.network['variant']}-{config.size}-maps", config.size, maps)
     altered = kept(f"{config.network['variant']}-{config.size}-altered", config.size, maps, (config.augment, 1))
     parts = []
@@ -152,7 +151,7 @@ def _material(
         backbone = build_network(
             {"kind": "efficientnet_lite", "variant": teacher.variant, "dim": None}, pretrained=True
         )
-        compute = computed(backbone, teacher.size, int(backbone.features), "float32")  # type: ignore[arg-type]
+        compute = computed(backbone, teacher.size, int(backbone.features))  # type: ignore[arg-type]
         features = kept(f"{teacher.variant}-{teacher.size}-features", teacher.size, compute)
         parts.append(teacher.weight**0.5 * unit_rows(np.asarray(features, dtype=np.float32)))
     joined = unit_rows(np.concatenate(parts, axis=1))

@@ -43,5 +43,4 @@ COMBINATION = CombineConfig(
     heads=DiscriminantConfig(dict.fromkeys(SETS, 1.0), shrinkage=3.0),
     discriminant=DiscriminantConfig(dict.fromkeys(SETS, 1.0), shrinkage=1.0),
     pictures=14_000,
-    precision="bfloat16",
 )

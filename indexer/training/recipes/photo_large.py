@@ -33,5 +33,4 @@ COMBINATION = CombineConfig(
     heads=PHOTO.heads,
     discriminant=PHOTO.discriminant,
     pictures=PHOTO.pictures,
-    precision="bfloat16",
 )
