@@ -4,6 +4,8 @@
     python -m benchmarks.strength --encoder small --write
 
 Collections that the encoder was trained on, as far as its card says, are left out; `--sets` names those to use instead.
+`--twin FOLDER` measures the collections with another encoder, made by the same recipe without them: few collections are
+left for an encoder that was trained on nearly all.
 Prints the cut-points, writes docs/results/strength.md, and with `--write` the cut-points into the encoder's card.
 """
 
@@ -151,6 +153,9 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--encoder", default=BuildConfig.default_encoder, help="a name, or the folder of an encoder")
     parser.add_argument("--datasets", type=Path, default=Path(".cache/datasets"))
     parser.add_argument("--sets", nargs="+", default=(), metavar="TITLE", help="collections to use (those held out)")
+    parser.add_argument(
+        "--twin", metavar="FOLDER", help="an encoder of the same recipe that saw none of the collections"
+    )
     parser.add_argument("--limit", type=int, default=500, help="about how many pictures per collection (500)")
     parser.add_argument("--copies", type=int, default=150, help="number of pictures to alter per collection")
     parser.add_argument("--device", default="cpu", choices=("auto", "cpu", "cuda"))
@@ -162,6 +167,7 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
 def command_of(options: argparse.Namespace) -> str:
     """The command that repeats a measurement."""
     words = ["python", "-m", "benchmarks.strength", "--encoder", options.encoder, "--limit", options.limit]
+    words += ["--twin", Path(options.twin).name] if options.twin else []
     return shlex.join(map(str, [*words, *(["--sets", *options.sets] if options.sets else [])]))
 
 
@@ -170,7 +176,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options, start = options_of(arguments), time.perf_counter()
     try:
         encoder = load_encoder(options.encoder, device=options.device)
-        sets = measure_sets(encoder, chosen_sets(options.sets, options.datasets), options.datasets, options.limit)
+        of_sets = load_encoder(options.twin, device=options.device) if options.twin else encoder
+        sets = measure_sets(of_sets, chosen_sets(options.sets, options.datasets), options.datasets, options.limit)
         if not sets.get(LOOKS):
             raise DataError(
                 f"{options.datasets}: holds no photos to choose by: run python -m benchmarks.datasets first"

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
-    from indexer.training.config import CombineConfig
+    from indexer.training.config import CombineConfig, DiscriminantConfig
     from indexer.training.discriminant import Folders
     from search.types import Floats
 
@@ -123,6 +123,17 @@ def combine(
     encoder.save(out)
     leave_out(out, encoder.network.state_dict(), _lenders(sources))
     return encoder
+
+
+def without_folders(config: CombineConfig, folders: Sequence[str]) -> CombineConfig:
+    """The same settings, with these folders held out."""
+
+    def fitted(axes: DiscriminantConfig | None) -> DiscriminantConfig | None:
+        kept = {} if axes is None else {name: each for name, each in axes.sets.items() if name not in folders}
+        return None if axes is None else replace(axes, sets=kept)
+
+    heads, discriminant = fitted(config.heads), fitted(config.discriminant)
+    return replace(config, held_out=tuple(folders), heads=heads, discriminant=discriminant)
 
 
 def sample(pictures: Path, config: CombineConfig) -> tuple[Path, ...]:
@@ -251,8 +262,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--part", action="append", default=[], metavar="N=ENCODER", help="an encoder in place of a part"
     )
+    parser.add_argument("--hold-out", action="append", metavar="FOLDER", help="do not open the pictures of this folder")
     options = parser.parse_args(arguments)
     config = load_combination(options.recipe)
+    config = without_folders(config, options.hold_out or config.held_out)
     parts = list(config.parts)
     try:
         for word in options.part:

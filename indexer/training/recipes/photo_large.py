@@ -27,7 +27,7 @@ COMBINATION = CombineConfig(
             network={"kind": "efficientnet_lite", "variant": "lite2", "pooled": ["mean", "gem"], "dim": 384}, size=288
         ),
         PartConfig(encoder="photo", part=0, weight=0.6),
-        PartConfig(encoder="small", weight=0.4),
+        PartConfig(encoder="small", weight=0.5),
     ),
     dim=384,
     heads=PHOTO.heads,

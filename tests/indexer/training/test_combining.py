@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from indexer.training.combining import combine, main, sample
-from indexer.training.config import CombineConfig, PartConfig
+from indexer.training.config import CombineConfig, DiscriminantConfig, PartConfig
 from indexer.training.recipes import combination_names, load_combination, recipe_names
 from search.encoders import load_encoder
 from search.errors import DataError
@@ -100,6 +101,18 @@ def test_progress_counts_pictures(pictures: Path, tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     combine(pictures, tmp_path / "out", CONFIG, advance=lambda done, total: seen.append((done, total)))
     assert seen[-1] == (12, 12)
+
+
+def test_a_folder_held_out_by_option_takes_no_part_in_any_fit(pictures: Path, tmp_path: Path, monkeypatch) -> None:
+    axes_of = DiscriminantConfig({"set0": 1.0, "set1": 1.0}, shrinkage=1.0)
+    config = replace(CONFIG, heads=axes_of, discriminant=axes_of, held_out=())
+    monkeypatch.setattr("indexer.training.combining.load_combination", lambda name: config)
+    out = tmp_path / "out"
+    main(["photo", str(pictures), "--out", str(out), "--hold-out", "shut", "--hold-out", "set1"])
+    card = load_encoder(out, device="cpu").card
+    assert card["fitted_to"]["folders"] == ["set0"]
+    assert card["never_opened"] == ["shut", "set1"]
+    assert card["config"]["heads"]["sets"] == card["config"]["discriminant"]["sets"] == {"set0": 1.0}
 
 
 def test_folders_that_are_all_held_out_are_an_error(pictures: Path) -> None:
