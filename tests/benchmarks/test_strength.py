@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -239,6 +240,18 @@ def test_a_training_on_a_collection_leaves_it_out(command: list[str], tmp_path: 
     error = capsys.readouterr().err
     assert "does not say" not in error
     assert "things: left out, as the encoder was trained on it" in error
+
+
+def test_a_twin_measures_the_collections_that_the_encoder_was_trained_on(command: list[str], tmp_path: Path) -> None:
+    shutil.copytree(tmp_path / "encoder", tmp_path / "twin")
+    path = tmp_path / "encoder" / "encoder.json"
+    manifest = json.loads(path.read_text())
+    manifest["card"] = {"config": {"classes": ["varied/things/*"], "validation": [], "held_out": []}}
+    path.write_text(json.dumps(manifest))
+    strength.main([*command, "--twin", str(tmp_path / "twin"), "--write"])
+    assert saved_card(tmp_path / "encoder")["strength"]["measured_on"] == ["things"]
+    assert "strength" not in saved_card(tmp_path / "twin")
+    assert "--twin twin" in (tmp_path / "strength.md").read_text()
 
 
 @pytest.mark.parametrize(
