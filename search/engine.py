@@ -15,7 +15,7 @@ from search.errors import QueryError
 from search.filters.language import condition_of
 from search.forks import watch
 from search.query.blend import blend, has_text
-from search.query.embedding import DECODED_AT_ONCE, Embedder, part_of
+from search.query.embedding import DECODED_AT_ONCE, Embedder, part_of, unit_queries
 from search.query.hits import only_weak
 from search.query.known_pictures import KnownPictures, index_info
 from search.query.query import Query, shows_options
@@ -213,11 +213,7 @@ class SearchEngine:
         Raises:
             QueryError: as `search`; or the vectors have another length than `dim`, or are not unit vectors.
         """
-        queries = np.atleast_2d(np.asarray(vectors, dtype=np.float32))
-        if queries.shape[1] != self.dim:
-            raise QueryError(f"the vectors have {queries.shape[1]} dimensions, but those of the index have {self.dim}")
-        if not np.allclose(np.linalg.norm(queries, axis=1), 1.0, atol=1e-3):
-            raise QueryError("vectors must be of unit length: divide each by its Euclidean norm")
+        queries = unit_queries(vectors, self.dim)
         return self._segment_search.answer(queries, Query.of(k, options))
 
     def search_id(self, picture_id: int, k: int = QueryConfig.k, **options: Unpack[SearchOptions]) -> list[Hit]:
