@@ -34,26 +34,25 @@ def nearest_hits(found: Sequence[Found], k: int, pictures: ShownPictures, confid
         pictures: what hits show.
         confidence: rates the hits.
     """
+    if len(found) == 1:
+        (segment, distances, rows), there = found[0], found[0].rows >= 0
+        records = pictures.at(segment, rows[there].tolist())
+        return _hits(distances, there, records, k, confidence, sort=False)
     distances = np.concatenate([each.distances for each in found], axis=1)
     rows = np.concatenate([each.rows for each in found], axis=1)
-    segments = np.repeat(np.arange(len(found)), [each.rows.shape[1] for each in found])
     there = rows >= 0
     chosen = there
     if rows.shape[1] > k:
         chosen = there & (distances <= np.partition(distances, k - 1, axis=1)[:, k - 1 : k])
-    records = _records(found, chosen, rows, segments, pictures)
+    records = _records(found, rows, chosen, pictures)
     if None in records and rows.shape[1] > k:  # in a damaged index: others may take their places
-        chosen = there
-        records = _records(found, chosen, rows, segments, pictures)
-    return _hits(distances, chosen, records, k, confidence, sort=len(found) > 1)
+        chosen, records = there, _records(found, rows, there, pictures)
+    return _hits(distances, chosen, records, k, confidence, sort=True)
 
 
-def _records(
-    found: Sequence[Found], chosen: Mask, rows: Rows, segments: Rows, pictures: ShownPictures
-) -> list[ShownRecord | None]:
-    """The picture of each chosen row, by query, then by column."""
-    if len(found) == 1:
-        return pictures.at(found[0].segment, rows[chosen].tolist())
+def _records(found: Sequence[Found], rows: Rows, chosen: Mask, pictures: ShownPictures) -> list[ShownRecord | None]:
+    """The picture of each chosen row `(Q, W)`, by query, then by column."""
+    segments = np.repeat(np.arange(len(found)), [each.rows.shape[1] for each in found])
     flat, of = rows[chosen], segments[np.nonzero(chosen)[1]]
     records: list[ShownRecord | None] = [None] * len(flat)
     for number, each in enumerate(found):
@@ -74,7 +73,7 @@ def _hits(
         None if r is None else Hit(r.id, r.path, r.label, distance, chance, {**r.metadata}, None, strength)
         for r, distance, chance, strength in zip(records, apart.tolist(), *confidence.of(apart), strict=True)
     ]
-    ends = np.cumsum(np.count_nonzero(chosen, axis=1)).tolist()
+    ends = np.cumsum(np.add.reduce(chosen, axis=1)).tolist()
     answers = [[hit for hit in hits[start:end] if hit is not None] for start, end in zip([0, *ends], ends, strict=False)]
     if sort or (apart[:-1] == apart[1:]).any():  # one segment has sorted its rows, but ties by row
         for answer in answers:

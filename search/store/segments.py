@@ -35,6 +35,8 @@ SEGMENTS_FOLDER = "segments"
 _SEE = "Run twinlens check on the index"
 _RERANKED_BYTES = 2**20
 """Size of the candidates that are measured at once: they fit the processor's cache."""
+_FEW = 128
+"""Candidates up to which it is faster to measure all than to exclude some."""
 _SMALLEST = np.float32(1e-30)
 """Squared distances below this may be inexact as float32, beyond the relative error."""
 
@@ -190,6 +192,7 @@ def require_places(segments: Sequence[Segment], of: Sequence[int] | Rows, rows: 
 
 def rerank(vectors: Floats, queries: Floats, rows: Rows, k: int) -> tuple[Floats, Rows]:
     """Order candidate rows `(Q, C)` by their exact distance to each query and keep k <= C; -1 candidates come last."""
+    vectors = vectors.view(np.ndarray)  # of a memory map, which makes an object of its class at each step
     distances = np.empty((len(queries), k), dtype=np.float32)
     nearest = np.empty((len(queries), k), dtype=np.int64)
     step = max(1, _RERANKED_BYTES // (4 * vectors.shape[1] * max(1, rows.shape[1])))
@@ -205,9 +208,10 @@ def _may_be_nearest(vectors: Floats, queries: Floats, rows: Rows, k: int) -> Mas
 
     The rounding errors of a sum of D squares of differences, whatever its order, are at most a share of (D + 2) 2^-24
     of the sum. The margin is four times that, for both sides of the comparison and for the distances, which are equal
-    if they differ by less than float32 can hold. Candidates beyond `_RERANKED_BYTES` are all measured: k is large then.
+    if they differ by less than float32 can hold. Few candidates, and those beyond `_RERANKED_BYTES`, where k is large, are
+    all measured.
     """
-    if rows.shape[1] <= k or rows.size * vectors.shape[1] * 4 > _RERANKED_BYTES:
+    if rows.shape[1] <= k or not _FEW < rows.size <= _RERANKED_BYTES // (4 * vectors.shape[1]):
         return np.ones(rows.shape, dtype=np.bool_)
     apart = vectors[np.maximum(rows, 0)]
     apart -= queries[:, None, :]
