@@ -147,9 +147,9 @@ def page(figures: list[Figures], rows: int, dim: int, source: str) -> str:
         f"Written by `python -m benchmarks.query_overhead` on {utc_today()}, {os.cpu_count()} cores, load"
         f" {os.getloadavg()[0]:.1f}, from {source}: {rows:,} vectors of {dim} dimensions in one segment, k = {K}.",
         "",
-        "*Raw* is the library's own search for as many candidates as the engine fetches, at the same effort; for `flat`,"
-        " which uses no library, FAISS's exact index. *Engine* is `search_vectors`: the same search, exact distances,"
-        " and hits with their records and metadata. Raw and engine calls alternate; each figure is a median.",
+        "*Raw* is the library's own search for as many candidates as the engine fetches, at the same effort; for "
+        "`flat`, which uses no library, FAISS's exact index. *Engine* is `search_vectors`: the same search, exact "
+        "distances, and hits with their records and metadata. Raw and engine calls alternate; each figure is a median.",
         "",
         "## One query",
         "",

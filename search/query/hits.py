@@ -65,7 +65,13 @@ def _records(found: Sequence[Found], rows: Rows, chosen: Mask, pictures: ShownPi
 
 
 def _hits(
-    distances: Floats, chosen: Mask, records: Sequence[ShownRecord | None], k: int, confidence: Confidence, *, sort: bool
+    distances: Floats,
+    chosen: Mask,
+    records: Sequence[ShownRecord | None],
+    k: int,
+    confidence: Confidence,
+    *,
+    sort: bool,
 ) -> list[list[Hit]]:
     """Make hits of the chosen rows, whose records are given, and cut them into a list for each query."""
     apart = distances[chosen]
@@ -74,7 +80,8 @@ def _hits(
         for r, distance, chance, strength in zip(records, apart.tolist(), *confidence.of(apart), strict=True)
     ]
     ends = np.cumsum(np.add.reduce(chosen, axis=1)).tolist()
-    answers = [[hit for hit in hits[start:end] if hit is not None] for start, end in zip([0, *ends], ends, strict=False)]
+    parts = (hits[start:end] for start, end in zip([0, *ends], ends, strict=False))
+    answers = [[hit for hit in part if hit is not None] for part in parts]
     if sort or (apart[:-1] == apart[1:]).any():  # one segment has sorted its rows, but ties by row
         for answer in answers:
             answer.sort(key=_order)

@@ -11,12 +11,12 @@ import numpy as np
 from search.distance import within
 from search.query.collapse import Collapse
 from search.query.copy_threshold import copy_threshold
-from search.query.hits import Found, nearest_hits
+from search.query.hits import Found, nearest_hits, only_weak
 from search.query.masks import FilterMasks
 from search.recognition.confidence import Confidence
 from search.recognition.stored import same_threshold
 from search.store.shown_pictures import ShownPictures
-from search.types import Audit, SegmentAudit
+from search.types import Answer, Audit, SegmentAudit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from search.recognition.recognition import Recognition
     from search.store.segments import Segment
     from search.store.snapshot import Snapshot
-    from search.types import Floats, Hit, Mask
+    from search.types import Floats, Hit, Mask, Timing
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,23 +74,34 @@ class SegmentSearch:
         """One list of hits per query `(Q, dim)`, unit rows."""
         return self._answer(vectors, query, self._plan(query))
 
-    def audited(self, vector: Floats, query: Query, audit: Audit) -> list[Hit]:
-        """Answer one query `(dim,)`, and add its stages and its recall to the audit."""
+    def ask(self, vector: Floats, query: Query, timing: Timing, *, audit: bool) -> Answer:
+        """Answer one query `(dim,)`, a unit vector, and add the seconds of the search to `timing`."""
         begun = time.perf_counter()
-        plan = self._plan(query)
-        audit.mask += time.perf_counter() - begun
-        plan = replace(plan, audit=audit)
+        audited = Audit(query.k, decode=timing.decode, encode=timing.encode) if audit else None
+        plan = self._plan(query, audited)
         (hits,) = self._answer(vector[None], query, plan)
-        audit.total += time.perf_counter() - begun
-        plan = replace(plan, audit=None)
-        found = self._nearest(vector[None], query.k, plan)[0] if query.collapse else hits
-        audit.recall = _recall(found, self._nearest(vector[None], query.k, replace(plan, exactly=True))[0])
-        return hits
+        timing.search = time.perf_counter() - begun
+        if audited is not None:
+            audited.total = timing.decode + timing.encode + timing.search
+            audited.recall = self._recall(vector[None], hits, query, replace(plan, audit=None))
+        return Answer(hits, timing, only_weak(hits), audited)
 
-    def _plan(self, query: Query) -> _Plan:
+    def _recall(self, queries: Floats, hits: Sequence[Hit], query: Query, plan: _Plan) -> float | None:
+        """Share of the exact answer to one query that was found: before near copies were collapsed."""
+        if query.collapse:
+            (hits,) = self._nearest(queries, query.k, plan)
+        (exact,) = self._nearest(queries, query.k, replace(plan, exactly=True))
+        if not exact:
+            return None
+        return sum(hit.distance <= exact[-1].distance for hit in hits[: len(exact)]) / len(exact)
+
+    def _plan(self, query: Query, audit: Audit | None = None) -> _Plan:
+        begun = time.perf_counter()
         chosen = [(segment, self.mask(segment, query.condition)) for segment in self._snapshot.segments]
+        if audit is not None:
+            audit.mask = time.perf_counter() - begun
         most = same_threshold(self._snapshot.folder, self._recognition.calibration) if query.same_only else None
-        return _Plan(chosen, self._confidence(query), most)
+        return _Plan(chosen, self._confidence(query), most, audit)
 
     def _answer(self, vectors: Floats, query: Query, plan: _Plan) -> list[list[Hit]]:
         if not query.collapse:
@@ -146,10 +157,3 @@ def _audit_of(segment: Segment, audit: Audit) -> SegmentAudit:
             return each
     audit.segments.append(SegmentAudit(segment.id, segment.structure.kind))
     return audit.segments[-1]
-
-
-def _recall(hits: Sequence[Hit], exact: Sequence[Hit]) -> float | None:
-    """Share of the exact answer that was found; hits no farther than its last count, so that ties may differ."""
-    if not exact:
-        return None
-    return sum(hit.distance <= exact[-1].distance for hit in hits[: len(exact)]) / len(exact)

@@ -208,8 +208,8 @@ def _may_be_nearest(vectors: Floats, queries: Floats, rows: Rows, k: int) -> Mas
 
     The rounding errors of a sum of D squares of differences, whatever its order, are at most a share of (D + 2) 2^-24
     of the sum. The margin is four times that, for both sides of the comparison and for the distances, which are equal
-    if they differ by less than float32 can hold. Few candidates, and those beyond `_RERANKED_BYTES`, where k is large, are
-    all measured.
+    if they differ by less than float32 can hold. Few candidates, and those beyond `_RERANKED_BYTES`, where k is large,
+    are all measured.
     """
     if rows.shape[1] <= k or not _FEW < rows.size <= _RERANKED_BYTES // (4 * vectors.shape[1]):
         return np.ones(rows.shape, dtype=np.bool_)

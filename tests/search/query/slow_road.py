@@ -29,24 +29,29 @@ def searched(segment, query, k, allowed, *, filtered):
     return sorted((apart(np.asarray(segment.vectors[row]), query), row) for row in found)[:k]
 
 
-def slow_hits(engine, query, k, where=None, farthest=None):
-    """The hits of one query `(dim,)` without collapsing."""
-    hits, ids = [], set(engine.ids(where))
-    records = [record for record in engine.pictures() if record.id in ids]
-    for segment in engine.segments:
-        by_row = {record.row: record for record in records if record.segment == segment.id}
-        for distance, row in searched(segment, query, k, set(by_row), filtered=where is not None):
-            if farthest is None or distance <= farthest:
-                hits.append(slow_hit(engine, by_row[row], distance))
-    return sorted(hits, key=lambda hit: (hit.distance, hit.id))[:k]
+class SlowRoad:
+    """Answers queries of an open index without collapsing."""
 
+    def __init__(self, engine) -> None:
+        self.engine = engine
+        self.records = engine.pictures()
+        self.metadata = engine.metadata([record.id for record in self.records])
 
-def slow_hit(engine, record, distance):
-    """A hit of one picture."""
-    chance = word = None
-    if engine.calibration is not None:
-        chance = float(engine.calibration.probability(np.float32(distance)))
-    elif engine.cut_points is not None:
-        (word,) = engine.cut_points.strengths([distance])
-    known = engine.metadata([record.id]).get(record.id, {})
-    return Hit(record.id, record.path, record.label, distance, chance, known, None, word)
+    def hits(self, query, k, where=None, farthest=None):
+        """The hits of one query `(dim,)`."""
+        hits, ids = [], set(self.engine.ids(where))
+        for segment in self.engine.segments:
+            by_row = {each.row: each for each in self.records if each.segment == segment.id and each.id in ids}
+            for distance, row in searched(segment, query, k, set(by_row), filtered=where is not None):
+                if farthest is None or distance <= farthest:
+                    hits.append(self._hit(by_row[row], distance))
+        return sorted(hits, key=lambda hit: (hit.distance, hit.id))[:k]
+
+    def _hit(self, record, distance):
+        chance = word = None
+        if self.engine.calibration is not None:
+            chance = float(self.engine.calibration.probability(np.float32(distance)))
+        elif self.engine.cut_points is not None:
+            (word,) = self.engine.cut_points.strengths([distance])
+        metadata = self.metadata.get(record.id, {})
+        return Hit(record.id, record.path, record.label, distance, chance, metadata, None, word)

@@ -15,10 +15,12 @@ from search.store import segments, shown_pictures
 from search.store.catalog import Catalog
 from search.store.segments import rerank
 from tests.indexes_of_vectors import clumps, index_of, unit
-from tests.search.query.slow_road import apart, slow_hits
+from tests.search.query.slow_road import SlowRoad, apart
 
-COUNT = 400
+COUNT = 130
 REMOVED = range(0, COUNT, 7)
+FILTERED = [("label = label1", 5), ("price < 20", COUNT), ("id = 5", 3), ("id = 1", 3)]
+"""Filters that match many, few, one and no picture."""
 
 
 def bits(hits):
@@ -46,19 +48,18 @@ def collection(folder: Path, kind: str, parts: int, seed: int, **given) -> Path:
 @pytest.mark.parametrize("kind", KINDS)
 def test_hits_are_those_of_the_slow_loop(kind: str, parts: int, tmp_path: Path) -> None:
     with open_index(collection(tmp_path / "i", kind, parts, seed=parts), device="cpu") as engine:
-        queries = clumps(12, seed=9, dim=24)
-        queries[:4] = engine.vectors_of([2, 3, 200, 390])  # rows of the index, some of them doubles
+        slow, queries = SlowRoad(engine), clumps(7, seed=9, dim=24)
+        queries[:4] = engine.vectors_of([2, 3, 100, 130])  # rows of the index, some of them doubles
         for effort in (1, 16):
             for segment in engine.segments:
                 if segment.structure.effort is not None:
                     segment.structure.effort = effort
-            for where in (None, "label = label1", "price < 60", "id = 5", "id = 1"):
-                for k in (1, 3, 10, COUNT + 5):
-                    expected = [bits(slow_hits(engine, query, k, where)) for query in queries]
-                    alone = [bits(engine.search_vectors(query, k, where=where)[0]) for query in queries]
-                    assert alone == expected, (effort, where, k)
-                    together = engine.search_vectors(queries, k, where=where)
-                    assert [bits(hits) for hits in together] == expected, (effort, where, k)
+            for where, k in [(None, 1), (None, 7), (None, COUNT + 5), *FILTERED]:
+                expected = [bits(slow.hits(query, k, where)) for query in queries]
+                alone = [bits(engine.search_vectors(query, k, where=where)[0]) for query in queries]
+                assert alone == expected, (effort, where, k)
+                together = engine.search_vectors(queries, k, where=where)
+                assert [bits(hits) for hits in together] == expected, (effort, where, k)
 
 
 @pytest.mark.parametrize("parts", [1, 3])
@@ -66,10 +67,11 @@ def test_calibrated_hits_within_the_threshold_are_those_of_the_slow_loop(parts: 
     index = collection(tmp_path / "i", "hnsw", parts, seed=4, threshold=0.35)
     with open_index(index, device="cpu") as engine:
         threshold = engine.calibration.threshold
-        for query in clumps(12, seed=5, dim=24):
-            assert bits(engine.search_vectors(query, 9)[0]) == bits(slow_hits(engine, query, 9))
+        slow = SlowRoad(engine)
+        for query in clumps(6, seed=5, dim=24):
+            assert bits(engine.search_vectors(query, 9)[0]) == bits(slow.hits(query, 9))
             same = engine.search_vectors(query, 9, same_only=True)[0]
-            assert bits(same) == bits(slow_hits(engine, query, 9, farthest=threshold))
+            assert bits(same) == bits(slow.hits(query, 9, farthest=threshold))
 
 
 def test_a_row_without_a_picture_leaves_its_place_to_others(tmp_path: Path) -> None:
@@ -125,14 +127,14 @@ def test_what_hits_show_is_read_once_and_bounded(tmp_path: Path, monkeypatch: py
             cache = engine._segment_search._pictures
             assert sum(map(len, cache._cached.values())) <= 20
             assert cache._bytes <= 5_000
-        assert bits(engine.search_vectors(query, 10)[0]) == bits(slow_hits(engine, query, 10))
+        assert bits(engine.search_vectors(query, 10)[0]) == bits(SlowRoad(engine).hits(query, 10))
 
 
 def test_threads_share_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shown_pictures, "_BYTES", 20_000)
     with open_index(collection(tmp_path / "i", "flat", 2, seed=1), device="cpu") as engine:
-        queries = clumps(40, seed=2, dim=24)
-        expected, wrong = [bits(slow_hits(engine, query, 6)) for query in queries], []
+        slow, queries = SlowRoad(engine), clumps(40, seed=2, dim=24)
+        expected, wrong = [bits(slow.hits(query, 6)) for query in queries], []
 
         def ask(offset: int) -> None:
             for number in range(len(queries)):
