@@ -77,11 +77,13 @@ class PictureTable:
         tables = "pictures LEFT JOIN metadata ON picture = id" if columns else "pictures"
         letters = kinds("pictures", "row", "id", "path", "label") + ANYTHING * len(columns)
         shown: dict[int, ShownRecord] = {}
+        nothing = [None] * len(columns)
         for chunk in chunks(rows):
-            values = [*chunk, *chunk[-1:] * (_marks_for(len(chunk)) - len(chunk))]
+            values = [*chunk, *[chunk[-1]] * (_marks_for(len(chunk)) - len(chunk))]
             sql = f"SELECT {names} FROM {tables} WHERE segment = ? AND row IN ({','.join('?' * len(values))})"
             for row, key, path, label, *given in self._rows(sql, (segment, *values), letters):
-                shown[row] = ShownRecord(key, Path(path), label, values_of(columns, given))
+                metadata = {} if given == nothing else values_of(columns, given)
+                shown[row] = ShownRecord(key, Path(path), label, metadata)
         return shown
 
     def ids_at(self, paths: Sequence[str]) -> dict[str, int]:

@@ -114,7 +114,7 @@ class Segment:
         """
         k = min(k, len(self.vectors))  # bounds what is allocated
         allowed, structure = _both(self.live, chosen), self.structure
-        available = self._living if chosen is None else int(np.count_nonzero(allowed))
+        available = self._living if chosen is None or allowed is None else int(np.count_nonzero(allowed))
         fetch = min(available, k if structure.exact else k * structure.overfetch + 16)
         narrow = chosen is not None and choose_kind(available, self.vectors.shape[1]) == "flat"
         exact = structure.exact or narrow or not structure.supports(fetch)
@@ -182,7 +182,10 @@ def require_places(segments: Sequence[Segment], of: Sequence[int] | Rows, rows: 
     """Raise IndexFolderError unless all places exist; `of` holds the ids of the segments of `rows`."""
     sizes = {segment.id: len(segment.vectors) for segment in segments}
     ids, places = np.asarray(of, dtype=np.int64), np.asarray(rows, dtype=np.int64)
-    if not (known := np.isin(ids, list(sizes))).all():
+    known = np.zeros(len(ids), dtype=np.bool_)
+    for key in sizes:
+        known |= ids == key
+    if not known.all():
         raise IndexFolderError(f"there is no segment {ids[~known][0]}, which the catalog names. {_SEE}")
     for key, size in sizes.items():
         inside = places[ids == key]
