@@ -41,7 +41,7 @@ K = 10
 BATCH = 1000
 NOW = "2026-01-01T00:00:00+00:00"
 GOAL_RATIO, GOAL_SECONDS, GOAL_BATCH = 1.15, 50e-6, 1.05
-_ROUND = 100
+_ROUND = 50
 """Queries searched alone between two batches."""
 
 
@@ -230,10 +230,10 @@ def main() -> None:
                 make(index, kind, vectors)
             figures.append(measure(index, vectors, queries, options.rounds))
             print(json.dumps(asdict(figures[-1])), flush=True)
-    if options.out is not None:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        text = page(figures, len(vectors), vectors.shape[1], options.about or f"`{options.vectors.name}`")
-        options.out.write_text(text, encoding="utf-8")
+            if options.out is not None:  # after each kind: a stopped run leaves those that it has measured
+                text = page(figures, len(vectors), vectors.shape[1], options.about or f"`{options.vectors.name}`")
+                options.out.parent.mkdir(parents=True, exist_ok=True)
+                options.out.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
