@@ -26,7 +26,7 @@ from search.errors import (
     TwinlensError,
     UnsupportedError,
 )
-from search.types import Answer, Hit, IndexInfo, SegmentInfo, Text, Timing
+from search.types import Answer, Audit, Hit, IndexInfo, SegmentAudit, SegmentInfo, Text, Timing
 
 if TYPE_CHECKING:
     from search.engine import SearchEngine, open_index
@@ -39,6 +39,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Answer",
+    "Audit",
     "Calibration",
     "Crop",
     "CutPoints",
@@ -59,6 +60,7 @@ __all__ = [
     "QueryError",
     "SearchEngine",
     "SearchOptions",
+    "SegmentAudit",
     "SegmentInfo",
     "Text",
     "Timing",

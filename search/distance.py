@@ -25,21 +25,48 @@ fast."""
 def distances(rows: Floats, vector: Floats) -> Floats:
     """Distances `(N,) float32` of rows `(N, D)` from one vector `(D,)`, or from the rows of another `(N, D)`."""
     apart = rows.astype(np.float64, order="C")
-    apart -= vector
-    # np.sum adds the terms of a contiguous row in an order that depends on D alone; that of np.einsum depends on N too.
-    squares = np.sum(np.square(apart, out=apart), axis=1)
+    apart -= vector.astype(np.float64)  # NumPy would convert it in small pieces, which takes twice as long
+    # np.add adds the terms of a contiguous row in an order that depends on D alone; that of np.einsum depends on N too.
+    squares = np.add.reduce(np.square(apart, out=apart), axis=1)
     result: Floats = np.minimum(np.sqrt(squares), 2.0).astype(np.float32)
     return result
 
 
 def pair_distances(a: Floats, b: Floats, of_a: Rows | NDArray[np.intp], of_b: Rows | NDArray[np.intp]) -> Floats:
     """Distances `(len(of_a),) float32` of the pairs (`a[of_a[i]]`, `b[of_b[i]]`) of rows `(N, D)` and `(M, D)`."""
+    if len(a) == 1 and len(of_b) * a.shape[1] * 8 <= _BLOCK_BYTES:
+        return distances(b[of_b], a[0])
     result = np.empty(len(of_a), dtype=np.float32)
     step = max(1, _BLOCK_BYTES // (8 * a.shape[1]))
     for start in range(0, len(result), step):
         part = slice(start, start + step)
         result[part] = distances(b[of_b[part]], a[of_a[part]])
     return result
+
+
+def nearest_pairs(
+    vectors: Floats, queries: Floats, which: NDArray[np.intp], candidates: Rows, k: int
+) -> tuple[Floats, Rows]:
+    """Measure pairs of a query and a row, and keep the first k of each query, ties by row.
+
+    Args:
+        vectors: `(N, D) float32`.
+        queries: `(Q, D) float32`.
+        which: `(P,)` ascending, the query of each pair; each query has at least k.
+        candidates: `(P,)`, the row of each pair; -1 is none, and comes last.
+        k: pairs to keep.
+
+    Returns:
+        Distances and rows `(Q, k)`.
+    """
+    measured = pair_distances(queries, vectors, which, np.maximum(candidates, 0))
+    measured[candidates < 0] = np.inf
+    if len(queries) == 1:
+        first = np.lexsort((candidates, measured))[None, :k]
+    else:
+        order = np.lexsort((candidates, measured, which))
+        first = order[np.searchsorted(which, np.arange(len(queries)))[:, None] + np.arange(k)]
+    return measured[first], candidates[first].astype(np.int64, copy=False)
 
 
 def within(measured: Floats, threshold: float) -> Mask:

@@ -7,18 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
 from search.chunks import chunks
 from search.config import Device, QueryConfig, VerifyConfig
-from search.errors import QueryError
 from search.filters.language import condition_of
 from search.forks import watch
 from search.query.blend import blend, has_text
-from search.query.embedding import DECODED_AT_ONCE, Embedder, part_of
-from search.query.hits import only_weak
+from search.query.embedding import DECODED_AT_ONCE, Embedder, part_of, unit_queries
 from search.query.known_pictures import KnownPictures, index_info
-from search.query.query import Query, shows_options
+from search.query.query import Query, only_hits, shows_options
 from search.query.segment_search import SegmentSearch
 from search.recognition.recognition import Recognition
 from search.store.snapshot import Snapshot
@@ -122,7 +118,7 @@ class SearchEngine:
             PictureError: the picture cannot be read.
             QueryError: k < 1, the filter is invalid, or `same_only` is set and the index is not calibrated.
         """
-        return self.ask(picture, k, without=without, crop=crop, **options).hits
+        return self.ask(picture, k, without=without, crop=crop, **only_hits(options)).hits
 
     def search_text(
         self,
@@ -154,9 +150,13 @@ class SearchEngine:
         *,
         without: Sequence[Example] = (),
         crop: Crop | None = None,
+        audit: bool = False,
         **options: Unpack[SearchOptions],
     ) -> Answer:
-        """As `search`; return also whether even the nearest hit is weak, and the seconds that each step took."""
+        """As `search`; return also whether even the nearest hit is weak, and the seconds that each step took.
+
+        With `audit`, also compare the hits with those of exact search: `Answer.audit`.
+        """
         worded = has_text([picture, *without])
         query, timing = self._checked(k, options, blended=len(without) > 0, worded=worded), Timing()
         start = time.perf_counter()
@@ -165,10 +165,30 @@ class SearchEngine:
         embedding = self._embedder.embed_examples([looked_at, *without], timing)
         if query.blended:
             embedding = blend(embedding[:1], embedding[1:])[None]
-        start = time.perf_counter()
-        hits = self._segment_search.answer(embedding, query)[0]
-        timing.search = time.perf_counter() - start
-        return Answer(hits, timing, only_weak(hits))
+        return self._segment_search.ask(embedding[0], query, timing, audit=audit)
+
+    def ask_together(
+        self,
+        pictures: Sequence[Example],
+        k: int = QueryConfig.k,
+        *,
+        weights: Sequence[float] | None = None,
+        without: Sequence[Example] = (),
+        audit: bool = False,
+        **options: Unpack[SearchOptions],
+    ) -> Answer:
+        """As `search_together`; return what `ask` returns."""
+        query, timing = self._checked(k, options, blended=True, worded=has_text([*pictures, *without])), Timing()
+        vectors = self._embedder.embed_examples([*pictures, *without], timing)
+        blended = blend(vectors[: len(pictures)], vectors[len(pictures) :], weights)
+        return self._segment_search.ask(blended, query, timing, audit=audit)
+
+    def ask_vectors(
+        self, vectors: Floats, k: int = QueryConfig.k, *, audit: bool = False, **options: Unpack[SearchOptions]
+    ) -> list[Answer]:
+        """As `search_vectors`, one vector at a time; return what `ask` returns for each."""
+        queries, query = unit_queries(vectors, self.dim), self._checked(k, options)
+        return [self._segment_search.ask(vector, query, Timing(), audit=audit) for vector in queries]
 
     def search_together(
         self,
@@ -186,24 +206,17 @@ class SearchEngine:
         Raises:
             PictureError: a picture cannot be read.
             EncoderError: there is a text, and the encoder of the index embeds pictures only.
-            QueryError: as `search`; or the weights are invalid, the pictures cancel each other out, or `same_only` is
-                set, which needs a single picture.
+            QueryError: as `search`; or the weights are invalid, the pictures cancel out, or `same_only` is set.
         """
-        query = self._checked(k, options, blended=True, worded=has_text([*pictures, *without]))
-        vectors = self._embedder.embed_examples([*pictures, *without])
-        blended = blend(vectors[: len(pictures)], vectors[len(pictures) :], weights)
-        return self._segment_search.answer(blended[None], query)[0]
+        return self.ask_together(pictures, k, weights=weights, without=without, **only_hits(options)).hits
 
     def search_many(
         self, pictures: Sequence[Picture], k: int = QueryConfig.k, **options: Unpack[SearchOptions]
     ) -> list[list[Hit]]:
         """Search with each of several pictures; return one list of hits per picture, in order. Raises as `search`."""
         query = self._checked(k, options)
-        answers: list[list[Hit]] = []
-        for chunk in chunks(pictures, DECODED_AT_ONCE):
-            vectors = self.embed_many(chunk)
-            answers += self._segment_search.answer(vectors, query)
-        return answers
+        parts = (self.embed_many(chunk) for chunk in chunks(pictures, DECODED_AT_ONCE))
+        return [hits for vectors in parts for hits in self._segment_search.answer(vectors, query)]
 
     def search_vectors(
         self, vectors: Floats, k: int = QueryConfig.k, **options: Unpack[SearchOptions]
@@ -213,12 +226,7 @@ class SearchEngine:
         Raises:
             QueryError: as `search`; or the vectors have another length than `dim`, or are not unit vectors.
         """
-        queries = np.atleast_2d(np.asarray(vectors, dtype=np.float32))
-        if queries.shape[1] != self.dim:
-            raise QueryError(f"the vectors have {queries.shape[1]} dimensions, but those of the index have {self.dim}")
-        if not np.allclose(np.linalg.norm(queries, axis=1), 1.0, atol=1e-3):
-            raise QueryError("vectors must be of unit length: divide each by its Euclidean norm")
-        return self._segment_search.answer(queries, Query.of(k, options))
+        return self._segment_search.answer(unit_queries(vectors, self.dim), Query.of(k, options))
 
     def search_id(self, picture_id: int, k: int = QueryConfig.k, **options: Unpack[SearchOptions]) -> list[Hit]:
         """Search with the stored embedding of a picture of the index; its first hit is normally the picture itself."""

@@ -104,6 +104,75 @@ class Timing:
     search: float = 0.0
 
 
+@dataclass(slots=True)
+class SegmentAudit:
+    """How one segment was searched; times are in seconds."""
+
+    segment: int
+    kind: str
+    exact: bool = False
+    """Whether every allowed row was compared: the kind is exact, or the filter matches few rows."""
+    allowed: int = 0
+    """Rows that have a picture and match the filter."""
+    candidates: int = 0
+    """Rows whose exact distance was computed, or bounded so that they could be left out."""
+    structure: float = 0.0
+    rerank: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The audit as plain values for JSON, times in milliseconds."""
+        plain = {name: getattr(self, name) for name in ("segment", "kind", "exact", "allowed", "candidates")}
+        return {**plain, "structure_ms": self.structure * 1e3, "rerank_ms": self.rerank * 1e3}
+
+
+@dataclass(slots=True)
+class Audit:
+    """What one query found of what exact search finds, and the seconds that each stage took."""
+
+    k: int
+    recall: float | None = None
+    """Share of the k nearest pictures, by exact search with the same filter, that the query found. A picture no farther
+    than the true k-th counts. None if no picture matches. With `collapse`: before near copies were collapsed."""
+    decode: float = 0.0
+    encode: float = 0.0
+    mask: float = 0.0
+    """To find the rows that match the filter; later queries with the same filter use them again."""
+    records: float = 0.0
+    """To merge the segments, and to read what hits show of their pictures."""
+    total: float = 0.0
+    """The whole query, without the exact search that it was compared with."""
+    segments: list[SegmentAudit] = field(default_factory=list)
+
+    @property
+    def structure(self) -> float:
+        """Seconds to find candidates in the structures of all segments."""
+        return sum(each.structure for each in self.segments)
+
+    @property
+    def rerank(self) -> float:
+        """Seconds to order the candidates of all segments by their exact distances."""
+        return sum(each.rerank for each in self.segments)
+
+    @property
+    def candidates(self) -> int:
+        """Candidates of all segments."""
+        return sum(each.candidates for each in self.segments)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The audit as plain values for JSON, times in milliseconds."""
+        return {
+            "k": self.k,
+            "recall": self.recall,
+            "candidates": self.candidates,
+            "milliseconds": {stage: getattr(self, stage) * 1e3 for stage in STAGES},
+            "segments": [each.to_dict() for each in self.segments],
+        }
+
+
+STAGES = ("decode", "encode", "mask", "structure", "rerank", "records", "total")
+"""The stages of an `Audit`, in their order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The hits of one query, and how long each step took."""
@@ -112,6 +181,8 @@ class Answer:
     timing: Timing = field(default_factory=Timing)
     weak: bool = False
     """Whether even the nearest hit is weak: nothing in the index looks much like the query."""
+    audit: Audit | None = None
+    """Recall and stages of this query, if it was asked with `audit=True`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ import search
 ROOT = Path(__file__).parent.parent
 PUBLIC = {
     "Answer",
+    "Audit",
     "Calibration",
     "Crop",
     "CutPoints",
@@ -36,6 +37,7 @@ PUBLIC = {
     "QueryError",
     "SearchEngine",
     "SearchOptions",
+    "SegmentAudit",
     "SegmentInfo",
     "Text",
     "Timing",

@@ -12,6 +12,7 @@ import typer
 from indexer.cli.base import OptionError, weak_cautions
 from indexer.cli.no_match import why_no_match
 from search.text import one_line, short
+from search.types import STAGES
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from search.engine import SearchEngine
     from search.filters.conditions import Condition
     from search.query.query import SearchOptions
-    from search.types import Hit
+    from search.types import Answer, Hit
 
 One = str | dict[str, int | str]
 """A picture; or a text, or the id or vector of a picture, by what it is: `{"text": "red bicycle"}`."""
@@ -45,6 +46,7 @@ class QueryOptions:
     show: list[str] | None
     device: Device
     as_json: bool
+    audit: bool = False
 
     @property
     def search(self) -> SearchOptions:
@@ -66,11 +68,11 @@ def shown_columns(show: list[str] | None, known: list[str]) -> list[str] | None:
     return list(dict.fromkeys(show or []))
 
 
-def print_hits(
-    engine: SearchEngine, query: Query, hits: list[Hit], columns: list[str] | None, options: QueryOptions
+def print_answer(
+    engine: SearchEngine, query: Query, answer: Answer, columns: list[str] | None, options: QueryOptions
 ) -> None:
     """Print the answer to one query: as a table with these columns of metadata, or with all of it as one JSON line."""
-    title = _title(query)
+    title, hits = _title(query), answer.hits
     from search.query.hits import WEAK, only_weak
 
     nothing = None if hits else why_no_match(engine, options.where, same_only=options.same_only)
@@ -78,11 +80,14 @@ def print_hits(
     if options.as_json:
         plain = {"query": query, "hits": [hit.to_dict() for hit in hits]}
         notes = {"nothing": nothing, "note": WEAK if weak else None}
-        given = {name: note for name, note in notes.items() if note is not None}
+        given: dict[str, object] = {name: note for name, note in notes.items() if note is not None}
+        if answer.audit is not None:
+            given["audit"] = answer.audit.to_dict()
         typer.echo(json.dumps({**plain, **given, **weak_cautions(engine.calibration)}))
         return
     if nothing is not None:
         typer.echo(one_line(f"{title}: {nothing}"))
+        _print_audit(answer)
         return
     from rich.console import Console
 
@@ -93,6 +98,7 @@ def print_hits(
         console.width = _UNFOLDED
     console.print(literal(title, style="italic"), soft_wrap=True)
     console.print(_table(hits, columns))
+    _print_audit(answer)
     if weak:
         typer.echo(one_line(f"{title}: {WEAK}"), err=True)
 
@@ -116,6 +122,19 @@ def _table(hits: list[Hit], columns: list[str] | None) -> Table:
         values = [literal(short(hit.metadata[name]) if name in hit.metadata else "") for name in columns]
         table.add_row(f"{rank}", *numbers, literal(hit.label or ""), *values, path)
     return table
+
+
+def _print_audit(answer: Answer) -> None:
+    """Print the audit, if there is one, below the hits."""
+    if (audit := answer.audit) is None:
+        return
+    recall = "no picture matches" if audit.recall is None else f"recall@{audit.k} {audit.recall:.4g}"
+    stages = ", ".join(f"{stage} {getattr(audit, stage) * 1e3:.2f} ms" for stage in STAGES)
+    typer.echo(f"audit: {recall}, {audit.candidates:,} candidates; {stages}")
+    for each in audit.segments:
+        how = "every row compared" if each.exact else f"structure {each.structure * 1e3:.2f} ms"
+        seen = f"{each.candidates:,} candidates of {each.allowed:,} pictures"
+        typer.echo(f"  segment {each.segment} ({each.kind}): {seen}, {how}, re-rank {each.rerank * 1e3:.2f} ms")
 
 
 def _own_id(query: Query) -> int | None:

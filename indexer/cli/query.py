@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from indexer.cli.base import end_with, print_failure, warn_weak
-from indexer.cli.hits import One, Query, QueryOptions, print_hits, shown_columns
+from indexer.cli.hits import One, Query, QueryOptions, print_answer, shown_columns
 from indexer.cli.options import DeviceOption, IndexOption, JsonOption, WhereOption, read_crop
 from search.config import QueryConfig
 from search.errors import PictureError
 
 if TYPE_CHECKING:
     from search.crop import Crop
-    from search.types import Example, Hit
+    from search.types import Answer, Example
 
 
 def query(
@@ -84,6 +84,12 @@ def query(
             metavar="COLUMN", help="A metadata column to show with each hit; '*' shows all columns. May be repeated."
         ),
     ] = None,
+    audit: Annotated[
+        bool,
+        typer.Option(
+            "--audit", help="Also print the recall of each query against exact search, and the time of each stage."
+        ),
+    ] = False,
     device: DeviceOption = QueryConfig.device,
     as_json: JsonOption = False,
 ) -> None:
@@ -98,12 +104,16 @@ def query(
     with a path if the picture at fault is one of --together or --not. Exit code 3 if a picture could not be read, 1 if
     a file does not exist.
 
+    With --audit each query is also answered by exact search with the same filter. "audit" is {k, recall, candidates,
+    milliseconds: {decode, encode, mask, structure, rerank, records, total}, segments: [{segment, kind, exact, allowed,
+    candidates, structure_ms, rerank_ms}, ...]}; recall is null if no picture matches.
+
     A text that is longer than the encoder reads, 75 tokens for most, is an error. Distances between texts and pictures
     are larger than those between similar pictures.
     """
     from search.filters.language import condition_of
 
-    options = QueryOptions(index, k, condition_of(where), where, same_only, collapse, show, device, as_json)
+    options = QueryOptions(index, k, condition_of(where), where, same_only, collapse, show, device, as_json, audit)
     if ids or vectors:
         if pictures or texts or without or not_texts or together or crop is not None:
             raise typer.BadParameter(
@@ -167,19 +177,20 @@ def _query_examples(
             examples = map(_example, without)
             return [each if isinstance(each, Text) else load_picture(each) for each in examples]
 
-        def search(query: Query) -> list[Hit]:
+        def ask(query: Query) -> Answer:
+            k, audit, without = options.k, options.audit, unwanted()
             if isinstance(query, list):
                 blended = [_example(one) for one in query]
-                return engine.search_together(blended, options.k, weights=weights, without=unwanted(), **options.search)
-            return engine.search(_example(query), options.k, without=unwanted(), crop=part, **options.search)
+                return engine.ask_together(blended, k, weights=weights, without=without, audit=audit, **options.search)
+            return engine.ask(_example(query), k, without=without, crop=part, audit=audit, **options.search)
 
         for query in queries:
             try:
-                hits = search(query)
+                answer = ask(query)
             except PictureError as error:
                 if options.as_json or str(error) not in map(str, failed):  # an unreadable --not fails every query
                     print_failure(error, {"query": query}, as_json=options.as_json)
                 failed.append(error)
                 continue
-            print_hits(engine, query, hits, columns, options)
+            print_answer(engine, query, answer, columns, options)
     end_with(failed)

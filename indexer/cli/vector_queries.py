@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexer.cli.base import warn_weak
-from indexer.cli.hits import Query, QueryOptions, print_hits, shown_columns
+from indexer.cli.hits import Query, QueryOptions, print_answer, shown_columns
 from search.errors import DataError
+from search.types import Answer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from search.engine import SearchEngine
     from search.types import Floats
 
 
@@ -28,12 +30,20 @@ def query_stored(ids: list[int], files: list[Path], options: QueryOptions) -> No
         if not options.as_json:
             warn_weak(engine.calibration)
         queries: list[Query] = [{"id": picture_id} for picture_id in ids]
-        answers = engine.search_vectors(engine.vectors_of(ids), options.k, **options.search) if ids else []
+        vectors_of = [engine.vectors_of(ids)] if ids else []
         for file, vectors in read:
             queries += [{"vector": str(file), "row": row} for row in range(len(vectors))]
-            answers += engine.search_vectors(vectors, options.k, **options.search)
-        for query, hits in zip(queries, answers, strict=True):
-            print_hits(engine, query, hits, columns, options)
+            vectors_of.append(vectors)
+        answers = [answer for vectors in vectors_of for answer in _answers(engine, vectors, options)]
+        for query, answer in zip(queries, answers, strict=True):
+            print_answer(engine, query, answer, columns, options)
+
+
+def _answers(engine: SearchEngine, vectors: Floats, options: QueryOptions) -> list[Answer]:
+    """Answer vectors `(Q, D)`: together, which is faster, unless each is audited."""
+    if options.audit:
+        return engine.ask_vectors(vectors, options.k, audit=True, **options.search)
+    return [Answer(hits) for hits in engine.search_vectors(vectors, options.k, **options.search)]
 
 
 def read_vectors(file: Path) -> Floats:

@@ -159,16 +159,30 @@ class VectorIndex(ABC):
             UnsupportedError: `supports` is False.
             DamagedFileError: the file that the structure was loaded from led to rows that do not exist.
         """
-        self._check_search(queries, k, allowed)
-        k = min(int(k), max(self.size, MOST_PADDED))
+        found = self._found(queries, k, allowed)
+        k, reachable = min(int(k), max(self.size, MOST_PADDED)), found[1].shape[1]
         distances = np.full((len(queries), k), np.inf, dtype=np.float32)
         rows = np.full((len(queries), k), -1, dtype=np.int64)
-        reachable = min(k, self.size if allowed is None else int(np.count_nonzero(allowed)))
-        if len(queries) and reachable:
-            found = self._search(np.ascontiguousarray(queries, dtype=np.float32), reachable, allowed)
-            self._check_rows(found[1])
-            distances[:, :reachable], rows[:, :reachable] = _in_order(*found)
+        distances[:, :reachable], rows[:, :reachable] = _in_order(*found)
         return distances, rows
+
+    def candidates(self, queries: Floats, k: int, allowed: Mask | None = None) -> Rows:
+        """The rows that `search` would find, for callers that measure and order them: in any order, without padding.
+
+        Returns:
+            `(Q, C) int64`, with C at most k; -1 where an approximate search found fewer than C. Raises as `search`.
+        """
+        return self._found(queries, k, allowed)[1]
+
+    def _found(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
+        """As `_search`, for any k and number of queries, with all checks."""
+        self._check_search(queries, k, allowed)
+        reachable = min(int(k), self.size if allowed is None else int(np.count_nonzero(allowed)))
+        if not len(queries) or not reachable:
+            return np.empty((len(queries), 0), dtype=np.float32), np.empty((len(queries), 0), dtype=np.int64)
+        found = self._search(np.ascontiguousarray(queries, dtype=np.float32), reachable, allowed)
+        self._check_rows(found[1])
+        return found
 
     def _check_rows(self, rows: Rows) -> None:
         if self._file is not None and not -1 <= rows.min() <= rows.max() < self.size:
@@ -267,6 +281,8 @@ class VectorIndex(ABC):
 
 def _in_order(distances: Floats, rows: Rows) -> tuple[Floats, Rows]:
     distances = np.where(rows < 0, np.float32(np.inf), distances)
+    if (distances[:, :-1] < distances[:, 1:]).all():  # most often, and sorting takes longer than to see it
+        return distances, rows
     order = np.lexsort((rows, distances), axis=1)
     return np.take_along_axis(distances, order, axis=1), np.take_along_axis(rows, order, axis=1)
 

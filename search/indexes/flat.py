@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from search.distance import cosine_error, pair_distances
+from search.distance import cosine_error, nearest_pairs
 from search.indexes.base import VectorIndex
 
 if TYPE_CHECKING:
@@ -77,7 +77,8 @@ class FlatIndex(VectorIndex):
             if banned is not None:
                 scores[:, banned] = -np.inf
             which, candidates = np.nonzero(scores >= self._floor(scores, k))
-            distances[start : start + step], rows[start : start + step] = _nearest(vectors, block, which, candidates, k)
+            part = slice(start, start + step)
+            distances[part], rows[part] = nearest_pairs(vectors, block, which, candidates, k)
         return distances, rows if subset is None else subset[rows]
 
     def _floor(self, scores: Floats, k: int) -> NDArray[np.float32]:
@@ -110,7 +111,7 @@ class FlatIndex(VectorIndex):
             scores = np.where(allowed[fetched], scores, np.float32(-np.inf))
         floor = self._floor(scores, k)
         which, place = np.nonzero(scores >= floor)
-        distances, rows = _nearest(self._vectors, queries, which, fetched[which, place], k)
+        distances, rows = nearest_pairs(self._vectors, queries, which, fetched[which, place], k)
         unsettled = weakest >= floor[:, 0] if fetched.shape[1] < self.size else np.zeros(len(queries), dtype=np.bool_)
         if unsettled.any():
             distances[unsettled], rows[unsettled] = self._search_cpu(queries[unsettled], k, allowed)
@@ -122,14 +123,3 @@ def _cosines(queries: Floats, vectors: Floats) -> Floats:
     if len(queries) * vectors.nbytes > _BLAS_BYTES:
         return queries @ vectors.T
     return np.stack([np.einsum("nd,d->n", vectors, query) for query in queries])
-
-
-def _nearest(
-    vectors: Floats, queries: Floats, which: NDArray[np.intp], candidates: Rows, k: int
-) -> tuple[Floats, Rows]:
-    """Measure the pairs (query `which[i]`, row `candidates[i]`), at least k a query, and keep each query's first k."""
-    distances = pair_distances(queries, vectors, which, candidates)
-    order = np.lexsort((candidates, distances, which))
-    starts = np.searchsorted(which, np.arange(len(queries)))
-    first = order[starts[:, None] + np.arange(k)]
-    return distances[first], candidates[first].astype(np.int64)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 DECODED_AT_ONCE = 64
 """Most decoded pictures in memory at once."""
+_UNIT = 1e-3
+"""Greatest difference of the length of a query from 1."""
 
 
 class Embedder:
@@ -122,6 +124,21 @@ def part_of(example: Example, crop: Crop | None) -> Example:
     if isinstance(example, Text):
         raise QueryError("a crop is a part of a picture, and the query is a text: leave one of them out")
     return crop.of(load_picture(example))
+
+
+def unit_queries(vectors: Floats, dim: int) -> Floats:
+    """Check embeddings `(Q, D)` or `(D,)` from a caller; return them as `(Q, D) float32`.
+
+    Raises:
+        QueryError: they have another length than `dim`, or are not unit vectors.
+    """
+    queries = np.atleast_2d(np.asarray(vectors, dtype=np.float32))
+    if queries.shape[1] != dim:
+        raise QueryError(f"the vectors have {queries.shape[1]} dimensions, but those of the index have {dim}")
+    lengths = np.sqrt(np.einsum("qd,qd->q", queries, queries))
+    if not (np.abs(lengths - 1) <= _UNIT).all():  # False for NaN
+        raise QueryError("vectors must be of unit length: divide each by its Euclidean norm")
+    return queries
 
 
 def _place(snapshot: Snapshot) -> Path:

@@ -66,6 +66,7 @@ class Query:
             TypeError: an unknown keyword.
         """
         if unknown := [name for name in options if name not in _NAMES]:
+            only_hits(options)
             raise TypeError(
                 f"unexpected keyword argument {unknown[0]!r}: every search takes {', '.join(_NAMES)};"
                 " help(SearchEngine.search) names the rest"
@@ -74,6 +75,13 @@ class Query:
 
 
 _NAMES = tuple(SearchOptions.__annotations__)
+
+
+def only_hits(options: SearchOptions) -> SearchOptions:
+    """Return the options of a search that has no place for an audit; raises TypeError if one was asked for."""
+    if "audit" in options:
+        raise TypeError("a search that returns only hits takes no 'audit': use ask, ask_together or ask_vectors")
+    return options
 
 
 def shows_options(engine: type[Engine]) -> type[Engine]:

@@ -5,7 +5,7 @@ One wide table was preferred to one row per value: a filter over many columns is
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from search.chunks import chunks
 from search.errors import IndexFolderError, QueryError
@@ -32,6 +32,14 @@ _WITH_METADATA = 4
 """First version of the catalog that has metadata."""
 _SHOWN_VALUES = 5
 _SEE = "Run twinlens check on the index"
+
+
+class StoredColumn(NamedTuple):
+    """A column of metadata, with the name of its SQL column in the table `metadata`."""
+
+    name: str
+    sql: str
+    kind: ColumnType
 
 
 class MetadataTable:
@@ -93,19 +101,22 @@ class MetadataTable:
 
     def of(self, pictures: Sequence[int]) -> dict[int, dict[str, MetadataValue]]:
         """Id of a picture -> column -> value, without empty values."""
-        known = self._columns()
+        known = self.stored_columns()
         metadata: dict[int, dict[str, MetadataValue]] = {}
         if not known:
             return metadata
-        names = ", ".join(f"c{key}" for key, _, _ in known)
+        names = ", ".join(each.sql for each in known)
         for chunk in chunks(pictures):
             marks = ",".join("?" * len(chunk))
             for picture, *values in self._rows(
                 f"SELECT picture, {names} FROM metadata WHERE picture IN ({marks})", chunk
             ):
-                each = zip(known, values, strict=True)
-                metadata[picture] = {name: _value(name, v, kind) for (_, name, kind), v in each if v is not None}
+                metadata[picture] = values_of(known, values)
         return metadata
+
+    def stored_columns(self) -> list[StoredColumn]:
+        """The columns in the order in which they were added."""
+        return [StoredColumn(name, f"c{key}", kind) for key, name, kind in self._columns()]
 
     def texts(self, name: str, most: int) -> list[str]:
         """At most `most` distinct values of a column of text, sorted."""
@@ -168,6 +179,15 @@ class MetadataTable:
                     f"the column {name!r} of the catalog has the type {kind!r}, which does not exist. {_SEE}"
                 )
         return cast("list[tuple[int, str, ColumnType]]", columns)
+
+
+def values_of(columns: Sequence[StoredColumn], values: Sequence[Any]) -> dict[str, MetadataValue]:
+    """Column -> value, without empty values; raises IndexFolderError for a value that is not of its column's type."""
+    return {
+        each.name: _value(each.name, value, each.kind)
+        for each, value in zip(columns, values, strict=True)
+        if value is not None
+    }
 
 
 def _listed(kind: ColumnType) -> bool:

@@ -6,18 +6,19 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.chunks import chunks
+from search.chunks import BOUND_VALUES, chunks
 from search.errors import QueryError
 from search.store.database import PAGE, as_text
-from search.store.records import PictureRecord
-from search.store.values import TABLES, kinds
+from search.store.metadata import values_of
+from search.store.records import PictureRecord, ShownRecord
+from search.store.values import ANYTHING, TABLES, kinds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from search.filters.conditions import Condition
     from search.store.database import Database
-    from search.store.metadata import MetadataTable
+    from search.store.metadata import MetadataTable, StoredColumn
     from search.store.retained import RetainedTable
     from search.store.tombstones import TombstoneTable
 
@@ -67,14 +68,23 @@ class PictureTable:
         records = self._read("WHERE id = ?", (picture_id,))
         return records[0] if records else None
 
-    def at_rows(self, segment: int, rows: Sequence[int]) -> dict[int, PictureRecord]:
-        """Row -> picture, for those of the given rows of one segment that have a picture."""
-        records: dict[int, PictureRecord] = {}
+    def shown_at(self, segment: int, rows: Sequence[int], columns: Sequence[StoredColumn]) -> dict[int, ShownRecord]:
+        """Row -> what a hit shows, with the values of some columns, by one statement for up to 500 rows.
+
+        Rows without a picture are left out.
+        """
+        names = ", ".join(["row", "id", "path", "label", *(each.sql for each in columns)])
+        tables = "pictures LEFT JOIN metadata ON picture = id" if columns else "pictures"
+        letters = kinds("pictures", "row", "id", "path", "label") + ANYTHING * len(columns)
+        shown: dict[int, ShownRecord] = {}
+        nothing = [None] * len(columns)
         for chunk in chunks(rows):
-            marks = ",".join("?" * len(chunk))
-            for picture in self._read(f"WHERE segment = ? AND row IN ({marks})", (segment, *chunk)):
-                records[picture.row] = picture
-        return records
+            values = [*chunk, *[chunk[-1]] * (_marks_for(len(chunk)) - len(chunk))]
+            sql = f"SELECT {names} FROM {tables} WHERE segment = ? AND row IN ({','.join('?' * len(values))})"
+            for row, key, path, label, *given in self._rows(sql, (segment, *values), letters):
+                metadata = {} if given == nothing else values_of(columns, given)
+                shown[row] = ShownRecord(key, Path(path), label, metadata)
+        return shown
 
     def ids_at(self, paths: Sequence[str]) -> dict[str, int]:
         """Path -> id, for those of the given paths that have a picture."""
@@ -224,3 +234,8 @@ class PictureTable:
         sql = f"SELECT {', '.join(self._columns)} FROM pictures {clause}"
         rows = self._rows(sql, values, letters=kinds("pictures", *self._columns))
         return [PictureRecord(row[0], Path(row[1]), *row[2:]) for row in rows]
+
+
+def _marks_for(values: int) -> int:
+    """A power of two, so that few different statements are parsed; at most `BOUND_VALUES`."""
+    return min(1 << (values - 1).bit_length(), BOUND_VALUES)

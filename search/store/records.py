@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from search.crop import Crop
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from search.filters.columns import MetadataValue
 
 BOX = "box"
 
@@ -71,6 +72,15 @@ class PictureRecord:
         """Whether the path of its folder ends with its label, as it does if the label came from the folder."""
         parts = [] if self.label is None else self.label.split("/")
         return bool(parts) and self.path.parent.parts[-len(parts) :] == tuple(parts)
+
+
+class ShownRecord(NamedTuple):
+    """What a hit shows of a picture; `metadata` must not be changed."""
+
+    id: int
+    path: Path
+    label: str | None
+    metadata: dict[str, MetadataValue]
 
 
 @dataclass(frozen=True, slots=True)

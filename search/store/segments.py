@@ -5,6 +5,7 @@ The files of a segment get unique names, and are complete and synced before the 
 
 from __future__ import annotations
 
+import time
 import uuid
 from copy import copy
 from tokenize import TokenError
@@ -13,13 +14,14 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from search.distance import pair_distances
+from search.distance import nearest_pairs
 from search.errors import DamagedFileError, IndexFolderError
 from search.files.reading import require_inside, require_regular
 from search.files.writing import make_folder
 from search.indexes import KINDS, choose_kind, index_class
 from search.store.durable import sealed, verify
 from search.store.vector_file import BlockGuard, write_vectors
+from search.types import SegmentAudit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +33,12 @@ if TYPE_CHECKING:
 
 SEGMENTS_FOLDER = "segments"
 _SEE = "Run twinlens check on the index"
+_RERANKED_BYTES = 2**20
+"""Size of the candidates that are measured at once: they fit the processor's cache."""
+_FEW = 128
+"""Candidates up to which it is faster to measure all than to exclude some."""
+_SMALLEST = np.float32(1e-30)
+"""Squared distances below this may be inexact as float32, beyond the relative error."""
 
 
 class Segment:
@@ -57,13 +65,17 @@ class Segment:
         self.guard = guard
         self.vectors = vectors
         self.structure = structure
-        self.live = _live(len(vectors), dead)
+        self._bury(dead)
 
     def with_dead(self, dead: Sequence[int]) -> Segment:
         """A copy of the segment with other tombstones."""
         other = copy(self)
-        other.live = _live(len(self.vectors), dead)
+        other._bury(dead)
         return other
+
+    def _bury(self, dead: Sequence[int]) -> None:
+        self.live = _live(len(self.vectors), dead)
+        self._living = len(self.vectors) if self.live is None else int(np.count_nonzero(self.live))
 
     def take(self, rows: Sequence[int] | Rows) -> Floats:
         """Copy the vectors of some rows, `(len(rows), D) float32`; raises DamagedFileError if they are damaged."""
@@ -78,13 +90,16 @@ class Segment:
         if self.guard is not None:
             self.guard.use(rows)
 
-    def search(self, queries: Floats, k: int, chosen: Mask | None = None) -> tuple[Floats, Rows]:
+    def search(
+        self, queries: Floats, k: int, chosen: Mask | None = None, audit: SegmentAudit | None = None
+    ) -> tuple[Floats, Rows]:
         """Find the k nearest live rows of each query, by exact distance, ties by row.
 
         Args:
             queries: `(Q, D) float32` unit rows.
             k: number of neighbours; at most N are returned.
             chosen: `(N,) bool`, a filter; None for every live row.
+            audit: is filled with how the segment was searched.
 
         Returns:
             Distances `(Q, min(k, N)) float32` padded with inf, and rows of the same shape padded with -1.
@@ -98,28 +113,46 @@ class Segment:
             DamagedFileError: vectors needed for the result are damaged.
         """
         k = min(k, len(self.vectors))  # bounds what is allocated
-        allowed = _both(self.live, chosen)
-        available = len(self.vectors) if allowed is None else int(np.count_nonzero(allowed))
-        fetch = min(available, k if self.structure.exact else k * self.structure.overfetch + 16)
+        allowed, structure = _both(self.live, chosen), self.structure
+        available = self._living if chosen is None or allowed is None else int(np.count_nonzero(allowed))
+        fetch = min(available, k if structure.exact else k * structure.overfetch + 16)
+        narrow = chosen is not None and choose_kind(available, self.vectors.shape[1]) == "flat"
+        exact = structure.exact or narrow or not structure.supports(fetch)
+        audit = SegmentAudit(self.id, structure.kind) if audit is None else audit
+        audit.allowed, audit.exact = available, exact
         if available == 0:
             return _padded(len(queries), k)
-        narrow = chosen is not None and choose_kind(available, self.vectors.shape[1]) == "flat"
-        if (narrow and not self.structure.exact) or not self.structure.supports(fetch):
-            return self._search_exactly(queries, k, allowed)
-        if self.structure.exact:
-            self._use()
-        distances, rows = self.structure.search(queries, fetch, allowed)
-        if not self.structure.exact:
-            self._use(rows)
-            short = np.count_nonzero(rows >= 0, axis=1) < min(k, available)
-            distances, rows = rerank(self.vectors, queries, rows, min(k, fetch))
-            if short.any():
-                distances[short], rows[short] = self._search_exactly(queries[short], min(k, fetch), allowed)
+        begun = time.perf_counter()
+        if exact:
+            distances, rows = self._search_exactly(queries, min(k, available), allowed)
+            audit.candidates += available * len(queries)
+            audit.structure += time.perf_counter() - begun
+            return _widen(distances, rows, k)
+        candidates = structure.candidates(queries, fetch, allowed)
+        found = time.perf_counter()
+        distances, rows = self._measure(queries, candidates, min(k, fetch), allowed)
+        audit.candidates += int(np.count_nonzero(candidates >= 0))
+        audit.structure += found - begun
+        audit.rerank += time.perf_counter() - found
         return _widen(distances, rows, k)
 
+    def search_exactly(self, queries: Floats, k: int, chosen: Mask | None = None) -> tuple[Floats, Rows]:
+        """As `search`, but compare every row, which says what the structure misses."""
+        return self._search_exactly(queries, min(k, len(self.vectors)), _both(self.live, chosen))
+
+    def _measure(self, queries: Floats, candidates: Rows, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
+        """The k nearest candidates of each query; of all allowed rows where the structure found less than k."""
+        self._use(candidates)
+        distances, rows = rerank(self.vectors, queries, candidates, k)
+        if (short := rows[:, -1] < 0).any():
+            distances[short], rows[short] = self._search_exactly(queries[short], k, allowed)
+        return distances, rows
+
     def _search_exactly(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
-        """Search without the structure: the fallback if it does not support a search or finds too few rows."""
+        """Compare every row: also the fallback if the structure does not support a search or finds too few rows."""
         self._use()
+        if self.structure.exact and self.structure.supports(k):
+            return self.structure.search(queries, k, allowed)
         return exact_search(self.vectors, queries, k, _both(self.structure.entered, allowed))
 
 
@@ -149,7 +182,10 @@ def require_places(segments: Sequence[Segment], of: Sequence[int] | Rows, rows: 
     """Raise IndexFolderError unless all places exist; `of` holds the ids of the segments of `rows`."""
     sizes = {segment.id: len(segment.vectors) for segment in segments}
     ids, places = np.asarray(of, dtype=np.int64), np.asarray(rows, dtype=np.int64)
-    if not (known := np.isin(ids, list(sizes))).all():
+    known = np.zeros(len(ids), dtype=np.bool_)
+    for key in sizes:
+        known |= ids == key
+    if not known.all():
         raise IndexFolderError(f"there is no segment {ids[~known][0]}, which the catalog names. {_SEE}")
     for key, size in sizes.items():
         inside = places[ids == key]
@@ -158,12 +194,38 @@ def require_places(segments: Sequence[Segment], of: Sequence[int] | Rows, rows: 
 
 
 def rerank(vectors: Floats, queries: Floats, rows: Rows, k: int) -> tuple[Floats, Rows]:
-    """Order candidate rows `(Q, C)` by their exact distance to each query and keep k; -1 candidates come last."""
-    of_query = np.repeat(np.arange(len(queries)), rows.shape[1])
-    exact = pair_distances(queries, vectors, of_query, np.maximum(rows, 0).ravel()).reshape(rows.shape)
-    exact[rows < 0] = np.inf
-    order = np.lexsort((rows, exact), axis=1)[:, :k]
-    return _widen(np.take_along_axis(exact, order, axis=1), np.take_along_axis(rows, order, axis=1), k)
+    """Order candidate rows `(Q, C)` by their exact distance to each query and keep k <= C; -1 candidates come last."""
+    vectors = vectors.view(np.ndarray)  # of a memory map, which makes an object of its class at each step
+    if len(queries) == 1 and rows.size <= _FEW:
+        return nearest_pairs(vectors, queries, np.zeros(rows.size, dtype=np.intp), rows[0], k)
+    distances = np.empty((len(queries), k), dtype=np.float32)
+    nearest = np.empty((len(queries), k), dtype=np.int64)
+    step = max(1, _RERANKED_BYTES // (4 * vectors.shape[1] * max(1, rows.shape[1])))
+    for start in range(0, len(queries), step):
+        part = slice(start, start + step)
+        which, place = np.nonzero(_may_be_nearest(vectors, queries[part], rows[part], k))
+        distances[part], nearest[part] = nearest_pairs(vectors, queries[part], which, rows[part][which, place], k)
+    return distances, nearest
+
+
+def _may_be_nearest(vectors: Floats, queries: Floats, rows: Rows, k: int) -> Mask:
+    """Candidates `(Q, C)` that may be among the k nearest, ties included: their float32 distances do not exclude them.
+
+    The rounding errors of a sum of D squares of differences, whatever its order, are at most a share of (D + 2) 2^-24
+    of the sum. The margin is four times that, for both sides of the comparison and for the distances, which are equal
+    if they differ by less than float32 can hold. Few candidates, and those beyond `_RERANKED_BYTES`, where k is large,
+    are all measured.
+    """
+    if rows.shape[1] <= k or not _FEW < rows.size <= _RERANKED_BYTES // (4 * vectors.shape[1]):
+        return np.ones(rows.shape, dtype=np.bool_)
+    apart = vectors[np.maximum(rows, 0)]
+    apart -= queries[:, None, :]
+    squares = np.minimum(np.einsum("qcd,qcd->qc", apart, apart), np.float32(4.0))  # distances end at 2
+    squares[rows < 0] = np.inf
+    margin = np.float32(1 + 4 * (vectors.shape[1] + 8) * 2.0**-24)
+    limit = np.partition(squares, k - 1, axis=1)[:, k - 1 : k] * margin + _SMALLEST
+    chosen: Mask = squares <= limit
+    return chosen
 
 
 def exact_search(vectors: Floats, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:

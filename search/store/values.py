@@ -17,6 +17,9 @@ MOST = 2**62
 _MOST_PIXELS = 2**31
 """Widths and heights stay below this, so that their product does not exceed the integers of SQLite."""
 
+ANYTHING = "*"
+"""Letter of a column that is checked elsewhere."""
+
 Column = tuple[Any, ...]
 
 _WORDS = {
@@ -33,6 +36,7 @@ _WORDS = {
     "b": "bytes",
     "c": "checksums of four bytes each",
     "r": "a share or nothing",
+    ANYTHING: "any value",
 }
 """Letter -> the type of value that it stands for."""
 
@@ -146,4 +150,5 @@ _SOUND: dict[str, Callable[[Column], bool]] = {
     "b": lambda column: _of(column, bytes),
     "c": lambda column: _of(column, bytes) and all(len(checksums) % 4 == 0 for checksums in column),
     "r": _shares,
+    ANYTHING: lambda column: True,
 }

@@ -153,6 +153,8 @@ def uses(engine: SearchEngine, picture: Path) -> dict[str, Callable[[], object]]
         "search_vectors": lambda: engine.search_vectors(vector),
         "search_id": lambda: engine.search_id(1),
         "ask": lambda: engine.ask(picture),
+        "ask_together": lambda: engine.ask_together([picture]),
+        "ask_vectors": lambda: engine.ask_vectors(vector),
         "vector": lambda: engine.vector(1),
         "vectors_of": lambda: engine.vectors_of([]),
         "vectors": engine.vectors,

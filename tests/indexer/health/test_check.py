@@ -121,7 +121,7 @@ def test_the_pictures_of_a_damaged_block_are_named(blocks: Path) -> None:
     record = next(file for file in catalog.files.records() if file.blocks is not None)
     rows = record.blocks.rows  # type: ignore[union-attr]
     assert 1 <= rows < 6, "several blocks"
-    suffering = [str(catalog.pictures.at_rows(1, [row])[row].path) for row in range(rows, 2 * rows)]
+    suffering = [str(catalog.pictures.shown_at(1, [row], ())[row].path) for row in range(rows, 2 * rows)]
     catalog.close()
     file = spoil(blocks, rows)
     (finding,) = inspect(blocks).findings
