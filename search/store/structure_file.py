@@ -66,9 +66,9 @@ def _verify_blocks(path: Path, blocks: BlockChecksums, size: int) -> None:
     data = np.memmap(path, np.uint8, "r") if size else np.empty(0, dtype=np.uint8)
 
     def verify_block(block: int) -> None:
-        if zlib.crc32(data[block * step : (block + 1) * step].data) != crcs[block]:
-            raise DamagedFileError(
-                path, f"damaged (wrong checksum of bytes {block * step} to {(block + 1) * step - 1})"
-            )
+        start = block * step
+        held = data[start : start + step]
+        if zlib.crc32(held.data) != crcs[block]:
+            raise DamagedFileError(path, f"damaged (wrong checksum of bytes {start} to {start + len(held) - 1})")
 
     each_block(range(len(crcs)), verify_block, size)
