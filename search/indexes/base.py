@@ -41,6 +41,8 @@ class VectorIndex(ABC):
     """Whether `load` passes all vectors to a library, so that they must be verified before."""
     trained: ClassVar[bool] = False
     """Whether `build` first learns centroids, codebooks or ranges from the rows."""
+    filters_at_no_cost: ClassVar[bool] = False
+    """Whether a search takes no longer with a filter, however few rows pass, and loses no recall."""
     devices: ClassVar[frozenset[str]] = frozenset({"cpu"})
     """Devices that this kind supports: a subset of {"cpu", "cuda"}."""
     defaults: ClassVar[Mapping[str, int | None]] = {}

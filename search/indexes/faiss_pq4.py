@@ -44,6 +44,7 @@ class FaissPq4Index(FaissIndex):
 
     kind: ClassVar[str] = "pq4"
     trained: ClassVar[bool] = True
+    filters_at_no_cost: ClassVar[bool] = True
     defaults: ClassVar[Mapping[str, int | None]] = {"m": None, "seed": 1234, "effort": 8}
 
     def _efforts(self, rows: int) -> tuple[int, ...]:
