@@ -20,11 +20,13 @@ from indexer.cli.options import (
     KindOption,
     LabelsOption,
     MetadataOption,
+    ParamOption,
     PrecisionOption,
     RecallOption,
     RehashOption,
     WorkersOption,
     patterns,
+    read_params,
 )
 from search.config import BuildConfig, RetainConfig
 from search.store.json_values import MOST_DAYS
@@ -38,6 +40,7 @@ def build(
     kind: KindOption = BuildConfig.kind,
     device: DeviceOption = BuildConfig.device,
     recall: RecallOption = BuildConfig.recall,
+    param: ParamOption = None,
     labels: LabelsOption = BuildConfig.labels,
     batch_size: BatchSizeOption = BuildConfig.batch_size,
     workers: WorkersOption = BuildConfig.workers,
@@ -58,6 +61,7 @@ def build(
         kind=kind,
         device=device,
         recall=recall,
+        params=read_params(param),
         labels=labels,
         batch_size=batch_size,
         workers=workers,
@@ -87,6 +91,7 @@ def rebuild(
     precision: PrecisionOption = BuildConfig.precision,
     kind: KindOption = BuildConfig.kind,
     recall: RecallOption = BuildConfig.recall,
+    param: ParamOption = None,
     drop_missing: Annotated[
         bool, typer.Option("--drop-missing", help="With --encoder: leave out pictures whose files cannot be read.")
     ] = False,
@@ -121,6 +126,7 @@ def rebuild(
         kind=kind,
         device=device,
         recall=recall,
+        params=read_params(param),
         batch_size=batch_size,
         workers=workers,
     )

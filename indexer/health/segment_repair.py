@@ -100,7 +100,10 @@ def rebuild_vectors(
     if not intact.any():
         return RepairedSegment(segment, None, lost=removed)
     vectors[~intact] = vectors[np.argmax(intact)]
-    structure, recall = build_structure(vectors, kind=segment.kind, recall=BuildConfig.recall, device=device)
+    params = {name: value for name, value in segment.parameters.items() if name != "effort"}
+    structure, recall = build_structure(
+        vectors, kind=segment.kind, recall=BuildConfig.recall, device=device, params=params
+    )
     names = write_segment(catalog.folder, vectors, structure)
     record = replace(segment, vectors=names[0], structure=names[1], parameters=structure.parameters, recall=recall)
     return RepairedSegment(segment, record, names[2], embedded, np.flatnonzero(~intact).tolist(), removed)

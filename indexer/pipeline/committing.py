@@ -51,7 +51,9 @@ def write_rows(
     if not len(vectors):
         return None, []
     with stages.stage("build structure"):
-        structure, recall = build_structure(vectors, kind=config.kind, recall=config.recall, device=config.device)
+        structure, recall = build_structure(
+            vectors, kind=config.kind, recall=config.recall, device=config.device, params=config.params
+        )
     with stages.stage("write"):
         name, structure_name, files = write_segment(catalog.folder, vectors, structure)
     number = catalog.segments.next_id()

@@ -10,6 +10,8 @@ from search.indexes import choose_kind, index_class, resolve_device
 from search.store.segments import Segment, exact_search
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from search.config import Device
     from search.indexes.base import VectorIndex
     from search.types import Floats, Rows
@@ -23,8 +25,12 @@ _FEW = 64
 _K = 10
 
 
-def build_structure(vectors: Floats, *, kind: str, recall: float, device: Device) -> tuple[VectorIndex, float | None]:
+def build_structure(
+    vectors: Floats, *, kind: str, recall: float, device: Device, params: Mapping[str, int] | None = None
+) -> tuple[VectorIndex, float | None]:
     """Build the structure of `(N, D) float32` rows and set the least effort that reaches the recall.
+
+    `params` are parameters for a kind by name.
 
     Returns:
         The structure with its effort set, and its measured recall@10 (None for an exact kind). With `auto`, an
@@ -32,7 +38,7 @@ def build_structure(vectors: Floats, *, kind: str, recall: float, device: Device
     """
     place = resolve_device(device, kind)
     chosen = choose_kind(len(vectors), vectors.shape[1], place) if kind == "auto" else kind
-    structure = index_class(chosen)(device=place)
+    structure = index_class(chosen)(device=place, **(params or {}))
     if structure.exact:
         return structure.build(vectors), None
     probes = _choose_probes(len(vectors))

@@ -1,7 +1,9 @@
 """The table of index kinds: names and the classes behind them, which are imported on first use.
 
     flat      exact: compares every vector; needs only NumPy and no structure file; CPU or GPU
-    hnsw      FAISS: a graph that is walked from neighbour to neighbour; fast and accurate, more memory; CPU
+    pq4       FAISS: scans codes of 4 bits per two dimensions, a sixteenth of the vectors; built in seconds; CPU
+    hnsw      FAISS: a graph that is walked from neighbour to neighbour; fast and accurate, reads the vectors; CPU
+    hnsw8     FAISS: the same graph over 8-bit vectors; faster, and needs no vectors to walk; CPU
     ivf       FAISS: clusters, of which the nearest few are searched; CPU or GPU
     ivfpq     FAISS: clusters of compressed vectors, with about a sixteenth of the memory; CPU or GPU
     hnswlib   like hnsw, from the library of that name, which also filters during the walk; CPU
@@ -18,12 +20,16 @@ from search.errors import UnsupportedError
 from search.forks import use_one_thread
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from search.config import Device
     from search.indexes.base import VectorIndex
 
 _TABLE = {
     "flat": "search.indexes.flat:FlatIndex",
+    "pq4": "search.indexes.faiss_pq4:FaissPq4Index",
     "hnsw": "search.indexes.faiss_hnsw:FaissHnswIndex",
+    "hnsw8": "search.indexes.faiss_hnsw8:FaissHnsw8Index",
     "ivf": "search.indexes.faiss_ivf:FaissIvfIndex",
     "ivfpq": "search.indexes.faiss_ivfpq:FaissIvfPqIndex",
     "hnswlib": "search.indexes.hnswlib_index:HnswlibIndex",
@@ -48,6 +54,20 @@ def index_class(kind: str) -> type[VectorIndex]:
     use_one_thread("faiss", lambda faiss: faiss.omp_set_num_threads)
     kind_class: type[VectorIndex] = getattr(import_module(module), name)
     return kind_class
+
+
+def check_parameters(kind: str, parameters: Mapping[str, int]) -> None:
+    """Check parameters for a kind by name, before the work.
+
+    Raises:
+        UnsupportedError: the kind has no such parameter or does not support its value, or the kind is `auto`.
+    """
+    if kind == AUTO:
+        raise UnsupportedError(
+            f"the parameter {next(iter(parameters))!r} belongs to an index kind, and kind 'auto' chooses kind and"
+            f" parameters itself: choose a kind by name ({', '.join(KINDS)})"
+        )
+    index_class(kind).check_parameters(parameters)
 
 
 def choose_kind(rows: int, dim: int, device: str = "cpu") -> str:

@@ -39,12 +39,16 @@ class VectorIndex(ABC):
     """Whether the structure needs its own file; False if `load` can rebuild it from `vectors`."""
     reads_vectors: ClassVar[bool] = False
     """Whether `load` passes all vectors to a library, so that they must be verified before."""
-    overfetch: ClassVar[int] = 1
-    """Number of candidates to fetch per neighbour if they are re-ranked by the exact vectors."""
+    trained: ClassVar[bool] = False
+    """Whether `build` first learns centroids, codebooks or ranges from the rows."""
+    filters_at_no_cost: ClassVar[bool] = False
+    """Whether a search takes no longer with a filter, however few rows pass, and loses no recall."""
     devices: ClassVar[frozenset[str]] = frozenset({"cpu"})
     """Devices that this kind supports: a subset of {"cpu", "cuda"}."""
     defaults: ClassVar[Mapping[str, int | None]] = {}
     """The kind's parameters, all integers; None means that `build` chooses the value by the number of rows."""
+    renamed: ClassVar[Mapping[str, str]] = {}
+    """Names that parameters had in earlier versions, to those of today: accepted everywhere, and never written."""
     least: ClassVar[Mapping[str, int]] = {"seed": 0}
     """Minimum values of parameters, if not 1."""
     most: ClassVar[Mapping[str, int]] = {}
@@ -65,10 +69,11 @@ class VectorIndex(ABC):
             raise UnsupportedError(
                 f"index kind {self.kind!r} has no {device} version: use --device cpu, or a kind that has one"
             )
-        for name, value in parameters.items():
-            self._check_parameter(name, value)
+        self.check_parameters(parameters)
+        given = {self.renamed.get(name, name): value for name, value in parameters.items()}
         self.device = device
-        self.parameters: dict[str, Any] = {**self.defaults, **parameters}
+        self._given_effort: int | None = given.get("effort")
+        self.parameters: dict[str, Any] = {**self.defaults, **given}
         """After `build`, the values that were actually used, ready for JSON; `load` accepts them."""
         self.size = 0
         self.dim = 0
@@ -77,27 +82,59 @@ class VectorIndex(ABC):
         self._file: Path | None = None
         """The file that the structure was loaded from."""
 
-    def _check_parameter(self, name: str, value: Any) -> None:
-        if name not in self.defaults:
-            known = ", ".join(self.defaults) or "none"
-            raise UnsupportedError(f"index kind {self.kind!r} has no parameter {name!r}; it has: {known}")
-        if value is None and self.defaults[name] is None:
+    @classmethod
+    def check_parameters(cls, parameters: Mapping[str, Any]) -> None:
+        """Check parameters of the kind before anything is built; raises UnsupportedError."""
+        for name, value in parameters.items():
+            cls._check_parameter(cls.renamed.get(name, name), value)
+
+    @classmethod
+    def _check_parameter(cls, name: str, value: Any) -> None:
+        if name not in cls.defaults:
+            known = ", ".join(cls.defaults) or "none"
+            raise UnsupportedError(f"index kind {cls.kind!r} has no parameter {name!r}; it has: {known}")
+        if value is None and cls.defaults[name] is None:
             return
-        least, most = self.least.get(name, 1), self.most.get(name, _MOST)
+        least, most = cls.least.get(name, 1), cls.most.get(name, _MOST)
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
             upto = f" to {most}" if isinstance(value, int) and value > most else ""
             raise UnsupportedError(
-                f"index kind {self.kind!r}: {name} must be a whole number from {least}{upto}, not {value!r}"
+                f"index kind {cls.kind!r}: {name} must be a whole number from {least}{upto}, not {value!r}"
             )
 
-    @classmethod
-    def effort_ladder(cls, rows: int) -> tuple[int, ...]:
-        """Values of `effort` to try, cheapest first, when tuning for a recall; empty for an exact kind."""
+    def effort_ladder(self, rows: int) -> tuple[int, ...]:
+        """Values of `effort` to try, cheapest first, when tuning for a recall; empty for an exact kind.
+
+        If the structure was created with an effort, that one alone.
+        """
+        return self._efforts(rows) if self._given_effort is None else (self._given_effort,)
+
+    def _efforts(self, rows: int) -> tuple[int, ...]:
+        """As `effort_ladder`, if no effort was given."""
         return ()
+
+    @classmethod
+    def structure_bytes(cls, rows: int, dim: int, **parameters: Any) -> int:
+        """Estimate the bytes of a structure over `(rows, dim)` vectors, in its file and in memory.
+
+        The vectors themselves, which are mapped from their own file, are not counted. Raises as `__init__`.
+        """
+        index = cls(**parameters)
+        index.size, index.dim = rows, dim
+        return index._structure_bytes()
+
+    def _structure_bytes(self) -> int:
+        """As `structure_bytes`, of this number of rows with these parameters."""
+        return 0
+
+    @property
+    def overfetch(self) -> int:
+        """Number of candidates to fetch per neighbour, because they are re-ranked by the exact vectors."""
+        return 1
 
     @property
     def effort(self) -> int | None:
-        """The search effort (efSearch, nprobe); None if the kind has none."""
+        """The search effort (efSearch, nprobe, candidates per neighbour); None if the kind has none."""
         value: int | None = self.parameters.get("effort")
         return value
 
@@ -303,6 +340,11 @@ def doubling(first: int, last: int) -> tuple[int, ...]:
 def candidate_ladder(rows: int) -> tuple[int, ...]:
     """Candidates that a graph search keeps: from 16 to all rows, or to 4,096."""
     return doubling(16, max(16, min(rows, MOST_CANDIDATES)))
+
+
+def graph_bytes(links: int) -> int:
+    """Bytes of the links of one row: `2 * links` on the lowest level, one row in `links` on each level above."""
+    return 4 * (2 * links + 3) + 4 * links // max(1, links - 1)
 
 
 ENTERED_AT_ONCE = 16_384

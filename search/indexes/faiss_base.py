@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import abstractmethod
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from search.indexes.faiss_library import faiss
 from search.indexes.gpu import MAX_K, add_on_gpu, copy_to_cpu, gpu_lock, move_to_gpu
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from search.types import Floats, Mask, Rows
@@ -35,6 +37,8 @@ class FaissIndex(VectorIndex):
         self._order: Rows | None = None
         """While rows are held out: all rows in the order in which they are added, those held out last."""
         self._held_out: tuple[Floats, Rows] | None = None
+        self._file_map: Any = None
+        """The mapped file that a loaded structure refers to."""
         if device == "cuda":
             self.max_k = MAX_K
 
@@ -103,7 +107,7 @@ class FaissIndex(VectorIndex):
         if self._gpu is not None and k + excluded <= MAX_K:
             squares, rows = self._search_gpu(queries, k + excluded)
             if allowed is not None:
-                squares, rows = _only(allowed, squares, rows, k)
+                squares, rows = only(allowed, squares, rows, k)
         else:
             squares, rows = self._search_cpu(queries, k, allowed)
         return np.minimum(np.sqrt(np.maximum(squares, 0)), np.float32(2.0)), rows
@@ -147,12 +151,11 @@ class FaissIndex(VectorIndex):
         return 0
 
     def _load(self, path: Path, vectors: Floats) -> None:
-        expected_type = type(self._empty())
-        with path.open("rb") as file:
-            index = faiss.read_index(faiss.PyCallbackIOReader(file.read))
-        if type(index) is not expected_type:
-            raise ValueError(f"it holds a {type(index).__name__}, not a {expected_type.__name__}")
-        if (index.ntotal, index.d) != (self.size, self.dim):
+        empty = self._empty()
+        index = self._mapped(path)
+        if type(index) is not type(empty):
+            raise ValueError(f"it holds a {type(index).__name__}, not a {type(empty).__name__}")
+        if (index.ntotal, index.d) != (self.size, empty.d):
             raise ValueError(f"it holds {index.ntotal} vectors of {index.d}")
         self._attach(index, vectors)
         self._cpu = index
@@ -161,8 +164,28 @@ class FaissIndex(VectorIndex):
             self._gpu = move_to_gpu(index, half_tables=self._half_tables())
             self._cpu = None  # copied back if it is needed
 
+    def _mapped(self, path: Path) -> Any:
+        """Read a file of `_save`: links, row numbers and most codes stay in the mapped file and are not copied.
+
+        Mapped here rather than by FAISS, which opens only UTF-8 names.
+        """
+        self._file_map = np.memmap(path, np.uint8, "r")
+        reader = faiss.ZeroCopyIOReader(faiss.swig_ptr(self._file_map), self._file_map.size)
+        return faiss.read_index(reader, faiss.IO_FLAG_MMAP_IFC)
+
     def _attach(self, index: Any, vectors: Floats) -> None:
         """Restore what the file of a structure omits, and check the rest against the parameters."""
+
+
+@contextmanager
+def building_threads(count: int) -> Iterator[None]:
+    """Let FAISS compute with `count` threads, 0 for as many as before, in this thread only."""
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
 
 
 def chosen(value: int | None, fallback: int, at_most: int) -> int:
@@ -170,7 +193,7 @@ def chosen(value: int | None, fallback: int, at_most: int) -> int:
     return max(1, min(fallback if value is None else value, at_most))
 
 
-def _only(allowed: Mask, squares: Floats, rows: Rows, k: int) -> tuple[Floats, Rows]:
+def only(allowed: Mask, squares: Floats, rows: Rows, k: int) -> tuple[Floats, Rows]:
     """Remove rows that are not allowed, keeping the order, and keep k."""
     fits = (rows >= 0) & allowed[np.maximum(rows, 0)]
     order = np.argsort(~fits, axis=1, kind="stable")[:, :k]

@@ -36,13 +36,13 @@ class FaissIvfIndex(FaissIndex):
     """
 
     kind: ClassVar[str] = "ivf"
+    trained: ClassVar[bool] = True
     devices: ClassVar[frozenset[str]] = frozenset({"cpu", "cuda"})
     defaults: ClassVar[Mapping[str, int | None]] = {"nlist": None, "seed": 1234, "effort": 16}
 
-    @classmethod
-    def effort_ladder(cls, rows: int) -> tuple[int, ...]:
+    def _efforts(self, rows: int) -> tuple[int, ...]:
         """Double nprobe from 1 to the number of clusters."""
-        return doubling(1, clusters_for(rows))
+        return doubling(1, chosen(self.parameters["nlist"], clusters_for(rows), rows))
 
     def _empty(self) -> Any:
         self._choose()
@@ -50,6 +50,14 @@ class FaissIvfIndex(FaissIndex):
 
     def _choose(self) -> None:
         self.parameters["nlist"] = chosen(self.parameters["nlist"], clusters_for(self.size), self.size)
+
+    def _structure_bytes(self) -> int:
+        self._choose()
+        return self.size * (self._code_bytes() + 8) + int(self.parameters["nlist"]) * 4 * self.dim
+
+    def _code_bytes(self) -> int:
+        """Bytes of one row in its cluster."""
+        return 4 * self.dim
 
     def _train(self, index: Any, vectors: Floats) -> None:
         index.cp.seed = self.parameters["seed"]
