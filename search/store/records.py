@@ -10,6 +10,8 @@ from search.crop import Crop
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from search.tuned import Tuning
+
 
 BOX = "box"
 
@@ -46,6 +48,8 @@ class SegmentRecord:
     kind: str
     parameters: dict[str, Any]
     recall: float | None
+    tuning: Tuning | None = None
+    """None for an exact kind that nothing was compared with, and in a segment that an older version built."""
 
 
 @dataclass(frozen=True, slots=True)
