@@ -23,6 +23,10 @@ class MeasuredRecall:
     by: str
     """What the queries were."""
 
+    def reaches(self, target: float) -> bool:
+        """Whether it is enough for a target: at the lower end of the interval, or because no query missed any."""
+        return self.low >= target or self.value == 1.0
+
     def __str__(self) -> str:
         if not self.probes:
             return f"{self.value:.3f}, by full effort, because there are too few rows to measure it"

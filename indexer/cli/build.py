@@ -19,6 +19,7 @@ from indexer.cli.options import (
     JsonOption,
     KindOption,
     LabelsOption,
+    MemoryOption,
     MetadataOption,
     PrecisionOption,
     RecallOption,
@@ -38,6 +39,7 @@ def build(
     kind: KindOption = BuildConfig.kind,
     device: DeviceOption = BuildConfig.device,
     recall: RecallOption = BuildConfig.recall,
+    memory: MemoryOption = BuildConfig.memory,
     labels: LabelsOption = BuildConfig.labels,
     batch_size: BatchSizeOption = BuildConfig.batch_size,
     workers: WorkersOption = BuildConfig.workers,
@@ -58,6 +60,7 @@ def build(
         kind=kind,
         device=device,
         recall=recall,
+        memory=memory,
         labels=labels,
         batch_size=batch_size,
         workers=workers,
@@ -87,6 +90,10 @@ def rebuild(
     precision: PrecisionOption = BuildConfig.precision,
     kind: KindOption = BuildConfig.kind,
     recall: RecallOption = BuildConfig.recall,
+    memory: MemoryOption = BuildConfig.memory,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Print the candidates that auto compared, and what was measured.")
+    ] = False,
     drop_missing: Annotated[
         bool, typer.Option("--drop-missing", help="With --encoder: leave out pictures whose files cannot be read.")
     ] = False,
@@ -121,6 +128,7 @@ def rebuild(
         kind=kind,
         device=device,
         recall=recall,
+        memory=memory,
         batch_size=batch_size,
         workers=workers,
     )
@@ -130,5 +138,6 @@ def rebuild(
         ),
         index,
         recall=recall,
+        explain=explain,
         as_json=as_json,
     )

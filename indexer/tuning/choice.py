@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from indexer.tuning.costs import file_size, memory_of, query_ms
-from indexer.tuning.efforts import reaches, tune
+from indexer.tuning.efforts import tune
 from indexer.tuning.probes import choose_probes
 from search.indexes import KINDS, index_class
 from search.text import megabytes
@@ -119,7 +119,7 @@ def _tried(candidate: Candidate, sample: Floats, probes: Probes, config: BuildCo
     structure.build(sample, held_out=probes.held_out)
     seconds = time.perf_counter() - start
     recall = None if structure.exact else tune(structure, sample, probes, config.recall)
-    missed = recall is not None and not reaches(recall, config.recall)
+    missed = recall is not None and not recall.reaches(config.recall)
     return Trial(
         candidate.kind,
         candidate.parameters,

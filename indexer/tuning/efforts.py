@@ -37,15 +37,10 @@ def tune(structure: VectorIndex, vectors: Floats, probes: Probes, target: float)
     missed = 0
     for effort in ladder:
         reached = measure(segment, effort, probes)
-        if reaches(reached, target):
+        if reached.reaches(target):
             return _between(segment, (missed, effort), reached, probes, target) if missed else reached
         missed = effort
     return reached
-
-
-def reaches(recall: MeasuredRecall, target: float) -> bool:
-    """Whether a recall is enough for a target: at the lower end of its interval, or because no probe missed any."""
-    return recall.low >= target or recall.value == 1.0
 
 
 def measure(segment: Segment, effort: int, probes: Probes) -> MeasuredRecall:
@@ -66,7 +61,7 @@ def _between(
         if effort == missed:
             break
         tried = measure(segment, effort, probes)
-        if reaches(tried, target):
+        if tried.reaches(target):
             reached, enough = tried, effort
         else:
             missed = effort

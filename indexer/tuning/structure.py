@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from indexer.tuning.choice import choose
 from indexer.tuning.costs import query_ms
-from indexer.tuning.efforts import reaches, tune
+from indexer.tuning.efforts import tune
 from indexer.tuning.probes import choose_probes
 from search.indexes import AUTO, index_class, resolve_device
 from search.tuned import Tuning
@@ -60,7 +60,7 @@ def build_structure(
     for kind, parameters in choice.order:
         built = _built(vectors, kind, parameters, config, device, views)
         recall = None if built.tuning is None else built.tuning.recall
-        if recall is None or reaches(recall, config.recall):
+        if recall is None or recall.reaches(config.recall):
             break
     return _explained(built, choice, config)
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from indexer.metrics.wilson import mean_of_shares
-from indexer.tuning.efforts import reaches
 from indexer.tuning.probes import MOVED_ROWS, choose_probes
 from indexer.tuning.structure import build_structure
 from search.config import BuildConfig
@@ -106,7 +105,7 @@ def test_the_lower_end_of_the_interval_reaches_the_target_with_little_more_effor
     built = build_structure(vectors, BuildConfig(kind="ivf", recall=0.9, device="cpu"))
     assert built.tuning is not None
     assert built.tuning.recall is not None
-    assert reaches(built.tuning.recall, 0.9)
+    assert built.tuning.recall.reaches(0.9)
     assert built.tuning.recall.low < 0.96
 
 
