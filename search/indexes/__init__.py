@@ -1,7 +1,9 @@
 """The table of index kinds: names and the classes behind them, which are imported on first use.
 
     flat      exact: compares every vector; needs only NumPy and no structure file; CPU or GPU
-    hnsw      FAISS: a graph that is walked from neighbour to neighbour; fast and accurate, more memory; CPU
+    pq4       FAISS: scans codes of 4 bits per two dimensions, a sixteenth of the vectors; built in seconds; CPU
+    hnsw      FAISS: a graph that is walked from neighbour to neighbour; fast and accurate, reads the vectors; CPU
+    hnsw8     FAISS: the same graph over 8-bit vectors; faster, and needs no vectors to walk; CPU
     ivf       FAISS: clusters, of which the nearest few are searched; CPU or GPU
     ivfpq     FAISS: clusters of compressed vectors, with about a sixteenth of the memory; CPU or GPU
     hnswlib   like hnsw, from the library of that name, which also filters during the walk; CPU
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
 
 _TABLE = {
     "flat": "search.indexes.flat:FlatIndex",
+    "pq4": "search.indexes.faiss_pq4:FaissPq4Index",
     "hnsw": "search.indexes.faiss_hnsw:FaissHnswIndex",
+    "hnsw8": "search.indexes.faiss_hnsw8:FaissHnsw8Index",
     "ivf": "search.indexes.faiss_ivf:FaissIvfIndex",
     "ivfpq": "search.indexes.faiss_ivfpq:FaissIvfPqIndex",
     "hnswlib": "search.indexes.hnswlib_index:HnswlibIndex",

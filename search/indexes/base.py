@@ -39,12 +39,14 @@ class VectorIndex(ABC):
     """Whether the structure needs its own file; False if `load` can rebuild it from `vectors`."""
     reads_vectors: ClassVar[bool] = False
     """Whether `load` passes all vectors to a library, so that they must be verified before."""
-    overfetch: ClassVar[int] = 1
-    """Number of candidates to fetch per neighbour if they are re-ranked by the exact vectors."""
+    trained: ClassVar[bool] = False
+    """Whether `build` first learns centroids, codebooks or ranges from the rows."""
     devices: ClassVar[frozenset[str]] = frozenset({"cpu"})
     """Devices that this kind supports: a subset of {"cpu", "cuda"}."""
     defaults: ClassVar[Mapping[str, int | None]] = {}
     """The kind's parameters, all integers; None means that `build` chooses the value by the number of rows."""
+    renamed: ClassVar[Mapping[str, str]] = {}
+    """Names that parameters had in earlier versions, to those of today: accepted everywhere, and never written."""
     least: ClassVar[Mapping[str, int]] = {"seed": 0}
     """Minimum values of parameters, if not 1."""
     most: ClassVar[Mapping[str, int]] = {}
@@ -65,10 +67,11 @@ class VectorIndex(ABC):
             raise UnsupportedError(
                 f"index kind {self.kind!r} has no {device} version: use --device cpu, or a kind that has one"
             )
-        for name, value in parameters.items():
+        given = {self.renamed.get(name, name): value for name, value in parameters.items()}
+        for name, value in given.items():
             self._check_parameter(name, value)
         self.device = device
-        self.parameters: dict[str, Any] = {**self.defaults, **parameters}
+        self.parameters: dict[str, Any] = {**self.defaults, **given}
         """After `build`, the values that were actually used, ready for JSON; `load` accepts them."""
         self.size = 0
         self.dim = 0
@@ -95,9 +98,28 @@ class VectorIndex(ABC):
         """Values of `effort` to try, cheapest first, when tuning for a recall; empty for an exact kind."""
         return ()
 
+    @classmethod
+    def structure_bytes(cls, rows: int, dim: int, **parameters: Any) -> int:
+        """Estimate the bytes of a structure over `(rows, dim)` vectors, in its file and in memory.
+
+        The vectors themselves, which are mapped from their own file, are not counted. Raises as `__init__`.
+        """
+        index = cls(**parameters)
+        index.size, index.dim = rows, dim
+        return index._structure_bytes()
+
+    def _structure_bytes(self) -> int:
+        """As `structure_bytes`, of this number of rows with these parameters."""
+        return 0
+
+    @property
+    def overfetch(self) -> int:
+        """Number of candidates to fetch per neighbour, because they are re-ranked by the exact vectors."""
+        return 1
+
     @property
     def effort(self) -> int | None:
-        """The search effort (efSearch, nprobe); None if the kind has none."""
+        """The search effort (efSearch, nprobe, candidates per neighbour); None if the kind has none."""
         value: int | None = self.parameters.get("effort")
         return value
 
@@ -287,6 +309,11 @@ def doubling(first: int, last: int) -> tuple[int, ...]:
 def candidate_ladder(rows: int) -> tuple[int, ...]:
     """Candidates that a graph search keeps: from 16 to all rows, or to 4,096."""
     return doubling(16, max(16, min(rows, MOST_CANDIDATES)))
+
+
+def graph_bytes(links: int) -> int:
+    """Bytes of the links of one row: `2 * links` on the lowest level, one row in `links` on each level above."""
+    return 4 * (2 * links + 3) + 4 * links // max(1, links - 1)
 
 
 ENTERED_AT_ONCE = 16_384

@@ -35,6 +35,8 @@ class FaissIndex(VectorIndex):
         self._order: Rows | None = None
         """While rows are held out: all rows in the order in which they are added, those held out last."""
         self._held_out: tuple[Floats, Rows] | None = None
+        self._file_map: Any = None
+        """The mapped file that a loaded structure refers to."""
         if device == "cuda":
             self.max_k = MAX_K
 
@@ -147,12 +149,11 @@ class FaissIndex(VectorIndex):
         return 0
 
     def _load(self, path: Path, vectors: Floats) -> None:
-        expected_type = type(self._empty())
-        with path.open("rb") as file:
-            index = faiss.read_index(faiss.PyCallbackIOReader(file.read))
-        if type(index) is not expected_type:
-            raise ValueError(f"it holds a {type(index).__name__}, not a {expected_type.__name__}")
-        if (index.ntotal, index.d) != (self.size, self.dim):
+        empty = self._empty()
+        index = self._mapped(path)
+        if type(index) is not type(empty):
+            raise ValueError(f"it holds a {type(index).__name__}, not a {type(empty).__name__}")
+        if (index.ntotal, index.d) != (self.size, empty.d):
             raise ValueError(f"it holds {index.ntotal} vectors of {index.d}")
         self._attach(index, vectors)
         self._cpu = index
@@ -160,6 +161,15 @@ class FaissIndex(VectorIndex):
             self._check_gpu()
             self._gpu = move_to_gpu(index, half_tables=self._half_tables())
             self._cpu = None  # copied back if it is needed
+
+    def _mapped(self, path: Path) -> Any:
+        """Read a file of `_save`: links, row numbers and most codes stay in the mapped file and are not copied.
+
+        Mapped here rather than by FAISS, which opens only UTF-8 names.
+        """
+        self._file_map = np.memmap(path, np.uint8, "r")
+        reader = faiss.ZeroCopyIOReader(faiss.swig_ptr(self._file_map), self._file_map.size)
+        return faiss.read_index(reader, faiss.IO_FLAG_MMAP_IFC)
 
     def _attach(self, index: Any, vectors: Floats) -> None:
         """Restore what the file of a structure omits, and check the rest against the parameters."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from search.indexes.base import candidate_ladder
+from search.indexes.base import candidate_ladder, graph_bytes
 from search.indexes.faiss_base import FaissIndex
 from search.indexes.faiss_layout import check_hnsw
 from search.indexes.faiss_library import faiss
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
 
 class FaissHnswIndex(FaissIndex):
-    """Walks from neighbour to neighbour towards the query, on the CPU; the file holds the graph without the vectors.
+    """Walks from neighbour to neighbour towards the query, on the CPU.
+
+    The file holds the graph without the vectors. A loaded graph reads its links and the vectors where they are mapped.
 
     Parameters:
         M: links per row, twice as many on the lowest level; at least 2.
-        efConstruction: candidates considered for the links of a row while building.
-        threads: threads for building. One gives a reproducible graph; more, or 0 for all, are faster and give a
+        ef_construction: candidates considered for the links of a row while building.
+        threads: threads for building; 0 for all cores. One gives a reproducible graph; more are faster and give a
             different graph of the same quality each time.
         effort: efSearch, candidates kept during the walk; a search uses at least k.
 
@@ -34,7 +36,8 @@ class FaissHnswIndex(FaissIndex):
 
     kind: ClassVar[str] = "hnsw"
     reads_vectors: ClassVar[bool] = True
-    defaults: ClassVar[Mapping[str, int | None]] = {"M": 32, "efConstruction": 100, "threads": 1, "effort": 64}
+    defaults: ClassVar[Mapping[str, int | None]] = {"M": 32, "ef_construction": 100, "threads": 0, "effort": 64}
+    renamed: ClassVar[Mapping[str, str]] = {"efConstruction": "ef_construction"}
     most: ClassVar[Mapping[str, int]] = {"M": 10_000}
     least: ClassVar[Mapping[str, int]] = {"M": 2, "threads": 0}
 
@@ -43,10 +46,16 @@ class FaissHnswIndex(FaissIndex):
         """Double efSearch from 16 to the number of rows, or to 4,096."""
         return candidate_ladder(rows)
 
+    def _structure_bytes(self) -> int:
+        return self.size * (graph_bytes(self.parameters["M"]) + 8)
+
     def _empty(self) -> Any:
-        index = faiss.IndexHNSWFlat(self.dim, self.parameters["M"])
-        index.hnsw.efConstruction = self.parameters["efConstruction"]
+        index = self._graph(self.parameters["M"])
+        index.hnsw.efConstruction = self.parameters["ef_construction"]
         return index
+
+    def _graph(self, links: int) -> Any:
+        return faiss.IndexHNSWFlat(self.dim, links)
 
     def _add(self, index: Any, vectors: Floats, rows: Rows | None) -> None:
         before = faiss.omp_get_max_threads()
@@ -64,9 +73,10 @@ class FaissHnswIndex(FaissIndex):
             return
         self._cpu.hnsw.permute_entries(faiss.swig_ptr(order))
         storage = faiss.downcast_index(self._cpu.storage)
-        vectors = faiss.rev_swig_ptr(storage.get_xb(), self.size * self.dim).reshape(self.size, self.dim)
+        size = self.size * storage.code_size
+        codes = faiss.rev_swig_ptr(storage.codes.data(), size).reshape(self.size, storage.code_size)
         moved = np.flatnonzero(order != np.arange(self.size))
-        vectors[moved] = vectors[order[moved]]
+        codes[moved] = codes[order[moved]]
 
     def _search_cpu(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
         order = self._order
@@ -89,6 +99,12 @@ class FaissHnswIndex(FaissIndex):
 
     def _attach(self, index: Any, vectors: Floats) -> None:
         storage = faiss.IndexFlatL2(self.dim)
-        storage.add(vectors)
+        if self.size:
+            self._vectors = vectors  # which the storage refers to
+            nobody = faiss.MaybeOwnedVectorUInt8()
+            storage.codes = faiss.MaybeOwnedVectorUInt8.create_view(
+                faiss.swig_ptr(vectors.reshape(-1).view(np.uint8)), vectors.nbytes, nobody.owner
+            )
+            storage.ntotal = self.size
         index.storage, index.own_fields = storage, True
         storage.this.disown()

@@ -36,6 +36,7 @@ class FaissIvfIndex(FaissIndex):
     """
 
     kind: ClassVar[str] = "ivf"
+    trained: ClassVar[bool] = True
     devices: ClassVar[frozenset[str]] = frozenset({"cpu", "cuda"})
     defaults: ClassVar[Mapping[str, int | None]] = {"nlist": None, "seed": 1234, "effort": 16}
 
@@ -50,6 +51,14 @@ class FaissIvfIndex(FaissIndex):
 
     def _choose(self) -> None:
         self.parameters["nlist"] = chosen(self.parameters["nlist"], clusters_for(self.size), self.size)
+
+    def _structure_bytes(self) -> int:
+        self._choose()
+        return self.size * (self._code_bytes() + 8) + self.parameters["nlist"] * 4 * self.dim
+
+    def _code_bytes(self) -> int:
+        """Bytes of one row in its cluster."""
+        return 4 * self.dim
 
     def _train(self, index: Any, vectors: Floats) -> None:
         index.cp.seed = self.parameters["seed"]

@@ -53,7 +53,6 @@ class FaissIvfPqIndex(FaissIvfIndex):
     """
 
     kind: ClassVar[str] = "ivfpq"
-    overfetch: ClassVar[int] = 8
     defaults: ClassVar[Mapping[str, int | None]] = {
         "nlist": None,
         "m": None,
@@ -77,6 +76,14 @@ class FaissIvfPqIndex(FaissIvfIndex):
             )
         if self.parameters["nbits"] > 8:
             raise UnsupportedError(f"index kind 'ivfpq': nbits must be at most 8, not {self.parameters['nbits']}")
+
+    @property
+    def overfetch(self) -> int:
+        """Eight: the codes only rank."""
+        return 8
+
+    def _code_bytes(self) -> int:
+        return int(-(-self.parameters["m"] * self.parameters["nbits"] // 8))
 
     def _train(self, index: Any, vectors: Floats) -> None:
         index.pq.cp.seed = self.parameters["seed"]

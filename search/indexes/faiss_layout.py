@@ -8,6 +8,7 @@ Source: faiss/impl/index_read.cpp.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,8 @@ _L2 = 1
 _AT_ONCE = 1 << 22
 """Links checked at a time, so that no copy as large as the file is made."""
 _MOST_LEVELS = 256
+_BLOCK = 32
+"""Rows whose 4-bit codes lie together."""
 
 
 def check_hnsw(path: Path, rows: int, dim: int, links: int) -> None:
@@ -33,28 +36,24 @@ def check_hnsw(path: Path, rows: int, dim: int, links: int) -> None:
     """
     file = FileLayout(path)
     file.expect("<4s", b"IHNf")
-    _header(file, rows, dim)
-    _vector(file, "<f8", _MOST_LEVELS)
-    begins = _vector(file, "<i4", _MOST_LEVELS).astype(np.int64)
-    require(len(begins) >= 2 and begins[0] == 0 and begins[1] == 2 * links, "its levels have another number of links")
-    require((np.diff(begins[1:]) == links).all(), "its levels have another number of links")
-    levels = _vector(file, "<i4", rows, exactly=True).astype(np.int64)
-    require(rows == 0 or 1 <= levels.min() <= levels.max() < len(begins), "a row is on a level that does not exist")
-    offsets = _vector(file, "<u8", rows + 1, exactly=True)
-    require(
-        offsets[0] == 0 and (np.diff(offsets.astype(np.int64)) == begins[levels]).all(),
-        "the links of its rows are not consecutive",
-    )
-    neighbours = _vector(file, "<i4", int(offsets[-1]), exactly=True)
-    entry, top, _, _, _ = file.values("<5i")
+    graph = _graph(file, rows, dim, links)
     file.expect("<4s", b"null")
     file.end()
-    _check_links(neighbours, rows)
-    if rows == 0:
-        require((entry, top) == (-1, -1), "an empty graph has an entry")
-        return
-    require(0 <= entry < rows and levels[entry] == top + 1 == levels.max(), "its entry is not on its highest level")
-    _check_levels(neighbours, offsets.astype(np.int64), levels, begins)
+    graph.check(rows)
+
+
+def check_hnsw8(path: Path, rows: int, dim: int, links: int) -> None:
+    """Verify a graph with its 8-bit vectors; raises ValueError as `check_hnsw`."""
+    file = FileLayout(path)
+    file.expect("<4s", b"IHNs")
+    graph = _graph(file, rows, dim, links)
+    file.expect("<4s", b"IxSQ")
+    _header(file, rows, dim)
+    file.expect("<2if2Q", 0, 0, 0.0, dim, dim)  # QT_8bit, RS_minmax without a margin, one byte per dimension
+    _vector(file, "<f4", 2 * dim if rows else 0, exactly=True)
+    _vector(file, "u1", rows * dim, exactly=True)
+    file.end()
+    graph.check(rows)
 
 
 def check_ivf(path: Path, rows: int, dim: int, clusters: int) -> None:
@@ -75,6 +74,69 @@ def check_ivfpq(path: Path, rows: int, dim: int, clusters: int, parts: int, bits
     file.expect("<3Q", dim, parts, bits)
     _vector(file, "<f4", dim << bits, exactly=True)
     _lists(file, rows, clusters, code)
+
+
+def check_pq4(path: Path, rows: int, dim: int, parts: int) -> None:
+    """Verify codes of `parts` parts of 4 bits in one cluster, in blocks of 32; raises ValueError as `check_hnsw`."""
+    file = FileLayout(path)
+    file.expect("<4s", b"IwPf")
+    _header(file, rows, dim)
+    file.expect("<2Q", 1, 1)
+    file.expect("<4s", b"IxF2")
+    _header(file, 1, dim)
+    _vector(file, "<f4", dim, exactly=True)
+    file.expect("<bQ", 0, 0)  # no map from rows to clusters
+    even = parts + parts % 2
+    file.expect("<?Q", False, (parts + 1) // 2)
+    file.expect("<iQiQ", _BLOCK, even, 0, 0)
+    file.expect("<3Q", dim, parts, 4)
+    _vector(file, "<f4", dim << 4, exactly=True)
+    file.expect("<4sQQ2Q", b"ilbl", 1, 2**64 - 1, _BLOCK, _BLOCK * even // 2)
+    members = _vector(file, "<i8", rows, exactly=True)
+    seen = np.zeros(rows, dtype=np.bool_)
+    require(rows == 0 or 0 <= members.min() <= members.max() < rows, "it holds a row that does not exist")
+    seen[members] = True
+    require(seen.all(), "it does not hold every row once")
+    _vector(file, "u1", -(-rows // _BLOCK) * _BLOCK * even // 2, exactly=True)
+    file.end()
+
+
+@dataclass(frozen=True, slots=True)
+class _Graph:
+    """The parts of a graph that a walk follows."""
+
+    neighbours: NDArray[Any]
+    offsets: NDArray[np.int64]
+    levels: NDArray[np.int64]
+    begins: NDArray[np.int64]
+    entry: int
+    top: int
+
+    def check(self, rows: int) -> None:
+        """Verify the links and the entry; raises ValueError."""
+        _check_links(self.neighbours, rows)
+        if rows == 0:
+            require((self.entry, self.top) == (-1, -1), "an empty graph has an entry")
+            return
+        on_top = 0 <= self.entry < rows and self.levels[self.entry] == self.top + 1 == self.levels.max()
+        require(on_top, "its entry is not on its highest level")
+        _check_levels(self.neighbours, self.offsets, self.levels, self.begins)
+
+
+def _graph(file: FileLayout, rows: int, dim: int, links: int) -> _Graph:
+    """Read the header and the graph, and verify its sizes."""
+    _header(file, rows, dim)
+    _vector(file, "<f8", _MOST_LEVELS)
+    begins = _vector(file, "<i4", _MOST_LEVELS).astype(np.int64)
+    require(len(begins) >= 2 and begins[0] == 0 and begins[1] == 2 * links, "its levels have another number of links")
+    require((np.diff(begins[1:]) == links).all(), "its levels have another number of links")
+    levels = _vector(file, "<i4", rows, exactly=True).astype(np.int64)
+    require(rows == 0 or 1 <= levels.min() <= levels.max() < len(begins), "a row is on a level that does not exist")
+    offsets = _vector(file, "<u8", rows + 1, exactly=True).astype(np.int64)
+    require(offsets[0] == 0 and (np.diff(offsets) == begins[levels]).all(), "the links of its rows are not consecutive")
+    neighbours = _vector(file, "<i4", int(offsets[-1]), exactly=True)
+    entry, top, _, _, _ = file.values("<5i")
+    return _Graph(neighbours, offsets, levels, begins, entry, top)
 
 
 def _header(file: FileLayout, rows: int, dim: int) -> None:

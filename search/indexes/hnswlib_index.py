@@ -10,7 +10,7 @@ import hnswlib
 import numpy as np
 
 from search.chunks import chunks
-from search.indexes.base import ENTERED_AT_ONCE, VectorIndex, candidate_ladder, held_out_last
+from search.indexes.base import ENTERED_AT_ONCE, VectorIndex, candidate_ladder, graph_bytes, held_out_last
 from search.indexes.hnswlib_layout import check_hnswlib
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class HnswlibIndex(VectorIndex):
         M: links per row, twice as many on the lowest level; at least 2.
         ef_construction: candidates considered for the links of a row while building.
         seed: seed of the levels.
-        threads: threads for building. One gives a reproducible graph; more, or 0 for all, are faster and give a
+        threads: threads for building; 0 for all cores. One gives a reproducible graph; more are faster and give a
             different graph of the same quality each time.
         effort: ef, candidates kept during the walk; a search uses at least k.
 
@@ -43,7 +43,7 @@ class HnswlibIndex(VectorIndex):
         "M": 32,
         "ef_construction": 100,
         "seed": 100,
-        "threads": 1,
+        "threads": 0,
         "effort": 64,
     }
     most: ClassVar[Mapping[str, int]] = {"M": 10_000}
@@ -66,6 +66,9 @@ class HnswlibIndex(VectorIndex):
         self._check_parameter("effort", value)
         self.parameters["effort"] = value
         self._index.set_ef(value)
+
+    def _structure_bytes(self) -> int:
+        return self.size * (graph_bytes(self.parameters["M"]) + 4 * self.dim + 8)
 
     def _build(self, vectors: Floats, held_out: Rows) -> None:
         index = hnswlib.Index(space="l2", dim=self.dim)

@@ -18,8 +18,10 @@ import pytest
 from search.errors import IndexFolderError, QueryError, UnsupportedError
 from search.indexes import KINDS, index_class
 from tests.search.indexes.structures_made import (
+    GRAPHS,
     ON_GPU,
     RECALL,
+    ROUNDED,
     Place,
     brute_force,
     check_answers,
@@ -66,8 +68,8 @@ def test_matches_brute_force(place: Place, k: int) -> None:
 def test_a_row_finds_itself_at_distance_zero(place: Place) -> None:
     vectors = clustered()
     distances, rows = place.ready().search(vectors[::50], 2)
-    assert distances[:, 0].max() <= (0.3 if place.kind == "ivfpq" else 1e-6)
-    if place.kind != "ivfpq":
+    assert distances[:, 0].max() <= ROUNDED.get(place.kind, 1e-6)
+    if place.kind not in ROUNDED:
         assert (np.arange(0, 2000, 50)[:, None] == rows).any(axis=1).all()
 
 
@@ -118,7 +120,7 @@ def test_all_rows_the_same(place: Place, count: int, capfd: pytest.CaptureFixtur
     distances, rows = place.build(vectors).search(vectors[:3], 10)
     check_answers(place, vectors, vectors[:3], distances, rows)
     reachable = min(10, count)
-    assert distances[:, :reachable].max() <= (1e-2 if place.kind == "ivfpq" else 1e-6)
+    assert distances[:, :reachable].max() <= (1e-2 if place.kind in ROUNDED else 1e-6)
     if place.kind == "flat":
         np.testing.assert_array_equal(rows[:, :reachable], np.tile(np.arange(reachable), (len(rows), 1)))
     assert capfd.readouterr() == ("", "")
@@ -129,7 +131,7 @@ def test_any_number_of_dimensions(place: Place, dim: int) -> None:
     vectors = unit(np.random.default_rng(3).standard_normal((60, dim)))
     distances, rows = full_effort(place.build(vectors)).search(-vectors[:5], 4)
     assert (rows >= 0).all()
-    if place.kind != "ivfpq":
+    if place.kind not in ("ivfpq", "pq4"):
         check_answers(place, vectors, -vectors[:5], distances, rows)
 
 
@@ -157,7 +159,7 @@ def test_filters(place: Place, share: str, k: int) -> None:
         np.testing.assert_allclose(distances, true_distances, atol=1e-7)
     if allowed.any():
         found = np.count_nonzero(rows >= 0) / np.count_nonzero(true_rows >= 0)
-        assert found >= (1.0 if place.kind != "hnsw" else 0.9)
+        assert found >= (1.0 if place.kind not in ("hnsw", "hnsw8") else 0.9)
 
 
 def test_a_filter_at_a_low_effort_costs_little_recall(place: Place) -> None:
@@ -192,8 +194,10 @@ def test_save_and_load(place: Place, name: str, tmp_path: Path) -> None:
 
 
 def test_the_same_vectors_give_the_same_structure(place: Place, tmp_path: Path) -> None:
+    """Graphs if one thread builds them, which is not the default."""
     vectors = clustered()[:300]
-    first, second = place.build(vectors), place.build(vectors)
+    alone = {"threads": 1} if place.kind in GRAPHS else {}
+    first, second = place.build(vectors, **alone), place.build(vectors, **alone)
     np.testing.assert_array_equal(first.search(queries(), 5)[1], second.search(queries(), 5)[1])
     assert first.parameters == second.parameters
     if first.stored:
