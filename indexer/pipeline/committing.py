@@ -23,7 +23,6 @@ from indexer.pipeline.matrix import gathered
 from indexer.pipeline.missing import differs_from_stored, missing_after, store_missing
 from indexer.pipeline.picture_views import PictureViews
 from indexer.pipeline.returning import restore, returning_templates
-from indexer.tuning.costs import memory_of
 from indexer.tuning.structure import build_structure
 from search.store.records import SegmentRecord
 from search.store.segments import write_segment
@@ -82,11 +81,9 @@ def write_blocks(
 
 
 def _written(catalog: Catalog, vectors: Floats, built: Built, stages: Stages) -> tuple[SegmentRecord, list[FileRecord]]:
-    structure, tuning = built.structure, built.tuning
+    structure = built.structure
     with stages.stage("write"):
         name, structure_name, files = write_segment(catalog.folder, vectors, structure)
-    if tuning is not None:
-        tuning = replace(tuning, memory=memory_of(structure, vectors, sum(file.bytes for file in files[1:])))
     record = SegmentRecord(
         catalog.segments.next_id(),
         name,
@@ -95,7 +92,7 @@ def _written(catalog: Catalog, vectors: Floats, built: Built, stages: Stages) ->
         structure.kind,
         structure.parameters,
         built.recall,
-        tuning,
+        built.tuning,
     )
     return record, files
 

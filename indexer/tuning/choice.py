@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from indexer.tuning.costs import file_size, memory_of, query_ms
+from indexer.tuning.costs import memory_needed, query_ms
 from indexer.tuning.efforts import tune
 from indexer.tuning.probes import choose_probes
 from search.indexes import KINDS, index_class
@@ -41,13 +41,10 @@ CANDIDATES = {
         Candidate("pq4", 1.0),
         Candidate("hnsw8", 0.25),
         Candidate("ivf", 0.5),
-        Candidate("hnsw", 0.25),
     ),
     "cuda": (Candidate("flat", 1.0), Candidate("ivf", 0.5)),
 }
 """By device, in the order in which they are tried."""
-_INSTEAD = {"hnsw": "hnsw8"}
-"""Kinds that are not tried if another is there: a graph over 8-bit vectors is as fast in a third of the memory."""
 FLAT_ROWS = {"cpu": 20_000, "cuda": 200_000}
 """Up to so many rows, every segment is exact."""
 SAMPLE = 20_000
@@ -98,18 +95,21 @@ def _by_trial(vectors: Floats, config: BuildConfig, device: str) -> Choice:
     probes = choose_probes(sample)
     begun, trials = time.perf_counter(), []
     for candidate in _known(device):
-        if time.perf_counter() - begun > _SECONDS:
+        memory = memory_needed(candidate.kind, candidate.parameters, *vectors.shape)
+        if config.memory is not None and memory > config.memory:
+            note = f"needs {megabytes(memory)} of {megabytes(config.memory)}"
+            trials.append(Trial(candidate.kind, candidate.parameters, memory=memory, note=note))
+        elif time.perf_counter() - begun > _SECONDS:
             note = f"not tried: the trials took more than {_SECONDS:.0f} s"
-            trials.append(Trial(candidate.kind, candidate.parameters, note=note))
+            trials.append(Trial(candidate.kind, candidate.parameters, memory=memory, note=note))
         else:
-            trials.append(
-                _estimated(_tried(candidate, sample, probes, config, device), candidate, len(vectors), sample)
-            )
+            trial = _tried(candidate, sample, probes, config, device)
+            trials.append(_estimated(replace(trial, memory=memory), candidate, len(vectors), len(sample)))
     return _decided(trials, len(vectors), config)
 
 
 def _known(device: str) -> list[Candidate]:
-    return [each for each in CANDIDATES[device] if each.kind in KINDS and _INSTEAD.get(each.kind) not in KINDS]
+    return [each for each in CANDIDATES[device] if each.kind in KINDS]
 
 
 def _tried(candidate: Candidate, sample: Floats, probes: Probes, config: BuildConfig, device: str) -> Trial:
@@ -120,25 +120,18 @@ def _tried(candidate: Candidate, sample: Floats, probes: Probes, config: BuildCo
     seconds = time.perf_counter() - start
     recall = None if structure.exact else tune(structure, sample, probes, config.recall)
     missed = recall is not None and not recall.reaches(config.recall)
-    return Trial(
-        candidate.kind,
-        candidate.parameters,
-        recall,
-        query_ms(structure, sample, probes.queries),
-        memory_of(structure, sample, file_size(structure)),
-        seconds,
-        f"misses the recall of {config.recall:g}" if missed else "",
-    )
+    note = f"misses the recall of {config.recall:g}" if missed else ""
+    speed = query_ms(structure, sample, probes.queries)
+    return Trial(candidate.kind, candidate.parameters, recall, speed, build_seconds=seconds, note=note)
 
 
-def _estimated(trial: Trial, candidate: Candidate, rows: int, sample: Floats) -> Trial:
-    """A trial with its costs for all rows: memory is proportional to them, and time to the power that was given."""
-    times = rows / len(sample)
-    sorting = log(rows) / log(len(sample)) if candidate.growth < 1 else 1.0
+def _estimated(trial: Trial, candidate: Candidate, rows: int, tried: int) -> Trial:
+    """A trial with its times for all rows."""
+    times = rows / tried
+    sorting = log(rows) / log(tried) if candidate.growth < 1 else 1.0
     return replace(
         trial,
         query_ms=None if trial.query_ms is None else round(trial.query_ms * times**candidate.growth, 4),
-        memory=None if trial.memory is None else round(trial.memory * times),
         build_seconds=None if trial.build_seconds is None else round(trial.build_seconds * times * sorting, 3),
     )
 
@@ -146,9 +139,6 @@ def _estimated(trial: Trial, candidate: Candidate, rows: int, sample: Floats) ->
 def _decided(trials: list[Trial], rows: int, config: BuildConfig) -> Choice:
     """Order the candidates that reach the recall within the limit; exact search comes last, as the fallback."""
     limit = config.memory
-    for place, trial in enumerate(trials):
-        if not trial.note and limit is not None and trial.memory is not None and trial.memory > limit:
-            trials[place] = replace(trial, note=f"needs {megabytes(trial.memory)} of {megabytes(limit)}")
     fit = sorted((trial for trial in trials if not trial.note), key=lambda trial: trial.query_ms or 0.0)
     if fit:
         quick = [each for each in fit if _cost(each.query_ms) <= _ABOUT_EQUAL * _cost(fit[0].query_ms)]
@@ -157,9 +147,8 @@ def _decided(trials: list[Trial], rows: int, config: BuildConfig) -> Choice:
         within = "" if limit is None else f" within {megabytes(limit)}"
         reason = f"the fastest for {rows:,} rows{within}; of those about as fast, the one that builds soonest"
     else:
-        reaching = [each for each in trials if each.memory is not None and not each.note.startswith("misses")]
-        order = sorted(reaching, key=lambda trial: _cost(trial.memory))
-        reason = "none fits into the memory limit; this one needs the least"
+        order = sorted(trials, key=lambda trial: _cost(trial.memory))[:1]
+        reason = "none reaches the recall within the memory limit; this one needs the least memory"
     named: list[tuple[str, dict[str, Any]]] = [(each.kind, each.parameters) for each in order]
     return Choice([*named, ("flat", {})], reason, tuple(trials))
 

@@ -1,15 +1,14 @@
-"""Measure what a structure costs: the time of a query, and memory."""
+"""What a structure costs: the time of a query, measured, and memory, from its size."""
 
 from __future__ import annotations
 
-import tempfile
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from indexer.tuning.probes import K
+from search.indexes import index_class
 from search.store.segments import Segment
 
 if TYPE_CHECKING:
@@ -34,20 +33,12 @@ def query_ms(structure: VectorIndex, vectors: Floats, queries: Floats) -> float 
     return round(1000 * float(np.median(times)), 4) if times else None
 
 
-def memory_of(structure: VectorIndex, vectors: Floats, file_bytes: int) -> int:
-    """Bytes that a structure needs in memory while an index is open.
+def memory_needed(kind: str, parameters: dict[str, Any], rows: int, dim: int) -> int:
+    """Bytes that a structure needs in memory while an index is open, so that queries do not wait for the disk.
 
-    That is its file, and the vectors if its library reads all of them; for an exact kind the vectors, which every query
-    reads. Vectors that only re-rank candidates stay in their file, mapped.
+    That is the structure, and the vectors if each query reads them from all over: for an exact kind, and for a graph
+    without vectors of its own. Vectors that only re-rank candidates stay in their file, mapped.
     """
-    return file_bytes + (vectors.nbytes if structure.exact or structure.reads_vectors else 0)
-
-
-def file_size(structure: VectorIndex) -> int:
-    """Size of the file of a structure; 0 for a kind without one."""
-    if not structure.stored:
-        return 0
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "structure"
-        structure.save(path)
-        return path.stat().st_size
+    structure = index_class(kind)
+    vectors = rows * dim * 4 if structure.exact or structure.reads_vectors else 0
+    return structure.structure_bytes(rows, dim, **parameters) + vectors

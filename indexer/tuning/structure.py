@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from indexer.tuning.choice import choose
-from indexer.tuning.costs import query_ms
+from indexer.tuning.costs import memory_needed, query_ms
 from indexer.tuning.efforts import tune
 from indexer.tuning.probes import choose_probes
 from search.indexes import AUTO, index_class, resolve_device
@@ -85,7 +85,8 @@ def _built(
     structure.complete()
     seconds += time.perf_counter() - start
     speed = query_ms(structure, vectors, probes.queries)
-    return Built(structure, Tuning(config.recall, recall, speed, None, round(seconds, 3), config.memory))
+    memory = memory_needed(kind, structure.parameters, *vectors.shape)
+    return Built(structure, Tuning(config.recall, recall, speed, memory, round(seconds, 3), config.memory))
 
 
 def _explained(built: Built, choice: Choice, config: BuildConfig) -> Built:
