@@ -217,7 +217,7 @@ def table(rows: list[Figures], vectors: Floats, queries: Floats, source: str) ->
         "re-ranked by exact distance. The effort is doubled until recall@10 reaches 1. Speeds are ratios to `flat`, "
         f"measured next to each kind; above 1 is faster than exact search. `flat` itself: {flat.single:,.0f} queries "
         f"per second one by one, {flat.batched:,.0f} in one"
-        " batch. Parameters are the defaults; graphs are built by one thread, so that each build gives the same graph.",
+        " batch. Parameters are the defaults; graphs are built by all cores.",
         "",
         "| kind | device | build, s | structure, MiB | effort | recall@1 | recall@10 | one by one | batched |",
         "|---|---|---:|---:|---:|---:|---:|---:|---:|",

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from search.crop import Crop
     from search.filters.language import Where
 
@@ -69,6 +71,9 @@ class BuildConfig:
     """Remove pictures whose entire folder is missing or empty, instead of keeping and reporting them."""
     rehash: bool = False
     """Read every file again, instead of only those whose size, time or inode has changed."""
+    params: Mapping[str, int] | None = None
+    """Parameters of the structure, such as {"M": 16, "threads": 1}, for a `kind` given by name. Each kind has its own:
+    see the classes in `search.indexes`. Defaults to those of the kind; the effort is tuned unless it is given."""
 
     def __post_init__(self) -> None:
         """Raise TypeError if `exclude` is a single pattern rather than a tuple."""

@@ -21,11 +21,13 @@ from indexer.cli.options import (
     LabelsOption,
     MemoryOption,
     MetadataOption,
+    ParamOption,
     PrecisionOption,
     RecallOption,
     RehashOption,
     WorkersOption,
     patterns,
+    read_params,
 )
 from search.config import BuildConfig, RetainConfig
 from search.store.json_values import MOST_DAYS
@@ -40,6 +42,7 @@ def build(
     device: DeviceOption = BuildConfig.device,
     recall: RecallOption = BuildConfig.recall,
     memory: MemoryOption = BuildConfig.memory,
+    param: ParamOption = None,
     labels: LabelsOption = BuildConfig.labels,
     batch_size: BatchSizeOption = BuildConfig.batch_size,
     workers: WorkersOption = BuildConfig.workers,
@@ -61,6 +64,7 @@ def build(
         device=device,
         recall=recall,
         memory=memory,
+        params=read_params(param),
         labels=labels,
         batch_size=batch_size,
         workers=workers,
@@ -94,6 +98,7 @@ def rebuild(
     explain: Annotated[
         bool, typer.Option("--explain", help="Print the candidates that auto compared, and what was measured.")
     ] = False,
+    param: ParamOption = None,
     drop_missing: Annotated[
         bool, typer.Option("--drop-missing", help="With --encoder: leave out pictures whose files cannot be read.")
     ] = False,
@@ -129,6 +134,7 @@ def rebuild(
         device=device,
         recall=recall,
         memory=memory,
+        params=read_params(param),
         batch_size=batch_size,
         workers=workers,
     )

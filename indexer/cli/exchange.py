@@ -20,8 +20,10 @@ from indexer.cli.options import (
     JsonOption,
     KindOption,
     MetadataOption,
+    ParamOption,
     RecallOption,
     WhereOption,
+    read_params,
 )
 from indexer.exchange.config import ExportConfig, Format, ImportConfig
 from search.text import megabytes, one_line
@@ -103,6 +105,7 @@ def import_vectors(
     kind: KindOption = ImportConfig.kind,
     device: DeviceOption = ImportConfig.device,
     recall: RecallOption = ImportConfig.recall,
+    param: ParamOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Import vectors that were made elsewhere, into a new index or into one with the same encoder.
@@ -110,7 +113,19 @@ def import_vectors(
     Everything is checked before anything is written. An interrupted import leaves the index as it was.
     """
     config = ImportConfig(
-        encoder, foreign, paths, root, path_column, vector_column, normalize, hash_files, replace, kind, device, recall
+        encoder,
+        foreign,
+        paths,
+        root,
+        path_column,
+        vector_column,
+        normalize,
+        hash_files,
+        replace,
+        kind,
+        device,
+        recall,
+        read_params(param),
     )
     run_change(
         lambda progress: indexer.import_vectors(vectors, index, config, progress=progress),

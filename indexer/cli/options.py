@@ -91,7 +91,16 @@ PrecisionOption = Annotated[
     ),
 ]
 KindOption = Annotated[
-    str, typer.Option(help="Index kind: auto, flat, hnsw, ivf, ivfpq or hnswlib.", callback=_known_kind)
+    str, typer.Option(help="Index kind: auto, flat, pq4, hnsw, hnsw8, ivf, ivfpq or hnswlib.", callback=_known_kind)
+]
+ParamOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--param",
+        metavar="NAME=NUMBER",
+        help="A parameter of the kind, such as M=16, ef_construction=200, or threads=1 for a graph that is the same in "
+        "each build. May be repeated.",
+    ),
 ]
 RecallOption = Annotated[
     float, typer.Option(help="Target recall@10 of an approximate index kind, for new pictures.", min=0.0, max=1.0)
@@ -174,6 +183,24 @@ def read_crop(text: str | None, option: str) -> Crop | None:
         return None if text is None else Crop.read(text)
     except QueryError as error:
         raise typer.BadParameter(printable(str(error)), param_hint=option) from None
+
+
+def read_params(given: list[str] | None) -> dict[str, int] | None:
+    """Read the parameters of `--param`; an invalid one is reported as an invalid option."""
+    read: dict[str, int] = {}
+    for text in given or ():
+        name, sign, number = text.partition("=")
+        try:
+            value = int(number)
+        except ValueError:
+            sign = ""
+        if not (name and sign):
+            shown = printable(text)
+            raise typer.BadParameter(f"{shown} is not NAME=NUMBER, such as M=16", param_hint="'--param'")
+        if name in read:
+            raise typer.BadParameter(f"{printable(name)} is given twice", param_hint="'--param'")
+        read[name] = value
+    return read or None
 
 
 def patterns(exclude: list[str] | None) -> tuple[str, ...] | None:

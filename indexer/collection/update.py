@@ -18,7 +18,7 @@ from indexer.pipeline.survey import FILES_AT_ONCE, is_same
 from search.chunks import chunks
 from search.config import MOST_AT_ONCE, MOST_WORKERS
 from search.counts import check_count
-from search.indexes import resolve_device
+from search.indexes import check_parameters, resolve_device
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -151,11 +151,18 @@ class Update:
 
 
 def check_device(config: BuildConfig) -> None:
-    """Check device and counts before the work; raises UnsupportedError, or QueryError for a count out of range."""
+    """Check device, counts and parameters before the work.
+
+    Raises:
+        UnsupportedError: the device is not available, or a parameter is not one of the kind.
+        QueryError: a count is out of range.
+    """
     check_count("batch_size", config.batch_size, most=MOST_AT_ONCE)
     check_count("workers", config.workers, most=MOST_WORKERS)
     if config.kind != "auto":
         resolve_device(config.device, config.kind)
+    if config.params:
+        check_parameters(config.kind, config.params)
 
 
 def _unstaged(files: list[FoundFile], staging: Staging) -> Iterator[FoundFile]:

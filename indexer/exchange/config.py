@@ -9,6 +9,7 @@ from search.config import BuildConfig, Device
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Mapping
 
     from search.filters.language import Where
 
@@ -53,10 +54,13 @@ class ImportConfig:
     kind: str = BuildConfig.kind
     device: Device = BuildConfig.device
     recall: float = BuildConfig.recall
+    params: Mapping[str, int] | None = BuildConfig.params
 
     def build_config(self) -> BuildConfig:
         """The settings for building the index structure."""
-        return BuildConfig(encoder=self.encoder, kind=self.kind, device=self.device, recall=self.recall)
+        return BuildConfig(
+            encoder=self.encoder, kind=self.kind, device=self.device, recall=self.recall, params=self.params
+        )
 
 
 def chunk_rows(dim: int) -> int:

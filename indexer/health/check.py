@@ -24,6 +24,7 @@ from search.store.catalog import CATALOG_NAME, Catalog
 from search.store.durable import verify
 from search.store.seal import BUILD_AGAIN, SEAL_NAME, SealError
 from search.store.segments import named_file, structure_class
+from search.store.structure_file import verify_structure
 from search.store.vector_file import find_damage
 
 if TYPE_CHECKING:
@@ -224,7 +225,9 @@ def _structure_problem(folder: Path, segment: SegmentRecord, files: dict[str, Fi
         if segment.structure is None:
             kind(**segment.parameters)
         else:
-            verify(folder, named_file(folder, files, segment.structure))
+            record = named_file(folder, files, segment.structure)
+            verify(folder, record)
+            verify_structure(folder, record)
             kind.audit(folder / segment.structure, segment.rows, dim, **segment.parameters)
     except DamagedFileError as error:
         return error.problem

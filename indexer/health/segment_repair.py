@@ -100,7 +100,9 @@ def rebuild_vectors(
     if not intact.any():
         return RepairedSegment(segment, None, lost=removed)
     vectors[~intact] = vectors[np.argmax(intact)]
-    built = build_structure(vectors, BuildConfig(kind=segment.kind, device=device))
+    params = {name: value for name, value in segment.parameters.items() if name != "effort"}
+    target = BuildConfig.recall if segment.tuning is None else segment.tuning.target
+    built = build_structure(vectors, BuildConfig(kind=segment.kind, params=params, recall=target, device=device))
     structure = built.structure
     names = write_segment(catalog.folder, vectors, structure)
     record = replace(

@@ -30,10 +30,9 @@ def tune(structure: VectorIndex, vectors: Floats, probes: Probes, target: float)
     ladder = structure.effort_ladder(len(vectors))
     least = LEAST_EFFORT.get(structure.kind, 1)
     ladder = tuple(effort for effort in ladder if effort >= least) or ladder[-1:]
-    if len(probes.queries) == 0:
-        structure.effort = ladder[-1]
-        return MeasuredRecall(1.0, 0.0, 1.0, 0, probes.by)
     segment = Segment(0, vectors, structure)
+    if len(probes.queries) == 0:
+        return measure(segment, ladder[-1], probes)
     missed = 0
     for effort in ladder:
         reached = measure(segment, effort, probes)
@@ -46,6 +45,8 @@ def tune(structure: VectorIndex, vectors: Floats, probes: Probes, target: float)
 def measure(segment: Segment, effort: int, probes: Probes) -> MeasuredRecall:
     """Set an effort and measure its recall."""
     segment.structure.effort = effort
+    if len(probes.queries) == 0:
+        return MeasuredRecall(1.0, 0.0, 1.0, 0, probes.by)
     figure = mean_of_shares(probes.shares_found(segment.search(probes.queries, K)[0]), probes.neighbours)
     low, high = figure.interval or (0.0, 1.0)
     return MeasuredRecall(figure.value, low, high, len(probes.queries), probes.by)

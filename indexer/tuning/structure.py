@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from indexer.tuning.choice import choose
 from indexer.tuning.costs import memory_needed, query_ms
-from indexer.tuning.efforts import tune
+from indexer.tuning.efforts import measure, tune
 from indexer.tuning.probes import choose_probes
 from search.indexes import AUTO, index_class, resolve_device
+from search.store.segments import Segment
 from search.tuned import Tuning
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def build_structure(
     """
     device = resolve_device(config.device, config.kind)
     if config.kind != AUTO:
-        return _built(vectors, config.kind, {}, config, device, views)
+        return _built(vectors, config.kind, dict(config.params or {}), config, device, views)
     choice = choose(vectors, config, device, earlier)
     for kind, parameters in choice.order:
         built = _built(vectors, kind, parameters, config, device, views)
@@ -80,7 +81,10 @@ def _built(
     start = time.perf_counter()
     structure.build(vectors, held_out=probes.held_out)
     seconds = time.perf_counter() - start
-    recall = tune(structure, vectors, probes, config.recall)
+    if "effort" in parameters:
+        recall = measure(Segment(0, vectors, structure), int(parameters["effort"] or 0), probes)
+    else:
+        recall = tune(structure, vectors, probes, config.recall)
     start = time.perf_counter()
     structure.complete()
     seconds += time.perf_counter() - start

@@ -20,6 +20,8 @@ from search.errors import UnsupportedError
 from search.forks import use_one_thread
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from search.config import Device
     from search.indexes.base import VectorIndex
 
@@ -52,6 +54,20 @@ def index_class(kind: str) -> type[VectorIndex]:
     use_one_thread("faiss", lambda faiss: faiss.omp_set_num_threads)
     kind_class: type[VectorIndex] = getattr(import_module(module), name)
     return kind_class
+
+
+def check_parameters(kind: str, parameters: Mapping[str, int]) -> None:
+    """Check parameters for a kind by name, before the work.
+
+    Raises:
+        UnsupportedError: the kind has no such parameter or does not support its value, or the kind is `auto`.
+    """
+    if kind == AUTO:
+        raise UnsupportedError(
+            f"the parameter {next(iter(parameters))!r} belongs to an index kind, and kind 'auto' chooses kind and"
+            f" parameters itself: choose a kind by name ({', '.join(KINDS)})"
+        )
+    index_class(kind)(**parameters)
 
 
 def choose_kind(rows: int, dim: int, device: str = "cpu") -> str:

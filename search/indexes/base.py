@@ -71,6 +71,7 @@ class VectorIndex(ABC):
         for name, value in given.items():
             self._check_parameter(name, value)
         self.device = device
+        self._given_effort: int | None = given.get("effort")
         self.parameters: dict[str, Any] = {**self.defaults, **given}
         """After `build`, the values that were actually used, ready for JSON; `load` accepts them."""
         self.size = 0
@@ -93,9 +94,15 @@ class VectorIndex(ABC):
                 f"index kind {self.kind!r}: {name} must be a whole number from {least}{upto}, not {value!r}"
             )
 
-    @classmethod
-    def effort_ladder(cls, rows: int) -> tuple[int, ...]:
-        """Values of `effort` to try, cheapest first, when tuning for a recall; empty for an exact kind."""
+    def effort_ladder(self, rows: int) -> tuple[int, ...]:
+        """Values of `effort` to try, cheapest first, when tuning for a recall; empty for an exact kind.
+
+        If the structure was created with an effort, that one alone.
+        """
+        return self._efforts(rows) if self._given_effort is None else (self._given_effort,)
+
+    def _efforts(self, rows: int) -> tuple[int, ...]:
+        """As `effort_ladder`, if no effort was given."""
         return ()
 
     @classmethod

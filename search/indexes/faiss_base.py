@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import abstractmethod
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from search.indexes.faiss_library import faiss
 from search.indexes.gpu import MAX_K, add_on_gpu, copy_to_cpu, gpu_lock, move_to_gpu
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from search.types import Floats, Mask, Rows
@@ -173,6 +175,17 @@ class FaissIndex(VectorIndex):
 
     def _attach(self, index: Any, vectors: Floats) -> None:
         """Restore what the file of a structure omits, and check the rest against the parameters."""
+
+
+@contextmanager
+def building_threads(count: int) -> Iterator[None]:
+    """Let FAISS compute with `count` threads, 0 for as many as before, in this thread only."""
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
 
 
 def chosen(value: int | None, fallback: int, at_most: int) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from search.indexes.base import candidate_ladder, graph_bytes
-from search.indexes.faiss_base import FaissIndex
+from search.indexes.faiss_base import FaissIndex, building_threads
 from search.indexes.faiss_layout import check_hnsw
 from search.indexes.faiss_library import faiss
 
@@ -41,8 +41,7 @@ class FaissHnswIndex(FaissIndex):
     most: ClassVar[Mapping[str, int]] = {"M": 10_000}
     least: ClassVar[Mapping[str, int]] = {"M": 2, "threads": 0}
 
-    @classmethod
-    def effort_ladder(cls, rows: int) -> tuple[int, ...]:
+    def _efforts(self, rows: int) -> tuple[int, ...]:
         """Double efSearch from 16 to the number of rows, or to 4,096."""
         return candidate_ladder(rows)
 
@@ -58,12 +57,8 @@ class FaissHnswIndex(FaissIndex):
         return faiss.IndexHNSWFlat(self.dim, links)
 
     def _add(self, index: Any, vectors: Floats, rows: Rows | None) -> None:
-        before = faiss.omp_get_max_threads()
-        faiss.omp_set_num_threads(self.parameters["threads"] or before)
-        try:
+        with building_threads(self.parameters["threads"]):
             index.add(vectors)
-        finally:
-            faiss.omp_set_num_threads(before)
 
     def _complete(self) -> None:
         """Restore the order of the rows, because FAISS numbers the rows of a graph as they are added."""

@@ -40,10 +40,9 @@ class FaissIvfIndex(FaissIndex):
     devices: ClassVar[frozenset[str]] = frozenset({"cpu", "cuda"})
     defaults: ClassVar[Mapping[str, int | None]] = {"nlist": None, "seed": 1234, "effort": 16}
 
-    @classmethod
-    def effort_ladder(cls, rows: int) -> tuple[int, ...]:
+    def _efforts(self, rows: int) -> tuple[int, ...]:
         """Double nprobe from 1 to the number of clusters."""
-        return doubling(1, clusters_for(rows))
+        return doubling(1, chosen(self.parameters["nlist"], clusters_for(rows), rows))
 
     def _empty(self) -> Any:
         self._choose()

@@ -8,7 +8,7 @@ import numpy as np
 
 from search.chunks import chunks
 from search.indexes.base import doubling
-from search.indexes.faiss_base import FaissIndex, chosen
+from search.indexes.faiss_base import FaissIndex, building_threads, chosen
 from search.indexes.faiss_layout import check_pq4
 from search.indexes.faiss_library import faiss
 
@@ -46,8 +46,7 @@ class FaissPq4Index(FaissIndex):
     trained: ClassVar[bool] = True
     defaults: ClassVar[Mapping[str, int | None]] = {"m": None, "seed": 1234, "effort": 8}
 
-    @classmethod
-    def effort_ladder(cls, rows: int) -> tuple[int, ...]:
+    def _efforts(self, rows: int) -> tuple[int, ...]:
         """Double the candidates per neighbour from 1 to the number of rows, or to 256."""
         return doubling(1, max(1, min(rows, _MOST_CANDIDATES)))
 
@@ -88,7 +87,8 @@ class FaissPq4Index(FaissIndex):
             rows = np.random.default_rng(self.parameters["seed"]).choice(len(vectors), sample, replace=False)
             vectors = vectors[np.sort(rows)]
         missing = max(0, (1 << _BITS) - len(vectors))  # zeros, not copies: FAISS divides by the range of the codebooks
-        index.train(self._padded(np.pad(vectors, ((0, missing), (0, 0)))))
+        with building_threads(1):  # thousands of tiny steps, after each of which threads wait for each other
+            index.train(self._padded(np.pad(vectors, ((0, missing), (0, 0)))))
 
     def _add(self, index: Any, vectors: Floats, rows: Rows | None) -> None:
         numbers = np.arange(len(vectors)) if rows is None else rows

@@ -51,8 +51,7 @@ class HnswlibIndex(VectorIndex):
 
     _held_out: tuple[Floats, Rows] | None = None
 
-    @classmethod
-    def effort_ladder(cls, rows: int) -> tuple[int, ...]:
+    def _efforts(self, rows: int) -> tuple[int, ...]:
         """Double ef from 16 to the number of rows, or to 4,096."""
         return candidate_ladder(rows)
 

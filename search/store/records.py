@@ -18,10 +18,10 @@ BOX = "box"
 
 @dataclass(frozen=True, slots=True)
 class BlockChecksums:
-    """Checksums of a file of vectors, by blocks of whole rows."""
+    """Checksums of a file of vectors, by blocks of whole rows; or of a structure, by blocks of bytes."""
 
     rows: int
-    """Rows of a block; the last one may have fewer."""
+    """Rows of a block, or bytes of a structure; the last one may have fewer."""
     crc32: bytes
     """uint32, little-endian, one per block."""
 
@@ -34,7 +34,7 @@ class FileRecord:
     bytes: int
     sha256: str
     blocks: BlockChecksums | None = None
-    """None for other files than vectors, and for vectors written by an older version."""
+    """None for other files than vectors and structures, and for those written by an older version."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from search.errors import DamagedFileError, IndexFolderError
 from search.files.reading import require_inside, require_regular
 from search.files.writing import make_folder
 from search.indexes import KINDS, choose_kind, index_class
-from search.store.durable import sealed, verify
+from search.store.structure_file import seal_structure, verify_structure
 from search.store.vector_file import BlockGuard, write_vectors
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def write_structure(folder: Path, structure: VectorIndex) -> FileRecord:
     """Write a structure into an index folder, synced under its final name; return its record for the catalog."""
     name = _new_name(folder, structure.kind)
     structure.save(folder / name)
-    return sealed(folder, name)
+    return seal_structure(folder, name)
 
 
 def _new_name(folder: Path, suffix: str) -> str:
@@ -200,7 +200,7 @@ def _new_name(folder: Path, suffix: str) -> str:
 def open_segment(
     folder: Path, record: SegmentRecord, files: dict[str, FileRecord], dim: int, dead: Sequence[int], device: str
 ) -> Segment:
-    """Map the vectors of a segment and load its structure; the structure's checksum is verified before it is parsed.
+    """Map the vectors of a segment and load its structure, whose checksums are verified before it is parsed.
 
     Raises:
         IndexFolderError: a file is missing, truncated, or does not match its record in the catalog.
@@ -214,7 +214,7 @@ def open_segment(
     if record.structure is None:
         structure: VectorIndex = kind(device=device, **record.parameters).build(vectors)
     else:
-        verify(folder, named_file(folder, files, record.structure))
+        verify_structure(folder, named_file(folder, files, record.structure))
         structure = kind.load(folder / record.structure, vectors, device=device, **record.parameters)
     return Segment(record.id, vectors, structure, dead, guard)
 

@@ -18,6 +18,7 @@ import numpy as np
 from search.errors import DamagedFileError
 from search.files.reading import open_regular, require_regular
 from search.files.writing import replaced
+from search.store.parallel import each_block
 from search.store.records import BlockChecksums, FileRecord
 
 if TYPE_CHECKING:
@@ -91,17 +92,20 @@ class BlockGuard:
             pending = np.zeros_like(pending)
             pending[np.asarray(rows)[np.asarray(rows) >= 0] // self._step] = True
             pending &= self._unverified
-        for block in np.flatnonzero(pending).tolist():
-            start = block * self._step
-            held = self._vectors[start : start + self._step]
-            if self._crcs is not None and zlib.crc32(np.ascontiguousarray(held).data) != self._crcs[block]:
-                raise DamagedFileError(self._path, f"damaged in rows {start} to {start + len(held) - 1}")
-            if not _is_finite(held):
-                raise DamagedFileError(
-                    self._path, f"holds numbers that are not finite in rows {start} to {start + len(held) - 1}"
-                )
-            self._unverified[block] = False
+        blocks = np.flatnonzero(pending).tolist()
+        each_block(blocks, self._verify, len(blocks) * self._step * self._vectors.shape[1] * 4)
         self._left = int(np.count_nonzero(self._unverified))
+
+    def _verify(self, block: int) -> None:
+        start = block * self._step
+        held = self._vectors[start : start + self._step]
+        if self._crcs is not None and zlib.crc32(np.ascontiguousarray(held).data) != self._crcs[block]:
+            raise DamagedFileError(self._path, f"damaged in rows {start} to {start + len(held) - 1}")
+        if not _is_finite(held):
+            raise DamagedFileError(
+                self._path, f"holds numbers that are not finite in rows {start} to {start + len(held) - 1}"
+            )
+        self._unverified[block] = False
 
 
 def _is_finite(rows: Floats) -> bool:

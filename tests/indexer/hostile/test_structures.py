@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +23,19 @@ from indexer.health.repair import repair
 from search import open_index
 from search.errors import DamagedFileError
 from search.indexes import index_class
-from search.store.records import FileRecord
+from search.store.structure_file import seal_structure
 from tests.conftest import FAST, fill
 from tests.indexer.hostile.catalog_seed import opened
 
 ROWS, DIM, LINKS = 300, 8, 4
-PARAMETERS = {"hnswlib": {"M": LINKS}, "hnsw": {"M": LINKS}, "ivf": {}, "ivfpq": {"m": 4}}
+PARAMETERS = {
+    "hnswlib": {"M": LINKS},
+    "hnsw": {"M": LINKS},
+    "hnsw8": {"M": LINKS},
+    "ivf": {},
+    "ivfpq": {"m": 4},
+    "pq4": {"m": 3},
+}
 ROOT = Path(__file__).parents[3]
 WILD = (0, 1, 2, 3, 7, LINKS, 2 * LINKS, 255, ROWS - 1, ROWS, ROWS + 1, 2**15, 2**31 - 1, 2**31, 2**32 - 1)
 RANDOM = 250
@@ -137,14 +143,18 @@ def named_mutants(kind: str, data: bytes) -> dict[str, bytes]:
             "upper link": put(data, upper + 8, "<I", ROWS),
             "upper bytes odd": put(data, upper, "<I", 4 * (1 + LINKS) + 4),
         }
-    if kind == "hnsw":
+    if kind in ("hnsw", "hnsw8"):
         levels = 0x25 + 8 + 8 * 15 + 8 + 4 * 16
         offsets = levels + 8 + 4 * ROWS
         links = offsets + 8 + 8 * (ROWS + 1)
-        end = len(data) - 4 - 20
+        end = links + 8 + 4 * struct.unpack_from("<Q", data, links)[0]
         assert struct.unpack_from("<Q", data, levels) == (ROWS,)
         assert struct.unpack_from("<Q", data, offsets) == (ROWS + 1,)
-        return {
+        if kind == "hnsw":
+            storage = {"vectors": data[:-4] + b"IxF2" + data[4:37], "nested": b"IxPT" * 50_000}
+        else:
+            storage = mutants_of_rounded_vectors(data, end + 20)
+        return storage | {
             "dim": put(data, 4, "<i", DIM + 1),
             "rows": put(data, 8, "<q", ROWS - 1),
             "metric": put(data, 33, "<i", 0),
@@ -163,9 +173,9 @@ def named_mutants(kind: str, data: bytes) -> dict[str, bytes]:
             "top": put(data, end + 4, "<i", 12),
             "top below": put(data, end + 4, "<i", -1),
             "begins": put(data, 0x25 + 8 + 8 * 15 + 8 + 4, "<i", 64),
-            "vectors": data[:-4] + b"IxF2" + data[4:37],
-            "nested": b"IxPT" * 50_000,
         }
+    if kind == "pq4":
+        return mutants_of_pq4(data)
     ids = len(data) - 8
     return {
         "dim": put(data, 4, "<i", DIM * 2),
@@ -181,6 +191,61 @@ def named_mutants(kind: str, data: bytes) -> dict[str, bytes]:
         "member far": put(data, ids, "<q", 2**62),
         "member below": put(data, ids, "<q", -1),
         "member twice": data[:-8] + data[-16:-8],
+    }
+
+
+def mutants_of_rounded_vectors(data: bytes, start: int) -> dict[str, bytes]:
+    assert data[start : start + 4] == b"IxSQ"
+    return {
+        "another storage": put(data, start, "<I", 0),
+        "rounded dim": put(data, start + 4, "<i", 2 * DIM),
+        "rounded rows": put(data, start + 8, "<q", ROWS + 1),
+        "rounded how": put(data, start + 37, "<i", 3),
+        "rounded range": put(data, start + 41, "<i", 1),
+        "rounded dim again": put(data, start + 49, "<Q", 2 * DIM),
+        "bytes of a code": put(data, start + 57, "<Q", DIM + 1),
+        "number of ranges": put(data, start + 65, "<Q", DIM),
+        "number of bytes": put(data, start + 65 + 8 + 8 * DIM, "<Q", ROWS * DIM - 1),
+        "number of bytes far": put(data, start + 65 + 8 + 8 * DIM, "<Q", 2**60),
+    }
+
+
+def mutants_of_pq4(data: bytes) -> dict[str, bytes]:
+    """Three parts of eight dimensions: padded to nine, and four parts with the even one."""
+    after = 53 + 37 + 8 + 4 * 9 + 9
+    lists = data.index(b"ilbl")
+    assert struct.unpack_from("<?Q", data, after) == (False, 2)
+    assert struct.unpack_from("<iQiQ3Q", data, after + 9) == (32, 4, 0, 0, 9, 3, 4)
+    assert struct.unpack_from("<5Q", data, lists + 4) == (1, 2**64 - 1, 32, 64, ROWS)
+    return {
+        "dim": put(data, 4, "<i", 8),
+        "rows": put(data, 8, "<q", ROWS + 1),
+        "trained": put(data, 32, "<B", 0),
+        "metric": put(data, 33, "<i", 0),
+        "clusters": put(data, 37, "<Q", 2),
+        "probes": put(data, 45, "<Q", 2**40),
+        "centroids' kind": put(data, 53, "<I", 0),
+        "centroids' dim": put(data, 57, "<i", 36),
+        "centroids": put(data, 61, "<q", 3),
+        "residual": put(data, after, "<B", 1),
+        "bytes of a code": put(data, after + 1, "<Q", 2**30),
+        "rows of a block": put(data, after + 9, "<i", 64),
+        "even parts": put(data, after + 13, "<Q", 64),
+        "implementation": put(data, after + 21, "<i", 2),
+        "queries at once": put(data, after + 25, "<Q", 2**63),
+        "parts": put(data, after + 41, "<Q", 9),
+        "bits": put(data, after + 49, "<Q", 8),
+        "codebook": put(data, after + 57, "<Q", 2**60),
+        "lists": put(data, lists + 4, "<Q", 2**40),
+        "kind of lists": put(data, lists, "<I", 0),
+        "bytes of a list": put(data, lists + 12, "<Q", 2),
+        "rows of a list's block": put(data, lists + 20, "<Q", 1),
+        "bytes of a block": put(data, lists + 28, "<Q", 32),
+        "number of members": put(data, lists + 36, "<Q", ROWS - 1),
+        "member": put(data, lists + 44, "<q", ROWS),
+        "member below": put(data, lists + 44, "<q", -1),
+        "member twice": put(data, lists + 44, "<q", 1),
+        "number of codes": put(data, lists + 44 + 8 * ROWS, "<Q", 32),
     }
 
 
@@ -202,7 +267,7 @@ def test_it_is_refused_before_the_library_sees_it(made) -> None:
 def test_links_on_upper_levels_lead_to_rows_of_that_level(made) -> None:
     """A row of the lowest level alone, reached on a higher one, has no links there: the walk leaves its memory."""
     kind, folder, parameters = made
-    if kind not in ("hnsw", "hnswlib"):
+    if kind not in ("hnsw", "hnsw8", "hnswlib"):
         return
     data = sound(folder)
     if kind == "hnswlib":
@@ -245,12 +310,15 @@ def test_check_finds_it_and_repair_builds_it_again(kind: str, tmp_path: Path) ->
     build(tmp_path / "p", tmp_path / "i", replace(FAST, kind=kind))
     (file,) = (tmp_path / "i" / "segments").glob(f"*.{kind}")
     data = file.read_bytes()
-    file.write_bytes(put(data, len(data) - 8, "<q", 2**31 - 1) if kind != "hnswlib" else put(data, 52, "<I", 2**31))
-    record = FileRecord(f"segments/{file.name}", file.stat().st_size, sha256(file.read_bytes()).hexdigest())
+    place = {"hnswlib": 52, "hnsw8": 8, "pq4": 8}.get(kind, len(data) - 8)
+    file.write_bytes(put(data, place, "<I" if kind == "hnswlib" else "<q", 2**31 - 1))
+    record = seal_structure(tmp_path / "i", f"segments/{file.name}")
+    assert record.blocks is not None
     with opened(tmp_path / "i") as connection:
         connection.execute(
             "UPDATE files SET bytes = ?, sha256 = ? WHERE name = ?", (record.bytes, record.sha256, record.name)
         )
+        connection.execute("UPDATE digests SET crc32 = ? WHERE file = ?", (record.blocks.crc32, record.name))
     with pytest.raises(DamagedFileError, match=file.name):
         open_index(tmp_path / "i")
     (finding,) = inspect(tmp_path / "i").findings
@@ -260,13 +328,12 @@ def test_check_finds_it_and_repair_builds_it_again(kind: str, tmp_path: Path) ->
         assert engine.search_id(1, 5)[0].id == 1
 
 
-@pytest.mark.parametrize("kind", ["hnsw", "hnswlib"])
+@pytest.mark.parametrize("kind", ["hnsw", "hnsw8", "hnswlib"])
 def test_the_check_of_a_graph_costs_little(kind: str, tmp_path: Path) -> None:
     """Of 20,000 rows less than a tenth of a second of processor; a million took 0.1 s (hnsw) and 0.3 s (hnswlib)."""
     vectors = np.random.default_rng(1).standard_normal((20_000, 4)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    quick = {"efConstruction": 8} if kind == "hnsw" else {"ef_construction": 8}
-    index = index_class(kind)(M=8, **quick).build(vectors)
+    index = index_class(kind)(M=8, ef_construction=8).build(vectors)
     index.save(tmp_path / "x")
     begun = time.process_time()
     index_class(kind).audit(tmp_path / "x", *vectors.shape, **index.parameters)
