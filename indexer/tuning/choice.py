@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from math import log
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,18 +30,20 @@ class Candidate:
 
     kind: str
     growth: float
-    """Time is proportional to this power of the number of rows."""
+    """The time of a query is proportional to this power of the number of rows."""
+    build_growth: float
+    """The same for building; little for codes, most of whose time goes into a codebook from a fixed number of rows."""
     parameters: dict[str, int | None] = field(default_factory=dict)
 
 
 CANDIDATES = {
     "cpu": (
-        Candidate("flat", 1.0),
-        Candidate("pq4", 1.0),
-        Candidate("hnsw8", 0.25),
-        Candidate("ivf", 0.5),
+        Candidate("flat", 1.0, 1.0),
+        Candidate("pq4", 1.0, 0.5),
+        Candidate("hnsw8", 0.25, 1.1),
+        Candidate("ivf", 0.5, 1.5),
     ),
-    "cuda": (Candidate("flat", 1.0), Candidate("ivf", 0.5)),
+    "cuda": (Candidate("flat", 1.0, 1.0), Candidate("ivf", 0.5, 1.5)),
 }
 """By device, in the order in which they are tried."""
 FLAT_ROWS = {"cpu": 20_000, "cuda": 200_000}
@@ -128,11 +129,12 @@ def _tried(candidate: Candidate, sample: Floats, probes: Probes, config: BuildCo
 def _estimated(trial: Trial, candidate: Candidate, rows: int, tried: int) -> Trial:
     """A trial with its times for all rows."""
     times = rows / tried
-    sorting = log(rows) / log(tried) if candidate.growth < 1 else 1.0
     return replace(
         trial,
         query_ms=None if trial.query_ms is None else round(trial.query_ms * times**candidate.growth, 4),
-        build_seconds=None if trial.build_seconds is None else round(trial.build_seconds * times * sorting, 3),
+        build_seconds=None
+        if trial.build_seconds is None
+        else round(trial.build_seconds * times**candidate.build_growth, 3),
     )
 
 
@@ -146,6 +148,8 @@ def _decided(trials: list[Trial], rows: int, config: BuildConfig) -> Choice:
         order = [first, *(each for each in fit if each is not first)]
         within = "" if limit is None else f" within {megabytes(limit)}"
         reason = f"the fastest for {rows:,} rows{within}; of those about as fast, the one that builds soonest"
+    elif limit is None:
+        order, reason = [], "no candidate reaches the recall, so that every row is compared"
     else:
         order = sorted(trials, key=lambda trial: _cost(trial.memory))[:1]
         reason = "none reaches the recall within the memory limit; this one needs the least memory"
