@@ -91,8 +91,8 @@ def page(rows: list[Row]) -> str:
     lines = [
         "# Stated recall",
         "",
-        f"Written by `python -m benchmarks.stated_recall` on {utc_today()}; {os.cpu_count()} cores, perhaps shared with "
-        "other work.",
+        f"Written by `python -m benchmarks.stated_recall` on {utc_today()}; {os.cpu_count()} cores, perhaps shared "
+        "with other work.",
         "",
         "*Stated* is what `twinlens info` reports: recall@10 with its 95 % interval, measured while the structure was "
         "built with held-out rows that are moved a little, without their copies (`indexer/tuning/probes.py`); the "
