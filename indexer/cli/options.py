@@ -10,7 +10,7 @@ import typer
 
 from search.config import MOST_AT_ONCE, MOST_WORKERS, Device, Precision, References
 from search.errors import QueryError
-from search.text import printable
+from search.text import one_line, printable
 
 if TYPE_CHECKING:
     from search.crop import Crop
@@ -195,10 +195,10 @@ def read_params(given: list[str] | None) -> dict[str, int] | None:
         except ValueError:
             sign = ""
         if not (name and sign):
-            shown = printable(text)
+            shown = one_line(text)
             raise typer.BadParameter(f"{shown} is not NAME=NUMBER, such as M=16", param_hint="'--param'")
         if name in read:
-            raise typer.BadParameter(f"{printable(name)} is given twice", param_hint="'--param'")
+            raise typer.BadParameter(f"{one_line(name)} is given twice", param_hint="'--param'")
         read[name] = value
     return read or None
 

@@ -107,7 +107,7 @@ class FaissIndex(VectorIndex):
         if self._gpu is not None and k + excluded <= MAX_K:
             squares, rows = self._search_gpu(queries, k + excluded)
             if allowed is not None:
-                squares, rows = _only(allowed, squares, rows, k)
+                squares, rows = only(allowed, squares, rows, k)
         else:
             squares, rows = self._search_cpu(queries, k, allowed)
         return np.minimum(np.sqrt(np.maximum(squares, 0)), np.float32(2.0)), rows
@@ -193,7 +193,7 @@ def chosen(value: int | None, fallback: int, at_most: int) -> int:
     return max(1, min(fallback if value is None else value, at_most))
 
 
-def _only(allowed: Mask, squares: Floats, rows: Rows, k: int) -> tuple[Floats, Rows]:
+def only(allowed: Mask, squares: Floats, rows: Rows, k: int) -> tuple[Floats, Rows]:
     """Remove rows that are not allowed, keeping the order, and keep k."""
     fits = (rows >= 0) & allowed[np.maximum(rows, 0)]
     order = np.argsort(~fits, axis=1, kind="stable")[:, :k]

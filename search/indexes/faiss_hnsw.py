@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from search.chunks import chunks
 from search.indexes.base import candidate_ladder, graph_bytes
-from search.indexes.faiss_base import FaissIndex, building_threads
+from search.indexes.faiss_base import FaissIndex, building_threads, only
 from search.indexes.faiss_layout import check_hnsw
 from search.indexes.faiss_library import faiss
 
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from search.types import Floats, Mask, Rows
+
+
+_LISTED_AT_ONCE = 1 << 22
+"""Candidates of a filtered batch that are held in memory at once."""
+_VISITS = 256
+"""Rows that an exact search compares in the time in which a walk adds a candidate to its list."""
 
 
 class FaissHnswIndex(FaissIndex):
@@ -75,10 +82,39 @@ class FaissHnswIndex(FaissIndex):
 
     def _search_cpu(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
         order = self._order
-        if order is None:
-            return super()._search_cpu(queries, k, allowed)
-        squares, places = super()._search_cpu(queries, k, None if allowed is None else allowed[order])
-        return squares, np.where(places < 0, -1, order[np.maximum(places, 0)])
+        if allowed is None:
+            squares, places = super()._search_cpu(queries, k, None)
+        else:
+            squares, places = self._search_filtered(queries, k, allowed if order is None else allowed[order])
+        return squares, places if order is None else np.where(places < 0, -1, order[np.maximum(places, 0)])
+
+    def _search_filtered(self, queries: Floats, k: int, allowed: Mask) -> tuple[Floats, Rows]:
+        """Walk without the filter, and keep allowed rows of a list that is longer the fewer pass the filter.
+
+        If the allowed rows lie far from a query, its list has too few of them, and the walk is repeated farther as long
+        as that costs less than comparing all allowed rows. With FAISS's selectors such a walk would end among rows that
+        are not allowed, and return whatever allowed rows it had met: a recall of 0.8 was measured.
+        """
+        passing = int(np.count_nonzero(allowed))
+        effort = max(int(self.parameters["effort"]), k + k // 2) * self.size // passing
+        squares = np.full((len(queries), k), np.inf, dtype=np.float32)
+        rows = np.full((len(queries), k), -1, dtype=np.int64)
+        short = np.arange(len(queries))
+        while len(short):
+            effort = min(effort, self.size)
+            for part in chunks(short, max(1, _LISTED_AT_ONCE // effort)):
+                squares[part], rows[part] = only(allowed, *self._walk(queries[part], effort), k)
+            short = short[rows[short, -1] < 0]
+            effort *= 4
+            if effort * _VISITS > passing:
+                break
+        return squares, rows
+
+    def _walk(self, queries: Floats, effort: int) -> tuple[Floats, Rows]:
+        found: tuple[Floats, Rows] = self._on_cpu().search(
+            queries, effort, params=self._search_parameters(effort, None)
+        )
+        return found
 
     def _search_parameters(self, effort: int, selector: Any) -> Any:
         return faiss.SearchParametersHNSW(efSearch=effort, sel=selector)

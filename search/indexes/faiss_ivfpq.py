@@ -82,6 +82,9 @@ class FaissIvfPqIndex(FaissIvfIndex):
         """Eight: the codes only rank."""
         return 8
 
+    def _structure_bytes(self) -> int:
+        return super()._structure_bytes() + (4 * self.dim << self.parameters["nbits"])
+
     def _code_bytes(self) -> int:
         return int(-(-self.parameters["m"] * self.parameters["nbits"] // 8))
 

@@ -58,7 +58,7 @@ class FaissPq4Index(FaissIndex):
     def _structure_bytes(self) -> int:
         self._choose()
         blocks = -(-self.size // 32)
-        return blocks * 32 * ((self.parameters["m"] + 1) // 2) + 8 * self.size
+        return blocks * 32 * ((self.parameters["m"] + 1) // 2) + 8 * self.size + (4 * self._width() << _BITS)
 
     def _choose(self) -> None:
         self.parameters["m"] = chosen(self.parameters["m"], (self.dim + 1) // 2, self.dim)

@@ -35,11 +35,11 @@ def test_a_segment_is_built_with_them(pictures: Path, tmp_path: Path) -> None:
     words = ["build", str(pictures), "--index", index, "--encoder", "color-layout", "--kind", "hnsw8"]
     assert doors.command([*words, "--param", "M=5", "--param", "ef_construction=40"]).code == 0
     ended = doors.command(["info", index, "--json"])
-    (segment,) = json.loads(ended.out)["segments"]
+    (segment,) = json.loads(ended.out)["segment_list"]
     assert segment["parameters"].items() >= {"M": 5, "ef_construction": 40}.items()
     again = doors.command(["rebuild", "--index", index, "--kind", "pq4", "--param", "m=20", "--param", "effort=7"])
     assert again.code == 0, again.err
-    (segment,) = json.loads(doors.command(["info", index, "--json"]).out)["segments"]
+    (segment,) = json.loads(doors.command(["info", index, "--json"]).out)["segment_list"]
     assert (segment["kind"], segment["parameters"]["m"], segment["parameters"]["effort"]) == ("pq4", 20, 7)
 
 

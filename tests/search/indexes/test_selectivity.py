@@ -14,7 +14,7 @@ from search.errors import UnsupportedError
 from search.indexes import KINDS, check_parameters, index_class
 from search.store import segments
 from search.store.segments import Segment
-from tests.search.indexes.structures_made import brute_force, clustered, full_effort, queries, recall
+from tests.search.indexes.structures_made import brute_force, clustered, full_effort, queries
 
 ROWS = 10_000
 SHARES = (0.0001, 0.001, 0.01, 0.1, 0.5)
@@ -52,7 +52,8 @@ def test_a_filter_costs_no_recall(kind: str, share: float, spread: str, monkeypa
     truth = brute_force(clustered(ROWS), asked, 10, chosen)[1]
     assert chosen[rows[rows >= 0]].all()
     assert np.count_nonzero(rows >= 0) == np.count_nonzero(truth >= 0)
-    assert recall(rows, truth) >= (0.9 if kind == "hnswlib" else 0.95)
+    found = sum(len(set(f) & set(t) - {-1}) for f, t in zip(rows.tolist(), truth.tolist(), strict=True))
+    assert found / np.count_nonzero(truth >= 0) >= 0.95
 
 
 @pytest.mark.parametrize("share", SHARES)
@@ -60,8 +61,8 @@ def test_pq4_needs_no_exact_search_for_narrow_filters(share: float) -> None:
     chosen, asked = mask(share, "evenly"), queries(20)
     rows = full_effort(index_class("pq4")().build(clustered(ROWS))).search(asked, 160, chosen)[1]
     truth = brute_force(clustered(ROWS), asked, 10, chosen)[1]
-    found = [set(truth_row) <= set(row) for row, truth_row in zip(rows.tolist(), truth.tolist(), strict=True)]
-    assert np.mean(found) >= 0.95
+    held = [set(truth_row) - {-1} <= set(row) for row, truth_row in zip(rows.tolist(), truth.tolist(), strict=True)]
+    assert np.mean(held) >= 0.95
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "flat"])
