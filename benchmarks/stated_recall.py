@@ -1,10 +1,11 @@
 """Compare the recall that tuning states with the recall of real pictures that were never in the collection.
 
-    python -m benchmarks.stated_recall photos=X.npy,QUERIES.npy digits=Y.npy,QUERIES.npy --copies 16
+    python -m benchmarks.stated_recall photos=X.npy,QUERIES.npy,PATHS.txt clothes=Y.npy,QUERIES.npy --copies 16
 
 Each NAME=VECTORS.npy,QUERIES.npy is a collection: unit rows `(N, D) float32` to index, and embeddings of other pictures
-of the same source as queries. With `--copies`, each collection is measured a second time with so many copies of each of
-some of its pictures in place of the others (`benchmarks.million_vectors`).
+of the same source as queries. PATHS.txt, one line per row, names the pictures; then altered views of them, embedded by
+`--encoder`, are used too. With `--copies`, each collection is measured again with so many copies of each of some of its
+pictures in place of the others (`benchmarks.million_vectors`).
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ import numpy as np
 
 from benchmarks.million_vectors import made
 from indexer.metrics.wilson import mean_of_shares
+from indexer.pipeline.picture_views import PictureViews
 from indexer.tuning.probes import K, probes_of
 from indexer.tuning.structure import build_structure
 from search.config import BuildConfig
+from search.encoders import load_encoder
 from search.indexes import AUTO, KINDS
 from search.store.segments import Segment
 from search.text import utc_today
@@ -61,29 +64,51 @@ class Row:
         return "inside" if self.stated.low <= self.found.value <= self.stated.high else "intervals overlap"
 
 
-def measured(name: str, vectors: Floats, queries: Floats, kind: str, target: float) -> Row | None:
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """Vectors to index and queries that are not among them."""
+
+    name: str
+    vectors: Floats
+    queries: Floats
+    views: PictureViews | None = None
+
+
+def measured(collection: Collection, kind: str, target: float) -> Row | None:
     """Build and tune as `twinlens build` does, and search for the queries; None if an exact kind was chosen."""
-    built = build_structure(vectors, BuildConfig(kind=kind, recall=target, device="cpu"))
+    vectors, queries = collection.vectors, collection.queries
+    config = BuildConfig(kind=kind, recall=target, device="cpu")
+    built = build_structure(vectors, config, views=collection.views)
     if built.tuning is None or built.tuning.recall is None:
         return None
     truth = probes_of(vectors, np.empty(0, dtype=np.int64), queries, "")
     found = mean_of_shares(truth.shares_found(Segment(0, vectors, built.structure).search(queries, K)[0]), K)
     shown = built.structure.kind if kind != AUTO else f"auto ({built.structure.kind})"
-    row = Row(name, len(vectors), shown, target, built.structure.effort, built.tuning.recall, found)
+    row = Row(collection.name, len(vectors), shown, target, built.structure.effort, built.tuning.recall, found)
     sys.stderr.write(f"{row}\n")
     return row
 
 
-def collections(options: argparse.Namespace) -> Iterator[tuple[str, Floats, Floats]]:
-    """Name, vectors and queries of each collection, then those with copies."""
+def collections(options: argparse.Namespace) -> Iterator[Collection]:
+    """Each collection by its vectors, by its pictures if there are any, and with copies."""
     for text in options.collections:
         name, _, files = text.partition("=")
-        vectors, queries = (np.load(Path(file), allow_pickle=False) for file in files.split(","))
-        yield name, vectors, queries[: options.queries]
+        places = [Path(file) for file in files.split(",")]
+        vectors, queries = np.load(places[0]), np.load(places[1])[: options.queries]
+        yield Collection(name, vectors, queries)
+        if len(places) > 2:
+            yield Collection(name, vectors, queries, _views(places[2], options.encoder))
         if options.copies:
             chosen = np.random.default_rng(_SEED).permutation(len(vectors))[: len(vectors) // options.copies]
             copied = made(vectors[chosen], len(vectors), _NOISE, _SEED)
-            yield f"{name}, {options.copies} copies of each", copied, queries[: options.queries]
+            yield Collection(f"{name}, {options.copies} copies of each", copied, queries)
+
+
+def _views(file: Path, encoder: str) -> PictureViews:
+    paths = [Path(line) for line in file.read_text("utf-8").splitlines()]
+    return PictureViews(
+        lambda rows: [paths[row] for row in rows], lambda: load_encoder(encoder, device="cpu"), BuildConfig.workers
+    )
 
 
 def page(rows: list[Row]) -> str:
@@ -95,21 +120,21 @@ def page(rows: list[Row]) -> str:
         "with other work.",
         "",
         "*Stated* is what `twinlens info` reports: recall@10 with its 95 % interval, measured while the structure was "
-        "built with held-out rows that are moved a little, without their copies (`indexer/tuning/probes.py`); the "
-        "effort is the least at which the lower end reaches the target. *Found* is the recall@10 of the embeddings of "
-        "other pictures of the same source, which were never in the collection, against exact search. Both intervals "
-        "are Wilson intervals over queries. In a collection with copies, each vector is one of the pictures plus "
+        "built. *Rows*: with held-out rows that are moved a little, without their copies; *views*: with altered views "
+        "of held-out pictures (`indexer/tuning/probes.py`, `indexer/pipeline/picture_views.py`). The effort is the "
+        "least at which the lower end reaches the target. *Found* is the recall@10 of the embeddings of other pictures "
+        "of the same source, which were never in the collection, against exact search. Both intervals are Wilson "
+        "intervals over queries. In a collection with copies, each vector is one of the pictures plus "
         f"{_NOISE} times the difference of two others.",
         "",
-        "| collection | vectors | kind | target | effort | stated | found | |",
-        "|---|---:|---|---:|---:|---:|---:|---|",
+        "| collection | vectors | kind | target | effort | by | stated | found | |",
+        "|---|---:|---|---:|---:|---|---:|---:|---|",
     ]
     for row in rows:
+        by = f"{row.stated.probes} {'views' if row.stated.by == PictureViews.by else 'rows'}"
         stated = f"{row.stated.value:.3f} ({row.stated.low:.3f} to {row.stated.high:.3f})"
-        lines.append(
-            f"| {row.collection} | {row.rows:,} | {row.kind} | {row.target:g} | {row.effort} | {stated} | {row.found}"
-            f" | {row.verdict} |"
-        )
+        cells = (row.collection, f"{row.rows:,}", row.kind, f"{row.target:g}", row.effort, by, stated, row.found)
+        lines.append(f"| {' | '.join(map(str, cells))} | {row.verdict} |")
     below = sum(row.verdict == "**below**" for row in rows)
     lines += ["", f"The recall found was significantly below the stated one in {below} of {len(rows)} rows."]
     return "\n".join(lines) + "\n"
@@ -118,18 +143,19 @@ def page(rows: list[Row]) -> str:
 def main() -> None:
     """Measure all collections and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("collections", nargs="+", metavar="NAME=VECTORS.npy,QUERIES.npy")
+    parser.add_argument("collections", nargs="+", metavar="NAME=VECTORS.npy,QUERIES.npy[,PATHS.txt]")
     parser.add_argument("--kinds", nargs="+", choices=(AUTO, *KINDS), default=["pq4", "hnsw8"])
     parser.add_argument("--targets", nargs="+", type=float, default=[BuildConfig.recall])
     parser.add_argument("--copies", type=int, default=0, help="copies of each picture in a second collection; 0: none")
+    parser.add_argument("--encoder", default="small", help="the encoder that made the vectors of pictures")
     parser.add_argument("--queries", type=int, default=1000)
     parser.add_argument("--out", type=Path, default=Path("docs/results/stated_recall.md"))
     options = parser.parse_args()
     rows = []
-    for name, vectors, queries in collections(options):
+    for collection in collections(options):
         for kind in options.kinds:
             for target in options.targets:
-                row = measured(name, vectors, queries, kind, target)
+                row = measured(collection, kind, target)
                 rows += [] if row is None else [row]
                 options.out.write_text(page(rows), encoding="utf-8")
 
