@@ -45,7 +45,7 @@ _VIEWS = tuple(each for each in ALTERATIONS if _NAMES.get(each.kind) == each.str
 class PictureViews:
     """Changed versions of the pictures of a segment."""
 
-    by = "altered views of pictures that were held out"
+    by = "altered views"
 
     def __init__(
         self, paths: Callable[[Sequence[int]], list[Path]], encoder: Callable[[], Encoder], workers: int
