@@ -67,7 +67,7 @@ def check_parameters(kind: str, parameters: Mapping[str, int]) -> None:
             f"the parameter {next(iter(parameters))!r} belongs to an index kind, and kind 'auto' chooses kind and"
             f" parameters itself: choose a kind by name ({', '.join(KINDS)})"
         )
-    index_class(kind)(**parameters)
+    index_class(kind).check_parameters(parameters)
 
 
 def choose_kind(rows: int, dim: int, device: str = "cpu") -> str:

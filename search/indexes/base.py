@@ -41,6 +41,8 @@ class VectorIndex(ABC):
     """Whether `load` passes all vectors to a library, so that they must be verified before."""
     trained: ClassVar[bool] = False
     """Whether `build` first learns centroids, codebooks or ranges from the rows."""
+    filters_at_no_cost: ClassVar[bool] = False
+    """Whether a search takes no longer with a filter, however few rows pass, and loses no recall."""
     devices: ClassVar[frozenset[str]] = frozenset({"cpu"})
     """Devices that this kind supports: a subset of {"cpu", "cuda"}."""
     defaults: ClassVar[Mapping[str, int | None]] = {}
@@ -67,9 +69,8 @@ class VectorIndex(ABC):
             raise UnsupportedError(
                 f"index kind {self.kind!r} has no {device} version: use --device cpu, or a kind that has one"
             )
+        self.check_parameters(parameters)
         given = {self.renamed.get(name, name): value for name, value in parameters.items()}
-        for name, value in given.items():
-            self._check_parameter(name, value)
         self.device = device
         self._given_effort: int | None = given.get("effort")
         self.parameters: dict[str, Any] = {**self.defaults, **given}
@@ -81,17 +82,24 @@ class VectorIndex(ABC):
         self._file: Path | None = None
         """The file that the structure was loaded from."""
 
-    def _check_parameter(self, name: str, value: Any) -> None:
-        if name not in self.defaults:
-            known = ", ".join(self.defaults) or "none"
-            raise UnsupportedError(f"index kind {self.kind!r} has no parameter {name!r}; it has: {known}")
-        if value is None and self.defaults[name] is None:
+    @classmethod
+    def check_parameters(cls, parameters: Mapping[str, Any]) -> None:
+        """Check parameters of the kind before anything is built; raises UnsupportedError."""
+        for name, value in parameters.items():
+            cls._check_parameter(cls.renamed.get(name, name), value)
+
+    @classmethod
+    def _check_parameter(cls, name: str, value: Any) -> None:
+        if name not in cls.defaults:
+            known = ", ".join(cls.defaults) or "none"
+            raise UnsupportedError(f"index kind {cls.kind!r} has no parameter {name!r}; it has: {known}")
+        if value is None and cls.defaults[name] is None:
             return
-        least, most = self.least.get(name, 1), self.most.get(name, _MOST)
+        least, most = cls.least.get(name, 1), cls.most.get(name, _MOST)
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
             upto = f" to {most}" if isinstance(value, int) and value > most else ""
             raise UnsupportedError(
-                f"index kind {self.kind!r}: {name} must be a whole number from {least}{upto}, not {value!r}"
+                f"index kind {cls.kind!r}: {name} must be a whole number from {least}{upto}, not {value!r}"
             )
 
     def effort_ladder(self, rows: int) -> tuple[int, ...]:

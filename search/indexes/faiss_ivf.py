@@ -53,7 +53,7 @@ class FaissIvfIndex(FaissIndex):
 
     def _structure_bytes(self) -> int:
         self._choose()
-        return self.size * (self._code_bytes() + 8) + self.parameters["nlist"] * 4 * self.dim
+        return self.size * (self._code_bytes() + 8) + int(self.parameters["nlist"]) * 4 * self.dim
 
     def _code_bytes(self) -> int:
         """Bytes of one row in its cluster."""

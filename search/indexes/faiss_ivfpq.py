@@ -60,6 +60,7 @@ class FaissIvfPqIndex(FaissIvfIndex):
         "seed": 1234,
         "effort": 16,
     }
+    most: ClassVar[Mapping[str, int]] = {"nbits": 8}
 
     def _empty(self) -> Any:
         self._choose()
@@ -74,8 +75,6 @@ class FaissIvfPqIndex(FaissIvfIndex):
             raise UnsupportedError(
                 f"index kind 'ivfpq': m must divide the {self.dim} dimensions, and {self.parameters['m']} does not"
             )
-        if self.parameters["nbits"] > 8:
-            raise UnsupportedError(f"index kind 'ivfpq': nbits must be at most 8, not {self.parameters['nbits']}")
 
     @property
     def overfetch(self) -> int:
@@ -83,7 +82,7 @@ class FaissIvfPqIndex(FaissIvfIndex):
         return 8
 
     def _structure_bytes(self) -> int:
-        return super()._structure_bytes() + (4 * self.dim << self.parameters["nbits"])
+        return super()._structure_bytes() + (4 * self.dim << int(self.parameters["nbits"]))
 
     def _code_bytes(self) -> int:
         return int(-(-self.parameters["m"] * self.parameters["nbits"] // 8))

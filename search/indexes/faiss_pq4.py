@@ -44,6 +44,7 @@ class FaissPq4Index(FaissIndex):
 
     kind: ClassVar[str] = "pq4"
     trained: ClassVar[bool] = True
+    filters_at_no_cost: ClassVar[bool] = True
     defaults: ClassVar[Mapping[str, int | None]] = {"m": None, "seed": 1234, "effort": 8}
 
     def _efforts(self, rows: int) -> tuple[int, ...]:
@@ -57,8 +58,8 @@ class FaissPq4Index(FaissIndex):
 
     def _structure_bytes(self) -> int:
         self._choose()
-        blocks = -(-self.size // 32)
-        return blocks * 32 * ((self.parameters["m"] + 1) // 2) + 8 * self.size + (4 * self._width() << _BITS)
+        blocks, parts = -(-self.size // 32), int(self.parameters["m"])
+        return blocks * 32 * ((parts + 1) // 2) + 8 * self.size + (4 * self._width() << _BITS)
 
     def _choose(self) -> None:
         self.parameters["m"] = chosen(self.parameters["m"], (self.dim + 1) // 2, self.dim)

@@ -93,5 +93,9 @@ def test_parameters_are_checked_before_the_work() -> None:
         check_parameters("flat", {"M": 16})
     with pytest.raises(UnsupportedError, match=r"'M' belongs to an index kind.*by name"):
         check_parameters("auto", {"M": 16})
+    with pytest.raises(UnsupportedError, match="no parameter 'device'"):
+        check_parameters("hnsw", {"device": 1})
+    with pytest.raises(UnsupportedError, match="nbits must be a whole number from 1 to 8, not 12"):
+        check_parameters("ivfpq", {"nbits": 12})
     with pytest.raises(UnsupportedError, match="tree"):
         check_parameters("tree", {"M": 16})
