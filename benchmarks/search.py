@@ -89,7 +89,8 @@ class Process:
         sys.stderr.write(f"{self.name}: {self.built} {self.measured}\n")
 
     def _reach(self, target: float) -> None:
-        answer, effort = {"error": "no effort"}, 0
+        answer: dict[str, Any] = {"error": "no effort"}
+        effort = 0
         for effort in self.built["efforts"]:
             answer = self.ask("recall", effort=effort, chosen=None)
             if "error" in answer or answer["recall"] >= target:
@@ -126,7 +127,7 @@ def write_inputs(work: Path, vectors: Floats, queries: Floats) -> None:
     masks = {name: random.random(len(vectors)) < share for name, share in SHARES.items()}
     np.save(work / "vectors.npy", vectors)
     np.save(work / "queries.npy", queries)
-    np.savez(work / "masks.npz", **masks)
+    np.savez(work / "masks.npz", allow_pickle=False, **masks)
     for name, mask in {"all": None, **masks}.items():
         np.save(work / f"tenth-{name}.npy", exact_search(vectors, queries, K, mask)[0][:, -1])
 

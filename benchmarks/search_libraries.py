@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -109,10 +110,13 @@ class TwinlensKind(Library):
 class FaissGraph(Library):
     """IndexHNSWFlat."""
 
-    package, efforts = "faiss", GRAPH_EFFORTS
+    _index: Any
+
+    package = "faiss"
+    efforts: tuple[int, ...] = GRAPH_EFFORTS
 
     def _build(self, vectors: Floats, masks: Mapping[str, Mask], work: Path) -> None:
-        import faiss
+        faiss = imported("faiss")
 
         self._faiss = faiss
         self._index = faiss.IndexHNSWFlat(vectors.shape[1], LINKS)
@@ -132,10 +136,10 @@ class FaissGraph(Library):
 class FaissCodes(FaissGraph):
     """4-bit fast-scan codes of two dimensions each, re-ranked by the vectors."""
 
-    efforts = FACTORS
+    efforts: tuple[int, ...] = FACTORS
 
     def _build(self, vectors: Floats, masks: Mapping[str, Mask], work: Path) -> None:
-        import faiss
+        faiss = imported("faiss")
 
         self._faiss = faiss
         codes = faiss.index_factory(vectors.shape[1], f"PQ{vectors.shape[1] // 2}x4fs")
@@ -156,7 +160,7 @@ class Hnswlib(Library):
     package, efforts = "hnswlib", GRAPH_EFFORTS
 
     def _build(self, vectors: Floats, masks: Mapping[str, Mask], work: Path) -> None:
-        import hnswlib
+        hnswlib = imported("hnswlib")
 
         self._index = hnswlib.Index(space="l2", dim=vectors.shape[1])
         self._index.init_index(max_elements=len(vectors), M=LINKS, ef_construction=BUILD_EFFORT)
@@ -182,9 +186,7 @@ class Usearch(Library):
         self._dtype = dtype
 
     def _build(self, vectors: Floats, masks: Mapping[str, Mask], work: Path) -> None:
-        from usearch.index import Index
-
-        self._index = Index(
+        self._index = imported("usearch.index").Index(
             ndim=vectors.shape[1], metric="cos", dtype=self._dtype, connectivity=LINKS, expansion_add=BUILD_EFFORT
         )
         self._index.add(np.arange(len(vectors)), vectors, threads=1)
@@ -203,8 +205,7 @@ class LanceDb(Library):
     package, efforts = "lancedb", PROBES
 
     def _build(self, vectors: Floats, masks: Mapping[str, Mask], work: Path) -> None:
-        import lancedb
-        import pyarrow as pa
+        lancedb, pa = imported("lancedb"), imported("pyarrow")
 
         flat = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
         columns = {name: pa.array(mask) for name, mask in masks.items()}
@@ -227,9 +228,7 @@ class Zvec(Library):
     package, efforts = "zvec", GRAPH_EFFORTS
 
     def _build(self, vectors: Floats, masks: Mapping[str, Mask], work: Path) -> None:
-        import zvec
-
-        self._zvec = zvec
+        self._zvec = zvec = imported("zvec")
         graph = zvec.HnswIndexParam(metric_type=zvec.MetricType.COSINE, m=LINKS, ef_construction=BUILD_EFFORT)
         schema = zvec.CollectionSchema(
             name="vectors",
@@ -267,9 +266,9 @@ class QdrantLocal(Library):
     package = "qdrant-client"
 
     def _build(self, vectors: Floats, masks: Mapping[str, Mask], work: Path) -> None:
-        from qdrant_client import QdrantClient, models
-
-        self._models, self._client = models, QdrantClient(":memory:")
+        qdrant = imported("qdrant_client")
+        self._models, self._client = qdrant.models, qdrant.QdrantClient(":memory:")
+        models = self._models
         size = models.VectorParams(size=vectors.shape[1], distance=models.Distance.COSINE)
         self._client.create_collection("vectors", vectors_config=size)
         for first in range(0, len(vectors), _ROWS_AT_ONCE):
@@ -295,14 +294,13 @@ class MilvusLite(Library):
     package, efforts = "milvus-lite", PROBES
 
     def _build(self, vectors: Floats, masks: Mapping[str, Mask], work: Path) -> None:
-        from pymilvus import DataType, MilvusClient
-
-        self._client = MilvusClient(str(work / "milvus.db"))
-        schema = MilvusClient.create_schema(auto_id=False)
-        schema.add_field("id", DataType.INT64, is_primary=True)
-        schema.add_field("vector", DataType.FLOAT_VECTOR, dim=vectors.shape[1])
+        milvus = imported("pymilvus")
+        self._client = milvus.MilvusClient(str(work / "milvus.db"))
+        schema = milvus.MilvusClient.create_schema(auto_id=False)
+        schema.add_field("id", milvus.DataType.INT64, is_primary=True)
+        schema.add_field("vector", milvus.DataType.FLOAT_VECTOR, dim=vectors.shape[1])
         for name in masks:
-            schema.add_field(name, DataType.BOOL)
+            schema.add_field(name, milvus.DataType.BOOL)
         index = self._client.prepare_index_params()
         index.add_index("vector", index_type="IVF_FLAT", metric_type="L2", params={"nlist": 1024})
         self._client.create_collection("vectors", schema=schema, index_params=index)
@@ -319,6 +317,11 @@ class MilvusLite(Library):
         parameters = {"params": {"nprobe": effort}}
         found = self._client.search("vectors", data=queries.tolist(), limit=K, filter=where, search_params=parameters)
         return padded([[hit["id"] for hit in hits] for hits in found])
+
+
+def imported(name: str) -> Any:
+    """An optional library; raises ImportError if it is missing."""
+    return import_module(name)
 
 
 def padded(found: list[list[int]]) -> Rows:
