@@ -20,7 +20,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before any library is imported
 
 import numpy as np
 
-from benchmarks.search_libraries import LIBRARIES
+from benchmarks.search_libraries import LIBRARIES, K
 
 if TYPE_CHECKING:
     from benchmarks.search_libraries import Library
@@ -58,6 +58,7 @@ class Worker:
     def recall(self, effort: int, chosen: str | None) -> dict[str, Any]:
         """Recall@10 of as many queries as are answered in some seconds; rows as near as the true tenth count."""
         begun, shares = time.perf_counter(), []
+        available = min(K, len(self._vectors) if chosen is None else int(self._masks[chosen].sum()))
         for first in range(0, len(self._queries), _AT_ONCE):
             asked = slice(first, first + _AT_ONCE)
             rows = self._library.search(self._queries[asked], effort, chosen)
@@ -65,7 +66,7 @@ class Worker:
             right = (rows >= 0) & (apart <= self._tenth[chosen or "all"][asked, None] + _ROUNDING)
             if chosen is not None:
                 right &= self._masks[chosen][np.maximum(rows, 0)]
-            shares.append(float(right.mean()))
+            shares.append(float(right.sum()) / (available * len(rows)))
             if time.perf_counter() - begun > _RECALL_SECONDS:
                 break
         return {"recall": float(np.mean(shares)), "version": self._library.version()}
