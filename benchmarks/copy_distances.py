@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.held_out import COLLECTIONS, FULL_SIZE, PHOTOS, pictures_of
-from indexer.evaluation.alterations import ALTERATIONS, Alteration, crop
+from indexer.alterations import ALTERATIONS, Alteration, crop
 from indexer.evaluation.embed_in_memory import embed_in_memory
 from search.chunks import chunks
 from search.config import BuildConfig, DuplicatesConfig

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from indexer.duplicates import find_duplicates
-from indexer.pipeline.tune import build_structure
-from search.config import DuplicatesConfig
+from indexer.tuning.structure import build_structure
+from search.config import BuildConfig, DuplicatesConfig
 from search.store.catalog import Catalog
 from search.store.records import PictureRecord, SegmentRecord
 from search.store.segments import write_segment
@@ -48,7 +48,8 @@ def write_index(folder: Path, vectors: np.ndarray, kind: str, segments: int) -> 
     kinds = []
     for part in np.array_split(np.arange(len(vectors)), segments):
         own = np.ascontiguousarray(vectors[part])
-        structure, recall = build_structure(own, kind=kind, recall=0.95, device="cpu")
+        built = build_structure(own, BuildConfig(kind=kind, device="cpu"))
+        structure, recall = built.structure, built.recall
         name, file, files = write_segment(folder, own, structure)
         kinds.append(structure.kind)
         with catalog.transaction():

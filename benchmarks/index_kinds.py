@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.pipeline.tune import build_structure
+from indexer.tuning.structure import build_structure
 from search.config import BuildConfig
 from search.indexes import KINDS, index_class, resolve_device
 from search.store.segments import Segment
@@ -169,7 +169,8 @@ def stated_recall(
 ) -> StatedRecall:
     """Build and tune as `twinlens build` does, and search for the queries."""
     start = time.perf_counter()
-    structure, stated = build_structure(vectors, kind=kind, recall=target, device=device)
+    built = build_structure(vectors, BuildConfig(kind=kind, recall=target, device=device))
+    structure, stated = built.structure, built.recall
     seconds = time.perf_counter() - start
     assert stated is not None, "the kind is approximate"
     distances, _ = Segment(0, vectors, structure).search(queries, K)
@@ -185,7 +186,7 @@ def stated_table(rows: list[StatedRecall], target: float) -> str:
     lines = [
         "## Stated recall",
         "",
-        f"Tuned for a recall@10 of {target:g}, as `twinlens build` does: the effort is doubled until that recall is "
+        f"Tuned for a recall@10 of {target:g}, as `twinlens build` does: the effort is raised until that recall is "
         "measured on held-out rows, which are added afterwards. *Stated* is that measurement, which `twinlens info` "
         "reports; *found* is the recall of the held-out queries, with its 95 %"
         " interval by query.",

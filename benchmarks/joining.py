@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from indexer.evaluation.alterations import COPIES
+from indexer.alterations import COPIES
 from indexer.metrics.retrieval import retrieval
 from indexer.training.config import JoinConfig
 from indexer.training.data import read_pictures

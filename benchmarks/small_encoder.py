@@ -23,7 +23,7 @@ from benchmarks.datasets import datasets_folder
 from benchmarks.held_out import COLLECTIONS, FULL_SIZE, PHOTOS, pictures_of, touched
 from benchmarks.small_page import Column, page
 from benchmarks.teacher import MODEL, TFLiteEncoder
-from indexer.evaluation.alterations import ALTERATIONS, COPIES
+from indexer.alterations import ALTERATIONS, COPIES
 from indexer.evaluation.embed_in_memory import embed_in_memory
 from indexer.evaluation.figures import Evaluation, measure, write_measured
 from indexer.evaluation.robustness import measure_robustness
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
-    from indexer.evaluation.alterations import Alteration
+    from indexer.alterations import Alteration
     from indexer.evaluation.robustness import Robustness
     from indexer.training.data import Split
     from indexer.training.teacher import Teacher

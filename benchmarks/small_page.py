@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from benchmarks.held_out import PHOTOS
-from indexer.evaluation.alterations import COPIES
+from indexer.alterations import COPIES
 from search.text import utc_today
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.evaluation.alterations import COPIES
+from indexer.alterations import COPIES
 from indexer.evaluation.embed_in_memory import embed_in_memory
 from indexer.evaluation.robustness import measure_robustness
 from indexer.metrics.retrieval import retrieval

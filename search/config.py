@@ -55,6 +55,8 @@ class BuildConfig:
     device: Device = "auto"
     recall: float = 0.95
     """Recall@10 that approximate structures are tuned for."""
+    memory: int | None = None
+    """Bytes of memory that `auto` may choose a structure for; None for no limit."""
     labels: str | None = None
     """`folder` (the path of a picture's folder below the folder of pictures), `none`, or the path of a CSV with the
     columns path and label.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from search.filters.columns import ColumnInfo, MetadataValue
+    from search.tuned import Tuning
 
     Picture: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | Image | NDArray[Any]
     """A path, the bytes of a file, an open file, a PIL image or an array: see `search.pictures.decode.load_picture`."""
@@ -195,6 +196,8 @@ class SegmentInfo:
     kind: str
     recall: float | None
     parameters: dict[str, Any] = field(default_factory=dict)
+    tuning: Tuning | None = None
+    """How the structure was tuned; None for a small exact segment, and for one that an older version built."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ MADE_BY_STEP = {
     6: ("TABLE digests",),
     7: ("TABLE retained", "TABLE retained_templates"),
 }
-COLUMNS_BY_STEP = {7: (("pictures", "ctime_ns"), ("pictures", "inode"))}
+COLUMNS_BY_STEP = {7: (("pictures", "ctime_ns"), ("pictures", "inode")), 8: (("segments", "tuning"),)}
 
 
 def downgrade(index: Path, version: int) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("search.chunks", "search.errors", "search.gpu_driver", "search.large_imports", "search.text"),
+    ("search.chunks", "search.errors", "search.gpu_driver", "search.large_imports", "search.text", "search.tuned"),
     ("search.counts", "search.crop", "search.files", "search.filters", "search.forks"),
     ("search.config", "search.types"),
     ("search.distance",),
@@ -21,7 +21,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("search.engine",),
     ("search",),
     ("indexer.csv_table", "indexer.resolved_paths"),
-    ("indexer.labels", "indexer.metrics"),
+    ("indexer.alterations", "indexer.labels", "indexer.metrics"),
+    ("indexer.tuning",),
     ("indexer.pipeline",),
     ("indexer.metadata", "indexer.collection", "indexer.people", "indexer.health", "indexer.plots"),
     ("indexer.duplicates", "indexer.exchange", "indexer.training"),

@@ -19,6 +19,7 @@ from indexer.cli.options import (
     JsonOption,
     KindOption,
     LabelsOption,
+    MemoryOption,
     MetadataOption,
     ParamOption,
     PrecisionOption,
@@ -40,6 +41,7 @@ def build(
     kind: KindOption = BuildConfig.kind,
     device: DeviceOption = BuildConfig.device,
     recall: RecallOption = BuildConfig.recall,
+    memory: MemoryOption = BuildConfig.memory,
     param: ParamOption = None,
     labels: LabelsOption = BuildConfig.labels,
     batch_size: BatchSizeOption = BuildConfig.batch_size,
@@ -61,6 +63,7 @@ def build(
         kind=kind,
         device=device,
         recall=recall,
+        memory=memory,
         params=read_params(param),
         labels=labels,
         batch_size=batch_size,
@@ -91,6 +94,10 @@ def rebuild(
     precision: PrecisionOption = BuildConfig.precision,
     kind: KindOption = BuildConfig.kind,
     recall: RecallOption = BuildConfig.recall,
+    memory: MemoryOption = BuildConfig.memory,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Print the candidates that auto compared, and what was measured.")
+    ] = False,
     param: ParamOption = None,
     drop_missing: Annotated[
         bool, typer.Option("--drop-missing", help="With --encoder: leave out pictures whose files cannot be read.")
@@ -126,6 +133,7 @@ def rebuild(
         kind=kind,
         device=device,
         recall=recall,
+        memory=memory,
         params=read_params(param),
         batch_size=batch_size,
         workers=workers,
@@ -136,5 +144,6 @@ def rebuild(
         ),
         index,
         recall=recall,
+        explain=explain,
         as_json=as_json,
     )

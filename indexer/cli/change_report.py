@@ -11,6 +11,7 @@ import typer
 import indexer
 from indexer.cli.base import SHOWN, SKIPPED_EXIT
 from indexer.cli.metadata import metadata_text
+from indexer.cli.tuning_table import explanation
 from search.text import counted, one_line
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def run_change(
     recall: float,
     metadata: Path | None = None,
     root: Path | None = None,
+    explain: bool = False,
     as_json: bool,
 ) -> None:
     """Change an index, store a file of metadata in it, print the report, and exit with its code.
@@ -40,6 +42,7 @@ def run_change(
         recall: what `change` tunes an approximate structure for.
         metadata: the file of metadata; an invalid one is rejected before the change.
         root: the folder that relative paths in it start from.
+        explain: print the candidates that were compared; JSON always has them.
         as_json: print JSON.
     """
     from indexer.cli.console import ConsoleProgress
@@ -50,6 +53,8 @@ def run_change(
         report = change(progress)
         loaded = None if opened is None else indexer.load_metadata(index, opened, root=root, progress=progress)
     print_report(report, index, recall, as_json=as_json, metadata=loaded)
+    if explain and not as_json:
+        typer.echo("\n".join(explanation(report)))
     if report.skipped or report.missing:
         raise typer.Exit(SKIPPED_EXIT)
 
@@ -124,5 +129,8 @@ def _structure_text(report: ChangeReport, recall: float) -> str:
         return "no new segment"
     if report.recall is None:
         return f"new segment: {report.kind}, exact"
-    below = "" if report.recall >= recall else f", below the target of {recall}: try another --kind"
-    return f"new segment: {report.kind}, recall@10 measured {report.recall:.3f}{below}"
+    measured = None if report.tuning is None else report.tuning.recall
+    below = (
+        "" if measured is None or measured.reaches(recall) else f"; below the target of {recall}: try another --kind"
+    )
+    return f"new segment: {report.kind}, recall@10 {measured}{below}"

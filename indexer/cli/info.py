@@ -13,7 +13,7 @@ from search.text import counted, megabytes, one_line, short
 
 if TYPE_CHECKING:
     from search.filters.columns import ColumnInfo
-    from search.types import IndexInfo
+    from search.types import IndexInfo, SegmentInfo
 
 
 def info(index: IndexArgument, as_json: JsonOption = False) -> None:
@@ -45,13 +45,36 @@ def _text(about: IndexInfo) -> str:
     lines += _precision_lines(about)
     lines += _decoder_lines(about)
     for segment in about.segments:
-        recall = "exact" if segment.recall is None else f"recall@10 measured {segment.recall:.3f}"
         settings = ", ".join(f"{key}={value}" for key, value in segment.parameters.items())
-        details = f"{recall}; {settings}" if settings else recall
+        details = f"{_recall_text(segment)}; {settings}" if settings else _recall_text(segment)
         lines.append(f"segment {segment.id}  {segment.live} of {segment.rows} rows live, {segment.kind} ({details})")
+        lines += _cost_lines(segment)
     lines += _calibration_lines(about.calibration)
     lines += [f"column    {_column_text(column)}" for column in about.columns]
     return "\n".join(map(one_line, lines))
+
+
+def _recall_text(segment: SegmentInfo) -> str:
+    if segment.recall is None:
+        return "exact"
+    if segment.tuning is None or segment.tuning.recall is None:  # built by an older version
+        return f"recall@10 measured {segment.recall:.3f}"
+    return f"recall@10 {segment.tuning.recall}"
+
+
+def _cost_lines(segment: SegmentInfo) -> list[str]:
+    """What was measured when the segment was built, and why its kind was chosen."""
+    if (tuning := segment.tuning) is None:
+        return []
+    costs = []
+    if tuning.query_ms is not None:
+        costs.append(f"{tuning.query_ms:.2f} ms per query")
+    if tuning.memory is not None:
+        costs.append(f"{megabytes(tuning.memory)} in memory")
+    if tuning.build_seconds is not None:
+        costs.append(f"built in {tuning.build_seconds:.1f} s")
+    texts = [", ".join(costs), tuning.reason and f"chosen: {tuning.reason}"]
+    return [f"          {text}" for text in texts if text]
 
 
 def _precision_lines(about: IndexInfo) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +26,20 @@ def _known_kind(kind: str) -> str:
     if kind not in (AUTO, *KINDS):
         raise typer.BadParameter(f"there is no index kind {kind!r}. Choose one of {', '.join((AUTO, *KINDS))}")
     return kind
+
+
+_UNITS = {"": 1, "B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([KMGT]?I?B?)", re.IGNORECASE)
+
+
+def read_size(text: str) -> int:
+    """Read a number of bytes with a unit of 1024^n, such as 2GB or 512 MiB; reported as an invalid option otherwise."""
+    found = _SIZE.fullmatch(text.strip())
+    unit = found[2].upper().replace("I", "").rstrip("B") if found else ""
+    size = int(float(found[1]) * _UNITS[unit and f"{unit}B"]) if found else 0
+    if not 0 < size < 2**62:
+        raise typer.BadParameter(f"{text!r} is not a size in bytes. Write it as 512MB, or 2GB")
+    return size
 
 
 def _rate(value: float | None) -> float | None:
@@ -87,7 +102,19 @@ ParamOption = Annotated[
         "each build. May be repeated.",
     ),
 ]
-RecallOption = Annotated[float, typer.Option(help="Target recall@10 of an approximate index kind.", min=0.0, max=1.0)]
+RecallOption = Annotated[
+    float, typer.Option(help="Target recall@10 of an approximate index kind, for new pictures.", min=0.0, max=1.0)
+]
+MemoryOption = Annotated[
+    int | None,
+    typer.Option(
+        metavar="SIZE",
+        parser=read_size,
+        help="Memory that the structure which auto chooses may need while the index is open, such as 2GB."
+        "  [default: no limit]",
+        show_default=False,
+    ),
+]
 LabelsOption = Annotated[
     str | None,
     typer.Option(

@@ -10,7 +10,8 @@ from indexer.collection.reembedding import switch_encoder
 from indexer.collection.update import check_device
 from indexer.pipeline.change_report import ChangeReport
 from indexer.pipeline.committing import write_blocks
-from indexer.pipeline.index_encoder import replace_encoder_files, resaved_encoder
+from indexer.pipeline.index_encoder import own_encoder, replace_encoder_files, resaved_encoder
+from indexer.pipeline.picture_views import PictureViews
 from indexer.pipeline.progress import Silent, Stages
 from indexer.pipeline.staging import discard_all
 from indexer.pipeline.stored_vectors import StoredVectors
@@ -18,13 +19,14 @@ from indexer.pipeline.writer import open_writer
 from search.config import BuildConfig
 from search.encoders import load_encoder
 from search.errors import QueryError
+from search.filters.language import condition_of
 from search.pictures.decoder_revision import is_outdated
 from search.store.json_values import MOST_DAYS
 from search.store.retained import DAYS_SETTING
 from search.text import utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from indexer.pipeline.progress import Progress
     from search.encoders.base import Encoder
@@ -90,7 +92,11 @@ def _merge(catalog: Catalog, config: BuildConfig, stages: Stages) -> ChangeRepor
     dim = int(catalog.settings()["dim"])
     stored = StoredVectors(catalog, dim)
     blocks = (stored.take(places) for places in catalog.places.pages())
-    segment, files = write_blocks(catalog, blocks, catalog.pictures.count(), dim, config, stages)
+    count = catalog.pictures.count()
+    views = PictureViews(
+        lambda rows: _paths(catalog, rows), lambda: own_encoder(catalog, config.device), config.workers
+    )
+    segment, files = write_blocks(catalog, blocks, count, dim, config, stages, views=views, afresh=True)
     encoder_files = resaved_encoder(catalog, config)
     with stages.stage("commit"), catalog.transaction():
         if encoder_files:
@@ -101,6 +107,14 @@ def _merge(catalog: Catalog, config: BuildConfig, stages: Stages) -> ChangeRepor
     report = ChangeReport.of_rebuild(catalog, segment, stages.seconds)
     report.unchanged = report.images
     return report
+
+
+def _paths(catalog: Catalog, rows: Sequence[int]) -> list[Path]:
+    """The files of pictures by their position in the order of ids."""
+    ids = catalog.metadata.numbers("pictures.id", condition_of(None))
+    chosen = [ids[row] for row in rows]
+    path_of = {record.id: record.path for record in catalog.pictures.of(chosen)}
+    return [path_of[key] for key in chosen]
 
 
 def _must_embed_again(encoder: Encoder, settings: Mapping[str, Any]) -> bool:

@@ -20,6 +20,7 @@ from indexer.pipeline.embed import embed_files
 from indexer.pipeline.exif import put_exif
 from indexer.pipeline.index_encoder import fitting_calibration, name_encoder, store_encoder
 from indexer.pipeline.known_contents import KnownContents
+from indexer.pipeline.picture_views import PictureViews
 from indexer.pipeline.scan import FoundFile
 from indexer.pipeline.staging import Staging
 from indexer.pipeline.survey import is_same
@@ -27,7 +28,7 @@ from search.errors import DataError
 from search.text import utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from indexer.collection.reembedding_templates import Templates
     from indexer.pipeline.progress import Stages
@@ -147,7 +148,15 @@ class _Switch:
     def write_segment(self, config: BuildConfig) -> tuple[SegmentRecord | None, list[FileRecord]]:
         """Write the one segment of the new index; None if it has no pictures."""
         rows = self.catalog.pictures.count() - len(self.lost_pictures)
-        return write_blocks(self.catalog, self._blocks(), rows, self.encoder.dim, config, self.stages)
+        views = PictureViews(self._paths, lambda: self.encoder, config.workers)
+        dim = self.encoder.dim
+        return write_blocks(self.catalog, self._blocks(), rows, dim, config, self.stages, views=views, afresh=True)
+
+    def _paths(self, rows: Sequence[int]) -> list[Path]:
+        """The files of pictures by their position among those of the new segment."""
+        lost = {record.id for record in self.lost_pictures}
+        paths = [record.path for page in self.catalog.pictures.pages() for record in page if record.id not in lost]
+        return [paths[row] for row in rows]
 
     def commit(
         self,

@@ -104,8 +104,7 @@ class Update:
         )
         report = self._report(changes, embedded)
         report.noted = [] if staging is None else staging.notes()
-        if segment is not None:
-            report.kind, report.recall = segment.kind, segment.recall
+        report.describe(segment)
         return report
 
     def _embed(self, surveyed: Survey, staging: Staging, known: KnownContents) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from indexer.evaluation.alterations import ALTERATIONS, COPIES
+from indexer.alterations import ALTERATIONS, COPIES
 from indexer.evaluation.config import EvaluateConfig
 from indexer.metrics.retrieval import label_codes
 from indexer.pipeline.progress import Silent
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-    from indexer.evaluation.alterations import Alteration
+    from indexer.alterations import Alteration
     from indexer.pipeline.progress import Progress
     from search.encoders.base import Encoder
     from search.types import Floats, Mask

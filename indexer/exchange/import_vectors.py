@@ -132,7 +132,7 @@ def _report(
     report.list_paths("added", plan.added, count=plan.rows - plan.replaced)
     report.list_paths("changed", plan.changed, count=plan.replaced)
     if segment is not None:
-        report.kind, report.recall = segment.kind, segment.recall
+        report.describe(segment)
     if checked.normalized:
         report.notes.append(f"{checked.normalized} vectors were not of unit length and were divided by their length")
     if plan.hashed is not None:

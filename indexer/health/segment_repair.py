@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexer.pipeline.content_hash import content_hash
-from indexer.pipeline.tune import build_structure
+from indexer.tuning.structure import build_structure
 from search.chunks import chunks
 from search.config import BuildConfig
 from search.errors import PictureError
@@ -101,11 +101,18 @@ def rebuild_vectors(
         return RepairedSegment(segment, None, lost=removed)
     vectors[~intact] = vectors[np.argmax(intact)]
     params = {name: value for name, value in segment.parameters.items() if name != "effort"}
-    structure, recall = build_structure(
-        vectors, kind=segment.kind, recall=BuildConfig.recall, device=device, params=params
-    )
+    target = BuildConfig.recall if segment.tuning is None else segment.tuning.target
+    built = build_structure(vectors, BuildConfig(kind=segment.kind, params=params, recall=target, device=device))
+    structure = built.structure
     names = write_segment(catalog.folder, vectors, structure)
-    record = replace(segment, vectors=names[0], structure=names[1], parameters=structure.parameters, recall=recall)
+    record = replace(
+        segment,
+        vectors=names[0],
+        structure=names[1],
+        parameters=structure.parameters,
+        recall=built.recall,
+        tuning=built.tuning,
+    )
     return RepairedSegment(segment, record, names[2], embedded, np.flatnonzero(~intact).tolist(), removed)
 
 

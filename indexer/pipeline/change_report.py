@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from search.store.catalog import Catalog
     from search.store.records import SegmentRecord
+    from search.tuned import Tuning
 
 NAMED = 1_000
 """Most paths of each sort that a report lists; all of them are counted."""
@@ -73,7 +74,9 @@ class ChangeReport:
     kind: str | None = None
     """Kind of the new segment; None if none was needed."""
     recall: float | None = None
-    """Recall measured on held-out rows of the new segment; None for an exact kind."""
+    """Recall measured for the new segment; None for an exact kind."""
+    tuning: Tuning | None = None
+    """How its structure was chosen and tuned, and what was measured of it."""
     segments: int = 0
     """Segments in the index now."""
     seconds: dict[str, float] = field(default_factory=dict)
@@ -93,9 +96,13 @@ class ChangeReport:
             segments=len(catalog.segments.records()),
             seconds=seconds,
         )
-        if segment is not None:
-            report.kind, report.recall = segment.kind, segment.recall
+        report.describe(segment)
         return report
+
+    def describe(self, segment: SegmentRecord | None) -> None:
+        """Report the structure of a new segment, if there is one."""
+        if segment is not None:
+            self.kind, self.recall, self.tuning = segment.kind, segment.recall, segment.tuning
 
     @property
     def kept(self) -> int:
@@ -126,6 +133,7 @@ class ChangeReport:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         plain: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
+        plain["tuning"] = None if self.tuning is None else self.tuning.to_dict()
         skipped = [{"path": str(path), "reason": reason} for path, reason in self.skipped]
         paths = {sort: list(map(str, named)) for sort, named in self.paths.items()}
         noted = [{"path": str(path), "note": note} for path, note in self.noted]

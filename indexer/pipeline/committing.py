@@ -9,14 +9,21 @@ from typing import TYPE_CHECKING
 
 from indexer.labels import NONE
 from indexer.pipeline.exif import put_exif
-from indexer.pipeline.index_encoder import fitting_calibration, name_encoder, new_index_settings, store_encoder
+from indexer.pipeline.index_encoder import (
+    fitting_calibration,
+    name_encoder,
+    new_index_settings,
+    own_encoder,
+    store_encoder,
+)
 from indexer.pipeline.labelling import SETTING as LABEL_SOURCES
 from indexer.pipeline.labelling import names_csv, remembered_sources
 from indexer.pipeline.library import known_roots, store_root
 from indexer.pipeline.matrix import gathered
 from indexer.pipeline.missing import differs_from_stored, missing_after, store_missing
+from indexer.pipeline.picture_views import PictureViews
 from indexer.pipeline.returning import restore, returning_templates
-from indexer.pipeline.tune import build_structure
+from indexer.tuning.structure import build_structure
 from search.store.records import SegmentRecord
 from search.store.segments import write_segment
 from search.text import utc_now
@@ -27,6 +34,8 @@ if TYPE_CHECKING:
     from indexer.pipeline.changes import Changes
     from indexer.pipeline.known_contents import KnownContents
     from indexer.pipeline.progress import Stages
+    from indexer.tuning.probes import Views
+    from indexer.tuning.structure import Built
     from search.config import BuildConfig
     from search.encoders.base import Encoder
     from search.store.catalog import Catalog
@@ -35,30 +44,57 @@ if TYPE_CHECKING:
 
 
 def write_blocks(
-    catalog: Catalog, blocks: Iterable[Floats], rows: int, dim: int, config: BuildConfig, stages: Stages
+    catalog: Catalog,
+    blocks: Iterable[Floats],
+    rows: int,
+    dim: int,
+    config: BuildConfig,
+    stages: Stages,
+    *,
+    views: Views | None = None,
+    afresh: bool = False,
 ) -> tuple[SegmentRecord | None, list[FileRecord]]:
-    """As `write_rows`, for vectors that come in blocks."""
+    """Build the structure over vectors `(rows, dim)` that come in blocks, and write both, synced.
+
+    Args:
+        catalog: the index.
+        blocks: the vectors.
+        rows: number of all vectors.
+        dim: their dimensions.
+        config: how the structure is built.
+        stages: measures the time and reports progress.
+        views: embeds changed versions of the pictures of rows; None where only vectors are there.
+        afresh: try all candidates of `auto` again, whatever was chosen for other segments.
+
+    Returns:
+        The record of the segment and those of its files; None if there are no vectors.
+    """
     with ExitStack() as opened:
         with stages.stage("gather vectors"):
             vectors = opened.enter_context(gathered(catalog.folder, blocks, rows, dim))
-        return write_rows(catalog, vectors, config, stages)
+        if not len(vectors):
+            return None, []
+        earlier = [] if afresh else catalog.segments.records()
+        with stages.stage("build structure"):
+            built = build_structure(vectors, config, views=views, earlier=earlier)
+        return _written(catalog, vectors, built, stages)
 
 
-def write_rows(
-    catalog: Catalog, vectors: Floats, config: BuildConfig, stages: Stages
-) -> tuple[SegmentRecord | None, list[FileRecord]]:
-    """Build the structure over vectors `(N, D)` and write both, synced; None if there are no vectors."""
-    if not len(vectors):
-        return None, []
-    with stages.stage("build structure"):
-        structure, recall = build_structure(
-            vectors, kind=config.kind, recall=config.recall, device=config.device, params=config.params
-        )
+def _written(catalog: Catalog, vectors: Floats, built: Built, stages: Stages) -> tuple[SegmentRecord, list[FileRecord]]:
+    structure = built.structure
     with stages.stage("write"):
         name, structure_name, files = write_segment(catalog.folder, vectors, structure)
-    number = catalog.segments.next_id()
-    rows, settings = len(vectors), structure.parameters
-    return SegmentRecord(number, name, structure_name, rows, structure.kind, settings, recall), files
+    record = SegmentRecord(
+        catalog.segments.next_id(),
+        name,
+        structure_name,
+        len(vectors),
+        structure.kind,
+        structure.parameters,
+        built.recall,
+        built.tuning,
+    )
+    return record, files
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +149,12 @@ def commit(
     templates = returning_templates(catalog, pictures, known)
     dim = encoder.dim if encoder is not None else int(settings["dim"])
     blocks = known.vectors([picture.content for picture in pictures])
-    segment, files = write_blocks(catalog, blocks, len(pictures), dim, config, stages)
+    views = PictureViews(
+        lambda rows: [pictures[row].path for row in rows],
+        lambda: encoder or own_encoder(catalog, config.device),
+        config.workers,
+    )
+    segment, files = write_blocks(catalog, blocks, len(pictures), dim, config, stages, views=views)
     with stages.stage("commit"):
         new_encoder = encoder if "encoder" not in settings else None
         stored = [] if new_encoder is None else store_encoder(catalog.folder, new_encoder)

@@ -96,7 +96,8 @@ def index_info(snapshot: Snapshot, calibration: Calibration | None) -> IndexInfo
     live = {s.id: s.structure.size if s.live is None else int(s.live.sum()) for s in snapshot.segments}
     catalog, settings = snapshot.catalog, snapshot.settings
     segments = tuple(
-        SegmentInfo(r.id, r.rows, live[r.id], r.kind, r.recall, r.parameters) for r in catalog.segments.records()
+        SegmentInfo(r.id, r.rows, live[r.id], r.kind, r.recall, r.parameters, r.tuning)
+        for r in catalog.segments.records()
     )
     return IndexInfo(
         path=snapshot.folder,

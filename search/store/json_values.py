@@ -12,6 +12,7 @@ from search.errors import QueryError
 from search.files.reading import is_inside_name
 from search.store.records import BOX
 from search.store.values import MOST, shown
+from search.tuned import Tuning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -62,6 +63,16 @@ def checked_parameters(text: str) -> dict[str, int | None]:
     if not isinstance(parameters, dict) or not all(map(_is_parameter, parameters.items())):
         raise ValueError(f"a segment has invalid parameters: {shown(text)}")
     return parameters
+
+
+def checked_tuning(text: str | None) -> Tuning | None:
+    """Decode the tuning of a segment; raises ValueError if it is invalid."""
+    if text is None:
+        return None
+    try:
+        return Tuning.of_dict(decoded(text))
+    except ValueError as error:
+        raise ValueError(f"a segment has an invalid tuning ({error}): {shown(text)}") from None
 
 
 def checked_quality(text: str) -> dict[str, Any]:

@@ -131,6 +131,10 @@ CREATE TABLE retained_templates (   -- reference pictures that a change of the e
 ) WITHOUT ROWID;
 """
 
+M008_TUNING = """
+ALTER TABLE segments ADD COLUMN tuning TEXT;    -- JSON: how the structure was tuned; NULL in an older segment
+"""
+
 MIGRATIONS = (
     M001_INITIAL,
     M002_IDENTITIES,
@@ -139,6 +143,7 @@ MIGRATIONS = (
     M005_TOMBSTONES_BY_CONTENT,
     M006_DIGESTS,
     M007_RETAINED,
+    M008_TUNING,
 )
 """Step n upgrades a catalog from version n (`PRAGMA user_version`) to version n + 1."""
 

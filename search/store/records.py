@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from search.filters.columns import MetadataValue
+    from search.tuned import Tuning
+
 
 BOX = "box"
 
@@ -47,6 +49,8 @@ class SegmentRecord:
     kind: str
     parameters: dict[str, Any]
     recall: float | None
+    tuning: Tuning | None = None
+    """None for an exact kind that nothing was compared with, and in a segment that an older version built."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from search.store.json_values import checked_parameters
+from search.store.json_values import checked_parameters, checked_tuning
 from search.store.records import SegmentRecord
 from search.store.values import kinds
 
@@ -14,22 +14,30 @@ if TYPE_CHECKING:
     from search.store.file_table import FileTable
 
 
+_WITH_TUNING = 8
+"""First version of the catalog that stores how a segment was tuned."""
+
+
 class SegmentTable:
     """One row per segment; `search.store.segments` reads the files."""
 
     def __init__(self, database: Database, files: FileTable) -> None:
         """Use the database of a catalog and its table of files."""
         self._files = files
+        self._tuning = ("tuning",) if database.version >= _WITH_TUNING else ()
         self._rows, self._many, self._values_named = database.rows, database.many, database.values_named
 
     def records(self) -> list[SegmentRecord]:
         """All segments, oldest first."""
-        columns = ("id", "vectors", "structure", "rows", "kind", "parameters", "recall")
+        columns = ("id", "vectors", "structure", "rows", "kind", "parameters", "recall", *self._tuning)
         rows = self._rows(f"SELECT {', '.join(columns)} FROM segments ORDER BY id", letters=kinds("segments", *columns))
         with self._values_named():
             return [
-                SegmentRecord(key, vectors, structure, count, kind, checked_parameters(parameters), recall)
-                for key, vectors, structure, count, kind, parameters, recall in rows
+                SegmentRecord(
+                    *(key, vectors, structure, count, kind, checked_parameters(parameters), recall),
+                    *map(checked_tuning, tuning),
+                )
+                for key, vectors, structure, count, kind, parameters, recall, *tuning in rows
             ]
 
     def next_id(self) -> int:
@@ -39,7 +47,7 @@ class SegmentTable:
     def add(self, segment: SegmentRecord, created: str) -> None:
         """Add a segment whose files are in place."""
         self._many(
-            "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     segment.id,
@@ -50,6 +58,7 @@ class SegmentTable:
                     json.dumps(segment.parameters),
                     segment.recall,
                     created,
+                    _tuning_text(segment),
                 )
             ],
         )
@@ -76,7 +85,8 @@ class SegmentTable:
     def replace_files(self, segment: SegmentRecord) -> None:
         """Replace the files of a segment: the same rows, with new vectors or a new structure."""
         self._many(
-            "UPDATE segments SET vectors = ?, structure = ?, kind = ?, parameters = ?, recall = ? WHERE id = ?",
+            "UPDATE segments SET vectors = ?, structure = ?, kind = ?, parameters = ?, recall = ?, tuning = ?"
+            " WHERE id = ?",
             [
                 (
                     segment.vectors,
@@ -84,6 +94,7 @@ class SegmentTable:
                     segment.kind,
                     json.dumps(segment.parameters),
                     segment.recall,
+                    _tuning_text(segment),
                     segment.id,
                 )
             ],
@@ -93,3 +104,7 @@ class SegmentTable:
         """Delete a segment without pictures, and its tombstones."""
         self._many("DELETE FROM tombstones WHERE segment = ?", [(segment,)])
         self._many("DELETE FROM segments WHERE id = ?", [(segment,)])
+
+
+def _tuning_text(segment: SegmentRecord) -> str | None:
+    return None if segment.tuning is None else json.dumps(segment.tuning.to_dict())

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from search.files.reading import is_inside_name
 from search.filters.columns import TYPE_NAMES, metadata_value
-from search.store.json_values import checked_parameters, checked_quality, checked_retained, checked_settings
+from search.store.json_values import (
+    checked_parameters,
+    checked_quality,
+    checked_retained,
+    checked_settings,
+    checked_tuning,
+)
 from search.store.values import TABLES, shown, unsound
 
 if TYPE_CHECKING:
@@ -106,6 +112,7 @@ def _json(check: Callable[[str], Any]) -> Callable[[Any], Any]:
 _TEXTS: tuple[tuple[str, str, str, Callable[[Any], Any]], ...] = (
     ("files", "rowid", "name", _name),
     ("segments", "rowid", "parameters", _json(checked_parameters)),
+    ("segments", "rowid", "tuning", _json(checked_tuning)),
     ("templates", "rowid", "quality", _json(checked_quality)),
     ("retained", "path", "metadata", _json(checked_retained)),
     ("retained_templates", "path", "quality", _json(checked_quality)),

@@ -53,6 +53,7 @@ TABLES: dict[str, dict[str, str]] = {
         "parameters": "t",
         "recall": "r",
         "created": "s",
+        "tuning": "T",
     },
     "pictures": {
         "id": "k",

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from indexer.alterations import COPIES
 from indexer.collection.build import build
-from indexer.evaluation.alterations import COPIES
 from indexer.evaluation.config import EvaluateConfig
 from indexer.evaluation.embed_in_memory import embed_in_memory
 from indexer.evaluation.evaluate import evaluate, labelled_pictures

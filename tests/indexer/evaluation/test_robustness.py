@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from indexer.alterations import COPIES, Alteration
 from indexer.evaluation import robustness as robustness_module
-from indexer.evaluation.alterations import COPIES, Alteration
 from indexer.evaluation.robustness import measure_robustness
 from search.encoders import load_encoder
 from search.errors import PictureError

@@ -35,6 +35,9 @@ COLUMNS: dict[str, dict[str, tuple[Any, ...]]] = {
                        '{"nokey": 1}', '{"device": 5}', '{"path": 1}', '{"self": 1}', '{"M": true}',
                        '{"effort": 18446744073709551616}', '{"effort": 4294967296}', '{"M": [1]}'),
         "recall": ("abc", b"\x00", 7, -0.5, float("inf"), 2**63 - 1), "created": (*NO_TEXT, "\u00e9"),
+        "tuning": (*NO_TEXT[1:], *NO_JSON, "[]", "7", "null", "{}", '{"target": "x"}', '{"target": 0.9, "trials": 7}',
+                   '{"target": 0.9, "recall": {"value": 2}}', '{"target": 0.9, "memory": -1}',
+                   '{"target": 0.9, "trials": [{"kind": 7, "parameters": {}}]}', '{"target": 0.9, "reason": [1]}'),
     },
     "pictures": {
         "path": NO_PATH, "content": (*NO_TEXT, "\u00e9\u00e9"), "bytes": NO_NUMBER + NEGATIVE + HUGE,

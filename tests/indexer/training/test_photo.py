@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
-from indexer.evaluation.alterations import COPIES, Alteration
+from indexer.alterations import COPIES, Alteration
 from indexer.training.recipes import load_combination
 from search.encoders import load_encoder
 from search.encoders.checkpoint import CheckpointEncoder

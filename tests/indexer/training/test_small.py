@@ -6,7 +6,7 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from indexer.evaluation.alterations import COPIES, Alteration
+from indexer.alterations import COPIES, Alteration
 from indexer.training import load_recipe
 from indexer.training.joining import joined_spec
 from search import CutPoints

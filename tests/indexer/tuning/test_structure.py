@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
-from indexer.pipeline.tune import build_structure, overlap, tune
+from indexer.tuning.efforts import tune
+from indexer.tuning.probes import probes_of
+from indexer.tuning.structure import build_structure
+from search.config import BuildConfig
 from search.indexes import index_class
 from search.store.segments import Segment
 
@@ -21,12 +24,13 @@ def test_the_recall_told_is_the_recall_of_new_queries(kind: str) -> None:
     spread = np.random.default_rng(2).standard_normal((5000, 32)).astype(np.float32)
     spread /= np.linalg.norm(spread, axis=1, keepdims=True)
     vectors, queries = spread[:4000], spread[4000:]
-    structure, recall = build_structure(vectors, kind=kind, recall=0.9, device="cpu")
+    built = build_structure(vectors, BuildConfig(kind=kind, recall=0.9, device="cpu"))
+    structure, recall = built.structure, built.recall
     assert recall is not None
     assert recall >= 0.9
     found = Segment(1, vectors, structure).search(queries, 10)[1]
     truth = np.argsort(-(queries @ vectors.T), axis=1, kind="stable")[:, :10]
-    had = overlap([set(row) for row in found.tolist()], [set(row) for row in truth.tolist()])
+    had = np.mean([len(set(one) & set(other)) / 10 for one, other in zip(found.tolist(), truth.tolist(), strict=True)])
     assert had == pytest.approx(recall, abs=0.02)
 
 
@@ -37,7 +41,7 @@ def test_probes_are_no_answers_where_the_structure_finds_too_few(kind: str, clus
     vectors = clustered(600)
     probes = np.random.default_rng(5).permutation(600)[:60]
     structure = index_class(kind)(device="cpu", nlist=clusters).build(vectors, held_out=probes)
-    measured = tune(structure, vectors, probes, recall=0.0)
+    measured = tune(structure, vectors, probes_of(vectors, probes, vectors[probes], "held-out rows"), 0.0).value
     assert structure.effort == 1
 
     others = np.setdiff1d(np.arange(600), probes)
@@ -61,23 +65,23 @@ def test_probes_are_no_answers_where_the_structure_finds_too_few(kind: str, clus
 
 def test_more_recall_costs_more_effort() -> None:
     vectors = clustered(4000)
-    low, _ = build_structure(vectors, kind="ivf", recall=0.3, device="cpu")
-    high, _ = build_structure(vectors, kind="ivf", recall=0.999, device="cpu")
+    low = build_structure(vectors, BuildConfig(kind="ivf", recall=0.3, device="cpu")).structure
+    high = build_structure(vectors, BuildConfig(kind="ivf", recall=0.999, device="cpu")).structure
     assert low.effort is not None
     assert high.effort is not None
     assert low.effort < high.effort
 
 
 def test_auto_is_exact_while_that_is_fast() -> None:
-    structure, recall = build_structure(clustered(500), kind="auto", recall=0.95, device="cpu")
-    assert (structure.kind, recall) == ("flat", None)
+    built = build_structure(clustered(500), BuildConfig(device="cpu"))
+    assert (built.structure.kind, built.recall) == ("flat", None)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
 @pytest.mark.parametrize("kind", ["flat", "pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "hnswlib"])
 def test_hardly_any_vectors(kind: str, count: int) -> None:
     vectors = clustered(5)[:count]
-    structure, _ = build_structure(vectors, kind=kind, recall=0.95, device="cpu")
+    structure = build_structure(vectors, BuildConfig(kind=kind, device="cpu")).structure
     distances, rows = Segment(1, vectors, structure).search(clustered(1), 3)
     assert sorted(rows[0].tolist(), reverse=True)[:count] == list(range(count))[::-1]
     assert np.isinf(distances[0, count:]).all()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from indexer.evaluation.alterations import ALTERATIONS, COPIES, Alteration
+from indexer.alterations import ALTERATIONS, COPIES, Alteration
 from tests.conftest import draw
 
 NAMED = {each.name: each.alter for each in ALTERATIONS}

@@ -1,0 +1,1 @@
+"""Choose an index structure and its effort, by recall and speed that are measured."""

@@ -1,0 +1,161 @@
+"""What `auto` chooses: try candidates on a sample of the rows, and compare their estimated costs for all rows."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from indexer.tuning.costs import memory_needed, query_ms
+from indexer.tuning.efforts import tune
+from indexer.tuning.probes import choose_probes
+from search.indexes import KINDS, index_class
+from search.text import megabytes
+from search.tuned import Trial
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from indexer.tuning.probes import Probes
+    from search.config import BuildConfig
+    from search.store.records import SegmentRecord
+    from search.types import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A kind to try, and how its time per query grows with the number of rows."""
+
+    kind: str
+    growth: float
+    """The time of a query is proportional to this power of the number of rows."""
+    build_growth: float
+    """The same for building; little for codes, most of whose time goes into a codebook from a fixed number of rows."""
+    parameters: dict[str, int | None] = field(default_factory=dict)
+
+
+CANDIDATES = {
+    "cpu": (
+        Candidate("flat", 1.0, 1.0),
+        Candidate("pq4", 1.0, 0.5),
+        Candidate("hnsw8", 0.25, 1.1),
+        Candidate("ivf", 0.5, 1.5),
+    ),
+    "cuda": (Candidate("flat", 1.0, 1.0), Candidate("ivf", 0.5, 1.5)),
+}
+"""By device, in the order in which they are tried."""
+FLAT_ROWS = {"cpu": 20_000, "cuda": 200_000}
+"""Up to so many rows, every segment is exact."""
+SAMPLE = 20_000
+"""Rows that candidates are tried on."""
+_SECONDS = 60.0
+"""No candidate is begun after this time."""
+_ABOUT_EQUAL = 1.25
+"""Of candidates whose time is within this factor of the fastest, the one that builds soonest is chosen."""
+_SIMILAR = 4
+"""A choice is repeated for segments with up to so many times more or fewer rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Kinds with their parameters, best first, and why."""
+
+    order: list[tuple[str, dict[str, int | None]]]
+    reason: str
+    trials: tuple[Trial, ...] = ()
+
+
+def choose(vectors: Floats, config: BuildConfig, device: str, earlier: Sequence[SegmentRecord] = ()) -> Choice:
+    """Choose for `(N, D) float32`: exact for few rows, as before for similar ones, else by trying the candidates."""
+    rows = len(vectors)
+    if rows <= FLAT_ROWS[device]:
+        return Choice([("flat", {})], f"up to {FLAT_ROWS[device]:,} rows are searched exactly")
+    if (repeated := _repeated(rows, config, earlier)) is not None:
+        return repeated
+    return _by_trial(vectors, config, device)
+
+
+def _repeated(rows: int, config: BuildConfig, earlier: Sequence[SegmentRecord]) -> Choice | None:
+    """The choice for a segment of similar size, target and limit."""
+    for record in reversed(earlier):
+        tuning = record.tuning
+        chosen = [trial for trial in tuning.trials if trial.kind == record.kind] if tuning is not None else []
+        if tuning is None or not chosen or not rows <= _SIMILAR * record.rows <= _SIMILAR**2 * rows:
+            continue
+        if tuning.target == config.recall and config.memory in (None, tuning.memory_limit):
+            reason = f"as segment {record.id}, which has {record.rows:,} rows"
+            return Choice([(record.kind, chosen[0].parameters), ("flat", {})], reason, tuning.trials)
+    return None
+
+
+def _by_trial(vectors: Floats, config: BuildConfig, device: str) -> Choice:
+    rows = np.sort(np.random.default_rng(1).permutation(len(vectors))[:SAMPLE])
+    sample = vectors[rows]
+    probes = choose_probes(sample)
+    begun, trials = time.perf_counter(), []
+    for candidate in _known(device):
+        memory = memory_needed(candidate.kind, candidate.parameters, *vectors.shape)
+        if config.memory is not None and memory > config.memory:
+            note = f"needs {megabytes(memory)} of {megabytes(config.memory)}"
+            trials.append(Trial(candidate.kind, candidate.parameters, memory=memory, note=note))
+        elif time.perf_counter() - begun > _SECONDS:
+            note = f"not tried: the trials took more than {_SECONDS:.0f} s"
+            trials.append(Trial(candidate.kind, candidate.parameters, memory=memory, note=note))
+        else:
+            trial = _tried(candidate, sample, probes, config, device)
+            trials.append(_estimated(replace(trial, memory=memory), candidate, len(vectors), len(sample)))
+    return _decided(trials, len(vectors), config)
+
+
+def _known(device: str) -> list[Candidate]:
+    return [each for each in CANDIDATES[device] if each.kind in KINDS]
+
+
+def _tried(candidate: Candidate, sample: Floats, probes: Probes, config: BuildConfig, device: str) -> Trial:
+    """Build a candidate over the sample and measure it."""
+    structure = index_class(candidate.kind)(device=device, **candidate.parameters)
+    start = time.perf_counter()
+    structure.build(sample, held_out=probes.held_out)
+    seconds = time.perf_counter() - start
+    recall = None if structure.exact else tune(structure, sample, probes, config.recall)
+    missed = recall is not None and not recall.reaches(config.recall)
+    note = f"misses the recall of {config.recall:g}" if missed else ""
+    speed = query_ms(structure, sample, probes.queries)
+    return Trial(candidate.kind, candidate.parameters, recall, speed, build_seconds=seconds, note=note)
+
+
+def _estimated(trial: Trial, candidate: Candidate, rows: int, tried: int) -> Trial:
+    """A trial with its times for all rows."""
+    times = rows / tried
+    return replace(
+        trial,
+        query_ms=None if trial.query_ms is None else round(trial.query_ms * times**candidate.growth, 4),
+        build_seconds=None
+        if trial.build_seconds is None
+        else round(trial.build_seconds * times**candidate.build_growth, 3),
+    )
+
+
+def _decided(trials: list[Trial], rows: int, config: BuildConfig) -> Choice:
+    """Order the candidates that reach the recall within the limit; exact search comes last, as the fallback."""
+    limit = config.memory
+    fit = sorted((trial for trial in trials if not trial.note), key=lambda trial: trial.query_ms or 0.0)
+    if fit:
+        quick = [each for each in fit if _cost(each.query_ms) <= _ABOUT_EQUAL * _cost(fit[0].query_ms)]
+        first = min(quick, key=lambda trial: _cost(trial.build_seconds))
+        order = [first, *(each for each in fit if each is not first)]
+        within = "" if limit is None else f" within {megabytes(limit)}"
+        reason = f"the fastest for {rows:,} rows{within}; of those about as fast, the one that builds soonest"
+    elif limit is None:
+        order, reason = [], "no candidate reaches the recall, so that every row is compared"
+    else:
+        order = sorted(trials, key=lambda trial: _cost(trial.memory))[:1]
+        reason = "none reaches the recall within the memory limit; this one needs the least memory"
+    named: list[tuple[str, dict[str, Any]]] = [(each.kind, each.parameters) for each in order]
+    return Choice([*named, ("flat", {})], reason, tuple(trials))
+
+
+def _cost(value: float | None) -> float:
+    return 0.0 if value is None else value
