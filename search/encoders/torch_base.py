@@ -13,6 +13,7 @@ from search.encoders.base import Encoder
 from search.encoders.manifest import Manifest
 from search.encoders.openvino_conversion import convert, write_conversion
 from search.encoders.openvino_runtime import CompiledNetwork, ConversionError, available
+from search.encoders.parallel_parts import in_parts
 from search.encoders.precision import full_float32
 from search.encoders.preprocessing import Preprocessing, squash
 from search.encoders.runtime_keys import is_convertible, runtime_keys
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from search.types import Floats
 
 MAX_BATCH = 256
-"""Larger batches are split to bound memory."""
+"""Larger batches are split on a GPU to bound memory."""
 
 
 class TorchEncoder(Encoder):
@@ -81,9 +82,8 @@ class TorchEncoder(Encoder):
         """Squash one RGB picture to `(S, S, 3) uint8`."""
         return squash(image, self.input_size)
 
-    @torch.inference_mode()
     def forward(self, batch: NDArray[Any]) -> Floats:
-        """Embed `(B, S, S, 3) uint8` as `(B, dim) float32`, at most `MAX_BATCH` pictures at once.
+        """Embed `(B, S, S, 3) uint8` as `(B, dim) float32`, a bounded number of pictures at once.
 
         Raises:
             ForkError: the process was forked after this encoder was loaded.
@@ -93,6 +93,8 @@ class TorchEncoder(Encoder):
             compiled = self._compiled
         if compiled is not None:
             return compiled.run(batch)
+        if self.device.type == "cpu":
+            return np.concatenate(in_parts(batch, self._embed))
         with full_float32(self.device):
             parts = [self._embed(batch[start : start + MAX_BATCH]) for start in range(0, len(batch), MAX_BATCH)]
         return np.concatenate(parts)
@@ -142,19 +144,23 @@ class TorchEncoder(Encoder):
         except ConversionError:
             return None
 
+    @torch.inference_mode()
     def _embed(self, batch: NDArray[Any]) -> Floats:
         # `(B, H, W, C)` in memory, viewed as `(B, C, H, W)`, is already channels-last: no second copy is needed.
-        pixels = torch.from_numpy(self._padded(batch)).to(self.device)
+        pixels = self._padded(batch).to(self.device, non_blocking=True)
         normalised = pixels.permute(0, 3, 1, 2).float().div_(255.0).sub_(self._mean).div_(self._std)
         vectors: Floats = self.network(normalised).float().cpu().numpy()
         return vectors[: len(batch)]
 
-    def _padded(self, batch: NDArray[Any]) -> NDArray[np.uint8]:
-        """Add black pictures up to a multiple of `PADDING` on a CPU: see `search.encoders.steady`."""
+    def _padded(self, batch: NDArray[Any]) -> torch.Tensor:
+        """Copy to a tensor: with black pictures up to a multiple of `PADDING` on a CPU (see `search.encoders.steady`),
+        in pinned memory for a GPU.
+        """
+        on_cpu = self.device.type == "cpu"
         rows = len(batch)
-        missing = -rows % PADDING if self.device.type == "cpu" else 0
-        padded = np.zeros((rows + missing, *batch.shape[1:]), dtype=np.uint8)
-        padded[:rows] = batch
+        shape = (rows + (-rows % PADDING if on_cpu else 0), *batch.shape[1:])
+        padded = torch.zeros(shape, dtype=torch.uint8, pin_memory=not on_cpu)
+        padded.numpy()[:rows] = batch
         return padded
 
 
