@@ -9,12 +9,13 @@ intermediate results stay in the cache.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -34,11 +35,19 @@ def in_parts(batch: NDArray[Any], embed: Callable[[NDArray[Any]], Floats]) -> li
     share = threads // at_once
 
     def with_share(part: NDArray[Any]) -> Floats:
-        torch.set_num_threads(share)  # of this thread; also the default of threads that start later, until it is reset
+        torch.set_num_threads(share)  # each thread has its own number
         return embed(part)
 
+    with threads_of_torch(share), ThreadPoolExecutor(at_once, thread_name_prefix="embed") as pool:
+        return list(pool.map(with_share, parts))
+
+
+@contextmanager
+def threads_of_torch(count: int) -> Iterator[None]:
+    """Compute with so many threads in this block, and in threads that start in it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
     try:
-        with ThreadPoolExecutor(at_once, thread_name_prefix="embed") as pool:
-            return list(pool.map(with_share, parts))
+        yield
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)

@@ -108,8 +108,8 @@ class TorchEncoder(Encoder):
         """Write `weights.safetensors`, the conversion if OpenVINO is installed, then `encoder.json`."""
         write_weights(folder, self.network)
         with self._lock:
-            conversion = self._conversion
-        converted = None if conversion is None else write_conversion(folder, conversion, list(self.architecture))
+            converted = self._converted
+        entry = None if converted is None else write_conversion(folder, converted[0], list(self.architecture))
         Manifest(
             family=self.family,
             name=self.name,
@@ -117,7 +117,7 @@ class TorchEncoder(Encoder):
             input_size=self.input_size,
             preprocessing=self.preprocessing.to_json(),
             fingerprint=self.fingerprint,
-            extra={**self.extra(), **runtime_keys(self.precision, converted)},
+            extra={**self.extra(), **runtime_keys(self.precision, entry)},
         ).write(folder)
 
     def extra(self) -> dict[str, Any]:
@@ -128,7 +128,7 @@ class TorchEncoder(Encoder):
         return {"preprocessing": self.preprocessing.to_json(), "architecture": self.architecture}
 
     @cached_property
-    def _conversion(self) -> Conversion | None:
+    def _converted(self) -> tuple[Conversion, CompiledNetwork] | None:
         try:
             usable = available() and is_convertible(self.family)
             return convert(self.network, self.preprocessing) if usable else None
@@ -137,10 +137,12 @@ class TorchEncoder(Encoder):
 
     @cached_property
     def _compiled(self) -> CompiledNetwork | None:
-        if self.runtime == "torch" or self.device.type != "cpu" or self._conversion is None:
+        if self.runtime == "torch" or self.device.type != "cpu" or self._converted is None:
             return None
+        conversion, in_float32 = self._converted
         try:
-            return CompiledNetwork(self._conversion, self.input_size, self.precision)
+            other = self.precision != in_float32.precision
+            return CompiledNetwork(conversion, self.input_size, self.precision) if other else in_float32
         except ConversionError:
             return None
 

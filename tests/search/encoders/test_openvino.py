@@ -307,7 +307,7 @@ def test_layers_that_bfloat16_would_spoil_are_marked_to_stay_in_float32(tmp_path
 def test_the_marked_layers_bring_bfloat16_nearer_to_float32(tmp_path):
     encoder = load_encoder(saved(tmp_path, "photo"), device="cpu", runtime="torch")
     pictures = np.stack([squash(draw(seed), encoder.input_size) for seed in range(8)])
-    conversion = convert(encoder.network, encoder.preprocessing)
+    conversion, _ = convert(encoder.network, encoder.preprocessing)
     unmarked = Conversion(re.sub(rb"<attribute name=.precise. [^>]*/>", b"", conversion.graph), conversion.weights)
     assert unmarked.graph != conversion.graph
 
