@@ -1,9 +1,15 @@
-"""Read, hash, decode and embed files: threads read and decode ahead, the encoder takes whole batches in order."""
+"""Read, hash, decode and embed files: threads read and decode ahead, another encodes whole batches in order.
+
+All cores are busy as long as there is work: threads that decode and the threads of the encoder share them, and neither
+waits for the other until two batches are ready. No number of threads has to be chosen, because those of an encoder
+compute pictures independently of each other: see `search.encoders.parallel_parts` and `openvino_runtime`.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,17 +35,26 @@ if TYPE_CHECKING:
     from indexer.pipeline.progress import Stages
     from indexer.pipeline.staging import Staging
     from search.encoders.base import Encoder
+    from search.types import Floats
 
 _AHEAD = 4
 """Files in flight per thread: enough to keep the decoders busy while a batch is encoded."""
 
 
+_ENCODING = 2
+"""Batches given to the encoder: it computes one, and finds the next one ready."""
+
+
 @dataclass(slots=True)
-class Batch:
-    """Files read since the last batch was staged, and the distinct new contents among them."""
+class _Batch:
+    """Files read since the last batch, and the distinct new contents among them."""
 
     files: list[ReadResult] = field(default_factory=list)
-    distinct: dict[str, tuple[ReadResult, NDArray[Any]]] = field(default_factory=dict)
+    distinct: dict[str, ReadResult] = field(default_factory=dict)
+    prepared: list[NDArray[Any]] = field(default_factory=list)
+    """In the order of `distinct`; empty when they are given to the encoder."""
+    vectors: Future[Floats] | None = None
+    """None before that, or if there is no new content."""
 
 
 def embed_files(
@@ -54,46 +69,87 @@ def embed_files(
 ) -> int:
     """Read every file, embed the contents that are not `known` yet, and stage both.
 
+    Threads decode, one thread encodes batches, and the calling thread stages them, all at the same time. Batches are
+    formed and staged in the order of the files.
+
     Args:
         files: the files to read, in the order in which they are staged.
         encoder: embeds the pictures.
         staging: takes the results, a batch at a time.
         known: the contents that need no embedding.
         batch_size: pictures embedded at once.
-        workers: number of threads.
+        workers: number of threads that read and decode.
         stages: measures the time and reports progress.
 
     Returns:
         How many pictures were embedded.
     """
     embedded = 0
-    batch = Batch()
-    with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
-        results = _ordered(pool, lambda file: _read(file, encoder, known), files, ahead=_AHEAD * workers + batch_size)
-        while True:
-            with stages.timed("read and decode"):
-                done = next(results, None)
-            if done is None:
-                break
-            result, prepared = done
-            batch.files.append(result)
-            if prepared is not None and result.content not in batch.distinct and result.content not in known:
-                batch.distinct[result.content] = (result, prepared)
-            if len(batch.distinct) == batch_size or len(batch.files) == 16 * batch_size:
-                embedded += _finish(batch, encoder, staging, stages)
-                batch = Batch()
-    return embedded + _finish(batch, encoder, staging, stages)
+    encoding: deque[_Batch] = deque()
+
+    def is_new(content: str) -> bool:
+        return not any(content in batch.distinct for batch in encoding) and content not in known
+
+    with _threads(workers, "decode") as decoders, _threads(1, "encode") as encoders:
+        read = _ordered(decoders, lambda file: _read(file, encoder, known), files, ahead=_AHEAD * workers + batch_size)
+        for batch in _batches(read, is_new, batch_size, stages):
+            if len(encoding) == _ENCODING:
+                embedded += _stage(encoding.popleft(), staging, stages)
+            if batch.prepared:
+                batch.vectors = encoders.submit(_encode, encoder, np.stack(batch.prepared), stages)
+                batch.prepared.clear()
+            encoding.append(batch)
+        while encoding:
+            embedded += _stage(encoding.popleft(), staging, stages)
+    return embedded
 
 
-def _finish(batch: Batch, encoder: Encoder, staging: Staging, stages: Stages) -> int:
-    results = [result for result, _ in batch.distinct.values()]
+@contextmanager
+def _threads(count: int, name: str) -> Iterator[ThreadPoolExecutor]:
+    """Threads for a block. If it fails, or the user interrupts it, what is running is finished and the rest is not."""
+    pool = ThreadPoolExecutor(count, thread_name_prefix=name)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _batches(
+    results: Iterator[tuple[ReadResult, NDArray[Any] | None]],
+    is_new: Callable[[str], bool],
+    batch_size: int,
+    stages: Stages,
+) -> Iterator[_Batch]:
+    """Collect results until there are `batch_size` new contents, or many files without one; the last batch is rest."""
+    batch = _Batch()
+    while True:
+        with stages.timed("read and decode"):
+            done = next(results, None)
+        if done is None:
+            break
+        result, prepared = done
+        batch.files.append(result)
+        if prepared is not None and result.content not in batch.distinct and is_new(result.content):
+            batch.distinct[result.content] = result
+            batch.prepared.append(prepared)
+        if len(batch.distinct) == batch_size or len(batch.files) == 16 * batch_size:
+            yield batch
+            batch = _Batch()
+    yield batch
+
+
+def _encode(encoder: Encoder, prepared: NDArray[Any], stages: Stages) -> Floats:
     with stages.timed("encode"):
-        prepared = [array for _, array in batch.distinct.values()]
-        vectors = encoder.encode_prepared(np.stack(prepared)) if prepared else np.empty((0, encoder.dim), np.float32)
+        return encoder.encode_prepared(prepared)
+
+
+def _stage(batch: _Batch, staging: Staging, stages: Stages) -> int:
+    """Wait for the vectors of a batch, and stage it; returns how many there were."""
+    vectors = [] if batch.vectors is None else batch.vectors.result()
     with stages.timed("stage"):
-        staging.add(batch.files, zip(results, vectors, strict=True))
+        staging.add(batch.files, zip(batch.distinct.values(), vectors, strict=True))
     stages.progress.advance(len(batch.files))
-    return len(results)
+    return len(vectors)
 
 
 def _read(file: FoundFile, encoder: Encoder, known: KnownContents) -> tuple[ReadResult, NDArray[Any] | None]:

@@ -42,31 +42,37 @@ def is_conversion(name: str) -> bool:
     return name.rpartition("/")[2] in CONVERSION_FILES
 
 
-def convert(network: nn.Module, preprocessing: Preprocessing) -> Conversion:
+def convert(network: nn.Module, preprocessing: Preprocessing) -> tuple[Conversion, CompiledNetwork]:
     """Convert a network in evaluation mode, for one picture `(1, S, S, 3) uint8`.
+
+    Returns:
+        The conversion, and that compiled in float32, as it was compared with torch.
 
     Raises:
         ConversionError: OpenVINO lacks one of its operations, or its vectors differ from those of torch.
     """
     import torch
 
+    from search.encoders.parallel_parts import threads_of_torch
     from search.encoders.steady import with_plain_rows
 
     size = preprocessing.input_size
     pictures = _of_pictures(with_plain_rows(copy.deepcopy(network).cpu().eval()), preprocessing)
+    probe = np.random.default_rng(0).integers(0, 256, (3, size, size, 3), dtype=np.uint8)
     try:
-        conversion = _in_float32(_serialized(_traced(pictures, size)), _sensitive(pictures))
-        probe = np.random.default_rng(0).integers(0, 256, (3, size, size, 3), dtype=np.uint8)
-        with torch.inference_mode():
-            expected = pictures(torch.from_numpy(probe)).numpy()
-        converted = CompiledNetwork(conversion, size, "float32").run(probe)
+        with threads_of_torch(1):  # starting and joining others takes longer than so few pictures
+            conversion = _in_float32(_serialized(_traced(pictures, size)), _sensitive(pictures))
+            with torch.inference_mode():
+                expected = np.concatenate([pictures(torch.from_numpy(each[None])).numpy() for each in probe])
+        compiled = CompiledNetwork(conversion, size, "float32")
+        converted = compiled.run(probe)
     except ConversionError:
         raise
     except Exception as error:  # the tracer and the front end run the code of any network, and raise what that raises
         raise ConversionError(f"OpenVINO cannot convert this network: {reason_of(error)}") from error
     if converted.shape != expected.shape or not _difference(converted, expected) <= _TOLERANCE:
         raise ConversionError("OpenVINO computes other vectors than torch for this network")
-    return conversion
+    return conversion, compiled
 
 
 def write_conversion(folder: Path, conversion: Conversion, architecture: list[str]) -> dict[str, Any]:

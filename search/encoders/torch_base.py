@@ -13,6 +13,7 @@ from search.encoders.base import Encoder
 from search.encoders.manifest import Manifest
 from search.encoders.openvino_conversion import convert, write_conversion
 from search.encoders.openvino_runtime import CompiledNetwork, ConversionError, available
+from search.encoders.parallel_parts import in_parts
 from search.encoders.precision import full_float32
 from search.encoders.preprocessing import Preprocessing, squash
 from search.encoders.runtime_keys import is_convertible, runtime_keys
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from search.types import Floats
 
 MAX_BATCH = 256
-"""Larger batches are split to bound memory."""
+"""Larger batches are split on a GPU to bound memory."""
 
 
 class TorchEncoder(Encoder):
@@ -81,9 +82,8 @@ class TorchEncoder(Encoder):
         """Squash one RGB picture to `(S, S, 3) uint8`."""
         return squash(image, self.input_size)
 
-    @torch.inference_mode()
     def forward(self, batch: NDArray[Any]) -> Floats:
-        """Embed `(B, S, S, 3) uint8` as `(B, dim) float32`, at most `MAX_BATCH` pictures at once.
+        """Embed `(B, S, S, 3) uint8` as `(B, dim) float32`, a bounded number of pictures at once.
 
         Raises:
             ForkError: the process was forked after this encoder was loaded.
@@ -93,6 +93,8 @@ class TorchEncoder(Encoder):
             compiled = self._compiled
         if compiled is not None:
             return compiled.run(batch)
+        if self.device.type == "cpu":
+            return np.concatenate(in_parts(batch, self._embed))
         with full_float32(self.device):
             parts = [self._embed(batch[start : start + MAX_BATCH]) for start in range(0, len(batch), MAX_BATCH)]
         return np.concatenate(parts)
@@ -106,8 +108,8 @@ class TorchEncoder(Encoder):
         """Write `weights.safetensors`, the conversion if OpenVINO is installed, then `encoder.json`."""
         write_weights(folder, self.network)
         with self._lock:
-            conversion = self._conversion
-        converted = None if conversion is None else write_conversion(folder, conversion, list(self.architecture))
+            converted = self._converted
+        entry = None if converted is None else write_conversion(folder, converted[0], list(self.architecture))
         Manifest(
             family=self.family,
             name=self.name,
@@ -115,7 +117,7 @@ class TorchEncoder(Encoder):
             input_size=self.input_size,
             preprocessing=self.preprocessing.to_json(),
             fingerprint=self.fingerprint,
-            extra={**self.extra(), **runtime_keys(self.precision, converted)},
+            extra={**self.extra(), **runtime_keys(self.precision, entry)},
         ).write(folder)
 
     def extra(self) -> dict[str, Any]:
@@ -126,7 +128,7 @@ class TorchEncoder(Encoder):
         return {"preprocessing": self.preprocessing.to_json(), "architecture": self.architecture}
 
     @cached_property
-    def _conversion(self) -> Conversion | None:
+    def _converted(self) -> tuple[Conversion, CompiledNetwork] | None:
         try:
             usable = available() and is_convertible(self.family)
             return convert(self.network, self.preprocessing) if usable else None
@@ -135,26 +137,32 @@ class TorchEncoder(Encoder):
 
     @cached_property
     def _compiled(self) -> CompiledNetwork | None:
-        if self.runtime == "torch" or self.device.type != "cpu" or self._conversion is None:
+        if self.runtime == "torch" or self.device.type != "cpu" or self._converted is None:
             return None
+        conversion, in_float32 = self._converted
         try:
-            return CompiledNetwork(self._conversion, self.input_size, self.precision)
+            other = self.precision != in_float32.precision
+            return CompiledNetwork(conversion, self.input_size, self.precision) if other else in_float32
         except ConversionError:
             return None
 
+    @torch.inference_mode()
     def _embed(self, batch: NDArray[Any]) -> Floats:
         # `(B, H, W, C)` in memory, viewed as `(B, C, H, W)`, is already channels-last: no second copy is needed.
-        pixels = torch.from_numpy(self._padded(batch)).to(self.device)
+        pixels = self._padded(batch).to(self.device, non_blocking=True)
         normalised = pixels.permute(0, 3, 1, 2).float().div_(255.0).sub_(self._mean).div_(self._std)
         vectors: Floats = self.network(normalised).float().cpu().numpy()
         return vectors[: len(batch)]
 
-    def _padded(self, batch: NDArray[Any]) -> NDArray[np.uint8]:
-        """Add black pictures up to a multiple of `PADDING` on a CPU: see `search.encoders.steady`."""
+    def _padded(self, batch: NDArray[Any]) -> torch.Tensor:
+        """Copy to a tensor: with black pictures up to a multiple of `PADDING` on a CPU (see `search.encoders.steady`),
+        in pinned memory for a GPU.
+        """
+        on_cpu = self.device.type == "cpu"
         rows = len(batch)
-        missing = -rows % PADDING if self.device.type == "cpu" else 0
-        padded = np.zeros((rows + missing, *batch.shape[1:]), dtype=np.uint8)
-        padded[:rows] = batch
+        shape = (rows + (-rows % PADDING if on_cpu else 0), *batch.shape[1:])
+        padded = torch.zeros(shape, dtype=torch.uint8, pin_memory=not on_cpu)
+        padded.numpy()[:rows] = batch
         return padded
 
 

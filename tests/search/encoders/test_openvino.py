@@ -307,7 +307,7 @@ def test_layers_that_bfloat16_would_spoil_are_marked_to_stay_in_float32(tmp_path
 def test_the_marked_layers_bring_bfloat16_nearer_to_float32(tmp_path):
     encoder = load_encoder(saved(tmp_path, "photo"), device="cpu", runtime="torch")
     pictures = np.stack([squash(draw(seed), encoder.input_size) for seed in range(8)])
-    conversion = convert(encoder.network, encoder.preprocessing)
+    conversion, _ = convert(encoder.network, encoder.preprocessing)
     unmarked = Conversion(re.sub(rb"<attribute name=.precise. [^>]*/>", b"", conversion.graph), conversion.weights)
     assert unmarked.graph != conversion.graph
 
@@ -358,3 +358,29 @@ def test_threads_are_limited_as_those_of_torch(variable, threads, tmp_path, monk
     options = load_encoder(saved(tmp_path), device="cpu")._network._options()
     assert options.get("INFERENCE_NUM_THREADS") == threads
     assert options["NUM_STREAMS"] <= (threads or 4)
+
+
+def test_a_batch_of_more_pictures_than_requests_is_computed_in_order(tmp_path, monkeypatch):
+    monkeypatch.setattr("search.encoders.openvino_runtime._QUEUED", 3)
+    encoder = load_encoder(saved(tmp_path), device="cpu")
+    images = [draw(number) for number in range(11)]
+    alone = np.concatenate([encoder.encode([image]) for image in images])
+    np.testing.assert_array_equal(encoder.encode(images), alone)
+    assert len(encoder._network._requests) == 3
+
+
+def test_a_batch_after_an_interrupted_one_is_computed_anew(tmp_path, monkeypatch):
+    encoder = load_encoder(saved(tmp_path), device="cpu")
+    batch = np.stack([encoder.prepare(draw(number)) for number in range(6)])
+    expected, network = encoder.forward(batch), encoder._network
+    finish = network._finish
+
+    def interrupted() -> None:
+        if network._in_use:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(network, "_finish", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        encoder.forward(batch[::-1])
+    monkeypatch.setattr(network, "_finish", finish)
+    np.testing.assert_array_equal(encoder.forward(batch), expected)

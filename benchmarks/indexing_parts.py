@@ -1,0 +1,155 @@
+"""One part of indexing in a process of its own, for `benchmarks.indexing`; prints its figures as JSON.
+
+    python -m benchmarks.indexing_parts decode|forward|build|loader PICTURES ENCODER PRECISION [INDEX]
+
+`decode` reads, hashes and decodes with one thread per core, as a build does. `forward` embeds pictures that are decoded
+already. `build` makes a new index. `loader` is the loop that one would write with torch: a `DataLoader` with one worker
+per core that decodes and resizes with Pillow, and the network in the main process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from indexer.pipeline.content_hash import content_hash
+from indexer.pipeline.scan import scan
+from search.config import BuildConfig
+from search.encoders import load_encoder
+from search.errors import PictureError
+from search.pictures.decode import decode
+from search.pictures.source import read_steady
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from search.config import Precision
+    from search.encoders.base import Encoder
+
+BATCH = BuildConfig.batch_size
+CORES = os.cpu_count() or 1
+
+
+def timed(work: Callable[[], Any]) -> dict[str, float]:
+    """Wall seconds, and CPU seconds of this process and of those that it has waited for."""
+    start, before = time.perf_counter(), os.times()
+    work()
+    after = os.times()
+    return {"seconds": time.perf_counter() - start, "cpu": sum(after[:4]) - sum(before[:4])}
+
+
+def prepared(pictures: Path, encoder: Encoder) -> list[NDArray[Any]]:
+    """Every readable picture as the encoder's input."""
+
+    def one(path: Path) -> NDArray[Any] | None:
+        try:
+            data, _ = read_steady(path)
+            content_hash(data)
+            return encoder.prepare(decode(data, name=str(path), target=encoder.input_size))
+        except PictureError:
+            return None
+
+    with ThreadPoolExecutor(CORES) as pool:
+        return [each for each in pool.map(one, [file.path for file in scan(pictures)]) if each is not None]
+
+
+def of_decoding(pictures: Path, encoder: Encoder) -> dict[str, float]:
+    """The figures of `decode`."""
+    arrays: list[NDArray[Any]] = []
+    figures = timed(lambda: arrays.extend(prepared(pictures, encoder)))
+    return {**figures, "pictures": len(arrays)}
+
+
+def of_forward(pictures: Path, encoder: Encoder) -> dict[str, float]:
+    """The figures of `forward`."""
+    arrays = prepared(pictures, encoder)
+    batches = [np.stack(arrays[start : start + BATCH]) for start in range(0, len(arrays), BATCH)]
+    encoder.encode_prepared(batches[0])  # compiles, or starts threads
+    return {**timed(lambda: [encoder.encode_prepared(batch) for batch in batches]), "pictures": len(arrays)}
+
+
+def of_build(pictures: Path, encoder: str, precision: Precision, index: Path) -> dict[str, Any]:
+    """The figures of `build`, without the loading of the encoder, which takes as long for any number of pictures."""
+    import indexer
+
+    shutil.rmtree(index, ignore_errors=True)
+    loaded: dict[str, float] = {}
+
+    class Loading:
+        """Takes the CPU time when the stage after `load encoder` begins."""
+
+        def begin(self, stage: str, total: int | None) -> None:
+            if stage == "compare":
+                loaded.update(cpu=sum(os.times()[:4]), wall=time.perf_counter())
+
+        def advance(self, count: int) -> None:
+            pass
+
+    config = BuildConfig(encoder=encoder, precision=precision, device="cpu", kind="flat")
+    report = indexer.build(pictures, index, config, progress=Loading())
+    seconds, cpu = time.perf_counter() - loaded["wall"], sum(os.times()[:4]) - loaded["cpu"]
+    return {
+        "seconds": seconds,
+        "cpu": cpu,
+        "pictures": report.images,
+        "skipped": len(report.skipped),
+        "load": report.seconds["load encoder"],
+        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
+
+
+def of_loader(pictures: Path, encoder: Encoder) -> dict[str, float]:
+    """The figures of `loader`; the network is torch's, in float32."""
+    import torch
+    from PIL import Image
+    from torch.utils.data import DataLoader, Dataset
+
+    from search.encoders.torch_base import TorchEncoder
+
+    network, size, preprocessing = (of := cast("TorchEncoder", encoder)).network, of.input_size, of.preprocessing
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (preprocessing.mean, preprocessing.std))
+    paths = [file.path for file in scan(pictures)]
+
+    class Pictures(Dataset[torch.Tensor]):
+        def __len__(self) -> int:
+            return len(paths)
+
+        def __getitem__(self, place: int) -> torch.Tensor:
+            image = Image.open(paths[place]).convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
+            return (torch.from_numpy(np.array(image)).permute(2, 0, 1) / 255 - mean) / std
+
+    def loop() -> None:
+        with torch.inference_mode():
+            for batch in DataLoader(Pictures(), batch_size=BATCH, num_workers=CORES):
+                network(batch)
+
+    return {**timed(loop), "pictures": len(paths)}
+
+
+def main() -> None:
+    """Measure the part that the arguments name."""
+    part, pictures, name = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
+    precision = cast("Precision", sys.argv[4])
+    if part == "build":
+        figures = of_build(pictures, name, precision, Path(sys.argv[5]))
+    elif part == "loader":
+        figures = of_loader(pictures, load_encoder(name, device="cpu", runtime="torch"))
+    else:
+        measure = {"decode": of_decoding, "forward": of_forward}[part]
+        figures = measure(pictures, load_encoder(name, device="cpu", precision=precision))
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
