@@ -57,11 +57,11 @@ class Figures:
         return median(1 / bound_seconds(each) for each in self.rounds)
 
     def share(self) -> float:
-        """Pictures per second of the build, relative to the bound."""
+        """Pictures per second of the pipeline, relative to the bound."""
         return median(bound_seconds(each) / per_picture(each["build"], "seconds") for each in self.rounds)
 
     def cpu_share(self) -> float:
-        """CPU time that decoding and the network need, relative to that of the build."""
+        """CPU time that decoding and the network need, relative to that of the pipeline."""
         return median(
             (per_picture(each["decode"], "cpu") + per_picture(each["forward"], "cpu"))
             / per_picture(each["build"], "cpu")
@@ -69,7 +69,7 @@ class Figures:
         )
 
     def times_loader(self) -> float:
-        """Speed of the build relative to that of the `DataLoader`."""
+        """Speed of the pipeline relative to that of the `DataLoader`."""
         return median(
             per_picture(each["loader"], "seconds") / per_picture(each["build"], "seconds") for each in self.rounds
         )
@@ -146,15 +146,16 @@ def page(rows: list[Figures], rounds: int) -> str:
         " `network` relative to that of the build, which other work on the machine affects less. `DataLoader` is a"
         " plain loop of torch with a worker per core and the network in float32.",
         "",
-        "| collection | pictures | encoder | precision | decode | network | bound | build | share of the bound"
-        " | CPU share | DataLoader | build, times DataLoader | peak memory | index size | load encoder"
+        "| collection | pictures | encoder | precision | decode | network | bound | pipeline | share of the bound"
+        " | CPU share | DataLoader | pipeline, times DataLoader | build | peak memory | index size | load encoder"
         " | build again, unchanged |",
-        "|---|---:|---|---|" + "---:|" * 12,
+        "|---|---:|---|---|" + "---:|" * 13,
     ]
     lines += [
-        f"| {r.collection} | {r.last('pictures'):,.0f} | `{r.encoder}` | {r.precision} | {r.rate('decode'):.0f}"
+        f"| {r.collection} | {r.last('images'):,.0f} | `{r.encoder}` | {r.precision} | {r.rate('decode'):.0f}"
         f" | {r.rate('forward'):.0f} | {r.bound():.0f} | {r.rate('build'):.0f}"
         f" | {r.share():.2f} | {r.cpu_share():.2f} | {r.rate('loader'):.0f} | {r.times_loader():.1f}"
+        f" | {r.last('images') / r.last('all_seconds'):.0f}"
         f" | {r.last('peak') / 2**20:.0f} MiB | {r.size / 2**20:.1f} MiB | {r.last('load'):.1f} s | {r.again:.1f} s |"
         for r in rows
     ]

@@ -79,31 +79,45 @@ def of_forward(pictures: Path, encoder: Encoder) -> dict[str, float]:
     return {**timed(lambda: [encoder.encode_prepared(batch) for batch in batches]), "pictures": len(arrays)}
 
 
+class Marks:
+    """Wall and CPU seconds when the encoder is loaded, and when each batch is staged."""
+
+    def __init__(self) -> None:
+        self.loaded = (0.0, 0.0)
+        self.staged: list[tuple[float, float, int]] = []
+
+    def begin(self, stage: str, total: int | None) -> None:
+        """Take the time when the stage after `load encoder` begins."""
+        if stage == "compare":
+            self.loaded = self.now()
+
+    def advance(self, count: int) -> None:
+        """Take the time when a batch of files is staged."""
+        self.staged.append((*self.now(), count))
+
+    def now(self) -> tuple[float, float]:
+        """Wall and CPU seconds until now."""
+        return time.perf_counter(), sum(os.times()[:4])
+
+
 def of_build(pictures: Path, encoder: str, precision: Precision, index: Path) -> dict[str, Any]:
-    """The figures of `build`, without the loading of the encoder, which takes as long for any number of pictures."""
+    """The figures of `build`: those of the pipeline, and of all but the loading of the encoder.
+
+    The pipeline is measured from its first staged batch to its last, because the network is compiled with the first.
+    """
     import indexer
 
     shutil.rmtree(index, ignore_errors=True)
-    loaded: dict[str, float] = {}
-
-    class Loading:
-        """Takes the CPU time when the stage after `load encoder` begins."""
-
-        def begin(self, stage: str, total: int | None) -> None:
-            if stage == "compare":
-                loaded.update(cpu=sum(os.times()[:4]), wall=time.perf_counter())
-
-        def advance(self, count: int) -> None:
-            pass
-
+    marks = Marks()
     config = BuildConfig(encoder=encoder, precision=precision, device="cpu", kind="flat")
-    report = indexer.build(pictures, index, config, progress=Loading())
-    seconds, cpu = time.perf_counter() - loaded["wall"], sum(os.times()[:4]) - loaded["cpu"]
+    report = indexer.build(pictures, index, config, progress=marks)
+    ended, (start, cpu, _), (end, cpu_end, _) = marks.now()[0], marks.staged[0], marks.staged[-1]
     return {
-        "seconds": seconds,
-        "cpu": cpu,
-        "pictures": report.images,
-        "skipped": len(report.skipped),
+        "seconds": end - start,
+        "cpu": cpu_end - cpu,
+        "pictures": sum(count for *_, count in marks.staged[1:]),
+        "images": report.images,
+        "all_seconds": ended - marks.loaded[0],
         "load": report.seconds["load encoder"],
         "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
