@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.evaluation.alterations import COPIES
+from indexer.alterations import COPIES
 from indexer.evaluation.embed_in_memory import embed_in_memory
 from indexer.metrics.retrieval import retrieval
 from indexer.training.data import split_of
