@@ -196,6 +196,8 @@ def require_places(segments: Sequence[Segment], of: Sequence[int] | Rows, rows: 
 def rerank(vectors: Floats, queries: Floats, rows: Rows, k: int) -> tuple[Floats, Rows]:
     """Order candidate rows `(Q, C)` by their exact distance to each query and keep k <= C; -1 candidates come last."""
     vectors = vectors.view(np.ndarray)  # of a memory map, which makes an object of its class at each step
+    if len(queries) == 1 and rows.size <= _FEW:
+        return nearest_pairs(vectors, queries, np.zeros(rows.size, dtype=np.intp), rows[0], k)
     distances = np.empty((len(queries), k), dtype=np.float32)
     nearest = np.empty((len(queries), k), dtype=np.int64)
     step = max(1, _RERANKED_BYTES // (4 * vectors.shape[1] * max(1, rows.shape[1])))
