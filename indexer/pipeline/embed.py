@@ -145,7 +145,7 @@ def _encode(encoder: Encoder, prepared: NDArray[Any], stages: Stages) -> Floats:
 
 def _stage(batch: _Batch, staging: Staging, stages: Stages) -> int:
     """Wait for the vectors of a batch, and stage it; returns how many there were."""
-    vectors = [] if batch.vectors is None else batch.vectors.result()
+    vectors = () if batch.vectors is None else batch.vectors.result()
     with stages.timed("stage"):
         staging.add(batch.files, zip(batch.distinct.values(), vectors, strict=True))
     stages.progress.advance(len(batch.files))

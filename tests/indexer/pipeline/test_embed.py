@@ -88,7 +88,7 @@ def run(folder: Path, encoder: Any, files: list[FoundFile], *, batch_size: int =
 
 
 @pytest.mark.parametrize("count", [0, 1, 4, 5, 33])
-def test_vectors_and_order_are_those_of_a_loop(count, tmp_path):
+def test_vectors_and_order_are_those_of_a_loop(count: int, tmp_path: Path) -> None:
     paths = fill(tmp_path / "pictures", count) if count else []
     files = scan(tmp_path / "pictures") if count else []
     encoder = load_encoder("color-layout")
@@ -101,7 +101,7 @@ def test_vectors_and_order_are_those_of_a_loop(count, tmp_path):
         assert [count for _, count in staging.batches if count] == [4] * (count // 4) + [count % 4] * (count % 4 > 0)
 
 
-def test_copies_are_embedded_once_however_far_apart(tmp_path):
+def test_copies_are_embedded_once_however_far_apart(tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     for number in range(60):
         draw(number % 7).save(tmp_path / "pictures" / f"{number:02}.png")
@@ -110,7 +110,7 @@ def test_copies_are_embedded_once_however_far_apart(tmp_path):
         assert sum(len(names) for names, _ in staging.batches) == 60
 
 
-def test_a_copy_in_a_batch_that_is_still_encoded_is_not_embedded_again(tmp_path):
+def test_a_copy_in_a_batch_that_is_still_encoded_is_not_embedded_again(tmp_path: Path) -> None:
     """All batches wait until every picture is decoded, so none of them is staged when the copies are met."""
     (tmp_path / "pictures").mkdir()
     for number in range(6):
@@ -131,11 +131,13 @@ def test_a_copy_in_a_batch_that_is_still_encoded_is_not_embedded_again(tmp_path)
         assert sum(count for _, count in staging.batches) == 2
 
 
-def test_a_batch_is_encoded_while_the_one_before_is_staged(tmp_path, monkeypatch):
+def test_a_batch_is_encoded_while_the_one_before_is_staged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(tmp_path / "pictures", 40)
     second = threading.Event()
-    encoder = Watched(lambda: second.set() if encoder.encoded == 1 else None)
-    add, met = Recorded.add, []
+    encoder = Watched()
+    encoder.before = lambda: second.set() if encoder.encoded == 1 else None
+    add = Recorded.add
+    met: list[bool] = []
 
     def added(self: Recorded, files: Any, vectors: Any) -> None:
         met.append(second.wait(SECONDS))
@@ -146,7 +148,7 @@ def test_a_batch_is_encoded_while_the_one_before_is_staged(tmp_path, monkeypatch
     assert met[0]
 
 
-def test_the_number_of_decoded_pictures_is_bounded(tmp_path):
+def test_the_number_of_decoded_pictures_is_bounded(tmp_path: Path) -> None:
     """A slow encoder: two batches with it, one that is full, and what the threads have read ahead."""
     fill(tmp_path / "pictures", 120)
     release = threading.Event()
@@ -155,7 +157,7 @@ def test_the_number_of_decoded_pictures_is_bounded(tmp_path):
     assert 8 < encoder.most <= 3 * 4 + (4 * 2 + 4)
 
 
-def test_an_error_of_the_encoder_ends_the_work_and_keeps_what_was_staged(tmp_path):
+def test_an_error_of_the_encoder_ends_the_work_and_keeps_what_was_staged(tmp_path: Path) -> None:
     fill(tmp_path / "pictures", 60)
 
     def fail_at_the_third() -> None:
@@ -174,7 +176,9 @@ def test_an_error_of_the_encoder_ends_the_work_and_keeps_what_was_staged(tmp_pat
         assert sum(count for _, count in staging.batches) == 52
 
 
-def test_an_interrupt_ends_all_threads_and_reads_no_further_files(tmp_path, monkeypatch):
+def test_an_interrupt_ends_all_threads_and_reads_no_further_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fill(tmp_path / "pictures", 200)
     encoder = Watched()
 
@@ -199,7 +203,7 @@ def test_an_interrupt_ends_all_threads_and_reads_no_further_files(tmp_path, monk
     assert encoder.encoded <= 3
 
 
-def test_a_file_that_cannot_be_read_is_staged_in_its_place(tmp_path):
+def test_a_file_that_cannot_be_read_is_staged_in_its_place(tmp_path: Path) -> None:
     fill(tmp_path / "pictures", 9, labels=1)
     (tmp_path / "pictures" / "label0" / "0004.png").write_bytes(b"\x89PNG\r\n\x1a\nnot a picture")
     files = scan(tmp_path / "pictures")
