@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from search.indexes.base import VectorIndex
     from search.types import Floats
 
-LEAST_EFFORT = {"hnsw": 32, "hnswlib": 32, "hnsw8": 32}
-"""Graphs keep at least so many candidates: fewer save hardly any time, because a search fetches 26 for ten hits."""
+LEAST_EFFORT = {"hnsw": 32, "hnswlib": 32, "hnsw8": 32, "pq4": 8}
+"""Graphs keep at least so many candidates: fewer save hardly any time, because a search fetches 26 for ten hits. A scan
+of 4-bit codes takes about as long whatever it fetches."""
 _HALVINGS = 3
 """Efforts tried between the last that missed the recall and the first that reached it."""
 
@@ -25,7 +26,8 @@ def tune(structure: VectorIndex, vectors: Floats, probes: Probes, target: float)
     """Set the least effort at which the lower end of the recall's interval reaches the target; return that recall.
 
     The recall is that of the segment including re-ranking, as a query gets it. All efforts are measured with the same
-    probes. An effort at which no probe misses a neighbour is enough for any target.
+    probes. An effort at which no probe misses a neighbour is enough for any target; for a target of 1 no smaller one is
+    looked for, because the probes cannot say what other queries need.
     """
     ladder = structure.effort_ladder(len(vectors))
     least = LEAST_EFFORT.get(structure.kind, 1)
@@ -37,7 +39,8 @@ def tune(structure: VectorIndex, vectors: Floats, probes: Probes, target: float)
     for effort in ladder:
         reached = measure(segment, effort, probes)
         if reached.reaches(target):
-            return _between(segment, (missed, effort), reached, probes, target) if missed else reached
+            spare = missed > 0 and target < 1
+            return _between(segment, (missed, effort), reached, probes, target) if spare else reached
         missed = effort
     return reached
 

@@ -36,14 +36,14 @@ def value_problems(pages: Rows) -> Iterator[str]:
     if _WIDE_TABLE in tables:
         yield from _metadata_problems(pages)
     for table, key, column, check in _TEXTS:
-        if table in tables:
+        if table in tables and column in _columns(pages, table):
             rows = (row for page in pages(f"SELECT {key}, {column} FROM {table}") for row in page)
             yield from _first(f"{table}.{column}", ((key, _fault(check, text)) for key, text in rows))
 
 
 def _table_problems(pages: Rows, table: str, known: dict[str, str]) -> Iterator[str]:
-    there = {str(row[1]) for page in pages(f"PRAGMA table_info({table})") for row in page}
-    columns = {name: letter for name, letter in known.items() if name in there}  # older versions lack some
+    there = _columns(pages, table)
+    columns = {name: letter for name, letter in known.items() if name in there}
     letters = "".join(columns.values())
     for place, name in enumerate(columns):
         letter = letters[place]
@@ -54,6 +54,11 @@ def _table_problems(pages: Rows, table: str, known: dict[str, str]) -> Iterator[
             for row in page
         )
         yield from _first(f"{table}.{name}", faults)
+
+
+def _columns(pages: Rows, table: str) -> set[str]:
+    """The columns of a table, of which older versions lack some."""
+    return {str(row[1]) for page in pages(f"PRAGMA table_info({table})") for row in page}
 
 
 def _settings_problems(pages: Rows) -> Iterator[str]:
@@ -67,7 +72,7 @@ def _settings_problems(pages: Rows) -> Iterator[str]:
 
 def _metadata_problems(pages: Rows) -> Iterator[str]:
     known = [row for page in pages("SELECT id, name, type FROM columns ORDER BY id") for row in page]
-    there = {str(row[1]) for page in pages(f"PRAGMA table_info({_WIDE_TABLE})") for row in page}
+    there = _columns(pages, _WIDE_TABLE)
     if odd := there - {"picture"} ^ {f"c{key}" for key, _, _ in known}:
         yield f"metadata: its columns are not those that the table of columns names ({', '.join(sorted(odd)[:3])})"
     for key, name, kind in known:

@@ -7,18 +7,8 @@ Two networks disagree in different places: together they are better than either.
 Lite2 and the projection are discriminant axes. About ten minutes on two cores.
 """
 
-from indexer.training.config import CombineConfig, FineTuneConfig, PartConfig
+from indexer.training.config import CombineConfig, PartConfig
 from indexer.training.recipes.photo import COMBINATION as PHOTO
-from indexer.training.recipes.photo import FINE_TUNING as LITE0
-
-FINE_TUNING = FineTuneConfig(
-    name="lite2",
-    network={"kind": "efficientnet_lite", "variant": "lite2", "pooled": ["mean", "gem"], "dim": 384},
-    size=288,
-    teachers=LITE0.teachers,
-    steps=500,
-    kept=0.6,
-)
 
 COMBINATION = CombineConfig(
     name="photo-large",

@@ -329,7 +329,7 @@ def test_bfloat16_costs_less_than_half_a_percent_of_recall(name, tmp_path):
         encoder = load_encoder(tmp_path, device="cpu", precision=precision)
         vectors = encoder.encode([load_picture(path, target=encoder.input_size) for path in paths])
         recall[precision] = retrieval(vectors, labels).recall_at[1]
-    assert abs(recall["float32"] - recall["bfloat16"]) <= 0.005
+    assert recall["bfloat16"] >= recall["float32"] - 0.005
 
 
 def test_a_cpu_without_bfloat16_computes_in_float32(tmp_path, monkeypatch):
