@@ -70,6 +70,7 @@ class TorchEncoder(Encoder):
         self.device = resolve_device(device)
         self._fork = fork_count()
         self._lock = Lock()
+        self._in_float32: CompiledNetwork | None = None  # what the conversion was checked with
         self.network: nn.Module = with_steady_rows(network).eval()
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._mean = _channels(preprocessing.mean, self.device)
@@ -108,8 +109,8 @@ class TorchEncoder(Encoder):
         """Write `weights.safetensors`, the conversion if OpenVINO is installed, then `encoder.json`."""
         write_weights(folder, self.network)
         with self._lock:
-            converted = self._converted
-        entry = None if converted is None else write_conversion(folder, converted[0], list(self.architecture))
+            conversion = self._conversion
+        entry = None if conversion is None else write_conversion(folder, conversion, list(self.architecture))
         Manifest(
             family=self.family,
             name=self.name,
@@ -128,21 +129,22 @@ class TorchEncoder(Encoder):
         return {"preprocessing": self.preprocessing.to_json(), "architecture": self.architecture}
 
     @cached_property
-    def _converted(self) -> tuple[Conversion, CompiledNetwork] | None:
+    def _conversion(self) -> Conversion | None:
         try:
-            usable = available() and is_convertible(self.family)
-            return convert(self.network, self.preprocessing) if usable else None
+            if not (available() and is_convertible(self.family)):
+                return None
+            conversion, in_float32 = convert(self.network, self.preprocessing)
         except ConversionError:
             return None
+        self._in_float32 = in_float32 if self.precision == "float32" else None
+        return conversion
 
     @cached_property
     def _compiled(self) -> CompiledNetwork | None:
-        if self.runtime == "torch" or self.device.type != "cpu" or self._converted is None:
+        if self.runtime == "torch" or self.device.type != "cpu" or self._conversion is None:
             return None
-        conversion, in_float32 = self._converted
         try:
-            other = self.precision != in_float32.precision
-            return CompiledNetwork(conversion, self.input_size, self.precision) if other else in_float32
+            return self._in_float32 or CompiledNetwork(self._conversion, self.input_size, self.precision)
         except ConversionError:
             return None
 

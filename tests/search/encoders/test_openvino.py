@@ -384,3 +384,14 @@ def test_a_batch_after_an_interrupted_one_is_computed_anew(tmp_path, monkeypatch
         encoder.forward(batch[::-1])
     monkeypatch.setattr(network, "_finish", finish)
     np.testing.assert_array_equal(encoder.forward(batch), expected)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_the_precision_that_was_set_before_the_first_picture_counts(precision, tmp_path):
+    encoder = checkpoint(seed=5)
+    encoder.precision = precision
+    vectors = encoder.encode(IMAGES)
+    encoder.save(tmp_path)
+    np.testing.assert_array_equal(load_encoder(tmp_path, device="cpu", precision=precision).encode(IMAGES), vectors)
+    encoder.encode(IMAGES)
+    assert encoder._compiled.precision == ("float32" if not supports_bfloat16() else precision)
