@@ -104,9 +104,8 @@ class SearchEngine:
         Args:
             picture: a path, the bytes of a file, an open file, a PIL image or an array; or a `Text`: see `search_text`.
             k: number of hits. There are fewer if the index holds fewer pictures that match the filter.
-            without: counterexamples, pictures or texts: pictures similar to them are ranked lower
-                (`search.query.blend`). Distances are then those to the blend, and hits have neither a probability nor
-                a strength.
+            without: counterexamples, pictures or texts: pictures like them are ranked lower (`search.query.blend`).
+                Distances are then those to the blend, and hits have neither a probability nor a strength.
             crop: part of the picture to search with. Defaults to all of it.
             where: a filter (`search.filters.language`), such as `"label = shoe and width > 100"` or
                 `{"label": "shoe"}`: only matching pictures are returned.
@@ -130,9 +129,8 @@ class SearchEngine:
     ) -> list[Hit]:
         """Find the k pictures that fit a text best, nearest first; several texts are one query, as `search_together`.
 
-        A text is farther from the pictures that it describes than similar pictures are from one another, so these hits
-        have no probability, and their distances compare only with those of other texts. They have a strength only if
-        cut-points of texts were measured for the encoder.
+        A text is farther from the pictures that it describes than similar pictures are from one another: these hits
+        have no probability, and a strength only if cut-points of texts were measured for the encoder.
 
         Raises:
             EncoderError: the encoder of the index embeds pictures only.

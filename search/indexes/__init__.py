@@ -8,7 +8,7 @@
     ivfpq     FAISS: clusters of compressed vectors, with about a sixteenth of the memory; CPU or GPU
     hnswlib   like hnsw, from the library of that name, which also filters during the walk; CPU
 
-For `auto`, `choose_kind` selects the kind.
+For `auto`, `indexer.tuning` tries kinds on a sample of the vectors.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _TABLE = {
 KINDS = tuple(_TABLE)
 AUTO = "auto"
 
-_EXACT_BYTES = {"cpu": 128 * 2**20, "cuda": 2 * 2**30}
+_EXACT_BYTES = 128 * 2**20
 
 
 def index_class(kind: str) -> type[VectorIndex]:
@@ -70,17 +70,14 @@ def check_parameters(kind: str, parameters: Mapping[str, int]) -> None:
     index_class(kind).check_parameters(parameters)
 
 
-def choose_kind(rows: int, dim: int, device: str = "cpu") -> str:
-    """Choose the kind for `auto` and `(rows, dim) float32`: exact while an exact query is fast, else approximate.
+def exact_is_fast(rows: int, dim: int) -> bool:
+    """Whether comparing `(rows, dim) float32` one by one is fast, so that a filter that matches few needs no structure.
 
-    On the CPU the limit is 128 MiB (262,144 vectors of 128). One exact query over that takes 15 to 30 ms on two busy
-    cores (measured for k=10 at D=128: 16,000 rows 2 ms, 64,000 rows 6 to 9 ms, 250,000 rows 16 to 32 ms), less than
-    decoding and embedding the query picture. Above it, `hnsw` is used. A GPU reads its memory tens of times as fast;
-    its limit of 2 GiB leaves room for an encoder. Above it, `ivf` is used: the graph kinds have no GPU version.
+    The limit is 128 MiB (262,144 vectors of 128). One exact query over that takes 15 to 30 ms on two busy cores
+    (measured for k=10 at D=128: 16,000 rows 2 ms, 64,000 rows 6 to 9 ms, 250,000 rows 16 to 32 ms), less than decoding
+    and embedding the query picture.
     """
-    if rows * dim * 4 <= _EXACT_BYTES[device]:
-        return "flat"
-    return "ivf" if device == "cuda" else "hnsw"
+    return rows * dim * 4 <= _EXACT_BYTES
 
 
 def resolve_device(requested: Device, kind: str) -> str:

@@ -18,7 +18,7 @@ from search.distance import nearest_pairs
 from search.errors import DamagedFileError, IndexFolderError
 from search.files.reading import require_inside, require_regular
 from search.files.writing import make_folder
-from search.indexes import KINDS, choose_kind, index_class
+from search.indexes import KINDS, exact_is_fast, index_class
 from search.store.structure_file import seal_structure, verify_structure
 from search.store.vector_file import BlockGuard, write_vectors
 from search.types import SegmentAudit
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 SEGMENTS_FOLDER = "segments"
 _SEE = "Run twinlens check on the index"
+_NARROW = 2_000
+"""Rows that are compared as soon as codes of all rows are scanned."""
 _RERANKED_BYTES = 2**20
 """Size of the candidates that are measured at once: they fit the processor's cache."""
 _FEW = 128
@@ -116,7 +118,7 @@ class Segment:
         allowed, structure = _both(self.live, chosen), self.structure
         available = self._living if chosen is None or allowed is None else int(np.count_nonzero(allowed))
         fetch = min(available, k if structure.exact else k * structure.overfetch + 16)
-        narrow = chosen is not None and choose_kind(available, self.vectors.shape[1]) == "flat"
+        narrow = chosen is not None and self._is_narrow(available)
         exact = structure.exact or narrow or not structure.supports(fetch)
         audit = SegmentAudit(self.id, structure.kind) if audit is None else audit
         audit.allowed, audit.exact = available, exact
@@ -135,6 +137,12 @@ class Segment:
         audit.structure += found - begun
         audit.rerank += time.perf_counter() - found
         return _widen(distances, rows, k)
+
+    def _is_narrow(self, available: int) -> bool:
+        """Whether a filter that leaves so many rows is answered sooner by comparing them all."""
+        if self.structure.filters_at_no_cost:
+            return available <= _NARROW
+        return exact_is_fast(available, self.vectors.shape[1])
 
     def search_exactly(self, queries: Floats, k: int, chosen: Mask | None = None) -> tuple[Floats, Rows]:
         """As `search`, but compare every row, which says what the structure misses."""

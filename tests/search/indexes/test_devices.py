@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from search.errors import UnsupportedError
-from search.indexes import KINDS, choose_kind, index_class, resolve_device
+from search.indexes import KINDS, exact_is_fast, index_class, resolve_device
 from tests.search.indexes.structures_made import ON_GPU, Place, clustered, queries, stand_in
 
 
@@ -68,6 +68,5 @@ def test_kinds_and_devices(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_auto_is_exact_while_exact_search_is_fast() -> None:
-    assert [choose_kind(rows, 128) for rows in (0, 1000, 262_144, 262_145)] == ["flat", "flat", "flat", "hnsw"]
-    assert [choose_kind(rows, 128, "cuda") for rows in (262_145, 2**22, 2**22 + 1)] == ["flat", "flat", "ivf"]
-    assert choose_kind(262_144, 256) == "hnsw"
+    assert [exact_is_fast(rows, 128) for rows in (0, 1000, 262_144, 262_145)] == [True, True, True, False]
+    assert [exact_is_fast(rows, 256) for rows in (131_072, 131_073)] == [True, False]

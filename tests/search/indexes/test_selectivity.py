@@ -47,7 +47,7 @@ def mask(share: float, spread: str) -> np.ndarray:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_filter_costs_no_recall(kind: str, share: float, spread: str, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen, asked = mask(share, spread), queries(20)
-    monkeypatch.setattr(segments, "choose_kind", lambda rows, dim: "flat" if rows < 0.05 * ROWS else "other")
+    monkeypatch.setattr(segments, "exact_is_fast", lambda rows, dim: rows < 0.05 * ROWS)
     rows = segment(kind).search(asked, 10, chosen)[1]
     truth = brute_force(clustered(ROWS), asked, 10, chosen)[1]
     assert chosen[rows[rows >= 0]].all()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from search.indexes import choose_kind
+from search.indexes import exact_is_fast
 from search.types import Hit
 
 
@@ -23,7 +23,7 @@ def searched(segment, query, k, allowed, *, filtered):
     mask[sorted(allowed)] = True
     rows = segment.structure.search(query[None], fetch, None if mask.all() else mask)[1][0].tolist()
     found = [row for row in rows if row >= 0]
-    narrow = filtered and choose_kind(len(allowed), len(query)) == "flat"
+    narrow = filtered and exact_is_fast(len(allowed), len(query))
     if narrow or len(found) < min(k, len(allowed)):
         found = sorted(allowed)
     return sorted((apart(np.asarray(segment.vectors[row]), query), row) for row in found)[:k]

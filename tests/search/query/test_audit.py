@@ -46,7 +46,8 @@ def test_the_recall_is_that_of_the_slow_loop(kind: str, tmp_path: Path) -> None:
             assert filtered.audit.recall == 1, "few rows are compared one by one"
             assert all(each.exact for each in filtered.audit.segments if each.allowed)
             assert [each.allowed for each in filtered.audit.segments] == [88, 0]
-        assert (min(recalls) < 1) == (kind != "flat")
+        # A graph from which rows were removed keeps a longer list, and misses none of so few.
+        assert (min(recalls) < 1) == (kind in ("ivf", "ivfpq"))
 
 
 def test_the_stages_and_the_candidates(tmp_path: Path) -> None:
