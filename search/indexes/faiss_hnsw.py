@@ -132,9 +132,9 @@ class FaissHnswIndex(FaissIndex):
         storage = faiss.IndexFlatL2(self.dim)
         if self.size:
             self._vectors = vectors  # which the storage refers to
-            nobody = faiss.MaybeOwnedVectorUInt8()
+            unowned = faiss.MaybeOwnedVectorUInt8()
             storage.codes = faiss.MaybeOwnedVectorUInt8.create_view(
-                faiss.swig_ptr(vectors.reshape(-1).view(np.uint8)), vectors.nbytes, nobody.owner
+                faiss.swig_ptr(vectors.reshape(-1).view(np.uint8)), vectors.nbytes, unowned.owner
             )
             storage.ntotal = self.size
         index.storage, index.own_fields = storage, True
