@@ -140,11 +140,12 @@ def page(rows: list[Figures], rounds: int) -> str:
         + ("" if reason is None else f" bfloat16 was computed in float32, because {reason}."),
         "",
         f"Rates are pictures per second. `decode` reads, hashes and decodes with a thread per core; `network` embeds"
-        f" decoded pictures in batches of {BATCH}. Both alone use all cores, so a build, which does both, cannot be"
-        " faster than `bound` = 1 / (1 / decode + 1 / network). `build` is a new index, from the comparison with the"
-        " catalog to the commit, without the loading of the encoder. `CPU share` is the CPU time of `decode` and"
-        " `network` relative to that of the build, which other work on the machine affects less. `DataLoader` is a"
-        " plain loop of torch with a worker per core and the network in float32.",
+        f" decoded pictures in batches of {BATCH}. Each alone uses all cores, so that both together reach `bound` = "
+        "1 / (1 / decode + 1 / network). `pipeline` is a new index from the first file that is read to the last batch"
+        " that is staged; `build` is all of it, from the scan to the commit. Both leave out `load encoder`, which"
+        " imports torch, converts and compiles the network, and takes as long for any number of pictures. `CPU share`"
+        " is the CPU time of `decode` and `network` relative to that of the pipeline, which other work on the machine"
+        " affects less. `DataLoader` is a plain loop of torch with a worker per core and the network in float32.",
         "",
         "| collection | pictures | encoder | precision | decode | network | bound | pipeline | share of the bound"
         " | CPU share | DataLoader | pipeline, times DataLoader | build | peak memory | index size | load encoder"
@@ -152,10 +153,10 @@ def page(rows: list[Figures], rounds: int) -> str:
         "|---|---:|---|---|" + "---:|" * 13,
     ]
     lines += [
-        f"| {r.collection} | {r.last('images'):,.0f} | `{r.encoder}` | {r.precision} | {r.rate('decode'):.0f}"
+        f"| {r.collection} | {r.last('pictures'):,.0f} | `{r.encoder}` | {r.precision} | {r.rate('decode'):.0f}"
         f" | {r.rate('forward'):.0f} | {r.bound():.0f} | {r.rate('build'):.0f}"
         f" | {r.share():.2f} | {r.cpu_share():.2f} | {r.rate('loader'):.0f} | {r.times_loader():.1f}"
-        f" | {r.last('images') / r.last('all_seconds'):.0f}"
+        f" | {r.last('pictures') / r.last('all_seconds'):.0f}"
         f" | {r.last('peak') / 2**20:.0f} MiB | {r.size / 2**20:.1f} MiB | {r.last('load'):.1f} s | {r.again:.1f} s |"
         for r in rows
     ]

@@ -3,8 +3,9 @@
     python -m benchmarks.indexing_parts decode|forward|build|loader PICTURES ENCODER PRECISION [INDEX]
 
 `decode` reads, hashes and decodes with one thread per core, as a build does. `forward` embeds pictures that are decoded
-already. `build` makes a new index. `loader` is the loop that one would write with torch: a `DataLoader` with one worker
-per core that decodes and resizes with Pillow, and the network in the main process.
+already. `build` makes a new index as `indexer.build` does, after the encoder is loaded and compiled. `loader` is the
+loop that one would write with torch: a `DataLoader` with one worker per core that decodes and resizes with Pillow, and
+the network in the main process.
 """
 
 from __future__ import annotations
@@ -20,9 +21,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+from PIL import Image
 
+from indexer.collection.sync import FolderUpdate
 from indexer.pipeline.content_hash import content_hash
+from indexer.pipeline.progress import Stages
 from indexer.pipeline.scan import scan
+from indexer.pipeline.writer import open_writer
 from search.config import BuildConfig
 from search.encoders import load_encoder
 from search.errors import PictureError
@@ -80,45 +85,45 @@ def of_forward(pictures: Path, encoder: Encoder) -> dict[str, float]:
 
 
 class Marks:
-    """Wall and CPU seconds when the encoder is loaded, and when each batch is staged."""
+    """Wall and CPU seconds when the first file is read, and when the last batch is staged."""
 
     def __init__(self) -> None:
-        self.loaded = (0.0, 0.0)
-        self.staged: list[tuple[float, float, int]] = []
+        self.embedding = self.staged = (0.0, 0.0)
 
     def begin(self, stage: str, total: int | None) -> None:
-        """Take the time when the stage after `load encoder` begins."""
-        if stage == "compare":
-            self.loaded = self.now()
+        """Take the time when files begin to be read."""
+        if stage == "embed":
+            self.embedding = now()
 
     def advance(self, count: int) -> None:
-        """Take the time when a batch of files is staged."""
-        self.staged.append((*self.now(), count))
-
-    def now(self) -> tuple[float, float]:
-        """Wall and CPU seconds until now."""
-        return time.perf_counter(), sum(os.times()[:4])
+        """Take the time when a batch is staged."""
+        self.staged = now()
 
 
-def of_build(pictures: Path, encoder: str, precision: Precision, index: Path) -> dict[str, Any]:
-    """The figures of `build`: those of the pipeline, and of all but the loading of the encoder.
+def now() -> tuple[float, float]:
+    """Wall and CPU seconds until now."""
+    return time.perf_counter(), sum(os.times()[:4])
 
-    The pipeline is measured from its first staged batch to its last, because the network is compiled with the first.
-    """
-    import indexer
 
+def of_build(pictures: Path, name: str, precision: Precision, index: Path) -> dict[str, Any]:
+    """The figures of `build`: those of the pipeline, of all stages, and of the loading of the encoder."""
     shutil.rmtree(index, ignore_errors=True)
     marks = Marks()
-    config = BuildConfig(encoder=encoder, precision=precision, device="cpu", kind="flat")
-    report = indexer.build(pictures, index, config, progress=marks)
-    ended, (start, cpu, _), (end, cpu_end, _) = marks.now()[0], marks.staged[0], marks.staged[-1]
+    config = BuildConfig(encoder=name, precision=precision, device="cpu", kind="flat")
+    start = time.perf_counter()
+    encoder = load_encoder(name, device="cpu", precision=precision)
+    encoder.encode([Image.new("RGB", (8, 8))])  # converts and compiles
+    loaded = time.perf_counter()
+    update = FolderUpdate.scan(pictures, index, config, Stages(marks))
+    with open_writer(index, create=True) as catalog:
+        report = update.run(catalog, encoder)
+    ended = time.perf_counter()
     return {
-        "seconds": end - start,
-        "cpu": cpu_end - cpu,
-        "pictures": sum(count for *_, count in marks.staged[1:]),
-        "images": report.images,
-        "all_seconds": ended - marks.loaded[0],
-        "load": report.seconds["load encoder"],
+        "seconds": marks.staged[0] - marks.embedding[0],
+        "cpu": marks.staged[1] - marks.embedding[1],
+        "pictures": report.images,
+        "all_seconds": ended - loaded,
+        "load": loaded - start,
         "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
 
@@ -126,7 +131,6 @@ def of_build(pictures: Path, encoder: str, precision: Precision, index: Path) ->
 def of_loader(pictures: Path, encoder: Encoder) -> dict[str, float]:
     """The figures of `loader`; the network is torch's, in float32."""
     import torch
-    from PIL import Image
     from torch.utils.data import DataLoader, Dataset
 
     from search.encoders.torch_base import TorchEncoder
