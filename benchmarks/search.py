@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,11 +56,11 @@ class Measured:
 class Process:
     """The process of one library."""
 
-    def __init__(self, name: str, work: Path) -> None:
+    def __init__(self, name: str, work: Path, core: int) -> None:
         self.name = name
         self.built: dict[str, Any] = {}
         self.measured: list[Measured] = []
-        command = [sys.executable, "-m", "benchmarks.search_worker", name, str(work)]
+        command = [sys.executable, "-m", "benchmarks.search_worker", name, str(work), str(core)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, do: str, **words: Any) -> dict[str, Any]:
@@ -152,7 +153,7 @@ def page(processes: list[Process], vectors: Floats, queries: Floats, options: ar
         "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     missing = []
-    for process in processes:
+    for process in sorted(processes, key=lambda process: list(LIBRARIES).index(process.name)):
         if not process.measured:
             missing.append(f"- {process.name}: {process.built.get('error', 'not measured')}")
         for row in process.measured:
@@ -188,6 +189,9 @@ def main() -> None:
     parser.add_argument("--about", default="embeddings of pictures", help="description of the vectors for the page")
     parser.add_argument("--libraries", nargs="+", choices=tuple(LIBRARIES), default=list(LIBRARIES), metavar="NAME")
     parser.add_argument("--rows", type=int, help="use the first rows only")
+    parser.add_argument(
+        "--builders", type=int, default=1, help="libraries that are built at the same time, each on its own core"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("docs/results/search.md"))
     options = parser.parse_args()
@@ -200,10 +204,13 @@ def main() -> None:
     vectors = np.ascontiguousarray(vectors[: options.rows])
     with tempfile.TemporaryDirectory() as folder:
         write_inputs(Path(folder), vectors, queries)
-        processes = [Process(name, Path(folder)) for name in options.libraries]
+        cores = sorted(os.sched_getaffinity(0))[: options.builders]
+        processes = [
+            Process(name, Path(folder), cores[place % len(cores)]) for place, name in enumerate(options.libraries)
+        ]
         try:
-            for process in processes:
-                process.prepare()
+            with ThreadPoolExecutor(len(cores)) as builders:
+                list(builders.map(Process.prepare, processes))
             for _ in range(options.rounds):
                 for process in processes:
                     process.time()

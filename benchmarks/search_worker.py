@@ -1,9 +1,9 @@
 """One library in a process of its own: reads requests as JSON lines, and answers with JSON lines.
 
-    python -m benchmarks.search_worker NAME WORK
+    python -m benchmarks.search_worker NAME WORK CORE
 
 WORK holds `vectors.npy`, `queries.npy`, `masks.npz`, and for each mask and for `all` the distance of the tenth true
-neighbour of each query. Everything runs on one core, building included.
+neighbour of each query. Everything runs on the core CORE, building included.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def main() -> None:
     """Answer requests until the input ends."""
     name, work = sys.argv[1], Path(sys.argv[2])
     answers, sys.stdout = sys.stdout, sys.stderr  # what libraries print must not come between the answers
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    os.sched_setaffinity(0, {int(sys.argv[3])})
     with tempfile.TemporaryDirectory() as own:
         worker = Worker(LIBRARIES[name](), work)
         for line in sys.stdin:
