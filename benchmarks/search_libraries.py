@@ -311,6 +311,8 @@ class MilvusLite(Library):
                 "vectors",
                 [{"id": row, "vector": vectors[row].tolist(), **mark} for row, mark in zip(rows, marks, strict=True)],
             )
+        self._client.flush("vectors")  # before, it compares every vector
+        self._client.load_collection("vectors")
 
     def _search(self, queries: Floats, effort: int, chosen: str | None) -> Rows:
         where = "" if chosen is None else f"{chosen} == true"
