@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from abc import abstractmethod
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -19,15 +19,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from search.indexes.allowed import Allowed
     from search.types import Floats, Mask, Rows
 
 
 class FaissIndex(VectorIndex):
-    """A FAISS structure with METRIC_L2. This is the only place where its squared distances become distances.
+    """A FAISS structure with METRIC_L2, whose distances are squared.
 
     Subclasses create the empty FAISS index and the parameters of a search. These are passed with each search and never
     set on the index, so that threads with different filters do not interfere.
     """
+
+    squared: ClassVar[bool] = True
 
     def __init__(self, *, device: str = "cpu", **parameters: Any) -> None:
         super().__init__(device=device, **parameters)
@@ -39,6 +42,8 @@ class FaissIndex(VectorIndex):
         self._held_out: tuple[Floats, Rows] | None = None
         self._file_map: Any = None
         """The mapped file that a loaded structure refers to."""
+        self._unfiltered: tuple[int, Any] = (0, None)
+        """The effort of the latest search without a filter, and its FAISS parameters: making them takes 5 us."""
         if device == "cuda":
             self.max_k = MAX_K
 
@@ -102,31 +107,35 @@ class FaissIndex(VectorIndex):
     def _add(self, index: Any, vectors: Floats, rows: Rows | None) -> None:
         """As `_enter`, for the CPU index."""
 
-    def _search(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
-        excluded = 0 if allowed is None else self.size - int(np.count_nonzero(allowed))
-        if self._gpu is not None and k + excluded <= MAX_K:
-            squares, rows = self._search_gpu(queries, k + excluded)
-            if allowed is not None:
-                squares, rows = only(allowed, squares, rows, k)
-        else:
-            squares, rows = self._search_cpu(queries, k, allowed)
-        return np.minimum(np.sqrt(np.maximum(squares, 0)), np.float32(2.0)), rows
+    def _search(self, queries: Floats, k: int, allowed: Allowed | None) -> tuple[Floats, Rows]:
+        excluded = 0 if allowed is None else self.size - allowed.count
+        if self._gpu is None or k + excluded > MAX_K:
+            return self._search_cpu(queries, k, allowed)
+        squares, rows = self._search_gpu(queries, k + excluded)
+        return (squares, rows) if allowed is None else only(allowed.mask, squares, rows, k)
 
-    def _search_cpu(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
+    def _search_cpu(self, queries: Floats, k: int, allowed: Allowed | None) -> tuple[Floats, Rows]:
         """Search with a selector; a filter that passes one row in n gets n times the effort.
 
         The nearest allowed rows are n times as far down the list of all rows, and rows that the selector rejects cost
         little, so the work stays about the same.
         """
-        effort, selector = int(self.parameters["effort"]), None
-        if allowed is not None:
-            selector = faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
-            effort = effort * self.size // int(np.count_nonzero(allowed))
-        effort = max(1, min(effort, self._full_effort()))
-        result: tuple[Floats, Rows] = self._on_cpu().search(
-            queries, k, params=self._search_parameters(effort, selector)
-        )
+        effort = int(self.parameters["effort"])
+        if allowed is None:
+            parameters = self._parameters_of(max(1, min(effort, self._full_effort())))
+        else:
+            effort = max(1, min(effort * self.size // allowed.count, self._full_effort()))
+            parameters = self._search_parameters(effort, faiss.IDSelectorBitmap(allowed.bits))
+        result: tuple[Floats, Rows] = self._on_cpu().search(queries, k, params=parameters)
         return result
+
+    def _parameters_of(self, effort: int) -> Any:
+        """The FAISS parameters of a search of all rows; searches only read them, so that threads can share them."""
+        known, parameters = self._unfiltered
+        if known != effort:
+            parameters = self._search_parameters(effort, None)
+            self._unfiltered = (effort, parameters)
+        return parameters
 
     def _search_gpu(self, queries: Floats, k: int) -> tuple[Floats, Rows]:
         """Search without a selector, which FAISS's GPU indexes would silently ignore."""
@@ -137,6 +146,9 @@ class FaissIndex(VectorIndex):
 
     def _on_cpu(self) -> Any:
         """The CPU index; copied once from the GPU if a wide filter or `save` needs it."""
+        index = self._cpu
+        if index is not None:
+            return index
         with self._copying:
             if self._cpu is None:
                 self._cpu = copy_to_cpu(self._gpu)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from search.indexes.allowed import Allowed
     from search.types import Floats, Mask, Rows
 
 
@@ -80,12 +81,15 @@ class FaissHnswIndex(FaissIndex):
         moved = np.flatnonzero(order != np.arange(self.size))
         codes[moved] = codes[order[moved]]
 
-    def _search_cpu(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
+    def _measures_vectors(self) -> bool:
+        return True
+
+    def _search_cpu(self, queries: Floats, k: int, allowed: Allowed | None) -> tuple[Floats, Rows]:
         order = self._order
         if allowed is None:
             squares, places = super()._search_cpu(queries, k, None)
         else:
-            squares, places = self._search_filtered(queries, k, allowed if order is None else allowed[order])
+            squares, places = self._search_filtered(queries, k, allowed.mask if order is None else allowed.mask[order])
         return squares, places if order is None else np.where(places < 0, -1, order[np.maximum(places, 0)])
 
     def _search_filtered(self, queries: Floats, k: int, allowed: Mask) -> tuple[Floats, Rows]:
@@ -112,7 +116,7 @@ class FaissHnswIndex(FaissIndex):
 
     def _walk(self, queries: Floats, effort: int) -> tuple[Floats, Rows]:
         found: tuple[Floats, Rows] = self._on_cpu().search(
-            queries, effort, params=self._search_parameters(effort, None)
+            queries, effort, params=self._parameters_of(effort)
         )
         return found
 

@@ -74,6 +74,9 @@ class FaissIvfIndex(FaissIndex):
     def _add(self, index: Any, vectors: Floats, rows: Rows | None) -> None:
         index.add(vectors) if rows is None else index.add_with_ids(vectors, rows)
 
+    def _measures_vectors(self) -> bool:
+        return self._gpu is None
+
     def _search_parameters(self, effort: int, selector: Any) -> Any:
         return faiss.SearchParametersIVF(nprobe=effort, sel=selector)
 

@@ -11,9 +11,9 @@ import pytest
 
 from search import IndexClosedError, open_index
 from search.indexes import KINDS
-from search.store import segments, shown_pictures
+from search.store import reranking, shown_pictures
 from search.store.catalog import Catalog
-from search.store.segments import rerank
+from search.store.reranking import rerank
 from tests.indexes_of_vectors import clumps, index_of, unit
 from tests.search.query.slow_road import SlowRoad, apart
 
@@ -91,7 +91,7 @@ def test_a_row_without_a_picture_leaves_its_place_to_others(tmp_path: Path) -> N
 @pytest.mark.parametrize("few", [0, 128])
 @pytest.mark.parametrize("scale", [1.0, 1e-3])
 def test_no_candidate_of_the_first_k_is_excluded(few: int, scale: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segments, "_FEW", few)
+    monkeypatch.setattr(reranking, "_FEW", few)
     random = np.random.default_rng(0)
     for dim in (1, 2, 7, 64, 300):
         base = unit(random.standard_normal((1, dim)))
