@@ -22,6 +22,8 @@ class Allowed:
     def __init__(self, mask: Mask) -> None:
         """`mask` is `(N,) bool`."""
         self.mask = mask
+        self.spread: float | None = None
+        """What `FaissIvfIndex` found out of the clusters that the rows are in."""
         self.count = int(np.count_nonzero(mask))
 
     @cached_property

@@ -157,7 +157,8 @@ class Segment:
         """The k nearest candidates of each query; of all allowed rows where the structure found less than k."""
         self._use(candidates.rows)
         distances, rows = rerank(self.vectors, queries, candidates.rows, k, candidates.squares)
-        if (short := rows[:, -1] < 0).any():
+        if rows[:, -1].min() < 0:
+            short = rows[:, -1] < 0
             distances[short], rows[short] = self._search_exactly(queries[short], k, allowed)
         return distances, rows
 
