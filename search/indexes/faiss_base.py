@@ -136,7 +136,7 @@ class FaissIndex(VectorIndex):
         return max(1, min(int(self.parameters["effort"]), self._full_effort()))
 
     def _parameters_of(self, effort: int) -> Any:
-        """The FAISS parameters of a search without a selector; searches only read them, so that threads can share them."""
+        """The FAISS parameters of a search without a selector; threads can share them, because they only read."""
         known = self._parameters.get(effort)
         if known is None:
             if len(self._parameters) >= _KEPT:

@@ -90,7 +90,9 @@ class FaissHnswIndex(FaissIndex):
         if allowed is None:
             squares, places = super()._search_cpu(queries, k, None)
         else:
-            squares, places = self._search_filtered(queries, k, allowed if order is None else Allowed(allowed.mask[order]))
+            if order is not None:
+                allowed = Allowed(allowed.mask[order])
+            squares, places = self._search_filtered(queries, k, allowed)
         return squares, places if order is None else np.where(places < 0, -1, order[np.maximum(places, 0)])
 
     def _search_filtered(self, queries: Floats, k: int, allowed: Allowed) -> tuple[Floats, Rows]:
