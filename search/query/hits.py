@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from search.large_imports import collection_paused
 from search.types import Hit
 
 if TYPE_CHECKING:
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
     from search.store.records import ShownRecord
     from search.store.shown_pictures import ShownPictures
     from search.types import Floats, Mask, Rows, Strength
+
+
+_MANY = 1_000
+"""Hits from which the garbage collector, which visits all that are made and finds none to free, is paused."""
 
 
 class Found(NamedTuple):
@@ -93,7 +99,8 @@ def _hits(
 def _rows_of_hits(distances: Floats, records: Sequence[ShownRecord], confidence: Confidence) -> list[list[Hit]]:
     """As `_hits`, from one segment that has a picture for every row; `distances` is `(Q, K)`."""
     apart = distances.ravel()
-    hits = list(map(_hit, records, apart.tolist(), *confidence.of(apart)))
+    with collection_paused() if len(apart) > _MANY else nullcontext():
+        hits = list(map(_hit, records, apart.tolist(), *confidence.of(apart)))
     width = distances.shape[1]
     answers = [hits] if len(distances) == 1 else [hits[n : n + width] for n in range(0, len(hits), width)]
     if (apart[:-1] == apart[1:]).any():

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from search.distance import nearest_pairs
+from search.distance import nearest_pairs, nearest_rows
 from search.store.parallel import each_block
 
 if TYPE_CHECKING:
@@ -32,8 +32,10 @@ def rerank(vectors: Floats, queries: Floats, rows: Rows, k: int, squares: Floats
     """
     vectors = vectors.view(np.ndarray)  # of a memory map, which makes an object of its class at each step
     if rows.size <= _FEW and len(queries) == 1:
-        return nearest_pairs(vectors, queries, np.zeros(rows.size, dtype=np.intp), rows[0], k)
+        return nearest_rows(vectors, queries[0], rows[0], k)
     which, place = np.nonzero(_may_be_nearest(vectors, queries, rows, k, squares))
+    if len(queries) == 1 and len(place) <= _PAIRS:
+        return nearest_rows(vectors, queries[0], rows[0, place], k)
     return _ordered(vectors, queries, which, rows[which, place], k)
 
 
