@@ -97,3 +97,15 @@ def test_parameters_are_checked_before_the_work() -> None:
         check_parameters("ivfpq", {"nbits": 12})
     with pytest.raises(UnsupportedError, match="tree"):
         check_parameters("tree", {"M": 16})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_filter_without_the_neighbourhood_of_the_query_costs_no_recall(kind: str) -> None:
+    found = []
+    for query in queries(8):
+        chosen = np.ones(ROWS, dtype=np.bool_)
+        chosen[np.argsort(clustered(ROWS) @ query, kind="stable")[-ROWS // 4 :]] = False
+        rows = segment(kind).search(query[None], 10, chosen)[1][0].tolist()
+        truth = brute_force(clustered(ROWS), query[None], 10, chosen)[1][0].tolist()
+        found.append(len(set(rows) & set(truth)) / 10)
+    assert np.mean(found) >= 0.95
