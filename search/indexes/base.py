@@ -15,10 +15,12 @@ from search.indexes.allowed import Allowed, allowed_of
 from search.text import reason_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from search.types import Floats, Mask, Rows
+
+    _Search = Callable[[Floats, int, Allowed | None], tuple[Floats, Rows]]
 
 _MOST = 2**31 - 1
 """Maximum value of a parameter, because the libraries count in 32 bits."""
@@ -212,7 +214,7 @@ class VectorIndex(ABC):
             UnsupportedError: `supports` is False.
             DamagedFileError: the file that the structure was loaded from led to rows that do not exist.
         """
-        measured, found = self._found(queries, k, allowed)
+        measured, found = self._found(queries, k, allowed, self._search)
         if self.squared:
             measured = np.minimum(np.sqrt(np.maximum(measured, 0)), np.float32(2.0))
         k, reachable = min(int(k), max(self.size, MOST_PADDED)), found.shape[1]
@@ -222,22 +224,26 @@ class VectorIndex(ABC):
         return distances, rows
 
     def candidates(self, queries: Floats, k: int, allowed: Mask | Allowed | None = None) -> Candidates:
-        """The rows that `search` would find, at most k, for callers that measure and order them; raises as `search`."""
-        measured, rows = self._found(queries, k, allowed)
+        """At most k rows, for callers that measure and order them; raises as `search`.
+
+        These are the rows that `search` would find. There are none for a query that the structure cannot answer well
+        with this filter, because it leaves out what is near the query.
+        """
+        measured, rows = self._found(queries, k, allowed, self._search_candidates)
         return Candidates(rows, measured if self.squared and self._measures_vectors() else None)
 
     def _measures_vectors(self) -> bool:
         """Whether the squares of `_search` are float32 sums over the vectors themselves, not over codes of them."""
         return False
 
-    def _found(self, queries: Floats, k: int, given: Mask | Allowed | None) -> tuple[Floats, Rows]:
-        """As `_search`, for any k and number of queries, with all checks."""
+    def _found(self, queries: Floats, k: int, given: Mask | Allowed | None, search: _Search) -> tuple[Floats, Rows]:
+        """As `search`, for any k and number of queries, with all checks."""
         allowed = allowed_of(given)
         self._check_search(queries, k, allowed)
         reachable = min(int(k), self.size if allowed is None else allowed.count)
         if not len(queries) or not reachable:
             return np.empty((len(queries), 0), dtype=np.float32), np.empty((len(queries), 0), dtype=np.int64)
-        found = self._search(np.ascontiguousarray(queries, dtype=np.float32), reachable, allowed)
+        found = search(np.ascontiguousarray(queries, dtype=np.float32), reachable, allowed)
         self._check_rows(found[1])
         return found
 
@@ -329,6 +335,10 @@ class VectorIndex(ABC):
 
         The distances are squared if the kind is `squared`.
         """
+
+    def _search_candidates(self, queries: Floats, k: int, allowed: Allowed | None) -> tuple[Floats, Rows]:
+        """As `_search`, for `candidates`."""
+        return self._search(queries, k, allowed)
 
     def _check_file(self, path: Path) -> None:  # noqa: B027  (a kind that is not stored has no file)
         """Verify a file before a library parses it; raises OSError or ValueError."""

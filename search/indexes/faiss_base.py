@@ -123,13 +123,36 @@ class FaissIndex(VectorIndex):
 
     def _search_cpu(self, queries: Floats, k: int, allowed: Allowed | None) -> tuple[Floats, Rows]:
         """Search with a selector, and more effort for a narrower filter: see `_filtered_effort`."""
-        effort = int(self.parameters["effort"])
         if allowed is None:
-            parameters = self._parameters_of(max(1, min(effort, self._full_effort())))
+            parameters = self._parameters_of(max(1, min(int(self.parameters["effort"]), self._full_effort())))
         else:
             parameters = self._search_parameters(self._filtered_effort(allowed), faiss.IDSelectorBitmap(allowed.bits))
-        result: tuple[Floats, Rows] = self._on_cpu().search(queries, k, params=parameters)
+        result: tuple[Floats, Rows] = self._on_cpu().search(self._asked(queries), k, params=parameters)
         return result
+
+    def _asked(self, queries: Floats) -> Floats:
+        """The queries as FAISS is asked."""
+        return queries
+
+    def _lists(self, allowed: Allowed) -> bool:
+        """Whether `candidates` lists rows without the filter and keeps those allowed, rather than use a selector."""
+        return False
+
+    def _search_candidates(self, queries: Floats, k: int, allowed: Allowed | None) -> tuple[Floats, Rows]:
+        """As `_search`, but nothing for a query whose neighbourhood the filter leaves out.
+
+        Rows that are far from a query are about equally far. Codes do not tell them apart, and they lie in clusters
+        that no search visits: recalls of 0.03 were measured. The list of a query shows whether that is so.
+        """
+        if allowed is None or self._gpu is not None or not self._lists(allowed):
+            return self._search(queries, k, allowed)
+        length, enough = listed(k, self.size, allowed)
+        parameters = self._parameters_of(self._filtered_effort(allowed))
+        found = self._on_cpu().search(self._asked(queries), max(k, length), params=parameters)
+        squares, rows = only(allowed.mask, *found, k)
+        if rows[:, enough - 1].min() < 0:
+            rows[rows[:, enough - 1] < 0] = -1
+        return squares, rows
 
     def _filtered_effort(self, allowed: Allowed) -> int:
         """The effort at which a search with a filter finds as large a share as one without."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from search.indexes.base import doubling
-from search.indexes.faiss_base import FaissIndex, chosen, listed, only
+from search.indexes.faiss_base import FaissIndex, chosen
 from search.indexes.faiss_layout import check_ivf
 from search.indexes.faiss_library import faiss
 from search.indexes.gpu import gpu_lock, move_to_gpu
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _ROWS_PER_CLUSTER = 39
 """Minimum number of rows to train a centroid on, as FAISS recommends."""
-_WIDE = 4
+_WIDE = 8
 """A filter is wide if it passes at least one row in so many."""
 _POWER = 0.4
 """A filter that passes one row in n gets the effort times this power of n."""
@@ -88,18 +88,9 @@ class FaissIvfIndex(FaissIndex):
     def _measures_vectors(self) -> bool:
         return self._gpu is None
 
-    def _search_cpu(self, queries: Floats, k: int, allowed: Allowed | None) -> tuple[Floats, Rows]:
-        """With a wide filter, list more rows and keep those allowed: a selector is slower while half of them pass."""
-        if allowed is None or allowed.count * _WIDE < self.size:
-            return super()._search_cpu(queries, k, allowed)
-        length, enough = listed(k, self.size, allowed)
-        parameters = self._parameters_of(self._filtered_effort(allowed))
-        found = self._on_cpu().search(queries, max(k, length), params=parameters)
-        squares, rows = only(allowed.mask, *found, k)
-        if rows[:, enough - 1].min() < 0:
-            short = rows[:, enough - 1] < 0
-            squares[short], rows[short] = super()._search_cpu(queries[short], k, allowed)
-        return squares, rows
+    def _lists(self, allowed: Allowed) -> bool:
+        """With wide filters only: a selector is slower while half of the rows pass it, and faster when few do."""
+        return allowed.count * _WIDE >= self.size
 
     def _filtered_effort(self, allowed: Allowed) -> int:
         """The nearest allowed rows lie in more clusters; in far more if the filter depends on the position.
