@@ -8,7 +8,8 @@ factor of ten between kinds, and between machines with fast and slow memory.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,14 +17,15 @@ from indexer.tuning.probes import K
 from search.store.segments import Segment
 
 if TYPE_CHECKING:
-    from search.indexes.allowed import Allowed
+    from collections.abc import Callable
+
     from search.indexes.base import VectorIndex
-    from search.types import Floats
+    from search.types import Floats, Rows
 
 _SHARES = tuple(2.0**-power for power in range(10, 0, -1))
 """Shares of the rows that filters pass, narrow first."""
 _QUERIES = 15
-_SECONDS = 0.3
+_SECONDS = 0.2
 """Longest time of one measurement, which is then of fewer queries."""
 _LOST = 0.05
 """The recall of the structure with a filter may be so much less than without."""
@@ -46,16 +48,17 @@ def measure_exact_rows(structure: VectorIndex, vectors: Floats, queries: Floats)
         return None
     random, asked = np.random.default_rng(2), queries[:_QUERIES]
     segment = Segment(0, vectors, structure, exact_rows=0)
-    plain = _Answers(segment, asked, None, exactly=False)
-    recall = plain.share_of(_Answers(segment, asked, None, exactly=True))
+    plain, truth = _alternate(asked, partial(segment.search, k=K), partial(segment.search_exactly, k=K))
+    recall = plain.share_of(truth)
     enough = 0
     for share in _SHARES:
         allowed = segment.allowed(random.random(len(vectors)) < share)
         if allowed.count <= max(K, enough):
             continue
-        exact = _Answers(segment, asked, allowed, exactly=True)
+        compare = partial(segment.search_exactly, k=K, chosen=allowed)
+        plain, exact = _alternate(asked, partial(segment.search, k=K), compare)
         if exact.seconds > plain.seconds:  # with a filter, the structure is no faster than without
-            found = _Answers(segment, asked, allowed, exactly=False)
+            found, exact = _alternate(asked, partial(segment.search, k=K, chosen=allowed), compare)
             if exact.seconds > found.seconds and found.share_of(exact) >= recall - _LOST:
                 return max(enough, int(allowed.count * found.seconds / exact.seconds))
         enough = allowed.count
@@ -63,22 +66,34 @@ def measure_exact_rows(structure: VectorIndex, vectors: Floats, queries: Floats)
 
 
 class _Answers:
-    """Distances of the answers to some queries, and the median seconds of one."""
+    """Distances of the answers to some queries, and the seconds of each."""
 
-    def __init__(self, segment: Segment, queries: Floats, allowed: Allowed | None, *, exactly: bool) -> None:
-        search: Any = segment.search_exactly if exactly else segment.search
-        search(queries[:1], K, allowed)  # derives what later searches with the filter share
+    def __init__(self) -> None:
         self.distances: list[Floats] = []
-        times, begun = [], time.perf_counter()
-        for place in range(len(queries)):
-            start = time.perf_counter()
-            self.distances.append(search(queries[place : place + 1], K, allowed)[0][0])
-            times.append(time.perf_counter() - start)
-            if start - begun > _SECONDS:
-                break
-        self.seconds = float(np.median(times))
+        self.times: list[float] = []
+
+    @property
+    def seconds(self) -> float:
+        """Median seconds of one."""
+        return float(np.median(self.times))
 
     def share_of(self, exact: _Answers) -> float:
         """Share of exact answers that are found."""
-        pairs = zip(self.distances, exact.distances, strict=False)
+        pairs = zip(self.distances, exact.distances, strict=True)
         return float(np.mean([np.mean(found <= true[-1] + _ROUNDING) for found, true in pairs]))
+
+
+def _alternate(queries: Floats, *searches: Callable[[Floats], tuple[Floats, Rows]]) -> list[_Answers]:
+    """Ask in turn, so that no search finds everything in the processor's cache, as it would if it ran alone."""
+    answers = [_Answers() for _ in searches]
+    for search in searches:
+        search(queries[:1])  # derives what later searches with the filter share
+    begun = time.perf_counter()
+    for place in range(len(queries)):
+        for search, own in zip(searches, answers, strict=True):
+            start = time.perf_counter()
+            own.distances.append(search(queries[place : place + 1])[0][0])
+            own.times.append(time.perf_counter() - start)
+        if time.perf_counter() - begun > _SECONDS:
+            break
+    return answers

@@ -148,8 +148,8 @@ class FaissIndex(VectorIndex):
             return self._search(queries, k, allowed)
         length, enough = listed(k, self.size, allowed)
         parameters = self._parameters_of(self._filtered_effort(allowed))
-        found = self._on_cpu().search(self._asked(queries), max(k, length), params=parameters)
-        squares, rows = only(allowed.mask, *found, k)
+        squares, rows = self._on_cpu().search(self._asked(queries), max(k, length), params=parameters)
+        squares, rows = only(allowed.mask, squares, rows, k)
         if rows[:, enough - 1].min() < 0:
             rows[rows[:, enough - 1] < 0] = -1
         return squares, rows

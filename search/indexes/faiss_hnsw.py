@@ -121,10 +121,10 @@ class FaissHnswIndex(FaissIndex):
     ) -> tuple[Floats, Rows]:
         """The first k allowed rows of the list of each query."""
         length, parameters = max(k, min(length, self.size)), self._parameters_of(min(effort, self.size))
-        found = [
-            only(allowed.mask, *self._on_cpu().search(part, length, params=parameters), k)
-            for part in chunks(queries, max(1, _LISTED_AT_ONCE // length))
-        ]
+        found = []
+        for part in chunks(queries, max(1, _LISTED_AT_ONCE // length)):
+            squares, rows = self._on_cpu().search(part, length, params=parameters)
+            found.append(only(allowed.mask, squares, rows, k))
         if len(found) == 1:
             return found[0]
         return np.concatenate([squares for squares, _ in found]), np.concatenate([rows for _, rows in found])

@@ -44,8 +44,9 @@ def nearest_hits(found: Sequence[Found], k: int, pictures: ShownPictures, confid
         segment, distances, rows = found[0]
         if rows.size and rows[:, -1].min() >= 0:  # then no row is missing: the -1 come last
             records = pictures.at(segment, rows.ravel().tolist())
-            if all(records):
-                return _rows_of_hits(distances, records, confidence)
+            shown = [record for record in records if record is not None]
+            if len(shown) == len(records):
+                return _rows_of_hits(distances, shown, confidence)
         there = rows >= 0
         return _hits(distances, there, pictures.at(segment, rows[there].tolist()), k, confidence, sort=False)
     distances = np.concatenate([each.distances for each in found], axis=1)

@@ -215,7 +215,7 @@ def require_places(segments: Sequence[Segment], of: Sequence[int] | Rows, rows: 
             raise IndexFolderError(f"segment {key} has no row {inside.max()}, which the catalog names. {_SEE}")
 
 
-def exact_search(vectors: Floats, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
+def exact_search(vectors: Floats, queries: Floats, k: int, allowed: Mask | Allowed | None) -> tuple[Floats, Rows]:
     """Search with the flat kind, which is exact."""
     return index_class("flat")().build(vectors).search(queries, k, allowed)
 
