@@ -69,6 +69,15 @@ def nearest_pairs(
     return measured[first], candidates[first].astype(np.int64, copy=False)
 
 
+def nearest_rows(vectors: Floats, query: Floats, candidates: Rows, k: int) -> tuple[Floats, Rows]:
+    """As `nearest_pairs`, for one query `(D,)` and so few candidates `(C,)` that their differences fit in memory."""
+    measured = distances(vectors[candidates], query)
+    if candidates.min() < 0:
+        measured[candidates < 0] = np.inf
+    first = np.lexsort((candidates, measured))[None, :k]
+    return measured[first], candidates[first]
+
+
 def within(measured: Floats, threshold: float) -> Mask:
     """Which distances are at most a threshold, compared in float64: NumPy would round the threshold to float32."""
     accepted: Mask = measured.astype(np.float64) <= threshold

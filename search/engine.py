@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from search.chunks import chunks
 from search.config import Device, QueryConfig, VerifyConfig
 from search.filters.language import condition_of
 from search.forks import watch
-from search.query.blend import blend, has_text
-from search.query.embedding import DECODED_AT_ONCE, Embedder, part_of, unit_queries
+from search.query.asking import Asking
+from search.query.embedding import Embedder, unit_queries
 from search.query.known_pictures import KnownPictures, index_info
 from search.query.query import Query, only_hits, shows_options
 from search.query.segment_search import SegmentSearch
@@ -54,6 +52,7 @@ class SearchEngine:
         self._known = KnownPictures(self._snapshot)
         self._recognition = Recognition(self._snapshot, self._embedder)
         self._segment_search = SegmentSearch(self._snapshot, self._known, self._recognition)
+        self._asking = Asking(self._embedder, self._segment_search)
         watch(self)
 
     def __enter__(self) -> Self:
@@ -69,7 +68,7 @@ class SearchEngine:
 
     def after_fork(self, lost: Any) -> None:
         """Drop, in a forked child, everything that belongs to the parent process: see `search.forks`."""
-        self._snapshot = self._embedder = self._known = self._recognition = self._segment_search = lost
+        self._snapshot = self._embedder = self._known = self._recognition = self._segment_search = self._asking = lost
 
     def close(self) -> None:
         """Release the snapshot. Any later call raises IndexClosedError, except a second `close`."""
@@ -155,15 +154,7 @@ class SearchEngine:
 
         With `audit`, also compare the hits with those of exact search: `Answer.audit`.
         """
-        worded = has_text([picture, *without])
-        query, timing = self._checked(k, options, blended=len(without) > 0, worded=worded), Timing()
-        start = time.perf_counter()
-        looked_at = part_of(picture, crop)
-        timing.decode = time.perf_counter() - start
-        embedding = self._embedder.embed_examples([looked_at, *without], timing)
-        if query.blended:
-            embedding = blend(embedding[:1], embedding[1:])[None]
-        return self._segment_search.ask(embedding[0], query, timing, audit=audit)
+        return self._asking.one(picture, k, without, crop, options, audit=audit)
 
     def ask_together(
         self,
@@ -176,16 +167,13 @@ class SearchEngine:
         **options: Unpack[SearchOptions],
     ) -> Answer:
         """As `search_together`; return what `ask` returns."""
-        query, timing = self._checked(k, options, blended=True, worded=has_text([*pictures, *without])), Timing()
-        vectors = self._embedder.embed_examples([*pictures, *without], timing)
-        blended = blend(vectors[: len(pictures)], vectors[len(pictures) :], weights)
-        return self._segment_search.ask(blended, query, timing, audit=audit)
+        return self._asking.together(pictures, k, weights, without, options, audit=audit)
 
     def ask_vectors(
         self, vectors: Floats, k: int = QueryConfig.k, *, audit: bool = False, **options: Unpack[SearchOptions]
     ) -> list[Answer]:
         """As `search_vectors`, one vector at a time; return what `ask` returns for each."""
-        queries, query = unit_queries(vectors, self.dim), self._checked(k, options)
+        queries, query = unit_queries(vectors, self.dim), self._segment_search.checked(Query.of(k, options))
         return [self._segment_search.ask(vector, query, Timing(), audit=audit) for vector in queries]
 
     def search_together(
@@ -212,9 +200,7 @@ class SearchEngine:
         self, pictures: Sequence[Picture], k: int = QueryConfig.k, **options: Unpack[SearchOptions]
     ) -> list[list[Hit]]:
         """Search with each of several pictures; return one list of hits per picture, in order. Raises as `search`."""
-        query = self._checked(k, options)
-        parts = (self.embed_many(chunk) for chunk in chunks(pictures, DECODED_AT_ONCE))
-        return [hits for vectors in parts for hits in self._segment_search.answer(vectors, query)]
+        return self._asking.many(pictures, k, options)
 
     def search_vectors(
         self, vectors: Floats, k: int = QueryConfig.k, **options: Unpack[SearchOptions]
@@ -229,9 +215,6 @@ class SearchEngine:
     def search_id(self, picture_id: int, k: int = QueryConfig.k, **options: Unpack[SearchOptions]) -> list[Hit]:
         """Search with the stored embedding of a picture of the index; its first hit is normally the picture itself."""
         return self.search_vectors(self.vectors_of([picture_id]), k, **options)[0]
-
-    def _checked(self, k: int, options: SearchOptions, *, blended: bool = False, worded: bool = False) -> Query:
-        return self._segment_search.checked(Query.of(k, options, blended=blended, worded=worded))
 
     # Embeddings --------------------------------------------------------------------------------------------------
 

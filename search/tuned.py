@@ -63,6 +63,8 @@ class Tuning:
     """Bytes in memory while the index is open."""
     build_seconds: float | None = None
     memory_limit: int | None = None
+    exact_rows: int | None = None
+    """Rows that a filter leaves up to which comparing them all was measured to be faster than the structure."""
     reason: str = ""
     """Why `auto` chose the kind; empty for a kind given by name."""
     trials: tuple[Trial, ...] = ()

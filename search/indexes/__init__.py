@@ -39,8 +39,6 @@ _TABLE = {
 KINDS = tuple(_TABLE)
 AUTO = "auto"
 
-_EXACT_BYTES = 128 * 2**20
-
 
 def index_class(kind: str) -> type[VectorIndex]:
     """Import the class of a kind.
@@ -68,16 +66,6 @@ def check_parameters(kind: str, parameters: Mapping[str, int]) -> None:
             f" parameters itself: choose a kind by name ({', '.join(KINDS)})"
         )
     index_class(kind).check_parameters(parameters)
-
-
-def exact_is_fast(rows: int, dim: int) -> bool:
-    """Whether comparing `(rows, dim) float32` one by one is fast, so that a filter that matches few needs no structure.
-
-    The limit is 128 MiB (262,144 vectors of 128). One exact query over that takes 15 to 30 ms on two busy cores
-    (measured for k=10 at D=128: 16,000 rows 2 ms, 64,000 rows 6 to 9 ms, 250,000 rows 16 to 32 ms), less than decoding
-    and embedding the query picture.
-    """
-    return rows * dim * 4 <= _EXACT_BYTES
 
 
 def resolve_device(requested: Device, kind: str) -> str:

@@ -132,7 +132,9 @@ def unit_queries(vectors: Floats, dim: int) -> Floats:
     Raises:
         QueryError: they have another length than `dim`, or are not unit vectors.
     """
-    queries = np.atleast_2d(np.asarray(vectors, dtype=np.float32))
+    queries = np.asarray(vectors, dtype=np.float32)
+    if queries.ndim != 2:
+        queries = np.atleast_2d(queries)
     if queries.shape[1] != dim:
         raise QueryError(f"the vectors have {queries.shape[1]} dimensions, but those of the index have {dim}")
     lengths = np.sqrt(np.einsum("qd,qd->q", queries, queries))

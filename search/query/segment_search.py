@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from search.filters.conditions import Condition
+    from search.indexes.allowed import Allowed
     from search.query.known_pictures import KnownPictures
     from search.query.query import Query
     from search.recognition.recognition import Recognition
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 class _Plan:
     """What the searches of one query share."""
 
-    chosen: Sequence[tuple[Segment, Mask | None]]
-    """Each segment with a mask of its rows that match the filter; None without a filter."""
+    chosen: Sequence[tuple[Segment, Allowed | None]]
+    """Each segment with its rows that match the filter; None without a filter."""
     confidence: Confidence
     """Gives the hits their probability or their word."""
     most: float | None = None
@@ -67,8 +68,8 @@ class SegmentSearch:
         return query
 
     def mask(self, segment: Segment, condition: Condition | None) -> Mask | None:
-        """Rows of a segment that match a condition, `(N,) bool`; None without a condition."""
-        return None if condition is None else self._masks.mask(segment.id, len(segment.vectors), condition)
+        """Live rows of a segment that match a condition, `(N,) bool`; None without a condition."""
+        return None if condition is None else self._masks.allowed(segment, condition).mask
 
     def answer(self, vectors: Floats, query: Query) -> list[list[Hit]]:
         """One list of hits per query `(Q, dim)`, unit rows."""
@@ -97,7 +98,11 @@ class SegmentSearch:
 
     def _plan(self, query: Query, audit: Audit | None = None) -> _Plan:
         begun = time.perf_counter()
-        chosen = [(segment, self.mask(segment, query.condition)) for segment in self._snapshot.segments]
+        condition = query.condition
+        chosen = [
+            (segment, None if condition is None else self._masks.allowed(segment, condition))
+            for segment in self._snapshot.segments
+        ]
         if audit is not None:
             audit.mask = time.perf_counter() - begun
         most = same_threshold(self._snapshot.folder, self._recognition.calibration) if query.same_only else None
@@ -128,7 +133,7 @@ class SegmentSearch:
 
     def _nearest(self, queries: Floats, k: int, plan: _Plan) -> list[list[Hit]]:
         """The k nearest hits of each query `(Q, dim)`, unit rows, from all segments."""
-        found = [self._found(queries, k, segment, mask, plan) for segment, mask in plan.chosen]
+        found = [self._found(queries, k, segment, allowed, plan) for segment, allowed in plan.chosen]
         if not found:
             return [[] for _ in queries]
         begun = time.perf_counter()
@@ -137,14 +142,12 @@ class SegmentSearch:
             plan.audit.records += time.perf_counter() - begun
         return hits
 
-    def _found(self, queries: Floats, k: int, segment: Segment, mask: Mask | None, plan: _Plan) -> Found:
+    def _found(self, queries: Floats, k: int, segment: Segment, allowed: Allowed | None, plan: _Plan) -> Found:
         if plan.exactly:
-            distances, rows = segment.search_exactly(queries, k, mask)
-        elif plan.audit is None:
-            distances, rows = segment.search(queries, k, mask)
+            distances, rows = segment.search_exactly(queries, k, allowed)
         else:
-            audit = _audit_of(segment, plan.audit)
-            distances, rows = segment.search(queries, k, mask, audit)
+            audit = None if plan.audit is None else _audit_of(segment, plan.audit)
+            distances, rows = segment.search(queries, k, allowed, audit)
         if plan.most is not None:
             rows = np.where(within(distances, plan.most), rows, -1)
         return Found(segment.id, distances, rows)
