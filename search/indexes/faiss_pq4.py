@@ -8,7 +8,7 @@ import numpy as np
 
 from search.chunks import chunks
 from search.indexes.base import doubling
-from search.indexes.faiss_base import FaissIndex, building_threads, chosen
+from search.indexes.faiss_base import FaissIndex, building_threads, chosen, training_rows
 from search.indexes.faiss_layout import check_pq4
 from search.indexes.faiss_library import faiss
 
@@ -80,13 +80,11 @@ class FaissPq4Index(FaissIndex):
         all_rows.this.disown()
         return index
 
-    def _train(self, index: Any, vectors: Floats) -> None:
+    def _train(self, index: Any, vectors: Floats, held_out: Rows) -> None:
         index.pq.cp.seed = self.parameters["seed"]
         index.pq.cp.min_points_per_centroid = 1  # otherwise FAISS prints a warning for small blocks
         sample = index.pq.cp.max_points_per_centroid << _BITS
-        if len(vectors) > sample:
-            rows = np.random.default_rng(self.parameters["seed"]).choice(len(vectors), sample, replace=False)
-            vectors = vectors[np.sort(rows)]
+        vectors = training_rows(vectors, held_out, sample, 1, self.parameters["seed"])
         missing = max(0, (1 << _BITS) - len(vectors))  # zeros, not copies: FAISS divides by the range of the codebooks
         with building_threads(1):  # thousands of tiny steps, after each of which threads wait for each other
             index.train(self._padded(np.pad(vectors, ((0, missing), (0, 0)))))

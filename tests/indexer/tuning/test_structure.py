@@ -63,6 +63,40 @@ def test_probes_are_no_answers_where_the_structure_finds_too_few(kind: str, clus
     assert (own[:, 0] == probes).mean() > 0.9, "they answer once they are entered"
 
 
+@pytest.mark.parametrize("kind", ["ivf", "ivfpq", "pq4"])
+@pytest.mark.parametrize("rows", [3000, 6000])
+def test_nothing_is_learned_from_rows_that_are_held_out(kind: str, rows: int) -> None:
+    """Whatever the held-out rows are, the others are found in the same way; `pq4` learns from at most 4,096 rows."""
+    vectors, probes = clustered(rows), np.arange(0, rows, 20)
+    others = vectors.copy()
+    others[probes] = -vectors[probes][::-1]
+    found = [
+        index_class(kind)(device="cpu", effort=2).build(each, held_out=probes).search(vectors[probes], 40)
+        for each in (vectors, others)
+    ]
+    np.testing.assert_array_equal(found[0][1], found[1][1])
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+
+
+@pytest.mark.parametrize("kind", ["ivf", "ivfpq"])
+def test_as_many_clusters_as_rows(kind: str) -> None:
+    vectors = clustered(100)
+    structure = index_class(kind)(device="cpu", nlist=100, effort=100).build(vectors, held_out=np.arange(5))
+    structure.complete()
+    rows = Segment(1, vectors, structure).search(vectors, 1)[1]
+    assert rows[:, 0].tolist() == list(range(100))
+
+
+def test_ranges_of_rounded_vectors_cover_rows_that_are_held_out() -> None:
+    """Rows beyond the range of all others are not cut off to it."""
+    vectors = clustered(1000)
+    vectors[7] = np.eye(16, dtype=np.float32)[3]
+    structure = index_class("hnsw8")(device="cpu").build(vectors, held_out=np.array([7]))
+    structure.complete()
+    distances, rows = structure.search(vectors[7:8], 1)
+    assert (rows[0, 0], distances[0, 0]) == (7, pytest.approx(0, abs=0.02))
+
+
 def test_more_recall_costs_more_effort() -> None:
     vectors = clustered(4000)
     low = build_structure(vectors, BuildConfig(kind="ivf", recall=0.3, device="cpu")).structure
