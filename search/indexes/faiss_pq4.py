@@ -22,6 +22,8 @@ _BITS = 4
 _MOST_CANDIDATES = 256
 """Candidates per neighbour at most: codes that need more for the recall are too short."""
 _PADDED_AT_ONCE = 16_384
+_FEWEST_PER_CODE = 39
+"""Rows per entry of a codebook that FAISS recommends at least."""
 
 
 class FaissPq4Index(FaissIndex):
@@ -84,7 +86,7 @@ class FaissPq4Index(FaissIndex):
         index.pq.cp.seed = self.parameters["seed"]
         index.pq.cp.min_points_per_centroid = 1  # otherwise FAISS prints a warning for small blocks
         sample = index.pq.cp.max_points_per_centroid << _BITS
-        vectors = training_rows(vectors, held_out, sample, 1, self.parameters["seed"])
+        vectors = training_rows(vectors, held_out, sample, _FEWEST_PER_CODE << _BITS, self.parameters["seed"])
         missing = max(0, (1 << _BITS) - len(vectors))  # zeros, not copies: FAISS divides by the range of the codebooks
         with building_threads(1):  # thousands of tiny steps, after each of which threads wait for each other
             index.train(self._padded(np.pad(vectors, ((0, missing), (0, 0)))))
