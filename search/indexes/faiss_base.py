@@ -60,12 +60,8 @@ class FaissIndex(VectorIndex):
     def _check_gpu(self) -> None:
         """Raise UnsupportedError for parameters that the GPU version does not support."""
 
-    def _train(self, index: Any, vectors: Floats, held_out: Rows) -> None:
-        """Train the structure, if it needs training, on at least one vector.
-
-        What is learned from rows that are held out fits them better than new pictures, or sets apart a cluster that is
-        empty while they are missing, so that the measured recall would be too high or too low.
-        """
+    def _train(self, index: Any, vectors: Floats) -> None:
+        """Train the structure, if it needs training, on at least one vector."""
 
     def _build(self, vectors: Floats, held_out: Rows) -> None:
         index = self._empty()
@@ -74,7 +70,7 @@ class FaissIndex(VectorIndex):
         if self.size == 0:
             self._cpu = index
             return
-        self._train(index, vectors, held_out)
+        self._train(index, vectors)
         if self.device == "cuda":
             self._gpu = move_to_gpu(index, half_tables=self._half_tables())
         else:
@@ -190,18 +186,6 @@ def building_threads(count: int) -> Iterator[None]:
         yield
     finally:
         faiss.omp_set_num_threads(before)
-
-
-def training_rows(vectors: Floats, held_out: Rows, most: int, least: int, seed: int) -> Floats:
-    """Rows to train on: those that are not held out, at most `most` of them; all rows if less than `least` are left."""
-    if len(held_out) == 0 and len(vectors) <= most:
-        return vectors
-    rows = np.setdiff1d(np.arange(len(vectors)), held_out)
-    if len(rows) < least:
-        return vectors
-    if len(rows) > most:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
-    return vectors[rows]
 
 
 def chosen(value: int | None, fallback: int, at_most: int) -> int:

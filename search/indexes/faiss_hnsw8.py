@@ -11,7 +11,7 @@ from search.indexes.faiss_library import faiss
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from search.types import Floats, Rows
+    from search.types import Floats
 
 
 class FaissHnsw8Index(FaissHnswIndex):
@@ -39,8 +39,7 @@ class FaissHnsw8Index(FaissHnswIndex):
     def _graph(self, links: int) -> Any:
         return faiss.IndexHNSWSQ(self.dim, faiss.ScalarQuantizer.QT_8bit, links)
 
-    def _train(self, index: Any, vectors: Floats, held_out: Rows) -> None:
-        """Learn the ranges of all rows, held out or not: numbers beyond the ranges would be cut off."""
+    def _train(self, index: Any, vectors: Floats) -> None:
         index.train(vectors)
 
     def _write_flags(self) -> int:

@@ -6,7 +6,7 @@ from math import isqrt
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from search.indexes.base import doubling
-from search.indexes.faiss_base import FaissIndex, chosen, training_rows
+from search.indexes.faiss_base import FaissIndex, chosen
 from search.indexes.faiss_layout import check_ivf
 from search.indexes.faiss_library import faiss
 from search.indexes.gpu import gpu_lock, move_to_gpu
@@ -59,15 +59,7 @@ class FaissIvfIndex(FaissIndex):
         """Bytes of one row in its cluster."""
         return 4 * self.dim
 
-    def _train(self, index: Any, vectors: Floats, held_out: Rows) -> None:
-        clusters = int(self.parameters["nlist"])
-        if len(held_out):
-            most = clusters * index.cp.max_points_per_centroid  # of more, FAISS draws as many
-            vectors = training_rows(vectors, held_out, most, clusters, self.parameters["seed"])
-        self._learn(index, vectors)
-
-    def _learn(self, index: Any, vectors: Floats) -> None:
-        """Train on these rows."""
+    def _train(self, index: Any, vectors: Floats) -> None:
         index.cp.seed = self.parameters["seed"]
         index.cp.min_points_per_centroid = 1  # otherwise FAISS prints a warning for small blocks
         if self.device == "cuda":

@@ -87,7 +87,7 @@ class FaissIvfPqIndex(FaissIvfIndex):
     def _code_bytes(self) -> int:
         return int(-(-self.parameters["m"] * self.parameters["nbits"] // 8))
 
-    def _learn(self, index: Any, vectors: Floats) -> None:
+    def _train(self, index: Any, vectors: Floats) -> None:
         index.pq.cp.seed = self.parameters["seed"]
         index.pq.cp.min_points_per_centroid = 1
         index.pq.cp.max_points_per_centroid = _TRAINING_ROWS_PER_ENTRY
@@ -95,7 +95,7 @@ class FaissIvfPqIndex(FaissIvfIndex):
         entries = 1 << self.parameters["nbits"]
         if len(vectors) < entries:
             vectors = np.resize(vectors, (entries, self.dim))
-        super()._learn(index, vectors)
+        super()._train(index, vectors)
 
     def _half_tables(self) -> bool:
         return bool(self.parameters["m"] > _GPU_FLOAT_PARTS)

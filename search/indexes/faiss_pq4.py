@@ -8,7 +8,7 @@ import numpy as np
 
 from search.chunks import chunks
 from search.indexes.base import doubling
-from search.indexes.faiss_base import FaissIndex, building_threads, chosen, training_rows
+from search.indexes.faiss_base import FaissIndex, building_threads, chosen
 from search.indexes.faiss_layout import check_pq4
 from search.indexes.faiss_library import faiss
 
@@ -22,8 +22,6 @@ _BITS = 4
 _MOST_CANDIDATES = 256
 """Candidates per neighbour at most: codes that need more for the recall are too short."""
 _PADDED_AT_ONCE = 16_384
-_FEWEST_PER_CODE = 39
-"""Rows per entry of a codebook that FAISS recommends at least."""
 
 
 class FaissPq4Index(FaissIndex):
@@ -82,11 +80,13 @@ class FaissPq4Index(FaissIndex):
         all_rows.this.disown()
         return index
 
-    def _train(self, index: Any, vectors: Floats, held_out: Rows) -> None:
+    def _train(self, index: Any, vectors: Floats) -> None:
         index.pq.cp.seed = self.parameters["seed"]
         index.pq.cp.min_points_per_centroid = 1  # otherwise FAISS prints a warning for small blocks
         sample = index.pq.cp.max_points_per_centroid << _BITS
-        vectors = training_rows(vectors, held_out, sample, _FEWEST_PER_CODE << _BITS, self.parameters["seed"])
+        if len(vectors) > sample:
+            rows = np.random.default_rng(self.parameters["seed"]).choice(len(vectors), sample, replace=False)
+            vectors = vectors[np.sort(rows)]
         missing = max(0, (1 << _BITS) - len(vectors))  # zeros, not copies: FAISS divides by the range of the codebooks
         with building_threads(1):  # thousands of tiny steps, after each of which threads wait for each other
             index.train(self._padded(np.pad(vectors, ((0, missing), (0, 0)))))

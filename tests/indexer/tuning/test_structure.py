@@ -63,21 +63,6 @@ def test_probes_are_no_answers_where_the_structure_finds_too_few(kind: str, clus
     assert (own[:, 0] == probes).mean() > 0.9, "they answer once they are entered"
 
 
-@pytest.mark.parametrize("kind", ["ivf", "ivfpq", "pq4"])
-@pytest.mark.parametrize("rows", [3000, 6000])
-def test_nothing_is_learned_from_rows_that_are_held_out(kind: str, rows: int) -> None:
-    """Whatever the held-out rows are, the others are found in the same way; `pq4` learns from at most 4,096 rows."""
-    vectors, probes = clustered(rows), np.arange(0, rows, 20)
-    others = vectors.copy()
-    others[probes] = -vectors[probes][::-1]
-    found = [
-        index_class(kind)(device="cpu", effort=2).build(each, held_out=probes).search(vectors[probes], 40)
-        for each in (vectors, others)
-    ]
-    np.testing.assert_array_equal(found[0][1], found[1][1])
-    np.testing.assert_array_equal(found[0][0], found[1][0])
-
-
 @pytest.mark.parametrize("kind", ["ivf", "ivfpq"])
 def test_as_many_clusters_as_rows(kind: str) -> None:
     vectors = clustered(100)
