@@ -43,9 +43,9 @@ CANDIDATES = {
         Candidate("hnsw8", 0.25, 1.1),
         Candidate("ivf", 0.5, 1.5),
     ),
-    "cuda": (Candidate("flat", 1.0, 1.0), Candidate("ivf", 0.5, 1.5)),
+    "cuda": (Candidate("flat", 1.0, 1.0), Candidate("ivf", 0.5, 1.5), Candidate("cagra", 0.25, 1.0)),
 }
-"""By device, in the order in which they are tried."""
+"""By device, in the order in which they are tried. Kinds that this build of FAISS lacks on a device are left out."""
 FLAT_ROWS = {"cpu": 20_000, "cuda": 200_000}
 """Up to so many rows, every segment is exact."""
 SAMPLE = 20_000
@@ -110,7 +110,7 @@ def _by_trial(vectors: Floats, config: BuildConfig, device: str) -> Choice:
 
 
 def _known(device: str) -> list[Candidate]:
-    return [each for each in CANDIDATES[device] if each.kind in KINDS]
+    return [each for each in CANDIDATES[device] if each.kind in KINDS and device in index_class(each.kind).devices]
 
 
 def _tried(candidate: Candidate, sample: Floats, probes: Probes, config: BuildConfig, device: str) -> Trial:

@@ -13,8 +13,10 @@ from indexer.tuning import choice
 from indexer.tuning.costs import memory_needed
 from indexer.tuning.structure import build_structure
 from search.config import BuildConfig
+from search.indexes import index_class
 from search.store.records import SegmentRecord
 from search.tuned import MeasuredRecall, Trial, Tuning
+from tests.search.indexes.structures_made import cagra_stand_in, stand_in
 
 if TYPE_CHECKING:
     from indexer.tuning.structure import Built
@@ -62,6 +64,47 @@ def test_candidates_are_measured_and_one_is_chosen() -> None:
         assert trial.memory == memory_needed(trial.kind, trial.parameters, 1000, 16)
         assert (trial.recall is None) == (trial.kind == "flat")
     assert tuning.reason
+
+
+@pytest.fixture
+def on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU that is not there, with stand-ins for what FAISS does on it."""
+    stand_in(monkeypatch)
+    cagra_stand_in(monkeypatch)
+    monkeypatch.setitem(choice.FLAT_ROWS, "cuda", 500)
+    monkeypatch.setattr("indexer.tuning.structure.resolve_device", lambda *_: "cuda")
+
+
+@pytest.mark.usefixtures("on_gpu")
+def test_on_a_gpu_kinds_with_a_gpu_version_are_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = replace(CONFIG, device="cuda")
+    assert build_structure(spread(500), config).structure.kind == "flat"
+    built = build_structure(spread(1500), config)
+    assert built.structure.device == "cuda"
+    assert built.tuning is not None
+    assert [trial.kind for trial in built.tuning.trials] == ["flat", "ivf", "cagra"]
+    assert all(trial.query_ms for trial in built.tuning.trials)
+    monkeypatch.setattr(index_class("cagra"), "devices", frozenset({"cpu"}))
+    without = build_structure(spread(1500), config).tuning
+    assert without is not None
+    assert [trial.kind for trial in without.trials] == ["flat", "ivf"], "FAISS was built without cuVS"
+
+
+@pytest.mark.usefixtures("on_gpu")
+@pytest.mark.parametrize(("rows", "best"), [(1500, "ivf"), (2_000_000, "cagra")])
+def test_on_a_gpu_the_graph_is_chosen_where_it_is_fastest(
+    rows: int, best: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time of a graph grows least with the number of rows."""
+    times = {"flat": 0.4, "ivf": 0.1, "cagra": 0.3}
+
+    def tried(candidate: choice.Candidate, *_: object) -> Trial:
+        return Trial(candidate.kind, {}, query_ms=times[candidate.kind], build_seconds=1.0)
+
+    monkeypatch.setattr(choice, "_tried", tried)
+    vectors = np.lib.stride_tricks.as_strided(spread(1500), (rows, 16), (0, 4))
+    monkeypatch.setattr(choice, "choose_probes", lambda sample: None)
+    assert choice.choose(vectors, replace(CONFIG, device="cuda"), "cuda").order[0][0] == best
 
 
 def test_the_memory_limit_excludes_candidates() -> None:
