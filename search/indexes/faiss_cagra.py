@@ -33,7 +33,7 @@ class FaissCagraIndex(VectorIndex):
 
     Parameters:
         degree: links per row.
-        effort: itopk_size, candidates kept during the walk; a search uses at least k, and at most 512.
+        effort: itopk_size, candidates kept during the walk; a search uses at least k and at most 512.
 
     Source: Ootomo et al., CAGRA: Highly parallel graph construction and approximate nearest neighbor search for GPUs,
     2024.
@@ -44,7 +44,7 @@ class FaissCagraIndex(VectorIndex):
     reads_vectors: ClassVar[bool] = True
     devices: ClassVar[frozenset[str]] = frozenset({"cpu", "cuda"} if cagra_available() else {"cpu"})
     defaults: ClassVar[Mapping[str, int | None]] = {"degree": 64, "effort": 64}
-    most: ClassVar[Mapping[str, int]] = {"degree": 512, "effort": _MOST}
+    most: ClassVar[Mapping[str, int]] = {"degree": 512}
 
     def __init__(self, *, device: str = "cpu", **parameters: Any) -> None:
         super().__init__(device=device, **parameters)
