@@ -5,17 +5,19 @@
 X.npy and Q.npy hold unit rows `(N, D) float32`; the queries are embeddings of pictures that are not in X. Each kind is
 built once with its defaults, into FOLDER, where the next run finds it. The other kinds have the advantage: their effort
 is chosen by the recall of these very queries, that of `auto` by those of tuning. Single queries of all kinds take
-turns, so that other work on the machine affects all; times are medians.
+turns, so that other work on the machine affects all; times are medians. With `--efforts FILE`, what `auto` chose and
+the efforts of the others are kept there, and the next run only measures times.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -31,17 +33,17 @@ from search import open_index
 from search.config import BuildConfig
 from search.indexes import AUTO, KINDS
 from search.text import utc_today
+from search.tuned import Tuning
 
 if TYPE_CHECKING:
     from indexer.tuning.probes import Probes
     from search import SearchEngine
-    from search.tuned import Tuning
     from search.types import Floats
 
 _TURN = 20
 """Queries of one kind before the next one's turn."""
-_GROWTH = 1.15
-"""Factor between the efforts that are tried."""
+_CLOSE = 1.08
+"""Largest ratio of the effort that is used to one that is not enough."""
 _MOST = 4096
 
 
@@ -63,13 +65,18 @@ def hand_tuned(kind: str, engine: SearchEngine, truth: Probes, target: float) ->
     memory = memory_needed(kind, segment.structure.parameters, *segment.vectors.shape)
     if segment.structure.exact:
         return Entry(kind, kind, None, 1.0, memory)
-    effort = 1.0
-    while effort < _MOST:
-        recall = measure(segment, round(effort), truth).value
-        if recall >= target:
-            return Entry(kind, kind, round(effort), recall, memory)
-        effort = max(effort + 1, effort * _GROWTH)
-    return None
+    missed, effort = 0, 1
+    while (recall := measure(segment, effort, truth).value) < target:
+        missed, effort = effort, 2 * effort
+        if effort > _MOST:
+            return None
+    while effort > max(missed + 1, _CLOSE * missed):
+        between = (missed + effort) // 2
+        if (tried := measure(segment, between, truth).value) >= target:
+            effort, recall = between, tried
+        else:
+            missed = between
+    return Entry(kind, kind, effort, recall, memory)
 
 
 def chosen(vectors: Floats, target: float, engines: dict[str, SearchEngine], truth: Probes) -> tuple[Entry, Tuning]:
@@ -137,8 +144,9 @@ def main() -> None:
     parser.add_argument("--queries", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True, help="folder of the indexes, one for each kind")
     parser.add_argument("--about", default="", help="what the vectors are, for the page")
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=[kind for kind in KINDS if kind != "cagra"])
     parser.add_argument("--targets", nargs="+", type=float, default=[0.95, 0.99])
+    parser.add_argument("--efforts", type=Path, help="file that keeps the efforts")
     parser.add_argument("--seconds", type=float, default=30.0, help="time over which the kinds of a target take turns")
     parser.add_argument("--out", type=Path, default=Path("docs/results/auto_choice.md"))
     options = parser.parse_args()
@@ -161,9 +169,19 @@ def main() -> None:
                 make(options.work / kind, kind, vectors)
             engines[kind] = opened.enter_context(open_index(options.work / kind, device="cpu"))
         for target in options.targets:
-            auto, tuning = chosen(vectors, target, engines, truth)
-            tuned = [hand_tuned(kind, engine, truth, target) for kind, engine in engines.items()]
-            entries = timed([auto, *(each for each in tuned if each)], engines, queries, options.seconds)
+            kept = (
+                json.loads(options.efforts.read_text("utf-8")) if options.efforts and options.efforts.exists() else {}
+            )
+            if str(target) not in kept:
+                auto, tuning = chosen(vectors, target, engines, truth)
+                tuned = [hand_tuned(kind, engine, truth, target) for kind, engine in engines.items()]
+                entries = [auto, *(each for each in tuned if each)]
+                kept[str(target)] = {"entries": [asdict(entry) for entry in entries], "tuning": tuning.to_dict()}
+                if options.efforts:
+                    options.efforts.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+            entries = [Entry(**each) for each in kept[str(target)]["entries"]]
+            tuning = Tuning.of_dict(kept[str(target)]["tuning"])
+            entries = timed(entries, engines, queries, options.seconds)
             sys.stderr.write("".join(f"{entry}\n" for entry in entries))
             lines += table(target, entries, tuning)
     options.out.write_text("\n".join(lines), encoding="utf-8")
