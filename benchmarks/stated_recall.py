@@ -5,21 +5,25 @@
 Each NAME=VECTORS.npy,QUERIES.npy is a collection: unit rows `(N, D) float32` to index, and embeddings of other pictures
 of the same source as queries. PATHS.txt, one line per row, names the pictures; then altered views of them, embedded by
 `--encoder`, are used too. Each collection is searched for the queries of the others as well. With `--copies`, it is
-measured again with so many copies of some of its pictures in place of the others (`benchmarks.million_vectors`).
+measured again with so many copies of some of its pictures in place of the others (`benchmarks.million_vectors`). With
+`--kept FILE`, rows are kept there and not measured again by the next run.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from benchmarks.million_vectors import made
+from indexer.metrics.bootstrap import Figure
 from indexer.metrics.wilson import mean_of_shares
 from indexer.pipeline.picture_views import PictureViews
 from indexer.tuning.probes import K, probes_of
@@ -29,13 +33,12 @@ from search.encoders import load_encoder
 from search.indexes import AUTO, KINDS
 from search.store.segments import Segment
 from search.text import utc_today
+from search.tuned import MeasuredRecall
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from indexer.metrics.bootstrap import Figure
     from indexer.tuning.probes import Probes
-    from search.tuned import MeasuredRecall
     from search.types import Floats
 
 _NOISE = 0.1
@@ -72,14 +75,20 @@ class Row:
         return "inside" if self.stated.low <= self.found.value <= self.stated.high else "intervals overlap"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Collection:
-    """Vectors to index, and by source queries that are not among them, with their true neighbours."""
+    """Vectors to index, and by source queries that are not among them."""
 
     name: str
     vectors: Floats
-    truths: dict[str, Probes]
+    queries: dict[str, Floats]
     views: PictureViews | None = None
+
+    @cached_property
+    def truths(self) -> dict[str, Probes]:
+        """The queries with their true neighbours."""
+        none = np.empty(0, dtype=np.int64)
+        return {source: probes_of(self.vectors, none, queries, "") for source, queries in self.queries.items()}
 
 
 def measured(collection: Collection, kind: str, target: float) -> list[Row]:
@@ -118,20 +127,37 @@ def collections(options: argparse.Namespace) -> Iterator[Collection]:
     queries = {name: np.load(places[1])[: options.queries] for name, places in files.items()}
     for name, places in files.items():
         vectors = np.load(places[0])
-        own = {name: _truth(vectors, queries[name])}
-        others = {source: _truth(vectors, queries[source]) for source in queries if source != name}
-        yield Collection(name, vectors, own | others)
+        own = {name: queries[name]}
+        yield Collection(name, vectors, own | queries)
         if len(places) > 2:
             yield Collection(name, vectors, own, _views(places[2], options.encoder))
         if options.copies:
             chosen = np.random.default_rng(_SEED).permutation(len(vectors))[: len(vectors) // options.copies]
             copied = made(vectors[chosen], len(vectors), _NOISE, _SEED)
             title = f"{name}, {options.copies} copies of each"
-            yield Collection(title, copied, {title: _truth(copied, queries[name])})
+            yield Collection(title, copied, {title: queries[name]})
 
 
-def _truth(vectors: Floats, queries: Floats) -> Probes:
-    return probes_of(vectors, np.empty(0, dtype=np.int64), queries, "")
+class Kept:
+    """Rows of earlier runs, in a file; in memory alone without one."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._rows: dict[str, list[dict[str, Any]]] = {}
+        if file is not None and file.exists():
+            self._rows = json.loads(file.read_text("utf-8"))
+
+    def rows(self, collection: Collection, kind: str, target: float) -> list[Row]:
+        """The rows of a kind over a collection, measured now if they are not there."""
+        key = f"{collection.name} | {'rows' if collection.views is None else 'views'} | {kind} | {target:g}"
+        if key not in self._rows:
+            self._rows[key] = [asdict(row) for row in measured(collection, kind, target)]
+            if self._file is not None:
+                self._file.write_text(json.dumps(self._rows, indent=1), encoding="utf-8")
+        return [
+            Row(**row | {"stated": MeasuredRecall(**row["stated"]), "found": Figure(**row["found"])})
+            for row in self._rows[key]
+        ]
 
 
 def _views(file: Path, encoder: str) -> PictureViews:
@@ -207,13 +233,15 @@ def main() -> None:
     parser.add_argument("--copies", type=int, default=0, help="copies of each picture in a second collection; 0: none")
     parser.add_argument("--encoder", default="small", help="the encoder that made the vectors of pictures")
     parser.add_argument("--queries", type=int, default=1000)
+    parser.add_argument("--kept", type=Path, help="file that keeps the rows")
     parser.add_argument("--out", type=Path, default=Path("docs/results/stated_recall.md"))
     options = parser.parse_args()
     rows: list[Row] = []
+    kept = Kept(options.kept)
     for collection in collections(options):
         for kind in options.kinds:
             for target in options.targets:
-                rows += measured(collection, kind, target)
+                rows += kept.rows(collection, kind, target)
                 options.out.write_text(page(rows), encoding="utf-8")
 
 
