@@ -1,30 +1,25 @@
-"""Measure recall and speed of every index kind at every effort on real embeddings, and check the stated recall.
+"""Measure recall and speed of every index kind at every effort on real embeddings.
 
     python -m benchmarks.index_kinds --vectors X.npy --out docs/results/index_kinds.md
 
 X.npy holds unit rows `(N, D) float32`. The queries are random rows of it that are held out of the indexes. Speeds are
-ratios to `flat`, which is measured again next to each kind, so that other work on the machine affects both. Each kind
-is also tuned as in `twinlens build`, and its stated recall is compared with the recall of the queries. That takes as
-long again and needs no quiet machine: with `--tuned FILE`, it is kept there and not repeated by the next run.
+ratios to `flat`, which is measured again next to each kind, so that other work on the machine affects both. For the
+recall that tuning states, see `benchmarks.stated_recall`.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.tuning.structure import build_structure
-from search.config import BuildConfig
 from search.indexes import KINDS, index_class, resolve_device
 from search.store.segments import Segment
 from search.text import utc_today
@@ -34,7 +29,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from search.config import Device
     from search.indexes.base import VectorIndex
     from search.types import Floats
 
@@ -64,20 +58,6 @@ class Figures:
     recall_at_10: float
     speed: Speed
     flat: Speed
-
-
-@dataclass(frozen=True)
-class StatedRecall:
-    """The recall that tuning states for a kind, and the recall of the queries."""
-
-    kind: str
-    device: str
-    build_seconds: float
-    effort: int | None
-    stated: float
-    found: float
-    error: float
-    """Half the width of the 95 % interval of `found`, by query."""
 
 
 def split(path: Path, held_out: int, seed: int) -> tuple[Floats, Floats]:
@@ -169,56 +149,6 @@ def measure(
     return figures
 
 
-def stated_recall(
-    kind: str, device: Device, vectors: Floats, queries: Floats, truth: Floats, target: float
-) -> StatedRecall:
-    """Build and tune as `twinlens build` does, and search for the queries."""
-    start = time.perf_counter()
-    built = build_structure(vectors, BuildConfig(kind=kind, recall=target, device=device))
-    structure, stated = built.structure, built.recall
-    seconds = time.perf_counter() - start
-    assert stated is not None, "the kind is approximate"
-    distances, _ = Segment(0, vectors, structure).search(queries, K)
-    each = correct(distances, truth, K).mean(axis=1)
-    error = 1.96 * float(each.std(ddof=1)) / len(each) ** 0.5
-    result = StatedRecall(kind, structure.device, seconds, structure.effort, stated, float(each.mean()), error)
-    sys.stderr.write(f"{result}\n")
-    return result
-
-
-def kept_or_measured(file: Path | None, measured: Callable[[], StatedRecall], kind: str, target: float) -> StatedRecall:
-    """What an earlier run kept of a kind and target in the file, else what is measured now and kept there."""
-    kept = json.loads(file.read_text("utf-8")) if file is not None and file.exists() else {}
-    name = f"{kind} {target:g}"
-    if name in kept:
-        return StatedRecall(**kept[name])
-    stated = measured()
-    if file is not None:
-        file.write_text(json.dumps(kept | {name: asdict(stated)}, indent=1), encoding="utf-8")
-    return stated
-
-
-def stated_table(rows: list[StatedRecall], target: float) -> str:
-    """Format stated and measured recall as Markdown."""
-    lines = [
-        "## Stated recall",
-        "",
-        f"Tuned for a recall@10 of {target:g}, as `twinlens build` does: the effort is raised until that recall is "
-        "measured on held-out rows, which are added afterwards. *Stated* is that measurement, which `twinlens info` "
-        "reports; *found* is the recall of the held-out queries, with its 95 %"
-        " interval by query.",
-        "",
-        "| kind | device | build and tune, s | effort | stated | found |",
-        "|---|---|---:|---:|---:|---:|",
-    ]
-    lines += [
-        f"| {row.kind} | {row.device} | {row.build_seconds:.1f} | {row.effort} | {row.stated:.4f}"
-        f" | {row.found:.4f} ± {row.error:.4f} |"
-        for row in rows
-    ]
-    return "\n".join(lines) + "\n"
-
-
 def table(rows: list[Figures], vectors: Floats, queries: Floats, source: str) -> str:
     """Format the figures as Markdown."""
     flat = next(row for row in rows if row.kind == "flat").speed
@@ -257,28 +187,20 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=[kind for kind in KINDS if kind != "cagra"])
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="cpu", help="for kinds that support it")
     parser.add_argument("--queries", type=int, default=1000, help="number of held-out rows; at most a tenth of all")
-    parser.add_argument("--recall", type=float, default=BuildConfig.recall, help="target of tuning")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=1.5, help="shortest time over which each speed is measured")
-    parser.add_argument("--tuned", type=Path, help="file that keeps what tuning stated")
     options = parser.parse_args()
     vectors, queries = split(options.vectors, options.queries, options.seed)
     resolve_device(options.device, "auto")  # reports a missing GPU before the work begins
     flat = Segment(0, vectors, index_class("flat")().build(vectors))
     truth, _ = flat.search(queries, K)
-    rows, kept = [], []
-    for kind in dict.fromkeys(["flat", *options.kinds]):
-        choice: Device = "auto" if options.device == "cuda" else options.device
-        device = resolve_device(choice, kind)
-        rows += measure(kind, device, vectors, queries, flat, truth, options.seconds)
-        if kind != "flat":
-            stated = partial(stated_recall, kind, choice, vectors, queries, truth, options.recall)
-            kept.append(kept_or_measured(options.tuned, stated, kind, options.recall))
+    rows = []
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    page = [table(rows, vectors, queries, options.about or f"`{options.vectors.name}`")]
-    if kept:
-        page.append(stated_table(kept, options.recall))
-    options.out.write_text("\n".join(page), encoding="utf-8")
+    for kind in dict.fromkeys(["flat", *options.kinds]):
+        device = resolve_device("auto" if options.device == "cuda" else options.device, kind)
+        rows += measure(kind, device, vectors, queries, flat, truth, options.seconds)
+        page = table(rows, vectors, queries, options.about or f"`{options.vectors.name}`")
+        options.out.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

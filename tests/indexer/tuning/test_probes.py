@@ -98,7 +98,7 @@ def test_too_few_rows_are_not_measured() -> None:
 @pytest.mark.parametrize(
     ("kind", "parameters"), [("ivf", {"nlist": 8, "effort": 1}), ("pq4", {"effort": 1}), ("hnsw", {"effort": 12})]
 )
-def test_a_given_effort_over_too_few_rows_states_no_recall(kind: str, parameters: dict[str, int | None]) -> None:
+def test_a_given_effort_over_too_few_rows_states_no_recall(kind: str, parameters: dict[str, int]) -> None:
     """Only full effort is known to find everything."""
     vectors = spread(63, 16, 0)
     built = build_structure(vectors, BuildConfig(kind=kind, device="cpu", params=parameters))
