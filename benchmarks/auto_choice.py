@@ -3,10 +3,10 @@
     OMP_NUM_THREADS=1 taskset -c 1 python -m benchmarks.auto_choice --vectors X.npy --queries Q.npy --work FOLDER
 
 X.npy and Q.npy hold unit rows `(N, D) float32`; the queries are embeddings of pictures that are not in X. Each kind is
-built once with its defaults, into FOLDER, where the next run finds it. The other kinds have the advantage: their effort
-is chosen by the recall of these very queries, that of `auto` by those of tuning. Single queries of all kinds take
-turns, so that other work on the machine affects all; times are medians. With `--efforts FILE`, what `auto` chose and
-the efforts of the others are kept there, and the next run only measures times.
+built once with its defaults, into FOLDER, where the next run finds it. `auto` chooses its effort by the queries of
+tuning; the effort of the others is the least at which these very queries find as much as with `auto`. Single queries of
+all kinds take turns, so that other work on the machine affects all; times are medians. With `--efforts FILE`, what
+`auto` chose and the efforts of the others are kept there, and the next run only measures times.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def table(target: float, entries: list[Entry], tuning: Tuning) -> list[str]:
     rivals = [entry for entry in entries if entry.name != AUTO]
     best = min(rivals, key=lambda entry: entry.ms)
     lines = [
-        f"## Recall of {target:g}",
+        f"## Target: a recall of {target:g}",
         "",
         "| | kind | effort | recall@10 | ms per query | memory, MiB | |",
         "|---|---|---:|---:|---:|---:|---:|",
@@ -158,8 +158,9 @@ def main() -> None:
         f"Written by `python -m benchmarks.auto_choice` on {utc_today()}; {len(os.sched_getaffinity(0))} of "
         f"{os.cpu_count()} cores. {options.about or options.vectors.name}: {len(vectors):,} vectors of "
         f"{vectors.shape[1]} dimensions, and {len(queries):,} pictures that are not among them as queries, one at a "
-        "time, with the engine's `search_vectors`. *By hand*: the least effort at which these queries reach the "
-        "recall. *Memory*: the structure, and the vectors where each query reads them from all over.",
+        "time, with the engine's `search_vectors`. *By hand*: the least effort at which these queries find as "
+        "much as `auto`, and reach the target. *Memory*: the structure, and the vectors where each query reads them "
+        "from all over.",
         "",
     ]
     with ExitStack() as opened:
@@ -174,7 +175,8 @@ def main() -> None:
             )
             if str(target) not in kept:
                 auto, tuning = chosen(vectors, target, engines, truth)
-                tuned = [hand_tuned(kind, engine, truth, target) for kind, engine in engines.items()]
+                equal = max(target, auto.recall)
+                tuned = [hand_tuned(kind, engine, truth, equal) for kind, engine in engines.items()]
                 entries = [auto, *(each for each in tuned if each)]
                 kept[str(target)] = {"entries": [asdict(entry) for entry in entries], "tuning": tuning.to_dict()}
                 if options.efforts:

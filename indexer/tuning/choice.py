@@ -30,7 +30,10 @@ class Candidate:
 
     kind: str
     growth: float
-    """The time of a query, without what any query takes, is proportional to this power of the number of rows."""
+    """The time of a query, without what any query takes, is proportional to this power of the number of rows.
+
+    At the same recall: more rows take more effort, and fewer of them fit the caches of the processor.
+    """
     build_growth: float
     """The same for building; little for codes, most of whose time goes into a codebook from a fixed number of rows."""
     parameters: dict[str, int | None] = field(default_factory=dict)
@@ -40,10 +43,10 @@ CANDIDATES = {
     "cpu": (
         Candidate("flat", 1.0, 1.0),
         Candidate("pq4", 1.0, 0.5),
-        Candidate("hnsw8", 0.25, 1.1),
-        Candidate("ivf", 0.5, 1.5),
+        Candidate("hnsw8", 0.5, 1.1),
+        Candidate("ivf", 0.75, 1.5),
     ),
-    "cuda": (Candidate("flat", 1.0, 1.0), Candidate("ivf", 0.5, 1.5), Candidate("cagra", 0.25, 1.0)),
+    "cuda": (Candidate("flat", 1.0, 1.0), Candidate("ivf", 0.75, 1.5), Candidate("cagra", 0.5, 1.0)),
 }
 """By device, in the order in which they are tried. Kinds that this build of FAISS lacks on a device are left out."""
 FLAT_ROWS = {"cpu": 20_000, "cuda": 200_000}
@@ -52,7 +55,7 @@ SAMPLE = 20_000
 """Rows that candidates are tried on."""
 _SECONDS = 60.0
 """No candidate is begun after this time."""
-_ABOUT_EQUAL = 1.25
+_ABOUT_EQUAL = 1.1
 """Of candidates whose time is within this factor of the fastest, the one that builds soonest is chosen."""
 _SIMILAR = 4
 """A choice is repeated for segments with up to so many times more or fewer rows."""
