@@ -6,6 +6,7 @@
     hnsw8     FAISS: the same graph over 8-bit vectors; faster, and needs no vectors to walk; CPU
     ivf       FAISS: clusters, of which the nearest few are searched; CPU or GPU
     ivfpq     FAISS: clusters of compressed vectors, with about a sixteenth of the memory; CPU or GPU
+    cagra     FAISS: a graph that a GPU builds and walks, if FAISS was built with cuVS; exact elsewhere
     hnswlib   like hnsw, from the library of that name, which also filters during the walk; CPU
 
 For `auto`, `indexer.tuning` tries kinds on a sample of the vectors.
@@ -32,6 +33,7 @@ _TABLE = {
     "hnsw8": "search.indexes.faiss_hnsw8:FaissHnsw8Index",
     "ivf": "search.indexes.faiss_ivf:FaissIvfIndex",
     "ivfpq": "search.indexes.faiss_ivfpq:FaissIvfPqIndex",
+    "cagra": "search.indexes.faiss_cagra:FaissCagraIndex",
     "hnswlib": "search.indexes.hnswlib_index:HnswlibIndex",
 }
 """Kind to `module:Class`. A new kind needs one file and one line here."""
@@ -85,8 +87,9 @@ def resolve_device(requested: Device, kind: str) -> str:
     if requested == "cpu" or (requested == "auto" and not has_gpu_version):
         return "cpu"
     if not has_gpu_version:
+        here = " without a GPU and a FAISS that was built with cuVS" if kind == "cagra" else ""
         raise UnsupportedError(
-            f"index kind {kind!r} has no GPU version: use --device auto or cpu, or a kind that has one"
+            f"index kind {kind!r} has no GPU version{here}: use --device auto or cpu, or a kind that has one"
             " (flat, ivf, ivfpq)"
         )
     if _gpu_available():

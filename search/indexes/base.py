@@ -163,6 +163,12 @@ class VectorIndex(ABC):
         """Rows of a filter up to which comparing them all is faster than this structure, where it was not measured."""
         return _EXACT_BYTES // (4 * self.dim)
 
+    @property
+    def exhaustive(self) -> bool:
+        """Whether the effort is the largest that has an effect on the rows of this structure."""
+        efforts = self._efforts(self.size)
+        return not efforts or int(self.parameters["effort"]) >= efforts[-1]
+
     def supports(self, k: int) -> bool:
         """Whether `search` can answer with k neighbours on the present device."""
         return self.max_k is None or k <= self.max_k

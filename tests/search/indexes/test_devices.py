@@ -46,8 +46,8 @@ def test_ivfpq_reports_unsupported_parameters() -> None:
 
 
 def test_kinds_and_devices(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert KINDS == ("flat", "pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "hnswlib")
-    with pytest.raises(UnsupportedError, match="flat, pq4, hnsw, hnsw8, ivf, ivfpq, hnswlib"):
+    assert KINDS == ("flat", "pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "cagra", "hnswlib")
+    with pytest.raises(UnsupportedError, match="flat, pq4, hnsw, hnsw8, ivf, ivfpq, cagra, hnswlib"):
         index_class("tree")
     for gpu in (False, True):
         monkeypatch.setattr("search.indexes._gpu_available", lambda there=gpu: there)
