@@ -10,10 +10,8 @@ import numpy as np
 
 from search.chunks import chunks
 from search.config import DecodeConfig
-from search.encoders import embeds_text
 from search.encoders.foreign import is_foreign, stored_encoder
 from search.errors import EncoderError, QueryError
-from search.pictures.decode import load_picture, picture_name
 from search.store.durable import verify
 from search.types import Text, Timing
 
@@ -62,6 +60,8 @@ class Embedder:
         Raises:
             PictureError: a picture cannot be read, or does not show what the encoder embeds.
         """
+        from search.pictures.decode import load_picture, picture_name  # Pillow, which a query by id does without
+
         encoder, timing = self.encoder, Timing() if timing is None else timing
         parts: list[Floats] = []
         for chunk in chunks(pictures, DECODED_AT_ONCE):
@@ -79,7 +79,7 @@ class Embedder:
     def embeds_text(self) -> bool:
         """Whether the encoder embeds texts too; it is not loaded for this. Raises as `encoder`."""
         self._snapshot.require_open()
-        return not is_foreign(self._snapshot.fingerprint) and embeds_text(_place(self._snapshot))
+        return not is_foreign(self._snapshot.fingerprint) and _embeds_text(self._snapshot)
 
     def embed_texts(self, texts: Sequence[Text], timing: Timing | None = None) -> Floats:
         """Embed texts as `(N, dim) float32` unit rows, and add the seconds taken to `timing`.
@@ -89,7 +89,7 @@ class Embedder:
             QueryError: a text is longer than the encoder reads.
         """
         self._snapshot.require_open()
-        if not embeds_text(_place(self._snapshot)):
+        if not _embeds_text(self._snapshot):
             folder, name = self._snapshot.folder, self._snapshot.settings["encoder"]
             raise EncoderError(
                 f"{folder}: its encoder {name} embeds pictures only, so no text can be compared with them. Encoders"
@@ -123,6 +123,8 @@ def part_of(example: Example, crop: Crop | None) -> Example:
         return example
     if isinstance(example, Text):
         raise QueryError("a crop is a part of a picture, and the query is a text: leave one of them out")
+    from search.pictures.decode import load_picture
+
     return crop.of(load_picture(example))
 
 
@@ -145,6 +147,12 @@ def unit_queries(vectors: Floats, dim: int) -> Floats:
 
 def _place(snapshot: Snapshot) -> Path:
     return snapshot.folder / stored_encoder(snapshot.folder, snapshot.settings)
+
+
+def _embeds_text(snapshot: Snapshot) -> bool:
+    from search.encoders import embeds_text
+
+    return embeds_text(_place(snapshot))
 
 
 def _load(snapshot: Snapshot) -> Encoder:
