@@ -171,6 +171,7 @@ TUNING = Tuning(
     2**20,
     12.5,
     2**30,
+    5_000,
     "the fastest",
     (Trial("flat", {}, None, 3.0, 2**24, 0.1, "slower"), Trial("ivf", {"nlist": None}, note="not tried")),
 )
