@@ -43,10 +43,10 @@ CANDIDATES = {
     "cpu": (
         Candidate("flat", 1.0, 1.0),
         Candidate("pq4", 1.0, 0.5),
-        Candidate("hnsw8", 0.5, 1.1),
+        Candidate("hnsw8", 0.65, 1.1),
         Candidate("ivf", 0.75, 1.5),
     ),
-    "cuda": (Candidate("flat", 1.0, 1.0), Candidate("ivf", 0.75, 1.5), Candidate("cagra", 0.5, 1.0)),
+    "cuda": (Candidate("flat", 1.0, 1.0), Candidate("ivf", 0.75, 1.5), Candidate("cagra", 0.65, 1.0)),
 }
 """By device, in the order in which they are tried. Kinds that this build of FAISS lacks on a device are left out."""
 FLAT_ROWS = {"cpu": 20_000, "cuda": 200_000}
