@@ -93,20 +93,27 @@ def test_on_a_gpu_kinds_with_a_gpu_version_are_candidates(monkeypatch: pytest.Mo
 
 @pytest.mark.usefixtures("on_gpu")
 @pytest.mark.parametrize(
-    ("rows", "fixed", "best"),
-    [(1500, 0.0, "ivf"), (2_000_000, 0.0, "cagra"), (2_000_000, 0.095, "ivf"), (30_000, 0.2, "flat")],
+    ("times", "rows", "fixed", "best"),
+    [
+        ((0.4, 0.1, 0.15), 1500, 0.0, "ivf"),
+        ((0.4, 0.1, 0.15), 2_000_000, 0.0, "cagra"),
+        ((0.4, 0.1, 0.15), 2_000_000, 0.095, "ivf"),
+        ((0.2, 1.3, 0.3), 30_000, 0.2, "flat"),
+    ],
 )
-def test_on_a_gpu_the_fastest_is_chosen(rows: int, fixed: float, best: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_gpu_the_fastest_is_chosen(
+    times: tuple[float, float, float], rows: int, fixed: float, best: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The time of a graph grows least with the number of rows; what any query takes does not grow."""
-    times = {"flat": 0.2 if fixed == 0.2 else 0.4, "ivf": 0.1 + 1.2 * (fixed == 0.2), "cagra": 0.3}
-    monkeypatch.setattr(choice, "fixed_ms", lambda *_: fixed)
+    measured = dict(zip(("flat", "ivf", "cagra"), times, strict=True))
 
     def tried(candidate: choice.Candidate, *_: object) -> Trial:
-        return Trial(candidate.kind, {}, query_ms=times[candidate.kind], build_seconds=1.0)
+        return Trial(candidate.kind, {}, query_ms=measured[candidate.kind], build_seconds=1.0)
 
+    monkeypatch.setattr(choice, "fixed_ms", lambda *_: fixed)
     monkeypatch.setattr(choice, "_tried", tried)
-    vectors = np.lib.stride_tricks.as_strided(spread(1500), (rows, 16), (0, 4))
     monkeypatch.setattr(choice, "choose_probes", lambda _: SimpleNamespace(queries=None))
+    vectors = np.lib.stride_tricks.as_strided(spread(1500), (rows, 16), (0, 4))
     assert choice.choose(vectors, replace(CONFIG, device="cuda"), "cuda").order[0][0] == best
 
 
