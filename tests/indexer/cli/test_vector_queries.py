@@ -24,7 +24,7 @@ try:
     app(sys.argv[1:])
 except SystemExit as leaving:
     code = leaving.code
-print(json.dumps({"code": code, "heavy": sorted({"torch", "faiss", "PIL"} & set(sys.modules))}))
+print(json.dumps({"code": code, "heavy": sorted({"torch", "faiss", "PIL", "search.pictures.decode"} & set(sys.modules))}))
 """
 
 
