@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from search.types import Floats, Mask
 
-_FEW = 8_192
+_FEW = 20_000
 """Rows below which importing torch would take longer than the products."""
 _ROWS = 1_024
 """Rows of the left block that are multiplied at once: with 2,048 columns the scores fit the processor's cache."""
