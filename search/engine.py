@@ -96,6 +96,7 @@ class SearchEngine:
         *,
         without: Sequence[Example] = (),
         crop: Crop | None = None,
+        views: bool = QueryConfig.views,
         **options: Unpack[SearchOptions],
     ) -> list[Hit]:
         """Find the k pictures of the index that are most similar to a picture, nearest first.
@@ -106,17 +107,24 @@ class SearchEngine:
             without: counterexamples, pictures or texts: pictures like them are ranked lower (`search.query.blend`).
                 Distances are then those to the blend, and hits have neither a probability nor a strength.
             crop: part of the picture to search with. Defaults to all of it.
+            views: search with the mean embedding of four views of each picture (`search.query.views`): itself and its
+                middle, and both mirrored. Hits then have neither a probability nor a strength.
             where: a filter (`search.filters.language`), such as `"label = shoe and width > 100"` or
                 `{"label": "shoe"}`: only matching pictures are returned.
             same_only: return only pictures that show the same thing according to the calibration, perhaps none.
             collapse: return near copies (`search.query.copy_threshold`) as one hit: k different hits, each with its
                 `copies`.
+            radius: return only pictures within this Euclidean distance, from 0 to 2. There are still at most k hits:
+                `ask` says whether the radius holds more.
+            diversity: from 0, the k nearest, to 1: choose k hits that are unlike one another from the 10 k nearest
+                (`search.query.diversity`), in the order of the choice.
 
         Raises:
             PictureError: the picture cannot be read.
-            QueryError: k < 1, the filter is invalid, or `same_only` is set and the index is not calibrated.
+            QueryError: k < 1, the filter is invalid, a number is out of its range, or `same_only` is set and the index
+                is not calibrated.
         """
-        return self.ask(picture, k, without=without, crop=crop, **only_hits(options)).hits
+        return self.ask(picture, k, without=without, crop=crop, views=views, **only_hits(options)).hits
 
     def search_text(
         self,
@@ -147,6 +155,7 @@ class SearchEngine:
         *,
         without: Sequence[Example] = (),
         crop: Crop | None = None,
+        views: bool = QueryConfig.views,
         audit: bool = False,
         **options: Unpack[SearchOptions],
     ) -> Answer:
@@ -154,7 +163,7 @@ class SearchEngine:
 
         With `audit`, also compare the hits with those of exact search: `Answer.audit`.
         """
-        return self._asking.one(picture, k, without, crop, options, audit=audit)
+        return self._asking.one(picture, k, without, crop, options, views=views, audit=audit)
 
     def ask_together(
         self,
@@ -163,11 +172,12 @@ class SearchEngine:
         *,
         weights: Sequence[float] | None = None,
         without: Sequence[Example] = (),
+        views: bool = QueryConfig.views,
         audit: bool = False,
         **options: Unpack[SearchOptions],
     ) -> Answer:
         """As `search_together`; return what `ask` returns."""
-        return self._asking.together(pictures, k, weights, without, options, audit=audit)
+        return self._asking.together(pictures, k, weights, without, options, views=views, audit=audit)
 
     def ask_vectors(
         self, vectors: Floats, k: int = QueryConfig.k, *, audit: bool = False, **options: Unpack[SearchOptions]
@@ -183,6 +193,7 @@ class SearchEngine:
         *,
         weights: Sequence[float] | None = None,
         without: Sequence[Example] = (),
+        views: bool = QueryConfig.views,
         **options: Unpack[SearchOptions],
     ) -> list[Hit]:
         """Search with several pictures as one query: the weighted mean of their embeddings (`search.query.blend`).
@@ -194,13 +205,19 @@ class SearchEngine:
             EncoderError: there is a text, and the encoder of the index embeds pictures only.
             QueryError: as `search`; or the weights are invalid, the pictures cancel out, or `same_only` is set.
         """
-        return self.ask_together(pictures, k, weights=weights, without=without, **only_hits(options)).hits
+        options = only_hits(options)
+        return self.ask_together(pictures, k, weights=weights, without=without, views=views, **options).hits
 
     def search_many(
-        self, pictures: Sequence[Picture], k: int = QueryConfig.k, **options: Unpack[SearchOptions]
+        self,
+        pictures: Sequence[Picture],
+        k: int = QueryConfig.k,
+        *,
+        views: bool = QueryConfig.views,
+        **options: Unpack[SearchOptions],
     ) -> list[list[Hit]]:
         """Search with each of several pictures; return one list of hits per picture, in order. Raises as `search`."""
-        return self._asking.many(pictures, k, options)
+        return self._asking.many(pictures, k, options, views=views)
 
     def search_vectors(
         self, vectors: Floats, k: int = QueryConfig.k, **options: Unpack[SearchOptions]

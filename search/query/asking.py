@@ -37,16 +37,17 @@ class Asking:
         crop: Crop | None,
         options: SearchOptions,
         *,
+        views: bool = False,
         audit: bool = False,
     ) -> Answer:
         """Answer one example, less its counterexamples: see `SearchEngine.ask`."""
-        blended, worded = len(without) > 0, has_text([example, *without])
+        blended, worded = views or len(without) > 0, has_text([example, *without])
         query, timing = self._checked(k, options, blended=blended, worded=worded), Timing()
         start = time.perf_counter()
         looked_at = part_of(example, crop)
         timing.decode = time.perf_counter() - start
-        embedding = self._embedder.embed_examples([looked_at, *without], timing)
-        if query.blended:
+        embedding = self._embedder.embed_examples([looked_at, *without], timing, views=views)
+        if len(without):
             embedding = blend(embedding[:1], embedding[1:])[None]
         return self._segment_search.ask(embedding[0], query, timing, audit=audit)
 
@@ -58,18 +59,21 @@ class Asking:
         without: Sequence[Example],
         options: SearchOptions,
         *,
+        views: bool = False,
         audit: bool = False,
     ) -> Answer:
         """Answer several examples as one query: see `SearchEngine.ask_together`."""
         query, timing = self._checked(k, options, blended=True, worded=has_text([*examples, *without])), Timing()
-        vectors = self._embedder.embed_examples([*examples, *without], timing)
+        vectors = self._embedder.embed_examples([*examples, *without], timing, views=views)
         blended = blend(vectors[: len(examples)], vectors[len(examples) :], weights)
         return self._segment_search.ask(blended, query, timing, audit=audit)
 
-    def many(self, pictures: Sequence[Picture], k: int, options: SearchOptions) -> list[list[Hit]]:
+    def many(
+        self, pictures: Sequence[Picture], k: int, options: SearchOptions, *, views: bool = False
+    ) -> list[list[Hit]]:
         """Answer each of several pictures: see `SearchEngine.search_many`."""
-        query = self._checked(k, options)
-        parts = (self._embedder.embed(chunk) for chunk in chunks(pictures, DECODED_AT_ONCE))
+        query = self._checked(k, options, blended=views)
+        parts = (self._embedder.embed(chunk, views=views) for chunk in chunks(pictures, DECODED_AT_ONCE))
         return [hits for vectors in parts for hits in self._segment_search.answer(vectors, query)]
 
     def _checked(self, k: int, options: SearchOptions, *, blended: bool = False, worded: bool = False) -> Query:
