@@ -56,7 +56,8 @@ def first_is_right(
     """Whether the nearest picture of each query, other than itself, has its label."""
     cosines = queries @ vectors.T
     cosines[np.arange(len(own)), own] = -np.inf
-    return labels[cosines.argmax(axis=1)] == labels[list(own)]
+    right: NDArray[np.bool_] = labels[cosines.argmax(axis=1)] == labels[list(own)]
+    return right
 
 
 def measure(name: str, datasets: Path, queries: int, gallery: int, titles: Sequence[str]) -> list[list[str]]:
@@ -69,7 +70,7 @@ def measure(name: str, datasets: Path, queries: int, gallery: int, titles: Seque
         if (
             collection.title not in titles
             or not paths
-            or trained_on(collection, paths, datasets, encoder.card.get("config"))
+            or trained_on(collection, paths, datasets, getattr(encoder, "card", {}).get("config"))
         ):
             continue
         labels = split.classes

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from search.distance import nearest_pairs
+from search.indexes.allowed import Allowed
 from search.indexes.base import VectorIndex, doubling
 from search.indexes.flat import FlatIndex
 from search.indexes.gpu import build_cagra, cagra_available, walk_cagra
@@ -15,7 +16,7 @@ from search.indexes.gpu import build_cagra, cagra_available, walk_cagra
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from search.types import Floats, Mask, Rows
+    from search.types import Floats, Rows
 
 _MOST = 512
 """Candidates of one walk at most: the limit of the kernel that answers a query with one block of threads."""
@@ -79,18 +80,18 @@ class FaissCagraIndex(VectorIndex):
         if self.device == "cuda" and len(vectors) >= _FEWEST:
             self._graph = build_cagra(vectors, int(self.parameters["degree"]))
 
-    def _search(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
+    def _search(self, queries: Floats, k: int, allowed: Allowed | None) -> tuple[Floats, Rows]:
         """Walk for more candidates the fewer rows pass the filter, which FAISS's GPU indexes would ignore."""
         if self.entered is not None:
-            allowed = self.entered if allowed is None else allowed & self.entered
-        times = 1.0 if allowed is None else self.size / max(1, int(np.count_nonzero(allowed)))
+            allowed = Allowed(self.entered if allowed is None else allowed.mask & self.entered)
+        times = 1.0 if allowed is None else self.size / max(1, allowed.count)
         fetch = k if allowed is None else ceil((k + k // 2) * times)
         if self._graph is None or fetch > min(_MOST, self._graph.ntotal):
             return self._exact.search(queries, k, allowed)
         kept = min(_MOST, max(fetch, ceil(int(self.parameters["effort"]) * times)))
         candidates = self._candidates(queries, fetch, -(-kept // _STEP) * _STEP)
         if allowed is not None:
-            candidates[(candidates < 0) | ~allowed[candidates]] = -1
+            candidates[(candidates < 0) | ~allowed.mask[candidates]] = -1
         which = np.repeat(np.arange(len(queries)), fetch)
         return nearest_pairs(self._vectors, queries, which, candidates.ravel(), k)
 
