@@ -32,7 +32,7 @@ def test_a_segment_finds_what_the_graph_finds(made: list[CagraStandIn]) -> None:
     structure = FaissCagraIndex(device="cuda", degree=32).build(clustered())
     assert [(graph.ntotal, graph.degree) for graph in made] == [(2000, 32)]
     np.testing.assert_array_equal(answered(structure, queries()), brute_force(clustered(), queries(), 5)[1])
-    rows = structure.candidates(queries(), 20)
+    rows = structure.candidates(queries(), 20).rows
     assert (rows == -1).sum() == 2 * len(queries()), "places that were not filled are no rows"
 
 
