@@ -6,7 +6,7 @@ Each NAME=VECTORS.npy,QUERIES.npy is a collection: unit rows `(N, D) float32` to
 of the same source as queries. PATHS.txt, one line per row, names the pictures; then altered views of them, embedded by
 `--encoder`, are used too. Each collection is searched for the queries of the others as well. With `--copies`, it is
 measured again with so many copies of some of its pictures in place of the others (`benchmarks.million_vectors`). With
-`--kept FILE`, rows are kept there and not measured again by the next run.
+`--kept FILE`, rows are kept there, the next run does not measure them again, and the page shows all of them.
 """
 
 from __future__ import annotations
@@ -147,16 +147,20 @@ class Kept:
         if file is not None and file.exists():
             self._rows = json.loads(file.read_text("utf-8"))
 
-    def rows(self, collection: Collection, kind: str, target: float) -> list[Row]:
-        """The rows of a kind over a collection, measured now if they are not there."""
+    def add(self, collection: Collection, kind: str, target: float) -> None:
+        """Measure a kind over a collection, if its rows are not there."""
         key = f"{collection.name} | {'rows' if collection.views is None else 'views'} | {kind} | {target:g}"
         if key not in self._rows:
             self._rows[key] = [asdict(row) for row in measured(collection, kind, target)]
             if self._file is not None:
                 self._file.write_text(json.dumps(self._rows, indent=1), encoding="utf-8")
+
+    def rows(self) -> list[Row]:
+        """All rows."""
         return [
             Row(**row | {"stated": MeasuredRecall(**row["stated"]), "found": Figure(**row["found"])})
-            for row in self._rows[key]
+            for rows in self._rows.values()
+            for row in rows
         ]
 
 
@@ -239,13 +243,12 @@ def main() -> None:
     parser.add_argument("--kept", type=Path, help="file that keeps the rows")
     parser.add_argument("--out", type=Path, default=Path("docs/results/stated_recall.md"))
     options = parser.parse_args()
-    rows: list[Row] = []
     kept = Kept(options.kept)
     for collection in collections(options):
         for kind in options.kinds:
             for target in options.targets:
-                rows += kept.rows(collection, kind, target)
-                options.out.write_text(page(rows), encoding="utf-8")
+                kept.add(collection, kind, target)
+                options.out.write_text(page(kept.rows()), encoding="utf-8")
 
 
 if __name__ == "__main__":
