@@ -28,6 +28,8 @@ class SearchResult(NamedTuple):
     weak: bool
     """Whether even the nearest other picture is weak."""
     seconds: dict[str, float]
+    cut_off: bool = False
+    """Whether more pictures lie within the radius than are shown."""
 
 
 class SearchSettings(NamedTuple):
@@ -35,6 +37,8 @@ class SearchSettings(NamedTuple):
 
     k: int
     options: SearchOptions
+    views: bool = False
+    """Whether to search with several views of an uploaded picture."""
 
 
 def run_search(
@@ -50,20 +54,21 @@ def run_search(
 
 def search_upload(engine: SearchEngine, upload: UploadedFile, settings: SearchSettings) -> SearchResult:
     """Search with an uploaded picture."""
-    answer = engine.ask(upload, settings.k, **settings.options)
+    answer = engine.ask(upload, settings.k, views=settings.views, **settings.options)
     image = load_picture(upload, target=TILE)
     width, height = image.info["full_size"]
     facts = ["uploaded", f"{width} × {height} pixels"]
     took = answer.timing
     seconds = {"decoded": took.decode, "encoded": took.encode, "searched": took.search}
-    return SearchResult(upload.name, facts, tile(image, ground()), None, answer.hits, answer.weak, seconds)
+    shown = tile(image, ground())
+    return SearchResult(upload.name, facts, shown, None, answer.hits, answer.weak, seconds, answer.cut_off)
 
 
 def search_text(engine: SearchEngine, text: str, settings: SearchSettings) -> SearchResult:
     """Search with a text."""
     answer = engine.ask(Text(text), settings.k, **settings.options)
     seconds = {"encoded": answer.timing.encode, "searched": answer.timing.search}
-    return SearchResult(text, ["text"], None, None, answer.hits, answer.weak, seconds)
+    return SearchResult(text, ["text"], None, None, answer.hits, answer.weak, seconds, answer.cut_off)
 
 
 def search_picked(engine: SearchEngine, picture_id: int, settings: SearchSettings) -> SearchResult:
@@ -72,15 +77,18 @@ def search_picked(engine: SearchEngine, picture_id: int, settings: SearchSetting
     begun = time.perf_counter()
     vector = engine.vector(record.id)
     looked_up = time.perf_counter()
-    hits = engine.search_vectors(vector[None], settings.k + 1, **settings.options)[0]
+    (answer,) = engine.ask_vectors(vector[None], settings.k + 1, **settings.options)
+    hits = answer.hits
     seconds = {"looked up": looked_up - begun, "searched": time.perf_counter() - looked_up}
     facts = [f"picture {record.id}", f"{record.width} × {record.height} pixels"]
     own = [hit for hit in hits if record.id in (hit.id, *(copy.id for copy in hit.copies or ()))]
-    others = [hit for hit in hits if hit not in own][: settings.k]
+    others = [hit for hit in hits if hit not in own]
+    cut_off = settings.options.get("radius") is not None and (answer.cut_off or len(others) > settings.k)
+    others = others[: settings.k]
     facts += [copies_text(hit) for hit in own if hit.copies]
     facts = [record.label or "no label", *facts]
     weak = only_weak(hits, but=record.id)
-    return SearchResult(str(record.path), facts, file_tile(record.path), record.id, others, weak, seconds)
+    return SearchResult(str(record.path), facts, file_tile(record.path), record.id, others, weak, seconds, cut_off)
 
 
 def copies_text(hit: Hit) -> str:

@@ -11,6 +11,7 @@ from app_parts.searching import SearchSettings
 from app_parts.tiles import literal, plain
 from search import TwinlensError
 from search.config import QueryConfig
+from search.distance import FARTHEST
 from search.filters.columns import BUILT_IN
 from search.filters.language import all_of, condition_of, parse_where
 from search.query.copy_threshold import copy_threshold
@@ -19,7 +20,7 @@ from search.text import printable
 if TYPE_CHECKING:
     from app_parts.shared_index import SharedIndex
     from search import IndexInfo
-    from search.query.query import Where
+    from search.query.query import SearchOptions, Where
 
 MOST_RESULTS = 50
 SHOWN_COLUMNS = 30
@@ -57,7 +58,29 @@ def show_settings(opened: SharedIndex, address: Address, label: str) -> SearchSe
     distance = copy_threshold(opened.engine.calibration, opened.engine.cut_points).distance
     hint = f"Merge results at distance {distance:.4f} or less from each other into one."
     collapse = switch("Collapse copies", "collapse", QueryConfig.collapse, address, hint)
-    return None if where is None else SearchSettings(k, {"where": where, "same_only": same_only, "collapse": collapse})
+    radius = slider("Greatest distance", "radius", FARTHEST, FARTHEST, address, "2 is no limit.")
+    hint = "Choose neighbours that are unlike one another: 0 shows the nearest."
+    diversity = slider("Diversity", "diversity", 1.0, QueryConfig.diversity, address, hint)
+    hint = "Search with the mean of four views of an uploaded picture: itself, its middle, and both mirrored."
+    views = switch("Average views", "views", QueryConfig.views, address, hint)
+    if where is None:
+        return None
+    options: SearchOptions = {
+        "where": where,
+        "same_only": same_only,
+        "collapse": collapse,
+        "radius": None if radius == FARTHEST else radius,
+        "diversity": diversity,
+    }
+    return SearchSettings(k, options, views)
+
+
+def slider(title: str, name: str, most: float, default: float, address: Address, hint: str) -> float:
+    """Let the visitor choose a number from 0 to `most`."""
+    value = address.decimal(name, most, default)
+    offer(name, value, default)
+    st.slider(title, 0.0, most, step=0.01, key=name, on_change=choose, help=hint)
+    return value
 
 
 def switch(title: str, name: str, default: bool, address: Address, hint: str) -> bool:

@@ -1,10 +1,10 @@
-"""Measure recall and speed of every index kind at every effort on real embeddings, and check the stated recall.
+"""Measure recall and speed of every index kind at every effort on real embeddings.
 
     python -m benchmarks.index_kinds --vectors X.npy --out docs/results/index_kinds.md
 
 X.npy holds unit rows `(N, D) float32`. The queries are random rows of it that are held out of the indexes. Speeds are
-ratios to `flat`, which is measured again next to each kind, so that other work on the machine affects both. Each kind
-is also tuned as in `twinlens build`, and its stated recall is compared with the recall of the queries.
+ratios to `flat`, which is measured again next to each kind, so that other work on the machine affects both. For the
+recall that tuning states, see `benchmarks.stated_recall`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.tuning.structure import build_structure
-from search.config import BuildConfig
 from search.indexes import KINDS, index_class, resolve_device
 from search.store.segments import Segment
 from search.text import utc_today
@@ -31,13 +29,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from search.config import Device
     from search.indexes.base import VectorIndex
     from search.types import Floats
 
 K = 10
-_SECONDS = 1.5
-"""Shortest time over which each speed is measured."""
+_BATCH = 200
+"""Queries of a batch whose speed is measured."""
 
 
 @dataclass(frozen=True)
@@ -63,20 +60,6 @@ class Figures:
     flat: Speed
 
 
-@dataclass(frozen=True)
-class StatedRecall:
-    """The recall that tuning states for a kind, and the recall of the queries."""
-
-    kind: str
-    device: str
-    build_seconds: float
-    effort: int | None
-    stated: float
-    found: float
-    error: float
-    """Half the width of the 95 % interval of `found`, by query."""
-
-
 def split(path: Path, held_out: int, seed: int) -> tuple[Floats, Floats]:
     """Read the vectors and split them: (rows to index, rows to query)."""
     vectors = np.load(path, allow_pickle=False)
@@ -99,17 +82,17 @@ def recall(distances: Floats, truth: Floats, k: int) -> float:
     return float(np.mean(correct(distances, truth, k)))
 
 
-def per_second(search: Callable[[int], int]) -> float:
+def per_second(search: Callable[[int], int], seconds: float) -> float:
     """Call `search(turn)`, which returns its number of queries, for a while; return queries per second."""
     search(0)
     queries, turn, start = 0, 1, time.perf_counter()
-    while (spent := time.perf_counter() - start) < _SECONDS or turn < 3:
+    while (spent := time.perf_counter() - start) < seconds or turn < 3:
         queries += search(turn)
         turn += 1
     return queries / spent
 
 
-def speed(segment: Segment, queries: Floats) -> Speed:
+def speed(segment: Segment, queries: Floats, seconds: float) -> Speed:
     """Measure a segment as the engine searches it: candidates, then their exact distances."""
 
     def one(turn: int) -> int:
@@ -118,10 +101,10 @@ def speed(segment: Segment, queries: Floats) -> Speed:
         return 1
 
     def all_at_once(turn: int) -> int:
-        segment.search(queries, K)
-        return len(queries)
+        segment.search(queries[:_BATCH], K)
+        return len(queries[:_BATCH])
 
-    return Speed(per_second(one), per_second(all_at_once))
+    return Speed(per_second(one, seconds), per_second(all_at_once, seconds))
 
 
 def bytes_on_disk(structure: VectorIndex) -> int:
@@ -134,11 +117,13 @@ def bytes_on_disk(structure: VectorIndex) -> int:
         return path.stat().st_size
 
 
-def measure(kind: str, device: str, vectors: Floats, queries: Floats, flat: Segment, truth: Floats) -> list[Figures]:
+def measure(
+    kind: str, device: str, vectors: Floats, queries: Floats, flat: Segment, truth: Floats, seconds: float
+) -> list[Figures]:
     """Build one kind and measure it at each effort."""
     start = time.perf_counter()
     structure = index_class(kind)(device=device).build(vectors)
-    seconds = time.perf_counter() - start
+    spent = time.perf_counter() - start
     segment, size = Segment(0, vectors, structure), bytes_on_disk(structure)
     figures = []
     for effort in structure.effort_ladder(len(vectors)) or (None,):
@@ -149,57 +134,19 @@ def measure(kind: str, device: str, vectors: Floats, queries: Floats, flat: Segm
             Figures(
                 kind,
                 device,
-                seconds,
+                spent,
                 size,
                 effort,
                 recall(distances, truth, 1),
                 recall(distances, truth, K),
-                speed(segment, queries),
-                speed(flat, queries),
+                speed(segment, queries, seconds),
+                speed(flat, queries, seconds),
             )
         )
         sys.stderr.write(f"{figures[-1]}\n")
         if figures[-1].recall_at_10 >= 0.9999:
             break
     return figures
-
-
-def stated_recall(
-    kind: str, device: Device, vectors: Floats, queries: Floats, truth: Floats, target: float
-) -> StatedRecall:
-    """Build and tune as `twinlens build` does, and search for the queries."""
-    start = time.perf_counter()
-    built = build_structure(vectors, BuildConfig(kind=kind, recall=target, device=device))
-    structure, stated = built.structure, built.recall
-    seconds = time.perf_counter() - start
-    assert stated is not None, "the kind is approximate"
-    distances, _ = Segment(0, vectors, structure).search(queries, K)
-    each = correct(distances, truth, K).mean(axis=1)
-    error = 1.96 * float(each.std(ddof=1)) / len(each) ** 0.5
-    result = StatedRecall(kind, structure.device, seconds, structure.effort, stated, float(each.mean()), error)
-    sys.stderr.write(f"{result}\n")
-    return result
-
-
-def stated_table(rows: list[StatedRecall], target: float) -> str:
-    """Format stated and measured recall as Markdown."""
-    lines = [
-        "## Stated recall",
-        "",
-        f"Tuned for a recall@10 of {target:g}, as `twinlens build` does: the effort is raised until that recall is "
-        "measured on held-out rows, which are added afterwards. *Stated* is that measurement, which `twinlens info` "
-        "reports; *found* is the recall of the held-out queries, with its 95 %"
-        " interval by query.",
-        "",
-        "| kind | device | build and tune, s | effort | stated | found |",
-        "|---|---|---:|---:|---:|---:|",
-    ]
-    lines += [
-        f"| {row.kind} | {row.device} | {row.build_seconds:.1f} | {row.effort} | {row.stated:.4f}"
-        f" | {row.found:.4f} ± {row.error:.4f} |"
-        for row in rows
-    ]
-    return "\n".join(lines) + "\n"
 
 
 def table(rows: list[Figures], vectors: Floats, queries: Floats, source: str) -> str:
@@ -216,8 +163,8 @@ def table(rows: list[Figures], vectors: Floats, queries: Floats, source: str) ->
         "replace each other. Each kind is searched as the engine searches it: candidates from the structure, "
         "re-ranked by exact distance. The effort is doubled until recall@10 reaches 1. Speeds are ratios to `flat`, "
         f"measured next to each kind; above 1 is faster than exact search. `flat` itself: {flat.single:,.0f} queries "
-        f"per second one by one, {flat.batched:,.0f} in one"
-        " batch. Parameters are the defaults; graphs are built by all cores.",
+        f"per second one by one, {flat.batched:,.0f} in batches"
+        f" of {_BATCH}. Parameters are the defaults; graphs are built by all cores.",
         "",
         "| kind | device | build, s | structure, MiB | effort | recall@1 | recall@10 | one by one | batched |",
         "|---|---|---:|---:|---:|---:|---:|---:|---:|",
@@ -237,28 +184,23 @@ def main() -> None:
     parser.add_argument("--vectors", type=Path, required=True, help="unit rows (N, D) float32, as .npy")
     parser.add_argument("--about", help="description of the vectors for the page")
     parser.add_argument("--out", type=Path, default=Path("docs/results/index_kinds.md"))
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=[kind for kind in KINDS if kind != "cagra"])
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="cpu", help="for kinds that support it")
     parser.add_argument("--queries", type=int, default=1000, help="number of held-out rows; at most a tenth of all")
-    parser.add_argument("--recall", type=float, default=BuildConfig.recall, help="target of tuning")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=1.5, help="shortest time over which each speed is measured")
     options = parser.parse_args()
     vectors, queries = split(options.vectors, options.queries, options.seed)
     resolve_device(options.device, "auto")  # reports a missing GPU before the work begins
     flat = Segment(0, vectors, index_class("flat")().build(vectors))
     truth, _ = flat.search(queries, K)
-    rows, kept = [], []
-    for kind in dict.fromkeys(["flat", *options.kinds]):
-        choice: Device = "auto" if options.device == "cuda" else options.device
-        device = resolve_device(choice, kind)
-        rows += measure(kind, device, vectors, queries, flat, truth)
-        if kind != "flat":
-            kept.append(stated_recall(kind, choice, vectors, queries, truth, options.recall))
+    rows = []
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    page = [table(rows, vectors, queries, options.about or f"`{options.vectors.name}`")]
-    if kept:
-        page.append(stated_table(kept, options.recall))
-    options.out.write_text("\n".join(page), encoding="utf-8")
+    for kind in dict.fromkeys(["flat", *options.kinds]):
+        device = resolve_device("auto" if options.device == "cuda" else options.device, kind)
+        rows += measure(kind, device, vectors, queries, flat, truth, options.seconds)
+        page = table(rows, vectors, queries, options.about or f"`{options.vectors.name}`")
+        options.out.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -35,12 +35,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from search import SearchEngine
+    from search.indexes.base import VectorIndex
+    from search.tuned import Tuning
     from search.types import Floats
 
 K = 10
 BATCH = 1000
 NOW = "2026-01-01T00:00:00+00:00"
 GOAL_RATIO, GOAL_SECONDS, GOAL_BATCH = 1.15, 50e-6, 1.05
+_KINDS = ("hnsw", "hnsw8", "hnswlib", "pq4", "ivf", "ivfpq", "flat")
 _ROUND = 50
 """Queries searched alone between two batches."""
 
@@ -62,9 +65,14 @@ class Figures:
 
 
 def make(folder: Path, kind: str, vectors: Floats) -> None:
-    """Write an index with one segment, with labels, and with metadata for every second picture."""
+    """Write an index with a structure of default parameters."""
     structure = index_class(kind)(device="cpu", **({"threads": 0} if "threads" in index_class(kind).defaults else {}))
-    structure.build(vectors)
+    write_index(folder, vectors, structure.build(vectors))
+
+
+def write_index(folder: Path, vectors: Floats, structure: VectorIndex, tuning: Tuning | None = None) -> None:
+    """Write an index with one segment, with labels, and with metadata for every second picture."""
+    kind = structure.kind
     folder.mkdir(parents=True)
     name, file, files = write_segment(folder, vectors, structure)
     catalog = Catalog.write(folder)
@@ -78,7 +86,7 @@ def make(folder: Path, kind: str, vectors: Floats) -> None:
             updated=NOW,
         )
         catalog.files.add(files)
-        catalog.segments.add(SegmentRecord(1, name, file, len(vectors), kind, structure.parameters, None), NOW)
+        catalog.segments.add(SegmentRecord(1, name, file, len(vectors), kind, structure.parameters, None, tuning), NOW)
         catalog.pictures.put(
             PictureRecord(
                 0,
@@ -212,7 +220,7 @@ def main() -> None:
     parser.add_argument("--queries", type=Path, help="unit rows too; by default some rows of --vectors")
     parser.add_argument("--about", help="description of the vectors for the page")
     parser.add_argument("--work", type=Path, help="folder for the indexes")
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=["hnsw", "hnswlib", "ivf", "ivfpq", "flat"])
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=_KINDS)
     parser.add_argument("--rounds", type=int, default=7, help=f"batches; {_ROUND} single queries go with each")
     parser.add_argument("--out", type=Path, help="the page; by default the figures are printed as JSON lines")
     options = parser.parse_args()

@@ -15,10 +15,10 @@ _embedding = True
 
 @contextmanager
 def collection_paused() -> Iterator[None]:
-    """Import a large library in this block without garbage collection.
+    """Create many objects in this block, as when a large library is imported, without garbage collection.
 
     Importing torch creates about a hundred thousand objects, none of which is garbage. Repeated collector runs took a
-    seventh of the time of `import torch`.
+    seventh of the time of `import torch`, and a quarter of that of ten thousand hits.
     """
     running = gc.isenabled()
     gc.disable()

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+LEAST_ROWS = 64
+"""Segments with fewer rows are not measured."""
 _MOST = 2**62
 
 
@@ -16,6 +18,7 @@ class MeasuredRecall:
     """Recall@10 of a structure with its 95 % interval."""
 
     value: float
+    """0 if it was not measured, and is not known to be 1."""
     low: float
     high: float
     probes: int
@@ -28,6 +31,8 @@ class MeasuredRecall:
         return self.low >= target or self.value == 1.0
 
     def __str__(self) -> str:
+        if not self.probes and self.value < 1:
+            return f"not measured, because there are fewer than {LEAST_ROWS} rows"
         if not self.probes:
             return f"{self.value:.3f}, by full effort, because there are too few rows to measure it"
         return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f}), measured on {self.probes} {self.by}"
@@ -63,6 +68,8 @@ class Tuning:
     """Bytes in memory while the index is open."""
     build_seconds: float | None = None
     memory_limit: int | None = None
+    exact_rows: int | None = None
+    """Rows that a filter leaves up to which comparing them all was measured to be faster than the structure."""
     reason: str = ""
     """Why `auto` chose the kind; empty for a kind given by name."""
     trials: tuple[Trial, ...] = ()

@@ -46,6 +46,8 @@ def show_neighbours(result: SearchResult, among: int, *, same_only: bool, warnin
             st.caption(NOTHING_SAME if same_only else "no other picture matches the filters")
     if warning is not None:
         st.caption(literal(warning))
+    if result.cut_off:
+        st.caption("More pictures lie within the greatest distance than are shown.")
     if result.weak:
         st.info(WEAK)
     with st.grid(columns=5, min_column_width=140) as grid:

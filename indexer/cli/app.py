@@ -2,78 +2,117 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+from typer.main import get_command
 
 from indexer.cli.base import plain_app
-from indexer.cli.build import build, rebuild
-from indexer.cli.calibrate import calibrate
-from indexer.cli.changes import add, remove, sync
-from indexer.cli.check import check
-from indexer.cli.duplicates import duplicates
-from indexer.cli.encoders import encoders
-from indexer.cli.evaluate import evaluate
-from indexer.cli.exchange import export, import_vectors
-from indexer.cli.identify import identify, identities
-from indexer.cli.info import info
-from indexer.cli.map import draw_map
-from indexer.cli.metadata import metadata
-from indexer.cli.people import attend, enroll, unenroll
-from indexer.cli.query import query
-from indexer.cli.serve import demo, serve_app
-from indexer.cli.train import recipes, teach, train
-from indexer.cli.verify import verify
 
-SECTIONS: dict[str, dict[str, Callable[..., None]]] = {
+SECTIONS = {
     "Index a collection": {
-        "build": build,
-        "add": add,
-        "remove": remove,
-        "sync": sync,
-        "rebuild": rebuild,
-        "info": info,
-        "check": check,
-        "encoders": encoders,
+        "build": "build:build",
+        "add": "changes:add",
+        "remove": "changes:remove",
+        "sync": "changes:sync",
+        "rebuild": "build:rebuild",
+        "info": "info:info",
+        "check": "check:check",
+        "encoders": "encoders:encoders",
     },
-    "Search it": {"query": query, "app": serve_app, "duplicates": duplicates, "map": draw_map, "demo": demo},
-    "Store metadata, export and import": {"metadata": metadata, "export": export, "import": import_vectors},
-    "Verify and evaluate": {"calibrate": calibrate, "verify": verify, "evaluate": evaluate},
+    "Search it": {
+        "query": "query:query",
+        "app": "serve:serve_app",
+        "duplicates": "duplicates:duplicates",
+        "map": "map:draw_map",
+        "demo": "serve:demo",
+    },
+    "Store metadata, export and import": {
+        "metadata": "metadata:metadata",
+        "export": "exchange:export",
+        "import": "exchange:import_vectors",
+    },
+    "Verify and evaluate": {
+        "calibrate": "calibrate:calibrate",
+        "verify": "verify:verify",
+        "evaluate": "evaluate:evaluate",
+    },
     "Identify people": {
-        "enroll": enroll,
-        "unenroll": unenroll,
-        "identities": identities,
-        "identify": identify,
-        "attend": attend,
+        "enroll": "people:enroll",
+        "unenroll": "people:unenroll",
+        "identities": "identify:identities",
+        "identify": "identify:identify",
+        "attend": "people:attend",
     },
-    "Train an encoder": {"train": train, "teach": teach, "recipes": recipes},
+    "Train an encoder": {"train": "train:train", "teach": "train:teach", "recipes": "train:recipes"},
 }
-"""Heading -> command -> function."""
+"""Heading -> command -> `module:function` of this package. Only the module of the command that runs is imported."""
+_PLACES = {name: place for commands in SECTIONS.values() for name, place in commands.items()}
 _LONGEST_SENTENCE = 1_000
 """Characters after which the first sentence of a command's help would be cut."""
 
 
+def function_of(name: str) -> Callable[..., None]:
+    """The function of a command."""
+    module, _, function = _PLACES[name].partition(":")
+    found: Callable[..., None] = getattr(import_module(f"indexer.cli.{module}"), function)
+    return found
+
+
+@cache
+def _command(name: str) -> Any:
+    alone = plain_app()
+    alone.command(name)(function_of(name))
+    return get_command(alone)
+
+
+class Commands(Mapping[str, Any]):
+    """Name -> command, each built when it is first looked up. Building all of them took longer than a query by id."""
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in _PLACES:
+            raise KeyError(name)
+        return _command(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in _PLACES
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_PLACES)
+
+    def __len__(self) -> int:
+        return len(_PLACES)
+
+
 class Sections(TyperGroup):
-    """Lists the commands under the headings that they were given as `rich_help_panel`.
+    """Lists the commands under their headings, in the order of `SECTIONS`.
 
     Typer's own panels are drawn only if help is parsed as markup, which ours is not.
     """
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands: Any = Commands()
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names of all commands."""
+        return list(_PLACES)
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the sections; all names have one width, so that the texts are aligned."""
-        commands = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
-        width = max(map(len, commands))
-        sections: dict[str, list[tuple[str, str]]] = {}
-        for name, command in commands.items():
-            if command is not None and not command.hidden:
-                heading = str(getattr(command, "rich_help_panel", None) or "Commands")
-                text = command.get_short_help_str(_LONGEST_SENTENCE)
-                sections.setdefault(heading, []).append((name.ljust(width), text))
-        for heading, rows in sections.items():
+        width = max(map(len, _PLACES))
+        for heading, commands in SECTIONS.items():
             with formatter.section(heading):
-                formatter.write_dl(rows)
+                formatter.write_dl(
+                    [
+                        (name.ljust(width), self.commands[name].get_short_help_str(_LONGEST_SENTENCE))
+                        for name in commands
+                    ]
+                )
 
 
 app = plain_app(
@@ -82,9 +121,6 @@ app = plain_app(
     no_args_is_help=True,
     cls=Sections,
 )
-for heading, commands in SECTIONS.items():
-    for name, command in commands.items():
-        app.command(name, rich_help_panel=heading)(command)
 
 
 def _show_version(given: bool) -> None:

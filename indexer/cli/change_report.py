@@ -130,7 +130,6 @@ def _structure_text(report: ChangeReport, recall: float) -> str:
     if report.recall is None:
         return f"new segment: {report.kind}, exact"
     measured = None if report.tuning is None else report.tuning.recall
-    below = (
-        "" if measured is None or measured.reaches(recall) else f"; below the target of {recall}: try another --kind"
-    )
+    missed = measured is not None and measured.probes > 0 and not measured.reaches(recall)
+    below = f"; below the target of {recall}: try another --kind" if missed else ""
     return f"new segment: {report.kind}, recall@10 {measured}{below}"

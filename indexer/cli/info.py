@@ -73,7 +73,10 @@ def _cost_lines(segment: SegmentInfo) -> list[str]:
         costs.append(f"{megabytes(tuning.memory)} in memory")
     if tuning.build_seconds is not None:
         costs.append(f"built in {tuning.build_seconds:.1f} s")
-    texts = [", ".join(costs), tuning.reason and f"chosen: {tuning.reason}"]
+    filters = ""
+    if tuning.exact_rows is not None:
+        filters = f"filters that leave up to {tuning.exact_rows:,} rows are answered exactly"
+    texts = [", ".join(costs), filters, tuning.reason and f"chosen: {tuning.reason}"]
     return [f"          {text}" for text in texts if text]
 
 

@@ -91,7 +91,8 @@ PrecisionOption = Annotated[
     ),
 ]
 KindOption = Annotated[
-    str, typer.Option(help="Index kind: auto, flat, pq4, hnsw, hnsw8, ivf, ivfpq or hnswlib.", callback=_known_kind)
+    str,
+    typer.Option(help="Index kind: auto, flat, pq4, hnsw, hnsw8, ivf, ivfpq, cagra or hnswlib.", callback=_known_kind),
 ]
 ParamOption = Annotated[
     list[str] | None,

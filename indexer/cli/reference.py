@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from typer.models import ArgumentInfo, Context, OptionInfo
 
-from indexer.cli.app import app
+from indexer.cli.app import SECTIONS, function_of
 
 PAGE_COMMAND = "python -m indexer.cli.reference > docs/commands.md"
 
@@ -53,16 +53,11 @@ _DEFAULT_IN_HELP = re.compile(r"\s*\[default: (.*)\]$")
 
 def reference() -> str:
     """Write the whole page."""
-    sections: dict[str, list[Any]] = {}
-    for command in app.registered_commands:
-        sections.setdefault(str(command.rich_help_panel), []).append(command)
     parts = [INTRODUCTION, "## All commands\n"]
-    for heading, commands in sections.items():
-        rows = [
-            (f"[`twinlens {each.name}`](#twinlens-{each.name})", _paragraphs(each.callback)[0]) for each in commands
-        ]
+    for heading, names in SECTIONS.items():
+        rows = [(f"[`twinlens {name}`](#twinlens-{name})", _paragraphs(function_of(name))[0]) for name in names]
         parts.append(f"### {heading}\n\n{_table(('command', 'what it does'), rows)}")
-    parts += [_command(each.name, each.callback) for commands in sections.values() for each in commands]
+    parts += [_command(name, function_of(name)) for names in SECTIONS.values() for name in names]
     return "\n".join(parts)
 
 

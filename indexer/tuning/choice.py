@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from indexer.tuning.costs import memory_needed, query_ms
+from indexer.tuning.costs import fixed_ms, memory_needed, query_ms
 from indexer.tuning.efforts import tune
 from indexer.tuning.probes import choose_probes
 from search.indexes import KINDS, index_class
@@ -30,7 +30,10 @@ class Candidate:
 
     kind: str
     growth: float
-    """The time of a query is proportional to this power of the number of rows."""
+    """The time of a query, without what any query takes, is proportional to this power of the number of rows.
+
+    At the same recall: more rows take more effort, and fewer of them fit the caches of the processor.
+    """
     build_growth: float
     """The same for building; little for codes, most of whose time goes into a codebook from a fixed number of rows."""
     parameters: dict[str, int | None] = field(default_factory=dict)
@@ -40,19 +43,19 @@ CANDIDATES = {
     "cpu": (
         Candidate("flat", 1.0, 1.0),
         Candidate("pq4", 1.0, 0.5),
-        Candidate("hnsw8", 0.25, 1.1),
-        Candidate("ivf", 0.5, 1.5),
+        Candidate("hnsw8", 0.65, 1.1),
+        Candidate("ivf", 0.75, 1.5),
     ),
-    "cuda": (Candidate("flat", 1.0, 1.0), Candidate("ivf", 0.5, 1.5)),
+    "cuda": (Candidate("flat", 1.0, 1.0), Candidate("ivf", 0.75, 1.5), Candidate("cagra", 0.65, 1.0)),
 }
-"""By device, in the order in which they are tried."""
+"""By device, in the order in which they are tried. Kinds that this build of FAISS lacks on a device are left out."""
 FLAT_ROWS = {"cpu": 20_000, "cuda": 200_000}
 """Up to so many rows, every segment is exact."""
 SAMPLE = 20_000
 """Rows that candidates are tried on."""
 _SECONDS = 60.0
 """No candidate is begun after this time."""
-_ABOUT_EQUAL = 1.25
+_ABOUT_EQUAL = 1.1
 """Of candidates whose time is within this factor of the fastest, the one that builds soonest is chosen."""
 _SIMILAR = 4
 """A choice is repeated for segments with up to so many times more or fewer rows."""
@@ -94,6 +97,7 @@ def _by_trial(vectors: Floats, config: BuildConfig, device: str) -> Choice:
     rows = np.sort(np.random.default_rng(1).permutation(len(vectors))[:SAMPLE])
     sample = vectors[rows]
     probes = choose_probes(sample)
+    fixed = fixed_ms(sample, probes.queries, device)
     begun, trials = time.perf_counter(), []
     for candidate in _known(device):
         memory = memory_needed(candidate.kind, candidate.parameters, *vectors.shape)
@@ -105,12 +109,12 @@ def _by_trial(vectors: Floats, config: BuildConfig, device: str) -> Choice:
             trials.append(Trial(candidate.kind, candidate.parameters, memory=memory, note=note))
         else:
             trial = _tried(candidate, sample, probes, config, device)
-            trials.append(_estimated(replace(trial, memory=memory), candidate, len(vectors), len(sample)))
+            trials.append(_estimated(replace(trial, memory=memory), candidate, len(vectors) / len(sample), fixed))
     return _decided(trials, len(vectors), config)
 
 
 def _known(device: str) -> list[Candidate]:
-    return [each for each in CANDIDATES[device] if each.kind in KINDS]
+    return [each for each in CANDIDATES[device] if each.kind in KINDS and device in index_class(each.kind).devices]
 
 
 def _tried(candidate: Candidate, sample: Floats, probes: Probes, config: BuildConfig, device: str) -> Trial:
@@ -126,16 +130,15 @@ def _tried(candidate: Candidate, sample: Floats, probes: Probes, config: BuildCo
     return Trial(candidate.kind, candidate.parameters, recall, speed, build_seconds=seconds, note=note)
 
 
-def _estimated(trial: Trial, candidate: Candidate, rows: int, tried: int) -> Trial:
-    """A trial with its times for all rows."""
-    times = rows / tried
-    return replace(
-        trial,
-        query_ms=None if trial.query_ms is None else round(trial.query_ms * times**candidate.growth, 4),
-        build_seconds=None
-        if trial.build_seconds is None
-        else round(trial.build_seconds * times**candidate.build_growth, 3),
-    )
+def _estimated(trial: Trial, candidate: Candidate, times: float, fixed: float) -> Trial:
+    """A trial with its costs for so many times more rows; `fixed` ms of a query do not grow."""
+    speed, seconds = trial.query_ms, trial.build_seconds
+    if speed is not None:
+        constant = min(fixed, speed)
+        speed = round(constant + (speed - constant) * times**candidate.growth, 4)
+    if seconds is not None:
+        seconds = round(seconds * times**candidate.build_growth, 3)
+    return replace(trial, query_ms=speed, build_seconds=seconds)
 
 
 def _decided(trials: list[Trial], rows: int, config: BuildConfig) -> Choice:

@@ -46,10 +46,10 @@ def tune(structure: VectorIndex, vectors: Floats, probes: Probes, target: float)
 
 
 def measure(segment: Segment, effort: int, probes: Probes) -> MeasuredRecall:
-    """Set an effort and measure its recall."""
+    """Set an effort and measure its recall; without queries, only the largest effort is known to find everything."""
     segment.structure.effort = effort
     if len(probes.queries) == 0:
-        return MeasuredRecall(1.0, 0.0, 1.0, 0, probes.by)
+        return MeasuredRecall(1.0 if segment.structure.exhaustive else 0.0, 0.0, 1.0, 0, probes.by)
     figure = mean_of_shares(probes.shares_found(segment.search(probes.queries, K)[0]), probes.neighbours)
     low, high = figure.interval or (0.0, 1.0)
     return MeasuredRecall(figure.value, low, high, len(probes.queries), probes.by)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from search.store.segments import exact_search
+from search.tuned import LEAST_ROWS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,8 +29,6 @@ ROWS = 1000
 """Held-out rows used as queries: the standard error of a recall of 0.95 is then about 0.004."""
 _MOST_HELD_OUT = 0.05
 """Largest share of a segment that is held out, copies included: rows that enter a graph last are found less well."""
-_FEW = 64
-"""Segments with fewer rows are not measured: they are searched with full effort, which finds all neighbours."""
 _ASKED = 256
 _FEWEST = 16
 """With fewer queries, copies are not held out."""
@@ -84,7 +83,7 @@ def choose_probes(vectors: Floats, views: Views | None = None) -> Probes:
     """Choose rows of `(N, D) float32` and make queries of them: from `views` where it can, else by moving them."""
     size = len(vectors)
     random = np.random.default_rng(0)
-    rows = random.permutation(size)[: 0 if size < _FEW else min(ROWS, int(_MOST_HELD_OUT * size))]
+    rows = random.permutation(size)[: 0 if size < LEAST_ROWS else min(ROWS, int(_MOST_HELD_OUT * size))]
     expected = _expected_distance(vectors, random)
     if views is not None and len(rows):
         shown = rows[: views.choose(len(rows))]

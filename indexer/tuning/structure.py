@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from indexer.tuning.choice import choose
 from indexer.tuning.costs import memory_needed, query_ms
 from indexer.tuning.efforts import measure, tune
+from indexer.tuning.filters import measure_exact_rows
 from indexer.tuning.probes import choose_probes
 from search.indexes import AUTO, index_class, resolve_device
 from search.store.segments import Segment
@@ -90,7 +91,8 @@ def _built(
     seconds += time.perf_counter() - start
     speed = query_ms(structure, vectors, probes.queries)
     memory = memory_needed(kind, structure.parameters, *vectors.shape)
-    return Built(structure, Tuning(config.recall, recall, speed, memory, round(seconds, 3), config.memory))
+    exact_rows = measure_exact_rows(structure, vectors, probes.queries)
+    return Built(structure, Tuning(config.recall, recall, speed, memory, round(seconds, 3), config.memory, exact_rows))
 
 
 def _explained(built: Built, choice: Choice, config: BuildConfig) -> Built:

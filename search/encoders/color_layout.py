@@ -31,6 +31,8 @@ _COLOUR_NODES = (-60.0, -30.0, -12.0, 0.0, 12.0, 30.0, 60.0)
 """Bin centres of the histogram, denser near grey, where most pixels of photos lie."""
 _LAYOUT_UNIT = 25.0
 """Number of L, a or b units that weigh as much as the full histogram."""
+_AT_ONCE = 4
+"""Pictures described at once: with more, the intermediate results leave the cache."""
 _SETTINGS: dict[str, Any] = {
     "version": 1,
     "size": _SIZE,
@@ -70,8 +72,12 @@ class ColorLayoutEncoder(Encoder):
         return squash(image, _SIZE)
 
     def forward(self, batch: NDArray[Any]) -> Floats:
-        """Describe `(B, 64, 64, 3) uint8`, one picture at a time, so that rows do not depend on the batch."""
-        return np.stack([np.concatenate([_layout(lab), _histogram(lab)]) for lab in map(_to_lab, batch)])
+        """Describe `(B, 64, 64, 3) uint8`, a few pictures at a time. Rows do not depend on the batch."""
+        rows = np.empty((len(batch), self.dim), dtype=np.float32)
+        for start in range(0, len(batch), _AT_ONCE):
+            lab = _to_lab(batch[start : start + _AT_ONCE])
+            rows[start : start + _AT_ONCE] = np.concatenate([_layout(lab), _histogram(lab)], axis=1)
+        return rows
 
     def save(self, folder: Path) -> None:
         """Write `encoder.json`; there are no weights."""
@@ -116,14 +122,15 @@ def _linear_light() -> NDArray[np.float64]:
 
 
 def _layout(lab: Floats) -> Floats:
+    """`(B, 64, 64, 3) -> (B, 41)`."""
     cell = _SIZE // _GRID
-    means = lab.reshape(_GRID, cell, _GRID, cell, 3).mean(axis=(1, 3)) - np.array([50, 0, 0], dtype=np.float32)
+    rows = lab.reshape(len(lab), _GRID, cell, _SIZE * 3).sum(axis=2)  # along memory, which is faster than both axes
+    means = rows.reshape(len(lab), _GRID, _GRID, cell, 3).sum(axis=3) / cell**2 - np.array([50, 0, 0], dtype=np.float32)
     cosines = _dct_basis()
-    kept = []
-    for channel, order in enumerate(_LAYOUT_ORDERS):
-        coefficients = cosines @ means[:, :, channel] @ cosines.T / (_GRID * _LAYOUT_UNIT)
-        kept.append(coefficients[np.add.outer(np.arange(_GRID), np.arange(_GRID)) < order])
-    layout: Floats = np.concatenate(kept).astype(np.float32)
+    coefficients = cosines @ np.moveaxis(means, 3, 1) @ cosines.T / np.float32(_GRID * _LAYOUT_UNIT)
+    orders = np.add.outer(np.arange(_GRID), np.arange(_GRID))
+    kept = [coefficients[:, channel, orders < most] for channel, most in enumerate(_LAYOUT_ORDERS)]
+    layout: Floats = np.concatenate(kept, axis=1)
     return layout
 
 
@@ -142,15 +149,24 @@ def _bins() -> int:
 
 
 def _histogram(lab: Floats) -> Floats:
-    axes = (_LIGHTNESS_NODES, _COLOUR_NODES, _COLOUR_NODES)
-    flat = lab.reshape(-1, 3)
-    index, share = np.zeros((len(flat), 1), dtype=np.int64), np.ones((len(flat), 1))
-    for channel, nodes in enumerate(axes):
-        place = np.interp(flat[:, channel], nodes, np.arange(len(nodes)))
-        low = np.minimum(place.astype(np.int64), len(nodes) - 2)
-        part = (place - low)[:, None]
-        index = np.hstack([index * len(nodes) + low[:, None], index * len(nodes) + low[:, None] + 1])
-        share = np.hstack([share * (1 - part), share * part])
-    counts = np.bincount(index.ravel(), weights=share.ravel(), minlength=_bins())
-    hellinger: Floats = (np.sqrt(counts / len(flat)) - np.sqrt(1 / _bins())).astype(np.float32)
+    """`(B, 64, 64, 3) -> (B, 245)`: the shares of each pixel are products of those along the three axes."""
+    lightness, first, second = np.moveaxis(lab.reshape(len(lab), -1, 3), 2, 0)
+    both = _shares(lightness, _LIGHTNESS_NODES)[:, :, None] * _shares(first, _COLOUR_NODES)[:, None]
+    counts = both.reshape(len(lab), -1, both.shape[-1]) @ _shares(second, _COLOUR_NODES).transpose(0, 2, 1)
+    hellinger: Floats = np.sqrt(counts.reshape(len(lab), -1) / both.shape[-1]) - np.float32(np.sqrt(1 / _bins()))
     return hellinger
+
+
+def _shares(values: Floats, nodes: tuple[float, ...]) -> Floats:
+    """Linear shares `(B, N, P)` of values `(B, P)` between N neighbouring nodes; outliers count at the ends.
+
+    Both shares of a value come from its distance to the other node: `1 - share` would round a small one, which the
+    square root of the histogram amplifies.
+    """
+    places = np.array(nodes, dtype=np.float32)[:, None]
+    inside, widths = np.clip(values, nodes[0], nodes[-1])[:, None], np.diff(places, axis=0)
+    rising, falling = (inside - places[:-1]) / widths, (places[1:] - inside) / widths
+    shares = np.empty((len(values), len(nodes), values.shape[1]), dtype=np.float32)
+    shares[:, 0], shares[:, -1] = falling[:, 0], rising[:, -1]
+    np.minimum(rising[:, :-1], falling[:, 1:], out=shares[:, 1:-1])
+    return np.maximum(shares, 0, out=shares)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from importlib import metadata, util
+from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -258,6 +258,8 @@ def _lacking(preset: Preset, families: Container[str]) -> list[str]:
 
 
 def _is_installed(package: str) -> bool:
+    from importlib import metadata  # imports the parsers of e-mail and ZIP files, which no query needs
+
     try:
         metadata.version(package)
     except metadata.PackageNotFoundError:

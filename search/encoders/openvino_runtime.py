@@ -116,11 +116,10 @@ class CompiledNetwork:
             ConversionError: this version of OpenVINO cannot read it, or it is no network of Twinlens.
         """
         self.precision: Precision = "bfloat16" if precision == "bfloat16" and supports_bfloat16() else "float32"
-        core = _core()
         try:
-            model = core.read_model(conversion.graph, conversion.weights)
+            model = read_network(conversion)
             _refuse_strange(model, size)
-            compiled = core.compile_model(model, "CPU", self._options())
+            compiled = _core().compile_model(model, "CPU", self._options())
             self._dim = int(model.output(0).get_shape()[1])
             self._compiled = compiled
             self._requests = [compiled.create_infer_request()]
@@ -171,6 +170,11 @@ class CompiledNetwork:
             "NUM_STREAMS": min(_AT_ONCE, limit or os.cpu_count() or 1),
             **({"INFERENCE_NUM_THREADS": limit} if limit else {}),
         }
+
+
+def read_network(conversion: Conversion) -> Any:
+    """The graph of a conversion, as a model of OpenVINO."""
+    return _core().read_model(conversion.graph, conversion.weights)
 
 
 def _refuse_strange(model: Any, size: int) -> None:

@@ -23,6 +23,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any, TypeAlias, get_args
 
 from search.errors import FilterError
@@ -51,6 +52,8 @@ LONGEST = 10_000
 """Maximum number of characters of a filter's text."""
 DEEPEST = 50
 """Maximum nesting of parentheses and `not`, which bounds recursion in the parser and in code that walks the tree."""
+_KEPT = 256
+"""Parsed filters that are kept: the queries of a session often share one."""
 
 _KEYWORDS = {"and", "or", "not", "in", "glob", "between", "is", "null"}
 _TOKENS = re.compile(
@@ -98,6 +101,11 @@ def parse_where(text: str) -> Condition:
         raise FilterError(f"a filter must be text, not {text!r}")
     if len(text) > LONGEST:
         raise FilterError(f"the filter is {len(text):,} characters long; the limit is {LONGEST:,}")
+    return _parsed(text)
+
+
+@lru_cache(_KEPT)
+def _parsed(text: str) -> Condition:
     return _Parser(text).parse()
 
 

@@ -6,6 +6,7 @@
     hnsw8     FAISS: the same graph over 8-bit vectors; faster, and needs no vectors to walk; CPU
     ivf       FAISS: clusters, of which the nearest few are searched; CPU or GPU
     ivfpq     FAISS: clusters of compressed vectors, with about a sixteenth of the memory; CPU or GPU
+    cagra     FAISS: a graph that a GPU builds and walks, if FAISS was built with cuVS; exact elsewhere
     hnswlib   like hnsw, from the library of that name, which also filters during the walk; CPU
 
 For `auto`, `indexer.tuning` tries kinds on a sample of the vectors.
@@ -32,14 +33,13 @@ _TABLE = {
     "hnsw8": "search.indexes.faiss_hnsw8:FaissHnsw8Index",
     "ivf": "search.indexes.faiss_ivf:FaissIvfIndex",
     "ivfpq": "search.indexes.faiss_ivfpq:FaissIvfPqIndex",
+    "cagra": "search.indexes.faiss_cagra:FaissCagraIndex",
     "hnswlib": "search.indexes.hnswlib_index:HnswlibIndex",
 }
 """Kind to `module:Class`. A new kind needs one file and one line here."""
 
 KINDS = tuple(_TABLE)
 AUTO = "auto"
-
-_EXACT_BYTES = 128 * 2**20
 
 
 def index_class(kind: str) -> type[VectorIndex]:
@@ -70,16 +70,6 @@ def check_parameters(kind: str, parameters: Mapping[str, int]) -> None:
     index_class(kind).check_parameters(parameters)
 
 
-def exact_is_fast(rows: int, dim: int) -> bool:
-    """Whether comparing `(rows, dim) float32` one by one is fast, so that a filter that matches few needs no structure.
-
-    The limit is 128 MiB (262,144 vectors of 128). One exact query over that takes 15 to 30 ms on two busy cores
-    (measured for k=10 at D=128: 16,000 rows 2 ms, 64,000 rows 6 to 9 ms, 250,000 rows 16 to 32 ms), less than decoding
-    and embedding the query picture.
-    """
-    return rows * dim * 4 <= _EXACT_BYTES
-
-
 def resolve_device(requested: Device, kind: str) -> str:
     """Resolve the device for a kind: "cuda" or "cpu".
 
@@ -97,8 +87,9 @@ def resolve_device(requested: Device, kind: str) -> str:
     if requested == "cpu" or (requested == "auto" and not has_gpu_version):
         return "cpu"
     if not has_gpu_version:
+        here = " without a GPU and a FAISS that was built with cuVS" if kind == "cagra" else ""
         raise UnsupportedError(
-            f"index kind {kind!r} has no GPU version: use --device auto or cpu, or a kind that has one"
+            f"index kind {kind!r} has no GPU version{here}: use --device auto or cpu, or a kind that has one"
             " (flat, ivf, ivfpq)"
         )
     if _gpu_available():

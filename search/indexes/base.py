@@ -4,25 +4,38 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
 from search.counts import check_count
 from search.errors import DamagedFileError, QueryError, UnsupportedError
 from search.files.writing import replacing
+from search.indexes.allowed import Allowed, allowed_of
 from search.text import reason_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from search.types import Floats, Mask, Rows
+
+    _Search = Callable[[Floats, int, Allowed | None], tuple[Floats, Rows]]
 
 _MOST = 2**31 - 1
 """Maximum value of a parameter, because the libraries count in 32 bits."""
 MOST_PADDED = 4_096
 _NONE: Rows = np.empty(0, dtype=np.int64)
+_EXACT_BYTES = 8 * 2**20
+"""Vectors that are compared with a query in about the time of a search by a structure."""
+
+
+class Candidates(NamedTuple):
+    """Rows `(Q, C) int64` that may be the nearest, in any order; -1 where a search found fewer."""
+
+    rows: Rows
+    squares: Floats | None
+    """Their squared distances `(Q, C) float32`, if the structure added them up from the vectors themselves."""
 
 
 class VectorIndex(ABC):
@@ -41,8 +54,8 @@ class VectorIndex(ABC):
     """Whether `load` passes all vectors to a library, so that they must be verified before."""
     trained: ClassVar[bool] = False
     """Whether `build` first learns centroids, codebooks or ranges from the rows."""
-    filters_at_no_cost: ClassVar[bool] = False
-    """Whether a search takes no longer with a filter, however few rows pass, and loses no recall."""
+    squared: ClassVar[bool] = False
+    """Whether `_search` returns squared distances."""
     devices: ClassVar[frozenset[str]] = frozenset({"cpu"})
     """Devices that this kind supports: a subset of {"cpu", "cuda"}."""
     defaults: ClassVar[Mapping[str, int | None]] = {}
@@ -145,6 +158,17 @@ class VectorIndex(ABC):
         self._check_parameter("effort", value)
         self.parameters["effort"] = value
 
+    @property
+    def exact_rows(self) -> int:
+        """Rows of a filter up to which comparing them all is faster than this structure, where it was not measured."""
+        return _EXACT_BYTES // (4 * self.dim)
+
+    @property
+    def exhaustive(self) -> bool:
+        """Whether the effort is the largest that has an effect on the rows of this structure."""
+        efforts = self._efforts(self.size)
+        return not efforts or int(self.parameters["effort"]) >= efforts[-1]
+
     def supports(self, k: int) -> bool:
         """Whether `search` can answer with k neighbours on the present device."""
         return self.max_k is None or k <= self.max_k
@@ -179,13 +203,13 @@ class VectorIndex(ABC):
         self.size, self.dim = int(vectors.shape[0]), int(vectors.shape[1])
         return np.ascontiguousarray(vectors)
 
-    def search(self, queries: Floats, k: int, allowed: Mask | None = None) -> tuple[Floats, Rows]:
+    def search(self, queries: Floats, k: int, allowed: Mask | Allowed | None = None) -> tuple[Floats, Rows]:
         """Find the k nearest rows of each query.
 
         Args:
             queries: `(Q, D) float32` unit rows.
             k: at least 1; may exceed the number of rows.
-            allowed: `(N,) bool`; only rows that are True may be returned.
+            allowed: `(N,) bool`; only rows that are True may be returned. An `Allowed` saves time if it is used again.
 
         Returns:
             distances `(Q, k) float32` ascending, ties by row, padded with inf; rows `(Q, k) int64`, padded with -1.
@@ -196,43 +220,52 @@ class VectorIndex(ABC):
             UnsupportedError: `supports` is False.
             DamagedFileError: the file that the structure was loaded from led to rows that do not exist.
         """
-        found = self._found(queries, k, allowed)
-        k, reachable = min(int(k), max(self.size, MOST_PADDED)), found[1].shape[1]
+        measured, found = self._found(queries, k, allowed, self._search)
+        if self.squared:
+            measured = np.minimum(np.sqrt(np.maximum(measured, 0)), np.float32(2.0))
+        k, reachable = min(int(k), max(self.size, MOST_PADDED)), found.shape[1]
         distances = np.full((len(queries), k), np.inf, dtype=np.float32)
         rows = np.full((len(queries), k), -1, dtype=np.int64)
-        distances[:, :reachable], rows[:, :reachable] = _in_order(*found)
+        distances[:, :reachable], rows[:, :reachable] = _in_order(measured, found)
         return distances, rows
 
-    def candidates(self, queries: Floats, k: int, allowed: Mask | None = None) -> Rows:
-        """The rows that `search` would find, for callers that measure and order them: in any order, without padding.
+    def candidates(self, queries: Floats, k: int, allowed: Mask | Allowed | None = None) -> Candidates:
+        """At most k rows, for callers that measure and order them; raises as `search`.
 
-        Returns:
-            `(Q, C) int64`, with C at most k; -1 where an approximate search found fewer than C. Raises as `search`.
+        These are the rows that `search` would find. There are none for a query that the structure cannot answer well
+        with this filter, because it leaves out what is near the query.
         """
-        return self._found(queries, k, allowed)[1]
+        measured, rows = self._found(queries, k, allowed, self._search_candidates)
+        return Candidates(rows, measured if self.squared and self._measures_vectors() else None)
 
-    def _found(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
-        """As `_search`, for any k and number of queries, with all checks."""
+    def _measures_vectors(self) -> bool:
+        """Whether the squares of `_search` are float32 sums over the vectors themselves, not over codes of them."""
+        return False
+
+    def _found(self, queries: Floats, k: int, given: Mask | Allowed | None, search: _Search) -> tuple[Floats, Rows]:
+        """As `search`, for any k and number of queries, with all checks."""
+        allowed = allowed_of(given)
         self._check_search(queries, k, allowed)
-        reachable = min(int(k), self.size if allowed is None else int(np.count_nonzero(allowed)))
+        reachable = min(int(k), self.size if allowed is None else allowed.count)
         if not len(queries) or not reachable:
             return np.empty((len(queries), 0), dtype=np.float32), np.empty((len(queries), 0), dtype=np.int64)
-        found = self._search(np.ascontiguousarray(queries, dtype=np.float32), reachable, allowed)
+        found = search(np.ascontiguousarray(queries, dtype=np.float32), reachable, allowed)
         self._check_rows(found[1])
         return found
 
     def _check_rows(self, rows: Rows) -> None:
-        if self._file is not None and not -1 <= rows.min() <= rows.max() < self.size:
+        if self._file is not None and int((rows + 1).view(np.uint64).max()) > self.size:
             raise DamagedFileError(self._file, f"returns rows that do not exist: it has only {self.size}")
 
-    def _check_search(self, queries: Floats, k: int, allowed: Mask | None) -> None:
+    def _check_search(self, queries: Floats, k: int, allowed: Allowed | None) -> None:
         check_count("k", k)
         if queries.ndim != 2 or queries.shape[1] != self.dim:
             raise QueryError(f"queries must be (Q, {self.dim}), not {queries.shape}")
         if not np.isfinite(queries).all():
             raise QueryError("queries must be finite numbers")
-        if allowed is not None and (allowed.shape != (self.size,) or allowed.dtype != np.bool_):
-            raise QueryError(f"allowed must be ({self.size},) bool, not {allowed.shape} {allowed.dtype}")
+        mask = None if allowed is None else allowed.mask
+        if mask is not None and (mask.shape != (self.size,) or mask.dtype != np.bool_):
+            raise QueryError(f"allowed must be ({self.size},) bool, not {mask.shape} {mask.dtype}")
         if not self.supports(k):
             raise UnsupportedError(
                 f"index kind {self.kind!r} on {self.device} answers at most k={self.max_k}, not {k}: use --device cpu"
@@ -303,8 +336,15 @@ class VectorIndex(ABC):
         """Add the held-out rows, once, if there are any."""
 
     @abstractmethod
-    def _search(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
-        """As `search`, with 1 <= k <= number of allowed rows, in any order; -1 if an approximate search finds fewer."""
+    def _search(self, queries: Floats, k: int, allowed: Allowed | None) -> tuple[Floats, Rows]:
+        """As `search`, with 1 <= k <= number of allowed rows, in any order; -1 if an approximate search finds fewer.
+
+        The distances are squared if the kind is `squared`.
+        """
+
+    def _search_candidates(self, queries: Floats, k: int, allowed: Allowed | None) -> tuple[Floats, Rows]:
+        """As `_search`, for `candidates`."""
+        return self._search(queries, k, allowed)
 
     def _check_file(self, path: Path) -> None:  # noqa: B027  (a kind that is not stored has no file)
         """Verify a file before a library parses it; raises OSError or ValueError."""

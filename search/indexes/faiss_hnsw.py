@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from search.chunks import chunks
+from search.indexes.allowed import Allowed
 from search.indexes.base import candidate_ladder, graph_bytes
-from search.indexes.faiss_base import FaissIndex, building_threads, only
+from search.indexes.faiss_base import FaissIndex, building_threads, listed, only
 from search.indexes.faiss_layout import check_hnsw
 from search.indexes.faiss_library import faiss
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from search.types import Floats, Mask, Rows
+    from search.types import Floats, Rows
 
 
 _LISTED_AT_ONCE = 1 << 22
@@ -80,41 +82,52 @@ class FaissHnswIndex(FaissIndex):
         moved = np.flatnonzero(order != np.arange(self.size))
         codes[moved] = codes[order[moved]]
 
-    def _search_cpu(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
+    def _measures_vectors(self) -> bool:
+        return True
+
+    def _search_cpu(self, queries: Floats, k: int, allowed: Allowed | None) -> tuple[Floats, Rows]:
         order = self._order
         if allowed is None:
             squares, places = super()._search_cpu(queries, k, None)
         else:
-            squares, places = self._search_filtered(queries, k, allowed if order is None else allowed[order])
+            if order is not None:
+                allowed = Allowed(allowed.mask[order])
+            squares, places = self._search_filtered(queries, k, allowed)
         return squares, places if order is None else np.where(places < 0, -1, order[np.maximum(places, 0)])
 
-    def _search_filtered(self, queries: Floats, k: int, allowed: Mask) -> tuple[Floats, Rows]:
+    def _search_filtered(self, queries: Floats, k: int, allowed: Allowed) -> tuple[Floats, Rows]:
         """Walk without the filter, and keep allowed rows of a list that is longer the fewer pass the filter.
+
+        The walk goes farther for a narrower filter. Measured on 62,000 pictures, the recall of random filters of 10 and
+        50 % was then that without a filter, or more.
 
         If the allowed rows lie far from a query, its list has too few of them, and the walk is repeated farther as long
         as that costs less than comparing all allowed rows. With FAISS's selectors such a walk would end among rows that
         are not allowed, and return whatever allowed rows it had met: a recall of 0.8 was measured.
         """
-        passing = int(np.count_nonzero(allowed))
-        effort = max(int(self.parameters["effort"]), k + k // 2) * self.size // passing
-        squares = np.full((len(queries), k), np.inf, dtype=np.float32)
-        rows = np.full((len(queries), k), -1, dtype=np.int64)
-        short = np.arange(len(queries))
-        while len(short):
-            effort = min(effort, self.size)
-            for part in chunks(short, max(1, _LISTED_AT_ONCE // effort)):
-                squares[part], rows[part] = only(allowed, *self._walk(queries[part], effort), k)
-            short = short[rows[short, -1] < 0]
-            effort *= 4
-            if effort * _VISITS > passing:
-                break
+        length, enough = listed(k, self.size, allowed)
+        effort = ceil(max(int(self.parameters["effort"]), k) * (1 + (self.size / allowed.count - 1) / 3))
+        effort = max(effort, length)  # the end of a longer list misses rows, which may be the only allowed ones
+        squares, rows = self._filtered_walk(queries, k, effort, length, allowed)
+        short = np.flatnonzero(rows[:, enough - 1] < 0)
+        while len(short) and 4 * effort * _VISITS <= allowed.count:
+            effort, length = 4 * effort, 4 * length
+            squares[short], rows[short] = self._filtered_walk(queries[short], k, effort, length, allowed)
+            short = short[rows[short, enough - 1] < 0]
         return squares, rows
 
-    def _walk(self, queries: Floats, effort: int) -> tuple[Floats, Rows]:
-        found: tuple[Floats, Rows] = self._on_cpu().search(
-            queries, effort, params=self._search_parameters(effort, None)
-        )
-        return found
+    def _filtered_walk(
+        self, queries: Floats, k: int, effort: int, length: int, allowed: Allowed
+    ) -> tuple[Floats, Rows]:
+        """The first k allowed rows of the list of each query."""
+        length, parameters = max(k, min(length, self.size)), self._parameters_of(min(effort, self.size))
+        found = []
+        for part in chunks(queries, max(1, _LISTED_AT_ONCE // length)):
+            squares, rows = self._on_cpu().search(part, length, params=parameters)
+            found.append(only(allowed.mask, squares, rows, k))
+        if len(found) == 1:
+            return found[0]
+        return np.concatenate([squares for squares, _ in found]), np.concatenate([rows for _, rows in found])
 
     def _search_parameters(self, effort: int, selector: Any) -> Any:
         return faiss.SearchParametersHNSW(efSearch=effort, sel=selector)

@@ -39,6 +39,9 @@ class FaissHnsw8Index(FaissHnswIndex):
     def _graph(self, links: int) -> Any:
         return faiss.IndexHNSWSQ(self.dim, faiss.ScalarQuantizer.QT_8bit, links)
 
+    def _measures_vectors(self) -> bool:
+        return False
+
     def _train(self, index: Any, vectors: Floats) -> None:
         index.train(vectors)
 

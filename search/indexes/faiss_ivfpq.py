@@ -97,6 +97,9 @@ class FaissIvfPqIndex(FaissIvfIndex):
             vectors = np.resize(vectors, (entries, self.dim))
         super()._train(index, vectors)
 
+    def _measures_vectors(self) -> bool:
+        return False
+
     def _half_tables(self) -> bool:
         return bool(self.parameters["m"] > _GPU_FLOAT_PARTS)
 

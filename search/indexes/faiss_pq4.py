@@ -16,19 +16,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from search.types import Floats, Mask, Rows
+    from search.indexes.allowed import Allowed
+    from search.types import Floats, Rows
 
 _BITS = 4
 _MOST_CANDIDATES = 256
 """Candidates per neighbour at most: codes that need more for the recall are too short."""
 _PADDED_AT_ONCE = 16_384
+_NARROW = 2_000
+_CODES_PER_VECTOR = 16
+"""Codes that are scanned in the time in which a vector is compared, where it was not measured."""
 
 
 class FaissPq4Index(FaissIndex):
     """Compares the codes of all rows, 32 at a time in the registers of the CPU, and fetches candidates to re-rank.
 
     A row takes a sixteenth of its vector. Distances are those to the codes: they only rank, and must be measured again
-    before they are shown. Filters apply during the scan and cost neither time nor recall.
+    before they are shown. A filter costs little time and no recall.
 
     The codes are one cluster of an inverted file, because FAISS supports filters there and not in `IndexPQFastScan`,
     which was 5 to 15 % faster. A number of dimensions that the parts do not divide is padded with zeros.
@@ -44,7 +48,6 @@ class FaissPq4Index(FaissIndex):
 
     kind: ClassVar[str] = "pq4"
     trained: ClassVar[bool] = True
-    filters_at_no_cost: ClassVar[bool] = True
     defaults: ClassVar[Mapping[str, int | None]] = {"m": None, "seed": 1234, "effort": 8}
 
     def _efforts(self, rows: int) -> tuple[int, ...]:
@@ -55,6 +58,11 @@ class FaissPq4Index(FaissIndex):
     def overfetch(self) -> int:
         """The effort, because the scan costs the same however many candidates it returns."""
         return int(self.parameters["effort"])
+
+    @property
+    def exact_rows(self) -> int:
+        """A scan reads all codes, each in a fraction of the time in which a vector is compared."""
+        return max(_NARROW, self.size // _CODES_PER_VECTOR)
 
     def _structure_bytes(self) -> int:
         self._choose()
@@ -101,8 +109,12 @@ class FaissPq4Index(FaissIndex):
         missing = self._width() - self.dim
         return np.pad(vectors, ((0, 0), (0, missing))) if missing else vectors
 
-    def _search_cpu(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
-        return super()._search_cpu(self._padded(queries), k, allowed)
+    def _asked(self, queries: Floats) -> Floats:
+        return self._padded(queries)
+
+    def _lists(self, allowed: Allowed) -> bool:
+        """Always: a scan takes about as long whatever it returns."""
+        return True
 
     def _search_parameters(self, effort: int, selector: Any) -> Any:
         return faiss.SearchParametersIVF(nprobe=1, sel=selector)

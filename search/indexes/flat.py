@@ -12,7 +12,8 @@ from search.indexes.base import VectorIndex
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from search.types import Floats, Mask, Rows
+    from search.indexes.allowed import Allowed
+    from search.types import Floats, Rows
 
 _BLOCK_BYTES = 64 * 2**20
 """Memory for the scores of one block of queries."""
@@ -55,19 +56,18 @@ class FlatIndex(VectorIndex):
             self._gpu = move_to_gpu(faiss.IndexFlatIP(self.dim))
             add_on_gpu(self._gpu, vectors)
 
-    def _search(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
+    def _search(self, queries: Floats, k: int, allowed: Allowed | None) -> tuple[Floats, Rows]:
         if self._gpu is not None:
             return self._search_gpu(queries, k, allowed)
         return self._search_cpu(queries, k, allowed)
 
-    def _search_cpu(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
+    def _search_cpu(self, queries: Floats, k: int, allowed: Allowed | None) -> tuple[Floats, Rows]:
         vectors, subset, banned = self._vectors, None, None
         if allowed is not None:
-            chosen = np.flatnonzero(allowed)
-            if len(chosen) * 8 <= self.size and len(chosen) * self.dim * 4 <= _BLOCK_BYTES:
-                vectors, subset = vectors[chosen], chosen
+            if allowed.count * 8 <= self.size and allowed.count * self.dim * 4 <= _BLOCK_BYTES:
+                vectors, subset = vectors[allowed.rows], allowed.rows
             else:
-                banned = ~allowed
+                banned = ~allowed.mask
         distances = np.empty((len(queries), k), dtype=np.float32)
         rows = np.empty((len(queries), k), dtype=np.int64)
         step = max(1, _BLOCK_BYTES // (4 * len(vectors)))
@@ -87,14 +87,14 @@ class FlatIndex(VectorIndex):
         kth: NDArray[np.float32] = np.partition(scores, last, axis=1)[:, last : last + 1]
         return kth - 2 * self._tolerance
 
-    def _search_gpu(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
+    def _search_gpu(self, queries: Floats, k: int, allowed: Allowed | None) -> tuple[Floats, Rows]:
         """Search on the GPU, and on the CPU if the GPU may not have fetched every row within the error bound.
 
         FAISS's GPU indexes ignore selectors, so rows that are not allowed are fetched and removed.
         """
         from search.indexes.gpu import MAX_K, gpu_lock
 
-        excluded = 0 if allowed is None else self.size - int(np.count_nonzero(allowed))
+        excluded = 0 if allowed is None else self.size - allowed.count
         fetch = min(self.size, MAX_K, k + excluded + _GPU_SPARE)
         if k + excluded > fetch:
             return self._search_cpu(queries, k, allowed)
@@ -103,12 +103,12 @@ class FlatIndex(VectorIndex):
         return self._settle(queries, k, allowed, scores, rows)
 
     def _settle(
-        self, queries: Floats, k: int, allowed: Mask | None, scores: Floats, fetched: Rows
+        self, queries: Floats, k: int, allowed: Allowed | None, scores: Floats, fetched: Rows
     ) -> tuple[Floats, Rows]:
         """Answer from the rows `(Q, F)` with the F best scores, descending; from all rows if those do not suffice."""
         weakest = scores[:, -1].copy()
         if allowed is not None:
-            scores = np.where(allowed[fetched], scores, np.float32(-np.inf))
+            scores = np.where(allowed.mask[fetched], scores, np.float32(-np.inf))
         floor = self._floor(scores, k)
         which, place = np.nonzero(scores >= floor)
         distances, rows = nearest_pairs(self._vectors, queries, which, fetched[which, place], k)

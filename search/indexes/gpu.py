@@ -29,6 +29,48 @@ def gpu_available() -> bool:
     return bool(faiss.get_num_gpus() > 0)
 
 
+@cache
+def cagra_available() -> bool:
+    """Whether FAISS can use a GPU and was built with cuVS."""
+    if not gpu_available():
+        return False
+    from search.indexes.faiss_library import faiss
+
+    return hasattr(faiss, "GpuIndexCagra")
+
+
+def build_cagra(vectors: Any, degree: int) -> Any:
+    """Build a CAGRA graph over `(N, D) float32` on the first GPU, with `degree` links per row.
+
+    Raises:
+        UnsupportedError: the GPU has no memory for it.
+    """
+    from search.indexes.faiss_library import faiss
+
+    settings = faiss.GpuIndexCagraConfig()
+    settings.graph_degree = degree
+    settings.intermediate_graph_degree = 2 * degree
+    graph = faiss.GpuIndexCagra(_resources(), vectors.shape[1], faiss.METRIC_L2, settings)
+    with gpu_lock:
+        try:
+            graph.train(vectors)
+        except RuntimeError as error:
+            raise UnsupportedError(
+                f"the GPU cannot build a graph over {len(vectors)} vectors ({error}): use --device cpu"
+            ) from error
+    return graph
+
+
+def walk_cagra(graph: Any, queries: Any, count: int, kept: int) -> Any:
+    """Rows `(Q, count)` that a walk over a CAGRA graph finds while it keeps `kept` candidates."""
+    from search.indexes.faiss_library import faiss
+
+    parameters = faiss.SearchParametersCagra()
+    parameters.itopk_size = kept
+    with gpu_lock:
+        return graph.search(queries, count, params=parameters)[1]
+
+
 def move_to_gpu(index: Any, *, half_tables: bool = False) -> Any:
     """Copy a FAISS CPU index to the first GPU.
 

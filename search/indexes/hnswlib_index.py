@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from search.types import Floats, Mask, Rows
+    from search.indexes.allowed import Allowed
+    from search.types import Floats, Rows
 
 
 class HnswlibIndex(VectorIndex):
@@ -49,7 +50,12 @@ class HnswlibIndex(VectorIndex):
     most: ClassVar[Mapping[str, int]] = {"M": 10_000}
     least: ClassVar[Mapping[str, int]] = {"M": 2, "seed": 0, "threads": 0}
 
+    squared: ClassVar[bool] = True
+
     _held_out: tuple[Floats, Rows] | None = None
+
+    def _measures_vectors(self) -> bool:
+        return True
 
     def _efforts(self, rows: int) -> tuple[int, ...]:
         """Double ef from 16 to the number of rows, or to 4,096."""
@@ -96,20 +102,17 @@ class HnswlibIndex(VectorIndex):
         if len(rows):
             self._index.add_items(vectors, rows, num_threads=self.parameters["threads"] or -1)
 
-    def _search(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
+    def _search(self, queries: Floats, k: int, allowed: Allowed | None) -> tuple[Floats, Rows]:
         if allowed is None:
-            squares, rows = self._query(queries, k, None)
-        else:
-            answer = allowed.tobytes()
-            squares, rows = self._query(queries, k, lambda row: answer[row] == 1)
-        return np.minimum(np.sqrt(squares), np.float32(2.0)), rows
+            return self._query(queries, k, None)
+        return self._query(queries, k, allowed.bytes.__getitem__)
 
-    def _query(self, queries: Floats, k: int, accept: Callable[[int], bool] | None) -> tuple[Floats, Rows]:
+    def _query(self, queries: Floats, k: int, accept: Callable[[int], int] | None) -> tuple[Floats, Rows]:
         """Query k neighbours; if hnswlib raises because it reached fewer, query one by one with k halved repeatedly."""
         threads = 1 if accept else -1  # `accept` needs the GIL, for which other threads would wait forever
         try:
             rows, squares = self._index.knn_query(queries, k, num_threads=threads, filter=accept)
-            return squares, rows.astype(np.int64)
+            return squares, rows.view(np.int64)
         except RuntimeError:
             if len(queries) > 1:
                 alone = [self._query(query[None], k, accept) for query in queries]

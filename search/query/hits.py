@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from search.large_imports import collection_paused
 from search.types import Hit
 
 if TYPE_CHECKING:
@@ -14,7 +16,11 @@ if TYPE_CHECKING:
     from search.recognition.confidence import Confidence
     from search.store.records import ShownRecord
     from search.store.shown_pictures import ShownPictures
-    from search.types import Floats, Mask, Rows
+    from search.types import Floats, Mask, Rows, Strength
+
+
+_MANY = 1_000
+"""Hits from which the garbage collector, which visits all that are made and finds none to free, is paused."""
 
 
 class Found(NamedTuple):
@@ -35,9 +41,14 @@ def nearest_hits(found: Sequence[Found], k: int, pictures: ShownPictures, confid
         confidence: rates the hits.
     """
     if len(found) == 1:
-        (segment, distances, rows), there = found[0], found[0].rows >= 0
-        records = pictures.at(segment, rows[there].tolist())
-        return _hits(distances, there, records, k, confidence, sort=False)
+        segment, distances, rows = found[0]
+        if rows.size and rows[:, -1].min() >= 0:  # then no row is missing: the -1 come last
+            records = pictures.at(segment, rows.ravel().tolist())
+            shown = [record for record in records if record is not None]
+            if len(shown) == len(records):
+                return _rows_of_hits(distances, shown, confidence)
+        there = rows >= 0
+        return _hits(distances, there, pictures.at(segment, rows[there].tolist()), k, confidence, sort=False)
     distances = np.concatenate([each.distances for each in found], axis=1)
     rows = np.concatenate([each.rows for each in found], axis=1)
     there = rows >= 0
@@ -75,10 +86,8 @@ def _hits(
 ) -> list[list[Hit]]:
     """Make hits of the chosen rows, whose records are given, and cut them into a list for each query."""
     apart = distances[chosen]
-    hits = [
-        None if r is None else Hit(r.id, r.path, r.label, distance, chance, {**r.metadata}, None, strength)
-        for r, distance, chance, strength in zip(records, apart.tolist(), *confidence.of(apart), strict=True)
-    ]
+    rated = zip(records, apart.tolist(), *confidence.of(apart), strict=True)
+    hits = [None if record is None else _hit(record, *rating) for record, *rating in rated]
     ends = np.cumsum(np.add.reduce(chosen, axis=1)).tolist()
     parts = (hits[start:end] for start, end in zip([0, *ends], ends, strict=False))
     answers = [[hit for hit in part if hit is not None] for part in parts]
@@ -86,6 +95,38 @@ def _hits(
         for answer in answers:
             answer.sort(key=_order)
     return [answer[:k] for answer in answers]
+
+
+def _rows_of_hits(distances: Floats, records: Sequence[ShownRecord], confidence: Confidence) -> list[list[Hit]]:
+    """As `_hits`, from one segment that has a picture for every row; `distances` is `(Q, K)`."""
+    apart = distances.ravel()
+    with collection_paused() if len(apart) > _MANY else nullcontext():
+        hits = list(map(_hit, records, apart.tolist(), *confidence.of(apart)))
+    width = distances.shape[1]
+    answers = [hits] if len(distances) == 1 else [hits[n : n + width] for n in range(0, len(hits), width)]
+    if (apart[:-1] == apart[1:]).any():
+        for answer in answers:
+            answer.sort(key=_order)
+    return answers
+
+
+class _Draft:
+    """A hit that is not frozen yet. A frozen one sets each field by a call, which takes three times as long."""
+
+    __slots__ = Hit.__slots__
+
+    def __init__(self, record: ShownRecord, distance: float, chance: float | None, strength: Strength | None) -> None:
+        self.id, self.path, self.label, metadata = record
+        self.distance, self.probability, self.strength = distance, chance, strength
+        self.metadata = metadata.copy()  # it belongs to the caller
+        self.copies = None
+
+
+def _hit(record: ShownRecord, distance: float, chance: float | None, strength: Strength | None) -> Hit:
+    draft: Any = _Draft(record, distance, chance, strength)
+    draft.__class__ = Hit  # which has the same slots
+    hit: Hit = draft
+    return hit
 
 
 def _order(hit: Hit) -> tuple[float, int]:

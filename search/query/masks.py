@@ -1,4 +1,4 @@
-"""Filters as masks over the rows of a segment, cached for one snapshot of the catalog."""
+"""Filters as the rows of a segment that they allow, cached for one snapshot of the catalog."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from search.store.segments import beyond
 
 if TYPE_CHECKING:
     from search.filters.conditions import Condition
+    from search.indexes.allowed import Allowed
     from search.store.catalog import Catalog
-    from search.types import Mask
+    from search.store.segments import Segment
 
 _BYTES = 64 * 1024 * 1024
-"""Size of the cache, at one byte per row. The queries of a session often share a filter."""
+"""Size of the cache, with everything that structures derive from a mask. The queries of a session often share a
+filter."""
 
 
 class FilterMasks:
@@ -26,26 +28,28 @@ class FilterMasks:
     def __init__(self, catalog: Catalog) -> None:
         """Read from this snapshot, in which a condition always matches the same rows."""
         self._catalog = catalog
-        self._masks: OrderedDict[tuple[int, str], Mask] = OrderedDict()
+        self._masks: OrderedDict[tuple[int, str], Allowed] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def mask(self, segment: int, rows: int, condition: Condition) -> Mask:
-        """Return `(rows,) bool`, read-only; raises QueryError if the condition is invalid."""
-        key = segment, repr(condition)  # not the condition itself: 1, 1.0 and True are equal, but not the same filter
+    def allowed(self, segment: Segment, condition: Condition) -> Allowed:
+        """Return the live rows that match; raises QueryError if the condition is invalid."""
+        key = segment.id, repr(condition)  # not the condition itself: 1, 1.0 and True are equal, but not as filters
         with self._lock:
             if key in self._masks:
                 self._masks.move_to_end(key)
                 return self._masks[key]
+        rows = len(segment.vectors)
         mask = np.zeros(rows, dtype=np.bool_)
-        chosen = self._catalog.places.rows_where(segment, condition)
+        chosen = self._catalog.places.rows_where(segment.id, condition)
         if chosen and not 0 <= chosen[0] <= chosen[-1] < rows:
-            raise IndexFolderError(f"{self._catalog.folder}: segment {segment} {beyond(chosen[-1], rows)}")
+            raise IndexFolderError(f"{self._catalog.folder}: segment {segment.id} {beyond(chosen[-1], rows)}")
         mask[chosen] = True
+        allowed = segment.allowed(mask)
         with self._lock:
             if key not in self._masks:
-                self._masks[key] = mask
-                self._bytes += mask.nbytes
+                self._masks[key] = allowed
+                self._bytes += allowed.nbytes
             while self._bytes > _BYTES and len(self._masks) > 1:
                 self._bytes -= self._masks.popitem(last=False)[1].nbytes
-        return mask
+        return allowed

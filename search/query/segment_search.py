@@ -11,6 +11,7 @@ import numpy as np
 from search.distance import within
 from search.query.collapse import Collapse
 from search.query.copy_threshold import copy_threshold
+from search.query.diversity import diverse, pool_size
 from search.query.hits import Found, nearest_hits, only_weak
 from search.query.masks import FilterMasks
 from search.recognition.confidence import Confidence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from search.filters.conditions import Condition
+    from search.indexes.allowed import Allowed
     from search.query.known_pictures import KnownPictures
     from search.query.query import Query
     from search.recognition.recognition import Recognition
@@ -34,8 +36,8 @@ if TYPE_CHECKING:
 class _Plan:
     """What the searches of one query share."""
 
-    chosen: Sequence[tuple[Segment, Mask | None]]
-    """Each segment with a mask of its rows that match the filter; None without a filter."""
+    chosen: Sequence[tuple[Segment, Allowed | None]]
+    """Each segment with its rows that match the filter; None without a filter."""
     confidence: Confidence
     """Gives the hits their probability or their word."""
     most: float | None = None
@@ -67,28 +69,28 @@ class SegmentSearch:
         return query
 
     def mask(self, segment: Segment, condition: Condition | None) -> Mask | None:
-        """Rows of a segment that match a condition, `(N,) bool`; None without a condition."""
-        return None if condition is None else self._masks.mask(segment.id, len(segment.vectors), condition)
+        """Live rows of a segment that match a condition, `(N,) bool`; None without a condition."""
+        return None if condition is None else self._masks.allowed(segment, condition).mask
 
     def answer(self, vectors: Floats, query: Query) -> list[list[Hit]]:
         """One list of hits per query `(Q, dim)`, unit rows."""
-        return self._answer(vectors, query, self._plan(query))
+        return [hits for hits, _ in self._answer(vectors, query, self._plan(query))]
 
     def ask(self, vector: Floats, query: Query, timing: Timing, *, audit: bool) -> Answer:
         """Answer one query `(dim,)`, a unit vector, and add the seconds of the search to `timing`."""
         begun = time.perf_counter()
         audited = Audit(query.k, decode=timing.decode, encode=timing.encode) if audit else None
         plan = self._plan(query, audited)
-        (hits,) = self._answer(vector[None], query, plan)
+        ((hits, cut_off),) = self._answer(vector[None], query, plan)
         timing.search = time.perf_counter() - begun
         if audited is not None:
             audited.total = timing.decode + timing.encode + timing.search
             audited.recall = self._recall(vector[None], hits, query, replace(plan, audit=None))
-        return Answer(hits, timing, only_weak(hits), audited)
+        return Answer(hits, timing, only_weak(hits), audited, cut_off)
 
     def _recall(self, queries: Floats, hits: Sequence[Hit], query: Query, plan: _Plan) -> float | None:
-        """Share of the exact answer to one query that was found: before near copies were collapsed."""
-        if query.collapse:
+        """Share of the exact answer to one query that was found: before hits were collapsed or chosen."""
+        if query.collapse or query.diversity or query.radius is not None:
             (hits,) = self._nearest(queries, query.k, plan)
         (exact,) = self._nearest(queries, query.k, replace(plan, exactly=True))
         if not exact:
@@ -97,15 +99,37 @@ class SegmentSearch:
 
     def _plan(self, query: Query, audit: Audit | None = None) -> _Plan:
         begun = time.perf_counter()
-        chosen = [(segment, self.mask(segment, query.condition)) for segment in self._snapshot.segments]
+        condition = query.condition
+        chosen = [
+            (segment, None if condition is None else self._masks.allowed(segment, condition))
+            for segment in self._snapshot.segments
+        ]
         if audit is not None:
             audit.mask = time.perf_counter() - begun
-        most = same_threshold(self._snapshot.folder, self._recognition.calibration) if query.same_only else None
+        most = query.radius
+        if query.same_only:
+            same = same_threshold(self._snapshot.folder, self._recognition.calibration)
+            most = same if most is None else min(same, most)
         return _Plan(chosen, self._confidence(query), most, audit)
 
-    def _answer(self, vectors: Floats, query: Query, plan: _Plan) -> list[list[Hit]]:
+    def _answer(self, vectors: Floats, query: Query, plan: _Plan) -> list[tuple[list[Hit], bool]]:
+        """The hits of each query, and whether the radius holds more than those."""
+        found = self._candidates(vectors, query, plan)
+        return [(self._chosen(hits, query), query.radius is not None and len(hits) > query.k) for hits in found]
+
+    def _chosen(self, hits: list[Hit], query: Query) -> list[Hit]:
+        """The k hits of a query, of the nearest ones by distance."""
+        if not query.diversity:
+            return hits[: query.k]
+        hits = hits[: pool_size(query.k)]
+        vectors = self._known.vectors_of([hit.id for hit in hits])
+        apart = np.array([hit.distance for hit in hits], dtype=np.float32)
+        return [hits[place] for place in diverse(vectors, apart, query.k, query.diversity)]
+
+    def _candidates(self, vectors: Floats, query: Query, plan: _Plan) -> list[list[Hit]]:
+        """The nearest hits of each query, as many as it needs, with copies collapsed where that is set."""
         if not query.collapse:
-            return self._nearest(vectors, query.k, plan)
+            return self._nearest(vectors, query.wanted, plan)
         from search.query.folding import Folding  # which needs Pillow
 
         around, measured = replace(plan, most=None), self._recognition.confidence
@@ -118,7 +142,7 @@ class SegmentSearch:
             plan.most,
             folding.differ,
         )
-        return [collapse(vector, query.k) for vector in vectors]
+        return [collapse(vector, query.wanted) for vector in vectors]
 
     def _confidence(self, query: Query) -> Confidence:
         """What rates the hits of a query: distances to texts, and to blends, are not those between two pictures."""
@@ -128,7 +152,7 @@ class SegmentSearch:
 
     def _nearest(self, queries: Floats, k: int, plan: _Plan) -> list[list[Hit]]:
         """The k nearest hits of each query `(Q, dim)`, unit rows, from all segments."""
-        found = [self._found(queries, k, segment, mask, plan) for segment, mask in plan.chosen]
+        found = [self._found(queries, k, segment, allowed, plan) for segment, allowed in plan.chosen]
         if not found:
             return [[] for _ in queries]
         begun = time.perf_counter()
@@ -137,14 +161,12 @@ class SegmentSearch:
             plan.audit.records += time.perf_counter() - begun
         return hits
 
-    def _found(self, queries: Floats, k: int, segment: Segment, mask: Mask | None, plan: _Plan) -> Found:
+    def _found(self, queries: Floats, k: int, segment: Segment, allowed: Allowed | None, plan: _Plan) -> Found:
         if plan.exactly:
-            distances, rows = segment.search_exactly(queries, k, mask)
-        elif plan.audit is None:
-            distances, rows = segment.search(queries, k, mask)
+            distances, rows = segment.search_exactly(queries, k, allowed)
         else:
-            audit = _audit_of(segment, plan.audit)
-            distances, rows = segment.search(queries, k, mask, audit)
+            audit = None if plan.audit is None else _audit_of(segment, plan.audit)
+            distances, rows = segment.search(queries, k, allowed, audit)
         if plan.most is not None:
             rows = np.where(within(distances, plan.most), rows, -1)
         return Found(segment.id, distances, rows)

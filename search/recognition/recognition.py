@@ -9,13 +9,10 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from search.config import IdentifyConfig, VerifyConfig
-from search.pictures.decode import load_picture, picture_name
-from search.pictures.quality import refuse_poor
 from search.recognition.calibration import verify_vectors
 from search.recognition.confidence import Confidence
 from search.recognition.cut_points import TEXT_CARD_KEY, index_cut_points
 from search.recognition.identities import Decider, Gallery
-from search.recognition.parts import parts_of
 from search.recognition.stored import index_calibration
 
 if TYPE_CHECKING:
@@ -112,6 +109,10 @@ class Recognition:
 
     def identify(self, picture: Picture, config: IdentifyConfig | None = None) -> Identification:
         """Identify which enrolled identity a picture shows: see `SearchEngine.identify`."""
+        from search.pictures.decode import load_picture, picture_name  # Pillow, which a query by id does without
+        from search.pictures.quality import refuse_poor
+        from search.recognition.parts import parts_of
+
         config = config or IdentifyConfig()
         decider = Decider(self._snapshot.folder, self.gallery, self.calibration, config)
         encoder = self._embedder.encoder

@@ -9,7 +9,6 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from search.encoders import encoder_folder, shipped_folder
 from search.errors import DamagedFileError, DataError, EncoderError, IndexFolderError, QueryError
 from search.files.reading import open_regular
 from search.files.writing import write_file
@@ -62,6 +61,8 @@ def encoder_calibration(name: str | os.PathLike[str], fingerprint: str) -> Calib
     Raises:
         EncoderError: the file is damaged, or was made for another encoder than the one of this fingerprint.
     """
+    from search.encoders import encoder_folder, shipped_folder
+
     folder = encoder_folder(name) or shipped_folder(name)
     return None if folder is None else _fitting(folder, fingerprint)
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from search.store.soundness import value_problems
-
 if TYPE_CHECKING:
     from search.store.database import Database
 
@@ -62,6 +60,8 @@ class CatalogAudit:
 
     def value_errors(self) -> list[str]:
         """Values of the wrong type, in every table."""
+        from search.store.soundness import value_problems  # which no query needs
+
         return list(value_problems(self._pages))
 
     def row_counts(self) -> list[RowCounts]:

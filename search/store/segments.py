@@ -14,11 +14,12 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from search.distance import nearest_pairs
 from search.errors import DamagedFileError, IndexFolderError
 from search.files.reading import require_inside, require_regular
 from search.files.writing import make_folder
-from search.indexes import KINDS, exact_is_fast, index_class
+from search.indexes import KINDS, index_class
+from search.indexes.allowed import Allowed, allowed_of
+from search.store.reranking import rerank
 from search.store.structure_file import seal_structure, verify_structure
 from search.store.vector_file import BlockGuard, write_vectors
 from search.types import SegmentAudit
@@ -27,20 +28,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from search.indexes.base import VectorIndex
+    from search.indexes.base import Candidates, VectorIndex
     from search.store.records import FileRecord, SegmentRecord
     from search.types import Floats, Mask, Rows
 
 SEGMENTS_FOLDER = "segments"
 _SEE = "Run twinlens check on the index"
-_NARROW = 2_000
-"""Rows that are compared as soon as codes of all rows are scanned."""
-_RERANKED_BYTES = 2**20
-"""Size of the candidates that are measured at once: they fit the processor's cache."""
-_FEW = 128
-"""Candidates up to which it is faster to measure all than to exclude some."""
-_SMALLEST = np.float32(1e-30)
-"""Squared distances below this may be inexact as float32, beyond the relative error."""
+_ONE_BY_ONE = 4
+"""Queries up to which the rows of a filter are compared with one at a time, where they lie; more share a copy."""
 
 
 class Segment:
@@ -53,6 +48,7 @@ class Segment:
         structure: VectorIndex,
         dead: Sequence[int] = (),
         guard: BlockGuard | None = None,
+        exact_rows: int | None = None,
     ) -> None:
         """Join vectors with the structure built over them.
 
@@ -62,11 +58,14 @@ class Segment:
             structure: the structure built over them.
             dead: rows with a tombstone.
             guard: verifies rows when they are first used; None if they need no check.
+            exact_rows: rows of a filter up to which comparing them all is faster than the structure, as measured;
+                None for an estimate.
         """
         self.id = id
         self.guard = guard
         self.vectors = vectors
         self.structure = structure
+        self.exact_rows = structure.exact_rows if exact_rows is None else exact_rows
         self._bury(dead)
 
     def with_dead(self, dead: Sequence[int]) -> Segment:
@@ -77,7 +76,11 @@ class Segment:
 
     def _bury(self, dead: Sequence[int]) -> None:
         self.live = _live(len(self.vectors), dead)
-        self._living = len(self.vectors) if self.live is None else int(np.count_nonzero(self.live))
+        self._living = allowed_of(self.live)
+
+    def allowed(self, chosen: Mask) -> Allowed:
+        """The live rows among those that a filter chooses, `(N,) bool`; keep it for other searches with the filter."""
+        return Allowed(chosen if self.live is None else chosen & self.live)
 
     def take(self, rows: Sequence[int] | Rows) -> Floats:
         """Copy the vectors of some rows, `(len(rows), D) float32`; raises DamagedFileError if they are damaged."""
@@ -93,75 +96,86 @@ class Segment:
             self.guard.use(rows)
 
     def search(
-        self, queries: Floats, k: int, chosen: Mask | None = None, audit: SegmentAudit | None = None
+        self, queries: Floats, k: int, chosen: Mask | Allowed | None = None, audit: SegmentAudit | None = None
     ) -> tuple[Floats, Rows]:
         """Find the k nearest live rows of each query, by exact distance, ties by row.
 
         Args:
             queries: `(Q, D) float32` unit rows.
             k: number of neighbours; at most N are returned.
-            chosen: `(N,) bool`, a filter; None for every live row.
+            chosen: a filter, `(N,) bool` or what `allowed` made of it; None for every live row.
             audit: is filled with how the segment was searched.
 
         Returns:
             Distances `(Q, min(k, N)) float32` padded with inf, and rows of the same shape padded with -1.
 
             The structure finds the candidates; distances and order are computed from the stored vectors. The search is
-            exact, without the structure, if the filter matches few rows, if the structure does not support the search,
-            or if it finds too few rows. Rows that the structure still holds out (`VectorIndex.build`) are never
-            returned.
+            exact, without the structure, if the filter leaves at most `exact_rows`, if the structure does not support
+            the search, or if it finds too few rows. Rows that the structure still holds out (`VectorIndex.build`) are
+            never returned.
 
         Raises:
             DamagedFileError: vectors needed for the result are damaged.
         """
         k = min(k, len(self.vectors))  # bounds what is allocated
-        allowed, structure = _both(self.live, chosen), self.structure
-        available = self._living if chosen is None or allowed is None else int(np.count_nonzero(allowed))
+        allowed, structure = self._allowed(chosen), self.structure
+        available = len(self.vectors) if allowed is None else allowed.count
         fetch = min(available, k if structure.exact else k * structure.overfetch + 16)
-        narrow = chosen is not None and self._is_narrow(available)
+        narrow = chosen is not None and available <= self.exact_rows
         exact = structure.exact or narrow or not structure.supports(fetch)
-        audit = SegmentAudit(self.id, structure.kind) if audit is None else audit
-        audit.allowed, audit.exact = available, exact
+        if audit is not None:
+            audit.allowed, audit.exact = available, exact
         if available == 0:
             return _padded(len(queries), k)
         begun = time.perf_counter()
         if exact:
             distances, rows = self._search_exactly(queries, min(k, available), allowed)
-            audit.candidates += available * len(queries)
-            audit.structure += time.perf_counter() - begun
+            if audit is not None:
+                audit.candidates += available * len(queries)
+                audit.structure += time.perf_counter() - begun
             return _widen(distances, rows, k)
         candidates = structure.candidates(queries, fetch, allowed)
         found = time.perf_counter()
         distances, rows = self._measure(queries, candidates, min(k, fetch), allowed)
-        audit.candidates += int(np.count_nonzero(candidates >= 0))
-        audit.structure += found - begun
-        audit.rerank += time.perf_counter() - found
+        if audit is not None:
+            audit.candidates += int(np.count_nonzero(candidates.rows >= 0))
+            audit.structure += found - begun
+            audit.rerank += time.perf_counter() - found
         return _widen(distances, rows, k)
 
-    def _is_narrow(self, available: int) -> bool:
-        """Whether a filter that leaves so many rows is answered sooner by comparing them all."""
-        if self.structure.filters_at_no_cost:
-            return available <= _NARROW
-        return exact_is_fast(available, self.vectors.shape[1])
+    def _allowed(self, chosen: Mask | Allowed | None) -> Allowed | None:
+        """The rows that a search may return; None for all."""
+        if chosen is None:
+            return self._living
+        return chosen if isinstance(chosen, Allowed) else self.allowed(chosen)
 
-    def search_exactly(self, queries: Floats, k: int, chosen: Mask | None = None) -> tuple[Floats, Rows]:
+    def search_exactly(self, queries: Floats, k: int, chosen: Mask | Allowed | None = None) -> tuple[Floats, Rows]:
         """As `search`, but compare every row, which says what the structure misses."""
-        return self._search_exactly(queries, min(k, len(self.vectors)), _both(self.live, chosen))
+        return self._search_exactly(queries, min(k, len(self.vectors)), self._allowed(chosen))
 
-    def _measure(self, queries: Floats, candidates: Rows, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
+    def _measure(self, queries: Floats, candidates: Candidates, k: int, allowed: Allowed | None) -> tuple[Floats, Rows]:
         """The k nearest candidates of each query; of all allowed rows where the structure found less than k."""
-        self._use(candidates)
-        distances, rows = rerank(self.vectors, queries, candidates, k)
-        if (short := rows[:, -1] < 0).any():
+        self._use(candidates.rows)
+        distances, rows = rerank(self.vectors, queries, candidates.rows, k, candidates.squares)
+        if rows[:, -1].min() < 0:
+            short = rows[:, -1] < 0
             distances[short], rows[short] = self._search_exactly(queries[short], k, allowed)
         return distances, rows
 
-    def _search_exactly(self, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
+    def _search_exactly(self, queries: Floats, k: int, allowed: Allowed | None) -> tuple[Floats, Rows]:
         """Compare every row: also the fallback if the structure does not support a search or finds too few rows."""
+        structure, entered = self.structure, self.structure.entered
+        if structure.exact and structure.supports(k):
+            self._use()
+            return structure.search(queries, k, allowed)
+        if entered is not None:
+            allowed = Allowed(entered if allowed is None else entered & allowed.mask)
+        if allowed is not None and len(queries) <= _ONE_BY_ONE and k <= allowed.count:
+            self._use(allowed.rows)
+            each = [rerank(self.vectors, query[None], allowed.rows[None], k) for query in queries]
+            return np.concatenate([one[0] for one in each]), np.concatenate([one[1] for one in each])
         self._use()
-        if self.structure.exact and self.structure.supports(k):
-            return self.structure.search(queries, k, allowed)
-        return exact_search(self.vectors, queries, k, _both(self.structure.entered, allowed))
+        return exact_search(self.vectors, queries, k, allowed)
 
 
 def beyond(row: int, rows: int) -> str:
@@ -201,42 +215,7 @@ def require_places(segments: Sequence[Segment], of: Sequence[int] | Rows, rows: 
             raise IndexFolderError(f"segment {key} has no row {inside.max()}, which the catalog names. {_SEE}")
 
 
-def rerank(vectors: Floats, queries: Floats, rows: Rows, k: int) -> tuple[Floats, Rows]:
-    """Order candidate rows `(Q, C)` by their exact distance to each query and keep k <= C; -1 candidates come last."""
-    vectors = vectors.view(np.ndarray)  # of a memory map, which makes an object of its class at each step
-    if len(queries) == 1 and rows.size <= _FEW:
-        return nearest_pairs(vectors, queries, np.zeros(rows.size, dtype=np.intp), rows[0], k)
-    distances = np.empty((len(queries), k), dtype=np.float32)
-    nearest = np.empty((len(queries), k), dtype=np.int64)
-    step = max(1, _RERANKED_BYTES // (4 * vectors.shape[1] * max(1, rows.shape[1])))
-    for start in range(0, len(queries), step):
-        part = slice(start, start + step)
-        which, place = np.nonzero(_may_be_nearest(vectors, queries[part], rows[part], k))
-        distances[part], nearest[part] = nearest_pairs(vectors, queries[part], which, rows[part][which, place], k)
-    return distances, nearest
-
-
-def _may_be_nearest(vectors: Floats, queries: Floats, rows: Rows, k: int) -> Mask:
-    """Candidates `(Q, C)` that may be among the k nearest, ties included: their float32 distances do not exclude them.
-
-    The rounding errors of a sum of D squares of differences, whatever its order, are at most a share of (D + 2) 2^-24
-    of the sum. The margin is four times that, for both sides of the comparison and for the distances, which are equal
-    if they differ by less than float32 can hold. Few candidates, and those beyond `_RERANKED_BYTES`, where k is large,
-    are all measured.
-    """
-    if rows.shape[1] <= k or not _FEW < rows.size <= _RERANKED_BYTES // (4 * vectors.shape[1]):
-        return np.ones(rows.shape, dtype=np.bool_)
-    apart = vectors[np.maximum(rows, 0)]
-    apart -= queries[:, None, :]
-    squares = np.minimum(np.einsum("qcd,qcd->qc", apart, apart), np.float32(4.0))  # distances end at 2
-    squares[rows < 0] = np.inf
-    margin = np.float32(1 + 4 * (vectors.shape[1] + 8) * 2.0**-24)
-    limit = np.partition(squares, k - 1, axis=1)[:, k - 1 : k] * margin + _SMALLEST
-    chosen: Mask = squares <= limit
-    return chosen
-
-
-def exact_search(vectors: Floats, queries: Floats, k: int, allowed: Mask | None) -> tuple[Floats, Rows]:
+def exact_search(vectors: Floats, queries: Floats, k: int, allowed: Mask | Allowed | None) -> tuple[Floats, Rows]:
     """Search with the flat kind, which is exact."""
     return index_class("flat")().build(vectors).search(queries, k, allowed)
 
@@ -286,7 +265,8 @@ def open_segment(
     else:
         verify_structure(folder, named_file(folder, files, record.structure))
         structure = kind.load(folder / record.structure, vectors, device=device, **record.parameters)
-    return Segment(record.id, vectors, structure, dead, guard)
+    measured = None if record.tuning is None else record.tuning.exact_rows
+    return Segment(record.id, vectors, structure, dead, guard, measured)
 
 
 def structure_class(folder: Path, record: SegmentRecord) -> type[VectorIndex]:

@@ -34,9 +34,9 @@ class ShownPictures:
         """The picture at each row of a segment, in their order; None for a row without a picture."""
         known = self._cached.get(segment, {})
         records = list(map(known.get, rows))
-        missing = {row for row, record in zip(rows, records, strict=True) if record is None}
-        if not missing:
+        if all(records):
             return records
+        missing = {row for row, record in zip(rows, records, strict=True) if record is None}
         found = self._catalog.pictures.shown_at(segment, sorted(missing), self._columns)
         self._keep(segment, found)
         return [found.get(row) if record is None else record for row, record in zip(rows, records, strict=True)]

@@ -40,8 +40,8 @@ class ColorHistogram(nn.Module):
         lab = _to_lab(resized(pictures, self.size)).flatten(2)
         lightness = _shares(lab[:, 0], self.lightness)
         first, second = _shares(lab[:, 1], self.color), _shares(lab[:, 2], self.color)
-        colors = (first[:, :, None] * second[:, None, :]).flatten(1, 2)
-        counts = torch.bmm(lightness, colors.transpose(1, 2)).flatten(1) / lab.shape[-1]
+        pairs = (lightness[:, :, None] * first[:, None, :]).flatten(1, 2)
+        counts = torch.bmm(pairs, second.transpose(1, 2)).flatten(1) / lab.shape[-1]
         return _above(counts, self.rounding).sqrt() - math.sqrt(1 / self.dim)
 
 
@@ -81,10 +81,10 @@ class GradientLayout(nn.Module):
         across = (around[:, :, 1:-1, 2:] - around[:, :, 1:-1, :-2]) / 2
         down = (around[:, :, 2:, 1:-1] - around[:, :, :-2, 1:-1]) / 2
         strength = _above((across.square() + down.square()).sqrt(), self.rounding)
-        direction = torch.atan2(down, across) / math.pi * self.directions
+        direction = torch.remainder(torch.atan2(down, across) / math.pi * self.directions, self.directions)
         bins = torch.arange(self.directions, device=luma.device, dtype=luma.dtype).view(1, -1, 1, 1)
-        half = self.directions / 2
-        shares = (1.0 - (torch.remainder(direction - bins + half, self.directions) - half).abs()).clamp(min=0)
+        gap = (direction - bins).abs()  # or, the other way around the circle, `directions` minus this
+        shares = torch.maximum(1.0 - gap, gap - (self.directions - 1)).clamp(min=0)
         step = self.size // self.cells
         cells = functional.conv2d(
             shares * strength, self.window, stride=step, padding=step // 2, groups=self.directions

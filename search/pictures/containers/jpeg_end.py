@@ -10,6 +10,7 @@ import hashlib
 import io
 import random
 import struct
+from functools import cache
 from typing import TYPE_CHECKING
 
 from search.pictures.limits import jpeg_scans
@@ -31,12 +32,16 @@ def _tail(seed: int) -> bytes:
     return plain + b"".join(bytes((0xFF, 0xD0 + n)) + generator.randbytes(512).replace(b"\xff", b"") for n in range(8))
 
 
+@cache
+def _tails() -> tuple[bytes, ...]:
+    return tuple(_tail(seed) for seed in range(6))
+
+
 MOST_PIXELS = 64_000_000
 """Limit for a picture with a single scan; verifying a larger one would take more than seconds."""
 _MOST_SCANS = 100
 _SCANS_IN_TIME_OF_ONE = 5
 """Number of scans of a progressive picture that together cost as much as the rest of its decoding."""
-_TAILS = tuple(_tail(seed) for seed in range(6))
 _BAND = 256
 """Rows that are hashed at a time."""
 
@@ -56,7 +61,7 @@ def with_its_end(data: bytes) -> bytes | None:
         return None  # too expensive to decode seven times
     content = data.rstrip(b"\xff")  # part of a marker, or fill bytes
     first = _pixels(content + END)
-    return content + END if all(_pixels(content + tail + END) == first for tail in _TAILS) else None
+    return content + END if all(_pixels(content + tail + END) == first for tail in _tails()) else None
 
 
 def _pixels(data: bytes) -> bytes:

@@ -31,6 +31,8 @@ from tests.indexer.crash.disk_faults import Fault, Library
 
 COMMANDS: Any = get_command(app)
 """What `app` makes of itself at each call, which takes longer than a small command does."""
+for name in COMMANDS.commands:
+    COMMANDS.commands[name]  # imports and builds it, so that no child has to
 
 
 def run_child(request: dict[str, Any], library: Library | None, outputs: list[int]) -> None:

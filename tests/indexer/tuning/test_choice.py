@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,8 +14,10 @@ from indexer.tuning import choice
 from indexer.tuning.costs import memory_needed
 from indexer.tuning.structure import build_structure
 from search.config import BuildConfig
+from search.indexes import index_class
 from search.store.records import SegmentRecord
 from search.tuned import MeasuredRecall, Trial, Tuning
+from tests.search.indexes.structures_made import cagra_stand_in, stand_in
 
 if TYPE_CHECKING:
     from indexer.tuning.structure import Built
@@ -62,6 +65,56 @@ def test_candidates_are_measured_and_one_is_chosen() -> None:
         assert trial.memory == memory_needed(trial.kind, trial.parameters, 1000, 16)
         assert (trial.recall is None) == (trial.kind == "flat")
     assert tuning.reason
+
+
+@pytest.fixture
+def on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU that is not there, with stand-ins for what FAISS does on it."""
+    stand_in(monkeypatch)
+    cagra_stand_in(monkeypatch)
+    monkeypatch.setitem(choice.FLAT_ROWS, "cuda", 500)
+    monkeypatch.setattr("indexer.tuning.structure.resolve_device", lambda *_: "cuda")
+
+
+@pytest.mark.usefixtures("on_gpu")
+def test_on_a_gpu_kinds_with_a_gpu_version_are_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = replace(CONFIG, device="cuda")
+    assert build_structure(spread(500), config).structure.kind == "flat"
+    built = build_structure(spread(1500), config)
+    assert built.structure.device == "cuda"
+    assert built.tuning is not None
+    assert [trial.kind for trial in built.tuning.trials] == ["flat", "ivf", "cagra"]
+    assert all(trial.query_ms for trial in built.tuning.trials)
+    monkeypatch.setattr(index_class("cagra"), "devices", frozenset({"cpu"}))
+    without = build_structure(spread(1500), config).tuning
+    assert without is not None
+    assert [trial.kind for trial in without.trials] == ["flat", "ivf"], "FAISS was built without cuVS"
+
+
+@pytest.mark.usefixtures("on_gpu")
+@pytest.mark.parametrize(
+    ("times", "rows", "fixed", "best"),
+    [
+        ((0.4, 0.1, 0.15), 1500, 0.0, "ivf"),
+        ((0.4, 0.1, 0.15), 2_000_000, 0.0, "cagra"),
+        ((0.4, 0.1, 0.15), 2_000_000, 0.095, "ivf"),
+        ((0.2, 1.3, 0.3), 30_000, 0.2, "flat"),
+    ],
+)
+def test_on_a_gpu_the_fastest_is_chosen(
+    times: tuple[float, float, float], rows: int, fixed: float, best: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time of a graph grows least with the number of rows; what any query takes does not grow."""
+    measured = dict(zip(("flat", "ivf", "cagra"), times, strict=True))
+
+    def tried(candidate: choice.Candidate, *_: object) -> Trial:
+        return Trial(candidate.kind, {}, query_ms=measured[candidate.kind], build_seconds=1.0)
+
+    monkeypatch.setattr(choice, "fixed_ms", lambda *_: fixed)
+    monkeypatch.setattr(choice, "_tried", tried)
+    monkeypatch.setattr(choice, "choose_probes", lambda _: SimpleNamespace(queries=None))
+    vectors = np.lib.stride_tricks.as_strided(spread(1500), (rows, 16), (0, 4))
+    assert choice.choose(vectors, replace(CONFIG, device="cuda"), "cuda").order[0][0] == best
 
 
 def test_the_memory_limit_excludes_candidates() -> None:
@@ -125,6 +178,7 @@ TUNING = Tuning(
     2**20,
     12.5,
     2**30,
+    5_000,
     "the fastest",
     (Trial("flat", {}, None, 3.0, 2**24, 0.1, "slower"), Trial("ivf", {"nlist": None}, note="not tried")),
 )

@@ -95,6 +95,26 @@ def test_too_few_rows_are_not_measured() -> None:
     assert built.structure.effort == 40
 
 
+@pytest.mark.parametrize(
+    ("kind", "parameters"), [("ivf", {"nlist": 8, "effort": 1}), ("pq4", {"effort": 1}), ("hnsw", {"effort": 12})]
+)
+def test_a_given_effort_over_too_few_rows_states_no_recall(kind: str, parameters: dict[str, int]) -> None:
+    """Only full effort is known to find everything."""
+    vectors = spread(63, 16, 0)
+    built = build_structure(vectors, BuildConfig(kind=kind, device="cpu", params=parameters))
+    assert built.structure.effort == parameters["effort"]
+    assert built.tuning is not None
+    assert built.tuning.recall is not None
+    assert not built.tuning.recall.reaches(0.01)
+    assert str(built.tuning.recall) == "not measured, because there are fewer than 64 rows"
+    full = BuildConfig(kind=kind, device="cpu", params=parameters | {"effort": 63})
+    again = build_structure(vectors, full).tuning
+    assert again is not None
+    assert again.recall is not None
+    assert again.recall.reaches(1.0)
+    assert "full effort" in str(again.recall)
+
+
 def test_graphs_have_a_floor_of_effort() -> None:
     built = build_structure(spread(500, 8, 0), BuildConfig(kind="hnsw", recall=0.0, device="cpu"))
     assert built.structure.effort == 32

@@ -63,6 +63,25 @@ def test_probes_are_no_answers_where_the_structure_finds_too_few(kind: str, clus
     assert (own[:, 0] == probes).mean() > 0.9, "they answer once they are entered"
 
 
+@pytest.mark.parametrize("kind", ["ivf", "ivfpq"])
+def test_as_many_clusters_as_rows(kind: str) -> None:
+    vectors = clustered(100)
+    structure = index_class(kind)(device="cpu", nlist=100, effort=100).build(vectors, held_out=np.arange(5))
+    structure.complete()
+    rows = Segment(1, vectors, structure).search(vectors, 1)[1]
+    assert rows[:, 0].tolist() == list(range(100))
+
+
+def test_ranges_of_rounded_vectors_cover_rows_that_are_held_out() -> None:
+    """Rows beyond the range of all others are not cut off to it."""
+    vectors = clustered(1000)
+    vectors[7] = np.eye(16, dtype=np.float32)[3]
+    structure = index_class("hnsw8")(device="cpu").build(vectors, held_out=np.array([7]))
+    structure.complete()
+    distances, rows = structure.search(vectors[7:8], 1)
+    assert (rows[0, 0], distances[0, 0]) == (7, pytest.approx(0, abs=0.02))
+
+
 def test_more_recall_costs_more_effort() -> None:
     vectors = clustered(4000)
     low = build_structure(vectors, BuildConfig(kind="ivf", recall=0.3, device="cpu")).structure

@@ -72,6 +72,30 @@ def test_colour_layout_matches_its_formula():
     np.testing.assert_allclose(encoder.forward(prepared[None])[0], expected, atol=1e-5)
 
 
+def extremes():
+    """Pictures `(B, 64, 64, 3) uint8`: plain ones, of which many values lie on a node, noise, and one odd pixel."""
+    pictures = np.zeros((9, 64, 64, 3), dtype=np.uint8)
+    pictures[1], pictures[2], pictures[3] = 255, 119, (0, 0, 255)
+    pictures[4] = np.random.default_rng(0).integers(0, 256, pictures[4].shape)
+    pictures[5, :32] = (1, 0, 0)
+    pictures[6, 0, 0] = 1
+    pictures[7] = np.arange(64)[:, None] * 4
+    pictures[8] = made("color-layout").prepare(draw(5))
+    return pictures
+
+
+def test_rows_of_a_batch_match_the_formula_and_do_not_depend_on_it():
+    from search.encoders.color_layout import _to_lab
+
+    encoder, pictures = made("color-layout"), extremes()
+    rows = encoder.forward(pictures)
+    for row, picture in zip(rows, pictures, strict=True):
+        lab = _to_lab(picture)
+        np.testing.assert_allclose(row, np.concatenate([slow_layout(lab), slow_histogram(lab)]), atol=1e-5)
+        np.testing.assert_array_equal(encoder.forward(picture[None])[0], row)
+    assert encoder.forward(pictures[:0]).shape == (0, encoder.dim)
+
+
 def test_colour_layout_distinguishes_positions():
     halves = Image.new("RGB", (40, 40), "navy")
     halves.paste("orange", (0, 0, 20, 40))

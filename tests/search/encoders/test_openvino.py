@@ -118,6 +118,48 @@ def test_a_conversion_reports_nothing_to_the_vendor():
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
+# Simplified graphs ----------------------------------------------------------------------------------------------------
+
+
+def unsimplified(name: str, monkeypatch) -> Conversion:
+    """A conversion as earlier versions made it."""
+    with monkeypatch.context() as patched:
+        patched.setattr("search.encoders.openvino_conversion._simplified", lambda conversion: conversion)
+        return convert(made(name).network, made(name).preprocessing)[0]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_simplified_graph_gives_the_same_bits_with_fewer_operations(name, monkeypatch):
+    encoder, size = made(name), made(name).input_size
+    whole, simple = unsimplified(name, monkeypatch), convert(encoder.network, encoder.preprocessing)[0]
+    pictures = np.stack([squash(draw(seed), size) for seed in range(4)])
+    for precision in PRECISIONS:
+        expected, actual = (CompiledNetwork(each, size, precision).run(pictures) for each in (whole, simple))
+        np.testing.assert_array_equal(actual, expected)
+    assert simple.graph.count(b"<layer ") < whole.graph.count(b"<layer ")
+    assert (b'"precise"' in simple.graph) == (b'"precise"' in whole.graph)
+    assert b"DisablePrecisionConversion" not in simple.graph
+
+
+def test_an_encoder_of_an_earlier_version_is_computed_by_its_own_conversion(tmp_path, monkeypatch):
+    whole = unsimplified(CHECKPOINT, monkeypatch)
+    encoder = checkpoint()
+    monkeypatch.setattr("search.encoders.torch_base.convert", lambda *_: (whole, None))
+    encoder.save(tmp_path)
+    assert (tmp_path / GRAPH_FILE).read_bytes() == whole.graph
+    loaded = load_encoder(tmp_path, device="cpu")
+    assert type(loaded) is ConvertedEncoder
+    np.testing.assert_array_equal(loaded.encode(IMAGES), made(CHECKPOINT).encode(IMAGES))
+
+
+def test_a_graph_stays_as_it_is_if_openvino_cannot_simplify_it(monkeypatch):
+    encoder = made(CHECKPOINT)
+    whole = unsimplified(CHECKPOINT, monkeypatch)
+    monkeypatch.setitem(sys.modules, "openvino._offline_transformations", None)
+    graph = convert(encoder.network, encoder.preprocessing)[0].graph
+    assert graph.count(b"<layer ") == whole.graph.count(b"<layer ")
+
+
 # Damage ---------------------------------------------------------------------------------------------------------------
 
 
@@ -290,9 +332,8 @@ def test_bfloat16_is_close_to_float32_and_stays_with_the_encoder(name, tmp_path)
     assert load_encoder(tmp_path / "b", device="cpu", precision="float32").precision == "float32"
 
 
-def test_layers_that_bfloat16_would_spoil_are_marked_to_stay_in_float32(tmp_path):
-    saved(tmp_path, "checkpoint, combined")
-    graph = ElementTree.parse(tmp_path / GRAPH_FILE)
+def test_layers_that_bfloat16_would_spoil_are_marked_to_stay_in_float32(monkeypatch):
+    graph = ElementTree.fromstring(unsimplified("checkpoint, combined", monkeypatch).graph)
     marked = {
         layer.attrib["name"].partition("/")[0].removeprefix("__module.network.")
         for layer in graph.iterfind("layers/layer")

@@ -94,4 +94,4 @@ def test_the_filter_cache_is_small_and_correct(engine: SearchEngine, monkeypatch
     for number in [*range(1, 30), *range(1, 30)]:
         hits = engine.search_vectors(query, 100, where=f"number <= {number}")[0]
         assert {hit.metadata["number"] for hit in hits} == {n for n in range(number + 1) if n % 8}
-    assert sum(mask.nbytes for mask in engine._segment_search._masks._masks.values()) <= 500 + 100
+    assert sum(each.nbytes for each in engine._segment_search._masks._masks.values()) <= 500 + 100

@@ -14,7 +14,7 @@ from search.indexes import index_class
 from search.indexes.base import VectorIndex
 
 ON_GPU = ("flat", "ivf", "ivfpq")
-RECALL = {"flat": 1.0, "pq4": 0.5, "hnsw": 0.99, "hnsw8": 0.95, "ivf": 1.0, "ivfpq": 0.8, "hnswlib": 0.99}
+RECALL = {"flat": 1.0, "pq4": 0.5, "hnsw": 0.99, "hnsw8": 0.95, "ivf": 1.0, "ivfpq": 0.8, "cagra": 1.0, "hnswlib": 0.99}
 """Minimum recall@10 at full effort; that of the kinds in `ROUNDED` is measured without the re-ranking they need."""
 ROUNDED = {"ivfpq": 0.3, "pq4": 0.45, "hnsw8": 0.02}
 """Kinds that rank by compressed vectors, and the largest error of their distances."""
@@ -81,6 +81,36 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(faiss_base, "move_to_gpu", move)
     monkeypatch.setattr(faiss_ivf, "move_to_gpu", move_quantizer)
     monkeypatch.setattr(faiss_base, "copy_to_cpu", lambda index: faiss.clone_index(index.index))
+
+
+class CagraStandIn:
+    """What the graph of a GPU does: it finds the nearest rows, and here misses the last one in ten."""
+
+    def __init__(self, vectors: np.ndarray, degree: int) -> None:
+        self.vectors, self.degree, self.ntotal = vectors, degree, len(vectors)
+
+    def walk(self, asked: np.ndarray, count: int, kept: int) -> np.ndarray:
+        assert count <= kept <= 512
+        assert kept % 32 == 0
+        rows = brute_force(self.vectors, asked, count)[1].astype(np.int64)
+        rows[:, 9::10] = 2**32 - 1  # how cuVS marks a place that it did not fill
+        return rows
+
+
+def cagra_stand_in(monkeypatch: pytest.MonkeyPatch) -> list[CagraStandIn]:
+    """Stand-ins for the graphs of a GPU, in the order in which they are built from now on."""
+    from search.indexes import faiss_cagra
+
+    graphs: list[CagraStandIn] = []
+
+    def build(vectors: np.ndarray, degree: int) -> CagraStandIn:
+        graphs.append(CagraStandIn(vectors, degree))
+        return graphs[-1]
+
+    monkeypatch.setattr(faiss_cagra.FaissCagraIndex, "devices", frozenset({"cpu", "cuda"}))
+    monkeypatch.setattr(faiss_cagra, "build_cagra", build)
+    monkeypatch.setattr(faiss_cagra, "walk_cagra", CagraStandIn.walk)
+    return graphs
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from search.errors import UnsupportedError
-from search.indexes import KINDS, exact_is_fast, index_class, resolve_device
+from search.indexes import KINDS, index_class, resolve_device
 from tests.search.indexes.structures_made import ON_GPU, Place, clustered, queries, stand_in
 
 
@@ -46,8 +46,8 @@ def test_ivfpq_reports_unsupported_parameters() -> None:
 
 
 def test_kinds_and_devices(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert KINDS == ("flat", "pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "hnswlib")
-    with pytest.raises(UnsupportedError, match="flat, pq4, hnsw, hnsw8, ivf, ivfpq, hnswlib"):
+    assert KINDS == ("flat", "pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "cagra", "hnswlib")
+    with pytest.raises(UnsupportedError, match="flat, pq4, hnsw, hnsw8, ivf, ivfpq, cagra, hnswlib"):
         index_class("tree")
     for gpu in (False, True):
         monkeypatch.setattr("search.indexes._gpu_available", lambda there=gpu: there)
@@ -67,6 +67,12 @@ def test_kinds_and_devices(monkeypatch: pytest.MonkeyPatch) -> None:
         resolve_device("auto", "tree")
 
 
-def test_auto_is_exact_while_exact_search_is_fast() -> None:
-    assert [exact_is_fast(rows, 128) for rows in (0, 1000, 262_144, 262_145)] == [True, True, True, False]
-    assert [exact_is_fast(rows, 256) for rows in (131_072, 131_073)] == [True, False]
+def test_filters_are_answered_exactly_while_that_is_fast() -> None:
+    def exact_rows(kind: str, rows: int, dim: int) -> int:
+        index = index_class(kind)()
+        index.size, index.dim = rows, dim
+        return index.exact_rows
+
+    assert [exact_rows("hnsw", rows, 128) for rows in (0, 1000, 1_000_000)] == [16_384] * 3
+    assert [exact_rows("ivf", 1_000_000, dim) for dim in (256, 512)] == [8_192, 4_096]
+    assert [exact_rows("pq4", rows, 128) for rows in (0, 1000, 1_000_000)] == [2_000, 2_000, 62_500]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from search.indexes import exact_is_fast
 from search.types import Hit
 
 
@@ -23,7 +22,7 @@ def searched(segment, query, k, allowed, *, filtered):
     mask[sorted(allowed)] = True
     rows = segment.structure.search(query[None], fetch, None if mask.all() else mask)[1][0].tolist()
     found = [row for row in rows if row >= 0]
-    narrow = filtered and exact_is_fast(len(allowed), len(query))
+    narrow = filtered and len(allowed) <= segment.exact_rows
     if narrow or len(found) < min(k, len(allowed)):
         found = sorted(allowed)
     return sorted((apart(np.asarray(segment.vectors[row]), query), row) for row in found)[:k]

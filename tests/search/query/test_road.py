@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import FrozenInstanceError, fields, replace
 from pathlib import Path
 from threading import Thread
 
@@ -11,9 +14,11 @@ import pytest
 
 from search import IndexClosedError, open_index
 from search.indexes import KINDS
-from search.store import segments, shown_pictures
+from search.indexes.squares import squares_of
+from search.store import parallel, reranking, shown_pictures
 from search.store.catalog import Catalog
-from search.store.segments import rerank
+from search.store.reranking import rerank
+from search.types import Hit
 from tests.indexes_of_vectors import clumps, index_of, unit
 from tests.search.query.slow_road import SlowRoad, apart
 
@@ -91,7 +96,7 @@ def test_a_row_without_a_picture_leaves_its_place_to_others(tmp_path: Path) -> N
 @pytest.mark.parametrize("few", [0, 128])
 @pytest.mark.parametrize("scale", [1.0, 1e-3])
 def test_no_candidate_of_the_first_k_is_excluded(few: int, scale: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segments, "_FEW", few)
+    monkeypatch.setattr(reranking, "_FEW", few)
     random = np.random.default_rng(0)
     for dim in (1, 2, 7, 64, 300):
         base = unit(random.standard_normal((1, dim)))
@@ -109,6 +114,66 @@ def test_no_candidate_of_the_first_k_is_excluded(few: int, scale: float, monkeyp
                 found = sorted((apart(vectors[row], query), row) for row in rows[number].tolist() if row >= 0)[:k]
                 found += [(np.inf, -1)] * (k - len(found))
                 assert list(zip(distances[number].tolist(), nearest[number].tolist(), strict=True)) == found
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_pairs_that_several_threads_measure(given: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reranking, "_PAIRS", 16)
+    monkeypatch.setattr(parallel, "_WORTH_THREADS", 0)
+    monkeypatch.setattr(parallel, "_MOST_THREADS", 3)
+    random = np.random.default_rng(0)
+    vectors, queries = clumps(400, seed=1, dim=24), clumps(70, seed=2, dim=24)
+    rows = random.permuted(np.tile(np.arange(400), (70, 1)), axis=1)[:, :30]
+    rows[7, 3:] = -1
+    squares = squares_of(vectors, queries, rows) if given else None
+    for k in (1, 5, 30):
+        distances, nearest = rerank(vectors, queries, rows, k, squares)
+        for number, query in enumerate(queries):
+            found = sorted((apart(vectors[row], query), row) for row in rows[number].tolist() if row >= 0)[:k]
+            found += [(np.inf, -1)] * (k - len(found))
+            assert list(zip(distances[number].tolist(), nearest[number].tolist(), strict=True)) == found
+
+
+def test_a_hit_is_like_one_of_the_constructor(tmp_path: Path) -> None:
+    with open_index(collection(tmp_path / "i", "flat", 1, seed=1), device="cpu") as engine:
+        (hit, *_) = engine.search_vectors(clumps(1, dim=24), 3)[0]
+    made = Hit(*(getattr(hit, field.name) for field in fields(Hit)))
+    assert type(hit) is Hit
+    assert (hit, hash(hit), repr(hit)) == (made, hash(made), repr(made))
+    assert replace(hit, distance=1.0).distance == 1.0
+    assert pickle.loads(pickle.dumps(hit)) == hit
+    with pytest.raises(FrozenInstanceError):
+        hit.distance = 0.0  # type: ignore[misc]
+
+
+def test_threads_share_what_a_filter_allows(tmp_path: Path) -> None:
+    for kind in ("hnsw", "ivf", "pq4", "hnswlib"):
+        with open_index(collection(tmp_path / kind, kind, 2, seed=2), device="cpu") as engine:
+            for segment in engine.segments:
+                segment.exact_rows = 0
+            queries = clumps(6, seed=3, dim=24)
+            asked = [(where, query) for where, _ in FILTERED for query in queries]
+            slow = SlowRoad(engine)
+            expected = [bits(slow.hits(query, 4, where)) for where, query in asked]
+            with ThreadPoolExecutor(4) as pool:
+                for found in pool.map(lambda one: engine.search_vectors(one[1], 4, where=one[0])[0], asked * 3):
+                    assert bits(found) in expected
+                answers = pool.map(lambda one: bits(engine.search_vectors(one[1], 4, where=one[0])[0]), asked)
+                assert list(answers) == expected
+
+
+def test_a_filter_is_evaluated_anew_after_a_commit(tmp_path: Path) -> None:
+    index = collection(tmp_path / "i", "hnsw", 2, seed=1)
+    query = clumps(1, seed=8, dim=24)[0]
+    with open_index(index, device="cpu") as engine:
+        before = {hit.id for hit in engine.search_vectors(query, COUNT, where="price < 20")[0]}
+        moved = min(before)
+        with closing(Catalog.write(index)) as catalog, catalog.transaction():
+            catalog.metadata.put(["price"], [(moved, (99.0,))])
+            catalog.database.many("UPDATE settings SET value = value + 1 WHERE key = 'generation'", [()])
+        assert {hit.id for hit in engine.search_vectors(query, COUNT, where="price < 20")[0]} == before
+        with engine.refresh() as later:
+            assert {hit.id for hit in later.search_vectors(query, COUNT, where="price < 20")[0]} == before - {moved}
 
 
 def test_what_hits_show_is_read_once_and_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

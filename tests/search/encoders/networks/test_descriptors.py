@@ -77,6 +77,30 @@ def test_the_layout_of_edges_matches_a_slow_loop() -> None:
     np.testing.assert_allclose(GradientLayout()(picture)[0].numpy(), slow_gradients(picture[0]), atol=2e-4)
 
 
+def patterns() -> torch.Tensor:
+    """Edges along every axis, stripes, a ramp, noise, and a blank picture, `(B, 3, 64, 64)`."""
+    pictures = torch.zeros(7, 3, 64, 64)
+    pictures[0, :, :, 32:] = 1
+    pictures[1, :, 20:] = 0.5
+    pictures[2, 0, ::8] = 1
+    pictures[3] = torch.linspace(0, 1, 64)
+    pictures[4] = torch.ones(64, 64).tril()
+    pictures[5] = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(5))
+    return pictures
+
+
+def test_a_batch_of_patterns_matches_slow_loops() -> None:
+    described = GradientLayout()(patterns())
+    for row, picture in zip(described, patterns(), strict=True):
+        np.testing.assert_allclose(row.numpy(), slow_gradients(picture), atol=2e-5)
+
+
+def test_rows_do_not_depend_on_the_batch() -> None:
+    for descriptor in (ColorHistogram(), GradientLayout()):
+        alone = torch.cat([descriptor(picture[None]) for picture in patterns()])
+        torch.testing.assert_close(descriptor(patterns()), alone, atol=1e-6, rtol=0)
+
+
 @pytest.mark.parametrize("size", [16, 32, 48, 64, 100, 128])
 def test_descriptors_hardly_depend_on_the_size(size: int) -> None:
     picture = functional.interpolate(batch_of(draw(1)), (size, size), mode="bilinear", antialias=True)
