@@ -125,7 +125,7 @@ def _layout(lab: Floats) -> Floats:
     """`(B, 64, 64, 3) -> (B, 41)`."""
     cell = _SIZE // _GRID
     rows = lab.reshape(len(lab), _GRID, cell, _SIZE * 3).sum(axis=2)  # along memory, which is faster than both axes
-    means = rows.reshape(len(lab), _GRID, _GRID, cell, 3).sum(axis=3) / cell**2 - np.float32([50, 0, 0])
+    means = rows.reshape(len(lab), _GRID, _GRID, cell, 3).sum(axis=3) / cell**2 - np.array([50, 0, 0], dtype=np.float32)
     cosines = _dct_basis()
     coefficients = cosines @ np.moveaxis(means, 3, 1) @ cosines.T / np.float32(_GRID * _LAYOUT_UNIT)
     orders = np.add.outer(np.arange(_GRID), np.arange(_GRID))
