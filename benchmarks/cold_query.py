@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -118,6 +119,7 @@ def table(pictures: Path, work: Path) -> list[str]:
     lines = [f"| {' | '.join(heads)} |", "|---|---|---|" + "---:|" * (len(heads) - 3)]
     for kind in KINDS:
         index = work / f"{kind}.index"
+        shutil.rmtree(index, ignore_errors=True)  # one from before may have another encoder, or no conversion
         build(pictures, index, BuildConfig(kind=kind, device="cpu"))
         with open_index(index, device="cpu") as engine:
             first = engine.pictures(limit=1)[0]
@@ -147,8 +149,8 @@ def page(rows: list[str], count: int) -> str:
             "",
             *rows,
             "",
-            "A query by picture spends most of its time importing OpenVINO, or torch without OpenVINO, and compiling "
-            "the network. Both count under `encoder`, together with reading and verifying the weights; without "
+            "A query by picture spends most of its time compiling the network, or importing torch without OpenVINO. "
+            "Both count under `encoder`, together with reading and verifying the weights; without "
             "OpenVINO the import counts under `open` for `hnsw`, because torch is imported before FAISS. A query by "
             "id or by vector imports neither; `hnsw` imports FAISS, `flat` only NumPy. Garbage collection is paused "
             "during the imports, and their objects are not collected again when the process ends.",
