@@ -20,27 +20,36 @@ if TYPE_CHECKING:
     from search.types import Floats, Mask, Rows
 
 
-def moved(query: Floats, liked: Floats, disliked: Floats) -> Floats:
+def moved(
+    query: Floats,
+    liked: Floats,
+    disliked: Floats,
+    *,
+    liked_weight: float = QueryConfig.liked_weight,
+    disliked_weight: float = QueryConfig.disliked_weight,
+) -> Floats:
     """Move a query by the embeddings of liked and disliked pictures.
 
     Args:
         query: `(D,)`, a unit vector.
         liked: `(L, D)` unit rows; L may be 0.
         disliked: `(M, D)` unit rows; M may be 0.
+        liked_weight: of the mean of the liked pictures, relative to 1 for the query.
+        disliked_weight: the same for the disliked pictures.
 
     Returns:
-        `(D,) float32`: the query, plus `QueryConfig.liked_weight` times the mean of the liked pictures, minus
-        `QueryConfig.disliked_weight` times the mean of the disliked ones, made unit again. Source: Rocchio, Relevance
-        feedback in information retrieval, 1971; Salton and Buckley, Improving retrieval performance by relevance
-        feedback, 1990. The weights were chosen by `benchmarks.feedback`.
+        `(D,) float32`: the query, plus `liked_weight` times the mean of the liked pictures, minus `disliked_weight`
+        times the mean of the disliked ones, made unit again. Source: Rocchio, "Relevance feedback in information
+        retrieval", 1971. The default weights are those of Salton and Buckley, "Improving retrieval performance by
+        relevance feedback", JASIS 41(4), 1990; `benchmarks.feedback` compares them with others.
 
     Raises:
         QueryError: they cancel out.
     """
-    shares = np.full(len(liked), QueryConfig.liked_weight / max(1, len(liked)))
+    shares = np.full(len(liked), liked_weight / max(1, len(liked)))
     weights = [1.0, *shares.tolist()]
     # `blend` divides by the sum of the weights, and so must the weight of the disliked pictures be.
-    push = QueryConfig.disliked_weight / sum(weights)
+    push = disliked_weight / sum(weights)
     return blend(np.concatenate([query[None], liked]), disliked, weights, unwanted_weight=push)
 
 
