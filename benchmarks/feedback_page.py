@@ -53,11 +53,12 @@ def page(
     users: Mapping[tuple[int, int], Mapping[float, float]],
 ) -> str:
     """The page: figures of the reported collections, and the comparison of weights."""
-    own = "" if twin == encoder else f" The varied sets were embedded by `{twin}`, which was trained without them."
+    own = " " if twin == encoder else f" The varied sets were embedded by `{twin}`, which was trained without them.\n"
+    liked, disliked = QueryConfig.liked_weight, QueryConfig.disliked_weight
     dislikes = next(iter(users.values()))
-    likes = sorted({liked for liked, _ in everyday})
+    likes = sorted({weight for weight, _ in everyday})
     by_user = [
-        f"| likes up to {like}, dislikes up to {dislike} | {_cells([of[weight] for weight in dislikes])} |"
+        f"| {_user(like, dislike)} | {_cells([of[weight] for weight in dislikes])} |"
         for (like, dislike), of in users.items()
     ]
     by_like = [f"| liked {like:g} | {_cells([everyday[like, weight] for weight in dislikes])} |" for like in likes]
@@ -74,7 +75,7 @@ of their label are left out.
 
     {command}
 
-Encoder `{encoder}`.{own} Measured in {minutes:.0f} minutes on two cores that were shared with other work.
+Encoder `{encoder}`.{own}Measured in {minutes:.0f} minutes on two cores that were shared with other work.
 
 ## Held-out classes
 
@@ -87,14 +88,14 @@ hit. Intervals are 95 %, by bootstrap over labels.
 
 ## Weights
 
-The weights in use are those of Salton and Buckley (1990): {QueryConfig.liked_weight:g} for the liked pictures, and
-{QueryConfig.disliked_weight:g} for the disliked ones. They were compared with others on other classes than those above:
-the rise of the precision, the mean over three collections.
+The weights in use are those of Salton and Buckley (1990): {liked:g} for the liked pictures, and {disliked:g} for
+the disliked ones. They were compared with others on other classes than those above: the rise of the precision, the mean
+over three collections.
 
 | 3 liked, 3 disliked | {head}
 {chr(10).join(by_like)}
 
-With {QueryConfig.liked_weight:g} for the liked pictures, by what the user rates:
+With {liked:g} for the liked pictures, by what the user rates:
 
 | user | {head}
 {chr(10).join(by_user)}
@@ -102,6 +103,10 @@ With {QueryConfig.liked_weight:g} for the liked pictures, by what the user rates
 A large weight of disliked pictures helps users who rate many hits, and harms those who only dislike one: the query then
 moves away from pictures of its own kind too.
 """
+
+
+def _user(likes: int, dislikes: int) -> str:
+    return ", ".join(f"{verb} up to {most}" for verb, most in (("likes", likes), ("dislikes", dislikes)) if most)
 
 
 def _cells(values: Sequence[float]) -> str:

@@ -67,15 +67,22 @@ def occlusion(pixels: Pixels, embed: Callable[[list[Pixels]], Floats], target: F
 
     Returns:
         `(rows, columns) float32`: for the cells of `Grid.of`, how much the cosine similarity to the other picture falls
-        when the window around the cell is hidden. Above 0, the part makes the pictures similar; below 0, they would be
-        more similar without it.
+        when the window around the cell is hidden; averaged with the neighbouring windows, by the weights 1, 2, 1 along
+        both sides, because one window can fall upon a detail by chance. Above 0, the part makes the pictures similar;
+        below 0, they would be more similar without it.
     """
     height, width, _ = pixels.shape
     grid = Grid.of(width, height)
     (shown,) = embed([pixels]) @ target
     similarities = [embed(batch) @ target for batch in _batches(_hiding(pixels, grid))]
-    heat: Floats = (shown - np.concatenate(similarities)).astype(np.float32)
-    return heat.reshape(grid.rows, grid.columns)
+    falls = (shown - np.concatenate(similarities)).astype(np.float32)
+    return _smooth(_smooth(falls.reshape(grid.rows, grid.columns)).T).T
+
+
+def _smooth(rows: Floats) -> Floats:
+    """Average each row with its neighbours; the first and the last have themselves as one."""
+    padded = np.pad(rows, ((1, 1), (0, 0)), mode="edge")
+    return (padded[:-2] + 2 * rows + padded[2:]) / 4
 
 
 def _hiding(pixels: Pixels, grid: Grid) -> Iterator[Pixels]:
