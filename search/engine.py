@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from search.config import IdentifyConfig, References
     from search.crop import Crop
     from search.encoders.base import Encoder
+    from search.explanation.heat_maps import Explanation
     from search.filters.columns import ColumnType, MetadataValue
     from search.query.query import SearchOptions, Where
     from search.recognition.calibration import Calibration, Verification
@@ -109,15 +110,8 @@ class SearchEngine:
             crop: part of the picture to search with. Defaults to all of it.
             views: search with the mean embedding of four views of each picture (`search.query.views`): itself and its
                 middle, and both mirrored. Hits then have neither a probability nor a strength.
-            where: a filter (`search.filters.language`), such as `"label = shoe and width > 100"` or
-                `{"label": "shoe"}`: only matching pictures are returned.
-            same_only: return only pictures that show the same thing according to the calibration, perhaps none.
-            collapse: return near copies (`search.query.copy_threshold`) as one hit: k different hits, each with its
-                `copies`.
-            radius: return only pictures within this Euclidean distance, from 0 to 2. There are still at most k hits:
-                `ask` says whether the radius holds more.
-            diversity: from 0, the k nearest, to 1: choose k hits that are unlike one another from the 10 k nearest
-                (`search.query.diversity`), in the order of the choice.
+            where: a filter, such as `"label = shoe and width > 100"` or `{"label": "shoe"}`.
+            same_only, collapse, radius, diversity, liked, disliked: see `SearchOptions`.
 
         Raises:
             PictureError: the picture cannot be read.
@@ -297,22 +291,25 @@ class SearchEngine:
     def verify(
         self, a: Picture, b: Picture | Sequence[Picture], references: References = VerifyConfig.references
     ) -> Verification:
-        """Verify whether two pictures show the same thing: distance, probability, decision and error rates.
+        """Verify whether two pictures show the same thing: distance and, if calibrated, probability and decision.
 
         Args:
             a: any picture.
             b: another picture, or a list or tuple of reference pictures of one thing.
-            references: how several references are compared: by their mean embedding, or by the nearest (best) of them.
-                The error rates were measured on pairs of two pictures; several references change them.
-
-        Returns:
-            The verification; only its distance is set if the index is not calibrated.
+            references: whether several references are compared by their mean embedding, or by the nearest of them. The
+                error rates were measured on pairs of two pictures; several references change them.
 
         Raises:
             PictureError: a picture cannot be read.
             QueryError: there is no reference.
         """
         return self._recognition.verify(a, b, references)
+
+    def explain(self, a: Picture, b: Picture) -> Explanation:
+        """Show which parts of two pictures make them similar: two heat maps. Raises PictureError as `verify`."""
+        from search.explanation.heat_maps import explain  # which needs Pillow
+
+        return explain(self.encoder, a, b)
 
     def identify(self, picture: Picture, config: IdentifyConfig | None = None) -> Identification:
         """Identify which enrolled identity a picture shows, or that it shows none of them.

@@ -39,6 +39,7 @@ SECTIONS = {
     "Verify and evaluate": {
         "calibrate": "calibrate:calibrate",
         "verify": "verify:verify",
+        "explain": "explain:explain",
         "evaluate": "evaluate:evaluate",
     },
     "Identify people": {

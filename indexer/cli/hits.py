@@ -16,6 +16,8 @@ from search.text import one_line, short
 from search.types import STAGES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.table import Table
 
     from search.config import Device
@@ -28,6 +30,8 @@ One = str | dict[str, int | str]
 """A picture; or a text, or the id or vector of a picture, by what it is: `{"text": "red bicycle"}`."""
 Query = One | list[One]
 """What was searched for: one, or several together."""
+
+_ALL_RATED = "all pictures that could be shown are named by --like or --unlike"
 
 _UNFOLDED = 100_000
 """Width of a table that goes to a file or another program: no path is folded there."""
@@ -51,6 +55,8 @@ class QueryOptions:
     radius: float | None = QueryConfig.radius
     diversity: float = QueryConfig.diversity
     views: bool = QueryConfig.views
+    liked: Sequence[int] = ()
+    disliked: Sequence[int] = ()
 
     @property
     def search(self) -> SearchOptions:
@@ -61,6 +67,8 @@ class QueryOptions:
             "collapse": self.collapse,
             "radius": self.radius,
             "diversity": self.diversity,
+            "liked": self.liked,
+            "disliked": self.disliked,
         }
 
 
@@ -88,6 +96,8 @@ def print_answer(
     nothing = None
     if not hits:
         nothing = why_no_match(engine, options.where, same_only=options.same_only, radius=options.radius)
+        if nothing is None and (options.liked or options.disliked):
+            nothing = _ALL_RATED
     weak = only_weak(hits, but=_own_id(query))
     if options.as_json:
         plain = {"query": query, "hits": [hit.to_dict() for hit in hits]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import TypedDict, TypeVar
 
@@ -13,6 +14,7 @@ from search.errors import QueryError
 from search.filters.conditions import Condition
 from search.filters.language import Where, condition_of
 from search.query.diversity import pool_size
+from search.query.feedback import rated
 
 __all__ = ["Query", "SearchOptions", "Where", "shows_options"]
 
@@ -28,21 +30,27 @@ class SearchOptions(TypedDict, total=False):
     where: Where | None
     """Return only pictures that match this filter (`search.filters.language`). Defaults to no filter."""
     same_only: bool
-    """Return only pictures that show the same thing according to the calibration."""
+    """Return only pictures that show the same thing according to the calibration, perhaps none."""
     collapse: bool
     """Return near copies (`search.query.copy_threshold`) as one hit: k different hits, each with its `copies`."""
     radius: float | None
     """Return only pictures within this distance, in [0, 2]; `Answer.cut_off` says whether there are more than k."""
     diversity: float
-    """Choose hits that are unlike one another (`search.query.diversity`): from 0, the k nearest, to 1."""
+    """From 0, the k nearest, to 1: choose hits that are unlike one another from the 10 k nearest, in the order of the
+    choice (`search.query.diversity`)."""
+    liked: Sequence[int]
+    """Ids of pictures that the hits shall resemble more (`search.query.feedback`). They are left out of the hits."""
+    disliked: Sequence[int]
+    """Ids of pictures that the hits shall resemble less. They are left out of the hits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
     """A checked query; `condition` is `where`, parsed from any of its forms.
 
-    A `blended` query is made of several examples or views, and a `worded` one of a text, perhaps among pictures. The
-    calibration and the cut-points, which were measured on pairs of pictures, do not apply to their distances.
+    A `blended` query is made of several examples or views, or moved by liked and disliked pictures; a `worded` one is
+    made of a text, perhaps among pictures. The calibration and the cut-points, which were measured on pairs of
+    pictures, do not apply to their distances.
     """
 
     k: int = QueryConfig.k
@@ -51,12 +59,18 @@ class Query:
     collapse: bool = QueryConfig.collapse
     radius: float | None = QueryConfig.radius
     diversity: float = QueryConfig.diversity
+    liked: Sequence[int] = ()
+    disliked: Sequence[int] = ()
     blended: bool = False
     worded: bool = False
     condition: Condition | None = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "k", check_count("k", self.k))
+        liked, disliked = rated(self.liked, self.disliked)
+        object.__setattr__(self, "liked", liked)
+        object.__setattr__(self, "disliked", disliked)
+        object.__setattr__(self, "blended", self.blended or bool(liked or disliked))
         if self.worded and self.same_only:
             raise QueryError("same-only compares single pictures, and this query has a text: leave one of them out")
         if self.blended and self.same_only:
@@ -74,13 +88,18 @@ class Query:
         """Number of nearest pictures that the hits are chosen from, and one more to know whether a radius has more."""
         return (pool_size(self.k) if self.diversity else self.k) + (self.radius is not None)
 
+    @property
+    def rated(self) -> tuple[int, ...]:
+        """Ids of the pictures that were liked or disliked."""
+        return (*self.liked, *self.disliked)
+
     @classmethod
     def of(cls, k: int, options: SearchOptions, *, blended: bool = False, worded: bool = False) -> Query:
         """Check the arguments of a search.
 
         Raises:
-            QueryError: k < 1, the filter, radius or diversity is invalid, or `same_only` is set for a query that is
-                not one picture.
+            QueryError: k < 1, the filter, radius or diversity is invalid, `same_only` is set for a query that is not
+                one picture, or a picture is liked and disliked.
             TypeError: an unknown keyword.
         """
         if unknown := [name for name in options if name not in _NAMES]:

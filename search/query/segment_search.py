@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from search.distance import within
+from search.indexes.allowed import Allowed
 from search.query.collapse import Collapse
 from search.query.copy_threshold import copy_threshold
 from search.query.diversity import diverse, pool_size
+from search.query.feedback import left_out, moved
 from search.query.hits import Found, nearest_hits, only_weak
 from search.query.masks import FilterMasks
 from search.recognition.confidence import Confidence
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from search.filters.conditions import Condition
-    from search.indexes.allowed import Allowed
     from search.query.known_pictures import KnownPictures
     from search.query.query import Query
     from search.recognition.recognition import Recognition
@@ -37,7 +38,7 @@ class _Plan:
     """What the searches of one query share."""
 
     chosen: Sequence[tuple[Segment, Allowed | None]]
-    """Each segment with its rows that match the filter; None without a filter."""
+    """Each segment with its rows that match the filter and were not rated; None for all of them."""
     confidence: Confidence
     """Gives the hits their probability or their word."""
     most: float | None = None
@@ -66,6 +67,8 @@ class SegmentSearch:
             same_threshold(self._snapshot.folder, self._recognition.calibration)
         if query.condition is not None:
             self._snapshot.catalog.metadata.check(query.condition)
+        if query.rated:
+            self._known.places_of(query.rated)
         return query
 
     def mask(self, segment: Segment, condition: Condition | None) -> Mask | None:
@@ -74,18 +77,18 @@ class SegmentSearch:
 
     def answer(self, vectors: Floats, query: Query) -> list[list[Hit]]:
         """One list of hits per query `(Q, dim)`, unit rows."""
-        return [hits for hits, _ in self._answer(vectors, query, self._plan(query))]
+        return [hits for hits, _ in self._answer(self._moved(vectors, query), query, self._plan(query))]
 
     def ask(self, vector: Floats, query: Query, timing: Timing, *, audit: bool) -> Answer:
         """Answer one query `(dim,)`, a unit vector, and add the seconds of the search to `timing`."""
         begun = time.perf_counter()
         audited = Audit(query.k, decode=timing.decode, encode=timing.encode) if audit else None
-        plan = self._plan(query, audited)
-        ((hits, cut_off),) = self._answer(vector[None], query, plan)
+        plan, vectors = self._plan(query, audited), self._moved(vector[None], query)
+        ((hits, cut_off),) = self._answer(vectors, query, plan)
         timing.search = time.perf_counter() - begun
         if audited is not None:
             audited.total = timing.decode + timing.encode + timing.search
-            audited.recall = self._recall(vector[None], hits, query, replace(plan, audit=None))
+            audited.recall = self._recall(vectors, hits, query, replace(plan, audit=None))
         return Answer(hits, timing, only_weak(hits), audited, cut_off)
 
     def _recall(self, queries: Floats, hits: Sequence[Hit], query: Query, plan: _Plan) -> float | None:
@@ -97,6 +100,24 @@ class SegmentSearch:
             return None
         return sum(hit.distance <= exact[-1].distance for hit in hits[: len(exact)]) / len(exact)
 
+    def _moved(self, vectors: Floats, query: Query) -> Floats:
+        """Queries `(Q, dim)`, moved by what the user liked and disliked."""
+        if not query.rated:
+            return vectors
+        liked, disliked = self._known.vectors_of(query.liked), self._known.vectors_of(query.disliked)
+        return np.stack([moved(vector, liked, disliked) for vector in vectors])
+
+    def _unrated(
+        self, chosen: Sequence[tuple[Segment, Allowed | None]], query: Query
+    ) -> list[tuple[Segment, Allowed | None]]:
+        """What all segments may return, without the pictures that the user liked or disliked."""
+        of, rows = np.array(self._known.places_of(query.rated)).T
+        parts = [(each, rows[of == each.id], allowed) for each, allowed in chosen]
+        return [
+            (each, allowed if len(gone) == 0 else Allowed(left_out(gone, allowed, len(each.vectors))))
+            for each, gone, allowed in parts
+        ]
+
     def _plan(self, query: Query, audit: Audit | None = None) -> _Plan:
         begun = time.perf_counter()
         condition = query.condition
@@ -104,6 +125,8 @@ class SegmentSearch:
             (segment, None if condition is None else self._masks.allowed(segment, condition))
             for segment in self._snapshot.segments
         ]
+        if query.rated:
+            chosen = self._unrated(chosen, query)
         if audit is not None:
             audit.mask = time.perf_counter() - begun
         most = query.radius
