@@ -5,18 +5,20 @@
 Both files hold unit rows `(N, D) float32`; without `--queries` some rows of VECTORS are held out. Each library runs in
 a process of its own on one core. The least effort of its ladder that reaches a target is looked for; then all libraries
 are timed in turn, several rounds, and the medians are written. A library that cannot be imported is listed as missing.
+With `--kept FILE`, libraries that an earlier run measured over the same vectors are not measured again.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,8 @@ from search.store.segments import exact_search
 from search.text import utc_today
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from search.types import Floats
 
 TARGETS = (0.95, 0.99)
@@ -47,19 +51,63 @@ class Measured:
     """Column -> recall@10 of filtered queries."""
     seconds: dict[str, list[float]] = field(default_factory=dict)
     """`single`, `batch` and columns -> seconds of each round."""
+    kept: bool = False
+    """Whether an earlier run measured it."""
 
     def median(self, case: str) -> float | None:
         """Median over the rounds."""
         return float(np.median(self.seconds[case])) if self.seconds.get(case) else None
 
 
-class Process:
+class Kept:
+    """What earlier runs measured, in a JSON file."""
+
+    def __init__(self, file: Path | None, vectors: Floats, queries: Floats) -> None:
+        self._file = file
+        digest = hashlib.blake2b(vectors.data, digest_size=20)
+        digest.update(queries.data)
+        self._of: dict[str, Any] = {"vectors": digest.hexdigest(), "libraries": {}}
+        if file is not None and file.exists():
+            self._of = json.loads(file.read_text("utf-8"))
+        if self._of["vectors"] != digest.hexdigest():
+            raise SystemExit(f"{file}: holds a run over other vectors. Delete it, or name another file")
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._of["libraries"]
+
+    def measured(self) -> list[Library]:
+        """The libraries of earlier runs."""
+        return [
+            Library(name, each["built"], [Measured(**row | {"kept": True}) for row in each["measured"]])
+            for name, each in self._of["libraries"].items()
+        ]
+
+    def keep(self, libraries: Sequence[Library]) -> None:
+        """Add libraries to the file."""
+        for each in libraries:
+            if each.measured:
+                self._of["libraries"][each.name] = {
+                    "built": each.built,
+                    "measured": [asdict(row) for row in each.measured],
+                }
+        if self._file is not None:
+            self._file.write_text(json.dumps(self._of), encoding="utf-8")
+
+
+@dataclass
+class Library:
+    """What was measured of one library."""
+
+    name: str
+    built: dict[str, Any] = field(default_factory=dict)
+    measured: list[Measured] = field(default_factory=list)
+
+
+class Process(Library):
     """The process of one library."""
 
     def __init__(self, name: str, work: Path, core: int) -> None:
-        self.name = name
-        self.built: dict[str, Any] = {}
-        self.measured: list[Measured] = []
+        super().__init__(name)
         command = [sys.executable, "-m", "benchmarks.search_worker", name, str(work), str(core)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
@@ -133,7 +181,7 @@ def write_inputs(work: Path, vectors: Floats, queries: Floats) -> None:
         np.save(work / f"tenth-{name}.npy", exact_search(vectors, queries, K, mask)[0][:, -1])
 
 
-def page(processes: list[Process], vectors: Floats, queries: Floats, options: argparse.Namespace) -> str:
+def page(libraries: list[Library], vectors: Floats, queries: Floats, options: argparse.Namespace) -> str:
     """The page, as Markdown."""
     lines = [
         "# Search, side by side",
@@ -145,19 +193,23 @@ def page(processes: list[Process], vectors: Floats, queries: Floats, options: ar
         "effort of the library's ladder that reaches it; a row says the recall that it has. Times are medians of "
         f"{options.rounds} rounds in which all libraries took turns. Twinlens is asked through its engine: it "
         "returns hits with paths and metadata, re-ranked by the stored vectors, and `auto` states its recall in "
-        "advance. Filters mark random rows. *Memory* is what the process gained that no file backs; "
+        "advance. Filters mark random rows. *Build* is the CPU time of building, with metadata and tuning. *Memory* "
+        "is what the process gained that no file backs; "
         "vectors and structures that are mapped from files are not in it.",
         "",
         "| library | version, or what was chosen | effort | recall@10 | one query, ms | batch, ms per query | 1 %, ms "
-        "(recall) | 50 %, ms (recall) | memory, MiB | build, s |",
+        "(recall) | 50 %, ms (recall) | memory, MiB | build, CPU s |",
         "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     missing = []
-    for process in sorted(processes, key=lambda process: list(LIBRARIES).index(process.name)):
-        if not process.measured:
-            missing.append(f"- {process.name}: {process.built.get('error', 'not measured')}")
-        for row in process.measured:
-            lines.append(f"| {process.name} | {' | '.join(_cells(row, process.built, len(queries)))} |")
+    for library in sorted(libraries, key=lambda library: list(LIBRARIES).index(library.name)):
+        if not library.measured:
+            missing.append(f"- {library.name}: {library.built.get('error', 'not measured')}")
+        for row in library.measured:
+            name = f"{library.name} *" if row.kept else library.name
+            lines.append(f"| {name} | {' | '.join(_cells(row, library.built, len(queries)))} |")
+    if any(row.kept for library in libraries for row in library.measured):
+        lines += ["", "\\* Measured in an earlier run of the same command on the same machine."]
     if missing:
         lines += ["", "Not measured:", "", *missing]
     return "\n".join(lines) + "\n"
@@ -177,7 +229,7 @@ def _cells(row: Measured, built: dict[str, Any], queries: int) -> list[str]:
         "" if batch is None else f"{1000 * batch / queries:.3f}",
         *filtered,
         f"{built['memory'] / 2**20:.0f}",
-        f"{built['seconds']:.1f}",
+        f"{built['seconds']:.1f}" if built["seconds"] else "",
     ]
 
 
@@ -193,6 +245,7 @@ def main() -> None:
         "--builders", type=int, default=1, help="libraries that are built at the same time, each on its own core"
     )
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--kept", type=Path, help="JSON file with what earlier runs measured; it is extended")
     parser.add_argument("--out", type=Path, default=Path("docs/results/search.md"))
     options = parser.parse_args()
     vectors = np.load(options.vectors, allow_pickle=False)
@@ -205,16 +258,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         write_inputs(Path(folder), vectors, queries)
         cores = sorted(os.sched_getaffinity(0))[: options.builders]
-        processes = [
-            Process(name, Path(folder), cores[place % len(cores)]) for place, name in enumerate(options.libraries)
-        ]
+        kept = Kept(options.kept, vectors, queries)
+        asked = [name for name in options.libraries if name not in kept]
+        processes = [Process(name, Path(folder), cores[place % len(cores)]) for place, name in enumerate(asked)]
         try:
             with ThreadPoolExecutor(len(cores)) as builders:
                 list(builders.map(Process.prepare, processes))
             for _ in range(options.rounds):
                 for process in processes:
                     process.time()
-                options.out.write_text(page(processes, vectors, queries, options), encoding="utf-8")
+                text = page([*kept.measured(), *processes], vectors, queries, options)
+                options.out.write_text(text, encoding="utf-8")
+            kept.keep(processes)
         finally:
             for process in processes:
                 process.close()
