@@ -60,16 +60,15 @@ def explain(
 
         warn_inside_index_collection(index, [out])
         with open_index(index, device=device) as engine:
-            first, second = [*given, *(engine.picture(each).path for each in ids or [])]
-            explanation = engine.explain(first, second)
+            given += [engine.picture(each).path for each in ids or []]
+            explanation = engine.explain(given[0], given[1])
     else:
         from search.encoders import load_encoder
         from search.explanation.heat_maps import explain as explain_with
 
-        first, second = given
-        explanation = explain_with(load_encoder(str(encoder), device=device), first, second)
+        explanation = explain_with(load_encoder(str(encoder), device=device), given[0], given[1])
     if out is not None:
-        _write(out, explanation, first, second, dark=dark)
+        _write(out, explanation, given[0], given[1], dark=dark)
     if as_json:
         typer.echo(json.dumps({"a": names[0], "b": names[1], **explanation.to_dict()}))
     else:

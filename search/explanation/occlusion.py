@@ -75,14 +75,15 @@ def occlusion(pixels: Pixels, embed: Callable[[list[Pixels]], Floats], target: F
     grid = Grid.of(width, height)
     (shown,) = embed([pixels]) @ target
     similarities = [embed(batch) @ target for batch in _batches(_hiding(pixels, grid))]
-    falls = (shown - np.concatenate(similarities)).astype(np.float32)
+    falls: Floats = (shown - np.concatenate(similarities)).astype(np.float32)
     return _smooth(_smooth(falls.reshape(grid.rows, grid.columns)).T).T
 
 
 def _smooth(rows: Floats) -> Floats:
     """Average each row with its neighbours; the first and the last have themselves as one."""
     padded = np.pad(rows, ((1, 1), (0, 0)), mode="edge")
-    return (padded[:-2] + 2 * rows + padded[2:]) / 4
+    smooth: Floats = (padded[:-2] + 2 * rows + padded[2:]) / np.float32(4)
+    return smooth
 
 
 def _hiding(pixels: Pixels, grid: Grid) -> Iterator[Pixels]:
