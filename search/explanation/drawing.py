@@ -60,7 +60,7 @@ def draw(explanation: Explanation, a: Picture, b: Picture, *, dark: bool = False
     left, above = _EDGE, _EDGE + _LINE
     for each, heat in zip(shown, (explanation.a, explanation.b), strict=True):
         sheet.paste(each, (left, above + height - each.height))
-        pen.text((left, above + height + 6), f"most: {scale_of(heat):.2f}", theme.muted, font)
+        pen.text((left, above + height + 6), f"colours up to {scale_of(heat):.2f}", theme.muted, font)
         left += each.width + _GAP
     _legend(pen, sheet, above + height + _LINE + _GAP, theme)
     return sheet
@@ -110,4 +110,4 @@ def _legend(pen: ImageDraw.ImageDraw, sheet: Image.Image, y: int, theme: _Theme)
     ramp = np.broadcast_to(np.linspace(0, 1, wide, dtype=np.float32), (high, wide))
     pen.text((_EDGE, y), "0", theme.muted, font)
     sheet.paste(Image.fromarray(np.rint(colours(ramp)).astype(np.uint8)), (_EDGE + 14, y + 4))
-    pen.text((_EDGE + wide + 22, y), "most: similarity that is lost if this part is hidden", theme.muted, font)
+    pen.text((_EDGE + wide + 22, y), "similarity that is lost if this part is hidden", theme.muted, font)

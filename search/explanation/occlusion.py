@@ -75,7 +75,7 @@ def occlusion(pixels: Pixels, embed: Callable[[list[Pixels]], Floats], target: F
     grid = Grid.of(width, height)
     (shown,) = embed([pixels]) @ target
     similarities = [embed(batch) @ target for batch in _batches(_hiding(pixels, grid))]
-    falls = (shown - np.concatenate(similarities)).astype(np.float32)
+    falls: Floats = (shown - np.concatenate(similarities)).astype(np.float32)
     return _smooth(_smooth(falls.reshape(grid.rows, grid.columns)).T).T
 
 

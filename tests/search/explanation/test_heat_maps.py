@@ -128,9 +128,9 @@ def test_a_picture_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_the_distance_is_that_of_the_engine(index: Path) -> None:
     with open_index(index) as engine:
-        paths = [engine.picture(each).path for each in (1, 2)]
-        explanation = engine.explain(*paths)
-        assert explanation.distance == engine.verify(*paths).distance
+        a, b = (engine.picture(each).path for each in (1, 2))
+        explanation = engine.explain(a, b)
+        assert explanation.distance == engine.verify(a, b).distance
         assert explanation.similarity == pytest.approx(float(engine.vector(1) @ engine.vector(2)), abs=1e-5)
         plain = explanation.to_dict()
         assert plain["heat"]["b"]["values"] == explanation.b.values.tolist()
@@ -154,7 +154,7 @@ class Squares(RegionEncoder):
 
     def forward(self, batch: np.ndarray) -> np.ndarray:
         assert batch.shape[1:] == (32, 32, 3)
-        return batch.reshape(len(batch), 2, 16, 2, 16, 3).mean(axis=(2, 4)).reshape(len(batch), -1)
+        return np.asarray(batch.reshape(len(batch), 2, 16, 2, 16, 3).mean(axis=(2, 4)).reshape(len(batch), -1))
 
     save: Any = None
     load: Any = None

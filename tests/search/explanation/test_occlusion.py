@@ -20,7 +20,7 @@ def embed(pictures: list[np.ndarray]) -> np.ndarray:
         quarters = (pixels[:high, :wide], pixels[:high, wide:], pixels[high:, :wide], pixels[high:, wide:])
         rows.append(np.concatenate([quarter.reshape(-1, 3).mean(axis=0) for quarter in quarters]))
     vectors = np.array(rows)
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
 
 
 def cover(pixel: int, pixels: int, place: int, count: int) -> float:
@@ -91,7 +91,7 @@ def test_every_pixel_is_hidden_by_some_window_and_shown_by_another() -> None:
 
 
 def test_each_picture_is_embedded_once_and_is_not_changed() -> None:
-    pixels, seen = np.array(draw(1)), []
+    pixels, seen = np.array(draw(1)), list[bytes]()
 
     def counting(pictures: list[np.ndarray]) -> np.ndarray:
         seen.extend(each.tobytes() for each in pictures)

@@ -105,22 +105,27 @@ def test_every_door_and_every_option_at_once(index: Path) -> None:
         assert everything == []
 
 
+UNKNOWN: list[dict[str, Any]] = [{"liked": [99]}, {"disliked": [1, 99]}, {"liked": [2**80]}, {"disliked": [0]}]
+NO_LISTS: list[dict[str, Any]] = [{"liked": 4}, {"disliked": None}]
+NO_IDS: list[dict[str, Any]] = [{"liked": ["4"]}, {"liked": "4"}, {"disliked": [1.0]}, {"disliked": [True]}]
+
+
 def test_ids_that_cannot_be_rated(index: Path) -> None:
     missing = index.parent / "no such picture.png"
     with open_index(index) as engine:
-        for wrong in ({"liked": [99]}, {"disliked": [1, 99]}, {"liked": [2**80]}, {"disliked": [0]}):
+        for wrong in UNKNOWN:
             with pytest.raises(QueryError, match="no picture has the id"):
-                engine.search(missing, **wrong)  # type: ignore[arg-type]
+                engine.search(missing, **wrong)
             with pytest.raises(QueryError, match="no picture has the id"):
-                engine.search_id(1, **wrong)  # type: ignore[arg-type]
+                engine.search_id(1, **wrong)
         with pytest.raises(QueryError, match="picture 4 is liked and disliked"):
             engine.search(missing, liked=[3, 4], disliked=[4])
-        for wrong in ({"liked": 4}, {"disliked": None}):
+        for wrong in NO_LISTS:
             with pytest.raises(QueryError, match="takes a list of ids"):
-                engine.search(missing, **wrong)  # type: ignore[arg-type]
-        for wrong in ({"liked": ["4"]}, {"liked": "4"}, {"disliked": [1.0]}, {"disliked": [True]}):
+                engine.search(missing, **wrong)
+        for wrong in NO_IDS:
             with pytest.raises(QueryError, match="must be a whole number"):
-                engine.search(missing, **wrong)  # type: ignore[arg-type]
+                engine.search(missing, **wrong)
         with pytest.raises(QueryError, match="same-only"):
             engine.search_id(1, liked=[2], same_only=True)
 
