@@ -127,7 +127,8 @@ def main() -> None:
         took, cpu = time.perf_counter() - start, time.process_time() - cpu
     stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in report.seconds.items())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-    print(f"{took:.1f} s, {cpu:.1f} CPU-s ({stages}): {len(report.groups):,} groups of {report.members:,}, {report.recall}")
+    print(f"{took:.1f} s, {cpu:.1f} CPU-s ({stages})")
+    print(f"{len(report.groups):,} groups of {report.members:,}, {report.recall}")
     print(f"peak memory {peak:.0f} MiB, including the build of the index and the libraries")
     if report.exhaustive:
         one, every = ceiling(given.dim)
