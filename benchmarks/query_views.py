@@ -63,15 +63,12 @@ def first_is_right(
 def measure(name: str, datasets: Path, queries: int, gallery: int, titles: Sequence[str]) -> list[list[str]]:
     """One row of the table for each collection that an encoder was not trained on."""
     encoder = load_encoder(name, device="cpu")
+    config = getattr(encoder, "card", {}).get("config")
     rows = []
     for collection in COLLECTIONS:
         split = pictures_of(collection, datasets, gallery)
         paths = list(split.paths)
-        if (
-            collection.title not in titles
-            or not paths
-            or trained_on(collection, paths, datasets, getattr(encoder, "card", {}).get("config"))
-        ):
+        if collection.title not in titles or not paths or trained_on(collection, paths, datasets, config):
             continue
         labels = split.classes
         asked = evenly(split, queries)

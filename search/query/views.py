@@ -9,14 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from search.crop import Crop
 from search.query.blend import blend
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from PIL.Image import Image
 
     from search.types import Floats
@@ -33,7 +29,6 @@ def views_of(image: Image) -> list[Image]:
     return [*parts, *map(mirror, parts)]
 
 
-def mean_of_views(embeddings: Sequence[Floats]) -> Floats:
-    """The mean `(D,)` of unit rows `(V, D)`, made unit again; of one row, that row."""
-    rows = np.asarray(embeddings)
-    return rows[0] if len(rows) == 1 else blend(rows, rows[:0])
+def mean_of_views(embeddings: Floats) -> Floats:
+    """The mean `(D,)` of unit rows `(V, D)`, made unit again."""
+    return blend(embeddings, embeddings[:0])
