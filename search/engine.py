@@ -12,6 +12,7 @@ from search.config import Device, QueryConfig, VerifyConfig
 from search.filters.language import condition_of
 from search.forks import watch
 from search.query.blend import blend, has_text
+from search.query.collection_map import collection_map
 from search.query.embedding import DECODED_AT_ONCE, Embedder, part_of, unit_queries
 from search.query.known_pictures import KnownPictures, index_info
 from search.query.query import Query, only_hits, shows_options
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from search.crop import Crop
     from search.encoders.base import Encoder
     from search.filters.columns import ColumnType, MetadataValue
+    from search.query.collection_map import CollectionMap
     from search.query.query import SearchOptions, Where
     from search.recognition.calibration import Calibration, Verification
     from search.recognition.cut_points import CutPoints
@@ -383,6 +385,24 @@ class SearchEngine:
     def metadata(self, picture_ids: Sequence[int]) -> dict[int, dict[str, MetadataValue]]:
         """Id -> column -> value, without empty values; pictures without metadata may be missing."""
         return self._known.metadata(picture_ids)
+
+    def values(self, column: str) -> dict[int, MetadataValue]:
+        """Id -> value of one column, built in (`label`) or of metadata, for every picture with a value.
+
+        Raises:
+            QueryError: there is no such column.
+        """
+        return self._snapshot.catalog.metadata.of_column(column)
+
+    def map(self) -> CollectionMap | None:
+        """The kept map (`twinlens map --keep`) of all pictures; None if there is none for this encoder.
+
+        Pictures added since are placed by their neighbours, at each call anew: keep the result.
+
+        Raises:
+            IndexFolderError: its file, or a vector that is needed, is damaged.
+        """
+        return collection_map(self._snapshot)
 
     def info(self) -> IndexInfo:
         """Size, encoder, segments, columns and calibration of the index, as `twinlens info` shows them."""
