@@ -67,6 +67,14 @@ def _newest() -> dict[str, str]:
     return current
 
 
+def entered(page: str) -> None:
+    """Forget the widgets of another page; to be called before a page is drawn."""
+    if st.session_state.get("page_name") != page:
+        for name in ("offered", "drawn", "texts", "addresses"):
+            st.session_state.pop(name, None)
+    st.session_state["page_name"] = page
+
+
 def moved() -> bool:
     """Whether the browser is at another address than the page was drawn for.
 

@@ -29,7 +29,7 @@ def calibrated(tmp_path, monkeypatch):
 
 def test_an_uncalibrated_index_shows_no_matches(app):
     assert "Same only" not in [toggle.label for toggle in app.toggle]
-    assert "not calibrated" in texts(app)
+    assert "not calibrated" in texts(started("index"))
     assert "calibration is weak" not in texts(upload(app, "three.jpg", jpeg(draw(3))))
     assert "probability" not in texts(upload(app, "three.jpg", jpeg(draw(3))))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from app_parts.address import Address, choose, offer
-from app_parts.searching import SearchSettings
+from app_parts.search.searching import SearchSettings
 from app_parts.tiles import literal, plain
 from search import TwinlensError
 from search.config import QueryConfig

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app_parts.address import change
-from app_parts.pages.picture import full_link
-from app_parts.picking import pick
-from app_parts.settings import pick_label
+from app_parts.search.picking import pick
+from app_parts.search.picture import full_link
+from app_parts.search.settings import pick_label
 from app_parts.tiles import file_tile, show_tile
 
 if TYPE_CHECKING:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app_parts.pages.picture import full_link
-from app_parts.picking import pick
-from app_parts.searching import copies_text
+from app_parts.search.picking import pick
+from app_parts.search.picture import full_link
+from app_parts.search.searching import copies_text
 from app_parts.tiles import file_tile, literal, plain, short, show_tile
 from search.query.hits import WEAK
 from search.query.nearest_values import NOTHING_SAME
 
 if TYPE_CHECKING:
-    from app_parts.searching import SearchResult
+    from app_parts.search.searching import SearchResult
     from search import Hit
 
 MOST_COPIES = 20
