@@ -30,6 +30,7 @@ from search.types import Answer, Audit, Hit, IndexInfo, SegmentAudit, SegmentInf
 
 if TYPE_CHECKING:
     from search.engine import SearchEngine, open_index
+    from search.query.collection_map import CollectionMap
     from search.query.query import SearchOptions
     from search.recognition.calibration import Calibration, ErrorRate, Verification
     from search.recognition.cut_points import CutPoints
@@ -41,6 +42,7 @@ __all__ = [
     "Answer",
     "Audit",
     "Calibration",
+    "CollectionMap",
     "Crop",
     "CutPoints",
     "DataError",
@@ -73,6 +75,7 @@ __all__ = [
 
 _LAZY = {
     "search.engine": {"SearchEngine", "open_index"},
+    "search.query.collection_map": {"CollectionMap"},
     "search.query.query": {"SearchOptions"},
     "search.recognition.calibration": {"Calibration", "ErrorRate", "Verification"},
     "search.recognition.cut_points": {"CutPoints"},

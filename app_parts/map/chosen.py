@@ -16,6 +16,8 @@ from app_parts.menu import go
 from app_parts.search.picture import full_link
 from app_parts.tiles import file_tile, literal, plain, show_tile
 from search import TwinlensError
+from search.files.writing import write_file
+from search.filters.columns import BUILT_IN
 from search.filters.language import LONGEST
 from search.text import counted
 
@@ -103,16 +105,16 @@ def _offer_label(opened: SharedIndex, ids: Sequence[int]) -> None:
 
 
 def _label(opened: SharedIndex, ids: Sequence[int], name: str, text: str) -> None:
+    if name in BUILT_IN:
+        st.error(f"{literal(name)} is a built-in column. Name another one.")
+        return
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "labels.jsonl"
-        file.write_text("".join(json.dumps({"id": key, name: text}) + "\n" for key in ids), "utf-8")
+        write_file(file, "".join(json.dumps({"id": key, name: text}) + "\n" for key in ids))
         try:
             report = indexer.load_metadata(opened.info.path, file)
         except TwinlensError as error:
             st.error(literal(error))
             return
-    if report.ignored:
-        st.error(f"{literal(name)} is a built-in column. Name another one.")
-        return
     st.toast(f"{counted(report.rows, 'picture')}: {literal(name)} is {literal(plain(text))}")
     st.rerun()

@@ -43,6 +43,8 @@ MOST_CLUSTERS = 1000
 _AT_ONCE = 1024
 _STARTS = 4
 """Starts of k-means, of which the best is used."""
+_SAMPLE = 20_000
+"""Vectors among which k-means looks for the middles of clusters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,8 @@ def _clustered(vectors: Floats, count: int, seed: int) -> NDArray[np.int32]:
 
     with warnings.catch_warnings():  # fewer distinct vectors than clusters give fewer clusters
         warnings.simplefilter("ignore", ConvergenceWarning)
-        found = KMeans(min(count, len(vectors)), n_init=_STARTS, random_state=seed).fit_predict(vectors)
+        means = KMeans(min(count, len(vectors)), n_init=_STARTS, random_state=seed)
+        found = means.fit(vectors[:: -(-len(vectors) // _SAMPLE)]).predict(vectors)
     _, first, of, sizes = np.unique(found, return_index=True, return_inverse=True, return_counts=True)
     rank = np.empty(len(sizes), dtype=np.int32)
     rank[np.lexsort((first, -sizes))] = np.arange(len(sizes), dtype=np.int32)

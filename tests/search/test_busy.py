@@ -169,6 +169,8 @@ def uses(engine: SearchEngine, picture: Path) -> dict[str, Callable[[], object]]
         "ids": engine.ids,
         "columns": engine.columns,
         "metadata": lambda: engine.metadata([]),
+        "values": lambda: engine.values("label"),
+        "map": engine.map,
         "verify": lambda: engine.verify(picture, picture),
         "gallery": lambda: engine.gallery,
         "identities": engine.identities,
