@@ -43,8 +43,14 @@ def sweep(catalog: Catalog) -> None:
     places += [(each, _ENCODER_FILE) for each in encoders]
     useless = [path for place, names in places for path in _made_here(place, names) if path not in named]
     emptied = [each for each in encoders if not any(path.parent == each for path in named)]
-    if not (useless or emptied) or catalog.has_older_readers():
-        return
+    if (useless or emptied) and not catalog.has_older_readers():
+        _delete(useless, emptied)
+    maps = catalog.folder / MAPS_FOLDER
+    if is_folder(maps) and not any(maps.iterdir()):
+        maps.rmdir()
+
+
+def _delete(useless: list[Path], emptied: list[Path]) -> None:
     for path in useless:
         path.unlink()
     for each in emptied:

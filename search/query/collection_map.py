@@ -17,7 +17,7 @@ from search.store.map_file import MAP_SETTING, map_record, read_map
 from search.store.segments import gather_vectors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -151,7 +151,7 @@ def _voted(weights: NDArray[np.float64], clusters: NDArray[np.int32]) -> NDArray
 
 
 def _names(
-    clusters: NDArray[np.int32], ids: NDArray[np.int64], labels: dict[int, object], count: int
+    clusters: NDArray[np.int32], ids: NDArray[np.int64], labels: Mapping[int, object], count: int
 ) -> tuple[str, ...]:
     """The most frequent label of each cluster, numbered if an earlier cluster has it too; or the cluster's number."""
     count = max(count, int(clusters.max()) + 1)

@@ -168,7 +168,7 @@ def test_check_names_a_damaged_map_and_repair_removes_it(index: Path) -> None:
     assert report.left == []
     with open_index(index) as engine:
         assert engine.map() is None
-    assert list((index / "maps").iterdir()) == []
+    assert not (index / "maps").exists()
 
 
 @pytest.mark.parametrize("damage", ["order", "nan", "cluster", "type", "pickle", "text"])

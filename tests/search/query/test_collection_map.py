@@ -158,7 +158,7 @@ def test_a_map_survives_a_rebuild_and_not_another_encoder(mapped: Path) -> None:
     rebuild(mapped, replace(FAST, encoder="small"))
     with open_index(mapped) as engine:
         assert engine.map() is None
-    assert list((mapped / "maps").iterdir()) == []
+    assert not (mapped / "maps").exists()
     assert indexer.check(mapped) == []
 
 
