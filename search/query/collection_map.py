@@ -70,6 +70,7 @@ def collection_map(snapshot: Snapshot) -> CollectionMap | None:
     Raises:
         DamagedFileError: the file of the map is damaged; so are vectors that are needed to place a picture.
     """
+    snapshot.require_open()
     facts = snapshot.settings.get(MAP_SETTING)
     if facts is None or facts["fingerprint"] != snapshot.fingerprint:
         return None
