@@ -1,5 +1,5 @@
-// The plane of the map: points with zoom, lasso and box, and the picture of the point under the pointer. `points.js`
-// comes before this file.
+// The plane of the map: points with zoom, lasso and box, and the picture of the point under the pointer. `points.js` and
+// `legend.js` come before this file.
 
 const SLACK = 12; // pixels within which a point is hit
 const STEP = 3; // pixels between two corners of a lasso
@@ -7,6 +7,8 @@ const MOST_CORNERS = 400;
 const REST = 90; // milliseconds on a point before its picture is asked for
 const MOST_ZOOM = 400;
 const MARGIN = 1.08;
+const PAUSE = 120; // milliseconds without a movement after which all of it is drawn
+const MOST_PIXELS = 4e6; // that the points in view may cover, each counted
 const FADED = 0.13; // opacity of points outside of the selection
 const TURN = 2 * Math.PI;
 
@@ -44,7 +46,7 @@ class Plane {
     on(this.canvas, "pointermove", (event) => this.moved(event));
     on(this.canvas, "pointerup", (event) => this.up(event));
     on(this.canvas, "pointercancel", (event) => this.up(event));
-    on(this.canvas, "pointerleave", () => this.pointers.size || this.hover(-1));
+    on(this.canvas, "pointerleave", (event) => this.left(event));
     on(this.canvas, "keydown", (event) => this.key(event));
     on(window, "twinlens-map-thumb", (event) => this.receive(event.detail));
   }
@@ -59,6 +61,7 @@ class Plane {
     if (this.data?.version === next.version) return;
     if (this.data?.layout !== next.layout) {
       this.grid = new Grid(next.xy);
+      this.thumbs.clear();
       this.hover(-1);
     }
     this.data = next;
@@ -143,6 +146,11 @@ class Plane {
     else this.pan(dx, dy);
   }
 
+  // A finger leaves after every tap: what it tapped stays.
+  left(event) {
+    if (event.pointerType !== "touch" && !this.pointers.size) this.hover(-1);
+  }
+
   pinch(id, before, place) {
     const [other] = [...this.pointers].filter(([key]) => key !== id).map(([, at]) => at);
     const apart = (one) => Math.max(1, Math.hypot(one[0] - other[0], one[1] - other[1]));
@@ -192,7 +200,7 @@ class Plane {
   select(corners) {
     this.corners = corners;
     this.choose();
-    this.draw();
+    this.draw(false);
     this.send("selection", corners);
   }
 
@@ -268,11 +276,16 @@ class Plane {
       canvas.width = Math.round(this.width * this.ratio);
       canvas.height = Math.round(this.height * this.ratio);
     }
-    this.draw();
+    this.draw(false);
   }
 
-  draw() {
-    if (this.waiting || !this.data) return;
+  // Draw in the next frame: a draft while something moves, and all of it once nothing has moved for a moment.
+  draw(draft = true) {
+    if (!this.data) return;
+    clearTimeout(this.settling);
+    if (draft) this.settling = setTimeout(() => this.draw(false), PAUSE);
+    this.draft = draft;
+    if (this.waiting) return;
     this.waiting = true;
     requestAnimationFrame(() => {
       this.waiting = false;
@@ -281,27 +294,38 @@ class Plane {
     });
   }
 
+  // Pixels; smaller where so many points are in view that drawing them would take long.
   get radius() {
     const least = Math.max(1.1, Math.min(5, 260 / Math.sqrt(this.data.count)));
-    return Math.min(9, least * Math.sqrt(this.zoom));
+    const wanted = Math.min(9, least * Math.sqrt(this.zoom));
+    const most = Math.sqrt(MOST_PIXELS / (4 * Math.max(1, this.inView()))) / this.ratio;
+    return Math.max(1.1, Math.min(wanted, most));
+  }
+
+  inView() {
+    const [left, high] = this.toPlane(0, 0);
+    const [right, low] = this.toPlane(this.width, this.height);
+    return this.grid.countWithin(left, low, right, high);
   }
 
   paint() {
     const began = performance.now();
-    const { width, height } = this.canvas;
+    const disc = discOf(this.radius * this.ratio);
+    const width = this.canvas.width + 2 * disc.reach; // with room for points that are half outside
+    const height = this.canvas.height + 2 * disc.reach;
     const context = this.canvas.getContext("2d", { alpha: false });
-    const image = context.createImageData(width, height);
-    const [red, green, blue] = numbers(this.groundColour());
-    new Uint32Array(image.data.buffer).fill((255 << 24) | (blue << 16) | (green << 8) | red);
+    if (this.image?.width !== width || this.image?.height !== height) this.image = context.createImageData(width, height);
+    const ground = numbers(this.groundColour());
+    new Uint32Array(this.image.data.buffer).fill(pixelOf(ground));
     const scale = this.scale * this.ratio;
     const to = { scale, left: width / 2 - this.centre[0] * scale, top: height / 2 + this.centre[1] * scale };
     const points = { ...this.data, palette: this.palette };
-    const disc = discOf(this.radius * this.ratio);
-    const { chosen, only } = this;
+    const { chosen, only, draft } = this;
     const shown = (n) => (!chosen || chosen[n] === 1) && (only === null || points.colour[n] === only);
-    if (chosen || only !== null) paintPoints(image, points, to, disc, (n) => !shown(n), FADED);
-    paintPoints(image, points, to, disc, shown, 1);
-    context.putImageData(image, 0, 0);
+    const faded = { ground, opacity: FADED, draft };
+    if (chosen || only !== null) paintPoints(this.image, points, to, disc, (n) => !shown(n), faded);
+    paintPoints(this.image, points, to, disc, shown, { ground, opacity: 1, draft });
+    context.putImageData(this.image, -disc.reach, -disc.reach);
     this.box.dataset.paintMs = (performance.now() - began).toFixed(1);
   }
 
@@ -340,38 +364,10 @@ class Plane {
   }
 
   legend() {
-    const list = this.find(".legend");
-    list.replaceChildren(...this.data.legend.map((entry) => this.entry(entry)));
-    const { scale } = this.data;
-    this.find(".scale").hidden = !scale;
-    if (!scale) return;
-    this.find(".scale .low").textContent = scale.low;
-    this.find(".scale .high").textContent = scale.high;
-    this.find(".scale .ramp").style.background = `linear-gradient(90deg, ${this.data.palette.slice(1).join(",")})`;
-  }
-
-  // A colour with its name, from a file and so shown as text; a click shows only the points of this colour.
-  entry({ name, count, colour }) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.title = `Show only: ${name}`;
-    button.setAttribute("aria-pressed", "false");
-    const swatch = document.createElement("span");
-    swatch.className = "swatch";
-    swatch.style.background = this.data.palette[colour];
-    const label = document.createElement("span");
-    label.className = "name";
-    label.textContent = `${name} (${count.toLocaleString("en")})`;
-    button.append(swatch, label);
-    button.addEventListener("click", () => {
-      this.only = this.only === colour ? null : colour;
-      for (const other of this.find(".legend").querySelectorAll("button"))
-        other.setAttribute("aria-pressed", String(other === button && this.only !== null));
-      this.draw();
+    showLegend(this.root, this.data, (colour) => {
+      this.only = colour;
+      this.draw(false);
     });
-    const item = document.createElement("li");
-    item.append(button);
-    return item;
   }
 }
 

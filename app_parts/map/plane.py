@@ -35,7 +35,7 @@ def _text(*names: str) -> str:
 
 
 _plane = st.components.v2.component(
-    "twinlens_map", html=_text("plane.html"), css=_text("plane.css"), js=_text("points.js", "plane.js")
+    "twinlens_map", html=_text("plane.html"), css=_text("plane.css"), js=_text("points.js", "legend.js", "plane.js")
 )
 _thumb = st.components.v2.component("twinlens_map_thumb", js=_THUMB)
 

@@ -75,13 +75,14 @@ def browser():
 @pytest.fixture
 def page(address, browser):
     """The map in full; a test fails if the page requests anything from another server."""
-    yield from opened(browser.new_page(), address)
+    yield from pages(browser.new_page(), address)
 
 
-def opened(page, address, query=""):
+def pages(page, address):
+    """The one page, with the whole map on it; checked when it is left."""
     asked = []
     page.on("request", lambda request: asked.append(request.url))
-    page.goto(f"{address}/map{query}")
+    page.goto(f"{address}/map")
     page.locator(".plane[data-paint-ms]").wait_for()
     settled(page)
     page.get_by_role("button", name="All", exact=True).click()
@@ -243,13 +244,27 @@ def test_the_wheel_zooms_and_a_drag_moves(page, points):
     page.get_by_text("0003.png").wait_for()
 
 
+def test_a_tap_on_a_phone_shows_a_picture(address, browser, points):
+    phone = browser.browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    phone.set_default_timeout(60_000)
+    for page in pages(phone.new_page(), address):
+        assert page.get_by_role("button", name="Move").get_attribute("aria-pressed") == "true"
+        places = on_screen(page, points)
+        apart = [np.sort(np.linalg.norm(places - place, axis=1))[1] for place in places[:REAL]]
+        number = int(np.argmax(apart))
+        page.touchscreen.tap(*places[number])
+        page.get_by_text(f"{number:04d}.png").wait_for()
+        assert page.locator(".chosen").inner_text() == ""
+    phone.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 768, 390])
 def test_it_fits_the_screen_and_has_no_serious_violation(address, browser, scheme, width):
     page = browser.new_page()
     page.set_viewport_size({"width": width, "height": 844})
     page.emulate_media(color_scheme=scheme)
-    for _ in opened(page, address):
+    for _ in pages(page, address):
         page.get_by_role("button", name="Lasso").click()
         drag(page, star(page))
         page.get_by_role("heading", name="selected").wait_for()
