@@ -33,7 +33,7 @@ def show_collection(opened: SharedIndex, where: Where | None, address: Address, 
     if not ids:
         st.info("No picture matches the filters." if opened.info.images else "The collection has no pictures.")
         return
-    grid = st.grid(columns=8, min_column_width=85)
+    grid = st.grid(columns=8, min_column_width=100, key="collection")
     page = show_pages(-(-len(ids) // PAGE), where, address)
     for picture_id in ids[(page - 1) * PAGE : page * PAGE]:
         path = opened.engine.picture(picture_id).path
