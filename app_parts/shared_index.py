@@ -6,10 +6,12 @@ import itertools
 import os
 import threading
 from array import array
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
+from PIL import Image
 
 from search import TwinlensError, open_index
 
@@ -41,9 +43,16 @@ class SharedIndex:
         self._ids: dict[str, array[int]] = {}
         self._choices: dict[str, list[str]] = {}
         self._reading = threading.Lock()
+        self._warmed = False
 
     def __del__(self) -> None:
         self.engine.close()
+
+    def warm(self) -> None:
+        """Load the encoder in the background, so that the first upload need not wait for it."""
+        if not self._warmed:
+            self._warmed = True
+            threading.Thread(target=_embed_something, args=(self.engine,), daemon=True).start()
 
     def ids(self, where: Where | None) -> array[int]:
         """Ids of the pictures that match a filter, ascending; the most recent results are cached.
@@ -74,6 +83,11 @@ def _embeds_text(engine: SearchEngine) -> bool:
         return engine.embeds_text
     except TwinlensError:  # of a damaged encoder, which is reported once something is to be embedded
         return False
+
+
+def _embed_something(engine: SearchEngine) -> None:
+    with suppress(TwinlensError):  # of a damaged encoder, say, which a search reports; or the index is closed already
+        engine.embed(Image.new("RGB", (32, 32)))
 
 
 _newest: dict[bytes, SharedIndex] = {}

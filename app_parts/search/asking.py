@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MOST_WORDS = 6
 """Words of a text that become a filter; further ones are ignored."""
-UPLOADER_WIDTH = 250
+UPLOADER_WIDTH = 290
 WILD = str.maketrans({each: f"[{each}]" for each in "*?["})
 """Replaces the wildcards of `glob` by patterns that match only themselves."""
 
@@ -39,6 +39,7 @@ def show_ask_box(opened: SharedIndex, question: Question) -> None:
         with st.container(key="ask"):
             st.chat_input("Words in a label or a path", key="asked", on_submit=submit, args=(opened, question))
         return
+    opened.warm()
     with st.container(key="ask", horizontal=True, vertical_alignment="center", gap="small"):
         with st.container(width="stretch"):
             st.chat_input(

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from app_parts.search.question import Part
 
-SIDE = 440
-"""Longer side in pixels of the picture to drag a box on."""
+SIDE = 320
+"""Longer side in pixels of the picture to drag a box on: it fits on a phone, where the canvas cannot shrink."""
 LEAST = 0.02
 """Smallest side of a box, as a share of the picture: less is a click."""
 WHOLE = Crop(0, 0, 1, 1)

@@ -33,7 +33,7 @@ def show_hit(rank: int, hit: Hit, question: Question, *, embeds: bool) -> None:
             st.text(f"{rank}. {plain(hit.label or hit.path.name)}")
         st.checkbox(f"Select neighbour {rank}", key=select_key(hit.id), label_visibility="collapsed", width="content")
     show_sureness(hit)
-    show_actions(rank, hit, question, embeds=embeds)
+    show_actions(hit, question, embeds=embeds)
     if hit.copies:
         with st.popover(copies_text(len(hit.copies)), width="stretch"):
             for copy in hit.copies[:MOST_COPIES]:
@@ -54,37 +54,26 @@ def show_sureness(hit: Hit) -> None:
     st.caption(measures)
 
 
-def show_actions(rank: int, hit: Hit, question: Question, *, embeds: bool) -> None:
+def show_actions(hit: Hit, question: Question, *, embeds: bool) -> None:
     """Offer to search from here, to say that the hit is right or wrong, and more."""
-    with st.container(horizontal=True, gap="xxsmall", vertical_alignment="center", key=f"actions-{hit.id}"):
-        st.button("Find similar", key=f"from-{hit.id}", on_click=pick, args=(hit.id,), width="stretch")
-        for liked, icon, name in ((True, "thumb_up", "More like this"), (False, "thumb_down", "Less like this")):
+    st.button("Find similar", key=f"from-{hit.id}", on_click=pick, args=(hit.id,), width="stretch")
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+        for liked, icon, name in ((True, "thumb_up", "More"), (False, "thumb_down", "Less")):
             st.button(
-                "",
+                name,
                 icon=f":material/{icon}:",
                 key=f"{'like' if liked else 'dislike'}-{hit.id}",
-                help=name,
+                help=f"{name} like this",
                 type="tertiary",
                 on_click=rate,
                 args=(hit.id, question),
                 kwargs={"liked": liked},
             )
-        with st.popover("", icon=":material/more_horiz:", type="tertiary", help="More", key=f"more-{hit.id}"):
+        with st.popover("Use", icon=":material/more_horiz:", type="tertiary", key=f"use-{hit.id}"):
             if embeds:
-                st.button(
-                    "Add to the query",
-                    icon=":material/add:",
-                    key=f"add-{hit.id}",
-                    on_click=add,
-                    args=(hit.id, question),
-                )
-                st.button(
-                    "Not like this",
-                    icon=":material/block:",
-                    key=f"avoid-{hit.id}",
-                    on_click=avoid,
-                    args=(hit.id, question),
-                )
+                for name, icon, use in (("Add to the query", "add", add), ("Not like this", "block", avoid)):
+                    key = f"{'add' if use is add else 'avoid'}-{hit.id}"
+                    st.button(name, icon=f":material/{icon}:", key=key, on_click=use, args=(hit.id, question))
             ids = {"a": question.picked, "b": hit.id} if question.picked is not None else {"b": hit.id}
             st.link_button("Compare", link("compare", ids), icon=":material/compare:")
             st.text(plain(hit.path))

@@ -115,32 +115,27 @@ def show_part(part: Part, question: Question, *, unlike: bool) -> None:
         key = f"weight-{part.key}"
         st.session_state[key] = part.weight
         st.slider("Weight", 0.1, MOST_WEIGHT, step=0.1, key=key, on_change=weigh, args=(part, question, key))
-    with st.container(horizontal=True, gap="xxsmall"):
-        turned = "Like this" if unlike else "Not like this"
-        icon = ":material/add_circle:" if unlike else ":material/block:"
-        if not part.text and (unlike or len(question.parts) > 1):
-            key = f"turn-{part.key}"
-            st.button("", icon=icon, key=key, help=turned, type="tertiary", on_click=turn, args=(part, question))
-        if unlike or len(question.parts) > 1:
-            key, icon = f"remove-{part.key}", ":material/close:"
-            st.button("", icon=icon, key=key, help="Remove", type="tertiary", on_click=remove, args=(part, question))
+    for name, key, act in (
+        ("Like this" if unlike else "Not like this", f"turn-{part.key}", turn),
+        ("Remove", f"remove-{part.key}", remove),
+    ):
+        if (unlike or len(question.parts) > 1) and not (act is turn and part.text):
+            st.button(name, key=key, type="tertiary", on_click=act, args=(part, question))
 
 
 def show_rated(opened: SharedIndex, question: Question) -> None:
     """Show the hits that the visitor said to be right or wrong; they are no hits any more."""
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="rated"):
         for name, icon, ids in (
-            ("More like", ":material/thumb_up:", question.liked),
-            ("Less like", ":material/thumb_down:", question.disliked),
+            ("More like this", ":material/thumb_up:", question.liked),
+            ("Less like this", ":material/thumb_down:", question.disliked),
         ):
             for picture_id in ids:
                 path = opened.engine.picture(picture_id).path
                 with st.container(width=76, gap="xxsmall"):
                     show_tile(file_tile(path), path, name, link=full_link(picture_id))
-                    key, help = f"unrate-{picture_id}", f"Take back: {name.lower()} this"
-                    st.button(
-                        "", icon=icon, key=key, help=help, type="tertiary", on_click=unrate, args=(picture_id, question)
-                    )
+                    key, asked = f"unrate-{picture_id}", (picture_id, question)
+                    st.button("Undo", icon=icon, key=key, type="tertiary", help=name, on_click=unrate, args=asked)
         st.button("Reset", icon=":material/undo:", key="reset-rated", on_click=reset_rated)
 
 

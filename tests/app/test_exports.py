@@ -84,7 +84,7 @@ def test_an_archive_is_bounded(hits, monkeypatch):
 def test_the_selected_hits_are_exported_and_else_all(app, monkeypatch):
     page = upload(app, "three.jpg", jpeg(draw(3)))
     found = neighbours(page)
-    assert [block.proto.popover.label for block in page.get("popover")][0] == "Export all"
+    assert next(block.proto.popover.label for block in page.get("popover")) == "Export all"
     for picture_id in (found[4], found[1]):
         page = sound(page.checkbox(key=f"select-{picture_id}").check().run())
     assert "Export 2 pictures" in [block.proto.popover.label for block in page.get("popover")]
@@ -103,8 +103,9 @@ def codes(page):
 )
 @pytest.mark.skipif(os.name != "posix", reason="another shell there")
 def test_words_reach_the_shell_unchanged(word):
-    script = f'{shlex.quote(sys.executable)} -c \'import sys; sys.stdout.buffer.write(sys.argv[1].encode("utf-8", "surrogateescape"))\' '
-    done = subprocess.run(["bash", "-c", f"{script}{quoted(word)}"], capture_output=True, check=True)
+    program = "import os, sys; sys.stdout.buffer.write(os.fsencode(sys.argv[1]))"
+    script = f"{shlex.quote(sys.executable)} -c {shlex.quote(program)} {quoted(word)}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, check=True)
     assert os.fsdecode(done.stdout) == word
 
 
