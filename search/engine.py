@@ -404,6 +404,10 @@ class SearchEngine:
         """
         return collection_map(self._snapshot)
 
+    def texts(self, column: str, most: int) -> list[str]:
+        """At most `most` of the different values of a column of text, sorted; raises QueryError for another column."""
+        return self._known.texts(column, most)
+
     def info(self) -> IndexInfo:
         """Size, encoder, segments, columns and calibration of the index, as `twinlens info` shows them."""
         return index_info(self._snapshot, self.calibration)
