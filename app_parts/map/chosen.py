@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 import indexer
+from app_parts.map.area import area_text
 from app_parts.map.tables import MOST_FILES, csv_of, json_of, zip_of
 from app_parts.menu import go
 from app_parts.search.picture import full_link
@@ -18,28 +19,27 @@ from app_parts.tiles import file_tile, literal, plain, show_tile
 from search import TwinlensError
 from search.files.writing import write_file
 from search.filters.columns import BUILT_IN
-from search.filters.language import LONGEST
 from search.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
+    from app_parts.map.selection import Corner
     from app_parts.shared_index import SharedIndex
 
 PAGE = 24
 """Pictures per page."""
-MOST_ADDRESS = LONGEST - 2_000
-"""Characters of a filter that an address may hold, beside what the visitor adds to it."""
 
 
-def show_chosen(opened: SharedIndex, ids: Sequence[int], *, manage: bool) -> None:
+def show_chosen(opened: SharedIndex, ids: Sequence[int], corners: Sequence[Corner], *, manage: bool) -> None:
     """Show the pictures with these ids, ascending, and offer to search among them, to export and to label them."""
     st.header(f"{counted(len(ids), 'picture')} selected", anchor=False)
     if not ids:
         st.info("The selection holds no picture. Draw around some points.")
         return
     with st.container(horizontal=True):
-        _offer_search(ids)
+        if st.button("Search among them", icon=":material/search:"):
+            go("search", area=area_text(corners))
         _offer_files(opened, ids)
     if manage:
         _offer_label(opened, ids)
@@ -52,29 +52,6 @@ def show_chosen(opened: SharedIndex, ids: Sequence[int], *, manage: bool) -> Non
             with grid.cell(), st.container(gap=None):
                 show_tile(file_tile(record.path), record.path, "Selected", link=full_link(key))
                 st.caption(literal(record.label or record.path.name))
-
-
-def among(ids: Iterable[int]) -> str:
-    """A filter for these ids, ascending: runs as ranges, all others in a list."""
-    runs: list[list[int]] = []
-    for key in ids:
-        if runs and runs[-1][1] == key - 1:
-            runs[-1][1] = key
-        else:
-            runs.append([key, key])
-    single = [str(key) for low, high in runs if high - low < 2 for key in range(low, high + 1)]
-    parts = [f"(id >= {low} and id <= {high})" for low, high in runs if high - low >= 2]
-    if single:
-        parts.append(f"id in ({', '.join(single)})")
-    return " or ".join(parts)
-
-
-def _offer_search(ids: Sequence[int]) -> None:
-    where = among(ids)
-    too_long = len(where) > MOST_ADDRESS
-    why = "A filter of so many pictures is too long for an address. Select fewer." if too_long else None
-    if st.button("Search among them", icon=":material/search:", disabled=too_long, help=why):
-        go("search", where=where)
 
 
 def _offer_files(opened: SharedIndex, ids: Sequence[int]) -> None:

@@ -3,13 +3,14 @@
 
 const SLACK = 12; // pixels within which a point is hit
 const STEP = 3; // pixels between two corners of a lasso
-const MOST_CORNERS = 400;
+const MOST_CORNERS = 300;
 const REST = 90; // milliseconds on a point before its picture is asked for
 const MOST_ZOOM = 400;
 const MARGIN = 1.08;
 const PAUSE = 120; // milliseconds without a movement after which all of it is drawn
 const MOST_PIXELS = 4e6; // that the points in view may cover, each counted
 const FADED = 0.13; // opacity of points outside of the selection
+const rounded = (value) => Math.round(value * 1e6) / 1e6; // so that an address can hold a selection exactly
 const TURN = 2 * Math.PI;
 
 class Plane {
@@ -183,7 +184,7 @@ class Plane {
       const [[left, top], [right, bottom]] = [path[0], path[path.length - 1]];
       corners = [[left, top], [right, top], [right, bottom], [left, bottom]];
     }
-    return corners.length < 3 ? null : corners.map((at) => this.toPlane(...at));
+    return corners.length < 3 ? null : corners.map((at) => this.toPlane(...at).map(rounded));
   }
 
   key(event) {

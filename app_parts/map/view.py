@@ -47,7 +47,7 @@ def show_map(opened: SharedIndex, address: Address, *, manage: bool) -> None:
     _plane(opened, shared, column)
     corners = corners_of(st.session_state.get("map-corners"))
     if corners is not None:
-        show_chosen(opened, shared.kept.ids[inside(corners, shared.points)].tolist(), manage=manage)
+        show_chosen(opened, shared.kept.ids[inside(corners, shared.points)].tolist(), corners, manage=manage)
     else:
         st.caption("Draw around pictures with the lasso, or drag a box, to list, search, export or label them.")
     if shared.kept.outdated:

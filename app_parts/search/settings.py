@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from app_parts.address import Address, choose, offer
+from app_parts.map.area import among, show_area
 from app_parts.search.filters import column_filters, quoted
 from app_parts.search.searching import SearchSettings
 from app_parts.tiles import literal, plain
 from search import TwinlensError
 from search.config import QueryConfig
 from search.filters.columns import BUILT_IN
+from search.filters.conditions import HasId
 from search.filters.language import all_of, parse_where
 from search.query.copy_threshold import copy_threshold
 from search.text import printable
@@ -52,6 +54,7 @@ def show_settings(opened: SharedIndex, address: Address, label: str, question: Q
     parts = [f"label = {quoted(label)}"] if label else []
     parts += column_filters(opened, address)
     where = filter_input(opened, parts, address)
+    area = show_area(opened, address)
     same_only = show_same_only(opened, address, question)
     distance = copy_threshold(opened.engine.calibration, opened.engine.cut_points).distance
     hint = f"Merge results at distance {distance:.4f} or less from each other into one."
@@ -59,6 +62,9 @@ def show_settings(opened: SharedIndex, address: Address, label: str, question: Q
     if where is None:
         return None
     conditions = [parse_where(each) for each in where]
+    if area is not None:
+        conditions.append(HasId(tuple(area)))
+        where = [*where, among(area)]
     text = " and ".join(where if len(where) == 1 else [f"({each})" for each in where])
     return SearchSettings(k, text, {"where": all_of(conditions) or {}, "same_only": same_only, "collapse": collapse})
 

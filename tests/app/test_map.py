@@ -14,7 +14,7 @@ import pytest
 
 import indexer
 from app_parts.map import view
-from app_parts.map.chosen import among
+from app_parts.map.area import among, area_text
 from app_parts.map.colours import NAMED, coloured
 from app_parts.map.plane import fitted, packed
 from app_parts.map.selection import corners_of, inside
@@ -22,7 +22,7 @@ from app_parts.map.tables import csv_of, json_of, zip_of
 from indexer.collection.add import add
 from search import open_index
 from search.filters.language import parse_where
-from tests.app.page import sound, started, texts
+from tests.app.page import offered, sound, started, texts
 from tests.conftest import FAST, fill
 
 EVERYTHING = [[-2.0, -2.0], [2.0, -2.0], [2.0, 2.0], [-2.0, 2.0]]
@@ -210,12 +210,38 @@ def test_search_among_the_selection_opens_the_search(mapped, lasso):
     button = next(each for each in page.button if each.label == "Search among them")
     button.click()
     sound(page.run())
-    assert page.query_params["where"] == "(id >= 1 and id <= 12)"
+    assert page.query_params["area"] == "-2.0,-2.0 2.0,-2.0 2.0,2.0 -2.0,2.0"
+    assert "Only 12 pictures of a part of the map" in texts(page)
+
+
+def test_the_search_is_among_the_pictures_of_an_area(mapped):
+    with open_index(mapped) as engine:
+        found = engine.map()
+    points = fitted(found.positions).tolist()
+    corners = [(-0.612345, -1.1), (0.7, -1.2), (1.2, 0.4), (-0.2, 0.8)]
+    expected = [key for key, at in zip(found.ids.tolist(), points, strict=True) if crossings(corners, at)]
+    assert 0 < len(expected) < 12
+    page = started(area=area_text(corners))
+    assert offered(page) == expected
+    sound(page.button(key="area-end").click().run())
+    assert len(offered(page)) == 12
+    page = started(area=area_text([(5, 5), (6, 5), (6, 6)]))
+    assert offered(page) == []
+    for wrong in ("", "x", "1,2 3,4", "1,2 3,4 5", "nan,1 2,3 4,5", "<b>"):
+        page = started(area=wrong)
+        assert any("is not a part of the map" in error.value for error in page.error)
+        assert len(offered(page)) == 12
+
+
+def test_an_area_needs_a_map(own):
+    page = started(area="0,0 1,0 1,1")
+    assert any("needs a map" in error.value for error in page.error)
+    assert offered(page)
 
 
 def test_a_filter_of_ids_finds_these_ids(mapped):
     with open_index(mapped) as engine:
-        for ids in ([1], [3, 4], [1, 2, 3, 7, 9, 10, 12], list(range(1, 13)), [2, 4, 6]):
+        for ids in ([], [1], [3, 4], [1, 2, 3, 7, 9, 10, 12], list(range(1, 13)), [2, 4, 6]):
             assert engine.ids(parse_where(among(ids))) == ids
 
 

@@ -227,8 +227,8 @@ def test_search_among_a_selection(page, points):
     held = chosen(page)
     assert 8 in held
     page.get_by_role("button", name="Search among them").click()
-    page.wait_for_url("**/?where=*")
-    assert "id" in page.url
+    page.wait_for_url("**/?area=*")
+    page.get_by_text(f"Only {len(held)} picture").wait_for()
 
 
 def test_the_wheel_zooms_and_a_drag_moves(page, points):

@@ -18,6 +18,7 @@ from indexer.collection.remove import remove
 from indexer.collection.sync import sync
 from search import SearchEngine, open_index
 from search.errors import DamagedFileError, QueryError
+from search.filters.conditions import HasId, Not
 from search.query.among import Among, Pictures
 from search.query.collection_map import NEIGHBOURS, CollectionMap
 from tests.conftest import FAST, draw, fill
@@ -222,3 +223,15 @@ def test_values_of_a_column(made: Path) -> None:
         assert engine.values("camera") == {}
         with pytest.raises(QueryError, match=r"no column 'colour' \(columns: id, path, label"):
             engine.values("colour")
+
+
+def test_a_filter_may_name_any_number_of_ids(made: Path) -> None:
+    with open_index(made / "index") as engine:
+        many = list(range(3, 100_000, 2))
+        chosen = HasId(tuple(many))
+        assert engine.ids(chosen) == [key for key in engine.ids() if key >= 3 and key % 2]
+        assert engine.count(HasId((*many, -5, 2**62))) == engine.count(chosen)
+        assert engine.count(HasId(())) == 0
+        assert engine.count(Not(chosen)) + engine.count(chosen) == len(engine)
+        hits = engine.search_id(5, 50, where=chosen)
+        assert [hit.id for hit in hits] == [hit.id for hit in engine.search_id(5, 60) if hit.id >= 3 and hit.id % 2]
