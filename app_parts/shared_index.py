@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from array import array
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
+from PIL import Image
 
 from search import TwinlensError, open_index
 
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
 
 KEPT_FILTERS = 8
 """Number of filters whose picture ids are cached: eight megabytes each for a million pictures."""
+MOST_CHOICES = 12
+"""Number of different values up to which a column of text is offered as choices."""
+_numbers = itertools.count()
 
 
 class SharedIndex:
@@ -29,14 +35,24 @@ class SharedIndex:
 
     def __init__(self, engine: SearchEngine) -> None:
         self.engine = engine
+        self.number = next(_numbers)
+        """Tells this snapshot from others in caches, which must not keep it open."""
         self.info = self.engine.info()
         self.labels = self.engine.labels()
         self.embeds_text = _embeds_text(engine)
         self._ids: dict[str, array[int]] = {}
+        self._choices: dict[str, list[str]] = {}
         self._reading = threading.Lock()
+        self._warmed = False
 
     def __del__(self) -> None:
         self.engine.close()
+
+    def warm(self) -> None:
+        """Load the encoder in the background, so that the first upload need not wait for it."""
+        if not self._warmed:
+            self._warmed = True
+            threading.Thread(target=_embed_something, args=(self.engine,), daemon=True).start()
 
     def ids(self, where: Where | None) -> array[int]:
         """Ids of the pictures that match a filter, ascending; the most recent results are cached.
@@ -54,12 +70,24 @@ class SharedIndex:
                 del self._ids[next(iter(self._ids))]
             return ids
 
+    def choices(self, column: str) -> list[str]:
+        """The values of a column of text, sorted; empty if there are more than `MOST_CHOICES`."""
+        if column not in self._choices:
+            values = self.engine.texts(column, MOST_CHOICES + 1)
+            self._choices[column] = values if len(values) <= MOST_CHOICES else []
+        return self._choices[column]
+
 
 def _embeds_text(engine: SearchEngine) -> bool:
     try:
         return engine.embeds_text
     except TwinlensError:  # of a damaged encoder, which is reported once something is to be embedded
         return False
+
+
+def _embed_something(engine: SearchEngine) -> None:
+    with suppress(TwinlensError):  # of a damaged encoder, say, which a search reports; or the index is closed already
+        engine.embed(Image.new("RGB", (32, 32)))
 
 
 _newest: dict[bytes, SharedIndex] = {}

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from indexer.pipeline.exif import ExifReport, load_exif
     from indexer.pipeline.progress import Progress
     from indexer.plots.index_map import MapReport, draw_index_map
+    from indexer.plots.kept_map import KeptMap, make_map
     from indexer.training import AugmentConfig, TrainConfig, load_recipe, recipe_names, train
     from indexer.training.collapse import TrainingCollapsedError
     from indexer.training.teacher import teach
@@ -69,6 +70,7 @@ __all__ = [
     "Group",
     "IdentifyConfig",
     "ImportConfig",
+    "KeptMap",
     "MapReport",
     "Member",
     "MetadataReport",
@@ -98,6 +100,7 @@ __all__ = [
     "load_exif",
     "load_metadata",
     "load_recipe",
+    "make_map",
     "rebuild",
     "recipe_names",
     "remove",
@@ -137,6 +140,7 @@ _LAZY = {
     "indexer.pipeline.exif": {"ExifReport", "load_exif"},
     "indexer.pipeline.progress": {"Progress"},
     "indexer.plots.index_map": {"MapReport", "draw_index_map"},
+    "indexer.plots.kept_map": {"KeptMap", "make_map"},
     "indexer.training": {"AugmentConfig", "TrainConfig", "load_recipe", "recipe_names", "train"},
     "indexer.training.collapse": {"TrainingCollapsedError"},
     "indexer.training.teacher": {"teach"},

@@ -31,6 +31,7 @@ from search.types import Answer, Audit, Hit, IndexInfo, SegmentAudit, SegmentInf
 if TYPE_CHECKING:
     from search.engine import SearchEngine, open_index
     from search.explanation.heat_maps import Explanation, Heat
+    from search.query.collection_map import CollectionMap
     from search.query.query import SearchOptions
     from search.recognition.calibration import Calibration, ErrorRate, Verification
     from search.recognition.cut_points import CutPoints
@@ -42,6 +43,7 @@ __all__ = [
     "Answer",
     "Audit",
     "Calibration",
+    "CollectionMap",
     "Crop",
     "CutPoints",
     "DataError",
@@ -77,6 +79,7 @@ __all__ = [
 _LAZY = {
     "search.engine": {"SearchEngine", "open_index"},
     "search.explanation.heat_maps": {"Explanation", "Heat"},
+    "search.query.collection_map": {"CollectionMap"},
     "search.query.query": {"SearchOptions"},
     "search.recognition.calibration": {"Calibration", "ErrorRate", "Verification"},
     "search.recognition.cut_points": {"CutPoints"},

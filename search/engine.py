@@ -10,6 +10,7 @@ from search.config import Device, QueryConfig, VerifyConfig
 from search.filters.language import condition_of
 from search.forks import watch
 from search.query.asking import Asking
+from search.query.collection_map import collection_map
 from search.query.embedding import Embedder, unit_queries
 from search.query.known_pictures import KnownPictures, index_info
 from search.query.query import Query, only_hits, shows_options
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from search.encoders.base import Encoder
     from search.explanation.heat_maps import Explanation
     from search.filters.columns import ColumnType, MetadataValue
+    from search.query.collection_map import CollectionMap
     from search.query.query import SearchOptions, Where
     from search.recognition.calibration import Calibration, Verification
     from search.recognition.cut_points import CutPoints
@@ -130,8 +132,7 @@ class SearchEngine:
     ) -> list[Hit]:
         """Find the k pictures that fit a text best, nearest first; several texts are one query, as `search_together`.
 
-        A text is farther from the pictures that it describes than similar pictures are from one another: these hits
-        have no probability, and a strength only if cut-points of texts were measured for the encoder.
+        These hits have no probability, and a strength only if cut-points of texts were measured for the encoder.
 
         Raises:
             EncoderError: the encoder of the index embeds pictures only.
@@ -380,6 +381,28 @@ class SearchEngine:
     def metadata(self, picture_ids: Sequence[int]) -> dict[int, dict[str, MetadataValue]]:
         """Id -> column -> value, without empty values; pictures without metadata may be missing."""
         return self._known.metadata(picture_ids)
+
+    def values(self, column: str) -> dict[int, MetadataValue]:
+        """Id -> value of one column, built in (`label`) or of metadata, for every picture with a value.
+
+        Raises:
+            QueryError: there is no such column.
+        """
+        return self._snapshot.catalog.metadata.of_column(column)
+
+    def map(self) -> CollectionMap | None:
+        """The kept map (`twinlens map --keep`) of all pictures; None if there is none for this encoder.
+
+        Pictures added since are placed by their neighbours, at each call anew: keep the result.
+
+        Raises:
+            IndexFolderError: its file, or a vector that is needed, is damaged.
+        """
+        return collection_map(self._snapshot)
+
+    def texts(self, column: str, most: int) -> list[str]:
+        """At most `most` of the different values of a column of text, sorted; raises QueryError for another column."""
+        return self._known.texts(column, most)
 
     def info(self) -> IndexInfo:
         """Size, encoder, segments, columns and calibration of the index, as `twinlens info` shows them."""

@@ -25,6 +25,7 @@ from indexer.pipeline.scan import FoundFile
 from indexer.pipeline.staging import Staging
 from indexer.pipeline.survey import is_same
 from search.errors import DataError
+from search.store.map_file import store_map
 from search.text import utc_now
 
 if TYPE_CHECKING:
@@ -174,6 +175,8 @@ class _Switch:
             name_encoder(catalog, self.encoder, stored)
             catalog.set(calibration=calibration, updated=utc_now())
             catalog.files.add(files)
+            if old["fingerprint"] != self.encoder.fingerprint:
+                store_map(catalog, None)  # its positions and clusters are those of the old encoder
             catalog.pictures.remove(self.lost_pictures)
             catalog.pictures.put(self.changed)
             catalog.segments.replace_all(segment, utc_now())

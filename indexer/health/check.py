@@ -22,6 +22,7 @@ from search.recognition.identities import check_template
 from search.recognition.stored import index_calibration
 from search.store.catalog import CATALOG_NAME, Catalog
 from search.store.durable import verify
+from search.store.map_file import MAP_SETTING, map_record, read_map
 from search.store.seal import BUILD_AGAIN, SEAL_NAME, SealError
 from search.store.segments import named_file, structure_class
 from search.store.structure_file import verify_structure
@@ -40,7 +41,7 @@ _NAMED_ROWS = 5
 _LASTING = {CATALOG_NAME, SEAL_NAME, LOCK_NAME, HOLDER_NAME}
 """Files of an index folder that its catalog does not name."""
 
-Part = Literal["catalog", "seal", "encoder", "vectors", "structure", "records"]
+Part = Literal["catalog", "seal", "encoder", "vectors", "structure", "map", "records"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +169,11 @@ def _parts(catalog: Catalog, named: int) -> Iterator[Finding]:
         return
     files = {record.name: record for record in catalog.files.records()}
     segments = catalog.segments.records()
-    of_segments = {name for segment in segments for name in (segment.vectors, segment.structure)}
-    for name in sorted(files.keys() - of_segments):
+    others = {name for segment in segments for name in (segment.vectors, segment.structure)}
+    if (of_map := settings.get(MAP_SETTING)) is not None:
+        others.add(of_map["file"])
+        yield from _check_map(catalog, of_map)
+    for name in sorted(files.keys() - others):
         if problem := _problem(catalog.folder, files[name]):
             effect = (
                 "torch embeds pictures instead, more slowly" if is_conversion(name) else "no picture can be embedded"
@@ -207,6 +211,13 @@ def _check_settings(catalog: Catalog, settings: dict[str, Any]) -> Iterator[Find
             check_template(template, int(settings["dim"]))
         except IndexFolderError as error:
             yield Finding("records", CATALOG_NAME, str(error))
+
+
+def _check_map(catalog: Catalog, facts: dict[str, Any]) -> Iterator[Finding]:
+    try:
+        read_map(catalog.folder, map_record(catalog, facts))
+    except DamagedFileError as error:
+        yield Finding("map", facts["file"], f"{error.problem}; only the map of the collection is lost")
 
 
 def _check_vectors(

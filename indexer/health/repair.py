@@ -18,6 +18,7 @@ from search.encoders.foreign import is_foreign
 from search.encoders.openvino_conversion import is_conversion
 from search.errors import IndexFolderError, TwinlensError
 from search.store.catalog import Catalog, holds_index
+from search.store.map_file import store_map
 from search.text import utc_now
 
 if TYPE_CHECKING:
@@ -124,7 +125,8 @@ class _Repair:
             for segment, damage in by_segment.items()
             if (result := self._repair_segment(segment, damage)) is not None
         ]
-        if not repaired and self._saved is None:
+        lost_map = any(finding.part == "map" for finding in findings)
+        if not repaired and self._saved is None and not lost_map:
             return
         with self._catalog.transaction():
             self._catalog.set(updated=utc_now())
@@ -132,6 +134,9 @@ class _Repair:
                 each.store(self._catalog)
             if self._saved is not None:
                 replace_encoder_files(self._catalog, self._saved)
+            if lost_map:
+                store_map(self._catalog, None)
+                self._report.done.append("removed the damaged map of the collection: twinlens map --keep computes one")
 
     def _restore_conversion(self) -> None:
         """Save the encoder again from its own weights, which are intact: that converts them for OpenVINO again."""

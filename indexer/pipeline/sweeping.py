@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from search.files.writing import ASIDE_NAME, UUID, is_folder, is_regular
 from search.indexes import KINDS
+from search.store.map_file import MAPS_FOLDER
 from search.store.segments import SEGMENTS_FOLDER
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 ENCODERS_FOLDER = "encoders"
 _SEGMENT_FILE = re.compile(rf"{UUID}\.(npy|part|{'|'.join(KINDS)})|{ASIDE_NAME.pattern}")
 """A random stem and the suffix of vectors, of a kind of structure, or of a file being written."""
+_MAP_FILE = re.compile(rf"{UUID}\.npy|{ASIDE_NAME.pattern}")
 _ENCODER_FOLDER = re.compile(rf"[0-9a-f]{{32}}|{UUID}\.part")
 """A fingerprint, or a random name: of an encoder that was saved again, or while one is being written."""
 _ENCODER_FILE = re.compile(rf"(encoder\.json|weights\.safetensors)(\.part)?|openvino\.(xml|bin)|{ASIDE_NAME.pattern}")
@@ -37,11 +39,18 @@ def sweep(catalog: Catalog) -> None:
     named = {catalog.folder / record.name for record in catalog.files.records()}
     encoders = list(_encoder_folders(catalog.folder))
     places = [(catalog.folder, _BESIDE_CATALOG), (catalog.folder / SEGMENTS_FOLDER, _SEGMENT_FILE)]
+    places.append((catalog.folder / MAPS_FOLDER, _MAP_FILE))
     places += [(each, _ENCODER_FILE) for each in encoders]
     useless = [path for place, names in places for path in _made_here(place, names) if path not in named]
     emptied = [each for each in encoders if not any(path.parent == each for path in named)]
-    if not (useless or emptied) or catalog.has_older_readers():
-        return
+    if (useless or emptied) and not catalog.has_older_readers():
+        _delete(useless, emptied)
+    maps = catalog.folder / MAPS_FOLDER
+    if is_folder(maps) and not any(maps.iterdir()):
+        maps.rmdir()
+
+
+def _delete(useless: list[Path], emptied: list[Path]) -> None:
     for path in useless:
         path.unlink()
     for each in emptied:

@@ -11,6 +11,7 @@ from indexer.pipeline.sweeping import ENCODERS_FOLDER, sweep
 from search.errors import IndexFolderError, TwinlensError
 from search.files.writing import make_folder, require_own_folder
 from search.store.catalog import Catalog
+from search.store.map_file import MAPS_FOLDER
 from search.store.segments import SEGMENTS_FOLDER
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def open_writer(folder: Path, *, create: bool = False) -> Iterator[Catalog]:
 
 def open_catalog(folder: Path, *, reseal: bool = False) -> Catalog:
     """As `Catalog.write`, after checking that no part of the index is a link. The caller holds the writer's lock."""
-    for part in (SEGMENTS_FOLDER, ENCODERS_FOLDER):
+    for part in (SEGMENTS_FOLDER, ENCODERS_FOLDER, MAPS_FOLDER):
         require_own_folder(folder / part)
     return Catalog.write(folder, reseal=reseal)
 

@@ -33,9 +33,14 @@ def fuzzy_graph(vectors: Floats, count: int) -> Any:
     Returns:
         A sparse matrix of scipy in coordinate format.
     """
+    return graph_of(*_nearest(vectors.astype(np.float64), count))
+
+
+def graph_of(rows: NDArray[np.int64], distances: NDArray[np.float64]) -> Any:
+    """As `fuzzy_graph`, from the neighbours `(N, count)` of each vector, nearest first, including the vector itself."""
     from scipy.sparse import coo_matrix
 
-    rows, distances = _nearest(vectors.astype(np.float64), count)
+    count = rows.shape[1]
     positive = distances > 0
     nearest = np.where(positive.any(axis=1), np.where(positive, distances, np.inf).min(axis=1), 0.0)
     beyond = np.maximum(distances - nearest[:, None], 0.0)

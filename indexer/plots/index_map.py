@@ -10,7 +10,7 @@ import numpy as np
 
 from indexer.pipeline.progress import Progress, Silent
 from indexer.plots.grid import MOST, place_on_grid
-from indexer.plots.map import classes_text, layout_text, map_figure, spread
+from indexer.plots.map_figure import classes_text, layout_text, map_figure, spread
 from indexer.plots.map_page import map_page
 from indexer.plots.projection import project
 from indexer.plots.style import save

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
 from indexer.plots.fuzzy_graph import fuzzy_graph
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from numpy.typing import NDArray
 
     from search.types import Floats
@@ -18,7 +20,11 @@ Method = Literal["auto", "umap", "pca"]
 
 FEW = 50
 """Largest number of vectors for which `auto` uses PCA: so few have no neighbourhoods that UMAP could preserve."""
-_NEIGHBORS = 15
+NEIGHBOURS = 15
+"""Neighbours of a vector in UMAP's graph, itself included."""
+_FEW_FOR_UMAP = 10_000
+_BLOCK = 8192
+"""Vectors that are converted to float64 at a time."""
 _MIN_DISTANCE = 0.1
 _SPREAD = 1.0
 _START_EXTENT = 10.0
@@ -62,16 +68,31 @@ def _pca(vectors: Floats) -> NDArray[np.float64]:
     """Coordinates along the two main axes, each oriented so that its largest component is positive."""
     if len(vectors) < 2:
         return np.zeros((len(vectors), 2))
-    centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
-    variances, axes = np.linalg.eigh(centred.T @ centred)
+    middle = vectors.mean(axis=0, dtype=np.float64)
+
+    def centred() -> Iterator[NDArray[np.float64]]:
+        return (vectors[start : start + _BLOCK] - middle for start in range(0, len(vectors), _BLOCK))
+
+    variances, axes = np.linalg.eigh(sum(block.T @ block for block in centred()))
     main = axes[:, :-3:-1]
     main *= np.sign(main[np.abs(main).argmax(axis=0), [0, 1]])
     main[:, variances[:-3:-1] <= _NEGLIGIBLE * max(1.0, variances.sum())] = 0.0
-    coordinates: NDArray[np.float64] = centred @ main
-    return coordinates
+    return np.concatenate([block @ main for block in centred()])
 
 
 def _umap(vectors: Floats, seed: int) -> Floats:
+    return lay_out(vectors, fuzzy_graph(vectors, min(NEIGHBOURS, len(vectors) - 1)), seed)
+
+
+def lay_out(vectors: Floats, graph: Any, seed: int, advance: Callable[[int], None] | None = None) -> Floats:
+    """Lay out the graph of neighbours of vectors `(N, D)` by UMAP, as `(N, 2) float32`.
+
+    Args:
+        vectors: their main axes are where the layout starts.
+        graph: from `fuzzy_graph` or `graph_of`.
+        seed: random seed.
+        advance: is called with the number of epochs done, of `epochs(N)`.
+    """
     with warnings.catch_warnings():  # umap warns on import if TensorFlow is not installed
         warnings.filterwarnings("ignore", "Tensorflow not installed", ImportWarning)
         from umap.umap_ import find_ab_params, simplicial_set_embedding
@@ -83,14 +104,14 @@ def _umap(vectors: Floats, seed: int) -> Floats:
     a, b = find_ab_params(_SPREAD, _MIN_DISTANCE)
     placed, _ = simplicial_set_embedding(
         vectors,
-        fuzzy_graph(vectors, min(_NEIGHBORS, len(vectors) - 1)),
+        graph,
         n_components=2,
         initial_alpha=1.0,
         a=a,
         b=b,
         gamma=1.0,
         negative_sample_rate=5,
-        n_epochs=None,
+        n_epochs=epochs(len(vectors)),
         init=start.astype(np.float32),
         random_state=np.random.RandomState(seed),
         metric="euclidean",
@@ -99,5 +120,31 @@ def _umap(vectors: Floats, seed: int) -> Floats:
         densmap_kwds={},
         output_dens=False,
         parallel=False,  # several threads are not reproducible
+        tqdm_kwds={"disable": True} if advance is None else _reporting(advance),
     )
     return np.asarray(placed, dtype=np.float32)
+
+
+def epochs(count: int) -> int:
+    """Number of epochs for `count` vectors, as in UMAP."""
+    return 500 if count <= _FEW_FOR_UMAP else 200
+
+
+class _Reports:
+    """Receives what tqdm would draw: the number of epochs done."""
+
+    def __init__(self, advance: Callable[[int], None]) -> None:
+        self._advance, self._done = advance, 0
+
+    def write(self, text: str) -> None:
+        if (count := text.strip()).isdigit() and int(count) > self._done:
+            self._advance(int(count) - self._done)
+            self._done = int(count)
+
+    def flush(self) -> None:
+        """Do nothing."""
+
+
+def _reporting(advance: Callable[[int], None]) -> dict[str, Any]:
+    """Arguments with which tqdm, the only progress that UMAP has, writes plain numbers."""
+    return {"disable": False, "file": _Reports(advance), "bar_format": "{n}", "ascii": True, "leave": True}

@@ -81,6 +81,13 @@ class IsNull:
 
 
 @dataclass(frozen=True, slots=True)
+class HasId:
+    """The id of the picture is one of these, however many they are; the language has no word for it."""
+
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Not:
     """True if the condition is false."""
 
@@ -101,4 +108,4 @@ class Or:
     conditions: tuple[Condition, ...]
 
 
-Condition: TypeAlias = Comparison | OneOf | Matches | IsNull | Not | And | Or
+Condition: TypeAlias = Comparison | OneOf | Matches | IsNull | HasId | Not | And | Or

@@ -33,6 +33,7 @@ from search.filters.conditions import (
     Comparator,
     Comparison,
     Condition,
+    HasId,
     IsNull,
     Matches,
     Not,
@@ -77,7 +78,7 @@ def condition_of(where: Where | None) -> Condition | None:
         return None
     if isinstance(where, str):
         return parse_where(where)
-    if isinstance(where, Comparison | OneOf | Matches | IsNull | Not | And | Or):
+    if isinstance(where, Comparison | OneOf | Matches | IsNull | HasId | Not | And | Or):
         return where
     if isinstance(where, Mapping):
         return all_of([_equals(name, value) for name, value in where.items()])

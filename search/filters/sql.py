@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from search.filters.conditions import (
     Comparator,
     Comparison,
     Condition,
+    HasId,
     IsNull,
     Matches,
     Not,
@@ -93,6 +95,9 @@ class _Writer:
                 return _one_of(column, self._find(column), values)
             case Matches(column, pattern):
                 return _matched(column, self._find(column), pattern)
+            case HasId(ids):
+                own = self._find(Column("id")).expression
+                return Sql(f"({own} IN (SELECT value FROM json_each(?)))", (json.dumps(ids),))
             case _:
                 assert_never(condition)
 

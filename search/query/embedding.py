@@ -144,7 +144,7 @@ def _embed_views(encoder: Encoder, named: Iterable[tuple[Image, Picture]]) -> Fl
         prepared += views
         counts.append(len(views))
     embeddings = encoder.encode_prepared(np.stack(prepared))
-    return np.stack([mean_of_views(list(rows)) for rows in np.split(embeddings, np.cumsum(counts)[:-1])])
+    return np.stack([mean_of_views(rows) for rows in np.split(embeddings, np.cumsum(counts)[:-1])])
 
 
 def part_of(example: Example, crop: Crop | None) -> Example:

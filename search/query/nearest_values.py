@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from search.filters.conditions import And, Comparison, Not, OneOf, Or, Value, Word
+from search.filters.conditions import And, Comparison, OneOf, Or, Value, Word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,10 +48,8 @@ def _equalities(condition: Condition) -> Iterator[tuple[str, str]]:
         each = waiting.pop()
         if isinstance(each, And | Or):
             waiting += reversed(each.conditions)
-        elif not isinstance(each, Not):
-            values = each.values if isinstance(each, OneOf) else ()
-            if isinstance(each, Comparison) and each.operator == "=":
-                values = (each.value,)
+        elif isinstance(each, OneOf) or (isinstance(each, Comparison) and each.operator == "="):
+            values = each.values if isinstance(each, OneOf) else (each.value,)
             yield from ((each.column.name, text) for text in map(_text, values) if text is not None)
 
 

@@ -145,6 +145,16 @@ def _is_missing_folder(value: object) -> bool:
     return isinstance(moved, list) and all(map(_is_whole, moved))
 
 
+def _is_map(value: object) -> bool:
+    """The file of a map and how it was made, as `indexer.plots.kept_map` stores them; null once it was removed."""
+    if value is None:
+        return True
+    if not isinstance(value, dict) or not is_inside_name(value.get("file")):
+        return False
+    texts = all(_is_text(value.get(name)) for name in ("method", "fingerprint", "created"))
+    return texts and all(_is_whole(value.get(name)) for name in ("seed", "clusters"))
+
+
 def _refused(name: str) -> Any:
     raise ValueError(f"{name} is not a number")
 
@@ -163,6 +173,7 @@ _KNOWN: dict[str, Callable[[Any], bool]] = {
     "exclude": _are_paths,
     "missing": _are_missing_folders,
     "retain_days": lambda value: _is_whole(value) and value <= MOST_DAYS,
+    "map": _is_map,
     "decoder": lambda value: value is None or _is_whole(value),
 }
 """Checks of the known settings. A calibration is checked when it is read, and a damaged one can be made again."""

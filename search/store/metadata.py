@@ -20,7 +20,7 @@ from search.filters.columns import (
     metadata_value,
 )
 from search.filters.sql import Sql, SqlColumn, to_sql
-from search.store.values import shown
+from search.store.values import kinds, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -124,6 +124,24 @@ class MetadataTable:
         column = f"c{keys[name]}"
         sql = f"SELECT DISTINCT {column} FROM metadata WHERE {column} IS NOT NULL LIMIT ?"
         return sorted(_value(name, value, "text") for (value,) in self._rows(sql, (most,)))
+
+    def of_column(self, name: str) -> dict[int, MetadataValue]:
+        """Id of a picture -> value of one column, for every picture with a value; a built-in column or one of metadata.
+
+        Raises:
+            QueryError: there is no such column.
+        """
+        if name in BUILT_IN:
+            letters = kinds("pictures", "id", name)
+            return dict(
+                self._rows(f"SELECT id, {name} FROM pictures WHERE {name} IS NOT NULL ORDER BY id", (), letters)
+            )
+        for each in self.stored_columns():
+            if each.name == name:
+                sql = f"SELECT picture, {each.sql} FROM metadata WHERE {each.sql} IS NOT NULL ORDER BY picture"
+                return {picture: _value(name, value, each.kind) for picture, value in self._rows(sql, (), "k*")}
+        known = ", ".join([*BUILT_IN, *self.columns()])
+        raise QueryError(f"there is no column {name!r} (columns: {known})")
 
     def put(self, names: Sequence[str], rows: Iterable[tuple[int, Sequence[Stored]]]) -> None:
         """Store values, or nulls, of existing columns by picture id; other columns stay. Within a transaction."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import TYPE_CHECKING
 
 from search.chunks import chunks
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     from search.filters.conditions import Condition
     from search.store.database import Database
     from search.store.metadata import MetadataTable
+
+
+def content_number(content: str) -> int:
+    """CRC-32 of a content hash: tells whether the file of a picture has changed, in four bytes."""
+    return zlib.crc32(content.encode())
 
 
 class Places:
@@ -30,6 +36,14 @@ class Places:
         sql = "SELECT id, segment, row FROM pictures WHERE id > ? ORDER BY id LIMIT ?"
         while page := self._rows(sql, (reached, PAGE), letters="kkn"):
             yield [(segment, row) for _, segment, row in page]
+            reached = page[-1][0]
+
+    def numbered_pages(self) -> Iterator[list[tuple[int, int, int, int]]]:
+        """Id, segment, row and `content_number` of every picture, by ascending id, one page at a time."""
+        reached = 0
+        sql = "SELECT id, segment, row, content FROM pictures WHERE id > ? ORDER BY id LIMIT ?"
+        while page := self._rows(sql, (reached, PAGE), letters="kkns"):
+            yield [(key, segment, row, content_number(content)) for key, segment, row, content in page]
             reached = page[-1][0]
 
     def of(self, ids: Sequence[int]) -> dict[int, tuple[int, int]]:

@@ -12,8 +12,11 @@ from search import open_index
 APP = Path(__file__).resolve().parents[2] / "app.py"
 
 
-def started(**query_params):
+def started(at="search", /, **query_params):
+    """The page with this name in the menu."""
     page = AppTest.from_file(str(APP), default_timeout=60)
+    if at != "search":
+        sound(page.run()).switch_page(f"app_parts/pages/{at}.py")
     page.query_params.update(query_params)
     return sound(page.run())
 
@@ -26,7 +29,8 @@ def sound(page):
 
 def texts(page):
     return " \n".join(
-        element.value for element in [*page.text, *page.markdown, *page.caption, *page.error, *page.subheader]
+        element.value
+        for element in [*page.text, *page.markdown, *page.caption, *page.error, *page.subheader, *page.title]
     )
 
 

@@ -30,7 +30,7 @@ def main() -> None:
         page = browser.new_page()
         page.goto(f"{address}/?picture=1")  # so that the times shown are not those of the first search of a process
         page.locator('img[alt^="Neighbour 1: "]').wait_for()
-        page.locator("input[type=file]").set_input_files(given.picture)
+        page.locator("[data-testid=stFileUploader] input[type=file]").set_input_files(given.picture)
         page.get_by_text("uploaded").wait_for()
         page.locator('img[alt^="Neighbour 1: "]').wait_for()
         settled(page)

@@ -216,7 +216,7 @@ def test_all_invalid_values_are_reported(at):
     assert [
         next(name for name in ("picture", "k", "label", "collapse", "page") if f" {name}=x" in error.value)
         for error in page.error
-    ] == ["label", "k", "collapse", "picture", "page"]
+    ] == ["label", "picture", "k", "collapse", "page"]
 
 
 def test_unknown_parameters_are_kept(at):
@@ -259,9 +259,9 @@ def test_same_only_needs_a_calibration(at):
 
 def test_pictures_link_to_their_full_size(at):
     page = at()
-    assert [image.proto.link for image in page.image] == [f"?full={picture}" for picture in offered(page)]
+    assert [image.proto.link for image in page.image] == [f"./?full={picture}" for picture in offered(page)]
     page = click(page, f"pick-{offered(page)[4]}")
-    assert [image.proto.link for image in page.image] == [f"?full={picture}" for picture in [5, *neighbours(page)]]
+    assert [image.proto.link for image in page.image] == [f"./?full={picture}" for picture in [5, *neighbours(page)]]
 
 
 def test_nothing_on_the_page_refers_to_a_side(at):

@@ -32,14 +32,14 @@ def test_a_folder_that_is_not_an_index_is_reported(monkeypatch, tmp_path):
 def test_the_command_line_takes_precedence_over_the_environment(gallery, monkeypatch, tmp_path):
     monkeypatch.setenv("TWINLENS_INDEX", str(tmp_path))
     monkeypatch.setattr("sys.argv", ["app.py", "--index", str(gallery)])
-    assert str(gallery) in texts(started())
+    assert str(gallery) in texts(started("index"))
 
 
-def test_the_page_describes_its_index(app, gallery):
-    shown = texts(app)
+def test_a_page_describes_the_index(app, gallery):
+    shown = texts(started("index"))
     assert str(gallery) in shown
     assert "color-layout" in shown
-    assert "40 pictures" in shown
+    assert "40 with 3 labels" in shown
     assert "flat" in shown
 
 
@@ -82,7 +82,8 @@ def test_a_neighbour_can_be_the_next_query(app):
     page = click(page, f"from-{second}")
     assert page.query_params["picture"] == str(second)
     assert second not in neighbours(page)
-    assert page.file_uploader[0].value is None
+    assert not page.file_uploader[0].value
+    assert not page.session_state.held
 
 
 def test_an_upload_replaces_the_picked_picture(app, gallery):

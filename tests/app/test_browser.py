@@ -46,7 +46,9 @@ def page(address, browser):
 
 
 def upload(page, name, data):
-    page.locator("input[type=file]").set_input_files({"name": name, "mimeType": "image/jpeg", "buffer": data})
+    page.locator("[data-testid=stFileUploader] input[type=file]").set_input_files(
+        {"name": name, "mimeType": "image/jpeg", "buffer": data}
+    )
 
 
 def jpeg(image):
@@ -223,7 +225,7 @@ def test_the_page_is_accessible(address, browser, scheme, width):
         settled(page)
         if width == 390:
             page.get_by_test_id("stExpandSidebarButton").click()
-            page.get_by_text("Last changed").wait_for()
+            page.get_by_text("Number of results").wait_for()
             violations(page)
             assert not page.get_by_text("on the left").count()
             page.get_by_test_id("stSidebarCollapseButton").click()

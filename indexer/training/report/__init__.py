@@ -49,7 +49,7 @@ def write_report(
     Raises:
         ValueError: different numbers of pictures, vectors and labels.
     """
-    from indexer.plots.map import draw_map
+    from indexer.plots.map_figure import draw_map
     from indexer.plots.style import save
     from indexer.training.report.curves import draw_curves
     from indexer.training.report.distances import draw_distances

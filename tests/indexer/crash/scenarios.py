@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from indexer.collection.add import add
 from indexer.collection.build import build
 from indexer.exchange.config import ExportConfig
 from indexer.exchange.export import export
 from indexer.metadata.load import load_metadata
 from indexer.people.enroll import enroll
+from indexer.plots.kept_map import make_map
 from search.config import EnrollConfig
 from tests.conftest import FAST, draw, fill
 
@@ -115,6 +117,14 @@ def told_of(here: Path) -> None:
     draw(1234, (128, 128)).save(here / "another.png")
 
 
+def mapped(here: Path) -> None:
+    """An index that keeps a map, and pictures that came later."""
+    lived_in(here)
+    make_map(here / "start.index")
+    fill(here / "more", 2, first=100)
+    add(here / "start.index", [here / "more"], FAST)
+
+
 def of_kind(kind: str, prepare: Callable[[Path, str], None]) -> Callable[[Path], None]:
     """The same start with structures of another kind."""
     return lambda here: prepare(here, kind)
@@ -137,6 +147,8 @@ SCENARIOS = [
     Scenario("import more, hnswlib", "import {here}/exported --index {index} --kind hnswlib", exported_beside),
     Scenario("metadata", "metadata {here}/shop.csv --index {index} --root {pictures}", told_of),
     Scenario("enroll", "enroll Another {here}/another.png --index {index} --device cpu --force", told_of, again=(0, 1)),
+    Scenario("map", "map {index} --keep", lived_in),
+    Scenario("map again", "map {index} --keep --clusters 1", mapped),
     Scenario("rebuild, hnswlib", "rebuild --index {index} --kind hnswlib", lived_in),
     Scenario(
         "rebuild, another encoder",

@@ -22,7 +22,8 @@ PASSING_COLUMNS = {
     "retained_templates": {"removed"},
 }
 """Where a row lies, when somebody was enrolled, when a picture was removed: two runs of a command differ in that."""
-PASSING_SETTINGS = {"created", "updated", "generation"}
+PASSING_SETTINGS = {"created", "updated", "generation", "map"}
+"""The map is compared by its points."""
 SIDE_FILES = {"catalog.sqlite", "catalog.seal", "writer.lock"}
 """Beside those that the catalog names, and SQLite's own while the catalog is open."""
 
@@ -37,6 +38,8 @@ class State:
     vectors: bytes
     shape: tuple[tuple[str, int, int], ...]
     """Kind, rows and live rows of each segment."""
+    points: bytes
+    """Positions and clusters of the kept map; empty without one."""
 
     @property
     def pictures(self) -> int:
@@ -55,7 +58,9 @@ def read_state(index: Path) -> State | None:
         assert_answers(engine)
         _, vectors = engine.vectors()
         shape = tuple((segment.kind, segment.rows, segment.live) for segment in engine.info().segments)
-        return State(_tables(index / "catalog.sqlite"), vectors.tobytes(), shape)
+        kept = engine.map()
+        points = b"" if kept is None else kept.positions.tobytes() + kept.clusters.tobytes()
+        return State(_tables(index / "catalog.sqlite"), vectors.tobytes(), shape, points)
 
 
 def assert_answers(engine: SearchEngine, k: int = 5) -> None:

@@ -88,6 +88,10 @@ SETTINGS: dict[str, tuple[Any, ...]] = {
     "exclude": (None, 7, "x", {}, [7], [None], ["a\0b"], [[]]), "decoder": ("2", -1, 1.5, True, [], 10**30),
     "missing": (None, 7, "x", [], {"/p": 7}, {"/p": {}}, {"/p": {"up_to": -1, "moved": []}}, {"a\0b": {}},
                 {"/p": {"up_to": 1, "moved": ["x"]}}, {"/p": {"up_to": 1.5, "moved": []}}),
+    "map": (7, "x", [], {}, True, {"file": "maps/x.npy"},
+            *({"file": file, "method": "umap", "fingerprint": "x", "created": "x", "seed": 0, "clusters": clusters}
+              for file, clusters in (("../x", 1), ("/etc/passwd", 1), ("a\0b", 1), (7, 1), ("maps/x.npy", -1),
+                                     ("maps/x.npy", 1.5), ("maps/x.npy", None), ("maps/none.npy", 1)))),
     "retain_days": (None, "90", -1, 1.5, True, [], 36_501, 10**30),
 }  # fmt: skip
 """Setting -> values that are wrong in it."""

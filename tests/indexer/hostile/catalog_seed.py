@@ -18,6 +18,7 @@ from indexer.collection.sync import sync
 from indexer.metadata.load import load_metadata
 from indexer.people.enroll import enroll
 from indexer.pipeline.writer import open_writer
+from indexer.plots.kept_map import make_map
 from search.store.catalog import CATALOG_NAME
 from search.store.file import CatalogFile
 from search.store.seal import Seal, image_of, read_seal, write_seal
@@ -53,6 +54,7 @@ def make(folder: Path) -> Path:
     (pictures / "label5").rename(folder / "away")
     sync(pictures, index, replace(FAST, exclude=("raw",)))
     calibrate_by_hand(index)
+    make_map(index)
     photograph(folder / "people", 2)
     fill(folder / "new", 2, first=40)
     return index

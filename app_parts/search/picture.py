@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app_parts.picking import pick
+from app_parts.menu import link
+from app_parts.search.picking import pick
 from app_parts.tiles import file_tile, plain, short, show_full_tile
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def full_link(picture_id: int) -> str:
     """The address of the page that shows one picture of the collection in full."""
-    return f"?full={picture_id}"
+    return link("search", {"full": picture_id})
 
 
 def show_picture(record: PictureRecord) -> None:
@@ -26,4 +27,4 @@ def show_picture(record: PictureRecord) -> None:
     show_full_tile(file_tile(record.path, full=True), record.path)
     with st.container(horizontal=True):
         st.button("Find similar", icon=":material/search:", on_click=pick, args=(record.id,))
-        st.button("Back to the collection", icon=":material/arrow_back:", on_click=pick, args=(None,))
+        st.button("Back to the collection", icon=":material/arrow_back:", key="back", on_click=pick, args=(None,))

@@ -7,20 +7,24 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from app_parts.address import Address, choose, offer
-from app_parts.searching import SearchSettings
+from app_parts.map.area import among, show_area
+from app_parts.search.filters import column_filters, quoted
+from app_parts.search.searching import SearchSettings, looked_up
 from app_parts.tiles import literal, plain
 from search import TwinlensError
 from search.config import QueryConfig
 from search.distance import FARTHEST
 from search.filters.columns import BUILT_IN
-from search.filters.language import all_of, condition_of, parse_where
+from search.filters.conditions import HasId
+from search.filters.language import all_of, parse_where
 from search.query.copy_threshold import copy_threshold
 from search.text import printable
 
 if TYPE_CHECKING:
+    from app_parts.search.question import Question
     from app_parts.shared_index import SharedIndex
     from search import IndexInfo
-    from search.query.query import SearchOptions, Where
+    from search.query.query import SearchOptions
 
 MOST_RESULTS = 50
 SHOWN_COLUMNS = 30
@@ -38,7 +42,7 @@ def pick_label(title: str, opened: SharedIndex, label: str, *, key: str, **optio
         st.selectbox(title, labels, format_func=shown, key=key, on_change=choose, **options)
 
 
-def show_settings(opened: SharedIndex, address: Address, label: str) -> SearchSettings | None:
+def show_settings(opened: SharedIndex, address: Address, label: str, question: Question) -> SearchSettings | None:
     """Let the visitor choose how many neighbours, among which pictures, and whether they must show the same thing.
 
     Returns None if the filter is invalid.
@@ -49,30 +53,34 @@ def show_settings(opened: SharedIndex, address: Address, label: str) -> SearchSe
     offer("k", k, default)
     st.slider("Number of results", 1, most, key="k", on_change=choose)
     pick_label("Only pictures labelled", opened, label, key="label")
-    where = filter_input(opened, label, address)
-    same_only = QueryConfig.same_only
-    if opened.info.calibration is not None:
-        same_only = switch("Same only", "same", same_only, address, threshold_text(opened.info))
-    elif address.switch("same", same_only):
-        address.complain("same", "in the address needs a calibrated index (run `twinlens calibrate`), and is ignored")
+    parts = [f"label = {quoted(label)}"] if label else []
+    parts += column_filters(opened, address)
+    where = filter_input(opened, parts, address)
+    area = show_area(opened, address)
+    hint = "Search with the mean of four views of an uploaded picture: itself, its middle, and both mirrored."
+    views = switch("Average views", "views", QueryConfig.views, address, hint)
+    same_only = show_same_only(opened, address, question, views=views)
     distance = copy_threshold(opened.engine.calibration, opened.engine.cut_points).distance
     hint = f"Merge results at distance {distance:.4f} or less from each other into one."
     collapse = switch("Collapse copies", "collapse", QueryConfig.collapse, address, hint)
     radius = slider("Greatest distance", "radius", FARTHEST, FARTHEST, address, "2 is no limit.")
     hint = "Choose neighbours that are unlike one another: 0 shows the nearest."
     diversity = slider("Diversity", "diversity", 1.0, QueryConfig.diversity, address, hint)
-    hint = "Search with the mean of four views of an uploaded picture: itself, its middle, and both mirrored."
-    views = switch("Average views", "views", QueryConfig.views, address, hint)
     if where is None:
         return None
+    conditions = [parse_where(each) for each in where]
+    if area is not None:
+        conditions.append(HasId(tuple(area)))
+        where = [*where, among(area)]
+    text = " and ".join(where if len(where) == 1 else [f"({each})" for each in where])
     options: SearchOptions = {
-        "where": where,
+        "where": all_of(conditions) or {},
         "same_only": same_only,
         "collapse": collapse,
         "radius": None if radius == FARTHEST else radius,
         "diversity": diversity,
     }
-    return SearchSettings(k, options, views)
+    return SearchSettings(k, text, options, views)
 
 
 def slider(title: str, name: str, most: float, default: float, address: Address, hint: str) -> float:
@@ -83,14 +91,30 @@ def slider(title: str, name: str, most: float, default: float, address: Address,
     return value
 
 
+def show_same_only(opened: SharedIndex, address: Address, question: Question, *, views: bool) -> bool:
+    """Let the visitor restrict the hits to those that show the same thing, where this is known."""
+    same_only = QueryConfig.same_only
+    if opened.info.calibration is None:
+        if address.switch("same", same_only):
+            address.complain(
+                "same", "in the address needs a calibrated index (run `twinlens calibrate`), and is ignored"
+            )
+        return False
+    same_only = switch("Same only", "same", same_only, address, threshold_text(opened.info))
+    if same_only and (question.blended or question.has_text or (views and looked_up(question) is None)):
+        st.caption("Not applied: it compares single pictures, and this search has several, or views, or a text.")
+        return False
+    return same_only
+
+
 def switch(title: str, name: str, default: bool, address: Address, hint: str) -> bool:
     """Let the visitor switch an option on or off."""
     offer(name, address.switch(name, default), default)
     return st.toggle(title, key=name, on_change=choose, help=hint)
 
 
-def filter_input(opened: SharedIndex, label: str, address: Address) -> Where | None:
-    """Let the visitor filter by a label and by an expression; None if the expression is invalid."""
+def filter_input(opened: SharedIndex, parts: list[str], address: Address) -> list[str] | None:
+    """Let the visitor filter by an expression too; return all conditions, or None if one is invalid."""
     offer("where", address.values.get("where", ""), "")
     text = st.text_input(
         "Only pictures where",
@@ -99,15 +123,14 @@ def filter_input(opened: SharedIndex, label: str, address: Address) -> Where | N
         placeholder="taken >= 2024-01-01",
         help=filter_help(opened),
     ).strip()
+    parts = [*parts, *([text] if text else [])]
     try:
-        parts = [condition_of({"label": label}) if label else None, parse_where(text) if text else None]
-        where: Where = all_of([part for part in parts if part is not None]) or {}
-        opened.ids(where)
+        opened.ids(all_of([parse_where(each) for each in parts]) or {})
     except TwinlensError as error:
         details = printable(str(error).removeprefix("cannot use the filter: "))
         address.complain("where", "is not a valid filter, so nothing was searched", details)
         return None
-    return where
+    return parts
 
 
 def filter_help(opened: SharedIndex) -> str:

@@ -1,0 +1,75 @@
+"""What every page does around its own content: open the index, report problems, and stay fresh."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from app_parts.address import Address, drawn, entered, moved
+from app_parts.arguments import arguments
+from app_parts.shared_index import opened_index
+from app_parts.tiles import await_tiles, begin_tiles, literal
+from search import IndexBusyError, TwinlensError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from app_parts.shared_index import SharedIndex
+
+FRESH_SECONDS = 10
+"""Seconds between two checks of an open page for changes of the index."""
+
+
+def framed(name: str, show: Callable[[SharedIndex, Address], None]) -> None:
+    """Show a page of an index, or explain why there is none; problems of the address come first."""
+    entered(name)
+    begin_tiles()
+    opened = index_or_reason()
+    if opened is None:
+        return
+    problems, address = st.container(), Address.of_page()
+    try:
+        show(opened, address)
+    except TwinlensError as error:
+        st.error(literal(error))
+    address.show_problems(problems)
+    drawn()
+    await_tiles()
+    keep_fresh(opened)
+
+
+def index_or_reason() -> SharedIndex | None:
+    """The index that the app was started with; None, with the reason and the remedy on the page, if there is none."""
+    folder = arguments().index
+    if folder is None:
+        show_missing("No index was given.")
+        return None
+    try:
+        return opened_index(os.fsencode(folder))
+    except IndexBusyError as error:
+        st.warning(literal(error))
+        st.button("Try again", icon=":material/refresh:")
+    except TwinlensError as error:
+        show_missing(literal(error))
+    return None
+
+
+def show_missing(problem: str) -> None:
+    """Explain how to get an index to search."""
+    st.error(problem)
+    st.markdown("Build an index of a folder of pictures, then start the app with it:")
+    st.code("twinlens build PICTURES --index photos.index\ntwinlens app --index photos.index", language="bash")
+    st.markdown("Or try the sample collection: `twinlens demo`.")
+
+
+@st.fragment(run_every=FRESH_SECONDS)
+def keep_fresh(opened: SharedIndex) -> None:
+    """Rerun the page soon after another process changed the index, or the browser moved to another address."""
+    try:
+        stale = opened.engine.stale
+    except TwinlensError:
+        stale = True
+    if stale or moved():
+        st.rerun()
