@@ -162,18 +162,19 @@ class Address:
             )
         return min(max(value, least), most)
 
-    def decimal(self, name: str, most: float, default: float) -> float:
-        """A number from 0 to `most`, such as 0.25; a number outside the limits is clamped."""
+    def decimal(self, name: str, least: float, most: float, default: float) -> float:
+        """A number with decimals within limits, such as 0.25; a number outside them is clamped."""
         try:
             value = float(self.values.get(name, default))
         except ValueError:
             value = math.nan
+        within = min(max(value, least), most)
         if math.isnan(value):
-            self.complain(name, f"in the address is not a number from 0 to {most:g}: {default:g} is used")
+            self.complain(name, f"in the address is not a number from {least:g} to {most:g}: {default:g} is used")
             return default
-        if not 0 <= value <= most:
-            self.complain(name, f"in the address is not from 0 to {most:g}: {min(max(value, 0.0), most):g} is used")
-        return min(max(value, 0.0), most)
+        if value != within:
+            self.complain(name, f"in the address is not from {least:g} to {most:g}: {within:g} is used")
+        return within
 
     def switch(self, name: str, default: bool) -> bool:
         """A boolean, `true` or `false`."""

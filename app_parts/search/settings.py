@@ -85,7 +85,7 @@ def show_settings(opened: SharedIndex, address: Address, label: str, question: Q
 
 def slider(title: str, name: str, most: float, default: float, address: Address, hint: str) -> float:
     """Let the visitor choose a number from 0 to `most`."""
-    value = address.decimal(name, most, default)
+    value = address.decimal(name, 0, most, default)
     offer(name, value, default)
     st.slider(title, 0.0, most, step=0.01, key=name, on_change=choose, help=hint)
     return value
