@@ -7,6 +7,7 @@ Every widget is set from the address before it is drawn, and changes the address
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -160,6 +161,19 @@ class Address:
                 name, f"in the address is not from {least:,} to {most:,}: {min(max(value, least), most):,} is used"
             )
         return min(max(value, least), most)
+
+    def decimal(self, name: str, most: float, default: float) -> float:
+        """A number from 0 to `most`, such as 0.25; a number outside the limits is clamped."""
+        try:
+            value = float(self.values.get(name, default))
+        except ValueError:
+            value = math.nan
+        if math.isnan(value):
+            self.complain(name, f"in the address is not a number from 0 to {most:g}: {default:g} is used")
+            return default
+        if not 0 <= value <= most:
+            self.complain(name, f"in the address is not from 0 to {most:g}: {min(max(value, 0.0), most):g} is used")
+        return min(max(value, 0.0), most)
 
     def switch(self, name: str, default: bool) -> bool:
         """A boolean, `true` or `false`."""

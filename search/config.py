@@ -91,6 +91,12 @@ class QueryConfig:
     """Return only pictures that the calibration classifies as showing the same thing."""
     collapse: bool = False
     """Merge near-duplicates among the hits into one."""
+    radius: float | None = None
+    """Return only pictures within this Euclidean distance, in [0, 2], of the query, still at most k."""
+    diversity: float = 0.0
+    """Choose hits that are unlike one another (`search.query.diversity`): from 0, the k nearest, to 1."""
+    views: bool = False
+    """Search with the mean embedding of several views of each query picture (`search.query.views`)."""
     unwanted_weight: ClassVar[float] = 0.5
     """Weight of the mean of the negative query pictures, relative to 1 for that of the positive ones."""
     liked_weight: ClassVar[float] = 0.75

@@ -1,7 +1,8 @@
-"""Check counts and ids from a caller: integers within bounds, before memory is allocated for them."""
+"""Check counts, ids and other numbers from a caller, before memory is allocated for them."""
 
 from __future__ import annotations
 
+import math
 import operator
 
 from search.errors import QueryError
@@ -17,6 +18,17 @@ def check_count(name: str, value: object, *, least: int = 1, most: int | None = 
         raise QueryError(f"{name} must be a whole number of at least {least}, not {shown(value)}")
     if most is not None and number > most:
         raise QueryError(f"{name} must be at most {most:,}, not {shown(value)}")
+    return number
+
+
+def check_range(name: str, value: object, most: float) -> float:
+    """Return a number from 0 to `most` as a float; raise QueryError otherwise, also for True and NaN."""
+    try:
+        number = math.nan if isinstance(value, bool | str | bytes) else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not 0 <= number <= most:
+        raise QueryError(f"{name} must be a number from 0 to {most:g}, not {shown(value)}")
     return number
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from search.types import Floats, Mask, Rows
 
+FARTHEST = 2.0
+"""The greatest distance of unit vectors."""
 _BLOCK_BYTES = 2**20
 """Size of the float64 differences computed at once: they fit the processor's cache, which makes 100,000 pairs twice as
 fast."""
@@ -28,7 +30,7 @@ def distances(rows: Floats, vector: Floats) -> Floats:
     apart -= vector.astype(np.float64)  # NumPy would convert it in small pieces, which takes twice as long
     # np.add adds the terms of a contiguous row in an order that depends on D alone; that of np.einsum depends on N too.
     squares = np.add.reduce(np.square(apart, out=apart), axis=1)
-    result: Floats = np.minimum(np.sqrt(squares), 2.0).astype(np.float32)
+    result: Floats = np.minimum(np.sqrt(squares), FARTHEST).astype(np.float32)
     return result
 
 

@@ -97,6 +97,7 @@ class SearchEngine:
         *,
         without: Sequence[Example] = (),
         crop: Crop | None = None,
+        views: bool = QueryConfig.views,
         **options: Unpack[SearchOptions],
     ) -> list[Hit]:
         """Find the k pictures of the index that are most similar to a picture, nearest first.
@@ -107,17 +108,24 @@ class SearchEngine:
             without: counterexamples, pictures or texts: pictures like them are ranked lower (`search.query.blend`).
                 Distances are then those to the blend, and hits have neither a probability nor a strength.
             crop: part of the picture to search with. Defaults to all of it.
+            views: search with the mean embedding of four views of each picture (`search.query.views`): itself and its
+                middle, and both mirrored. Hits then have neither a probability nor a strength.
             where: a filter (`search.filters.language`), such as `"label = shoe and width > 100"` or
                 `{"label": "shoe"}`: only matching pictures are returned.
             same_only: return only pictures that show the same thing according to the calibration, perhaps none.
             collapse: return near copies (`search.query.copy_threshold`) as one hit: k different hits, each with its
                 `copies`.
+            radius: return only pictures within this Euclidean distance, from 0 to 2. There are still at most k hits:
+                `ask` says whether the radius holds more.
+            diversity: from 0, the k nearest, to 1: choose k hits that are unlike one another from the 10 k nearest
+                (`search.query.diversity`), in the order of the choice.
 
         Raises:
             PictureError: the picture cannot be read.
-            QueryError: k < 1, the filter is invalid, or `same_only` is set and the index is not calibrated.
+            QueryError: k < 1, the filter is invalid, a number is out of its range, or `same_only` is set and the index
+                is not calibrated.
         """
-        return self.ask(picture, k, without=without, crop=crop, **only_hits(options)).hits
+        return self.ask(picture, k, without=without, crop=crop, views=views, **only_hits(options)).hits
 
     def search_text(
         self,
@@ -148,6 +156,7 @@ class SearchEngine:
         *,
         without: Sequence[Example] = (),
         crop: Crop | None = None,
+        views: bool = QueryConfig.views,
         audit: bool = False,
         **options: Unpack[SearchOptions],
     ) -> Answer:
@@ -156,12 +165,12 @@ class SearchEngine:
         With `audit`, also compare the hits with those of exact search: `Answer.audit`.
         """
         worded = has_text([picture, *without])
-        query, timing = self._checked(k, options, blended=len(without) > 0, worded=worded), Timing()
+        query, timing = self._checked(k, options, blended=views or len(without) > 0, worded=worded), Timing()
         start = time.perf_counter()
         looked_at = part_of(picture, crop)
         timing.decode = time.perf_counter() - start
-        embedding = self._embedder.embed_examples([looked_at, *without], timing)
-        if query.blended:
+        embedding = self._embedder.embed_examples([looked_at, *without], timing, views=views)
+        if len(without):
             embedding = blend(embedding[:1], embedding[1:])[None]
         return self._segment_search.ask(embedding[0], query, timing, audit=audit)
 
@@ -172,12 +181,13 @@ class SearchEngine:
         *,
         weights: Sequence[float] | None = None,
         without: Sequence[Example] = (),
+        views: bool = QueryConfig.views,
         audit: bool = False,
         **options: Unpack[SearchOptions],
     ) -> Answer:
         """As `search_together`; return what `ask` returns."""
         query, timing = self._checked(k, options, blended=True, worded=has_text([*pictures, *without])), Timing()
-        vectors = self._embedder.embed_examples([*pictures, *without], timing)
+        vectors = self._embedder.embed_examples([*pictures, *without], timing, views=views)
         blended = blend(vectors[: len(pictures)], vectors[len(pictures) :], weights)
         return self._segment_search.ask(blended, query, timing, audit=audit)
 
@@ -195,6 +205,7 @@ class SearchEngine:
         *,
         weights: Sequence[float] | None = None,
         without: Sequence[Example] = (),
+        views: bool = QueryConfig.views,
         **options: Unpack[SearchOptions],
     ) -> list[Hit]:
         """Search with several pictures as one query: the weighted mean of their embeddings (`search.query.blend`).
@@ -206,14 +217,20 @@ class SearchEngine:
             EncoderError: there is a text, and the encoder of the index embeds pictures only.
             QueryError: as `search`; or the weights are invalid, the pictures cancel out, or `same_only` is set.
         """
-        return self.ask_together(pictures, k, weights=weights, without=without, **only_hits(options)).hits
+        options = only_hits(options)
+        return self.ask_together(pictures, k, weights=weights, without=without, views=views, **options).hits
 
     def search_many(
-        self, pictures: Sequence[Picture], k: int = QueryConfig.k, **options: Unpack[SearchOptions]
+        self,
+        pictures: Sequence[Picture],
+        k: int = QueryConfig.k,
+        *,
+        views: bool = QueryConfig.views,
+        **options: Unpack[SearchOptions],
     ) -> list[list[Hit]]:
         """Search with each of several pictures; return one list of hits per picture, in order. Raises as `search`."""
-        query = self._checked(k, options)
-        parts = (self.embed_many(chunk) for chunk in chunks(pictures, DECODED_AT_ONCE))
+        query = self._checked(k, options, blended=views)
+        parts = (self._embedder.embed(chunk, views=views) for chunk in chunks(pictures, DECODED_AT_ONCE))
         return [hits for vectors in parts for hits in self._segment_search.answer(vectors, query)]
 
     def search_vectors(

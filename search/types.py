@@ -74,7 +74,7 @@ class Hit:
     """Near-duplicates that this hit represents, nearest to the query first; None if hits were not collapsed."""
     strength: Strength | None = None
     """How similar the hit is, by the cut-points of the encoder; None if the index is calibrated, if no cut-points were
-    measured for its encoder, or if the query is a blend of several examples."""
+    measured for its encoder, or if the query is a blend of several examples or views."""
 
     @property
     def similarity(self) -> float:
@@ -133,7 +133,8 @@ class Audit:
     k: int
     recall: float | None = None
     """Share of the k nearest pictures, by exact search with the same filter, that the query found. A picture no farther
-    than the true k-th counts. None if no picture matches. With `collapse`: before near copies were collapsed."""
+    than the true k-th counts. None if no picture matches. With `collapse` or `diversity`: before hits were collapsed
+    or chosen."""
     decode: float = 0.0
     encode: float = 0.0
     mask: float = 0.0
@@ -184,6 +185,8 @@ class Answer:
     """Whether even the nearest hit is weak: nothing in the index looks much like the query."""
     audit: Audit | None = None
     """Recall and stages of this query, if it was asked with `audit=True`."""
+    cut_off: bool = False
+    """Whether more than the k hits lie within the radius that was given."""
 
 
 @dataclass(frozen=True, slots=True)

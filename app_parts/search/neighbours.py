@@ -30,6 +30,8 @@ def show_neighbours(opened: SharedIndex, question: Question, result: SearchResul
             show_selection(opened, question, result, settings)
     if calibration is not None and calibration.weak:
         st.caption(literal(calibration.warning))
+    if result.cut_off:
+        st.caption("More pictures lie within the greatest distance than are shown.")
     if (said := verdict(hits, calibration, weak=result.weak)) is not None:
         st.info(said)
     embeds = not is_foreign(opened.info.fingerprint)

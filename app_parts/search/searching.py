@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
-from search import Answer
 from search.query.hits import only_weak
 
 if TYPE_CHECKING:
@@ -24,6 +23,8 @@ class SearchSettings(NamedTuple):
     where: str
     """The filter as a text, empty for none; `options` has it parsed."""
     options: SearchOptions
+    views: bool = False
+    """Whether to search with several views of each picture that is embedded."""
 
 
 class SearchResult(NamedTuple):
@@ -35,11 +36,13 @@ class SearchResult(NamedTuple):
     seconds: dict[str, float]
     copies: int = 0
     """Near copies of a picked picture, which is not among its own hits."""
+    cut_off: bool = False
+    """Whether more pictures lie within the radius than are shown."""
 
 
 def result_of(opened: SharedIndex, question: Question, settings: SearchSettings) -> SearchResult:
     """Answer a question; the last answer of a session is kept, because most clicks change nothing about it."""
-    key = opened.number, question, settings.k, settings.where, repr(settings.options)
+    key = opened.number, question, settings.k, settings.where, settings.views, repr(settings.options)
     if "answered" not in st.session_state or st.session_state.answered[0] != key:
         st.session_state.answered = key, search(opened.engine, question, settings)
     result: SearchResult = st.session_state.answered[1]
@@ -57,22 +60,25 @@ def search(engine: SearchEngine, question: Question, settings: SearchSettings) -
     if looked_up(question) is not None:
         vector = engine.vector(looked_up(question) or 0)
         found = time.perf_counter()
-        answer = Answer(engine.search_vectors(vector[None], k, **options)[0])
+        (answer,) = engine.ask_vectors(vector[None], k, **options)
         seconds = {"looked up": found - begun, "searched": time.perf_counter() - found}
     else:
         without = [each.example for each in question.without]
+        views = shows_views(question, settings)
         if len(question.parts) == 1:
-            answer = engine.ask(part.example, k, without=without, crop=question.crop, **options)
+            answer = engine.ask(part.example, k, without=without, crop=question.crop, views=views, **options)
         else:
             examples = [each.example for each in question.parts]
-            answer = engine.ask_together(examples, k, weights=question.weights, without=without, **options)
+            answer = engine.ask_together(examples, k, weights=question.weights, without=without, views=views, **options)
         took = answer.timing
         seconds = {} if all(each.text for each in question.parts) else {"decoded": took.decode}
         seconds |= {"encoded": took.encode, "searched": took.search}
     own = [hit for hit in answer.hits if question.own_ids & {hit.id, *(copy.id for copy in hit.copies or ())}]
-    others = [hit for hit in answer.hits if hit not in own][: settings.k]
+    others = [hit for hit in answer.hits if hit not in own]
+    cut_off = settings.options.get("radius") is not None and (answer.cut_off or len(others) > settings.k)
     weak = only_weak(answer.hits, but=next(iter(question.own_ids), None))
-    return SearchResult(others, weak, seconds, sum(len(hit.copies or ()) for hit in own))
+    copies = sum(len(hit.copies or ()) for hit in own)
+    return SearchResult(others[: settings.k], weak, seconds, copies, cut_off)
 
 
 def looked_up(question: Question) -> int | None:
@@ -80,6 +86,11 @@ def looked_up(question: Question) -> int | None:
     part: Part = question.parts[0]
     single = len(question.parts) == 1 and not question.without and question.crop is None
     return part.id if single else None
+
+
+def shows_views(question: Question, settings: SearchSettings) -> bool:
+    """Whether several views of each picture are searched with: stored embeddings and texts have none."""
+    return settings.views and looked_up(question) is None and not all(part.text for part in question.parts)
 
 
 def number_asked(question: Question, settings: SearchSettings) -> int:

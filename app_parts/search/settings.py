@@ -12,6 +12,7 @@ from app_parts.search.searching import SearchSettings
 from app_parts.tiles import literal, plain
 from search import TwinlensError
 from search.config import QueryConfig
+from search.distance import FARTHEST
 from search.filters.columns import BUILT_IN
 from search.filters.language import all_of, parse_where
 from search.query.copy_threshold import copy_threshold
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from app_parts.search.question import Question
     from app_parts.shared_index import SharedIndex
     from search import IndexInfo
+    from search.query.query import SearchOptions
 
 MOST_RESULTS = 50
 SHOWN_COLUMNS = 30
@@ -56,11 +58,23 @@ def show_settings(opened: SharedIndex, address: Address, label: str, question: Q
     distance = copy_threshold(opened.engine.calibration, opened.engine.cut_points).distance
     hint = f"Merge results at distance {distance:.4f} or less from each other into one."
     collapse = switch("Collapse copies", "collapse", QueryConfig.collapse, address, hint)
+    radius = slider("Greatest distance", "radius", FARTHEST, FARTHEST, address, "2 is no limit.")
+    hint = "Choose neighbours that are unlike one another: 0 shows the nearest."
+    diversity = slider("Diversity", "diversity", 1.0, QueryConfig.diversity, address, hint)
+    hint = "Search with the mean of four views of an uploaded picture: itself, its middle, and both mirrored."
+    views = switch("Average views", "views", QueryConfig.views, address, hint)
     if where is None:
         return None
     conditions = [parse_where(each) for each in where]
     text = " and ".join(where if len(where) == 1 else [f"({each})" for each in where])
-    return SearchSettings(k, text, {"where": all_of(conditions) or {}, "same_only": same_only, "collapse": collapse})
+    options: SearchOptions = {
+        "where": all_of(conditions) or {},
+        "same_only": same_only,
+        "collapse": collapse,
+        "radius": None if radius == FARTHEST else radius,
+        "diversity": diversity,
+    }
+    return SearchSettings(k, text, options, views)
 
 
 def show_same_only(opened: SharedIndex, address: Address, question: Question) -> bool:
@@ -73,10 +87,19 @@ def show_same_only(opened: SharedIndex, address: Address, question: Question) ->
             )
         return False
     same_only = switch("Same only", "same", same_only, address, threshold_text(opened.info))
-    if same_only and (question.blended or question.has_text):
-        st.caption("Not applied: it compares single pictures, and this search has more than one, or a text.")
+    blended = question.blended or question.has_text or address.values.get("views", "").lower() == "true"
+    if same_only and blended:
+        st.caption("Not applied: it compares single pictures, and this search has several, views, or a text.")
         return False
     return same_only
+
+
+def slider(title: str, name: str, most: float, default: float, address: Address, hint: str) -> float:
+    """Let the visitor choose a number from 0 to `most`."""
+    value = address.decimal(name, most, default)
+    offer(name, value, default)
+    st.slider(title, 0.0, most, step=0.01, key=name, on_change=choose, help=hint)
+    return value
 
 
 def switch(title: str, name: str, default: bool, address: Address, hint: str) -> bool:

@@ -11,6 +11,7 @@ import typer
 
 from indexer.cli.base import OptionError, weak_cautions
 from indexer.cli.no_match import why_no_match
+from search.config import QueryConfig
 from search.text import one_line, short
 from search.types import STAGES
 
@@ -51,6 +52,9 @@ class QueryOptions:
     device: Device
     as_json: bool
     audit: bool = False
+    radius: float | None = QueryConfig.radius
+    diversity: float = QueryConfig.diversity
+    views: bool = QueryConfig.views
     liked: Sequence[int] = ()
     disliked: Sequence[int] = ()
 
@@ -61,6 +65,8 @@ class QueryOptions:
             "where": self.condition,
             "same_only": self.same_only,
             "collapse": self.collapse,
+            "radius": self.radius,
+            "diversity": self.diversity,
             "liked": self.liked,
             "disliked": self.disliked,
         }
@@ -87,14 +93,18 @@ def print_answer(
     title, hits = _title(query), answer.hits
     from search.query.hits import WEAK, only_weak
 
-    nothing = None if hits else why_no_match(engine, options.where, same_only=options.same_only)
-    if not hits and nothing is None and (options.liked or options.disliked):
-        nothing = _ALL_RATED
+    nothing = None
+    if not hits:
+        nothing = why_no_match(engine, options.where, same_only=options.same_only, radius=options.radius)
+        if nothing is None and (options.liked or options.disliked):
+            nothing = _ALL_RATED
     weak = only_weak(hits, but=_own_id(query))
     if options.as_json:
         plain = {"query": query, "hits": [hit.to_dict() for hit in hits]}
         notes = {"nothing": nothing, "note": WEAK if weak else None}
         given: dict[str, object] = {name: note for name, note in notes.items() if note is not None}
+        if options.radius is not None:
+            given["cut_off"] = answer.cut_off
         if answer.audit is not None:
             given["audit"] = answer.audit.to_dict()
         typer.echo(json.dumps({**plain, **given, **weak_cautions(engine.calibration)}))
@@ -113,6 +123,9 @@ def print_answer(
     console.print(literal(title, style="italic"), soft_wrap=True)
     console.print(_table(hits, columns))
     _print_audit(answer)
+    if answer.cut_off:
+        more = f"more than {options.k} pictures lie within {options.radius:g}: -k sets how many are shown"
+        typer.echo(one_line(f"{title}: {more}"), err=True)
     if weak:
         typer.echo(one_line(f"{title}: {WEAK}"), err=True)
 

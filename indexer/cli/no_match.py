@@ -24,10 +24,16 @@ def explain_no_match(index: Path, where: list[str] | None) -> None:
         typer.echo(f"{one_line(str(index))}: {reason}", err=True)
 
 
-def why_no_match(engine: SearchEngine, where: list[str] | None, *, same_only: bool = False) -> str | None:
-    """Why no picture is left, in one line; None if neither the filter nor `same_only` explains it."""
+def why_no_match(
+    engine: SearchEngine, where: list[str] | None, *, same_only: bool = False, radius: float | None = None
+) -> str | None:
+    """Why no picture is left, in one line; None if neither the filter, `same_only` nor the radius explains it."""
     from search.filters.language import condition_of
     from search.query.nearest_values import NOTHING_SAME, nothing_matches
 
     shown = one_line(" and ".join(where or []))
-    return nothing_matches(engine.catalog, condition_of(where), shown) or (NOTHING_SAME if same_only else None)
+    if (unmatched := nothing_matches(engine.catalog, condition_of(where), shown)) is not None:
+        return unmatched
+    if same_only:
+        return NOTHING_SAME
+    return None if radius is None else f"no picture lies within {radius:g}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -94,6 +94,20 @@ def query(
     collapse: Annotated[
         bool, typer.Option("--collapse", help="Show near copies as one hit, with their number; see duplicates.")
     ] = QueryConfig.collapse,
+    radius: Annotated[
+        float | None,
+        typer.Option(help="Only pictures within this distance, from 0 to 2; still at most -k of them.", min=0, max=2),
+    ] = QueryConfig.radius,
+    diversity: Annotated[
+        float,
+        typer.Option(help="Choose neighbours that are unlike one another: from 0, the nearest, to 1.", min=0, max=1),
+    ] = QueryConfig.diversity,
+    views: Annotated[
+        bool,
+        typer.Option(
+            "--views", help="Search with the mean of four views of each picture: itself, its middle, both mirrored."
+        ),
+    ] = QueryConfig.views,
     show: Annotated[
         list[str] | None,
         typer.Option(
@@ -114,11 +128,12 @@ def query(
     With --json, prints one JSON line per picture: {"query": PATH, "hits": [{id, path, label, distance, similarity,
     strength, probability, metadata}, ...]}, or {"query": PATH, "error": REASON}. "strength" is near copy, very similar,
     similar or weak, or null. If even the nearest hit is weak, "note" says so, or a line on standard error without
-    --json. If --same-only or --where leave no hits, "nothing" says why. With --collapse each hit has "copies", in the
-    form of hits. "query" is {"text": TEXT} for --text, {"id": ID} for --id and {"vector": FILE, "row": ROW} for
-    --vector, which do not load the encoder. With --together, it is the list of the pictures and texts. REASON begins
-    with a path if the picture at fault is one of --together or --not. Exit code 3 if a picture could not be read, 1 if
-    a file does not exist.
+    --json. If --same-only, --where or --radius leave no hits, "nothing" says why. With --radius, "cut_off" says whether
+    more than -k pictures lie within it, or a line on standard error without --json. With --collapse each hit has
+    "copies", in the form of hits. "query" is {"text": TEXT} for --text, {"id": ID} for --id and {"vector": FILE, "row":
+    ROW} for --vector, which do not load the encoder. With --together, it is the list of the pictures and texts. REASON
+    begins with a path if the picture at fault is one of --together or --not. Exit code 3 if a picture could not be
+    read, 1 if a file does not exist.
 
     --like and --unlike take the ids that an earlier query printed with --json. The pictures that they name are left out
     of the hits.
@@ -132,14 +147,27 @@ def query(
     """
     from search.filters.language import condition_of
 
-    condition, likes, dislikes = condition_of(where), liked or (), disliked or ()
     options = QueryOptions(
-        index, k, condition, where, same_only, collapse, show, device, as_json, audit, likes, dislikes
+        index,
+        k,
+        condition_of(where),
+        where,
+        same_only,
+        collapse,
+        show,
+        device,
+        as_json,
+        audit,
+        radius,
+        diversity,
+        views,
+        liked or (),
+        disliked or (),
     )
     if ids or vectors:
-        if pictures or texts or without or not_texts or together or crop is not None:
+        if pictures or texts or without or not_texts or together or views or crop is not None:
             raise typer.BadParameter(
-                "replaces the pictures: leave out pictures, --text, --not, --not-text, --together and --crop",
+                "replaces the pictures: leave out pictures, --text, --not, --not-text, --together, --crop and --views",
                 param_hint="--id" if ids else "--vector",
             )
         from indexer.cli.vector_queries import query_stored
@@ -155,6 +183,10 @@ def query(
         raise typer.BadParameter("cannot be combined with --crop or --same-only", param_hint="--together")
     if texts and (part is not None or same_only):
         raise typer.BadParameter("cannot be combined with --crop or --same-only", param_hint="--text")
+    if views and same_only:
+        raise typer.BadParameter("cannot be combined with --same-only", param_hint="--views")
+    if views and texts and not (together and pictures):
+        raise typer.BadParameter("are of pictures, and a query has only a text", param_hint="--views")
     if weights is not None and not together:
         raise typer.BadParameter("needs --together", param_hint="--weights")
     queries: list[Query] = [each] if together else [*each]
@@ -200,11 +232,13 @@ def _query_examples(
             return [each if isinstance(each, Text) else load_picture(each) for each in examples]
 
         def ask(query: Query) -> Answer:
-            k, audit, without = options.k, options.audit, unwanted()
+            k, without = options.k, unwanted()
+            words: Any = {"views": options.views, "audit": options.audit, **options.search}
             if isinstance(query, list):
-                blended = [_example(one) for one in query]
-                return engine.ask_together(blended, k, weights=weights, without=without, audit=audit, **options.search)
-            return engine.ask(_example(query), k, without=without, crop=part, audit=audit, **options.search)
+                return engine.ask_together(
+                    [_example(one) for one in query], k, weights=weights, without=without, **words
+                )
+            return engine.ask(_example(query), k, without=without, crop=part, **words)
 
         for query in queries:
             try:

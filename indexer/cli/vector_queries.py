@@ -40,9 +40,9 @@ def query_stored(ids: list[int], files: list[Path], options: QueryOptions) -> No
 
 
 def _answers(engine: SearchEngine, vectors: Floats, options: QueryOptions) -> list[Answer]:
-    """Answer vectors `(Q, D)`: together, which is faster, unless each is audited."""
-    if options.audit:
-        return engine.ask_vectors(vectors, options.k, audit=True, **options.search)
+    """Answer vectors `(Q, D)`: together, which is faster, unless more than the hits is needed."""
+    if options.audit or options.radius is not None:
+        return engine.ask_vectors(vectors, options.k, audit=options.audit, **options.search)
     return [Answer(hits) for hits in engine.search_vectors(vectors, options.k, **options.search)]
 
 

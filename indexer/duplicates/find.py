@@ -8,13 +8,15 @@ import numpy as np
 
 from indexer.duplicates.candidates import candidates
 from indexer.duplicates.grouping import group_points
-from indexer.duplicates.neighbours import Neighbours, count_within
+from indexer.duplicates.neighbours import Neighbours
 from indexer.duplicates.points import read_points
 from indexer.duplicates.report import DuplicateReport, Group, Member, RecallCheck
-from indexer.duplicates.separate import separate
+from indexer.duplicates.separate import separate, sketching
 from indexer.pipeline.progress import Silent, Stages
 from search.config import DuplicatesConfig
 from search.engine import open_index
+from search.indexes import resolve_device
+from search.indexes.products import products_for
 from search.query.copy_threshold import CopyThreshold, copy_threshold
 
 if TYPE_CHECKING:
@@ -28,10 +30,13 @@ if TYPE_CHECKING:
     from indexer.pipeline.progress import Progress
     from search.engine import SearchEngine
     from search.filters.columns import MetadataValue
+    from search.indexes.products import Products
     from search.store.records import PictureRecord
 
 _PROBES = 1000
 """Number of pictures that are compared with all others to measure the recall of an approximate search."""
+_SAMPLE = 1024
+"""Number of vectors on which the precision of the products is chosen."""
 
 
 def find_duplicates(
@@ -67,11 +72,11 @@ def duplicates_in(
         chosen = np.arange(len(points))
         if not exhaustive:
             chosen, recall = _candidates(engine, config, points, threshold, stages)
-        neighbours = Neighbours(points, chosen, threshold.distance)
+        neighbours = Neighbours(points, chosen, threshold.distance, _products(config, points, len(chosen)))
         with stages.stage("compare", len(chosen)):
             degrees = neighbours.degrees(stages.progress.advance)
-        chosen, degrees = chosen[degrees > 0], degrees[degrees > 0]
-        neighbours = Neighbours(points, chosen, threshold.distance)
+        near = degrees > 0
+        neighbours, chosen, degrees = neighbours.among(near), chosen[near], degrees[near]
         with stages.stage("group", len(chosen)):
             owners, distances = group_points(points, chosen, neighbours, degrees, stages.progress.advance)
         owner[chosen], distance[chosen] = chosen[owners], distances
@@ -95,9 +100,9 @@ def duplicates_in(
 def _separated(engine: SearchEngine, groups: tuple[Group, ...], threshold: float, stages: Stages) -> tuple[Group, ...]:
     """Groups without pictures that have similar vectors but other content, in the order of a report."""
     separated: list[Group] = []
-    with stages.stage("compare files", sum(len(group.members) for group in groups)):
+    with stages.stage("compare files", sum(len(group.members) for group in groups)), sketching() as pool:
         for group in groups:
-            separated += separate(group, threshold, engine.vectors_of)
+            separated += separate(group, threshold, engine.vectors_of, pool)
             stages.progress.advance(len(group.members))
     return tuple(sorted(separated, key=_by_size))
 
@@ -114,10 +119,28 @@ def _candidates(
     with stages.stage("search", len(points)):
         chosen = candidates(points, threshold.distance, allowed, stages.progress.advance)
     with stages.stage("check"):
+        blocks = _products(config, points, len(points))
         probes = np.sort(np.random.default_rng(0).permutation(len(points))[:_PROBES])
-        true = count_within(points, probes, threshold.distance) > 0
-        found = int(np.isin(probes[true], chosen).sum())
-    return chosen, RecallCheck(len(probes), int(true.sum()), found)
+        recall = _recall(points, probes, chosen, Neighbours(points, np.arange(len(points)), threshold.distance, blocks))
+    return chosen, recall
+
+
+def _recall(points: Points, probes: NDArray[np.int64], chosen: NDArray[np.int64], every: Neighbours) -> RecallCheck:
+    """Which pairs of the probes with any point are pairs of candidates, all of which are compared."""
+    is_chosen = np.zeros(len(points), dtype=np.bool_)
+    is_chosen[chosen] = True
+    which, others, _ = every.around(probes)
+    found = is_chosen[probes[which]] & is_chosen[others]
+    with_copy = np.unique(probes[which])
+    return RecallCheck(
+        len(probes), len(with_copy), int(is_chosen[with_copy].sum()), len(which), int(np.count_nonzero(found))
+    )
+
+
+def _products(config: DuplicatesConfig, points: Points, count: int) -> Products:
+    """How to compare `count` points with one another."""
+    sample = points.vectors(np.arange(min(_SAMPLE, len(points))))
+    return products_for(sample, count, gpu=resolve_device(config.device, "flat") == "cuda")
 
 
 def _groups(

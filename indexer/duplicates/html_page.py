@@ -13,7 +13,7 @@ from search.chunks import chunks
 from search.config import BuildConfig
 from search.errors import PictureError
 from search.pictures.thumbnails import jpeg, thumbnail
-from search.text import html_line, megabytes
+from search.text import counted, html_line, megabytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -87,7 +87,8 @@ def how_text(report: DuplicateReport) -> str:
         return f"{text} Candidates come from approximate search, which can miss some. {every}"
     return (
         f"{text} Candidates come from approximate search: in a sample of {recall.sampled:,} pictures, "
-        f"{recall.with_copy:,} have a copy, and {recall.found:,} of these were found. {every}"
+        f"{recall.with_copy:,} have a copy, and {recall.found:,} of these were found, with {recall.pairs_found:,} of "
+        f"their {counted(recall.pairs, 'pair')}. {every}"
     )
 
 

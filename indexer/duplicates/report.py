@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from search.filters.columns import json_value
@@ -84,6 +84,14 @@ class RecallCheck:
     """Number of sampled pictures with a near copy."""
     found: int
     """Number of these that the approximate search found."""
+    pairs: int = 0
+    """Number of pairs of a sampled picture and another within the threshold."""
+    pairs_found: int = 0
+    """Number of these pairs that were found."""
+
+    def to_dict(self) -> dict[str, int]:
+        """Plain values, ready for JSON."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +127,7 @@ class DuplicateReport:
             "threshold": self.threshold,
             "threshold_source": self.source,
             "exhaustive": self.exhaustive,
-            "recall_check": None
-            if self.recall is None
-            else {"sampled": self.recall.sampled, "with_copy": self.recall.with_copy, "found": self.recall.found},
+            "recall_check": None if self.recall is None else self.recall.to_dict(),
             "group_count": len(self.groups),
             "member_count": self.members,
         }

@@ -7,7 +7,7 @@ of their own, each around the best of them. Unreadable files stay in the group o
 from __future__ import annotations
 
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -40,13 +40,16 @@ class _Head:
     members: list[Member]
 
 
-def separate(group: Group, threshold: float, vectors_of: Callable[[Sequence[int]], Floats]) -> list[Group]:
+def separate(
+    group: Group, threshold: float, vectors_of: Callable[[Sequence[int]], Floats], pool: Executor
+) -> list[Group]:
     """Split a group by the content of its pictures.
 
     Args:
         group: the group, with its representative first.
         threshold: largest Euclidean distance between a member and the representative.
         vectors_of: function that returns the stored vectors `(N, D)` of pictures by id.
+        pool: reads and sketches the files, see `sketching`.
 
     Returns:
         Groups of two or more members of the group. The first has the same representative, if it still has others.
@@ -57,7 +60,7 @@ def separate(group: Group, threshold: float, vectors_of: Callable[[Sequence[int]
     for member in group.members:
         of_content[member.content or f"id {member.id}"].append(member)
     heads = _Heads(threshold, vectors_of)
-    for members, sketch in _sketches(list(of_content.values())):
+    for members, sketch in _sketches(list(of_content.values()), pool):
         heads.add(members, sketch)
     return heads.groups() if len(heads.all) > 1 else [group]
 
@@ -122,8 +125,12 @@ def _group(head: _Head) -> Group:
     return Group(tuple(sorted(members, key=lambda m: (m.distance, rank[m.match], str(m.path)))))
 
 
-def _sketches(sets: Sequence[list[Member]]) -> Iterator[tuple[list[Member], FileSketch | None]]:
+def sketching() -> Executor:
+    """Threads for `separate`, which all groups share."""
+    return ThreadPoolExecutor(min(4, BuildConfig.workers), thread_name_prefix="sketch")
+
+
+def _sketches(sets: Sequence[list[Member]], pool: Executor) -> Iterator[tuple[list[Member], FileSketch | None]]:
     """Sketch the first file of each set, in order, with a bounded number in memory."""
-    with ThreadPoolExecutor(min(4, BuildConfig.workers), thread_name_prefix="sketch") as pool:
-        for some in chunks(sets, _AT_ONCE):
-            yield from zip(some, pool.map(sketch_file, [members[0].path for members in some]), strict=True)
+    for some in chunks(sets, _AT_ONCE):
+        yield from zip(some, pool.map(sketch_file, [members[0].path for members in some]), strict=True)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from search.config import DuplicatesConfig
+from search.distance import FARTHEST
 from search.errors import QueryError
 
 if TYPE_CHECKING:
     from search.recognition.calibration import Calibration
     from search.recognition.cut_points import CutPoints
 
-_FARTHEST = 2.0
 _HALVINGS = 60
 
 Source = Literal["given", "probability", "calibration", "encoder", "default"]
@@ -40,7 +40,7 @@ def copy_threshold(
     if config.threshold is not None and config.probability is not None:
         raise QueryError("a threshold and a probability were given: give one of them")
     if config.threshold is not None:
-        if not 0 <= config.threshold <= _FARTHEST:
+        if not 0 <= config.threshold <= FARTHEST:
             raise QueryError(f"the threshold {config.threshold} is not a distance between unit vectors, from 0 to 2")
         return CopyThreshold(float(config.threshold), "given")
     if config.probability is not None:
@@ -69,9 +69,9 @@ def _distance_of(probability: float, calibration: Calibration | None) -> float:
             f"no distance has the probability {probability}: at distance 0 it is"
             f" {float(calibration.probability(0.0)):.4f}. Give that or less"
         )
-    if enough(_FARTHEST):
-        return _FARTHEST
-    low, high = 0.0, _FARTHEST
+    if enough(FARTHEST):
+        return FARTHEST
+    low, high = 0.0, FARTHEST
     for _ in range(_HALVINGS):  # a probability never rises with the distance
         middle = (low + high) / 2
         low, high = (middle, high) if enough(middle) else (low, middle)

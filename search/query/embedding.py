@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -12,14 +13,17 @@ from search.chunks import chunks
 from search.config import DecodeConfig
 from search.encoders import embeds_text
 from search.encoders.foreign import is_foreign, stored_encoder
-from search.errors import EncoderError, QueryError
+from search.errors import EncoderError, PictureError, QueryError
 from search.pictures.decode import load_picture, picture_name
+from search.query.views import VIEWS, mean_of_views, views_of
 from search.store.durable import verify
 from search.types import Text, Timing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
+
+    from PIL.Image import Image
 
     from search.crop import Crop
     from search.encoders.base import Encoder
@@ -56,21 +60,26 @@ class Embedder:
                 self._encoder = _load(self._snapshot)
             return self._encoder
 
-    def embed(self, pictures: Sequence[Picture], timing: Timing | None = None) -> Floats:
+    def embed(self, pictures: Sequence[Picture], timing: Timing | None = None, *, views: bool = False) -> Floats:
         """Embed pictures as `(N, dim) float32` unit rows, and add the seconds taken to `timing`.
+
+        With `views`, each row is the mean of several views of a picture (`search.query.views`).
 
         Raises:
             PictureError: a picture cannot be read, or does not show what the encoder embeds.
         """
         encoder, timing = self.encoder, Timing() if timing is None else timing
         parts: list[Floats] = []
-        for chunk in chunks(pictures, DECODED_AT_ONCE):
+        for chunk in chunks(pictures, DECODED_AT_ONCE // VIEWS if views else DECODED_AT_ONCE):
             begun = time.perf_counter()
             images = [load_picture(picture, target=encoder.input_size, config=DecodeConfig()) for picture in chunk]
             decoded = time.perf_counter()
             named = zip(images, chunk, strict=True)
-            prepared = [encoder.prepare_named(image, picture_name(picture)) for image, picture in named]
-            parts.append(encoder.encode_prepared(np.stack(prepared)))
+            if views:
+                parts.append(_embed_views(encoder, named))
+            else:
+                prepared = [encoder.prepare_named(image, picture_name(picture)) for image, picture in named]
+                parts.append(encoder.encode_prepared(np.stack(prepared)))
             timing.decode += decoded - begun
             timing.encode += time.perf_counter() - decoded
         return np.concatenate(parts) if parts else np.empty((0, encoder.dim), dtype=np.float32)
@@ -102,14 +111,38 @@ class Embedder:
         timing.encode += time.perf_counter() - begun
         return vectors
 
-    def embed_examples(self, examples: Sequence[Example], timing: Timing | None = None) -> Floats:
-        """Embed pictures and texts as `(N, dim) float32` unit rows in their order; raises as `embed`, `embed_texts`."""
+    def embed_examples(
+        self, examples: Sequence[Example], timing: Timing | None = None, *, views: bool = False
+    ) -> Floats:
+        """Embed pictures and texts as `(N, dim) float32` unit rows in their order; raises as `embed`, `embed_texts`.
+
+        Raises:
+            QueryError: `views` is set, and no example is a picture.
+        """
         texts = [each for each in examples if isinstance(each, Text)]
+        if views and len(texts) == len(examples) > 0:
+            raise QueryError("views are of pictures, and the query has only texts: leave views out")
         if not texts:
-            return self.embed(cast("Sequence[Picture]", examples), timing)
+            return self.embed(cast("Sequence[Picture]", examples), timing, views=views)
         of_texts = iter(self.embed_texts(texts, timing))  # before any picture is read
-        of_pictures = iter(self.embed([each for each in examples if not isinstance(each, Text)], timing))
+        of_pictures = iter(self.embed([each for each in examples if not isinstance(each, Text)], timing, views=views))
         return np.stack([next(of_texts if isinstance(each, Text) else of_pictures) for each in examples])
+
+
+def _embed_views(encoder: Encoder, named: Iterable[tuple[Image, Picture]]) -> Floats:
+    """The mean embedding of the views of each picture; views that the encoder does not embed are left out."""
+    prepared, counts = [], []
+    for image, picture in named:
+        name = picture_name(picture)
+        first, *others = views_of(image)
+        views = [encoder.prepare_named(first, name)]
+        for view in others:
+            with suppress(PictureError):  # the middle of a picture can be without the face that is beside it
+                views.append(encoder.prepare_named(view, name))
+        prepared += views
+        counts.append(len(views))
+    embeddings = encoder.encode_prepared(np.stack(prepared))
+    return np.stack([mean_of_views(rows) for rows in np.split(embeddings, np.cumsum(counts)[:-1])])
 
 
 def part_of(example: Example, crop: Crop | None) -> Example:

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, fields
 from typing import TypedDict, TypeVar
 
 from search.config import QueryConfig
-from search.counts import check_count
+from search.counts import check_count, check_range
+from search.distance import FARTHEST
 from search.errors import QueryError
 from search.filters.conditions import Condition
 from search.filters.language import Where, condition_of
+from search.query.diversity import pool_size
 from search.query.feedback import rated
 
 __all__ = ["Query", "SearchOptions", "Where", "shows_options"]
@@ -31,6 +33,10 @@ class SearchOptions(TypedDict, total=False):
     """Return only pictures that show the same thing according to the calibration."""
     collapse: bool
     """Return near copies (`search.query.copy_threshold`) as one hit: k different hits, each with its `copies`."""
+    radius: float | None
+    """Return only pictures within this distance, in [0, 2]; `Answer.cut_off` says whether there are more than k."""
+    diversity: float
+    """Choose hits that are unlike one another (`search.query.diversity`): from 0, the k nearest, to 1."""
     liked: Sequence[int]
     """Ids of pictures that the hits shall resemble more (`search.query.feedback`). They are left out of the hits."""
     disliked: Sequence[int]
@@ -41,15 +47,17 @@ class SearchOptions(TypedDict, total=False):
 class Query:
     """A checked query; `condition` is `where`, parsed from any of its forms.
 
-    A `blended` query is made of several examples, or moved by liked and disliked pictures; a `worded` one is made of a
-    text, perhaps among pictures. The calibration and the cut-points, which were measured on pairs of pictures, do not
-    apply to their distances.
+    A `blended` query is made of several examples or views, or moved by liked and disliked pictures; a `worded` one is
+    made of a text, perhaps among pictures. The calibration and the cut-points, which were measured on pairs of
+    pictures, do not apply to their distances.
     """
 
     k: int = QueryConfig.k
     where: Where | None = None
     same_only: bool = QueryConfig.same_only
     collapse: bool = QueryConfig.collapse
+    radius: float | None = QueryConfig.radius
+    diversity: float = QueryConfig.diversity
     liked: Sequence[int] = ()
     disliked: Sequence[int] = ()
     blended: bool = False
@@ -66,8 +74,12 @@ class Query:
             raise QueryError("same-only compares single pictures, and this query has a text: leave one of them out")
         if self.blended and self.same_only:
             raise QueryError(
-                "same-only compares single pictures, and this query is a blend of several: leave one of them out"
+                "same-only compares single pictures, and this query is a blend of several pictures or"
+                " views: leave one of them out"
             )
+        if self.radius is not None:
+            object.__setattr__(self, "radius", check_range("radius", self.radius, FARTHEST))
+        object.__setattr__(self, "diversity", check_range("diversity", self.diversity, 1.0))
         object.__setattr__(self, "condition", condition_of(self.where))
 
     @property
@@ -75,13 +87,18 @@ class Query:
         """Ids of the pictures that were liked or disliked."""
         return (*self.liked, *self.disliked)
 
+    @property
+    def wanted(self) -> int:
+        """Number of nearest pictures that the hits are chosen from, and one more to know whether a radius has more."""
+        return (pool_size(self.k) if self.diversity else self.k) + (self.radius is not None)
+
     @classmethod
     def of(cls, k: int, options: SearchOptions, *, blended: bool = False, worded: bool = False) -> Query:
         """Check the arguments of a search.
 
         Raises:
-            QueryError: k < 1, the filter is invalid, `same_only` is set for a query that is not one picture, or a
-                picture is liked and disliked.
+            QueryError: k < 1, the filter, radius or diversity is invalid, `same_only` is set for a query that is not
+                one picture, or a picture is liked and disliked.
             TypeError: an unknown keyword.
         """
         if unknown := [name for name in options if name not in _NAMES]:

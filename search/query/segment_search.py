@@ -11,6 +11,7 @@ import numpy as np
 from search.distance import within
 from search.query.collapse import Collapse
 from search.query.copy_threshold import copy_threshold
+from search.query.diversity import diverse, pool_size
 from search.query.feedback import left_out, moved
 from search.query.hits import Found, nearest_hits, only_weak
 from search.query.masks import FilterMasks
@@ -75,23 +76,23 @@ class SegmentSearch:
 
     def answer(self, vectors: Floats, query: Query) -> list[list[Hit]]:
         """One list of hits per query `(Q, dim)`, unit rows."""
-        return self._answer(self._moved(vectors, query), query, self._plan(query))
+        return [hits for hits, _ in self._answer(self._moved(vectors, query), query, self._plan(query))]
 
     def ask(self, vector: Floats, query: Query, timing: Timing, *, audit: bool) -> Answer:
         """Answer one query `(dim,)`, a unit vector, and add the seconds of the search to `timing`."""
         begun = time.perf_counter()
         audited = Audit(query.k, decode=timing.decode, encode=timing.encode) if audit else None
         plan, vectors = self._plan(query, audited), self._moved(vector[None], query)
-        (hits,) = self._answer(vectors, query, plan)
+        ((hits, cut_off),) = self._answer(vectors, query, plan)
         timing.search = time.perf_counter() - begun
         if audited is not None:
             audited.total = timing.decode + timing.encode + timing.search
             audited.recall = self._recall(vectors, hits, query, replace(plan, audit=None))
-        return Answer(hits, timing, only_weak(hits), audited)
+        return Answer(hits, timing, only_weak(hits), audited, cut_off)
 
     def _recall(self, queries: Floats, hits: Sequence[Hit], query: Query, plan: _Plan) -> float | None:
-        """Share of the exact answer to one query that was found: before near copies were collapsed."""
-        if query.collapse:
+        """Share of the exact answer to one query that was found: before hits were collapsed or chosen."""
+        if query.collapse or query.diversity or query.radius is not None:
             (hits,) = self._nearest(queries, query.k, plan)
         (exact,) = self._nearest(queries, query.k, replace(plan, exactly=True))
         if not exact:
@@ -119,12 +120,30 @@ class SegmentSearch:
             chosen = self._unrated(chosen, query)
         if audit is not None:
             audit.mask = time.perf_counter() - begun
-        most = same_threshold(self._snapshot.folder, self._recognition.calibration) if query.same_only else None
+        most = query.radius
+        if query.same_only:
+            same = same_threshold(self._snapshot.folder, self._recognition.calibration)
+            most = same if most is None else min(same, most)
         return _Plan(chosen, self._confidence(query), most, audit)
 
-    def _answer(self, vectors: Floats, query: Query, plan: _Plan) -> list[list[Hit]]:
+    def _answer(self, vectors: Floats, query: Query, plan: _Plan) -> list[tuple[list[Hit], bool]]:
+        """The hits of each query, and whether the radius holds more than those."""
+        found = self._candidates(vectors, query, plan)
+        return [(self._chosen(hits, query), query.radius is not None and len(hits) > query.k) for hits in found]
+
+    def _chosen(self, hits: list[Hit], query: Query) -> list[Hit]:
+        """The k hits of a query, of the nearest ones by distance."""
+        if not query.diversity:
+            return hits[: query.k]
+        hits = hits[: pool_size(query.k)]
+        vectors = self._known.vectors_of([hit.id for hit in hits])
+        apart = np.array([hit.distance for hit in hits], dtype=np.float32)
+        return [hits[place] for place in diverse(vectors, apart, query.k, query.diversity)]
+
+    def _candidates(self, vectors: Floats, query: Query, plan: _Plan) -> list[list[Hit]]:
+        """The nearest hits of each query, as many as it needs, with copies collapsed where that is set."""
         if not query.collapse:
-            return self._nearest(vectors, query.k, plan)
+            return self._nearest(vectors, query.wanted, plan)
         from search.query.folding import Folding  # which needs Pillow
 
         around, measured = replace(plan, most=None), self._recognition.confidence
@@ -137,7 +156,7 @@ class SegmentSearch:
             plan.most,
             folding.differ,
         )
-        return [collapse(vector, query.k) for vector in vectors]
+        return [collapse(vector, query.wanted) for vector in vectors]
 
     def _confidence(self, query: Query) -> Confidence:
         """What rates the hits of a query: distances to texts, and to blends, are not those between two pictures."""

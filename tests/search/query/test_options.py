@@ -51,6 +51,10 @@ def shown(hits: list[Hit]) -> list[tuple[int, list[int]]]:
         {"where": {"label": ["label0", "label2"]}, "collapse": True},
         {"same_only": True},
         {"collapse": True, "same_only": True, "where": "width > 1"},
+        {"radius": 0.9},
+        {"radius": 0.7, "same_only": True},
+        {"diversity": 0.4},
+        {"diversity": 0.4, "radius": 1.2, "collapse": True, "where": {"label": ["label0", "label2"]}},
     ],
 )
 def test_every_door_gives_the_same_answer(options: SearchOptions, index: Path) -> None:
@@ -64,6 +68,8 @@ def test_every_door_gives_the_same_answer(options: SearchOptions, index: Path) -
             )
         if options.get("same_only"):
             assert all(hit.distance <= 0.6 for hit in expected)
+        if "radius" in options:
+            assert all(hit.distance <= options["radius"] for hit in expected)
         if "where" in options:
             assert {hit.id for hit in expected} <= set(engine.ids(options["where"]))
         assert all((hit.copies is not None) == options.get("collapse", False) for hit in expected)
@@ -71,8 +77,15 @@ def test_every_door_gives_the_same_answer(options: SearchOptions, index: Path) -
 
 def test_what_is_left_out_is_as_in_the_configuration(index: Path) -> None:
     config = QueryConfig()
-    defaults: dict[str, object] = {"where": None, "same_only": config.same_only, "collapse": config.collapse}
-    defaults |= {"liked": (), "disliked": ()}
+    defaults: dict[str, object] = {
+        "where": None,
+        "same_only": config.same_only,
+        "collapse": config.collapse,
+        "radius": config.radius,
+        "diversity": config.diversity,
+        "liked": (),
+        "disliked": (),
+    }
     query = Query.of(config.k, {})
     assert {name: getattr(query, name) for name in defaults} == defaults
     assert query == Query()
