@@ -58,11 +58,7 @@ def show_settings(opened: SharedIndex, address: Address, label: str, question: Q
     distance = copy_threshold(opened.engine.calibration, opened.engine.cut_points).distance
     hint = f"Merge results at distance {distance:.4f} or less from each other into one."
     collapse = switch("Collapse copies", "collapse", QueryConfig.collapse, address, hint)
-    radius = slider("Greatest distance", "radius", FARTHEST, FARTHEST, address, "2 is no limit.")
-    hint = "Choose neighbours that are unlike one another: 0 shows the nearest."
-    diversity = slider("Diversity", "diversity", 1.0, QueryConfig.diversity, address, hint)
-    hint = "Search with the mean of four views of an uploaded picture: itself, its middle, and both mirrored."
-    views = switch("Average views", "views", QueryConfig.views, address, hint)
+    radius, diversity, views = show_ranking(address)
     if where is None:
         return None
     conditions = [parse_where(each) for each in where]
@@ -75,6 +71,18 @@ def show_settings(opened: SharedIndex, address: Address, label: str, question: Q
         "diversity": diversity,
     }
     return SearchSettings(k, text, options, views)
+
+
+def show_ranking(address: Address) -> tuple[float, float, bool]:
+    """Let the visitor choose the greatest distance, the diversity, and whether views are averaged."""
+    used = bool({"radius", "diversity", "views"} & address.values.keys())
+    with st.expander("More options", icon=":material/more_horiz:", expanded=used):
+        radius = slider("Greatest distance", "radius", FARTHEST, FARTHEST, address, "2 is no limit.")
+        hint = "Choose neighbours that are unlike one another: 0 shows the nearest."
+        diversity = slider("Diversity", "diversity", 1.0, QueryConfig.diversity, address, hint)
+        hint = "Search with the mean of four views of an uploaded picture: itself, its middle, and both mirrored."
+        views = switch("Average views", "views", QueryConfig.views, address, hint)
+    return radius, diversity, views
 
 
 def show_same_only(opened: SharedIndex, address: Address, question: Question) -> bool:
