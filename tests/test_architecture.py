@@ -55,6 +55,7 @@ HOMES = {
     "pillow_jxl": ("search/pictures/containers/jpeg_xl.py",),
     "pyarrow": ("indexer/exchange/parquet_file.py",),
     "streamlit": ("app.py", "app_parts/"),
+    "streamlit_drawable_canvas": ("app_parts/search/cropping.py",),
     "sqlite3": ("search/store/", "search/files/disk_errors.py", "indexer/pipeline/staging"),
 }
 

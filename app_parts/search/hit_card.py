@@ -57,7 +57,7 @@ def show_sureness(hit: Hit) -> None:
 def show_actions(hit: Hit, question: Question, *, embeds: bool) -> None:
     """Offer to search from here, to say that the hit is right or wrong, and more."""
     st.button("Find similar", key=f"from-{hit.id}", on_click=pick, args=(hit.id,), width="stretch")
-    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+    with st.container(horizontal=True, gap="xxsmall", vertical_alignment="center", horizontal_alignment="distribute"):
         for liked, icon, name in ((True, "thumb_up", "More"), (False, "thumb_down", "Less")):
             st.button(
                 name,
@@ -69,7 +69,7 @@ def show_actions(hit: Hit, question: Question, *, embeds: bool) -> None:
                 args=(hit.id, question),
                 kwargs={"liked": liked},
             )
-        with st.popover("Use", icon=":material/more_horiz:", type="tertiary", key=f"use-{hit.id}"):
+        with st.popover("Use", type="tertiary", key=f"use-{hit.id}"):
             if embeds:
                 for name, icon, use in (("Add to the query", "add", add), ("Not like this", "block", avoid)):
                     key = f"{'add' if use is add else 'avoid'}-{hit.id}"

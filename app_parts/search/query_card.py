@@ -94,7 +94,7 @@ def open_crop(opened: bool) -> None:
 
 def show_several(question: Question) -> None:
     """Show each part with its weight, then the counterexamples."""
-    with st.grid(columns=6, min_column_width=130) as grid:
+    with st.grid(columns=6, min_column_width=150) as grid:
         for part in question.parts:
             with grid.cell(), st.container(gap="xxsmall"):
                 show_part(part, question, unlike=False)
@@ -116,12 +116,12 @@ def show_part(part: Part, question: Question, *, unlike: bool) -> None:
         key = f"weight-{part.key}"
         st.session_state[key] = part.weight
         st.slider("Weight", 0.1, MOST_WEIGHT, step=0.1, key=key, on_change=weigh, args=(part, question, key))
-    for name, key, act in (
-        ("Like this" if unlike else "Not like this", f"turn-{part.key}", turn),
-        ("Remove", f"remove-{part.key}", remove),
-    ):
-        if (unlike or len(question.parts) > 1) and not (act is turn and part.text):
-            st.button(name, key=key, type="tertiary", on_click=act, args=(part, question))
+    if unlike or len(question.parts) > 1:
+        with st.container(horizontal=True, gap="small"):
+            if not part.text:
+                name, key = "Like this" if unlike else "Not like this", f"turn-{part.key}"
+                st.button(name, key=key, type="tertiary", on_click=turn, args=(part, question))
+            st.button("Remove", key=f"remove-{part.key}", type="tertiary", on_click=remove, args=(part, question))
 
 
 def show_rated(opened: SharedIndex, question: Question) -> None:

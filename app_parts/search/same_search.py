@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from app_parts.search.searching import has_views, looked_up, number_asked
+from app_parts.search.searching import looked_up, number_asked, shows_views
 
 if TYPE_CHECKING:
     from app_parts.search.question import Part, Question
@@ -33,9 +33,10 @@ def command_of(index: str, question: Question, settings: SearchSettings) -> str:
     words += ["--index", index, "-k", str(number_asked(question, settings))]
     words += ["--where", settings.where] if settings.where else []
     words += [f"--{name.replace('_', '-')}" for name in ("same_only", "collapse") if settings.options[name]]
-    words += ["--radius", f"{settings.options['radius']:g}"] if settings.options["radius"] is not None else []
-    words += ["--diversity", f"{settings.options['diversity']:g}"] if settings.options["diversity"] else []
-    words += ["--views"] if has_views(question, settings) else []
+    radius, diversity = settings.options["radius"], settings.options["diversity"]
+    words += ["--radius", f"{radius:g}"] if radius is not None else []
+    words += ["--diversity", f"{diversity:g}"] if diversity else []
+    words += ["--views"] if shows_views(question, settings) else []
     words += [word for each in question.liked for word in ("--like", str(each))]
     words += [word for each in question.disliked for word in ("--unlike", str(each))]
     return " ".join(map(quoted, words))
@@ -47,9 +48,9 @@ def python_of(index: str, question: Question, settings: SearchSettings) -> str:
     arguments.append(f"k={number_asked(question, settings)}")
     arguments += [f"where={settings.where!a}"] if settings.where else []
     arguments += [f"{name}=True" for name in ("same_only", "collapse") if settings.options[name]]
-    arguments += [f"radius={settings.options['radius']!r}"] if settings.options["radius"] is not None else []
-    arguments += [f"diversity={settings.options['diversity']!r}"] if settings.options["diversity"] else []
-    arguments += ["views=True"] if has_views(question, settings) else []
+    arguments += [f"{name}={settings.options[name]!r}" for name in ("radius", "diversity") if settings.options[name]]
+    arguments += ["radius=0.0"] if settings.options["radius"] == 0 else []
+    arguments += ["views=True"] if shows_views(question, settings) else []
     arguments += [f"liked={list(question.liked)}"] if question.liked else []
     arguments += [f"disliked={list(question.disliked)}"] if question.disliked else []
     return (

@@ -63,7 +63,8 @@ def search(engine: SearchEngine, question: Question, settings: SearchSettings) -
         (answer,) = engine.ask_vectors(vector[None], k, **options)
         seconds = {"looked up": found - begun, "searched": time.perf_counter() - found}
     else:
-        without, views = [each.example for each in question.without], has_views(question, settings)
+        without = [each.example for each in question.without]
+        views = shows_views(question, settings)
         if len(question.parts) == 1:
             answer = engine.ask(part.example, k, without=without, crop=question.crop, views=views, **options)
         else:
@@ -74,7 +75,7 @@ def search(engine: SearchEngine, question: Question, settings: SearchSettings) -
         seconds |= {"encoded": took.encode, "searched": took.search}
     own = [hit for hit in answer.hits if question.own_ids & {hit.id, *(copy.id for copy in hit.copies or ())}]
     others = [hit for hit in answer.hits if hit not in own]
-    cut_off = options.get("radius") is not None and (answer.cut_off or len(others) > settings.k)
+    cut_off = settings.options.get("radius") is not None and (answer.cut_off or len(others) > settings.k)
     weak = only_weak(answer.hits, but=next(iter(question.own_ids), None))
     copies = sum(len(hit.copies or ()) for hit in own)
     return SearchResult(others[: settings.k], weak, seconds, copies, cut_off)
@@ -87,9 +88,9 @@ def looked_up(question: Question) -> int | None:
     return part.id if single else None
 
 
-def has_views(question: Question, settings: SearchSettings) -> bool:
-    """Whether the query is made of several views: only pictures that are embedded have any."""
-    return settings.views and looked_up(question) is None and not all(each.text for each in question.parts)
+def shows_views(question: Question, settings: SearchSettings) -> bool:
+    """Whether several views of each picture are searched with: stored embeddings and texts have none."""
+    return settings.views and looked_up(question) is None and not all(part.text for part in question.parts)
 
 
 def number_asked(question: Question, settings: SearchSettings) -> int:

@@ -9,7 +9,7 @@ import streamlit as st
 from app_parts.address import Address, choose, offer
 from app_parts.map.area import among, show_area
 from app_parts.search.filters import column_filters, quoted
-from app_parts.search.searching import SearchSettings, looked_up
+from app_parts.search.searching import SearchSettings, shows_views
 from app_parts.tiles import literal, plain
 from search import TwinlensError
 from search.config import QueryConfig
@@ -57,15 +57,11 @@ def show_settings(opened: SharedIndex, address: Address, label: str, question: Q
     parts += column_filters(opened, address)
     where = filter_input(opened, parts, address)
     area = show_area(opened, address)
-    hint = "Search with the mean of four views of an uploaded picture: itself, its middle, and both mirrored."
-    views = switch("Average views", "views", QueryConfig.views, address, hint)
-    same_only = show_same_only(opened, address, question, views=views)
+    same_only = show_same_only(opened, address, question)
     distance = copy_threshold(opened.engine.calibration, opened.engine.cut_points).distance
     hint = f"Merge results at distance {distance:.4f} or less from each other into one."
     collapse = switch("Collapse copies", "collapse", QueryConfig.collapse, address, hint)
-    radius = slider("Greatest distance", "radius", FARTHEST, FARTHEST, address, "2 is no limit.")
-    hint = "Choose neighbours that are unlike one another: 0 shows the nearest."
-    diversity = slider("Diversity", "diversity", 1.0, QueryConfig.diversity, address, hint)
+    radius, diversity, views = show_ranking(address)
     if where is None:
         return None
     conditions = [parse_where(each) for each in where]
@@ -80,18 +76,26 @@ def show_settings(opened: SharedIndex, address: Address, label: str, question: Q
         "radius": None if radius == FARTHEST else radius,
         "diversity": diversity,
     }
-    return SearchSettings(k, text, options, views)
+    chosen = SearchSettings(k, text, options, views)
+    if same_only and shows_views(question, chosen):
+        st.caption("*Same only* is not applied: it compares single pictures, and this search averages views.")
+        options["same_only"] = False
+    return chosen
 
 
-def slider(title: str, name: str, most: float, default: float, address: Address, hint: str) -> float:
-    """Let the visitor choose a number from 0 to `most`."""
-    value = address.decimal(name, 0, most, default)
-    offer(name, value, default)
-    st.slider(title, 0.0, most, step=0.01, key=name, on_change=choose, help=hint)
-    return value
+def show_ranking(address: Address) -> tuple[float, float, bool]:
+    """Let the visitor choose the greatest distance, the diversity, and whether views are averaged."""
+    used = bool({"radius", "diversity", "views"} & address.values.keys())
+    with st.expander("More options", icon=":material/more_horiz:", expanded=used):
+        radius = slider("Greatest distance", "radius", FARTHEST, FARTHEST, address, "2 is no limit.")
+        hint = "Choose neighbours that are unlike one another: 0 shows the nearest."
+        diversity = slider("Diversity", "diversity", 1.0, QueryConfig.diversity, address, hint)
+        hint = "Search with the mean of four views of an uploaded picture: itself, its middle, and both mirrored."
+        views = switch("Average views", "views", QueryConfig.views, address, hint)
+    return radius, diversity, views
 
 
-def show_same_only(opened: SharedIndex, address: Address, question: Question, *, views: bool) -> bool:
+def show_same_only(opened: SharedIndex, address: Address, question: Question) -> bool:
     """Let the visitor restrict the hits to those that show the same thing, where this is known."""
     same_only = QueryConfig.same_only
     if opened.info.calibration is None:
@@ -101,10 +105,19 @@ def show_same_only(opened: SharedIndex, address: Address, question: Question, *,
             )
         return False
     same_only = switch("Same only", "same", same_only, address, threshold_text(opened.info))
-    if same_only and (question.blended or question.has_text or (views and looked_up(question) is None)):
-        st.caption("Not applied: it compares single pictures, and this search has several, or views, or a text.")
+    blended = question.blended or question.has_text or address.values.get("views", "").lower() == "true"
+    if same_only and blended:
+        st.caption("Not applied: it compares single pictures, and this search has several, views, or a text.")
         return False
     return same_only
+
+
+def slider(title: str, name: str, most: float, default: float, address: Address, hint: str) -> float:
+    """Let the visitor choose a number from 0 to `most`."""
+    value = address.decimal(name, 0, most, default)
+    offer(name, value, default)
+    st.slider(title, 0.0, most, step=0.01, key=name, on_change=choose, help=hint)
+    return value
 
 
 def switch(title: str, name: str, default: bool, address: Address, hint: str) -> bool:
