@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from search.filters.conditions import And, Comparison, Not, OneOf, Or, Value, Word
+from search.filters.conditions import And, Comparison, HasId, Not, OneOf, Or, Value, Word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,7 @@ def _equalities(condition: Condition) -> Iterator[tuple[str, str]]:
         each = waiting.pop()
         if isinstance(each, And | Or):
             waiting += reversed(each.conditions)
-        elif not isinstance(each, Not):
+        elif not isinstance(each, Not | HasId):
             values = each.values if isinstance(each, OneOf) else ()
             if isinstance(each, Comparison) and each.operator == "=":
                 values = (each.value,)
