@@ -21,6 +21,7 @@ from search.errors import DamagedFileError, QueryError
 from search.filters.conditions import HasId, Not
 from search.query.among import Among, Pictures
 from search.query.collection_map import NEIGHBOURS, CollectionMap
+from search.query.nearest_values import nothing_matches
 from tests.conftest import FAST, draw, fill
 
 
@@ -235,3 +236,10 @@ def test_a_filter_may_name_any_number_of_ids(made: Path) -> None:
         assert engine.count(Not(chosen)) + engine.count(chosen) == len(engine)
         hits = engine.search_id(5, 50, where=chosen)
         assert [hit.id for hit in hits] == [hit.id for hit in engine.search_id(5, 60) if hit.id >= 3 and hit.id % 2]
+
+
+def test_ids_that_nothing_has_get_no_suggestions(made: Path) -> None:
+    with open_index(made / "index") as engine:
+        assert nothing_matches(engine.catalog, HasId((99_999,)), "a part of the map") == (
+            "no picture matches a part of the map"
+        )
