@@ -36,7 +36,8 @@ def matching(index, where):
 
 def test_each_column_gets_the_filter_that_fits(annotated):
     page = started()
-    assert {slider.key for slider in page.slider} == {"k", "f.number", "f.price", "f.day", "f.moment"}
+    options = {"k", "radius", "diversity"}
+    assert {slider.key for slider in page.slider} == {*options, "f.number", "f.price", "f.day", "f.moment"}
     assert {each.key for each in page.multiselect} == {"f.sold", "f.it's **c**", "f.note"}
     assert page.slider(key="f.day").value == (date(2024, 5, 1), date(2024, 5, 11))
     assert page.multiselect(key="f.it's **c**").options == ["'q'", "blue, green", "red"]
