@@ -77,8 +77,8 @@ class Neighbours:
                 rows = self._prepared(start, step)
                 compare = partial(self._later, rows, start, pairs)
                 for one, other, distances in _side_by_side(pool, compare, range(start, len(counts), _BLOCK)):
-                    counts += np.bincount(one, minlength=len(counts))
-                    counts += np.bincount(other, minlength=len(counts))
+                    np.add.at(counts, one, 1)
+                    np.add.at(counts, other, 1)
                     pairs.add((one, other, distances))
                 if advance is not None:
                     advance(len(rows[0]))

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _MOST = 8_000_000
 """Pairs kept at most: with both directions and their order they need some 400 MiB."""
 
+_ROOM = 2**16
+
 
 class PairList:
     """Pairs of `count` points, each in one direction; `complete` is False once they were too many to keep."""
@@ -25,8 +27,8 @@ class PairList:
     def __init__(self, count: int) -> None:
         """Start without pairs."""
         self._count = count
-        self._parts: list[tuple[NDArray[np.int32], NDArray[np.int32], Floats]] = []
         self._total = 0
+        self._make_room(_ROOM)
         self.complete = True
 
     def add(self, pairs: Pairs) -> None:
@@ -34,19 +36,37 @@ class PairList:
         if not self.complete:
             return
         one, other, distances = pairs
-        self._total += len(one)
-        if self._total > _MOST:
-            self.complete = False
-            self._parts.clear()
-        elif len(one):
-            self._parts.append((one.astype(np.int32), other.astype(np.int32), distances))
+        part = slice(self._total, self._total + len(one))
+        if part.stop > _MOST:
+            self.complete, self._total = False, 0
+            self._make_room(0)
+            return
+        if part.stop > len(self._distances):
+            self._make_room(max(part.stop, 2 * len(self._distances)))
+        self._one[part], self._other[part], self._distances[part] = one, other, distances
+        self._total = part.stop
+
+    def _make_room(self, room: int) -> None:
+        """Copy the pairs into longer arrays.
+
+        A list of the small arrays that are added would take less code. Between the large ones that a product needs and
+        frees, they left holes in the heap: a megabyte for each of thousands of blocks.
+        """
+        one, other = np.empty(room, dtype=np.int32), np.empty(room, dtype=np.int32)
+        distances = np.empty(room, dtype=np.float32)
+        if self._total:
+            one[: self._total], other[: self._total], distances[: self._total] = self._pairs()
+        self._one, self._other, self._distances = one, other, distances
+
+    def _pairs(self) -> tuple[NDArray[np.int32], NDArray[np.int32], Floats]:
+        return self._one[: self._total], self._other[: self._total], self._distances[: self._total]
 
     def renumbered(self, kept: NDArray[np.bool_]) -> PairList:
         """The pairs in the numbers that the points have among the kept ones, which must include all points of pairs."""
         number = np.cumsum(kept) - 1
         renumbered = PairList(int(np.count_nonzero(kept)))
-        for one, other, distances in self._parts:
-            renumbered.add((number[one], number[other], distances))
+        one, other, distances = self._pairs()
+        renumbered.add((number[one], number[other], distances))
         return renumbered
 
     def of(self, places: NDArray[np.int64]) -> Pairs:
@@ -61,8 +81,7 @@ class PairList:
     @cached_property
     def _sorted(self) -> tuple[NDArray[np.int64], NDArray[np.int32], Floats]:
         """Where the neighbours of each point start, `(count + 1,)`, and all neighbours with their distances."""
-        empty = (np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32))
-        one, other, distances = (np.concatenate(part) for part in zip(empty, *self._parts, strict=True))
+        one, other, distances = self._pairs()
         points = np.concatenate([one, other])
         order = np.argsort(points, kind="stable")
         starts = np.zeros(self._count + 1, dtype=np.int64)
