@@ -6,6 +6,7 @@ Every widget is set from the address before it is drawn, and changes the address
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _LONGEST_SHOWN = 60
 """Maximum length in characters of an invalid value in a message."""
+_DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _SWITCH = {"true": True, "false": False}
 
 
@@ -155,6 +157,16 @@ class Address:
                 name, f"in the address is not from {least:,} to {most:,}: {min(max(value, least), most):,} is used"
             )
         return min(max(value, least), most)
+
+    def decimal(self, name: str, least: float, most: float, default: float) -> float:
+        """A number with decimals within limits; an invalid one or one outside them is replaced by the default."""
+        text = self.values.get(name)
+        if text is None:
+            return default
+        if not _DECIMAL.fullmatch(text) or not least <= float(text) <= most:
+            self.complain(name, f"in the address is not a number from {least:g} to {most:g}: {default:g} is used")
+            return default
+        return float(text)
 
     def switch(self, name: str, default: bool) -> bool:
         """A boolean, `true` or `false`."""

@@ -1,0 +1,98 @@
+"""The main act of each page beside Search, in a real browser, and axe-core on all of them."""
+
+from __future__ import annotations
+
+import io
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.app.browser import CHROMIUM, chromium, served, settled
+from tests.app.test_browser import violations
+from tests.conftest import draw, fill
+from tests.people import calibrate_by_hand
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A calibrated index of 12 pictures and copies of two of them."""
+    from indexer.collection.build import build
+    from tests.conftest import FAST
+
+    folder = tmp_path_factory.mktemp("workbench")
+    fill(folder / "pictures", 12)
+    for number in (3, 4):
+        draw(number).save(folder / "pictures" / "label0" / f"copy of {number}.png")
+    build(folder / "pictures", folder / "photos.index", FAST)
+    calibrate_by_hand(folder / "photos.index")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(place, tmp_path_factory):
+    with served(place / "photos.index", tmp_path_factory.mktemp("home")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser):
+    """A page; a test fails if it requests anything from another server, or shows a traceback."""
+    page, asked = browser.new_page(), []
+    page.on("request", lambda request: asked.append(request.url))
+    yield page
+    assert {urlsplit(url).hostname for url in asked if not url.startswith(("data:", "blob:"))} == {"127.0.0.1"}
+    assert page.get_by_text("Traceback").count() == 0
+    page.close()
+
+
+def png(number):
+    data = io.BytesIO()
+    draw(number).save(data, "PNG")
+    return {"name": f"{number}.png", "mimeType": "image/png", "buffer": data.getvalue()}
+
+
+def test_two_uploads_are_compared_and_the_threshold_slides(page, address):
+    page.goto(f"{address}/compare")
+    page.get_by_text("Upload or drop the first picture").wait_for()
+    page.locator("input[type=file]").first.set_input_files(png(3))
+    page.locator('img[alt="First picture: 3.png"]').wait_for()
+    page.locator("input[type=file]").nth(1).set_input_files(png(7))
+    page.locator('img[alt="Second picture: 7.png"]').wait_for()
+    page.get_by_role("heading", name="Different things").wait_for()
+    page.locator("[data-testid=stVegaLiteChart] canvas, [data-testid=stVegaLiteChart] svg").first.wait_for()
+    slider = page.get_by_role("slider")
+    slider.focus()
+    slider.press("End")
+    page.get_by_role("heading", name="The same thing").wait_for()
+    page.get_by_text("100.00% of pairs of different things").wait_for()
+    page.wait_for_function("location.search.includes('threshold=2.0')")
+    page.get_by_role("button", name="Back to the calibrated 0.3000").click()
+    page.get_by_role("heading", name="Different things").wait_for()
+    page.wait_for_function("!location.search.includes('threshold')")
+    settled(page)
+
+
+VIEWS = ["/compare", "/compare?a=1&b=5", "/compare?a=x&threshold=9&b=99"]
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 768)])
+def test_the_pages_are_accessible(page, address, scheme, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=scheme)
+    for view in VIEWS:
+        page.goto(address + view)
+        page.get_by_role("heading", level=1).wait_for()
+        settled(page)
+        violations(page)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{view} sticks out"
