@@ -28,6 +28,7 @@ class Entry(NamedTuple):
 MENU = {
     "search": Entry("Search", ":material/search:"),
     "compare": Entry("Compare", ":material/compare:"),
+    "duplicates": Entry("Duplicates", ":material/content_copy:"),
     "index": Entry("Index", ":material/database:"),
 }
 """Name of a file in `app_parts/pages/` -> entry. The first is the home page, whose address is `/`."""

@@ -2,10 +2,12 @@
 
 import csv
 import re
+import shutil
 from dataclasses import replace
 
 import pytest
 
+from indexer.collection.add import add
 from indexer.collection.build import build
 from indexer.metadata.file import open_metadata
 from indexer.metadata.load import load_metadata
@@ -101,6 +103,18 @@ def test_a_comparison_shows_names_as_text(hostile):
     assert "<b>**up**</b> :cat:.png" in shown
     assert path_of(hostile, 1).name in shown
     assert parts(started("compare", a="**a** :cat:", b="$b$", threshold="<b>")) == []
+
+
+def test_duplicates_show_names_as_text(hostile):
+    copy = path_of(hostile, 1).with_name("`copy` :dog: **b** <b>.png")
+    shutil.copy(path_of(hostile, 1), copy)
+    add(hostile, [copy])
+    page = started("duplicates")
+    while page.get("progress"):
+        page = sound(page.run())
+    assert parts(page) == []
+    assert copy.name in [element.value for element in page.text]
+    assert parts(started("duplicates", threshold="**a**", keep=":cat: <b>")) == []
 
 
 def test_errors_show_the_input_as_text(hostile):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from indexer import choose_all, find_duplicates
+from indexer.collection.build import build
+from search.config import DuplicatesConfig
 from tests.app.browser import CHROMIUM, chromium, served, settled
 from tests.app.test_browser import violations
-from tests.conftest import draw, fill
+from tests.conftest import FAST, draw, fill
 from tests.people import calibrate_by_hand
 
 pytestmark = [
@@ -21,9 +25,6 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A calibrated index of 12 pictures and copies of two of them."""
-    from indexer.collection.build import build
-    from tests.conftest import FAST
-
     folder = tmp_path_factory.mktemp("workbench")
     fill(folder / "pictures", 12)
     for number in (3, 4):
@@ -83,7 +84,33 @@ def test_two_uploads_are_compared_and_the_threshold_slides(page, address):
     settled(page)
 
 
-VIEWS = ["/compare", "/compare?a=1&b=5", "/compare?a=x&threshold=9&b=99"]
+def test_a_proposed_file_is_kept_undone_and_the_list_exported(page, place, address):
+    page.goto(f"{address}/duplicates?exact=true")
+    page.get_by_role("heading", name="Group 2: 2 pictures").wait_for()
+    dropped = page.get_by_role("button", name="Keep", exact=True)
+    assert dropped.count() == 2
+    dropped.first.click()
+    page.get_by_text("1 file decided by you").wait_for()
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_text("1 file decided by you").wait_for(state="hidden")
+    settled(page)
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="List of paths").click()
+    listed = Path(download.value.path()).read_text().splitlines()
+    report = find_duplicates(place / "photos.index", DuplicatesConfig(exact_only=True))
+    assert listed == [str(each.path) for choice in choose_all(report.groups, "best") for each in choice.spare]
+    assert len(listed) == 2
+    assert all(Path(each).exists() for each in listed), "nothing is deleted"
+
+
+VIEWS = [
+    "/duplicates",
+    "/duplicates?exact=true&page=9&threshold=x",
+    "/compare",
+    "/compare?a=1&b=5",
+    "/compare?a=x&threshold=9&b=99",
+]
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 768)])
@@ -93,6 +120,7 @@ def test_the_pages_are_accessible(page, address, scheme, width):
     for view in VIEWS:
         page.goto(address + view)
         page.get_by_role("heading", level=1).wait_for()
+        page.get_by_test_id("stProgress").filter(has_text="…").wait_for(state="hidden")
         settled(page)
         violations(page)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{view} sticks out"
