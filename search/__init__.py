@@ -30,6 +30,7 @@ from search.types import Answer, Audit, Hit, IndexInfo, SegmentAudit, SegmentInf
 
 if TYPE_CHECKING:
     from search.engine import SearchEngine, open_index
+    from search.explanation.heat_maps import Explanation, Heat
     from search.query.query import SearchOptions
     from search.recognition.calibration import Calibration, ErrorRate, Verification
     from search.recognition.cut_points import CutPoints
@@ -47,7 +48,9 @@ __all__ = [
     "DiskError",
     "EncoderError",
     "ErrorRate",
+    "Explanation",
     "ForkError",
+    "Heat",
     "Hit",
     "Identification",
     "Identity",
@@ -73,6 +76,7 @@ __all__ = [
 
 _LAZY = {
     "search.engine": {"SearchEngine", "open_index"},
+    "search.explanation.heat_maps": {"Explanation", "Heat"},
     "search.query.query": {"SearchOptions"},
     "search.recognition.calibration": {"Calibration", "ErrorRate", "Verification"},
     "search.recognition.cut_points": {"CutPoints"},

@@ -93,6 +93,10 @@ class QueryConfig:
     """Merge near-duplicates among the hits into one."""
     unwanted_weight: ClassVar[float] = 0.5
     """Weight of the mean of the negative query pictures, relative to 1 for that of the positive ones."""
+    liked_weight: ClassVar[float] = 0.75
+    """Weight of the mean of the liked hits, relative to 1 for the query: see `search.query.feedback`."""
+    disliked_weight: ClassVar[float] = 0.25
+    """Weight of the mean of the disliked hits, relative to 1 for the query."""
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from search.config import IdentifyConfig, References
     from search.crop import Crop
     from search.encoders.base import Encoder
+    from search.explanation.heat_maps import Explanation
     from search.filters.columns import ColumnType, MetadataValue
     from search.query.query import SearchOptions, Where
     from search.recognition.calibration import Calibration, Verification
@@ -313,6 +314,12 @@ class SearchEngine:
             QueryError: there is no reference.
         """
         return self._recognition.verify(a, b, references)
+
+    def explain(self, a: Picture, b: Picture) -> Explanation:
+        """Show which parts of two pictures make them similar: two heat maps. Raises PictureError as `verify`."""
+        from search.explanation.heat_maps import explain  # which needs Pillow
+
+        return explain(self.encoder, a, b)
 
     def identify(self, picture: Picture, config: IdentifyConfig | None = None) -> Identification:
         """Identify which enrolled identity a picture shows, or that it shows none of them.

@@ -15,7 +15,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("search.config", "search.types"),
     ("search.distance",),
     ("search.pictures", "search.encoders", "search.indexes"),
-    ("search.comparison", "search.store"),
+    ("search.comparison", "search.explanation", "search.store"),
     ("search.recognition",),
     ("search.query",),
     ("search.engine",),

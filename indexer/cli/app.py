@@ -17,6 +17,7 @@ from indexer.cli.duplicates import duplicates
 from indexer.cli.encoders import encoders
 from indexer.cli.evaluate import evaluate
 from indexer.cli.exchange import export, import_vectors
+from indexer.cli.explain import explain
 from indexer.cli.identify import identify, identities
 from indexer.cli.info import info
 from indexer.cli.map import draw_map
@@ -40,7 +41,7 @@ SECTIONS: dict[str, dict[str, Callable[..., None]]] = {
     },
     "Search it": {"query": query, "app": serve_app, "duplicates": duplicates, "map": draw_map, "demo": demo},
     "Store metadata, export and import": {"metadata": metadata, "export": export, "import": import_vectors},
-    "Verify and evaluate": {"calibrate": calibrate, "verify": verify, "evaluate": evaluate},
+    "Verify and evaluate": {"calibrate": calibrate, "verify": verify, "explain": explain, "evaluate": evaluate},
     "Identify people": {
         "enroll": enroll,
         "unenroll": unenroll,

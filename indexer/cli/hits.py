@@ -15,6 +15,8 @@ from search.text import one_line, short
 from search.types import STAGES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.table import Table
 
     from search.config import Device
@@ -27,6 +29,8 @@ One = str | dict[str, int | str]
 """A picture; or a text, or the id or vector of a picture, by what it is: `{"text": "red bicycle"}`."""
 Query = One | list[One]
 """What was searched for: one, or several together."""
+
+_ALL_RATED = "all pictures that could be shown are named by --like or --unlike"
 
 _UNFOLDED = 100_000
 """Width of a table that goes to a file or another program: no path is folded there."""
@@ -47,11 +51,19 @@ class QueryOptions:
     device: Device
     as_json: bool
     audit: bool = False
+    liked: Sequence[int] = ()
+    disliked: Sequence[int] = ()
 
     @property
     def search(self) -> SearchOptions:
         """What every search of an engine takes."""
-        return {"where": self.condition, "same_only": self.same_only, "collapse": self.collapse}
+        return {
+            "where": self.condition,
+            "same_only": self.same_only,
+            "collapse": self.collapse,
+            "liked": self.liked,
+            "disliked": self.disliked,
+        }
 
 
 def shown_columns(show: list[str] | None, known: list[str]) -> list[str] | None:
@@ -76,6 +88,8 @@ def print_answer(
     from search.query.hits import WEAK, only_weak
 
     nothing = None if hits else why_no_match(engine, options.where, same_only=options.same_only)
+    if not hits and nothing is None and (options.liked or options.disliked):
+        nothing = _ALL_RATED
     weak = only_weak(hits, but=_own_id(query))
     if options.as_json:
         plain = {"query": query, "hits": [hit.to_dict() for hit in hits]}

@@ -56,6 +56,22 @@ def query(
         list[str] | None,
         typer.Option("--not-text", metavar="TEXT", help="Rank pictures that fit this text lower. May be repeated."),
     ] = None,
+    liked: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--like",
+            metavar="ID",
+            help="The id of a hit that is right: move the query towards it, and show others. May be repeated.",
+        ),
+    ] = None,
+    disliked: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--unlike",
+            metavar="ID",
+            help="The id of a hit that is wrong: move the query away from it, and show others. May be repeated.",
+        ),
+    ] = None,
     together: Annotated[
         bool,
         typer.Option("--together", help="Make one query of all pictures and texts: find what is like all of them."),
@@ -104,6 +120,9 @@ def query(
     with a path if the picture at fault is one of --together or --not. Exit code 3 if a picture could not be read, 1 if
     a file does not exist.
 
+    --like and --unlike take the ids that an earlier query printed with --json. The pictures that they name are left out
+    of the hits.
+
     With --audit each query is also answered by exact search with the same filter. "audit" is {k, recall, candidates,
     milliseconds: {decode, encode, mask, structure, rerank, records, total}, segments: [{segment, kind, exact, allowed,
     candidates, structure_ms, rerank_ms}, ...]}; recall is null if no picture matches.
@@ -113,7 +132,10 @@ def query(
     """
     from search.filters.language import condition_of
 
-    options = QueryOptions(index, k, condition_of(where), where, same_only, collapse, show, device, as_json, audit)
+    condition, likes, dislikes = condition_of(where), liked or (), disliked or ()
+    options = QueryOptions(
+        index, k, condition, where, same_only, collapse, show, device, as_json, audit, likes, dislikes
+    )
     if ids or vectors:
         if pictures or texts or without or not_texts or together or crop is not None:
             raise typer.BadParameter(

@@ -75,6 +75,7 @@ class FacesEncoder(RegionEncoder):
     noun: ClassVar[str] = "face"
     min_side: ClassVar[int] = 40
     """Half the side of the detector's window."""
+    margin: ClassVar[float] = _PADDING
 
     def __init__(self) -> None:
         """Load the models.

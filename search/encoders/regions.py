@@ -34,6 +34,8 @@ class RegionEncoder(Encoder):
     """What a region shows, in the singular: `face`."""
     min_side: ClassVar[int]
     """Pixels of the picture, upright and before any reduction, that the shorter side of a good region has."""
+    margin: ClassVar[float] = 0.0
+    """How far `Region.prepared`, an RGB picture, shows more than the box, on each side, in sides of the box."""
 
     @abstractmethod
     def regions(self, image: Image) -> list[Region]:

@@ -19,17 +19,24 @@ _SHORTEST = 1e-3
 """Length of a blend of unit vectors below which its direction is noise."""
 
 
-def blend(examples: Floats, counterexamples: Floats, weights: Sequence[float] | None = None) -> Floats:
+def blend(
+    examples: Floats,
+    counterexamples: Floats,
+    weights: Sequence[float] | None = None,
+    *,
+    unwanted_weight: float = QueryConfig.unwanted_weight,
+) -> Floats:
     """Blend embeddings into one query.
 
     Args:
         examples: `(P, D)` unit rows.
         counterexamples: `(N, D)` unit rows; N may be 0.
         weights: of the examples; equal by default.
+        unwanted_weight: of the mean of the counterexamples, relative to 1 for that of the examples.
 
     Returns:
-        `(D,) float32`, the weighted mean of the examples minus `QueryConfig.unwanted_weight` times the mean of
-        the counterexamples, made unit again. Source: Rocchio, Relevance feedback in information retrieval, 1971.
+        `(D,) float32`, the weighted mean of the examples minus `unwanted_weight` times the mean of the
+        counterexamples, made unit again. Source: Rocchio, Relevance feedback in information retrieval, 1971.
 
     Raises:
         QueryError: no example, invalid weights, or examples and counterexamples that cancel out.
@@ -41,7 +48,7 @@ def blend(examples: Floats, counterexamples: Floats, weights: Sequence[float] | 
         raise QueryError(f"{len(examples)} pictures need as many weights, none below 0 and not all 0, not {weights}")
     mean = shares @ examples.astype(np.float64) / shares.sum()
     if len(counterexamples):
-        mean = mean - QueryConfig.unwanted_weight * counterexamples.astype(np.float64).mean(axis=0)
+        mean = mean - unwanted_weight * counterexamples.astype(np.float64).mean(axis=0)
     length = float(np.linalg.norm(mean))
     if length < _SHORTEST:
         raise QueryError("these pictures cancel out. Leave one of them out")

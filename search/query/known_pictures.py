@@ -74,12 +74,15 @@ class KnownPictures:
 
     def vectors_of(self, ids: Sequence[int]) -> Floats:
         """Stored embeddings `(N, dim) float32` in the order of the ids; raises DamagedFileError if they are damaged."""
-        snapshot = self._snapshot
+        return gather_vectors(self._snapshot.segments, self.places_of(ids), self._snapshot.dim)
+
+    def places_of(self, ids: Sequence[int]) -> list[tuple[int, int]]:
+        """Segment and row of the stored embeddings, in the order of the ids."""
         ids = [picture_number(each) for each in ids]
-        places = snapshot.catalog.places.of(ids)
+        places = self._snapshot.catalog.places.of(ids)
         if unknown := [picture_id for picture_id in ids if picture_id not in places]:
             raise self._no_picture(unknown[0])
-        return gather_vectors(snapshot.segments, [places[picture_id] for picture_id in ids], snapshot.dim)
+        return [places[picture_id] for picture_id in ids]
 
     def vectors(self) -> tuple[list[PictureRecord], Floats]:
         """Every picture by ascending id, and their embeddings `(N, dim) float32` in the same order."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import TypedDict, TypeVar
 
@@ -11,6 +12,7 @@ from search.counts import check_count
 from search.errors import QueryError
 from search.filters.conditions import Condition
 from search.filters.language import Where, condition_of
+from search.query.feedback import rated
 
 __all__ = ["Query", "SearchOptions", "Where", "shows_options"]
 
@@ -29,26 +31,37 @@ class SearchOptions(TypedDict, total=False):
     """Return only pictures that show the same thing according to the calibration."""
     collapse: bool
     """Return near copies (`search.query.copy_threshold`) as one hit: k different hits, each with its `copies`."""
+    liked: Sequence[int]
+    """Ids of pictures that the hits shall resemble more (`search.query.feedback`). They are left out of the hits."""
+    disliked: Sequence[int]
+    """Ids of pictures that the hits shall resemble less. They are left out of the hits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
     """A checked query; `condition` is `where`, parsed from any of its forms.
 
-    A `blended` query is made of several examples, and a `worded` one of a text, perhaps among pictures. The
-    calibration and the cut-points, which were measured on pairs of pictures, do not apply to their distances.
+    A `blended` query is made of several examples, or moved by liked and disliked pictures; a `worded` one is made of a
+    text, perhaps among pictures. The calibration and the cut-points, which were measured on pairs of pictures, do not
+    apply to their distances.
     """
 
     k: int = QueryConfig.k
     where: Where | None = None
     same_only: bool = QueryConfig.same_only
     collapse: bool = QueryConfig.collapse
+    liked: Sequence[int] = ()
+    disliked: Sequence[int] = ()
     blended: bool = False
     worded: bool = False
     condition: Condition | None = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "k", check_count("k", self.k))
+        liked, disliked = rated(self.liked, self.disliked)
+        object.__setattr__(self, "liked", liked)
+        object.__setattr__(self, "disliked", disliked)
+        object.__setattr__(self, "blended", self.blended or bool(liked or disliked))
         if self.worded and self.same_only:
             raise QueryError("same-only compares single pictures, and this query has a text: leave one of them out")
         if self.blended and self.same_only:
@@ -57,12 +70,18 @@ class Query:
             )
         object.__setattr__(self, "condition", condition_of(self.where))
 
+    @property
+    def rated(self) -> tuple[int, ...]:
+        """Ids of the pictures that were liked or disliked."""
+        return (*self.liked, *self.disliked)
+
     @classmethod
     def of(cls, k: int, options: SearchOptions, *, blended: bool = False, worded: bool = False) -> Query:
         """Check the arguments of a search.
 
         Raises:
-            QueryError: k < 1, the filter is invalid, or `same_only` is set for a query that is not one picture.
+            QueryError: k < 1, the filter is invalid, `same_only` is set for a query that is not one picture, or a
+                picture is liked and disliked.
             TypeError: an unknown keyword.
         """
         if unknown := [name for name in options if name not in _NAMES]:

@@ -11,6 +11,7 @@ import numpy as np
 from search.distance import within
 from search.query.collapse import Collapse
 from search.query.copy_threshold import copy_threshold
+from search.query.feedback import left_out, moved
 from search.query.hits import Found, nearest_hits, only_weak
 from search.query.masks import FilterMasks
 from search.recognition.confidence import Confidence
@@ -64,6 +65,8 @@ class SegmentSearch:
             same_threshold(self._snapshot.folder, self._recognition.calibration)
         if query.condition is not None:
             self._snapshot.catalog.metadata.check(query.condition)
+        if query.rated:
+            self._known.places_of(query.rated)
         return query
 
     def mask(self, segment: Segment, condition: Condition | None) -> Mask | None:
@@ -72,18 +75,18 @@ class SegmentSearch:
 
     def answer(self, vectors: Floats, query: Query) -> list[list[Hit]]:
         """One list of hits per query `(Q, dim)`, unit rows."""
-        return self._answer(vectors, query, self._plan(query))
+        return self._answer(self._moved(vectors, query), query, self._plan(query))
 
     def ask(self, vector: Floats, query: Query, timing: Timing, *, audit: bool) -> Answer:
         """Answer one query `(dim,)`, a unit vector, and add the seconds of the search to `timing`."""
         begun = time.perf_counter()
         audited = Audit(query.k, decode=timing.decode, encode=timing.encode) if audit else None
-        plan = self._plan(query, audited)
-        (hits,) = self._answer(vector[None], query, plan)
+        plan, vectors = self._plan(query, audited), self._moved(vector[None], query)
+        (hits,) = self._answer(vectors, query, plan)
         timing.search = time.perf_counter() - begun
         if audited is not None:
             audited.total = timing.decode + timing.encode + timing.search
-            audited.recall = self._recall(vector[None], hits, query, replace(plan, audit=None))
+            audited.recall = self._recall(vectors, hits, query, replace(plan, audit=None))
         return Answer(hits, timing, only_weak(hits), audited)
 
     def _recall(self, queries: Floats, hits: Sequence[Hit], query: Query, plan: _Plan) -> float | None:
@@ -95,9 +98,25 @@ class SegmentSearch:
             return None
         return sum(hit.distance <= exact[-1].distance for hit in hits[: len(exact)]) / len(exact)
 
+    def _moved(self, vectors: Floats, query: Query) -> Floats:
+        """Queries `(Q, dim)`, moved by what the user liked and disliked."""
+        if not query.rated:
+            return vectors
+        liked, disliked = self._known.vectors_of(query.liked), self._known.vectors_of(query.disliked)
+        return np.stack([moved(vector, liked, disliked) for vector in vectors])
+
+    def _unrated(
+        self, chosen: Sequence[tuple[Segment, Mask | None]], query: Query
+    ) -> list[tuple[Segment, Mask | None]]:
+        """The masks of all segments without the pictures that the user liked or disliked."""
+        of, rows = np.array(self._known.places_of(query.rated)).T
+        return [(each, left_out(rows[of == each.id], mask, len(each.vectors))) for each, mask in chosen]
+
     def _plan(self, query: Query, audit: Audit | None = None) -> _Plan:
         begun = time.perf_counter()
         chosen = [(segment, self.mask(segment, query.condition)) for segment in self._snapshot.segments]
+        if query.rated:
+            chosen = self._unrated(chosen, query)
         if audit is not None:
             audit.mask = time.perf_counter() - begun
         most = same_threshold(self._snapshot.folder, self._recognition.calibration) if query.same_only else None

@@ -170,6 +170,7 @@ def uses(engine: SearchEngine, picture: Path) -> dict[str, Callable[[], object]]
         "columns": engine.columns,
         "metadata": lambda: engine.metadata([]),
         "verify": lambda: engine.verify(picture, picture),
+        "explain": lambda: engine.explain(picture, picture),
         "gallery": lambda: engine.gallery,
         "identities": engine.identities,
         "identify": lambda: engine.identify(picture),

@@ -50,6 +50,7 @@ REFUSED = {
     "embed": lambda: engine.embed(picture),
     "encoder": lambda: engine.encoder,
     "verify": lambda: engine.verify(picture, picture),
+    "explain": lambda: engine.explain(picture, picture),
     "identify": lambda: engine.identify(picture),
     "identities": lambda: engine.identities(),
     "vector": lambda: engine.vector(1),

@@ -71,7 +71,8 @@ def test_every_door_gives_the_same_answer(options: SearchOptions, index: Path) -
 
 def test_what_is_left_out_is_as_in_the_configuration(index: Path) -> None:
     config = QueryConfig()
-    defaults = {"where": None, "same_only": config.same_only, "collapse": config.collapse}
+    defaults: dict[str, object] = {"where": None, "same_only": config.same_only, "collapse": config.collapse}
+    defaults |= {"liked": (), "disliked": ()}
     query = Query.of(config.k, {})
     assert {name: getattr(query, name) for name in defaults} == defaults
     assert query == Query()
