@@ -6,6 +6,7 @@ Every widget is set from the address before it is drawn, and changes the address
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -125,9 +126,13 @@ def _state(name: str) -> dict[str, Any]:
 
 
 def _text(value: object, default: object) -> str | None:
-    """A widget's value as written in the address; None for the default."""
+    """A widget's value as written in the address: a range as `1..5`, choices as JSON; None for the default."""
     if value == default or value is None:
         return None
+    if isinstance(value, tuple):
+        return "..".join(map(str, value))
+    if isinstance(value, list):
+        return json.dumps(value) if value else None
     return str(value).lower() if isinstance(value, bool) else plain(value)
 
 

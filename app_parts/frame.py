@@ -10,7 +10,7 @@ import streamlit as st
 from app_parts.address import Address, drawn, entered, moved
 from app_parts.arguments import arguments
 from app_parts.shared_index import opened_index
-from app_parts.tiles import literal
+from app_parts.tiles import await_tiles, begin_tiles, literal
 from search import IndexBusyError, TwinlensError
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ FRESH_SECONDS = 10
 def framed(name: str, show: Callable[[SharedIndex, Address], None]) -> None:
     """Show a page of an index, or explain why there is none; problems of the address come first."""
     entered(name)
+    begin_tiles()
     opened = index_or_reason()
     if opened is None:
         return
@@ -35,6 +36,7 @@ def framed(name: str, show: Callable[[SharedIndex, Address], None]) -> None:
         st.error(literal(error))
     address.show_problems(problems)
     drawn()
+    await_tiles()
     keep_fresh(opened)
 
 

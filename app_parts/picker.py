@@ -8,7 +8,7 @@ import streamlit as st
 
 from app_parts.search.collection import show_pages
 from app_parts.search.settings import pick_label
-from app_parts.tiles import file_tile, show_tile
+from app_parts.tiles import file_tile, show_tile, start_tiles
 from search.filters.language import condition_of
 
 if TYPE_CHECKING:
@@ -37,10 +37,11 @@ def show_picker(opened: SharedIndex, address: Address, word: str, on_pick: Calla
         return
     grid = st.grid(columns=8, min_column_width=85)
     page = show_pages(-(-len(ids) // SHOWN), where, address)
-    for picture_id in ids[(page - 1) * SHOWN : page * SHOWN]:
-        path = opened.engine.picture(picture_id).path
+    shown = [opened.engine.picture(each) for each in ids[(page - 1) * SHOWN : page * SHOWN]]
+    start_tiles(record.path for record in shown)
+    for record in shown:
         with grid.cell(), st.container(gap="xxsmall"):
-            show_tile(file_tile(path), path, "Picture of the collection")
+            show_tile(file_tile(record.path), record.path, "Picture of the collection")
             st.button(
-                word, key=f"pick-{picture_id}", type="tertiary", on_click=on_pick, args=(picture_id,), width="stretch"
+                word, key=f"pick-{record.id}", type="tertiary", on_click=on_pick, args=(record.id,), width="stretch"
             )

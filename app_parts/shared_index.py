@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from array import array
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 KEPT_FILTERS = 8
 """Number of filters whose picture ids are cached: eight megabytes each for a million pictures."""
+MOST_CHOICES = 12
+"""Number of different values up to which a column of text is offered as choices."""
+_numbers = itertools.count()
 
 
 class SharedIndex:
@@ -29,10 +33,13 @@ class SharedIndex:
 
     def __init__(self, engine: SearchEngine) -> None:
         self.engine = engine
+        self.number = next(_numbers)
+        """Tells this snapshot from others in caches, which must not keep it open."""
         self.info = self.engine.info()
         self.labels = self.engine.labels()
         self.embeds_text = _embeds_text(engine)
         self._ids: dict[str, array[int]] = {}
+        self._choices: dict[str, list[str]] = {}
         self._reading = threading.Lock()
 
     def __del__(self) -> None:
@@ -53,6 +60,13 @@ class SharedIndex:
             if len(self._ids) > KEPT_FILTERS:
                 del self._ids[next(iter(self._ids))]
             return ids
+
+    def choices(self, column: str) -> list[str]:
+        """The values of a column of text, sorted; empty if there are more than `MOST_CHOICES`."""
+        if column not in self._choices:
+            values = self.engine.texts(column, MOST_CHOICES + 1)
+            self._choices[column] = values if len(values) <= MOST_CHOICES else []
+        return self._choices[column]
 
 
 def _embeds_text(engine: SearchEngine) -> bool:

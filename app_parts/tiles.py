@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import os
+import time
+from concurrent.futures import wait
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
+from app_parts.thumbnails import QUALITY, TILE, ThumbnailFolder, Thumbnails, most_bytes, user_folder
 from search import PictureError
 from search.pictures.thumbnails import jpeg, thumbnail
 from search.text import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from concurrent.futures import Future
     from pathlib import Path
 
     from search.types import Picture
 
-TILE = 320
-"""Side of a thumbnail in pixels: twice the width of a card, for high-resolution screens."""
 FULL = 4096
 """Longest side of a full picture in pixels: a page need not show gigapixels."""
+WAIT_SECONDS = 1.0
+"""Longest time that a page waits for its thumbnails."""
+PENDING_HEIGHT = 120
 LONGEST_LINE = 60
 """Maximum length in characters of a value on a card."""
 GROUNDS = {"light": "#f2f0ea", "dark": "#1f2226"}
@@ -56,23 +63,59 @@ class Tile(NamedTuple):
     data: bytes | None
     width: int = 0
     problem: str = ""
+    pending: bool = False
+    """Whether it is still being made."""
 
 
 def tile(picture: Picture, ground: str) -> Tile:
     """Fit a picture into a square without cropping."""
     try:
-        return Tile(jpeg(thumbnail(picture, TILE, ground=ground), quality=88), TILE)
+        return Tile(jpeg(thumbnail(picture, TILE, ground=ground), quality=QUALITY), TILE)
     except PictureError as error:
         return Tile(None, problem=error.reason)
 
 
-# Cached as resources, so that sessions share them without copies. Failures are not cached, as they may be temporary.
-@st.cache_resource(show_spinner=False, max_entries=2_000)
-def cached_thumbnail(path: bytes, changed: int, ground: str) -> bytes:
-    """Make the thumbnail of a file once per modification time `changed`."""
-    return jpeg(thumbnail(os.fsdecode(path), TILE, ground=ground), quality=88)
+@st.cache_resource(show_spinner=False)
+def thumbnails() -> Thumbnails:
+    """The thumbnails that all sessions share."""
+    return Thumbnails(ThumbnailFolder(user_folder(), most_bytes()))
 
 
+def start_tiles(paths: Iterable[Path], *, later: Iterable[Path] = ()) -> None:
+    """Begin to make the thumbnails of a page, and then those that are likely to be shown next.
+
+    From here on the page waits for its thumbnails together for at most `WAIT_SECONDS`, and shows the rest when they are
+    there: see `await_tiles`.
+    """
+    st.session_state.tiles_until = time.monotonic() + WAIT_SECONDS
+    for path in paths:
+        with suppress(OSError, ValueError):
+            thumbnails().of(path, ground())
+    for path in later:
+        with suppress(OSError, ValueError):
+            thumbnails().of(path, ground(), later=True)
+
+
+def begin_tiles() -> None:
+    """Forget what an interrupted run waited for; to be called before a page is drawn."""
+    st.session_state.pop("tiles_until", None)
+    st.session_state.tiles_awaited = {}
+
+
+def await_tiles() -> None:
+    """Draw the page again once the thumbnails that it could not wait for are made; to be called at its end."""
+    st.session_state.tiles_pending = st.session_state.tiles_awaited
+    if st.session_state.tiles_pending:
+        _poll()
+
+
+@st.fragment(run_every=0.4)
+def _poll() -> None:
+    if all(future.done() for future in st.session_state.get("tiles_pending", {}).values()):
+        st.rerun()
+
+
+# Cached as a resource, so that sessions share it without copies. Failures are not cached, as they may be temporary.
 @st.cache_resource(show_spinner="Reading the picture …", max_entries=8)
 def cached_full(path: bytes, changed: int) -> Tile:
     """Read a file at its size, or at that of a large screen."""
@@ -83,17 +126,33 @@ def cached_full(path: bytes, changed: int) -> Tile:
 def file_tile(path: Path, *, full: bool = False) -> Tile:
     """The thumbnail of a picture of the collection, or the full picture."""
     try:
-        name, changed = os.fsencode(path), path.stat().st_mtime_ns
-        return cached_full(name, changed) if full else Tile(cached_thumbnail(name, changed, ground()), TILE)
+        return cached_full(os.fsencode(path), path.stat().st_mtime_ns) if full else _thumbnail(path)
     except PictureError as error:
         return Tile(None, problem=error.reason)
     except (OSError, ValueError) as error:  # ValueError: no file can have such a name
         return Tile(None, problem=getattr(error, "strerror", None) or str(error))
 
 
+def _thumbnail(path: Path) -> Tile:
+    """Wait for a thumbnail, which may have to come later."""
+    key = path, ground()
+    before: dict[tuple[Path, str], Future[bytes]] = st.session_state.get("tiles_pending", {})
+    future = before.pop(key, None)
+    if future is None or not future.done():  # a late failure is shown once, and then tried again
+        future = thumbnails().of(path, ground())
+    until = st.session_state.get("tiles_until")
+    wait([future], None if until is None else max(0.0, until - time.monotonic()))
+    if future.done():
+        return Tile(future.result(), TILE)
+    st.session_state.tiles_awaited[key] = future
+    return Tile(None, pending=True)
+
+
 def show_tile(shown: Tile, path: str | Path, alt: str, *, link: str | None = None) -> None:
     """Show a thumbnail, which opens `link` if there is one, or the file's name and why it cannot be shown."""
-    if shown.data is None:
+    if shown.pending:
+        st.skeleton(height=PENDING_HEIGHT)
+    elif shown.data is None:
         show_gone(shown, path)
     else:
         st.image(shown.data, width="stretch", alt=f"{alt}: {plain(path)}", link=link)

@@ -391,6 +391,10 @@ class SearchEngine:
         """Id -> column -> value, without empty values; pictures without metadata may be missing."""
         return self._known.metadata(picture_ids)
 
+    def texts(self, column: str, most: int) -> list[str]:
+        """At most `most` of the different values of a column of text, sorted; raises QueryError for another column."""
+        return self._known.texts(column, most)
+
     def info(self) -> IndexInfo:
         """Size, encoder, segments, columns and calibration of the index, as `twinlens info` shows them."""
         return index_info(self._snapshot, self.calibration)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 import streamlit as st
 
 from app_parts.address import change
-from app_parts.pages.search import known_picture
 from app_parts.search.picture import full_link
-from app_parts.tiles import TILE, Tile, file_tile, ground, literal, plain, short, show_tile, tile
+from app_parts.search.question import known_picture
+from app_parts.thumbnails import TILE
+from app_parts.tiles import Tile, file_tile, ground, literal, plain, short, show_tile, tile
 from search import PictureError
 from search.encoders.foreign import is_foreign
 from search.pictures.decode import load_picture
@@ -47,7 +48,7 @@ def offer_side(opened: SharedIndex, address: Address, letter: Letter) -> Side | 
     st.header(WORDS[letter], anchor=False)
     if address.values.get(letter) and st.session_state.get(_upload_key(letter)) is not None:
         _forget_upload(letter)  # an upload clears the address, so the visitor went back to it
-    record = known_picture(opened, address, letter)
+    record = known_picture(opened.engine, address, letter)
     if record is not None:
         facts = [f"picture {record.id}", plain(record.label or "no label"), f"{record.width} × {record.height} pixels"]
         vector = opened.engine.vector(record.id)

@@ -10,10 +10,10 @@ from app_parts.address import choose, offer
 from app_parts.duplicates.background import known_search, start_search, starts_by_itself
 from app_parts.duplicates.decisions import Decisions, decided
 from app_parts.duplicates.exporting import offer_exports
-from app_parts.duplicates.groups import show_group
+from app_parts.duplicates.groups import MOST_CARDS, show_group
 from app_parts.frame import framed
 from app_parts.search.collection import show_pages
-from app_parts.tiles import literal
+from app_parts.tiles import literal, start_tiles
 from indexer.duplicates.html_page import how_text
 from search.config import DuplicatesConfig
 from search.query.copy_threshold import copy_threshold
@@ -133,8 +133,10 @@ def show_found(opened: SharedIndex, found: Found, address: Address, config: Dupl
     st.caption(how_text(found.report))
     top = st.container()
     page = show_pages(-(-len(groups) // GROUPS), "duplicates", address)
+    places = range((page - 1) * GROUPS, min(page * GROUPS, len(groups)))
+    start_tiles(member.path for place in places for member in groups[place].members[:MOST_CARDS])
     with top:
-        for place in range((page - 1) * GROUPS, min(page * GROUPS, len(groups))):
+        for place in places:
             show_group(place + 1, groups[place], found.choices[place], choices[place], made, config.keep)
 
 

@@ -11,7 +11,7 @@ from app_parts.address import change
 from app_parts.search.picking import pick
 from app_parts.search.picture import full_link
 from app_parts.search.settings import pick_label
-from app_parts.tiles import file_tile, show_tile
+from app_parts.tiles import file_tile, show_tile, start_tiles
 
 if TYPE_CHECKING:
     from app_parts.address import Address
@@ -33,10 +33,11 @@ def show_collection(opened: SharedIndex, where: Where | None, address: Address, 
     if not ids:
         st.info("No picture matches the filters." if opened.info.images else "The collection has no pictures.")
         return
-    grid = st.grid(columns=8, min_column_width=85)
+    grid = st.grid(columns=8, min_column_width=100, key="collection")
     page = show_pages(-(-len(ids) // PAGE), where, address)
-    for picture_id in ids[(page - 1) * PAGE : page * PAGE]:
-        path = opened.engine.picture(picture_id).path
+    paths = {each: opened.engine.picture(each).path for each in ids[(page - 1) * PAGE : (page + 1) * PAGE]}
+    start_tiles(list(paths.values())[:PAGE], later=list(paths.values())[PAGE:])
+    for picture_id, path in list(paths.items())[:PAGE]:
         with grid.cell(), st.container(gap="xxsmall"):
             show_tile(file_tile(path), path, "Picture of the collection", link=full_link(picture_id))
             st.button(

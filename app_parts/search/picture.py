@@ -27,4 +27,4 @@ def show_picture(record: PictureRecord) -> None:
     show_full_tile(file_tile(record.path, full=True), record.path)
     with st.container(horizontal=True):
         st.button("Find similar", icon=":material/search:", on_click=pick, args=(record.id,))
-        st.button("Back to the collection", icon=":material/arrow_back:", on_click=pick, args=(None,))
+        st.button("Back to the collection", icon=":material/arrow_back:", key="back", on_click=pick, args=(None,))

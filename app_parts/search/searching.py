@@ -1,89 +1,92 @@
-"""The searches of visitors: by an uploaded picture, by a text, or by a picture of the collection."""
+"""The searches of visitors."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from app_parts.tiles import TILE, Tile, file_tile, ground, tile
-from search import Text
-from search.pictures.decode import load_picture
+import streamlit as st
+
+from search import Answer
 from search.query.hits import only_weak
 
 if TYPE_CHECKING:
-    from streamlit.runtime.uploaded_file_manager import UploadedFile
-
+    from app_parts.search.question import Part, Question
+    from app_parts.shared_index import SharedIndex
     from search import Hit, SearchEngine
     from search.query.query import SearchOptions
-
-
-class SearchResult(NamedTuple):
-    """A query with its hits, and the times of steps: a picture with its thumbnail and id in the index, or a text."""
-
-    name: str
-    facts: list[str]
-    tile: Tile | None
-    id: int | None
-    hits: list[Hit]
-    weak: bool
-    """Whether even the nearest other picture is weak."""
-    seconds: dict[str, float]
 
 
 class SearchSettings(NamedTuple):
     """The visitor's choices: how many neighbours, among which pictures."""
 
     k: int
+    where: str
+    """The filter as a text, empty for none; `options` has it parsed."""
     options: SearchOptions
 
 
-def run_search(
-    engine: SearchEngine, upload: UploadedFile | None, text: str, picked: int | None, settings: SearchSettings
-) -> SearchResult | None:
-    """Search with the uploaded picture, else the text, else the picked picture; None if there is none of them."""
-    if upload is not None:
-        return search_upload(engine, upload, settings)
-    if text:
-        return search_text(engine, text, settings)
-    return None if picked is None else search_picked(engine, picked, settings)
+class SearchResult(NamedTuple):
+    """The hits of a question, and the seconds that each step took."""
+
+    hits: list[Hit]
+    weak: bool
+    """Whether even the nearest other picture is weak."""
+    seconds: dict[str, float]
+    copies: int = 0
+    """Near copies of a picked picture, which is not among its own hits."""
 
 
-def search_upload(engine: SearchEngine, upload: UploadedFile, settings: SearchSettings) -> SearchResult:
-    """Search with an uploaded picture."""
-    answer = engine.ask(upload, settings.k, **settings.options)
-    image = load_picture(upload, target=TILE)
-    width, height = image.info["full_size"]
-    facts = ["uploaded", f"{width} × {height} pixels"]
-    took = answer.timing
-    seconds = {"decoded": took.decode, "encoded": took.encode, "searched": took.search}
-    return SearchResult(upload.name, facts, tile(image, ground()), None, answer.hits, answer.weak, seconds)
+def result_of(opened: SharedIndex, question: Question, settings: SearchSettings) -> SearchResult:
+    """Answer a question; the last answer of a session is kept, because most clicks change nothing about it."""
+    key = opened.number, question, settings.k, settings.where, repr(settings.options)
+    if "answered" not in st.session_state or st.session_state.answered[0] != key:
+        st.session_state.answered = key, search(opened.engine, question, settings)
+    result: SearchResult = st.session_state.answered[1]
+    return result
 
 
-def search_text(engine: SearchEngine, text: str, settings: SearchSettings) -> SearchResult:
-    """Search with a text."""
-    answer = engine.ask(Text(text), settings.k, **settings.options)
-    seconds = {"encoded": answer.timing.encode, "searched": answer.timing.search}
-    return SearchResult(text, ["text"], None, None, answer.hits, answer.weak, seconds)
+def search(engine: SearchEngine, question: Question, settings: SearchSettings) -> SearchResult:
+    """Answer a question. Pictures of the collection that it is made of are not among its hits.
+
+    One picture of the collection is looked up by its stored embedding, which needs neither its file nor the encoder.
+    """
+    begun, k = time.perf_counter(), number_asked(question, settings)
+    options: SearchOptions = {**settings.options, "liked": question.liked, "disliked": question.disliked}
+    part = question.parts[0]
+    if looked_up(question) is not None:
+        vector = engine.vector(looked_up(question) or 0)
+        found = time.perf_counter()
+        answer = Answer(engine.search_vectors(vector[None], k, **options)[0])
+        seconds = {"looked up": found - begun, "searched": time.perf_counter() - found}
+    else:
+        without = [each.example for each in question.without]
+        if len(question.parts) == 1:
+            answer = engine.ask(part.example, k, without=without, crop=question.crop, **options)
+        else:
+            examples = [each.example for each in question.parts]
+            answer = engine.ask_together(examples, k, weights=question.weights, without=without, **options)
+        took = answer.timing
+        seconds = {} if all(each.text for each in question.parts) else {"decoded": took.decode}
+        seconds |= {"encoded": took.encode, "searched": took.search}
+    own = [hit for hit in answer.hits if question.own_ids & {hit.id, *(copy.id for copy in hit.copies or ())}]
+    others = [hit for hit in answer.hits if hit not in own][: settings.k]
+    weak = only_weak(answer.hits, but=next(iter(question.own_ids), None))
+    return SearchResult(others, weak, seconds, sum(len(hit.copies or ()) for hit in own))
 
 
-def search_picked(engine: SearchEngine, picture_id: int, settings: SearchSettings) -> SearchResult:
-    """Search by the stored embedding of a picture of the collection, which is not among its own neighbours."""
-    record = engine.picture(picture_id)
-    begun = time.perf_counter()
-    vector = engine.vector(record.id)
-    looked_up = time.perf_counter()
-    hits = engine.search_vectors(vector[None], settings.k + 1, **settings.options)[0]
-    seconds = {"looked up": looked_up - begun, "searched": time.perf_counter() - looked_up}
-    facts = [f"picture {record.id}", f"{record.width} × {record.height} pixels"]
-    own = [hit for hit in hits if record.id in (hit.id, *(copy.id for copy in hit.copies or ()))]
-    others = [hit for hit in hits if hit not in own][: settings.k]
-    facts += [copies_text(hit) for hit in own if hit.copies]
-    facts = [record.label or "no label", *facts]
-    weak = only_weak(hits, but=record.id)
-    return SearchResult(str(record.path), facts, file_tile(record.path), record.id, others, weak, seconds)
+def looked_up(question: Question) -> int | None:
+    """The picture whose stored embedding is the query; None if something has to be embedded."""
+    part: Part = question.parts[0]
+    single = len(question.parts) == 1 and not question.without and question.crop is None
+    return part.id if single else None
 
 
-def copies_text(hit: Hit) -> str:
+def number_asked(question: Question, settings: SearchSettings) -> int:
+    """Number of hits to ask for, so that enough are left without the pictures of the question itself."""
+    return settings.k + len(question.own_ids)
+
+
+def copies_text(count: int) -> str:
     """The number of near-duplicates that a hit represents; empty if it has none."""
-    count = len(hit.copies or ())
     return f"+{count:,} {'copy' if count == 1 else 'copies'}" if count else ""

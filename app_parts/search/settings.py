@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from app_parts.address import Address, choose, offer
+from app_parts.search.filters import column_filters, quoted
 from app_parts.search.searching import SearchSettings
 from app_parts.tiles import literal, plain
 from search import TwinlensError
 from search.config import QueryConfig
 from search.filters.columns import BUILT_IN
-from search.filters.language import all_of, condition_of, parse_where
+from search.filters.language import all_of, parse_where
 from search.query.copy_threshold import copy_threshold
 from search.text import printable
 
 if TYPE_CHECKING:
+    from app_parts.search.question import Question
     from app_parts.shared_index import SharedIndex
     from search import IndexInfo
-    from search.query.query import Where
 
 MOST_RESULTS = 50
 SHOWN_COLUMNS = 30
@@ -37,7 +38,7 @@ def pick_label(title: str, opened: SharedIndex, label: str, *, key: str, **optio
         st.selectbox(title, labels, format_func=shown, key=key, on_change=choose, **options)
 
 
-def show_settings(opened: SharedIndex, address: Address, label: str) -> SearchSettings | None:
+def show_settings(opened: SharedIndex, address: Address, label: str, question: Question) -> SearchSettings | None:
     """Let the visitor choose how many neighbours, among which pictures, and whether they must show the same thing.
 
     Returns None if the filter is invalid.
@@ -48,16 +49,34 @@ def show_settings(opened: SharedIndex, address: Address, label: str) -> SearchSe
     offer("k", k, default)
     st.slider("Number of results", 1, most, key="k", on_change=choose)
     pick_label("Only pictures labelled", opened, label, key="label")
-    where = filter_input(opened, label, address)
-    same_only = QueryConfig.same_only
-    if opened.info.calibration is not None:
-        same_only = switch("Same only", "same", same_only, address, threshold_text(opened.info))
-    elif address.switch("same", same_only):
-        address.complain("same", "in the address needs a calibrated index (run `twinlens calibrate`), and is ignored")
+    parts = [f"label = {quoted(label)}"] if label else []
+    parts += column_filters(opened, address)
+    where = filter_input(opened, parts, address)
+    same_only = show_same_only(opened, address, question)
     distance = copy_threshold(opened.engine.calibration, opened.engine.cut_points).distance
     hint = f"Merge results at distance {distance:.4f} or less from each other into one."
     collapse = switch("Collapse copies", "collapse", QueryConfig.collapse, address, hint)
-    return None if where is None else SearchSettings(k, {"where": where, "same_only": same_only, "collapse": collapse})
+    if where is None:
+        return None
+    conditions = [parse_where(each) for each in where]
+    text = " and ".join(where if len(where) == 1 else [f"({each})" for each in where])
+    return SearchSettings(k, text, {"where": all_of(conditions) or {}, "same_only": same_only, "collapse": collapse})
+
+
+def show_same_only(opened: SharedIndex, address: Address, question: Question) -> bool:
+    """Let the visitor restrict the hits to those that show the same thing, where this is known."""
+    same_only = QueryConfig.same_only
+    if opened.info.calibration is None:
+        if address.switch("same", same_only):
+            address.complain(
+                "same", "in the address needs a calibrated index (run `twinlens calibrate`), and is ignored"
+            )
+        return False
+    same_only = switch("Same only", "same", same_only, address, threshold_text(opened.info))
+    if same_only and (question.blended or question.has_text):
+        st.caption("Not applied: it compares single pictures, and this search has more than one, or a text.")
+        return False
+    return same_only
 
 
 def switch(title: str, name: str, default: bool, address: Address, hint: str) -> bool:
@@ -66,8 +85,8 @@ def switch(title: str, name: str, default: bool, address: Address, hint: str) ->
     return st.toggle(title, key=name, on_change=choose, help=hint)
 
 
-def filter_input(opened: SharedIndex, label: str, address: Address) -> Where | None:
-    """Let the visitor filter by a label and by an expression; None if the expression is invalid."""
+def filter_input(opened: SharedIndex, parts: list[str], address: Address) -> list[str] | None:
+    """Let the visitor filter by an expression too; return all conditions, or None if one is invalid."""
     offer("where", address.values.get("where", ""), "")
     text = st.text_input(
         "Only pictures where",
@@ -76,15 +95,14 @@ def filter_input(opened: SharedIndex, label: str, address: Address) -> Where | N
         placeholder="taken >= 2024-01-01",
         help=filter_help(opened),
     ).strip()
+    parts = [*parts, *([text] if text else [])]
     try:
-        parts = [condition_of({"label": label}) if label else None, parse_where(text) if text else None]
-        where: Where = all_of([part for part in parts if part is not None]) or {}
-        opened.ids(where)
+        opened.ids(all_of([parse_where(each) for each in parts]) or {})
     except TwinlensError as error:
         details = printable(str(error).removeprefix("cannot use the filter: "))
         address.complain("where", "is not a valid filter, so nothing was searched", details)
         return None
-    return where
+    return parts
 
 
 def filter_help(opened: SharedIndex) -> str:

@@ -72,6 +72,12 @@ class KnownPictures:
         ids = [key for key in map(picture_number, picture_ids) if 0 < key <= _MOST]
         return self._snapshot.catalog.metadata.of(ids)
 
+    def texts(self, column: str, most: int) -> list[str]:
+        """At most `most` of the different values of a column of text, sorted; raises QueryError for another column."""
+        if self.columns().get(column) != "text":
+            raise QueryError(f"there is no column of text named {column!r}")
+        return self._snapshot.catalog.metadata.texts(column, check_count("most", most))
+
     def vectors_of(self, ids: Sequence[int]) -> Floats:
         """Stored embeddings `(N, dim) float32` in the order of the ids; raises DamagedFileError if they are damaged."""
         return gather_vectors(self._snapshot.segments, self.places_of(ids), self._snapshot.dim)

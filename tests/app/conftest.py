@@ -18,6 +18,13 @@ def gallery(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
+def _thumbnails_elsewhere(tmp_path, monkeypatch):
+    """Keep thumbnails out of the cache folder of whoever runs the tests, and wait for them on a busy machine."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("app_parts.tiles.WAIT_SECONDS", 60.0)
+
+
+@pytest.fixture(autouse=True)
 def _no_index_left_open():
     """Clear Streamlit's caches, which otherwise live as long as the process."""
     yield

@@ -29,7 +29,8 @@ def sound(page):
 
 def texts(page):
     return " \n".join(
-        element.value for element in [*page.text, *page.markdown, *page.caption, *page.error, *page.subheader]
+        element.value
+        for element in [*page.text, *page.markdown, *page.caption, *page.error, *page.subheader, *page.title]
     )
 
 

@@ -216,7 +216,7 @@ def test_all_invalid_values_are_reported(at):
     assert [
         next(name for name in ("picture", "k", "label", "collapse", "page") if f" {name}=x" in error.value)
         for error in page.error
-    ] == ["label", "k", "collapse", "picture", "page"]
+    ] == ["label", "picture", "k", "collapse", "page"]
 
 
 def test_unknown_parameters_are_kept(at):

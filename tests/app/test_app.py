@@ -82,7 +82,8 @@ def test_a_neighbour_can_be_the_next_query(app):
     page = click(page, f"from-{second}")
     assert page.query_params["picture"] == str(second)
     assert second not in neighbours(page)
-    assert page.file_uploader[0].value is None
+    assert not page.file_uploader[0].value
+    assert not page.session_state.held
 
 
 def test_an_upload_replaces_the_picked_picture(app, gallery):

@@ -168,6 +168,7 @@ def uses(engine: SearchEngine, picture: Path) -> dict[str, Callable[[], object]]
         "count": engine.count,
         "ids": engine.ids,
         "columns": engine.columns,
+        "texts": lambda: engine.texts("camera", 5),
         "metadata": lambda: engine.metadata([]),
         "verify": lambda: engine.verify(picture, picture),
         "explain": lambda: engine.explain(picture, picture),
