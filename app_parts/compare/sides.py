@@ -34,6 +34,8 @@ _REMEMBERED = 4
 class Side(NamedTuple):
     """One of the two pictures, with its embedding `(D,)`."""
 
+    key: str
+    """Different for different pictures of one visit."""
     name: str
     facts: str
     tile: Tile
@@ -53,7 +55,9 @@ def offer_side(opened: SharedIndex, address: Address, letter: Letter) -> Side | 
         facts = [f"picture {record.id}", plain(record.label or "no label"), f"{record.width} × {record.height} pixels"]
         vector = opened.engine.vector(record.id)
         shown = file_tile(record.path)
-        return _shown(letter, Side(str(record.path), " · ".join(facts), shown, vector, record.path, record.id))
+        return _shown(
+            letter, Side(str(record.id), str(record.path), " · ".join(facts), shown, vector, record.path, record.id)
+        )
     if is_foreign(opened.info.fingerprint):
         st.info("The vectors of this index were made elsewhere: compare two pictures of the collection.")
         return None
@@ -104,7 +108,8 @@ def _uploaded(opened: SharedIndex, upload: UploadedFile) -> Side:
             upload.seek(0)
             image = load_picture(upload, target=TILE)
         width, height = image.info["full_size"]
-        known[key] = Side(upload.name, f"uploaded · {width} × {height} pixels", tile(image, ground()), vector, upload)
+        facts = f"uploaded · {width} × {height} pixels"
+        known[key] = Side(upload.file_id, upload.name, facts, tile(image, ground()), vector, upload)
         while len(known) > _REMEMBERED:
             del known[next(iter(known))]
     return known[key]._replace(picture=upload)

@@ -9,6 +9,7 @@ import streamlit as st
 from app_parts.compare.rates import choose_threshold, show_rates
 from app_parts.compare.sides import LETTERS, offer_side, use
 from app_parts.compare.verdict import show_how_to_calibrate, show_verdict
+from app_parts.compare.why import offer_why, show_why
 from app_parts.frame import framed
 from app_parts.picker import show_picker
 
@@ -40,6 +41,9 @@ def show(opened: SharedIndex, address: Address) -> None:
     threshold = None if calibration is None else choose_threshold(calibration, address)
     with verdict:
         result = show_verdict(opened, a, b, threshold)
+        offer_why(address)
+    if address.switch("why", False):
+        show_why(opened, a, b)
     if calibration is None or threshold is None:
         show_how_to_calibrate(opened)
     else:

@@ -157,3 +157,30 @@ def test_the_bins_hold_all_pairs_and_add_up_to_the_rates():
         assert sum(different[: place + 1]) == pytest.approx(made.far_at(edges[place + 1]), abs=1e-9)
         assert sum(same[place + 1 :]) == pytest.approx(made.frr_at(edges[place + 1]), abs=1e-9)
     assert (np.diff(edges) > 0).all()
+
+
+def test_the_heat_maps_are_those_of_the_engine(calibrated, monkeypatch):
+    page = give(started("compare", a="4"), 0, "two.jpg", jpeg(draw(2)))
+    assert "Heat map" not in _images(page)
+    page.toggle(key="why").set_value(True)
+    page = sound(page.run())
+    assert page.query_params["why"] == "true"
+    assert _images(page).count("Heat map: ") == 2
+    with open_index(calibrated) as engine:
+        explanation = engine.explain(engine.picture(4).path, jpeg(draw(2)))
+    falls = [max(0.0, float(heat.values.max())) for heat in (explanation.a, explanation.b)]
+    assert f"falls by {falls[0]:.2f} (first picture) or {falls[1]:.2f} (second picture)" in texts(page)
+    monkeypatch.setattr("search.engine.SearchEngine.explain", None)
+    assert _images(sound(page.run())).count("Heat map: ") == 2, "computed once"
+
+
+def test_a_missing_file_has_no_heat_map(own):
+    pictures, _ = own
+    (pictures / "label0" / "0000.png").unlink()
+    page = started("compare", a="1", b="2", why="true")
+    assert "0000.png" in page.error[0].value
+    assert "Distance" in texts(page)
+
+
+def _images(page):
+    return " ".join(image.proto.alt if hasattr(image.proto, "alt") else str(image.proto) for image in page.image)
