@@ -29,6 +29,7 @@ MENU = {
     "search": Entry("Search", ":material/search:"),
     "compare": Entry("Compare", ":material/compare:"),
     "duplicates": Entry("Duplicates", ":material/content_copy:"),
+    "people": Entry("People", ":material/groups:"),
     "index": Entry("Index", ":material/database:"),
 }
 """Name of a file in `app_parts/pages/` -> entry. The first is the home page, whose address is `/`."""
