@@ -31,6 +31,7 @@ MENU = {
     "duplicates": Entry("Duplicates", ":material/content_copy:"),
     "people": Entry("People", ":material/groups:"),
     "index": Entry("Index", ":material/database:"),
+    "training": Entry("Training", ":material/monitoring:"),
 }
 """Name of a file in `app_parts/pages/` -> entry. The first is the home page, whose address is `/`."""
 HOME = next(iter(MENU))

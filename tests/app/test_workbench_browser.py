@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,11 +12,15 @@ import pytest
 
 from indexer import choose_all, find_duplicates
 from indexer.collection.build import build
+from indexer.people.enroll import enroll
+from indexer.training.history import HistoryRow, write_history
 from search.config import DuplicatesConfig
-from tests.app.browser import CHROMIUM, chromium, served, settled
+from tests.app.browser import CHROMIUM, chromium, command_of, free_port, served, settled
 from tests.app.test_browser import violations
+from tests.app.test_training import run
 from tests.conftest import FAST, draw, fill
-from tests.people import calibrate_by_hand
+from tests.people import FAST as ENROLLED
+from tests.people import calibrate_by_hand, photograph
 
 pytestmark = [
     pytest.mark.browser,
@@ -31,12 +37,17 @@ def place(tmp_path_factory):
         draw(number).save(folder / "pictures" / "label0" / f"copy of {number}.png")
     build(folder / "pictures", folder / "photos.index", FAST)
     calibrate_by_hand(folder / "photos.index")
+    enroll(folder / "photos.index", "Ada", [photograph(folder / "references", 1)], ENROLLED)
+    run(folder / "runs", "finished")
+    run(folder / "runs", "growing", finished=False, report=False)
+    (folder / "runs" / "growing" / "writer.json").write_text(json.dumps({"process": os.getpid()}))
     return folder
 
 
 @pytest.fixture(scope="module")
 def address(place, tmp_path_factory):
-    with served(place / "photos.index", tmp_path_factory.mktemp("home")) as address:
+    command = [*command_of(place / "photos.index", free_port()), "--runs", str(place / "runs")]
+    with served(place / "photos.index", tmp_path_factory.mktemp("home"), command=command) as address:
         yield address
 
 
@@ -104,7 +115,34 @@ def test_a_proposed_file_is_kept_undone_and_the_list_exported(page, place, addre
     assert all(Path(each).exists() for each in listed), "nothing is deleted"
 
 
+def test_an_uploaded_picture_is_identified(page, place, address):
+    page.goto(f"{address}/people?threshold=0.5")
+    page.get_by_role("tab", name="Identify").wait_for()
+    page.locator("input[type=file]").first.set_input_files(photograph(place / "shots", 1, 1))
+    page.get_by_role("heading", name="Identified").wait_for()
+    settled(page)
+    assert page.get_by_text("Ada").count()
+    page.get_by_role("tab", name="Attendance").click()
+    page.get_by_text("twinlens attend").first.wait_for()
+
+
+def test_the_curve_of_a_growing_run_is_drawn_again(page, place, address):
+    page.goto(f"{address}/training?runs=%5B%22growing%22%5D")
+    page.get_by_test_id("stVegaLiteChart").wait_for()
+    page.get_by_role("img", name="Gallery of finished").wait_for(state="detached")
+    rows = [HistoryRow(step, step / 9, 0.1, 1 / step, 0.2, 0.5, 0.4, 0.1, None) for step in (10, 20, 30, 777)]
+    write_history(place / "runs" / "growing", rows)
+    page.wait_for_function("document.body.innerText.includes('growing')")
+    page.wait_for_timeout(7000)
+    settled(page)
+    assert page.get_by_text("drawn when the run ends").count()
+
+
 VIEWS = [
+    "/people",
+    "/people?threshold=x",
+    "/training",
+    "/training?runs=%5B%22finished%22%2C%22growing%22%5D&metric=loss",
     "/duplicates",
     "/duplicates?exact=true&page=9&threshold=x",
     "/compare",
