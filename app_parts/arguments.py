@@ -1,4 +1,4 @@
-"""What the app was started with: `streamlit run app.py -- --index DIR [--manage] [--runs DIR]`."""
+"""What the app was started with: `streamlit run app.py -- --index DIR [--manage] [--runs DIR] [--log FILE]`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ class Arguments:
     """Whether visitors may create and change indexes, which reads folders of this machine."""
     runs: str | None
     """Folder with training runs."""
+    log: str | None
+    """The log of visits that `twinlens attend` writes."""
 
 
 def arguments() -> Arguments:
@@ -25,5 +27,6 @@ def arguments() -> Arguments:
     parser.add_argument("--index", nargs="?")
     parser.add_argument("--manage", action="store_true")
     parser.add_argument("--runs", nargs="?")
+    parser.add_argument("--log", nargs="?")
     given = parser.parse_known_args()[0]
-    return Arguments(given.index or os.environ.get("TWINLENS_INDEX") or None, given.manage, given.runs)
+    return Arguments(given.index or os.environ.get("TWINLENS_INDEX") or None, given.manage, given.runs, given.log)

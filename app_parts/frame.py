@@ -40,6 +40,19 @@ def framed(name: str, show: Callable[[SharedIndex, Address], None]) -> None:
     keep_fresh(opened)
 
 
+def framed_alone(name: str, show: Callable[[Address], None]) -> None:
+    """Show a page that needs no index."""
+    entered(name)
+    begin_tiles()
+    problems, address = st.container(), Address.of_page()
+    try:
+        show(address)
+    except TwinlensError as error:
+        st.error(literal(error))
+    address.show_problems(problems)
+    drawn()
+
+
 def index_or_reason() -> SharedIndex | None:
     """The index that the app was started with; None, with the reason and the remedy on the page, if there is none."""
     folder = arguments().index

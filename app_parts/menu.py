@@ -28,7 +28,11 @@ class Entry(NamedTuple):
 MENU = {
     "search": Entry("Search", ":material/search:"),
     "map": Entry("Map", ":material/scatter_plot:"),
+    "compare": Entry("Compare", ":material/compare:"),
+    "duplicates": Entry("Duplicates", ":material/content_copy:"),
+    "people": Entry("People", ":material/groups:"),
     "index": Entry("Index", ":material/database:"),
+    "training": Entry("Training", ":material/monitoring:"),
 }
 """Name of a file in `app_parts/pages/` -> entry. The first is the home page, whose address is `/`."""
 HOME = next(iter(MENU))

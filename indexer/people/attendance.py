@@ -115,7 +115,7 @@ class Attendance:
 
     def _read_logs(self) -> None:
         """Open the logs and read the state from them."""
-        unknown = self.config.unknown or self.log.with_suffix(f".unknown{self.log.suffix}")
+        unknown = self.config.unknown or unknown_log(self.log)
         self._visits = CsvLog(self.log, VISITS)
         self._unknown = CsvLog(unknown, UNKNOWN)
         self._journal = CsvLog(self.log.with_suffix(f".seen{self.log.suffix}"), JOURNAL)
@@ -226,6 +226,11 @@ def attend(
             if config.once:
                 return
             time.sleep(config.interval)
+
+
+def unknown_log(log: Path) -> Path:
+    """The log of strangers and unusable pictures that belongs to a log of visits, unless another is named."""
+    return log.with_suffix(f".unknown{log.suffix}")
 
 
 @contextmanager

@@ -8,7 +8,8 @@ import os
 import unicodedata
 from typing import TYPE_CHECKING
 
-from search.errors import DataError
+from search.errors import DamagedFileError, DataError
+from search.files.reading import require_regular
 from search.files.writing import open_own
 
 if TYPE_CHECKING:
@@ -37,24 +38,18 @@ class CsvLog:
             self._drop_unfinished_row()
             if not file.exists() or file.stat().st_size == 0:
                 self._append(columns)
-            header = next(self._lines(), [])
+            header = next(_lines(file), [])
         except OSError as error:
             raise DataError(f"{file}: cannot be used as a log ({error.strerror})") from error
         except csv.Error as error:
             raise DataError(f"{file}: is another kind of file ({error}). Name another log") from error
-        if tuple(header) != columns:
-            raise DataError(
-                f"{file}: is another kind of file: its first line is {','.join(header)!r}, not {','.join(columns)!r}."
-                " Name another log"
-            )
+        _check_header(file, header, columns)
 
     def rows(self) -> Iterator[dict[str, str]]:
         """All rows as they were added, oldest first; rows of another length are skipped."""
-        lines = self._lines()
+        lines = _lines(self.file)
         next(lines)
-        for cells in lines:
-            if len(cells) == len(self.columns):
-                yield {key: _unescaped(cell) for key, cell in zip(self.columns, cells, strict=True)}
+        return _rows_of(lines, self.columns)
 
     def add(self, **values: str) -> None:
         """Append one row; control characters become escapes."""
@@ -85,9 +80,43 @@ class CsvLog:
             elif not newline and ",".join(self.columns).encode().startswith(data):
                 stream.truncate(0)
 
-    def _lines(self) -> Iterator[list[str]]:
-        with self.file.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
-            yield from csv.reader(stream)
+
+def read_rows(file: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
+    """Read a log as it was written, while it may be in use; nothing is written. An unfinished last row is left out.
+
+    Raises:
+        DataError: the file cannot be read, or has other columns.
+    """
+    try:
+        require_regular(file)
+        lines = _lines(file)
+        _check_header(file, next(lines, []), columns)
+        return list(_rows_of(lines, columns))
+    except DamagedFileError as error:
+        raise DataError(str(error)) from error
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({error.strerror}). Name the log of twinlens attend") from error
+    except csv.Error as error:
+        raise DataError(f"{file}: is another kind of file ({error}). Name another log") from error
+
+
+def _check_header(file: Path, header: Sequence[str], columns: tuple[str, ...]) -> None:
+    if tuple(header) != columns:
+        raise DataError(
+            f"{file}: is another kind of file: its first line is {','.join(header)!r}, not {','.join(columns)!r}."
+            " Name another log"
+        )
+
+
+def _lines(file: Path) -> Iterator[list[str]]:
+    with file.open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
+        yield from csv.reader(stream)
+
+
+def _rows_of(lines: Iterator[list[str]], columns: tuple[str, ...]) -> Iterator[dict[str, str]]:
+    for cells in lines:
+        if len(cells) == len(columns):
+            yield {key: _unescaped(cell) for key, cell in zip(columns, cells, strict=True)}
 
 
 def escape_controls(text: str) -> str:

@@ -94,6 +94,16 @@ def _holder(folder: Path) -> str:
     return f"process {process}{where} since {since}" + (f". It is: {without_controls(command)}" if command else "")
 
 
+def is_held(folder: Path) -> bool:
+    """Whether a process writes this folder, by the note beside the lock, which is not touched."""
+    try:
+        note = json.loads(read_own(folder / HOLDER_NAME, _LONGEST_NOTE))
+        here = str(note.get("host", "")) in ("", socket.gethostname())
+        return not here or _is_running(int(note["process"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
 def _is_running(process: int) -> bool:
     if os.name != "posix":
         return True

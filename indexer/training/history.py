@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HISTORY_FILE = "history.csv"
+RUN_FILE = "run.json"
+"""The file beside it that identifies the run: see `indexer.training.run_folder`."""
 
 
 @dataclass(frozen=True, slots=True)

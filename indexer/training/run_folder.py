@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from indexer.training.checkpoints import STATE_FILE
 from indexer.training.config import TrainConfig
+from indexer.training.history import RUN_FILE
 from indexer.training.pixels import CACHE_FOLDER, is_cached
 from search.errors import DataError
 from search.files.writing import ASIDE_NAME, is_folder, is_regular, write_file
@@ -17,7 +18,6 @@ from search.files.writing import ASIDE_NAME, is_folder, is_regular, write_file
 if TYPE_CHECKING:
     from pathlib import Path
 
-RUN_FILE = "run.json"
 _FREE = frozenset({"device", "workers", "stop_after", "report"})
 """Settings that may change when a run is resumed."""
 _BEGUN = re.compile(rf"writer\.(lock|json)|run\.json\.part|{ASIDE_NAME.pattern}")

@@ -2,14 +2,16 @@
 
 import csv
 import re
+import shutil
 from dataclasses import replace
 
 import pytest
 
+from indexer.collection.add import add
 from indexer.collection.build import build
 from indexer.metadata.file import open_metadata
 from indexer.metadata.load import load_metadata
-from tests.app.page import click, offered, started
+from tests.app.page import click, offered, path_of, sound, started
 from tests.conftest import FAST, draw
 
 HOSTILE = [
@@ -90,6 +92,29 @@ def test_the_collection_and_the_hits_show_names_as_text(hostile):
     shown = " \n".join(element.value for element in page.text)
     assert sum(label in shown for label in HOSTILE) >= 9, "labels of the neighbours"
     assert ":dog: **c**" in shown, "a column"
+
+
+def test_a_comparison_shows_names_as_text(hostile):
+    page = started("compare", a="1")
+    page.file_uploader[0].set_value(("<b>**up**</b> :cat:.png", path_of(hostile, 2).read_bytes(), "image/png"))
+    page = sound(page.run())
+    assert parts(page) == []
+    shown = [element.value for element in page.text]
+    assert "<b>**up**</b> :cat:.png" in shown
+    assert path_of(hostile, 1).name in shown
+    assert parts(started("compare", a="**a** :cat:", b="$b$", threshold="<b>")) == []
+
+
+def test_duplicates_show_names_as_text(hostile):
+    copy = path_of(hostile, 1).with_name("`copy` :dog: **b** <b>.png")
+    shutil.copy(path_of(hostile, 1), copy)
+    add(hostile, [copy])
+    page = started("duplicates")
+    while page.get("progress"):
+        page = sound(page.run())
+    assert parts(page) == []
+    assert copy.name in [element.value for element in page.text]
+    assert parts(started("duplicates", threshold="**a**", keep=":cat: <b>")) == []
 
 
 def test_errors_show_the_input_as_text(hostile):

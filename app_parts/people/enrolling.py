@@ -1,0 +1,92 @@
+"""Enroll identities and remove them, if the app was started with `--manage`."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from app_parts.arguments import arguments
+from app_parts.people.asking import offer_picture
+from app_parts.tiles import literal, plain
+from indexer import EnrollConfig, enroll, unenroll
+from search import TwinlensError
+from search.files.writing import write_file
+
+if TYPE_CHECKING:
+    from app_parts.shared_index import SharedIndex
+    from indexer import EnrollReport
+
+_NOT_IN_NAMES = re.compile(r"[^\w.-]+")
+_LONGEST_NAME = 80
+
+
+def show_enroll(opened: SharedIndex) -> None:
+    """Let the visitor enroll a name with a picture, or explain how to."""
+    if not arguments().manage:
+        st.markdown("This app only reads the index. To enroll here, start it with `--manage`, or use the command line:")
+        folder = shlex.quote(plain(opened.info.path))
+        st.code(f'twinlens enroll "Ada Lovelace" ada.jpg --index {folder}', language="bash")
+        return
+    st.markdown(
+        "One picture is enough, and nothing is trained. Of an uploaded picture the index stores the embedding, not the "
+        "picture. Ask people before you enroll them."
+    )
+    name = st.text_input("Name", key="enroll-name", placeholder="Ada Lovelace")
+    upload = offer_picture("Reference picture", "enroll")
+    picture = st.number_input(
+        "Or the number of a picture of the collection", value=None, min_value=1, step=1, key="enroll-picture"
+    )
+    more = st.toggle("Add to a name that is enrolled already", key="enroll-add")
+    force = st.toggle("Accept a poor picture, or one that is enrolled under another name", key="enroll-force")
+    if st.button("Enroll", type="primary", disabled=not name or (upload is None and picture is None)):
+        config = EnrollConfig(add=more, force=force)
+        try:
+            with st.spinner("Enrolling …"):
+                if upload is not None:
+                    report = enroll_upload(opened.info.path, name, upload.name, upload.getvalue(), config)
+                else:
+                    report = enroll(opened.info.path, name, [opened.engine.picture(picture or 0).path], config)
+        except TwinlensError as error:
+            st.error(literal(error))
+        else:
+            st.session_state["enrolled"] = report
+            st.rerun()  # with the new snapshot of the index
+    show_report(st.session_state.pop("enrolled", None))
+
+
+def enroll_upload(index: Path, name: str, file_name: str, data: bytes, config: EnrollConfig) -> EnrollReport:
+    """Enroll a picture of the visitor, which is written only for the time that this takes; raises as `enroll`."""
+    with tempfile.TemporaryDirectory(prefix="twinlens-") as folder:
+        path = Path(folder) / (_NOT_IN_NAMES.sub("_", file_name)[-_LONGEST_NAME:].lstrip(".") or "picture")
+        write_file(path, data)
+        return enroll(index, name, [path], config)
+
+
+def show_report(report: EnrollReport | None) -> None:
+    """Show what was enrolled, and whom it is hard to tell from."""
+    if report is not None:
+        pictures = "1 reference picture" if report.templates == 1 else f"{report.templates} reference pictures"
+        st.success(f"Enrolled {literal(report.name)}, with {pictures}.")
+        for warning in report.warnings:
+            st.warning(literal(warning))
+
+
+def offer_removal(opened: SharedIndex, name: str) -> None:
+    """Let the visitor remove a name, after one more click; only with `--manage`."""
+    if not arguments().manage:
+        return
+    with st.popover("Remove", key=f"remove-{name!a}"):
+        st.markdown("The index forgets the name and its reference pictures. The picture files stay.")
+        st.button("Remove for good", key=f"unenroll-{name!a}", on_click=_remove, args=(opened.info.path, name))
+
+
+def _remove(index: Path, name: str) -> None:
+    try:
+        unenroll(index, [name])
+    except TwinlensError as error:
+        st.session_state["people_problem"] = str(error)
