@@ -1,4 +1,4 @@
-"""What the app was started with: `streamlit run app.py -- --index DIR [--manage] [--runs DIR]`."""
+"""What the app was started with: `streamlit run app.py -- --index DIR [--manage] ...`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ class Arguments:
     """Whether visitors may create and change indexes, which reads folders of this machine."""
     runs: str | None
     """Folder with training runs."""
+    password_file: str | None
+    """File that holds the password of the app."""
 
 
 def arguments() -> Arguments:
@@ -25,5 +27,7 @@ def arguments() -> Arguments:
     parser.add_argument("--index", nargs="?")
     parser.add_argument("--manage", action="store_true")
     parser.add_argument("--runs", nargs="?")
+    parser.add_argument("--password-file", nargs="?")
     given = parser.parse_known_args()[0]
-    return Arguments(given.index or os.environ.get("TWINLENS_INDEX") or None, given.manage, given.runs)
+    index = given.index or os.environ.get("TWINLENS_INDEX") or None
+    return Arguments(index, given.manage, given.runs, given.password_file)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 EVERY = 0.1
 """Seconds between two lines of progress."""
 NICENESS = 5
-"""A job gives way to the searches of the server."""
+"""Lowest niceness of a job, which gives way to the searches of the server."""
 
 
 class LineProgress:
@@ -73,7 +73,7 @@ def main() -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _interrupt)
         if hasattr(os, "nice"):
-            os.nice(NICENESS)
+            os.nice(max(0, NICENESS - os.nice(0)))
         with open(0, "rb", buffering=0, closefd=False) as stream:
             request = JobRequest.of_line(stream.readline())
         threading.Thread(target=_stop_at_the_end_of_input, daemon=True).start()

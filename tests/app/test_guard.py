@@ -13,7 +13,7 @@ import pytest
 import streamlit as st
 
 from app_parts.guard import refusal
-from indexer.cli.app_server import app_command
+from indexer.cli.app_server import Serving, app_command
 from tests.app.browser import command_of, free_port, guarded, served
 
 FORGED_HOSTS = [
@@ -150,7 +150,9 @@ def address(request, gallery, tmp_path_factory):
     """The app started by either command; its end checks that it contacted no other machine."""
     home = tmp_path_factory.mktemp("home")
     command = (
-        command_of(gallery, free_port()) if request.param == "streamlit run" else app_command(gallery, free_port())
+        command_of(gallery, free_port())
+        if request.param == "streamlit run"
+        else app_command(Serving(gallery), free_port())
     )
     with served(gallery, home, command=command) as address:
         yield address
