@@ -135,7 +135,7 @@ class SignIn:
 
     async def _sign_in(self, scope: Scope, receive: Receive, tickets: Tickets) -> _Reply:
         """Check a password that was sent; the way back leads to a path of this app only."""
-        fields = parse_qs(await _body(receive), keep_blank_values=True, errors="replace", max_num_fields=4)
+        fields = parse_qs(await _body(receive), keep_blank_values=True, errors="replace")
         target = _own_path(fields.get("next", [""])[-1])
         address = str((scope.get("client") or ("",))[0])
         if seconds := self._attempts.wait(address):

@@ -32,10 +32,7 @@ def serve_app(
             "--index", "-i", help="The index folder. Without one, the app shows how to make one.", show_default=False
         ),
     ] = None,
-    port: if TYPE_CHECKING:
-    from indexer.cli.app_server import Serving
-
-PortOption = _PORT,
+    port: PortOption = _PORT,
     host: Annotated[
         str,
         typer.Option(
@@ -75,10 +72,7 @@ PortOption = _PORT,
 
 
 def demo(
-    port: if TYPE_CHECKING:
-    from indexer.cli.app_server import Serving
-
-PortOption = _PORT,
+    port: PortOption = _PORT,
     open_app: Annotated[bool, typer.Option("--app/--no-app", help="Serve the app at the end.")] = True,
 ) -> None:
     """Index the sample collection, answer one query here, and serve the app for it."""
