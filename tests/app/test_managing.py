@@ -78,7 +78,6 @@ def test_the_structure_has_recall_with_its_interval_and_latency(own, index):
     (row,) = started("index").table[0].value.to_dict("records")
     assert row["Kind"] == "hnsw"
     assert row["Recall@10"] == f"{segment.recall:.3f}"
-    assert row["Per query"] == f"{segment.tuning.query_ms:.2f} ms"
     tuning = Tuning(0.95, MeasuredRecall(0.97, 0.96, 0.98, 300, "held-out rows"), 0.25, 2**20)
     assert structure_row(SegmentInfo(3, 1200, 1000, "ivf", 0.97, {}, tuning)) == {
         "Segment": "3",
