@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MOST_MEMORY = 1_000_000
-"""Largest limit of memory that the form takes, in megabytes."""
+"""Largest limit of memory that the form takes, in MiB."""
 
 
 def show_changes(index: str) -> None:
@@ -92,7 +92,7 @@ def show_how_to_enable(index: str | None) -> None:
         "browser: everybody who reaches the app can then read folders of this machine."
     )
     where = "" if index is None else f" --index {shlex.quote(plain(index))}"
-    st.code(f"twinlens app{where} --manage", language="bash")
+    st.code(f"twinlens app{where} --manage", language=None, wrap_lines=True)
 
 
 _LABELS = {"folder": "the folder of each picture", "none": "none"}
@@ -121,7 +121,7 @@ def _rebuild_form(index: str) -> None:
         kind = st.selectbox("Kind", [AUTO, *KINDS], key="rebuild-kind")
         recall = st.slider("Target recall@10", 0.5, 1.0, BuildConfig.recall, 0.01, key="rebuild-recall")
         memory = st.number_input(
-            "Most memory of the structure, in MB",
+            "Most memory of the structure, in MiB",
             min_value=1,
             max_value=MOST_MEMORY,
             value=None,

@@ -24,13 +24,14 @@ def show_start(problem: str) -> None:
     st.title("No index to search yet", anchor=False)
     folder = index_folder()
     job = None if folder is None else jobs().last(folder)
-    if job is not None and job.view.running:
+    if folder is not None and job is not None and job.view.running:
         st.info("The index is being made. This page shows it as soon as it can be searched.")
-    else:
-        st.error(problem)
+        show_job(folder)
+        return
+    st.error(problem)
     if folder is not None:
         show_job(folder)
-    _show_sample(disabled=job is not None and job.view.running)
+    _show_sample()
     if arguments().manage:
         st.header("Make an index of your pictures", anchor=False)
         show_creation(arguments().index)
@@ -39,13 +40,13 @@ def show_start(problem: str) -> None:
         show_how_to_enable(arguments().index)
 
 
-def _show_sample(*, disabled: bool) -> None:
+def _show_sample() -> None:
     st.header("Try the sample collection", anchor=False)
     if not (DATA / "sample").is_dir():
         st.markdown("It is part of a checkout of the repository: run `twinlens demo` there.")
         return
     st.markdown("445 drawn pictures of 89 things, in this checkout. Their index is made in a minute or less.")
-    if st.button("Index the sample", icon=":material/image_search:", key="sample", disabled=disabled):
+    if st.button("Index the sample", icon=":material/image_search:", key="sample"):
         request = JobRequest("build", str(DATA / "sample.index"), str(DATA / "sample"))
         try:
             jobs().start(request)
@@ -59,5 +60,9 @@ def _show_sample(*, disabled: bool) -> None:
 def _show_commands() -> None:
     st.header("On the command line", anchor=False)
     st.markdown("Build an index of a folder of pictures, then start the app with it:")
-    st.code("twinlens build PICTURES --index photos.index\ntwinlens app --index photos.index", language="bash")
+    st.code(
+        "twinlens build PICTURES --index photos.index\ntwinlens app --index photos.index",
+        language=None,
+        wrap_lines=True,
+    )
     st.markdown("Or try the sample collection: `twinlens demo`.")

@@ -51,7 +51,7 @@ def test_an_index_is_made_through_the_page_which_is_reloaded_meanwhile(tmp_path)
         page.get_by_role("heading", name="No index to search yet").wait_for()
         settled(page)
         assert serious(page) == []
-        page.get_by_label("Folder of pictures").fill(str(pictures))
+        page.get_by_role("textbox", name="Folder of pictures").fill(str(pictures))
         page.get_by_role("combobox", name=re.compile("Encoder")).click()
         page.get_by_role("option", name=re.compile("^color-layout")).click()
         page.get_by_role("button", name="Make the index").click()
