@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -82,7 +83,7 @@ def show_calibration(info: IndexInfo) -> None:
     st.header("Calibration", anchor=False)
     if info.calibration is None:
         st.text("Not calibrated: distances have no probability, and no threshold says which pictures show the same.")
-        st.code(f"twinlens calibrate {plain(info.path)}", language=None, wrap_lines=True)
+        st.code(f"twinlens calibrate {shlex.quote(plain(info.path))}", language=None, wrap_lines=True)
         return
     for name, fact in calibration_facts(info.calibration).items():
         with st.container(gap=None):

@@ -6,9 +6,9 @@ import ipaddress
 import os
 import socket
 import sys
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
 
 from search.errors import DataError
 
@@ -35,7 +35,8 @@ def url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-class Serving(NamedTuple):
+@dataclass(frozen=True)
+class Serving:
     """What the app serves, and how it may be used."""
 
     index: Path | None

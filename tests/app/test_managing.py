@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from app_parts.jobs.job import COMMAND
 from app_parts.jobs.registry import jobs
 from app_parts.jobs.request import JobRequest
 from app_parts.managing.about import encoder_facts, structure_row
@@ -48,8 +50,27 @@ def ended(page, index):
     return sound(page.run())
 
 
+def waiting(request):
+    """A job that is in the middle until it is stopped."""
+    jobs()._command = [
+        sys.executable,
+        "-c",
+        'import time; print(\'{"begin": "embed", "total": 4}\\n{"done": 1}\', flush=True); time.sleep(600)',
+    ]
+    job = jobs().start(request)
+    deadline = time.monotonic() + WAIT
+    while not (job.view.stage and job.view.stage.done):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return job
+
+
 def report_of(page):
-    return texts(page) + " \n".join(block.value for block in page.code)
+    return (
+        texts(page)
+        + " \n".join(each.proto.text for each in page.get("progress"))
+        + " \n".join(block.value for block in page.code)
+    )
 
 
 # What the page says --------------------------------------------------------------------------------------------------
@@ -152,22 +173,20 @@ def test_what_cannot_be_done_is_said_in_the_words_of_the_library(managing, own, 
 
 
 def test_a_running_job_is_seen_by_every_session_and_can_be_stopped(managing, own, index, tmp_path):
-    fill(tmp_path / "many", 150)
-    job = jobs().start(JobRequest("sync", str(index), str(tmp_path / "many"), batch_size=1))
-    deadline = time.monotonic() + WAIT
-    while not (job.view.stage and job.view.stage.done):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    fill(tmp_path / "many", 3, first=90)
+    job = waiting(JobRequest("sync", str(index), str(tmp_path / "many")))
     first, second = started("index"), started("index")
     for page in (first, second):
         assert str(tmp_path / "many") in texts(page)
+        assert "embed, 1 of 4 pictures" in report_of(page)
         assert page.button(key="stop")
     click(first, "stop")
     assert job.wait(WAIT).status == "stopped"
     second = sound(second.run())
     assert "The index answers as before" in second.warning[0].value
+    jobs()._command = COMMAND
     second = ended(click(second, "resume"), index)
-    assert "150 added" in report_of(second)
+    assert "3 added" in report_of(second)
 
 
 # Without an index ----------------------------------------------------------------------------------------------------
@@ -195,6 +214,19 @@ def test_an_index_is_made_where_the_app_was_started_with(managing, monkeypatch, 
     assert len(offered(page)) == 12
 
 
+def test_the_first_build_is_followed_by_a_page_without_an_index(without, tmp_path):
+    chosen().index = str(tmp_path / "new.index")
+    job = waiting(JobRequest("build", str(tmp_path / "new.index"), str(tmp_path)))
+    for name in ("search", "index"):
+        page = started(name)
+        assert "is being made" in page.info[0].value
+        assert "embed, 1 of 4 pictures" in report_of(page)
+        assert not page.button, "who may not manage cannot stop it, or start another"
+    job.stop()
+    assert job.wait(WAIT).status == "stopped"
+    assert sound(page.run()).error
+
+
 def test_a_stopped_first_build_leaves_no_dead_end(managing, without, tmp_path):
     fill(tmp_path / "many", 150)
     index = tmp_path / "many.index"
@@ -205,7 +237,6 @@ def test_a_stopped_first_build_leaves_no_dead_end(managing, without, tmp_path):
     while not (job.view.stage and job.view.stage.done):
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    assert "is being made" in started().info[0].value
     job.stop()
     assert job.wait(WAIT).status == "stopped"
     for name in ("search", "index"):
