@@ -16,6 +16,7 @@ from app_parts.jobs.request import JobRequest
 from app_parts.managing.about import encoder_facts, structure_row
 from app_parts.managing.chosen_index import chosen
 from app_parts.managing.progress_panel import PER_PAGE
+from indexer.collection.build import build
 from indexer.collection.rebuild import rebuild
 from indexer.collection.remove import remove
 from indexer.pipeline.lock import writer_lock
@@ -25,9 +26,11 @@ from search.encoders import available
 from search.tuned import MeasuredRecall, Tuning
 from search.types import SegmentInfo
 from tests.app.page import click, jpeg, neighbours, offered, sound, started, texts, upload
-from tests.conftest import draw, fill
+from tests.conftest import FAST, draw, fill
 
 WAIT = 120.0
+WAITING = 'import time; print(\'{"begin": "embed", "total": 4}\\n{"done": 1}\', flush=True); time.sleep(600)'
+"""A process that does one of four pictures, and waits to be stopped."""
 
 
 @pytest.fixture
@@ -52,11 +55,7 @@ def ended(page, index):
 
 def waiting(request):
     """A job that is in the middle until it is stopped."""
-    jobs()._command = [
-        sys.executable,
-        "-c",
-        'import time; print(\'{"begin": "embed", "total": 4}\\n{"done": 1}\', flush=True); time.sleep(600)',
-    ]
+    jobs()._command = [sys.executable, "-c", WAITING]
     job = jobs().start(request)
     deadline = time.monotonic() + WAIT
     while not (job.view.stage and job.view.stage.done):
@@ -252,8 +251,14 @@ def test_the_sample_is_offered_without_manage(without, monkeypatch, pictures, tm
     shutil.copytree(pictures, tmp_path / "sample")
     page = started()
     assert not page.text_input, "no form that reads folders of this machine"
-    page = ended(click(page, "sample"), tmp_path / "sample.index")
-    assert len(offered(page)) == 12
+    jobs()._command = [sys.executable, "-c", WAITING]
+    page = click(page, "sample")
+    job = jobs().last(str(tmp_path / "sample.index"))
+    assert job.view.request == JobRequest("build", str(tmp_path / "sample.index"), str(tmp_path / "sample"))
+    job.stop()
+    job.wait(WAIT)
+    build(tmp_path / "sample", tmp_path / "sample.index", FAST)  # what the job would have done, without a network
+    assert len(offered(sound(page.run()))) == 12
 
 
 def test_removed_and_emptied_meanwhile(own, index, pictures):
