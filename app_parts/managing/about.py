@@ -46,8 +46,9 @@ def encoder_facts(info: IndexInfo) -> dict[str, str]:
 def show_structure(info: IndexInfo) -> None:
     """A row for each segment, and why its kind was chosen."""
     st.header("Structure", anchor=False)
+    if not info.images:
+        st.text("The index holds no pictures. Add some, or sync it with a folder.")
     if not info.segments:
-        st.text("The index holds no pictures, and therefore no segment.")
         return
     st.table([structure_row(segment) for segment in info.segments], border="horizontal")
     for segment in info.segments:

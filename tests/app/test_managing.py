@@ -277,7 +277,7 @@ def test_removed_and_emptied_meanwhile(own, index, pictures):
 
 def test_an_empty_index_is_described(own, index):
     remove(index, globs=["*"])
-    assert "no pictures" in texts(started("index"))
+    assert "The index holds no pictures." in texts(started("index"))
     sound(started())
 
 
