@@ -59,7 +59,7 @@ def show_creation(index: str | None) -> None:
         )
         place = st.text_input(
             "Folder of the index",
-            value=index or "",
+            value="" if index is None else _absolute(index),
             key="create-index",
             placeholder="beside the pictures: /home/me/pictures.index",
             disabled=index is not None,

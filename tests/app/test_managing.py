@@ -204,7 +204,8 @@ def test_an_index_is_made_from_a_folder_and_shown(managing, without, pictures):
 
 
 def test_an_index_is_made_where_the_app_was_started_with(managing, monkeypatch, pictures, tmp_path):
-    monkeypatch.setenv("TWINLENS_INDEX", str(tmp_path / "mine.index"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TWINLENS_INDEX", "mine.index")
     page = started()
     assert page.text_input(key="create-index").value == str(tmp_path / "mine.index")
     page.text_input(key="create-pictures").set_value(str(pictures))
