@@ -65,13 +65,8 @@ def show_creation(index: str | None) -> None:
             disabled=index is not None,
         )
         names = [entry.name for entry in available() if entry.installed and not entry.name.endswith(":NAME")]
-        encoder = st.selectbox(
-            "Encoder",
-            names,
-            index=names.index(BuildConfig.default_encoder),
-            key="create-encoder",
-            format_func=_encoder_label,
-        )
+        names.sort(key=lambda name: name != BuildConfig.default_encoder)  # the first is chosen
+        encoder = st.selectbox("Encoder", names, key="create-encoder", format_func=_encoder_label)
         labels = st.radio(
             "Labels", ["folder", "none"], key="create-labels", horizontal=True, format_func=_LABELS.__getitem__
         )
