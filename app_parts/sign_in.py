@@ -201,8 +201,8 @@ def _ticket(scope: Scope, tickets: Tickets) -> str | None:
             found = SimpleCookie(text).get(_cookie_name(scope))
         except CookieError:
             continue
-        if found is not None and tickets.is_valid(found.value):
-            return found.value
+        if found is not None and tickets.is_valid(str(found.value)):
+            return str(found.value)
     return None
 
 

@@ -69,6 +69,7 @@ class LineProgress:
 def main() -> int:
     """Run one job; the exit code is 0 unless the job failed."""
     progress = LineProgress(_own_output())
+    event: dict[str, Any]
     try:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _interrupt)
