@@ -1,4 +1,4 @@
-"""What the app was started with: `streamlit run app.py -- --index DIR [--manage] [--runs DIR] [--log FILE]`."""
+"""What the app was started with: `streamlit run app.py -- --index DIR [--manage] ...`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ class Arguments:
     """Folder with training runs."""
     log: str | None
     """The log of visits that `twinlens attend` writes."""
+    password_file: str | None
+    """File that holds the password of the app."""
 
 
 def arguments() -> Arguments:
@@ -28,5 +30,7 @@ def arguments() -> Arguments:
     parser.add_argument("--manage", action="store_true")
     parser.add_argument("--runs", nargs="?")
     parser.add_argument("--log", nargs="?")
+    parser.add_argument("--password-file", nargs="?")
     given = parser.parse_known_args()[0]
-    return Arguments(given.index or os.environ.get("TWINLENS_INDEX") or None, given.manage, given.runs, given.log)
+    index = given.index or os.environ.get("TWINLENS_INDEX") or None
+    return Arguments(index, given.manage, given.runs, given.log, given.password_file)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app_parts.address import Address, drawn, entered, moved
-from app_parts.arguments import arguments
+from app_parts.managing.chosen_index import index_folder
+from app_parts.managing.start import show_start
 from app_parts.shared_index import opened_index
 from app_parts.tiles import await_tiles, begin_tiles, literal
 from search import IndexBusyError, TwinlensError
@@ -55,9 +56,9 @@ def framed_alone(name: str, show: Callable[[Address], None]) -> None:
 
 def index_or_reason() -> SharedIndex | None:
     """The index that the app was started with; None, with the reason and the remedy on the page, if there is none."""
-    folder = arguments().index
+    folder = index_folder()
     if folder is None:
-        show_missing("No index was given.")
+        show_start("No index was given.")
         return None
     try:
         return opened_index(os.fsencode(folder))
@@ -65,16 +66,8 @@ def index_or_reason() -> SharedIndex | None:
         st.warning(literal(error))
         st.button("Try again", icon=":material/refresh:")
     except TwinlensError as error:
-        show_missing(literal(error))
+        show_start(literal(error))
     return None
-
-
-def show_missing(problem: str) -> None:
-    """Explain how to get an index to search."""
-    st.error(problem)
-    st.markdown("Build an index of a folder of pictures, then start the app with it:")
-    st.code("twinlens build PICTURES --index photos.index\ntwinlens app --index photos.index", language="bash")
-    st.markdown("Or try the sample collection: `twinlens demo`.")
 
 
 @st.fragment(run_every=FRESH_SECONDS)

@@ -131,6 +131,8 @@ def answer(address: str, server: subprocess.Popen[bytes]) -> bytes:
     [
         (("--index", "nowhere"), "nowhere: no index here"),
         (("--index", "INDEX", "--host", "no.such.host.invalid"), "no such address"),
+        (("--index", "INDEX", "--host", "0.0.0.0"), "would have no password"),
+        (("--manage", "--host", "0.0.0.0"), "would have no password"),
         (("--index", "INDEX", "--host", "192.0.2.1"), "cannot be used"),
         (("--index", "INDEX", "--port", "TAKEN"), "give another --port"),
     ],

@@ -1,4 +1,4 @@
-"""Index: what the index holds, how it answers, and how sure it is."""
+"""Index: what the index holds, how it answers, how sure it is, and what can be done with it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from app_parts.arguments import arguments
 from app_parts.frame import framed
+from app_parts.managing.about import show_calibration, show_encoder, show_structure
+from app_parts.managing.forms import show_changes, show_how_to_enable
+from app_parts.managing.progress_panel import show_job
 from app_parts.tiles import plain
 from search.text import counted, megabytes
 
@@ -17,10 +21,28 @@ if TYPE_CHECKING:
 
 
 def show(opened: SharedIndex, address: Address) -> None:
-    """Show the properties of the index."""
+    """Show the properties of the index, and the forms that change it."""
     del address
+    info = opened.info
     st.title("The index", anchor=False)
-    for name, fact in facts(opened.info).items():
+    show_job(str(info.path))
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.header("What it holds", anchor=False)
+        show_facts(facts(info))
+    with right:
+        show_encoder(info)
+    show_structure(info)
+    show_calibration(info)
+    if arguments().manage:
+        show_changes(str(info.path))
+    else:
+        show_how_to_enable(str(info.path))
+
+
+def show_facts(named: dict[str, str]) -> None:
+    """Show names with their values."""
+    for name, fact in named.items():
         with st.container(gap=None):
             st.caption(name)
             st.text(fact)

@@ -6,6 +6,7 @@ import ipaddress
 import os
 import socket
 import sys
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,6 +17,8 @@ HOME = Path(__file__).resolve().parents[2]
 DATA = HOME / "data"
 """The sample collection and its index, which only a checkout has."""
 APP = HOME / "app.py"
+PASSWORD = "TWINLENS_APP_PASSWORD"
+"""The environment variable that holds the password of the app."""
 CONFIG = Path(".streamlit", "config.toml")
 
 
@@ -32,8 +35,19 @@ def url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def app_command(index: Path, port: int, host: str = "127.0.0.1") -> list[str]:
-    """The command that serves the app for an index, without telemetry."""
+@dataclass(frozen=True)
+class Serving:
+    """What the app serves, and how it may be used."""
+
+    index: Path | None
+    """None for an app that helps to make one."""
+    manage: bool = False
+    runs: Path | None = None
+    password_file: Path | None = None
+
+
+def app_command(serving: Serving, port: int, host: str = "127.0.0.1") -> list[str]:
+    """The command that serves the app, without telemetry."""
     options = {
         "--server.address": host,
         "--server.port": str(port),
@@ -45,7 +59,27 @@ def app_command(index: Path, port: int, host: str = "127.0.0.1") -> list[str]:
     }
     flags = [word for pair in options.items() for word in pair]
     # -P: modules in the folder that the server runs in must not hide those of the library
-    return [sys.executable, "-P", "-m", "streamlit", "run", str(APP), *flags, "--", "--index", str(index)]
+    return [sys.executable, "-P", "-m", "streamlit", "run", str(APP), *flags, "--", *_words(serving)]
+
+
+def _words(serving: Serving) -> list[str]:
+    """The app's own options, which `app_parts/arguments.py` reads. Paths are absolute: the server runs elsewhere."""
+    paths = {"--index": serving.index, "--runs": serving.runs, "--password-file": serving.password_file}
+    named = [word for name, path in paths.items() if path is not None for word in (name, str(path.absolute()))]
+    return [*named, *["--manage"] * serving.manage]
+
+
+def check_password(host: str, password_file: Path | None) -> None:
+    """Check that an app which other machines can reach has a password; the app checks the password itself.
+
+    Raises:
+        DataError: it has none.
+    """
+    if not is_local(host) and password_file is None and PASSWORD not in os.environ:
+        raise DataError(
+            f"{host} can be reached from other machines, and the app would have no password. Set {PASSWORD}, or give "
+            "--password-file"
+        )
 
 
 def check_address(port: int, host: str = "127.0.0.1") -> None:
@@ -69,9 +103,9 @@ def check_address(port: int, host: str = "127.0.0.1") -> None:
         ) from error
 
 
-def serve(index: Path, port: int, host: str = "127.0.0.1") -> None:
+def serve(serving: Serving, port: int, host: str = "127.0.0.1") -> None:
     """Replace this process by the app's server, at an address that passed `check_address`; does not return."""
-    command = app_command(index.absolute(), port, host)
+    command = app_command(serving, port, host)
     os.chdir(_config_home())
     sys.stdout.flush()
     os.execv(command[0], command)  # no shell, and Ctrl-C reaches the server directly

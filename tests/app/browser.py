@@ -60,7 +60,7 @@ def guarded(home: Path) -> dict[str, str]:
 
 
 @contextmanager
-def served(index: Path, home: Path, *options: str, command: list[str] | None = None) -> Iterator[str]:
+def served(index: Path | None, home: Path, *options: str, command: list[str] | None = None) -> Iterator[str]:
     """Serve the app on a free port with only the repository's configuration; yields its address.
 
     It may not contact another machine: an attempt fails the test that uses it.

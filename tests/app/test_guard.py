@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import os
 import socket
 import subprocess
 import sys
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 import streamlit as st
 
 from app_parts.guard import refusal
-from indexer.cli.app_server import app_command
-from tests.app.browser import command_of, free_port, guarded, served
+from indexer.cli.app_server import Serving, app_command
+from tests.app.browser import ROOT, command_of, free_port, guarded, served
 
 FORGED_HOSTS = [
     "evil.example",
@@ -150,7 +151,9 @@ def address(request, gallery, tmp_path_factory):
     """The app started by either command; its end checks that it contacted no other machine."""
     home = tmp_path_factory.mktemp("home")
     command = (
-        command_of(gallery, free_port()) if request.param == "streamlit run" else app_command(gallery, free_port())
+        command_of(gallery, free_port())
+        if request.param == "streamlit run"
+        else app_command(Serving(gallery), free_port())
     )
     with served(gallery, home, command=command) as address:
         yield address
@@ -215,11 +218,35 @@ def test_an_allowed_host_name_is_accepted_for_http_and_websockets(gallery, tmp_p
 
 
 def test_an_app_on_the_network_contacts_no_host_for_its_address(gallery, tmp_path):
-    with served(gallery, tmp_path, "--server.address", "0.0.0.0") as address:
-        assert status(address, STREAM, Host=urlsplit(address).netloc) == 101
+    (tmp_path / "password").write_text("a long password")
+    command = [*command_of(gallery, free_port(), "--server.address", "0.0.0.0"), "--password-file"]
+    with served(gallery, tmp_path, command=[*command, str(tmp_path / "password")]) as address:
+        own = urlsplit(address).netloc
+        assert status(address, STREAM, Host=own) == 403, "nobody is signed in"
+        assert status(address, STREAM, Host=own, Cookie=signed_in(address, "a long password")) == 101
         assert status(address, STREAM, Host="evil.example") == 403
     assert "checkip" not in (tmp_path / "server.log").read_text()
     assert "External URL" not in (tmp_path / "server.log").read_text()
+
+
+def signed_in(address, password):
+    """The cookie that the app gives for its password."""
+    form = urlencode({"password": password}).encode()
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=30)
+    connection.request("POST", "/sign-in", form, {"Content-Type": "application/x-www-form-urlencoded"})
+    answer = connection.getresponse()
+    connection.close()
+    assert answer.status == 303
+    return answer.getheader("Set-Cookie").partition(";")[0]
+
+
+def test_an_app_on_the_network_is_not_served_without_a_password(gallery, tmp_path):
+    for words in (("--server.address", "0.0.0.0"), ("--server.address", "::")):
+        command = command_of(gallery, free_port(), *words)
+        done = subprocess.run(command, cwd=ROOT, env=guarded(tmp_path), capture_output=True, text=True, timeout=300)
+        assert done.returncode != 0
+        assert "has no password" in done.stderr + done.stdout
+        assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(

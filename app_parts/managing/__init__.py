@@ -1,0 +1,1 @@
+"""The parts of the index page: its facts, its jobs, and what to do without an index."""
