@@ -208,7 +208,7 @@ def _ticket(scope: Scope, tickets: Tickets) -> str | None:
 
 async def _body(receive: Receive) -> str:
     """The body of a form; empty if it is larger than any sign-in."""
-    body = b""
+    body: bytes = b""
     while len(body) <= _LARGEST_FORM:
         message = await receive()
         body += message.get("body", b"")
