@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app_parts.arguments import arguments
+from app_parts.managing.chosen_index import index_folder
 from app_parts.search.exports import MOST_BYTES, csv_of, json_of, zip_of
 from app_parts.search.same_search import command_of, python_of
 from search.text import counted
@@ -50,7 +50,7 @@ def show_selection(opened: SharedIndex, question: Question, result: SearchResult
             )
         st.caption(f"A ZIP holds up to {MOST_BYTES // 2**20} MiB of pictures.")
     with st.popover("Same search", icon=":material/terminal:", key="same-search"):
-        index = arguments().index or ""
+        index = index_folder() or ""
         st.caption("On the command line:")
         st.code(command_of(index, question, settings), language="bash", wrap_lines=True)
         st.caption("In Python:")
