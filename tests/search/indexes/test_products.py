@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from search.indexes import products
-from search.indexes.products import NumpyProducts, Products, TorchProducts, bfloat16_error, products_for
+from search.indexes.products import GpuProducts, NumpyProducts, Products, TorchProducts, bfloat16_error, products_for
 from tests.indexes_of_vectors import clumps, unit
 
 
@@ -19,7 +19,8 @@ class InBfloat16(TorchProducts):
         self._half = True
 
 
-MAKERS = pytest.mark.parametrize("make", [lambda _: NumpyProducts(), TorchProducts, InBfloat16])
+ON_GPU = pytest.param(lambda _: GpuProducts(), marks=pytest.mark.gpu)
+MAKERS = pytest.mark.parametrize("make", [lambda _: NumpyProducts(), TorchProducts, InBfloat16, ON_GPU])
 
 
 def above(made: Products, rows: np.ndarray, columns: np.ndarray, limit: float):
