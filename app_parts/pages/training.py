@@ -68,7 +68,7 @@ def choose_runs(address: Address, runs: list[RunRecord], names: list[str]) -> li
     if asked != known:
         address.complain("runs", "in the address names runs that are not in this folder, which are left out")
     offer("runs", known, default)
-    st.multiselect("Runs", names, key="runs", on_change=change, max_selections=COMPARED)
+    st.pills("Runs", names, selection_mode="multi", key="runs", on_change=change, format_func=literal)
     return [by_name[each] for each in known]
 
 
@@ -128,7 +128,10 @@ def show_run(runs: list[RunRecord]) -> None:
     """The galleries and settings of each run."""
     for run in runs:
         with st.expander(f"Galleries and settings of {literal(run.name)}", expanded=len(runs) == 1):
-            if not run.history:
+            if run.history:
+                last = run.history[-1]
+                st.text(f"{run.state}, step {last.step:,} after {last.minutes:,.1f} minutes")
+            else:
                 st.caption("No evaluation yet: the first row of the history comes after `evaluate_every` steps.")
             drawn = 0
             for name in FIGURES:

@@ -48,9 +48,14 @@ def chart(page):
     return ipc.open_stream(element.proto.data.data).read_all().to_pylist(), json.loads(element.proto.spec)["encoding"]
 
 
-def test_without_runs_there_is_no_such_page_in_the_menu(gallery, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["app.py", "--index", str(gallery)])
-    assert "Training" not in [page.title for page in menu(arguments())]
+def test_without_runs_there_is_no_such_page_in_the_menu(monkeypatch):
+    offered = []
+    monkeypatch.setattr("app_parts.menu.page_of", offered.append)
+    for words, expected in ((["app.py"], False), (["app.py", "--runs", "runs"], True)):
+        monkeypatch.setattr("sys.argv", words)
+        offered.clear()
+        menu(arguments())
+        assert ("training" in offered) == expected
 
 
 def test_an_empty_folder_says_how_to_train(runs):
