@@ -211,7 +211,7 @@ async def _body(receive: Receive) -> str:
     body: bytes = b""
     while len(body) <= _LARGEST_FORM:
         message = await receive()
-        body += message.get("body", b"")
+        body += bytes(message.get("body", b""))
         if not message.get("more_body"):
             return body.decode("ascii", "replace")
     return ""
