@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Self
 from search.config import Device, QueryConfig, VerifyConfig
 from search.filters.language import condition_of
 from search.forks import watch
-from search.query.asking import Asking
 from search.query.collection_map import collection_map
 from search.query.embedding import Embedder, unit_queries
+from search.query.examples import Asking
 from search.query.known_pictures import KnownPictures, index_info
 from search.query.query import Query, only_hits, shows_options
 from search.query.segment_search import SegmentSearch

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app_parts.arguments import arguments
-from app_parts.people.asking import offer_picture
+from app_parts.people.picture_input import offer_picture
 from app_parts.tiles import literal, plain
 from indexer import EnrollConfig, enroll, unenroll
 from search import TwinlensError

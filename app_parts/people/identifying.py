@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app_parts.address import change, offer
-from app_parts.people.asking import offer_picture
+from app_parts.people.picture_input import offer_picture
 from app_parts.thumbnails import TILE
 from app_parts.tiles import ground, literal, plain, show_tile, tile
 from search import TwinlensError

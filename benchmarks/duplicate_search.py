@@ -1,4 +1,4 @@
-"""Time the search for copies in a large index: `python -m benchmarks.duplicates --rows 200000 --kind hnsw`.
+"""Time the search for copies in a large index: `python -m benchmarks.duplicate_search --rows 200000 --kind hnsw`.
 
 With `--real FILE`, the vectors are made from real embeddings (`benchmarks.million_vectors`). Without, they are random
 in a space of 24 dimensions embedded in one of 256, because embeddings of pictures have fewer degrees of freedom than
