@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import streamlit as st
 
@@ -83,7 +83,9 @@ def _listed(name: str, address: Address) -> list[str]:
 
 
 def _slide(column: ColumnInfo, address: Address) -> str:
-    name, (low, high) = f"f.{column.name}", _bounds(column) or (0, 0)
+    name, bounds = f"f.{column.name}", _bounds(column) or (0, 0)
+    low: Any = bounds[0]
+    high: Any = bounds[1]
     chosen = _range(name, (low, high), address)
     offer(name, chosen, (low, high))
     st.slider(literal(column.name), low, high, key=name, on_change=choose)
@@ -120,7 +122,7 @@ def _range(name: str, bounds: tuple[Bound, Bound], address: Address) -> tuple[Bo
     except ValueError:
         address.complain(name, f"in the address is not a range such as {bounds[0]}..{bounds[1]}, and is ignored")
         return bounds
-    low, high = (min(max(each, bounds[0]), bounds[1]) for each in (first, second))  # type: ignore[type-var]
+    low, high = (min(max(each, bounds[0]), bounds[1]) for each in (first, second))
     return (low, high) if low <= high else (high, low)  # type: ignore[operator]
 
 

@@ -11,7 +11,8 @@ from app_parts.search.picking import pick, remove, reset_rated, turn, unrate, us
 from app_parts.search.picture import full_link
 from app_parts.search.question import MOST_WEIGHT
 from app_parts.search.searching import copies_text
-from app_parts.tiles import TILE, Tile, file_tile, ground, plain, show_tile, tile
+from app_parts.thumbnails import TILE
+from app_parts.tiles import Tile, file_tile, ground, plain, show_tile, tile
 from search import PictureError
 from search.pictures.decode import load_picture
 
@@ -162,7 +163,7 @@ def part_tile(part: Part) -> Tile:
     if key not in tiles:
         sizes = st.session_state.setdefault("sizes", {})
         try:
-            image = load_picture(part.upload, target=TILE)
+            image = load_picture(part.picture, target=TILE)
             sizes[part.key] = image.info["full_size"]
             tiles[key] = tile(image, ground())
         except PictureError as error:

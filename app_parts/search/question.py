@@ -6,6 +6,7 @@ The address holds everything except the pictures of the visitor, which exist onl
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from app_parts.shared_index import SharedIndex
     from search import SearchEngine
     from search.store.records import PictureRecord
-    from search.types import Example
+    from search.types import Example, Picture
 
 MOST_PARTS = 12
 """Maximum number of pictures of the collection that one parameter of the address may name."""
@@ -62,11 +63,14 @@ class Part:
         return None if self.record is None else self.record.id
 
     @property
+    def picture(self) -> Picture:
+        """The file of the part, which is no text."""
+        return self.upload if self.record is None and self.upload is not None else Path(self.name)
+
+    @property
     def example(self) -> Example:
         """The part as the engine takes it."""
-        if self.record is not None:
-            return self.record.path
-        return Text(self.text) if self.upload is None else self.upload
+        return Text(self.text) if self.text else self.picture
 
 
 @dataclass(frozen=True)

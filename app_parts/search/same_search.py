@@ -32,7 +32,7 @@ def command_of(index: str, question: Question, settings: SearchSettings) -> str:
             words += ["--crop", str(question.crop)]
     words += ["--index", index, "-k", str(number_asked(question, settings))]
     words += ["--where", settings.where] if settings.where else []
-    words += [f"--{name.replace('_', '-')}" for name in ("same_only", "collapse") if settings.options[name]]  # type: ignore[literal-required]
+    words += [f"--{name.replace('_', '-')}" for name in ("same_only", "collapse") if settings.options[name]]
     radius, diversity = settings.options["radius"], settings.options["diversity"]
     words += ["--radius", f"{radius:g}"] if radius is not None else []
     words += ["--diversity", f"{diversity:g}"] if diversity else []
@@ -47,8 +47,8 @@ def python_of(index: str, question: Question, settings: SearchSettings) -> str:
     call, arguments, names = _call(question)
     arguments.append(f"k={number_asked(question, settings)}")
     arguments += [f"where={settings.where!a}"] if settings.where else []
-    arguments += [f"{name}=True" for name in ("same_only", "collapse") if settings.options[name]]  # type: ignore[literal-required]
-    arguments += [f"{name}={settings.options[name]!r}" for name in ("radius", "diversity") if settings.options[name]]  # type: ignore[literal-required]
+    arguments += [f"{name}=True" for name in ("same_only", "collapse") if settings.options[name]]
+    arguments += [f"{name}={settings.options[name]!r}" for name in ("radius", "diversity") if settings.options[name]]
     arguments += ["radius=0.0"] if settings.options["radius"] == 0 else []
     arguments += ["views=True"] if shows_views(question, settings) else []
     arguments += [f"liked={list(question.liked)}"] if question.liked else []
