@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MOST_WORDS = 6
 """Words of a text that become a filter; further ones are ignored."""
-UPLOADER_WIDTH = 330
+UPLOADER_WIDTH = 200
 WILD = str.maketrans({each: f"[{each}]" for each in "*?["})
 """Replaces the wildcards of `glob` by patterns that match only themselves."""
 

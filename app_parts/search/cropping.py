@@ -125,7 +125,7 @@ def shown_image(part: Part) -> Image:
     kept: dict[str, Image] = st.session_state.setdefault("cropped", {})
     if part.key not in kept:
         kept.clear()
-        image = thumbnail(part.file, SIDE).convert("RGB")
+        image = thumbnail(part.picture, SIDE).convert("RGB")
         larger = SIDE / max(image.size)  # a box is hard to drag on a stamp
         kept[part.key] = image.resize([max(1, round(side * larger)) for side in image.size])
     return kept[part.key]

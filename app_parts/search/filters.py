@@ -83,10 +83,9 @@ def _listed(name: str, address: Address) -> list[str]:
 
 
 def _slide(column: ColumnInfo, address: Address) -> str:
-    name: str = f"f.{column.name}"
-    low: Any
-    high: Any
-    low, high = _bounds(column) or (0, 0)
+    name, bounds = f"f.{column.name}", _bounds(column) or (0, 0)
+    low: Any = bounds[0]
+    high: Any = bounds[1]
     chosen = _range(name, (low, high), address)
     offer(name, chosen, (low, high))
     st.slider(literal(column.name), low, high, key=name, on_change=choose)

@@ -163,7 +163,7 @@ def part_tile(part: Part) -> Tile:
     if key not in tiles:
         sizes = st.session_state.setdefault("sizes", {})
         try:
-            image = load_picture(part.file, target=TILE)
+            image = load_picture(part.picture, target=TILE)
             sizes[part.key] = image.info["full_size"]
             tiles[key] = tile(image, ground())
         except PictureError as error:

@@ -6,6 +6,7 @@ The address holds everything except the pictures of the visitor, which exist onl
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
@@ -14,15 +15,13 @@ from app_parts.address import whole_number
 from search import Crop, QueryError, Text
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
     from app_parts.address import Address
     from app_parts.shared_index import SharedIndex
     from search import SearchEngine
     from search.store.records import PictureRecord
-    from search.types import Example
+    from search.types import Example, Picture
 
 MOST_PARTS = 12
 """Maximum number of pictures of the collection that one parameter of the address may name."""
@@ -64,17 +63,14 @@ class Part:
         return None if self.record is None else self.record.id
 
     @property
-    def file(self) -> UploadedFile | Path:
-        """The picture of a part that is no text."""
-        if self.record is not None:
-            return self.record.path
-        assert self.upload is not None
-        return self.upload
+    def picture(self) -> Picture:
+        """The file of the part, which is no text."""
+        return self.upload if self.record is None and self.upload is not None else Path(self.name)
 
     @property
     def example(self) -> Example:
         """The part as the engine takes it."""
-        return Text(self.text) if self.text else self.file
+        return Text(self.text) if self.text else self.picture
 
 
 @dataclass(frozen=True)
