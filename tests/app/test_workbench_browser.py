@@ -99,6 +99,8 @@ def test_a_proposed_file_is_kept_undone_and_the_list_exported(page, place, addre
     page.goto(f"{address}/duplicates?exact=true")
     page.get_by_role("heading", name="Group 2: 2 pictures").wait_for()
     dropped = page.get_by_role("button", name="Keep", exact=True)
+    dropped.nth(1).wait_for()
+    settled(page)
     assert dropped.count() == 2
     dropped.first.click()
     page.get_by_text("1 file decided by you").wait_for()
