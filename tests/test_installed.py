@@ -91,7 +91,7 @@ def test_the_page_runs_from_it(installed: Path, index: Path, tmp_path: Path) -> 
     )
     place, exceptions, titles = json.loads(done.stdout.splitlines()[-1])
     assert Path(place).is_relative_to(installed)
-    assert (exceptions, titles) == (0, ["Twinlens"])
+    assert (exceptions, titles) == (0, ["Search by picture"])
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")

@@ -128,7 +128,7 @@ def test_a_weak_calibration_says_so(own):
         ({"a": "999", "b": "2"}, 1),
         ({"a": "x", "b": "-1"}, 2),
         ({"a": "1", "b": "2", "threshold": "nan"}, 1),
-        ({"a": "1", "b": "2", "threshold": "1e-1"}, 1),
+        ({"a": "1", "b": "2", "threshold": "0x1"}, 1),
         ({"a": "1", "b": "2", "threshold": "3"}, 1),
         ({"a": "<b>**x**</b>", "b": "9" * 40}, 2),
         ({"page": "99", "label": "nobody"}, 2),

@@ -45,7 +45,8 @@ def runs(tmp_path, monkeypatch):
 def chart(page):
     """The rows and the encoding of the chart on the page."""
     (element,) = page.get("vega_lite_chart")
-    return ipc.open_stream(element.proto.data.data).read_all().to_pylist(), json.loads(element.proto.spec)["encoding"]
+    (data,) = [each.data.data for each in element.proto.datasets]
+    return ipc.open_stream(data).read_all().to_pylist(), json.loads(element.proto.spec)["encoding"]
 
 
 def test_without_runs_there_is_no_such_page_in_the_menu(monkeypatch):
