@@ -145,9 +145,7 @@ def test_files_reached_by_a_link_out_of_the_folder_are_refused(place: str, seed:
     shutil.move(index / place, tmp_path / "elsewhere")
     (index / place).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(DamagedFileError, match="outside of the index folder"):
-        engine = open_index(index)
-    _ = engine.encoder
-    engine.map()
+        _ = open_index(index).encoder
     assert "outside of the index folder" in str(inspect(index).findings[0])
 
 
@@ -174,9 +172,7 @@ def test_names_that_lead_out_of_the_folder(name: str, seed: Path, tmp_path: Path
             value = json.dumps(name) if "settings" in sql else name
             connection.execute(sql.replace("UPDATE", "UPDATE OR REPLACE", 1), (value,))
         with pytest.raises(TwinlensError):
-            engine = open_index(index)
-    _ = engine.encoder
-    engine.map()
+            _ = open_index(index).encoder
         assert not inspect(index).whole
 
 
