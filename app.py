@@ -33,6 +33,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-else:
+elif __name__ != "__mp_main__":  # which is what a spawned process imports the main script as
     password = password_or_exit(arguments().password_file, st.get_option("server.address"))
     app = App(__file__, middleware=[Middleware(Guard), Middleware(SignIn, password=password)])
