@@ -154,6 +154,28 @@ class FaissCodes(FaissGraph):
         return rows
 
 
+class Turbovec(Library):
+    """4-bit codes of every dimension on one thread, re-ranked by the vectors in NumPy."""
+
+    package, efforts = "turbovec", FACTORS
+
+    def _build(self, vectors: Floats, masks: Mapping[str, Mask], work: Path) -> None:
+        turbovec = imported("turbovec")
+
+        self._vectors, self._masks = vectors, dict(masks)
+        self._index = turbovec.TurboQuantIndex(dim=vectors.shape[1], bit_width=4)
+        self._index.calibrate(vectors[np.random.default_rng(0).choice(len(vectors), 1_024, replace=False)])
+        self._index.add(vectors)
+        self._index.prepare()
+
+    def _search(self, queries: Floats, effort: int, chosen: str | None) -> Rows:
+        mask = None if chosen is None else self._masks[chosen]
+        rows = self._index.search(queries, K * effort, mask=mask)[1]
+        cosines = np.einsum("qcd,qd->qc", self._vectors[rows], queries)
+        nearest: Rows = np.take_along_axis(rows, np.argsort(-cosines, axis=1)[:, :K], axis=1)
+        return nearest
+
+
 class Hnswlib(Library):
     """hnswlib on one thread."""
 
@@ -342,8 +364,10 @@ LIBRARIES: dict[str, Callable[[], Library]] = {
     "Twinlens hnsw8": lambda: TwinlensKind("hnsw8"),
     "Twinlens hnsw": lambda: TwinlensKind("hnsw"),
     "Twinlens ivf": lambda: TwinlensKind("ivf"),
+    "Twinlens turbovec": lambda: TwinlensKind("turbovec"),
     "faiss HNSW": FaissGraph,
     "faiss PQ 4-bit fast scan + re-ranking": FaissCodes,
+    "turbovec 4-bit + re-ranking": Turbovec,
     "hnswlib": Hnswlib,
     "usearch float32": lambda: Usearch("f32"),
     "usearch int8": lambda: Usearch("i8"),

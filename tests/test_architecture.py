@@ -39,11 +39,23 @@ A name without a dot is the package's `__init__.py`, or a whole package without 
 ROOMS = {room: height for height, layer in enumerate(LAYERS) for room in layer}
 PACKAGES = ("search", "indexer", "app_parts", "benchmarks", "experiments")
 
-HEAVY = {"torch", "torchvision", "timm", "faiss", "hnswlib", "streamlit", "pytorch_metric_learning", "PIL", "numpy"}
+HEAVY = {
+    "torch",
+    "torchvision",
+    "timm",
+    "faiss",
+    "hnswlib",
+    "turbovec",
+    "streamlit",
+    "pytorch_metric_learning",
+    "PIL",
+    "numpy",
+}
 HEAVY |= {"open_clip", "openvino", "pyarrow", "pandas"}
 HOMES = {
     "faiss": ("search/indexes/",),
     "hnswlib": ("search/indexes/",),
+    "turbovec": ("search/indexes/",),
     "torch": ("search/encoders/", "search/indexes/", "indexer/training/"),
     "torchvision": ("search/encoders/", "indexer/training/"),
     "timm": ("search/encoders/",),

@@ -92,7 +92,9 @@ PrecisionOption = Annotated[
 ]
 KindOption = Annotated[
     str,
-    typer.Option(help="Index kind: auto, flat, pq4, hnsw, hnsw8, ivf, ivfpq, cagra or hnswlib.", callback=_known_kind),
+    typer.Option(
+        help="Index kind: auto, flat, pq4, hnsw, hnsw8, ivf, ivfpq, cagra, hnswlib or turbovec.", callback=_known_kind
+    ),
 ]
 ParamOption = Annotated[
     list[str] | None,

@@ -8,6 +8,7 @@
     ivfpq     FAISS: clusters of compressed vectors, with about a sixteenth of the memory; CPU or GPU
     cagra     FAISS: a graph that a GPU builds and walks, if FAISS was built with cuVS; exact elsewhere
     hnswlib   like hnsw, from the library of that name, which also filters during the walk; CPU
+    turbovec  turbovec: scans codes of 4 bits per dimension; built in a second, needs few candidates; CPU, an extra
 
 For `auto`, `indexer.tuning` tries kinds on a sample of the vectors.
 """
@@ -35,6 +36,7 @@ _TABLE = {
     "ivfpq": "search.indexes.faiss_ivfpq:FaissIvfPqIndex",
     "cagra": "search.indexes.faiss_cagra:FaissCagraIndex",
     "hnswlib": "search.indexes.hnswlib_index:HnswlibIndex",
+    "turbovec": "search.indexes.turbovec_index:TurbovecIndex",
 }
 """Kind to `module:Class`. A new kind needs one file and one line here."""
 
@@ -46,13 +48,20 @@ def index_class(kind: str) -> type[VectorIndex]:
     """Import the class of a kind.
 
     Raises:
-        UnsupportedError: the kind is unknown.
+        UnsupportedError: the kind is unknown, or its package is not installed.
     """
     if kind not in _TABLE:
         raise UnsupportedError(f"unknown index kind {kind!r}: the kinds are {', '.join(KINDS)}")
     module, _, name = _TABLE[kind].partition(":")
     use_one_thread("faiss", lambda faiss: faiss.omp_set_num_threads)
-    kind_class: type[VectorIndex] = getattr(import_module(module), name)
+    try:
+        kind_class: type[VectorIndex] = getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        if error.name != kind:  # the package of an optional kind has its name
+            raise
+        raise UnsupportedError(
+            f'index kind {kind!r} needs the extra {kind!r}: pip install "twinlens[{kind}]"'
+        ) from error
     return kind_class
 
 

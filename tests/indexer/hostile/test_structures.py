@@ -35,6 +35,7 @@ PARAMETERS = {
     "ivf": {},
     "ivfpq": {"m": 4},
     "pq4": {"m": 3},
+    "turbovec": {},
 }
 ROOT = Path(__file__).parents[3]
 WILD = (0, 1, 2, 3, 7, LINKS, 2 * LINKS, 255, ROWS - 1, ROWS, ROWS + 1, 2**15, 2**31 - 1, 2**31, 2**32 - 1)
@@ -176,6 +177,8 @@ def named_mutants(kind: str, data: bytes) -> dict[str, bytes]:
         }
     if kind == "pq4":
         return mutants_of_pq4(data)
+    if kind == "turbovec":
+        return mutants_of_turbovec(data)
     ids = len(data) - 8
     return {
         "dim": put(data, 4, "<i", DIM * 2),
@@ -249,6 +252,23 @@ def mutants_of_pq4(data: bytes) -> dict[str, bytes]:
     }
 
 
+def mutants_of_turbovec(data: bytes) -> dict[str, bytes]:
+    assert struct.unpack_from("<B", data, 5) == (4,)
+    assert struct.unpack_from("<I", data, 8) == (DIM,)
+    assert struct.unpack_from("<Q", data, 164) == (ROWS,)
+    return {
+        "version": put(data, 2, "<B", 0),
+        "bits": put(data, 5, "<B", 3),
+        "bits far": put(data, 5, "<B", 255),
+        "dim": put(data, 8, "<I", 2 * DIM),
+        "dim odd": put(data, 8, "<I", DIM + 1),
+        "dim far": put(data, 8, "<I", 2**32 - 8),
+        "a row more": put(data, 164, "<Q", ROWS + 1),
+        "a row less": put(data, 164, "<Q", ROWS - 1),
+        "rows far": put(data, 164, "<Q", 2**60),
+    }
+
+
 def test_each_promise(made) -> None:
     kind, folder, _ = made
     mutants = list(named_mutants(kind, sound(folder)).items())
@@ -310,7 +330,7 @@ def test_check_finds_it_and_repair_builds_it_again(kind: str, tmp_path: Path) ->
     build(tmp_path / "p", tmp_path / "i", replace(FAST, kind=kind))
     (file,) = (tmp_path / "i" / "segments").glob(f"*.{kind}")
     data = file.read_bytes()
-    place = {"hnswlib": 52, "hnsw8": 8, "pq4": 8}.get(kind, len(data) - 8)
+    place = {"hnswlib": 52, "hnsw8": 8, "pq4": 8, "turbovec": 164}.get(kind, len(data) - 8)
     file.write_bytes(put(data, place, "<I" if kind == "hnswlib" else "<q", 2**31 - 1))
     record = seal_structure(tmp_path / "i", f"segments/{file.name}")
     assert record.blocks is not None

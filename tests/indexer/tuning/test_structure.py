@@ -18,7 +18,7 @@ def clustered(count: int, dim: int = 16) -> np.ndarray:
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
-@pytest.mark.parametrize("kind", ["pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "hnswlib"])
+@pytest.mark.parametrize("kind", ["pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "hnswlib", "turbovec"])
 def test_the_recall_told_is_the_recall_of_new_queries(kind: str) -> None:
     """Spread evenly in 32 dimensions: a graph finds its own rows far more easily than others."""
     spread = np.random.default_rng(2).standard_normal((5000, 32)).astype(np.float32)
@@ -97,7 +97,7 @@ def test_auto_is_exact_while_that_is_fast() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
-@pytest.mark.parametrize("kind", ["flat", "pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "hnswlib"])
+@pytest.mark.parametrize("kind", ["flat", "pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "hnswlib", "turbovec"])
 def test_hardly_any_vectors(kind: str, count: int) -> None:
     vectors = clustered(5)[:count]
     structure = build_structure(vectors, BuildConfig(kind=kind, device="cpu")).structure

@@ -14,7 +14,7 @@ from search.query import masks as filter_masks
 from tests.conftest import FAST, draw, fill
 from tests.search.test_engine import assert_same
 
-KINDS = ("flat", "pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "hnswlib")
+KINDS = ("flat", "pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "hnswlib", "turbovec")
 
 
 @pytest.fixture(scope="module", params=KINDS)

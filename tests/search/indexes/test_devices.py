@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -46,8 +47,8 @@ def test_ivfpq_reports_unsupported_parameters() -> None:
 
 
 def test_kinds_and_devices(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert KINDS == ("flat", "pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "cagra", "hnswlib")
-    with pytest.raises(UnsupportedError, match="flat, pq4, hnsw, hnsw8, ivf, ivfpq, cagra, hnswlib"):
+    assert KINDS == ("flat", "pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "cagra", "hnswlib", "turbovec")
+    with pytest.raises(UnsupportedError, match="flat, pq4, hnsw, hnsw8, ivf, ivfpq, cagra, hnswlib, turbovec"):
         index_class("tree")
     for gpu in (False, True):
         monkeypatch.setattr("search.indexes._gpu_available", lambda there=gpu: there)
@@ -76,3 +77,10 @@ def test_filters_are_answered_exactly_while_that_is_fast() -> None:
     assert [exact_rows("hnsw", rows, 128) for rows in (0, 1000, 1_000_000)] == [16_384] * 3
     assert [exact_rows("ivf", 1_000_000, dim) for dim in (256, 512)] == [8_192, 4_096]
     assert [exact_rows("pq4", rows, 128) for rows in (0, 1000, 1_000_000)] == [2_000, 2_000, 62_500]
+
+
+def test_a_kind_without_its_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "turbovec", None)
+    monkeypatch.delitem(sys.modules, "search.indexes.turbovec_index", raising=False)
+    with pytest.raises(UnsupportedError, match=r"the extra 'turbovec': pip install \"twinlens\[turbovec\]\""):
+        index_class("turbovec")

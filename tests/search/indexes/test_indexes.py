@@ -120,7 +120,9 @@ def test_all_rows_the_same(place: Place, count: int, capfd: pytest.CaptureFixtur
     distances, rows = place.build(vectors).search(vectors[:3], 10)
     check_answers(place, vectors, vectors[:3], distances, rows)
     reachable = min(10, count)
-    assert distances[:, :reachable].max() <= (1e-2 if place.kind in ROUNDED else 1e-6)
+    # codebooks are fitted to the rows; the levels of turbovec are not
+    most = {"turbovec": 0.05}.get(place.kind, 1e-2 if place.kind in ROUNDED else 1e-6)
+    assert distances[:, :reachable].max() <= most
     if place.kind == "flat":
         np.testing.assert_array_equal(rows[:, :reachable], np.tile(np.arange(reachable), (len(rows), 1)))
     assert capfd.readouterr() == ("", "")
