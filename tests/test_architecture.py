@@ -18,6 +18,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("search.comparison", "search.explanation", "search.store"),
     ("search.recognition",),
     ("search.query",),
+    ("search.reader",),
     ("search.engine",),
     ("search",),
     ("indexer.csv_table", "indexer.resolved_paths"),
