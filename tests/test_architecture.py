@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("indexer.pipeline",),
     ("indexer.metadata", "indexer.collection", "indexer.people", "indexer.health", "indexer.plots"),
     ("indexer.duplicates", "indexer.exchange", "indexer.training"),
-    ("indexer.evaluation",),
+    ("indexer.evaluation", "indexer.stores"),
     ("indexer.calibration",),
     ("indexer",),
     ("indexer.cli", "app_parts"),
@@ -41,7 +41,7 @@ ROOMS = {room: height for height, layer in enumerate(LAYERS) for room in layer}
 PACKAGES = ("search", "indexer", "app_parts", "benchmarks", "experiments")
 
 HEAVY = {"torch", "torchvision", "timm", "faiss", "hnswlib", "streamlit", "pytorch_metric_learning", "PIL", "numpy"}
-HEAVY |= {"open_clip", "openvino", "pyarrow", "pandas"}
+HEAVY |= {"open_clip", "openvino", "pyarrow", "pandas", "pymilvus"}
 HOMES = {
     "faiss": ("search/indexes/",),
     "hnswlib": ("search/indexes/",),
@@ -57,6 +57,8 @@ HOMES = {
     "pyarrow": ("indexer/exchange/parquet_file.py",),
     "streamlit": ("app.py", "app_parts/"),
     "streamlit_drawable_canvas": ("app_parts/search/cropping.py",),
+    "pymilvus": ("search/store/milvus/",),
+    "milvus_lite": ("search/store/milvus/",),
     "sqlite3": ("search/store/", "search/files/disk_errors.py", "indexer/pipeline/staging"),
 }
 

@@ -119,6 +119,19 @@ class MilvusStore:
             parts.append(vectors_of(page, self.shown.dim))
         return records, np.concatenate(parts)
 
+    def with_contents(self, contents: Sequence[str]) -> list[PictureRecord]:
+        """All pictures with one of the given content hashes."""
+        if not contents:
+            return []
+        listed = ", ".join(f'"{each}"' for each in contents if each.isalnum())
+        pages = self.connection.pages(self.collection, f"content in [{listed}]", RECORD_FIELDS, AT_ONCE)
+        return [record_of(row) for page in pages for row in page]
+
+    def one_of_each_label(self) -> list[int]:
+        """The id of one picture of each label."""
+        pages = self.connection.pages(self.collection, "label is not null", ["label"], AT_ONCE)
+        return list({row["label"]: int(row["id"]) for page in pages for row in page}.values())
+
     def templates(self) -> list[TemplateRecord]:
         """Reference pictures of the enrolled identities."""
         return self.about.templates()
