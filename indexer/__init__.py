@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from indexer.exchange.config import ExportConfig, ImportConfig
     from indexer.exchange.export import ExportReport, export
     from indexer.exchange.import_vectors import import_vectors
-    from indexer.health.check import CheckReport, Finding, check
+    from indexer.health.check import CheckReport, Finding
     from indexer.health.repair import RepairReport, repair
     from indexer.metadata.load import MetadataReport, drop_column, load_metadata
     from indexer.people.attendance import Seen, attend
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from indexer.stores.migrate import MigrateConfig, MigrateReport, migrate
     from indexer.stores.remove import remove
     from indexer.stores.store_build import build_in_store
-    from indexer.stores.store_check import inspect
+    from indexer.stores.store_check import check, inspect
     from indexer.training import AugmentConfig, TrainConfig, load_recipe, recipe_names, train
     from indexer.training.collapse import TrainingCollapsedError
     from indexer.training.teacher import teach
@@ -136,7 +136,7 @@ _LAZY = {
     "indexer.exchange.config": {"ExportConfig", "ImportConfig"},
     "indexer.exchange.export": {"ExportReport", "export"},
     "indexer.exchange.import_vectors": {"import_vectors"},
-    "indexer.health.check": {"CheckReport", "Finding", "check"},
+    "indexer.health.check": {"CheckReport", "Finding"},
     "indexer.health.repair": {"RepairReport", "repair"},
     "indexer.metadata.load": {"MetadataReport", "drop_column", "load_metadata"},
     "indexer.people.attendance": {"Seen", "attend"},
@@ -150,7 +150,7 @@ _LAZY = {
     "indexer.stores.store_build": {"build_in_store"},
     "indexer.stores.migrate": {"MigrateConfig", "MigrateReport", "migrate"},
     "indexer.stores.remove": {"remove"},
-    "indexer.stores.store_check": {"inspect"},
+    "indexer.stores.store_check": {"check", "inspect"},
     "indexer.training": {"AugmentConfig", "TrainConfig", "load_recipe", "recipe_names", "train"},
     "indexer.training.collapse": {"TrainingCollapsedError"},
     "indexer.training.teacher": {"teach"},

@@ -11,7 +11,7 @@ from indexer.collection.add import add as add_to_folder
 from indexer.pipeline.content_hash import content_hash
 from indexer.pipeline.progress import Silent, Stages
 from indexer.stores.folder_copy import fill_folder
-from indexer.stores.working_copy import discard, send_back, working_folder
+from indexer.stores.working_copy import discard, forget_structure, send_back, working_folder
 from search.chunks import chunks
 from search.config import BuildConfig
 from search.errors import EncoderError, PictureError
@@ -51,7 +51,9 @@ def add(
     if not is_uri(index):
         return add_to_folder(index, pictures, config, progress=progress)
     config, stages = config or BuildConfig(), Stages(progress or Silent())
-    with closing(MilvusStore(str(index), config.device)) as store:
+    with stages.stage("open"):
+        opened = MilvusStore(str(index), config.device)
+    with closing(opened) as store:
         folder = working_folder(str(store.address), "add")
         discard(folder)
         try:
@@ -61,7 +63,7 @@ def add(
                 send_back(store, folder, before)
         finally:
             discard(folder)
-        report.images, report.segments, report.notes = store.records.count(), 0, []
+        forget_structure(report, store.records.count())
         return report
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from indexer.collection.build import build
 from indexer.pipeline.progress import Silent, Stages
 from indexer.stores.migrate import MigrateConfig, copy_into, migrate
-from indexer.stores.working_copy import discard, send_back, working_folder
+from indexer.stores.working_copy import discard, forget_structure, send_back, working_folder
 from search.config import BuildConfig
 from search.store.address import milvus_address
 from search.store.milvus.connection import Connection
@@ -57,6 +57,7 @@ def build_in_store(
         report = build(pictures, folder, config, progress=progress)
         migrate(folder, uri, migration, progress=progress)
         discard(folder)
+        forget_structure(report, report.images)
         return report
     stages = Stages(progress or Silent())
     with closing(MilvusStore(uri, config.device)) as store:
@@ -69,5 +70,5 @@ def build_in_store(
                 send_back(store, folder, before)
         finally:
             discard(folder)
-        report.segments, report.notes = 0, []
+        forget_structure(report, store.records.count())
         return report

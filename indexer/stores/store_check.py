@@ -29,6 +29,11 @@ _PAGE = 2_000
 _UNIT = 1e-3
 
 
+def check(index: str | os.PathLike[str]) -> list[str]:
+    """List the damage of an index, one sentence per finding: see `inspect`."""
+    return [f"{index}/{finding}" for finding in inspect(index).findings]
+
+
 def inspect(index: str | os.PathLike[str], *, named: int = NAMED_PICTURES) -> CheckReport:
     """Check an index: see `indexer.health.check.inspect`.
 

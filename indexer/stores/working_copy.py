@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from indexer.pipeline.change_report import ChangeReport
     from search.store.milvus.store import MilvusStore
     from search.store.records import PictureRecord
 
@@ -39,6 +40,12 @@ def working_folder(uri: str, purpose: str) -> Path:
 def discard(folder: Path) -> None:
     """Delete a working copy."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def forget_structure(report: ChangeReport, images: int) -> None:
+    """Report on the store, with so many pictures, what was done to its working copy, which had a structure too."""
+    report.images, report.segments, report.notes = images, 0, []
+    report.kind = report.recall = report.tuning = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,8 +93,9 @@ def refuse_uri(folder: Path) -> None:
     Raises:
         UnsupportedError: the path was made of a URI.
     """
-    if any(_SCHEME.match(part) for part in folder.parts):
-        raise UnsupportedError(
-            f"{folder.name}: this works on index folders only, and was given the URI of a Milvus collection. Copy it"
-            " into a folder first: twinlens migrate URI FOLDER"
-        )
+    for number, part in enumerate(folder.parts):
+        if _SCHEME.match(part):
+            raise UnsupportedError(
+                f"{'/'.join(folder.parts[number:])}: this works on index folders only, and was given the URI of a"
+                " Milvus collection. Copy it into a folder first: twinlens migrate URI FOLDER"
+            )
