@@ -122,7 +122,7 @@ def _compared(column: Column, field: Field, operator: Comparator, value: Value) 
 
 def _compared_number(field: Field, operator: Comparator, number: int | float) -> str:
     """Milvus compares a field of whole numbers with whole numbers only, and has no infinity."""
-    if not math.isfinite(number):
+    if not math.isfinite(number) or (field.type == "integer" and abs(number) > 2**63):
         below = operator in ("<", "<=") if number > 0 else operator in (">", ">=")
         return _null(field, is_null=False) if below else NOTHING
     if field.type == "integer" and number != int(number):
@@ -146,7 +146,9 @@ def _one_of(column: Column, field: Field, values: tuple[Value, ...]) -> str:
     if field.type == "boolean":
         words = ("true" if each else "false" for each in dict.fromkeys(numbers))
         return " or ".join(f"{field.name} == {word}" for word in words) or NOTHING
-    finite = [each for each in numbers if math.isfinite(each) and (field.type == "real" or each == int(each))]
+    finite = [each for each in numbers if math.isfinite(each)]
+    if field.type == "integer":
+        finite = [each for each in finite if each == int(each) and -(2**63) <= each < 2**63]
     return _listed(field, [_number(field, each) for each in finite])
 
 
@@ -188,7 +190,7 @@ def _quoted(text: str) -> str:
 
 def _number(field: Field, number: int | float) -> str:
     if field.type == "integer":
-        if int(number) == -(2**63):  # its digits alone are too large
+        if abs(int(number)) == 2**63:  # Milvus reads the sign apart from the digits, which are too large
             raise _Inexpressible
         return str(int(number))
     if isinstance(number, int) and abs(number) > _LARGEST_EXACT:
