@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from search.errors import StoreError
 from search.store.json_values import checked_settings, decoded
-from search.store.milvus.layout import LAYOUT, LONGEST_TEXT, about_name
+from search.store.milvus.layout import LAYOUT, LONGEST_TEXT, VECTOR, about_name
 from search.store.records import TemplateRecord
 
 if TYPE_CHECKING:
@@ -42,17 +42,15 @@ class About:
 
     def create(self) -> None:
         """Make the collection, unless there is one."""
-        if self._connection.read("has_collection", self._name):
-            return
         from pymilvus import DataType
 
-        schema = self._connection.new_schema
-        schema.add_field("key", DataType.VARCHAR, is_primary=True, max_length=_LONGEST_KEY)
-        schema.add_field("text", DataType.VARCHAR, max_length=LONGEST_TEXT)
-        schema.add_field("vector", DataType.FLOAT_VECTOR, dim=_DIM)
-        self._connection.write("create_collection", self._name, schema=schema, consistency_level="Strong")
-        index = self._connection.index_params("vector", "FLAT", {})
-        self._connection.prepare("create_index", self._name, index_params=index)
+        if not self._connection.read("has_collection", self._name):
+            schema = self._connection.new_schema
+            schema.add_field("key", DataType.VARCHAR, is_primary=True, max_length=_LONGEST_KEY)
+            schema.add_field("text", DataType.VARCHAR, max_length=LONGEST_TEXT)
+            schema.add_field(VECTOR, DataType.FLOAT_VECTOR, dim=_DIM)
+            self._connection.write("create_collection", self._name, schema=schema, consistency_level="Strong")
+        self._connection.create_index(self._name, VECTOR, "FLAT", {})
 
     def load(self) -> None:
         """Make it readable."""
@@ -85,7 +83,7 @@ class About:
             pieces |= self._texts(keys[start : start + _AT_ONCE])
         text = "".join(pieces.get(each, "") for each in keys)
         if hashlib.sha256(text.encode()).hexdigest() != head["sha256"]:
-            raise StoreError(f"{self._connection.address}: its {key} is damaged. Migrate the index again")
+            raise self._damaged(key)
         return text
 
     def settings(self) -> dict[str, Any]:
@@ -112,10 +110,13 @@ class About:
     def templates(self) -> list[TemplateRecord]:
         """Reference pictures of the enrolled identities."""
         text = self.get(TEMPLATES)
-        return [
-            TemplateRecord(**{**each, "path": Path(each["path"]), "vector": base64.b64decode(each["vector"])})
-            for each in (() if text is None else decoded(text))
-        ]
+        try:
+            return [
+                TemplateRecord(**{**each, "path": Path(each["path"]), "vector": base64.b64decode(each["vector"])})
+                for each in (() if text is None else decoded(text))
+            ]
+        except (ValueError, TypeError, KeyError) as error:
+            raise self._damaged(TEMPLATES) from error
 
     def put_templates(self, templates: Iterable[TemplateRecord]) -> None:
         """Store the reference pictures."""
@@ -150,15 +151,23 @@ class About:
         self.put(FILES, json.dumps([file.name for file in files]))
 
     def _head(self, key: str) -> dict[str, Any] | None:
-        text = self._texts([key]).get(key)
-        return None if text is None else decoded(text)
+        if (text := self._texts([key]).get(key)) is None:
+            return None
+        try:
+            head = decoded(text)
+            return {"pieces": int(head["pieces"]), "sha256": str(head["sha256"])}
+        except (ValueError, TypeError, KeyError) as error:
+            raise self._damaged(key) from error
+
+    def _damaged(self, key: str) -> StoreError:
+        return StoreError(f"{self._connection.address}: its {key} cannot be read. Migrate the index again")
 
     def _texts(self, keys: Sequence[str]) -> dict[str, str]:
         rows = self._connection.read("get", self._name, ids=list(keys), output_fields=["key", "text"])
         return {row["key"]: row["text"] for row in rows}
 
     def _upsert(self, texts: Iterable[tuple[str, str]]) -> None:
-        data = [{"key": key, "text": text, "vector": [0.0] * _DIM} for key, text in texts]
+        data = [{"key": key, "text": text, VECTOR: [0.0] * _DIM} for key, text in texts]
         self._connection.write("upsert", self._name, data=data)
 
 

@@ -56,7 +56,7 @@ class Connection:
                 _lite_users[str(address.file)] += 1
         words: dict[str, Any] = {"db_name": address.database, "token": os.environ.get(TOKEN_VARIABLE, "")}
         try:
-            self._client = client(address.server, timeout=READ_SECONDS, **words)
+            self._client = client(address.server, timeout=READ_SECONDS, dedicated=True, **words)
         except Exception as error:
             self._release()
             raise self._failed("cannot be opened", error) from error
@@ -124,11 +124,13 @@ class Connection:
         """An empty schema of pymilvus, for a collection without dynamic fields whose ids are given."""
         return self._client.create_schema(auto_id=False, enable_dynamic_field=False)
 
-    def index_params(self, field: str, index_type: str, params: dict[str, int]) -> Any:
-        """The parameters of an index of pymilvus, for Euclidean distances."""
+    def create_index(self, collection: str, field: str, index_type: str, params: dict[str, int]) -> None:
+        """Build an index for Euclidean distances and wait for it, unless there is one."""
+        if self.read("list_indexes", collection):
+            return
         prepared = self._client.prepare_index_params()
         prepared.add_index(field, index_type=index_type, metric_type="L2", params=params)
-        return prepared
+        self.prepare("create_index", collection, index_params=prepared)
 
     def _call(self, method: str, collection: str, seconds: float, words: dict[str, Any]) -> Any:
         self.require_open()

@@ -6,6 +6,7 @@ it. Every entity is written by its id, so that a batch may be sent again after a
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from search.errors import StoreError
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from search.store.records import PictureRecord, TemplateRecord
     from search.types import Floats
 
+TAG = re.compile(r"[0-9a-f]{12}b?")
+"""What tells the collections of an index from one another, and from those of other programs."""
 _BATCH_BYTES = 4 * 2**20
 """Size of the vectors that are sent at once: Milvus limits a message to 64 MB."""
 
@@ -77,8 +80,7 @@ class NewCollection:
         self.about.put_files(encoder)
         self.about.put_templates(templates)
         connection.prepare("flush", self.name)
-        prepared = connection.index_params(VECTOR, index.type, dict(index.build))
-        connection.prepare("create_index", self.name, index_params=prepared)
+        connection.create_index(self.name, VECTOR, index.type, dict(index.build))
         connection.prepare("load_collection", self.name)
         found = connection.read("query", self.name, filter="id >= 0", output_fields=["count(*)"])[0]["count(*)"]
         if found != count:
@@ -100,9 +102,9 @@ class NewCollection:
 
     def _sweep(self) -> None:
         """Delete the collection that was replaced, and those of migrations that were given up."""
-        alias = self._connection.address.collection
+        ours = re.compile(rf"{self._connection.address.collection}__{TAG.pattern}(__about)?")
         for name in self._connection.collections():
-            if name.startswith(f"{alias}__") and name not in (self.name, about_name(self.name)):
+            if ours.fullmatch(name) and name not in (self.name, about_name(self.name)):
                 self._connection.write("drop_collection", name)
 
 

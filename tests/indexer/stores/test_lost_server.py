@@ -20,8 +20,8 @@ pytestmark = NEEDED
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setattr(connection, "READ_SECONDS", 4.0)
-    monkeypatch.setattr(connection, "WRITE_SECONDS", 4.0)
+    monkeypatch.setattr(connection, "READ_SECONDS", 10.0)
+    monkeypatch.setattr(connection, "WRITE_SECONDS", 3.0)
     server = Server(tmp_path / "data")
     server.start()
     yield server
@@ -52,13 +52,14 @@ def test_a_lost_server(server: Server, tmp_path: Path, monkeypatch: pytest.Monke
         expected = first.search_id(7, 5)
         assert engine.search_id(7, 5) == expected
         server.kill()
+        monkeypatch.setattr(connection, "READ_SECONDS", 2.0)
         begun = time.monotonic()
         with pytest.raises(StoreError, match="The server does not answer: check that it runs"):
             engine.search_id(7, 5)
         assert time.monotonic() - begun < 30
+        monkeypatch.setattr(connection, "READ_SECONDS", 60.0)
         back = threading.Timer(0.5, server.start)
         back.start()
-        monkeypatch.setattr(connection, "READ_SECONDS", 40.0)
         assert engine.search_vectors(first.vector(7), 5)[0] == expected, "a query is repeated until the server is back"
         back.join()
 

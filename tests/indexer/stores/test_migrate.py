@@ -17,6 +17,7 @@ from search.store.address import milvus_address
 from search.store.catalog import Catalog
 from search.store.milvus import writing
 from search.store.milvus.connection import Connection
+from search.store.milvus.layout import add_fields
 from tests.conftest import FAST, draw, fill
 from tests.indexes_of_vectors import clumps, index_of
 from tests.milvus import NEEDED
@@ -71,7 +72,7 @@ def facts(engine: SearchEngine) -> list[object]:
         engine.columns(),
         engine.fingerprint,
         engine.calibration.to_dict(),
-        [(each.name, each.pictures) for each in engine.identities()],
+        engine.identities(),
     ]
 
 
@@ -171,6 +172,20 @@ def test_an_index_is_replaced_as_a_whole_or_not_at_all(tmp_path: Path, monkeypat
     assert len(collections(uri_of(tmp_path))) == 2
 
 
+def test_collections_of_other_programs_are_left_alone(tmp_path: Path) -> None:
+    folder, connection = index_of(tmp_path / "i", clumps(4)), Connection(milvus_address(uri_of(tmp_path)))
+    for name in ("photos__backup", "photos2", "taken"):
+        schema = connection.new_schema
+        add_fields(schema, {}, 8)
+        connection.write("create_collection", name, schema=schema)
+    migrate(folder, uri_of(tmp_path))
+    assert {"photos__backup", "photos2", "taken"} < set(connection.collections())
+    for use in (open_index, lambda uri: migrate(folder, uri, MigrateConfig(force=True))):
+        with pytest.raises(StoreError, match="is a collection that Twinlens did not make"):
+            use(uri_of(tmp_path, "taken"))
+    connection.close()
+
+
 def test_what_milvus_cannot_do_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     folder = index_of(tmp_path / "i", clumps(4), names=[f"{each}.png" for each in "abcd"], labels=["x" * 70_000] * 4)
     for name, reason in (("DISKANN", "needs a Milvus server"), ("GPU_CAGRA", "with a GPU"), ("ANNOY", "no index type")):
@@ -232,14 +247,14 @@ def test_add_and_remove(where: str, pictures: Path, index: Path, tmp_path: Path)
         assert copies == [pictures / "label0" / "0000.png", more / "label0" / "copy.png"]
         ids = engine.ids()
     assert remove(place, globs=["moved.png"], dry_run=True).removed == 1
-    report = remove(place, paths=[pictures / "label2"], ids=[1], where="label = label1 and id < 3")
-    assert (report.removed, report.images) == (6, 9)
+    report = remove(place, paths=[pictures / "label2"], ids=[1], where="label = label1 and id < 7")
+    assert (report.removed, report.images) == (7, 8)
     for wrong in ({"ids": [1]}, {"globs": ["nothing*"]}, {"where": "label = lable0"}, {"paths": [tmp_path / "x"]}):
         with pytest.raises(Exception, match="nothing was removed"):
             remove(place, **wrong)
     with open_index(place) as engine:
-        assert len(engine) == 9
-        assert engine.labels() == {"label0": 5, "label1": 4}
+        assert len(engine) == 8
+        assert engine.labels() == {"label0": 5, "label1": 3}
     add(place, [pictures / "label2" / "0002.png"], config)
     with open_index(place) as engine:
         assert engine.picture(max(engine.ids())).label == "label2" if where == "folder" else True
