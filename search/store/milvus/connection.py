@@ -1,6 +1,6 @@
 """The connection to a Milvus server, or to Milvus Lite in this process; every call is bounded in time and named.
 
-pymilvus repeats a call that did not reach the server until its time is up. That is safe for every call made here: reads
+A call that the server does not answer is repeated until its time is up. That is safe for every call made here: reads
 change nothing, pictures are upserted and deleted by their id, and a collection is created under a name of its own.
 """
 
@@ -9,29 +9,39 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from search.errors import IndexClosedError, StoreError, UnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from search.store.address import MilvusAddress
 
 TOKEN_VARIABLE = "MILVUS_TOKEN"
+CONNECT_SECONDS = 10.0
+"""Longest wait for a connection, each time."""
 READ_SECONDS = 20.0
 """Longest time of a read, with all repetitions."""
 WRITE_SECONDS = 120.0
 """The same for a write."""
 BUILD_SECONDS = 24 * 3600.0
-"""The same for building an index, and for loading a collection."""
+"""Longest time to build an index, or to load a collection."""
+_PAUSE = 0.5
+"""Seconds before a call is repeated."""
+_LOST = ("UNAVAILABLE", "DEADLINE", "timeout", "Timeout", "Fail connecting")
+"""Words in the error of a call that the server did not answer."""
+_RELEASED = ("is in state 'released'", "collection not loaded")
+"""Words in the error of a call to a collection that is not in memory: of Milvus Lite, and of Milvus."""
 _LONGEST_REASON = 300
 _LITE_NEEDED = (
     "Milvus Lite is not installed. pip install milvus-lite brings faiss-cpu along, whose files overwrite those of"
     " faiss-gpu; where faiss-gpu is installed (Linux on x86-64): pip install --no-deps milvus-lite"
 )
 
+_Result = TypeVar("_Result")
 _lite_lock = threading.Lock()
 _lite_users: Counter[str] = Counter()
 """Open connections of this process to each file of Milvus Lite, whose lock it holds while there are any."""
@@ -56,7 +66,7 @@ class Connection:
                 _lite_users[str(address.file)] += 1
         words: dict[str, Any] = {"db_name": address.database, "token": os.environ.get(TOKEN_VARIABLE, "")}
         try:
-            self._client = client(address.server, timeout=READ_SECONDS, dedicated=True, **words)
+            self._client = client(address.server, timeout=CONNECT_SECONDS, dedicated=True, **words)
         except Exception as error:
             self._release()
             raise self._failed("cannot be opened", error) from error
@@ -75,15 +85,15 @@ class Connection:
 
     def read(self, method: str, collection: str, **words: Any) -> Any:
         """Call a method of the client that changes nothing."""
-        return self._call(method, collection, READ_SECONDS, words)
+        return self._call(method, collection, words, READ_SECONDS, READ_SECONDS)
 
     def write(self, method: str, collection: str, **words: Any) -> Any:
         """Call a method of the client that may be repeated with the same result."""
-        return self._call(method, collection, WRITE_SECONDS, words)
+        return self._call(method, collection, words, WRITE_SECONDS, WRITE_SECONDS)
 
     def prepare(self, method: str, collection: str, **words: Any) -> Any:
         """Call a method of the client that takes as long as it takes: it builds or loads an index."""
-        return self._call(method, collection, BUILD_SECONDS, words)
+        return self._call(method, collection, words, WRITE_SECONDS, BUILD_SECONDS)
 
     def pages(self, collection: str, expression: str, fields: Sequence[str], rows: int) -> Iterator[list[Any]]:
         """All entities that match an expression, by ascending id, at most `rows` at a time."""
@@ -98,26 +108,22 @@ class Connection:
 
     def page(self, collection: str, expression: str, fields: Sequence[str], rows: int) -> list[Any]:
         """The first entities that match an expression, by ascending id."""
-        self.require_open()
-        fields = ["id", *(name for name in fields if name != "id")]
-        try:
-            pages = self._client.query_iterator(
-                collection, filter=expression, output_fields=fields, batch_size=rows, limit=rows, timeout=READ_SECONDS
-            )
+        words = {"filter": expression, "output_fields": ["id", *(name for name in fields if name != "id")]}
+
+        def first() -> list[Any]:
+            pages = self._client.query_iterator(collection, **words, batch_size=rows, limit=rows, timeout=READ_SECONDS)
             try:
                 return list(pages.next())
             finally:
                 pages.close()
-        except Exception as error:
-            raise self._failed("cannot be read", error) from error
+
+        return self._repeated("query", READ_SECONDS, first, collection)
 
     def collections(self) -> list[str]:
         """Names of all collections."""
-        self.require_open()
-        try:
-            return [str(name) for name in self._client.list_collections(timeout=READ_SECONDS)]
-        except Exception as error:
-            raise self._failed("its collections cannot be listed", error) from error
+        return self._repeated(
+            "list_collections", READ_SECONDS, lambda: list(self._client.list_collections(timeout=READ_SECONDS))
+        )
 
     @property
     def new_schema(self) -> Any:
@@ -132,13 +138,28 @@ class Connection:
         prepared.add_index(field, index_type=index_type, metric_type="L2", params=params)
         self.prepare("create_index", collection, index_params=prepared)
 
-    def _call(self, method: str, collection: str, seconds: float, words: dict[str, Any]) -> Any:
-        self.require_open()
-        try:
-            return getattr(self._client, method)(collection, timeout=seconds, **words)
-        except Exception as error:
+    def _call(self, method: str, collection: str, words: dict[str, Any], patience: float, seconds: float) -> Any:
+        called = getattr(self._client, method)
+        return self._repeated(method, patience, lambda: called(collection, timeout=seconds, **words), collection)
+
+    def _repeated(self, what: str, patience: float, call: Callable[[], _Result], collection: str = "") -> _Result:
+        """Repeat a call for some seconds while the server does not answer, and if its collection has to be loaded."""
+        end, loaded = time.monotonic() + patience, False
+        while True:
             self.require_open()
-            raise self._failed(f"{method} failed", error) from error
+            try:
+                return call()
+            except Exception as error:
+                self.require_open()  # closed meanwhile by another thread
+                reason = _reason_of(error)
+                released = not loaded and any(word in reason for word in _RELEASED)
+                if not released and (not _is_lost(reason) or time.monotonic() + _PAUSE > end):
+                    raise self._failed(f"{what} failed", error) from error
+            if released:  # as by the start of Milvus Lite
+                loaded = True
+                self.prepare("load_collection", collection)
+            else:
+                time.sleep(_PAUSE)
 
     def _release(self) -> None:
         if self.address.file is None:
@@ -151,14 +172,23 @@ class Connection:
                 server_manager_instance.release_server(str(self.address.file))
 
     def _failed(self, what: str, error: Exception) -> StoreError:
-        reason = " ".join(str(getattr(error, "message", "") or error).split())[:_LONGEST_REASON]
+        reason = _reason_of(error)
         if self.address.file is not None and "Open local milvus failed" in reason:
             advice = ". Its folder does not exist, or another process has it open: only one can use a file at a time"
-        elif any(word in reason for word in ("UNAVAILABLE", "DEADLINE", "timeout", "Timeout", "Fail connecting")):
+        elif _is_lost(reason):
             advice = ". The server does not answer: check that it runs and can be reached from here, then try again"
         else:
             advice = ""
         return StoreError(f"{self.address}: {what} ({reason}){advice}")
+
+
+def _reason_of(error: Exception) -> str:
+    """What pymilvus says, in one line."""
+    return " ".join(str(getattr(error, "message", "") or error).split())[:_LONGEST_REASON]
+
+
+def _is_lost(reason: str) -> bool:
+    return any(word in reason for word in _LOST)
 
 
 def _client_class() -> Any:

@@ -18,7 +18,7 @@ from search.store.milvus.encoder_cache import EncoderCache
 from search.store.milvus.index_types import milvus_index
 from search.store.milvus.layout import RECORD_FIELDS, VECTOR, record_of, vectors_of
 from search.store.milvus.records import AT_ONCE, MilvusRecords
-from search.store.milvus.selection import MilvusSelection, SearchedCollection
+from search.store.milvus.searching import MilvusSelection, SearchedCollection
 from search.types import IndexInfo
 
 if TYPE_CHECKING:

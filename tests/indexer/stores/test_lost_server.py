@@ -20,8 +20,8 @@ pytestmark = NEEDED
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setattr(connection, "READ_SECONDS", 10.0)
-    monkeypatch.setattr(connection, "WRITE_SECONDS", 3.0)
+    monkeypatch.setattr(connection, "CONNECT_SECONDS", 1.0)
+    monkeypatch.setattr(connection, "WRITE_SECONDS", 2.0)
     server = Server(tmp_path / "data")
     server.start()
     yield server
@@ -65,6 +65,6 @@ def test_a_lost_server(server: Server, tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "READ_SECONDS", 0.5)
+    monkeypatch.setattr(connection, "CONNECT_SECONDS", 0.5)
     with pytest.raises(StoreError, match=r"milvus://127\.0\.0\.1:1/photos: cannot be opened"):
         open_index("milvus://127.0.0.1:1/photos")

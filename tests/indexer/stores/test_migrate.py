@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from indexer import MigrateConfig, add, build_in_store, check, enroll, inspect, migrate, remove
+from indexer.cli.app import app
 from indexer.collection.build import build
 from indexer.metadata.load import load_metadata
 from search import DataError, EncoderError, SearchEngine, StoreError, UnsupportedError, open_index
-from search.config import BuildConfig, EnrollConfig
+from search.config import BuildConfig, EnrollConfig, IdentifyConfig
 from search.store.address import milvus_address
 from search.store.catalog import Catalog
 from search.store.milvus import writing
@@ -83,10 +85,11 @@ def test_there_and_back_everything_is_the_same(full: Path, pictures: Path, tmp_p
     assert (again.pictures, again.copied) == (12, 12)
     assert check(tmp_path / "back") == check(uri_of(tmp_path)) == []
     query, options = pictures / "label1" / "0004.png", {"k": 5, "where": "label != label0"}
+    forced = IdentifyConfig(force=True)
     with open_index(full) as first, open_index(uri_of(tmp_path)) as there, open_index(tmp_path / "back") as back:
         assert facts(there) == facts(back) == facts(first)
         assert there.search(query, **options) == back.search(query, **options) == first.search(query, **options)
-        assert there.identify(query).candidates == first.identify(query).candidates
+        assert there.identify(query, forced).candidates == first.identify(query, forced).candidates
         assert there.search(query, same_only=True) == first.search(query, same_only=True)
         assert not there.embeds_text
 
@@ -281,3 +284,31 @@ def test_build_in_milvus_follows_the_folder(pictures: Path, tmp_path: Path, cach
         found = [[(hit.path, hit.distance) for hit in each.search_vectors(query, 5)[0]] for each in (there, here)]
         assert found[0] == found[1]
         assert np.allclose(query, here.embed(draw(3)))
+
+
+# Commands ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_commands(pictures: Path, index: Path, tmp_path: Path) -> None:
+    def run(*words: object) -> str:
+        done = CliRunner().invoke(app, [str(each) for each in words], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    uri = uri_of(tmp_path)
+    assert json.loads(run("migrate", index, uri, "--param", "M=8", "--json"))["pictures"] == 12
+    about = json.loads(run("info", uri, "--json"))
+    assert {"path": uri, "images": 12, "kind": "milvus HNSW", "segments": 0}.items() <= about.items()
+    assert "kind      milvus HNSW" in run("info", uri)
+    asked = ["--id", 2, "-k", 3, "--where", "label = label0", "--json"]
+    assert run("query", "--index", uri, *asked) == run("query", "--index", index, *asked)
+    nothing = json.loads(run("query", "--index", uri, "--id", 2, "--where", "label = lable1", "--json"))["nothing"]
+    assert nothing == "no picture matches label = lable1; nearest label: label1"
+    fill(tmp_path / "more", 1, first=50)
+    assert json.loads(run("add", tmp_path / "more", "--index", uri, "--json"))["added"] == 1
+    assert json.loads(run("remove", "--index", uri, "--id", 3, "--json"))["images"] == 12
+    assert "OK, no damage found" in run("check", uri)
+    assert json.loads(run("migrate", uri, tmp_path / "back", "--kind", "flat", "--json"))["kind"] == "flat"
+    for words in (["--store", "milvus"], ["--uri", uri], ["--store", "milvus", "--uri", uri, "--kind", "hnsw"]):
+        done = CliRunner().invoke(app, ["build", str(pictures), *words])
+        assert done.exit_code == 2, done.output

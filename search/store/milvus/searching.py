@@ -52,21 +52,22 @@ class SearchedCollection:
         self._kept: dict[int, ShownRecord] = {}
         self._lock = threading.Lock()
 
-    def keep(self, rows: Sequence[Any]) -> None:
-        """Keep what hits show of entities that were just read."""
+    def keep(self, rows: Sequence[Any]) -> dict[int, ShownRecord]:
+        """Keep what hits show of entities that were just read, and return it by id."""
         found = {row["id"]: shown_of(row, self.records.fields) for row in rows}
         with self._lock:
             if len(self._kept) + len(found) > _KEPT:
                 self._kept = {}
             self._kept.update(found)
+        return found
 
     def at(self, segment: int, rows: Sequence[int]) -> list[ShownRecord | None]:
         """The picture at each row, which is its id; None for one that is gone."""
         known = list(map(self._kept.get, rows))
         if None in known:
             missing = [row for row, record in zip(rows, known, strict=True) if record is None]
-            self.keep(self.records.rows_of(missing, shown_fields(self.records.fields)))
-            known = list(map(self._kept.get, rows))
+            read = self.keep(self.records.rows_of(missing, shown_fields(self.records.fields)))
+            return [read.get(row) if record is None else record for row, record in zip(rows, known, strict=True)]
         return known
 
 
