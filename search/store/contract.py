@@ -95,12 +95,17 @@ class Records(Protocol):
 class Store(Protocol):
     """An open store. Safe to use from several threads."""
 
-    address: Path | str
-    """What opens it again, and how messages name it: the path of a folder, or a URI."""
-    device: Device
-    """Where to search and to encode."""
-    settings: Mapping[str, Any]
-    """`encoder`, `fingerprint`, `dim`, `created`, `updated`, and where there is one, `calibration`."""
+    @property
+    def address(self) -> Path | str:
+        """What opens it again, and how messages name it: the path of a folder, or a URI."""
+
+    @property
+    def device(self) -> Device:
+        """Where to search and to encode."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """`encoder`, `fingerprint`, `dim`, `created`, `updated`, and where there is one, `calibration`."""
 
     @property
     def records(self) -> Records:
