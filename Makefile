@@ -1,7 +1,9 @@
 # make demo    index the sample collection, answer a query, serve the app on 127.0.0.1:8501
 # make test    the tests
 # make check   format, lint, types, tests: what CI runs
-# Each does its own set-up in .venv. Needed: Python 3.11 or newer with venv and headers, a C++ compiler, make.
+# Each does its own set-up in .venv. Milvus Lite is installed without its dependencies, because faiss-cpu, which is one
+# of them, would overwrite the files of faiss-gpu.
+# Needed: Python 3.11 or newer with venv and headers, a C++ compiler, make.
 
 PYTHON ?= python3
 VENV := .venv
@@ -30,6 +32,7 @@ types: $(READY)
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps "milvus-lite>=3.2"
 	touch $@
 
 clean:

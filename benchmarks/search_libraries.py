@@ -94,7 +94,7 @@ class TwinlensKind(Library):
         (work / "columns.jsonl").write_text("\n".join(map(json.dumps, columns)), "utf-8")
         indexer.load_metadata(work / "index", work / "columns.jsonl")
         self._engine = open_index(work / "index", device="cpu")
-        self._structure = self._engine._snapshot.segments[0].structure
+        self._structure = self._engine.segments[0].structure
 
     def _search(self, queries: Floats, effort: int, chosen: str | None) -> Rows:
         if effort and self._structure.effort != effort:

@@ -16,10 +16,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from indexer.calibration.calibrate import CalibrateReport, calibrate
     from indexer.calibration.config import CalibrateConfig
-    from indexer.collection.add import add
     from indexer.collection.build import build
     from indexer.collection.rebuild import rebuild
-    from indexer.collection.remove import remove
     from indexer.collection.sync import sync
     from indexer.collection.watch import watch
     from indexer.duplicates.find import find_duplicates
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
     from indexer.exchange.config import ExportConfig, ImportConfig
     from indexer.exchange.export import ExportReport, export
     from indexer.exchange.import_vectors import import_vectors
-    from indexer.health.check import CheckReport, Finding, check, inspect
+    from indexer.health.check import CheckReport, Finding
     from indexer.health.repair import RepairReport, repair
     from indexer.metadata.load import MetadataReport, drop_column, load_metadata
     from indexer.people.attendance import Seen, attend
@@ -41,6 +39,11 @@ if TYPE_CHECKING:
     from indexer.pipeline.progress import Progress
     from indexer.plots.index_map import MapReport, draw_index_map
     from indexer.plots.kept_map import KeptMap, make_map
+    from indexer.stores.add import add
+    from indexer.stores.migrate import MigrateConfig, MigrateReport, migrate
+    from indexer.stores.remove import remove
+    from indexer.stores.store_build import build_in_store
+    from indexer.stores.store_check import check, inspect
     from indexer.training import AugmentConfig, TrainConfig, load_recipe, recipe_names, train
     from indexer.training.collapse import TrainingCollapsedError
     from indexer.training.teacher import teach
@@ -74,6 +77,8 @@ __all__ = [
     "MapReport",
     "Member",
     "MetadataReport",
+    "MigrateConfig",
+    "MigrateReport",
     "Progress",
     "RepairReport",
     "Seen",
@@ -85,6 +90,7 @@ __all__ = [
     "add",
     "attend",
     "build",
+    "build_in_store",
     "calibrate",
     "check",
     "choose",
@@ -101,6 +107,7 @@ __all__ = [
     "load_metadata",
     "load_recipe",
     "make_map",
+    "migrate",
     "rebuild",
     "recipe_names",
     "remove",
@@ -116,10 +123,8 @@ __all__ = [
 _LAZY = {
     "indexer.calibration.calibrate": {"CalibrateReport", "calibrate"},
     "indexer.calibration.config": {"CalibrateConfig"},
-    "indexer.collection.add": {"add"},
     "indexer.collection.build": {"build"},
     "indexer.collection.rebuild": {"rebuild"},
-    "indexer.collection.remove": {"remove"},
     "indexer.collection.sync": {"sync"},
     "indexer.collection.watch": {"watch"},
     "indexer.duplicates.find": {"find_duplicates"},
@@ -131,7 +136,7 @@ _LAZY = {
     "indexer.exchange.config": {"ExportConfig", "ImportConfig"},
     "indexer.exchange.export": {"ExportReport", "export"},
     "indexer.exchange.import_vectors": {"import_vectors"},
-    "indexer.health.check": {"CheckReport", "Finding", "check", "inspect"},
+    "indexer.health.check": {"CheckReport", "Finding"},
     "indexer.health.repair": {"RepairReport", "repair"},
     "indexer.metadata.load": {"MetadataReport", "drop_column", "load_metadata"},
     "indexer.people.attendance": {"Seen", "attend"},
@@ -141,6 +146,11 @@ _LAZY = {
     "indexer.pipeline.progress": {"Progress"},
     "indexer.plots.index_map": {"MapReport", "draw_index_map"},
     "indexer.plots.kept_map": {"KeptMap", "make_map"},
+    "indexer.stores.add": {"add"},
+    "indexer.stores.store_build": {"build_in_store"},
+    "indexer.stores.migrate": {"MigrateConfig", "MigrateReport", "migrate"},
+    "indexer.stores.remove": {"remove"},
+    "indexer.stores.store_check": {"check", "inspect"},
     "indexer.training": {"AugmentConfig", "TrainConfig", "load_recipe", "recipe_names", "train"},
     "indexer.training.collapse": {"TrainingCollapsedError"},
     "indexer.training.teacher": {"teach"},

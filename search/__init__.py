@@ -23,6 +23,7 @@ from search.errors import (
     IndexLockedError,
     PictureError,
     QueryError,
+    StoreError,
     TwinlensError,
     UnsupportedError,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "SearchOptions",
     "SegmentAudit",
     "SegmentInfo",
+    "StoreError",
     "Text",
     "Timing",
     "TwinlensError",

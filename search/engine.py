@@ -2,85 +2,65 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from search.config import Device, QueryConfig, VerifyConfig
-from search.filters.language import condition_of
 from search.forks import watch
-from search.query.collection_map import collection_map
 from search.query.embedding import Embedder, unit_queries
 from search.query.examples import Asking
-from search.query.known_pictures import KnownPictures, index_info
 from search.query.query import Query, only_hits, shows_options
 from search.query.segment_search import SegmentSearch
+from search.reader import IndexReader
 from search.recognition.recognition import Recognition
-from search.store.snapshot import Snapshot
+from search.store.address import store_address
+from search.store.stores import open_store
 from search.types import Answer, Hit, IndexInfo, Text, Timing
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
+    from pathlib import Path
     from typing import Unpack
 
     from search.config import IdentifyConfig, References
     from search.crop import Crop
     from search.encoders.base import Encoder
     from search.explanation.heat_maps import Explanation
-    from search.filters.columns import ColumnType, MetadataValue
-    from search.query.collection_map import CollectionMap
-    from search.query.query import SearchOptions, Where
+    from search.query.query import SearchOptions
     from search.recognition.calibration import Calibration, Verification
     from search.recognition.cut_points import CutPoints
     from search.recognition.identities import Gallery, Identification, Identity
-    from search.store.catalog import Catalog
-    from search.store.records import PictureRecord
-    from search.store.segments import Segment
-    from search.types import Example, Floats, Mask, Picture
+    from search.store.contract import Store
+    from search.types import Example, Floats, Picture
 
 
 @shows_options
-class SearchEngine:
-    """An open index folder, as a snapshot that later commits do not change. Safe to use from several threads."""
+class SearchEngine(IndexReader):
+    """An open index. Safe to use from several threads.
 
-    def __init__(
-        self, folder: Path, *, device: Device = QueryConfig.device, before: SearchEngine | None = None
-    ) -> None:
-        """Open the newest snapshot of an index folder: see `open_index`. `refresh` passes itself as `before`."""
-        self.folder = folder
-        self._device: Device = device
-        self._snapshot: Snapshot = Snapshot.newest(folder, device, None if before is None else before._snapshot)
-        self._embedder: Embedder = Embedder(self._snapshot, None if before is None else before._embedder)
-        self._known = KnownPictures(self._snapshot)
-        self._recognition = Recognition(self._snapshot, self._embedder)
-        self._segment_search = SegmentSearch(self._snapshot, self._known, self._recognition)
+    That of an index folder is a snapshot, which later commits do not change; that of a Milvus collection follows it.
+    """
+
+    def __init__(self, store: Store, *, before: SearchEngine | None = None) -> None:
+        """Search a store: use `open_index` instead. `refresh` passes itself as `before`."""
+        super().__init__(store)
+        self._device: Device = store.device
+        self._embedder: Embedder = Embedder(store, None if before is None else before._embedder)
+        self._recognition = Recognition(store, self._embedder)
+        self._segment_search = SegmentSearch(store, self._known, self._recognition)
         self._asking = Asking(self._embedder, self._segment_search)
         watch(self)
 
-    def __enter__(self) -> Self:
-        self._snapshot.require_open()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __reduce__(self) -> tuple[partial[SearchEngine], tuple[Path]]:
-        """Pickle the folder and the device only: unpickling, as in a spawned process, opens the index again."""
-        return partial(open_index, device=self._device), (self.folder.absolute(),)
+    def __reduce__(self) -> tuple[partial[SearchEngine], tuple[Path | str]]:
+        """Pickle the address and the device only: unpickling, as in a spawned process, opens the index again."""
+        address = self.address
+        return partial(open_index, device=self._device), (address if isinstance(address, str) else address.absolute(),)
 
     def after_fork(self, lost: Any) -> None:
         """Drop, in a forked child, everything that belongs to the parent process: see `search.forks`."""
-        self._snapshot = self._embedder = self._known = self._recognition = self._segment_search = self._asking = lost
-
-    def close(self) -> None:
-        """Release the snapshot. Any later call raises IndexClosedError, except a second `close`."""
-        self._snapshot.close()
-
-    @property
-    def stale(self) -> bool:
-        """Whether the index has changed since this snapshot: `refresh` opens the newest one."""
-        return self._snapshot.stale
+        self._store = self._embedder = self._known = self._recognition = self._segment_search = self._asking = lost
 
     def refresh(self) -> SearchEngine:
         """Return an engine for the newest snapshot: this one if nothing was committed since, otherwise a new one.
@@ -88,7 +68,7 @@ class SearchEngine:
         A new engine shares the encoder and the segments that did not change, so that refreshing is cheap. This engine
         keeps its snapshot: close it when it is no longer used.
         """
-        return SearchEngine(self.folder, device=self._device, before=self) if self.stale else self
+        return SearchEngine(self._store.newest(), before=self) if self.stale else self
 
     # Search ------------------------------------------------------------------------------------------------------
 
@@ -231,18 +211,8 @@ class SearchEngine:
     # Embeddings --------------------------------------------------------------------------------------------------
 
     @property
-    def dim(self) -> int:
-        """Number of dimensions of an embedding."""
-        return self._snapshot.dim
-
-    @property
-    def fingerprint(self) -> str:
-        """Fingerprint of the encoder that made the vectors."""
-        return self._snapshot.fingerprint
-
-    @property
     def encoder(self) -> Encoder:
-        """The encoder stored in the index folder, loaded on first use; raises EncoderError if it is damaged."""
+        """The encoder stored with the index, loaded on first use; raises EncoderError if it is damaged."""
         return self._embedder.encoder
 
     def embed(self, picture: Picture) -> Floats:
@@ -263,19 +233,6 @@ class SearchEngine:
         """Embed a text as a `(dim,) float32` unit vector, to be compared with pictures; raises as `search_text`."""
         embedding: Floats = self._embedder.embed_texts([Text(text)])[0]
         return embedding
-
-    def vector(self, picture_id: int) -> Floats:
-        """The stored embedding of one picture, `(dim,) float32`; raises as `vectors_of`."""
-        vector: Floats = self.vectors_of([picture_id])[0]
-        return vector
-
-    def vectors_of(self, ids: Sequence[int]) -> Floats:
-        """The stored embeddings of pictures, `(N, dim) float32` in the order of their ids; raises as `picture`."""
-        return self._known.vectors_of(ids)
-
-    def vectors(self) -> tuple[list[PictureRecord], Floats]:
-        """Every picture by ascending id, and their embeddings `(N, dim) float32` in the same order."""
-        return self._known.vectors()
 
     # Verification and identification -----------------------------------------------------------------------------
 
@@ -333,91 +290,22 @@ class SearchEngine:
         """All identities enrolled in this snapshot, with the embeddings of their reference pictures."""
         return self._recognition.gallery
 
-    # What the index holds ----------------------------------------------------------------------------------------
-
-    def __len__(self) -> int:
-        """Number of pictures in the index."""
-        return len(self._known)
-
-    @property
-    def catalog(self) -> Catalog:
-        """The catalog of this snapshot; read-only."""
-        return self._snapshot.catalog
-
-    @property
-    def segments(self) -> tuple[Segment, ...]:
-        """The segments of this snapshot, oldest first; read-only."""
-        return self._snapshot.segments
-
-    def chosen(self, segment: Segment, where: Where | None) -> Mask | None:
-        """Rows of a segment that match a filter, `(N,) bool`; None without a filter. Raises as `count`."""
-        self._snapshot.require_open()
-        return self._segment_search.mask(segment, condition_of(where))
-
-    def picture(self, picture_id: int) -> PictureRecord:
-        """The record of one picture; raises QueryError if no picture has this id."""
-        return self._known.record(picture_id)
-
-    def pictures(self, *, after: int = 0, limit: int = -1) -> list[PictureRecord]:
-        """At most `limit` pictures with an id above `after`, by ascending id; all of them by default."""
-        return self._known.records(after=after, limit=limit)
-
-    def labels(self) -> dict[str, int]:
-        """Label -> number of pictures."""
-        return self._known.labels()
-
-    def count(self, where: Where | None = None) -> int:
-        """Count the pictures that match a filter; raises QueryError if the filter is invalid."""
-        return self._known.count(where)
-
-    def ids(self, where: Where | None = None) -> list[int]:
-        """Ids of the pictures that match a filter, ascending; all of them without a filter. Raises as `count`."""
-        return self._known.ids(where)
-
-    def columns(self) -> dict[str, ColumnType]:
-        """Name -> type of the columns of metadata; a filter can use these and `search.filters.columns.BUILT_IN`."""
-        return self._known.columns()
-
-    def metadata(self, picture_ids: Sequence[int]) -> dict[int, dict[str, MetadataValue]]:
-        """Id -> column -> value, without empty values; pictures without metadata may be missing."""
-        return self._known.metadata(picture_ids)
-
-    def values(self, column: str) -> dict[int, MetadataValue]:
-        """Id -> value of one column, built in (`label`) or of metadata, for every picture with a value.
-
-        Raises:
-            QueryError: there is no such column.
-        """
-        return self._snapshot.catalog.metadata.of_column(column)
-
-    def map(self) -> CollectionMap | None:
-        """The kept map (`twinlens map --keep`) of all pictures; None if there is none for this encoder.
-
-        Pictures added since are placed by their neighbours, at each call anew: keep the result.
-
-        Raises:
-            IndexFolderError: its file, or a vector that is needed, is damaged.
-        """
-        return collection_map(self._snapshot)
-
-    def texts(self, column: str, most: int) -> list[str]:
-        """At most `most` of the different values of a column of text, sorted; raises QueryError for another column."""
-        return self._known.texts(column, most)
-
     def info(self) -> IndexInfo:
         """Size, encoder, segments, columns and calibration of the index, as `twinlens info` shows them."""
-        return index_info(self._snapshot, self.calibration)
+        info, calibration = self._store.info(), self.calibration
+        return info if calibration is None else replace(info, calibration=calibration.summary())
 
 
 def open_index(folder: str | os.PathLike[str], *, device: Device = QueryConfig.device) -> SearchEngine:
-    """Open an index folder for searching.
+    """Open an index for searching.
 
     Args:
-        folder: the index folder, as given to `twinlens build --index`.
+        folder: the index folder, as given to `twinlens build --index`, or the URI of a Milvus collection.
         device: where to encode and search; `auto` uses a GPU if there is one.
 
     Raises:
         IndexFolderError: there is no index, or it is unfinished or damaged.
-        UnsupportedError: the device is not available.
+        StoreError: there is no index in the collection, or its server cannot be reached.
+        UnsupportedError: the device is not available, or the package of the store is missing.
     """
-    return SearchEngine(Path(folder), device=device)
+    return SearchEngine(open_store(store_address(folder), device))

@@ -10,6 +10,7 @@ TwinlensError
 │   ├── IndexClosedError  the engine or catalog was closed before it was used
 │   ├── DamagedFileError  one of its files is missing, truncated or changed; `.file` and `.problem`
 │   └── DiskError         a file could not be written or read: the disk is full, failed, or refused
+├── StoreError            a vector database that cannot be reached, or whose collection cannot be used
 ├── UnsupportedError      something that an index kind or a device does not support
 ├── QueryError            an invalid query: k < 1, an empty list of pictures
 │   └── FilterError       a filter that does not follow the grammar, or does not fit the columns
@@ -87,6 +88,10 @@ class DamagedFileError(IndexFolderError):
 
 class DiskError(IndexFolderError):
     """A file could not be written or read: the disk is full, failed, or refused."""
+
+
+class StoreError(TwinlensError):
+    """A vector database that cannot be reached or refuses, or whose collection is missing, unfinished or damaged."""
 
 
 class UnsupportedError(TwinlensError):

@@ -94,7 +94,7 @@ def _in_child() -> None:
     _inherited.update({"torch", "faiss", "openvino"} & sys.modules.keys())
     for engine in list(_watched):
         _kept.append(dict(vars(engine)))
-        engine.after_fork(Lost(f"the engine of {engine.folder}"))
+        engine.after_fork(Lost(f"the engine of {engine.address}"))
     _watched.clear()
 
 

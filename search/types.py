@@ -205,9 +205,10 @@ class SegmentInfo:
 
 @dataclass(frozen=True, slots=True)
 class IndexInfo:
-    """The properties of an index folder that `twinlens info` prints; `size` is in bytes."""
+    """The properties of an index that `twinlens info` prints; `size` is in bytes, 0 if the store does not know it."""
 
-    path: Path
+    path: Path | str
+    """The folder, or the URI of the store."""
     images: int
     labels: int
     dim: int

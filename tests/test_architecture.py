@@ -18,6 +18,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("search.comparison", "search.explanation", "search.store"),
     ("search.recognition",),
     ("search.query",),
+    ("search.reader",),
     ("search.engine",),
     ("search",),
     ("indexer.csv_table", "indexer.resolved_paths"),
@@ -26,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("indexer.pipeline",),
     ("indexer.metadata", "indexer.collection", "indexer.people", "indexer.health", "indexer.plots"),
     ("indexer.duplicates", "indexer.exchange", "indexer.training"),
-    ("indexer.evaluation",),
+    ("indexer.evaluation", "indexer.stores"),
     ("indexer.calibration",),
     ("indexer",),
     ("indexer.cli", "app_parts"),
@@ -51,7 +52,7 @@ HEAVY = {
     "PIL",
     "numpy",
 }
-HEAVY |= {"open_clip", "openvino", "pyarrow", "pandas"}
+HEAVY |= {"open_clip", "openvino", "pyarrow", "pandas", "pymilvus"}
 HOMES = {
     "faiss": ("search/indexes/",),
     "hnswlib": ("search/indexes/",),
@@ -68,6 +69,8 @@ HOMES = {
     "pyarrow": ("indexer/exchange/parquet_file.py",),
     "streamlit": ("app.py", "app_parts/"),
     "streamlit_drawable_canvas": ("app_parts/search/cropping.py",),
+    "pymilvus": ("search/store/milvus/",),
+    "milvus_lite": ("search/store/milvus/",),
     "sqlite3": ("search/store/", "search/files/disk_errors.py", "indexer/pipeline/staging"),
 }
 

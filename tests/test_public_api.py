@@ -42,6 +42,7 @@ PUBLIC = {
     "SearchOptions",
     "SegmentAudit",
     "SegmentInfo",
+    "StoreError",
     "Text",
     "Timing",
     "TwinlensError",
@@ -53,6 +54,7 @@ VERBS = {
     "add",
     "attend",
     "build",
+    "build_in_store",
     "calibrate",
     "check",
     "choose",
@@ -69,6 +71,7 @@ VERBS = {
     "load_metadata",
     "load_recipe",
     "make_map",
+    "migrate",
     "rebuild",
     "recipe_names",
     "remove",
@@ -105,6 +108,8 @@ TYPES = {
     "MapReport",
     "Member",
     "MetadataReport",
+    "MigrateConfig",
+    "MigrateReport",
     "Progress",
     "RepairReport",
     "Seen",
@@ -171,7 +176,7 @@ def test_every_verb_says_what_it_returns() -> None:
 
 def test_every_error_is_a_twinlens_error() -> None:
     errors = [getattr(search, name) for name in PUBLIC if name.endswith("Error")]
-    assert len(errors) == 12
+    assert len(errors) == 13
     assert all(issubclass(error, search.TwinlensError) for error in [*errors, indexer.TrainingCollapsedError])
 
 

@@ -35,6 +35,7 @@ SECTIONS = {
         "metadata": "metadata:metadata",
         "export": "exchange:export",
         "import": "exchange:import_vectors",
+        "migrate": "migrate:migrate",
     },
     "Verify and evaluate": {
         "calibrate": "calibrate:calibrate",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 import indexer
 from indexer.cli.change_report import run_change
+from indexer.cli.migrate import IndexTypeOption
 from indexer.cli.options import (
     AllowMissingOption,
     BatchSizeOption,
@@ -28,14 +29,26 @@ from indexer.cli.options import (
     WorkersOption,
     patterns,
     read_params,
+    refused_uri,
 )
 from search.config import BuildConfig, RetainConfig
+from search.store.address import FORMS
 from search.store.json_values import MOST_DAYS
 
 
 def build(
     pictures: Annotated[Path, typer.Argument(help="The folder of pictures, searched with all its subfolders.")],
-    index: IndexOption,
+    index: Annotated[
+        Path | None,
+        typer.Option("--index", "-i", help="The index folder.", callback=refused_uri, show_default=False),
+    ] = None,
+    store: Annotated[
+        Literal["folder", "milvus"], typer.Option(help="Where the index is kept; milvus needs --uri.")
+    ] = "folder",
+    uri: Annotated[
+        str | None, typer.Option(metavar="URI", help=f"Instead of --index, with --store milvus: {FORMS}.")
+    ] = None,
+    index_type: IndexTypeOption = None,
     encoder: EncoderOption = BuildConfig.encoder,
     precision: PrecisionOption = BuildConfig.precision,
     kind: KindOption = BuildConfig.kind,
@@ -56,15 +69,25 @@ def build(
 
     An interrupted build continues where it stopped when it is run again. Exit code 3 if pictures were skipped, or were
     kept although their whole folder is missing or empty.
+
+    With --store milvus the index is made in the cache and copied into Milvus; --param then belongs to --index-type. See
+    docs/milvus.md.
     """
+    place = _place(index, store, uri)
+    in_milvus, own = place == uri, read_params(param)
+    if in_milvus and (kind != BuildConfig.kind or metadata is not None):
+        option = "--kind" if metadata is None else "--metadata"
+        raise typer.BadParameter("works on index folders only", param_hint=option)
+    if index_type is not None and not in_milvus:
+        raise typer.BadParameter("needs --store milvus", param_hint="--index-type")
     config = BuildConfig(
         encoder=encoder,
         precision=precision,
-        kind=kind,
+        kind="flat" if in_milvus else kind,
         device=device,
         recall=recall,
         memory=memory,
-        params=read_params(param),
+        params=None if in_milvus else own,
         labels=labels,
         batch_size=batch_size,
         workers=workers,
@@ -72,14 +95,30 @@ def build(
         allow_missing=allow_missing,
         rehash=rehash,
     )
+    migration = indexer.MigrateConfig(index_type=index_type, params=own)
     run_change(
-        lambda progress: indexer.build(pictures, index, config, progress=progress),
-        index,
+        lambda progress: (
+            indexer.build_in_store(pictures, str(place), config, migration, progress=progress)
+            if in_milvus
+            else indexer.build(pictures, place, config, progress=progress)
+        ),
+        place,
         recall=recall,
         metadata=metadata,
         root=pictures,
         as_json=as_json,
     )
+
+
+def _place(index: Path | None, store: str, uri: str | None) -> Path | str:
+    """The folder of --index, or the URI of --uri, whichever the store needs."""
+    if store == "milvus":
+        if uri is None or index is not None:
+            raise typer.BadParameter("takes --uri URI in place of --index", param_hint="--store milvus")
+        return uri
+    if index is None or uri is not None:
+        raise typer.BadParameter("name the index folder; --uri needs --store milvus", param_hint="--index")
+    return index
 
 
 def rebuild(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -12,11 +13,11 @@ import indexer
 from indexer.cli.base import SHOWN, SKIPPED_EXIT
 from indexer.cli.metadata import metadata_text
 from indexer.cli.tuning_table import explanation
+from search.store.address import refuse_uri
 from search.text import counted, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from indexer import ChangeReport, MetadataReport, Progress
 
@@ -26,7 +27,7 @@ _SUFFIXES = 12
 
 def run_change(
     change: Callable[[Progress], ChangeReport],
-    index: Path,
+    index: Path | str,
     *,
     recall: float,
     metadata: Path | None = None,
@@ -38,7 +39,7 @@ def run_change(
 
     Args:
         change: makes the change, and reports its progress.
-        index: the index folder.
+        index: the index folder, or the URI of a store.
         recall: what `change` tunes an approximate structure for.
         metadata: the file of metadata; an invalid one is rejected before the change.
         root: the folder that relative paths in it start from.
@@ -48,6 +49,8 @@ def run_change(
     from indexer.cli.console import ConsoleProgress
     from indexer.metadata.file import open_metadata
 
+    if metadata is not None:
+        refuse_uri(Path(index))
     opened = None if metadata is None else open_metadata(metadata)
     with ConsoleProgress() as progress:
         report = change(progress)
@@ -60,7 +63,7 @@ def run_change(
 
 
 def print_report(
-    report: ChangeReport, index: Path, recall: float, *, as_json: bool, metadata: MetadataReport | None = None
+    report: ChangeReport, index: Path | str, recall: float, *, as_json: bool, metadata: MetadataReport | None = None
 ) -> None:
     """Print what changed."""
     if as_json:
@@ -68,10 +71,10 @@ def print_report(
         return
     typer.echo("\n".join(map(one_line, _report_lines(report, index, recall))))
     if metadata is not None:
-        typer.echo(metadata_text(metadata, index))
+        typer.echo(metadata_text(metadata, Path(index)))
 
 
-def _report_lines(report: ChangeReport, index: Path, recall: float) -> list[str]:
+def _report_lines(report: ChangeReport, index: Path | str, recall: float) -> list[str]:
     """Counts and costs, then what changed by path, unless everything is new."""
     counts = {
         "added": report.added,

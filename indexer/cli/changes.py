@@ -26,6 +26,7 @@ from indexer.cli.options import (
     ParamOption,
     RecallOption,
     RehashOption,
+    StoreOption,
     WorkersOption,
     patterns,
     read_params,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 def add(
     pictures: Annotated[list[Path], typer.Argument(help="Pictures, and folders with all pictures below them.")],
-    index: IndexOption,
+    index: StoreOption,
     encoder: EncoderOption = BuildConfig.encoder,
     kind: KindOption = BuildConfig.kind,
     device: DeviceOption = BuildConfig.device,
@@ -80,7 +81,7 @@ def add(
 
 
 def remove(
-    index: IndexOption,
+    index: StoreOption,
     paths: Annotated[
         list[Path] | None, typer.Argument(help="Pictures, or folders with all pictures below them.")
     ] = None,

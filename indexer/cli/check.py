@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import indexer
 from indexer.cli.base import ERROR_EXIT
-from indexer.cli.options import DeviceOption, IndexArgument, JsonOption
+from indexer.cli.options import DeviceOption, JsonOption, StoreArgument
 from search.config import QueryConfig
+from search.store.address import refuse_uri
 from search.text import one_line
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def check(
-    index: IndexArgument,
+    index: StoreArgument,
     repair: Annotated[
         bool, typer.Option("--repair", help="Repair what can be repaired, and list what must be embedded again.")
     ] = False,
@@ -27,6 +29,8 @@ def check(
 ) -> None:
     """Verify every byte of an index: checksums of the files, and the rows of all pictures.
 
+    In Milvus: that every picture can be read, and that the encoder and the settings are complete.
+
     Lists each damaged file with the first of the pictures affected, or with all of them (--json). Exit code 0 if there
     is no damage, or none is left after the repair; 1 if the index is damaged.
     """
@@ -34,6 +38,7 @@ def check(
 
     with ConsoleProgress() as progress:
         if repair:
+            refuse_uri(Path(index))
             progress.begin("verify and repair", None)
             repaired = indexer.repair(index, device=device)
             report, plain, lines = repaired.after, repaired.to_dict(), _repair_lines(repaired)

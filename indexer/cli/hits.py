@@ -41,7 +41,7 @@ _UNFOLDED = 100_000
 class QueryOptions:
     """The options of `twinlens query` that all its queries share."""
 
-    index: Path
+    index: Path | str
     k: int
     condition: Condition | None
     where: list[str] | None

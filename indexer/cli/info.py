@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from indexer.cli.options import IndexArgument, JsonOption
+from indexer.cli.options import JsonOption, StoreArgument
 from search.text import counted, megabytes, one_line, short
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from search.types import IndexInfo, SegmentInfo
 
 
-def info(index: IndexArgument, as_json: JsonOption = False) -> None:
+def info(index: StoreArgument, as_json: JsonOption = False) -> None:
     """Show what an index holds: pictures, encoder, structure, measured recall and size."""
     from search.engine import open_index
     from search.large_imports import without_torch
@@ -39,7 +39,7 @@ def _text(about: IndexInfo) -> str:
         f"index     {about.path}",
         f"images    {about.images} ({counted(about.labels, 'label')})",
         f"encoder   {about.encoder} ({about.dim} dimensions, fingerprint {about.fingerprint}){_foreign_text(about)}",
-        f"size      {megabytes(about.size)}",
+        f"size      {megabytes(about.size)}" if about.size else f"kind      {about.kind}",
         f"built     {about.created}, last changed {about.updated}",
     ]
     lines += _precision_lines(about)

@@ -32,7 +32,7 @@ def why_no_match(
     from search.query.nearest_values import NOTHING_SAME, nothing_matches
 
     shown = one_line(" and ".join(where or []))
-    if (unmatched := nothing_matches(engine.catalog, condition_of(where), shown)) is not None:
+    if (unmatched := nothing_matches(engine, condition_of(where), shown)) is not None:
         return unmatched
     if same_only:
         return NOTHING_SAME

@@ -10,6 +10,7 @@ import typer
 
 from search.config import MOST_AT_ONCE, MOST_WORKERS, Device, Precision, References
 from search.errors import QueryError
+from search.store.address import FORMS, refuse_uri
 from search.text import one_line, printable
 
 if TYPE_CHECKING:
@@ -42,6 +43,13 @@ def read_size(text: str) -> int:
     return size
 
 
+def refused_uri(index: Path | None) -> Path | None:
+    """Refuse the URI of a store where a command works on a folder."""
+    if index is not None:
+        refuse_uri(index)
+    return index
+
+
 def _rate(value: float | None) -> float | None:
     """Reject a rate outside (0, 1) as an invalid option."""
     if value is not None and not 0 < value < 1:
@@ -51,8 +59,10 @@ def _rate(value: float | None) -> float | None:
 
 # Every command ------------------------------------------------------------------------------------------------------
 
-IndexArgument = Annotated[Path, typer.Argument(help="The index folder.")]
-IndexOption = Annotated[Path, typer.Option("--index", "-i", help="The index folder.")]
+IndexArgument = Annotated[Path, typer.Argument(help="The index folder.", callback=refused_uri)]
+IndexOption = Annotated[Path, typer.Option("--index", "-i", help="The index folder.", callback=refused_uri)]
+StoreArgument = Annotated[str, typer.Argument(metavar="INDEX", help=f"The index folder, or {FORMS}.")]
+StoreOption = Annotated[str, typer.Option("--index", "-i", metavar="INDEX", help=f"The index folder, or {FORMS}.")]
 DeviceOption = Annotated[Device, typer.Option(help="Where to compute; auto uses a GPU if there is one.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 WhereOption = Annotated[

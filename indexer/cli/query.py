@@ -10,7 +10,7 @@ import typer
 
 from indexer.cli.base import end_with, print_failure, warn_weak
 from indexer.cli.hits import One, Query, QueryOptions, print_answer, shown_columns
-from indexer.cli.options import DeviceOption, IndexOption, JsonOption, WhereOption, read_crop
+from indexer.cli.options import DeviceOption, JsonOption, StoreOption, WhereOption, read_crop
 from search.config import QueryConfig
 from search.errors import PictureError
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def query(
-    index: IndexOption,
+    index: StoreOption,
     pictures: Annotated[
         list[str] | None,
         typer.Argument(help="One or more query pictures, each answered separately; - is standard input."),
@@ -146,10 +146,11 @@ def query(
     are larger than those between similar pictures.
     """
     from search.filters.language import condition_of
+    from search.store.address import store_address
 
     condition, likes, dislikes = condition_of(where), liked or (), disliked or ()
     options = QueryOptions(
-        index,
+        store_address(index),
         k,
         condition,
         where,

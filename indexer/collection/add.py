@@ -68,7 +68,7 @@ def add(
     check_place(folder)
     if not pictures:
         raise DataError("nothing to add: name at least one picture or folder")
-    finder = _PictureFinder(folder, config.exclude or ())
+    finder = PictureFinder(folder, config.exclude or ())
     with stages.stage("scan"):
         files, tops = finder.all_of(pictures)
     table = named_table(config.labels, [*_roots(folder), *_folders(tops.values())], {file.path for file in files})
@@ -85,7 +85,7 @@ def add(
         return update.run(lambda: survey_files(catalog, files, labelling.label, rehash=config.rehash))
 
 
-class _PictureFinder:
+class PictureFinder:
     """Finds the pictures to add, under the paths that the index uses for their folders."""
 
     def __init__(self, index: Path, exclude: Sequence[str]) -> None:

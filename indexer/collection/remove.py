@@ -16,6 +16,7 @@ from search.errors import QueryError
 from search.filters.language import condition_of
 from search.query.nearest_values import nearest_values
 from search.store.catalog import Catalog
+from search.store.catalog_records import CatalogRecords
 from search.text import utc_now
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _chosen(
         )
     if condition is not None:
         matching = catalog.pictures.ids_where(condition)
-        hints = [] if matching else nearest_values(catalog, condition)
+        hints = [] if matching else nearest_values(CatalogRecords(catalog), condition)
         chosen.update(_not_empty(matching, "; ".join(["no picture matches the filter", *hints])))
     return sorted(chosen)
 

@@ -85,7 +85,7 @@ class Finding:
 class CheckReport:
     """Findings and notes for one folder."""
 
-    index: Path
+    index: Path | str
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from indexer.pipeline.lock import HOLDER_NAME, LOCK_NAME
 from search.errors import IndexFolderError
 from search.files.writing import ASIDE_NAME, is_regular, read_own
+from search.store.address import refuse_uri
 from search.store.catalog import CATALOG_NAME, holds_index
 from search.store.seal import SEAL_NAME
 
@@ -39,7 +40,9 @@ def check_place(folder: Path) -> None:
 
     Raises:
         IndexFolderError: the folder holds other files, is a file, is a broken link, or cannot be read.
+        UnsupportedError: it is the URI of a store.
     """
+    refuse_uri(folder)
     try:
         names = sorted(os.listdir(folder))  # noqa: PTH208 - names that are not valid text sort too
     except FileNotFoundError:

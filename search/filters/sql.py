@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
-import re
 from dataclasses import dataclass
-from datetime import date, datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, assert_never
 
@@ -23,24 +20,19 @@ from search.filters.conditions import (
     Not,
     OneOf,
     Or,
-    Plain,
     Value,
-    Word,
 )
-from search.filters.iso_dates import AFTER, moment_text, period, stored_moment
 from search.filters.language import LONGEST, where_error
+from search.filters.typed_values import is_number, number_value, raw_text, span, text_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from search.errors import FilterError
     from search.filters.columns import ColumnType, Stored
 
 MOST_VALUES = 30_000
 """Maximum number of values bound in one statement; SQLite accepts 32,766."""
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_INTEGER_LIMIT = 2**63
 _SHOWN_COLUMNS = 20
 
 
@@ -126,21 +118,21 @@ def _compared(column: Column, resolved: SqlColumn, operator: Comparator, value: 
     if resolved.type in ("date", "datetime"):
         return _compared_in_time(column, resolved, operator, value)
     if resolved.type == "text":
-        if operator != "=" and _is_number(value.given):
+        if operator != "=" and is_number(value.given):
             raise where_error(
                 f"{column.name} is text, which {operator} compares letter by letter, not by size; if you mean that, "
-                f"quote the value: {column.name} {operator} '{_raw_text(value)}'",
+                f"quote the value: {column.name} {operator} '{raw_text(value)}'",
                 value.place,
             )
-        return Sql(f"({resolved.expression} {operator} CAST(? AS TEXT))", (_text(column, value),))
+        return Sql(f"({resolved.expression} {operator} CAST(? AS TEXT))", (text_value(column, value),))
     if resolved.type == "boolean" and operator != "=":
         raise where_error(f"{column.name} is true or false: use = or !=, not {operator}", value.place)
-    return Sql(f"({resolved.expression} {operator} ?)", (_number(column, resolved.type, value),))
+    return Sql(f"({resolved.expression} {operator} ?)", (number_value(column, resolved.type, value),))
 
 
 def _compared_in_time(column: Column, resolved: SqlColumn, operator: Comparator, value: Value) -> Sql:
     """A year, month or day stands for all of it: `<=` includes its end, and `>` begins after it."""
-    first, last = _span(column, resolved.type, value)
+    first, last = span(column, resolved.type, value)
     name = resolved.expression
     if last is None:
         return Sql(f"({name} {operator} ?)", (first,))
@@ -162,10 +154,10 @@ def _one_of(column: Column, resolved: SqlColumn, values: tuple[Value, ...]) -> S
         return _one_of_times(column, resolved, values)
     if resolved.type == "text":
         marks = ",".join(["CAST(? AS TEXT)"] * len(values))
-        return Sql(f"({resolved.expression} IN ({marks}))", tuple(_text(column, value) for value in values))
+        return Sql(f"({resolved.expression} IN ({marks}))", tuple(text_value(column, value) for value in values))
     marks = ",".join("?" * len(values))
     return Sql(
-        f"({resolved.expression} IN ({marks}))", tuple(_number(column, resolved.type, value) for value in values)
+        f"({resolved.expression} IN ({marks}))", tuple(number_value(column, resolved.type, value) for value in values)
     )
 
 
@@ -173,7 +165,7 @@ def _one_of_times(column: Column, resolved: SqlColumn, values: tuple[Value, ...]
     """Group values by their precision: SQLite tests a list fast, but takes seconds for thousands of ranges."""
     by_length: dict[int | None, list[str]] = {}
     for value in values:
-        first, last = _span(column, resolved.type, value)
+        first, last = span(column, resolved.type, value)
         by_length.setdefault(None if last is None else len(first), []).append(first)
     parts = []
     for length, texts in by_length.items():
@@ -185,96 +177,7 @@ def _one_of_times(column: Column, resolved: SqlColumn, values: tuple[Value, ...]
 def _matched(column: Column, resolved: SqlColumn, pattern: Value) -> Sql:
     if resolved.type != "text":
         raise where_error(f"glob is for text, and {column.name} is {TYPE_NAMES[resolved.type]}", column.place)
-    bound = _text(column, pattern)
+    bound = text_value(column, pattern)
     if len(bound) > LONGEST:
         raise where_error(f"the pattern is {len(bound):,} bytes long; the limit is {LONGEST:,}", pattern.place)
     return Sql(f"({resolved.expression} GLOB CAST(? AS TEXT))", (bound,))
-
-
-# Values --------------------------------------------------------------------------------------------------------------
-
-
-def _text(column: Column, value: Value) -> bytes:
-    """Encode text as bytes, because file names need not be UTF-8."""
-    given = value.given
-    if isinstance(given, bool | date):
-        raise _misfit(column, "text", value)
-    try:
-        return _raw_text(value).encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        raise where_error("half a character (a lone surrogate) is not valid text", value.place) from None
-
-
-def _number(column: Column, kind: ColumnType, value: Value) -> int | float:
-    """The number to compare an integer, real or boolean column with."""
-    given = value.given
-    if kind == "boolean":
-        known = {"true": 1, "false": 0}.get(_raw_text(value).lower())
-        if known is None or not isinstance(given, Word | bool):
-            raise _misfit(column, kind, value)
-        return known
-    number: int | float
-    if isinstance(given, Word):
-        number = _read_number(column, kind, value, given.text)
-    elif isinstance(given, int | float) and not isinstance(given, bool) and not math.isnan(given):
-        number = given
-    else:
-        raise _misfit(column, kind, value)
-    if isinstance(number, int) and not -_INTEGER_LIMIT <= number < _INTEGER_LIMIT:
-        return math.copysign(math.inf, number) if kind == "integer" else _as_float(number)
-    return number
-
-
-def _read_number(column: Column, kind: ColumnType, value: Value, text: str) -> int | float:
-    if not _NUMBER.fullmatch(text):
-        raise _misfit(column, kind, value)
-    digits = text.lstrip("+-")
-    return int(text) if digits.isdigit() and len(digits) < 100 else float(text)
-
-
-def _as_float(number: int) -> float:
-    try:
-        return float(number)
-    except OverflowError:
-        return math.inf if number > 0 else -math.inf
-
-
-def _span(column: Column, kind: ColumnType, value: Value) -> tuple[str, str | None]:
-    """First value of the period, and the end that all its values are less than; None for a single datetime."""
-    given = value.given
-    if isinstance(given, date) and not isinstance(given, datetime):
-        return given.isoformat(), given.isoformat() + AFTER
-    if isinstance(given, datetime) and kind == "datetime":
-        return _moment(column, value, given), None
-    if isinstance(given, str | Word):
-        text = _raw_text(value)
-        if (prefix := period(text)) is not None:
-            return prefix, prefix + AFTER
-        if kind == "datetime" and (moment := moment_text(text)) is not None:
-            return moment, None
-    raise _misfit(column, kind, value)
-
-
-def _moment(column: Column, value: Value, given: datetime) -> str:
-    try:
-        return stored_moment(given)
-    except OverflowError:
-        raise _misfit(column, "datetime", value) from None
-
-
-def _raw_text(value: Value) -> str:
-    given = value.given
-    return given.text if isinstance(given, Word) else str(given)
-
-
-def _is_number(given: Word | Plain) -> bool:
-    if isinstance(given, Word):
-        return not given.quoted and _NUMBER.fullmatch(given.text) is not None
-    return not isinstance(given, str)
-
-
-def _misfit(column: Column, kind: ColumnType, value: Value) -> FilterError:
-    forms = {"date": " (2024-05-01, 2024-05 or 2024)", "datetime": " (2024-05-01T13:30, or 2024-05-01, 2024-05, 2024)"}
-    shown = _raw_text(value)
-    shown = shown if len(shown) <= 60 else shown[:60] + "..."
-    return where_error(f"{column.name} is {TYPE_NAMES[kind]}{forms.get(kind, '')}, and {shown!r} is not", value.place)

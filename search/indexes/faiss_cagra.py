@@ -9,7 +9,8 @@ import numpy as np
 
 from search.distance import nearest_pairs
 from search.indexes.allowed import Allowed
-from search.indexes.base import VectorIndex, doubling
+from search.indexes.base import VectorIndex
+from search.indexes.effort_ladders import doubling
 from search.indexes.flat import FlatIndex
 from search.indexes.gpu import build_cagra, cagra_available, walk_cagra
 

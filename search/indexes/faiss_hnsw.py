@@ -9,7 +9,7 @@ import numpy as np
 
 from search.chunks import chunks
 from search.indexes.allowed import Allowed
-from search.indexes.base import candidate_ladder, graph_bytes
+from search.indexes.effort_ladders import candidate_ladder, graph_bytes
 from search.indexes.faiss_base import FaissIndex, building_threads, listed, only
 from search.indexes.faiss_layout import check_hnsw
 from search.indexes.faiss_library import faiss

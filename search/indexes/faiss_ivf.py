@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from search.indexes.base import doubling
+from search.indexes.effort_ladders import doubling
 from search.indexes.faiss_base import FaissIndex, chosen
 from search.indexes.faiss_layout import check_ivf
 from search.indexes.faiss_library import faiss

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from search.chunks import chunks
-from search.indexes.base import doubling
+from search.indexes.effort_ladders import doubling
 from search.indexes.faiss_base import FaissIndex, building_threads, chosen
 from search.indexes.faiss_layout import check_pq4
 from search.indexes.faiss_library import faiss

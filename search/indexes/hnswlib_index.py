@@ -10,7 +10,8 @@ import hnswlib
 import numpy as np
 
 from search.chunks import chunks
-from search.indexes.base import ENTERED_AT_ONCE, VectorIndex, candidate_ladder, graph_bytes, held_out_last
+from search.indexes.base import ENTERED_AT_ONCE, VectorIndex, held_out_last
+from search.indexes.effort_ladders import candidate_ladder, graph_bytes
 from search.indexes.hnswlib_layout import check_hnswlib
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from turbovec import TurboQuantIndex
 
 from search.chunks import chunks
 from search.files.writing import new_file
-from search.indexes.base import ENTERED_AT_ONCE, VectorIndex, doubling
+from search.indexes.base import ENTERED_AT_ONCE, VectorIndex
+from search.indexes.effort_ladders import doubling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

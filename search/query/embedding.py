@@ -11,22 +11,20 @@ import numpy as np
 
 from search.chunks import chunks
 from search.config import DecodeConfig
-from search.encoders.foreign import is_foreign, stored_encoder
+from search.encoders.foreign import is_foreign
 from search.errors import EncoderError, PictureError, QueryError
 from search.query.views import VIEWS, mean_of_views, views_of
-from search.store.durable import verify
 from search.types import Text, Timing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from PIL.Image import Image
 
     from search.crop import Crop
     from search.encoders.base import Encoder
     from search.encoders.text_encoder import TextEncoder
-    from search.store.snapshot import Snapshot
+    from search.store.contract import Store
     from search.types import Example, Floats, Picture
 
 DECODED_AT_ONCE = 64
@@ -36,26 +34,26 @@ _UNIT = 1e-3
 
 
 class Embedder:
-    """The encoder of a snapshot, loaded on first use. Safe to use from several threads."""
+    """The encoder of a store, loaded on first use. Safe to use from several threads."""
 
-    def __init__(self, snapshot: Snapshot, before: Embedder | None = None) -> None:
-        """Embed for a snapshot; `before` is the embedder of an older one, whose encoder is reused if it is the same."""
-        self._snapshot = snapshot
+    def __init__(self, store: Store, before: Embedder | None = None) -> None:
+        """Embed for a store; `before` is the embedder of an older state, whose encoder is reused if it is the same."""
+        self._store = store
         self._lock = threading.Lock()
-        same = before is not None and before._snapshot.fingerprint == snapshot.fingerprint
+        same = before is not None and before._store.settings["fingerprint"] == store.settings["fingerprint"]
         self._encoder: Encoder | None = before._encoder if before is not None and same else None
 
     @property
     def encoder(self) -> Encoder:
-        """The encoder stored in the index folder.
+        """The encoder stored with the index.
 
         Raises:
             EncoderError: its files are damaged, or belong to another encoder than the vectors.
         """
-        self._snapshot.require_open()
+        self._store.require_open()
         with self._lock:
             if self._encoder is None:
-                self._encoder = _load(self._snapshot)
+                self._encoder = _load(self._store)
             return self._encoder
 
     def embed(self, pictures: Sequence[Picture], timing: Timing | None = None, *, views: bool = False) -> Floats:
@@ -87,8 +85,8 @@ class Embedder:
     @property
     def embeds_text(self) -> bool:
         """Whether the encoder embeds texts too; it is not loaded for this. Raises as `encoder`."""
-        self._snapshot.require_open()
-        return not is_foreign(self._snapshot.fingerprint) and _embeds_text(self._snapshot)
+        self._store.require_open()
+        return not is_foreign(self._store.settings["fingerprint"]) and _embeds_text(self._store)
 
     def embed_texts(self, texts: Sequence[Text], timing: Timing | None = None) -> Floats:
         """Embed texts as `(N, dim) float32` unit rows, and add the seconds taken to `timing`.
@@ -97,13 +95,13 @@ class Embedder:
             EncoderError: the encoder embeds pictures only.
             QueryError: a text is longer than the encoder reads.
         """
-        self._snapshot.require_open()
-        if not _embeds_text(self._snapshot):
-            folder, name = self._snapshot.folder, self._snapshot.settings["encoder"]
+        self._store.require_open()
+        if not _embeds_text(self._store):
+            address, name = self._store.address, self._store.settings["encoder"]
             raise EncoderError(
-                f"{folder}: its encoder {name} embeds pictures only, so no text can be compared with them. Encoders"
+                f"{address}: its encoder {name} embeds pictures only, so no text can be compared with them. Encoders"
                 f' open_clip:NAME embed both (pip install "twinlens[clip]"). To embed all pictures again with one:'
-                f" twinlens rebuild --index {folder} --encoder open_clip:ViT-B-32"
+                f" twinlens rebuild --index {address} --encoder open_clip:ViT-B-32"
             )
         encoder, timing = cast("TextEncoder", self.encoder), Timing() if timing is None else timing
         begun = time.perf_counter()
@@ -180,28 +178,20 @@ def unit_queries(vectors: Floats, dim: int) -> Floats:
     return queries
 
 
-def _place(snapshot: Snapshot) -> Path:
-    return snapshot.folder / stored_encoder(snapshot.folder, snapshot.settings)
-
-
-def _embeds_text(snapshot: Snapshot) -> bool:
+def _embeds_text(store: Store) -> bool:
     from search.encoders import embeds_text
 
-    return embeds_text(_place(snapshot))
+    return embeds_text(store.card_folder())
 
 
-def _load(snapshot: Snapshot) -> Encoder:
+def _load(store: Store) -> Encoder:
     from search.encoders import load_encoder
-    from search.encoders.openvino_conversion import is_conversion
 
-    folder, place = snapshot.folder, stored_encoder(snapshot.folder, snapshot.settings)
-    for record in snapshot.files.values():
-        if record.name.startswith(place + "/") and not is_conversion(record.name):  # the encoder does without those
-            verify(folder, record)
-    encoder = load_encoder(folder / place, device=snapshot.device)
-    if encoder.fingerprint != snapshot.fingerprint or encoder.dim != snapshot.dim:
+    folder, fingerprint = store.encoder_folder(), store.settings["fingerprint"]
+    encoder = load_encoder(folder, device=store.device)
+    if encoder.fingerprint != fingerprint or encoder.dim != store.settings["dim"]:
         raise EncoderError(
-            f"{folder / place}: holds the encoder {encoder.fingerprint}, but the vectors were made by"
-            f" {snapshot.fingerprint}. Restore it, or build the index again"
+            f"{folder}: holds the encoder {encoder.fingerprint}, but the vectors were made by {fingerprint}. Restore"
+            f" it, or build the index again"
         )
     return encoder

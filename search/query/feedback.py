@@ -17,8 +17,7 @@ from search.query.blend import blend
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from search.indexes.allowed import Allowed
-    from search.types import Floats, Mask, Rows
+    from search.types import Floats
 
 
 def moved(
@@ -71,10 +70,3 @@ def _ids(name: str, given: Iterable[object]) -> tuple[int, ...]:
         return tuple(dict.fromkeys(map(picture_number, given)))
     except TypeError:
         raise QueryError(f"{name} takes a list of ids of pictures, such as [12, 40], not {given!r:.60}") from None
-
-
-def left_out(rows: Rows, allowed: Allowed | None, size: int) -> Mask:
-    """The mask `(size,)` of a segment without some of its rows, `(N,)`; None allows all rows."""
-    left = np.ones(size, dtype=np.bool_) if allowed is None else allowed.mask.copy()
-    left[rows] = False
-    return left

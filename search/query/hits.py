@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from search.recognition.confidence import Confidence
+    from search.store.contract import Found, Shown
     from search.store.records import ShownRecord
-    from search.store.shown_pictures import ShownPictures
     from search.types import Floats, Mask, Rows, Strength
 
 
@@ -23,15 +23,7 @@ _MANY = 1_000
 """Hits from which the garbage collector, which visits all that are made and finds none to free, is paused."""
 
 
-class Found(NamedTuple):
-    """The result of one segment for several queries: distances and rows `(Q, k)`; the row -1 is none."""
-
-    segment: int
-    distances: Floats
-    rows: Rows
-
-
-def nearest_hits(found: Sequence[Found], k: int, pictures: ShownPictures, confidence: Confidence) -> list[list[Hit]]:
+def nearest_hits(found: Sequence[Found], k: int, pictures: Shown, confidence: Confidence) -> list[list[Hit]]:
     """The k nearest hits of each query, ties by ascending id; rows without a picture are left out.
 
     Args:
@@ -61,7 +53,7 @@ def nearest_hits(found: Sequence[Found], k: int, pictures: ShownPictures, confid
     return _hits(distances, chosen, records, k, confidence, sort=True)
 
 
-def _records(found: Sequence[Found], rows: Rows, chosen: Mask, pictures: ShownPictures) -> list[ShownRecord | None]:
+def _records(found: Sequence[Found], rows: Rows, chosen: Mask, pictures: Shown) -> list[ShownRecord | None]:
     """The picture of each chosen row `(Q, W)`, by query, then by column."""
     segments = np.repeat(np.arange(len(found)), [each.rows.shape[1] for each in found])
     flat, of = rows[chosen], segments[np.nonzero(chosen)[1]]

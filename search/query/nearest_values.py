@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from search.filters.conditions import And, Comparison, OneOf, Or, Value, Word
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from search.filters.conditions import Condition
-    from search.store.catalog import Catalog
+
+
+class Values(Protocol):
+    """What is asked about the values of an index: an open engine, or the records of a store."""
+
+    def count(self, condition: Condition | None = None, /) -> int:
+        """Number of pictures that match a condition."""
+
+    def labels(self) -> Mapping[str, int]:
+        """Label -> number of pictures."""
+
+    def columns(self) -> Mapping[str, str]:
+        """Name -> type of the columns of metadata."""
+
+    def texts(self, column: str, most: int) -> list[str]:
+        """At most `most` distinct values of a column of text."""
+
 
 MOST_VALUES = 5_000
 """Most different values of a column that are compared; nothing is suggested for a column with more."""
@@ -22,21 +38,21 @@ _ALIKE = 0.6
 _NAMED = 3
 
 
-def nothing_matches(catalog: Catalog, condition: Condition | None, text: str) -> str | None:
+def nothing_matches(known: Values, condition: Condition | None, text: str) -> str | None:
     """A message that a filter, shown as `text`, matches nothing, with suggestions; None if it matches something."""
-    if condition is None or catalog.pictures.count_where(condition):
+    if condition is None or known.count(condition):
         return None
-    return "; ".join([f"no picture matches {text}".rstrip(), *nearest_values(catalog, condition)])
+    return "; ".join([f"no picture matches {text}".rstrip(), *nearest_values(known, condition)])
 
 
-def nearest_values(catalog: Catalog, condition: Condition) -> list[str]:
+def nearest_values(known: Values, condition: Condition) -> list[str]:
     """For values of a filter that no picture has, the most similar existing ones: `nearest label: butterfly`.
 
     Only text is compared: the label, and columns of metadata with few different values.
     """
     hints: dict[str, None] = {}
     for name, value in _equalities(condition):
-        if len(hints) < _NAMED and (similar := _nearest(value, _values(catalog, name))) is not None:
+        if len(hints) < _NAMED and (similar := _nearest(value, _values(known, name))) is not None:
             hints[f"nearest {name}: {similar}"] = None
     return list(hints)
 
@@ -58,14 +74,14 @@ def _text(value: Value) -> str | None:
     return given if isinstance(given, str) and len(given) <= _LONGEST else None
 
 
-def _values(catalog: Catalog, name: str) -> list[str]:
+def _values(known: Values, name: str) -> list[str]:
     if name == "label":
-        known = list(catalog.pictures.label_counts())
-    elif catalog.metadata.columns().get(name) == "text":
-        known = catalog.metadata.texts(name, MOST_VALUES + 1)
+        values = list(known.labels())
+    elif known.columns().get(name) == "text":
+        values = known.texts(name, MOST_VALUES + 1)
     else:
-        known = []
-    return [] if len(known) > MOST_VALUES else [each for each in known if len(each) <= _LONGEST]
+        values = []
+    return [] if len(values) > MOST_VALUES else [each for each in values if len(each) <= _LONGEST]
 
 
 def _nearest(value: str, known: list[str]) -> str | None:

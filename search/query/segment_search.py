@@ -1,4 +1,4 @@
-"""Search every segment of a snapshot for the neighbours of unit vectors; filter, merge and collapse the hits."""
+"""Search a store for the neighbours of unit vectors; filter, merge and collapse the hits."""
 
 from __future__ import annotations
 
@@ -9,36 +9,31 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from search.distance import within
-from search.indexes.allowed import Allowed
 from search.query.collapse import Collapse
 from search.query.copy_threshold import copy_threshold
 from search.query.diversity import diverse, pool_size
-from search.query.feedback import left_out, moved
-from search.query.hits import Found, nearest_hits, only_weak
-from search.query.masks import FilterMasks
+from search.query.feedback import moved
+from search.query.hits import nearest_hits, only_weak
 from search.recognition.confidence import Confidence
 from search.recognition.stored import same_threshold
-from search.store.shown_pictures import ShownPictures
-from search.types import Answer, Audit, SegmentAudit
+from search.types import Answer, Audit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from search.filters.conditions import Condition
     from search.query.known_pictures import KnownPictures
     from search.query.query import Query
     from search.recognition.recognition import Recognition
-    from search.store.segments import Segment
-    from search.store.snapshot import Snapshot
-    from search.types import Floats, Hit, Mask, Timing
+    from search.store.contract import Found, Selection, Store
+    from search.types import Floats, Hit, Timing
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """What the searches of one query share."""
 
-    chosen: Sequence[tuple[Segment, Allowed | None]]
-    """Each segment with its rows that match the filter and were not rated; None for all of them."""
+    chosen: Selection
+    """The pictures that match the filter and were not rated."""
     confidence: Confidence
     """Gives the hits their probability or their word."""
     most: float | None = None
@@ -50,30 +45,24 @@ class _Plan:
 
 
 class SegmentSearch:
-    """Answers queries from one snapshot; the masks of filters and what hits show are cached."""
+    """Answers queries from one store."""
 
-    def __init__(self, snapshot: Snapshot, known: KnownPictures, recognition: Recognition) -> None:
-        """Search a snapshot; `known` looks up its pictures, `recognition` has its calibration."""
-        self._snapshot = snapshot
+    def __init__(self, store: Store, known: KnownPictures, recognition: Recognition) -> None:
+        """Search a store; `known` looks up its pictures, `recognition` has its calibration."""
+        self._store = store
         self._known = known
         self._recognition = recognition
-        self._masks = FilterMasks(snapshot.catalog)
-        self._pictures = ShownPictures(snapshot.catalog)
 
     def checked(self, query: Query) -> Query:
         """Return the query; raises QueryError, before any picture is decoded, if it cannot be answered."""
-        self._snapshot.require_open()
+        self._store.require_open()
         if query.same_only:
-            same_threshold(self._snapshot.folder, self._recognition.calibration)
+            same_threshold(self._store.address, self._recognition.calibration)
         if query.condition is not None:
-            self._snapshot.catalog.metadata.check(query.condition)
+            self._store.records.check(query.condition)
         if query.rated:
-            self._known.places_of(query.rated)
+            self._store.require(query.rated)
         return query
-
-    def mask(self, segment: Segment, condition: Condition | None) -> Mask | None:
-        """Live rows of a segment that match a condition, `(N,) bool`; None without a condition."""
-        return None if condition is None else self._masks.allowed(segment, condition).mask
 
     def answer(self, vectors: Floats, query: Query) -> list[list[Hit]]:
         """One list of hits per query `(Q, dim)`, unit rows."""
@@ -107,31 +96,14 @@ class SegmentSearch:
         liked, disliked = self._known.vectors_of(query.liked), self._known.vectors_of(query.disliked)
         return np.stack([moved(vector, liked, disliked) for vector in vectors])
 
-    def _unrated(
-        self, chosen: Sequence[tuple[Segment, Allowed | None]], query: Query
-    ) -> list[tuple[Segment, Allowed | None]]:
-        """What all segments may return, without the pictures that the user liked or disliked."""
-        of, rows = np.array(self._known.places_of(query.rated)).T
-        parts = [(each, rows[of == each.id], allowed) for each, allowed in chosen]
-        return [
-            (each, allowed if len(gone) == 0 else Allowed(left_out(gone, allowed, len(each.vectors))))
-            for each, gone, allowed in parts
-        ]
-
     def _plan(self, query: Query, audit: Audit | None = None) -> _Plan:
         begun = time.perf_counter()
-        condition = query.condition
-        chosen = [
-            (segment, None if condition is None else self._masks.allowed(segment, condition))
-            for segment in self._snapshot.segments
-        ]
-        if query.rated:
-            chosen = self._unrated(chosen, query)
+        chosen = self._store.selection(query.condition, query.rated)
         if audit is not None:
             audit.mask = time.perf_counter() - begun
         most = query.radius
         if query.same_only:
-            same = same_threshold(self._snapshot.folder, self._recognition.calibration)
+            same = same_threshold(self._store.address, self._recognition.calibration)
             most = same if most is None else min(same, most)
         return _Plan(chosen, self._confidence(query), most, audit)
 
@@ -156,7 +128,7 @@ class SegmentSearch:
         from search.query.folding import Folding  # which needs Pillow
 
         around, measured = replace(plan, most=None), self._recognition.confidence
-        folding = Folding(self._snapshot.catalog.pictures.of)
+        folding = Folding(self._store.records.of)
         collapse = Collapse(
             copy_threshold(measured.calibration, measured.cut_points).distance,
             lambda queries, k: self._nearest(queries, k, around),
@@ -174,31 +146,19 @@ class SegmentSearch:
         return self._recognition.text_confidence if query.worded else self._recognition.confidence
 
     def _nearest(self, queries: Floats, k: int, plan: _Plan) -> list[list[Hit]]:
-        """The k nearest hits of each query `(Q, dim)`, unit rows, from all segments."""
-        found = [self._found(queries, k, segment, allowed, plan) for segment, allowed in plan.chosen]
+        """The k nearest hits of each query `(Q, dim)`, unit rows, from all parts of the store."""
+        found = plan.chosen.nearest(queries, k, plan.audit, exactly=plan.exactly)
+        if plan.most is not None:
+            found = [_within(each, plan.most) for each in found]
         if not found:
             return [[] for _ in queries]
         begun = time.perf_counter()
-        hits = nearest_hits(found, k, self._pictures, plan.confidence)
+        hits = nearest_hits(found, k, self._store.shown, plan.confidence)
         if plan.audit is not None:
             plan.audit.records += time.perf_counter() - begun
         return hits
 
-    def _found(self, queries: Floats, k: int, segment: Segment, allowed: Allowed | None, plan: _Plan) -> Found:
-        if plan.exactly:
-            distances, rows = segment.search_exactly(queries, k, allowed)
-        else:
-            audit = None if plan.audit is None else _audit_of(segment, plan.audit)
-            distances, rows = segment.search(queries, k, allowed, audit)
-        if plan.most is not None:
-            rows = np.where(within(distances, plan.most), rows, -1)
-        return Found(segment.id, distances, rows)
 
-
-def _audit_of(segment: Segment, audit: Audit) -> SegmentAudit:
-    """The entry of a segment, to which every search of a query adds."""
-    for each in audit.segments:
-        if each.segment == segment.id:
-            return each
-    audit.segments.append(SegmentAudit(segment.id, segment.structure.kind))
-    return audit.segments[-1]
+def _within(found: Found, most: float) -> Found:
+    """What was found within a distance."""
+    return found._replace(rows=np.where(within(found.distances, most), found.rows, -1))

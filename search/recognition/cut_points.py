@@ -13,16 +13,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
 from search.encoders.card import folder_with_fingerprint, saved_card
-from search.encoders.foreign import stored_encoder
-from search.encoders.manifest import MANIFEST_FILE
 from search.errors import DataError, TwinlensError
-from search.store.durable import verify
 from search.types import Strength
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from search.store.snapshot import Snapshot
+    from search.store.contract import Store
 
 STRENGTHS: tuple[Strength, ...] = get_args(Strength)
 """From the nearest hits to the farthest."""
@@ -77,23 +74,16 @@ class CutPoints:
             return None
 
 
-def index_cut_points(snapshot: Snapshot, key: str = CARD_KEY) -> CutPoints | None:
+def index_cut_points(store: Store, key: str = CARD_KEY) -> CutPoints | None:
     """The cut-points of the encoder of an index: those in the index or, for an older index, those that ship with it.
 
     None without any; also if the encoder's card is damaged, which is reported when the encoder is loaded: a search by
     vector does not need it.
     """
     try:
-        if (carried := CutPoints.of_card(_carried_card(snapshot), key)) is not None:
+        if (carried := CutPoints.of_card(saved_card(store.card_folder()), key)) is not None:
             return carried
-        shipped = folder_with_fingerprint(snapshot.fingerprint)
+        shipped = folder_with_fingerprint(store.settings["fingerprint"])
         return None if shipped is None else CutPoints.of_card(saved_card(shipped), key)
     except TwinlensError:
         return None
-
-
-def _carried_card(snapshot: Snapshot) -> dict[str, Any]:
-    place = stored_encoder(snapshot.folder, snapshot.settings)
-    if (record := snapshot.files.get(f"{place}/{MANIFEST_FILE}")) is not None:
-        verify(snapshot.folder, record)
-    return saved_card(snapshot.folder / place)

@@ -162,7 +162,9 @@ class Gallery:
 class Decider:
     """Decides which identity of a gallery an embedding shows; raises at once if no decision is possible."""
 
-    def __init__(self, folder: Path, gallery: Gallery, calibration: Calibration | None, config: IdentifyConfig) -> None:
+    def __init__(
+        self, folder: Path | str, gallery: Gallery, calibration: Calibration | None, config: IdentifyConfig
+    ) -> None:
         """Choose the threshold.
 
         Raises:
@@ -191,7 +193,7 @@ class Decider:
         name = ranked[0].name if not refused and ranked[0].distance <= self.threshold.distance else None
         return Identification(name, tuple(ranked[: self.config.k]), self.threshold, quality, refused, box)
 
-    def _threshold(self, folder: Path) -> OpenSetThreshold:
+    def _threshold(self, folder: Path | str) -> OpenSetThreshold:
         given = self.config.threshold
         if given is not None:
             if not 0 <= given <= 2:

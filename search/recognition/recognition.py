@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from search.recognition.calibration import Calibration, Verification
     from search.recognition.cut_points import CutPoints
     from search.recognition.identities import Identification, Identity
-    from search.store.snapshot import Snapshot
+    from search.store.contract import Store
     from search.types import Floats, Picture
 
 
@@ -39,11 +39,11 @@ class Embeds(Protocol):
 
 
 class Recognition:
-    """Verification and identification against one snapshot."""
+    """Verification and identification against one store."""
 
-    def __init__(self, snapshot: Snapshot, embedder: Embeds) -> None:
-        """Use the calibration and the identities of a snapshot; `embedder` embeds pictures with its encoder."""
-        self._snapshot = snapshot
+    def __init__(self, store: Store, embedder: Embeds) -> None:
+        """Use the calibration and the identities of a store; `embedder` embeds pictures with its encoder."""
+        self._store = store
         self._embedder = embedder
 
     @property
@@ -53,22 +53,22 @@ class Recognition:
         Raises:
             IndexFolderError: the stored calibration is damaged, or belongs to another encoder.
         """
-        self._snapshot.require_open()
+        self._store.require_open()
         return self._calibration
 
     @cached_property
     def _calibration(self) -> Calibration | None:
-        return index_calibration(self._snapshot.folder, self._snapshot.settings)
+        return index_calibration(self._store.address, self._store.settings)
 
     @property
     def cut_points(self) -> CutPoints | None:
         """The cut-points of the encoder; None if none were measured for it."""
-        self._snapshot.require_open()
+        self._store.require_open()
         return self._cut_points
 
     @cached_property
     def _cut_points(self) -> CutPoints | None:
-        return index_cut_points(self._snapshot)
+        return index_cut_points(self._store)
 
     @property
     def confidence(self) -> Confidence:
@@ -78,22 +78,22 @@ class Recognition:
     @property
     def text_confidence(self) -> Confidence:
         """Rates the distances of hits to a text, to which the calibration and `cut_points` do not apply."""
-        self._snapshot.require_open()
+        self._store.require_open()
         return Confidence(cut_points=self._text_cut_points)
 
     @cached_property
     def _text_cut_points(self) -> CutPoints | None:
-        return index_cut_points(self._snapshot, TEXT_CARD_KEY)
+        return index_cut_points(self._store, TEXT_CARD_KEY)
 
     @property
     def gallery(self) -> Gallery:
-        """All identities enrolled in the snapshot, with the embeddings of their reference pictures."""
-        self._snapshot.require_open()
+        """All identities enrolled in the index, with the embeddings of their reference pictures."""
+        self._store.require_open()
         return self._gallery
 
     @cached_property
     def _gallery(self) -> Gallery:
-        return Gallery(self._snapshot.catalog.identities.templates(), self._snapshot.dim)
+        return Gallery(self._store.templates(), self._store.settings["dim"])
 
     def identities(self) -> list[Identity]:
         """All identities that `identify` can recognise, by name."""
@@ -114,7 +114,7 @@ class Recognition:
         from search.recognition.parts import parts_of
 
         config = config or IdentifyConfig()
-        decider = Decider(self._snapshot.folder, self.gallery, self.calibration, config)
+        decider = Decider(self._store.address, self.gallery, self.calibration, config)
         encoder = self._embedder.encoder
         name = picture_name(picture)
         parts = parts_of(encoder, load_picture(picture, target=encoder.input_size), name)

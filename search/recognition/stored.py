@@ -23,7 +23,7 @@ _LONGEST = 64 * 2**20
 """Most bytes that are read of the file."""
 
 
-def index_calibration(folder: Path, settings: Mapping[str, Any]) -> Calibration | None:
+def index_calibration(folder: Path | str, settings: Mapping[str, Any]) -> Calibration | None:
     """The calibration of an index, from the settings of its catalog; None if it is not calibrated.
 
     Raises:
@@ -43,7 +43,7 @@ def index_calibration(folder: Path, settings: Mapping[str, Any]) -> Calibration 
     return calibration
 
 
-def same_threshold(folder: Path, calibration: Calibration | None) -> float:
+def same_threshold(folder: Path | str, calibration: Calibration | None) -> float:
     """Distance up to which two pictures count as the same; raises QueryError if the index is not calibrated."""
     if calibration is None:
         raise QueryError(

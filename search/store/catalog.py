@@ -17,6 +17,7 @@ from search.errors import DamagedFileError, IndexBusyError, IndexFolderError
 from search.files.disk_errors import BUSY_SECONDS, disk_errors_named
 from search.files.reading import refuse_far_journal, refuse_irregular
 from search.files.writing import is_regular, write_file
+from search.store.address import refuse_uri
 from search.store.audit import CatalogAudit
 from search.store.database import Database
 from search.store.file import CatalogFile
@@ -86,12 +87,14 @@ class Catalog:
             IndexFolderError: there is no index, it is unfinished, damaged, or made by a newer Twinlens, or the file
                 belongs to another program.
             IndexBusyError: another program holds the catalog.
+            UnsupportedError: the folder is the URI of another store.
         """
         file = folder / CATALOG_NAME
         _refuse_strange_files(folder)
         with _folder_named(folder):
             refuse_links(file, writing=False)
         if not has_catalog(folder):
+            refuse_uri(folder)
             if file.exists() or read_seal(folder) is not None:
                 raise DamagedFileError(file, "missing", BUILD_AGAIN)
             raise IndexFolderError(f"{folder}: no index here. Make one: twinlens build PICTURES --index {folder}")

@@ -180,7 +180,7 @@ def uses(engine: SearchEngine, picture: Path) -> dict[str, Callable[[], object]]
     }
 
 
-WITHOUT_SNAPSHOT = {"dim", "fingerprint", "close", "folder", "after_fork"}
+WITHOUT_SNAPSHOT = {"dim", "fingerprint", "close", "folder", "address", "after_fork"}
 """What a closed engine may still say, the way to close it, and what a fork calls."""
 
 

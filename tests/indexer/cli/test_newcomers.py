@@ -57,16 +57,16 @@ def test_the_nearest_values_of_a_filter(
     assert twinlens("metadata", tmp_path / "m.csv", "--index", index, "--root", pictures).returncode == 0
     with open_index(index) as engine:
         assert engine.count(where) == 0
-        found = nothing_matches(engine.catalog, parse_where(where), "it")
+        found = nothing_matches(engine, parse_where(where), "it")
         assert found == "; ".join(["no picture matches it", *hints])
-        assert nothing_matches(engine.catalog, parse_where("label = label0"), "it") is None
+        assert nothing_matches(engine, parse_where("label = label0"), "it") is None
 
 
 def test_of_many_values_none_is_named(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert MOST_VALUES >= 1000
     monkeypatch.setattr("search.query.nearest_values.MOST_VALUES", 2)
     with open_index(index) as engine:
-        assert nearest_values(engine.catalog, parse_where("label = lable1")) == []
+        assert nearest_values(engine, parse_where("label = lable1")) == []
 
 
 def test_remove_export_and_duplicates_name_it_too(index: Path, tmp_path: Path) -> None:

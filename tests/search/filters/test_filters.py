@@ -10,7 +10,7 @@ import pytest
 from indexer.collection.build import build
 from indexer.metadata.load import load_metadata
 from search import QueryError, SearchEngine, open_index
-from search.query import masks as filter_masks
+from search.store import masks as filter_masks
 from tests.conftest import FAST, draw, fill
 from tests.search.test_engine import assert_same
 
@@ -94,4 +94,4 @@ def test_the_filter_cache_is_small_and_correct(engine: SearchEngine, monkeypatch
     for number in [*range(1, 30), *range(1, 30)]:
         hits = engine.search_vectors(query, 100, where=f"number <= {number}")[0]
         assert {hit.metadata["number"] for hit in hits} == {n for n in range(number + 1) if n % 8}
-    assert sum(each.nbytes for each in engine._segment_search._masks._masks.values()) <= 500 + 100
+    assert sum(each.nbytes for each in engine._store._masks._masks.values()) <= 500 + 100

@@ -240,6 +240,6 @@ def test_a_filter_may_name_any_number_of_ids(made: Path) -> None:
 
 def test_ids_that_nothing_has_get_no_suggestions(made: Path) -> None:
     with open_index(made / "index") as engine:
-        assert nothing_matches(engine.catalog, HasId((99_999,)), "a part of the map") == (
+        assert nothing_matches(engine, HasId((99_999,)), "a part of the map") == (
             "no picture matches a part of the map"
         )

@@ -189,7 +189,7 @@ def test_what_hits_show_is_read_once_and_bounded(tmp_path: Path, monkeypatch: py
         monkeypatch.setattr(shown_pictures, "_BYTES", 5_000)
         for each in clumps(30, seed=7, dim=24):
             engine.search_vectors(each, 20)
-            cache = engine._segment_search._pictures
+            cache = engine._store.shown
             assert sum(map(len, cache._cached.values())) <= 20
             assert cache._bytes <= 5_000
         assert bits(engine.search_vectors(query, 10)[0]) == bits(SlowRoad(engine).hits(query, 10))

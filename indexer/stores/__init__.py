@@ -1,0 +1,1 @@
+"""Move indexes between folders and Milvus, and change those in Milvus."""
