@@ -11,12 +11,15 @@ import time
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal
+from urllib.parse import urlsplit
+
+import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from playwright.sync_api import BrowserContext, Page
+    from playwright.sync_api import BrowserContext, Locator, Page
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium")
@@ -30,7 +33,13 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+IN_BROWSER = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium"),
+]
+"""The `pytestmark` of a file whose tests drive a browser."""
 START_SECONDS = 90
+SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 WAIT_MS = 60_000
 """Longest wait for anything in the page; a busy machine is slow."""
 
@@ -100,16 +109,76 @@ def chromium(*, height: int = 900) -> Iterator[BrowserContext]:
             browser.close()
 
 
-def settled(page: Page) -> None:
-    """Wait until the run whose first results the page shows has ended, and every picture is loaded.
+@contextmanager
+def watched(page: Page) -> Iterator[Page]:
+    """Close the page at the end, and fail if it asked another server, showed a traceback, or a script of it failed."""
+    asked: list[str] = []
+    errors: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    assert {urlsplit(url).hostname for url in asked if not url.startswith(("data:", "blob:"))} == {"127.0.0.1"}
+    assert not errors
+    assert page.get_by_text("Traceback").count() == 0
+    page.close()
 
-    To be called once something that only this run shows is there: a click is not a run yet.
+
+def settled(page: Page) -> None:
+    """Wait until the run whose first results the page shows has ended, and every widget and picture is loaded.
+
+    To be called once something that only this run shows is there: a click is not a run yet. A busy browser shows the
+    end of a run while it still loads the code of widgets; placeholders stand for these, and for pending thumbnails.
     """
     page.wait_for_function(
         """document.querySelector("[data-testid=stApp][data-test-script-state=notRunning]")
-        && !document.querySelector("[data-stale=true]")
+        && !document.querySelector("[data-stale=true], [data-testid=stSkeleton]")
         && [...document.images].every(image => image.complete && image.naturalWidth)"""
     )
+
+
+def violations(page: Page) -> list[tuple[str, str, list[str]]]:
+    """Rule, impact and elements of each violation of the rules of axe-core, except one inside Streamlit's uploader."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    return [
+        (each["id"], each["impact"], [node["html"] for node in each["nodes"]])
+        for each in Axe().run(page).response["violations"]
+        if each["id"] != "presentation-role-conflict"
+    ]
+
+
+def sound_looks(page: Page, *, widths: Sequence[int] = (1440, 390)) -> None:
+    """Check a page at each width, light and dark: it has no `violations`, and nothing sticks out at its side."""
+    for width in widths:
+        page.set_viewport_size({"width": width, "height": 900})
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            if page.get_by_test_id("stApp").count():
+                settled(page)
+            assert violations(page) == [], (page.url, width, scheme)
+            assert fits(page), (page.url, width, scheme)
+
+
+def fits(page: Page) -> bool:
+    """Whether nothing sticks out of the page at its side."""
+    return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
+
+
+def upload(page: Page, name: str, data: bytes) -> None:
+    """Upload a picture on the search page."""
+    page.locator("[data-testid=stFileUploader] input[type=file]").set_input_files(
+        {"name": name, "mimeType": "image/jpeg", "buffer": data}
+    )
+
+
+def neighbour(page: Page, rank: int) -> Locator:
+    """The picture at a rank; its description ends with its path."""
+    return page.locator(f'img[alt^="Neighbour {rank}: "]')
+
+
+def query(page: Page) -> Locator:
+    """The picture that is searched with."""
+    return page.locator('img[alt^="Query: "]')
 
 
 def _wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
