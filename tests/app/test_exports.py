@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from app_parts.search import exports
-from app_parts.search.exports import csv_of, json_of, zip_of
+from app_parts import archive as archives
+from app_parts.search.exports import archive_of, csv_of, json_of
 from app_parts.search.same_search import quoted
 from indexer.metadata.load import load_metadata
 from search import open_index
@@ -61,7 +61,7 @@ def test_json_has_the_form_of_the_command_line(hits):
 
 def test_an_archive_holds_the_files_and_lists_what_is_missing(hits):
     hits[3].path.unlink()
-    with zipfile.ZipFile(io.BytesIO(zip_of(hits))) as archive:
+    with zipfile.ZipFile(io.BytesIO(archive_of(hits))) as archive:
         names = archive.namelist()
         assert archive.testzip() is None
         for rank, hit in enumerate(hits, 1):
@@ -75,8 +75,8 @@ def test_an_archive_holds_the_files_and_lists_what_is_missing(hits):
 
 def test_an_archive_is_bounded(hits, monkeypatch):
     size = hits[0].path.stat().st_size
-    monkeypatch.setattr(exports, "MOST_BYTES", size + 10)
-    with zipfile.ZipFile(io.BytesIO(zip_of(hits))) as archive:
+    monkeypatch.setattr(archives, "MOST_BYTES", size + 10)
+    with zipfile.ZipFile(io.BytesIO(archive_of(hits))) as archive:
         assert len(archive.namelist()) == 3
         assert len(archive.read("skipped.txt").decode().splitlines()) == len(hits) - 1
 

@@ -18,7 +18,7 @@ from app_parts.map.area import among, area_text
 from app_parts.map.colours import NAMED, coloured
 from app_parts.map.plane import fitted, packed
 from app_parts.map.selection import corners_of, inside
-from app_parts.map.tables import csv_of, json_of, zip_of
+from app_parts.map.tables import archive_of, csv_of, json_of
 from indexer.collection.add import add
 from search import open_index
 from search.filters.language import parse_where
@@ -303,7 +303,7 @@ def test_tables_and_archives_hold_the_selection(mapped, tmp_path):
         listed = json.loads(json_of(engine, ids))
         assert [row["id"] for row in listed] == ids
         assert listed[0]["metadata"] == {"note": 'a "b", c'}
-        with zipfile.ZipFile(io.BytesIO(zip_of(engine, ids))) as archive:
+        with zipfile.ZipFile(io.BytesIO(archive_of(engine, ids))) as archive:
             names = archive.namelist()
             assert names == ["pictures.csv", *(f"{key:06d}-{records[key].path.name}" for key in ids[:2]), "skipped.txt"]
             assert archive.read(names[1]) == records[2].path.read_bytes()
