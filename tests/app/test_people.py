@@ -86,7 +86,7 @@ def test_a_threshold_decides_without_a_calibration(tmp_path, monkeypatch):
 
 def test_nobody_is_enrolled(own):
     page = started("people")
-    assert "Nobody is enrolled" in page.info[0].value
+    assert "No identity is enrolled" in page.info[0].value
     assert any("twinlens enroll" in each.value for each in page.code)
     assert any("twinlens attend" in each.value for each in page.code)
 
@@ -189,7 +189,7 @@ def test_broken_logs_are_reported_or_read_as_far_as_they_go(known, tmp_path, mon
     monkeypatch.setattr("sys.argv", ["app.py", "--log", str(log)])
     page = started("people")
     if text.startswith(",".join(VISITS)):
-        assert "Nobody was seen yet" in " ".join(each.value for each in page.info)
+        assert "The log has no visit yet" in " ".join(each.value for each in page.info)
     else:
         assert any(str(log) in each.value for each in page.error)
     assert log.read_text() == text, "the page never writes"
