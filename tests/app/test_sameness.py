@@ -34,7 +34,7 @@ def copies(page):
 
 
 def test_an_uncalibrated_index_shows_no_matches(app):
-    assert "Same only" not in [toggle.label for toggle in app.toggle]
+    assert "Only the same thing" not in [toggle.label for toggle in app.toggle]
     assert "not calibrated" in texts(started("index"))
     assert "calibration is weak" not in texts(upload(app, "three.jpg", jpeg(draw(3))))
     assert "probability" not in texts(upload(app, "three.jpg", jpeg(draw(3))))
