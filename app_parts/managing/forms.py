@@ -28,7 +28,7 @@ MOST_MEMORY = 1_000_000
 def show_changes(index: str) -> None:
     """The forms for an index that is open."""
     st.header("Change the index", anchor=False)
-    st.caption("Work runs beside the app: searches go on, and a reload of this page does not stop it.")
+    st.caption("Work runs beside the app: searches continue, and a reload of this page does not stop it.")
     add, sync, rebuild, check, new = st.tabs(["Add", "Sync", "Rebuild", "Check", "New index"])
     with add:
         _pictures_form("add", index, "Add pictures", "Pictures of a folder are added. Nothing is removed.")
@@ -84,7 +84,7 @@ def show_how_to_enable(index: str | None) -> None:
     st.header("Change the index", anchor=False)
     st.markdown(
         "This app only reads. Start it with `--manage` to make, add to, sync, rebuild and check an index in the "
-        "browser: everybody who reaches the app can then read folders of this machine."
+        "browser: every visitor of the app can then read folders of this machine."
     )
     where = "" if index is None else f" --index {shlex.quote(plain(index))}"
     st.code(f"twinlens app{where} --manage", language=None, wrap_lines=True)
