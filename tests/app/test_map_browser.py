@@ -8,12 +8,8 @@ import math
 import numpy as np
 import pytest
 
-import indexer
-from indexer.exchange.config import ImportConfig
-from indexer.pipeline.writer import open_writer
-from search.query.among import Pictures
-from search.store.map_file import store_map, write_map
-from tests.app.browser import IN_BROWSER, WAIT_MS, served, settled, watched
+from benchmarks.mapped_index import mapped_index
+from tests.app.browser import IN_BROWSER, WAIT_MS, choose, served, settled, watched
 from tests.conftest import fill
 
 pytestmark = IN_BROWSER
@@ -35,24 +31,7 @@ def points():
 def index(points, tmp_path_factory):
     """Imported vectors, of which the first 40 have files, and a map with these positions, enlarged and moved."""
     folder = tmp_path_factory.mktemp("map")
-    vectors = np.random.default_rng(1).normal(size=(COUNT, 8)).astype(np.float32)
-    np.save(folder / "v.npy", vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
-    real = fill(folder / "p", REAL)
-    paths = [*map(str, real), *(f"/none/{n}.jpg" for n in range(REAL, COUNT))]
-    (folder / "paths.txt").write_text("\n".join(paths) + "\n")
-    rows = [{"path": path, "kind": f"<b>kind {n % 3}</b>", "price": n} for n, path in enumerate(paths)]
-    (folder / "m.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    config = ImportConfig(encoder="made", foreign=True, paths=folder / "paths.txt")
-    indexer.import_vectors(folder / "v.npy", folder / "i", config)
-    indexer.load_metadata(folder / "i", folder / "m.jsonl")
-    with open_writer(folder / "i") as catalog:
-        pictures = Pictures.of_catalog(catalog)
-        clusters = (np.arange(COUNT) % 4).astype(np.int32)
-        record = write_map(catalog.folder, pictures.ids, points * 7 + 3, clusters, pictures.contents)
-        facts = {"method": "umap", "seed": 0, "clusters": 4, "created": "2026-01-01T00:00:00Z"}
-        with catalog.transaction():
-            store_map(catalog, record, fingerprint=catalog.settings()["fingerprint"], **facts)
-    return folder / "i"
+    return mapped_index(folder, points * 7 + 3, fill(folder / "p", REAL))
 
 
 @pytest.fixture(scope="module")
@@ -172,15 +151,13 @@ def test_colours_keep_zoom_and_selection(page):
     held = chosen(page)
     page.get_by_role("button", name="Zoom in").click()
     assert page.locator(".legend").inner_text().count("cluster") == 4
-    page.get_by_role("combobox", name="Colours").click()
-    page.get_by_role("option", name="kind").click()
+    choose(page, page.get_by_role("combobox", name="Colours"), "kind")
     page.get_by_text("<b>kind 0</b> (1,667)").wait_for()
     assert "by=kind" in page.url
     assert chosen(page) == held
     page.get_by_role("button", name="<b>kind 1</b>").click()
     assert page.get_by_role("button", name="<b>kind 1</b>").get_attribute("aria-pressed") == "true"
-    page.get_by_role("combobox", name="Colours").click()
-    page.get_by_role("option", name="price").click()
+    choose(page, page.get_by_role("combobox", name="Colours"), "price")
     page.locator(".scale").wait_for()
     assert page.locator(".scale").inner_text().split() == ["≤", "50", "≥", "4949"]
 
