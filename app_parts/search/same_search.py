@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 IDS_FILE = "ids.json"
 """File with the ids of an area of the map."""
 _READ_IDS = "import json\nfrom pathlib import Path\n\n"
-_FILTERS = "from search.filters.conditions import HasId\nfrom search.filters.language import all_of, parse_where\n"
 _SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
 
 
@@ -59,11 +58,19 @@ def python_of(index: str, question: Question, settings: SearchSettings) -> str:
     arguments += [f"disliked={list(question.disliked)}"] if question.disliked else []
     return (
         (_READ_IDS if settings.listed else "") + f"from search import {', '.join([*names, 'open_index'])}\n"
-        f"{_FILTERS if settings.listed else ''}\n"
+        f"{_filters(settings)}\n"
         f"with open_index({index!a}) as engine:\n"
         f"    for hit in engine.{call}({', '.join(arguments)}):\n"
         "        print(hit.id, hit.distance, hit.path)\n"
     )
+
+
+def _filters(settings: SearchSettings) -> str:
+    """The imports of `_where`."""
+    if not settings.listed:
+        return ""
+    text = "from search.filters.language import all_of, parse_where\n" if settings.where else ""
+    return f"from search.filters.conditions import HasId\n{text}"
 
 
 def _where(settings: SearchSettings) -> str:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterator, Sequence
 
     from playwright.sync_api import BrowserContext, Locator, Page
@@ -38,12 +39,16 @@ IN_BROWSER = [
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium"),
 ]
 """The `pytestmark` of a file whose tests drive a browser."""
+CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+"""Flags of a browser with a camera that shows a test pattern, which pages may use without asking."""
 START_SECONDS = 90
 SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 WAIT_MS = 60_000
 """Longest wait for anything in the page; a busy machine is slow."""
 
 
+OPEN_MS = 6_000
+"""Longest wait for the list of a selectbox."""
 CONTACTS = Path(__file__).parent / "contacts"
 """Folder with code that makes Python log every attempt to reach another machine."""
 
@@ -95,14 +100,14 @@ def served(index: Path | None, home: Path, *options: str, command: list[str] | N
 
 
 @contextmanager
-def chromium(*, height: int = 900) -> Iterator[BrowserContext]:
-    """Start a browser with a fresh profile; its pages have the width of a small laptop."""
+def chromium(*flags: str) -> Iterator[BrowserContext]:
+    """Start a browser with a fresh profile; its pages have the size of a small laptop."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])
         try:
-            context = browser.new_context(viewport={"width": 1280, "height": height}, color_scheme="light")
+            context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
             context.set_default_timeout(WAIT_MS)
             yield context
         finally:
@@ -162,6 +167,23 @@ def sound_looks(page: Page, *, widths: Sequence[int] = (1440, 390)) -> None:
 def fits(page: Page) -> bool:
     """Whether nothing sticks out of the page at its side."""
     return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
+
+
+def choose(page: Page, box: Locator, option: str | re.Pattern[str]) -> None:
+    """Choose an option of a selectbox. Its list is opened again if a run that ended meanwhile closed it."""
+    from playwright.sync_api import TimeoutError as LateError
+
+    wanted = page.get_by_role("option", name=option)
+    for _ in range(WAIT_MS // OPEN_MS):
+        settled(page)
+        box.click()
+        try:
+            wanted.click(timeout=OPEN_MS)
+        except LateError:
+            page.keyboard.press("Escape")
+        else:
+            return
+    raise AssertionError(f"the list has no option {option}")
 
 
 def upload(page: Page, name: str, data: bytes) -> None:

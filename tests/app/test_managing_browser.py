@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from indexer.cli.app_server import Serving, app_command
-from tests.app.browser import IN_BROWSER, free_port, served
+from tests.app.browser import IN_BROWSER, choose, free_port, served
 from tests.conftest import fill
 
 pytestmark = IN_BROWSER
@@ -25,8 +25,7 @@ def test_an_index_is_made_through_the_page_which_is_reloaded_meanwhile(page, tmp
         page.goto(address)
         page.get_by_role("heading", name="No index to search yet").wait_for()
         page.get_by_role("textbox", name="Folder of pictures").fill(str(pictures))
-        page.get_by_role("combobox", name=re.compile("Encoder")).click()
-        page.get_by_role("option", name=re.compile("^color-layout")).click()
+        choose(page, page.get_by_role("combobox", name=re.compile("Encoder")), re.compile("^color-layout"))
         page.get_by_role("button", name="Make the index").click()
         page.locator(".st-key-job").wait_for()
         page.reload()

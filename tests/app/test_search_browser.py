@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from search import Crop, open_index
-from tests.app.browser import IN_BROWSER, neighbour, query, settled, upload
+from tests.app.browser import IN_BROWSER, neighbour, query, settled, upload, violations
 from tests.app.page import jpeg
 from tests.command_line import twinlens
 from tests.conftest import draw
@@ -191,3 +191,18 @@ def test_keys_move_between_hits_open_them_and_lead_back(page, browser, gallery):
     full.close()
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Surprise me").wait_for()
+
+
+def test_a_hit_says_why_it_is_similar(page, gallery_address):
+    page.goto(f"{gallery_address}/?picture=7")
+    neighbour(page, 1).wait_for()
+    settled(page)
+    page.get_by_role("button", name="Use").first.click()
+    page.get_by_role("button", name="Why similar").click()
+    page.get_by_alt_text("Heat map").nth(1).wait_for()
+    settled(page)
+    assert violations(page) == []
+    path = neighbour(page, 1).get_attribute("alt").removeprefix("Neighbour 1: ")
+    assert page.get_by_alt_text(f"Heat map: {path}").is_visible()
+    page.get_by_role("button", name="Close").click()
+    page.get_by_alt_text("Heat map").first.wait_for(state="hidden")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.app.browser import IN_BROWSER, settled
+from tests.app.browser import IN_BROWSER, choose, settled
 from tests.app.slow_line import SlowLine
 
 pytestmark = IN_BROWSER
@@ -104,5 +104,4 @@ def test_a_look_for_changes_undoes_no_choice(page):
 def choose_label(page, text):
     """Choose it above the collection; the settings have a widget for it too."""
     page.mouse.move(0, 0)  # a picture below the mouse would show its buttons over the widget
-    page.get_by_role("combobox").last.click()
-    page.get_by_role("option", name=text).click()
+    choose(page, page.get_by_role("combobox").last, text)
