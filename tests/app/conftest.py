@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import json
 import os
+from functools import cache
 
 import pytest
 import streamlit as st
+from streamlit.components.v2 import manifest_scanner
 
 from indexer import AttendConfig, IdentifyConfig, attend, make_map
 from indexer.collection.build import build
@@ -75,6 +77,14 @@ def page(browser):
     """An empty page of the browser, see `watched`."""
     with watched(browser.new_page()) as page:
         yield page
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _components_found_once():
+    """Streamlit looks for components in all installed packages for each page that a test starts: a quarter second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
 
 
 @pytest.fixture(autouse=True)
