@@ -68,9 +68,9 @@ def show_selection(opened: SharedIndex, question: Question, result: SearchResult
             )
         else:
             st.caption("On the command line:")
-            st.code(command_of(index, question, settings), language="bash", wrap_lines=True)
+            st.code(command_of(index, question, settings), language=None, wrap_lines=True)
         st.caption("In Python:")
-        st.code(python_of(index, question, settings), language="python", wrap_lines=True)
+        st.code(python_of(index, question, settings), language=None, wrap_lines=True)
         if question.own_ids:
             st.caption("The pictures of the query itself, which this page leaves out, are among these hits.")
         if question.has_uploads:

@@ -159,7 +159,7 @@ def test_without_a_map_the_page_says_how_to_make_one(own):
 
 def test_the_page_without_a_selection(mapped):
     page = started("map")  # with the real component
-    assert "12 pictures, similar ones side by side." in texts(page)
+    assert "12 pictures as points, similar ones side by side." in texts(page)
     assert page.selectbox(key="by").options[:3] == ["label", "cluster", "taken"]
 
 
@@ -267,7 +267,7 @@ def test_the_map_is_made_from_the_page_where_the_app_manages(own, lasso, monkeyp
     page = started("map")
     next(button for button in page.button if button.label == "Make the map").click()
     sound(page.run())
-    assert "12 pictures, similar ones side by side." in texts(page)
+    assert "12 pictures as points, similar ones side by side." in texts(page)
 
 
 def test_later_pictures_are_counted_and_an_old_map_is_said_to_be_outdated(mapped, lasso, tmp_path):
