@@ -52,7 +52,7 @@ def prepare(folder: Path) -> AppCollection:
     add_copies(pictures)
     indexer.build(pictures, made.index, BuildConfig())
     indexer.load_metadata(made.index, scenes(pictures, folder / "scenes.jsonl"))
-    indexer.calibrate(made.index, config=CalibrateConfig(max_far=0.001, prior=0.01))  # about 1 pair in 100 is the same
+    indexer.calibrate(made.index, config=CalibrateConfig(prior=0.01))  # about 1 pair in 100 is the same
     indexer.make_map(made.index)
     enroll_things(pictures, made.index)
     log_visits(pictures, folder / "camera", made)

@@ -77,6 +77,7 @@ def _offer_files(opened: SharedIndex, ids: Sequence[int]) -> None:
 def _offer_label(opened: SharedIndex, ids: Sequence[int]) -> None:
     """Let the visitor write a value into a column of metadata, which a later sync keeps; labels come from the files."""
     with st.form("chosen-label", border=True):
+        st.caption("Label the selected pictures: write a value into a column of the metadata.")
         column, value, done = st.columns([2, 3, 1], vertical_alignment="bottom")
         name = column.text_input("Column", "group", max_chars=100)
         text = value.text_input("Value", max_chars=1_000)

@@ -104,13 +104,13 @@ def show_identification(result: Identification, number: int) -> None:
     nearest, threshold = result.nearest, result.threshold
     face = "" if result.box is None else f"{number}. "
     if result.refused:
-        st.subheader(f"{face}Not identified", anchor=False)
+        st.header(f"{face}Not identified", anchor=False)
         st.caption(literal(f"poor quality: {result.refused}"))
     elif result.name is None:
-        st.subheader(f"{face}Unknown", anchor=False)
+        st.header(f"{face}Unknown", anchor=False)
         st.caption(f"No enrolled identity is near enough; the nearest is {literal(nearest.name)}.")
     else:
-        st.subheader(f"{face}Identified", anchor=False)
+        st.header(f"{face}Identified", anchor=False)
         st.text(plain(result.name))
     if nearest.probability is not None:
         st.progress(min(1.0, nearest.probability), text=f"Probability: {nearest.probability:.3f}")

@@ -48,8 +48,8 @@ def verdict(hits: Sequence[Hit], calibration: Calibration | None, *, weak: bool)
             f" {hits[0].distance:.4f}, beyond the threshold {calibration.threshold:.4f}, with probability {chance:.3f}"
         )
     if len(hits) == 1:
-        return "The hit shows the same thing, by the calibration of this index."
-    return f"{same} of {len(hits)} hits show the same thing, by the calibration of this index."
+        return "The hit is within the threshold of this index: it counts as the same thing."
+    return f"{same} of {len(hits)} hits are within the threshold of this index: they count as the same thing."
 
 
 def by_chance(calibration: Calibration | None, hits: Sequence[Hit], searched: int) -> str | None:

@@ -51,7 +51,7 @@ def names(page):
 
 
 def titles(page):
-    return [each.value for each in page.subheader]
+    return [each.value for each in page.header]
 
 
 def shot(tmp_path, number, take=1):
