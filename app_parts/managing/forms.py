@@ -81,7 +81,7 @@ def show_creation(index: str | None) -> None:
 
 def show_how_to_enable(index: str | None) -> None:
     """Say how to start the app so that it may change indexes."""
-    st.header("Change the index", anchor=False)
+    st.header("Make an index in the browser" if index is None else "Change the index", anchor=False)
     st.markdown(
         "This app only reads. Start it with `--manage` to make, add to, sync, rebuild and check an index in the "
         "browser: every visitor of the app can then read folders of this machine."
@@ -133,7 +133,7 @@ def _rebuild_form(index: str) -> None:
 
 def _submit(label: str, request: Callable[[], JobRequest], *, use: bool = False) -> None:
     """The button of a form: it starts a job, or shows why it cannot; `use` shows a new index in an app without one."""
-    if not st.form_submit_button(label, type="primary"):
+    if not st.form_submit_button(label):
         return
     try:
         asked = request()

@@ -47,7 +47,7 @@ def show(opened: SharedIndex, address: Address) -> None:
         search = start_search(opened, config)
     if search is None:
         st.markdown(f"Comparing {counted(opened.info.images, 'picture')} takes minutes, in the background.")
-        st.button("Find duplicates", type="primary", on_click=restart, args=(opened, config))
+        st.button("Find duplicates", on_click=restart, args=(opened, config))
     elif not search.over.is_set():
         wait_for(search)
     elif search.found is None:

@@ -43,7 +43,7 @@ def show_enroll(opened: SharedIndex) -> None:
     )
     more = st.toggle("Add to a name that is enrolled already", key="enroll-add")
     force = st.toggle("Accept a poor picture, or one that is enrolled under another name", key="enroll-force")
-    if not st.button("Enroll", type="primary", disabled=not name or (upload is None and picture is None)):
+    if not st.button("Enroll", disabled=not name or (upload is None and picture is None)):
         return
     try:
         source = opened.engine.picture(picture or 0).path if upload is None else (upload.name, upload.getvalue())

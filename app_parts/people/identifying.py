@@ -80,7 +80,7 @@ def show_options(opened: SharedIndex, address: Address) -> IdentifyConfig:
     with st.expander("Options", expanded=not calibrated):
         if not calibrated:
             st.markdown(
-                "This index is not calibrated, so nothing says how near a stranger can be. Calibrate it with pictures "
+                "This index is not calibrated, so there is no threshold for strangers. Calibrate it with pictures "
                 "of others (`twinlens calibrate`), or give a distance."
             )
         offer("threshold", threshold, default)

@@ -58,7 +58,10 @@ def show_sureness(hit: Hit) -> None:
 
 def show_actions(opened: SharedIndex, hit: Hit, question: Question, *, embeds: bool) -> None:
     """Offer to search from here, to say that the hit is right or wrong, and more."""
-    st.button("Find similar", key=f"from-{hit.id}", on_click=pick, args=(hit.id,), width="stretch")
+    with st.container(horizontal=True, gap="xsmall"):
+        st.button("Find similar", key=f"from-{hit.id}", on_click=pick, args=(hit.id,), width="stretch")
+        if embeds:
+            offer_why(opened, question, hit)
     with st.container(horizontal=True, gap="xxsmall", vertical_alignment="center", horizontal_alignment="distribute"):
         for liked, icon, name in ((True, "thumb_up", "More"), (False, "thumb_down", "Less")):
             st.button(
@@ -76,7 +79,6 @@ def show_actions(opened: SharedIndex, hit: Hit, question: Question, *, embeds: b
                 for name, icon, use in (("Add to the query", "add", add), ("Not like this", "block", avoid)):
                     key = f"{'add' if use is add else 'avoid'}-{hit.id}"
                     st.button(name, icon=f":material/{icon}:", key=key, on_click=use, args=(hit.id, question))
-                offer_why(opened, question, hit)
             ids = {"a": question.picked, "b": hit.id} if question.picked is not None else {"b": hit.id}
             st.link_button("Compare", link("compare", ids), icon=":material/compare:")
             st.text(plain(hit.path))

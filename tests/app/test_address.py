@@ -274,6 +274,7 @@ def test_nothing_on_the_page_refers_to_a_side(at):
 def test_a_widget_that_a_cut_run_set_is_set_again(at, monkeypatch):
     """Streamlit drops what a run sent if the next one begins at once; the browser then shows the widget as it was."""
     page = at(collapse="true")
+    page.session_state["drawn_at"] = 0.0
     assert not sound(page.run()).toggle(key="collapse").proto.set_value
     page.query_params.clear()
 

@@ -145,7 +145,7 @@ def photo():
 
 @pytest.mark.parametrize("name", ["search", "compare", "people"])
 def test_a_photo_of_100_megapixels_and_a_text_named_jpg(all_pages, name, photo):
-    page = started(name, **({"threshold": "1"} if name == "people" else {}))
+    page = started(name, **({"threshold": "1", "force": "true"} if name == "people" else {}))
     fields(page, name)[0].set_value(("letter.jpg", b"no picture", "image/jpeg"))
     page = titled(page.run())
     assert "letter.jpg" in " ".join(each.value for each in page.error)

@@ -197,8 +197,7 @@ def test_a_hit_says_why_it_is_similar(page, gallery_address):
     page.goto(f"{gallery_address}/?picture=7")
     neighbour(page, 1).wait_for()
     settled(page)
-    page.get_by_role("button", name="Use").first.click()
-    page.get_by_role("button", name="Why similar").click()
+    page.get_by_role("button", name="Why").first.click()
     page.get_by_alt_text("Heat map").nth(1).wait_for()
     settled(page)
     assert violations(page) == []
