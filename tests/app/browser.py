@@ -11,7 +11,7 @@ import time
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 import pytest
@@ -42,7 +42,10 @@ IN_BROWSER = [
 CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 """Flags of a browser with a camera that shows a test pattern, which pages may use without asking."""
 START_SECONDS = 90
-SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
+Look: TypeAlias = tuple[int, Literal["light", "dark"]]
+"""Width of a page, and its theme."""
+LOOKS: Final[tuple[Look, ...]] = ((1440, "light"), (390, "dark"))
+OTHER_LOOKS: Final[tuple[Look, ...]] = ((1440, "dark"), (768, "light"), (768, "dark"), (390, "light"))
 WAIT_MS = 60_000
 """Longest wait for anything in the page; a busy machine is slow."""
 
@@ -156,17 +159,16 @@ def violations(page: Page) -> list[tuple[str, str, list[str]]]:
     ]
 
 
-def sound_looks(page: Page, *, widths: Sequence[int] = (1440, 390)) -> None:
-    """Check a page at each width, light and dark: it has no `violations`, and nothing sticks out at its side."""
-    for width in widths:
+def looks_sound(page: Page, looks: Sequence[Look]) -> None:
+    """Check that a page has no `violations`, and that nothing sticks out at its side."""
+    for width, scheme in looks:
         page.set_viewport_size({"width": width, "height": 900})
-        for scheme in SCHEMES:
-            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            if page.get_by_test_id("stApp").count():
-                settled(page)
-            found = violations(page)
-            assert not found, (page.url, width, scheme, found)
-            assert fits(page), (page.url, width, scheme)
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        if page.get_by_test_id("stApp").count():
+            settled(page)
+        found = violations(page)
+        assert not found, (page.url, width, scheme, found)
+        assert fits(page), (page.url, width, scheme)
 
 
 def fits(page: Page) -> bool:

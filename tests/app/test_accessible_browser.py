@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app_parts.sign_in_page import sign_in_page, sign_out_page
-from tests.app.browser import IN_BROWSER, settled, sound_looks
+from tests.app.browser import IN_BROWSER, LOOKS, OTHER_LOOKS, looks_sound, settled
 
 pytestmark = IN_BROWSER
 
@@ -25,21 +25,28 @@ VIEWS = {
 }
 
 
+LOOKED_AT = pytest.mark.parametrize(
+    "looks", [LOOKS, pytest.param(OTHER_LOOKS, marks=pytest.mark.slow)], ids=["first", "other"]
+)
+
+
+@LOOKED_AT
 @pytest.mark.parametrize("name", VIEWS)
-def test_a_page_is_accessible(page, workbench_address, name):
+def test_a_page_is_accessible(page, workbench_address, name, looks):
     for view in VIEWS[name]:
         shown(page, workbench_address + view)
-        sound_looks(page)
+        looks_sound(page, looks)
 
 
+@LOOKED_AT
 @pytest.mark.parametrize("part", ["Search by a part", "Export all", "Same search", "Use"])
-def test_what_opens_on_the_search_page_is_accessible(page, workbench_address, part):
+def test_what_opens_on_the_search_page_is_accessible(page, workbench_address, part, looks):
     shown(page, f"{workbench_address}/?picture=7")
     page.get_by_role("button", name=part).first.click()
     if part == "Search by a part":
         page.locator(".st-key-canvas canvas").last.wait_for()
     settled(page)
-    sound_looks(page)
+    looks_sound(page, looks)
 
 
 def test_the_settings_of_a_phone_are_accessible(page, workbench_address):
@@ -47,15 +54,16 @@ def test_the_settings_of_a_phone_are_accessible(page, workbench_address):
     shown(page, workbench_address)
     page.get_by_test_id("stExpandSidebarButton").click()
     page.get_by_text("Number of results").wait_for()
-    sound_looks(page, widths=[390])
+    looks_sound(page, [(390, "light"), (390, "dark")])
     assert not page.get_by_text("on the left").count()
 
 
-def test_the_pages_of_the_password_are_accessible(page, workbench_address):
+@LOOKED_AT
+def test_the_pages_of_the_password_are_accessible(page, workbench_address, looks):
     page.goto(f"{workbench_address}/_stcore/health")
     for html in (sign_in_page("/sign-in", "/"), sign_in_page("/sign-in", "/", "Wrong."), sign_out_page("/x", "/")):
         page.set_content(html)
-        sound_looks(page)
+        looks_sound(page, looks)
 
 
 def shown(page, address):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from indexer.cli.app_server import Serving, app_command
-from tests.app.browser import IN_BROWSER, choose, free_port, served
+from tests.app.browser import IN_BROWSER, LOOKS, OTHER_LOOKS, choose, free_port, looks_sound, served, settled
 from tests.conftest import fill
 
 pytestmark = IN_BROWSER
@@ -24,6 +24,8 @@ def test_an_index_is_made_through_the_page_which_is_reloaded_meanwhile(page, tmp
     with served(None, tmp_path, command=command(manage=True)) as address:
         page.goto(address)
         page.get_by_role("heading", name="No index to search yet").wait_for()
+        settled(page)
+        looks_sound(page, [*LOOKS, *OTHER_LOOKS])
         page.get_by_role("textbox", name="Folder of pictures").fill(str(pictures))
         choose(page, page.get_by_role("combobox", name=re.compile("Encoder")), re.compile("^color-layout"))
         page.get_by_role("button", name="Make the index").click()
@@ -35,6 +37,7 @@ def test_an_index_is_made_through_the_page_which_is_reloaded_meanwhile(page, tmp
         assert page.get_by_text("30 with 3 labels").count() == 1
         page.get_by_text("1 file skipped").click()
         page.get_by_text(f"{pictures}/letter <b>.jpg: ").wait_for()
+        looks_sound(page, LOOKS)
 
 
 def test_a_password_is_asked_for_and_signing_out_ends_the_session(page, gallery, tmp_path):
@@ -43,6 +46,7 @@ def test_a_password_is_asked_for_and_signing_out_ends_the_session(page, gallery,
     with served(gallery, tmp_path, command=command(gallery, password_file=file)) as address:
         page.goto(f"{address}/index?k=3")
         page.get_by_label("Password of this app").fill("not the password")
+        looks_sound(page, LOOKS)
         page.get_by_role("button", name="Sign in").click()
         page.get_by_role("alert").wait_for()
         assert page.get_by_text("40 with 3 labels").count() == 0
