@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _LONGEST_SHOWN = 60
 """Maximum length in characters of an invalid value in a message."""
+_ARRIVED_SECONDS = 1.0
+"""Seconds after the end of a run within which the browser has what the run sent."""
 _SWITCH = {"true": True, "false": False}
 
 
@@ -72,9 +75,12 @@ def _newest() -> dict[str, str]:
 def entered(page: str) -> None:
     """Forget the widgets of another page; to be called before a page is drawn."""
     if st.session_state.get("page_name") != page:
-        for name in ("offered", "drawn", "texts", "addresses"):
+        for name in ("offered", "drawn", "texts", "addresses", "unsent"):
             st.session_state.pop(name, None)
     st.session_state["page_name"] = page
+    drawn_at = st.session_state.pop("drawn_at", None)
+    if drawn_at is not None and time.monotonic() - drawn_at > _ARRIVED_SECONDS:
+        _state("unsent").clear()
 
 
 def moved() -> bool:
@@ -104,17 +110,20 @@ def offer(name: str, value: object, default: object, *, key: str | None = None, 
     """Set the widget that is drawn next to the value in the address; default values are left out of the address.
 
     A widget that already shows the value is not set again, which would undo text that the visitor is typing. It is set
-    if its `text` changed, because the browser keeps that of a selectbox, with an outdated count.
+    if its `text` changed, because the browser keeps that of a selectbox, with an outdated count; and if it was set by a
+    run that another one followed at once: Streamlit then drops what the browser did not have yet.
     """
-    _state("offered")[key or name] = name, default
-    texts = _state("texts")
-    if st.session_state.get(key or name) != value or texts.get(key or name, "") != text:
-        st.session_state[key or name] = value
-    texts[key or name] = text
+    widget, texts, unsent = key or name, _state("texts"), _state("unsent")
+    _state("offered")[widget] = name, default
+    if st.session_state.get(widget) != value or texts.get(widget, "") != text or widget in unsent:
+        st.session_state[widget] = value
+        unsent[widget] = True
+    texts[widget] = text
 
 
 def drawn() -> None:
     """Store what the widgets show at the end of a page; a click may end a run before that."""
+    st.session_state["drawn_at"] = time.monotonic()
     st.session_state["drawn"] = {key: st.session_state[key] for key in _state("offered") if key in st.session_state}
 
 

@@ -36,7 +36,7 @@ class SharedIndex:
     def __init__(self, engine: SearchEngine) -> None:
         self.engine = engine
         self.number = next(_numbers)
-        """Tells this snapshot from others in caches, which must not keep it open."""
+        """Identifies this snapshot in caches, which must not keep it open."""
         self.info = self.engine.info()
         self.labels = self.engine.labels()
         self.embeds_text = _embeds_text(engine)

@@ -14,7 +14,7 @@ _PAGE = """<!doctype html>
 <style>
 :root {{ color-scheme: light dark; --ground: #fcfbf8; --text: #101214; --line: #8a8678; --own: #1d6b66;
   --on: #ffffff; --bad: #a3261b; }}
-@media (prefers-color-scheme: dark) {{ :root {{ --ground: #15171a; --text: #e9e7e1; --line: #7c838b; --own: #5fc0b4;
+@media (prefers-color-scheme: dark) {{ :root {{ --ground: #15171a; --text: #e9e7e1; --line: #7c838b; --own: #87cfc6;
   --on: #101214; --bad: #ff9c90; }} }}
 body {{ margin: 0; min-height: 100vh; display: grid; place-items: center; background: var(--ground);
   color: var(--text); font: 1rem/1.5 system-ui, sans-serif; }}

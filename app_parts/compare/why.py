@@ -1,33 +1,18 @@
-"""Why two pictures are similar: heat maps of the parts that make the match."""
+"""The heat maps of the page Compare, which its visitor asks for."""
 
 from __future__ import annotations
 
-import io
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from app_parts.address import change, offer
-from app_parts.tiles import literal, plain
-from search import TwinlensError
-from search.explanation.drawing import overlay
-from search.pictures.thumbnails import jpeg
+from app_parts.explaining import Explained, show_heat_maps
 
 if TYPE_CHECKING:
     from app_parts.address import Address
     from app_parts.compare.sides import Side
     from app_parts.shared_index import SharedIndex
-    from search.types import Picture
-
-_REMEMBERED = 4
-"""Pairs whose heat maps a visit remembers."""
-
-
-class Why(NamedTuple):
-    """The two pictures with their heat maps as JPEG, and for each the fall of the similarity that is brightest."""
-
-    pictures: tuple[bytes, bytes]
-    tops: tuple[float, float]
 
 
 def offer_why(address: Address) -> None:
@@ -42,41 +27,7 @@ def offer_why(address: Address) -> None:
 
 
 def show_why(opened: SharedIndex, a: Side, b: Side) -> None:
-    """Show the heat maps of both pictures, which are computed once per visit."""
-    known: dict[tuple[str, str, str], Why] = st.session_state.setdefault("explained", {})
-    key = a.key, b.key, opened.engine.fingerprint
+    """Show the heat maps of both pictures."""
     st.header("Why similar", anchor=False)
-    if key not in known:
-        try:
-            with st.spinner("Hiding one part after the other …"):
-                known[key] = explained(opened, a, b)
-        except TwinlensError as error:
-            st.error(literal(error))
-            return
-        while len(known) > _REMEMBERED:
-            del known[next(iter(known))]
-    why = known[key]
-    st.caption(
-        "The brighter a part, the more it makes the two pictures similar. When the brightest part is hidden, the "
-        f"similarity falls by {why.tops[0]:.2f} (first picture) or {why.tops[1]:.2f} (second picture)."
-    )
-    with st.grid(columns=2, min_column_width=140) as grid:
-        for side, data in zip((a, b), why.pictures, strict=True):
-            with grid.cell():
-                st.image(data, width="stretch", alt=f"Heat map: {plain(side.name)}")
-
-
-def explained(opened: SharedIndex, a: Side, b: Side) -> Why:
-    """Compute and draw the heat maps; raises as `SearchEngine.explain`."""
-    explanation = opened.engine.explain(_rewound(a.picture), _rewound(b.picture))
-    pairs = (a, explanation.a), (b, explanation.b)
-    first, second = (jpeg(overlay(_rewound(side.picture), heat), quality=90) for side, heat in pairs)
-    falls = [max(0.0, float(heat.values.max())) for _, heat in pairs]
-    return Why((first, second), (falls[0], falls[1]))
-
-
-def _rewound(picture: Picture) -> Picture:
-    """An upload is a stream, and was read before."""
-    if isinstance(picture, io.BytesIO):
-        picture.seek(0)
-    return picture
+    first, second = (Explained(side.key, side.name, side.picture) for side in (a, b))
+    show_heat_maps(opened, first, second, ("first picture", "second picture"))

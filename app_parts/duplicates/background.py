@@ -1,4 +1,4 @@
-"""Searches for copies that run in the background, one at a time, for all sessions that wait for them."""
+"""Searches for copies that run in the background, one at a time, shared by all sessions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AT_ONCE = 20_000
 PATIENCE_SECONDS = 120.0
 """A search that no open page has asked about for so long is given up; a hidden page asks once a minute."""
 HURRY_SECONDS = 5.0
-"""The same while another search waits for it."""
+"""The same while another search is queued."""
 REMEMBERED = 4
 """Finished searches that are kept per snapshot of the index."""
 STAGES = {
@@ -46,7 +46,7 @@ class Found(NamedTuple):
 
 
 class AbandonedError(Exception):
-    """Nobody waits for a search any more."""
+    """No open page shows the progress of a search any more."""
 
 
 class DuplicateSearch:
@@ -63,7 +63,7 @@ class DuplicateSearch:
         self._asked = time.monotonic()
 
     def ask(self) -> None:
-        """Note that somebody still waits."""
+        """Note that an open page still shows the progress."""
         self._asked = time.monotonic()
 
     def begin(self, stage: str, total: int | None) -> None:
@@ -72,7 +72,7 @@ class DuplicateSearch:
         self.advance(0)
 
     def advance(self, count: int) -> None:
-        """Report that `count` more pictures are done; raises AbandonedError if nobody waits any more."""
+        """Report that `count` more pictures are done; raises AbandonedError if no page shows it any more."""
         self.done += count
         if time.monotonic() - self._asked > (HURRY_SECONDS if _waiting else PATIENCE_SECONDS):
             raise AbandonedError
@@ -91,7 +91,7 @@ class DuplicateSearch:
             self.abandoned = True
         except TwinlensError as error:
             self.problem = str(error)
-        except Exception:  # a thread has nobody else to report to
+        except Exception:  # a thread has no caller to report to
             logging.getLogger(__name__).exception("the search for duplicates failed")
             self.problem = "The search failed. The console of the app says why."
         finally:

@@ -10,7 +10,7 @@ from app_parts.duplicates.decisions import BY_HAND, can_drop
 from app_parts.duplicates.file_facts import date_text, facts_of, why_it_stays
 from app_parts.menu import page_of
 from app_parts.search.picture import full_link
-from app_parts.tiles import file_tile, literal, plain, short, show_tile
+from app_parts.tiles import file_tile, literal, short, show_tile
 from search.text import counted, megabytes
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ def _decision(member: Member, group: Group, choice: Choice, made: Decisions, why
     if member.id in made.own and reason in ("", BY_HAND):
         why = "kept by you"
     elif reason and reason != BY_HAND:
-        why = plain(reason)
-    st.caption(literal(why or "stays for its copies"))
+        why = literal(reason)
+    st.caption(why or "stays for its copies")
     st.button(
         "Drop",
         key=f"drop-{member.id}",
@@ -102,7 +102,7 @@ def _decision(member: Member, group: Group, choice: Choice, made: Decisions, why
 def _match(member: Member) -> str:
     if member.match == "near":
         return f"distance {member.distance:.4f}"
-    return "same bytes" if member.match == "exact" else "others are measured from it"
+    return "same bytes" if member.match == "exact" else "distances are measured from this one"
 
 
 def _size(size: int) -> str:

@@ -91,7 +91,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 
 def typed_path(text: str) -> str:
-    """The path that somebody typed, with `~` replaced by the home folder.
+    """The path that a visitor typed, with `~` replaced by the home folder.
 
     Raises:
         DataError: it is empty or relative, or no path: a relative one would start at the folder of the server.

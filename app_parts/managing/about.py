@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -20,11 +21,24 @@ if TYPE_CHECKING:
 def show_encoder(info: IndexInfo) -> None:
     """What the encoder is for and what it costs; of an encoder outside the menu, what the index records of it."""
     st.header("Encoder", anchor=False)
-    with st.container(border=True, gap="small"):
-        for name, fact in encoder_facts(info).items():
-            with st.container(gap=None):
+    show_facts(encoder_facts(info))
+
+
+def show_facts(named: dict[str, str]) -> None:
+    """Show names with their values, side by side where there is room."""
+    with st.grid(columns=4, min_column_width=220) as grid:
+        for name, fact in named.items():
+            with grid.cell(), st.container(gap=None):
                 st.caption(name)
                 st.text(fact)
+
+
+def moment(text: str) -> str:
+    """A moment in UTC as people write it, from ISO 8601; any other text as it is."""
+    try:
+        return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    except ValueError:
+        return plain(text)
 
 
 def encoder_facts(info: IndexInfo) -> dict[str, str]:
@@ -50,7 +64,7 @@ def show_structure(info: IndexInfo) -> None:
         st.text("The index holds no pictures. Add some, or sync it with a folder.")
     if not info.segments:
         return
-    st.table([structure_row(segment) for segment in info.segments], border="horizontal")
+    st.dataframe([structure_row(segment) for segment in info.segments], hide_index=True)
     for segment in info.segments:
         if segment.tuning is not None and segment.tuning.reason:
             st.caption(f"Segment {segment.id}: why this kind")
@@ -86,10 +100,7 @@ def show_calibration(info: IndexInfo) -> None:
         st.text("Not calibrated: distances have no probability, and no threshold says which pictures show the same.")
         st.code(f"twinlens calibrate {shlex.quote(plain(info.path))}", language=None, wrap_lines=True)
         return
-    for name, fact in calibration_facts(info.calibration).items():
-        with st.container(gap=None):
-            st.caption(name)
-            st.text(fact)
+    show_facts(calibration_facts(info.calibration))
     for caution in info.calibration["cautions"]:
         with st.container(border=True):
             st.text(f"Caution: {plain(caution)}")
@@ -104,5 +115,5 @@ def calibration_facts(calibration: dict[str, Any]) -> dict[str, str]:
         "Data": f"{plain(calibration['data'])}: {counted(calibration['same_pairs'], 'pair')} of the same, "
         f"{counted(calibration['different_pairs'], 'pair')} of different things, of "
         f"{counted(calibration['subjects'], 'subject')}",
-        "Calibrated": plain(calibration["created"]),
+        "Calibrated": moment(calibration["created"]),
     }

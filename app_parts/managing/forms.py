@@ -28,7 +28,7 @@ MOST_MEMORY = 1_000_000
 def show_changes(index: str) -> None:
     """The forms for an index that is open."""
     st.header("Change the index", anchor=False)
-    st.caption("Work runs beside the app: searches go on, and a reload of this page does not stop it.")
+    st.caption("Work runs beside the app: searches continue, and a reload of this page does not stop it.")
     add, sync, rebuild, check, new = st.tabs(["Add", "Sync", "Rebuild", "Check", "New index"])
     with add:
         _pictures_form("add", index, "Add pictures", "Pictures of a folder are added. Nothing is removed.")
@@ -81,10 +81,10 @@ def show_creation(index: str | None) -> None:
 
 def show_how_to_enable(index: str | None) -> None:
     """Say how to start the app so that it may change indexes."""
-    st.header("Change the index", anchor=False)
+    st.header("Make an index in the browser" if index is None else "Change the index", anchor=False)
     st.markdown(
         "This app only reads. Start it with `--manage` to make, add to, sync, rebuild and check an index in the "
-        "browser: everybody who reaches the app can then read folders of this machine."
+        "browser: every visitor of the app can then read folders of this machine."
     )
     where = "" if index is None else f" --index {shlex.quote(plain(index))}"
     st.code(f"twinlens app{where} --manage", language=None, wrap_lines=True)
@@ -133,7 +133,7 @@ def _rebuild_form(index: str) -> None:
 
 def _submit(label: str, request: Callable[[], JobRequest], *, use: bool = False) -> None:
     """The button of a form: it starts a job, or shows why it cannot; `use` shows a new index in an app without one."""
-    if not st.form_submit_button(label, type="primary"):
+    if not st.form_submit_button(label):
         return
     try:
         asked = request()

@@ -48,7 +48,7 @@ def _panel(index: str, drawn: tuple[int, str]) -> None:
     if view is None:
         return
     with st.container(border=True, key="job"):
-        st.subheader(TITLES[view.request.verb], anchor=False)
+        st.header(TITLES[view.request.verb], anchor=False)
         if view.request.pictures:
             st.text(plain(view.request.pictures))
         if view.running:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ import streamlit as st
 
 import indexer
 from app_parts.map.area import area_text
-from app_parts.map.tables import MOST_FILES, csv_of, json_of, zip_of
+from app_parts.map.tables import MOST_FILES, archive_of, csv_of, json_of
 from app_parts.menu import go
 from app_parts.search.picture import full_link
 from app_parts.tiles import file_tile, literal, plain, show_tile
@@ -55,25 +55,29 @@ def show_chosen(opened: SharedIndex, ids: Sequence[int], corners: Sequence[Corne
 
 
 def _offer_files(opened: SharedIndex, ids: Sequence[int]) -> None:
-    engine = opened.engine
-    st.download_button(
-        "CSV", lambda: io.BytesIO(csv_of(engine, ids)), "pictures.csv", "text/csv", icon=":material/download:",
-        on_click="ignore",
-    )  # fmt: skip
-    st.download_button(
-        "JSON", lambda: io.BytesIO(json_of(engine, ids)), "pictures.json", "application/json",
-        icon=":material/download:", on_click="ignore",
-    )  # fmt: skip
-    too_many = len(ids) > MOST_FILES
-    st.download_button(
-        "ZIP", lambda: io.BytesIO(zip_of(engine, ids)), "pictures.zip", "application/zip", icon=":material/download:",
-        on_click="ignore", disabled=too_many, help=f"At most {MOST_FILES:,} files." if too_many else None,
-    )  # fmt: skip
+    engine, too_many = opened.engine, len(ids) > MOST_FILES
+    for kind, made, mime in (
+        ("CSV", csv_of, "text/csv"),
+        ("JSON", json_of, "application/json"),
+        ("ZIP", archive_of, "application/zip"),
+    ):
+        bounded = kind == "ZIP" and too_many
+        st.download_button(
+            kind,
+            partial(made, engine, ids),
+            f"pictures.{kind.lower()}",
+            mime,
+            icon=":material/download:",
+            on_click="ignore",
+            disabled=bounded,
+            help=f"At most {MOST_FILES:,} files." if bounded else None,
+        )
 
 
 def _offer_label(opened: SharedIndex, ids: Sequence[int]) -> None:
     """Let the visitor write a value into a column of metadata, which a later sync keeps; labels come from the files."""
     with st.form("chosen-label", border=True):
+        st.caption("Label the selected pictures: write a value into a column of the metadata.")
         column, value, done = st.columns([2, 3, 1], vertical_alignment="bottom")
         name = column.text_input("Column", "group", max_chars=100)
         text = value.text_input("Value", max_chars=1_000)

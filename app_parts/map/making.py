@@ -35,7 +35,7 @@ class _Bar:
 def offer_making(opened: SharedIndex, *, manage: bool) -> None:
     """Offer a button that makes the map, or the command."""
     if manage:
-        if st.button("Make the map", icon=":material/scatter_plot:", type="primary"):
+        if st.button("Make the map", icon=":material/scatter_plot:"):
             _make(opened)
         return
     st.markdown("Make it once, which takes some minutes for 100,000 pictures; it is kept with the index:")

@@ -73,12 +73,12 @@ def middle_of(points: Floats) -> list[float]:
 
 
 def layout_of(points: Floats) -> str:
-    """Tells these points from others, in whatever colours."""
+    """Identifies these points, in whatever colours."""
     return hashlib.blake2b(np.ascontiguousarray(points).tobytes(), digest_size=8).hexdigest()
 
 
 def hash_of(colours: Colours) -> str:
-    """Tells these colours and names from others."""
+    """Identifies these colours and names."""
     named = json.dumps([colours.palette, colours.legend, colours.scale])
     return hashlib.blake2b(named.encode(), digest_size=8).hexdigest()
 

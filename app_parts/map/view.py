@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import heapq
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from app_parts.address import change, offer
 from app_parts.map.chosen import show_chosen
+from app_parts.map.colours import NAMED
 from app_parts.map.making import offer_making
 from app_parts.map.plane import draw_plane, send_thumb
 from app_parts.map.selection import corners_of, inside
@@ -18,6 +20,8 @@ from search.query.collection_map import OUTDATED
 from search.text import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from app_parts.address import Address
     from app_parts.map.shared_map import SharedMap
     from app_parts.shared_index import SharedIndex
@@ -49,7 +53,10 @@ def show_map(opened: SharedIndex, address: Address, *, manage: bool) -> None:
     if corners is not None:
         show_chosen(opened, shared.kept.ids[inside(corners, shared.points)].tolist(), corners, manage=manage)
     else:
-        st.caption("Draw around pictures with the lasso, or drag a box, to list, search, export or label them.")
+        st.caption(
+            "Rest on a point, or tap it, to see its picture. Draw around pictures with the lasso, or drag a box, to "
+            "list, search, export or label them."
+        )
     if shared.kept.outdated:
         st.warning(f"More than {OUTDATED:.0%} of the pictures were added or removed since this map was made.")
         offer_making(opened, manage=manage)
@@ -57,14 +64,15 @@ def show_map(opened: SharedIndex, address: Address, *, manage: bool) -> None:
 
 def _summary(shared: SharedMap) -> str:
     placed = int(shared.kept.placed.sum())
-    text = f"{counted(len(shared.kept), 'picture')}, similar ones side by side."
+    text = f"{counted(len(shared.kept), 'picture')} as points, similar ones side by side."
     return text + (f" {placed:,} came later and are placed by their neighbours." if placed else "")
 
 
 def _choose_colour(opened: SharedIndex, address: Address) -> str:
     """Let the visitor choose what the colours stand for."""
-    columns = ([LABEL] if opened.labels else []) + [CLUSTER, *opened.engine.columns(), *NUMBERS]
-    columns = list(dict.fromkeys(columns))
+    first = [LABEL, CLUSTER] if _tells_apart(opened.labels, opened.info.images) else [CLUSTER, LABEL]
+    columns = [each for each in first if each != LABEL or opened.labels]
+    columns = list(dict.fromkeys([*columns, *opened.engine.columns(), *NUMBERS]))
     chosen = address.values.get("by", columns[0])
     if chosen not in columns:
         address.complain("by", "in the address is not a column of this index")
@@ -72,6 +80,11 @@ def _choose_colour(opened: SharedIndex, address: Address) -> str:
     offer("by", chosen, columns[0])
     st.selectbox("Colours", columns, format_func=plain, key="by", on_change=_recolour)
     return chosen
+
+
+def _tells_apart(labels: Mapping[str, int], images: int) -> bool:
+    """Whether the labels that get a colour of their own are those of most pictures."""
+    return 2 * sum(heapq.nlargest(len(NAMED["light"]), labels.values())) >= images
 
 
 def _recolour() -> None:

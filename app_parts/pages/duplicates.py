@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app_parts.address import choose, offer
+from app_parts.address import change, choose, offer
 from app_parts.duplicates.background import known_search, start_search, starts_by_itself
 from app_parts.duplicates.decisions import Decisions, decided
 from app_parts.duplicates.exporting import offer_exports
 from app_parts.duplicates.groups import MOST_CARDS, show_group
 from app_parts.frame import framed
 from app_parts.search.collection import show_pages
+from app_parts.search.settings import choose_filter
 from app_parts.tiles import literal, start_tiles
 from indexer.duplicates.html_page import how_text
 from search.config import DuplicatesConfig
+from search.filters.language import all_of, parse_where
 from search.query.copy_threshold import copy_threshold
 from search.text import counted, megabytes
 
@@ -37,12 +39,15 @@ def show(opened: SharedIndex, address: Address) -> None:
     if not opened.info.images:
         st.info("The collection has no pictures, so there are no copies.")
         return
+    if config is None:
+        st.button("Remove the filter", icon=":material/filter_alt_off:", on_click=change, kwargs={"where": None})
+        return
     search = known_search(opened, config)
     if search is None and starts_by_itself(opened):
         search = start_search(opened, config)
     if search is None:
         st.markdown(f"Comparing {counted(opened.info.images, 'picture')} takes minutes, in the background.")
-        st.button("Find duplicates", type="primary", on_click=restart, args=(opened, config))
+        st.button("Find duplicates", on_click=restart, args=(opened, config))
     elif not search.over.is_set():
         wait_for(search)
     elif search.found is None:
@@ -57,8 +62,8 @@ def restart(opened: SharedIndex, config: DuplicatesConfig) -> None:
     start_search(opened, config)
 
 
-def show_options(opened: SharedIndex, address: Address) -> DuplicatesConfig:
-    """Let the visitor choose what counts as a copy, and which copy stays."""
+def show_options(opened: SharedIndex, address: Address) -> DuplicatesConfig | None:
+    """Let the visitor choose what counts as a copy, and which copy stays; None if the filter is invalid."""
     offer("exact", address.switch("exact", False), False)
     exact = st.toggle("Only files with the same bytes", key="exact", on_change=choose)
     default = round(copy_threshold(opened.engine.calibration, opened.engine.cut_points).distance, 4)
@@ -89,9 +94,22 @@ def show_options(opened: SharedIndex, address: Address) -> DuplicatesConfig:
         format_func={"best": "The best", "first": "The first indexed"}.__getitem__,
         help="The best has the most pixels, then the most bytes, then is sharpest, then oldest.",
     )
+    offer("every", address.switch("every", False), False)
+    every = st.toggle(
+        "Compare every pair",
+        key="every",
+        on_change=choose,
+        disabled=exact,
+        help="Misses no copy, and takes longer in a large collection. Up to 20,000 pictures, every pair is compared.",
+    )
+    where = choose_filter(opened, address, address.label("label", opened.labels))
+    if where is None:
+        return None
     return DuplicatesConfig(
         threshold=None if exact or threshold == default else threshold,
         exact_only=exact,
+        exhaustive=every and not exact,
+        where=all_of([parse_where(each) for each in where]),
         keep="first" if keep == "first" else "best",
     )
 
@@ -114,6 +132,7 @@ def show_found(opened: SharedIndex, found: Found, address: Address, config: Dupl
     groups = found.report.groups
     if not groups:
         st.info(f"No copies were found among {counted(found.report.pictures, 'picture')}.")
+        st.markdown("A larger distance finds pictures that are altered more, or only look alike.")
         st.caption(how_text(found.report))
         return
     choices = [decided(*both, made.own) for both in zip(groups, found.choices, strict=True)]

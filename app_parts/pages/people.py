@@ -6,18 +6,24 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from app_parts.address import change, offer
 from app_parts.frame import framed
 from app_parts.people.attendance_log import show_unknown, show_visits
-from app_parts.people.enrolling import offer_removal, show_enroll
+from app_parts.people.enrolling import offer_removal, show_enroll, show_report
 from app_parts.people.identifying import show_identify
 from app_parts.tiles import file_tile, literal, plain, show_tile, start_tiles
 from search.text import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streamlit.elements.lib.mutable_tab_container import TabContainer
+
     from app_parts.address import Address
     from app_parts.shared_index import SharedIndex
     from search.recognition.identities import Identity
 
+TABS = ["Identify", "Enrolled", "Enroll", "Attendance", "Unknown"]
 PAGE = 60
 """Number of identities that are shown; a search by name finds the others."""
 REFERENCES = 3
@@ -30,17 +36,19 @@ def show(opened: SharedIndex, address: Address) -> None:
     identities = opened.engine.identities()
     number = "1 identity is" if len(identities) == 1 else f"{len(identities):,} identities are"
     st.markdown(
-        f"{number} enrolled, each by one or more reference pictures. A picture shows one of them, or a stranger."
+        "Who or what does a picture show? "
+        + (f"{number} enrolled by reference pictures; everything else is unknown." if identities else "")
     )
     problem = st.session_state.pop("people_problem", "")
     if problem:
         st.error(literal(problem))
-    identify, enrolled, enroll, visits, unknown = st.tabs(["Identify", "Enrolled", "Enroll", "Attendance", "Unknown"])
+    show_report()
+    identify, enrolled, enroll, visits, unknown = choose_tab(address)
     with identify:
         if identities:
             show_identify(opened, address)
         else:
-            st.info("Nobody is enrolled yet, so nobody can be identified. Enroll the first one: see the tab Enroll.")
+            st.info("No identity is enrolled yet. Enroll the first one on the tab Enroll, then identify pictures here.")
     with enrolled:
         show_identities(opened, identities)
     with enroll:
@@ -48,13 +56,23 @@ def show(opened: SharedIndex, address: Address) -> None:
     with visits:
         show_visits()
     with unknown:
-        show_unknown()
+        show_unknown(opened.info.path)
+
+
+def choose_tab(address: Address) -> Sequence[TabContainer]:
+    """Show the tabs, of which the address names the open one."""
+    asked = address.values.get("tab", TABS[0])
+    tab = next((each for each in TABS if each.casefold() == asked.casefold()), None)
+    if tab is None:
+        address.complain("tab", f"in the address is not one of {', '.join(TABS)}: {TABS[0]} is shown")
+    offer("tab", tab or TABS[0], TABS[0])
+    return st.tabs(TABS, key="tab", on_change=change)
 
 
 def show_identities(opened: SharedIndex, identities: list[Identity]) -> None:
     """Show who is enrolled, with reference pictures; files that are gone are named."""
     if not identities:
-        st.info("Nobody is enrolled yet.")
+        st.info("No identity is enrolled yet: see the tab Enroll.")
         return
     part = st.text_input("Find a name", key="people-name", placeholder="Ada")
     found = [each for each in identities if part.casefold() in each.name.casefold()]

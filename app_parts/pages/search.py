@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from app_parts.address import change
 from app_parts.frame import framed
 from app_parts.search.asking import show_ask_box
 from app_parts.search.collection import show_collection
@@ -42,6 +43,7 @@ def show(opened: SharedIndex, address: Address) -> None:
     show_ask_box(opened, question)
     listen()
     if settings is None:
+        st.button("Remove the filter", icon=":material/filter_alt_off:", on_click=change, kwargs={"where": None})
         if question.parts:
             show_question(opened, question, None)
         return

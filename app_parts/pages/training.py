@@ -16,7 +16,6 @@ from app_parts.training.charts import AXES, METRICS, show_curves
 from indexer.training.run_records import FIGURES, find_runs, read_figure
 from search import PictureError
 from search.pictures.decode import load_picture
-from search.text import counted
 
 if TYPE_CHECKING:
     from app_parts.address import Address
@@ -30,7 +29,8 @@ COMPARED = 12
 
 def show(address: Address) -> None:
     """Show the runs of the folder that the app was started with."""
-    st.title("Training", anchor=False)
+    st.title("Training runs", anchor=False)
+    st.markdown("How well does an encoder learn? The curves of runs, finished or running, side by side.")
     folder = arguments().runs
     if folder is None:
         st.info("Start the app with a folder of training runs to see their curves:")
@@ -127,7 +127,7 @@ def show_table(runs: list[RunRecord]) -> None:
 def show_run(runs: list[RunRecord]) -> None:
     """The galleries and settings of each run."""
     for run in runs:
-        with st.expander(f"Galleries and settings of {literal(run.name)}", expanded=len(runs) == 1):
+        with st.expander(f"Galleries of {literal(run.name)}", expanded=len(runs) == 1):
             if run.history:
                 last = run.history[-1]
                 st.text(f"{run.state}, step {last.step:,} after {last.minutes:,.1f} minutes")
@@ -144,9 +144,9 @@ def show_run(runs: list[RunRecord]) -> None:
                     if run.state != "finished"
                     else "This run has no report."
                 )
-            if run.config:
-                st.code(plain_settings(run), language="json", height=240)
-    st.caption(f"{counted(len(runs), 'run')} shown")
+        if run.config:
+            with st.expander(f"Settings of {literal(run.name)}"):
+                st.code(plain_settings(run), language=None, wrap_lines=True)
 
 
 def plain_settings(run: RunRecord) -> str:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app_parts.arguments import arguments
+from app_parts.people.enrolling import enroll_and_report
 from app_parts.tiles import file_tile, literal, plain, short, show_tile, start_tiles
+from indexer import EnrollConfig
 from indexer.people.attendance import UNKNOWN, VISITS, unknown_log
 from indexer.people.csv_log import read_rows
 from search import TwinlensError
@@ -29,7 +31,7 @@ def show_visits() -> None:
     if rows is None:
         return
     if not rows:
-        st.info("Nobody was seen yet.")
+        st.info("The log has no visit yet.")
         return
     seen = Counter(row["name"] for row in rows)
     st.markdown(f"{counted(len(rows), 'visit')} of {counted(len(seen), 'name')}, the newest first.")
@@ -48,26 +50,31 @@ def show_visits() -> None:
         st.caption(f"{len(rows) - MOST_ROWS:,} earlier visits are in the file.")
 
 
-def show_unknown() -> None:
-    """Show the newest pictures of strangers, and those that could not be used."""
+def show_unknown(index: Path) -> None:
+    """Show the newest pictures of strangers, and those that could not be used; with `--manage` they can be enrolled."""
     rows = _rows(UNKNOWN, unknown=True)
     if rows is None:
         return
     if not rows:
-        st.info("Everybody who was seen was known.")
+        st.info("No unknown picture is in the log.")
         return
     st.markdown(f"{counted(len(rows), 'sighting')}, the newest first.")
     newest = rows[-SHOWN:][::-1]
     paths = [Path(row["picture"]) for row in newest]
     start_tiles(paths)
     with st.grid(columns=6, min_column_width=120) as grid:
-        for row, path in zip(newest, paths, strict=True):
+        for number, (row, path) in enumerate(zip(newest, paths, strict=True)):
             with grid.cell(), st.container(gap="xxsmall"):
                 show_tile(file_tile(path), path, "Unknown")
                 st.text(short(row["time"]))
                 st.caption(literal(row["reason"]))
                 if row["nearest"]:
                     st.caption(f"nearest: {literal(row['nearest'])}, {literal(row['distance'])}")
+                if arguments().manage and path.exists():
+                    with st.popover("Enroll", key=f"stranger-{number}"):
+                        name = st.text_input("Name", key=f"stranger-name-{number}", placeholder="Ada Lovelace")
+                        if st.button("Enroll", key=f"stranger-enroll-{number}", disabled=not name):
+                            enroll_and_report(index, name, path, EnrollConfig())
 
 
 def _rows(columns: Sequence[str], *, unknown: bool) -> list[dict[str, str]] | None:
@@ -77,7 +84,7 @@ def _rows(columns: Sequence[str], *, unknown: bool) -> list[dict[str, str]] | No
         st.markdown("Log who passes a camera, and start the app with the log:")
         st.code(
             "twinlens attend CAMERA-FOLDER --index people.index --log visits.csv\n"
-            "streamlit run app.py -- --index people.index --log visits.csv",
+            "twinlens app --index people.index --log visits.csv",
             language="bash",
         )
         return None

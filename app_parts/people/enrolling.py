@@ -43,20 +43,29 @@ def show_enroll(opened: SharedIndex) -> None:
     )
     more = st.toggle("Add to a name that is enrolled already", key="enroll-add")
     force = st.toggle("Accept a poor picture, or one that is enrolled under another name", key="enroll-force")
-    if st.button("Enroll", type="primary", disabled=not name or (upload is None and picture is None)):
-        config = EnrollConfig(add=more, force=force)
-        try:
-            with st.spinner("Enrolling …"):
-                if upload is not None:
-                    report = enroll_upload(opened.info.path, name, upload.name, upload.getvalue(), config)
-                else:
-                    report = enroll(opened.info.path, name, [opened.engine.picture(picture or 0).path], config)
-        except TwinlensError as error:
-            st.error(literal(error))
-        else:
-            st.session_state["enrolled"] = report
-            st.rerun()  # with the new snapshot of the index
-    show_report(st.session_state.pop("enrolled", None))
+    if not st.button("Enroll", disabled=not name or (upload is None and picture is None)):
+        return
+    try:
+        source = opened.engine.picture(picture or 0).path if upload is None else (upload.name, upload.getvalue())
+    except TwinlensError as error:
+        st.error(literal(error))
+        return
+    enroll_and_report(opened.info.path, name, source, EnrollConfig(add=more, force=force))
+
+
+def enroll_and_report(index: Path, name: str, picture: Path | tuple[str, bytes], config: EnrollConfig) -> None:
+    """Enroll a file, or the name and the content of an upload, and draw the page again with the new snapshot."""
+    try:
+        with st.spinner("Enrolling …"):
+            if isinstance(picture, Path):
+                report = enroll(index, name, [picture], config)
+            else:
+                report = enroll_upload(index, name, *picture, config)
+    except TwinlensError as error:
+        st.error(literal(error))
+        return
+    st.session_state["enrolled"] = report
+    st.rerun()
 
 
 def enroll_upload(index: Path, name: str, file_name: str, data: bytes, config: EnrollConfig) -> EnrollReport:
@@ -67,8 +76,9 @@ def enroll_upload(index: Path, name: str, file_name: str, data: bytes, config: E
         return enroll(index, name, [path], config)
 
 
-def show_report(report: EnrollReport | None) -> None:
-    """Show what was enrolled, and whom it is hard to tell from."""
+def show_report() -> None:
+    """Show what was enrolled by the last click, and which identities resemble it."""
+    report: EnrollReport | None = st.session_state.pop("enrolled", None)
     if report is not None:
         pictures = "1 reference picture" if report.templates == 1 else f"{report.templates} reference pictures"
         st.success(f"Enrolled {literal(report.name)}, with {pictures}.")

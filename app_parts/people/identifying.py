@@ -1,4 +1,4 @@
-"""Identify who or what a picture shows, with the decision about strangers and the cautions of `twinlens identify`."""
+"""Identify who or what a picture shows, as `twinlens identify` does; an unknown face can be enrolled at once."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app_parts.address import change, offer
+from app_parts.arguments import arguments
+from app_parts.people.boxes import SIDE, boxed
+from app_parts.people.enrolling import enroll_and_report
 from app_parts.people.picture_input import offer_picture
 from app_parts.thumbnails import TILE
-from app_parts.tiles import ground, literal, plain, show_tile, tile
+from app_parts.tiles import Tile, ground, literal, plain, show_tile, tile
 from search import TwinlensError
-from search.config import IdentifyConfig
+from search.config import EnrollConfig, IdentifyConfig
 from search.encoders.foreign import is_foreign
 from search.pictures.decode import load_picture
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
     from app_parts.address import Address
     from app_parts.shared_index import SharedIndex
+    from search import Crop
     from search.recognition.identities import Identification
 
 
@@ -28,24 +32,44 @@ def show_identify(opened: SharedIndex, address: Address) -> None:
     if is_foreign(opened.info.fingerprint):
         st.info("The vectors of this index were made elsewhere, so no other picture can be identified with it.")
         return
+    upload = offer_picture("Picture to identify", "identify")
+    answer = st.container()
     config = show_options(opened, address)
-    upload = offer_picture("Whom or what does this picture show?", "identify")
     if upload is None:
         return
+    with answer:
+        show_answer(opened, upload, config)
+
+
+def show_answer(opened: SharedIndex, upload: UploadedFile, config: IdentifyConfig) -> None:
+    """Show the picture, and beside it the result for each face that was found, or for the whole picture."""
     calibration = opened.engine.calibration
     if calibration is not None and calibration.weak:
         st.warning(literal(calibration.warning))
-    with st.container(horizontal=True, gap="medium"):
-        try:
-            with st.spinner("Identifying …"):
-                result = opened.engine.identify(upload, config)
-            _show_upload(upload)
-        except TwinlensError as error:
-            st.error(literal(error))
-            return
-        with st.container(width="stretch"):
-            for each in result.everyone:
-                show_identification(each)
+    try:
+        with st.spinner("Identifying …"):
+            found = opened.engine.identify(upload, config).everyone
+        picture = _picture(upload, [each.box for each in found if each.box is not None])
+    except TwinlensError as error:
+        st.error(literal(error))
+        return
+    left, right = st.columns([2, 3], gap="medium")
+    with left:
+        show_tile(picture, upload.name, "Picture to identify")
+    with right:
+        for number, each in enumerate(found, 1):
+            with st.container(border=True, gap="xsmall"):
+                show_identification(each, number)
+                if each.name is None and arguments().manage:
+                    offer_name(opened, upload, each.box, number)
+
+
+def offer_name(opened: SharedIndex, upload: UploadedFile, box: Crop | None, number: int) -> None:
+    """Let the visitor enroll what this picture shows."""
+    with st.form(f"unknown-{number}", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.text_input("Enroll as", key=f"unknown-name-{number}", placeholder="Ada Lovelace")
+        if st.form_submit_button("Enroll", key=f"unknown-enroll-{number}"):
+            enroll_and_report(opened.info.path, name, (upload.name, upload.getvalue()), EnrollConfig(box=box))
 
 
 def show_options(opened: SharedIndex, address: Address) -> IdentifyConfig:
@@ -56,7 +80,7 @@ def show_options(opened: SharedIndex, address: Address) -> IdentifyConfig:
     with st.expander("Options", expanded=not calibrated):
         if not calibrated:
             st.markdown(
-                "This index is not calibrated, so nothing says how near a stranger can be. Calibrate it with pictures "
+                "This index is not calibrated, so there is no threshold for strangers. Calibrate it with pictures "
                 "of others (`twinlens calibrate`), or give a distance."
             )
         offer("threshold", threshold, default)
@@ -75,30 +99,31 @@ def show_options(opened: SharedIndex, address: Address) -> IdentifyConfig:
     return IdentifyConfig(threshold=threshold or None, force=force)
 
 
-def show_identification(result: Identification) -> None:
+def show_identification(result: Identification, number: int) -> None:
     """Show the decision about a picture, or about one face in it: first the decision, then the candidates."""
     nearest, threshold = result.nearest, result.threshold
-    with st.container(border=True, gap="xsmall"):
-        if result.refused:
-            st.subheader("Not identified", anchor=False)
-            st.caption(literal(f"poor quality: {result.refused}"))
-        elif result.name is None:
-            st.subheader("Unknown", anchor=False)
-            st.caption(f"Nobody enrolled is near enough; the nearest is {literal(nearest.name)}.")
-        else:
-            st.subheader("Identified", anchor=False)
-            st.text(plain(result.name))
-        if nearest.probability is not None:
-            st.progress(min(1.0, nearest.probability), text=f"Probability: {nearest.probability:.3f}")
-        strangers = (
-            "" if threshold.false_accept is None else f"; {threshold.false_accept:.2%} of strangers are accepted"
-        )
-        place = "" if result.box is None else f"  \nat {result.box} of the picture"
-        st.caption(f"distance {nearest.distance:.4f}  \nthreshold {threshold.distance:.4f}{strangers}{place}")
+    face = "" if result.box is None else f"{number}. "
+    if result.refused:
+        st.header(f"{face}Not identified", anchor=False)
+        st.caption(literal(f"poor quality: {result.refused}"))
+    elif result.name is None:
+        st.header(f"{face}Unknown", anchor=False)
+        st.caption(f"No enrolled identity is near enough; the nearest is {literal(nearest.name)}.")
+    else:
+        st.header(f"{face}Identified", anchor=False)
+        st.text(plain(result.name))
+    if nearest.probability is not None:
+        st.progress(min(1.0, nearest.probability), text=f"Probability: {nearest.probability:.3f}")
+    strangers = "" if threshold.false_accept is None else f"; {threshold.false_accept:.2%} of strangers are accepted"
+    place = "" if result.box is None else f"  \nat {result.box} of the picture"
+    st.caption(f"distance {nearest.distance:.4f}  \nthreshold {threshold.distance:.4f}{strangers}{place}")
+    with st.expander("Nearest identities"):
         st.text("\n".join(f"{each.distance:.4f}  {plain(each.name)}" for each in result.candidates))
 
 
-def _show_upload(upload: UploadedFile) -> None:
+def _picture(upload: UploadedFile, boxes: list[Crop]) -> Tile:
+    """The uploaded picture, with the faces that were found marked."""
     upload.seek(0)
-    with st.container(width=220):
-        show_tile(tile(load_picture(upload, target=TILE), ground()), upload.name, "Picture to identify")
+    if boxes:
+        return Tile(boxed(upload, boxes), SIDE)
+    return tile(load_picture(upload, target=TILE), ground())

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 MOST_WORDS = 6
 """Words of a text that become a filter; further ones are ignored."""
-UPLOADER_WIDTH = 200
 WILD = str.maketrans({each: f"[{each}]" for each in "*?["})
 """Replaces the wildcards of `glob` by patterns that match only themselves."""
 
@@ -40,8 +39,9 @@ def show_ask_box(opened: SharedIndex, question: Question) -> None:
             st.chat_input("Words in a label or a path", key="asked", on_submit=submit, args=(opened, question))
         return
     opened.warm()
-    with st.container(key="ask", horizontal=True, vertical_alignment="center", gap="small"):
-        with st.container(width="stretch"):
+    with st.container(key="ask"):
+        written, uploaded, photo = st.columns([6, 2, 2], vertical_alignment="center", gap="small")
+        with written:
             st.chat_input(
                 "Paste or drop pictures, or describe one"
                 if opened.embeds_text
@@ -51,7 +51,7 @@ def show_ask_box(opened: SharedIndex, question: Question) -> None:
                 on_submit=submit,
                 args=(opened, question),
             )
-        with st.container(width=UPLOADER_WIDTH):
+        with uploaded:
             key = f"upload-{st.session_state.setdefault('uploads', 0)}"  # a new key makes a new, empty uploader
             st.file_uploader(
                 "Upload or drop pictures",
@@ -61,7 +61,8 @@ def show_ask_box(opened: SharedIndex, question: Question) -> None:
                 args=(key, question),
                 label_visibility="collapsed",
             )
-        show_camera(question)
+        with photo:
+            show_camera(question)
 
 
 def submit(opened: SharedIndex, question: Question) -> None:
@@ -109,7 +110,14 @@ def take(files: Sequence[UploadedFile], text: str, question: Question) -> None:
 def show_camera(question: Question) -> None:
     """Offer the camera; the browser asks for permission only once it is wanted."""
     if not st.session_state.get("camera_open"):
-        st.button("Take a photo", icon=":material/photo_camera:", key="camera", on_click=open_camera, args=(True,))
+        st.button(
+            "Take a photo",
+            icon=":material/photo_camera:",
+            key="camera",
+            on_click=open_camera,
+            args=(True,),
+            width="stretch",
+        )
         return
     key = f"photo-{st.session_state.uploads}"
     with st.container(width=320):

@@ -5,19 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-import zipfile
 from typing import TYPE_CHECKING
 
-from app_parts.tiles import plain
+from app_parts.archive import zip_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from search import Hit
 
-MOST_BYTES = 200 * 2**20
-"""Bytes of pictures in one archive, which is made in memory."""
-LONGEST_NAME = 120
 COLUMNS = ("rank", "id", "path", "label", "distance", "similarity", "strength", "probability")
 
 
@@ -40,35 +36,6 @@ def json_of(query: Sequence[str], hits: Sequence[Hit]) -> bytes:
     return (json.dumps({"query": named, "hits": [hit.to_dict() for hit in hits]}, indent=2) + "\n").encode()
 
 
-def zip_of(hits: Sequence[Hit]) -> bytes:
-    """The files of the hits, named by rank, with their table; those that are missing or too large are listed."""
-    data, left, skipped = io.BytesIO(), MOST_BYTES, []
-    with zipfile.ZipFile(data, "w", zipfile.ZIP_STORED) as archive:  # pictures are compressed already
-        archive.writestr("hits.csv", csv_of(hits))
-        for rank, hit in enumerate(hits, 1):
-            try:
-                content = _read(hit, left)
-            except OSError as error:
-                skipped.append(f"{plain(hit.path)}: {error.strerror or error}")
-                continue
-            if content is None:
-                skipped.append(f"{plain(hit.path)}: more than {MOST_BYTES // 2**20} MiB in all")
-                continue
-            left -= len(content)
-            archive.writestr(_name(rank, hit), content)
-        if skipped:
-            archive.writestr("skipped.txt", "\n".join(skipped) + "\n")
-    return data.getvalue()
-
-
-def _read(hit: Hit, most: int) -> bytes | None:
-    """A file of at most so many bytes; None if it is larger."""
-    with hit.path.open("rb") as file:
-        content = file.read(most + 1)
-    return content if len(content) <= most else None
-
-
-def _name(rank: int, hit: Hit) -> str:
-    """A name that any system can extract: no folder, and none of the characters that Windows refuses."""
-    name = "".join("_" if c in '\\/:*?"<>|' else c for c in plain(hit.path.name))
-    return f"{rank:03d}-{name[-LONGEST_NAME:]}"
+def archive_of(hits: Sequence[Hit]) -> bytes:
+    """The files of the hits, numbered by rank, with their table."""
+    return zip_of(((f"{rank:03d}", hit.path) for rank, hit in enumerate(hits, 1)), "hits.csv", csv_of(hits))

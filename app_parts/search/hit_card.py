@@ -13,10 +13,12 @@ from app_parts.search.picture import full_link
 from app_parts.search.searching import copies_text
 from app_parts.search.selection import select_key
 from app_parts.search.sureness import words_for
+from app_parts.search.why_similar import offer_why
 from app_parts.tiles import file_tile, literal, plain, short, show_tile
 
 if TYPE_CHECKING:
     from app_parts.search.question import Question
+    from app_parts.shared_index import SharedIndex
     from search import Hit
 
 MOST_COPIES = 20
@@ -25,7 +27,7 @@ SHOWN_VALUES = 4
 """Number of metadata columns on a card; further ones are collapsed."""
 
 
-def show_hit(rank: int, hit: Hit, question: Question, *, embeds: bool) -> None:
+def show_hit(opened: SharedIndex, rank: int, hit: Hit, question: Question, *, embeds: bool) -> None:
     """Show a hit as a card; `embeds` is whether the files of pictures can be searched with."""
     show_tile(file_tile(hit.path), hit.path, f"Neighbour {rank}", link=full_link(hit.id))
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
@@ -33,7 +35,7 @@ def show_hit(rank: int, hit: Hit, question: Question, *, embeds: bool) -> None:
             st.text(f"{rank}. {plain(hit.label or hit.path.name)}")
         st.checkbox(f"Select neighbour {rank}", key=select_key(hit.id), label_visibility="collapsed", width="content")
     show_sureness(hit)
-    show_actions(hit, question, embeds=embeds)
+    show_actions(opened, hit, question, embeds=embeds)
     if hit.copies:
         with st.popover(copies_text(len(hit.copies)), width="stretch"):
             for copy in hit.copies[:MOST_COPIES]:
@@ -54,9 +56,12 @@ def show_sureness(hit: Hit) -> None:
     st.caption(measures)
 
 
-def show_actions(hit: Hit, question: Question, *, embeds: bool) -> None:
+def show_actions(opened: SharedIndex, hit: Hit, question: Question, *, embeds: bool) -> None:
     """Offer to search from here, to say that the hit is right or wrong, and more."""
-    st.button("Find similar", key=f"from-{hit.id}", on_click=pick, args=(hit.id,), width="stretch")
+    with st.container(horizontal=True, gap="xsmall"):
+        st.button("Find similar", key=f"from-{hit.id}", on_click=pick, args=(hit.id,), width="stretch")
+        if embeds:
+            offer_why(opened, question, hit)
     with st.container(horizontal=True, gap="xxsmall", vertical_alignment="center", horizontal_alignment="distribute"):
         for liked, icon, name in ((True, "thumb_up", "More"), (False, "thumb_down", "Less")):
             st.button(

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app_parts.search.hit_card import show_hit
 from app_parts.search.selection import show_selection
-from app_parts.search.sureness import verdict
+from app_parts.search.sureness import by_chance, verdict
 from app_parts.tiles import literal, start_tiles
 from search.encoders.foreign import is_foreign
 from search.query.nearest_values import NOTHING_SAME
@@ -34,12 +34,14 @@ def show_neighbours(opened: SharedIndex, question: Question, result: SearchResul
         st.caption("More pictures lie within the greatest distance than are shown.")
     if (said := verdict(hits, calibration, weak=result.weak)) is not None:
         st.info(said)
+        if (expected := by_chance(calibration, hits, len(opened.ids(settings.options["where"])))) is not None:
+            st.caption(expected)
     embeds = not is_foreign(opened.info.fingerprint)
     start_tiles(hit.path for hit in hits)
     with st.grid(columns=5, min_column_width=165, key="hits") as grid:
         for rank, hit in enumerate(hits, 1):
             with grid.cell(), st.container(gap="xxsmall"):
-                show_hit(rank, hit, question, embeds=embeds)
+                show_hit(opened, rank, hit, question, embeds=embeds)
 
 
 def summary(opened: SharedIndex, result: SearchResult, settings: SearchSettings) -> str:

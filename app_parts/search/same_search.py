@@ -11,11 +11,14 @@ if TYPE_CHECKING:
     from app_parts.search.question import Part, Question
     from app_parts.search.searching import SearchSettings
 
+IDS_FILE = "ids.json"
+"""File with the ids of an area of the map."""
+_READ_IDS = "import json\nfrom pathlib import Path\n\n"
 _SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
 
 
 def command_of(index: str, question: Question, settings: SearchSettings) -> str:
-    """The command line, for a shell such as bash or zsh."""
+    """The command line, for a shell such as bash or zsh; the ids that `settings.listed` has are left out."""
     words = ["twinlens", "query"]
     picture_id = looked_up(question)
     if picture_id is not None:
@@ -43,10 +46,10 @@ def command_of(index: str, question: Question, settings: SearchSettings) -> str:
 
 
 def python_of(index: str, question: Question, settings: SearchSettings) -> str:
-    """Python code that prints the hits."""
+    """Python code that prints the hits; the ids that `settings.listed` has are read from `IDS_FILE`."""
     call, arguments, names = _call(question)
     arguments.append(f"k={number_asked(question, settings)}")
-    arguments += [f"where={settings.where!a}"] if settings.where else []
+    arguments += [f"where={_where(settings)}"] if settings.where or settings.listed else []
     arguments += [f"{name}=True" for name in ("same_only", "collapse") if settings.options[name]]
     arguments += [f"{name}={settings.options[name]!r}" for name in ("radius", "diversity") if settings.options[name]]
     arguments += ["radius=0.0"] if settings.options["radius"] == 0 else []
@@ -54,11 +57,28 @@ def python_of(index: str, question: Question, settings: SearchSettings) -> str:
     arguments += [f"liked={list(question.liked)}"] if question.liked else []
     arguments += [f"disliked={list(question.disliked)}"] if question.disliked else []
     return (
-        f"from search import {', '.join([*names, 'open_index'])}\n\n"
+        (_READ_IDS if settings.listed else "") + f"from search import {', '.join([*names, 'open_index'])}\n"
+        f"{_filters(settings)}\n"
         f"with open_index({index!a}) as engine:\n"
         f"    for hit in engine.{call}({', '.join(arguments)}):\n"
         "        print(hit.id, hit.distance, hit.path)\n"
     )
+
+
+def _filters(settings: SearchSettings) -> str:
+    """The imports of `_where`."""
+    if not settings.listed:
+        return ""
+    text = "from search.filters.language import all_of, parse_where\n" if settings.where else ""
+    return f"from search.filters.conditions import HasId\n{text}"
+
+
+def _where(settings: SearchSettings) -> str:
+    """The filter as a Python expression."""
+    if not settings.listed:
+        return ascii(settings.where)
+    among = f"HasId(tuple(json.loads(Path({IDS_FILE!a}).read_text())))"
+    return f"all_of([parse_where({settings.where!a}), {among}])" if settings.where else among
 
 
 def _call(question: Question) -> tuple[str, list[str], list[str]]:

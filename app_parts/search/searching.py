@@ -25,6 +25,8 @@ class SearchSettings(NamedTuple):
     options: SearchOptions
     views: bool = False
     """Whether to search with several views of each picture that is embedded."""
+    listed: tuple[int, ...] = ()
+    """Ids of an area of the map that are too many for a text: `where` lacks them, `options` has them."""
 
 
 class SearchResult(NamedTuple):

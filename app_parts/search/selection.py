@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from app_parts.archive import MOST_BYTES
 from app_parts.managing.chosen_index import index_folder
-from app_parts.search.exports import MOST_BYTES, csv_of, json_of, zip_of
-from app_parts.search.same_search import command_of, python_of
+from app_parts.search.exports import archive_of, csv_of, json_of
+from app_parts.search.same_search import IDS_FILE, command_of, python_of
 from search.text import counted
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ def show_selection(opened: SharedIndex, question: Question, result: SearchResult
         for kind, made, mime in (
             ("CSV", partial(csv_of, hits), "text/csv"),
             ("JSON", partial(json_of, names, hits), "application/json"),
-            ("ZIP", partial(zip_of, hits), "application/zip"),
+            ("ZIP", partial(archive_of, hits), "application/zip"),
         ):
             st.download_button(
                 f"{kind} with the pictures" if kind == "ZIP" else kind,
@@ -51,10 +53,24 @@ def show_selection(opened: SharedIndex, question: Question, result: SearchResult
         st.caption(f"A ZIP holds up to {MOST_BYTES // 2**20} MiB of pictures.")
     with st.popover("Same search", icon=":material/terminal:", key="same-search"):
         index = index_folder() or ""
-        st.caption("On the command line:")
-        st.code(command_of(index, question, settings), language="bash", wrap_lines=True)
+        if settings.listed:
+            st.caption(
+                f"This part of the map has {len(settings.listed):,} pictures, which are too many for a filter on the"
+                " command line. Download their ids for the Python code:"
+            )
+            st.download_button(
+                IDS_FILE,
+                json.dumps(settings.listed),
+                IDS_FILE,
+                "application/json",
+                icon=":material/download:",
+                on_click="ignore",
+            )
+        else:
+            st.caption("On the command line:")
+            st.code(command_of(index, question, settings), language=None, wrap_lines=True)
         st.caption("In Python:")
-        st.code(python_of(index, question, settings), language="python", wrap_lines=True)
+        st.code(python_of(index, question, settings), language=None, wrap_lines=True)
         if question.own_ids:
             st.caption("The pictures of the query itself, which this page leaves out, are among these hits.")
         if question.has_uploads:

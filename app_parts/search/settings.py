@@ -16,7 +16,7 @@ from search.config import QueryConfig
 from search.distance import FARTHEST
 from search.filters.columns import BUILT_IN
 from search.filters.conditions import HasId
-from search.filters.language import all_of, parse_where
+from search.filters.language import LONGEST, all_of, parse_where
 from search.query.copy_threshold import copy_threshold
 from search.text import printable
 
@@ -52,10 +52,7 @@ def show_settings(opened: SharedIndex, address: Address, label: str, question: Q
     k = address.number("k", 1, most, default)
     offer("k", k, default)
     st.slider("Number of results", 1, most, key="k", on_change=choose)
-    pick_label("Only pictures labelled", opened, label, key="label")
-    parts = [f"label = {quoted(label)}"] if label else []
-    parts += column_filters(opened, address)
-    where = filter_input(opened, parts, address)
+    where = choose_filter(opened, address, label)
     area = show_area(opened, address)
     same_only = show_same_only(opened, address, question)
     distance = copy_threshold(opened.engine.calibration, opened.engine.cut_points).distance
@@ -65,10 +62,11 @@ def show_settings(opened: SharedIndex, address: Address, label: str, question: Q
     if where is None:
         return None
     conditions = [parse_where(each) for each in where]
+    text, listed = joined(where), ()
     if area is not None:
         conditions.append(HasId(tuple(area)))
-        where = [*where, among(area)]
-    text = " and ".join(where if len(where) == 1 else [f"({each})" for each in where])
+        complete = joined([*where, among(area)])
+        text, listed = (complete, ()) if len(complete) <= LONGEST else (text, tuple(area))
     options: SearchOptions = {
         "where": all_of(conditions) or {},
         "same_only": same_only,
@@ -76,11 +74,23 @@ def show_settings(opened: SharedIndex, address: Address, label: str, question: Q
         "radius": None if radius == FARTHEST else radius,
         "diversity": diversity,
     }
-    chosen = SearchSettings(k, text, options, views)
+    chosen = SearchSettings(k, text, options, views, listed)
     if same_only and shows_views(question, chosen):
-        st.caption("*Same only* is not applied: it compares single pictures, and this search averages views.")
+        st.caption("*Only the same thing* is not applied: it compares single pictures, and this search averages views.")
         options["same_only"] = False
     return chosen
+
+
+def joined(conditions: list[str]) -> str:
+    """Conditions as one filter."""
+    return " and ".join(conditions if len(conditions) == 1 else [f"({each})" for each in conditions])
+
+
+def choose_filter(opened: SharedIndex, address: Address, label: str) -> list[str] | None:
+    """Let the visitor choose a label, values of the columns and an expression; return conditions, None if invalid."""
+    pick_label("Only pictures labelled", opened, label, key="label")
+    parts = [f"label = {quoted(label)}"] if label else []
+    return filter_input(opened, [*parts, *column_filters(opened, address)], address)
 
 
 def show_ranking(address: Address) -> tuple[float, float, bool]:
@@ -104,7 +114,7 @@ def show_same_only(opened: SharedIndex, address: Address, question: Question) ->
                 "same", "in the address needs a calibrated index (run `twinlens calibrate`), and is ignored"
             )
         return False
-    same_only = switch("Same only", "same", same_only, address, threshold_text(opened.info))
+    same_only = switch("Only the same thing", "same", same_only, address, threshold_text(opened.info))
     blended = question.blended or question.has_text or address.values.get("views", "").lower() == "true"
     if same_only and blended:
         st.caption("Not applied: it compares single pictures, and this search has several, views, or a text.")

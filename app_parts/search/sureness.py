@@ -21,6 +21,8 @@ WORDS = (
     (0.0, "almost certainly different"),
 )
 """Least probability -> words."""
+LEAST_BY_CHANCE = 0.1
+"""Expected number of wrong pictures within the threshold from which on the page states it."""
 
 
 def words_for(probability: float) -> str:
@@ -46,5 +48,23 @@ def verdict(hits: Sequence[Hit], calibration: Calibration | None, *, weak: bool)
             f" {hits[0].distance:.4f}, beyond the threshold {calibration.threshold:.4f}, with probability {chance:.3f}"
         )
     if len(hits) == 1:
-        return "The hit shows the same thing, by the calibration of this index."
-    return f"{same} of {len(hits)} hits show the same thing, by the calibration of this index."
+        return "The hit is within the threshold of this index: it counts as the same thing."
+    return f"{same} of {len(hits)} hits are within the threshold of this index: they count as the same thing."
+
+
+def by_chance(calibration: Calibration | None, hits: Sequence[Hit], searched: int) -> str | None:
+    """How many of the pictures that were searched are expected within the threshold without showing the same thing.
+
+    A rate that is small for a pair is large for a search, which compares the query with every picture. None if a hit
+    within the threshold is right nearly for sure, or there is none.
+    """
+    if calibration is None or not hits or hits[0].probability is None or hits[0].distance > calibration.threshold:
+        return None
+    expected = calibration.far.value * searched
+    if expected < LEAST_BY_CHANCE:
+        return None
+    return (
+        f"The threshold accepts {calibration.far.value:.2%} of pairs of different things, which is about "
+        f"{expected:,.1f} of {searched:,} pictures in every search."
+        f" Probabilities assume that {calibration.answer_prior:.3g} of all pairs show the same thing."
+    )

@@ -55,7 +55,7 @@ def show_curves(runs: Sequence[RunRecord], metric: str, axis: str) -> None:
         alt.Chart(alt.InlineData(values=rows))
         .mark_line(point=len(rows) <= _DOTTED, strokeWidth=2)
         .encode(
-            x=alt.X("at:Q", title=AXES[axis]),
+            x=alt.X("at:Q", title=AXES[axis], axis=alt.Axis(tickMinStep=1 if axis == "step" else 0.1, tickCount=10)),
             y=alt.Y("value:Q", title=METRICS[metric], scale=alt.Scale(zero=False)),
             color=alt.Color("run:N", title="Run", scale=scale, legend=alt.Legend(orient="top", columns=2)),
             strokeDash=alt.StrokeDash("run:N", scale=dashes, legend=None),

@@ -43,6 +43,8 @@ class Serving:
     """None for an app that helps to make one."""
     manage: bool = False
     runs: Path | None = None
+    log: Path | None = None
+    """The log of visits that `twinlens attend` writes."""
     password_file: Path | None = None
 
 
@@ -64,7 +66,12 @@ def app_command(serving: Serving, port: int, host: str = "127.0.0.1") -> list[st
 
 def _words(serving: Serving) -> list[str]:
     """The app's own options, which `app_parts/arguments.py` reads. Paths are absolute: the server runs elsewhere."""
-    paths = {"--index": serving.index, "--runs": serving.runs, "--password-file": serving.password_file}
+    paths = {
+        "--index": serving.index,
+        "--runs": serving.runs,
+        "--log": serving.log,
+        "--password-file": serving.password_file,
+    }
     named = [word for name, path in paths.items() if path is not None for word in (name, str(path.absolute()))]
     return [*named, *["--manage"] * serving.manage]
 

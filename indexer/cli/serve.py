@@ -50,6 +50,10 @@ def serve_app(
     runs: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A folder of training runs to show.", show_default=False)
     ] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The log of `twinlens attend`, for the page People.", show_default=False),
+    ] = None,
     password_file: Annotated[
         Path | None,
         typer.Option(
@@ -68,7 +72,7 @@ def serve_app(
     if index is not None and (has_catalog(index) or not manage):
         with open_index(index, device="cpu"):
             pass  # an error of the index is reported here, and not on the page
-    _serve(Serving(index, manage, runs, password_file), host, port)
+    _serve(Serving(index, manage, runs, log, password_file), host, port)
 
 
 def demo(

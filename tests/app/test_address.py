@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
+import streamlit as st
 from streamlit.runtime.scriptrunner import RerunData
 from streamlit.testing.v1 import local_script_runner
 
@@ -268,3 +269,18 @@ def test_nothing_on_the_page_refers_to_a_side(at):
     source = APP.read_text(encoding="utf-8")
     assert "on the left" not in source
     assert "on the left" not in texts(at(where="nummer > 3"))
+
+
+def test_a_widget_that_a_cut_run_set_is_set_again(at, monkeypatch):
+    """Streamlit drops what a run sent if the next one begins at once; the browser then shows the widget as it was."""
+    page = at(collapse="true")
+    page.session_state["drawn_at"] = 0.0
+    assert not sound(page.run()).toggle(key="collapse").proto.set_value
+    page.query_params.clear()
+
+    with monkeypatch.context() as cut:
+        cut.setattr("app_parts.frame.drawn", st.stop)
+        assert sound(page.run()).toggle(key="collapse").proto.set_value
+    assert sound(page.run()).toggle(key="collapse").proto.set_value, "the browser may not have it yet"
+    page.session_state["drawn_at"] = 0.0
+    assert not sound(page.run()).toggle(key="collapse").proto.set_value, "it would undo what the visitor chooses"

@@ -1,69 +1,26 @@
 from __future__ import annotations
 
-import io
 from urllib.parse import urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
 from indexer.collection.add import add
 from search import open_index
-from tests.app.browser import CHROMIUM, chromium, served, settled
+from tests.app.browser import IN_BROWSER, neighbour, query, served, settled, upload
+from tests.app.page import jpeg
 from tests.conftest import draw
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium"),
-]
-
-
-@pytest.fixture(scope="module")
-def address(gallery, tmp_path_factory):
-    with served(gallery, tmp_path_factory.mktemp("home")) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
+pytestmark = IN_BROWSER
 
 
 @pytest.fixture
-def page(address, browser):
-    """The app's first page; a test fails if the page requests anything from another server."""
-    page, asked = browser.new_page(), []
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(address)
+def page(page, gallery_address):
+    """The app's first page."""
+    page.goto(gallery_address)
     page.get_by_role("button", name="Surprise me").wait_for()
     settled(page)
-    yield page
-    assert asked
-    assert {urlsplit(url).hostname for url in asked if not url.startswith(("data:", "blob:"))} == {"127.0.0.1"}
-    assert page.get_by_text("Traceback").count() == 0
-    page.close()
-
-
-def upload(page, name, data):
-    page.locator("[data-testid=stFileUploader] input[type=file]").set_input_files(
-        {"name": name, "mimeType": "image/jpeg", "buffer": data}
-    )
-
-
-def jpeg(image):
-    data = io.BytesIO()
-    image.save(data, "JPEG", quality=80)
-    return data.getvalue()
-
-
-def neighbour(page, rank):
-    """The picture at a rank; its description ends with its path."""
-    return page.locator(f'img[alt^="Neighbour {rank}: "]')
-
-
-def query(page):
-    return page.locator('img[alt^="Query: "]')
+    return page
 
 
 def test_an_upload_finds_its_original_and_a_click_continues_from_a_neighbour(page, gallery):
@@ -99,8 +56,8 @@ def test_the_browsers_back_button_returns_to_the_previous_query(page):
     assert neighbour(page, 1).get_attribute("alt") == own[1]
 
 
-def test_an_address_can_be_shared(page, address):
-    page.goto(f"{address}/?picture=7&k=3")
+def test_an_address_can_be_shared(page, gallery_address):
+    page.goto(f"{gallery_address}/?picture=7&k=3")
     neighbour(page, 3).wait_for()
     settled(page)
     assert neighbour(page, 4).count() == 0
@@ -209,41 +166,11 @@ def test_two_quick_choices_are_both_kept(page):
     page.wait_for_function("location.search.includes('where=id+%3E+35') && location.search.includes('picture=40')")
 
 
-VIEWS = ["/", "/?picture=7", "/?full=7", "/?picture=x&k=x&where=nummer&label=x", "/?where=id+%3C+0"]
-
-
-@pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1280)])
-def test_the_page_is_accessible(address, browser, scheme, width):
-    """No violation of the rules of axe-core, except one inside Streamlit's uploader."""
-    page = browser.new_page()
-    page.set_viewport_size({"width": width, "height": 900})
-    page.emulate_media(color_scheme=scheme)
-    for view in VIEWS:
-        page.goto(address + view)
-        page.get_by_role("heading", level=1).wait_for()
-        page.locator("[data-testid=stImageContainer], [data-testid=stAlert]").first.wait_for()
-        settled(page)
-        if width == 390:
-            page.get_by_test_id("stExpandSidebarButton").click()
-            page.get_by_text("Number of results").wait_for()
-            violations(page)
-            assert not page.get_by_text("on the left").count()
-            page.get_by_test_id("stSidebarCollapseButton").click()
-        violations(page)
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out"
-    page.close()
-
-
-def violations(page):
-    found = [each for each in Axe().run(page).response["violations"] if each["id"] != "presentation-role-conflict"]
-    assert not found, [(each["id"], each["impact"], [node["html"] for node in each["nodes"]]) for each in found]
-
-
-def test_the_server_listens_on_this_machine_only(address):
+def test_the_server_listens_on_this_machine_only(gallery_address):
     """By .streamlit/config.toml alone: the test's command gives no address."""
     import socket
 
-    port = urlsplit(address).port
+    port = urlsplit(gallery_address).port
     own = [info[4][0] for info in socket.getaddrinfo(socket.gethostname(), port, socket.AF_INET, socket.SOCK_STREAM)]
     for host in {host for host in own if not host.startswith("127.")} or {"127.0.0.2"}:
         with socket.socket() as probe:

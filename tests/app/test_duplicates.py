@@ -20,6 +20,7 @@ from indexer.duplicates.files import Outputs, write_outputs
 from indexer.duplicates.keep import list_bytes
 from indexer.people.enroll import enroll
 from search.config import DuplicatesConfig
+from search.filters.language import parse_where
 from tests.app.page import click, sound, started, texts
 from tests.conftest import draw
 from tests.people import FAST as ENROLLED
@@ -267,3 +268,30 @@ def test_undo_takes_one_step_back():
     made.undo()
     assert made.own == {}
     assert not made.can_undo
+
+
+def test_only_pictures_that_match_the_filters_are_compared(copied):
+    page = shown(exact="true", where="path glob '*/0005.png' or path glob '*/one.png'")
+    assert groups_of(page) == ["Group 1: 2 pictures"]
+    config = DuplicatesConfig(exact_only=True, where=parse_where("label = 'label0'"))
+    expected = find_duplicates(copied, config).groups
+    page = shown(exact="true", label="label0")
+    assert groups_of(page) == [f"Group {n}: {len(group.members)} pictures" for n, group in enumerate(expected, 1)]
+    page = shown(where="id < 0")
+    assert "No copies were found" in page.info[0].value
+    page = sound(started("duplicates", where="nummer"))
+    assert "not a valid filter" in page.error[0].value
+    page = waited(sound(next(each for each in page.button if each.label == "Remove the filter").click().run()))
+    assert len(groups_of(page)) == 2
+    assert "where" not in page.query_params
+
+
+def test_every_pair_is_compared_on_request(copied, monkeypatch):
+    asked = []
+    monkeypatch.setattr(background, "duplicates_in", lambda engine, config, progress: asked.append(config))
+    sound(started("duplicates", every="true"))
+    sound(started("duplicates", exact="true", every="true"))
+    deadline = time.monotonic() + 60
+    while len(asked) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert [each.exhaustive for each in asked] == [True, False]

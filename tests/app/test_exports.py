@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from app_parts.search import exports
-from app_parts.search.exports import csv_of, json_of, zip_of
+from app_parts import archive as archives
+from app_parts.search.exports import archive_of, csv_of, json_of
 from app_parts.search.same_search import quoted
 from indexer.metadata.load import load_metadata
 from search import open_index
-from tests.app.page import click, jpeg, neighbours, sound, started, upload
+from tests.app.page import click, jpeg, neighbours, sound, started, texts, upload
 from tests.conftest import draw
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,7 +61,7 @@ def test_json_has_the_form_of_the_command_line(hits):
 
 def test_an_archive_holds_the_files_and_lists_what_is_missing(hits):
     hits[3].path.unlink()
-    with zipfile.ZipFile(io.BytesIO(zip_of(hits))) as archive:
+    with zipfile.ZipFile(io.BytesIO(archive_of(hits))) as archive:
         names = archive.namelist()
         assert archive.testzip() is None
         for rank, hit in enumerate(hits, 1):
@@ -75,8 +75,8 @@ def test_an_archive_holds_the_files_and_lists_what_is_missing(hits):
 
 def test_an_archive_is_bounded(hits, monkeypatch):
     size = hits[0].path.stat().st_size
-    monkeypatch.setattr(exports, "MOST_BYTES", size + 10)
-    with zipfile.ZipFile(io.BytesIO(zip_of(hits))) as archive:
+    monkeypatch.setattr(archives, "MOST_BYTES", size + 10)
+    with zipfile.ZipFile(io.BytesIO(archive_of(hits))) as archive:
         assert len(archive.namelist()) == 3
         assert len(archive.read("skipped.txt").decode().splitlines()) == len(hits) - 1
 
@@ -159,3 +159,25 @@ def run_python(page, folder):
 
 def environment():
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+
+
+def test_an_area_of_many_pictures_is_searched_with_their_ids_from_a_file(gallery, monkeypatch, tmp_path):
+    """The filter of the ids of a large area is longer than a filter may be."""
+    monkeypatch.setenv("TWINLENS_INDEX", str(gallery))
+    area = list(range(1, 40, 2))
+    monkeypatch.setattr("app_parts.search.settings.show_area", lambda opened, address: area)
+    short = started(picture="7", where="id > 3")
+    assert run_command(short, tmp_path) == run_python(short, tmp_path)
+    found = neighbours(short)
+    assert set(found) < set(area)
+    monkeypatch.setattr("app_parts.search.settings.LONGEST", 20)
+    page = started(picture="7", where="id > 3")
+    assert neighbours(page) == found
+    assert "too many for a filter" in texts(page)
+    (program,) = [code.value for code in page.code]
+    (tmp_path / "ids.json").write_text(json.dumps(area))
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True
+    )
+    printed = [int(line.split()[0]) for line in done.stdout.splitlines()]
+    assert [each for each in printed if each != 7][: len(found)] == found

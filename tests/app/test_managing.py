@@ -95,7 +95,7 @@ def test_the_structure_has_recall_with_its_interval_and_latency(own, index):
     rebuild(index, BuildConfig(kind="hnsw", device="cpu"))
     with open_index(index) as engine:
         (segment,) = engine.info().segments
-    (row,) = started("index").table[0].value.to_dict("records")
+    (row,) = started("index").dataframe[0].value.to_dict("records")
     assert row["Kind"] == "hnsw"
     assert row["Recall@10"] == f"{segment.recall:.3f}"
     tuning = Tuning(0.95, MeasuredRecall(0.97, 0.96, 0.98, 300, "held-out rows"), 0.25, 2**20)
@@ -146,7 +146,7 @@ def test_add_rebuild_and_check(managing, own, index, tmp_path):
     assert "14 pictures in the index: 2 added" in report_of(page)
     page.selectbox(key="rebuild-kind").set_value("hnsw")
     page = ended(pressed(page, "Rebuild"), index)
-    assert page.table[0].value.to_dict("records")[0]["Kind"] == "hnsw"
+    assert page.dataframe[0].value.to_dict("records")[0]["Kind"] == "hnsw"
     page = ended(pressed(page, "Check"), index)
     assert [each.value for each in page.success] == ["OK, no damage found"]
 

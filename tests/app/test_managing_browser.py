@@ -3,39 +3,13 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
-from urllib.parse import urlsplit
-
-import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from indexer.cli.app_server import Serving, app_command
-from tests.app.browser import CHROMIUM, chromium, free_port, served, settled
+from tests.app.browser import IN_BROWSER, LOOKS, OTHER_LOOKS, choose, free_port, looks_sound, served, settled
 from tests.conftest import fill
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium"),
-]
+pytestmark = IN_BROWSER
 SECRET = "correct horse battery"
-
-
-def serious(page):
-    """Serious violations of the rules of axe-core."""
-    found = Axe().run(page).response["violations"]
-    return [(each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in ("serious", "critical")]
-
-
-@contextmanager
-def opened(address):
-    """A page that requests nothing from another server."""
-    with chromium() as browser:
-        page, asked = browser.new_page(), []
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(address)
-        yield page
-        assert {urlsplit(url).hostname for url in asked if not url.startswith(("data:", "blob:"))} == {"127.0.0.1"}
-        assert page.get_by_text("Traceback").count() == 0
 
 
 def command(index=None, **options):
@@ -43,17 +17,17 @@ def command(index=None, **options):
     return app_command(Serving(index, **options), free_port())
 
 
-def test_an_index_is_made_through_the_page_which_is_reloaded_meanwhile(tmp_path):
+def test_an_index_is_made_through_the_page_which_is_reloaded_meanwhile(page, tmp_path):
     pictures = tmp_path / "my pictures"
     fill(pictures, 30)
     (pictures / "letter <b>.jpg").write_text("no picture")
-    with served(None, tmp_path, command=command(manage=True)) as address, opened(address) as page:
+    with served(None, tmp_path, command=command(manage=True)) as address:
+        page.goto(address)
         page.get_by_role("heading", name="No index to search yet").wait_for()
         settled(page)
-        assert serious(page) == []
+        looks_sound(page, [*LOOKS, *OTHER_LOOKS])
         page.get_by_role("textbox", name="Folder of pictures").fill(str(pictures))
-        page.get_by_role("combobox", name=re.compile("Encoder")).click()
-        page.get_by_role("option", name=re.compile("^color-layout")).click()
+        choose(page, page.get_by_role("combobox", name=re.compile("Encoder")), re.compile("^color-layout"))
         page.get_by_role("button", name="Make the index").click()
         page.locator(".st-key-job").wait_for()
         page.reload()
@@ -63,19 +37,16 @@ def test_an_index_is_made_through_the_page_which_is_reloaded_meanwhile(tmp_path)
         assert page.get_by_text("30 with 3 labels").count() == 1
         page.get_by_text("1 file skipped").click()
         page.get_by_text(f"{pictures}/letter <b>.jpg: ").wait_for()
-        settled(page)
-        assert serious(page) == []
+        looks_sound(page, LOOKS)
 
 
-def test_a_password_is_asked_for_and_signing_out_ends_the_session(gallery, tmp_path):
+def test_a_password_is_asked_for_and_signing_out_ends_the_session(page, gallery, tmp_path):
     file = tmp_path / "password"
     file.write_text(SECRET + "\n")
-    with (
-        served(gallery, tmp_path, command=command(gallery, password_file=file)) as address,
-        opened(f"{address}/index?k=3") as page,
-    ):
+    with served(gallery, tmp_path, command=command(gallery, password_file=file)) as address:
+        page.goto(f"{address}/index?k=3")
         page.get_by_label("Password of this app").fill("not the password")
-        assert serious(page) == []
+        looks_sound(page, LOOKS)
         page.get_by_role("button", name="Sign in").click()
         page.get_by_role("alert").wait_for()
         assert page.get_by_text("40 with 3 labels").count() == 0

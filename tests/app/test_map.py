@@ -18,7 +18,7 @@ from app_parts.map.area import among, area_text
 from app_parts.map.colours import NAMED, coloured
 from app_parts.map.plane import fitted, packed
 from app_parts.map.selection import corners_of, inside
-from app_parts.map.tables import csv_of, json_of, zip_of
+from app_parts.map.tables import archive_of, csv_of, json_of
 from indexer.collection.add import add
 from search import open_index
 from search.filters.language import parse_where
@@ -159,7 +159,7 @@ def test_without_a_map_the_page_says_how_to_make_one(own):
 
 def test_the_page_without_a_selection(mapped):
     page = started("map")  # with the real component
-    assert "12 pictures, similar ones side by side." in texts(page)
+    assert "12 pictures as points, similar ones side by side." in texts(page)
     assert page.selectbox(key="by").options[:3] == ["label", "cluster", "taken"]
 
 
@@ -267,7 +267,7 @@ def test_the_map_is_made_from_the_page_where_the_app_manages(own, lasso, monkeyp
     page = started("map")
     next(button for button in page.button if button.label == "Make the map").click()
     sound(page.run())
-    assert "12 pictures, similar ones side by side." in texts(page)
+    assert "12 pictures as points, similar ones side by side." in texts(page)
 
 
 def test_later_pictures_are_counted_and_an_old_map_is_said_to_be_outdated(mapped, lasso, tmp_path):
@@ -303,7 +303,7 @@ def test_tables_and_archives_hold_the_selection(mapped, tmp_path):
         listed = json.loads(json_of(engine, ids))
         assert [row["id"] for row in listed] == ids
         assert listed[0]["metadata"] == {"note": 'a "b", c'}
-        with zipfile.ZipFile(io.BytesIO(zip_of(engine, ids))) as archive:
+        with zipfile.ZipFile(io.BytesIO(archive_of(engine, ids))) as archive:
             names = archive.namelist()
             assert names == ["pictures.csv", *(f"{key:06d}-{records[key].path.name}" for key in ids[:2]), "skipped.txt"]
             assert archive.read(names[1]) == records[2].path.read_bytes()

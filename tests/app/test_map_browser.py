@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
-import indexer
-from indexer.exchange.config import ImportConfig
-from indexer.pipeline.writer import open_writer
-from search.query.among import Pictures
-from search.store.map_file import store_map, write_map
-from tests.app.browser import CHROMIUM, chromium, served, settled
+from benchmarks.mapped_index import mapped_index
+from tests.app.browser import IN_BROWSER, WAIT_MS, choose, served, settled, watched
 from tests.conftest import fill
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium"),
-]
+pytestmark = IN_BROWSER
 
 COUNT, REAL = 5_000, 40
 MARGIN = 1.08
@@ -40,24 +31,7 @@ def points():
 def index(points, tmp_path_factory):
     """Imported vectors, of which the first 40 have files, and a map with these positions, enlarged and moved."""
     folder = tmp_path_factory.mktemp("map")
-    vectors = np.random.default_rng(1).normal(size=(COUNT, 8)).astype(np.float32)
-    np.save(folder / "v.npy", vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
-    real = fill(folder / "p", REAL)
-    paths = [*map(str, real), *(f"/none/{n}.jpg" for n in range(REAL, COUNT))]
-    (folder / "paths.txt").write_text("\n".join(paths) + "\n")
-    rows = [{"path": path, "kind": f"<b>kind {n % 3}</b>", "price": n} for n, path in enumerate(paths)]
-    (folder / "m.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    config = ImportConfig(encoder="made", foreign=True, paths=folder / "paths.txt")
-    indexer.import_vectors(folder / "v.npy", folder / "i", config)
-    indexer.load_metadata(folder / "i", folder / "m.jsonl")
-    with open_writer(folder / "i") as catalog:
-        pictures = Pictures.of_catalog(catalog)
-        clusters = (np.arange(COUNT) % 4).astype(np.int32)
-        record = write_map(catalog.folder, pictures.ids, points * 7 + 3, clusters, pictures.contents)
-        facts = {"method": "umap", "seed": 0, "clusters": 4, "created": "2026-01-01T00:00:00Z"}
-        with catalog.transaction():
-            store_map(catalog, record, fingerprint=catalog.settings()["fingerprint"], **facts)
-    return folder / "i"
+    return mapped_index(folder, points * 7 + 3, fill(folder / "p", REAL))
 
 
 @pytest.fixture(scope="module")
@@ -66,30 +40,19 @@ def address(index, tmp_path_factory):
         yield address
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
-
-
 @pytest.fixture
-def page(address, browser):
-    """The map in full; a test fails if the page requests anything from another server."""
-    yield from pages(browser.new_page(), address)
+def page(page, address):
+    """The map in full."""
+    return whole_map(page, address)
 
 
-def pages(page, address):
-    """The one page, with the whole map on it; checked when it is left."""
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
+def whole_map(page, address):
+    """Open the page, and show the whole map on it."""
     page.goto(f"{address}/map")
     page.locator(".plane[data-paint-ms]").wait_for()
     settled(page)
     page.get_by_role("button", name="All", exact=True).click()
-    yield page
-    assert {urlsplit(url).hostname for url in asked if not url.startswith(("data:", "blob:"))} == {"127.0.0.1"}
-    assert page.get_by_text("Traceback").count() == 0
-    page.close()
+    return page
 
 
 def canvas(page):
@@ -188,15 +151,13 @@ def test_colours_keep_zoom_and_selection(page):
     held = chosen(page)
     page.get_by_role("button", name="Zoom in").click()
     assert page.locator(".legend").inner_text().count("cluster") == 4
-    page.get_by_role("combobox", name="Colours").click()
-    page.get_by_role("option", name="kind").click()
+    choose(page, page.get_by_role("combobox", name="Colours"), "kind")
     page.get_by_text("<b>kind 0</b> (1,667)").wait_for()
     assert "by=kind" in page.url
     assert chosen(page) == held
     page.get_by_role("button", name="<b>kind 1</b>").click()
     assert page.get_by_role("button", name="<b>kind 1</b>").get_attribute("aria-pressed") == "true"
-    page.get_by_role("combobox", name="Colours").click()
-    page.get_by_role("option", name="price").click()
+    choose(page, page.get_by_role("combobox", name="Colours"), "price")
     page.locator(".scale").wait_for()
     assert page.locator(".scale").inner_text().split() == ["≤", "50", "≥", "4949"]
 
@@ -246,8 +207,9 @@ def test_the_wheel_zooms_and_a_drag_moves(page, points):
 
 def test_a_tap_on_a_phone_shows_a_picture(address, browser, points):
     phone = browser.browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
-    phone.set_default_timeout(60_000)
-    for page in pages(phone.new_page(), address):
+    phone.set_default_timeout(WAIT_MS)
+    with watched(phone.new_page()) as page:
+        whole_map(page, address)
         assert page.get_by_role("button", name="Move").get_attribute("aria-pressed") == "true"
         places = on_screen(page, points)
         apart = [np.sort(np.linalg.norm(places - place, axis=1))[1] for place in places[:REAL]]
@@ -256,22 +218,3 @@ def test_a_tap_on_a_phone_shows_a_picture(address, browser, points):
         page.get_by_text(f"{number:04d}.png").wait_for()
         assert page.locator(".chosen").inner_text() == ""
     phone.close()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 768, 390])
-def test_it_fits_the_screen_and_has_no_serious_violation(address, browser, scheme, width):
-    page = browser.new_page()
-    page.set_viewport_size({"width": width, "height": 844})
-    page.emulate_media(color_scheme=scheme)
-    for _ in pages(page, address):
-        page.get_by_role("button", name="Lasso").click()
-        drag(page, star(page))
-        page.get_by_role("heading", name="selected").wait_for()
-        settled(page)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert canvas(page)["width"] > 0.85 * min(width, 1200)
-        found = Axe().run(page).response["violations"]
-        serious = [(each["id"], [n["html"][:120] for n in each["nodes"]]) for each in found
-                   if each["impact"] in ("serious", "critical")]  # fmt: skip
-        assert serious == []

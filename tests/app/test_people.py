@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from app_parts.people.boxes import boxed
 from indexer import AttendConfig, IdentifyConfig, attend, enroll
 from indexer.people.attendance import VISITS
 from indexer.people.csv_log import read_rows
-from search import open_index
+from search import Crop, open_index
+from search.config import EnrollConfig
+from search.encoders import FAMILIES
 from search.errors import DataError
 from search.recognition.calibration import ErrorRate
 from search.store.catalog import Catalog
 from tests.app.page import sound, started, texts
 from tests.awkward import broken_files
+from tests.marks import MarksEncoder, save_group
 from tests.people import FAST, calibrate_by_hand, calibration, photograph
 
 
@@ -44,7 +51,7 @@ def names(page):
 
 
 def titles(page):
-    return [each.value for each in page.subheader]
+    return [each.value for each in page.header]
 
 
 def shot(tmp_path, number, take=1):
@@ -86,7 +93,7 @@ def test_a_threshold_decides_without_a_calibration(tmp_path, monkeypatch):
 
 def test_nobody_is_enrolled(own):
     page = started("people")
-    assert "Nobody is enrolled" in page.info[0].value
+    assert "No identity is enrolled" in page.info[0].value
     assert any("twinlens enroll" in each.value for each in page.code)
     assert any("twinlens attend" in each.value for each in page.code)
 
@@ -189,7 +196,7 @@ def test_broken_logs_are_reported_or_read_as_far_as_they_go(known, tmp_path, mon
     monkeypatch.setattr("sys.argv", ["app.py", "--log", str(log)])
     page = started("people")
     if text.startswith(",".join(VISITS)):
-        assert "Nobody was seen yet" in " ".join(each.value for each in page.info)
+        assert "The log has no visit yet" in " ".join(each.value for each in page.info)
     else:
         assert any(str(log) in each.value for each in page.error)
     assert log.read_text() == text, "the page never writes"
@@ -216,3 +223,85 @@ def test_a_weak_calibration_warns(known, tmp_path):
     catalog.close()
     page = give(started("people"), "identify-upload", "door.png", shot(tmp_path, 1).read_bytes())
     assert "weak" in page.warning[0].value
+
+
+# The open tab ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_address_holds_the_open_tab(known):
+    assert started("people", tab="enroll").session_state["tab"] == "Enroll"
+    page = started("people")
+    page.session_state["tab"] = "Unknown"
+    assert started("people", tab="x").error[0].value.startswith("` tab=x `")
+    assert started("people").session_state["tab"] == "Identify"
+
+
+# Unknown pictures and faces -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def faces(tmp_path, monkeypatch):
+    """An index of an encoder that finds faces, with two people."""
+    monkeypatch.setitem(FAMILIES, "marks", "tests.marks:MarksEncoder")
+    (tmp_path / "marks").mkdir()
+    MarksEncoder().save(tmp_path / "marks")
+    config, index = EnrollConfig(encoder=str(tmp_path / "marks"), device="cpu"), tmp_path / "faces.index"
+    for number, name in enumerate(["Ada", "Bob"]):
+        enroll(index, name, [save_group(tmp_path / "known" / f"{name}.png", (number, 120))], config)
+    calibrate_by_hand(index)
+    monkeypatch.setenv("TWINLENS_INDEX", str(index))
+    return index
+
+
+def button(page, label):
+    return next(each for each in page.button if each.label == label)
+
+
+def test_each_face_has_a_numbered_result_and_an_unknown_one_is_enrolled(faces, tmp_path, monkeypatch):
+    manage(monkeypatch)
+    picture = save_group(tmp_path / "door.png", (0, 120, 1), (9, 96, 1))
+    page = give(started("people"), "identify-upload", "door.png", picture.read_bytes())
+    assert titles(page) == ["1. Identified", "2. Unknown"]
+    page.text_input(key="unknown-name-2").set_value("Grace")
+    page = sound(button(page, "Enroll").click().run())
+    assert "Grace" in page.success[0].value
+    with open_index(faces, device="cpu") as engine:
+        found = engine.identify(picture)
+        assert [each.name for each in found.everyone] == ["Ada", "Grace"]
+
+
+def test_without_manage_an_unknown_picture_is_not_enrolled(faces, tmp_path):
+    picture = save_group(tmp_path / "door.png", (9, 96, 1))
+    page = give(started("people"), "identify-upload", "door.png", picture.read_bytes())
+    assert titles(page) == ["1. Unknown"]
+    assert not [each for each in page.button if each.label == "Enroll"]
+
+
+def test_faces_are_marked_where_they_are():
+    picture = Image.new("RGB", (600, 200), "#808080")
+    shown = np.asarray(Image.open(io.BytesIO(boxed(picture, [Crop(0.1, 0.2, 0.4, 0.8), Crop(0.6, 0.1, 0.9, 0.9)]))))
+    assert shown.shape == (200, 600, 3)
+    bright, dark = shown.min(axis=2) > 200, shown.max(axis=2) < 60
+    for left, top, right, bottom in ((60, 40, 240, 160), (360, 20, 540, 180)):
+        edges = [(row, column) for row in (top, bottom) for column in range(left + 60, right - 10)]
+        edges += [(row, column) for column in (left, right) for row in range(top + 40, bottom - 10)]
+        assert np.mean([bright[row - 2 : row + 3, column - 2 : column + 3].any() for row, column in edges]) > 0.95
+        assert np.mean([dark[row - 4 : row + 5, column - 4 : column + 5].any() for row, column in edges]) > 0.95
+        inside = shown[top + 60 : bottom - 8, left + 60 : right - 8]
+        assert np.abs(inside.astype(int) - 128).max() < 20
+    outside = shown[:, 260:340]
+    assert np.abs(outside.astype(int) - 128).max() < 20
+
+
+def test_an_unknown_picture_of_the_log_is_enrolled(known, tmp_path, monkeypatch):
+    camera, log = tmp_path / "camera", tmp_path / "visits.csv"
+    stranger = photograph(camera, 88, 1)
+    attend(camera, known, log, AttendConfig(once=True))
+    manage(monkeypatch, "--log", str(log))
+    page = started("people", tab="Unknown")
+    page.text_input(key="stranger-name-0").set_value("Grace")
+    page = sound(page.run())
+    page = sound(page.button(key="stranger-enroll-0").click().run())
+    assert "Grace" in page.success[0].value
+    with open_index(known) as engine:
+        assert engine.identify(stranger).name == "Grace"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
+from app_parts.search.sureness import by_chance
 from indexer.calibration.calibrate import calibrate
 from indexer.calibration.config import CalibrateConfig
 from indexer.collection.build import build
 from search import open_index
 from search.config import QueryConfig
+from search.recognition.calibration import ErrorRate
 from tests.app.page import jpeg, neighbours, sound, started, texts, upload
 from tests.conftest import FAST, draw
 from tests.indexer.calibration.conftest import fill_subjects
@@ -34,7 +37,7 @@ def copies(page):
 
 
 def test_an_uncalibrated_index_shows_no_matches(app):
-    assert "Same only" not in [toggle.label for toggle in app.toggle]
+    assert "Only the same thing" not in [toggle.label for toggle in app.toggle]
     assert "not calibrated" in texts(started("index"))
     assert "calibration is weak" not in texts(upload(app, "three.jpg", jpeg(draw(3))))
     assert "probability" not in texts(upload(app, "three.jpg", jpeg(draw(3))))
@@ -89,3 +92,18 @@ def test_same_only_shows_matches_or_reports_that_there_are_none(calibrated):
     assert "nothing here shows the same thing" in texts(page)
     page = sound(page.toggle(key="same").set_value(False).run())
     assert len(neighbours(page)) == 32
+
+
+def test_the_expected_number_of_wrong_hits_is_stated(gallery, calibrated):
+    """A rate for pairs is not one for searches, which compare the query with every picture."""
+    with open_index(calibrated) as engine:
+        hits = engine.search(engine.pictures()[0].path, 5)
+        known = replace(engine.calibration, threshold=hits[0].distance, far=ErrorRate(0.01))
+    text = by_chance(known, hits, 454)
+    assert "1.00% of pairs" in text
+    assert "about 4.5 of 454 pictures" in text
+    assert f"{known.answer_prior:.3g} of all pairs" in text
+    assert by_chance(known, hits, 9) is None, "so few that none is expected"
+    assert by_chance(replace(known, threshold=0.0), hits, 454) is None, "no hit is within the threshold"
+    assert by_chance(None, hits, 454) is None
+    assert by_chance(known, [], 454) is None

@@ -12,42 +12,21 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from search import Crop, open_index
-from tests.app.browser import CHROMIUM, chromium, served, settled
-from tests.app.test_browser import jpeg, neighbour, query, upload, violations
+from tests.app.browser import IN_BROWSER, neighbour, query, settled, upload, violations
+from tests.app.page import jpeg
 from tests.command_line import twinlens
 from tests.conftest import draw
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium"),
-]
-
-
-@pytest.fixture(scope="module")
-def address(gallery, tmp_path_factory):
-    with served(gallery, tmp_path_factory.mktemp("home")) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
+pytestmark = IN_BROWSER
 
 
 @pytest.fixture
-def page(address, browser):
-    """A page; a test fails if it requests anything from another server, or writes an error to the console."""
-    page, asked, errors = browser.new_page(), [], []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(address)
+def page(page, gallery_address):
+    """The app's first page."""
+    page.goto(gallery_address)
     page.get_by_role("button", name="Surprise me").wait_for()
     settled(page)
-    yield page
-    assert {urlsplit(url).hostname for url in asked if not url.startswith(("data:", "blob:"))} == {"127.0.0.1"}
-    assert not errors
-    page.close()
+    return page
 
 
 def parameters(page):
@@ -77,8 +56,8 @@ def shows(page, expected):
     settled(page)
 
 
-def test_a_box_that_is_dragged_on_the_query_is_the_part_to_search_by(page, address, gallery):
-    page.goto(f"{address}/?picture=7")
+def test_a_box_that_is_dragged_on_the_query_is_the_part_to_search_by(page, gallery_address, gallery):
+    page.goto(f"{gallery_address}/?picture=7")
     query(page).wait_for()
     page.get_by_role("button", name="Search by a part").click()
     canvas = page.locator(".st-key-canvas canvas").last
@@ -126,8 +105,8 @@ def test_pasted_pictures_are_searched_with(page, gallery):
     assert query(page).get_attribute("alt") == "Query: image.png"
 
 
-def test_likes_and_dislikes_move_the_query_and_can_be_reset(page, address, gallery):
-    page.goto(f"{address}/?picture=7")
+def test_likes_and_dislikes_move_the_query_and_can_be_reset(page, gallery_address, gallery):
+    page.goto(f"{gallery_address}/?picture=7")
     with open_index(gallery) as engine:
         plain = [hit for hit in engine.search_id(7, 11) if hit.id != 7]
         shows(page, paths(plain))
@@ -214,20 +193,15 @@ def test_keys_move_between_hits_open_them_and_lead_back(page, browser, gallery):
     page.get_by_role("button", name="Surprise me").wait_for()
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1440), ("light", 768)])
-def test_questions_of_several_parts_are_accessible(address, browser, scheme, width):
-    """No violation of the rules of axe-core, except one inside Streamlit's uploader; nothing sticks out."""
-    page = browser.new_page()
-    page.set_viewport_size({"width": width, "height": 900})
-    page.emulate_media(color_scheme=scheme)
-    for view in ("/?picture=7&with=9&without=12&liked=3,4&disliked=5", "/?picture=7&crop=0.1,0.1,0.6,0.6"):
-        page.goto(address + view)
-        neighbour(page, 1).wait_for()
-        settled(page)
-        if "crop" in view:
-            page.get_by_role("button", name="Search by a part").click()
-            page.locator(".st-key-canvas canvas").last.wait_for()
-            settled(page)
-        violations(page)
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out"
-    page.close()
+def test_a_hit_says_why_it_is_similar(page, gallery_address):
+    page.goto(f"{gallery_address}/?picture=7")
+    neighbour(page, 1).wait_for()
+    settled(page)
+    page.get_by_role("button", name="Why").first.click()
+    page.get_by_alt_text("Heat map").nth(1).wait_for()
+    settled(page)
+    assert violations(page) == []
+    path = neighbour(page, 1).get_attribute("alt").removeprefix("Neighbour 1: ")
+    assert page.get_by_alt_text(f"Heat map: {path}").is_visible()
+    page.get_by_role("button", name="Close").click()
+    page.get_by_alt_text("Heat map").first.wait_for(state="hidden")

@@ -4,38 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from tests.app.browser import CHROMIUM, chromium, served, settled
+from tests.app.browser import IN_BROWSER, choose, settled
 from tests.app.slow_line import SlowLine
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium"),
-]
+pytestmark = IN_BROWSER
 PICTURES = "document.querySelectorAll('[data-testid=stImageContainer] img').length"
 COLLAPSE = "document.querySelector('[data-testid=stCheckbox] input').checked"
 WHERE = "document.querySelector('[data-testid=stTextInput] input').value"
 
 
-@pytest.fixture(scope="module")
-def address(gallery, tmp_path_factory):
-    with served(gallery, tmp_path_factory.mktemp("home")) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
-
-
 @pytest.fixture
-def page(address, browser):
-    page = browser.new_page()
+def page(page, gallery_address):
     page.line = SlowLine(page)
-    page.goto(address)
+    page.goto(gallery_address)
     shows(page, "", 32)
-    yield page
-    page.close()
+    return page
 
 
 def shows(page, query, pictures, *, where="", collapse=False):
@@ -121,5 +104,4 @@ def test_a_look_for_changes_undoes_no_choice(page):
 def choose_label(page, text):
     """Choose it above the collection; the settings have a widget for it too."""
     page.mouse.move(0, 0)  # a picture below the mouse would show its buttons over the widget
-    page.get_by_role("combobox").last.click()
-    page.get_by_role("option", name=text).click()
+    choose(page, page.get_by_role("combobox").last, text)

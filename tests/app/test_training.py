@@ -17,20 +17,8 @@ from indexer.training.history import HistoryRow, write_history
 from indexer.training.run_records import find_runs, read_figure
 from search.errors import DataError
 from tests.app.page import sound, started, texts
+from tests.app.runs import write_run
 from tests.app.test_literal import parts
-
-
-def run(folder, name, *, steps=(10, 20, 30), finished=True, score=0.5, report=True):
-    """Write a run as training does."""
-    out = folder / name
-    out.mkdir(parents=True)
-    rows = [HistoryRow(step, step / 10, 0.001, 1 / step, 0.2, score, score / 2, 0.1, None) for step in steps]
-    write_history(out, rows)
-    (out / "run.json").write_text(json.dumps({"finished": finished, "data": "x", "config": {"loss": "triplet"}}))
-    if report:
-        (out / "report").mkdir()
-        Image.new("RGB", (40, 30), "teal").save(out / "report" / "gallery.png")
-    return rows
 
 
 @pytest.fixture
@@ -71,7 +59,7 @@ def test_a_missing_folder_is_reported(runs):
 
 
 def test_the_curve_and_the_gallery_of_a_run(runs):
-    rows = run(runs, "first")
+    rows = write_run(runs, "first")
     page = started("training")
     values, encoding = chart(page)
     assert [(each["at"], each["value"]) for each in values] == [(row.step, row.map_at_r) for row in rows]
@@ -84,8 +72,8 @@ def test_the_curve_and_the_gallery_of_a_run(runs):
 
 
 def test_several_runs_are_compared_by_any_metric(runs):
-    run(runs, "first", score=0.5)
-    run(runs, "second", score=0.7, steps=(10, 20))
+    write_run(runs, "first", score=0.5)
+    write_run(runs, "second", score=0.7, steps=(10, 20))
     page = started("training", runs='["first", "second"]', metric="loss", over="minutes")
     values, _ = chart(page)
     assert {each["run"] for each in values} == {"first", "second"}
@@ -97,7 +85,7 @@ def test_several_runs_are_compared_by_any_metric(runs):
 
 
 def test_a_running_run_is_drawn_again_as_it_grows(runs):
-    rows = run(runs, "now", finished=False, report=False)
+    rows = write_run(runs, "now", finished=False, report=False)
     (runs / "now" / "writer.json").write_text(json.dumps({"process": os.getpid()}))
     page = started("training")
     assert page.dataframe[0].value["state"].tolist() == ["running"]
@@ -120,7 +108,7 @@ HISTORIES = {
 
 @pytest.mark.parametrize("kind", HISTORIES)
 def test_damaged_histories_are_reported(runs, kind):
-    run(runs, "bad")
+    write_run(runs, "bad")
     (runs / "bad" / "history.csv").write_bytes(HISTORIES[kind])
     page = started("training")
     assert "history.csv" in page.warning[0].value
@@ -129,7 +117,7 @@ def test_damaged_histories_are_reported(runs, kind):
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"finished": 1, "config": 3}', "[" * 100_000])
 def test_damaged_settings_are_reported(runs, text):
-    run(runs, "bad")
+    write_run(runs, "bad")
     (runs / "bad" / "run.json").write_text(text)
     page = started("training")
     assert page.dataframe[0].value["state"].tolist() == ["stopped"]
@@ -137,14 +125,14 @@ def test_damaged_settings_are_reported(runs, text):
 
 
 def test_files_that_are_no_files_are_not_opened(runs):
-    run(runs, "odd")
+    write_run(runs, "odd")
     (runs / "odd" / "history.csv").unlink()
     os.mkfifo(runs / "odd" / "history.csv")
     assert "named pipe" in started("training").warning[0].value
 
 
 def test_a_half_written_figure_is_reported(runs):
-    run(runs, "half")
+    write_run(runs, "half")
     data = io.BytesIO()
     Image.effect_noise((300, 300), 60).save(data, "PNG")
     (runs / "half" / "report" / "gallery.png").write_bytes(data.getvalue()[:2000])
@@ -154,7 +142,7 @@ def test_a_half_written_figure_is_reported(runs):
 
 
 def test_only_the_figures_of_a_report_are_read(runs):
-    run(runs, "first")
+    write_run(runs, "first")
     (runs / "secret.png").write_bytes(b"x")
     assert read_figure(runs / "first", "../../secret.png") is None
     assert read_figure(runs / "first", "gallery.png")
@@ -165,12 +153,12 @@ def test_only_the_figures_of_a_report_are_read(runs):
     [{"runs": "../.."}, {"runs": '["nobody"]'}, {"runs": "[" * 9999}, {"runs": "{}"}, {"metric": "x"}, {"over": "<b>"}],
 )
 def test_a_bad_address_is_reported(runs, bad):
-    run(runs, "first")
+    write_run(runs, "first")
     assert len(started("training", **bad).error) == 1
 
 
 def test_names_are_shown_without_markup(runs):
-    run(runs, "**b** :cat: <b>x<", score=0.1)
+    write_run(runs, "**b** :cat: <b>x<", score=0.1)
     page = started("training")
     assert parts(page) == []
     assert chart(page)[0][0]["run"] == "**b** :cat: <b>x<"
