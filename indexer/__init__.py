@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     from indexer.pipeline.progress import Progress
     from indexer.plots.index_map import MapReport, draw_index_map
     from indexer.plots.kept_map import KeptMap, make_map
+    from indexer.shards.assignment import Shard
+    from indexer.shards.config import EmbedConfig, PartsConfig
+    from indexer.shards.embed_part import PartReport, embed_part
+    from indexer.shards.import_parts import import_parts
     from indexer.training import AugmentConfig, TrainConfig, load_recipe, recipe_names, train
     from indexer.training.collapse import TrainingCollapsedError
     from indexer.training.teacher import teach
@@ -59,6 +63,7 @@ __all__ = [
     "Choice",
     "DuplicateReport",
     "DuplicatesConfig",
+    "EmbedConfig",
     "EnrollConfig",
     "EnrollReport",
     "EvaluateConfig",
@@ -74,9 +79,12 @@ __all__ = [
     "MapReport",
     "Member",
     "MetadataReport",
+    "PartReport",
+    "PartsConfig",
     "Progress",
     "RepairReport",
     "Seen",
+    "Shard",
     "TrainConfig",
     "TrainEvent",
     "TrainReport",
@@ -91,10 +99,12 @@ __all__ = [
     "choose_all",
     "draw_index_map",
     "drop_column",
+    "embed_part",
     "enroll",
     "evaluate",
     "export",
     "find_duplicates",
+    "import_parts",
     "import_vectors",
     "inspect",
     "load_exif",
@@ -141,6 +151,10 @@ _LAZY = {
     "indexer.pipeline.progress": {"Progress"},
     "indexer.plots.index_map": {"MapReport", "draw_index_map"},
     "indexer.plots.kept_map": {"KeptMap", "make_map"},
+    "indexer.shards.assignment": {"Shard"},
+    "indexer.shards.config": {"EmbedConfig", "PartsConfig"},
+    "indexer.shards.embed_part": {"PartReport", "embed_part"},
+    "indexer.shards.import_parts": {"import_parts"},
     "indexer.training": {"AugmentConfig", "TrainConfig", "load_recipe", "recipe_names", "train"},
     "indexer.training.collapse": {"TrainingCollapsedError"},
     "indexer.training.teacher": {"teach"},
