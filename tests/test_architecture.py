@@ -40,7 +40,7 @@ ROOMS = {room: height for height, layer in enumerate(LAYERS) for room in layer}
 PACKAGES = ("search", "indexer", "app_parts", "benchmarks", "experiments")
 
 HEAVY = {"torch", "torchvision", "timm", "faiss", "hnswlib", "streamlit", "pytorch_metric_learning", "PIL", "numpy"}
-HEAVY |= {"open_clip", "openvino", "pyarrow", "pandas"}
+HEAVY |= {"open_clip", "openvino", "pyarrow", "pandas", "fsspec", "ray"}
 HOMES = {
     "faiss": ("search/indexes/",),
     "hnswlib": ("search/indexes/",),
@@ -53,6 +53,7 @@ HOMES = {
     "pytorch_metric_learning": ("indexer/training/",),
     "rawpy": ("search/pictures/containers/raw_development.py",),
     "pillow_jxl": ("search/pictures/containers/jpeg_xl.py",),
+    "fsspec": ("search/pictures/remote.py",),
     "pyarrow": ("indexer/exchange/parquet_",),
     "streamlit": ("app.py", "app_parts/"),
     "streamlit_drawable_canvas": ("app_parts/search/cropping.py",),

@@ -23,7 +23,9 @@ from search.errors import PictureError
 from search.pictures.decode import decode
 from search.pictures.exif import read_exif
 from search.pictures.large_pictures import LARGE_BYTES, alone
+from search.pictures.remote import is_remote, read_remote
 from search.pictures.source import CHANGED_MEANWHILE, read_steady
+from search.pictures.tar_members import read_member, tar_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -169,12 +171,10 @@ def _read(file: FoundFile, encoder: Encoder, known: Known) -> tuple[ReadResult, 
     limits = DecodeConfig()
     with alone(file.bytes > LARGE_BYTES):
         try:
-            data, status = read_steady(file.path, config=limits)
+            data, read = _bytes_of(file, limits)
         except PictureError as error:
             return _failed(file, error.reason, passing=_is_passing(error)), None
         content = content_hash(data)
-        # Size, times and inode of the file that was read, which may have changed since the scan.
-        read = FoundFile.of(file.path, status)
         result = ReadResult(read.path, read.bytes, read.mtime_ns, content, ctime_ns=read.ctime_ns, inode=read.inode)
         if content in known:
             return replace(result, exif=read_exif(data)), None
@@ -186,6 +186,21 @@ def _read(file: FoundFile, encoder: Encoder, known: Known) -> tuple[ReadResult, 
         width, height = image.info["full_size"]
         note = image.info.get("note")
         return replace(result, width=width, height=height, exif=read_exif(data), note=note), prepared
+
+
+def _bytes_of(file: FoundFile, limits: DecodeConfig) -> tuple[bytes, FoundFile]:
+    """The bytes of a file, and the file as it was when they were read: it may have changed since the scan."""
+    tar = tar_of(file.path)
+    if tar is not None:
+        data, member = read_member(tar, file.path, config=limits)
+        return data, FoundFile(file.path, member.bytes, member.mtime_ns)
+    if is_remote(file.path):
+        data = read_remote(file.path, file.bytes, config=limits)
+        if len(data) != file.bytes:
+            raise PictureError(str(file.path), CHANGED_MEANWHILE)
+        return data, file
+    data, status = read_steady(file.path, config=limits)
+    return data, FoundFile.of(file.path, status)
 
 
 def _failed(file: FoundFile, reason: str, *, passing: bool = False) -> ReadResult:

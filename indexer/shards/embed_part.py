@@ -13,9 +13,9 @@ from indexer.labels import FOLDER, NONE, by_folder
 from indexer.pipeline.embed import embed_files
 from indexer.pipeline.excludes import Excludes
 from indexer.pipeline.labelling import BY_PATH, named_table
+from indexer.pipeline.listing import Source, list_pictures
 from indexer.pipeline.lock import LOCK_NAME, writer_lock
 from indexer.pipeline.progress import Silent, Stages
-from indexer.pipeline.scan import scan
 from indexer.pipeline.survey import is_same
 from indexer.shards.config import EmbedConfig
 from indexer.shards.part import PartNote, block_file, blocks_of, finish_part, next_block, open_part
@@ -86,7 +86,7 @@ def embed_part(
     check_count("workers", config.workers, most=MOST_WORKERS)
     check_count("block_files", config.block_files, most=_MOST_IN_BLOCK)
     stages, folder = Stages(progress or Silent()), Path(out).absolute()
-    found = _Found.scan(Path(os.path.normpath(Path(pictures).absolute())), folder, config, stages)
+    found = _Found.scan(Path(pictures), folder, config, stages)
     with stages.stage("load encoder"):
         name = config.encoder or BuildConfig.default_encoder
         encoder = load_encoder(name, device=config.device, precision=config.precision)
@@ -111,23 +111,29 @@ class _Found:
     unreadable: list[tuple[Path, str]]
 
     @classmethod
-    def scan(cls, root: Path, out: Path, config: EmbedConfig, stages: Stages) -> _Found:
+    def scan(cls, pictures: Path, out: Path, config: EmbedConfig, stages: Stages) -> _Found:
         unreadable: list[tuple[Path, str]] = []
+        source = Source.of(pictures)
+        root = Path(os.path.normpath(pictures.absolute())) if source is None else source.root
         with stages.stage("scan"):
-            files = scan(
+            files = list_pictures(
                 root,
+                source,
                 leave_out=out,
                 excludes=Excludes(root, config.exclude or ()),
                 unreadable=lambda path, error: unreadable.append((path, f"cannot be read ({error.strerror})")),
             )
         if not files:
-            raise DataError(f"{root}: no pictures below this folder. Check it, and the patterns of --exclude")
-        table = named_table(config.labels, [root.parent if root.is_file() else root], {file.path for file in files})
+            raise DataError(f"{pictures}: no pictures below this folder. Check it, and the patterns of --exclude")
+        top = root.parent if source is None and root.is_file() else root
+        table = named_table(config.labels, [top], {file.path for file in files})
         own = [file for file in files if config.shard.takes(relative(file.path, root))]
         if table is not None:
             return cls(root, own, table.labels.get, str(table.file.absolute()), unreadable)
         if config.labels == NONE:
             return cls(root, own, lambda path: None, NONE, unreadable)
+        if source is not None and source.tars and config.labels is None:
+            return cls(root, own, source.label, NONE, unreadable)
         return cls(root, own, lambda path: by_folder(path, root), BY_PATH, unreadable)
 
     def note(self, config: EmbedConfig, encoder: Encoder) -> PartNote:

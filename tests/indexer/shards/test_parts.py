@@ -9,10 +9,9 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import astuple, replace
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -20,7 +19,6 @@ from indexer.collection.build import build
 from indexer.collection.sync import sync
 from indexer.exchange.export import export
 from indexer.pipeline.lock import LOCK_NAME
-from indexer.pipeline.stored_vectors import StoredVectors
 from indexer.shards.assignment import Shard
 from indexer.shards.config import EmbedConfig, PartsConfig
 from indexer.shards.embed_part import embed_part
@@ -28,8 +26,8 @@ from indexer.shards.import_parts import import_parts
 from indexer.shards.part import blocks_of
 from search.config import BuildConfig
 from search.errors import DataError, EncoderError
-from search.store.catalog import Catalog
 from tests.conftest import FAST, draw, fill
+from tests.same_index import assert_same, contents_of
 
 ROOT = Path(__file__).parents[3]
 LAYOUT = EmbedConfig(encoder="color-layout", device="cpu", workers=2, batch_size=4, block_files=5)
@@ -40,29 +38,6 @@ def embed_all(pictures: Path, out: Path, count: int, config: EmbedConfig = LAYOU
     for number, part in enumerate(parts, 1):
         embed_part(pictures, part, replace(config, shard=Shard(number, count)))
     return parts
-
-
-def contents_of(index: Path) -> tuple[list[tuple[object, ...]], np.ndarray]:
-    """Everything that an index knows of its pictures, by id, and their vectors."""
-    catalog = Catalog.read(index)
-    try:
-        records = catalog.pictures.records()
-        metadata = catalog.metadata.of([each.id for each in records])
-        skipped = sorted((str(each.path), each.reason) for each in catalog.skipped.records())
-        rows = [(*astuple(replace(r, segment=0, row=0)), metadata.get(r.id)) for r in records]
-        settings = catalog.settings()
-        kept = {key: settings.get(key) for key in ("encoder", "fingerprint", "dim", "roots", "labels", "exclude")}
-        vectors = StoredVectors(catalog, settings["dim"]).take([(r.segment, r.row) for r in records])
-        return [*rows, *skipped, tuple(kept.items())], vectors
-    finally:
-        catalog.close()
-
-
-def assert_same(one: Path, other: Path, tolerance: float = 0.0) -> None:
-    rows, vectors = contents_of(one)
-    rows_too, vectors_too = contents_of(other)
-    assert rows == rows_too
-    np.testing.assert_allclose(vectors, vectors_too, rtol=0, atol=tolerance)
 
 
 @pytest.fixture
