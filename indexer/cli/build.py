@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,6 +21,7 @@ from indexer.cli.options import (
     MemoryOption,
     MetadataOption,
     ParamOption,
+    PicturesArgument,
     PrecisionOption,
     RecallOption,
     RehashOption,
@@ -29,12 +29,12 @@ from indexer.cli.options import (
     patterns,
     read_params,
 )
-from search.config import BuildConfig, RetainConfig
+from search.config import BuildConfig, Engine, RetainConfig
 from search.store.json_values import MOST_DAYS
 
 
 def build(
-    pictures: Annotated[Path, typer.Argument(help="The folder of pictures, searched with all its subfolders.")],
+    pictures: PicturesArgument,
     index: IndexOption,
     encoder: EncoderOption = BuildConfig.encoder,
     precision: PrecisionOption = BuildConfig.precision,
@@ -49,6 +49,17 @@ def build(
     exclude: ExcludeOption = None,
     allow_missing: AllowMissingOption = BuildConfig.allow_missing,
     rehash: RehashOption = BuildConfig.rehash,
+    engine: Annotated[
+        Engine, typer.Option(help="Where pictures are read and embedded: on this machine, or on a Ray cluster.")
+    ] = BuildConfig.engine,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="With --engine ray: a running cluster, such as 10.0.0.1:6379.  [default: RAY_ADDRESS; otherwise a "
+            "cluster on this machine for this build]",
+            show_default=False,
+        ),
+    ] = BuildConfig.address,
     metadata: MetadataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -71,6 +82,8 @@ def build(
         exclude=patterns(exclude),
         allow_missing=allow_missing,
         rehash=rehash,
+        engine=engine,
+        address=address,
     )
     run_change(
         lambda progress: indexer.build(pictures, index, config, progress=progress),

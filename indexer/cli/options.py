@@ -51,6 +51,13 @@ def _rate(value: float | None) -> float | None:
 
 # Every command ------------------------------------------------------------------------------------------------------
 
+PicturesArgument = Annotated[
+    Path,
+    typer.Argument(
+        help="The folder of pictures, searched with all its subfolders; or s3://BUCKET/FOLDER and other addresses, tar "
+        "shards such as 'train-*.tar', or a .txt with one address per line."
+    ),
+]
 IndexArgument = Annotated[Path, typer.Argument(help="The index folder.")]
 IndexOption = Annotated[Path, typer.Option("--index", "-i", help="The index folder.")]
 DeviceOption = Annotated[Device, typer.Option(help="Where to compute; auto uses a GPU if there is one.")]

@@ -16,6 +16,7 @@ from indexer.cli.options import (
     DeviceOption,
     ExcludeOption,
     JsonOption,
+    PicturesArgument,
     PrecisionOption,
     WorkersOption,
     patterns,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def embed(
-    pictures: Annotated[Path, typer.Argument(help="The folder of pictures, searched with all its subfolders.")],
+    pictures: PicturesArgument,
     out: Annotated[Path, typer.Option(help="The folder of the part: new, empty, or of a run to continue.")],
     shard: Annotated[
         str, typer.Option(metavar="NUMBER/COUNT", help="Which share of the files to embed, such as 3/8.")
