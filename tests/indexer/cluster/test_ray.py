@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import ray_nodes
 from indexer.cluster.block_results import BlockResults, packed_files, unpacked_files
 from indexer.cluster.ray_engine import _Digests
 from indexer.collection.build import build
@@ -88,3 +91,29 @@ def test_two_cpus_build_what_a_local_build_does(
         changed = build(pictures, tmp_path / index, FAST if index == "local.index" else RAY)
         assert (changed.embedded, changed.added) == (3, 3)
     assert_same(tmp_path / "local.index", tmp_path / "ray.index", 1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # Ray's own
+def test_a_node_killed_at_random_moments_loses_nothing(tmp_path: Path) -> None:
+    """Three nodes of this machine; kill -9 of all processes of one that is not the head, five times."""
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'twinlens[distributed]'")
+    pictures = tmp_path / "pictures"
+    fill(pictures, 3_000, labels=7)
+    (pictures / "broken.jpg").write_bytes(b"no picture")
+    words = ["--encoder", "color-layout", "--device", "cpu"]
+    local, on_ray = tmp_path / "local.index", tmp_path / "ray.index"
+    ray_nodes.build(pictures, local, words)
+    with ray_nodes.nodes([1, 1, 1]) as cluster:
+        how = ["--engine", "ray", "--address", cluster.address]
+        seconds = ray_nodes.build(pictures, on_ray, [*words, *how])["wall"]
+    assert ray_nodes.differences(local, on_ray) is None
+    chance, killed = random.Random(0), 0
+    while killed < 5:
+        shutil.rmtree(on_ray)
+        with ray_nodes.nodes([1, 1, 1]) as cluster:
+            after = chance.uniform(0.2, 0.8) * seconds
+            report = ray_nodes.build_with_a_kill(cluster, pictures, on_ray, words, after, chance)
+        killed += report["killed"]
+        assert ray_nodes.differences(local, on_ray) is None, f"a node was killed after {after} s"
+        assert_same(local, on_ray, 1e-4)
