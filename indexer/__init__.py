@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from indexer.pipeline.progress import Progress
     from indexer.plots.index_map import MapReport, draw_index_map
     from indexer.plots.kept_map import KeptMap, make_map
+    from indexer.shards.assignment import Shard
+    from indexer.shards.config import EmbedConfig, PartsConfig
+    from indexer.shards.embed_part import PartReport, embed_part
+    from indexer.shards.import_parts import import_parts
     from indexer.stores.add import add
     from indexer.stores.migrate import MigrateConfig, MigrateReport, migrate
     from indexer.stores.remove import remove
@@ -62,6 +66,7 @@ __all__ = [
     "Choice",
     "DuplicateReport",
     "DuplicatesConfig",
+    "EmbedConfig",
     "EnrollConfig",
     "EnrollReport",
     "EvaluateConfig",
@@ -79,9 +84,12 @@ __all__ = [
     "MetadataReport",
     "MigrateConfig",
     "MigrateReport",
+    "PartReport",
+    "PartsConfig",
     "Progress",
     "RepairReport",
     "Seen",
+    "Shard",
     "TrainConfig",
     "TrainEvent",
     "TrainReport",
@@ -97,10 +105,12 @@ __all__ = [
     "choose_all",
     "draw_index_map",
     "drop_column",
+    "embed_part",
     "enroll",
     "evaluate",
     "export",
     "find_duplicates",
+    "import_parts",
     "import_vectors",
     "inspect",
     "load_exif",
@@ -151,6 +161,10 @@ _LAZY = {
     "indexer.stores.migrate": {"MigrateConfig", "MigrateReport", "migrate"},
     "indexer.stores.remove": {"remove"},
     "indexer.stores.store_check": {"check", "inspect"},
+    "indexer.shards.assignment": {"Shard"},
+    "indexer.shards.config": {"EmbedConfig", "PartsConfig"},
+    "indexer.shards.embed_part": {"PartReport", "embed_part"},
+    "indexer.shards.import_parts": {"import_parts"},
     "indexer.training": {"AugmentConfig", "TrainConfig", "load_recipe", "recipe_names", "train"},
     "indexer.training.collapse": {"TrainingCollapsedError"},
     "indexer.training.teacher": {"teach"},

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["float32", "bfloat16"]
 Runtime = Literal["auto", "torch"]
+Engine = Literal["local", "ray"]
 References = Literal["mean", "best"]
 Keep = Literal["best", "first"]
 
@@ -69,6 +70,10 @@ class BuildConfig:
     patterns that the index remembers."""
     allow_missing: bool = False
     """Remove pictures whose entire folder is missing or empty, instead of keeping and reporting them."""
+    engine: Engine = "local"
+    """Where pictures are read and embedded: in this process, or on a Ray cluster (`indexer.cluster`)."""
+    address: str | None = None
+    """Address of a running Ray cluster. Defaults to RAY_ADDRESS, or to a cluster on this machine for one build."""
     rehash: bool = False
     """Read every file again, instead of only those whose size, time or inode has changed."""
     params: Mapping[str, int] | None = None

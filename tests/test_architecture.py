@@ -25,9 +25,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("indexer.alterations", "indexer.labels", "indexer.metrics"),
     ("indexer.tuning",),
     ("indexer.pipeline",),
+    ("indexer.cluster",),
     ("indexer.metadata", "indexer.collection", "indexer.people", "indexer.health", "indexer.plots"),
     ("indexer.duplicates", "indexer.exchange", "indexer.training"),
-    ("indexer.evaluation", "indexer.stores"),
+    ("indexer.evaluation", "indexer.shards", "indexer.stores"),
     ("indexer.calibration",),
     ("indexer",),
     ("indexer.cli", "app_parts"),
@@ -52,7 +53,7 @@ HEAVY = {
     "PIL",
     "numpy",
 }
-HEAVY |= {"open_clip", "openvino", "pyarrow", "pandas", "pymilvus"}
+HEAVY |= {"open_clip", "openvino", "pyarrow", "pandas", "pymilvus", "fsspec", "ray"}
 HOMES = {
     "faiss": ("search/indexes/",),
     "hnswlib": ("search/indexes/",),
@@ -66,7 +67,9 @@ HOMES = {
     "pytorch_metric_learning": ("indexer/training/",),
     "rawpy": ("search/pictures/containers/raw_development.py",),
     "pillow_jxl": ("search/pictures/containers/jpeg_xl.py",),
-    "pyarrow": ("indexer/exchange/parquet_file.py",),
+    "ray": ("indexer/cluster/ray_engine.py",),
+    "fsspec": ("search/pictures/remote.py",),
+    "pyarrow": ("indexer/exchange/parquet_",),
     "streamlit": ("app.py", "app_parts/"),
     "streamlit_drawable_canvas": ("app_parts/search/cropping.py",),
     "pymilvus": ("search/store/milvus/",),

@@ -20,6 +20,7 @@ SECTIONS = {
         "remove": "changes:remove",
         "sync": "changes:sync",
         "rebuild": "build:rebuild",
+        "embed": "shards:embed",
         "info": "info:info",
         "check": "check:check",
         "encoders": "encoders:encoders",

@@ -23,6 +23,7 @@ from indexer.cli.options import (
     MemoryOption,
     MetadataOption,
     ParamOption,
+    PicturesArgument,
     PrecisionOption,
     RecallOption,
     RehashOption,
@@ -31,13 +32,13 @@ from indexer.cli.options import (
     read_params,
     refused_uri,
 )
-from search.config import BuildConfig, RetainConfig
+from search.config import BuildConfig, Engine, RetainConfig
 from search.store.address import FORMS
 from search.store.json_values import MOST_DAYS
 
 
 def build(
-    pictures: Annotated[Path, typer.Argument(help="The folder of pictures, searched with all its subfolders.")],
+    pictures: PicturesArgument,
     index: Annotated[
         Path | None,
         typer.Option("--index", "-i", help="The index folder.", callback=refused_uri, show_default=False),
@@ -62,6 +63,17 @@ def build(
     exclude: ExcludeOption = None,
     allow_missing: AllowMissingOption = BuildConfig.allow_missing,
     rehash: RehashOption = BuildConfig.rehash,
+    engine: Annotated[
+        Engine, typer.Option(help="Where pictures are read and embedded: on this machine, or on a Ray cluster.")
+    ] = BuildConfig.engine,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="With --engine ray: a running cluster, such as 10.0.0.1:6379.  [default: RAY_ADDRESS; otherwise a "
+            "cluster on this machine for this build]",
+            show_default=False,
+        ),
+    ] = BuildConfig.address,
     metadata: MetadataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -94,6 +106,8 @@ def build(
         exclude=patterns(exclude),
         allow_missing=allow_missing,
         rehash=rehash,
+        engine=engine,
+        address=address,
     )
     migration = indexer.MigrateConfig(index_type=index_type, params=own)
     run_change(

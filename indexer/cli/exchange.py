@@ -26,6 +26,8 @@ from indexer.cli.options import (
     read_params,
 )
 from indexer.exchange.config import ExportConfig, Format, ImportConfig
+from indexer.shards.config import PartsConfig
+from search.errors import DataError
 from search.text import megabytes, one_line
 
 
@@ -59,7 +61,10 @@ def export(
 
 
 def import_vectors(
-    vectors: Annotated[Path, typer.Argument(help="A .npy or Parquet file, or a folder that export wrote.")],
+    vectors: Annotated[
+        list[Path],
+        typer.Argument(help="A .npy or Parquet file, or a folder that export wrote; or all parts that embed wrote."),
+    ],
     index: IndexOption,
     encoder: Annotated[
         str | None,
@@ -102,6 +107,9 @@ def import_vectors(
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace the vectors of pictures that the index already has.")
     ] = ImportConfig.replace,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Import parts although other shards of their collection are missing.")
+    ] = PartsConfig.partial,
     kind: KindOption = ImportConfig.kind,
     device: DeviceOption = ImportConfig.device,
     recall: RecallOption = ImportConfig.recall,
@@ -110,8 +118,39 @@ def import_vectors(
 ) -> None:
     """Import vectors that were made elsewhere, into a new index or into one with the same encoder.
 
-    Everything is checked before anything is written. An interrupted import leaves the index as it was.
+    Everything is checked before anything is written. An interrupted import leaves the index as it was. The parts of
+    twinlens embed become one index, equal to that of one build; with --root, of pictures that are in another folder
+    here.
     """
+    from indexer.shards.part import is_part
+
+    if any(map(is_part, vectors)):
+        given = {
+            "--encoder": encoder,
+            "--foreign": foreign,
+            "--paths": paths,
+            "--path-column": path_column != ImportConfig.path_column,
+            "--vector-column": vector_column != ImportConfig.vector_column,
+            "--normalize": normalize,
+            "--hash-files": hash_files,
+            "--replace": replace,
+        }
+        for option in (name for name, value in given.items() if value):
+            raise typer.BadParameter("parts of twinlens embed do not take this option", param_hint=f"'{option}'")
+        settings = PartsConfig(root, partial, kind, device, recall, params=read_params(param))
+        run_change(
+            lambda progress: indexer.import_parts(vectors, index, settings, progress=progress),
+            index,
+            recall=recall,
+            metadata=metadata,
+            root=root,
+            as_json=as_json,
+        )
+        return
+    if partial:
+        raise typer.BadParameter("is for the parts of twinlens embed", param_hint="'--partial'")
+    if len(vectors) > 1:
+        raise DataError(f"{vectors[1]}: one file or export is imported at a time. Run the command for each")
     config = ImportConfig(
         encoder,
         foreign,
@@ -128,7 +167,7 @@ def import_vectors(
         read_params(param),
     )
     run_change(
-        lambda progress: indexer.import_vectors(vectors, index, config, progress=progress),
+        lambda progress: indexer.import_vectors(vectors[0], index, config, progress=progress),
         index,
         recall=recall,
         metadata=metadata,

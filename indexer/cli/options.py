@@ -59,6 +59,13 @@ def _rate(value: float | None) -> float | None:
 
 # Every command ------------------------------------------------------------------------------------------------------
 
+PicturesArgument = Annotated[
+    Path,
+    typer.Argument(
+        help="The folder of pictures, searched with all its subfolders; or s3://BUCKET/FOLDER and other addresses, tar "
+        "shards such as 'train-*.tar', or a .txt with one address per line."
+    ),
+]
 IndexArgument = Annotated[Path, typer.Argument(help="The index folder.", callback=refused_uri)]
 IndexOption = Annotated[Path, typer.Option("--index", "-i", help="The index folder.", callback=refused_uri)]
 StoreArgument = Annotated[str, typer.Argument(metavar="INDEX", help=f"The index folder, or {FORMS}.")]

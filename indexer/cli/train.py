@@ -5,6 +5,7 @@ An option of `train` is named after its field of `TrainConfig`, which has its de
 
 from __future__ import annotations
 
+import os
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -162,6 +163,8 @@ def train(
             exclude=patterns(exclude) or (),
             progress=console.show,
         )
+    if os.environ.get("RANK", "0") != "0":
+        return  # torchrun started several processes: the first one reports
     typer.echo(printable(_summary(report, labelled=config.labelled)))
     end_with_skipped(report.unreadable)
 

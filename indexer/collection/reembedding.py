@@ -25,6 +25,8 @@ from indexer.pipeline.scan import FoundFile
 from indexer.pipeline.staging import Staging
 from indexer.pipeline.survey import is_same
 from search.errors import DataError
+from search.pictures.remote import is_remote, refusal
+from search.pictures.tar_members import tar_of
 from search.store.map_file import store_map
 from search.text import utc_now
 
@@ -91,7 +93,7 @@ class _Switch:
         """Pictures whose file does not exist, checked before any work."""
         for page in self.catalog.pictures.pages():
             for record in page:
-                if isinstance(status := _status(record.path), str):
+                if isinstance(status := _status(record), str):
                     yield record.path, status
 
     def embed(self, config: BuildConfig) -> int:
@@ -196,7 +198,7 @@ class _Switch:
         for page in self.catalog.pictures.pages():
             staged = self.staging.results([record.path for record in page])
             for record in page:
-                status = _status(record.path)
+                status = _status(record)
                 if isinstance(status, str):
                     continue
                 if is_same(staged.get(record.path), status):
@@ -218,13 +220,21 @@ class _Switch:
             yield from known.vectors(block)
 
 
-def _status(path: Path) -> FoundFile | str:
-    """The present state of a file, or the reason why it cannot be read."""
+def _status(record: PictureRecord) -> FoundFile | str:
+    """The present state of a picture's file, or the reason why it cannot be read.
+
+    A picture in a tar or at an address is taken as it was indexed; reading it shows whether it changed.
+    """
+    path = record.path
+    if is_remote(path):
+        reason = refusal(path)
+        return reason or FoundFile(path, record.bytes, record.mtime_ns, record.ctime_ns, record.inode)
+    tar = tar_of(path)
     try:
-        status = path.stat()
+        status = (tar or path).stat()
     except OSError as error:
         return (error.strerror or str(error)).lower()
-    return FoundFile.of(path, status)
+    return FoundFile.of(path, status) if tar is None else FoundFile(path, record.bytes, record.mtime_ns)
 
 
 def _calibration_note(old: dict[str, object], new: dict[str, object] | None) -> list[str]:

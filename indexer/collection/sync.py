@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from indexer.collection.update import Update, check_device
 from indexer.pipeline.comparing import STAYS
 from indexer.pipeline.excludes import Excludes
-from indexer.pipeline.labelling import follow_named, follow_remembered, named_table
+from indexer.pipeline.labelling import follow_named, follow_own, follow_remembered, named_table
 from indexer.pipeline.library import Library, known_roots
+from indexer.pipeline.listing import Source, list_pictures
 from indexer.pipeline.progress import Silent, Stages
-from indexer.pipeline.scan import scan
 from indexer.pipeline.survey import FolderSurvey, is_recently_changed, survey_folder
 from indexer.pipeline.writer import open_writer
 from search.config import BuildConfig
@@ -83,6 +83,8 @@ class FolderUpdate:
     """See `FolderSurvey`."""
     excludes: Excludes | None = None
     not_read: Counter[str] = field(default_factory=Counter)
+    source: Source | None = None
+    """None for a plain folder."""
     encoder: Encoder | None = None
     """Set by `run`, if it was needed."""
 
@@ -105,15 +107,17 @@ class FolderUpdate:
             DataError: the folder does not exist, cannot be read, or holds no pictures.
         """
         library = Library.of(index)
-        root = library.indexed_path(pictures)
+        source = Source.of(Path(pictures))
+        root = library.indexed_path(pictures) if source is None else source.root
         patterns = library.exclude if config.exclude is None else config.exclude
         excludes = Excludes(root, patterns)
         unreadable: list[tuple[Path, str]] = []
         not_read: Counter[str] = Counter()
         with stages.stage("scan"):
             began = time.time_ns()
-            files = scan(
+            files = list_pictures(
                 root,
+                source,
                 leave_out=index,
                 excludes=excludes,
                 not_read=not_read,
@@ -125,13 +129,15 @@ class FolderUpdate:
             raise DataError(_nothing_there(pictures, unreadable, patterns))
         if not files:
             config = replace(config, allow_missing=True)  # the caller accepts an empty folder
-        top = root.parent if root.is_file() else root
+        top = root.parent if source is None and root.is_file() else root
         table = named_table(config.labels, [top], {file.path for file in files})
-        return cls(root, files, table, config, stages, unreadable, recent, excludes, not_read)
+        return cls(root, files, table, config, stages, unreadable, recent, excludes, not_read, source)
 
     def run(self, catalog: Catalog, encoder: Encoder | None = None) -> ChangeReport:
         """Bring an index up to date; `encoder` is that of the index, if it is loaded already."""
-        if self.config.labels is None:
+        if self.source is not None and self.source.tars and self.config.labels is None:
+            labelling = follow_own(catalog, self.root, self.source.label)
+        elif self.config.labels is None:
             labelling = follow_remembered(catalog, self.root, {file.path for file in self.files}, known_roots(catalog))
         else:
             labelling = follow_named(catalog, self.root, self.config.labels, self.table)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from indexer.cluster.ray_engine import embed_on_ray
 from indexer.pipeline.change_report import ChangeReport, MissingFolder
 from indexer.pipeline.committing import CommitScope, commit
 from indexer.pipeline.comparing import compare
@@ -112,6 +113,16 @@ class Update:
         files = [file for file, _ in surveyed.todo]
         todo = [file for chunk in chunks(files, FILES_AT_ONCE) for file in _unstaged(chunk, staging)]
         with self.stages.stage("embed", len(todo)):
+            if self.config.engine == "ray":
+                return embed_on_ray(
+                    todo,
+                    self.encoder,
+                    staging,
+                    known,
+                    batch_size=self.config.batch_size,
+                    stages=self.stages,
+                    address=self.config.address,
+                )
             return embed_files(
                 todo,
                 self.encoder,

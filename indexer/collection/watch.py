@@ -15,7 +15,8 @@ from indexer.pipeline.library import folder_identity
 from indexer.pipeline.progress import Silent, Stages
 from indexer.pipeline.writer import open_writer
 from search.config import BuildConfig, WatchConfig
-from search.errors import IndexBusyError, IndexLockedError, TwinlensError
+from search.errors import DataError, IndexBusyError, IndexLockedError, TwinlensError
+from search.pictures.remote import is_remote
 from search.store.catalog import Catalog
 
 if TYPE_CHECKING:
@@ -61,8 +62,11 @@ def watch(
         progress: makes the callback for progress updates of one round.
 
     Raises:
+        DataError: the pictures are at a remote address.
         IndexFolderError: there is no index when the watch begins.
     """
+    if is_remote(pictures):
+        raise DataError(f"{os.fspath(pictures)}: only a folder of this machine can be watched. Run twinlens sync again")
     root, folder = Path(os.path.normpath(Path(pictures).absolute())), Path(index).absolute()
     rounds = _Rounds(root, folder, config or BuildConfig(), watching or WatchConfig())
     check_device(rounds.config)

@@ -1,4 +1,7 @@
-"""Read and write Parquet: pictures, metadata and vectors as columns of one file. Only this module imports pyarrow."""
+"""Read and write Parquet: pictures, metadata and vectors as columns of one file.
+
+Only this module and `parquet_blocks`, which writes the blocks of `twinlens embed`, import pyarrow.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
     from search.types import Floats
 
 PARQUET_FILE = "pictures.parquet"
-_KEY = b"twinlens"
+KEY = b"twinlens"
 """Key of the manifest in the metadata of the file."""
 
 
@@ -44,9 +47,9 @@ class ParquetWriter:
         self._columns = manifest.columns
         types = {"id": pa.int64(), "path": pa.string(), "label": pa.string(), "content": pa.string()}
         fields = [(name, types.get(name, pa.int64())) for name in FIELDS if name != VECTOR]
-        fields += [(each.field, _arrow_type(each.type)) for each in manifest.columns]
+        fields += [(each.field, arrow_type(each.type)) for each in manifest.columns]
         fields.append((VECTOR, pa.list_(pa.float32(), manifest.dim)))
-        self._schema = pa.schema(fields, metadata={_KEY: manifest.to_json()})
+        self._schema = pa.schema(fields, metadata={KEY: manifest.to_json()})
         repeated = ["label", *(each.field for each in manifest.columns if each.type == "text")]
         self._stream = new_file(folder / PARQUET_FILE)
         self._writer = pq.ParquetWriter(
@@ -88,7 +91,8 @@ class ParquetWriter:
         self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema), row_group_size=len(pictures))
 
 
-def _arrow_type(kind: ColumnType) -> Any:
+def arrow_type(kind: ColumnType) -> Any:
+    """The Arrow type of a metadata type."""
     import pyarrow as pa
 
     types = {
@@ -116,11 +120,11 @@ class ParquetSource:
         self.name = name
         self._places = places
         self._path, self._vector = path_column, vector_column
-        with _reading(name) as file:
+        with reading(name) as file:
             schema, self.count = file.schema_arrow, file.metadata.num_rows
             self.manifest: Manifest | None = None
-            if _KEY in (schema.metadata or {}):
-                self.manifest = parse_manifest(schema.metadata[_KEY], name)
+            if KEY in (schema.metadata or {}):
+                self.manifest = parse_manifest(schema.metadata[KEY], name)
                 self._path, self._vector = "path", VECTOR
             for column, option in ((self._path, "--path-column"), (self._vector, "--vector-column")):
                 if schema.names.count(column) != 1:
@@ -135,7 +139,7 @@ class ParquetSource:
 
     def chunks(self, rows: int) -> Iterator[Chunk]:
         """All rows in order, in chunks of at most `rows`."""
-        with _reading(self.name) as file:
+        with reading(self.name) as file:
             columns = [self._path, self._vector, *(each.field for each in self._described)]
             own = FIELDS if self.manifest is not None else ("label",)
             columns += [each for each in own if each in file.schema_arrow.names and each not in columns]
@@ -233,7 +237,7 @@ class ParquetSource:
 
 
 @contextmanager
-def _reading(name: Path) -> Iterator[Any]:
+def reading(name: Path) -> Iterator[Any]:
     """Open a Parquet file, and turn errors of pyarrow into DataError."""
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from indexer.exchange.plain_text import read_plain_text
 from search.errors import DataError
+from search.pictures.remote import is_remote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -92,4 +93,6 @@ class Places:
             os.fsencode(text)
         except UnicodeEncodeError:
             raise DataError(f"{self.source}: row {row} (counted from 0): {text!a} is not a path") from None
+        if is_remote(text):
+            return str(Path(text))
         return os.path.normpath(os.path.join(self.base, text))  # noqa: PTH118  (a Path takes three times as long)

@@ -9,6 +9,8 @@ from indexer.pipeline.changes import Changes
 from indexer.pipeline.library import is_same_folder
 from indexer.pipeline.survey import FILES_AT_ONCE, stable_inode
 from search.chunks import chunks
+from search.pictures.remote import is_remote
+from search.pictures.tar_members import tar_of
 from search.store.records import PictureRecord, SkippedRecord
 
 if TYPE_CHECKING:
@@ -207,9 +209,11 @@ def _is_lost(record: PictureRecord, root: Path | None) -> bool:
 
 
 def _is_gone(path: Path) -> bool:
-    """Whether a file does not exist; a file in a folder that cannot be read may still exist."""
+    """Whether a file does not exist; one in a folder that cannot be read, or at an address, may still exist."""
+    if is_remote(path):
+        return False
     try:
-        path.stat()
+        (tar_of(path) or path).stat()
     except (FileNotFoundError, NotADirectoryError):
         return True
     except OSError:

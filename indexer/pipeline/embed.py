@@ -11,7 +11,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -23,17 +23,17 @@ from search.errors import PictureError
 from search.pictures.decode import decode
 from search.pictures.exif import read_exif
 from search.pictures.large_pictures import LARGE_BYTES, alone
+from search.pictures.remote import is_remote, read_remote
 from search.pictures.source import CHANGED_MEANWHILE, read_steady
+from search.pictures.tar_members import read_member, tar_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Future
 
     from numpy.typing import NDArray
 
-    from indexer.pipeline.known_contents import KnownContents
     from indexer.pipeline.progress import Stages
-    from indexer.pipeline.staging import Staging
     from search.encoders.base import Encoder
     from search.types import Floats
 
@@ -43,6 +43,20 @@ _AHEAD = 4
 
 _ENCODING = 2
 """Batches given to the encoder: it computes one, and finds the next one ready."""
+
+
+class Known(Protocol):
+    """Contents that need no embedding; asked from several threads."""
+
+    def __contains__(self, content: str, /) -> bool:
+        """Whether a content has a vector already."""
+
+
+class Sink(Protocol):
+    """Takes the results: the staging file of an index, the blocks of a part, or memory."""
+
+    def add(self, files: Sequence[ReadResult], vectors: Iterable[tuple[ReadResult, Floats]]) -> None:
+        """Take one batch: every file that was read, and the contents that were embedded with their vectors."""
 
 
 @dataclass(slots=True)
@@ -60,22 +74,22 @@ class _Batch:
 def embed_files(
     files: Iterable[FoundFile],
     encoder: Encoder,
-    staging: Staging,
-    known: KnownContents,
+    sink: Sink,
+    known: Known,
     *,
     batch_size: int,
     workers: int,
     stages: Stages,
 ) -> int:
-    """Read every file, embed the contents that are not `known` yet, and stage both.
+    """Read every file, embed the contents that are not `known` yet, and give both to the sink.
 
-    Threads decode, one thread encodes batches, and the calling thread stages them, all at the same time. Batches are
-    formed and staged in the order of the files.
+    Threads decode, one thread encodes batches, and the calling thread hands them on, all at the same time. Batches are
+    formed and handed on in the order of the files.
 
     Args:
-        files: the files to read, in the order in which they are staged.
+        files: the files to read, in the order in which the sink gets them.
         encoder: embeds the pictures.
-        staging: takes the results, a batch at a time.
+        sink: takes the results, a batch at a time.
         known: the contents that need no embedding.
         batch_size: pictures embedded at once.
         workers: number of threads that read and decode.
@@ -94,13 +108,13 @@ def embed_files(
         read = _ordered(decoders, lambda file: _read(file, encoder, known), files, ahead=_AHEAD * workers + batch_size)
         for batch in _batches(read, is_new, batch_size, stages):
             if len(encoding) == _ENCODING:
-                embedded += _stage(encoding.popleft(), staging, stages)
+                embedded += _hand_on(encoding.popleft(), sink, stages)
             if batch.prepared:
                 batch.vectors = encoders.submit(_encode, encoder, np.stack(batch.prepared), stages)
                 batch.prepared.clear()
             encoding.append(batch)
         while encoding:
-            embedded += _stage(encoding.popleft(), staging, stages)
+            embedded += _hand_on(encoding.popleft(), sink, stages)
     return embedded
 
 
@@ -143,26 +157,24 @@ def _encode(encoder: Encoder, prepared: NDArray[Any], stages: Stages) -> Floats:
         return encoder.encode_prepared(prepared)
 
 
-def _stage(batch: _Batch, staging: Staging, stages: Stages) -> int:
-    """Wait for the vectors of a batch, and stage it; returns how many there were."""
+def _hand_on(batch: _Batch, sink: Sink, stages: Stages) -> int:
+    """Wait for the vectors of a batch, and give it to the sink; returns how many there were."""
     vectors = () if batch.vectors is None else batch.vectors.result()
     with stages.timed("stage"):
-        staging.add(batch.files, zip(batch.distinct.values(), vectors, strict=True))
+        sink.add(batch.files, zip(batch.distinct.values(), vectors, strict=True))
     stages.progress.advance(len(batch.files))
     return len(vectors)
 
 
-def _read(file: FoundFile, encoder: Encoder, known: KnownContents) -> tuple[ReadResult, NDArray[Any] | None]:
+def _read(file: FoundFile, encoder: Encoder, known: Known) -> tuple[ReadResult, NDArray[Any] | None]:
     """Read one file; decode and prepare it unless its content is known."""
     limits = DecodeConfig()
     with alone(file.bytes > LARGE_BYTES):
         try:
-            data, status = read_steady(file.path, config=limits)
+            data, read = _bytes_of(file, limits)
         except PictureError as error:
             return _failed(file, error.reason, passing=_is_passing(error)), None
         content = content_hash(data)
-        # Size, times and inode of the file that was read, which may have changed since the scan.
-        read = FoundFile.of(file.path, status)
         result = ReadResult(read.path, read.bytes, read.mtime_ns, content, ctime_ns=read.ctime_ns, inode=read.inode)
         if content in known:
             return replace(result, exif=read_exif(data)), None
@@ -174,6 +186,21 @@ def _read(file: FoundFile, encoder: Encoder, known: KnownContents) -> tuple[Read
         width, height = image.info["full_size"]
         note = image.info.get("note")
         return replace(result, width=width, height=height, exif=read_exif(data), note=note), prepared
+
+
+def _bytes_of(file: FoundFile, limits: DecodeConfig) -> tuple[bytes, FoundFile]:
+    """The bytes of a file, and the file as it was when they were read: it may have changed since the scan."""
+    tar = tar_of(file.path)
+    if tar is not None:
+        data, member = read_member(tar, file.path, config=limits)
+        return data, FoundFile(file.path, member.bytes, member.mtime_ns)
+    if is_remote(file.path):
+        data = read_remote(file.path, file.bytes, config=limits)
+        if len(data) != file.bytes:
+            raise PictureError(str(file.path), CHANGED_MEANWHILE)
+        return data, file
+    data, status = read_steady(file.path, config=limits)
+    return data, FoundFile.of(file.path, status)
 
 
 def _failed(file: FoundFile, reason: str, *, passing: bool = False) -> ReadResult:

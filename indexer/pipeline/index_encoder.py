@@ -24,7 +24,7 @@ from search.text import utc_now
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from search.config import Device
+    from search.config import Device, Precision
     from search.encoders.base import Encoder
     from search.store.catalog import Catalog
     from search.store.records import FileRecord
@@ -38,6 +38,18 @@ def new_encoder(config: BuildConfig) -> str:
 def own_encoder(catalog: Catalog, device: Device) -> Encoder:
     """Load the encoder that is stored in the index folder; raises EncoderError if there is none."""
     return load_encoder(catalog.folder / stored_encoder(catalog.folder, catalog.settings()), device=device)
+
+
+def own_precision(catalog: Catalog) -> Precision | None:
+    """The precision in which the encoder of an index computes; None if the folder has no encoder.
+
+    Raises:
+        EncoderError: the files of the encoder are damaged.
+    """
+    settings = catalog.settings()
+    if settings["encoder_folder"] is None:
+        return None
+    return precision_of(read_manifest(catalog.folder / stored_encoder(catalog.folder, settings)))
 
 
 def choose_encoder(catalog: Catalog, config: BuildConfig, new: Encoder | None = None) -> Encoder:
@@ -144,11 +156,10 @@ def resaved_encoder(catalog: Catalog, config: BuildConfig) -> list[FileRecord]:
     Raises:
         EncoderError: the files of the encoder are damaged.
     """
-    settings = catalog.settings()
-    if settings["encoder_folder"] is None:
+    old = own_precision(catalog)
+    if old is None:
         return []
-    folder = catalog.folder / stored_encoder(catalog.folder, settings)
-    old = precision_of(read_manifest(folder))
+    folder = catalog.folder / stored_encoder(catalog.folder, catalog.settings())
     precision = config.precision or old
     if precision == old and conversion_problem(folder) is None:
         return []

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from indexer.pipeline.content_hash import is_stamp
 from indexer.pipeline.stored_vectors import StoredVectors
 from search.chunks import chunks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from indexer.pipeline.staging import Staging
     from search.store.catalog import Catalog
@@ -39,6 +42,14 @@ class KnownContents:
             return staged
         record = self._catalog.places.of_contents([content]).get(content)
         return None if record is None else (record.width, record.height)
+
+    def digests(self) -> NDArray[np.bytes_]:
+        """All contents of files as 20 bytes each, ascending, to be sent to other processes."""
+        pages = [] if self._staging is None else list(self._staging.contents())
+        if self._catalog is not None:
+            pages += [[each.content for each in page] for page in self._catalog.pictures.pages()]
+        known = {bytes.fromhex(content) for page in pages for content in page if not is_stamp(content)}
+        return np.array(sorted(known), dtype="S20")
 
     def vectors(self, contents: Sequence[str]) -> Iterator[Floats]:
         """Blocks `(n, dim) float32` of the vectors of known contents, in their order."""

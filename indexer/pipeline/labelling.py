@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from indexer.labels import FOLDER, NONE, LabelTable, by_folder, read_labels
 from search.errors import DataError
+from search.pictures.remote import is_remote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -94,6 +95,13 @@ def follow_named(catalog: Catalog, root: Path, source: str, table: LabelTable | 
     if source == NONE:
         return Labelling(lambda path, known: None, sources, kept_too=True)
     return Labelling(lambda path, known: by_folder(path, root), sources, kept_too=True)
+
+
+def follow_own(catalog: Catalog, root: Path, own: Callable[[Path], str | None]) -> Labelling:
+    """Label new pictures by what their source says of them, such as the labels in tar shards; others keep theirs."""
+    sources = {top: each for top, each in remembered_sources(catalog).items() if not Path(top).is_relative_to(root)}
+    sources[str(root)] = NONE
+    return Labelling(lambda path, known: own(path) if known is None else known.label, sources)
 
 
 def follow_remembered(
@@ -181,7 +189,7 @@ def _moved_along(catalog: Catalog, sources: dict[str, str], root: Path, pictures
     if any(top.is_relative_to(root) or root.is_relative_to(top) for top in tops):
         return sources
     for top in sorted(tops, key=lambda each: len(each.parts)):
-        if os.path.lexists(top):
+        if is_remote(top) or os.path.lexists(top):
             continue
         there = [root / record.path.relative_to(top) in pictures for record in catalog.pictures.below(top)]
         if 2 * sum(there) > len(there):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from search.errors import IndexFolderError
+from search.pictures.remote import is_remote
 from search.store.catalog import Catalog, has_catalog
 
 if TYPE_CHECKING:
@@ -50,7 +51,12 @@ class Library:
         return cls((*roots, *catalog.pictures.folders(roots)), known_exclude(catalog))
 
     def indexed_path(self, place: str | os.PathLike[str]) -> Path:
-        """The absolute path under which the index stores a file or folder, whatever path leads to it."""
+        """The absolute path under which the index stores a file or folder, whatever path leads to it.
+
+        A remote address is returned as it is.
+        """
+        if is_remote(place):
+            return Path(place)
         given = Path(os.path.normpath(Path(place).absolute()))
         real = Path(os.path.realpath(given))
         if os.path.isfile(given):  # noqa: PTH113  # a link to a file is a picture of its own

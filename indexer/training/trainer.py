@@ -18,6 +18,7 @@ from indexer.training.history import HistoryRow, write_history
 from indexer.training.mining import active_share
 from indexer.training.objective import Objective
 from indexer.training.optimizing import autocast, dtype_of, make_optimizer
+from indexer.training.processes import Processes
 from indexer.training.schedule import cosine_rate, plateau_rate, progress_of, size_at, waited_for
 from search.encoders import load_encoder
 from search.encoders.checkpoint import CheckpointEncoder
@@ -50,9 +51,16 @@ class Trainer:
     """Owns the network, the objective and the optimizer of one run."""
 
     def __init__(
-        self, config: TrainConfig, classes: int, batches: BatchMaker, validator: Validator | None, out: Path
+        self,
+        config: TrainConfig,
+        classes: int,
+        batches: BatchMaker,
+        validator: Validator | None,
+        out: Path,
+        processes: Processes | None = None,
     ) -> None:
         self.config = config
+        self.processes = processes or Processes()
         self.batches = batches
         self.validator = validator
         self.out = out
@@ -64,13 +72,14 @@ class Trainer:
             self.objective = Objective(config, classes)
         if config.start is not None and not (out / STATE_FILE).exists():
             start_from(self.network, config.network, config.start)
+        self.processes.prepared(self.network)
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.objective.to(self.device)
         self.average = MovingAverage(self.network, config.ema) if config.ema > 0 else None
         self.optimizer = make_optimizer(config, self.network, self.objective)
         self.dtype = dtype_of(config.precision, self.device)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
-        self._forward: Callable[[Tensor], Tensor] = torch.compile(self.network) if config.compile else self.network
+        self._forward = self.processes.wrapped(torch.compile(self.network) if config.compile else self.network)
         self.step = 0
         self.seconds = 0.0
         self.history: list[HistoryRow] = []
@@ -105,7 +114,8 @@ class Trainer:
         self.step, self.seconds = int(notes["step"]), float(notes["seconds"])
         self.scaler.load_state_dict(notes["scaler"])
         self.history = [HistoryRow(**row) for row in notes["history"]]
-        write_history(self.out, self.history)
+        if self.processes.is_first:
+            write_history(self.out, self.history)
         return True
 
     def run(self, progress: Callable[[TrainEvent], None]) -> None:
@@ -121,14 +131,21 @@ class Trainer:
             loss, embeddings, batch = self.take_step()
             losses.append(loss)
             self.step += 1
-            self.seconds = time.monotonic() - began
+            self.seconds = self._elapsed(began)
             row = None
             if self.step % self.config.evaluate_every == 0 or self.progress >= 1.0:
                 row = self._row(torch.stack(losses), embeddings, batch)
                 losses.clear()
-                self.seconds = time.monotonic() - began
-                self._save()
+                self.seconds = self._elapsed(began)
+                if self.processes.is_first:
+                    self._save()
             progress(TrainEvent(self.step, self.progress, float(loss), row))
+
+    def _elapsed(self, began: float) -> float:
+        """Seconds of the run by the clock of the first process, as all must end at the same step."""
+        (seconds,) = self.processes.same([time.monotonic() - began])
+        assert seconds is not None
+        return seconds
 
     def take_step(self) -> tuple[Tensor, Tensor, Batch]:
         """Train on one batch; return the loss, the embeddings `(B, dim)`, both detached, and the batch."""
@@ -138,13 +155,17 @@ class Trainer:
         batch = self.batches.make(self.step, size)
         # Dropout and miners use torch's global generator. Seeding it by step makes a resumed run draw the same numbers.
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
-            torch.manual_seed(seed_of(self.config.seed, self.step))
+            seed = seed_of(self.config.seed, self.step)
+            torch.manual_seed(seed + self.processes.rank)
             with autocast(self.device, self.dtype):
-                embeddings = self._forward(batch.views)
-            embeddings = embeddings.float()
+                embeddings = self._forward(batch.views[self.processes.share(len(batch.views))])
+            embeddings = self.processes.gathered(embeddings.float())
+            if self.processes.count > 1:
+                torch.manual_seed(seed)  # miners draw the same numbers in all processes
             loss = self.objective(embeddings, batch, self.progress)
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
+        self.processes.average_gradients(self.objective.parameters())
         self.scaler.step(self.optimizer)
         self.scaler.update()
         if self.average is not None:
@@ -182,7 +203,7 @@ class Trainer:
         normalize = self.config.normalize
         spread = spread_of(embeddings, normalize=normalize)
         check_spread(spread, self.step)
-        validation = self.validator(self._current()) if self.validator else None
+        recall_at_1, map_at_r, copies_found = self._validated()
         row = HistoryRow(
             step=self.step,
             minutes=self.seconds / 60,
@@ -190,12 +211,20 @@ class Trainer:
             loss=float(losses.mean()),
             spread=spread,
             active=active_share(embeddings, batch.classes, self.config.margin, normalize=normalize),
-            recall_at_1=validation.recall_at_1 if validation else None,
-            map_at_r=validation.map_at_r if validation else None,
-            copies_found=validation.copies_found if validation else None,
+            recall_at_1=recall_at_1,
+            map_at_r=map_at_r,
+            copies_found=copies_found,
         )
         self.history.append(row)
         return row
+
+    def _validated(self) -> list[float | None]:
+        """R@1, mAP@R and the share of copies found, measured by the first process."""
+        figures: list[float | None] = [None, None, None]
+        if self.validator and self.processes.is_first:
+            measured = self.validator(self._current())
+            figures = [measured.recall_at_1, measured.map_at_r, measured.copies_found]
+        return self.processes.same(figures)
 
     def _save(self) -> None:
         if self.config.early_stopping is not None and waited_for([row.map_at_r for row in self.history]) == 0:

@@ -15,6 +15,7 @@ from indexer.training.checks import check_config, check_validation_pictures
 from indexer.training.data import Split, digest, evenly, read_pictures
 from indexer.training.outcome import Material, write_outcome
 from indexer.training.pixels import Pixels, decode_all, delete_pixels
+from indexer.training.processes import Processes, joined
 from indexer.training.run_folder import check_out, open_run, write_run
 from indexer.training.splits import check_trainable, lonely_classes, split_pictures
 from indexer.training.teacher import principal, read_teacher
@@ -73,16 +74,29 @@ def run(
     check_trainable(splits["train"], config)
     check_validation_pictures(splits["validation"], config)
     data = digest(pictures, splits)
-    out.mkdir(parents=True, exist_ok=True)
-    with writer_lock(out):
-        if open_run(out, config, data, resume=resume):
-            report = TrainReport(out, already_finished=True)
-        else:
-            report = _train(splits, pictures, out, config, recipe, progress)
-            if not report.paused:
-                _tidy(out, config, data)
-    (out / LOCK_NAME).unlink(missing_ok=True)
+    with joined(resolve_device(config.device)) as processes:
+        if not processes.is_first:
+            return _helped(splits, pictures, out, config, processes)
+        out.mkdir(parents=True, exist_ok=True)
+        with writer_lock(out):
+            if open_run(out, config, data, resume=resume):
+                processes.same([1.0])
+                report = TrainReport(out, already_finished=True)
+            else:
+                report = _train(splits, pictures, out, config, recipe, progress, processes)
+                if not report.paused:
+                    _tidy(out, config, data)
+        (out / LOCK_NAME).unlink(missing_ok=True)
     return report
+
+
+def _helped(
+    splits: dict[str, Split], pictures: Path, out: Path, config: TrainConfig, processes: Processes
+) -> TrainReport:
+    """The part of a process that is not the first: it computes, and writes nothing."""
+    if processes.same([None])[0]:
+        return TrainReport(out, already_finished=True)
+    return _train(splits, pictures, out, config, None, lambda event: None, processes)
 
 
 def _tidy(out: Path, config: TrainConfig, data: str) -> None:
@@ -103,8 +117,11 @@ def _train(
     config: TrainConfig,
     recipe: str | None,
     progress: Callable[[TrainEvent], None],
+    processes: Processes,
 ) -> TrainReport:
     material, unreadable = _material(splits, config, out)
+    if processes.is_first:
+        processes.same([0.0])  # the pixels are decoded: the others open them
     train = material.train
     check_trainable(train, config)
     device = resolve_device(config.device)
@@ -122,10 +139,12 @@ def _train(
         ),
         _validator(config, material, device),
         out,
+        processes,
     )
     resumed_at = trainer.step if trainer.resume() else 0
+    processes.wait()  # the first process must not write the state that the others read
     trainer.run(progress)
-    if trainer.finished:
+    if trainer.finished and processes.is_first:
         write_outcome(out, config, recipe, trainer, material)
     return TrainReport(
         out=out,

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from search.config import DecodeConfig
 from search.errors import MissingPictureError, PictureError
+from search.pictures.remote import is_remote, read_allowed
+from search.pictures.tar_members import read_member, tar_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,8 +45,15 @@ def picture_name(source: Picture) -> str:
 
 
 def read_file(path: str | os.PathLike[str], *, config: DecodeConfig = _DEFAULTS) -> bytes:
-    """Read a picture's file as `read_steady` does, and return only the bytes."""
-    return read_steady(path, config=config)[0]
+    """Read a picture's file as `read_steady` does, and return only the bytes; or a member of a tar.
+
+    A remote address is read if the user allows it: see `search.pictures.remote`.
+    """
+    if is_remote(path):
+        return read_allowed(path, config=config)
+    named = Path(os.fsdecode(path))
+    tar = tar_of(named)
+    return read_steady(path, config=config)[0] if tar is None else read_member(tar, named, config=config)[0]
 
 
 def read_steady(path: str | os.PathLike[str], *, config: DecodeConfig = _DEFAULTS) -> tuple[bytes, os.stat_result]:
@@ -59,6 +68,8 @@ def read_steady(path: str | os.PathLike[str], *, config: DecodeConfig = _DEFAULT
             each attempt to read it.
     """
     name = os.fsdecode(path)
+    if is_remote(name):
+        raise PictureError(name, "is at a remote address")
     try:
         _check_kind(Path(name).stat().st_mode, name)  # before it is opened: opening a device can have side effects
         for _ in range(_TRIES):
