@@ -28,6 +28,7 @@ from indexer.pipeline.progress import Silent, Stages
 from search.chunks import chunks
 from search.encoders import load_encoder
 from search.errors import DataError, EncoderError
+from search.files.writing import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -180,7 +181,7 @@ class EmbeddingActor:
         self._batch_size, self._workers = batch_size, workers
         with tempfile.TemporaryDirectory(prefix="twinlens-encoder-") as folder:
             for name, data in ray.get(saved).items():
-                Path(folder, name).write_bytes(data)
+                write_file(Path(folder, name), data)
             self._encoder = load_encoder(Path(folder), device=device)
             if self._encoder.fingerprint != fingerprint:
                 raise EncoderError("the encoder that arrived is not the one that was sent")
