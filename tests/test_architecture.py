@@ -18,7 +18,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("search.comparison", "search.explanation", "search.store"),
     ("search.recognition",),
     ("search.query",),
-    ("search.engine",),
+    ("search.engine", "search.client"),
     ("search",),
     ("indexer.csv_table", "indexer.resolved_paths"),
     ("indexer.alterations", "indexer.labels", "indexer.metrics"),
@@ -29,6 +29,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("indexer.evaluation",),
     ("indexer.calibration",),
     ("indexer",),
+    ("indexer.jobs",),
+    ("service",),
     ("indexer.cli", "app_parts"),
     ("indexer.__main__", "app"),
     ("benchmarks",),
@@ -37,10 +39,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 """From the bottom up. A room imports rooms of the layers below its own; the rooms of one layer never meet.
 A name without a dot is the package's `__init__.py`, or a whole package without rooms."""
 ROOMS = {room: height for height, layer in enumerate(LAYERS) for room in layer}
-PACKAGES = ("search", "indexer", "app_parts", "benchmarks", "experiments")
+PACKAGES = ("search", "indexer", "service", "app_parts", "benchmarks", "experiments")
 
 HEAVY = {"torch", "torchvision", "timm", "faiss", "hnswlib", "streamlit", "pytorch_metric_learning", "PIL", "numpy"}
-HEAVY |= {"open_clip", "openvino", "pyarrow", "pandas"}
+HEAVY |= {"open_clip", "openvino", "pyarrow", "pandas", "fastapi", "uvicorn", "httpx", "mcp"}
 HOMES = {
     "faiss": ("search/indexes/",),
     "hnswlib": ("search/indexes/",),
@@ -56,13 +58,21 @@ HOMES = {
     "pyarrow": ("indexer/exchange/parquet_file.py",),
     "streamlit": ("app.py", "app_parts/"),
     "streamlit_drawable_canvas": ("app_parts/search/cropping.py",),
+    "fastapi": ("service/",),
+    "starlette": ("service/", "app.py", "app_parts/"),
+    "pydantic": ("service/",),
+    "prometheus_client": ("service/metrics.py",),
+    "python_multipart": ("service/bodies.py",),
+    "uvicorn": ("indexer/cli/service_server.py",),
+    "httpx": ("search/client/",),
+    "mcp": ("service/mcp_server.py",),
     "sqlite3": ("search/store/", "search/files/disk_errors.py", "indexer/pipeline/staging"),
 }
 
 
 def modules(*packages: str) -> list[Path]:
     """The app and the files of packages: of those that are installed, unless others are named."""
-    chosen = packages or ("search", "indexer", "app_parts")
+    chosen = packages or ("search", "indexer", "service", "app_parts")
     return sorted([ROOT / "app.py", *(path for package in chosen for path in (ROOT / package).glob("**/*.py"))])
 
 
@@ -172,7 +182,7 @@ def test_importing_is_light(statement: str, may_have: set[str]) -> None:
     assert HEAVY & set(done.stdout.split()) <= may_have
 
 
-@pytest.mark.parametrize("command", [[], ["build"], ["query"], ["train"], ["demo"]])
+@pytest.mark.parametrize("command", [[], ["build"], ["query"], ["train"], ["demo"], ["serve"], ["mcp"]])
 def test_help_is_light(command: list[str]) -> None:
     script = (
         "import sys; from indexer.cli.app import app; app(sys.argv[1:], standalone_mode=False);"

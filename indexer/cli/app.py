@@ -26,10 +26,11 @@ SECTIONS = {
     },
     "Search it": {
         "query": "query:query",
-        "app": "serve:serve_app",
+        "app": "app_commands:serve_app",
+        "serve": "serve:serve",
         "duplicates": "duplicates:duplicates",
         "map": "map:draw_map",
-        "demo": "serve:demo",
+        "demo": "app_commands:demo",
     },
     "Store metadata, export and import": {
         "metadata": "metadata:metadata",
