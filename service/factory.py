@@ -102,9 +102,10 @@ def check_keys(config: ServiceConfig, keys: Keys) -> None:
 
 def _service(config: ServiceConfig) -> Service:
     metrics = Metrics()
-    indexes = OpenIndexes(
-        [OpenIndex(served, config.device, metrics) for served in config.indexes], config.refresh_seconds
-    )
+    opened = [
+        OpenIndex(each, config.device, embedded=metrics.embedded, opened=metrics.opened) for each in config.indexes
+    ]
+    indexes = OpenIndexes(opened, config.refresh_seconds)
     work, writes = Work(config.limits, metrics.running), Work(config.limits, threads=1)
     return Service(config, indexes, work, writes, metrics, Jobs())
 

@@ -13,12 +13,11 @@ from search.text import one_line
 from service.problems import ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from search.config import Device
     from search.engine import SearchEngine
     from service.config import Served
-    from service.metrics import Metrics
 
 _log = logging.getLogger("twinlens.service")
 
@@ -35,10 +34,19 @@ class _Snapshot:
 class OpenIndex:
     """One index: its newest snapshot, and older ones that requests still use."""
 
-    def __init__(self, served: Served, device: Device, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        served: Served,
+        device: Device,
+        *,
+        embedded: Callable[[int], None] = lambda count: None,
+        opened: Callable[[str, SearchEngine], None] = lambda name, engine: None,
+    ) -> None:
+        """Serve an index; `embedded` gets the sizes of batches, and `opened` each new snapshot."""
         self.served = served
         self._device = device
-        self._metrics = metrics
+        self._embedded = embedded
+        self._opened = opened
         self._lock = threading.Lock()
         self._opening = threading.Lock()
         self._current: _Snapshot | None = None
@@ -112,8 +120,8 @@ class OpenIndex:
             if engine is before.engine:
                 return None
         with suppress(EncoderError):  # of vectors made elsewhere, or damaged: a query that needs it reports that
-            join_calls(engine.encoder, self._metrics.embedded)
-        self._metrics.opened(self.served.name, engine)
+            join_calls(engine.encoder, self._embedded)
+        self._opened(self.served.name, engine)
         return engine
 
     def _replace(self, engine: SearchEngine | None) -> None:
@@ -129,7 +137,7 @@ class OpenIndex:
 class OpenIndexes:
     """All indexes of a service, kept at their newest snapshots by a thread."""
 
-    def __init__(self, indexes: list[OpenIndex], refresh_seconds: float) -> None:
+    def __init__(self, indexes: list[OpenIndex], refresh_seconds: float = 1.0) -> None:
         self._indexes = {index.served.name: index for index in indexes}
         self._seconds = refresh_seconds
         self._stop = threading.Event()

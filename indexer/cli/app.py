@@ -28,6 +28,7 @@ SECTIONS = {
         "query": "query:query",
         "app": "app_commands:serve_app",
         "serve": "serve:serve",
+        "mcp": "mcp_command:mcp",
         "duplicates": "duplicates:duplicates",
         "map": "map:draw_map",
         "demo": "app_commands:demo",
