@@ -139,8 +139,8 @@ def page(figures: list[Throughput], storms: list[Storm]) -> str:
     lines = [
         "# The service",
         "",
-        f"Written by `python -m benchmarks.service`, {utc_today()}, on a CPU with {os.cpu_count()} cores. The clients run"
-        " on the same machine, over loopback.",
+        f"Written by `python -m benchmarks.service`, {utc_today()}, on a CPU with {os.cpu_count()} cores. The clients"
+        " run on the same machine, over loopback.",
         "",
         f"## {CLIENTS} clients, and one",
         "",

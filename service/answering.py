@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -95,15 +94,3 @@ def as_response(plain: Any) -> Response:
     if isinstance(plain, Response):
         return plain
     return Response(json.dumps(plain, allow_nan=False), media_type="application/json")
-
-
-class Stopwatch:
-    """Seconds since it was made."""
-
-    def __init__(self) -> None:
-        self._began = time.perf_counter()
-
-    @property
-    def seconds(self) -> float:
-        """Time since it was made."""
-        return time.perf_counter() - self._began

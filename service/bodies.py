@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from python_multipart.exceptions import MultipartParseError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from service.problems import ProblemError
+from service.problems import ProblemError, invalid_request
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 JSON, FORM = "application/json", "multipart/form-data"
 OPTIONS = "options"
 """The field of a form that has the rest of the request, as JSON."""
-_SHOWN = 5
-"""Most errors of a body that a problem lists."""
 _FORM_FIELDS = 8
 """Most fields of a form that are no files."""
 
@@ -102,16 +100,6 @@ def _known_fields(files: Sequence[str]) -> str:
 
 class _InMemory(MultiPartParser):
     """Keeps every file in memory: `spool_max_size` is above the limit of a body."""
-
-
-def invalid_request(found: Sequence[Any]) -> ProblemError:
-    """The problem of a body or a parameter that does not follow the schema."""
-    listed = [
-        {"at": "/".join(map(str, each["loc"])), "problem": str(each["msg"]).removeprefix("Value error, ")}
-        for each in found[:_SHOWN]
-    ]
-    text = "; ".join(f"{each['at']}: {each['problem']}" if each["at"] else each["problem"] for each in listed)
-    return ProblemError("invalid-request", text, errors=listed)
 
 
 class NamedBytes(io.BytesIO):

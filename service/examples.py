@@ -8,13 +8,12 @@ import numpy as np
 
 from search.config import DecodeConfig
 from search.crop import Crop
-from search.errors import PictureError
 from search.pictures.formats import open_picture, sniff
 from search.pictures.headers import header_size
 from search.pictures.limits import structure_excess
 from search.types import Text
-from service.bodies import NamedBytes, invalid_request
-from service.problems import ProblemError
+from service.bodies import NamedBytes
+from service.problems import ProblemError, invalid_request
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,10 +104,3 @@ def vectors_of(rows: Sequence[Sequence[float]]) -> NDArray[Any]:
         raise invalid("vector", "the vectors have different lengths")
     with np.errstate(over="ignore"):  # a number beyond float32 is no part of a unit vector, which the engine reports
         return np.array(rows, dtype=np.float32).reshape(len(rows), -1)
-
-
-def refuse_unreadable(data: Sequence[bytes], names: Sequence[str]) -> None:
-    """Raise PictureError for the first file that is no picture by its first bytes."""
-    for each, name in zip(data, names, strict=True):
-        if sniff(each) is None:
-            raise PictureError(name, "empty file (0 bytes)" if not each else "not a picture")

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from search import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from fastapi import FastAPI
     from starlette.requests import Request
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MEDIA_TYPE = "application/problem+json"
 PREFIX = "urn:twinlens:problem:"
 RETRY_SECONDS = "1"
+_SHOWN = 5
+"""Most errors of a body that a problem lists."""
 
 
 class Kind(NamedTuple):
@@ -94,6 +96,16 @@ def problem_response(name: str, kind: Kind, detail: str, **members: Any) -> Resp
     return Response(json.dumps(plain), kind.status, headers, MEDIA_TYPE)
 
 
+def invalid_request(found: Sequence[Any]) -> ProblemError:
+    """The problem of a body or a parameter that does not follow the schema."""
+    listed = [
+        {"at": "/".join(map(str, each["loc"])), "problem": str(each["msg"]).removeprefix("Value error, ")}
+        for each in found[:_SHOWN]
+    ]
+    text = "; ".join(f"{each['at']}: {each['problem']}" if each["at"] else each["problem"] for each in listed)
+    return ProblemError("invalid-request", text, errors=listed)
+
+
 def response_of(problem: ProblemError) -> Response:
     """Answer with a problem that the service found itself."""
     return problem_response(problem.name, OF_REQUEST[problem.name], problem.detail, **problem.members)
@@ -133,8 +145,6 @@ def add_handlers(app: FastAPI) -> None:
         return response
 
     async def invalid(_: Request, error: Exception) -> Response:
-        from service.bodies import invalid_request
-
         return response_of(invalid_request(getattr(error, "errors", list)()))
 
     from fastapi.exceptions import RequestValidationError

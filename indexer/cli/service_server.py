@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from search.errors import DataError
 
@@ -112,7 +113,7 @@ def run_service(config: ServiceConfig, port: int, workers: int, warn: Callable[[
     check_free(port, config.host)
     if not keys and config.write:
         warn("no API keys: every program of this machine can change the indexes")
-    options = {
+    options: dict[str, Any] = {
         "host": config.host,
         "port": port,
         "log_config": None,
@@ -120,8 +121,10 @@ def run_service(config: ServiceConfig, port: int, workers: int, warn: Callable[[
         "server_header": False,
         "timeout_graceful_shutdown": _GRACE_SECONDS,
         "h11_max_incomplete_event_size": 64 * 1024,
+        "timeout_worker_healthcheck": _GRACE_SECONDS,
     }
     log_to_stderr()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # uvicorn raises it once more at the end: exit code 0
     if workers == 1:
         uvicorn.run(create_app(config), **options)
         return

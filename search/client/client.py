@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from search.client import results
-from search.client.filters import json_filter, text_filter
+from search.client.filter_text import json_filter, text_filter
 from search.client.http import Connection
 from search.client.pictures import Sent
 from search.config import IdentifyConfig, QueryConfig, VerifyConfig

@@ -180,7 +180,7 @@ def test_the_log_has_no_contents(served: TestClient, caplog: pytest.LogCaptureFi
     assert len(lines) == 5
     assert not any("secret" in line or "\n" in line for line in lines)
     first = json.loads(lines[0])
-    assert (first["method"], first["route"], first["status"]) == ("POST", "/v1/search", 422)
+    assert (first["method"], first["route"], first["status"]) == ("POST", "/v1/search", 409)
     assert first["problem"]
     assert {"time", "level", "ms", "bytes_in", "bytes_out"} <= first.keys()
     assert json.loads(lines[4])["route"] == "/v1/pictures/{picture_id}/thumbnail"
