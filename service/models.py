@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 
-from search.config import IdentifyConfig, QueryConfig, VerifyConfig
+from search.config import MOST_AT_ONCE, BuildConfig, IdentifyConfig, QueryConfig, VerifyConfig
 
+_BUILD = BuildConfig()
 Scalar = str | int | float | bool
 PictureId = Annotated[int, Field(strict=True)]
 
@@ -177,7 +178,7 @@ class JobIn(Strict):
     verb: Literal["build", "sync", "rebuild", "check"] = Field(examples=["sync"])
     encoder: Literal["photo", "photo-large", "small", "color-layout", "faces", "signatures"] | None = None
     kind: Literal["auto", "flat", "pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "cagra", "hnswlib"] = "auto"
-    recall: float = 0.95
-    memory: int | None = None
+    recall: float = Field(_BUILD.recall, ge=0, le=1)
+    memory: int | None = Field(None, gt=0, lt=2**62, description="Bytes that the structure may need.")
     labels: Literal["folder", "none"] | None = None
-    batch_size: int = 64
+    batch_size: int = Field(_BUILD.batch_size, ge=1, le=MOST_AT_ONCE)

@@ -131,6 +131,9 @@ def add_handlers(app: FastAPI) -> None:
         assert isinstance(error, ProblemError)
         return response_of(error)
 
+    async def gone(_: Request, error: Exception) -> Response:
+        return response_of(ProblemError("unreadable-body", "the connection ended before the request did"))
+
     async def unexpected(_: Request, error: Exception) -> Response:
         return response_of(
             ProblemError("internal", f"unexpected error ({type(error).__name__}): see the log of the service")
@@ -149,9 +152,11 @@ def add_handlers(app: FastAPI) -> None:
 
     from fastapi.exceptions import RequestValidationError
     from starlette.exceptions import HTTPException
+    from starlette.requests import ClientDisconnect
 
     app.add_exception_handler(errors.TwinlensError, of_engine)
     app.add_exception_handler(ProblemError, own)
     app.add_exception_handler(HTTPException, of_router)
+    app.add_exception_handler(ClientDisconnect, gone)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(Exception, unexpected)

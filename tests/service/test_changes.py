@@ -192,7 +192,14 @@ def test_jobs(writer: TestClient, folder: Path) -> None:
     assert ended(writer, number)["status"] in ("stopped", "done")
     assert [each["number"] for each in writer.get("/v1/jobs").json()["jobs"]] == [number]
     assert writer.get("/v1/jobs/99").status_code == 404
-    for wrong in ({"verb": "train"}, {"verb": "build", "pictures": "/etc"}, {"verb": "build", "encoder": "/tmp/x"}, {}):
+    for wrong in (
+        {"verb": "train"},
+        {"verb": "build", "pictures": "/etc"},
+        {"verb": "build", "encoder": "/tmp/x"},
+        {},
+        {"verb": "rebuild", "recall": 5.0},
+        {"verb": "rebuild", "batch_size": 0},
+    ):
         assert writer.post("/v1/jobs", json=wrong).status_code == 422
 
 
