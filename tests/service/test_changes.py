@@ -192,14 +192,10 @@ def test_jobs(writer: TestClient, folder: Path) -> None:
     assert ended(writer, number)["status"] in ("stopped", "done")
     assert [each["number"] for each in writer.get("/v1/jobs").json()["jobs"]] == [number]
     assert writer.get("/v1/jobs/99").status_code == 404
-    for wrong in (
-        {"verb": "train"},
-        {"verb": "build", "pictures": "/etc"},
-        {"verb": "build", "encoder": "/tmp/x"},
-        {},
-        {"verb": "rebuild", "recall": 5.0},
-        {"verb": "rebuild", "batch_size": 0},
-    ):
+    wrong_jobs: list[dict[str, Any]] = [{}, {"verb": "train"}, {"verb": "build", "pictures": "/etc"}]
+    wrong_jobs += [{"verb": "build", "encoder": "/tmp/x"}, {"verb": "build", "encoder": "torchvision:resnet18"}]
+    wrong_jobs += [{"verb": "rebuild", "recall": 5.0}, {"verb": "rebuild", "batch_size": 0}]
+    for wrong in wrong_jobs:
         assert writer.post("/v1/jobs", json=wrong).status_code == 422
 
 
