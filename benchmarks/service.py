@@ -96,12 +96,13 @@ class Writer(threading.Thread):
 
     def run(self) -> None:
         """Commit until it is stopped."""
-        extra = pictures()[-1:]
-        while not self.stop.wait(self._every):
-            if self.commits % 2 == 0:
+        extra, there = pictures()[-1:], True
+        while not self.stop.wait(self._every) or not there:  # the picture is there again at the end
+            if there:
                 indexer.remove(self._index, paths=extra)
             else:
                 indexer.add(self._index, extra, BuildConfig(device="cpu"))
+            there = not there
             self.commits += 1
             self._note()
 

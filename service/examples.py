@@ -47,6 +47,13 @@ def check_number(number: int, limits: Limits) -> None:
         )
 
 
+def check_ids(ids: Sequence[int], limits: Limits) -> Sequence[int]:
+    """Return ids to look up; raises ProblemError above the limit."""
+    if len(ids) > limits.listed:
+        raise ProblemError("limit", f"a request looks up at most {limits.listed:,} ids, not {len(ids):,}")
+    return ids
+
+
 def picture_of(data: bytes, name: str, limits: Limits) -> NamedBytes:
     """A picture of a request, which errors call by `name`.
 

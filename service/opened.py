@@ -141,7 +141,7 @@ class OpenIndexes:
         self._indexes = {index.served.name: index for index in indexes}
         self._seconds = refresh_seconds
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._keep_fresh, name="refresh", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def __iter__(self) -> Iterator[OpenIndex]:
         return iter(self._indexes.values())
@@ -165,12 +165,15 @@ class OpenIndexes:
 
     def start(self) -> None:
         """Open all indexes, in the background, and keep them fresh."""
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._keep_fresh, name="refresh", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Close all indexes."""
         self._stop.set()
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
         for index in self:
             index.close()
 

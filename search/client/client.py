@@ -10,7 +10,7 @@ import numpy as np
 from search.client import results
 from search.client.filter_text import json_filter, text_filter
 from search.client.http import Connection
-from search.client.pictures import Sent
+from search.client.pictures import MOST_AT_ONCE, Sent, pages
 from search.config import IdentifyConfig, QueryConfig, VerifyConfig
 from search.counts import check_count, picture_number
 from search.errors import QueryError
@@ -184,16 +184,21 @@ class Client:
         **options: Unpack[SearchOptions],
     ) -> list[list[Hit]]:
         """As `SearchEngine.search_many`."""
-        sent = Sent()
-        queries = [{"picture": sent.picture(each, f"queries[{at}]")} for at, each in enumerate(pictures)]
-        return self._batch({"queries": queries, "views": views}, k, options, sent)
+        found: list[list[Hit]] = []
+        for page, sent in pages(pictures, "queries"):
+            queries = [{"picture": text} for text in page]
+            found += self._batch({"queries": queries, "views": views}, k, options, sent)
+        return found
 
     def search_vectors(
         self, vectors: Floats, k: int = QueryConfig.k, **options: Unpack[SearchOptions]
     ) -> list[list[Hit]]:
         """As `SearchEngine.search_vectors`."""
-        rows = np.atleast_2d(np.asarray(vectors, dtype=np.float32))
-        return self._batch({"queries": [{"vector": row} for row in rows.tolist()]}, k, options, Sent())
+        rows = np.atleast_2d(np.asarray(vectors, dtype=np.float32)).tolist()
+        queries = [{"vector": row} for row in rows]
+        starts = range(0, max(1, len(queries)), MOST_AT_ONCE)
+        parts = [self._batch({"queries": queries[at : at + MOST_AT_ONCE]}, k, options, Sent()) for at in starts]
+        return [hits for part in parts for hits in part]
 
     def search_id(self, picture_id: int, k: int = QueryConfig.k, **options: Unpack[SearchOptions]) -> list[Hit]:
         """As `SearchEngine.search_id`."""
@@ -231,10 +236,11 @@ class Client:
 
     def embed_many(self, pictures: Sequence[Picture]) -> Floats:
         """As `SearchEngine.embed_many`."""
-        sent = Sent()
-        body = {"pictures": [sent.picture(each, f"pictures[{at}]") for at, each in enumerate(pictures)]}
-        plain = self._service.post("/v1/embed", body, sent.names)
-        return _rows(plain["embeddings"], plain["dim"])
+        parts = [
+            self._service.post("/v1/embed", {"pictures": page}, sent.names)
+            for page, sent in pages(pictures, "pictures")
+        ]
+        return np.concatenate([_rows(part["embeddings"], part["dim"]) for part in parts])
 
     def embed_text(self, text: str) -> Floats:
         """As `SearchEngine.embed_text`."""
@@ -249,9 +255,7 @@ class Client:
 
     def vectors_of(self, ids: Sequence[int]) -> Floats:
         """As `SearchEngine.vectors_of`."""
-        numbers = [picture_number(each) for each in ids]
-        pages = [numbers[start : start + _IDS] for start in range(0, max(1, len(numbers)), _IDS)]
-        parts = [self._service.post("/v1/pictures:vectors", {"ids": page}, {}) for page in pages]
+        parts = [self._service.post("/v1/pictures:vectors", {"ids": page}, {}) for page in _pages_of(ids)]
         return np.concatenate([_rows(part["vectors"], part["dim"]) for part in parts])
 
     def vectors(self) -> tuple[list[PictureRecord], Floats]:
@@ -344,9 +348,11 @@ class Client:
 
     def metadata(self, picture_ids: Sequence[int]) -> dict[int, dict[str, MetadataValue]]:
         """As `SearchEngine.metadata`."""
-        body = {"ids": [picture_number(each) for each in picture_ids]}
-        plain = self._service.post("/v1/pictures:metadata", body, {})
-        return {int(key): results.metadata_of(row, plain["types"]) for key, row in plain["metadata"].items()}
+        found: dict[int, dict[str, MetadataValue]] = {}
+        for ids in _pages_of(picture_ids):
+            plain = self._service.post("/v1/pictures:metadata", {"ids": ids}, {})
+            found |= {int(key): results.metadata_of(row, plain["types"]) for key, row in plain["metadata"].items()}
+        return found
 
     def values(self, column: str) -> dict[int, MetadataValue]:
         """As `SearchEngine.values`."""
@@ -384,6 +390,12 @@ def _options(options: SearchOptions) -> dict[str, Any]:
     if "where" in plain:
         plain["where"] = json_filter(plain["where"])
     return plain
+
+
+def _pages_of(ids: Sequence[int]) -> list[list[int]]:
+    """Ids as many as one request may have; one page without any if there are none."""
+    numbers = [picture_number(each) for each in ids]
+    return [numbers[start : start + _IDS] for start in range(0, max(1, len(numbers)), _IDS)]
 
 
 def _rows(plain: Sequence[Sequence[float]], dim: int) -> Floats:

@@ -12,7 +12,15 @@ from search.pictures.source import picture_name, read_file, read_stream
 from search.types import Text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from search.types import Example, Picture
+
+
+MOST_AT_ONCE = 64
+"""Pictures, or vectors, of one request."""
+MOST_BYTES = 24 * 2**20
+"""Bytes of the pictures of one request, if it has more than one."""
 
 
 class Sent:
@@ -35,6 +43,26 @@ class Sent:
         if isinstance(example, Text):
             return {"text": example.text}
         return {"picture": self.picture(example, place)}
+
+
+def pages(pictures: Sequence[Picture], name: str) -> Iterator[tuple[list[str], Sent]]:
+    """Pictures in base64, as many as one request may have, and their names; one page without any if there are none.
+
+    Raises:
+        PictureError: a file cannot be read.
+    """
+    sent, size = Sent(), 0
+    page: list[str] = []
+    for picture in pictures:
+        text = sent.picture(picture, f"{name}[{len(page)}]")
+        if page and (len(page) == MOST_AT_ONCE or size + len(text) > MOST_BYTES):
+            sent.names.pop(f"{name}[{len(page)}]")
+            yield page, sent
+            sent, page, size = Sent(), [], 0
+            sent.names[f"{name}[0]"] = picture_name(picture)
+        page.append(text)
+        size += len(text)
+    yield page, sent
 
 
 def _bytes_of(picture: Picture) -> bytes:

@@ -13,7 +13,7 @@ from search.pictures.formats import sniff
 from search.pictures.thumbnails import jpeg, thumbnail
 from service.answering import Chosen, answered, service_of
 from service.bodies import receive
-from service.examples import check_number
+from service.examples import check_ids
 from service.models import IdsIn
 from service.plain import date_types, metadata_plain, record_plain
 from service.problems import ProblemError
@@ -101,9 +101,7 @@ async def metadata(request: Request, index: Chosen) -> Response:
     body, limits = await receive(request), service_of(request).limits
 
     def use(engine: SearchEngine) -> dict[str, Any]:
-        ids = body.read(IdsIn).ids
-        check_number(len(ids) // 100, limits)
-        found = engine.metadata(ids)
+        found = engine.metadata(check_ids(body.read(IdsIn).ids, limits))
         rows = {str(number): metadata_plain(values) for number, values in found.items()}
         return {"metadata": rows, "types": date_types(found.values())}
 
@@ -116,8 +114,7 @@ async def vectors(request: Request, index: Chosen) -> Response:
     body, limits = await receive(request), service_of(request).limits
 
     def use(engine: SearchEngine) -> dict[str, Any]:
-        ids = body.read(IdsIn).ids
-        check_number(len(ids) // 10, limits)
+        ids = check_ids(body.read(IdsIn).ids, limits)
         return {"dim": engine.dim, "vectors": engine.vectors_of(ids).tolist()}
 
     return await answered(request, index, use)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 from collections.abc import Callable
 from dataclasses import asdict
@@ -243,6 +244,27 @@ def test_what_the_index_holds(served: TestClient, engine: SearchEngine, client: 
     assert client.thumbnail(3, 16).startswith(b"\xff\xd8")
     assert client.refresh() is client
     assert client.stale is False
+
+
+def test_more_than_one_request_may_have(
+    engine: SearchEngine, client: Client, two: tuple[bytes, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = [two[0], two[1]] * 40
+    vectors = engine.embed_many(many)
+    assert (client.embed_many(many) == vectors).all()
+    assert client.search_many(many, 2) == engine.search_many(many, 2)
+    again = np.tile(vectors, (5, 1))
+    assert client.search_vectors(again, 2) == engine.search_vectors(again, 2)
+    assert (client.vectors_of([3, 9] * 600) == engine.vectors_of([3, 9] * 600)).all()
+    assert client.metadata(list(range(2500))) == engine.metadata(list(range(2500)))
+    monkeypatch.setattr("search.client.pictures.MOST_BYTES", len(two[0]) * 4)
+    for broken in (0, 1, 5, 79):
+        wrong = [*many[:broken], io.BytesIO(b"nothing"), *many[broken + 1 :]]
+        wrong[broken].name = "the one"  # type: ignore[union-attr]
+        for use in (client.embed_many, client.search_many):
+            with pytest.raises(PictureError, match="the one: not a picture"):
+                use(wrong)  # type: ignore[operator]
+    assert (client.embed_many(many[:9]) == vectors[:9]).all()
 
 
 def errors() -> dict[str, Callable[[Any, bytes], object]]:
