@@ -9,36 +9,15 @@ are rejected here, before Streamlit sees them, for every path.
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import streamlit as st
 
+from service.authority import EVERYWHERE, LOCAL, PORTS, Authority, matches, values_of
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
-
-LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
-EVERYWHERE = frozenset({"0.0.0.0", "::"})
-"""Addresses to listen on that are not names."""
-_AUTHORITY = re.compile(r"(?:\[(?P<six>[0-9a-f:.]{2,45})\]|(?P<name>[a-z0-9_.-]{1,253}))(?::(?P<port>\d{1,5}))?")
-_PORTS = {"http": "80", "https": "443"}
-
-
-class Authority(NamedTuple):
-    """Name and port of a `Host` or `Origin` header, in lower case; the port is empty if none is given."""
-
-    name: str
-    port: str
-
-    @classmethod
-    def read(cls, text: str, scheme: str = "") -> Authority | None:
-        """Parse `name`, `name:port` or `[v6]:port`; None for anything else. The scheme's default port is dropped."""
-        match = _AUTHORITY.fullmatch(text.lower())
-        if match is None:
-            return None
-        port = match["port"] or ""
-        return cls((match["six"] or match["name"]).rstrip("."), "" if port == _PORTS.get(scheme) else port)
 
 
 class Guard:
@@ -68,7 +47,7 @@ def refusal(scope: Scope) -> str | None:
     A request without `Origin` is not from a script of another page, unless the browser marks it as loading a resource
     such as a picture for one. Following a link to the app is allowed.
     """
-    hosts, origins = _values(scope, b"host"), _values(scope, b"origin")
+    hosts, origins = values_of(scope, b"host"), values_of(scope, b"origin")
     host = Authority.read(hosts[0]) if len(hosts) == 1 else None
     if host is None:
         return "This request needs exactly one valid Host header."
@@ -79,8 +58,8 @@ def refusal(scope: Scope) -> str | None:
         )
     if origins:
         return None if len(origins) == 1 and _own_origin(origins[0], hosts[0]) else _FOREIGN
-    foreign = any(value.lower() in ("cross-site", "same-site") for value in _values(scope, b"sec-fetch-site"))
-    navigated = _values(scope, b"sec-fetch-mode") == ["navigate"]
+    foreign = any(value.lower() in ("cross-site", "same-site") for value in values_of(scope, b"sec-fetch-site"))
+    navigated = values_of(scope, b"sec-fetch-mode") == ["navigate"]
     return _FOREIGN if foreign and not navigated else None
 
 
@@ -97,15 +76,10 @@ def _named(name: str, scope: Scope) -> bool:
     """
     allowed = _listed("server.allowedHosts")
     if allowed:
-        return any(_matches(name, pattern) for pattern in allowed)
+        return any(matches(name, pattern) for pattern in allowed)
     configured = {str(st.get_option(option) or "").lower() for option in ("server.address", "browser.serverAddress")}
     server = scope.get("server")
     return name in LOCAL | (configured - EVERYWHERE) | ({server[0]} if server else set())
-
-
-def _matches(name: str, pattern: str) -> bool:
-    """Match a pattern as Streamlit does: `*` is any name, `*.example.com` any name below example.com."""
-    return pattern == "*" or name == pattern or (pattern.startswith("*.") and name.endswith(pattern[1:]))
 
 
 def _own_origin(origin: str, host: str) -> bool:
@@ -116,7 +90,7 @@ def _own_origin(origin: str, host: str) -> bool:
         scheme, netloc, *rest = urlsplit(origin)
     except ValueError:
         return False
-    if scheme not in _PORTS or any(rest):
+    if scheme not in PORTS or any(rest):
         return False
     page, own = Authority.read(netloc, scheme), Authority.read(host, scheme)
     if page is None or own is None:
@@ -126,8 +100,3 @@ def _own_origin(origin: str, host: str) -> bool:
 
 def _listed(option: str) -> list[str]:
     return [value.strip().lower().rstrip(".") for value in st.get_option(option)]
-
-
-def _values(scope: Scope, name: bytes) -> list[str]:
-    """All values of a header; non-ASCII bytes stay distinct and match nothing."""
-    return [value.decode("latin-1").strip() for key, value in scope["headers"] if key.lower() == name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -227,3 +227,10 @@ class IndexInfo:
     """Revision of the decoder that embedded the pictures, see `search.pictures.decoder_revision`."""
     precision: str | None = None
     """Precision of the encoder on a CPU with OpenVINO; None if the index has no encoder, or its file is damaged."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON: `segments` is the number of segments, `segment_list` describes each."""
+        plain = asdict(self)
+        plain["segment_list"] = plain.pop("segments")
+        columns = [column.to_dict() for column in self.columns]
+        return {**plain, "path": str(self.path), "segments": len(self.segments), "columns": columns}

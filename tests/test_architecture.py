@@ -19,7 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("search.recognition",),
     ("search.query",),
     ("search.reader",),
-    ("search.engine",),
+    ("search.engine", "search.client"),
     ("search",),
     ("indexer.csv_table", "indexer.resolved_paths"),
     ("indexer.alterations", "indexer.labels", "indexer.metrics"),
@@ -31,6 +31,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("indexer.evaluation", "indexer.shards", "indexer.stores"),
     ("indexer.calibration",),
     ("indexer",),
+    ("indexer.jobs",),
+    ("service",),
     ("indexer.cli", "app_parts"),
     ("indexer.__main__", "app"),
     ("benchmarks",),
@@ -39,7 +41,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 """From the bottom up. A room imports rooms of the layers below its own; the rooms of one layer never meet.
 A name without a dot is the package's `__init__.py`, or a whole package without rooms."""
 ROOMS = {room: height for height, layer in enumerate(LAYERS) for room in layer}
-PACKAGES = ("search", "indexer", "app_parts", "benchmarks", "experiments")
+PACKAGES = ("search", "indexer", "service", "app_parts", "benchmarks", "experiments")
 
 HEAVY = {
     "torch",
@@ -53,7 +55,8 @@ HEAVY = {
     "PIL",
     "numpy",
 }
-HEAVY |= {"open_clip", "openvino", "pyarrow", "pandas", "pymilvus", "fsspec", "ray"}
+HEAVY |= {"open_clip", "openvino", "pyarrow", "pandas", "pymilvus", "fsspec", "ray", "fastapi"}
+HEAVY |= {"uvicorn", "httpx", "mcp"}
 HOMES = {
     "faiss": ("search/indexes/",),
     "hnswlib": ("search/indexes/",),
@@ -74,13 +77,21 @@ HOMES = {
     "streamlit_drawable_canvas": ("app_parts/search/cropping.py",),
     "pymilvus": ("search/store/milvus/",),
     "milvus_lite": ("search/store/milvus/",),
+    "fastapi": ("service/",),
+    "starlette": ("service/", "app.py", "app_parts/"),
+    "pydantic": ("service/",),
+    "prometheus_client": ("service/metrics.py",),
+    "python_multipart": ("service/bodies.py",),
+    "uvicorn": ("indexer/cli/service_server.py",),
+    "httpx": ("search/client/",),
+    "mcp": ("service/mcp_server.py",),
     "sqlite3": ("search/store/", "search/files/disk_errors.py", "indexer/pipeline/staging"),
 }
 
 
 def modules(*packages: str) -> list[Path]:
     """The app and the files of packages: of those that are installed, unless others are named."""
-    chosen = packages or ("search", "indexer", "app_parts")
+    chosen = packages or ("search", "indexer", "service", "app_parts")
     return sorted([ROOT / "app.py", *(path for package in chosen for path in (ROOT / package).glob("**/*.py"))])
 
 
@@ -190,7 +201,7 @@ def test_importing_is_light(statement: str, may_have: set[str]) -> None:
     assert HEAVY & set(done.stdout.split()) <= may_have
 
 
-@pytest.mark.parametrize("command", [[], ["build"], ["query"], ["train"], ["demo"]])
+@pytest.mark.parametrize("command", [[], ["build"], ["query"], ["train"], ["demo"], ["serve"], ["mcp"]])
 def test_help_is_light(command: list[str]) -> None:
     script = (
         "import sys; from indexer.cli.app import app; app(sys.argv[1:], standalone_mode=False);"

@@ -17,7 +17,7 @@ import pytest
 import search
 
 ROOT = Path(__file__).parent.parent
-BUILT_FROM = ("search", "indexer", "app_parts", ".streamlit")
+BUILT_FROM = ("search", "indexer", "service", "app_parts", ".streamlit")
 FILES = ("app.py", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in")
 
 pytest.importorskip("setuptools", "77")

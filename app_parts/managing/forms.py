@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app_parts.jobs.registry import jobs
-from app_parts.jobs.request import JobRequest, typed_path
 from app_parts.managing.chosen_index import chosen
+from app_parts.server_jobs import jobs
 from app_parts.tiles import literal, plain
+from indexer.jobs.request import JobRequest, typed_path
 from search import TwinlensError
 from search.config import BuildConfig
 from search.encoders import available

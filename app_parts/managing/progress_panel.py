@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from app_parts.arguments import arguments
-from app_parts.jobs.registry import jobs
-from app_parts.jobs.view import duration, progress_text
+from app_parts.server_jobs import jobs
 from app_parts.tiles import literal, plain
+from indexer.jobs.view import duration, progress_text
 from search import TwinlensError
 from search.text import counted
 
 if TYPE_CHECKING:
-    from app_parts.jobs.view import JobView
+    from indexer.jobs.view import JobView
 
 TITLES = {"build": "Build", "add": "Add", "sync": "Sync", "rebuild": "Rebuild", "check": "Check"}
 LIVE_SECONDS, IDLE_SECONDS = 1.0, 5.0

@@ -7,12 +7,12 @@ from pathlib import Path
 import streamlit as st
 
 from app_parts.arguments import arguments
-from app_parts.jobs.registry import jobs
-from app_parts.jobs.request import JobRequest
 from app_parts.managing.chosen_index import chosen, index_folder
 from app_parts.managing.forms import show_creation, show_how_to_enable
 from app_parts.managing.progress_panel import show_job
+from app_parts.server_jobs import jobs
 from app_parts.tiles import literal
+from indexer.jobs.request import JobRequest
 from search import TwinlensError
 
 DATA = Path(__file__).resolve().parents[2] / "data"

@@ -27,10 +27,12 @@ SECTIONS = {
     },
     "Search it": {
         "query": "query:query",
-        "app": "serve:serve_app",
+        "app": "app_commands:serve_app",
+        "serve": "serve:serve",
+        "mcp": "mcp_command:mcp",
         "duplicates": "duplicates:duplicates",
         "map": "map:draw_map",
-        "demo": "serve:demo",
+        "demo": "app_commands:demo",
     },
     "Store metadata, export and import": {
         "metadata": "metadata:metadata",

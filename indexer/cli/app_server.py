@@ -97,6 +97,15 @@ def check_address(port: int, host: str = "127.0.0.1") -> None:
     """
     if not APP.is_file() or find_spec("streamlit") is None:
         raise DataError(f"{APP}: the app is not installed here. Install Twinlens again, with its dependencies")
+    check_free(port, host)
+
+
+def check_free(port: int, host: str) -> None:
+    """Check that a server can listen on an address.
+
+    Raises:
+        DataError: the port is taken, or the address is not one of this machine.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:

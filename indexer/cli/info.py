@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -23,15 +22,7 @@ def info(index: StoreArgument, as_json: JsonOption = False) -> None:
 
     with without_torch(), open_index(index, device="cpu") as engine:
         about = engine.info()
-    typer.echo(json.dumps(_plain(about), indent=2) if as_json else _text(about))
-
-
-def _plain(about: IndexInfo) -> dict[str, Any]:
-    """Plain values, ready for JSON: `segments` is the number of segments, `segment_list` describes each."""
-    plain = asdict(about)
-    plain["segment_list"] = plain.pop("segments")
-    columns = [column.to_dict() for column in about.columns]
-    return {**plain, "path": str(about.path), "segments": len(about.segments), "columns": columns}
+    typer.echo(json.dumps(about.to_dict(), indent=2) if as_json else _text(about))
 
 
 def _text(about: IndexInfo) -> str:

@@ -1,119 +1,113 @@
-"""The commands `app` and `demo`."""
+"""The command `serve`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from indexer.cli.base import warn
-from indexer.cli.build import build
-from indexer.cli.query import query
-from search.errors import DataError
-from search.text import one_line
-
-if TYPE_CHECKING:
-    from indexer.cli.app_server import Serving
-
-PortOption = Annotated[int, typer.Option(help="Port that the app listens on.", min=1, max=65535)]
-_PORT = 8501
-_THIS_MACHINE = "127.0.0.1"
-_QUESTION = "football/02.jpg"
-"""The picture of the sample that the demo asks about; the other views of that thing are the right answer."""
-_VIEWS = 5
-"""Pictures of each thing in the sample."""
+from indexer.cli.options import DeviceOption, read_size
+from search.config import QueryConfig
 
 
-def serve_app(
+def serve(
     index: Annotated[
-        Path | None,
+        list[str],
         typer.Option(
-            "--index", "-i", help="The index folder. Without one, the app shows how to make one.", show_default=False
+            "--index",
+            "-i",
+            metavar="[NAME=]DIR",
+            help="An index to serve; may be repeated. Its name in addresses is that of the folder, unless it is given.",
         ),
-    ] = None,
-    port: PortOption = _PORT,
+    ],
+    port: Annotated[int, typer.Option(help="Port that the service listens on.", min=1, max=65535)] = 8080,
     host: Annotated[
         str,
         typer.Option(
-            help="Address that the app listens on; the default is reachable from this machine only, any other needs a "
-            "password."
+            help="Address that the service listens on; the default is reachable from this machine only, any other "
+            "needs API keys."
         ),
-    ] = _THIS_MACHINE,
-    manage: Annotated[
-        bool,
-        typer.Option(
-            "--manage",
-            help="Let visitors make and change indexes in the browser. They can then read folders of this machine.",
-        ),
-    ] = False,
-    runs: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="A folder of training runs to show.", show_default=False)
-    ] = None,
-    log: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="The log of `twinlens attend`, for the page People.", show_default=False),
-    ] = None,
-    password_file: Annotated[
+    ] = "127.0.0.1",
+    keys: Annotated[
         Path | None,
         typer.Option(
-            "--password-file",
             metavar="FILE",
-            help="A file with the password that visitors must give; or set TWINLENS_APP_PASSWORD.",
+            help="A file of API keys: lines of `read KEY` and `write KEY`. Or set TWINLENS_READ_KEYS and "
+            "TWINLENS_WRITE_KEYS.",
             show_default=False,
         ),
     ] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Let callers change the indexes: one worker, and a key to write if any.")
+    ] = False,
+    pictures: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME=]DIR",
+            help="With --write: the folder that jobs build from and sync with. May be repeated."
+            "  [default: the folder that the index follows]",
+            show_default=False,
+        ),
+    ] = None,
+    uploads: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME=]DIR",
+            help="With --write: a folder to store pictures in that callers add or enroll. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(help="Processes that answer; they share the mapped vectors.", min=1, max=64)
+    ] = 1,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A further name of the service in the header Host; *.example.com is any name below. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ORIGIN",
+            help="A web page whose scripts may use the service, such as https://shop.example.com. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    max_body: Annotated[
+        int | None,
+        typer.Option(metavar="SIZE", parser=read_size, help="Largest request.  [default: 64MB]", show_default=False),
+    ] = None,
+    max_pixels: Annotated[
+        int | None,
+        typer.Option(help="Pixels of the largest picture.  [default: what the decoder allows]", show_default=False),
+    ] = None,
+    max_k: Annotated[int, typer.Option(help="Largest number of hits.", min=1)] = 1_000,
+    queue: Annotated[int, typer.Option(help="Requests that wait at most; more are refused.", min=0)] = 256,
+    timeout: Annotated[float, typer.Option(help="Seconds to receive a request, and to answer it.", min=0.1)] = 60.0,
+    device: DeviceOption = QueryConfig.device,
 ) -> None:
-    """Serve the app for an index: upload or pick a picture, see its neighbours. Stop it with Ctrl-C."""
-    from indexer.cli.app_server import Serving
-    from search.engine import open_index
-    from search.store.catalog import has_catalog
+    """Serve indexes over HTTP to other programs, with the answers and defaults of the Python API.
 
-    if index is not None and (has_catalog(index) or not manage):
-        with open_index(index, device="cpu"):
-            pass  # an error of the index is reported here, and not on the page
-    _serve(Serving(index, manage, runs, log, password_file), host, port)
-
-
-def demo(
-    port: PortOption = _PORT,
-    open_app: Annotated[bool, typer.Option("--app/--no-app", help="Serve the app at the end.")] = True,
-) -> None:
-    """Index the sample collection, answer one query here, and serve the app for it."""
-    from indexer.cli.app_server import DATA, Serving
-
-    sample, index = DATA / "sample", DATA / "sample.index"
-    picture = _sample_picture(sample)
-    build(sample, index)
-    thing = picture.parent.name
-    typer.echo(f"\nWhich of the other pictures look like {thing}/{picture.name}?")
-    query(index, [str(picture)], k=_VIEWS - 1, where=[f"path not glob '*/{thing}/{picture.name}'"])
-    if open_app:
-        _serve(Serving(index), _THIS_MACHINE, port)
-
-
-def _sample_picture(sample: Path) -> Path:
-    """The picture of the sample collection to ask about.
-
-    Raises:
-        DataError: Twinlens was installed without it.
+    Stop it with Ctrl-C or SIGTERM: requests that run are answered first. Commits of other processes are served within a
+    second. See docs/service.md; the extra service is needed.
     """
-    picture = sample / _QUESTION
-    if not picture.is_file():
-        raise DataError(
-            f"{sample}: the sample collection is not here, as it is not part of the installed package. Run the demo "
-            "from a checkout of the repository, or index your own pictures: twinlens build PICTURES --index DIR, then "
-            "twinlens app --index DIR"
-        )
-    return picture
+    from indexer.cli.service_server import limits_of, require_service, run_service, served
+    from service.config import ServiceConfig
 
-
-def _serve(serving: Serving, host: str, port: int) -> None:
-    from indexer.cli.app_server import check_address, check_password, is_local, serve, url
-
-    check_address(port, host)
-    check_password(host, serving.password_file)
-    if not is_local(host):
-        warn(f"anyone who can reach {host} and has the password can use the app; it is not encrypted")
-    typer.echo(one_line(f"The app: {url(host, port)} (stop it with Ctrl-C)"))
-    serve(serving, port, host)
+    require_service()
+    config = ServiceConfig(
+        served(index, pictures or [], uploads or [], write=write),
+        write=write,
+        host=host,
+        allowed_hosts=tuple(allowed_host or ()),
+        origins=tuple(allow_origin or ()),
+        keys=None if keys is None else keys.absolute(),
+        device=device,
+        limits=limits_of(max_body, max_pixels, max_k, queue, timeout),
+    )
+    run_service(config, port, workers, warn)

@@ -18,7 +18,7 @@ from search.filters.columns import BUILT_IN, MOST_COLUMNS
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import TextIO
 
     from search.filters.columns import ColumnType
@@ -49,12 +49,25 @@ class MetadataFile:
     """Columns of the file that have the name of a built-in column."""
     count: int = 0
     """Number of rows."""
+    given: Sequence[dict[str, Any]] | None = None
+    """The rows, where they are in memory; None for those of a file."""
 
     def rows(self) -> Iterator[Row]:
         """The rows, in the order of the file."""
-        for line, cells in _read(self.path, of_json=self.of_json):
+        for line, cells in self.lines():
             named = {name: cell for name, cell in cells.items() if name in self.columns}
             yield Row(line, _key(self.path, line, cells), named)
+
+    def lines(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Line number and all cells of each row."""
+        if self.given is None:
+            return _read(self.path, of_json=self.of_json)
+        return ((number, _cells(row)) for number, row in enumerate(self.given, 1))
+
+
+def metadata_of_rows(rows: Sequence[dict[str, Any]], name: str) -> MetadataFile:
+    """Check rows in memory as `open_metadata` checks JSON lines; errors call them `name`. Raises as that."""
+    return _checked(MetadataFile(Path(name), of_json=True, given=rows))
 
 
 def open_metadata(file: str | os.PathLike[str]) -> MetadataFile:
@@ -75,9 +88,13 @@ def open_metadata(file: str | os.PathLike[str]) -> MetadataFile:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
     if head.startswith(b"["):
         raise DataError(f"{path}: is a JSON list. Write JSON lines: one object per line, without brackets around them")
-    metadata = MetadataFile(path, of_json=head.startswith(b"{"))
-    types = metadata.columns
-    for line, cells in _read(path, of_json=metadata.of_json):
+    return _checked(MetadataFile(path, of_json=head.startswith(b"{")))
+
+
+def _checked(metadata: MetadataFile) -> MetadataFile:
+    """Check every line, and find the types of the columns."""
+    path, types = metadata.path, metadata.columns
+    for line, cells in metadata.lines():
         _key(path, line, cells)
         metadata.count += 1
         for name, cell in cells.items():
@@ -135,7 +152,11 @@ def _json_rows(path: Path, stream: TextIO) -> Iterator[tuple[int, dict[str, Any]
             raise DataError(f"{path}, line {number}: is not JSON ({str(error)[:100]})") from error
         if not isinstance(row, dict):
             raise DataError(f"{path}, line {number}: is not a JSON object ({{...}})")
-        yield number, {name.strip(): _cell(value) for name, value in row.items()}
+        yield number, _cells(row)
+
+
+def _cells(row: dict[str, Any]) -> dict[str, Cell]:
+    return {name.strip(): _cell(value) for name, value in row.items()}
 
 
 def _cell(value: Any) -> Cell:

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from app_parts.jobs.job import COMMAND
-from app_parts.jobs.registry import jobs
-from app_parts.jobs.request import JobRequest
 from app_parts.managing.about import encoder_facts, structure_row
 from app_parts.managing.chosen_index import chosen
 from app_parts.managing.progress_panel import PER_PAGE
+from app_parts.server_jobs import jobs
 from indexer.collection.build import build
 from indexer.collection.rebuild import rebuild
 from indexer.collection.remove import remove
+from indexer.jobs.job import COMMAND
+from indexer.jobs.request import JobRequest
 from indexer.pipeline.lock import writer_lock
 from search import open_index
 from search.config import BuildConfig

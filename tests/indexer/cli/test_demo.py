@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from indexer.cli import serve
+from indexer.cli import app_commands
 from indexer.cli.app import app
 
 ROOT = Path(__file__).parents[3]
-THING, _, QUESTION = serve._QUESTION.partition("/")
+THING, _, QUESTION = app_commands._QUESTION.partition("/")
 
 
 @pytest.fixture

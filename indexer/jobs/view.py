@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from app_parts.jobs.request import JobRequest
+    from indexer.jobs.request import JobRequest
 
 Status = Literal["running", "stopping", "done", "failed", "stopped"]
 

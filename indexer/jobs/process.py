@@ -1,4 +1,4 @@
-"""The process of a job: `python -P -m app_parts.jobs.process`, with a request on standard input.
+"""The process of a job: `python -P -m indexer.jobs.process`, with a request on standard input.
 
 It writes one JSON object per line: `{"begin": stage, "total": n}`, `{"done": n}`, and at the end `{"report": {...}}`,
 `{"error": text}` or `{"stopped": true}`. SIGTERM stops it cleanly. So does the end of standard input, which the server
@@ -17,7 +17,7 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 import indexer
-from app_parts.jobs.request import JobRequest
+from indexer.jobs.request import JobRequest
 from search.errors import TwinlensError
 from search.text import reason_of
 

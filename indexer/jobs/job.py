@@ -13,16 +13,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app_parts.jobs.view import JobView, Stage
+from indexer.jobs.view import JobView, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app_parts.jobs.request import JobRequest
+    from indexer.jobs.request import JobRequest
 
 HOME = Path(__file__).resolve().parents[2]
 """The checkout, or the folder that packages are installed into."""
-COMMAND = (sys.executable, "-P", "-m", "app_parts.jobs.process")
+COMMAND = (sys.executable, "-P", "-m", "indexer.jobs.process")
 GRACE_SECONDS = 20.0
 """A process that does not stop in this time is killed, which an index survives."""
 

@@ -10,11 +10,11 @@ import time
 
 import pytest
 
-from app_parts.jobs.job import COMMAND, HOME, _environment
-from app_parts.jobs.registry import KEPT, Jobs
-from app_parts.jobs.request import JobRequest, typed_path
-from app_parts.jobs.view import JobView, Stage, duration, progress_text
 from indexer.collection.build import build
+from indexer.jobs.job import COMMAND, HOME, _environment
+from indexer.jobs.registry import KEPT, Jobs
+from indexer.jobs.request import JobRequest, typed_path
+from indexer.jobs.view import JobView, Stage, duration, progress_text
 from indexer.pipeline.lock import writer_lock
 from search import DataError, IndexLockedError, open_index
 from tests.conftest import FAST, draw, fill
@@ -108,7 +108,7 @@ def test_a_killed_process_is_reported_and_the_job_continues(many, tmp_path):
 
 def test_the_job_stops_when_its_server_is_killed(many, tmp_path):
     server = (
-        "import sys, time; from app_parts.jobs.job import Job; from app_parts.jobs.request import JobRequest\n"
+        "import sys, time; from indexer.jobs.job import Job; from indexer.jobs.request import JobRequest\n"
         "job = Job(1, JobRequest.of_line(sys.stdin.readline().encode()))\n"
         "while not (job.view.stage and job.view.stage.done): time.sleep(0.01)\n"
         "print(job.process_id, flush=True); time.sleep(600)"
@@ -184,7 +184,7 @@ def test_one_job_at_a_time_for_each_index(tmp_path):
     job = registry.start(request)
     (tmp_path / "link").symlink_to(tmp_path)
     for path in (tmp_path / "a", tmp_path / "link" / "a", tmp_path / "x" / ".." / "a"):
-        with pytest.raises(IndexLockedError, match="a job of this app is running"):
+        with pytest.raises(IndexLockedError, match="a job of this server is running"):
             registry.start(JobRequest("rebuild", str(path)))
     other = registry.start(JobRequest("check", str(tmp_path / "b")))
     assert [view.number for view in registry.views()] == [2, 1]
@@ -224,7 +224,7 @@ def test_a_process_without_a_report_has_failed(ending, tmp_path):
 
 
 def test_a_process_that_ignores_the_request_to_stop_is_killed(monkeypatch, tmp_path):
-    monkeypatch.setattr("app_parts.jobs.job.GRACE_SECONDS", 0.2)
+    monkeypatch.setattr("indexer.jobs.job.GRACE_SECONDS", 0.2)
     stubborn = (
         "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         'print(\'{"begin": "embed", "total": 2}\', flush=True); time.sleep(600)'

@@ -1,4 +1,4 @@
-"""The jobs of a server: one at a time for each index."""
+"""The jobs of a server, which is the app or the service: one at a time for each index."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
-import streamlit as st
-
-from app_parts.jobs.job import COMMAND, Job
+from indexer.jobs.job import COMMAND, Job
 from search.errors import IndexLockedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app_parts.jobs.request import JobRequest
-    from app_parts.jobs.view import JobView
+    from indexer.jobs.request import JobRequest
+    from indexer.jobs.view import JobView
 
 KEPT = 20
 """Number of indexes whose last job is kept."""
@@ -43,8 +41,8 @@ class Jobs:
                 self._last[place] = before
                 if before.view.running:
                     raise IndexLockedError(
-                        f"{request.index}: a job of this app is running on it ({before.view.request.verb}). Wait for "
-                        "it to end, or stop it, and try again"
+                        f"{request.index}: a job of this server is running on it ({before.view.request.verb}). "
+                        "Wait for it to end, or stop it, and try again"
                     )
             self._count += 1
             self._last[place] = job = Job(self._count, request, self._command)
@@ -66,9 +64,3 @@ class Jobs:
         ended = [place for place, job in self._last.items() if not job.view.running]
         for place in ended[: max(0, len(self._last) - KEPT)]:
             del self._last[place]
-
-
-@st.cache_resource(show_spinner=False)
-def jobs() -> Jobs:
-    """The jobs of this server, which all sessions share."""
-    return Jobs()

@@ -1,0 +1,402 @@
+"""The client: what a `SearchEngine` answers, from a service."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from search.client import results
+from search.client.filter_text import json_filter, text_filter
+from search.client.http import Connection
+from search.client.pictures import MOST_AT_ONCE, Sent, pages
+from search.config import IdentifyConfig, QueryConfig, VerifyConfig
+from search.counts import check_count, picture_number
+from search.errors import QueryError
+from search.query.query import only_hits
+from search.recognition.calibration import Calibration
+from search.recognition.cut_points import CutPoints
+from search.types import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Unpack
+
+    import httpx
+
+    from search.config import References
+    from search.crop import Crop
+    from search.filters.columns import ColumnType, MetadataValue
+    from search.query.collection_map import CollectionMap
+    from search.query.query import SearchOptions, Where
+    from search.recognition.calibration import Verification
+    from search.recognition.identities import Identification, Identity
+    from search.store.records import PictureRecord
+    from search.types import Answer, Example, Floats, Hit, IndexInfo, Picture
+
+_PAGE = 1_000
+"""Pictures of one answer."""
+_IDS = 1_000
+"""Ids of one request."""
+
+
+class Client:
+    """An index of a service. Safe to use from several threads.
+
+    Every call is answered from the newest snapshot. Paths are read on this machine; what is sent is their bytes. Each
+    method raises what that of a `SearchEngine` raises, and ServiceError if the service cannot be reached or refuses.
+    """
+
+    stale = False
+    """An answer always is of the newest snapshot."""
+
+    def __init__(
+        self,
+        url: str,
+        index: str | None = None,
+        *,
+        key: str | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        """Use a service.
+
+        Args:
+            url: its address, such as `http://127.0.0.1:8080`.
+            index: name of the index. Defaults to the only one.
+            key: an API key.
+            transport: a transport of httpx that takes the place of the network.
+        """
+        self._service = Connection(url, index, key, transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._service.close()
+
+    def refresh(self) -> Client:
+        """Return this client, whose answers always are of the newest snapshot."""
+        return self
+
+    # Search ------------------------------------------------------------------------------------------------------
+
+    def search(
+        self,
+        picture: Example,
+        k: int = QueryConfig.k,
+        *,
+        without: Sequence[Example] = (),
+        crop: Crop | None = None,
+        views: bool = QueryConfig.views,
+        **options: Unpack[SearchOptions],
+    ) -> list[Hit]:
+        """As `SearchEngine.search`."""
+        return self.ask(picture, k, without=without, crop=crop, views=views, **only_hits(options)).hits
+
+    def search_text(
+        self,
+        text: str | Sequence[str],
+        k: int = QueryConfig.k,
+        *,
+        without: Sequence[Example] = (),
+        **options: Unpack[SearchOptions],
+    ) -> list[Hit]:
+        """As `SearchEngine.search_text`."""
+        texts = [Text(each) for each in ([text] if isinstance(text, str) else text)]
+        if len(texts) == 1:
+            return self.search(texts[0], k, without=without, **options)
+        return self.search_together(texts, k, without=without, **options)
+
+    def search_together(
+        self,
+        pictures: Sequence[Example],
+        k: int = QueryConfig.k,
+        *,
+        weights: Sequence[float] | None = None,
+        without: Sequence[Example] = (),
+        views: bool = QueryConfig.views,
+        **options: Unpack[SearchOptions],
+    ) -> list[Hit]:
+        """As `SearchEngine.search_together`."""
+        options = only_hits(options)
+        return self.ask_together(pictures, k, weights=weights, without=without, views=views, **options).hits
+
+    def ask(
+        self,
+        picture: Example,
+        k: int = QueryConfig.k,
+        *,
+        without: Sequence[Example] = (),
+        crop: Crop | None = None,
+        views: bool = QueryConfig.views,
+        audit: bool = False,
+        **options: Unpack[SearchOptions],
+    ) -> Answer:
+        """As `SearchEngine.ask`."""
+        sent = Sent()
+        body = {
+            "query": sent.example(picture, "query"),
+            "crop": None if crop is None else list(crop.ends),
+            **_blended(sent, without, views=views, audit=audit),
+        }
+        return self._ask(body, k, options, sent)
+
+    def ask_together(
+        self,
+        pictures: Sequence[Example],
+        k: int = QueryConfig.k,
+        *,
+        weights: Sequence[float] | None = None,
+        without: Sequence[Example] = (),
+        views: bool = QueryConfig.views,
+        audit: bool = False,
+        **options: Unpack[SearchOptions],
+    ) -> Answer:
+        """As `SearchEngine.ask_together`."""
+        if len(pictures) == 0:
+            raise QueryError("nothing to search from: name at least one picture or text")
+        sent = Sent()
+        body = {
+            "query": [sent.example(each, f"query[{at}]") for at, each in enumerate(pictures)],
+            "weights": None if weights is None else [float(each) for each in weights],
+            **_blended(sent, without, views=views, audit=audit),
+        }
+        return self._ask(body, k, options, sent)
+
+    def ask_vectors(
+        self, vectors: Floats, k: int = QueryConfig.k, *, audit: bool = False, **options: Unpack[SearchOptions]
+    ) -> list[Answer]:
+        """As `SearchEngine.ask_vectors`."""
+        rows = np.atleast_2d(np.asarray(vectors, dtype=np.float32))
+        return [self._ask({"query": {"vector": row}, "audit": audit}, k, options, Sent()) for row in rows.tolist()]
+
+    def search_many(
+        self,
+        pictures: Sequence[Picture],
+        k: int = QueryConfig.k,
+        *,
+        views: bool = QueryConfig.views,
+        **options: Unpack[SearchOptions],
+    ) -> list[list[Hit]]:
+        """As `SearchEngine.search_many`."""
+        found: list[list[Hit]] = []
+        for page, sent in pages(pictures, "queries"):
+            queries = [{"picture": text} for text in page]
+            found += self._batch({"queries": queries, "views": views}, k, options, sent)
+        return found
+
+    def search_vectors(
+        self, vectors: Floats, k: int = QueryConfig.k, **options: Unpack[SearchOptions]
+    ) -> list[list[Hit]]:
+        """As `SearchEngine.search_vectors`."""
+        rows = np.atleast_2d(np.asarray(vectors, dtype=np.float32)).tolist()
+        queries = [{"vector": row} for row in rows]
+        starts = range(0, max(1, len(queries)), MOST_AT_ONCE)
+        parts = [self._batch({"queries": queries[at : at + MOST_AT_ONCE]}, k, options, Sent()) for at in starts]
+        return [hits for part in parts for hits in part]
+
+    def search_id(self, picture_id: int, k: int = QueryConfig.k, **options: Unpack[SearchOptions]) -> list[Hit]:
+        """As `SearchEngine.search_id`."""
+        return self._ask({"query": {"id": picture_number(picture_id)}}, k, only_hits(options), Sent()).hits
+
+    def _ask(self, body: dict[str, Any], k: int, options: SearchOptions, sent: Sent) -> Answer:
+        plain = self._service.post("/v1/search", {**body, "k": k, **_options(options)}, sent.names)
+        return results.answer_of(plain)
+
+    def _batch(self, body: dict[str, Any], k: int, options: SearchOptions, sent: Sent) -> list[list[Hit]]:
+        plain = self._service.post("/v1/search:batch", {**body, "k": k, **_options(options)}, sent.names)
+        return [results.hits_of(each, plain["types"]) for each in plain["answers"]]
+
+    # Embeddings --------------------------------------------------------------------------------------------------
+
+    @property
+    def dim(self) -> int:
+        """Number of dimensions of an embedding."""
+        return int(self._info()["dim"])
+
+    @property
+    def fingerprint(self) -> str:
+        """Fingerprint of the encoder that made the vectors."""
+        return str(self._info()["fingerprint"])
+
+    @property
+    def embeds_text(self) -> bool:
+        """Whether the encoder embeds texts too."""
+        return bool(self._info()["embeds_text"])
+
+    def embed(self, picture: Picture) -> Floats:
+        """As `SearchEngine.embed`."""
+        embedding: Floats = self.embed_many([picture])[0]
+        return embedding
+
+    def embed_many(self, pictures: Sequence[Picture]) -> Floats:
+        """As `SearchEngine.embed_many`."""
+        parts = [
+            self._service.post("/v1/embed", {"pictures": page}, sent.names)
+            for page, sent in pages(pictures, "pictures")
+        ]
+        return np.concatenate([_rows(part["embeddings"], part["dim"]) for part in parts])
+
+    def embed_text(self, text: str) -> Floats:
+        """As `SearchEngine.embed_text`."""
+        plain = self._service.post("/v1/embed", {"texts": [Text(text).text]}, {})
+        embedding: Floats = _rows(plain["embeddings"], plain["dim"])[0]
+        return embedding
+
+    def vector(self, picture_id: int) -> Floats:
+        """As `SearchEngine.vector`."""
+        vector: Floats = self.vectors_of([picture_id])[0]
+        return vector
+
+    def vectors_of(self, ids: Sequence[int]) -> Floats:
+        """As `SearchEngine.vectors_of`."""
+        parts = [self._service.post("/v1/pictures:vectors", {"ids": page}, {}) for page in _pages_of(ids)]
+        return np.concatenate([_rows(part["vectors"], part["dim"]) for part in parts])
+
+    def vectors(self) -> tuple[list[PictureRecord], Floats]:
+        """As `SearchEngine.vectors`; a commit between its requests may show."""
+        records = self.pictures()
+        return records, self.vectors_of([record.id for record in records])
+
+    # Verification and identification -----------------------------------------------------------------------------
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The calibration of the index; None if it is not calibrated."""
+        plain = self._info()["full_calibration"]
+        return None if plain is None else Calibration.from_dict(plain)
+
+    @property
+    def cut_points(self) -> CutPoints | None:
+        """The distances by which `Hit.strength` is chosen; None if none were measured for the encoder."""
+        plain = self._info()["cut_points"]
+        return None if plain is None else CutPoints(*plain)
+
+    def verify(
+        self, a: Picture, b: Picture | Sequence[Picture], references: References = VerifyConfig.references
+    ) -> Verification:
+        """As `SearchEngine.verify`."""
+        sent = Sent()
+        body: dict[str, Any] = {"a": sent.picture(a, "a"), "references": references}
+        if isinstance(b, list | tuple):
+            body["b"] = [sent.picture(each, f"b[{at}]") for at, each in enumerate(b)]
+        else:
+            body["b"] = sent.picture(b, "b")  # type: ignore[arg-type]
+        return results.verification_of(self._service.post("/v1/verify", body, sent.names))
+
+    def identify(self, picture: Picture, config: IdentifyConfig | None = None) -> Identification:
+        """As `SearchEngine.identify`."""
+        sent = Sent()
+        body = {"picture": sent.picture(picture, "picture"), **asdict(config or IdentifyConfig())}
+        return results.identification_of(self._service.post("/v1/identify", body, sent.names))
+
+    def identities(self) -> list[Identity]:
+        """As `SearchEngine.identities`."""
+        return [results.identity_of(each) for each in self._service.get("/v1/identities")["identities"]]
+
+    # What the index holds ----------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        """Number of pictures in the index."""
+        return self.count()
+
+    def picture(self, picture_id: int) -> PictureRecord:
+        """As `SearchEngine.picture`."""
+        return results.record_of(self._service.get(f"/v1/pictures/{picture_number(picture_id)}"))
+
+    def thumbnail(self, picture_id: int, side: int = 320) -> bytes:
+        """A small JPEG of a picture; raises as `picture`, and PictureError if its file cannot be read."""
+        return self._service.get_bytes(f"/v1/pictures/{picture_number(picture_id)}/thumbnail", side=side)
+
+    def image(self, picture_id: int) -> bytes:
+        """The file of a picture; raises as `thumbnail`."""
+        return self._service.get_bytes(f"/v1/pictures/{picture_number(picture_id)}/image")
+
+    def pictures(self, *, after: int = 0, limit: int = -1) -> list[PictureRecord]:
+        """As `SearchEngine.pictures`."""
+        limit = check_count("limit", limit, least=-1)
+        found: list[PictureRecord] = []
+        while limit < 0 or len(found) < limit:
+            size = _PAGE if limit < 0 else min(_PAGE, limit - len(found))
+            page = self._service.get("/v1/pictures", after=after, limit=size)["pictures"]
+            found += map(results.record_of, page)
+            if len(page) < size:
+                break
+            after = page[-1]["id"]
+        return found
+
+    def labels(self) -> dict[str, int]:
+        """As `SearchEngine.labels`."""
+        return dict(self._service.get("/v1/labels")["labels"])
+
+    def count(self, where: Where | None = None) -> int:
+        """As `SearchEngine.count`."""
+        return int(self._service.get("/v1/count", where=text_filter(where))["count"])
+
+    def ids(self, where: Where | None = None) -> list[int]:
+        """As `SearchEngine.ids`."""
+        return list(self._service.get("/v1/ids", where=text_filter(where))["ids"])
+
+    def columns(self) -> dict[str, ColumnType]:
+        """As `SearchEngine.columns`."""
+        return dict(self._service.get("/v1/columns")["columns"])
+
+    def metadata(self, picture_ids: Sequence[int]) -> dict[int, dict[str, MetadataValue]]:
+        """As `SearchEngine.metadata`."""
+        found: dict[int, dict[str, MetadataValue]] = {}
+        for ids in _pages_of(picture_ids):
+            plain = self._service.post("/v1/pictures:metadata", {"ids": ids}, {})
+            found |= {int(key): results.metadata_of(row, plain["types"]) for key, row in plain["metadata"].items()}
+        return found
+
+    def values(self, column: str) -> dict[int, MetadataValue]:
+        """As `SearchEngine.values`."""
+        plain = self._service.get("/v1/values", column=column)
+        kind = plain["types"].get(column)
+        return {int(key): results.value_of(value, kind) for key, value in plain["values"].items()}
+
+    def texts(self, column: str, most: int) -> list[str]:
+        """As `SearchEngine.texts`."""
+        return list(self._service.get("/v1/texts", column=column, most=most)["texts"])
+
+    def map(self) -> CollectionMap | None:
+        """As `SearchEngine.map`."""
+        plain = self._service.get("/v1/map")["map"]
+        return None if plain is None else results.map_of(plain)
+
+    def info(self) -> IndexInfo:
+        """As `SearchEngine.info`; the path is that on the machine of the service."""
+        return results.info_of(self._info())
+
+    def _info(self) -> Any:
+        return self._service.get("/v1/info")
+
+
+def _blended(sent: Sent, without: Sequence[Example], *, views: bool, audit: bool) -> dict[str, Any]:
+    examples = [sent.example(each, f"without[{at}]") for at, each in enumerate(without)]
+    return {"without": examples, "views": views, "audit": audit}
+
+
+def _options(options: SearchOptions) -> dict[str, Any]:
+    plain: dict[str, Any] = {**options}
+    for name in ("liked", "disliked"):
+        if name in plain:
+            plain[name] = [picture_number(each) for each in plain[name]]
+    if "where" in plain:
+        plain["where"] = json_filter(plain["where"])
+    return plain
+
+
+def _pages_of(ids: Sequence[int]) -> list[list[int]]:
+    """Ids as many as one request may have; one page without any if there are none."""
+    numbers = [picture_number(each) for each in ids]
+    return [numbers[start : start + _IDS] for start in range(0, max(1, len(numbers)), _IDS)]
+
+
+def _rows(plain: Sequence[Sequence[float]], dim: int) -> Floats:
+    return np.array(plain, dtype=np.float32).reshape(len(plain), dim)
