@@ -48,7 +48,7 @@ def show_enroll(opened: SharedIndex) -> None:
         try:
             with st.spinner("Enrolling …"):
                 if upload is not None:
-                    report = enroll_upload(opened.info.path, name, upload.name, upload.getvalue(), config)
+                    report = enroll_upload(Path(opened.info.path), name, upload.name, upload.getvalue(), config)
                 else:
                     report = enroll(opened.info.path, name, [opened.engine.picture(picture or 0).path], config)
         except TwinlensError as error:
