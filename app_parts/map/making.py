@@ -39,7 +39,7 @@ def offer_making(opened: SharedIndex, *, manage: bool) -> None:
             _make(opened)
         return
     st.markdown("Make it once, which takes some minutes for 100,000 pictures; it is kept with the index:")
-    st.code(f"twinlens map {opened.info.path.name} --keep", language="bash")
+    st.code(f"twinlens map {Path(opened.info.path).name} --keep", language="bash")
 
 
 def _make(opened: SharedIndex) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -56,7 +57,7 @@ def show(opened: SharedIndex, address: Address) -> None:
     with visits:
         show_visits()
     with unknown:
-        show_unknown(opened.info.path)
+        show_unknown(Path(opened.info.path))
 
 
 def choose_tab(address: Address) -> Sequence[TabContainer]:

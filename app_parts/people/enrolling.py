@@ -50,7 +50,7 @@ def show_enroll(opened: SharedIndex) -> None:
     except TwinlensError as error:
         st.error(literal(error))
         return
-    enroll_and_report(opened.info.path, name, source, EnrollConfig(add=more, force=force))
+    enroll_and_report(Path(opened.info.path), name, source, EnrollConfig(add=more, force=force))
 
 
 def enroll_and_report(index: Path, name: str, picture: Path | tuple[str, bytes], config: EnrollConfig) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -69,7 +70,7 @@ def offer_name(opened: SharedIndex, upload: UploadedFile, box: Crop | None, numb
     with st.form(f"unknown-{number}", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input("Enroll as", key=f"unknown-name-{number}", placeholder="Ada Lovelace")
         if st.form_submit_button("Enroll", key=f"unknown-enroll-{number}"):
-            enroll_and_report(opened.info.path, name, (upload.name, upload.getvalue()), EnrollConfig(box=box))
+            enroll_and_report(Path(opened.info.path), name, (upload.name, upload.getvalue()), EnrollConfig(box=box))
 
 
 def show_options(opened: SharedIndex, address: Address) -> IdentifyConfig:

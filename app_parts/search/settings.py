@@ -62,7 +62,8 @@ def show_settings(opened: SharedIndex, address: Address, label: str, question: Q
     if where is None:
         return None
     conditions = [parse_where(each) for each in where]
-    text, listed = joined(where), ()
+    text = joined(where)
+    listed: tuple[int, ...] = ()
     if area is not None:
         conditions.append(HasId(tuple(area)))
         complete = joined([*where, among(area)])

@@ -87,7 +87,7 @@ def demo(
     build(sample, index)
     thing = picture.parent.name
     typer.echo(f"\nWhich of the other pictures look like {thing}/{picture.name}?")
-    query(index, [str(picture)], k=_VIEWS - 1, where=[f"path not glob '*/{thing}/{picture.name}'"])
+    query(str(index), [str(picture)], k=_VIEWS - 1, where=[f"path not glob '*/{thing}/{picture.name}'"])
     if open_app:
         _serve(Serving(index), _THIS_MACHINE, port)
 

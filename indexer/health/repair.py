@@ -94,7 +94,7 @@ def _refuse_damaged_catalog(report: CheckReport) -> None:
     for finding in report.findings:
         if finding.part == "catalog":
             raise IndexFolderError(
-                f"{report.index / finding.file}: {finding.problem}. A catalog cannot be repaired, because only the"
+                f"{report.index}/{finding.file}: {finding.problem}. A catalog cannot be repaired, because only the"
                 " catalog records which picture each vector belongs to. Restore it from a backup, or delete the folder"
                 " and build again"
             )

@@ -126,14 +126,11 @@ def _to_milvus(folder: Path, address: MilvusAddress, config: MigrateConfig, stag
                 tag += "b"  # the same again, beside itself
         dim, count = source.snapshot.dim, source.records.count()
         target = NewCollection(connection, tag, source.records.columns(), dim)
-        copied = 0
-        with stages.stage("copy", count):
-            stages.progress.advance(source.snapshot.catalog.pictures.count() - _left(source, target.reached()))
-            for page in _pages(source, target.reached(), max(1, _SENT_BYTES // (4 * dim))):
-                ids = [record.id for record in page]
-                target.put(page, source.records.metadata(ids), source.vectors_of(ids))
-                copied += len(page)
-                stages.progress.advance(len(page))
+        try:
+            copied = _send(source, target, count, dim, stages)
+        except DataError:  # would come again
+            target.drop()
+            raise
         settings = carried_settings(source.settings) | {
             "columns": list(source.records.columns().items()),
             "index": index.to_dict(),
@@ -145,6 +142,19 @@ def _to_milvus(folder: Path, address: MilvusAddress, config: MigrateConfig, stag
         return MigrateReport(
             str(folder), str(address), count, copied, dim, settings["encoder"], index.type, stages.seconds
         )
+
+
+def _send(source: FolderStore, target: NewCollection, count: int, dim: int, stages: Stages) -> int:
+    """Copy the pictures that an earlier run has not copied; return how many."""
+    reached, copied = target.reached(), 0
+    with stages.stage("copy", count):
+        stages.progress.advance(sum(key <= reached for key in source.records.ids()))
+        for page in _pages(source, reached, max(1, _SENT_BYTES // (4 * dim))):
+            ids = [record.id for record in page]
+            target.put(page, source.records.metadata(ids), source.vectors_of(ids))
+            copied += len(page)
+            stages.progress.advance(len(page))
+    return copied
 
 
 def _encoder_files(source: FolderStore) -> list[Path]:
@@ -162,10 +172,6 @@ def _tag(source: FolderStore, index: MilvusIndex) -> str:
     facts: list[Any] = [str(source.snapshot.folder), settings.get("generation"), settings["created"]]
     facts += [settings["fingerprint"], index.to_dict(), LAYOUT]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
-
-
-def _left(source: FolderStore, reached: int) -> int:
-    return sum(key > reached for key in source.records.ids())
 
 
 def _pages(source: FolderStore | MilvusStore, after: int, rows: int) -> Iterator[Sequence[PictureRecord]]:

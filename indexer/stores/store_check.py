@@ -92,10 +92,11 @@ def _pictures(store: MilvusStore, named: int) -> Iterator[Finding]:
                 damaged.append(record)
             if paths.setdefault(record.path, record.id) != record.id:
                 twice.append(record)
-    for part, found, problem in (
-        ("vectors", damaged, "vectors are not of unit length"),
-        ("records", twice, "several pictures have the same path"),
-    ):
+    kinds: list[tuple[Part, str, list[PictureRecord]]] = [
+        ("vectors", "vectors are not of unit length", damaged),
+        ("records", "several pictures have the same path", twice),
+    ]
+    for part, problem, found in kinds:
         if found:
             shown = tuple(found if named < 0 else found[:named])
-            yield Finding(part, str(store.address), problem, suffering=len(found), pictures=shown)  # type: ignore[arg-type]
+            yield Finding(part, str(store.address), problem, suffering=len(found), pictures=shown)

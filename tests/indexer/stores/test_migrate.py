@@ -199,6 +199,7 @@ def test_what_milvus_cannot_do_is_refused_before_anything_is_written(tmp_path: P
     assert not (tmp_path / "lite.db").exists()
     with pytest.raises(DataError, match=r"a\.png: its label is longer than the 65,535 bytes of Milvus"):
         migrate(folder, uri_of(tmp_path))
+    assert collections(uri_of(tmp_path)) == []
     with pytest.raises(DataError, match="both folders"):
         migrate(folder, tmp_path / "other")
     with pytest.raises(DataError, match="exists"):
