@@ -108,9 +108,9 @@ class ServiceConfig:
             Served(each["name"], Path(each["folder"]), _path(each["pictures"]), _path(each["uploads"]))
             for each in plain.pop("indexes")
         )
-        names = {name: tuple(plain.pop(name)) for name in ("allowed_hosts", "origins")}
-        keys, limits = _path(plain.pop("keys")), Limits(**plain.pop("limits"))
-        return cls(indexes, keys=keys, limits=limits, **names, **plain)
+        plain["allowed_hosts"], plain["origins"] = tuple(plain["allowed_hosts"]), tuple(plain["origins"])
+        plain["keys"], plain["limits"] = _path(plain["keys"]), Limits(**plain["limits"])
+        return cls(indexes, **plain)
 
 
 def _path(text: str | None) -> Path | None:

@@ -14,9 +14,7 @@ try:
 except ImportError as missing:
     from search.errors import UnsupportedError
 
-    raise UnsupportedError(
-        'httpx is not installed, and the client needs it: pip install "twinlens[client]"'
-    ) from missing
+    raise UnsupportedError('httpx: not installed, and the client needs it: pip install "twinlens[client]"') from missing
 
 _SECONDS = 120.0
 
