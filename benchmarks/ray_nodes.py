@@ -33,7 +33,7 @@ def nodes(cpus: Sequence[int]) -> Iterator[Any]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster()
+    cluster: Any = Cluster()
     try:
         for count in cpus:
             cluster.add_node(num_cpus=count, object_store_memory=_STORE, include_dashboard=False)
