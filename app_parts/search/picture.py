@@ -24,6 +24,7 @@ def show_picture(record: PictureRecord) -> None:
     st.header(short(record.path.name), anchor=False)
     size = f"{record.width} × {record.height} pixels"
     st.text(" · ".join([f"picture {record.id}", plain(record.label or "no label"), size]))
+    st.text(plain(record.path))
     show_full_tile(file_tile(record.path, full=True), record.path)
     with st.container(horizontal=True):
         st.button("Find similar", icon=":material/search:", on_click=pick, args=(record.id,))

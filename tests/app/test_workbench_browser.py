@@ -72,7 +72,10 @@ def test_an_uploaded_picture_is_identified(page, workbench, workbench_address):
     settled(page)
     assert page.get_by_text("Ada").count()
     page.get_by_role("tab", name="Attendance").click()
-    page.get_by_text("twinlens attend").first.wait_for()
+    page.get_by_text("The log has no visit yet.").wait_for()
+    page.wait_for_function("location.search.includes('tab=Attendance')")
+    page.reload()
+    page.get_by_text("The log has no visit yet.").wait_for()
 
 
 def test_the_curve_of_a_growing_run_is_drawn_again(page, workbench, workbench_address):
