@@ -29,6 +29,9 @@ WRITE_SECONDS = 120.0
 """The same for a write."""
 BUILD_SECONDS = 24 * 3600.0
 """Longest time to build an index, or to load a collection."""
+_CHANNEL = {"grpc.keepalive_time_ms": 300_000, "grpc.keepalive_permit_without_calls": 0}
+"""pymilvus pings every 10 seconds, and Milvus Lite disconnects a client that pings more than once in five minutes: a
+call of half a minute, such as one that builds an index, then fails with "too many pings"."""
 _PAUSE = 0.5
 """Seconds before a call is repeated."""
 _LOST = ("UNAVAILABLE", "DEADLINE", "timeout", "Timeout", "Fail connecting")
@@ -65,6 +68,7 @@ class Connection:
             with _lite_lock:
                 _lite_users[str(address.file)] += 1
         words: dict[str, Any] = {"db_name": address.database, "token": os.environ.get(TOKEN_VARIABLE, "")}
+        words["grpc_options"] = _CHANNEL
         try:
             self._client = client(address.server, timeout=CONNECT_SECONDS, dedicated=True, **words)
         except Exception as error:
