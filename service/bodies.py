@@ -75,7 +75,8 @@ async def _form(request: Request, files: Sequence[str]) -> Body:
         form = await parser.parse()
     except (MultiPartException, MultipartParseError, UnicodeError, ValueError) as error:
         raise ProblemError("unreadable-body", f"the form cannot be read: {getattr(error, 'message', error)}") from None
-    json, found = b"{}", {name: [] for name in files}  # type: dict[str, list[bytes]]
+    json = b"{}"
+    found: dict[str, list[bytes]] = {name: [] for name in files}
     for name, value in form.multi_items():
         if name in found and isinstance(value, UploadFile):
             found[name].append(_bytes_of(value))

@@ -12,6 +12,8 @@ from search.config import DecodeConfig, QueryConfig
 from search.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from search.config import Device
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -115,7 +117,7 @@ def _path(text: str | None) -> Path | None:
     return None if text is None else Path(text)
 
 
-def named_folders(given: list[str]) -> dict[str, Path]:
+def named_folders(given: Sequence[str]) -> dict[str, Path]:
     """Read `DIR` or `NAME=DIR`, several times: name -> folder. The name of a plain DIR is that of its folder.
 
     Raises:
