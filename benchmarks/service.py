@@ -12,11 +12,13 @@ import argparse
 import json
 import os
 import tempfile
-import threading
+import time
+from collections import Counter
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import indexer
 from benchmarks.service_load import Load, Request, get, load, serving
@@ -24,10 +26,16 @@ from search import open_index
 from search.config import BuildConfig
 from search.text import utc_today
 
+if TYPE_CHECKING:
+    from multiprocessing.queues import Queue
+    from multiprocessing.synchronize import Event
+
 SAMPLE = Path(__file__).parent.parent / "data" / "sample"
 CLIENTS, MANY = 16, 200
 GOAL = 2.5
 K = 10
+EVERY = 2.0
+"""Seconds between two commits."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,8 @@ class Throughput:
     several: list[Load]
     batch: float | None
     """Pictures that were embedded together, on average, with 16 clients."""
+    cpu: tuple[float, float]
+    """CPU seconds of the service per answer, with one client and with 16."""
 
     @property
     def ratio(self) -> float:
@@ -69,48 +79,68 @@ def batches(port: int) -> tuple[float, float]:
 
 def throughput(index: Path, name: str, requests: list[Request], rounds: int, seconds: float) -> Throughput:
     """Measure one client and 16, in turns."""
-    one, several, embedded, times = [], [], 0.0, 0.0
-    with serving("--index", index, "--device", "cpu") as (port, _):
+    one, several, embedded, times, cpu = [], [], 0.0, 0.0, [0.0, 0.0]
+    with serving("--index", index, "--device", "cpu") as (port, process):
         load(port, requests, 4, 1.0)
         for _ in range(rounds):
+            begun = cpu_seconds(process.pid)
             one.append(load(port, requests, 1, seconds))
-            before = batches(port)
+            before, between = batches(port), cpu_seconds(process.pid)
             several.append(load(port, requests, CLIENTS, seconds))
-            after = batches(port)
+            after, ended = batches(port), cpu_seconds(process.pid)
             embedded, times = embedded + after[0] - before[0], times + after[1] - before[1]
-    return Throughput(name, one, several, embedded / times if times else None)
+            cpu = [cpu[0] + between - begun, cpu[1] + ended - between]
+    each = cpu[0] / len(_all(one).seconds), cpu[1] / len(_all(several).seconds)
+    return Throughput(name, one, several, embedded / times if times else None, each)
 
 
-class Writer(threading.Thread):
-    """Removes a picture and adds it again, a commit every few seconds; keeps the right answers of each snapshot."""
+def cpu_seconds(process: int) -> float:
+    """CPU time that a process has used."""
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def __init__(self, index: Path, queries: list[int], every: float) -> None:
-        super().__init__(daemon=True)
-        self._index = index
-        self._queries = queries
-        self._every = every
-        self.stop = threading.Event()
-        self.right: dict[int, set[str]] = {query: set() for query in queries}
-        self.commits = 0
-        self._note()
 
-    def run(self) -> None:
-        """Commit until it is stopped."""
-        extra, there = pictures()[-1:], True
-        while not self.stop.wait(self._every) or not there:  # the picture is there again at the end
-            if there:
-                indexer.remove(self._index, paths=extra)
-            else:
-                indexer.add(self._index, extra, BuildConfig(device="cpu"))
-            there = not there
-            self.commits += 1
-            self._note()
+class Others:
+    """The share of the cores that other programs take."""
 
-    def _note(self) -> None:
-        with open_index(self._index, device="cpu") as engine:
-            for query in self._queries:
-                hits = engine.search_id(query, K)
-                self.right[query].add(json.dumps([hit.to_dict() for hit in hits]))
+    def __init__(self) -> None:
+        self._began = self._now()
+
+    @staticmethod
+    def _now() -> tuple[float, float, float]:
+        """Seconds of the clock, of all programs, and of this one with the services that have ended."""
+        line = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()
+        user, nice, system, _, _, irq, soft, steal = map(int, line[1:9])
+        busy = (user + nice + system + irq + soft + steal) / os.sysconf("SC_CLK_TCK")
+        return time.monotonic(), busy, sum(os.times()[:4])
+
+    def share(self) -> float:
+        """Since this was made."""
+        clock, busy, own = (now - then for now, then in zip(self._now(), self._began, strict=True))
+        return max(0.0, busy - own) / clock / (os.cpu_count() or 1)
+
+
+def write(index: Path, queries: list[int], every: float, stop: Event, noted: Queue[tuple[int, dict[int, str]]]) -> None:
+    """Remove a picture and add it again, a commit every few seconds; note the right answers of each snapshot.
+
+    Runs in a process of its own, so that the clients do not slow it down.
+    """
+    extra, there, commits = pictures()[-1:], True, 0
+
+    def note() -> None:
+        with open_index(index, device="cpu") as engine:
+            hits = {query: [hit.to_dict() for hit in engine.search_id(query, K)] for query in queries}
+        noted.put((commits, {query: json.dumps(plain) for query, plain in hits.items()}))
+
+    note()
+    while not stop.wait(every) or not there:  # the picture is there again at the end
+        if there:
+            indexer.remove(index, paths=extra)
+        else:
+            indexer.add(index, extra, BuildConfig(device="cpu"))
+        there, commits = not there, commits + 1
+        note()
+    noted.put((-1, {}))
 
 
 def storm(index: Path, clients: int, seconds: float, workers: int) -> Storm:
@@ -118,46 +148,56 @@ def storm(index: Path, clients: int, seconds: float, workers: int) -> Storm:
     with open_index(index, device="cpu") as engine:
         ids = engine.ids()[:40:5]
     requests = [Request.of_json({"query": {"id": number}, "k": K}) for number in ids]
-    answers: list[tuple[int, str]] = []
+    answers: Counter[tuple[int, str]] = Counter()
 
     def keep(request: Request, data: bytes) -> str | None:
-        answers.append((json.loads(request.body)["query"]["id"], json.dumps(json.loads(data)["hits"])))
+        answers[json.loads(request.body)["query"]["id"], json.dumps(json.loads(data)["hits"])] += 1
         return None
 
-    writer = Writer(index, ids, 3.0)
+    context = get_context("spawn")
+    stop, noted = context.Event(), context.Queue()
+    writer = context.Process(target=write, args=(index, ids, EVERY, stop, noted), daemon=True)
+    right: set[tuple[int, str]] = set()
+    commits = 0
     with serving("--index", index, "--device", "cpu", "--workers", workers) as (port, _):
         writer.start()
+        right |= set(noted.get(timeout=120)[1].items())
         seen = load(port, requests, clients, seconds, keep)
-        writer.stop.set()
+        stop.set()
+        while (snapshot := noted.get(timeout=120))[0] >= 0:
+            commits = snapshot[0]
+            right |= set(snapshot[1].items())
         writer.join()
-    wrong = sum(hits not in writer.right[number] for number, hits in answers)
-    seen.failures += ["the answer of no snapshot"] * wrong
-    return Storm(seen, writer.commits, workers)
+    seen.failures += ["the answer of no snapshot"] * sum(count for each, count in answers.items() if each not in right)
+    return Storm(seen, commits, workers)
 
 
-def page(figures: list[Throughput], storms: list[Storm]) -> str:
+def page(figures: list[Throughput], storms: list[Storm], others: float) -> str:
     """The figures as Markdown."""
     lines = [
         "# The service",
         "",
         f"Written by `python -m benchmarks.service`, {utc_today()}, on a CPU with {os.cpu_count()} cores. The clients"
-        " run on the same machine, over loopback.",
+        f" run on the same machine, over loopback. Other programs took {others:.0%} of the cores meanwhile.",
         "",
         f"## {CLIENTS} clients, and one",
         "",
         "Each client sends its next query when the last one is answered. *ms* are of one answer: the median, and the"
-        " 95th and 99th percentile. *together* is how many pictures were embedded at once, on average.",
+        " 95th and 99th percentile. *CPU* is the CPU time of the service for one answer. *together* is how many"
+        " pictures were embedded at once, on average.",
         "",
-        "| query | one: per second | p50 ms | p95 ms | 16: per second | p50 ms | p95 ms | p99 ms | together | ratio |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| query | one: per second | p50 ms | p95 ms | CPU ms | 16: per second | p50 ms | p95 ms | p99 ms | CPU ms"
+        " | together | ratio |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for each in figures:
         one, several = _all(each.one), _all(each.several)
         batch = "" if each.batch is None else f"{each.batch:.1f}"
         lines.append(
             f"| {each.name} | {median(run.rate for run in each.one):.1f} | {_ms(one, 0.5)} | {_ms(one, 0.95)}"
+            f" | {each.cpu[0] * 1e3:.1f}"
             f" | {median(run.rate for run in each.several):.1f} | {_ms(several, 0.5)} | {_ms(several, 0.95)}"
-            f" | {_ms(several, 0.99)} | {batch} | {each.ratio:.2f} |"
+            f" | {_ms(several, 0.99)} | {each.cpu[1] * 1e3:.1f} | {batch} | {each.ratio:.2f} |"
         )
     lines += [
         "",
@@ -198,7 +238,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="the page; by default it is printed")
     options = parser.parse_args()
     queries = [Request.of_picture(path.read_bytes()) for path in pictures()[::3]]
-    figures, storms = [], []
+    figures, storms, others = [], [], Others()
     with tempfile.TemporaryDirectory() as folder:
         for encoder in options.encoders:
             index = Path(folder) / f"{encoder}.index"
@@ -210,7 +250,7 @@ def main() -> None:
         for workers in options.workers if options.storm else []:
             storms.append(storm(index, MANY, options.storm, workers))
             print("storm", len(storms[-1].load.seconds), storms[-1].load.failures[:3], flush=True)
-    text = page(figures, storms)
+    text = page(figures, storms, others.share())
     if options.out is None:
         print(text)
     else:

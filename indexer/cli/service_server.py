@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from service.config import Limits, Served, ServiceConfig
 
 _NEEDED = ("fastapi", "uvicorn", "prometheus_client", "python_multipart")
+_IDLE_SECONDS = 75
+"""Time that an idle connection is kept: a caller that sends just when it is closed sees an error."""
 _GRACE_SECONDS = 30
 """Time that running requests get to end when the service is stopped."""
 
@@ -120,6 +122,7 @@ def run_service(config: ServiceConfig, port: int, workers: int, warn: Callable[[
         "access_log": False,
         "server_header": False,
         "timeout_graceful_shutdown": _GRACE_SECONDS,
+        "timeout_keep_alive": _IDLE_SECONDS,
         "h11_max_incomplete_event_size": 64 * 1024,
         "timeout_worker_healthcheck": _GRACE_SECONDS,
     }
