@@ -19,6 +19,7 @@ import io
 import os
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -81,10 +82,10 @@ def measured(address: str, runs: int) -> dict[str, list[float]]:
     for run in range(runs):
         with chromium() as browser:
             page = browser.new_page()
-            took.setdefault("first page, new visitor", []).append(seconds(lambda page=page: usable(page, address)))
+            took.setdefault("first page, new visitor", []).append(seconds(partial(usable, page, address)))
             page.close()
             page = browser.new_page()
-            took.setdefault("first page, again", []).append(seconds(lambda page=page: usable(page, address)))
+            took.setdefault("first page, again", []).append(seconds(partial(usable, page, address)))
             data = altered(f"{things[(run + 1) * 7 % len(things)]}/02.jpg")
 
             def ask(page: Page = page, data: bytes = data) -> None:
