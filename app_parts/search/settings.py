@@ -62,12 +62,12 @@ def show_settings(opened: SharedIndex, address: Address, label: str, question: Q
     if where is None:
         return None
     conditions = [parse_where(each) for each in where]
-    text = joined(where)
-    listed: tuple[int, ...] = ()
+    text, listed = joined(where), tuple(area or ())
     if area is not None:
         conditions.append(HasId(tuple(area)))
         complete = joined([*where, among(area)])
-        text, listed = (complete, ()) if len(complete) <= LONGEST else (text, tuple(area))
+        if len(complete) <= LONGEST:
+            text, listed = complete, ()
     options: SearchOptions = {
         "where": all_of(conditions) or {},
         "same_only": same_only,
