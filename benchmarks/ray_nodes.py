@@ -33,10 +33,10 @@ def nodes(cpus: Sequence[int]) -> Iterator[Any]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")  # nodes start slowly on a busy machine
     # By default Ray's workers leave the CPU to other programs, and on a busy machine a build with them would be slower.
-    os.environ["RAY_worker_niceness"] = "0"
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 - the name that Ray reads
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster()
+    cluster: Any = Cluster()
     try:
         for count in cpus:
             cluster.add_node(num_cpus=count, object_store_memory=_STORE, include_dashboard=False)
