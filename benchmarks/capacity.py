@@ -124,13 +124,13 @@ def made_up(part: Path, rows: int, seed: int) -> None:
         count = min(size, rows - first)
         vectors = chance.normal(size=(count, note.dim)).astype(np.float32)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        filled: list[BlockRow] = []
+        made = []
         for place, vector in enumerate(vectors, first):
             path, content = f"class{place % 200:03}/{place:09}.webp", f"{place:040x}"
             result = ReadResult(Path(note.root, path), 2_000, 1, content, 64, 64, None, 1, place)
-            filled.append(BlockRow(path, result, f"class{place % 200:03}", vector))
+            made.append(BlockRow(path, result, f"class{place % 200:03}", vector))
         manifest = Manifest("block", note.encoder, note.fingerprint, note.dim, count, 0, note.twinlens, EXIF)
-        write_block(block_file(part, number), manifest, filled)
+        write_block(block_file(part, number), manifest, made)
 
 
 def checked(title: str, measured: Whole, costs: Costs) -> list[str]:

@@ -31,6 +31,9 @@ _STORE = 200 * 2**20
 def nodes(cpus: Sequence[int]) -> Iterator[Any]:
     """A cluster with one node for each number of CPUs; the first one is the head, which holds the cluster together."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")  # nodes start slowly on a busy machine
+    # By default Ray's workers leave the CPU to other programs, and on a busy machine a build with them would be slower.
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 - the name that Ray reads
     from ray.cluster_utils import Cluster
 
     cluster: Any = Cluster()

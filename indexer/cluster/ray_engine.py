@@ -114,7 +114,9 @@ def _cluster(address: str | None) -> Iterator[Any]:
         yield ray
         return
     place = address or os.environ.get("RAY_ADDRESS") or "local"
-    own: dict[str, Any] = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"} if place == "local" else {}
+    own: dict[str, Any] = {}
+    if place == "local":
+        own = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     try:
         ray.init(address=place, log_to_driver=False, logging_level=logging.ERROR, **own)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:

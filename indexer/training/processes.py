@@ -167,8 +167,8 @@ class WholeBatchNorm(_BatchNorm):
         if self.affine:
             scale = scale * self.weight
         normal = centred * scale.view(shape)
-        result: Tensor = normal + self.bias.view(shape) if self.affine else normal
-        return result.to(input.dtype)
+        normalised: Tensor = normal + self.bias.view(shape) if self.affine else normal
+        return normalised.to(input.dtype)
 
     def _follow(self, mean: Tensor, variance: Tensor) -> None:
         if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
