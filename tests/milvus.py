@@ -32,7 +32,7 @@ class Server:
         command = [sys.executable, "-m", "milvus_lite", "server", "--data-dir", str(self._data)]
         command += ["--host", "127.0.0.1", "--port", str(self.port)]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        end = time.monotonic() + 60
+        end = time.monotonic() + 240  # a busy machine
         while time.monotonic() < end:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TOKEN_VARIABLE = "MILVUS_TOKEN"
 CONNECT_SECONDS = 10.0
 """Longest wait for a connection, each time."""
-READ_SECONDS = 20.0
+READ_SECONDS = 30.0
 """Longest time of a read, with all repetitions."""
 WRITE_SECONDS = 120.0
 """The same for a write."""

@@ -82,7 +82,7 @@ class NewCollection:
         connection.prepare("flush", self.name)
         connection.create_index(self.name, VECTOR, index.type, dict(index.build))
         connection.prepare("load_collection", self.name)
-        found = connection.read("query", self.name, filter="id >= 0", output_fields=["count(*)"])[0]["count(*)"]
+        found = connection.read("query", self.name, filter="", output_fields=["count(*)"])[0]["count(*)"]
         if found != count:
             self.drop()
             raise StoreError(

@@ -23,9 +23,11 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setattr(connection, "CONNECT_SECONDS", 1.0)
     monkeypatch.setattr(connection, "WRITE_SECONDS", 2.0)
     server = Server(tmp_path / "data")
-    server.start()
-    yield server
-    server.kill()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
 
 
 def test_a_lost_server(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
