@@ -65,7 +65,10 @@ def build(pictures: Path, index: Path, words: Sequence[str]) -> dict[str, Any]:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 3):  # 3: pictures were skipped
         raise SystemExit(f"{' '.join(command)}\n{done.stderr}")
-    report: dict[str, Any] = json.loads(done.stdout)
+    try:
+        report: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        raise SystemExit(f"{' '.join(command)}: printed {done.stdout[:2000]!r}") from None
     return report | {"wall": time.perf_counter() - began}
 
 

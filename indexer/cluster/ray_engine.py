@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,7 +123,8 @@ def _cluster(address: str | None) -> Iterator[Any]:
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         raise DataError(f"no Ray cluster answers at {place} ({error!s:.200}). Check the address") from error
     try:
-        yield ray
+        with redirect_stdout(sys.stderr):  # Ray prints that a node was lost; stdout has the report of the command
+            yield ray
     finally:
         ray.shutdown()
 
