@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from app_parts.arguments import arguments
 from app_parts.people.boxes import boxed
 from indexer import AttendConfig, IdentifyConfig, attend, enroll
+from indexer.cli.app_server import Serving, app_command
 from indexer.people.attendance import VISITS
 from indexer.people.csv_log import read_rows
 from search import Crop, open_index
@@ -305,3 +308,10 @@ def test_an_unknown_picture_of_the_log_is_enrolled(known, tmp_path, monkeypatch)
     assert "Grace" in page.success[0].value
     with open_index(known) as engine:
         assert engine.identify(stranger).name == "Grace"
+
+
+def test_the_command_gives_the_app_its_log(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = app_command(Serving(None, log=Path("visits.csv")), 8501)
+    monkeypatch.setattr("sys.argv", ["app.py", *words[words.index("--") + 1 :]])
+    assert arguments().log == str(tmp_path / "visits.csv"), "absolute: the server runs in another folder"

@@ -248,7 +248,7 @@ def test_what_cannot_be_looked_into_stays(place: Path, monkeypatch: pytest.Monke
         unreadable(hidden, PermissionError(13, "Permission denied"))
         return [file for file in scan(root, leave_out=leave_out) if hidden not in file.path.parents]
 
-    monkeypatch.setattr("indexer.collection.sync.scan", partly)
+    monkeypatch.setattr("indexer.pipeline.listing.scan", partly)
     report = sync(place / "p", place / "i", FAST)
     assert (report.removed, report.images) == (1, 11)
     assert [path for path, _ in report.skipped] == [hidden]

@@ -141,7 +141,7 @@ def test_a_file_written_during_the_scan_has_not_settled(
         draw(555).save(pictures / "new.png")
         return scan(*args, **options)
 
-    monkeypatch.setattr("indexer.collection.sync.scan", slow_scan)
+    monkeypatch.setattr("indexer.pipeline.listing.scan", slow_scan)
     assert FolderUpdate.scan(pictures, index, FAST, Stages(Silent()), settle=60).has_recently_changed()
 
 
