@@ -10,7 +10,7 @@ import numpy as np
 from search.client import results
 from search.client.filter_text import json_filter, text_filter
 from search.client.http import Connection
-from search.client.pictures import MOST_AT_ONCE, Sent, pages
+from search.client.pictures import MOST_AT_ONCE, Sent, id_pages, pages
 from search.config import IdentifyConfig, QueryConfig, VerifyConfig
 from search.counts import check_count, picture_number
 from search.errors import QueryError
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 _PAGE = 1_000
 """Pictures of one answer."""
-_IDS = 1_000
-"""Ids of one request."""
 
 
 class Client:
@@ -255,7 +253,7 @@ class Client:
 
     def vectors_of(self, ids: Sequence[int]) -> Floats:
         """As `SearchEngine.vectors_of`."""
-        parts = [self._service.post("/v1/pictures:vectors", {"ids": page}, {}) for page in _pages_of(ids)]
+        parts = [self._service.post("/v1/pictures:vectors", {"ids": page}, {}) for page in id_pages(ids)]
         return np.concatenate([_rows(part["vectors"], part["dim"]) for part in parts])
 
     def vectors(self) -> tuple[list[PictureRecord], Floats]:
@@ -349,7 +347,7 @@ class Client:
     def metadata(self, picture_ids: Sequence[int]) -> dict[int, dict[str, MetadataValue]]:
         """As `SearchEngine.metadata`."""
         found: dict[int, dict[str, MetadataValue]] = {}
-        for ids in _pages_of(picture_ids):
+        for ids in id_pages(picture_ids):
             plain = self._service.post("/v1/pictures:metadata", {"ids": ids}, {})
             found |= {int(key): results.metadata_of(row, plain["types"]) for key, row in plain["metadata"].items()}
         return found
@@ -390,12 +388,6 @@ def _options(options: SearchOptions) -> dict[str, Any]:
     if "where" in plain:
         plain["where"] = json_filter(plain["where"])
     return plain
-
-
-def _pages_of(ids: Sequence[int]) -> list[list[int]]:
-    """Ids as many as one request may have; one page without any if there are none."""
-    numbers = [picture_number(each) for each in ids]
-    return [numbers[start : start + _IDS] for start in range(0, max(1, len(numbers)), _IDS)]
 
 
 def _rows(plain: Sequence[Sequence[float]], dim: int) -> Floats:

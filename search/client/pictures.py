@@ -8,6 +8,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from search.config import DecodeConfig
+from search.counts import picture_number
 from search.pictures.source import picture_name, read_file, read_stream
 from search.types import Text
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 MOST_AT_ONCE = 64
 """Pictures, or vectors, of one request."""
+MOST_IDS = 1_000
+"""Ids of one request."""
 MOST_BYTES = 24 * 2**20
 """Bytes of the pictures of one request, if it has more than one."""
 
@@ -63,6 +66,12 @@ def pages(pictures: Sequence[Picture], name: str) -> Iterator[tuple[list[str], S
         page.append(text)
         size += len(text)
     yield page, sent
+
+
+def id_pages(ids: Sequence[int]) -> list[list[int]]:
+    """Ids, as many as one request may have; one page without any if there are none."""
+    numbers = [picture_number(each) for each in ids]
+    return [numbers[start : start + MOST_IDS] for start in range(0, max(1, len(numbers)), MOST_IDS)]
 
 
 def _bytes_of(picture: Picture) -> bytes:

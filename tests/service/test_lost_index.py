@@ -94,7 +94,7 @@ def test_files_that_are_no_pictures_are_not_sent(index: Path, tmp_path: Path) ->
 
 
 def test_callers_that_go_away_leave_no_trace(index: Path, tmp_path: Path) -> None:
-    with serving("--index", index, "--device", "cpu", "--timeout", 2, log=tmp_path / "log") as (port, _):
+    with serving("--index", index, "--device", "cpu", "--timeout", 1, log=tmp_path / "log") as (port, _):
         head = b"POST /v1/search HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
         head += b"content-length: 99\r\n\r\n{"
         for _ in range(20):

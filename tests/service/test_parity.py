@@ -253,13 +253,13 @@ def test_more_than_one_request_may_have(
     vectors = engine.embed_many(many)
     assert (client.embed_many(many) == vectors).all()
     assert client.search_many(many, 2) == engine.search_many(many, 2)
-    again = np.tile(vectors, (5, 1))
+    again = np.tile(vectors, (2, 1))
     assert client.search_vectors(again, 2) == engine.search_vectors(again, 2)
     assert (client.vectors_of([3, 9] * 600) == engine.vectors_of([3, 9] * 600)).all()
     assert client.metadata(list(range(2500))) == engine.metadata(list(range(2500)))
     monkeypatch.setattr("search.client.pictures.MOST_BYTES", len(two[0]) * 4)
-    for broken in (0, 1, 5, 79):
-        wrong = [*many[:broken], io.BytesIO(b"nothing"), *many[broken + 1 :]]
+    for broken in (0, 5):
+        wrong = [*many[:broken], io.BytesIO(b"nothing"), *many[broken + 1 : 9]]
         wrong[broken].name = "the one"  # type: ignore[union-attr]
         for use in (client.embed_many, client.search_many):
             with pytest.raises(PictureError, match="the one: not a picture"):
