@@ -89,7 +89,7 @@ class VerificationOut(BaseModel):
 
 
 class IdentificationOut(BaseModel):
-    """Whom a picture shows; `name` is null for nobody who is enrolled."""
+    """Whom a picture shows; `name` is null if no enrolled person matches."""
 
     name: str | None
     distance: float

@@ -103,7 +103,7 @@ def embed_on_ray(
 @contextmanager
 def _cluster(address: str | None) -> Iterator[Any]:
     """Connect to a cluster, or start one; a connection that the caller had already stays open."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # Ray reports its use to its makers unless it is told not to
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # Ray reports its use to its makers unless this is set
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         import ray

@@ -167,7 +167,7 @@ def _encoder_files(source: FolderStore) -> list[Path]:
 
 
 def _tag(source: FolderStore, index: MilvusIndex) -> str:
-    """Tells the copy of one state of one folder, with one index type, from any other."""
+    """Identifies the copy of one state of one folder, with one index type."""
     settings = source.settings
     facts: list[Any] = [str(source.snapshot.folder), settings.get("generation"), settings["created"]]
     facts += [settings["fingerprint"], index.to_dict(), LAYOUT]

@@ -27,6 +27,8 @@ MOST_HITS = 16_384
 """Most neighbours that Milvus returns for a query."""
 MOST_EXACT = 1_000_000
 """Most pictures that are fetched to be compared one by one."""
+_NARROW = 5_000
+"""Pictures that match a filter up to which all are fetched and compared: the index of Milvus would miss some of them."""
 _MORE = 16
 """Candidates beyond k, which are re-ranked by their exact distance."""
 _GROWTH = 4
@@ -87,6 +89,7 @@ class MilvusSelection:
             UnsupportedError: k is larger than Milvus allows, or there are too many pictures to compare exactly.
         """
         begun = time.perf_counter()
+        exactly = exactly or self._is_narrow()
         answers = self._exactly(queries, k) if exactly else self._approximately(queries, k)
         if audit is not None:
             entry = SegmentAudit(PART, self._searched.index.type, exactly, structure=time.perf_counter() - begun)
@@ -99,6 +102,10 @@ class MilvusSelection:
         for number, (apart, rows) in enumerate(answers):
             distances[number, : len(rows)], found[number, : len(rows)] = apart, rows
         return [Found(PART, distances, found)]
+
+    def _is_narrow(self) -> bool:
+        """Whether a filter leaves so few pictures that comparing all of them takes about as long as a search."""
+        return bool(self._expression) and self._searched.records.count_expression(self._expression) <= _NARROW
 
     def _approximately(self, queries: Floats, k: int) -> list[tuple[Floats, Rows]]:
         """What the index finds, in batches of queries that Milvus answers at once."""

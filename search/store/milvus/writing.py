@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from search.types import Floats
 
 TAG = re.compile(r"[0-9a-f]{12}b?")
-"""What tells the collections of an index from one another, and from those of other programs."""
+"""What identifies the collections of an index among each other, and among those of other programs."""
 _BATCH_BYTES = 4 * 2**20
 """Size of the vectors that are sent at once: Milvus limits a message to 64 MB."""
 
 
 class NewCollection:
-    """A collection that is filled beside the present one of an index; `tag` tells it from others of the same index."""
+    """A collection that is filled beside the present one of an index; `tag` is one of several for one index."""
 
     def __init__(self, connection: Connection, tag: str, columns: Mapping[str, ColumnType], dim: int) -> None:
         """Create the collection, or continue one that an earlier run of the same migration left."""
