@@ -28,7 +28,7 @@ MOST_HITS = 16_384
 MOST_EXACT = 1_000_000
 """Most pictures that are fetched to be compared one by one."""
 _NARROW = 5_000
-"""Pictures that match a filter up to which all are fetched and compared: the index of Milvus would miss some of them."""
+"""Pictures that match a filter up to which all are fetched and compared: an index of Milvus misses some of them."""
 _MORE = 16
 """Candidates beyond k, which are re-ranked by their exact distance."""
 _GROWTH = 4

@@ -208,6 +208,12 @@ def test_options_of_a_search(engine: SearchEngine, made: tuple[Path, list[Row], 
         engine.search_vectors(query, 3, liked=[999])
 
 
+def test_a_narrow_filter_is_answered_exactly(engine: SearchEngine, vectors: np.ndarray) -> None:
+    (answer,) = engine.ask_vectors(vectors[:1], 3, audit=True, where="id <= 20")
+    assert answer.audit is not None
+    assert [each.exact for each in answer.audit.segments] == [True]
+
+
 def test_info(engine: SearchEngine) -> None:
     info = engine.info()
     assert (info.images, info.labels, info.dim, info.encoder) == (COUNT, 5, DIM, "made")
