@@ -63,10 +63,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def command_of(index: Path, port: int, *options: str) -> list[str]:
+def command_of(index: Path | None, port: int, *options: str) -> list[str]:
     """The command from the README, with options of Streamlit."""
     run = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-    return [*run, *options, "--", "--index", str(index)]
+    return [*run, *options, "--", *([] if index is None else ["--index", str(index)])]
 
 
 def guarded(home: Path) -> dict[str, str]:
