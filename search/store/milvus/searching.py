@@ -16,7 +16,7 @@ from search.store.milvus.layout import PART, VECTOR, shown_fields, shown_of, vec
 from search.types import SegmentAudit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from search.store.milvus.connection import Connection
     from search.store.milvus.index_types import MilvusIndex
@@ -84,12 +84,22 @@ class MilvusSelection:
         self._filtered = filtered
 
     @cached_property
-    def _narrow(self) -> bool:
-        """Whether a filter leaves at most `NARROW` pictures."""
+    def _few(self) -> list[int] | None:
+        """Ids of the pictures, if a filter leaves at most `NARROW`; otherwise None."""
         if not self._filtered:
-            return False
+            return None
         searched = self._searched
-        return len(searched.connection.page(searched.collection, self._expression, [], NARROW + 1)) <= NARROW
+        rows = searched.connection.read(
+            "query", searched.collection, filter=self._expression, output_fields=["id"], limit=NARROW + 1
+        )
+        return [row["id"] for row in rows] if len(rows) <= NARROW else None
+
+    def _all(self) -> Iterable[Sequence[Any]]:
+        """The ids and vectors of all pictures, in pages."""
+        searched = self._searched
+        if self._few is not None:
+            return [rows] if (rows := searched.records.rows_of(self._few, [VECTOR])) else []
+        return searched.connection.pages(searched.collection, self._expression, [VECTOR], _PAGE)
 
     def nearest(self, queries: Floats, k: int, audit: Audit | None = None, *, exactly: bool = False) -> list[Found]:
         """The k nearest pictures of each query, as one part; as many columns as the query with the most of them.
@@ -98,7 +108,7 @@ class MilvusSelection:
             StoreError: the server does not answer.
             UnsupportedError: k is larger than Milvus allows, or there are too many pictures to compare exactly.
         """
-        begun, exactly = time.perf_counter(), exactly or self._narrow
+        begun, exactly = time.perf_counter(), exactly or self._few is not None
         answers = self._exactly(queries, k) if exactly else self._approximately(queries, k)
         if audit is not None:
             entry = SegmentAudit(PART, self._searched.index.type, exactly, structure=time.perf_counter() - begun)
@@ -181,13 +191,13 @@ class MilvusSelection:
     def _exactly(self, queries: Floats, k: int) -> list[tuple[Floats, Rows]]:
         """Fetch every picture that matches, and compare it."""
         searched = self._searched
-        if not self._narrow and (count := searched.records.count_expression(self._expression)) > MOST_EXACT:
+        if self._few is None and (count := searched.records.count_expression(self._expression)) > MOST_EXACT:
             raise UnsupportedError(
                 f"{searched.connection.address}: {count:,} pictures would have to be fetched to be compared one by one;"
                 f" the limit is {MOST_EXACT:,}"
             )
         best = [(np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int64)) for _ in queries]
-        for page in searched.connection.pages(searched.collection, self._expression, [VECTOR], _PAGE):
+        for page in self._all():
             ids, vectors = np.array([row["id"] for row in page], dtype=np.int64), vectors_of(page, searched.dim)
             for number, query in enumerate(queries):
                 distances, places = nearest_rows(vectors, query, np.arange(len(ids)), len(ids))
