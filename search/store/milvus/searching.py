@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from search.store.milvus.layout import PART, VECTOR, shown_fields, shown_of, vec
 from search.types import SegmentAudit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from search.store.milvus.connection import Connection
     from search.store.milvus.index_types import MilvusIndex
@@ -27,8 +28,8 @@ MOST_HITS = 16_384
 """Most neighbours that Milvus returns for a query."""
 MOST_EXACT = 1_000_000
 """Most pictures that are fetched to be compared one by one."""
-_NARROW = 5_000
-"""Pictures that match a filter up to which all are fetched and compared: an index of Milvus misses some of them."""
+NARROW = 2_000
+"""Pictures of a filter up to which all are compared: graphs of Milvus Lite lose recall where a filter leaves few."""
 _MORE = 16
 """Candidates beyond k, which are re-ranked by their exact distance."""
 _GROWTH = 4
@@ -76,10 +77,29 @@ class SearchedCollection:
 class MilvusSelection:
     """The pictures that match an expression of Milvus; all of them if it is empty."""
 
-    def __init__(self, searched: SearchedCollection, expression: str) -> None:
-        """Search these pictures."""
+    def __init__(self, searched: SearchedCollection, expression: str, *, filtered: bool) -> None:
+        """Search these pictures; `filtered` says whether a filter chose them, which may leave few."""
         self._searched = searched
         self._expression = expression
+        self._filtered = filtered
+
+    @cached_property
+    def _few(self) -> list[int] | None:
+        """Ids of the pictures, if a filter leaves at most `NARROW`; otherwise None."""
+        if not self._filtered:
+            return None
+        searched = self._searched
+        rows = searched.connection.read(
+            "query", searched.collection, filter=self._expression, output_fields=["id"], limit=NARROW + 1
+        )
+        return [row["id"] for row in rows] if len(rows) <= NARROW else None
+
+    def _all(self) -> Iterable[Sequence[Any]]:
+        """The ids and vectors of all pictures, in pages."""
+        searched = self._searched
+        if self._few is not None:
+            return [rows] if (rows := searched.records.rows_of(self._few, [VECTOR])) else []
+        return searched.connection.pages(searched.collection, self._expression, [VECTOR], _PAGE)
 
     def nearest(self, queries: Floats, k: int, audit: Audit | None = None, *, exactly: bool = False) -> list[Found]:
         """The k nearest pictures of each query, as one part; as many columns as the query with the most of them.
@@ -88,8 +108,7 @@ class MilvusSelection:
             StoreError: the server does not answer.
             UnsupportedError: k is larger than Milvus allows, or there are too many pictures to compare exactly.
         """
-        begun = time.perf_counter()
-        exactly = exactly or self._is_narrow()
+        begun, exactly = time.perf_counter(), exactly or self._few is not None
         answers = self._exactly(queries, k) if exactly else self._approximately(queries, k)
         if audit is not None:
             entry = SegmentAudit(PART, self._searched.index.type, exactly, structure=time.perf_counter() - begun)
@@ -102,10 +121,6 @@ class MilvusSelection:
         for number, (apart, rows) in enumerate(answers):
             distances[number, : len(rows)], found[number, : len(rows)] = apart, rows
         return [Found(PART, distances, found)]
-
-    def _is_narrow(self) -> bool:
-        """Whether a filter leaves so few pictures that comparing all of them takes about as long as a search."""
-        return bool(self._expression) and self._searched.records.count_expression(self._expression) <= _NARROW
 
     def _approximately(self, queries: Floats, k: int) -> list[tuple[Floats, Rows]]:
         """What the index finds, in batches of queries that Milvus answers at once."""
@@ -176,13 +191,13 @@ class MilvusSelection:
     def _exactly(self, queries: Floats, k: int) -> list[tuple[Floats, Rows]]:
         """Fetch every picture that matches, and compare it."""
         searched = self._searched
-        if (count := searched.records.count_expression(self._expression)) > MOST_EXACT:
+        if self._few is None and (count := searched.records.count_expression(self._expression)) > MOST_EXACT:
             raise UnsupportedError(
                 f"{searched.connection.address}: {count:,} pictures would have to be fetched to be compared one by one;"
                 f" the limit is {MOST_EXACT:,}"
             )
         best = [(np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int64)) for _ in queries]
-        for page in searched.connection.pages(searched.collection, self._expression, [VECTOR], _PAGE):
+        for page in self._all():
             ids, vectors = np.array([row["id"] for row in page], dtype=np.int64), vectors_of(page, searched.dim)
             for number, query in enumerate(queries):
                 distances, places = nearest_rows(vectors, query, np.arange(len(ids)), len(ids))

@@ -95,7 +95,7 @@ class MilvusStore:
         parts = [f"({self.records.expression(condition)})"] if condition is not None else []
         if without:
             parts.append(f"id not in [{', '.join(map(str, without))}]")
-        return MilvusSelection(self.shown, " and ".join(parts))
+        return MilvusSelection(self.shown, " and ".join(parts), filtered=condition is not None)
 
     def require(self, ids: Sequence[int]) -> None:
         """Raise QueryError unless there is a picture for each id."""
