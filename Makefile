@@ -1,5 +1,6 @@
 # make demo    index the sample collection, answer a query, serve the app on 127.0.0.1:8501
 # make test    the tests
+# make browser the tests of the app in a headless Chromium (Debian's package chromium)
 # make check   format, lint, types, tests: what CI runs
 # Each does its own set-up in .venv. Milvus Lite is installed without its dependencies, because faiss-cpu, which is one
 # of them, would overwrite the files of faiss-gpu.
@@ -9,16 +10,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: demo test check format lint types clean
+.PHONY: demo test browser check format lint types clean
 
 demo: $(READY)
 	$(BIN)/twinlens demo
 
 test: $(READY)
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(PYTEST)
 
-check: format lint types test
+browser: $(READY)
+	$(PYTEST) -m "browser and not slow"
+
+check: format lint types test browser
 
 format: $(READY)
 	$(BIN)/ruff format --check

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from search.config import BuildConfig
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+SLOW_TIMEOUT = 3600.0
+"""Seconds after which a slow test counts as hung; the others have those of pyproject.toml."""
 FAST = BuildConfig(encoder="color-layout", device="cpu", workers=2, batch_size=4)
 """The weight-free encoder: no torch, thousands of pictures a second."""
 
@@ -34,6 +37,21 @@ def fill(folder: Path, count: int, *, labels: int = 3, first: int = 0) -> list[P
         draw(number).save(path)
         paths.append(path)
     return paths
+
+
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow the variants that a `thinned` test leaves to the slow run, and give slow tests time."""
+    seen: Counter[str] = Counter()
+    for item in items:
+        thinned = item.get_closest_marker("thinned")
+        if thinned is not None:
+            test = item.nodeid.partition("[")[0]
+            if seen[test] % thinned.args[0]:
+                item.add_marker(pytest.mark.slow)
+            seen[test] += 1
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.timeout(SLOW_TIMEOUT))
 
 
 @pytest.fixture

@@ -126,6 +126,7 @@ def answer(address: str, server: subprocess.Popen[bytes]) -> bytes:
             time.sleep(0.2)
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -9,6 +9,7 @@ import sys
 import sysconfig
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,8 +83,9 @@ class Job:
             try:
                 process.stdin.write(self._view.request.to_line())
                 process.stdin.flush()
-            except OSError:
-                pass  # the process is gone already; its exit code is reported below
+            except OSError:  # the process is gone already; its exit code is reported below
+                with suppress(OSError):
+                    process.stdin.close()  # or else the end of `with` would try to send the rest once more
             for line in process.stdout:
                 event = _event(line)
                 if not self._took(event):

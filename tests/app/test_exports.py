@@ -117,6 +117,7 @@ SEARCHES = [
 ]
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.skipif(os.name != "posix", reason="another shell there")
 @pytest.mark.parametrize("asked", SEARCHES, ids=lambda asked: "-".join(asked))
 def test_the_same_search_finds_the_same_pictures_elsewhere(gallery, monkeypatch, asked, tmp_path):

@@ -141,6 +141,7 @@ def test_tampered_parameters(shown, name):
         titled(page.run())
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("name", OF_THE_INDEX)
 def test_files_that_are_no_pictures_any_more(shown, name, tmp_path, monkeypatch):
     fill(tmp_path / "pictures", 12)
@@ -153,6 +154,7 @@ def test_files_that_are_no_pictures_any_more(shown, name, tmp_path, monkeypatch)
         page = titled(page.run())
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("name", OF_THE_INDEX)
 def test_markup_in_names(hostile, name, tmp_path, monkeypatch):
     make_map(hostile)

@@ -14,6 +14,7 @@ EXPERIMENTS = {
 }
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_an_experiment_writes_its_page_and_its_plots(
     name: str, folders: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

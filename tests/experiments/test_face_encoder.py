@@ -68,6 +68,7 @@ def test_the_next_picture_is_enrolled_if_one_shows_no_face(tmp_path: Path, monke
         enroll_first(tmp_path / "i", "Bob", [empty], str(tmp_path / "marks"))
 
 
+@pytest.mark.slow
 def test_from_pictures_to_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_faces(tmp_path / "data" / "faces", 34)
     for path in (tmp_path / "data" / "faces").glob("s*/*.png"):  # attendance needs ten of each

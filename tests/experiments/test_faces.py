@@ -123,6 +123,7 @@ def test_the_sides_have_different_people(tmp_path: Path) -> None:
     assert not set(config.classes) & set(config.held_out)
 
 
+@pytest.mark.slow
 def test_from_pictures_to_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_faces(tmp_path / "data" / "faces", 34)
     small = with_settings(faces.load_recipe("faces"), ["input_size=16", "start=null", "classes_per_batch=6"])

@@ -114,6 +114,7 @@ def test_the_interval_of_the_equal_error_contains_it() -> None:
     assert found.low < found.value < (found.high or 0)
 
 
+@pytest.mark.slow
 def test_from_pictures_to_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_signatures(tmp_path / "data" / "signatures", 42)
     small = with_settings(signatures.load_recipe("signatures"), ["input_size=16", "classes_per_batch=6", "start=null"])

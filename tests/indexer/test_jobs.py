@@ -223,6 +223,19 @@ def test_a_process_without_a_report_has_failed(ending, tmp_path):
     assert "without a report" in view.error
 
 
+def test_a_process_that_is_gone_before_it_gets_its_request_has_failed(monkeypatch, tmp_path):
+    written = JobRequest.to_line
+
+    def late(request):
+        time.sleep(1)
+        return written(request)
+
+    monkeypatch.setattr(JobRequest, "to_line", late)
+    view = Jobs(["true"]).start(JobRequest("check", str(tmp_path))).wait(WAIT)
+    assert view.status == "failed"
+    assert "without a report" in view.error
+
+
 def test_a_process_that_ignores_the_request_to_stop_is_killed(monkeypatch, tmp_path):
     monkeypatch.setattr("indexer.jobs.job.GRACE_SECONDS", 0.2)
     stubborn = (

@@ -88,6 +88,7 @@ def test_one_rule_for_build_train_evaluate_and_calibrate(nested: Path) -> None:
         assert {path.name: label for path, label, _ in target.own_pictures()} == labelled
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("sources", [None, {}, "folder"])
 def test_an_index_of_an_earlier_version_keeps_the_names_of_folders(nested: Path, sources: object) -> None:
     """Earlier versions labelled by the last folder alone, and noted no rule."""

@@ -107,6 +107,7 @@ def test_the_busy_catalog_is_waited_for(index: Path, monkeypatch: pytest.MonkeyP
         timer.join()
 
 
+@pytest.mark.slow
 def test_the_command_line_says_it_in_a_line(index: Path) -> None:
     words = [sys.executable, "-m", "indexer"]
     with held(index / CATALOG_NAME, EXCLUSIVE):

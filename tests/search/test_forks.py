@@ -105,6 +105,7 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("used", ["search", "encoder", "torch"])
 def test_a_forked_child_gets_an_error_and_can_open_the_index_again(collection: Path, used: str) -> None:
     words = [collection / "photos.index", next((collection / "pictures").rglob("*.png")), used]

@@ -99,6 +99,7 @@ def test_the_line_of_a_stage(done: int, total: int, seconds: float, text: str) -
     assert stage_text("s", done, total, seconds) == text
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize(
     "words",
     [

@@ -36,6 +36,7 @@ def test_a_misspelled_label_is_named(index: Path, asked: Path) -> None:
     assert "nothing" not in json.loads(twinlens("query", asked, "--index", index, "--json").stdout)
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize(
     ("where", "hints"),
     [
@@ -83,6 +84,7 @@ def test_remove_export_and_duplicates_name_it_too(index: Path, tmp_path: Path) -
 # Exit codes -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize(
     "words",
     [
@@ -105,6 +107,7 @@ def test_options_of_other_commands_that_make_no_sense_are_2(index: Path, words: 
     assert done.stdout == ""
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize(
     "words",
     [
@@ -150,6 +153,7 @@ def test_a_threshold_that_is_no_distance_is_2(index: Path, words: tuple[str, ...
     assert twinlens("duplicates", index, *words).returncode == 2
 
 
+@pytest.mark.slow
 def test_a_file_that_is_not_there_is_1_and_the_others_are_answered(index: Path, asked: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.png").write_bytes(b"bad")
     gone = tmp_path / "gone.png"
@@ -208,6 +212,7 @@ def test_the_version() -> None:
     assert (done.returncode, done.stdout.split()[0]) == (0, "twinlens")
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("command", [name for commands in SECTIONS.values() for name in commands])
 def test_help_is_not_parsed_as_markup(command: str) -> None:
     shown = twinlens(command, "--help").stdout
@@ -220,6 +225,7 @@ def test_help_is_not_parsed_as_markup(command: str) -> None:
 # Counts ---------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("count", ["1000000000", str(10**30), "-1"])
 def test_counts_of_commands_are_bounded(index: Path, pictures: Path, tmp_path: Path, count: str) -> None:
     for words in (

@@ -50,6 +50,7 @@ def commands(index: Path, asked: Path) -> list[list[object]]:
     ]
 
 
+@pytest.mark.thinned(5)
 @needs_posix
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 @pytest.mark.parametrize("buffering", [BUFFERED, UNBUFFERED])
@@ -63,6 +64,7 @@ def test_a_full_disk_is_one_line(index: Path, asked: Path, which: int, buffering
     assert b"Exception ignored" not in done.stderr
 
 
+@pytest.mark.thinned(5)
 @needs_posix
 @pytest.mark.parametrize("buffering", [BUFFERED, UNBUFFERED])
 @pytest.mark.parametrize("which", range(8))
@@ -77,6 +79,7 @@ def test_a_reader_who_left_is_met_with_silence(index: Path, asked: Path, which: 
     assert done.stderr == b""
 
 
+@pytest.mark.thinned(4)
 @needs_posix
 @pytest.mark.parametrize("which", range(8))
 def test_closed_streams_change_nothing(index: Path, asked: Path, which: int) -> None:
@@ -105,6 +108,7 @@ def test_the_work_goes_on_without_its_log(pictures: Path, tmp_path: Path) -> Non
     assert json.loads(run(["info", made, "--json"]).stdout)["images"] == 13
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize(
     ("encoding", "shown"),
     [
@@ -169,6 +173,7 @@ def locale_of(tmp_path: Path, name: str) -> dict[str, str]:
     return environment
 
 
+@pytest.mark.thinned(2)
 @needs_posix
 @pytest.mark.parametrize(("name", "shown"), [("C", b"\\u0141\\xf3d"), ("ISO-8859-1", b"\\u0141\xf3d")])
 def test_file_names_stay_what_they_are_in_any_locale(tmp_path: Path, name: str, shown: bytes) -> None:

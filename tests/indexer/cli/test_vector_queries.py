@@ -49,6 +49,7 @@ def folder(tmp_path: Path, kind: str) -> Path:
     return tmp_path / "photos.index"
 
 
+@pytest.mark.thinned(3)
 def test_an_id_and_a_vector_are_answered_without_torch(folder: Path, kind: str, tmp_path: Path) -> None:
     with open_index(folder, device="cpu") as engine:
         records, vectors = engine.vectors()
@@ -145,6 +146,7 @@ def test_collection_is_as_before() -> None:
     assert gc.isenabled()
 
 
+@pytest.mark.slow
 def test_torch_comes_first_but_where_it_is_left_out() -> None:
     assert may_embed()
     with without_torch():

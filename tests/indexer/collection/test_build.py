@@ -155,6 +155,7 @@ def test_a_picture_that_breaks_leaves_the_index(pictures: Path, index: Path) -> 
     assert (report.removed, len(report.skipped), report.images) == (1, 1, 11)
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("kind", ["flat", "pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "hnswlib", "turbovec"])
 @pytest.mark.parametrize("count", [1, 40])
 def test_every_kind_is_built_reopened_and_living(kind: str, count: int, tmp_path: Path) -> None:

@@ -71,6 +71,7 @@ def paths(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if path.suffix == ".png"}
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("kind", ALL_KINDS)
 def test_every_kind_lives(kind: str, tmp_path: Path, embedded: list[int]) -> None:
     config = replace(FAST, kind=kind)

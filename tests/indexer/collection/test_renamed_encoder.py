@@ -45,6 +45,7 @@ def test_it_answers_and_is_sound(old_index: Path) -> None:
     assert not check(old_index)
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("encoder", [None, OLD, NEW])
 def test_pictures_are_added_whatever_the_encoder_is_called(old_index: Path, encoder: str | None) -> None:
     pictures = old_index.parent / "pictures"
@@ -56,6 +57,7 @@ def test_pictures_are_added_whatever_the_encoder_is_called(old_index: Path, enco
     assert settings(old_index)[0] == OLD
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("encoder", [None, OLD, NEW])
 def test_a_rebuild_embeds_nothing_again(old_index: Path, encoder: str | None) -> None:
     report = rebuild(old_index, replace(FAST, encoder=encoder, kind="flat"))

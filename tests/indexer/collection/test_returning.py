@@ -85,6 +85,7 @@ def numbers(index: Path) -> dict[str, object]:
     return {name.removesuffix(".png"): each.get("was") for name, each in known(index).items()}
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize(
     ("names", "expected"),
     [
@@ -118,6 +119,7 @@ def test_metadata_stays_with_a_file_that_was_edited_beside_a_copy_of_it(row: Pat
     assert check(row / "i") == []
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("away", ["sync", "build", "remove", "remove by filter", "missing"])
 @pytest.mark.parametrize("back", ["sync", "build", "add"])
 def test_metadata_comes_back_however_it_went(away: str, back: str, place: Path) -> None:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
+import pytest
+
 from tests.indexer.crash.prepared import Prepared
 from tests.indexer.crash.scenarios import every_scenario
 
 CATALOG_LOG = "catalog.sqlite-wal"
 
 
+@pytest.mark.thinned(4)
 @every_scenario
 def test_files_are_synced_before_they_are_named(prepared: Prepared, faults: None) -> None:
     calls = prepared.calls

@@ -52,6 +52,7 @@ def holder(index: Path) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
+@pytest.mark.thinned(3)
 @every_scenario
 def test_the_second_writer_is_told_who_is_first(prepared: Prepared, runner: Runner) -> None:
     index = reset(prepared.here)

@@ -170,6 +170,7 @@ def test_transparency_is_compared(folder):
     assert sorted(found.values()).count("spare") == 1, "what no pixel shows does not count"
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize(
     "pictures",
     [

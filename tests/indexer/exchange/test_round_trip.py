@@ -39,6 +39,7 @@ def same_answers(one: Path, other: Path, pictures: list[Path]) -> None:
             assert a.search_id(key, 20) == b.search_id(key, 20)
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize(("kind", "form"), [*zip(KINDS, ["parquet", "npy"] * 3, strict=False), ("flat", "npy")])
 def test_every_kind(kind: str, form: Format, tmp_path: Path) -> None:
     pictures = fill(tmp_path / "p", 60)

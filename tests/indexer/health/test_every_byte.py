@@ -87,6 +87,7 @@ def assert_named(index: Path, file: Path, what: str, *, ask: bool = True) -> Non
     assert not said or name in said, what
 
 
+@pytest.mark.thinned(4)
 @pytest.mark.parametrize("damages", [flips, cuts])
 def test_every_damage_is_found_and_named(made: Path, damages: Callable[[bytes], Iterator[tuple[str, bytes]]]) -> None:
     assert inspect(made).whole
@@ -154,6 +155,7 @@ print(asked)
 """
 
 
+@pytest.mark.thinned(3)
 def test_no_damage_kills_the_process(made: Path, tmp_path: Path) -> None:
     shutil.copytree(made, tmp_path / "i")
     done = subprocess.run([sys.executable, "-c", ASK, str(tmp_path / "i")], capture_output=True, text=True, check=False)

@@ -102,12 +102,14 @@ def _hard(link: Path, target: Path) -> None:
     os.link(target, link)
 
 
+@pytest.mark.thinned(4)
 @pytest.mark.parametrize("target", ["the same", "a file", "nothing"])
 @pytest.mark.parametrize("name", FILES)
 def test_nothing_is_written_through_a_link_to_a_file(name: str, target: str, tmp_path: Path) -> None:
     _attack(tmp_path, _tampered(tmp_path, name, _soft, target))
 
 
+@pytest.mark.thinned(4)
 @pytest.mark.parametrize("name", FILES)
 def test_nothing_is_written_through_a_hard_link(name: str, tmp_path: Path) -> None:
     _attack(tmp_path, _tampered(tmp_path, name, _hard, "a file"))

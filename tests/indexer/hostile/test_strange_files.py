@@ -77,6 +77,7 @@ def use_all(index: Path) -> None:
     engine.map()
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_file_and_every_command(kind: str, seed: Path, tmp_path: Path) -> None:
     for number, name in enumerate(names(seed / "i")):
@@ -191,6 +192,7 @@ def test_rows_without_number_are_refused_before_anything_is_made_for_them(seed: 
     assert "was not written for" in str(inspect(index).findings[0])
 
 
+@pytest.mark.thinned(4)
 @pytest.mark.parametrize("number", [np.nan, np.inf, 1e38])
 @pytest.mark.parametrize("with_blocks", [True, False])
 def test_vectors_that_are_no_numbers(number: float, with_blocks: bool, seed: Path, tmp_path: Path) -> None:

@@ -93,6 +93,7 @@ def test_a_sound_structure_answers(made) -> None:
     assert outcomes(made, [("sound", sound(made[1]))]) == [("sound", "answered")]
 
 
+@pytest.mark.thinned(3)
 def test_every_word_of_the_header_and_words_all_over(made) -> None:
     """Each word is made each wild number: no mutant may end the child, raise another error, or hang."""
     data = sound(made[1])
@@ -323,6 +324,7 @@ def test_an_answer_beyond_the_rows_is_one_error(made, monkeypatch: pytest.Monkey
             index.search(vectors[:1], 2)
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("kind", PARAMETERS)
 def test_check_finds_it_and_repair_builds_it_again(kind: str, tmp_path: Path) -> None:
     """The catalog vouches for the bytes, as one that a stranger made does."""

@@ -232,6 +232,7 @@ def test_columns_can_be_dropped_but_for_those_of_every_index(index: Path, tmp_pa
     assert told(index) == {"0000.png": {"b": 2}, "0001.png": {"a": "x"}}
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize(
     ("data", "says"),
     [

@@ -208,6 +208,7 @@ def test_each_face_of_a_picture_is_logged(people: Path, camera: Path, tmp_path: 
     assert done.stdout.splitlines()[0].endswith("0.png at 0.01667,0.05,0.1767,0.53")
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("visits", [0, 1, 2, 3])
 @pytest.mark.parametrize("strangers", [0, 1, 2, 4])
 def test_a_killed_run_logs_every_face_once(

@@ -44,6 +44,7 @@ def place(tmp_path: Path) -> Path:
 SPELLINGS = ["link", "mnt/lib", "disk/lib", "disk/lib/", "disk/../disk/./lib//", "mnt/../disk/lib", "link/../link"]
 
 
+@pytest.mark.thinned(4)
 @pytest.mark.parametrize("second", SPELLINGS)
 @pytest.mark.parametrize("first", ["link", "mnt/lib", "disk/lib"])
 def test_any_path_to_a_library_is_the_library(first: str, second: str, place: Path) -> None:

@@ -34,6 +34,7 @@ def test_few_vectors_are_laid_out(count: int, dim: int) -> None:
         np.testing.assert_array_equal(placed, vectors)
 
 
+@pytest.mark.slow
 def test_umap_keeps_groups_together_reproducibly() -> None:
     vectors, of = groups(FEW + 10)
     vectors[:5] = vectors[0]  # duplicates

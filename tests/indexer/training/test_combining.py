@@ -49,6 +49,7 @@ def unit(rows: np.ndarray) -> np.ndarray:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_heads_and_projection_are_principal_axes(pictures: Path, tmp_path: Path) -> None:
     encoder = combine(pictures, tmp_path / "out", CONFIG)
@@ -97,6 +98,7 @@ def test_a_trained_encoder_takes_the_place_of_a_part(pictures: Path, tmp_path: P
     assert "parts.0.trunk.conv_stem.weight" in load_file(tmp_path / "out" / "weights.safetensors")
 
 
+@pytest.mark.slow
 def test_progress_counts_pictures(pictures: Path, tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     combine(pictures, tmp_path / "out", CONFIG, advance=lambda done, total: seen.append((done, total)))

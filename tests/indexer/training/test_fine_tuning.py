@@ -73,6 +73,7 @@ def test_only_the_last_stages_and_the_head_change(pictures: Path, tmp_path: Path
     assert encoder.card["trained_on"]["folders"] == ["set0", "set1"]
 
 
+@pytest.mark.slow
 def test_the_saved_encoder_is_the_trained_one_in_half_the_space(pictures: Path, tmp_path: Path) -> None:
     encoder = fine_tune(pictures, tmp_path / "work", tmp_path / "out", CONFIG)
     loaded = load_encoder(str(tmp_path / "out"), device="cpu")
@@ -83,6 +84,7 @@ def test_the_saved_encoder_is_the_trained_one_in_half_the_space(pictures: Path, 
     assert np.allclose(loaded.encode(images), encoder.encode(images), atol=1e-5)  # computed by torch and by OpenVINO
 
 
+@pytest.mark.slow
 def test_a_second_run_reads_what_was_computed_and_gives_the_same(pictures: Path, tmp_path: Path) -> None:
     first = fine_tune(pictures, tmp_path / "work", tmp_path / "out", CONFIG)
     kept = {each: each.stat().st_mtime_ns for each in (tmp_path / "work").iterdir()}

@@ -40,6 +40,7 @@ def found(vectors: Floats, structure: object, queries: Floats) -> Figure:
     return mean_of_shares(np.array(shares), 10)
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("kind", ["hnsw", "ivf", "hnswlib"])
 def test_copies_in_a_collection_do_not_raise_the_stated_recall(kind: str) -> None:
     """Sixteen near copies of every picture: a structure finds a row among its copies, and not a new picture's."""

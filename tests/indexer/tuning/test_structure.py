@@ -18,6 +18,7 @@ def clustered(count: int, dim: int = 16) -> np.ndarray:
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("kind", ["pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "hnswlib", "turbovec"])
 def test_the_recall_told_is_the_recall_of_new_queries(kind: str) -> None:
     """Spread evenly in 32 dimensions: a graph finds its own rows far more easily than others."""

@@ -44,6 +44,7 @@ LOOKALIKES = {
 }
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("kind", ORIGINALS)
 def test_altered_copies_are_recognised(kind):
     image = ORIGINALS[kind]
@@ -65,6 +66,7 @@ def test_similar_pictures_are_not_copies():
         assert not is_copy(ORIGINALS["scene"], each.alter(ORIGINALS["scene"])), each.name
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("kind", LOOKALIKES)
 def test_lookalikes_are_not_copies(kind):
     first, second = LOOKALIKES[kind]

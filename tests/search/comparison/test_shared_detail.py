@@ -16,6 +16,7 @@ def shared(first, second):
     return shares_detail(sketch_of([first]), sketch_of([second]))
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("image", [scene(1), page(1), draw(1, (300, 200))], ids=["scene", "print", "smooth"])
 def test_altered_pictures_share_their_detail(image):
     for each in (*COPIES, *NEAR):

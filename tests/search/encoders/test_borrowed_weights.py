@@ -125,6 +125,7 @@ def other_encoder(**values):
     return change
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -29,6 +29,7 @@ def reference(encoder, images):
     return np.stack(rows)
 
 
+@pytest.mark.thinned(4)
 @pytest.mark.parametrize("name", NAMES[1:])
 def test_a_network_gets_the_input_that_the_manifest_describes(name):
     some = (*IMAGES[:2], *IMAGES[3:5])  # None is so large that PIL reduces it in two steps.

@@ -44,6 +44,7 @@ def entry(folder: Path) -> dict:
     return json.loads((folder / "encoder.json").read_text(encoding="utf-8"))["openvino"]
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_saved_network_is_computed_by_openvino_as_by_torch(name, tmp_path):
     converted = load_encoder(saved(tmp_path, name), device="cpu")
@@ -111,6 +112,7 @@ def test_a_saved_network_is_loaded_and_saved_without_torch_and_telemetry(device,
         assert (tmp_path / "b" / name).read_bytes() == (tmp_path / "a" / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_conversion_reports_nothing_to_the_vendor():
     code = "from tests.search.encoders.made import made, IMAGES; import sys; made('checkpoint').encode(IMAGES)\n"
     code += "assert 'openvino.frontend' in sys.modules and 'torch' in sys.modules\n"
@@ -128,6 +130,7 @@ def unsimplified(name: str, monkeypatch) -> Conversion:
         return convert(made(name).network, made(name).preprocessing)[0]
 
 
+@pytest.mark.thinned(5)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_simplified_graph_gives_the_same_bits_with_fewer_operations(name, monkeypatch):
     encoder, size = made(name), made(name).input_size
@@ -312,6 +315,7 @@ def test_weights_that_changed_since_they_were_loaded_are_not_saved(tmp_path):
 # Precision and threads ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thinned(5)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_bfloat16_is_close_to_float32_and_stays_with_the_encoder(name, tmp_path):
     (tmp_path / "a").mkdir()
@@ -360,6 +364,7 @@ def test_the_marked_layers_bring_bfloat16_nearer_to_float32(tmp_path):
     assert distances[0] < 0.7 * distances[1]
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("name", ["small", "photo"])
 def test_bfloat16_costs_less_than_half_a_percent_of_recall(name, tmp_path):
     paths = sorted((ROOT / "data" / "sample").rglob("*.jpg"))

@@ -44,6 +44,7 @@ def halves(explanation: Explanation, *, stacked: bool) -> tuple[np.ndarray, np.n
     return first, second
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("stacked", [False, True])
 @pytest.mark.parametrize("matches_first", [False, True])
 @pytest.mark.parametrize("name", ["color-layout", "small"])
@@ -93,6 +94,7 @@ def test_hiding_what_does_not_match_makes_pictures_more_similar() -> None:
     np.testing.assert_array_equal(same.a.values, same.b.values)
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("orientation", range(2, 9))
 def test_heat_is_in_the_coordinates_of_the_upright_picture(orientation: int) -> None:
     upright, other = scene(3), scene(4)
@@ -104,6 +106,7 @@ def test_heat_is_in_the_coordinates_of_the_upright_picture(orientation: int) -> 
     assert got.a.values.shape[0] < got.a.values.shape[1]
 
 
+@pytest.mark.thinned(4)
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16", "F", "YCbCr"])
 @pytest.mark.parametrize("size", [(1, 1), (300, 2), (40, 90)])
 def test_pictures_of_any_mode_and_size(mode: str, size: tuple[int, int]) -> None:

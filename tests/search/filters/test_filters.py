@@ -51,6 +51,7 @@ def random_filter(source: random.Random) -> str:
     return f" {source.choice(('and', 'or'))} ".join(chosen)
 
 
+@pytest.mark.thinned(3)
 def test_random_filters_match_brute_force(engine: SearchEngine) -> None:
     source = random.Random(3)
     records, vectors = engine.vectors()

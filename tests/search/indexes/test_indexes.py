@@ -73,6 +73,7 @@ def test_a_row_finds_itself_at_distance_zero(place: Place) -> None:
         assert (np.arange(0, 2000, 50)[:, None] == rows).any(axis=1).all()
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("count", [1, 150, 1900])
 def test_held_out_rows_are_found_only_after_complete(place: Place, count: int, tmp_path: Path) -> None:
     vectors = clustered()

@@ -42,6 +42,7 @@ def nearest(vectors, query, numbers, count):
     return sorted(numbers, key=lambda n: (apart(vectors[n], query), n))[:count]
 
 
+@pytest.mark.thinned(5)
 @pytest.mark.parametrize("diversity", [0.0, 0.1, 0.3, 0.5, 0.9, 1.0])
 @pytest.mark.parametrize("k", [1, 2, 7, 40])
 def test_the_choice_is_that_of_the_slow_loop(k, diversity, tmp_path):

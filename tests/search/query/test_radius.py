@@ -22,6 +22,7 @@ def slow_radius(vectors, query, radius, numbers):
     return [number for distance, number in inside if distance <= radius]
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("radius", [0.0, 0.4, 1.0, 2.0])
 def test_radius_against_the_slow_loop(kind, radius, tmp_path):
@@ -89,6 +90,7 @@ def test_an_invalid_radius_is_named_before_the_picture_is_read(radius, index):
         engine.search(index / "no such picture.png", radius=radius)
 
 
+@pytest.mark.slow
 def test_the_command_says_that_more_lie_within_the_radius(index):
     with open_index(index) as engine:
         path = str(engine.picture(1).path)

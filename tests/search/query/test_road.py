@@ -49,6 +49,7 @@ def collection(folder: Path, kind: str, parts: int, seed: int, **given) -> Path:
     return index
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("parts", [1, 3])
 @pytest.mark.parametrize("kind", KINDS)
 def test_hits_are_those_of_the_slow_loop(kind: str, parts: int, tmp_path: Path) -> None:

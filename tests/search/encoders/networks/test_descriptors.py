@@ -89,6 +89,7 @@ def patterns() -> torch.Tensor:
     return pictures
 
 
+@pytest.mark.slow
 def test_a_batch_of_patterns_matches_slow_loops() -> None:
     described = GradientLayout()(patterns())
     for row, picture in zip(described, patterns(), strict=True):

@@ -31,6 +31,7 @@ def pair(variant: str, last: int | None = None):
     return reference, own
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("variant", SCALES)
 @pytest.mark.parametrize("size", [32, 45, 96])
 @torch.inference_mode()
@@ -42,6 +43,7 @@ def test_the_maps_are_those_of_timm_bit_by_bit(variant: str, size: int) -> None:
     assert torch.equal(own.forward_features(pictures), reference.forward_features(pictures))
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("last", range(7))
 @torch.inference_mode()
 def test_a_trunk_that_ends_early_has_the_maps_of_its_last_stage(last: int) -> None:
