@@ -43,7 +43,7 @@ K = 10
 BATCH = 1000
 NOW = "2026-01-01T00:00:00+00:00"
 GOAL_RATIO, GOAL_SECONDS, GOAL_BATCH = 1.15, 50e-6, 1.05
-_KINDS = ("hnsw", "hnsw8", "hnswlib", "pq4", "ivf", "ivfpq", "flat")
+_KINDS = ("hnsw", "hnsw8", "hnswlib", "pq4", "ivfpq4", "ivf", "ivfpq", "flat")
 _ROUND = 50
 """Queries searched alone between two batches."""
 

@@ -23,7 +23,9 @@ LINKS, BUILD_EFFORT, K = 32, 100, 10
 """Graphs of all libraries have the same number of links, and consider as many candidates while they are built."""
 GRAPH_EFFORTS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 PROBES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+FINE_PROBES = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384)
 FACTORS = (1, 2, 4, 8, 16, 32)
+_EFFORTS = {"pq4": FACTORS, "ivf": PROBES, "ivfpq": PROBES, "ivfpq4": FINE_PROBES}
 _ROWS_AT_ONCE = 2_000
 
 
@@ -75,7 +77,7 @@ class TwinlensKind(Library):
 
         self.kind, self.recall = kind, recall
         if kind != AUTO:
-            self.efforts = {"pq4": FACTORS, "ivf": PROBES, "ivfpq": PROBES}.get(kind, GRAPH_EFFORTS)
+            self.efforts = _EFFORTS.get(kind, GRAPH_EFFORTS)
             self.efforts = (0,) if index_class(kind).exact else self.efforts
 
     def _build(self, vectors: Floats, masks: Mapping[str, Mask], work: Path) -> None:
@@ -151,6 +153,31 @@ class FaissCodes(FaissGraph):
         if chosen is not None:
             raise LookupError
         rows: Rows = self._index.search(queries, K, params=self._faiss.IndexRefineSearchParameters(k_factor=effort))[1]
+        return rows
+
+
+class FaissClusteredCodes(FaissGraph):
+    """The same codes in clusters, as many as the square root of the rows; 32 candidates a neighbour are re-ranked."""
+
+    efforts: tuple[int, ...] = FINE_PROBES
+
+    def _build(self, vectors: Floats, masks: Mapping[str, Mask], work: Path) -> None:
+        faiss = imported("faiss")
+
+        self._faiss = faiss
+        clusters, parts = round(len(vectors) ** 0.5), vectors.shape[1] // 2
+        self._codes = faiss.index_factory(vectors.shape[1], f"IVF{clusters},PQ{parts}x4fs")
+        self._codes.by_residual = False
+        self._codes.train(vectors)
+        self._index = faiss.IndexRefineFlat(self._codes)
+        self._index.add(vectors)
+
+    def _search(self, queries: Floats, effort: int, chosen: str | None) -> Rows:
+        if chosen is not None:
+            raise LookupError
+        within = self._faiss.SearchParametersIVF(nprobe=effort)
+        parameters = self._faiss.IndexRefineSearchParameters(k_factor=32, base_index_params=within)
+        rows: Rows = self._index.search(queries, K, params=parameters)[1]
         return rows
 
 
@@ -361,12 +388,14 @@ LIBRARIES: dict[str, Callable[[], Library]] = {
     "Twinlens auto, recall 0.99": lambda: TwinlensKind("auto", 0.99),
     "Twinlens flat": lambda: TwinlensKind("flat"),
     "Twinlens pq4": lambda: TwinlensKind("pq4"),
+    "Twinlens ivfpq4": lambda: TwinlensKind("ivfpq4"),
     "Twinlens hnsw8": lambda: TwinlensKind("hnsw8"),
     "Twinlens hnsw": lambda: TwinlensKind("hnsw"),
     "Twinlens ivf": lambda: TwinlensKind("ivf"),
     "Twinlens turbovec": lambda: TwinlensKind("turbovec"),
     "faiss HNSW": FaissGraph,
     "faiss PQ 4-bit fast scan + re-ranking": FaissCodes,
+    "faiss IVF-PQ 4-bit fast scan + re-ranking": FaissClusteredCodes,
     "turbovec 4-bit + re-ranking": Turbovec,
     "hnswlib": Hnswlib,
     "usearch float32": lambda: Usearch("f32"),

@@ -177,7 +177,9 @@ class JobIn(Strict):
 
     verb: Literal["build", "sync", "rebuild", "check"] = Field(examples=["sync"])
     encoder: Literal["photo", "photo-large", "small", "color-layout", "faces", "signatures"] | None = None
-    kind: Literal["auto", "flat", "pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "cagra", "hnswlib"] = "auto"
+    kind: Literal["auto", "flat", "pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "ivfpq4", "cagra", "hnswlib", "turbovec"] = (
+        "auto"
+    )
     recall: float = Field(_BUILD.recall, ge=0, le=1)
     memory: int | None = Field(None, gt=0, lt=2**62, description="Bytes that the structure may need.")
     labels: Literal["folder", "none"] | None = None

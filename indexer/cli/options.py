@@ -110,7 +110,8 @@ PrecisionOption = Annotated[
 KindOption = Annotated[
     str,
     typer.Option(
-        help="Index kind: auto, flat, pq4, hnsw, hnsw8, ivf, ivfpq, cagra, hnswlib or turbovec.", callback=_known_kind
+        help="Index kind: auto, flat, pq4, hnsw, hnsw8, ivf, ivfpq, ivfpq4, cagra, hnswlib or turbovec.",
+        callback=_known_kind,
     ),
 ]
 ParamOption = Annotated[

@@ -60,7 +60,7 @@ def check_ivf(path: Path, rows: int, dim: int, clusters: int) -> None:
     """Verify clusters of uncompressed vectors; raises ValueError as `check_hnsw`."""
     file = FileLayout(path)
     file.expect("<4s", b"IwFl")
-    _clusters(file, rows, dim, clusters)
+    _clusters(file, rows, dim, clusters, clusters if rows else 0)
     _lists(file, rows, clusters, 4 * dim)
 
 
@@ -68,7 +68,7 @@ def check_ivfpq(path: Path, rows: int, dim: int, clusters: int, parts: int, bits
     """Verify clusters of codes with `parts` parts of `bits` bits; raises ValueError as `check_hnsw`."""
     file = FileLayout(path)
     file.expect("<4s", b"IwPQ")
-    _clusters(file, rows, dim, clusters)
+    _clusters(file, rows, dim, clusters, clusters if rows else 0)
     code = (parts * bits + 7) // 8
     file.expect("<?Q", True, code)
     file.expect("<3Q", dim, parts, bits)
@@ -76,28 +76,27 @@ def check_ivfpq(path: Path, rows: int, dim: int, clusters: int, parts: int, bits
     _lists(file, rows, clusters, code)
 
 
-def check_pq4(path: Path, rows: int, dim: int, parts: int) -> None:
-    """Verify codes of `parts` parts of 4 bits in one cluster, in blocks of 32; raises ValueError as `check_hnsw`."""
+def check_codes4(path: Path, rows: int, dim: int, clusters: int, centroids: int, parts: int) -> None:
+    """Verify clusters of codes of `parts` parts of 4 bits, in blocks of 32; raises ValueError as `check_hnsw`.
+
+    `centroids` is 0 where clusters have none yet because there are no rows.
+    """
     file = FileLayout(path)
     file.expect("<4s", b"IwPf")
-    _header(file, rows, dim)
-    file.expect("<2Q", 1, 1)
-    file.expect("<4s", b"IxF2")
-    _header(file, 1, dim)
-    _vector(file, "<f4", dim, exactly=True)
-    file.expect("<bQ", 0, 0)  # no map from rows to clusters
+    require(_clusters(file, rows, dim, clusters, centroids) == 1, "it searches more than one cluster")
     even = parts + parts % 2
     file.expect("<?Q", False, (parts + 1) // 2)
     file.expect("<iQiQ", _BLOCK, even, 0, 0)
     file.expect("<3Q", dim, parts, 4)
     _vector(file, "<f4", dim << 4, exactly=True)
-    file.expect("<4sQQ2Q", b"ilbl", 1, 2**64 - 1, _BLOCK, _BLOCK * even // 2)
-    members = _vector(file, "<i8", rows, exactly=True)
-    seen = np.zeros(rows, dtype=np.bool_)
-    require(rows == 0 or 0 <= members.min() <= members.max() < rows, "it holds a row that does not exist")
-    seen[members] = True
-    require(seen.all(), "it does not hold every row once")
-    _vector(file, "u1", -(-rows // _BLOCK) * _BLOCK * even // 2, exactly=True)
+    file.expect("<4sQQ2Q", b"ilbl", clusters, 2**64 - 1, _BLOCK, _BLOCK * even // 2)
+    seen, held = np.zeros(rows, dtype=np.bool_), 0
+    for _ in range(clusters):
+        members = _vector(file, "<i8", rows - held)
+        _mark(seen, members)
+        held += len(members)
+        _vector(file, "u1", -(-len(members) // _BLOCK) * _BLOCK * even // 2, exactly=True)
+    require(seen.all() and held == rows, "its clusters do not hold every row once")
     file.end()
 
 
@@ -151,15 +150,16 @@ def _vector(file: FileLayout, dtype: str, most: int, *, exactly: bool = False) -
     return file.array(dtype, count)
 
 
-def _clusters(file: FileLayout, rows: int, dim: int, clusters: int) -> None:
+def _clusters(file: FileLayout, rows: int, dim: int, clusters: int, centroids: int) -> int:
+    """Verify the centroids, and return the number of clusters that a search visits unless it says how many."""
     _header(file, rows, dim)
     require((count := file.value("<Q")) == clusters, f"it has {count} clusters, not {clusters}")
-    file.value("<Q")  # nprobe: each search sets its own
+    probes: int = file.value("<Q")
     file.expect("<4s", b"IxF2")
-    centroids = clusters if rows else 0
     _header(file, centroids, dim)
     _vector(file, "<f4", centroids * dim, exactly=True)
     file.expect("<bQ", 0, 0)  # no map from rows to clusters
+    return probes
 
 
 def _lists(file: FileLayout, rows: int, clusters: int, code: int) -> None:
@@ -169,11 +169,16 @@ def _lists(file: FileLayout, rows: int, clusters: int, code: int) -> None:
     require(sum(sizes) == rows, "its clusters do not hold every row once")
     for size in sizes:
         file.array(np.uint8, size * code)
-        members = file.array("<i8", size)
-        require(size == 0 or 0 <= members.min() <= members.max() < rows, "a cluster holds a row that does not exist")
-        seen[members] = True
+        _mark(seen, file.array("<i8", size))
     require(seen.all(), "its clusters do not hold every row once")
     file.end()
+
+
+def _mark(seen: NDArray[np.bool_], members: NDArray[Any]) -> None:
+    """Mark the rows of a cluster as seen."""
+    inside = len(members) == 0 or 0 <= members.min() <= members.max() < len(seen)
+    require(inside, "a cluster holds a row that does not exist")
+    seen[members] = True
 
 
 def _list_sizes(file: FileLayout, clusters: int) -> list[int]:

@@ -22,7 +22,7 @@ HUGE = (10**9, 2**31, 2**63, 10**30, 10**5000)
 
 
 @pytest.mark.thinned(3)
-@pytest.mark.parametrize("kind", ["flat", "pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "hnswlib", "turbovec"])
+@pytest.mark.parametrize("kind", ["flat", "pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "ivfpq4", "hnswlib", "turbovec"])
 def test_k_is_bounded_by_the_collection(tmp_path: Path, kind: str) -> None:
     for number in range(40):
         path = tmp_path / "p" / f"label{number % 2}" / f"{number}.png"

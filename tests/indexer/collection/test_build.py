@@ -156,7 +156,7 @@ def test_a_picture_that_breaks_leaves_the_index(pictures: Path, index: Path) -> 
 
 
 @pytest.mark.thinned(3)
-@pytest.mark.parametrize("kind", ["flat", "pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "hnswlib", "turbovec"])
+@pytest.mark.parametrize("kind", ["flat", "pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "ivfpq4", "hnswlib", "turbovec"])
 @pytest.mark.parametrize("count", [1, 40])
 def test_every_kind_is_built_reopened_and_living(kind: str, count: int, tmp_path: Path) -> None:
     pictures, index = tmp_path / "p", tmp_path / "i"

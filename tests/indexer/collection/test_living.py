@@ -338,5 +338,5 @@ def test_two_writers(place: Path) -> None:
 
 
 def test_kinds_are_all_there() -> None:
-    assert {"flat", "pq4", "hnsw", "hnsw8", "hnswlib", "ivf", "ivfpq"} <= set(ALL_KINDS)
+    assert {"flat", "pq4", "hnsw", "hnsw8", "hnswlib", "ivf", "ivfpq", "ivfpq4"} <= set(ALL_KINDS)
     assert all(index_class(kind).kind == kind for kind in ALL_KINDS)

@@ -11,7 +11,7 @@ from search.config import DuplicatesConfig
 from tests.indexer.duplicates.reference import slow_groups, told
 from tests.indexes_of_vectors import chord, clumps, index_of, on_circle, unit
 
-KINDS = ("flat", "pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "hnswlib", "turbovec")
+KINDS = ("flat", "pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "ivfpq4", "hnswlib", "turbovec")
 
 
 def found(index, threshold, **config):

@@ -34,6 +34,7 @@ PARAMETERS = {
     "hnsw8": {"M": LINKS},
     "ivf": {},
     "ivfpq": {"m": 4},
+    "ivfpq4": {"m": 4},
     "pq4": {"m": 3},
     "turbovec": {},
 }
@@ -176,8 +177,10 @@ def named_mutants(kind: str, data: bytes) -> dict[str, bytes]:
             "top below": put(data, end + 4, "<i", -1),
             "begins": put(data, 0x25 + 8 + 8 * 15 + 8 + 4, "<i", 64),
         }
-    if kind == "pq4":
-        return mutants_of_pq4(data)
+    if kind == "pq4":  # three parts of eight dimensions: padded to nine, and four parts with the even one
+        return mutants_of_codes4(data, clusters=1, parts=3, width=9)
+    if kind == "ivfpq4":
+        return mutants_of_codes4(data, clusters=12, parts=4, width=8)
     if kind == "turbovec":
         return mutants_of_turbovec(data)
     ids = len(data) - 8
@@ -214,19 +217,20 @@ def mutants_of_rounded_vectors(data: bytes, start: int) -> dict[str, bytes]:
     }
 
 
-def mutants_of_pq4(data: bytes) -> dict[str, bytes]:
-    """Three parts of eight dimensions: padded to nine, and four parts with the even one."""
-    after = 53 + 37 + 8 + 4 * 9 + 9
+def mutants_of_codes4(data: bytes, clusters: int, parts: int, width: int) -> dict[str, bytes]:
+    after = 53 + 37 + 8 + 4 * clusters * width + 9
     lists = data.index(b"ilbl")
+    (members,) = struct.unpack_from("<Q", data, lists + 36)
     assert struct.unpack_from("<?Q", data, after) == (False, 2)
-    assert struct.unpack_from("<iQiQ3Q", data, after + 9) == (32, 4, 0, 0, 9, 3, 4)
-    assert struct.unpack_from("<5Q", data, lists + 4) == (1, 2**64 - 1, 32, 64, ROWS)
+    assert struct.unpack_from("<iQiQ3Q", data, after + 9) == (32, 4, 0, 0, width, parts, 4)
+    assert struct.unpack_from("<4Q", data, lists + 4) == (clusters, 2**64 - 1, 32, 64)
+    assert 1 < members <= ROWS
     return {
-        "dim": put(data, 4, "<i", 8),
+        "dim": put(data, 4, "<i", width + 1),
         "rows": put(data, 8, "<q", ROWS + 1),
         "trained": put(data, 32, "<B", 0),
         "metric": put(data, 33, "<i", 0),
-        "clusters": put(data, 37, "<Q", 2),
+        "clusters": put(data, 37, "<Q", clusters + 1),
         "probes": put(data, 45, "<Q", 2**40),
         "centroids' kind": put(data, 53, "<I", 0),
         "centroids' dim": put(data, 57, "<i", 36),
@@ -245,11 +249,12 @@ def mutants_of_pq4(data: bytes) -> dict[str, bytes]:
         "bytes of a list": put(data, lists + 12, "<Q", 2),
         "rows of a list's block": put(data, lists + 20, "<Q", 1),
         "bytes of a block": put(data, lists + 28, "<Q", 32),
-        "number of members": put(data, lists + 36, "<Q", ROWS - 1),
+        "number of members": put(data, lists + 36, "<Q", members - 1),
+        "many members": put(data, lists + 36, "<Q", 2**60),
         "member": put(data, lists + 44, "<q", ROWS),
         "member below": put(data, lists + 44, "<q", -1),
-        "member twice": put(data, lists + 44, "<q", 1),
-        "number of codes": put(data, lists + 44 + 8 * ROWS, "<Q", 32),
+        "member twice": data[: lists + 44] + data[lists + 52 : lists + 60] + data[lists + 52 :],
+        "number of codes": put(data, lists + 44 + 8 * members, "<Q", 32),
     }
 
 
@@ -332,7 +337,7 @@ def test_check_finds_it_and_repair_builds_it_again(kind: str, tmp_path: Path) ->
     build(tmp_path / "p", tmp_path / "i", replace(FAST, kind=kind))
     (file,) = (tmp_path / "i" / "segments").glob(f"*.{kind}")
     data = file.read_bytes()
-    place = {"hnswlib": 52, "hnsw8": 8, "pq4": 8, "turbovec": 164}.get(kind, len(data) - 8)
+    place = {"hnswlib": 52, "hnsw8": 8, "pq4": 8, "ivfpq4": 8, "turbovec": 164}.get(kind, len(data) - 8)
     file.write_bytes(put(data, place, "<I" if kind == "hnswlib" else "<q", 2**31 - 1))
     record = seal_structure(tmp_path / "i", f"segments/{file.name}")
     assert record.blocks is not None

@@ -19,7 +19,7 @@ def clustered(count: int, dim: int = 16) -> np.ndarray:
 
 
 @pytest.mark.thinned(3)
-@pytest.mark.parametrize("kind", ["pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "hnswlib", "turbovec"])
+@pytest.mark.parametrize("kind", ["pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "ivfpq4", "hnswlib", "turbovec"])
 def test_the_recall_told_is_the_recall_of_new_queries(kind: str) -> None:
     """Spread evenly in 32 dimensions: a graph finds its own rows far more easily than others."""
     spread = np.random.default_rng(2).standard_normal((5000, 32)).astype(np.float32)
@@ -35,7 +35,7 @@ def test_the_recall_told_is_the_recall_of_new_queries(kind: str) -> None:
     assert had == pytest.approx(recall, abs=0.02)
 
 
-@pytest.mark.parametrize("kind", ["ivf", "ivfpq"])
+@pytest.mark.parametrize("kind", ["ivf", "ivfpq", "ivfpq4"])
 @pytest.mark.parametrize("clusters", [60, 150])
 def test_probes_are_no_answers_where_the_structure_finds_too_few(kind: str, clusters: int) -> None:
     """A cluster of a few rows answers a few; the exact fallback must look for the rest where recall is counted."""
@@ -64,7 +64,7 @@ def test_probes_are_no_answers_where_the_structure_finds_too_few(kind: str, clus
     assert (own[:, 0] == probes).mean() > 0.9, "they answer once they are entered"
 
 
-@pytest.mark.parametrize("kind", ["ivf", "ivfpq"])
+@pytest.mark.parametrize("kind", ["ivf", "ivfpq", "ivfpq4"])
 def test_as_many_clusters_as_rows(kind: str) -> None:
     vectors = clustered(100)
     structure = index_class(kind)(device="cpu", nlist=100, effort=100).build(vectors, held_out=np.arange(5))
@@ -98,7 +98,7 @@ def test_auto_is_exact_while_that_is_fast() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
-@pytest.mark.parametrize("kind", ["flat", "pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "hnswlib", "turbovec"])
+@pytest.mark.parametrize("kind", ["flat", "pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "ivfpq4", "hnswlib", "turbovec"])
 def test_hardly_any_vectors(kind: str, count: int) -> None:
     vectors = clustered(5)[:count]
     structure = build_structure(vectors, BuildConfig(kind=kind, device="cpu")).structure

@@ -14,7 +14,7 @@ from search.store import masks as filter_masks
 from tests.conftest import FAST, draw, fill
 from tests.search.test_engine import assert_same
 
-KINDS = ("flat", "pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "hnswlib", "turbovec")
+KINDS = ("flat", "pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "ivfpq4", "hnswlib", "turbovec")
 
 
 @pytest.fixture(scope="module", params=KINDS)

@@ -47,8 +47,8 @@ def test_ivfpq_reports_unsupported_parameters() -> None:
 
 
 def test_kinds_and_devices(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert KINDS == ("flat", "pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "cagra", "hnswlib", "turbovec")
-    with pytest.raises(UnsupportedError, match="flat, pq4, hnsw, hnsw8, ivf, ivfpq, cagra, hnswlib, turbovec"):
+    assert KINDS == ("flat", "pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "ivfpq4", "cagra", "hnswlib", "turbovec")
+    with pytest.raises(UnsupportedError, match="flat, pq4, hnsw, hnsw8, ivf, ivfpq, ivfpq4, cagra, hnswlib, turbovec"):
         index_class("tree")
     for gpu in (False, True):
         monkeypatch.setattr("search.indexes._gpu_available", lambda there=gpu: there)

@@ -69,7 +69,7 @@ def test_a_given_effort_is_not_tuned(kind: str) -> None:
     assert len(index_class(kind)().effort_ladder(10_000)) > 3
 
 
-@pytest.mark.parametrize("kind", ["ivf", "ivfpq"])
+@pytest.mark.parametrize("kind", ["ivf", "ivfpq", "ivfpq4"])
 def test_all_clusters_are_probed_at_full_effort(kind: str) -> None:
     assert index_class(kind)(nlist=200).effort_ladder(5000)[-1] == 200
     assert index_class(kind)(nlist=200).effort_ladder(50)[-1] == 50

@@ -13,7 +13,7 @@ from tests.indexes_of_vectors import chord, clumps, index_of, on_circle
 from tests.search.query.slow_road import apart
 from tests.search.query.test_collapse import slow_collapse, told
 
-KINDS = ("flat", "pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "hnswlib", "turbovec")
+KINDS = ("flat", "pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "ivfpq4", "hnswlib", "turbovec")
 
 
 def slow_radius(vectors, query, radius, numbers):
