@@ -254,6 +254,7 @@ def test_a_twin_measures_the_collections_that_the_encoder_was_trained_on(command
     assert "--twin twin" in (tmp_path / "strength.md").read_text()
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize(
     ("words", "message"),
     [

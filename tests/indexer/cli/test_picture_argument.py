@@ -17,6 +17,7 @@ def piped(data: bytes, *words: object) -> subprocess.CompletedProcess[bytes]:
     )
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("name", ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"])
 def test_a_query_from_standard_input(name: str, pictures: Path, index: Path) -> None:
     picture = sorted(pictures.rglob("*.png"))[3]

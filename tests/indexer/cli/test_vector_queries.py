@@ -86,6 +86,7 @@ def test_filters_hold_for_ids(index: Path) -> None:
     assert {hit["label"] for hit in answers[0]["hits"]} == {"label2"}
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [

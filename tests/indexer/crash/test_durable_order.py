@@ -30,6 +30,7 @@ def test_files_are_synced_before_they_are_named(prepared: Prepared, faults: None
             assert ("sync", name) in between or inside or aside, f"the bytes of {name}"
 
 
+@pytest.mark.thinned(4)
 @every_scenario
 def test_new_folders_are_synced_before_what_lies_in_them_is_named(prepared: Prepared, faults: None) -> None:
     calls = prepared.calls

@@ -11,7 +11,7 @@ from tests.indexer.crash.prepared import Prepared, assert_goes_on, assert_surviv
 from tests.indexer.crash.runner import KILLED, Done, Runner
 from tests.indexer.crash.scenarios import SCENARIOS, every_scenario, reset
 
-KILLS = 100
+KILLS = 60
 SLOW_KILLS = 1000
 CHAIN = 4
 """Kills in a row, each of the run that takes up what the one before left, until one may come to its end."""

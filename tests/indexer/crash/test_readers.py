@@ -135,6 +135,7 @@ def possible(generation: int, known: dict[int, list[str]]) -> list[list[str]]:
     return [known[max(g for g in known if g < generation)], known[min(g for g in known if g > generation)]]
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_reader_outlives_a_rebuild(kind: str, pictures: Path, index: Path) -> None:
     fill(pictures, 2, first=50)

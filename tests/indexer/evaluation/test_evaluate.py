@@ -50,6 +50,7 @@ def test_figures_match_the_metrics(index: Path) -> None:
     assert told["intervals"]["map_at_r"] == [found.map_at_r.low, found.map_at_r.high]
 
 
+@pytest.mark.slow
 def test_index_and_folder_give_the_same_robustness_and_name_missing_files(tmp_path: Path) -> None:
     paths = fill(tmp_path / "pictures", 12)
     build(tmp_path / "pictures", tmp_path / "i", FAST)

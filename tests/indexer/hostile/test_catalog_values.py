@@ -21,7 +21,7 @@ from tests.indexer.hostile.catalog_mutations import COLUMNS, SETTINGS, mutate
 from tests.indexer.hostile.catalog_seed import opened
 from tests.indexer.hostile.mutation_worker import look
 
-FEW, MANY = 150, 10_000
+FEW, MANY = 50, 10_000
 PATIENCE = 600
 """Seconds after which a silent worker is taken to hang; each command has its own watchdog."""
 ADDRESSES = 8 << 30

@@ -71,6 +71,7 @@ MAKERS = pytest.mark.parametrize("make", [_build, _add, _import, _enroll])
 Make = Callable[[Path, Path], None]
 
 
+@pytest.mark.thinned(4)
 @MAKERS
 @pytest.mark.parametrize(
     "held",

@@ -55,6 +55,7 @@ class Steps:
         done[1] = (done[1] or 0) + count
 
 
+@pytest.mark.slow
 def test_groups_are_clusters_and_islands(blobs: Path) -> None:
     steps = Steps()
     report = indexer.make_map(blobs, clusters=BLOBS, progress=steps)
@@ -171,6 +172,7 @@ def test_check_names_a_damaged_map_and_repair_removes_it(index: Path) -> None:
     assert not (index / "maps").exists()
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("damage", ["order", "nan", "cluster", "type", "pickle", "text"])
 def test_a_file_with_other_content_is_not_a_map(index: Path, damage: str) -> None:
     indexer.make_map(index)

@@ -65,6 +65,7 @@ def test_heads_and_projection_are_principal_axes(pictures: Path, tmp_path: Path)
     assert (encoder.dim, encoder.input_size, encoder.name) == (8, 64, "tiny")
 
 
+@pytest.mark.slow
 def test_what_others_provide_is_left_out_and_found_again(pictures: Path, tmp_path: Path) -> None:
     encoder = combine(pictures, tmp_path / "out", CONFIG)
     kept = load_file(tmp_path / "out" / "weights.safetensors")
@@ -82,6 +83,7 @@ def test_what_others_provide_is_left_out_and_found_again(pictures: Path, tmp_pat
     assert loaded.card["never_opened"] == ["shut"]
 
 
+@pytest.mark.slow
 def test_a_trained_encoder_takes_the_place_of_a_part(pictures: Path, tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "trained").mkdir()
     trained = checkpoint(spec={**LITE.network, "dim": 24})
@@ -105,6 +107,7 @@ def test_progress_counts_pictures(pictures: Path, tmp_path: Path) -> None:
     assert seen[-1] == (12, 12)
 
 
+@pytest.mark.slow
 def test_a_folder_held_out_by_option_takes_no_part_in_any_fit(pictures: Path, tmp_path: Path, monkeypatch) -> None:
     axes_of = DiscriminantConfig({"set0": 1.0, "set1": 1.0}, shrinkage=1.0)
     config = replace(CONFIG, heads=axes_of, discriminant=axes_of, held_out=())

@@ -21,6 +21,7 @@ from tests.indexer.hostile.test_links import linked
 from tests.indexer.hostile.test_other_files import tree
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize(
     ("held", "text"),
     [

@@ -80,6 +80,7 @@ def test_a_damaged_folder_is_refused(damage, tmp_path):
         load_encoder(tmp_path)
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_family_checks_its_fingerprint_and_its_keys(name, tmp_path):
     made(name).save(tmp_path)

@@ -39,6 +39,7 @@ def test_returns_no_rows_for_no_pictures(encoder):
         assert empty.dtype == np.float32
 
 
+@pytest.mark.thinned(3)
 def test_a_single_picture_gets_the_same_vector_as_in_a_batch(encoder):
     together = encoder.encode(IMAGES)
     alone = np.concatenate([encoder.encode([image]) for image in IMAGES[:3]])

@@ -348,6 +348,7 @@ def test_layers_that_bfloat16_would_spoil_are_marked_to_stay_in_float32(monkeypa
     assert [name for name in marked if not name.startswith(expected)] == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not supports_bfloat16(), reason="this CPU has no bfloat16")
 def test_the_marked_layers_bring_bfloat16_nearer_to_float32(tmp_path):
     encoder = load_encoder(saved(tmp_path, "photo"), device="cpu", runtime="torch")

@@ -73,6 +73,7 @@ def test_the_heat_of_two_photos_lies_on_the_one_of_the_same_thing(thing: str, di
     assert np.clip(on, 0, None).sum() > 1.5 * np.clip(off, 0, None).sum()
 
 
+@pytest.mark.slow
 def test_the_heat_of_two_photos_by_the_default_encoder() -> None:
     one, two = sorted((SAMPLE / "banana").glob("*.jpg"))[:2]
     with Image.open(two) as match, Image.open(sorted((SAMPLE / "anchor").glob("*.jpg"))[0]) as beside:

@@ -72,6 +72,7 @@ def test_random_filters_match_brute_force(engine: SearchEngine) -> None:
     assert len(set(sizes)) > 15
 
 
+@pytest.mark.thinned(3)
 def test_filters_with_equal_values_are_not_mixed_up(engine: SearchEngine) -> None:
     """1, 1.0 and True are equal but mean different filters, whose cached results must not be mixed up."""
     query = engine.embed(draw(1))[None]

@@ -59,6 +59,7 @@ def test_collapsed_hits_are_those_of_the_slow_loop(k, segments, tmp_path):
                     assert copy.copies is None
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("kind", ["pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "ivfpq4", "hnswlib", "turbovec"])
 def test_every_kind_collapses(kind, tmp_path):
     vectors = clumps(120, seed=2)

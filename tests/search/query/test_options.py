@@ -43,6 +43,7 @@ def shown(hits: list[Hit]) -> list[tuple[int, list[int]]]:
     return [(hit.id, [copy.id for copy in hit.copies or ()]) for hit in hits]
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize(
     "options",
     [

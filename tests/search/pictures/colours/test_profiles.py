@@ -248,6 +248,7 @@ def test_an_unusable_profile_is_ignored(kind, what):
     assert gap(data, decode(saved(scene(1), kind, **LOSSLESS[kind]), name="x")) == 0
 
 
+@pytest.mark.slow
 def test_profiles_with_damage_anywhere_never_raise():
     good, chance = rgb_profile("Adobe RGB"), np.random.default_rng(5)
     for profile in (good, ink_profile()):

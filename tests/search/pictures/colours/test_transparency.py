@@ -101,6 +101,7 @@ def _files(image: Image.Image) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("kind", _files(icon(0, (255, 255, 255))))
 def test_white_line_art_in_every_format(kind):
     encoder = load_encoder("color-layout")
