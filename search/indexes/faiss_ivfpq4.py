@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from search.types import Floats, Rows
 
-_TRAINING_ROWS_PER_CLUSTER = 100
+_ROWS_PER_CLUSTER = 100
+"""Rows to train a centroid on, and the least that a cluster has on average."""
 _TRAINING_ROUNDS = 10
 _CANDIDATES = 12
 _CANDIDATES_FOR = 65_536
@@ -26,8 +27,8 @@ _CANDIDATES_FOR = 65_536
 
 
 def clusters_for(rows: int) -> int:
-    """Number of clusters: the square root of half the rows; at least 1."""
-    return max(1, isqrt(rows // 2))
+    """Number of clusters: the square root of half the rows, fewer if each would have less than 100; at least 1."""
+    return max(1, min(isqrt(rows // 2), rows // _ROWS_PER_CLUSTER))
 
 
 class FaissIvfPq4Index(FaissIvfIndex):
@@ -92,8 +93,8 @@ class FaissIvfPq4Index(FaissIvfIndex):
         settings = faiss.ClusteringParameters()
         settings.seed, settings.niter = seed, _TRAINING_ROUNDS
         settings.min_points_per_centroid = 1  # otherwise FAISS prints a warning for small blocks
-        settings.max_points_per_centroid = _TRAINING_ROWS_PER_CLUSTER
-        sample = codes.padded(sampled(vectors, clusters * _TRAINING_ROWS_PER_CLUSTER, seed))
+        settings.max_points_per_centroid = _ROWS_PER_CLUSTER
+        sample = codes.padded(sampled(vectors, clusters * _ROWS_PER_CLUSTER, seed))
         faiss.Clustering(codes.width, clusters, settings).train(sample, index.quantizer)
         codes.train(index, vectors, seed)
 

@@ -180,7 +180,7 @@ def named_mutants(kind: str, data: bytes) -> dict[str, bytes]:
     if kind == "pq4":  # three parts of eight dimensions: padded to nine, and four parts with the even one
         return mutants_of_codes4(data, clusters=1, parts=3, width=9)
     if kind == "ivfpq4":
-        return mutants_of_codes4(data, clusters=12, parts=4, width=8)
+        return mutants_of_codes4(data, clusters=3, parts=4, width=8)
     if kind == "turbovec":
         return mutants_of_turbovec(data)
     ids = len(data) - 8
@@ -234,7 +234,7 @@ def mutants_of_codes4(data: bytes, clusters: int, parts: int, width: int) -> dic
         "probes": put(data, 45, "<Q", 2**40),
         "centroids' kind": put(data, 53, "<I", 0),
         "centroids' dim": put(data, 57, "<i", 36),
-        "centroids": put(data, 61, "<q", 3),
+        "centroids": put(data, 61, "<q", clusters + 2),
         "residual": put(data, after, "<B", 1),
         "bytes of a code": put(data, after + 1, "<Q", 2**30),
         "rows of a block": put(data, after + 9, "<i", 64),
