@@ -234,7 +234,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("collections", nargs="+", metavar="NAME=VECTORS.npy,QUERIES.npy[,PATHS.txt]")
     parser.add_argument(
-        "--kinds", nargs="+", choices=(AUTO, *KINDS), default=[AUTO, "pq4", "hnsw8", "hnsw", "ivf", "ivfpq"]
+        "--kinds", nargs="+", choices=(AUTO, *KINDS), default=[AUTO, "pq4", "ivfpq4", "hnsw8", "hnsw", "ivf", "ivfpq"]
     )
     parser.add_argument("--targets", nargs="+", type=float, default=[BuildConfig.recall])
     parser.add_argument("--copies", type=int, default=0, help="copies of each picture in a second collection; 0: none")
