@@ -169,7 +169,9 @@ def main() -> None:
     parser.add_argument("--queries", type=Path, required=True, help="unit rows of other pictures")
     parser.add_argument("--about", help="description of the vectors for the page")
     parser.add_argument("--work", type=Path, help="folder for the indexes")
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=["hnsw8", "hnsw", "pq4", "ivfpq4", "ivf", "ivfpq", "flat"])
+    parser.add_argument(
+        "--kinds", nargs="+", choices=KINDS, default=["hnsw8", "hnsw", "pq4", "ivfpq4", "ivf", "ivfpq", "flat"]
+    )
     parser.add_argument("--asked", type=int, default=200, help="number of queries")
     parser.add_argument("--out", type=Path, help="the page; by default the figures are printed as JSON lines")
     options = parser.parse_args()
