@@ -89,10 +89,10 @@ def page(results: list[Compared]) -> str:
         "# Builds on Ray beside local ones",
         "",
         f"Written by `python -m benchmarks.distributed` on {utc_today()}: {CORES} cores, no GPU, perhaps shared with"
-        " other work. All files were read before, so that every build finds them in memory. Seconds are those of the whole command `twinlens build`, medians of the rounds; the cluster was"
-        " started before. *Ray* has the same cores as the local build. *Three nodes* are three nodes of one CPU on"
-        " this machine. Then one node, which was not the head, was killed with all its processes (kill -9) at a"
-        " random moment.",
+        " other work. All files were read before, so that every build finds them in memory. Seconds are those of the"
+        " whole command `twinlens build`, medians of the rounds; the cluster was started before. *Ray* has the same"
+        " cores as the local build. *Three nodes* are three nodes of one CPU on this machine. Then one node, which was"
+        " not the head, was killed with all its processes (kill -9) at a random moment.",
         "",
         "| pictures | encoder | local, s | Ray, equal cores, s | overhead | three nodes, s | a node killed after, s |"
         " these builds took, s | equal to the local build |",
