@@ -65,6 +65,7 @@ class Client:
             key: an API key.
             transport: a transport of httpx that takes the place of the network.
         """
+        self._index = index
         self._service = Connection(url, index, key, transport)
 
     def __enter__(self) -> Self:
@@ -328,6 +329,12 @@ class Client:
             after = page[-1]["id"]
         return found
 
+    def pictures_of(self, picture_ids: Sequence[int]) -> list[PictureRecord]:
+        """As `SearchEngine.pictures_of`."""
+        ids = sorted({picture_number(each) for each in picture_ids})
+        found = [self._service.post("/v1/pictures:records", {"ids": page}, {}) for page in id_pages(ids)]
+        return [results.record_of(each) for page in found for each in page["pictures"]]
+
     def labels(self) -> dict[str, int]:
         """As `SearchEngine.labels`."""
         return dict(self._service.get("/v1/labels")["labels"])
@@ -370,6 +377,12 @@ class Client:
     def info(self) -> IndexInfo:
         """As `SearchEngine.info`; the path is that on the machine of the service."""
         return results.info_of(self._info())
+
+    @property
+    def snapshot(self) -> str:
+        """A text that changes with each commit, and that costs the service little; empty while the index is opened."""
+        listed = self._service.get("/v1/indexes")["indexes"]
+        return str(next((each["snapshot"] for each in listed if self._index in (None, each["name"])), ""))
 
     def _info(self) -> Any:
         return self._service.get("/v1/info")
