@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from search.client import results
-from search.client.filter_text import json_filter, text_filter
+from search.client.asked import blended, plain_options
+from search.client.filter_text import text_filter
 from search.client.http import Connection
 from search.client.pictures import MOST_AT_ONCE, Sent, id_pages, pages
 from search.config import IdentifyConfig, QueryConfig, VerifyConfig
@@ -141,7 +142,7 @@ class Client:
         body = {
             "query": sent.example(picture, "query"),
             "crop": None if crop is None else list(crop.ends),
-            **_blended(sent, without, views=views, audit=audit),
+            **blended(sent, without, views=views, audit=audit),
         }
         return self._ask(body, k, options, sent)
 
@@ -163,7 +164,7 @@ class Client:
         body = {
             "query": [sent.example(each, f"query[{at}]") for at, each in enumerate(pictures)],
             "weights": None if weights is None else [float(each) for each in weights],
-            **_blended(sent, without, views=views, audit=audit),
+            **blended(sent, without, views=views, audit=audit),
         }
         return self._ask(body, k, options, sent)
 
@@ -204,11 +205,11 @@ class Client:
         return self._ask({"query": {"id": picture_number(picture_id)}}, k, only_hits(options), Sent()).hits
 
     def _ask(self, body: dict[str, Any], k: int, options: SearchOptions, sent: Sent) -> Answer:
-        plain = self._service.post("/v1/search", {**body, "k": k, **_options(options)}, sent.names)
+        plain = self._service.post("/v1/search", {**body, "k": k, **plain_options(options)}, sent.names)
         return results.answer_of(plain)
 
     def _batch(self, body: dict[str, Any], k: int, options: SearchOptions, sent: Sent) -> list[list[Hit]]:
-        plain = self._service.post("/v1/search:batch", {**body, "k": k, **_options(options)}, sent.names)
+        plain = self._service.post("/v1/search:batch", {**body, "k": k, **plain_options(options)}, sent.names)
         return [results.hits_of(each, plain["types"]) for each in plain["answers"]]
 
     # Embeddings --------------------------------------------------------------------------------------------------
@@ -386,21 +387,6 @@ class Client:
 
     def _info(self) -> Any:
         return self._service.get("/v1/info")
-
-
-def _blended(sent: Sent, without: Sequence[Example], *, views: bool, audit: bool) -> dict[str, Any]:
-    examples = [sent.example(each, f"without[{at}]") for at, each in enumerate(without)]
-    return {"without": examples, "views": views, "audit": audit}
-
-
-def _options(options: SearchOptions) -> dict[str, Any]:
-    plain: dict[str, Any] = {**options}
-    for name in ("liked", "disliked"):
-        if name in plain:
-            plain[name] = [picture_number(each) for each in plain[name]]
-    if "where" in plain:
-        plain["where"] = json_filter(plain["where"])
-    return plain
 
 
 def _rows(plain: Sequence[Sequence[float]], dim: int) -> Floats:

@@ -8,47 +8,29 @@ import json
 import os
 import traceback
 import zipfile
-from types import SimpleNamespace
 
 import httpx
 import pytest
 import streamlit as st
 from PIL import Image
 
-import indexer
-from app_parts import archive, frame, service_index
+from app_parts import archive, service_index
 from app_parts.arguments import arguments_or_exit
 from app_parts.map.area import area_text
 from app_parts.map.tables import archive_of, csv_of, json_of
-from app_parts.search import collection, settings
-from app_parts.service_index import ServiceIndex
+from app_parts.search import settings
 from app_parts.shared_index import opened_service
 from app_parts.tiles import TILE, file_tile, thumbnails
 from search import open_index
 from search.client import Client, ServiceError
 from search.client.endpoint import KEY, check_url, key_of_environment
-from search.errors import DataError, QueryError
+from search.errors import DataError
+from tests.app.network import URL, use
 from tests.app.page import click, jpeg, neighbours, offered, sound, started, texts, upload
-from tests.conftest import draw, fill
-from tests.service.conftest import FAST, OverAsgi, config_of, make_collection, running, small_limits
+from tests.conftest import draw
+from tests.service.conftest import OverAsgi, config_of, make_collection, running, small_limits
 
-URL = "http://127.0.0.1:8080"
 PAGES = ["search", "map", "compare", "duplicates", "people", "index"]
-
-
-class Network(httpx.BaseTransport):
-    """The network between the app and a service, which can be cut."""
-
-    def __init__(self, service) -> None:
-        self.service = OverAsgi(service)
-        self.cut = False
-        self.asked: list[str] = []
-
-    def handle_request(self, request):
-        self.asked.append(request.url.raw_path.decode())
-        if self.cut:
-            raise httpx.ConnectError("connection refused", request=request)
-        return self.service.handle_request(request)
 
 
 @pytest.fixture(scope="module")
@@ -63,21 +45,6 @@ def place(tmp_path_factory):
 def service(place):
     with running(config_of(place / "photos.index", refresh_seconds=0.05)) as service:
         yield service
-
-
-def use(service, monkeypatch, *options):
-    network = Network(service)
-    monkeypatch.setattr(service_index, "POLL_SECONDS", 0.0)
-    monkeypatch.setattr(
-        "app_parts.shared_index.connect",
-        lambda url, name: ServiceIndex(
-            url, name, Client(check_url(url), name, key=key_of_environment(), transport=network)
-        ),
-    )
-    monkeypatch.delenv("TWINLENS_INDEX", raising=False)
-    monkeypatch.setattr("sys.argv", ["app.py", "--url", URL, *options])
-    st.cache_resource.clear()
-    return network
 
 
 @pytest.fixture
@@ -351,95 +318,6 @@ def test_an_upload_that_is_too_large_is_no_problem_of_the_service(place, monkeyp
         page = upload(started(), "mine.jpg", jpeg(draw(5, (300, 200))))
         assert len(page.error) == 1
         assert not [button for button in page.button if button.key == "ask-service-again"]
-
-
-@pytest.fixture
-def changing(tmp_path, monkeypatch):
-    """A collection that a test may change, behind a service: its folder, and the network."""
-    fill(tmp_path / "pictures", 9)
-    indexer.build(tmp_path / "pictures", tmp_path / "photos.index", FAST)
-    with running(config_of(tmp_path / "photos.index")) as service:
-        (index,) = service.app.state.service.indexes
-        yield SimpleNamespace(
-            folder=tmp_path, network=use(service, monkeypatch), commit=index.refresh, pictures=tmp_path / "pictures"
-        )
-
-
-def test_an_open_page_follows_commits(changing, monkeypatch):
-    page = started()
-    assert len(offered(page)) == 9
-    redrawn = []
-    opened = opened_service(URL, None)
-    assert not opened.stale
-    fill(changing.pictures, 3, first=20)
-    indexer.sync(changing.pictures, changing.folder / "photos.index", FAST)
-    changing.commit()
-    assert opened.stale
-    with monkeypatch.context() as patch:
-        patch.setattr(frame.st, "rerun", lambda: redrawn.append(True))
-        patch.setattr(frame, "moved", lambda: False)
-        frame.keep_fresh.__wrapped__(opened) if hasattr(frame.keep_fresh, "__wrapped__") else redrawn.append(True)
-    assert redrawn
-    assert len(offered(sound(page.run()))) == 12
-
-
-def test_a_picture_that_was_removed_a_moment_ago(changing, monkeypatch):
-    page = started(picture="2")
-    monkeypatch.setattr(service_index, "POLL_SECONDS", 3600.0)
-    indexer.remove(changing.folder / "photos.index", ids=[5])
-    changing.commit()
-    page.query_params.clear()
-    page = sound(page.run())
-    assert not page.error
-    page.query_params.update({"liked": "5", "picture": "2", "k": "7"})
-    page = sound(page.run())
-    assert 5 not in neighbours(page)
-    assert "left out" in texts(page)
-
-
-def test_what_fails_because_of_a_commit_is_shown_of_the_new_snapshot(changing, monkeypatch):
-    page = started()
-    monkeypatch.setattr(service_index, "POLL_SECONDS", 3600.0)
-    before, show = opened_service(URL, None), collection.show_collection
-    indexer.remove(changing.folder / "photos.index", ids=[5])
-    changing.commit()
-
-    def show_again(opened, *rest):
-        if opened is before:
-            raise QueryError("no picture has this id")
-        show(opened, *rest)
-
-    monkeypatch.setattr(collection, "show_collection", show_again)
-    page = sound(page.run())
-    assert not page.error
-    assert len(offered(page)) == 8
-
-
-def test_a_changed_picture_has_a_new_thumbnail(changing):
-    opened = opened_service(URL, None)
-    record = opened.pictures([1])[0]
-    before = file_tile(opened.file(record))
-    Image.new("RGB", (40, 40), "red").save(record.path)
-    indexer.sync(changing.pictures, changing.folder / "photos.index", FAST)
-    changing.commit()
-    again = opened_service(URL, None)
-    assert again is not opened
-    (same,) = [each for each in again.engine.pictures() if each.path == record.path]
-    assert file_tile(again.file(same)) != before
-
-
-def test_a_service_that_is_started_again_with_another_index(changing):
-    page = started()
-    opened = opened_service(URL, None)
-    before = file_tile(opened.file(opened.pictures([2])[0]))
-    fill(changing.folder / "others", 4, first=50)
-    indexer.build(changing.folder / "others", changing.folder / "other.index", FAST)
-    with running(config_of(changing.folder / "other.index")) as service:
-        changing.network.service = OverAsgi(service)
-        assert opened.stale
-        assert len(offered(sound(page.run()))) == 4
-        again = opened_service(URL, None)
-        assert file_tile(again.file(again.pictures([2])[0])) != before
 
 
 def test_how_often_a_service_is_asked(service, monkeypatch):
