@@ -1,6 +1,7 @@
 """The app: look through a collection of pictures in a browser.
 
     streamlit run app.py -- --index DIR [--manage] [--runs DIR] [--password-file FILE]
+    streamlit run app.py -- --url http://127.0.0.1:8080 [--index-name NAME] [...]
 
 The address of a page defines what it shows (`?picture=12&k=20&label=cat`), so that a search can be shared as a link.
 Each page is a file in `app_parts/pages/`, listed in `app_parts/menu.py`.
@@ -14,7 +15,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 from streamlit.starlette import App
 
-from app_parts.arguments import arguments
+from app_parts.arguments import arguments, arguments_or_exit
 from app_parts.guard import Guard
 from app_parts.menu import menu
 from app_parts.sign_in import COOKIE, SignIn, password_or_exit
@@ -34,5 +35,5 @@ def main() -> None:
 if __name__ == "__main__":
     main()
 elif __name__ != "__mp_main__":  # which is what a spawned process imports the main script as
-    password = password_or_exit(arguments().password_file, st.get_option("server.address"))
+    password = password_or_exit(arguments_or_exit().password_file, st.get_option("server.address"))
     app = App(__file__, middleware=[Middleware(Guard), Middleware(SignIn, password=password)])

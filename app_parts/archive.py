@@ -6,26 +6,33 @@ import io
 import zipfile
 from typing import TYPE_CHECKING
 
+from app_parts.picture_files import content_of, path_of
 from app_parts.tiles import plain
+from search import PictureError, TwinlensError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
+
+    from app_parts.picture_files import PictureFile
 
 MOST_BYTES = 200 * 2**20
 """Bytes of pictures in one archive."""
 LONGEST_NAME = 120
 
 
-def zip_of(files: Iterable[tuple[str, Path]], table_name: str, table: bytes) -> bytes:
+def zip_of(files: Iterable[tuple[str, PictureFile]], table_name: str, table: bytes) -> bytes:
     """Pack files, each with the number that its name begins with; those that are missing or too large are listed."""
     data, left, skipped = io.BytesIO(), MOST_BYTES, []
     with zipfile.ZipFile(data, "w", zipfile.ZIP_STORED) as archive:  # pictures are compressed already
         archive.writestr(table_name, table)
-        for number, path in files:
+        for number, file in files:
+            path = path_of(file)
             try:
-                content = _read(path, left)
-            except (OSError, ValueError) as error:  # ValueError: no file can have such a name
+                content = content_of(file, left)
+            except PictureError as error:
+                skipped.append(f"{plain(path)}: {plain(error.reason)}")
+                continue
+            except (OSError, ValueError, TwinlensError) as error:  # ValueError: no file can have such a name
                 skipped.append(f"{plain(path)}: {getattr(error, 'strerror', None) or error}")
                 continue
             if content is None:
@@ -36,13 +43,6 @@ def zip_of(files: Iterable[tuple[str, Path]], table_name: str, table: bytes) -> 
         if skipped:
             archive.writestr("skipped.txt", "\n".join(skipped) + "\n")
     return data.getvalue()
-
-
-def _read(path: Path, most: int) -> bytes | None:
-    """A file of at most so many bytes; None if it is larger."""
-    with path.open("rb") as file:
-        content = file.read(most + 1)
-    return content if len(content) <= most else None
 
 
 def _portable(name: str) -> str:

@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
+from app_parts.picture_files import whole_of
 from app_parts.tiles import literal, plain
 from search import TwinlensError
 from search.explanation.drawing import overlay
 from search.pictures.thumbnails import jpeg
 
 if TYPE_CHECKING:
+    from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+    from app_parts.picture_files import PictureFile
     from app_parts.shared_index import SharedIndex
+    from search import SearchEngine
     from search.types import Picture
 
 _REMEMBERED = 4
@@ -26,7 +31,7 @@ class Explained(NamedTuple):
     key: str
     """Different for different pictures of one visit."""
     name: str
-    picture: Picture
+    picture: UploadedFile | PictureFile
 
 
 class Why(NamedTuple):
@@ -38,12 +43,18 @@ class Why(NamedTuple):
 
 def show_heat_maps(opened: SharedIndex, a: Explained, b: Explained, names: tuple[str, str]) -> None:
     """Show the heat maps of both pictures, or why there are none; `names` say which is which."""
+    if opened.local is None:
+        st.info(
+            "A service draws no heat maps. On its machine, `twinlens explain` does, and so does this app with `--index`"
+            " instead of `--url`."
+        )
+        return
     known: dict[tuple[str, str, str], Why] = st.session_state.setdefault("explained", {})
-    key = a.key, b.key, opened.engine.fingerprint
+    key = a.key, b.key, opened.info.fingerprint
     if key not in known:
         try:
             with st.spinner("Hiding one part after the other …"):
-                known[key] = explained(opened, a.picture, b.picture)
+                known[key] = explained(opened.local, whole_of(a.picture), whole_of(b.picture))
         except TwinlensError as error:
             st.error(literal(error))
             return
@@ -60,9 +71,9 @@ def show_heat_maps(opened: SharedIndex, a: Explained, b: Explained, names: tuple
                 st.image(data, width="stretch", alt=f"Heat map: {plain(side.name)}")
 
 
-def explained(opened: SharedIndex, a: Picture, b: Picture) -> Why:
+def explained(engine: SearchEngine, a: Picture, b: Picture) -> Why:
     """Compute and draw the heat maps; raises as `SearchEngine.explain`."""
-    explanation = opened.engine.explain(_rewound(a), _rewound(b))
+    explanation = engine.explain(_rewound(a), _rewound(b))
     pairs = (a, explanation.a), (b, explanation.b)
     first, second = (jpeg(overlay(_rewound(picture), heat), quality=90) for picture, heat in pairs)
     falls = [max(0.0, float(heat.values.max())) for _, heat in pairs]

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app_parts.address import Address, drawn, entered, moved
+from app_parts.arguments import arguments
 from app_parts.managing.chosen_index import index_folder
 from app_parts.managing.start import show_start
-from app_parts.shared_index import opened_index
+from app_parts.service_problem import is_of_service, show_service_problem
+from app_parts.shared_index import opened_index, opened_service
 from app_parts.tiles import await_tiles, begin_tiles, literal
 from search import IndexBusyError, TwinlensError
 
@@ -34,11 +36,21 @@ def framed(name: str, show: Callable[[SharedIndex, Address], None]) -> None:
     try:
         show(opened, address)
     except TwinlensError as error:
-        st.error(literal(error))
+        if opened.replaced():
+            st.rerun()
+        show_problem(error)
     address.show_problems(problems)
     drawn()
     await_tiles()
     keep_fresh(opened)
+
+
+def show_problem(error: TwinlensError) -> None:
+    """Show why a page cannot be shown."""
+    if is_of_service(error):
+        show_service_problem(error)
+    else:
+        st.error(literal(error))
 
 
 def framed_alone(name: str, show: Callable[[Address], None]) -> None:
@@ -56,6 +68,9 @@ def framed_alone(name: str, show: Callable[[Address], None]) -> None:
 
 def index_or_reason() -> SharedIndex | None:
     """The index that the app was started with; None, with the reason and the remedy on the page, if there is none."""
+    given = arguments()
+    if given.url is not None:
+        return service_or_reason(given.url, given.index_name)
     folder = index_folder()
     if folder is None:
         show_start("No index was given.")
@@ -70,11 +85,20 @@ def index_or_reason() -> SharedIndex | None:
     return None
 
 
+def service_or_reason(url: str, name: str | None) -> SharedIndex | None:
+    """The index of a service; None, with the reason on the page, if it cannot be used now."""
+    try:
+        return opened_service(url, name)
+    except TwinlensError as error:
+        show_service_problem(error)
+    return None
+
+
 @st.fragment(run_every=FRESH_SECONDS)
 def keep_fresh(opened: SharedIndex) -> None:
     """Rerun the page soon after another process changed the index, or the browser moved to another address."""
     try:
-        stale = opened.engine.stale
+        stale = opened.stale
     except TwinlensError:
         stale = True
     if stale or moved():

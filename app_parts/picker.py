@@ -38,11 +38,11 @@ def show_picker(opened: SharedIndex, address: Address, word: str, on_pick: Calla
         return
     grid = st.grid(columns=8, min_column_width=85)
     page = show_pages(-(-len(ids) // SHOWN), where, address)
-    shown = [opened.engine.picture(each) for each in ids[(page - 1) * SHOWN : page * SHOWN]]
-    start_tiles(record.path for record in shown)
+    shown = opened.pictures(ids[(page - 1) * SHOWN : page * SHOWN])
+    start_tiles(map(opened.file, shown))
     for record in shown:
         with grid.cell(), st.container(gap="xxsmall"):
-            show_tile(file_tile(record.path), record.path, "Picture of the collection")
+            show_tile(file_tile(opened.file(record)), record.path, "Picture of the collection")
             st.button(
                 word, key=f"pick-{record.id}", type="tertiary", on_click=on_pick, args=(record.id,), width="stretch"
             )

@@ -1,4 +1,4 @@
-"""Thumbnails of the files of a collection: made by a few threads, and cached in memory and on disk within bounds.
+"""Thumbnails of the pictures of a collection: made by a few threads, and cached in memory and on disk within bounds.
 
 The folder on disk belongs to the user alone. Still, nothing in it is trusted: a file counts only if it is a regular
 file that decodes as a JPEG of the expected size, and is made again otherwise.
@@ -17,11 +17,16 @@ from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from app_parts.picture_files import small_of, version_of
 from search.files.writing import is_folder, new_file, read_own
 from search.pictures.thumbnails import jpeg, thumbnail
+
+if TYPE_CHECKING:
+    from app_parts.picture_files import PictureFile
 
 TILE = 320
 """Side of a thumbnail in pixels: twice the width of a card, for high-resolution screens."""
@@ -112,7 +117,7 @@ class ThumbnailFolder:
 
 
 class Thumbnails:
-    """Makes thumbnails of files in threads, each once per change of a file; failures are not kept."""
+    """Makes thumbnails in threads, each once per change of a picture; failures are not kept."""
 
     def __init__(self, folder: ThumbnailFolder) -> None:
         self._folder = folder
@@ -122,14 +127,14 @@ class Thumbnails:
         self._wanted = ThreadPoolExecutor(THREADS, "thumbnails")
         self._later = ThreadPoolExecutor(1, "thumbnails-later")
 
-    def of(self, path: Path, ground: str, *, later: bool = False) -> Future[bytes]:
-        """The thumbnail of a file, perhaps not made yet; `later` makes it when nothing else is wanted.
+    def of(self, file: PictureFile, ground: str, *, later: bool = False) -> Future[bytes]:
+        """The thumbnail of a picture, perhaps not made yet; `later` makes it when nothing else is wanted.
 
         Raises:
             OSError: the file does not exist.
             ValueError: no file can have such a name.
         """
-        name = _name_of(path, ground)
+        name = _name_of(file, ground)
         with self._lock:
             if name in self._kept:
                 self._kept.move_to_end(name)
@@ -138,14 +143,14 @@ class Thumbnails:
                 return done
             if name not in self._making:
                 pool = self._later if later else self._wanted
-                self._making[name] = pool.submit(self._make, name, path, ground)
+                self._making[name] = pool.submit(self._make, name, file, ground)
             return self._making[name]
 
-    def _make(self, name: str, path: Path, ground: str) -> bytes:
+    def _make(self, name: str, file: PictureFile, ground: str) -> bytes:
         try:
             data = self._folder.read(name)
             if data is None:
-                data = jpeg(thumbnail(path, TILE, ground=ground), quality=QUALITY)
+                data = jpeg(thumbnail(small_of(file, TILE), TILE, ground=ground), quality=QUALITY)
                 self._folder.write(name, data)
             with self._lock:
                 self._kept[name] = data
@@ -190,10 +195,9 @@ def _own_folder(folder: Path) -> bool:
     return os.name != "posix" or (status.st_uid == os.geteuid() and status.st_mode & 0o077 == 0)
 
 
-def _name_of(path: Path, ground: str) -> str:
-    """A name that changes with the file."""
-    status = path.stat()
-    parts = (_FORMAT, os.fsencode(path), status.st_mtime_ns, status.st_size, status.st_ino, TILE, ground)
+def _name_of(file: PictureFile, ground: str) -> str:
+    """A name that changes with the picture."""
+    parts = (_FORMAT, *version_of(file), TILE, ground)
     return hashlib.sha256(repr(parts).encode()).hexdigest() + ".jpg"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from concurrent.futures import wait
 from contextlib import suppress
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
+from app_parts.picture_files import version_of, whole_of
 from app_parts.thumbnails import QUALITY, TILE, ThumbnailFolder, Thumbnails, most_bytes, user_folder
-from search import PictureError
+from search import PictureError, TwinlensError
 from search.pictures.thumbnails import jpeg, thumbnail
 from search.text import one_line
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
+    from app_parts.picture_files import PictureFile
     from search.types import Picture
 
 FULL = 4096
@@ -81,19 +82,19 @@ def thumbnails() -> Thumbnails:
     return Thumbnails(ThumbnailFolder(user_folder(), most_bytes()))
 
 
-def start_tiles(paths: Iterable[Path], *, later: Iterable[Path] = ()) -> None:
+def start_tiles(files: Iterable[PictureFile], *, later: Iterable[PictureFile] = ()) -> None:
     """Begin to make the thumbnails of a page, and then those that are likely to be shown next.
 
     From here on the page waits for its thumbnails together for at most `WAIT_SECONDS`, and shows the rest when they are
     there: see `await_tiles`.
     """
     st.session_state.tiles_until = time.monotonic() + WAIT_SECONDS
-    for path in paths:
+    for file in files:
         with suppress(OSError, ValueError):
-            thumbnails().of(path, ground())
-    for path in later:
+            thumbnails().of(file, ground())
+    for file in later:
         with suppress(OSError, ValueError):
-            thumbnails().of(path, ground(), later=True)
+            thumbnails().of(file, ground(), later=True)
 
 
 def begin_tiles() -> None:
@@ -117,29 +118,29 @@ def _poll() -> None:
 
 # Cached as a resource, so that sessions share it without copies. Failures are not cached, as they may be temporary.
 @st.cache_resource(show_spinner="Reading the picture …", max_entries=8)
-def cached_full(path: bytes, changed: int) -> Tile:
-    """Read a file at its size, or at that of a large screen."""
-    image = thumbnail(os.fsdecode(path), FULL)
+def cached_full(_file: PictureFile, version: tuple[object, ...]) -> Tile:
+    """Read a picture at its size, or at that of a large screen; `version` is the key of the cache."""
+    image = thumbnail(whole_of(_file), FULL)
     return Tile(jpeg(image, quality=92), image.width)
 
 
-def file_tile(path: Path, *, full: bool = False) -> Tile:
+def file_tile(file: PictureFile, *, full: bool = False) -> Tile:
     """The thumbnail of a picture of the collection, or the full picture."""
     try:
-        return cached_full(os.fsencode(path), path.stat().st_mtime_ns) if full else _thumbnail(path)
+        return cached_full(file, version_of(file)) if full else _thumbnail(file)
     except PictureError as error:
         return Tile(None, problem=error.reason)
-    except (OSError, ValueError) as error:  # ValueError: no file can have such a name
+    except (OSError, ValueError, TwinlensError) as error:  # ValueError: no file can have such a name
         return Tile(None, problem=getattr(error, "strerror", None) or str(error))
 
 
-def _thumbnail(path: Path) -> Tile:
+def _thumbnail(file: PictureFile) -> Tile:
     """Wait for a thumbnail, which may have to come later."""
-    key = path, ground()
-    before: dict[tuple[Path, str], Future[bytes]] = st.session_state.get("tiles_pending", {})
+    key = file, ground()
+    before: dict[tuple[PictureFile, str], Future[bytes]] = st.session_state.get("tiles_pending", {})
     future = before.pop(key, None)
     if future is None or not future.done():  # a late failure is shown once, and then tried again
-        future = thumbnails().of(path, ground())
+        future = thumbnails().of(file, ground())
     until = st.session_state.get("tiles_until")
     wait([future], None if until is None else max(0.0, until - time.monotonic()))
     if future.done():

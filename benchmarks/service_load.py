@@ -104,12 +104,12 @@ def load(
 
 @contextmanager
 def serving(
-    *words: object, seconds: float = 180.0, log: Path | None = None
+    *words: object, seconds: float = 180.0, log: Path | None = None, port: int | None = None
 ) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """Run `twinlens serve`, and wait until it is ready: its port and its process."""
+    """Run `twinlens serve`, and wait until it is ready: its port, a free one by default, and its process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        port = probe.getsockname()[1] if port is None else port
     command = [sys.executable, "-m", "indexer", "serve", "--port", str(port), *map(str, words)]
     with (log or Path(os.devnull)).open("wb") as stream:
         process = subprocess.Popen(command, stderr=stream, stdout=stream)

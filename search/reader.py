@@ -82,6 +82,10 @@ class IndexReader:
         """At most `limit` pictures with an id above `after`, by ascending id; all of them by default."""
         return self._known.records(after=after, limit=limit)
 
+    def pictures_of(self, picture_ids: Sequence[int]) -> list[PictureRecord]:
+        """The pictures with the given ids, by ascending id; ids that no picture has are left out."""
+        return self._known.records_of(picture_ids)
+
     def labels(self) -> dict[str, int]:
         """Label -> number of pictures."""
         return self._known.labels()

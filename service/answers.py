@@ -171,6 +171,7 @@ class IndexOut(BaseModel):
     name: str
     ready: bool
     problem: str | None
+    snapshot: str = Field(description="Changes with each commit; empty while the index is opened.")
 
 
 class IndexesOut(BaseModel):

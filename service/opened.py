@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 from contextlib import contextmanager, suppress
@@ -52,6 +53,8 @@ class OpenIndex:
         self._current: _Snapshot | None = None
         self.problem: str | None = "it was not opened yet"
         """Why the newest snapshot is not served; None if it is."""
+        self.snapshot = ""
+        """Changes with each snapshot that is served; empty while none is open."""
 
     @property
     def ready(self) -> bool:
@@ -125,13 +128,22 @@ class OpenIndex:
         return engine
 
     def _replace(self, engine: SearchEngine | None) -> None:
+        name = "" if engine is None else _named(engine)
         with self._lock:
             before, self._current = self._current, None if engine is None else _Snapshot(engine)
+            self.snapshot = name
             if before is not None:
                 before.replaced = True
             idle = before is not None and before.users == 0
         if before is not None and idle:
             before.engine.close()
+
+
+def _named(engine: SearchEngine) -> str:
+    """A text that no other snapshot has, of this index or of another in its place; workers give the same."""
+    settings = engine.catalog.settings()
+    parts = engine.folder, engine.catalog.generation(), len(engine), settings["created"], settings["updated"]
+    return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
 
 class OpenIndexes:

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
     from app_parts.address import Address
+    from app_parts.picture_files import PictureFile
     from app_parts.shared_index import SharedIndex
-    from search.types import Floats, Picture
+    from search.types import Floats
 
 Letter: TypeAlias = Literal["a", "b"]
 LETTERS: tuple[Letter, Letter] = ("a", "b")
@@ -40,7 +41,7 @@ class Side(NamedTuple):
     facts: str
     tile: Tile
     vector: Floats
-    picture: Picture
+    picture: PictureFile | UploadedFile
     id: int | None = None
     """None for an upload."""
 
@@ -54,10 +55,9 @@ def offer_side(opened: SharedIndex, address: Address, letter: Letter) -> Side | 
     if record is not None:
         facts = [f"picture {record.id}", plain(record.label or "no label"), f"{record.width} × {record.height} pixels"]
         vector = opened.engine.vector(record.id)
-        shown = file_tile(record.path)
-        return _shown(
-            letter, Side(str(record.id), str(record.path), " · ".join(facts), shown, vector, record.path, record.id)
-        )
+        file = opened.file(record)
+        side = Side(str(record.id), str(record.path), " · ".join(facts), file_tile(file), vector, file, record.id)
+        return _shown(letter, side)
     if is_foreign(opened.info.fingerprint):
         st.info("The vectors of this index were made elsewhere: compare two pictures of the collection.")
         return None
@@ -101,7 +101,7 @@ def _shown(letter: Letter, side: Side) -> Side:
 def _uploaded(opened: SharedIndex, upload: UploadedFile) -> Side:
     """Embed an upload once per visit, because the page is drawn again for every step of the slider."""
     known: dict[tuple[str, str], Side] = st.session_state.setdefault("compared_uploads", {})
-    key = (upload.file_id, f"{opened.engine.fingerprint} {ground()}")
+    key = (upload.file_id, f"{opened.info.fingerprint} {ground()}")
     if key not in known:
         with st.spinner("Looking at the picture …"):
             vector = opened.engine.embed(upload)

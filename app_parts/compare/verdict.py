@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from app_parts.remedies import show_command
 from app_parts.tiles import literal, plain
 from search.recognition.calibration import verify_vectors
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 def show_verdict(opened: SharedIndex, a: Side, b: Side, threshold: float | None) -> Verification:
     """Show the decision at a threshold, by default that of the calibration, and the figures; return them."""
-    engine = opened.engine
-    result = verify_vectors(a.vector, b.vector[None], engine.calibration)
+    calibration = opened.calibration
+    result = verify_vectors(a.vector, b.vector[None], calibration)
     at = result.threshold if threshold is None else threshold
     st.header(_decision(result, at), anchor=False)
     if result.probability is not None:
@@ -29,8 +30,8 @@ def show_verdict(opened: SharedIndex, a: Side, b: Side, threshold: float | None)
     facts = {"Distance": f"{result.distance:.4f}", "Similarity": f"{1 - result.distance**2 / 2:.4f}"}
     if at is not None:
         facts["Threshold"] = f"{at:.4f}"
-    elif engine.cut_points is not None:
-        facts["In a word"] = engine.cut_points.strengths([result.distance])[0]
+    elif opened.cut_points is not None:
+        facts["In a word"] = opened.cut_points.strengths([result.distance])[0]
     with st.grid(columns=3, min_column_width=90) as grid:
         for name, value in facts.items():
             with grid.cell(), st.container(gap=None):
@@ -38,8 +39,8 @@ def show_verdict(opened: SharedIndex, a: Side, b: Side, threshold: float | None)
                 st.text(value)
     if result.prior is not None:
         st.caption(f"The probability assumes that {result.prior:.3g} of all pairs show the same thing.")
-    if engine.calibration is not None and engine.calibration.weak:
-        st.warning(literal(engine.calibration.warning))
+    if calibration is not None and calibration.weak:
+        st.warning(literal(calibration.warning))
     elif result.cautions:
         st.caption(literal(f"caution: {'; '.join(result.cautions)}"))
     return result
@@ -51,7 +52,7 @@ def show_how_to_calibrate(opened: SharedIndex) -> None:
         "This index is not calibrated, so a distance has no probability, and there is no threshold to decide by. "
         "Calibrate it with labelled pictures, or with pairs that are known to be the same or different:"
     )
-    st.code(f"twinlens calibrate {shlex.quote(plain(opened.info.path))}", language="bash")
+    show_command(opened, f"twinlens calibrate {shlex.quote(plain(opened.info.path))}")
 
 
 def _decision(result: Verification, threshold: float | None) -> str:

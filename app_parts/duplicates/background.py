@@ -81,8 +81,9 @@ class DuplicateSearch:
         """Search, and keep the result; to be called in a thread."""
         try:
             self._wait()
+            assert opened.local is not None, "the page offers no search in an index of a service"
             try:
-                report = duplicates_in(opened.engine, config, progress=self)
+                report = duplicates_in(opened.local, config, progress=self)
                 self.begin("verify", len(report.groups))
                 self.found = Found(report, choose_all(report.groups, config.keep, self.advance))
             finally:

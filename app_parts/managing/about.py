@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from app_parts.remedies import show_command
 from app_parts.tiles import plain
 from search.encoders import available
 from search.recognition.calibration import ErrorRate
 from search.text import counted, megabytes
 
 if TYPE_CHECKING:
+    from app_parts.shared_index import SharedIndex
     from search import IndexInfo
     from search.types import SegmentInfo
 
@@ -93,12 +95,13 @@ def structure_row(segment: SegmentInfo) -> dict[str, str]:
     }
 
 
-def show_calibration(info: IndexInfo) -> None:
+def show_calibration(opened: SharedIndex) -> None:
     """The threshold and its error rates, with what is weak about them."""
+    info = opened.info
     st.header("Calibration", anchor=False)
     if info.calibration is None:
         st.text("Not calibrated: distances have no probability, and no threshold says which pictures show the same.")
-        st.code(f"twinlens calibrate {shlex.quote(plain(info.path))}", language=None, wrap_lines=True)
+        show_command(opened, f"twinlens calibrate {shlex.quote(plain(info.path))}")
         return
     show_facts(calibration_facts(info.calibration))
     for caution in info.calibration["cautions"]:

@@ -47,10 +47,9 @@ def show_chosen(opened: SharedIndex, ids: Sequence[int], corners: Sequence[Corne
     place = st.container()
     page = st.pagination(pages, key=f"chosen-page-{hash(tuple(ids))}") if pages > 1 else 1
     with place, st.grid(columns=8, min_column_width=85) as grid:
-        for key in ids[(page - 1) * PAGE : page * PAGE]:
-            record = opened.engine.picture(key)
+        for record in opened.pictures(ids[(page - 1) * PAGE : page * PAGE]):
             with grid.cell(), st.container(gap=None):
-                show_tile(file_tile(record.path), record.path, "Selected", link=full_link(key))
+                show_tile(file_tile(opened.file(record)), record.path, "Selected", link=full_link(record.id))
                 st.caption(literal(record.label or record.path.name))
 
 
@@ -59,7 +58,7 @@ def _offer_files(opened: SharedIndex, ids: Sequence[int]) -> None:
     for kind, made, mime in (
         ("CSV", csv_of, "text/csv"),
         ("JSON", json_of, "application/json"),
-        ("ZIP", archive_of, "application/zip"),
+        ("ZIP", partial(archive_of, file_of=opened.file), "application/zip"),
     ):
         bounded = kind == "ZIP" and too_many
         st.download_button(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 import indexer
-from app_parts.tiles import literal
+from app_parts.remedies import show_command
+from app_parts.tiles import literal, plain
 from search import TwinlensError
 
 if TYPE_CHECKING:
@@ -39,7 +41,8 @@ def offer_making(opened: SharedIndex, *, manage: bool) -> None:
             _make(opened)
         return
     st.markdown("Make it once, which takes some minutes for 100,000 pictures; it is kept with the index:")
-    st.code(f"twinlens map {Path(opened.info.path).name} --keep", language="bash")
+    index = Path(opened.info.path)
+    show_command(opened, f"twinlens map {index.name if opened.service is None else shlex.quote(plain(index))} --keep")
 
 
 def _make(opened: SharedIndex) -> None:

@@ -72,7 +72,7 @@ def _choose_colour(opened: SharedIndex, address: Address) -> str:
     """Let the visitor choose what the colours stand for."""
     first = [LABEL, CLUSTER] if _tells_apart(opened.labels, opened.info.images) else [CLUSTER, LABEL]
     columns = [each for each in first if each != LABEL or opened.labels]
-    columns = list(dict.fromkeys([*columns, *opened.engine.columns(), *NUMBERS]))
+    columns = list(dict.fromkeys([*columns, *opened.columns, *NUMBERS]))
     chosen = address.values.get("by", columns[0])
     if chosen not in columns:
         address.complain("by", "in the address is not a column of this index")
@@ -114,6 +114,6 @@ def _show_hovered(opened: SharedIndex, shared: SharedMap, number: Any) -> None:
         record = opened.engine.picture(int(shared.kept.ids[number]))
     except TwinlensError:  # the index was closed meanwhile: the page is about to be drawn anew
         return
-    tile = file_tile(record.path)
+    tile = file_tile(opened.file(record))
     name = plain(record.label or record.path.name)
     send_thumb(shared.layout, number, tile, name if tile.data else f"{name}\n{plain(tile.problem)}")

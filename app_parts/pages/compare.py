@@ -37,7 +37,7 @@ def show(opened: SharedIndex, address: Address) -> None:
             )
         show_picker(opened, address, "Compare", use)
         return
-    calibration = opened.engine.calibration
+    calibration = opened.calibration
     threshold = None if calibration is None else choose_threshold(calibration, address)
     with verdict:
         result = show_verdict(opened, a, b, threshold)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -12,9 +13,10 @@ from app_parts.duplicates.decisions import Decisions, decided
 from app_parts.duplicates.exporting import offer_exports
 from app_parts.duplicates.groups import MOST_CARDS, show_group
 from app_parts.frame import framed
+from app_parts.remedies import show_command
 from app_parts.search.collection import show_pages
 from app_parts.search.settings import choose_filter
-from app_parts.tiles import literal, start_tiles
+from app_parts.tiles import literal, plain, start_tiles
 from indexer.duplicates.html_page import how_text
 from search.config import DuplicatesConfig
 from search.filters.language import all_of, parse_where
@@ -34,6 +36,10 @@ def show(opened: SharedIndex, address: Address) -> None:
     """Show the groups of copies, or the progress of the search for them."""
     st.title("Duplicates", anchor=False)
     st.markdown("Groups of copies, side by side. You decide which files stay; nothing is deleted here.")
+    if opened.local is None:
+        st.info("Copies are found by comparing files, which a service does not offer. The command finds them.")
+        show_command(opened, f"twinlens duplicates {shlex.quote(plain(opened.info.path))}")
+        return
     with st.sidebar:
         config = show_options(opened, address)
     if not opened.info.images:
@@ -66,7 +72,7 @@ def show_options(opened: SharedIndex, address: Address) -> DuplicatesConfig | No
     """Let the visitor choose what counts as a copy, and which copy stays; None if the filter is invalid."""
     offer("exact", address.switch("exact", False), False)
     exact = st.toggle("Only files with the same bytes", key="exact", on_change=choose)
-    default = round(copy_threshold(opened.engine.calibration, opened.engine.cut_points).distance, 4)
+    default = round(copy_threshold(opened.calibration, opened.cut_points).distance, 4)
     threshold = round(address.decimal("threshold", 0, 2, default), 4)
     offer("threshold", threshold, default)
     st.number_input(

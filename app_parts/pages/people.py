@@ -79,22 +79,31 @@ def show_identities(opened: SharedIndex, identities: list[Identity]) -> None:
     found = [each for each in identities if part.casefold() in each.name.casefold()]
     if not found:
         st.info("No name has these letters.")
-    start_tiles(path for each in found[:PAGE] for path in each.templates[:REFERENCES])
+    if opened.service is not None:
+        st.caption("A service does not send reference pictures: only their number is shown.")
+    else:
+        start_tiles(path for each in found[:PAGE] for path in each.templates[:REFERENCES])
     with st.grid(columns=3, min_column_width=240) as grid:
         for each in found[:PAGE]:
             with grid.cell(), st.container(border=True, gap="xsmall"):
                 st.text(plain(each.name))
                 st.caption(f"{counted(len(each.templates), 'reference picture')}, since {literal(each.created[:10])}")
-                with st.grid(columns=REFERENCES, min_column_width=60) as pictures:
-                    for path in each.templates[:REFERENCES]:
-                        with pictures.cell():
-                            if path.exists():
-                                show_tile(file_tile(path), path, "Reference picture")
-                            else:
-                                st.caption(f"the file {literal(path.name)} is gone; its embedding is kept")
+                if opened.service is None:
+                    show_references(each.templates[:REFERENCES])
                 offer_removal(opened, each.name)
     if len(found) > PAGE:
         st.caption(f"and {len(found) - PAGE:,} more: find them by name")
+
+
+def show_references(paths: Sequence[Path]) -> None:
+    """Show reference pictures, which are files of this machine."""
+    with st.grid(columns=REFERENCES, min_column_width=60) as pictures:
+        for path in paths:
+            with pictures.cell():
+                if path.exists():
+                    show_tile(file_tile(path), path, "Reference picture")
+                else:
+                    st.caption(f"the file {literal(path.name)} is gone; its embedding is kept")
 
 
 if __name__ == "__main__":

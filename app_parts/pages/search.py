@@ -17,6 +17,7 @@ from app_parts.search.query_card import show_question
 from app_parts.search.question import known_picture, question_of
 from app_parts.search.searching import result_of
 from app_parts.search.settings import show_settings
+from app_parts.service_problem import is_of_service
 from app_parts.tiles import literal
 from search import TwinlensError
 
@@ -38,7 +39,7 @@ def show(opened: SharedIndex, address: Address) -> None:
     with st.sidebar:
         settings = show_settings(opened, address, label, question)
     if full is not None:
-        show_picture(full)
+        show_picture(opened, full)
         return
     show_ask_box(opened, question)
     listen()
@@ -62,6 +63,8 @@ def answered(opened: SharedIndex, question: Question, settings: SearchSettings) 
         with st.spinner("Searching …"):
             return result_of(opened, question, settings)
     except TwinlensError as error:
+        if opened.service is not None and (is_of_service(error) or opened.replaced()):
+            raise  # which the frame of the page reports
         st.error(literal(error), title="The search failed")
         return None
 

@@ -12,6 +12,7 @@ import streamlit as st
 
 from app_parts.arguments import arguments
 from app_parts.people.picture_input import offer_picture
+from app_parts.remedies import show_command
 from app_parts.tiles import literal, plain
 from indexer import EnrollConfig, enroll, unenroll
 from search import TwinlensError
@@ -28,9 +29,10 @@ _LONGEST_NAME = 80
 def show_enroll(opened: SharedIndex) -> None:
     """Let the visitor enroll a name with a picture, or explain how to."""
     if not arguments().manage:
-        st.markdown("This app only reads the index. To enroll here, start it with `--manage`, or use the command line:")
+        here = "" if opened.service else "To enroll here, start it with `--manage`, or use the command line:"
+        st.markdown(f"This app only reads the index. {here or 'Enroll on the command line:'}")
         folder = shlex.quote(plain(opened.info.path))
-        st.code(f'twinlens enroll "Ada Lovelace" ada.jpg --index {folder}', language="bash")
+        show_command(opened, f'twinlens enroll "Ada Lovelace" ada.jpg --index {folder}')
         return
     st.markdown(
         "One picture is enough, and nothing is trained. Of an uploaded picture the index stores the embedding, not the "

@@ -44,7 +44,7 @@ def show_identify(opened: SharedIndex, address: Address) -> None:
 
 def show_answer(opened: SharedIndex, upload: UploadedFile, config: IdentifyConfig) -> None:
     """Show the picture, and beside it the result for each face that was found, or for the whole picture."""
-    calibration = opened.engine.calibration
+    calibration = opened.calibration
     if calibration is not None and calibration.weak:
         st.warning(literal(calibration.warning))
     try:
@@ -75,7 +75,7 @@ def offer_name(opened: SharedIndex, upload: UploadedFile, box: Crop | None, numb
 
 def show_options(opened: SharedIndex, address: Address) -> IdentifyConfig:
     """Let the visitor give a threshold, which is needed without a calibration, and accept poor pictures."""
-    calibrated = opened.engine.calibration is not None
+    calibrated = opened.calibration is not None
     default = 0.0
     threshold = round(address.decimal("threshold", 0, 2, default), 4)
     with st.expander("Options", expanded=not calibrated):

@@ -35,13 +35,14 @@ def show_collection(opened: SharedIndex, where: Where | None, address: Address, 
         return
     grid = st.grid(columns=8, min_column_width=100, key="collection")
     page = show_pages(-(-len(ids) // PAGE), where, address)
-    paths = {each: opened.engine.picture(each).path for each in ids[(page - 1) * PAGE : (page + 1) * PAGE]}
-    start_tiles(list(paths.values())[:PAGE], later=list(paths.values())[PAGE:])
-    for picture_id, path in list(paths.items())[:PAGE]:
+    records = opened.pictures(ids[(page - 1) * PAGE : (page + 1) * PAGE])
+    files = [opened.file(record) for record in records]
+    start_tiles(files[:PAGE], later=files[PAGE:])
+    for record, file in zip(records[:PAGE], files, strict=False):
         with grid.cell(), st.container(gap="xxsmall"):
-            show_tile(file_tile(path), path, "Picture of the collection", link=full_link(picture_id))
+            show_tile(file_tile(file), record.path, "Picture of the collection", link=full_link(record.id))
             st.button(
-                "Search", key=f"pick-{picture_id}", type="tertiary", on_click=pick, args=(picture_id,), width="stretch"
+                "Search", key=f"pick-{record.id}", type="tertiary", on_click=pick, args=(record.id,), width="stretch"
             )
 
 

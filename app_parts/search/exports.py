@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from app_parts.archive import zip_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from app_parts.picture_files import PictureFile
     from search import Hit
 
 COLUMNS = ("rank", "id", "path", "label", "distance", "similarity", "strength", "probability")
@@ -36,6 +37,6 @@ def json_of(query: Sequence[str], hits: Sequence[Hit]) -> bytes:
     return (json.dumps({"query": named, "hits": [hit.to_dict() for hit in hits]}, indent=2) + "\n").encode()
 
 
-def archive_of(hits: Sequence[Hit]) -> bytes:
+def archive_of(hits: Sequence[Hit], file_of: Callable[[Hit], PictureFile]) -> bytes:
     """The files of the hits, numbered by rank, with their table."""
-    return zip_of(((f"{rank:03d}", hit.path) for rank, hit in enumerate(hits, 1)), "hits.csv", csv_of(hits))
+    return zip_of(((f"{rank:03d}", file_of(hit)) for rank, hit in enumerate(hits, 1)), "hits.csv", csv_of(hits))

@@ -29,7 +29,7 @@ SHOWN_VALUES = 4
 
 def show_hit(opened: SharedIndex, rank: int, hit: Hit, question: Question, *, embeds: bool) -> None:
     """Show a hit as a card; `embeds` is whether the files of pictures can be searched with."""
-    show_tile(file_tile(hit.path), hit.path, f"Neighbour {rank}", link=full_link(hit.id))
+    show_tile(file_tile(opened.file(hit)), hit.path, f"Neighbour {rank}", link=full_link(hit.id))
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         with st.container(width="stretch"):
             st.text(f"{rank}. {plain(hit.label or hit.path.name)}")

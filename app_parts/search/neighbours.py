@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def show_neighbours(opened: SharedIndex, question: Question, result: SearchResult, settings: SearchSettings) -> None:
     """Show the neighbours of a question, nearest first."""
-    calibration, hits = opened.engine.calibration, result.hits
+    calibration, hits = opened.calibration, result.hits
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         with st.container(horizontal=True, vertical_alignment="bottom", width="stretch"):
             st.header("Neighbours", anchor=False, width="content")
@@ -37,7 +37,7 @@ def show_neighbours(opened: SharedIndex, question: Question, result: SearchResul
         if (expected := by_chance(calibration, hits, len(opened.ids(settings.options["where"])))) is not None:
             st.caption(expected)
     embeds = not is_foreign(opened.info.fingerprint)
-    start_tiles(hit.path for hit in hits)
+    start_tiles(map(opened.file, hits))
     with st.grid(columns=5, min_column_width=165, key="hits") as grid:
         for rank, hit in enumerate(hits, 1):
             with grid.cell(), st.container(gap="xxsmall"):

@@ -132,9 +132,9 @@ def show_rated(opened: SharedIndex, question: Question) -> None:
             ("Less like this", ":material/thumb_down:", question.disliked),
         ):
             for picture_id in ids:
-                path = opened.engine.picture(picture_id).path
+                record = opened.engine.picture(picture_id)
                 with st.container(width=76, gap="xxsmall"):
-                    show_tile(file_tile(path), path, name, link=full_link(picture_id))
+                    show_tile(file_tile(opened.file(record)), record.path, name, link=full_link(picture_id))
                     key, asked = f"unrate-{picture_id}", (picture_id, question)
                     st.button("Undo", icon=icon, key=key, type="tertiary", help=name, on_click=unrate, args=asked)
         st.button("Reset", icon=":material/undo:", key="reset-rated", on_click=reset_rated)
@@ -156,8 +156,8 @@ def facts_of(part: Part, question: Question, result: SearchResult | None) -> lis
 
 def part_tile(part: Part) -> Tile:
     """The thumbnail of a part; that of a picture of the visitor is made once and kept with the session."""
-    if part.record is not None:
-        return file_tile(part.record.path)
+    if part.file is not None:
+        return file_tile(part.file)
     tiles: dict[str, Tile] = st.session_state.setdefault("tiles", {})
     key = f"{part.key} {ground()}"
     if key not in tiles:

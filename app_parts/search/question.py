@@ -6,20 +6,20 @@ The address holds everything except the pictures of the visitor, which exist onl
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
 from app_parts.address import whole_number
+from app_parts.picture_files import whole_of
 from search import Crop, QueryError, Text
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
     from app_parts.address import Address
-    from app_parts.shared_index import SharedIndex
-    from search import SearchEngine
+    from app_parts.picture_files import PictureFile
+    from app_parts.shared_index import Engine, SharedIndex
     from search.store.records import PictureRecord
     from search.types import Example, Picture
 
@@ -49,6 +49,8 @@ class Part:
     upload: UploadedFile | None = None
     text: str = ""
     record: PictureRecord | None = None
+    file: PictureFile | None = None
+    """Of a picture of the collection."""
 
     @property
     def name(self) -> str:
@@ -64,8 +66,15 @@ class Part:
 
     @property
     def picture(self) -> Picture:
-        """The file of the part, which is no text."""
-        return self.upload if self.record is None and self.upload is not None else Path(self.name)
+        """The part, which is no text, as the engine takes it; raises as `whole_of`."""
+        return whole_of(self.source)
+
+    @property
+    def source(self) -> UploadedFile | PictureFile:
+        """Where the picture of the part is, which is no text."""
+        source = self.upload if self.file is None else self.file
+        assert source is not None
+        return source
 
     @property
     def example(self) -> Example:
@@ -134,9 +143,9 @@ def question_of(opened: SharedIndex, address: Address) -> Question:
     parts = [Part(each.key, each.weight, upload=each.file) for each in uploads() if not each.unlike]
     parts += [Part(key, weights.get(key, 1.0), text=text) for key in TEXTS if (text := _text(opened, address, key))]
     records = [*([picked] if picked else []), *known_pictures(engine, address, "with")]
-    parts += [Part(str(each.id), weights.get(str(each.id), 1.0), record=each) for each in _different(records)]
+    parts += [_stored(opened, each, weights.get(str(each.id), 1.0)) for each in _different(records)]
     without = [Part(each.key, upload=each.file) for each in uploads() if each.unlike]
-    without += [Part(str(each.id), record=each) for each in known_pictures(engine, address, "without")]
+    without += [_stored(opened, each) for each in known_pictures(engine, address, "without")]
     liked = [each.id for each in known_pictures(engine, address, "liked")]
     disliked = [each.id for each in known_pictures(engine, address, "disliked") if each.id not in liked]
     if not parts:
@@ -147,7 +156,12 @@ def question_of(opened: SharedIndex, address: Address) -> Question:
     return replace(given, crop=_crop(address, given))
 
 
-def known_picture(engine: SearchEngine, address: Address, name: str) -> PictureRecord | None:
+def _stored(opened: SharedIndex, record: PictureRecord, weight: float = 1.0) -> Part:
+    """A picture of the collection."""
+    return Part(str(record.id), weight, record=record, file=opened.file(record))
+
+
+def known_picture(engine: Engine, address: Address, name: str) -> PictureRecord | None:
     """The picture that a parameter of the address names; None if it names none."""
     picture_id = address.picture(name)
     if picture_id is None:
@@ -159,7 +173,7 @@ def known_picture(engine: SearchEngine, address: Address, name: str) -> PictureR
         return None
 
 
-def known_pictures(engine: SearchEngine, address: Address, name: str) -> list[PictureRecord]:
+def known_pictures(engine: Engine, address: Address, name: str) -> list[PictureRecord]:
     """The pictures that a list of ids in the address names, without those that do not exist."""
     text = address.values.get(name)
     if text is None:

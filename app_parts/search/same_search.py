@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from app_parts.search.searching import looked_up, number_asked, shows_views
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from app_parts.search.question import Part, Question
     from app_parts.search.searching import SearchSettings
+    from app_parts.service_index import ServiceIndex
 
 IDS_FILE = "ids.json"
 """File with the ids of an area of the map."""
@@ -45,9 +48,9 @@ def command_of(index: str, question: Question, settings: SearchSettings) -> str:
     return " ".join(map(quoted, words))
 
 
-def python_of(index: str, question: Question, settings: SearchSettings) -> str:
+def python_of(index: str | ServiceIndex, question: Question, settings: SearchSettings) -> str:
     """Python code that prints the hits; the ids that `settings.listed` has are read from `IDS_FILE`."""
-    call, arguments, names = _call(question)
+    call, arguments, names = _call(question, _example if isinstance(index, str) else _sent_example)
     arguments.append(f"k={number_asked(question, settings)}")
     arguments += [f"where={_where(settings)}"] if settings.where or settings.listed else []
     arguments += [f"{name}=True" for name in ("same_only", "collapse") if settings.options[name]]
@@ -56,13 +59,24 @@ def python_of(index: str, question: Question, settings: SearchSettings) -> str:
     arguments += ["views=True"] if shows_views(question, settings) else []
     arguments += [f"liked={list(question.liked)}"] if question.liked else []
     arguments += [f"disliked={list(question.disliked)}"] if question.disliked else []
+    opening, modules = _opening(index, names)
     return (
-        (_READ_IDS if settings.listed else "") + f"from search import {', '.join([*names, 'open_index'])}\n"
+        (_READ_IDS if settings.listed else "") + f"{modules}"
         f"{_filters(settings)}\n"
-        f"with open_index({index!a}) as engine:\n"
+        f"with {opening} as engine:\n"
         f"    for hit in engine.{call}({', '.join(arguments)}):\n"
         "        print(hit.id, hit.distance, hit.path)\n"
     )
+
+
+def _opening(index: str | ServiceIndex, names: list[str]) -> tuple[str, str]:
+    """The expression that opens the index, and the imports that it and the `names` of the package need."""
+    if isinstance(index, str):
+        return f"open_index({index!a})", f"from search import {', '.join([*names, 'open_index'])}\n"
+    modules = f"from search import {', '.join(names)}\n" if names else ""
+    modules += "from search.client import Client\nfrom search.client.endpoint import key_of_environment\n"
+    where = [repr(index.url), *([] if index.name is None else [repr(index.name)])]
+    return f"Client({', '.join(where)}, key=key_of_environment())", modules
 
 
 def _filters(settings: SearchSettings) -> str:
@@ -81,17 +95,17 @@ def _where(settings: SearchSettings) -> str:
     return f"all_of([parse_where({settings.where!a}), {among}])" if settings.where else among
 
 
-def _call(question: Question) -> tuple[str, list[str], list[str]]:
+def _call(question: Question, example: Callable[[Part], str]) -> tuple[str, list[str], list[str]]:
     """The method of the engine, its first arguments, and the names to import."""
     picture_id = looked_up(question)
     if picture_id is not None:
         return "search_id", [str(picture_id)], []
     names = [*["Crop"] * (question.crop is not None), *["Text"] * question.has_text]
-    examples = ", ".join(map(_example, question.parts))
+    examples = ", ".join(map(example, question.parts))
     together = len(question.parts) > 1
     arguments = [f"[{examples}]" if together else examples]
     arguments += [f"weights={question.weights}"] if question.weights is not None else []
-    without = ", ".join(map(_example, question.without))
+    without = ", ".join(map(example, question.without))
     arguments += [f"without=[{without}]"] if without else []
     arguments += [f"crop=Crop{question.crop.ends}"] if question.crop is not None else []
     return "search_together" if together else "search", arguments, names
@@ -99,6 +113,11 @@ def _call(question: Question) -> tuple[str, list[str], list[str]]:
 
 def _example(part: Part) -> str:
     return f"Text({part.text!a})" if part.text else ascii(part.name)
+
+
+def _sent_example(part: Part) -> str:
+    """An example for a client: a picture of the collection comes from the service."""
+    return _example(part) if part.id is None else f"engine.image({part.id})"
 
 
 def _argument(part: Part, text: str, picture: str | None) -> list[str]:

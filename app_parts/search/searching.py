@@ -11,8 +11,8 @@ from search.query.hits import only_weak
 
 if TYPE_CHECKING:
     from app_parts.search.question import Part, Question
-    from app_parts.shared_index import SharedIndex
-    from search import Hit, SearchEngine
+    from app_parts.shared_index import Engine, SharedIndex
+    from search import Hit
     from search.query.query import SearchOptions
 
 
@@ -51,7 +51,7 @@ def result_of(opened: SharedIndex, question: Question, settings: SearchSettings)
     return result
 
 
-def search(engine: SearchEngine, question: Question, settings: SearchSettings) -> SearchResult:
+def search(engine: Engine, question: Question, settings: SearchSettings) -> SearchResult:
     """Answer a question. Pictures of the collection that it is made of are not among its hits.
 
     One picture of the collection is looked up by its stored embedding, which needs neither its file nor the encoder.

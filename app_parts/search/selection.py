@@ -39,7 +39,7 @@ def show_selection(opened: SharedIndex, question: Question, result: SearchResult
         for kind, made, mime in (
             ("CSV", partial(csv_of, hits), "text/csv"),
             ("JSON", partial(json_of, names, hits), "application/json"),
-            ("ZIP", partial(archive_of, hits), "application/zip"),
+            ("ZIP", partial(archive_of, hits, opened.file), "application/zip"),
         ):
             st.download_button(
                 f"{kind} with the pictures" if kind == "ZIP" else kind,
@@ -52,7 +52,7 @@ def show_selection(opened: SharedIndex, question: Question, result: SearchResult
             )
         st.caption(f"A ZIP holds up to {MOST_BYTES // 2**20} MiB of pictures.")
     with st.popover("Same search", icon=":material/terminal:", key="same-search"):
-        index = index_folder() or ""
+        index = opened.service or index_folder() or ""
         if settings.listed:
             st.caption(
                 f"This part of the map has {len(settings.listed):,} pictures, which are too many for a filter on the"
@@ -66,7 +66,7 @@ def show_selection(opened: SharedIndex, question: Question, result: SearchResult
                 icon=":material/download:",
                 on_click="ignore",
             )
-        else:
+        elif isinstance(index, str):
             st.caption("On the command line:")
             st.code(command_of(index, question, settings), language=None, wrap_lines=True)
         st.caption("In Python:")
@@ -80,7 +80,6 @@ def show_selection(opened: SharedIndex, question: Question, result: SearchResult
             )
         else:
             st.caption("The address of this page is a link to this search.")
-    del opened
 
 
 def select_none(ids: list[int]) -> None:

@@ -55,7 +55,7 @@ def show_settings(opened: SharedIndex, address: Address, label: str, question: Q
     where = choose_filter(opened, address, label)
     area = show_area(opened, address)
     same_only = show_same_only(opened, address, question)
-    distance = copy_threshold(opened.engine.calibration, opened.engine.cut_points).distance
+    distance = copy_threshold(opened.calibration, opened.cut_points).distance
     hint = f"Merge results at distance {distance:.4f} or less from each other into one."
     collapse = switch("Collapse copies", "collapse", QueryConfig.collapse, address, hint)
     radius, diversity, views = show_ranking(address)
@@ -64,12 +64,15 @@ def show_settings(opened: SharedIndex, address: Address, label: str, question: Q
     conditions = [parse_where(each) for each in where]
     text, listed = joined(where), tuple(area or ())
     if area is not None:
-        conditions.append(HasId(tuple(area)))
         complete = joined([*where, among(area)])
+        conditions.append(HasId(tuple(area)))
         if len(complete) <= LONGEST:
             text, listed = complete, ()
+        elif opened.service is not None:
+            address.complain("area", "has too many pictures for a filter of a service: all pictures are searched")
+            listed = ()
     options: SearchOptions = {
-        "where": all_of(conditions) or {},
+        "where": (all_of(conditions) if opened.service is None else text) or {},  # a service takes a text
         "same_only": same_only,
         "collapse": collapse,
         "radius": None if radius == FARTHEST else radius,
@@ -159,7 +162,7 @@ def filter_input(opened: SharedIndex, parts: list[str], address: Address) -> lis
 
 def filter_help(opened: SharedIndex) -> str:
     """Examples of filters, and the columns of the index."""
-    names = ", ".join(literal(name) for name in [*BUILT_IN, *opened.engine.columns()][:SHOWN_COLUMNS])
+    names = ", ".join(literal(name) for name in [*BUILT_IN, *opened.columns][:SHOWN_COLUMNS])
     return (
         "For example `width > 1000 and not label in (cat, dog)`; also `glob 'Canon*'`, `between … and …`, `is null`. "
         f"Columns: {names}"

@@ -18,8 +18,8 @@ def offer_why(opened: SharedIndex, question: Question, hit: Hit) -> None:
     """Offer the heat maps of the one picture of the query and a hit; no other query has any."""
     part = question.whole
     if part is not None and st.button("Why", type="tertiary", help="Why similar", key=f"why-{hit.id}"):
-        query = Explained(part.key, part.name, part.picture)
-        _show(opened, query, Explained(str(hit.id), str(hit.path), hit.path))
+        query = Explained(part.key, part.name, part.source)
+        _show(opened, query, Explained(str(hit.id), str(hit.path), opened.file(hit)))
 
 
 @st.dialog("Why similar", width="large", icon=":material/visibility:")

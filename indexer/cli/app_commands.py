@@ -63,16 +63,59 @@ def serve_app(
             show_default=False,
         ),
     ] = None,
+    service: Annotated[
+        str | None,
+        typer.Option(
+            "--url",
+            metavar="ADDRESS",
+            help="Search an index of `twinlens serve` at this address, such as http://127.0.0.1:8080, instead of "
+            "--index. Its API key is set by TWINLENS_API_KEY.",
+            show_default=False,
+        ),
+    ] = None,
+    index_name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="With --url: name of the index, if the service has several.", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Serve the app for an index: upload or pick a picture, see its neighbours. Stop it with Ctrl-C."""
     from indexer.cli.app_server import Serving
     from search.engine import open_index
     from search.store.catalog import has_catalog
 
+    if service is not None and (index is not None or manage):
+        raise DataError(
+            "--url searches an index of a service, and changes none: give either --url or "
+            + ("--index" if index is not None else "--manage")
+        )
+    if index_name is not None and service is None:
+        raise DataError("--index-name names an index of a service: give its address by --url")
+    if service is not None:
+        _check_service(service, index_name)
     if index is not None and (has_catalog(index) or not manage):
         with open_index(index, device="cpu"):
             pass  # an error of the index is reported here, and not on the page
-    _serve(Serving(index, manage, runs, log, password_file), host, port)
+    _serve(Serving(index, manage, runs, log, password_file, service, index_name), host, port)
+
+
+def _check_service(url: str, name: str | None) -> None:
+    """Report here, and not on the page, what is wrong with a service; one that does not answer may begin later.
+
+    Raises:
+        TwinlensError: the address is none, or the service refuses the key or has no such index.
+    """
+    from search.client import Client, ServiceError
+    from search.client.endpoint import check_url, key_of_environment
+
+    try:
+        with Client(check_url(url), name, key=key_of_environment()) as client:
+            client.info()
+    except ServiceError as error:
+        if error.kind:
+            raise
+        warn(f"{error}. The app is served, and asks again")
 
 
 def demo(

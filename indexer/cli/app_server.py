@@ -46,6 +46,10 @@ class Serving:
     log: Path | None = None
     """The log of visits that `twinlens attend` writes."""
     password_file: Path | None = None
+    url: str | None = None
+    """Address of a service that is searched instead of an index."""
+    index_name: str | None = None
+    """Name of the index of the service."""
 
 
 def app_command(serving: Serving, port: int, host: str = "127.0.0.1") -> list[str]:
@@ -73,6 +77,8 @@ def _words(serving: Serving) -> list[str]:
         "--password-file": serving.password_file,
     }
     named = [word for name, path in paths.items() if path is not None for word in (name, str(path.absolute()))]
+    texts = {"--url": serving.url, "--index-name": serving.index_name}
+    named += [f"{name}={text}" for name, text in texts.items() if text is not None]
     return [*named, *["--manage"] * serving.manage]
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from search.client import results
-from search.client.filter_text import json_filter, text_filter
+from search.client.asked import blended, plain_options
+from search.client.filter_text import text_filter
 from search.client.http import Connection
 from search.client.pictures import MOST_AT_ONCE, Sent, id_pages, pages
 from search.config import IdentifyConfig, QueryConfig, VerifyConfig
@@ -65,6 +66,7 @@ class Client:
             key: an API key.
             transport: a transport of httpx that takes the place of the network.
         """
+        self._index = index
         self._service = Connection(url, index, key, transport)
 
     def __enter__(self) -> Self:
@@ -140,7 +142,7 @@ class Client:
         body = {
             "query": sent.example(picture, "query"),
             "crop": None if crop is None else list(crop.ends),
-            **_blended(sent, without, views=views, audit=audit),
+            **blended(sent, without, views=views, audit=audit),
         }
         return self._ask(body, k, options, sent)
 
@@ -162,7 +164,7 @@ class Client:
         body = {
             "query": [sent.example(each, f"query[{at}]") for at, each in enumerate(pictures)],
             "weights": None if weights is None else [float(each) for each in weights],
-            **_blended(sent, without, views=views, audit=audit),
+            **blended(sent, without, views=views, audit=audit),
         }
         return self._ask(body, k, options, sent)
 
@@ -203,11 +205,11 @@ class Client:
         return self._ask({"query": {"id": picture_number(picture_id)}}, k, only_hits(options), Sent()).hits
 
     def _ask(self, body: dict[str, Any], k: int, options: SearchOptions, sent: Sent) -> Answer:
-        plain = self._service.post("/v1/search", {**body, "k": k, **_options(options)}, sent.names)
+        plain = self._service.post("/v1/search", {**body, "k": k, **plain_options(options)}, sent.names)
         return results.answer_of(plain)
 
     def _batch(self, body: dict[str, Any], k: int, options: SearchOptions, sent: Sent) -> list[list[Hit]]:
-        plain = self._service.post("/v1/search:batch", {**body, "k": k, **_options(options)}, sent.names)
+        plain = self._service.post("/v1/search:batch", {**body, "k": k, **plain_options(options)}, sent.names)
         return [results.hits_of(each, plain["types"]) for each in plain["answers"]]
 
     # Embeddings --------------------------------------------------------------------------------------------------
@@ -328,6 +330,12 @@ class Client:
             after = page[-1]["id"]
         return found
 
+    def pictures_of(self, picture_ids: Sequence[int]) -> list[PictureRecord]:
+        """As `SearchEngine.pictures_of`."""
+        ids = sorted({picture_number(each) for each in picture_ids})
+        found = [self._service.post("/v1/pictures:records", {"ids": page}, {}) for page in id_pages(ids)]
+        return [results.record_of(each) for page in found for each in page["pictures"]]
+
     def labels(self) -> dict[str, int]:
         """As `SearchEngine.labels`."""
         return dict(self._service.get("/v1/labels")["labels"])
@@ -371,23 +379,14 @@ class Client:
         """As `SearchEngine.info`; the path is that on the machine of the service."""
         return results.info_of(self._info())
 
+    @property
+    def snapshot(self) -> str:
+        """A text that changes with each commit, and that costs the service little; empty while the index is opened."""
+        listed = self._service.get("/v1/indexes")["indexes"]
+        return str(next((each["snapshot"] for each in listed if self._index in (None, each["name"])), ""))
+
     def _info(self) -> Any:
         return self._service.get("/v1/info")
-
-
-def _blended(sent: Sent, without: Sequence[Example], *, views: bool, audit: bool) -> dict[str, Any]:
-    examples = [sent.example(each, f"without[{at}]") for at, each in enumerate(without)]
-    return {"without": examples, "views": views, "audit": audit}
-
-
-def _options(options: SearchOptions) -> dict[str, Any]:
-    plain: dict[str, Any] = {**options}
-    for name in ("liked", "disliked"):
-        if name in plain:
-            plain[name] = [picture_number(each) for each in plain[name]]
-    if "where" in plain:
-        plain["where"] = json_filter(plain["where"])
-    return plain
 
 
 def _rows(plain: Sequence[Sequence[float]], dim: int) -> Floats:

@@ -17,6 +17,7 @@ except ImportError as missing:
     raise UnsupportedError('httpx: not installed, and the client needs it: pip install "twinlens[client]"') from missing
 
 _SECONDS = 120.0
+_CONNECT_SECONDS = 10.0
 
 
 class Connection:
@@ -32,7 +33,7 @@ class Connection:
         self._http = httpx.Client(
             base_url=self.url,
             headers=headers,
-            timeout=_SECONDS,
+            timeout=httpx.Timeout(_SECONDS, connect=_CONNECT_SECONDS),
             transport=transport,
             trust_env=False,  # a proxy of the environment must not see pictures
         )
@@ -43,7 +44,7 @@ class Connection:
 
     def get(self, path: str, **parameters: Any) -> Any:
         """Get JSON; parameters that are None are left out."""
-        return self._answer("GET", path, parameters, None, {}).json()
+        return self._json(self._answer("GET", path, parameters, None, {}))
 
     def get_bytes(self, path: str, **parameters: Any) -> bytes:
         """Get a file."""
@@ -51,11 +52,21 @@ class Connection:
 
     def post(self, path: str, body: Mapping[str, Any], names: Mapping[str, str]) -> Any:
         """Post JSON; `names` has the caller's names of the pictures in it, by their places."""
-        return self._answer("POST", path, {}, body, names).json()
+        return self._json(self._answer("POST", path, {}, body, names))
 
     def delete(self, path: str) -> Any:
         """Delete what is at an address."""
-        return self._answer("DELETE", path, {}, None, {}).json()
+        return self._json(self._answer("DELETE", path, {}, None, {}))
+
+    def _json(self, answer: httpx.Response) -> dict[str, Any]:
+        """The object that was answered; raises ServiceError if it is none."""
+        try:
+            plain = answer.json()
+        except ValueError:
+            plain = None
+        if not isinstance(plain, dict):
+            raise ServiceError(f"{self.url}: answered without JSON, as no service of Twinlens does")
+        return plain
 
     def _answer(
         self, method: str, path: str, parameters: Mapping[str, Any], body: Any, names: Mapping[str, str]

@@ -46,6 +46,10 @@ class KnownPictures:
         limit = min(check_count("limit", limit, least=-1), _MOST)
         return self._store.records.page(after=after, limit=limit)
 
+    def records_of(self, picture_ids: Sequence[int]) -> list[PictureRecord]:
+        """The pictures with the given ids, by ascending id; ids that no picture has are left out."""
+        return self._store.records.of([key for key in map(picture_number, picture_ids) if 0 < key <= _MOST])
+
     def labels(self) -> dict[str, int]:
         """Label -> number of pictures."""
         return self._store.records.labels()

@@ -19,9 +19,12 @@ router = APIRouter(tags=["indexes"])
 
 @router.get("/v1/indexes", **answering("IndexesOut"))
 async def indexes(request: Request) -> Response:
-    """Names of the indexes, whether each is ready, and whether it can be changed."""
+    """Names of the indexes, whether each is ready, which snapshot is served, and whether indexes can be changed."""
     service = service_of(request)
-    listed = [{"name": each.served.name, "ready": each.ready, "problem": each.problem} for each in service.indexes]
+    listed = [
+        {"name": each.served.name, "ready": each.ready, "problem": each.problem, "snapshot": each.snapshot}
+        for each in service.indexes
+    ]
     return as_response({"indexes": listed, "write": service.config.write})
 
 

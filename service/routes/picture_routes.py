@@ -108,6 +108,18 @@ async def metadata(request: Request, index: Chosen) -> Response:
     return await answered(request, index, use)
 
 
+@router.post("/v1/pictures:records", **described(IdsIn, "PicturesOut"))
+async def records(request: Request, index: Chosen) -> Response:
+    """Records of pictures by ascending id; ids that no picture has are left out."""
+    body, limits = await receive(request), service_of(request).limits
+
+    def use(engine: SearchEngine) -> dict[str, Any]:
+        found = engine.pictures_of(check_ids(body.read(IdsIn).ids, limits))
+        return {"pictures": [record_plain(each) for each in found]}
+
+    return await answered(request, index, use)
+
+
 @router.post("/v1/pictures:vectors", **described(IdsIn, "VectorsOut"))
 async def vectors(request: Request, index: Chosen) -> Response:
     """The stored vectors of pictures, in the order of their ids."""

@@ -158,6 +158,7 @@ def uses(engine: SearchEngine, picture: Path) -> dict[str, Callable[[], object]]
         "ask_vectors": lambda: engine.ask_vectors(vector),
         "vector": lambda: engine.vector(1),
         "vectors_of": lambda: engine.vectors_of([]),
+        "pictures_of": lambda: engine.pictures_of([]),
         "vectors": engine.vectors,
         "segments": lambda: engine.segments,
         "chosen": lambda: engine.chosen(segment, None),

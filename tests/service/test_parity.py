@@ -216,6 +216,10 @@ def test_what_the_index_holds(served: TestClient, engine: SearchEngine, client: 
     assert client.pictures() == engine.pictures()
     assert client.pictures(after=4, limit=5) == engine.pictures(after=4, limit=5)
     assert client.pictures(limit=0) == engine.pictures(limit=0) == []
+    for ids in ([9, 3, 9, 7, 10**30, -1], [], list(range(2500))):
+        assert client.pictures_of(ids) == engine.pictures_of(ids)
+    known = {record.id: record for record in engine.pictures()}
+    assert engine.pictures_of([9, 3, 9, 7, 10**30, -1]) == [known[3], known[9]]
     assert client.picture(3) == engine.picture(3)
     assert client.labels() == engine.labels()
     assert client.columns() == engine.columns()

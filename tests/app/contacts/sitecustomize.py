@@ -1,10 +1,13 @@
 """Loaded by the Python of a server under test: writes down, and refuses, whatever leaves this machine.
 
+What is opened below the folder TWINLENS_FORBIDDEN, if that is set, is refused too.
+
 Python imports a module of this name at its start from the folders of PYTHONPATH. `TWINLENS_CONTACTS` names the file.
 """
 
 import os
 import socket
+import sys
 
 FILE = os.environ["TWINLENS_CONTACTS"]
 LOCAL = {"127.0.0.1", "::1", "localhost", "0.0.0.0", "::", "", None}
@@ -57,3 +60,15 @@ def guarded(name):
 socket.socket = Socket
 for each in ("getaddrinfo", "gethostbyname", "gethostbyname_ex"):
     setattr(socket, each, guarded(each))
+
+
+def watch(event, arguments):
+    """Refuse to open a file of the folder that stands for another machine."""
+    if event in ("open", "os.scandir", "os.listdir") and isinstance(arguments[0], str | bytes | os.PathLike):
+        path = os.fsdecode(arguments[0])
+        if path.startswith(os.environ["TWINLENS_FORBIDDEN"]):
+            raise refused(event, path)
+
+
+if "TWINLENS_FORBIDDEN" in os.environ:
+    sys.addaudithook(watch)
