@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -17,6 +16,7 @@ from search.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from streamlit.elements.lib.mutable_tab_container import TabContainer
 
@@ -57,7 +57,7 @@ def show(opened: SharedIndex, address: Address) -> None:
     with visits:
         show_visits()
     with unknown:
-        show_unknown(Path(opened.info.path))
+        show_unknown(opened)
 
 
 def choose_tab(address: Address) -> Sequence[TabContainer]:

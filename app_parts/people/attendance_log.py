@@ -10,6 +10,7 @@ import streamlit as st
 
 from app_parts.arguments import arguments
 from app_parts.people.enrolling import enroll_and_report
+from app_parts.people.identifying import chosen_options, show_answer
 from app_parts.tiles import file_tile, literal, plain, short, show_tile, start_tiles
 from indexer import EnrollConfig
 from indexer.people.attendance import UNKNOWN, VISITS, unknown_log
@@ -19,6 +20,8 @@ from search.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from app_parts.shared_index import SharedIndex
 
 SHOWN = 24
 """Number of unknown pictures that are shown, the newest ones."""
@@ -50,8 +53,11 @@ def show_visits() -> None:
         st.caption(f"{len(rows) - MOST_ROWS:,} earlier visits are in the file.")
 
 
-def show_unknown(index: Path) -> None:
-    """Show the newest pictures of strangers, and those that could not be used; with `--manage` they can be enrolled."""
+def show_unknown(opened: SharedIndex) -> None:
+    """Show the newest pictures of strangers, and those that could not be used; with `--manage` they can be enrolled.
+
+    *Identify* shows each face of a picture by itself, and who it is by now.
+    """
     rows = _rows(UNKNOWN, unknown=True)
     if rows is None:
         return
@@ -62,6 +68,7 @@ def show_unknown(index: Path) -> None:
     newest = rows[-SHOWN:][::-1]
     paths = [Path(row["picture"]) for row in newest]
     start_tiles(paths)
+    answer = st.container()
     with st.grid(columns=6, min_column_width=120) as grid:
         for number, (row, path) in enumerate(zip(newest, paths, strict=True)):
             with grid.cell(), st.container(gap="xxsmall"):
@@ -70,11 +77,19 @@ def show_unknown(index: Path) -> None:
                 st.caption(literal(row["reason"]))
                 if row["nearest"]:
                     st.caption(f"nearest: {literal(row['nearest'])}, {literal(row['distance'])}")
-                if arguments().manage and path.exists():
+                if not path.exists():
+                    continue
+                if st.button("Identify", key=f"stranger-identify-{number}"):
+                    st.session_state["stranger"] = path
+                if arguments().manage:
                     with st.popover("Enroll", key=f"stranger-{number}"):
                         name = st.text_input("Name", key=f"stranger-name-{number}", placeholder="Ada Lovelace")
                         if st.button("Enroll", key=f"stranger-enroll-{number}", disabled=not name):
-                            enroll_and_report(index, name, path, EnrollConfig())
+                            enroll_and_report(Path(opened.info.path), name, path, EnrollConfig())
+    chosen = st.session_state.get("stranger")
+    if chosen in paths:
+        with answer:
+            show_answer(opened, chosen, chosen_options(), "stranger-face")
 
 
 def _rows(columns: Sequence[str], *, unknown: bool) -> list[dict[str, str]] | None:

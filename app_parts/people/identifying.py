@@ -42,35 +42,46 @@ def show_identify(opened: SharedIndex, address: Address) -> None:
         show_answer(opened, upload, config)
 
 
-def show_answer(opened: SharedIndex, upload: UploadedFile, config: IdentifyConfig) -> None:
-    """Show the picture, and beside it the result for each face that was found, or for the whole picture."""
+def chosen_options() -> IdentifyConfig:
+    """What the visitor chose in `show_options`."""
+    return IdentifyConfig(
+        threshold=st.session_state.get("threshold") or None, force=st.session_state.get("force", IdentifyConfig.force)
+    )
+
+
+def show_answer(opened: SharedIndex, given: UploadedFile | Path, config: IdentifyConfig, part: str = "unknown") -> None:
+    """Show an upload or a file, and beside it the result for each face that was found, or for the whole picture.
+
+    `part` distinguishes the widgets of two answers on a page.
+    """
     calibration = opened.calibration
     if calibration is not None and calibration.weak:
         st.warning(literal(calibration.warning))
     try:
         with st.spinner("Identifying …"):
-            found = opened.engine.identify(upload, config).everyone
-        picture = _picture(upload, [each.box for each in found if each.box is not None])
+            found = opened.engine.identify(given, config).everyone
+        picture = _picture(given, [each.box for each in found if each.box is not None])
     except TwinlensError as error:
         st.error(literal(error))
         return
     left, right = st.columns([2, 3], gap="medium")
     with left:
-        show_tile(picture, upload.name, "Picture to identify")
+        show_tile(picture, given.name, "Picture to identify")
     with right:
         for number, each in enumerate(found, 1):
             with st.container(border=True, gap="xsmall"):
                 show_identification(each, number)
                 if each.name is None and arguments().manage:
-                    offer_name(opened, upload, each.box, number)
+                    offer_name(opened, given, each.box, f"{part}-{{}}-{number}")
 
 
-def offer_name(opened: SharedIndex, upload: UploadedFile, box: Crop | None, number: int) -> None:
-    """Let the visitor enroll what this picture shows."""
-    with st.form(f"unknown-{number}", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.text_input("Enroll as", key=f"unknown-name-{number}", placeholder="Ada Lovelace")
-        if st.form_submit_button("Enroll", key=f"unknown-enroll-{number}"):
-            enroll_and_report(Path(opened.info.path), name, (upload.name, upload.getvalue()), EnrollConfig(box=box))
+def offer_name(opened: SharedIndex, given: UploadedFile | Path, box: Crop | None, key: str) -> None:
+    """Let the visitor enroll what this picture shows; `key` has a place for the name of each widget."""
+    with st.form(key.format("form"), border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.text_input("Enroll as", key=key.format("name"), placeholder="Ada Lovelace")
+        if st.form_submit_button("Enroll", key=key.format("enroll")):
+            source = given if isinstance(given, Path) else (given.name, given.getvalue())
+            enroll_and_report(Path(opened.info.path), name, source, EnrollConfig(box=box))
 
 
 def show_options(opened: SharedIndex, address: Address) -> IdentifyConfig:
@@ -122,9 +133,10 @@ def show_identification(result: Identification, number: int) -> None:
         st.text("\n".join(f"{each.distance:.4f}  {plain(each.name)}" for each in result.candidates))
 
 
-def _picture(upload: UploadedFile, boxes: list[Crop]) -> Tile:
-    """The uploaded picture, with the faces that were found marked."""
-    upload.seek(0)
+def _picture(given: UploadedFile | Path, boxes: list[Crop]) -> Tile:
+    """The picture, with the faces that were found marked."""
+    if not isinstance(given, Path):
+        given.seek(0)
     if boxes:
-        return Tile(boxed(upload, boxes), SIDE)
-    return tile(load_picture(upload, target=TILE), ground())
+        return Tile(boxed(given, boxes), SIDE)
+    return tile(load_picture(given, target=TILE), ground())

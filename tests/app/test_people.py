@@ -310,6 +310,23 @@ def test_an_unknown_picture_of_the_log_is_enrolled(known, tmp_path, monkeypatch)
         assert engine.identify(stranger).name == "Grace"
 
 
+def test_a_face_of_an_unknown_picture_of_the_log_is_enrolled(faces, tmp_path, monkeypatch):
+    camera, log = tmp_path / "camera", tmp_path / "visits.csv"
+    picture = save_group(camera / "door.png", (8, 120, 1), (9, 96, 1))
+    attend(camera, faces, log, AttendConfig(once=True))
+    manage(monkeypatch, "--log", str(log))
+    page = started("people", tab="Unknown")
+    assert titles(page) == []
+    page = sound(page.button(key="stranger-identify-0").click().run())
+    assert titles(page) == ["1. Unknown", "2. Unknown"]
+    page.text_input(key="stranger-face-name-2").set_value("Grace")
+    page = sound(page.button(key="stranger-face-enroll-2").click().run())
+    assert "Grace" in page.success[0].value
+    assert titles(page) == ["1. Unknown", "2. Identified"]
+    with open_index(faces, device="cpu") as engine:
+        assert [each.name for each in engine.identify(picture).everyone] == [None, "Grace"]
+
+
 def test_the_command_gives_the_app_its_log(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = app_command(Serving(None, log=Path("visits.csv")), 8501)
