@@ -118,15 +118,15 @@ def _cluster(address: str | None) -> Iterator[Any]:
     own: dict[str, Any] = {}
     if place == "local":
         own = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
-    try:
-        ray.init(address=place, log_to_driver=False, logging_level=logging.ERROR, **own)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        raise DataError(f"no Ray cluster answers at {place} ({error!s:.200}). Check the address") from error
-    try:
-        with redirect_stdout(sys.stderr):  # Ray prints that a node was lost; stdout has the report of the command
+    with redirect_stdout(sys.stderr):  # Ray prints that a node was lost, perhaps late; stdout has the command's report
+        try:
+            ray.init(address=place, log_to_driver=False, logging_level=logging.ERROR, **own)
+        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+            raise DataError(f"no Ray cluster answers at {place} ({error!s:.200}). Check the address") from error
+        try:
             yield ray
-    finally:
-        ray.shutdown()
+        finally:
+            ray.shutdown()
 
 
 def _plan(ray: Any) -> _Plan:

@@ -9,13 +9,14 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 
 from benchmarks import ray_nodes
 from indexer.cluster.block_results import BlockResults, packed_files, unpacked_files
-from indexer.cluster.ray_engine import _Digests
+from indexer.cluster.ray_engine import _cluster, _Digests
 from indexer.collection.build import build
 from indexer.pipeline.content_hash import content_hash
 from indexer.pipeline.scan import FoundFile
@@ -59,6 +60,25 @@ def test_without_ray_the_message_names_the_extra(
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(DataError, match=r"pip install 'twinlens\[distributed\]'"):
         build(pictures, tmp_path / "photos.index", RAY)
+
+
+@pytest.mark.parametrize("when", ["init", "shutdown"])
+def test_what_ray_prints_is_not_the_output_of_the_command(
+    when: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Messages about lost nodes are printed when the connection ends, at the latest."""
+    verbs = {"is_initialized": lambda: False, "init": lambda **_: None, "shutdown": lambda: None}
+    verbs[when] = lambda **_: sys.stdout.write("a node was lost\n")
+    fake = ModuleType("ray")
+    for name, verb in verbs.items():
+        setattr(fake, name, verb)
+    fake.data = ModuleType("ray.data")  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "ray", fake)
+    monkeypatch.setitem(sys.modules, "ray.data", fake.data)
+    with _cluster("192.0.2.1:6379"):
+        pass
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("", "a node was lost\n")
 
 
 @pytest.fixture
