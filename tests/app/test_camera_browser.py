@@ -26,6 +26,7 @@ def cameras_asked(page):
 
 
 def take_photo(page):
+    page.wait_for_function("[...document.querySelectorAll('video')].some(each => each.videoWidth)")  # or it is ignored
     page.get_by_role("button", name="Take Photo").click()
 
 
@@ -36,7 +37,6 @@ def test_a_photo_is_searched_with(page, gallery_address):
     settled(page)
     assert asked() == 0
     page.get_by_role("button", name="Take a photo").click()
-    page.locator("video").wait_for()
     take_photo(page)
     query(page).wait_for()
     neighbour(page, 1).wait_for()
@@ -47,7 +47,6 @@ def test_a_photo_is_searched_with(page, gallery_address):
 def test_a_photo_is_identified(page, workbench_address):
     page.goto(f"{workbench_address}/people?threshold=2&force=true")
     page.get_by_text("Use the camera").first.click()
-    page.locator("video").first.wait_for()
     take_photo(page)
     page.get_by_role("heading", name="Identified").wait_for()
     settled(page)
