@@ -83,6 +83,7 @@ def test_filters_add_up_and_go_into_the_command(annotated):
     assert matching(annotated, ["label = label0", "number > 1 or price < 0"]) != expected
 
 
+@pytest.mark.slow
 def test_invalid_ranges_and_choices_are_reported(annotated):
     for name in ("f.number", "f.day", "f.price", "f.sold"):
         for value in [*HOSTILE, "5..", "..", "1..2..3", "nan..inf", "[" * 100_000, '{"a": 1}', "1e999..2"]:

@@ -67,6 +67,7 @@ def test_units(index: Path) -> None:
             assert set(hit.to_dict()) == names
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("kind", ["flat", "pq4", "hnsw", "hnsw8", "ivf", "ivfpq", "ivfpq4", "hnswlib", "turbovec"])
 def test_a_filter_costs_no_recall(kind: str, tmp_path: Path) -> None:
     fill(tmp_path / "p", 90, labels=9)

@@ -82,6 +82,7 @@ def test_check_and_evaluate(index: Path) -> None:
     assert vectors.name in done.stdout
 
 
+@pytest.mark.slow
 def test_evaluate_for_people(pictures: Path, index: Path) -> None:
     done = twinlens("evaluate", index)
     assert done.returncode == 0, done.stderr

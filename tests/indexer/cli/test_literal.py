@@ -133,6 +133,7 @@ def test_the_map_takes_any_label(place: Path) -> None:
     assert (place / "map.png").stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_evaluate_names_a_collection_as_it_is(place: Path, tmp_path: Path) -> None:
     for number in range(6):
         (tmp_path / "c [red]" / f"[/b]{number % 2}").mkdir(parents=True, exist_ok=True)

@@ -108,7 +108,7 @@ def test_the_work_goes_on_without_its_log(pictures: Path, tmp_path: Path) -> Non
     assert json.loads(run(["info", made, "--json"]).stdout)["images"] == 13
 
 
-@pytest.mark.thinned(3)
+@pytest.mark.thinned(5)
 @pytest.mark.parametrize(
     ("encoding", "shown"),
     [
@@ -173,7 +173,7 @@ def locale_of(tmp_path: Path, name: str) -> dict[str, str]:
     return environment
 
 
-@pytest.mark.thinned(2)
+@pytest.mark.slow
 @needs_posix
 @pytest.mark.parametrize(("name", "shown"), [("C", b"\\u0141\\xf3d"), ("ISO-8859-1", b"\\u0141\xf3d")])
 def test_file_names_stay_what_they_are_in_any_locale(tmp_path: Path, name: str, shown: bytes) -> None:

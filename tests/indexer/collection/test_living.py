@@ -257,6 +257,7 @@ def test_what_cannot_be_looked_into_stays(place: Path, monkeypatch: pytest.Monke
     assert_right(place / "i", expected)
 
 
+@pytest.mark.slow
 def test_another_encoder_beside_the_old_index(place: Path, tmp_path: Path) -> None:
     draw(999, (128, 128)).save(place / "somebody.png")
     enroll(place / "i", "Somebody", [place / "somebody.png"], EnrollConfig(device="cpu", force=True))

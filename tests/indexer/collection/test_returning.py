@@ -226,6 +226,7 @@ def test_folder_names_are_not_retained_as_labels(place: Path) -> None:
     assert known(place / "i")["top.png"]["label"] is None
 
 
+@pytest.mark.slow
 def test_enrolments_come_back_after_a_rebuild_that_lost_them(place: Path) -> None:
     index, path = place / "i", place / "p" / "portrait.png"
     draw(999, (128, 128)).save(path)

@@ -15,7 +15,7 @@ from tests.indexer.crash.scenarios import every_scenario
 CATALOG_LOG = "catalog.sqlite-wal"
 
 
-@pytest.mark.thinned(4)
+@pytest.mark.thinned(8)
 @every_scenario
 def test_files_are_synced_before_they_are_named(prepared: Prepared, faults: None) -> None:
     calls = prepared.calls

@@ -39,7 +39,7 @@ CAUSES = (
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
-@pytest.mark.thinned(8)
+@pytest.mark.thinned(16)
 @every_scenario
 @every_kind
 def test_a_disk_that_fails(kind: str, prepared: Prepared, runner: Runner, faults: None) -> None:

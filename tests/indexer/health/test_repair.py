@@ -77,7 +77,7 @@ def test_structures_are_built_again(made: Path) -> None:
     assert_alike(answers(made), before)
 
 
-@pytest.mark.thinned(4)
+@pytest.mark.thinned(9)
 def test_vectors_are_embedded_again(made: Path) -> None:
     before = answers(made)
     flip(largest(made, ".npy"), -1)
@@ -89,7 +89,7 @@ def test_vectors_are_embedded_again(made: Path) -> None:
     assert len(list(made.glob("segments/*.npy"))) == 2, "the damaged files were swept"
 
 
-@pytest.mark.thinned(4)
+@pytest.mark.thinned(9)
 def test_pictures_that_are_gone_leave_the_index_and_come_back(made: Path, tmp_path: Path) -> None:
     with open_index(made) as engine:
         kind = engine.info().kind
@@ -113,7 +113,7 @@ def test_pictures_that_are_gone_leave_the_index_and_come_back(made: Path, tmp_pa
         assert len(engine) == 39
 
 
-@pytest.mark.thinned(4)
+@pytest.mark.thinned(9)
 def test_everything_at_once(made: Path) -> None:
     before = answers(made)
     for file in made.glob("segments/*"):

@@ -25,7 +25,7 @@ def encoder(request):
     return made(request.param)
 
 
-@pytest.mark.thinned(2)
+@pytest.mark.thinned(4)
 def test_returns_one_unit_row_per_picture(encoder):
     vectors = encoder.encode(IMAGES)
     assert vectors.shape == (len(IMAGES), encoder.dim)
@@ -80,7 +80,7 @@ def test_prepares_at_its_input_size(encoder):
     assert prepared.dtype == np.uint8
 
 
-@pytest.mark.thinned(2)
+@pytest.mark.thinned(4)
 def test_round_trip_through_a_folder(encoder, tmp_path, no_network):
     encoder.save(tmp_path)
     assert type(load_encoder(tmp_path, device="cpu", runtime="torch")) is type(encoder)

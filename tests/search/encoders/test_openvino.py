@@ -44,7 +44,7 @@ def entry(folder: Path) -> dict:
     return json.loads((folder / "encoder.json").read_text(encoding="utf-8"))["openvino"]
 
 
-@pytest.mark.thinned(2)
+@pytest.mark.thinned(6)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_saved_network_is_computed_by_openvino_as_by_torch(name, tmp_path):
     converted = load_encoder(saved(tmp_path, name), device="cpu")
@@ -130,7 +130,7 @@ def unsimplified(name: str, monkeypatch) -> Conversion:
         return convert(made(name).network, made(name).preprocessing)[0]
 
 
-@pytest.mark.thinned(5)
+@pytest.mark.thinned(12)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_simplified_graph_gives_the_same_bits_with_fewer_operations(name, monkeypatch):
     encoder, size = made(name), made(name).input_size

@@ -41,6 +41,7 @@ def mask(share: float, spread: str) -> np.ndarray:
     return chosen
 
 
+@pytest.mark.thinned(4)
 @pytest.mark.parametrize("spread", ["evenly", "one place", "last"])
 @pytest.mark.parametrize("share", SHARES)
 @pytest.mark.parametrize("kind", KINDS)

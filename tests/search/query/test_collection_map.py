@@ -151,6 +151,7 @@ def test_removed_pictures_leave_the_map_and_changed_ones_are_placed_anew(mapped:
         assert at(found)[changed.id] == pytest.approx(slowly_placed(engine, changed.id, others), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_map_survives_a_rebuild_and_not_another_encoder(mapped: Path) -> None:
     with open_index(mapped) as engine:
         before = at(kept(engine))

@@ -49,6 +49,7 @@ def report(out: Path, history: list[HistoryRow], labels: list[str], dim: int = 4
     return sorted(path.name for path in drawn)
 
 
+@pytest.mark.slow
 def test_all_pictures_are_drawn_reproducibly(tmp_path: Path) -> None:
     history = [row(10), row(20, recall_at_1=None), row(30)]
     labels = ["cats/big", "cats/small", "dogs", "日本語"] * 3
