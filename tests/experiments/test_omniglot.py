@@ -25,6 +25,7 @@ def arguments(tmp_path: Path) -> list[str]:
     return [*(str(each) for each in places), "--seeds", "1", "--steps", "2"]
 
 
+@pytest.mark.slow
 def test_from_pictures_to_page_and_again_from_stored_runs(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

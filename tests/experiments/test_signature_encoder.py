@@ -100,6 +100,7 @@ def test_training_leaves_out_the_test_writers_and_later_alphabets(
         write_training(tmp_path, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_from_pictures_to_page_card_and_calibration(
     omniglot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,7 @@ def contents(index: Path) -> tuple[list[object], np.ndarray]:
         return list(records), vectors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["flat", pytest.param("hnsw", marks=pytest.mark.slow)])
 def test_killed_builds_go_on(kind: str, tmp_path: Path) -> None:
     pictures = tmp_path / "p"

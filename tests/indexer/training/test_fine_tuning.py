@@ -59,6 +59,7 @@ def test_the_two_halves_are_the_network() -> None:
         assert torch.allclose(above(maps), functional.normalize(network(views)), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_only_the_last_stages_and_the_head_change(pictures: Path, tmp_path: Path) -> None:
     lines: list[str] = []
     encoder = fine_tune(pictures, tmp_path / "work", tmp_path / "out", CONFIG, say=lines.append)
