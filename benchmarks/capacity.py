@@ -135,7 +135,7 @@ def made_up(part: Path, rows: int, seed: int) -> None:
 
 def checked(title: str, measured: Whole, costs: Costs) -> list[str]:
     """Rows of the table that compares the plan with a run; the shards ran one after the other."""
-    one = Fleet(len(measured.embed))
+    one = Fleet(max(1, len(measured.embed)))
     plan, played = formula(measured.pictures, one, costs), simulated(measured.pictures, one, costs)
     rows = []
     if measured.embed:
