@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
     from app_parts.picture_files import PictureFile
-    from app_parts.shared_index import SharedIndex
-    from search import SearchEngine
+    from app_parts.shared_index import Engine, SharedIndex
     from search.types import Picture
 
 _REMEMBERED = 4
@@ -43,18 +42,12 @@ class Why(NamedTuple):
 
 def show_heat_maps(opened: SharedIndex, a: Explained, b: Explained, names: tuple[str, str]) -> None:
     """Show the heat maps of both pictures, or why there are none; `names` say which is which."""
-    if opened.local is None:
-        st.info(
-            "A service draws no heat maps. On its machine, `twinlens explain` does, and so does this app with `--index`"
-            " instead of `--url`."
-        )
-        return
     known: dict[tuple[str, str, str], Why] = st.session_state.setdefault("explained", {})
     key = a.key, b.key, opened.info.fingerprint
     if key not in known:
         try:
             with st.spinner("Hiding one part after the other …"):
-                known[key] = explained(opened.local, whole_of(a.picture), whole_of(b.picture))
+                known[key] = explained(opened.engine, whole_of(a.picture), whole_of(b.picture))
         except TwinlensError as error:
             st.error(literal(error))
             return
@@ -71,7 +64,7 @@ def show_heat_maps(opened: SharedIndex, a: Explained, b: Explained, names: tuple
                 st.image(data, width="stretch", alt=f"Heat map: {plain(side.name)}")
 
 
-def explained(engine: SearchEngine, a: Picture, b: Picture) -> Why:
+def explained(engine: Engine, a: Picture, b: Picture) -> Why:
     """Compute and draw the heat maps; raises as `SearchEngine.explain`."""
     explanation = engine.explain(_rewound(a), _rewound(b))
     pairs = (a, explanation.a), (b, explanation.b)

@@ -24,8 +24,49 @@ class ServicePicture:
     path: Path
     """Its path on the machine of the service."""
 
+    @property
+    def version(self) -> tuple[object, ...]:
+        """What identifies it in caches."""
+        return self.snapshot, self.id
 
-PictureFile: TypeAlias = Path | ServicePicture
+    def small(self, side: int) -> bytes:
+        """A JPEG of at most `side` pixels."""
+        return self.client.thumbnail(self.id, side)
+
+    def whole(self) -> bytes:
+        """Its file."""
+        return self.client.image(self.id)
+
+
+@dataclass(frozen=True)
+class ServiceReference:
+    """A reference picture of an identity, of which a service sends a small JPEG."""
+
+    client: Client
+    snapshot: str
+    """As of `ServicePicture`."""
+    name: str
+    number: int
+    """Counted from 0."""
+    path: Path
+    """Its path on the machine of the service."""
+
+    @property
+    def version(self) -> tuple[object, ...]:
+        """What identifies it in caches."""
+        return self.snapshot, self.name, self.number
+
+    def small(self, side: int) -> bytes:
+        """A JPEG of at most `side` pixels."""
+        return self.client.reference(self.name, self.number, side)
+
+    def whole(self) -> bytes:
+        """The largest that a service sends."""
+        return self.small(_LARGEST_SENT)
+
+
+PictureFile: TypeAlias = Path | ServicePicture | ServiceReference
+_LARGEST_SENT = 2_048
 
 
 class _Sent(io.BytesIO):
@@ -48,8 +89,8 @@ def version_of(file: PictureFile) -> tuple[object, ...]:
         OSError: the file does not exist.
         ValueError: no file can have such a name.
     """
-    if isinstance(file, ServicePicture):
-        return file.snapshot, file.id
+    if not isinstance(file, Path):
+        return file.version
     status = file.stat()
     return os.fsencode(file), status.st_mtime_ns, status.st_size, status.st_ino
 
@@ -60,12 +101,12 @@ def small_of(file: PictureFile, side: int) -> Picture:
     Raises:
         TwinlensError: a service does not send it.
     """
-    return file if isinstance(file, Path) else _Sent(file.client.thumbnail(file.id, side), str(file.path))
+    return file if isinstance(file, Path) else _Sent(file.small(side), str(file.path))
 
 
 def whole_of(file: PictureFile | io.BytesIO) -> Picture:
     """A picture, or one that was uploaded, as the engine takes it; raises as `small_of`."""
-    return _Sent(file.client.image(file.id), str(file.path)) if isinstance(file, ServicePicture) else file
+    return file if isinstance(file, Path | io.BytesIO) else _Sent(file.whole(), str(file.path))
 
 
 def content_of(file: PictureFile, most: int) -> bytes | None:
@@ -75,8 +116,8 @@ def content_of(file: PictureFile, most: int) -> bytes | None:
         OSError, ValueError: as `version_of`, or it cannot be read.
         TwinlensError: a service does not send it.
     """
-    if isinstance(file, ServicePicture):
-        content = file.client.image(file.id)
+    if not isinstance(file, Path):
+        content = file.whole()
     else:
         with file.open("rb") as stream:
             content = stream.read(most + 1)

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from app_parts.picture_files import ServicePicture
+from app_parts.picture_files import ServicePicture, ServiceReference
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +42,14 @@ class ServiceIndex:
 
     def file(self, snapshot: str, picture_id: int, path: Path) -> ServicePicture:
         """The file of a picture in a snapshot."""
-        return ServicePicture(self.client, f"{self.url} {self.name or ''} {snapshot}", picture_id, path)
+        return ServicePicture(self.client, self._place(snapshot), picture_id, path)
+
+    def reference(self, snapshot: str, name: str, number: int, path: Path) -> ServiceReference:
+        """A reference picture of an identity in a snapshot."""
+        return ServiceReference(self.client, self._place(snapshot), name, number, path)
+
+    def _place(self, snapshot: str) -> str:
+        return f"{self.url} {self.name or ''} {snapshot}"
 
 
 def connect(url: str, name: str | None) -> ServiceIndex:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from search.query.query import Where
     from search.recognition.calibration import Calibration
     from search.recognition.cut_points import CutPoints
+    from search.recognition.identities import Identity
     from search.store.records import PictureRecord
 
 Engine: TypeAlias = Union[SearchEngine, "Client"]
@@ -113,6 +114,15 @@ class SharedIndex:
         if self.service is None:
             return picture.path
         return self.service.file(self._snapshot, picture.id, picture.path)
+
+    def references(self, identity: Identity) -> list[PictureFile]:
+        """The files of the reference pictures of an identity."""
+        if self.service is None:
+            return list(identity.templates)
+        return [
+            self.service.reference(self._snapshot, identity.name, number, path)
+            for number, path in enumerate(identity.templates)
+        ]
 
     def pictures(self, ids: Sequence[int]) -> list[PictureRecord]:
         """The pictures with these ids, in their order; one that was removed meanwhile is left out."""

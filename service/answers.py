@@ -88,6 +88,21 @@ class VerificationOut(BaseModel):
     cautions: list[str]
 
 
+class HeatOut(BaseModel):
+    """How much each part of a picture contributes to its similarity to another."""
+
+    area: list[float] = Field(description="The part that the values cover: left, top, right and bottom, in shares.")
+    values: list[list[float]] = Field(description="Rows of cells: the similarity that is lost if a cell is hidden.")
+
+
+class ExplanationOut(BaseModel):
+    """Why two pictures are similar."""
+
+    distance: float
+    similarity: float
+    heat: dict[str, HeatOut] = Field(description="Of the pictures `a` and `b`.")
+
+
 class IdentificationOut(BaseModel):
     """Whom a picture shows; `name` is null if no enrolled person matches."""
 

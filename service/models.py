@@ -115,6 +115,13 @@ class VerifyIn(Strict):
     references: Literal["mean", "best"] = VerifyConfig.references
 
 
+class ExplainIn(Strict):
+    """Two pictures."""
+
+    a: Base64 | None = None
+    b: Base64 | None = None
+
+
 class IdentifyIn(Strict):
     """A picture, and how it is decided who it shows: see `IdentifyConfig`."""
 

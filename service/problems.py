@@ -47,6 +47,7 @@ OF_REQUEST = {
     "foreign-request": Kind(403, "The request comes from elsewhere"),
     "unknown-index": Kind(404, "There is no such index"),
     "unknown-picture": Kind(404, "There is no such picture"),
+    "unknown-identity": Kind(404, "There is no such identity, or reference picture of it"),
     "unknown-job": Kind(404, "There is no such job"),
     "no-folder": Kind(409, "The service has no folder for this"),
     "not-found": Kind(404, "There is nothing at this address"),

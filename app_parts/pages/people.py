@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -11,16 +12,17 @@ from app_parts.frame import framed
 from app_parts.people.attendance_log import show_unknown, show_visits
 from app_parts.people.enrolling import offer_removal, show_enroll, show_report
 from app_parts.people.identifying import show_identify
+from app_parts.picture_files import path_of
 from app_parts.tiles import file_tile, literal, plain, show_tile, start_tiles
 from search.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from streamlit.elements.lib.mutable_tab_container import TabContainer
 
     from app_parts.address import Address
+    from app_parts.picture_files import PictureFile
     from app_parts.shared_index import SharedIndex
     from search.recognition.identities import Identity
 
@@ -79,31 +81,27 @@ def show_identities(opened: SharedIndex, identities: list[Identity]) -> None:
     found = [each for each in identities if part.casefold() in each.name.casefold()]
     if not found:
         st.info("No name has these letters.")
-    if opened.service is not None:
-        st.caption("A service does not send reference pictures: only their number is shown.")
-    else:
-        start_tiles(path for each in found[:PAGE] for path in each.templates[:REFERENCES])
+    start_tiles(file for each in found[:PAGE] for file in opened.references(each)[:REFERENCES])
     with st.grid(columns=3, min_column_width=240) as grid:
         for each in found[:PAGE]:
             with grid.cell(), st.container(border=True, gap="xsmall"):
                 st.text(plain(each.name))
                 st.caption(f"{counted(len(each.templates), 'reference picture')}, since {literal(each.created[:10])}")
-                if opened.service is None:
-                    show_references(each.templates[:REFERENCES])
+                show_references(opened.references(each)[:REFERENCES])
                 offer_removal(opened, each.name)
     if len(found) > PAGE:
         st.caption(f"and {len(found) - PAGE:,} more: find them by name")
 
 
-def show_references(paths: Sequence[Path]) -> None:
-    """Show reference pictures, which are files of this machine."""
+def show_references(files: Sequence[PictureFile]) -> None:
+    """Show reference pictures; a file that is gone is named."""
     with st.grid(columns=REFERENCES, min_column_width=60) as pictures:
-        for path in paths:
+        for file in files:
             with pictures.cell():
-                if path.exists():
-                    show_tile(file_tile(path), path, "Reference picture")
+                if isinstance(file, Path) and not file.exists():
+                    st.caption(f"the file {literal(file.name)} is gone; its embedding is kept")
                 else:
-                    st.caption(f"the file {literal(path.name)} is gone; its embedding is kept")
+                    show_tile(file_tile(file), path_of(file), "Reference picture")
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from search.config import References
     from search.crop import Crop
+    from search.explanation.heat_maps import Explanation
     from search.filters.columns import ColumnType, MetadataValue
     from search.query.collection_map import CollectionMap
     from search.query.query import SearchOptions, Where
@@ -289,6 +290,12 @@ class Client:
             body["b"] = sent.picture(b, "b")  # type: ignore[arg-type]
         return results.verification_of(self._service.post("/v1/verify", body, sent.names))
 
+    def explain(self, a: Picture, b: Picture) -> Explanation:
+        """As `SearchEngine.explain`."""
+        sent = Sent()
+        body = {"a": sent.picture(a, "a"), "b": sent.picture(b, "b")}
+        return results.explanation_of(self._service.post("/v1/explain", body, sent.names))
+
     def identify(self, picture: Picture, config: IdentifyConfig | None = None) -> Identification:
         """As `SearchEngine.identify`."""
         sent = Sent()
@@ -298,6 +305,15 @@ class Client:
     def identities(self) -> list[Identity]:
         """As `SearchEngine.identities`."""
         return [results.identity_of(each) for each in self._service.get("/v1/identities")["identities"]]
+
+    def reference(self, name: str, number: int = 0, side: int = 320) -> bytes:
+        """A small JPEG of a reference picture of an identity; `number` counts from 0.
+
+        Raises:
+            QueryError: there is no such identity or picture.
+            PictureError: its file cannot be read.
+        """
+        return self._service.get_bytes("/v1/identities/reference", name=name, number=number, side=side)
 
     # What the index holds ----------------------------------------------------------------------------------------
 

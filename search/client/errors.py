@@ -23,6 +23,7 @@ _PLAIN: dict[str, type[errors.TwinlensError]] = {
     "index-folder": errors.IndexFolderError,
     "disk": errors.DiskError,
     "unknown-picture": errors.QueryError,
+    "unknown-identity": errors.QueryError,
     "invalid-request": errors.QueryError,
     "limit": errors.QueryError,
 }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from search.crop import Crop
+from search.explanation.heat_maps import Explanation, Heat
 from search.filters.columns import ColumnInfo
 from search.pictures.quality import Quality
 from search.query.collection_map import CollectionMap
@@ -88,6 +89,15 @@ def verification_of(plain: Mapping[str, Any]) -> Verification:
     """The result of a verification."""
     rates = {name: None if plain[name] is None else ErrorRate.from_dict(plain[name]) for name in ("far", "frr")}
     return Verification(**{**plain, **rates, "cautions": tuple(plain["cautions"])})
+
+
+def explanation_of(plain: Mapping[str, Any]) -> Explanation:
+    """Why two pictures are similar."""
+    heats = (
+        Heat(np.array(each["values"], dtype=np.float32), tuple(each["area"]))
+        for each in (plain["heat"]["a"], plain["heat"]["b"])
+    )
+    return Explanation(plain["distance"], *heats)
 
 
 def identification_of(plain: Mapping[str, Any]) -> Identification:

@@ -10,7 +10,6 @@ from search.config import DecodeConfig
 from search.errors import PictureError, QueryError
 from search.pictures.decode import read_file
 from search.pictures.formats import sniff
-from search.pictures.thumbnails import jpeg, thumbnail
 from service.answering import Chosen, answered, service_of
 from service.bodies import receive
 from service.examples import check_ids
@@ -18,16 +17,13 @@ from service.models import IdsIn
 from service.plain import date_types, metadata_plain, record_plain
 from service.problems import ProblemError
 from service.schema import PICTURE_TYPES, answering, described, sending
+from service.sent_pictures import Side, picture_response, small_jpeg
 
 if TYPE_CHECKING:
     from search.engine import SearchEngine
     from search.store.records import PictureRecord
 
 router = APIRouter(tags=["pictures"])
-_QUALITY = 88
-_MOST_SIDE = 2_048
-_DAY = "private, max-age=86400"
-
 After = Annotated[int, Query(description="Only pictures with a larger id.")]
 Where = Annotated[str | None, Query(description="A filter.", examples=["label = label0"])]
 
@@ -64,7 +60,7 @@ async def small_picture(
     request: Request,
     index: Chosen,
     picture_id: int,
-    side: Annotated[int, Query(description="Pixels of the longer side.", ge=1, le=_MOST_SIDE)] = 320,
+    side: Side = 320,
 ) -> Response:
     """A small JPEG of a picture, made from its file."""
 
@@ -73,8 +69,7 @@ async def small_picture(
         etag = f'"{record.content}-{side}"'
         if request.headers.get("if-none-match") == etag:
             return Response(status_code=304, headers={"etag": etag})
-        data = jpeg(thumbnail(record.path, side), _QUALITY)
-        return _sent(data, "image/jpeg", etag)
+        return small_jpeg(record.path, side, etag)
 
     return await answered(request, index, use)
 
@@ -90,7 +85,7 @@ async def image(request: Request, index: Chosen, picture_id: int) -> Response:
         kind = sniff(data)
         if kind is None:  # an index from somebody else may name any file
             raise PictureError(str(record.path), "is no picture, and is not sent")
-        return _sent(data, PICTURE_TYPES[kind], None)
+        return picture_response(data, PICTURE_TYPES[kind])
 
     return await answered(request, index, use)
 
@@ -149,8 +144,3 @@ def _known(engine: SearchEngine, picture_id: int) -> PictureRecord:
         return engine.picture(picture_id)
     except QueryError as error:
         raise ProblemError("unknown-picture", str(error)) from None
-
-
-def _sent(data: bytes, kind: str, etag: str | None) -> Response:
-    headers = {"x-content-type-options": "nosniff", "content-security-policy": "sandbox", "cache-control": _DAY}
-    return Response(data, media_type=kind, headers=headers if etag is None else {**headers, "etag": etag})

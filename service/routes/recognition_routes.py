@@ -1,19 +1,24 @@
-"""Verification and identification."""
+"""Verification, identification, and why two pictures are similar."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from search.config import IdentifyConfig
+from search.text import counted
 from service.answering import Chosen, answered, service_of
 from service.bodies import Body, receive
 from service.examples import check_k, check_number, invalid, picture_of
-from service.models import IdentifyIn, VerifyIn
-from service.schema import answering, described
+from service.models import ExplainIn, IdentifyIn, VerifyIn
+from service.problems import ProblemError
+from service.schema import answering, described, sending
+from service.sent_pictures import Side, small_jpeg
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from search.engine import SearchEngine
     from service.config import Limits
 
@@ -25,6 +30,13 @@ async def verify(request: Request, index: Chosen) -> Response:
     """Decide whether a picture shows the same thing as another, or as several pictures of one thing."""
     body, limits = await receive(request, ("a", "b")), service_of(request).limits
     return await answered(request, index, lambda engine: _verification(engine, body.read(VerifyIn), body, limits))
+
+
+@router.post("/v1/explain", **described(ExplainIn, "ExplanationOut", ("a", "b")))
+async def explain(request: Request, index: Chosen) -> Response:
+    """Show which parts of two pictures make them similar, by heat maps; about 200 pictures are embedded for it."""
+    body, limits = await receive(request, ("a", "b")), service_of(request).limits
+    return await answered(request, index, lambda engine: _explanation(engine, body.read(ExplainIn), body, limits))
 
 
 @router.post("/v1/identify", **described(IdentifyIn, "IdentificationOut", ("picture",)))
@@ -40,6 +52,38 @@ async def identities(request: Request, index: Chosen) -> Response:
     return await answered(
         request, index, lambda engine: {"identities": [each.to_dict() for each in engine.identities()]}
     )
+
+
+@router.get("/v1/identities/reference", **sending("image/jpeg"))
+async def reference(
+    request: Request,
+    index: Chosen,
+    name: Annotated[str, Query(description="The name of an identity.", examples=["Ada Lovelace"])],
+    number: Annotated[int, Query(description="Which of its reference pictures, from 0.", ge=0)] = 0,
+    side: Side = 320,
+) -> Response:
+    """A small JPEG of a reference picture, made from its file."""
+    return await answered(request, index, lambda engine: small_jpeg(_reference(engine, name, number), side))
+
+
+def _reference(engine: SearchEngine, name: str, number: int) -> Path:
+    known = next((each for each in engine.identities() if each.name == name), None)
+    if known is None:
+        raise ProblemError("unknown-identity", f"nobody is enrolled as {name!a:.80}")
+    if number >= len(known.templates):
+        has = counted(len(known.templates), "reference picture")
+        raise ProblemError("unknown-identity", f"{name!a:.80} has {has}: there is no number {number}, counted from 0")
+    return known.templates[number]
+
+
+def _explanation(engine: SearchEngine, asked: ExplainIn, body: Body, limits: Limits) -> dict[str, Any]:
+    pictures = []
+    for name, given in (("a", asked.a), ("b", asked.b)):
+        data = [*([given] if given is not None else []), *body.files.get(name, [])]
+        if len(data) != 1:
+            raise invalid(name, f"{name} is one picture, and {len(data)} are given")
+        pictures.append(picture_of(data[0], name, limits))
+    return engine.explain(*pictures).to_dict()
 
 
 def _verification(engine: SearchEngine, asked: VerifyIn, body: Body, limits: Limits) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from service.factory import create_app
 from service.keys import OPEN, Keys
 from tests.service.conftest import READ, WRITE, app_of, config_of, running
 
-ANSWERS = {("post", f"/v1/{name}") for name in ("search", "search:batch", "embed", "verify", "identify")}
+ANSWERS = {("post", f"/v1/{name}") for name in ("search", "search:batch", "embed", "verify", "explain", "identify")}
 ANSWERS |= {("post", f"/v1/pictures:{name}") for name in ("metadata", "records", "vectors")}
 """Operations that only read although they are no GET; jobs are for those who may start them."""
 JOBS = {("get", "/v1/jobs"), ("get", "/v1/jobs/{number}")}

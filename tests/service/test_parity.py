@@ -21,6 +21,7 @@ from search.client import Client
 from search.config import IdentifyConfig
 from search.engine import SearchEngine
 from search.errors import EncoderError, FilterError, MissingPictureError, TwinlensError
+from search.pictures.thumbnails import jpeg, thumbnail
 from search.types import Answer
 from tests.conftest import draw
 from tests.people import photograph
@@ -211,6 +212,41 @@ def test_identification(
     assert served.get("/v1/identities").json() == {"identities": [each.to_dict() for each in engine.identities()]}
 
 
+def test_explanations(served: TestClient, engine: SearchEngine, client: Client, two: tuple[bytes, bytes]) -> None:
+    expected = engine.explain(*two)
+    explained = client.explain(*two)
+    assert explained.to_dict() == expected.to_dict()
+    for one, other in ((explained.a, expected.a), (explained.b, expected.b)):
+        assert one.area == other.area
+        assert one.values.dtype == other.values.dtype
+        assert np.array_equal(one.values, other.values)
+    plain = json.loads(json.dumps(expected.to_dict()))
+    body = {name: b64(data)["picture"] for name, data in zip("ab", two, strict=True)}
+    assert served.post("/v1/explain", json=body).json() == plain
+    assert served.post("/v1/explain", files={"a": two[0], "b": two[1]}).json() == plain
+    for wrong in ({"a": body["a"]}, {}):
+        assert served.post("/v1/explain", json=wrong).status_code == 422
+    assert served.post("/v1/explain", files=[("a", two[0]), ("a", two[0]), ("b", two[1])]).status_code == 422
+
+
+def test_reference_pictures(served: TestClient, engine: SearchEngine, client: Client) -> None:
+    for identity in engine.identities():
+        for number, path in enumerate(identity.templates):
+            assert client.reference(identity.name, number, 64) == jpeg(thumbnail(path, 64), 88)
+    for name, number in (("Nobody", 0), (engine.identities()[0].name, 1), ("a/../b", 0)):
+        with pytest.raises(QueryError, match=r"enrolled|number 1"):
+            client.reference(name, number)
+    path = engine.identities()[0].templates[0]
+    moved = path.rename(path.with_suffix(".away"))
+    try:
+        with pytest.raises(PictureError, match=path.name):
+            client.reference(engine.identities()[0].name)
+    finally:
+        moved.rename(path)
+    for wrong in ({}, {"name": "Ada", "number": -1}, {"name": "Ada", "side": 0}, {"name": "Ada", "side": 10**6}):
+        assert served.get("/v1/identities/reference", params=wrong).status_code == 422
+
+
 def test_what_the_index_holds(served: TestClient, engine: SearchEngine, client: Client) -> None:
     assert len(client) == len(engine)
     assert client.pictures() == engine.pictures()
@@ -307,6 +343,7 @@ def errors() -> dict[str, Callable[[Any, bytes], object]]:
         "without": lambda e, good: e.search(good, without=[broken]),
         "missing": lambda e, good: e.search("/nowhere/at/all.jpg"),
         "references": lambda e, good: e.verify(good, []),
+        "explain": lambda e, good: e.explain(good, broken),
         "broken reference": lambda e, good: e.verify(good, [good, broken]),
         "threshold": lambda e, good: e.identify(good, IdentifyConfig(threshold=3.0)),
         "rate": lambda e, good: e.identify(good, IdentifyConfig(max_false_accept=2.0)),
@@ -343,6 +380,6 @@ def test_the_errors_above_are_of_every_kind(engine: SearchEngine, two: tuple[byt
 
 
 def test_the_client_has_the_methods_of_an_engine() -> None:
-    local = {"catalog", "segments", "chosen", "encoder", "explain", "gallery", "folder", "after_fork"}
+    local = {"catalog", "segments", "chosen", "encoder", "gallery", "folder", "after_fork"}
     public = {name for name in vars(SearchEngine) if not name.startswith("_")}
     assert public - local <= set(dir(Client))
