@@ -29,6 +29,8 @@ class Costs:
     """Seconds of a merge of nothing."""
     merge_memory: float
     """Bytes that the process of the merge needs."""
+    merge_base: float
+    """Bytes that it needs for a merge of nothing."""
     index_bytes: float
     """Disk of the index without a structure: vectors and catalog."""
     block_files: int = 2_048
@@ -118,7 +120,7 @@ def _need(pictures: int, embed_hours: float, costs: Costs) -> Need:
     return Need(
         embed_hours,
         (costs.merge_start + pictures * costs.merge_seconds) / 3600,
-        costs.merge_memory * gib,
+        costs.merge_base / 2**30 + costs.merge_memory * gib,
         costs.part_bytes * gib,
         costs.index_bytes * gib,
     )

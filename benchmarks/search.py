@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.search_libraries import LIBRARIES, K
+from benchmarks.search_libraries import LIBRARIES
+from benchmarks.search_library import K
 from search.store.segments import exact_search
 from search.text import utc_today
 

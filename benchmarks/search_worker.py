@@ -20,10 +20,11 @@ os.environ["OMP_NUM_THREADS"] = os.environ["RAYON_NUM_THREADS"] = "1"  # before 
 
 import numpy as np
 
-from benchmarks.search_libraries import LIBRARIES, K
+from benchmarks.search_libraries import LIBRARIES
+from benchmarks.search_library import K
 
 if TYPE_CHECKING:
-    from benchmarks.search_libraries import Library
+    from benchmarks.search_library import Library
 
 _ROUNDING = 1e-5
 _SINGLE = 60

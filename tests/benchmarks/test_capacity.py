@@ -15,6 +15,7 @@ COSTS = Costs(
     merge_seconds=0.0005,
     merge_start=3,
     merge_memory=1_000,
+    merge_base=2**30,
     index_bytes=2_500,
 )
 
@@ -23,6 +24,7 @@ def test_one_machine_is_plain_arithmetic() -> None:
     for plan in (formula(3_600_000, Fleet(1), COSTS), simulated(3_600_000, Fleet(1), COSTS)):
         assert plan.embed_hours == pytest.approx(10 + 20 / 3600)
         assert plan.merge_hours == pytest.approx(0.5 + 3 / 3600)
+        assert plan.merge_gib == pytest.approx(1 + 3_600_000 * 1_000 / 2**30)
         assert plan.parts_gib == pytest.approx(3_600_000 * 2_000 / 2**30)
 
 

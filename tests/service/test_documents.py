@@ -68,6 +68,24 @@ def test_the_examples_are_there() -> None:
     assert {*OF_REQUEST, *(name for name, _ in OF_ENGINE.values())} <= named
 
 
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+def test_the_unit_of_systemd(tmp_path: Path) -> None:
+    (unit,) = re.findall(r"```ini\n(.*?)```", PAGE, re.DOTALL)
+
+    def problems(text: str) -> str:
+        (tmp_path / "twinlens.service").write_text(text, "utf-8")
+        command = ["systemd-analyze", "verify", "--man=no", tmp_path / "twinlens.service"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        said = done.stdout + done.stderr
+        return "".join(line for line in said.splitlines() if "twinlens.service" in line) + "!" * done.returncode
+
+    here = unit.replace("/opt/twinlens/bin/twinlens", shutil.which("true") or "")
+    assert here != unit
+    assert problems(here) == ""
+    assert problems(here.replace("Restart=on-failure", "Restart=sometimes"))
+    assert problems(unit), "the program of the page is not installed here"
+
+
 def test_the_client(
     port: int, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
