@@ -10,11 +10,11 @@ copies are held out too, and the row is moved a little, so that the stated recal
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from indexer.tuning.copy_gaps import surroundings
 from search.store.segments import exact_search
 from search.tuned import LEAST_ROWS
 
@@ -29,17 +29,10 @@ ROWS = 1000
 """Held-out rows used as queries: the standard error of a recall of 0.95 is then about 0.004."""
 _MOST_HELD_OUT = 0.05
 """Largest share of a segment that is held out, copies included: rows that enter a graph last are found less well."""
-_ASKED = 256
 _FEWEST = 16
 """With fewer queries, copies are not held out."""
-_SAMPLES = (16, 64, 256, 1024, 4096)
-"""Rows whose nearest neighbours are looked up in samples of these sizes."""
-_SUDDEN = 0.6
-"""Below this ratio between a sample and one of a quarter of its size, a distance fell because of copies."""
-_COPY = 0.55
-"""Rows nearer than this share of the distance expected to the nearest other picture are copies of each other."""
 _MOVE = 0.2
-"""Rows are moved by this share of the same distance."""
+"""Rows are moved by this share of the distance to the nearest picture that is no copy."""
 _ROWS_AT_ONCE = 16_384
 MOVED_ROWS = "held-out rows without their copies, each moved"
 
@@ -84,15 +77,16 @@ def choose_probes(vectors: Floats, views: Views | None = None) -> Probes:
     size = len(vectors)
     random = np.random.default_rng(0)
     rows = random.permutation(size)[: 0 if size < LEAST_ROWS else min(ROWS, int(_MOST_HELD_OUT * size))]
-    expected = _expected_distance(vectors, random)
+    around = surroundings(vectors, rows, int(_MOST_HELD_OUT * size) // 4)
     if views is not None and len(rows):
         shown = rows[: views.choose(len(rows))]
         queries, places = views.embed(shown)
         if 2 * len(places) >= len(shown) > 0:
-            held_out, kept = _with_copies(vectors, shown[places], _COPY * expected)
+            held_out, kept = _with_copies(vectors, shown[places], around.within[places])
             return probes_of(vectors, held_out, queries[kept], views.by)
-    held_out, kept = _with_copies(vectors, rows, _COPY * expected)
-    return probes_of(vectors, held_out, _moved(vectors, rows[kept], _MOVE * expected, random), MOVED_ROWS)
+    held_out, kept = _with_copies(vectors, rows, around.within)
+    by = _MOVE * float(np.median(around.nearest)) if len(rows) else 0.0
+    return probes_of(vectors, held_out, _moved(vectors, rows[kept], by, random), MOVED_ROWS)
 
 
 def probes_of(vectors: Floats, held_out: Rows, queries: Floats, by: str) -> Probes:
@@ -106,28 +100,7 @@ def probes_of(vectors: Floats, held_out: Rows, queries: Floats, by: str) -> Prob
     return Probes(held_out, queries, truth[:, -1], neighbours, by)
 
 
-def _expected_distance(vectors: Floats, random: np.random.Generator) -> float:
-    """Distance to be expected from a picture to the nearest other one that is not its copy.
-
-    A thin sample of the rows holds hardly two copies of one picture. The median distance to the nearest row of a sample
-    falls with a power of its size, the inverse of the dimension of the data, so that growing samples show what it is
-    among all rows; it falls at once where a sample begins to hold copies, and such samples are not used.
-    """
-    rows = random.permutation(len(vectors))
-    asked, others = vectors[rows[:_ASKED]], vectors[rows[_ASKED : _ASKED + _SAMPLES[-1]]]
-    sizes = [size for size in _SAMPLES if size <= len(others)]
-    if not sizes:
-        return 0.0
-    cosines = np.maximum.accumulate(asked @ others.T, axis=1)[:, np.array(sizes) - 1]
-    medians = np.median(np.sqrt(np.maximum(0.0, 2.0 - 2.0 * cosines)), axis=0).tolist()
-    last = next((n - 1 for n in range(1, len(sizes)) if medians[n] < _SUDDEN * medians[n - 1]), len(sizes) - 1)
-    if last == 0 or not 0 < medians[last] < medians[0]:
-        return float(medians[last])
-    power = log(medians[0] / medians[last]) / log(sizes[last] / sizes[0])
-    return float(medians[last] * (sizes[last] / len(vectors)) ** power)
-
-
-def _with_copies(vectors: Floats, rows: Rows, within: float) -> tuple[Rows, Rows]:
+def _with_copies(vectors: Floats, rows: Rows, within: Floats) -> tuple[Rows, Rows]:
     """Rows to hold out, ascending: the given ones and their copies; and the positions of the given rows that are used.
 
     Rows are used in turn until a twentieth of the segment is held out, one of each group of copies. Those with too many
@@ -138,8 +111,8 @@ def _with_copies(vectors: Floats, rows: Rows, within: float) -> tuple[Rows, Rows
     held_out: set[int] = set()
     used = []
     for place, row in enumerate(rows.tolist()):
-        own = copies[place]
-        if own is not None and row not in held_out and len(held_out) + len(own) <= most:
+        own = copies.get(place, [])
+        if own is not None and row not in held_out and len(held_out) + len(own) + 1 <= most:
             held_out |= {row, *own}
             used.append(place)
     if len(used) < min(_FEWEST, len(rows)):
@@ -147,17 +120,18 @@ def _with_copies(vectors: Floats, rows: Rows, within: float) -> tuple[Rows, Rows
     return np.array(sorted(held_out), dtype=np.int64), np.array(used, dtype=np.int64)
 
 
-def _copies(vectors: Floats, rows: Rows, within: float, most: int) -> list[list[int] | None]:
-    """The rows within a distance of each of the given ones; None for those with more than `most`."""
-    copies: list[list[int] | None] = [[] for _ in rows]
-    least = np.float32(1 - within * within / 2)
-    for first in range(0, len(vectors), _ROWS_AT_ONCE):
-        near, of = np.nonzero(vectors[first : first + _ROWS_AT_ONCE] @ vectors[rows].T > least)
-        for row, place in zip((near + first).tolist(), of.tolist(), strict=True):
+def _copies(vectors: Floats, rows: Rows, within: Floats, most: int) -> dict[int, list[int] | None]:
+    """Position of a row -> the rows within its distance, None if more than `most`; rows without copies are left out."""
+    places = np.flatnonzero(within > 0)
+    copies: dict[int, list[int] | None] = {place: [] for place in places.tolist()}
+    least = 1 - np.square(within[places]) / 2
+    for first in range(0, len(vectors) if len(places) else 0, _ROWS_AT_ONCE):
+        near, of = np.nonzero(vectors[first : first + _ROWS_AT_ONCE] @ vectors[rows[places]].T > least)
+        for row, place in zip((near + first).tolist(), places[of].tolist(), strict=True):
             own = copies[place]
             if own is not None:
                 own.append(row)
-        copies = [None if own is not None and len(own) > most else own for own in copies]
+                copies[place] = own if len(own) <= most else None
     return copies
 
 

@@ -57,6 +57,24 @@ def test_copies_in_a_collection_do_not_raise_the_stated_recall(kind: str) -> Non
     assert real.high >= recall.low, "the intervals of both overlap, or the stated one is lower"
 
 
+@pytest.mark.parametrize("kind", ["ivf", "hnsw8"])
+def test_copies_that_are_only_half_as_far_as_other_pictures(kind: str) -> None:
+    """Where pictures lie densely: variants of one are half as far apart as it is from the next."""
+    random = np.random.default_rng(2)
+    flat = np.sin(random.uniform(-1, 1, (2300, 6)) @ random.standard_normal((6, 48)))
+    originals = (flat / np.linalg.norm(flat, axis=1, keepdims=True)).astype(np.float32)
+    originals, queries = originals[:2000], originals[2000:]
+    between = np.sqrt(2 - 2 * np.sort(originals @ originals.T, axis=1)[:, -2])
+    vectors = copied(originals, 16, float(np.median(between)) / 2 / 2**0.5, 4)
+    built = build_structure(vectors, BuildConfig(kind=kind, recall=0.9, device="cpu"))
+    assert built.tuning is not None
+    recall = built.tuning.recall
+    assert recall is not None
+    real = found(vectors, built.structure, queries)
+    assert real.high is not None
+    assert real.high >= recall.low, "the intervals of both overlap, or the stated one is lower"
+
+
 def test_copies_of_a_probe_are_held_out_and_other_rows_are_not() -> None:
     vectors = copied(spread(400, 48, 3), 16, 0.12, 4)
     probes = choose_probes(vectors)
