@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _RANKS = 64
 """Neighbours that are looked up. Larger groups are seen among every eighth row, then among every 64th, and so on."""
 _THINNED = 8
+_FEW = 6
+"""Neighbours in a sample before which no gap is looked for: with fewer, the group was seen in a larger sample."""
 _UNLIKELY = 10.0
 """A gap at least so large is no chance: e^-10 for one rank, and 63 are looked at."""
 _WIDE = 1.2
@@ -43,26 +45,25 @@ class Surroundings:
 
 def surroundings(vectors: Floats, rows: Rows, most: int) -> Surroundings:
     """Look for gaps around rows of `(N, D) float32`, within about their `most` nearest neighbours."""
-    within, nearest = np.zeros(len(rows), dtype=np.float32), np.full(len(rows), np.inf, dtype=np.float32)
-    random = np.random.default_rng(1)
-    thinned = 1
-    while (size := len(vectors) // thinned) > 2 and (thinned == 1 or (size >= 2 * _RANKS and most >= thinned)):
-        ranks = min(_RANKS, size - 1)
-        if thinned == 1:
-            distances = exact_search(vectors, vectors[rows], ranks + 1, None)[0][:, 1:]  # each row finds itself first
-        else:
-            others = np.setdiff1d(random.choice(len(vectors), size, replace=False), rows)
-            distances = exact_search(vectors[others], vectors[rows], min(ranks, len(others)), None)[0]
-        inner, outer = _gaps(distances, most if thinned == 1 else 2 * most // thinned)
-        middle = (inner + outer) / 2
-        wider = middle > within if thinned > 1 else np.ones(len(rows), dtype=np.bool_)
-        within, nearest = np.where(wider, middle, within), np.where(wider, outer, nearest)
+    ranks = min(_RANKS, len(vectors) - 1)
+    if ranks < 2:
+        return Surroundings(np.zeros(len(rows), dtype=np.float32), np.ones(len(rows), dtype=np.float32))
+    distances = exact_search(vectors, vectors[rows], ranks + 1, None)[0][:, 1:]  # each row finds itself first
+    inner, nearest = _gaps(distances, 1, most)
+    within = (inner + nearest) / 2
+    random, thinned = np.random.default_rng(1), _THINNED
+    while most * _THINNED >= _RANKS * thinned and len(vectors) >= 2 * _RANKS * thinned:
+        others = np.setdiff1d(random.choice(len(vectors), len(vectors) // thinned, replace=False), rows)
+        distances = exact_search(vectors[others], vectors[rows], _RANKS, None)[0]
+        inner, outer = _gaps(distances, _FEW, 2 * most // thinned)  # by chance, a sample has more of one group
+        wider = (inner + outer) / 2 > within
+        within, nearest = np.where(wider, (inner + outer) / 2, within), np.where(wider, outer, nearest)
         thinned *= _THINNED
-    return Surroundings(within, nearest)
+    return Surroundings(within.astype(np.float32), nearest.astype(np.float32))
 
 
-def _gaps(distances: Floats, most: int) -> tuple[Floats, Floats]:
-    """The last gap of each row of ascending distances `(R, K)` behind at most `most` neighbours: its two ends `(R,)`.
+def _gaps(distances: Floats, least: int, most: int) -> tuple[Floats, Floats]:
+    """The last gap of each row of ascending distances `(R, K)` behind `least` to `most` neighbours: its ends `(R,)`.
 
     Both are the first distance negated and itself where there is no gap, so that their middle is 0.
     """
@@ -71,7 +72,12 @@ def _gaps(distances: Floats, most: int) -> tuple[Floats, Floats]:
     with np.errstate(divide="ignore", invalid="ignore"):
         dimension = np.log(distances.shape[1] / (distances.shape[1] // 2)) / np.log(distances[:, -1] / half)
         steps = np.log(distances[:, 1:] / distances[:, :-1])  # not a number between rows that are equal
-        found = (ranks * dimension[:, None] * steps > _UNLIKELY) & (steps > np.log(_WIDE)) & (ranks <= most)
+        found = (
+            (ranks * dimension[:, None] * steps > _UNLIKELY)
+            & (steps > np.log(_WIDE))
+            & (ranks >= least)
+            & (ranks <= most)
+        )
     last = found.shape[1] - 1 - np.argmax(found[:, ::-1], axis=1)
     each, any_found = np.arange(len(distances)), found.any(axis=1)
     first = distances[:, 0]
