@@ -104,13 +104,21 @@ def load(
 
 @contextmanager
 def serving(
-    *words: object, seconds: float = 180.0, log: Path | None = None, port: int | None = None
+    *words: object,
+    seconds: float = 180.0,
+    log: Path | None = None,
+    port: int | None = None,
+    hidden: Sequence[str] = (),
 ) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """Run `twinlens serve`, and wait until it is ready: its port, a free one by default, and its process."""
+    """Run `twinlens serve`, and wait until it is ready: its port, a free one by default, and its process.
+
+    Packages of the names `hidden` are as if they were not installed.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1] if port is None else port
-    command = [sys.executable, "-m", "indexer", "serve", "--port", str(port), *map(str, words)]
+    script = f"import sys; sys.modules.update(dict.fromkeys({list(hidden)})); from indexer.cli import main; main()"
+    command = [sys.executable, "-c", script, "serve", "--port", str(port), *map(str, words)]
     with (log or Path(os.devnull)).open("wb") as stream:
         process = subprocess.Popen(command, stderr=stream, stdout=stream)
         try:
