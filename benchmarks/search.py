@@ -4,7 +4,8 @@
 
 Both files hold unit rows `(N, D) float32`; without `--queries` some rows of VECTORS are held out. Each library runs in
 a process of its own on one core. The least effort of its ladder that reaches a target is looked for; then all libraries
-are timed in turn, several rounds, and the medians are written. A library that cannot be imported is listed as missing.
+are timed in turn, several rounds, and the medians are written; the processes of the others are stopped meanwhile. A
+library that cannot be imported is listed as missing.
 With `--kept FILE`, libraries that an earlier run measured over the same vectors are not measured again.
 """
 
@@ -14,6 +15,7 @@ import argparse
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -105,29 +107,33 @@ class Library:
 
 
 class Process(Library):
-    """The process of one library."""
+    """The process of one library, which is stopped, with its threads and servers, while it has nothing to answer."""
 
     def __init__(self, name: str, work: Path, core: int) -> None:
         super().__init__(name)
         command = [sys.executable, "-m", "benchmarks.search_worker", name, str(work), str(core)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
 
     def ask(self, do: str, **words: Any) -> dict[str, Any]:
         """Send a request and wait for its answer; `error` says what went wrong."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
+        os.killpg(self._process.pid, signal.SIGCONT)
         try:
             self._process.stdin.write(json.dumps({"do": do, **words}) + "\n")
             self._process.stdin.flush()
             line = self._process.stdout.readline()
         except BrokenPipeError:
             line = ""
+        os.killpg(self._process.pid, signal.SIGSTOP)
         answer: dict[str, Any] = json.loads(line) if line else {"error": "the process ended"}
         return answer
 
     def close(self) -> None:
         """End the process."""
-        self._process.kill()
+        os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def prepare(self) -> None:
@@ -192,7 +198,7 @@ def page(libraries: list[Library], vectors: Floats, queries: Floats, options: ar
         "that are not among them, k = 10. Each library runs in a process of its own on one core, building included. "
         "Graphs of all libraries have 32 links a row (M) and are built with 100 candidates. For each target, the least "
         "effort of the library's ladder that reaches it; a row says the recall that it has. Times are medians of "
-        f"{options.rounds} rounds in which all libraries took turns. Twinlens is asked through its engine: it "
+        f"{options.rounds} rounds in which all libraries took turns, and the others were stopped. Twinlens is asked through its engine: it "
         "returns hits with paths and metadata, re-ranked by the stored vectors, and `auto` states its recall in "
         "advance. Filters mark random rows. *Build* is the CPU time of building, with metadata and tuning. *Memory* "
         "is what the process gained that no file backs; "
