@@ -27,7 +27,7 @@ from tests.indexer.crash.runner import ROOT
 from tests.indexer.crash.state import litter
 
 READERS = 8
-SECONDS = 6.0
+SECONDS = 3.0
 SLOW_SECONDS = 120.0
 START = 40
 LARGEST = 80

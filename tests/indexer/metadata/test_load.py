@@ -403,7 +403,8 @@ def test_a_long_file_is_streamed(tmp_path: Path) -> None:
         tracemalloc.stop()
         return most
 
-    assert peak(4_000) < 1.5 * peak(400) + 50_000
+    few, many = (min(peak(count) for _ in range(3)) for count in (400, 4_000))  # other threads only add
+    assert many < 1.5 * few + 50_000
 
 
 def test_rows_whose_paths_lead_through_a_link(pictures: Path, index: Path, tmp_path: Path) -> None:

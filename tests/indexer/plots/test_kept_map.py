@@ -75,6 +75,7 @@ def test_groups_are_clusters_and_islands(blobs: Path) -> None:
             assert np.linalg.norm(other - middle, axis=1).min() > spread
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_map(blobs: Path) -> None:
     def positions(seed: int) -> bytes:
         indexer.make_map(blobs, seed=seed)

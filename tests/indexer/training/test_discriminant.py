@@ -90,6 +90,7 @@ def test_folders_of_pictures() -> None:
     assert folders.classes[0] == folders.classes[2] != folders.classes[1]
 
 
+@pytest.mark.slow
 def test_a_combined_encoder_without_a_head_gets_the_discriminant_projection(tmp_path: Path) -> None:
     for number in range(16):
         path = tmp_path / "pictures" / "ab"[number % 2] / f"class{number % 8 // 2}" / f"{number}.png"

@@ -69,6 +69,7 @@ def test_only_the_rest_is_in_the_file(shipped, whole):
     assert len(whole.network.state_dict()) > 300
 
 
+@pytest.mark.slow
 def test_both_forms_have_one_fingerprint_and_the_same_vectors(shipped, whole, tmp_path):
     loaded = load_encoder(shipped, device="cpu", runtime="torch")
     (tmp_path / "saved").mkdir()
@@ -97,6 +98,7 @@ def test_a_saved_encoder_needs_no_package_and_keeps_its_origin_in_the_card(shipp
     assert again.card["borrowed"][1]["encoder"] == "small"
 
 
+@pytest.mark.slow
 def test_fine_tuned_layers_are_shipped_and_count_instead(lenders, tmp_path):
     network, spec = combined()
     with torch.no_grad():

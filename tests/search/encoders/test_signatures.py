@@ -42,6 +42,7 @@ def test_card_and_size(encoder) -> None:
     assert {"data", "measured", "recipe", "borrowed"} <= encoder.card.keys()
 
 
+@pytest.mark.slow
 def test_a_genuine_pair_is_nearer_than_forgeries(encoder) -> None:
     pictures = [name(letters, hand, time) for letters in range(4) for hand in range(2) for time in range(2)]
     vectors = encoder.encode(pictures).reshape(4, 2, 2, -1)

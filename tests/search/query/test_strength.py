@@ -279,6 +279,7 @@ def test_an_older_index_has_those_that_ship_with_its_encoder(monkeypatch: pytest
     assert card.folder_with_fingerprint(checkpoint().fingerprint) is None
 
 
+@pytest.mark.slow
 def test_the_index_of_a_previous_version_with_the_built_in_encoder(tmp_path: Path) -> None:
     fill(tmp_path / "pictures", 3)
     index = built_with(BuildConfig.default_encoder, tmp_path / "pictures", tmp_path / "i")
