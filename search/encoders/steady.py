@@ -5,8 +5,9 @@ AVX-512, torch 2.15), a picture embedded alone and in a batch of 64 gave vectors
 network tried. Two measures make them bit-identical for ResNet, MobileNet, EfficientNet, DenseNet, ShuffleNet and the
 networks of `search.encoders.networks`: batches are padded to an even number of pictures, and linear layers over pooled
 features are computed in blocks of `_BLOCK` rows. RegNet and Swin keep a difference of up to 2e-7. It cannot be
-guaranteed for every CPU: on one with AMX, one and two threads gave vectors 1e-6 apart. It is not attempted on a GPU, where cuDNN chooses by batch size. OpenVINO computes every
-picture alone: see `search.encoders.openvino_runtime`.
+guaranteed for every CPU: on one with AMX, one and two threads gave values of `small` 1e-6 apart, before they are scaled
+to unit length. It is not attempted on a GPU, where cuDNN chooses by batch size. OpenVINO computes every picture alone:
+see `search.encoders.openvino_runtime`.
 """
 
 from __future__ import annotations
