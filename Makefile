@@ -10,15 +10,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: demo test browser check format lint types clean
 
 demo: $(READY)
 	$(BIN)/twinlens demo
 
-test: $(READY)
-	$(PYTEST)
+test: $(READY)  # several processes at once: threads of libraries that wait busily would slow the others down
+	OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(PYTEST)
 
 browser: $(READY)
 	$(PYTEST) -m "browser and not slow"

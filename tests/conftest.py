@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
-LONGEST = ("indexer/cluster/", "indexer/stores/", "indexer/shards/", "indexer/crash/", "indexer/hostile/")
-LONGEST += ("indexer/health/", "indexer/training/", "service/", "search/encoders/", "app/", "indexer/cli/")
-"""Folders whose files take longest. They come first: a process that began one of them last would be waited for."""
 SLOW_TIMEOUT = 3600.0
 """Seconds after which a slow test counts as hung; the others have those of pyproject.toml."""
 FAST = BuildConfig(encoder="color-layout", device="cpu", workers=2, batch_size=4)
@@ -47,11 +44,15 @@ def fill(folder: Path, count: int, *, labels: int = 3, first: int = 0) -> list[P
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Collect without the garbage collector, which took three quarters of the time to find nothing."""
+    """Collect without the garbage collector, which took three quarters of the time to find nothing.
+
+    Later, it does not visit again what was collected.
+    """
     gc.disable()
     try:
         return (yield)
     finally:
+        gc.freeze()
         gc.enable()
 
 
@@ -68,7 +69,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             seen[test] += 1
         if item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.timeout(SLOW_TIMEOUT))
-    items.sort(key=lambda item: not item.nodeid.startswith(tuple(f"tests/{folder}" for folder in LONGEST)))
 
 
 @pytest.fixture
