@@ -62,14 +62,14 @@ async def reference(
     number: Annotated[int, Query(description="Which of its reference pictures, from 0.", ge=0)] = 0,
     side: Side = 320,
 ) -> Response:
-    """A small JPEG of a reference picture, made from its file."""
+    """A small JPEG of a reference picture, made from its file; never cached, as a name can be enrolled anew."""
     return await answered(request, index, lambda engine: small_jpeg(_reference(engine, name, number), side))
 
 
 def _reference(engine: SearchEngine, name: str, number: int) -> Path:
     known = next((each for each in engine.identities() if each.name == name), None)
     if known is None:
-        raise ProblemError("unknown-identity", f"nobody is enrolled as {name!a:.80}")
+        raise ProblemError("unknown-identity", f"no identity is enrolled as {name!a:.80}")
     if number >= len(known.templates):
         has = counted(len(known.templates), "reference picture")
         raise ProblemError("unknown-identity", f"{name!a:.80} has {has}: there is no number {number}, counted from 0")

@@ -233,6 +233,8 @@ def test_reference_pictures(served: TestClient, engine: SearchEngine, client: Cl
     for identity in engine.identities():
         for number, path in enumerate(identity.templates):
             assert client.reference(identity.name, number, 64) == jpeg(thumbnail(path, 64), 88)
+            sent = served.get("/v1/identities/reference", params={"name": identity.name, "number": number})
+            assert sent.headers["cache-control"] == "no-store", "another picture can get this address"
     for name, number in (("Nobody", 0), (engine.identities()[0].name, 1), ("a/../b", 0)):
         with pytest.raises(QueryError, match=r"enrolled|number 1"):
             client.reference(name, number)
