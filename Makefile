@@ -4,13 +4,14 @@
 # make check   format, lint, types, tests: what CI runs
 # Each does its own set-up in .venv. Milvus Lite is installed without its dependencies, because faiss-cpu, which is one
 # of them, would overwrite the files of faiss-gpu.
+# The tests start hundreds of processes, which keep what Python compiled, whatever PYTHONDONTWRITEBYTECODE says.
 # Needed: Python 3.11 or newer with venv and headers, a C++ compiler, make.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: demo test browser check format lint types clean
 

@@ -13,7 +13,7 @@ from search.errors import FilterError, MissingPictureError, PictureError, QueryE
 from search.text import one_line, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from search.recognition.calibration import Calibration
 
@@ -35,9 +35,17 @@ def plain_app(**options: Any) -> typer.Typer:
 
 
 def run(app: typer.Typer) -> None:
-    """Run the commands; an error of ours becomes one line on standard error and an exit code."""
+    """Run the command that this process was started for."""
     restart_in_utf8_mode()
     prepare_streams()
+    try:
+        reported(app)
+    finally:
+        gc.freeze()  # the process ends: collecting all that torch made once more took a third of a second
+
+
+def reported(app: Callable[[], None]) -> None:
+    """Run a command; an error of ours becomes one line on standard error and an exit code."""
     try:
         try:
             app()
@@ -46,8 +54,6 @@ def run(app: typer.Typer) -> None:
     except TwinlensError as error:
         print_error(error)
         raise SystemExit(USAGE_EXIT if isinstance(error, FilterError | OptionError) else ERROR_EXIT) from None
-    finally:
-        gc.freeze()  # the process ends: collecting all that torch made once more took a third of a second
 
 
 def print_error(error: Exception) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import twinlens
+from tests.command_line import own_process as twinlens
 from tests.conftest import draw
 
 ROOT = Path(__file__).parents[3]

@@ -216,7 +216,7 @@ def test_the_version() -> None:
 @pytest.mark.parametrize("command", [name for commands in SECTIONS.values() for name in commands])
 def test_help_is_not_parsed_as_markup(command: str) -> None:
     shown = twinlens(command, "--help").stdout
-    assert shown.startswith(f"Usage: python -m indexer {command}")
+    assert shown.startswith(f"Usage: twinlens {command}")
     assert "╭" not in shown
     if command == "build":
         assert "[default: that of the index; photo for a new one]" in " ".join(shown.split())

@@ -87,7 +87,7 @@ def assert_named(index: Path, file: Path, what: str, *, ask: bool = True) -> Non
     assert not said or name in said, what
 
 
-@pytest.mark.thinned(7)
+@pytest.mark.thinned(11)
 @pytest.mark.parametrize("damages", [flips, cuts])
 def test_every_damage_is_found_and_named(made: Path, damages: Callable[[bytes], Iterator[tuple[str, bytes]]]) -> None:
     assert inspect(made).whole

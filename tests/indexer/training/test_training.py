@@ -347,6 +347,7 @@ def test_a_run_ends_after_its_minutes(collection: Path, config: TrainConfig, tmp
     assert json.loads((tmp_path / "out" / "run.json").read_text())["finished"]
 
 
+@pytest.mark.slow
 def test_a_network_trained_without_normalising(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
     flat = replace(
         config,

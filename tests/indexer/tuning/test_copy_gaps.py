@@ -45,6 +45,7 @@ def test_without_copies_hardly_any_row_has_some(inner: int, count: int) -> None:
     assert np.allclose(around.nearest[alone], others.min(axis=1)[alone], atol=1e-3)
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("inner", [8, 20])
 @pytest.mark.parametrize(("times", "groups"), [(4, 1500), (16, 400), (100, 120), (700, 90)])
 def test_copies_at_half_the_distance_of_other_rows(inner: int, times: int, groups: int) -> None:

@@ -314,7 +314,7 @@ def test_weights_that_changed_since_they_were_loaded_are_not_saved(tmp_path):
 # Precision and threads ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.thinned(5)
+@pytest.mark.thinned(4)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_bfloat16_is_close_to_float32_and_stays_with_the_encoder(name, tmp_path):
     (tmp_path / "a").mkdir()
@@ -364,6 +364,7 @@ def test_the_marked_layers_bring_bfloat16_nearer_to_float32(tmp_path):
     assert distances[0] < 0.7 * distances[1]
 
 
+@pytest.mark.slow
 @pytest.mark.thinned(2)
 @pytest.mark.parametrize("name", ["small", "photo"])
 def test_bfloat16_costs_less_than_half_a_percent_of_recall(name, tmp_path):

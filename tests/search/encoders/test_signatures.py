@@ -53,6 +53,7 @@ def test_a_genuine_pair_is_nearer_than_forgeries(encoder) -> None:
     assert np.mean(same_name) < np.mean(other_name)
 
 
+@pytest.mark.slow
 def test_a_saved_copy_has_all_weights(encoder, tmp_path) -> None:
     encoder.save(tmp_path)
     again = load_encoder(tmp_path, device="cpu")
