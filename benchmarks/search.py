@@ -201,8 +201,8 @@ def page(libraries: list[Library], vectors: Floats, queries: Floats, options: ar
         f"{options.rounds} rounds in which all libraries took turns, and the others were stopped. Twinlens is asked "
         "through its engine: it returns hits with paths and metadata, re-ranked by the stored vectors, and `auto` "
         "states its recall in advance. Filters mark random rows. *Build* is the CPU time of building, with metadata "
-        "and tuning. *Memory* is what the process gained that no file backs; "
-        "vectors and structures that are mapped from files are not in it.",
+        "and tuning. *Memory* is what the process gained that no file backs, after the library was imported, and freed "
+        "memory given back; vectors and structures that are mapped from files are not in it.",
         "",
         "| library | version, or what was chosen | effort | recall@10 | one query, ms | batch, ms per query | 1 %, ms "
         "(recall) | 50 %, ms (recall) | memory, MiB | build, CPU s |",

@@ -20,7 +20,7 @@ _ROWS_AT_ONCE = 2_000
 class Zvec(Library):
     """zvec with a graph."""
 
-    package, efforts = "zvec", GRAPH_EFFORTS
+    package, modules, efforts = "zvec", ("zvec",), GRAPH_EFFORTS
 
     def _build(self, vectors: Floats, masks: Mapping[str, Mask], work: Path) -> None:
         self._zvec = zvec = imported("zvec")
@@ -58,7 +58,7 @@ class Zvec(Library):
 class LanceDb(Library):
     """LanceDB with clusters of product-quantized vectors, re-ranked."""
 
-    package, efforts = "lancedb", PROBES
+    package, modules, efforts = "lancedb", ("lancedb", "pyarrow"), PROBES
 
     def _build(self, vectors: Floats, masks: Mapping[str, Mask], work: Path) -> None:
         lancedb, pa = imported("lancedb"), imported("pyarrow")
@@ -81,7 +81,7 @@ class LanceDb(Library):
 class MilvusLite(Library):
     """Milvus Lite with clusters."""
 
-    package, efforts = "milvus-lite", PROBES
+    package, modules, efforts = "milvus-lite", ("pymilvus", "milvus_lite"), PROBES
 
     def _build(self, vectors: Floats, masks: Mapping[str, Mask], work: Path) -> None:
         milvus = imported("pymilvus")
@@ -114,7 +114,7 @@ class MilvusLite(Library):
 class QdrantLocal(Library):
     """Qdrant's local mode, which compares every vector."""
 
-    package = "qdrant-client"
+    package, modules = "qdrant-client", ("qdrant_client",)
 
     def _build(self, vectors: Floats, masks: Mapping[str, Mask], work: Path) -> None:
         qdrant = imported("qdrant_client")

@@ -23,7 +23,7 @@ _EFFORTS = {"pq4": FACTORS, "ivf": PROBES, "ivfpq": PROBES, "ivfpq4": FINE_PROBE
 class TwinlensKind(Library):
     """An index folder of one kind, asked as a program asks it."""
 
-    package = "twinlens"
+    package, modules = "twinlens", ("faiss", "hnswlib", "indexer.exchange.import_vectors", "search.engine")
 
     def __init__(self, kind: str, recall: float = 0.95) -> None:
         from search.indexes import AUTO, index_class

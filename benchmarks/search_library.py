@@ -30,8 +30,15 @@ class Library(ABC):
     """One library with one kind of index over unit rows `(N, D) float32`."""
 
     package: ClassVar[str]
+    modules: ClassVar[tuple[str, ...]]
+    """What to import before anything is measured."""
     efforts: tuple[int, ...] = (0,)
     """What to try, cheapest first."""
+
+    def load(self) -> None:
+        """Import the library; raises ImportError if it is missing."""
+        for name in self.modules:
+            imported(name)
 
     def build(self, vectors: Floats, masks: Mapping[str, Mask], work: Path) -> None:
         """Index the rows, with one boolean column per mask `(N,)`."""

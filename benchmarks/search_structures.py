@@ -20,7 +20,7 @@ class FaissGraph(Library):
 
     _index: Any
 
-    package = "faiss"
+    package, modules = "faiss", ("faiss",)
     efforts: tuple[int, ...] = GRAPH_EFFORTS
 
     def _build(self, vectors: Floats, masks: Mapping[str, Mask], work: Path) -> None:
@@ -90,7 +90,7 @@ class FaissClusteredCodes(FaissGraph):
 class Hnswlib(Library):
     """hnswlib on one thread."""
 
-    package, efforts = "hnswlib", GRAPH_EFFORTS
+    package, modules, efforts = "hnswlib", ("hnswlib",), GRAPH_EFFORTS
 
     def _build(self, vectors: Floats, masks: Mapping[str, Mask], work: Path) -> None:
         hnswlib = imported("hnswlib")
@@ -113,7 +113,7 @@ class Hnswlib(Library):
 class Usearch(Library):
     """usearch on one thread, with float or 8-bit vectors."""
 
-    package, efforts = "usearch", GRAPH_EFFORTS
+    package, modules, efforts = "usearch", ("usearch.index",), GRAPH_EFFORTS
 
     def __init__(self, dtype: str) -> None:
         self._dtype = dtype
@@ -135,7 +135,7 @@ class Usearch(Library):
 class Turbovec(Library):
     """4-bit codes of every dimension on one thread, re-ranked by the vectors in NumPy."""
 
-    package, efforts = "turbovec", FACTORS
+    package, modules, efforts = "turbovec", ("turbovec",), FACTORS
 
     def _build(self, vectors: Floats, masks: Mapping[str, Mask], work: Path) -> None:
         turbovec = imported("turbovec")

@@ -8,6 +8,7 @@ neighbour of each query. Everything runs on the core CORE, building included.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import sys
@@ -49,11 +50,16 @@ class Worker:
         self._slow_batch: dict[str, Any] | None = None
 
     def build(self, work: Path) -> dict[str, Any]:
-        """Build, and measure CPU seconds and the growth of the memory that no file backs."""
+        """Build, and measure CPU seconds and the growth of the memory that no file backs.
+
+        The library is imported before. What was freed meanwhile, and is kept for later, is given back first.
+        """
+        self._library.load()
         before, start = anonymous(), time.process_time()
         self._library.build(np.asarray(self._vectors), self._masks, work)
         seconds = time.process_time() - start
         self._library.search(self._queries[:1], self._library.efforts[0], None)
+        give_back()
         memory = anonymous() - before
         return {"seconds": seconds, "memory": memory, "efforts": self._library.efforts}
 
@@ -104,6 +110,13 @@ def anonymous() -> int:
     """Bytes of this process that no file backs."""
     status = Path("/proc/self/status").read_text("utf-8")
     return int(status.split("RssAnon:")[1].split()[0]) * 1024
+
+
+def give_back() -> None:
+    """Return freed memory to the system, where the C library can."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def main() -> None:
