@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from search.counts import check_count, check_range
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -81,9 +83,12 @@ class BuildConfig:
     see the classes in `search.indexes`. Defaults to those of the kind; the effort is tuned unless it is given."""
 
     def __post_init__(self) -> None:
-        """Raise TypeError if `exclude` is a single pattern rather than a tuple."""
+        """Raise TypeError if `exclude` is a single pattern rather than a tuple, QueryError for an invalid number."""
         if isinstance(self.exclude, str):
             raise TypeError(f"exclude must be a tuple of patterns, such as ({self.exclude!r},), not a string")
+        object.__setattr__(self, "recall", check_range("recall", self.recall, 1.0))
+        if self.memory is not None:
+            object.__setattr__(self, "memory", check_count("memory", self.memory))
 
 
 @dataclass(frozen=True)

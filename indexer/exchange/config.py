@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from search.config import BuildConfig, Device
+from search.counts import check_range
 
 if TYPE_CHECKING:
     import os
@@ -55,6 +56,10 @@ class ImportConfig:
     device: Device = BuildConfig.device
     recall: float = BuildConfig.recall
     params: Mapping[str, int] | None = BuildConfig.params
+
+    def __post_init__(self) -> None:
+        """Raise QueryError for an invalid recall."""
+        object.__setattr__(self, "recall", check_range("recall", self.recall, 1.0))
 
     def build_config(self) -> BuildConfig:
         """The settings for building the index structure."""

@@ -29,7 +29,6 @@ _SECONDS = 0.2
 """Longest time of one measurement, which is then of fewer queries."""
 _LOST = 0.05
 """The recall of the structure with a filter may be so much less than without."""
-_ROUNDING = np.float32(1e-6)
 
 
 def measure_exact_rows(structure: VectorIndex, vectors: Floats, queries: Floats) -> int | None:
@@ -80,7 +79,7 @@ class _Answers:
     def share_of(self, exact: _Answers) -> float:
         """Share of exact answers that are found."""
         pairs = zip(self.distances, exact.distances, strict=True)
-        return float(np.mean([np.mean(found <= true[-1] + _ROUNDING) for found, true in pairs]))
+        return float(np.mean([np.mean(found <= true[-1]) for found, true in pairs]))
 
 
 def _alternate(queries: Floats, *searches: Callable[[Floats], tuple[Floats, Rows]]) -> list[_Answers]:

@@ -30,11 +30,19 @@ ROWS = 1000
 _MOST_HELD_OUT = 0.05
 """Largest share of a segment that is held out, copies included: rows that enter a graph last are found less well."""
 _FEWEST = 16
-"""With fewer queries, copies are not held out."""
+"""With fewer queries, more is held out, ..."""
+_MOST_FOR_FEW = 0.2
+"""... up to this share."""
+_LARGEST_GROUP = 0.0125
+"""Rows with more copies than this share of a segment are no queries. Of a thing in more pictures than that, a new
+picture is no new thing: its pictures are rows like others."""
+_HARDLY_ANY = 0.8
+"""If more rows than this share are in such groups, the others are few, or those whose copies were not recognised."""
 _MOVE = 0.2
 """Rows are moved by this share of the distance to the nearest picture that is no copy."""
 _ROWS_AT_ONCE = 16_384
 MOVED_ROWS = "held-out rows without their copies, each moved"
+MOVED_COPIES = "held-out rows, whose copies were too many to leave out, each moved"
 
 
 class Views(Protocol):
@@ -63,13 +71,12 @@ class Probes:
     by: str
 
     def shares_found(self, distances: Floats) -> NDArray[np.float64]:
-        """Share `(Q,)` of the true neighbours among hits `(Q, K)`; rows that are equal may replace each other."""
-        found = distances[:, : self.neighbours] <= self.furthest[:, None] + _ROUNDING
-        shares: NDArray[np.float64] = found.mean(axis=1)
+        """Share `(Q,)` of the true neighbours among hits `(Q, K)`; rows that are equal may replace each other.
+
+        The distance between two vectors has the same bits wherever it is measured (`search.distance`).
+        """
+        shares: NDArray[np.float64] = (distances[:, : self.neighbours] <= self.furthest[:, None]).mean(axis=1)
         return shares
-
-
-_ROUNDING = np.float32(1e-6)
 
 
 def choose_probes(vectors: Floats, views: Views | None = None) -> Probes:
@@ -77,16 +84,19 @@ def choose_probes(vectors: Floats, views: Views | None = None) -> Probes:
     size = len(vectors)
     random = np.random.default_rng(0)
     rows = random.permutation(size)[: 0 if size < LEAST_ROWS else min(ROWS, int(_MOST_HELD_OUT * size))]
-    around = surroundings(vectors, rows, int(_MOST_HELD_OUT * size) // 4)
+    around = surroundings(vectors, rows, int(_LARGEST_GROUP * size))
     if views is not None and len(rows):
         shown = rows[: views.choose(len(rows))]
         queries, places = views.embed(shown)
         if 2 * len(places) >= len(shown) > 0:
             held_out, kept = _with_copies(vectors, shown[places], around.within[places])
-            return probes_of(vectors, held_out, queries[kept], views.by)
+            if len(kept):
+                return probes_of(vectors, held_out, queries[kept], views.by)
     held_out, kept = _with_copies(vectors, rows, around.within)
     by = _MOVE * float(np.median(around.nearest)) if len(rows) else 0.0
-    return probes_of(vectors, held_out, _moved(vectors, rows[kept], by, random), MOVED_ROWS)
+    if len(kept) or not len(rows):
+        return probes_of(vectors, held_out, _moved(vectors, rows[kept], by, random), MOVED_ROWS)
+    return probes_of(vectors, np.sort(rows), _moved(vectors, rows, by, random), MOVED_COPIES)
 
 
 def probes_of(vectors: Floats, held_out: Rows, queries: Floats, by: str) -> Probes:
@@ -101,22 +111,27 @@ def probes_of(vectors: Floats, held_out: Rows, queries: Floats, by: str) -> Prob
 
 
 def _with_copies(vectors: Floats, rows: Rows, within: Floats) -> tuple[Rows, Rows]:
-    """Rows to hold out, ascending: the given ones and their copies; and the positions of the given rows that are used.
+    """Rows to hold out, ascending: some of the given ones and their copies; and the positions of those that are used.
 
-    Rows are used in turn until a twentieth of the segment is held out, one of each group of copies. Those with too many
-    copies are left out, unless hardly any others are left: then they are used without their copies.
+    Rows are used in turn, one of each group of copies, until the next one and its copies are too many to be held out.
+    To go on with later ones that have fewer copies, or whose copies were not recognised, was rejected: the queries
+    would be unlike the rows, and the stated recall too high. Rows of the largest groups are passed over; if hardly any
+    others are left, none is used.
     """
-    most = int(_MOST_HELD_OUT * len(vectors))
-    copies = _copies(vectors, rows, within, most // 4)
+    copies = _copies(vectors, rows, within, int(_LARGEST_GROUP * len(vectors)))
     held_out: set[int] = set()
-    used = []
+    used: list[int] = []
+    if sum(own is None for own in copies.values()) > _HARDLY_ANY * len(rows):
+        return rows[:0], rows[:0]
     for place, row in enumerate(rows.tolist()):
         own = copies.get(place, [])
-        if own is not None and row not in held_out and len(held_out) + len(own) + 1 <= most:
-            held_out |= {row, *own}
-            used.append(place)
-    if len(used) < min(_FEWEST, len(rows)):
-        return np.sort(rows), np.arange(len(rows))
+        if own is None or row in held_out:
+            continue
+        share = _MOST_HELD_OUT if len(used) >= _FEWEST else _MOST_FOR_FEW
+        if len(held_out) + len(own) + 1 > share * len(vectors):
+            break
+        held_out |= {row, *own}
+        used.append(place)
     return np.array(sorted(held_out), dtype=np.int64), np.array(used, dtype=np.int64)
 
 

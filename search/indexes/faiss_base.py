@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from abc import abstractmethod
 from contextlib import contextmanager
@@ -221,9 +222,9 @@ class FaissIndex(VectorIndex):
 
 @contextmanager
 def building_threads(count: int) -> Iterator[None]:
-    """Let FAISS compute with `count` threads, 0 for as many as before, in this thread only."""
+    """Let FAISS compute with `count` threads, 0 for as many as before, in this thread only; never more than cores."""
     before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(count or before)
+    faiss.omp_set_num_threads(min(count or before, os.cpu_count() or 1))  # too many would end the process
     try:
         yield
     finally:

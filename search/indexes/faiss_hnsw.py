@@ -35,8 +35,8 @@ class FaissHnswIndex(FaissIndex):
     Parameters:
         M: links per row, twice as many on the lowest level; at least 2.
         ef_construction: candidates considered for the links of a row while building.
-        threads: threads for building; 0 for all cores. One gives a reproducible graph; more are faster and give a
-            different graph of the same quality each time.
+        threads: threads for building; 0, or more than there are cores, for all cores. One gives a reproducible graph;
+            more are faster and give a different graph of the same quality each time.
         effort: efSearch, candidates kept during the walk; a search uses at least k.
 
     Source: Malkov and Yashunin, Efficient and robust approximate nearest neighbor search using Hierarchical Navigable

@@ -32,8 +32,8 @@ class HnswlibIndex(VectorIndex):
         M: links per row, twice as many on the lowest level; at least 2.
         ef_construction: candidates considered for the links of a row while building.
         seed: seed of the levels.
-        threads: threads for building; 0 for all cores. One gives a reproducible graph; more are faster and give a
-            different graph of the same quality each time.
+        threads: threads for building; 0, or more than there are cores, for all cores. One gives a reproducible graph;
+            more are faster and give a different graph of the same quality each time.
         effort: ef, candidates kept during the walk; a search uses at least k.
 
     Source: Malkov and Yashunin, Efficient and robust approximate nearest neighbor search using Hierarchical Navigable
@@ -101,7 +101,8 @@ class HnswlibIndex(VectorIndex):
 
     def _enter(self, vectors: Floats, rows: Rows) -> None:
         if len(rows):
-            self._index.add_items(vectors, rows, num_threads=self.parameters["threads"] or -1)
+            threads = min(self.parameters["threads"], os.cpu_count() or 1) or -1
+            self._index.add_items(vectors, rows, num_threads=threads)
 
     def _search(self, queries: Floats, k: int, allowed: Allowed | None) -> tuple[Floats, Rows]:
         if allowed is None:

@@ -112,7 +112,8 @@ class Segment:
             The structure finds the candidates; distances and order are computed from the stored vectors. The search is
             exact, without the structure, if the filter leaves at most `exact_rows`, if the structure does not support
             the search, or if it finds too few rows. Rows that the structure still holds out (`VectorIndex.build`) are
-            never returned.
+            never returned. Where more than k rows are equally near, an approximate structure may find others than the
+            first.
 
         Raises:
             DamagedFileError: vectors needed for the result are damaged.

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from indexer.metrics.wilson import mean_of_shares
-from indexer.tuning.probes import MOVED_ROWS, choose_probes
+from indexer.tuning.probes import MOVED_COPIES, MOVED_ROWS, choose_probes
 from indexer.tuning.structure import build_structure
 from search.config import BuildConfig
-from search.store.segments import Segment
+from search.store.segments import Segment, exact_search
 
 if TYPE_CHECKING:
     from indexer.metrics.bootstrap import Figure
@@ -87,6 +87,40 @@ def test_copies_of_a_probe_are_held_out_and_other_rows_are_not() -> None:
     assert nearest.min() > 0.5, "a copy lies within 0.2, another picture beyond 0.8"
     plain = choose_probes(spread(2000, 48, 5))
     assert len(plain.held_out) == len(plain.queries) >= 95, "without copies the probes alone are held out"
+
+
+@pytest.mark.parametrize(("groups", "times"), [(120, 100), (200, 100)])
+def test_large_groups_of_copies_are_held_out_whole(groups: int, times: int) -> None:
+    """Before, so many copies were left in, and the stated recall was 0.99 where new pictures had 0.39."""
+    originals = spread(groups, 48, 3)
+    vectors = copied(originals, times, 0.12, 4)
+    probes = choose_probes(vectors)
+    of = np.argmax(vectors[probes.held_out] @ originals.T, axis=1)
+    assert set(np.bincount(of, minlength=groups)) == {0, times}
+    assert 16 <= len(probes.queries) == len(np.unique(of))
+    assert len(probes.held_out) <= len(vectors) / 5
+
+
+def test_copies_that_are_too_many_to_be_held_out_are_told() -> None:
+    probes = choose_probes(copied(spread(70, 48, 3), 100, 0.12, 4))
+    assert len(probes.queries) == 350
+    assert probes.by == MOVED_COPIES
+
+
+@pytest.mark.parametrize("apart", [1e-3, 1e-4, 1e-5])
+def test_recall_where_all_rows_are_nearly_alike(apart: float) -> None:
+    """Distances of a hundred-thousandth count like others: each is compared exactly, as `--audit` does."""
+    rows = np.random.default_rng(0).standard_normal((2600, 32)) * [1.0, *[apart] * 31]
+    rows[:, 0] = 1
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    vectors, queries = rows[:2000], rows[2000:]
+    built = build_structure(vectors, BuildConfig(kind="pq4", device="cpu", params={"effort": 1}))
+    assert built.tuning is not None
+    recall = built.tuning.recall
+    assert recall is not None
+    truth = exact_search(vectors, queries, 10, None)[0][:, -1:]
+    real = (Segment(1, vectors, built.structure).search(queries, 10)[0] <= truth).mean()
+    assert recall.low - 0.02 <= real <= recall.high + 0.02
 
 
 @pytest.mark.parametrize("times", [200, 2000])
