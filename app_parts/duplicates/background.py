@@ -53,7 +53,7 @@ class DuplicateSearch:
     """One search: its progress while it runs, and then its result or why there is none."""
 
     def __init__(self) -> None:
-        self.stage = "Waiting for another search for duplicates to end"
+        self.stage = STAGES["read"]
         self.done = 0
         self.total: int | None = None
         self.found: Found | None = None
@@ -100,6 +100,9 @@ class DuplicateSearch:
 
     def _wait(self) -> None:
         """Wait until no other search runs; raises as `advance`."""
+        if _turn.acquire(blocking=False):
+            return
+        self.stage = "Waiting for another search for duplicates to end"
         _waiting.add(self)
         try:
             while not _turn.acquire(timeout=1):

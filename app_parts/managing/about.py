@@ -51,9 +51,9 @@ def encoder_facts(info: IndexInfo) -> dict[str, str]:
         facts |= {"Job": plain(entry.job), "Licence": plain(entry.licence)}
         facts["Weights"] = megabytes(entry.size) if entry.size else "none"
         if entry.pictures_per_second is not None:
-            facts["Speed"] = f"{entry.pictures_per_second:,.0f} pictures per second on the machine of docs/results"
+            facts["Speed"] = f"{entry.pictures_per_second:,.0f} pictures per second on two cores, when it was measured"
         if entry.recall_at_1 is not None:
-            facts["R@1"] = f"{entry.recall_at_1:.3f}, the mean over the collections of docs/results"
+            facts["R@1"] = f"{entry.recall_at_1:.3f}, the mean over the collections that it was measured with"
     if info.precision is not None:
         facts["Precision"] = plain(info.precision)
     return {**facts, "Dimension": f"{info.dim}", "Fingerprint": plain(info.fingerprint)}

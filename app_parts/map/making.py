@@ -41,8 +41,7 @@ def offer_making(opened: SharedIndex, *, manage: bool) -> None:
             _make(opened)
         return
     st.markdown("Make it once, which takes some minutes for 100,000 pictures; it is kept with the index:")
-    index = Path(opened.info.path)
-    show_command(opened, f"twinlens map {index.name if opened.service is None else shlex.quote(plain(index))} --keep")
+    show_command(opened, f"twinlens map {shlex.quote(plain(opened.info.path))} --keep")
 
 
 def _make(opened: SharedIndex) -> None:

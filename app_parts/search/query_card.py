@@ -41,10 +41,16 @@ def show_question(opened: SharedIndex, question: Question, result: SearchResult 
 
 def show_heading(question: Question, result: SearchResult | None) -> None:
     """Say what is searched with and, once there is a result, how long it took."""
-    one = len(question.parts) == 1
-    st.header("Your text" if one and question.has_text else "Your picture" if one else "Your query", anchor=False)
+    st.header(_heading(question), anchor=False)
     if result is not None:
         st.caption(" · ".join(f"{step} {1000 * took:.1f} ms" for step, took in result.seconds.items()))
+
+
+def _heading(question: Question) -> str:
+    if len(question.parts) > 1:
+        return "Your query"
+    part = question.parts[0]
+    return "Your text" if part.text else "Your picture" if part.id is None else f"Picture {part.id}"
 
 
 def show_ways() -> None:

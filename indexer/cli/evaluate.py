@@ -108,10 +108,12 @@ def _show(result: Evaluation) -> None:
 
     from indexer.cli.rich_text import literal, literal_table
 
+    left = result.pictures - result.queries
+    alone = f" ({left} without another of the same label)" if left else ""
     typer.echo(
         printable(
             f"{result.collection}: {result.pictures} pictures, {result.classes} classes, "
-            f"{result.queries} queries, encoder {result.encoder}"
+            f"{result.queries} queries{alone}, encoder {result.encoder}"
         )
     )
     table = literal_table("", "figure", "95 % interval")

@@ -12,6 +12,7 @@ import typer
 from indexer.cli.base import OptionError, weak_cautions
 from indexer.cli.no_match import why_no_match
 from search.config import QueryConfig
+from search.filters.columns import BUILT_IN
 from search.text import one_line, short
 from search.types import STAGES
 
@@ -82,7 +83,8 @@ def shown_columns(show: list[str] | None, known: list[str]) -> list[str] | None:
         return None
     for name in show or []:
         if name not in known:
-            raise OptionError(f"--show {name}: there is no such column (columns: {', '.join(known) or 'none'})")
+            why = "a hit does not have it, only filters do" if name in BUILT_IN else "there is no such column"
+            raise OptionError(f"--show {name}: {why} (columns: {', '.join(known) or 'none'})")
     return list(dict.fromkeys(show or []))
 
 

@@ -66,5 +66,6 @@ def _draw(index: Path, out: Path, html: Path | None, limit: int, seed: int) -> N
     with ConsoleProgress() as progress:
         report = indexer.draw_index_map(index, out, limit=limit, page=html, seed=seed, progress=progress)
     written = f"{out} and {html}" if html else f"{out}"
-    typer.echo(printable(f"{written}: {report.shown} of {report.pictures} pictures"))
+    more = " (--limit shows more)" if report.shown == limit < report.pictures else ""
+    typer.echo(printable(f"{written}: {report.shown} of {report.pictures} pictures{more}"))
     end_with_skipped(report.gone, word="grey:")

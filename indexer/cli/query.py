@@ -36,7 +36,9 @@ def query(
     ] = None,
     ids: Annotated[
         list[int] | None,
-        typer.Option("--id", metavar="ID", help="Instead of pictures: the id of a picture of the index."),
+        typer.Option(
+            "--id", metavar="ID", help="Instead of pictures: the id of a picture of the index, which is its first hit."
+        ),
     ] = None,
     vectors: Annotated[
         list[Path] | None,

@@ -154,7 +154,10 @@ def _voted(weights: NDArray[np.float64], clusters: NDArray[np.int32]) -> NDArray
 def _names(
     clusters: NDArray[np.int32], ids: NDArray[np.int64], labels: Mapping[int, object], count: int
 ) -> tuple[str, ...]:
-    """The most frequent label of each cluster, numbered if an earlier cluster has it too; or the cluster's number."""
+    """The name of each cluster: its label, or its most frequent label "and others", or its number.
+
+    Clusters that would have the same name are numbered.
+    """
     count = max(count, int(clusters.max()) + 1)
     counters: list[Counter[str]] = [Counter() for _ in range(count)]
     for cluster, picture in zip(clusters.tolist(), ids.tolist(), strict=True):
@@ -163,6 +166,7 @@ def _names(
     names: list[str] = []
     for number, counter in enumerate(counters):
         label = min(counter, key=lambda each: (-counter[each], each)) if counter else f"cluster {number + 1}"
+        label = f"{label} and others" if len(counter) > 1 else label
         name, again = label, 1
         while name in names:
             again += 1

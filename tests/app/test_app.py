@@ -102,7 +102,9 @@ def test_the_back_button_leads_to_the_collection(app):
 
 def test_an_address_shows_its_search(gallery, monkeypatch):
     monkeypatch.setenv("TWINLENS_INDEX", str(gallery))
-    assert len(neighbours(started(picture="5", k="3"))) == 3
+    page = started(picture="5", k="3")
+    assert len(neighbours(page)) == 3
+    assert "Picture 5" in [header.value for header in page.header]
 
 
 def test_an_address_without_a_valid_picture_is_reported(app):

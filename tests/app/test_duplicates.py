@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import shutil
+import threading
 import time
 from dataclasses import replace
 
@@ -215,6 +216,24 @@ def test_a_large_collection_is_searched_on_request(copied, monkeypatch):
     assert not groups_of(page)
     page = sound(next(each for each in page.button if each.label == "Find duplicates").click().run())
     assert groups_of(waited(page))
+
+
+def test_only_a_search_behind_another_says_that_it_waits():
+    first, second = background.DuplicateSearch(), background.DuplicateSearch()
+    first._wait()
+    waiting = threading.Thread(target=second._wait)
+    waiting.start()
+    try:
+        for _ in range(500):
+            if second.stage.startswith("Waiting"):
+                break
+            time.sleep(0.01)
+        assert second.stage.startswith("Waiting for another search")
+        assert not first.stage.startswith("Waiting")
+    finally:
+        background._turn.release()
+        waiting.join()
+        background._turn.release()
 
 
 def test_a_search_for_which_nobody_waits_is_given_up(monkeypatch):

@@ -99,3 +99,5 @@ def test_the_table_shows_the_columns_asked_for(
     refused = twinlens(*words, "--show", "prize").exception
     assert "--show prize: there is no such column (columns: " in str(refused)
     assert "n, shop" in str(refused)
+    refused = twinlens(*words, "--show", "width").exception
+    assert "--show width: a hit does not have it, only filters do (columns: " in str(refused)

@@ -21,6 +21,7 @@ from indexer.metrics.retrieval import query_figures, retrieval
 from search.encoders import load_encoder
 from search.engine import open_index
 from search.errors import DataError, EncoderError
+from tests.command_line import twinlens
 from tests.conftest import FAST, draw, fill
 
 BY_ENCODER = EvaluateConfig(encoder="color-layout", device="cpu")
@@ -149,3 +150,10 @@ def test_figures_are_written_to_the_card_without_changing_the_encoder(pictures: 
     assert card["measured"]["copies_found"]["pictures"] == 0.375
     assert encoder.card["measured"]["recall_at_1"].items() <= card["measured"]["recall_at_1"].items()  # type: ignore[attr-defined]
     assert (tmp_path / "before").read_bytes() == (tmp_path / "weights.safetensors").read_bytes()
+
+
+def test_pictures_that_are_no_queries_are_counted(tmp_path: Path) -> None:
+    fill(tmp_path / "p", 4, labels=2)
+    fill(tmp_path / "p", 1, labels=3, first=2)  # the only one of its label
+    said = twinlens("evaluate", tmp_path / "p", "--encoder", "color-layout").stdout
+    assert said.startswith("p: 5 pictures, 3 classes, 4 queries (1 without another of the same label), encoder ")

@@ -236,6 +236,9 @@ def test_the_command(index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     done = CliRunner().invoke(app, ["map", str(index), "--keep", "--out", "x.png"])
     assert done.exit_code == 0, done.output
     assert (tmp_path / "x.png").exists()
+    assert "x.png: 12 of 12 pictures\n" in done.output
+    done = CliRunner().invoke(app, ["map", str(index), "--limit", "5"])
+    assert "map.png: 5 of 12 pictures (--limit shows more)\n" in done.output
     done = CliRunner().invoke(app, ["map", str(index), "--clusters", "2"])
     assert done.exit_code == 2
     assert "needs --keep" in done.output

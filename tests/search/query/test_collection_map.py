@@ -100,8 +100,9 @@ def test_clusters_are_named_by_their_most_frequent_label(made: Path) -> None:
     for number in range(len(found.names)):
         counts = Counter(labels[key] for key in found.ids[found.clusters == number].tolist())
         label = min(counts, key=lambda each: (-counts[each], str(each)))
+        label = f"{label} and others" if len(counts) > 1 else str(label)
         earlier = sum(name.split(" (")[0] == label for name in names)
-        names.append(f"{label} ({earlier + 1})" if earlier else str(label))
+        names.append(f"{label} ({earlier + 1})" if earlier else label)
     assert found.names == tuple(names)
 
 
