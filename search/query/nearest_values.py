@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Protocol
 
-from search.filters.conditions import And, Comparison, OneOf, Or, Value, Word
+from search.filters.conditions import And, Column, Comparison, IsNull, Matches, Not, OneOf, Or, Value, Word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,7 +42,8 @@ def nothing_matches(known: Values, condition: Condition | None, text: str) -> st
     """A message that a filter, shown as `text`, matches nothing, with suggestions; None if it matches something."""
     if condition is None or known.count(condition):
         return None
-    return "; ".join([f"no picture matches {text}".rstrip(), *nearest_values(known, condition)])
+    hints = [*nearest_values(known, condition), *_empty_columns(known, condition)]
+    return "; ".join([f"no picture matches {text}".rstrip(), *hints])
 
 
 def nearest_values(known: Values, condition: Condition) -> list[str]:
@@ -57,16 +58,29 @@ def nearest_values(known: Values, condition: Condition) -> list[str]:
     return list(hints)
 
 
+def _empty_columns(known: Values, condition: Condition) -> list[str]:
+    """Columns of a filter in which no picture has a value: `no picture has any taken`."""
+    names = dict.fromkeys(each.column.name for each in _parts(condition))
+    return [f"no picture has any {name}" for name in names if not known.count(Not(IsNull(Column(name))))]
+
+
 def _equalities(condition: Condition) -> Iterator[tuple[str, str]]:
-    """Column and text of each `=` and `in`; values under a `not` are skipped, as they do not restrict the result."""
+    """Column and text of each `=` and `in`."""
+    for each in _parts(condition):
+        if isinstance(each, OneOf) or (isinstance(each, Comparison) and each.operator == "="):
+            values = each.values if isinstance(each, OneOf) else (each.value,)
+            yield from ((each.column.name, text) for text in map(_text, values) if text is not None)
+
+
+def _parts(condition: Condition) -> Iterator[Comparison | OneOf | Matches]:
+    """The parts of a filter that ask for a value; those under a `not` are skipped, as they do not ask for one."""
     waiting = [condition]
     while waiting:
         each = waiting.pop()
         if isinstance(each, And | Or):
             waiting += reversed(each.conditions)
-        elif isinstance(each, OneOf) or (isinstance(each, Comparison) and each.operator == "="):
-            values = each.values if isinstance(each, OneOf) else (each.value,)
-            yield from ((each.column.name, text) for text in map(_text, values) if text is not None)
+        elif isinstance(each, Comparison | OneOf | Matches):
+            yield each
 
 
 def _text(value: Value) -> str | None:

@@ -63,6 +63,17 @@ def test_the_nearest_values_of_a_filter(
         assert nothing_matches(engine, parse_where("label = label0"), "it") is None
 
 
+def test_a_column_without_values_is_named(index: Path) -> None:
+    """The pictures have no EXIF, and so no date."""
+    done = twinlens(
+        "query", "--id", 1, "--index", index, "--where", "label = label1 and taken > 2020 and camera glob x*"
+    )
+    assert done.stdout.endswith(
+        "no picture matches label = label1 and taken > 2020 and camera glob x*; no picture has any taken; "
+        "no picture has any camera\n"
+    )
+
+
 def test_of_many_values_none_is_named(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert MOST_VALUES >= 1000
     monkeypatch.setattr("search.query.nearest_values.MOST_VALUES", 2)
