@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from indexer.tuning.costs import fixed_ms, memory_needed, query_ms
+from indexer.tuning.costs import memory_needed, query_times
 from indexer.tuning.efforts import tune
 from indexer.tuning.probes import choose_probes
 from search.indexes import KINDS, index_class
+from search.store.segments import Segment
 from search.text import megabytes
 from search.tuned import Trial
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from indexer.tuning.probes import Probes
     from search.config import BuildConfig
+    from search.indexes.base import VectorIndex
     from search.store.records import SegmentRecord
     from search.types import Floats
 
@@ -58,6 +60,8 @@ _SECONDS = 60.0
 """No candidate is begun after this time."""
 _ABOUT_EQUAL = 1.1
 """Of candidates whose time is within this factor of the fastest, the one that builds soonest is chosen."""
+_FEW = 64
+"""Rows over which a query takes hardly more than what every query takes, most of all on a GPU."""
 _SIMILAR = 4
 """A choice is repeated for segments with up to so many times more or fewer rows."""
 
@@ -98,28 +102,36 @@ def _by_trial(vectors: Floats, config: BuildConfig, device: str) -> Choice:
     rows = np.sort(np.random.default_rng(1).permutation(len(vectors))[:SAMPLE])
     sample = vectors[rows]
     probes = choose_probes(sample)
-    fixed = fixed_ms(sample, probes.queries, device)
-    begun, trials = time.perf_counter(), []
+    begun, trials, built = time.perf_counter(), list[Trial](), dict[str, Segment]()
     for candidate in _known(device):
         memory = memory_needed(candidate.kind, candidate.parameters, *vectors.shape)
         if config.memory is not None and memory > config.memory:
             note = f"needs {megabytes(memory)} of {megabytes(config.memory)}"
-            trials.append(Trial(candidate.kind, candidate.parameters, memory=memory, note=note))
+            trial = Trial(candidate.kind, candidate.parameters, note=note)
         elif time.perf_counter() - begun > _SECONDS:
             note = f"not tried: the trials took more than {_SECONDS:.0f} s"
-            trials.append(Trial(candidate.kind, candidate.parameters, memory=memory, note=note))
+            trial = Trial(candidate.kind, candidate.parameters, note=note)
         else:
-            trial = _tried(candidate, sample, probes, config, device)
-            trials.append(_estimated(replace(trial, memory=memory), candidate, len(vectors) / len(sample), fixed))
-    return _decided(trials, len(vectors), config)
+            trial, structure = _tried(candidate, sample, probes, config, device)
+            built[candidate.kind] = Segment(0, sample, structure)
+        trials.append(replace(trial, memory=memory))
+    few = sample[:_FEW]
+    least = Segment(0, few, index_class("flat")(device=device).build(few))
+    fixed, *speeds = query_times([least, *built.values()], probes.queries)
+    timed = dict(zip(built, speeds, strict=True))
+    trials = [replace(trial, query_ms=timed.get(trial.kind)) for trial in trials]
+    times = len(vectors) / len(sample)
+    return _decided([_estimated(trial, times, fixed or 0.0, device) for trial in trials], len(vectors), config)
 
 
 def _known(device: str) -> list[Candidate]:
     return [each for each in CANDIDATES[device] if each.kind in KINDS and device in index_class(each.kind).devices]
 
 
-def _tried(candidate: Candidate, sample: Floats, probes: Probes, config: BuildConfig, device: str) -> Trial:
-    """Build a candidate over the sample and measure it."""
+def _tried(
+    candidate: Candidate, sample: Floats, probes: Probes, config: BuildConfig, device: str
+) -> tuple[Trial, VectorIndex]:
+    """Build a candidate over the sample and tune it; the trial lacks the time of a query."""
     structure = index_class(candidate.kind)(device=device, **candidate.parameters)
     start = time.perf_counter()
     structure.build(sample, held_out=probes.held_out)
@@ -127,12 +139,12 @@ def _tried(candidate: Candidate, sample: Floats, probes: Probes, config: BuildCo
     recall = None if structure.exact else tune(structure, sample, probes, config.recall)
     missed = recall is not None and not recall.reaches(config.recall)
     note = f"misses the recall of {config.recall:g}" if missed else ""
-    speed = query_ms(structure, sample, probes.queries)
-    return Trial(candidate.kind, candidate.parameters, recall, speed, build_seconds=seconds, note=note)
+    return Trial(candidate.kind, candidate.parameters, recall, build_seconds=seconds, note=note), structure
 
 
-def _estimated(trial: Trial, candidate: Candidate, times: float, fixed: float) -> Trial:
+def _estimated(trial: Trial, times: float, fixed: float, device: str) -> Trial:
     """A trial with its costs for so many times more rows; `fixed` ms of a query do not grow."""
+    (candidate,) = (each for each in CANDIDATES[device] if each.kind == trial.kind)
     speed, seconds = trial.query_ms, trial.build_seconds
     if speed is not None:
         constant = min(fixed, speed)

@@ -9,35 +9,33 @@ import numpy as np
 
 from indexer.tuning.probes import K
 from search.indexes import index_class
-from search.store.segments import Segment
 
 if TYPE_CHECKING:
-    from search.indexes.base import VectorIndex
+    from collections.abc import Sequence
+
+    from search.store.segments import Segment
     from search.types import Floats
 
 _QUERIES = 100
-_FEW = 64
 _SECONDS = 2.0
-"""Longest time over which queries are timed."""
+"""Longest time over which the queries of a segment are timed."""
 
 
-def query_ms(structure: VectorIndex, vectors: Floats, queries: Floats) -> float | None:
-    """Median milliseconds of a single query, with re-ranking; None without queries."""
-    segment, times = Segment(0, vectors, structure), []
+def query_times(segments: Sequence[Segment], queries: Floats) -> list[float | None]:
+    """Median milliseconds of a single query in each segment, with re-ranking; None without queries.
+
+    They take turns, so that other work on the machine slows all down alike.
+    """
+    times: list[list[float]] = [[] for _ in segments]
     begun = time.perf_counter()
     for place in range(min(_QUERIES, len(queries))):
-        start = time.perf_counter()
-        segment.search(queries[place : place + 1], K)
-        times.append(time.perf_counter() - start)
-        if start - begun > _SECONDS:
+        for segment, own in zip(segments, times, strict=True):
+            start = time.perf_counter()
+            segment.search(queries[place : place + 1], K)
+            own.append(time.perf_counter() - start)
+        if time.perf_counter() - begun > _SECONDS * len(segments):
             break
-    return round(1000 * float(np.median(times)), 4) if times else None
-
-
-def fixed_ms(vectors: Floats, queries: Floats, device: str) -> float:
-    """Median milliseconds of a query over hardly any rows: what every query takes, most of all on a GPU."""
-    few = vectors[:_FEW]
-    return query_ms(index_class("flat")(device=device).build(few), few, queries) or 0.0
+    return [round(1000 * float(np.median(own)), 4) if own else None for own in times]
 
 
 def memory_needed(kind: str, parameters: dict[str, Any], rows: int, dim: int) -> int:

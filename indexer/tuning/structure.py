@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from indexer.tuning.choice import choose
-from indexer.tuning.costs import memory_needed, query_ms
+from indexer.tuning.costs import memory_needed, query_times
 from indexer.tuning.efforts import measure, tune
 from indexer.tuning.filters import measure_exact_rows
 from indexer.tuning.probes import choose_probes
@@ -89,7 +89,7 @@ def _built(
     start = time.perf_counter()
     structure.complete()
     seconds += time.perf_counter() - start
-    speed = query_ms(structure, vectors, probes.queries)
+    (speed,) = query_times([Segment(0, vectors, structure)], probes.queries)
     memory = memory_needed(kind, structure.parameters, *vectors.shape)
     exact_rows = measure_exact_rows(structure, vectors, probes.queries)
     return Built(structure, Tuning(config.recall, recall, speed, memory, round(seconds, 3), config.memory, exact_rows))

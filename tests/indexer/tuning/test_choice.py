@@ -5,22 +5,24 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from indexer.tuning import choice
-from indexer.tuning.costs import memory_needed
+from indexer.tuning.costs import memory_needed, query_times
 from indexer.tuning.structure import build_structure
 from search.config import BuildConfig
 from search.indexes import index_class
 from search.store.records import SegmentRecord
+from search.store.segments import Segment
 from search.tuned import MeasuredRecall, Trial, Tuning
 from tests.search.indexes.structures_made import cagra_stand_in, stand_in
 
 if TYPE_CHECKING:
     from indexer.tuning.structure import Built
+    from search.indexes.base import VectorIndex
     from search.types import Floats
 
 CONFIG = BuildConfig(recall=0.9, device="cpu")
@@ -107,14 +109,32 @@ def test_on_a_gpu_the_fastest_is_chosen(
     """The time of a graph grows least with the number of rows; what any query takes does not grow."""
     measured = dict(zip(("flat", "ivf", "cagra"), times, strict=True))
 
-    def tried(candidate: choice.Candidate, *_: object) -> Trial:
-        return Trial(candidate.kind, {}, query_ms=measured[candidate.kind], build_seconds=1.0)
+    def tried(candidate: choice.Candidate, *_: object) -> tuple[Trial, VectorIndex]:
+        return Trial(candidate.kind, {}, build_seconds=1.0), index_class("flat")()
 
-    monkeypatch.setattr(choice, "fixed_ms", lambda *_: fixed)
+    monkeypatch.setattr(choice, "query_times", lambda *_: [fixed, *measured.values()])
     monkeypatch.setattr(choice, "_tried", tried)
     monkeypatch.setattr(choice, "choose_probes", lambda _: SimpleNamespace(queries=None))
     vectors = np.lib.stride_tricks.as_strided(spread(1500), (rows, 16), (0, 4))
     assert choice.choose(vectors, replace(CONFIG, device="cuda"), "cuda").order[0][0] == best
+
+
+def test_queries_of_all_candidates_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work that began meanwhile would slow down the kinds that are timed after it, and another would be chosen."""
+    asked: list[str] = []
+    search = Segment.search
+
+    def noted(segment: Segment, *given: Any, **words: Any) -> Any:
+        asked.append(segment.structure.kind)
+        return search(segment, *given, **words)
+
+    rows = spread(700)
+    segments = [Segment(0, rows, index_class(kind)().build(rows)) for kind in ("flat", "pq4", "hnsw8")]
+    monkeypatch.setattr(Segment, "search", noted)
+    times = query_times(segments, spread(30))
+    assert asked == ["flat", "pq4", "hnsw8"] * 30
+    assert all(each is not None and each > 0 for each in times)
+    assert query_times(segments, spread(30)[:0]) == [None] * 3
 
 
 def test_the_memory_limit_excludes_candidates() -> None:
