@@ -109,8 +109,8 @@ def test_on_a_gpu_the_fastest_is_chosen(
     """The time of a graph grows least with the number of rows; what any query takes does not grow."""
     measured = dict(zip(("flat", "ivf", "cagra"), times, strict=True))
 
-    def tried(candidate: choice.Candidate, *_: object) -> tuple[Trial, VectorIndex]:
-        return Trial(candidate.kind, {}, build_seconds=1.0), index_class("flat")()
+    def tried(candidate: choice.Candidate, sample: Floats, *_: object) -> tuple[Trial, VectorIndex]:
+        return Trial(candidate.kind, {}, build_seconds=1.0), index_class("flat")().build(sample)
 
     monkeypatch.setattr(choice, "query_times", lambda *_: [fixed, *measured.values()])
     monkeypatch.setattr(choice, "_tried", tried)
