@@ -4,7 +4,7 @@
 
 Both files hold unit rows `(N, D) float32`; without `--queries` some rows of VECTORS are held out. Each library runs in
 a process of its own on one core. The least effort of its ladder that reaches a target is looked for; then all libraries
-are timed in turn, several rounds, and the medians are written; the processes of the others are stopped meanwhile. A
+are timed in turn, again and again, and the medians are written; the processes of the others are stopped meanwhile. A
 library that cannot be imported is listed as missing.
 With `--kept FILE`, libraries that an earlier run measured over the same vectors are not measured again.
 """
@@ -40,6 +40,8 @@ TARGETS = (0.95, 0.99)
 SHARES = {"hundredth": 0.01, "half": 0.5}
 """Columns that filters select by, and the share of rows that they mark."""
 QUERIES = 1_000
+TURNS = 5
+"""Turns of single queries for each of a batch: they are short, and other work on the machine is not."""
 
 
 @dataclass
@@ -53,12 +55,12 @@ class Measured:
     filtered: dict[str, float] = field(default_factory=dict)
     """Column -> recall@10 of filtered queries."""
     seconds: dict[str, list[float]] = field(default_factory=dict)
-    """`single`, `batch` and columns -> seconds of each round."""
+    """`single`, `batch` and columns -> seconds of each turn."""
     kept: bool = False
     """Whether an earlier run measured it."""
 
     def median(self, case: str) -> float | None:
-        """Median over the rounds."""
+        """Median over the turns."""
         return float(np.median(self.seconds[case])) if self.seconds.get(case) else None
 
 
@@ -164,17 +166,18 @@ class Process(Library):
                 row.filtered[column] = answer["recall"]
         self.measured.append(row)
 
-    def time(self) -> None:
-        """One round of every case."""
+    def time(self, *, batch: bool) -> None:
+        """Single queries, without and with each filter, and `batch` or not all queries at once."""
         for row in self.measured:
-            for case in ("single", "batch", *row.filtered):
-                if case in ("single", "batch"):
-                    words: dict[str, Any] = {"effort": row.effort} | ({"chosen": None} if case == "single" else {})
-                    answer = self.ask(case, **words)
-                else:
-                    answer = self.ask("single", effort=row.effort, chosen=case)
-                if "error" not in answer:
-                    row.seconds.setdefault(case, []).append(answer["seconds"])
+            for case in ("single", *row.filtered):
+                answer = self.ask("single", effort=row.effort, chosen=None if case == "single" else case)
+                self._note(row, case, answer)
+            if batch:
+                self._note(row, "batch", self.ask("batch", effort=row.effort))
+
+    def _note(self, row: Measured, case: str, answer: dict[str, Any]) -> None:
+        if "error" not in answer:
+            row.seconds.setdefault(case, []).append(answer["seconds"])
 
 
 def write_inputs(work: Path, vectors: Floats, queries: Floats) -> None:
@@ -197,9 +200,9 @@ def page(libraries: list[Library], vectors: Floats, queries: Floats, options: ar
         f"work. {len(vectors):,} vectors of {vectors.shape[1]} dimensions ({options.about}), {len(queries):,} queries "
         "that are not among them, k = 10. Each library runs in a process of its own on one core, building included. "
         "Graphs of all libraries have 32 links a row (M) and are built with 100 candidates. For each target, the least "
-        "effort of the library's ladder that reaches it; a row says the recall that it has. Times are medians of "
-        f"{options.rounds} rounds in which all libraries took turns, and the others were stopped. Twinlens is asked "
-        "through its engine: it returns hits with paths and metadata, re-ranked by the stored vectors, and `auto` "
+        "effort of the library's ladder that reaches it; a row says the recall that it has. Libraries took turns, and "
+        f"the others were stopped: times are medians of {options.rounds * TURNS} turns of single queries, each the "
+        f"median of up to 60, and of {options.rounds} of batches. Twinlens is asked through its engine: it returns hits with paths and metadata, re-ranked by the stored vectors, and `auto` "
         "states its recall in advance. Filters mark random rows. *Build* is the CPU time of building, with metadata "
         "and tuning. *Memory* is what the process gained that no file backs, after the library was imported, and freed "
         "memory given back; vectors and structures that are mapped from files are not in it.",
@@ -251,7 +254,9 @@ def main() -> None:
     parser.add_argument(
         "--builders", type=int, default=1, help="libraries that are built at the same time, each on its own core"
     )
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--rounds", type=int, default=5, help=f"turns of batches; {TURNS} times as many of single queries"
+    )
     parser.add_argument("--kept", type=Path, help="JSON file with what earlier runs measured; it is extended")
     parser.add_argument("--out", type=Path, default=Path("docs/results/search.md"))
     options = parser.parse_args()
@@ -271,9 +276,9 @@ def main() -> None:
         try:
             with ThreadPoolExecutor(len(cores)) as builders:
                 list(builders.map(Process.prepare, processes))
-            for _ in range(options.rounds):
+            for turn in range(options.rounds * TURNS):
                 for process in processes:
-                    process.time()
+                    process.time(batch=turn % TURNS == 0)
                 text = page([*kept.measured(), *processes], vectors, queries, options)
                 options.out.write_text(text, encoding="utf-8")
             kept.keep(processes)
