@@ -202,10 +202,11 @@ def page(libraries: list[Library], vectors: Floats, queries: Floats, options: ar
         "Graphs of all libraries have 32 links a row (M) and are built with 100 candidates. For each target, the least "
         "effort of the library's ladder that reaches it; a row says the recall that it has. Libraries took turns, and "
         f"the others were stopped: times are medians of {options.rounds * TURNS} turns of single queries, each the "
-        f"median of up to 60, and of {options.rounds} of batches. Twinlens is asked through its engine: it returns hits with paths and metadata, re-ranked by the stored vectors, and `auto` "
-        "states its recall in advance. Filters mark random rows. *Build* is the CPU time of building, with metadata "
-        "and tuning. *Memory* is what the process gained that no file backs, after the library was imported, and freed "
-        "memory given back; vectors and structures that are mapped from files are not in it.",
+        f"median of up to 60, and of {options.rounds} of batches. Twinlens is asked through its engine: it returns "
+        "hits with paths and metadata, re-ranked by the stored vectors, and `auto` states its recall in advance. "
+        "Filters mark random rows. *Build* is the CPU time of building, with metadata and tuning. *Memory* is what the "
+        "process gained that no file backs, after the library was imported, and freed memory given back; vectors and "
+        "structures that are mapped from files are not in it.",
         "",
         "| library | version, or what was chosen | effort | recall@10 | one query, ms | batch, ms per query | 1 %, ms "
         "(recall) | 50 %, ms (recall) | memory, MiB | build, CPU s |",
