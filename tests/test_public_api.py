@@ -151,6 +151,7 @@ def test_an_unknown_name_is_an_attribute_error(package: ModuleType, names: set[s
     assert not hasattr(package, "nonsense")
 
 
+@pytest.mark.slow
 @pytest.mark.thinned(2)
 @pytest.mark.parametrize("package", ["search", "indexer"])
 def test_no_submodule_takes_the_place_of_a_public_name(package: str) -> None:

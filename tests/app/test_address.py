@@ -179,7 +179,7 @@ def test_filters_without_matches_are_reported(at):
     assert not [button for button in page.button if button.label == "Surprise me"]
 
 
-@pytest.mark.thinned(3)
+@pytest.mark.thinned(5)
 @pytest.mark.parametrize("name", ["picture", "full", "k", "page", "label", "same", "collapse", "where"])
 def test_an_invalid_value_is_reported_with_its_parameter_and_the_page_still_works(at, name):
     for value in HOSTILE:

@@ -179,7 +179,7 @@ def test_words_that_no_encoder_embeds_become_a_filter(app, gallery):
     assert offered(page) == []
 
 
-@pytest.mark.thinned(3)
+@pytest.mark.thinned(4)
 @pytest.mark.parametrize("name", ["with", "without", "liked", "disliked", "weights", "crop"])
 def test_invalid_values_are_reported_and_the_page_still_works(at, name):
     for value in HOSTILE:

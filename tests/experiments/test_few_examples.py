@@ -74,6 +74,7 @@ def test_verdicts_follow_the_interval() -> None:
     assert differences(seeds, "a", "b", "all") == [0.25, -0.25]
 
 
+@pytest.mark.slow
 def test_from_pictures_to_page_and_again_from_stored_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for part in ("train", "test"):
         make_classes(tmp_path / "data" / "fashion-mnist" / part, 10, 6)

@@ -102,6 +102,7 @@ def test_errors_and_options_print_what_was_given(place: Path) -> None:
     assert "x[red]y[/b].png" in twinlens("query", "x[red]y[/b].png", "--index", place / "ix").stderr
 
 
+@pytest.mark.slow
 def test_the_other_commands_print_them_too(place: Path) -> None:
     index = place / "ix"
     told = twinlens("info", index).stdout

@@ -57,6 +57,7 @@ def test_pictures_are_added_whatever_the_encoder_is_called(old_index: Path, enco
     assert settings(old_index)[0] == OLD
 
 
+@pytest.mark.slow
 @pytest.mark.thinned(3)
 @pytest.mark.parametrize("encoder", [None, OLD, NEW])
 def test_a_rebuild_embeds_nothing_again(old_index: Path, encoder: str | None) -> None:
@@ -65,6 +66,7 @@ def test_a_rebuild_embeds_nothing_again(old_index: Path, encoder: str | None) ->
     assert settings(old_index)[1] == load_encoder(NEW, device="cpu").fingerprint
 
 
+@pytest.mark.slow
 def test_a_damaged_encoder_is_saved_again(old_index: Path) -> None:
     next((old_index / "encoders").glob("*/weights.safetensors")).write_bytes(b"damaged")
     report = repair(old_index, device="cpu")
@@ -74,6 +76,7 @@ def test_a_damaged_encoder_is_saved_again(old_index: Path) -> None:
         assert np.isfinite(engine.embed(draw(1))).all()
 
 
+@pytest.mark.slow
 def test_a_new_index_has_the_present_name(tmp_path: Path) -> None:
     fill(tmp_path / "pictures", 1)
     build(tmp_path / "pictures", tmp_path / "index", replace(FAST, encoder=OLD))

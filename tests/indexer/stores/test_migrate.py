@@ -94,6 +94,7 @@ def test_there_and_back_everything_is_the_same(full: Path, pictures: Path, tmp_p
         assert not there.embeds_text
 
 
+@pytest.mark.slow
 def test_the_encoder_is_copied_once_and_another_one_is_refused(full: Path, tmp_path: Path, cache: Path) -> None:
     migrate(full, uri_of(tmp_path))
     with open_index(uri_of(tmp_path)) as engine:

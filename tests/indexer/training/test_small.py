@@ -42,7 +42,7 @@ def test_its_weights_are_small() -> None:
     assert len(weights.read_bytes()) < 12 * 2**20
 
 
-@pytest.mark.thinned(3)
+@pytest.mark.thinned(5)
 @pytest.mark.parametrize("copy", COPIES, ids=lambda copy: copy.name)
 def test_it_finds_altered_pictures_among_others(copy: Alteration) -> None:
     encoder = load_encoder("small", device="cpu")

@@ -217,6 +217,7 @@ def test_a_compiled_network_trains_to_the_same_weights(collection: Path, config:
         np.testing.assert_allclose(values, compiled[key], rtol=1e-2, atol=1e-3, err_msg=key)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX")
 def test_a_killed_run_resumes_to_the_same_curve(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
     settings = replace(config, name="x")

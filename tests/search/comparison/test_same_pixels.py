@@ -44,7 +44,7 @@ LOOKALIKES = {
 }
 
 
-@pytest.mark.thinned(2)
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("kind", ORIGINALS)
 def test_altered_copies_are_recognised(kind):
     image = ORIGINALS[kind]
@@ -56,6 +56,7 @@ def test_altered_copies_are_recognised(kind):
         assert is_copy(image, each.alter(image)), each.name
 
 
+@pytest.mark.slow
 def test_the_order_does_not_matter():
     for each in COPIES:
         assert is_copy(each.alter(ORIGINALS["scene"]), ORIGINALS["scene"]), each.name
@@ -157,6 +158,7 @@ def test_pictures_of_any_size_are_compared(size):
     assert not is_copy(first, second)
 
 
+@pytest.mark.slow
 def test_a_large_picture_is_compared_at_a_bounded_size():
     image = scene(6, (2600, 1800))
     assert is_copy(image, encoded(image, "JPEG", 80))

@@ -101,6 +101,7 @@ def test_imagenets_normalisation_is_passed_through_exactly() -> None:
     assert torch.equal(network.shift, torch.zeros(1, 3, 1, 1))
 
 
+@pytest.mark.slow
 def test_weights_are_downloaded_only_to_start_a_training(monkeypatch: pytest.MonkeyPatch) -> None:
     fetched = []
 
