@@ -186,6 +186,7 @@ def test_a_photo_of_100_megapixels_and_a_text_named_jpg(shown, name, photo):
     assert "11600 × 8700" in texts(page) or name == "people"
 
 
+@pytest.mark.slow
 def test_twenty_uploads_in_a_row(app, gallery):
     page = app
     for number in range(20):

@@ -245,6 +245,7 @@ def test_enrolments_come_back_after_a_rebuild_that_lost_them(place: Path) -> Non
     assert check(index) == []
 
 
+@pytest.mark.slow
 def test_somebody_unenrolled_does_not_come_back(place: Path) -> None:
     index, path, second = place / "i", place / "p" / "portrait.png", place / "second.png"
     draw(999, (128, 128)).save(path)

@@ -148,7 +148,7 @@ SCENARIOS = [
     Scenario("metadata", "metadata {here}/shop.csv --index {index} --root {pictures}", told_of),
     Scenario("enroll", "enroll Another {here}/another.png --index {index} --device cpu --force", told_of, again=(0, 1)),
     Scenario("map", "map {index} --keep", lived_in, slow=True),
-    Scenario("map again", "map {index} --keep --clusters 1", mapped),
+    Scenario("map again", "map {index} --keep --clusters 1", mapped, slow=True),
     Scenario("rebuild, hnswlib", "rebuild --index {index} --kind hnswlib", lived_in),
     Scenario(
         "rebuild, another encoder",

@@ -93,6 +93,7 @@ def huge(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str | None
     return dict(zip(HUGE, map(json.loads, done.stdout.splitlines()), strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.thinned(12)
 @pytest.mark.parametrize("what", HUGE)
 def test_a_network_larger_than_its_weights(what: str, huge: dict[str, tuple[str | None, int, float]]) -> None:

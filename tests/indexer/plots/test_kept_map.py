@@ -89,6 +89,7 @@ def test_the_same_seed_gives_the_same_map(blobs: Path) -> None:
     assert positions(6) != first
 
 
+@pytest.mark.slow
 def test_more_than_the_most_are_placed(blobs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kept_map, "MOST", 100)
     report = indexer.make_map(blobs, clusters=BLOBS)

@@ -49,6 +49,7 @@ def test_the_parts_are_the_package_and_small() -> None:
         assert torch.equal(state[f"parts.1.{name}"], tensor)
 
 
+@pytest.mark.slow
 @pytest.mark.thinned(3)
 @pytest.mark.parametrize("copy", COPIES, ids=lambda copy: copy.name)
 def test_it_finds_altered_pictures_among_others(copy: Alteration) -> None:

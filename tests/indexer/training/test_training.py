@@ -76,6 +76,7 @@ def test_a_run_writes_an_encoder_and_a_history(collection: Path, config: TrainCo
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_run_draws_a_report(collection: Path, config: TrainConfig, tmp_path: Path) -> None:
     reported = replace(config, validation=("gray", "red"), validation_pictures=12, report=True, steps=3)
     train(collection, tmp_path / "out", config=reported)

@@ -20,6 +20,8 @@ from search.encoders.networks.efficientnet_lite import PACKAGES
 from search.errors import EncoderError
 from tests.search.encoders.made import IMAGES, edit, made
 
+pytestmark = pytest.mark.slow
+
 LITE = {"kind": "efficientnet_lite", "variant": "lite0", "pooled": ["mean"], "dim": 5}
 
 

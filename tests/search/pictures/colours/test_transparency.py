@@ -121,6 +121,7 @@ def test_colours_under_alpha_0_never_leak(hidden, target):
     assert np.asarray(load_picture(noise)).min() == 255
 
 
+@pytest.mark.slow
 def test_the_background_does_not_depend_on_the_target_size():
     for seed in range(4):
         image = icon(seed, (255, 255, 255), size=900)
