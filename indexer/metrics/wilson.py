@@ -23,7 +23,8 @@ def mean_of_shares(shares: NDArray[np.float64], parts: int) -> Figure:
     interval is that of as many independent trials as would vary as much between queries as the shares do: at least Q,
     at most Q times `parts`. A query that finds nothing is rare, and Q queries may well include none. So one that found
     nothing and one that found everything are added when the variation is estimated; otherwise a single missed part
-    would make the interval narrower. Unlike a bootstrap it has a width if no query misses anything.
+    would make the interval narrower. For the same reason the lower end is at most that of Q queries that miss nothing.
+    Unlike a bootstrap it has a width if no query misses anything.
 
     Source: Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22(158), 1927; Korn and
     Graubard, "Confidence intervals for proportions with small expected number of positive counts", Survey

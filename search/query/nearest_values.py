@@ -1,4 +1,4 @@
-"""Suggestions for a filter that matches no picture: the values that were perhaps meant."""
+"""What may be wrong with a filter that matches no picture: the values perhaps meant, and columns without any."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _NAMED = 3
 
 
 def nothing_matches(known: Values, condition: Condition | None, text: str) -> str | None:
-    """A message that a filter, shown as `text`, matches nothing, with suggestions; None if it matches something."""
+    """A message that a filter, shown as `text`, matches nothing, and perhaps why; None if it matches something."""
     if condition is None or known.count(condition):
         return None
     hints = [*nearest_values(known, condition), *_empty_columns(known, condition)]

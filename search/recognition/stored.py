@@ -47,8 +47,8 @@ def same_threshold(folder: Path | str, calibration: Calibration | None) -> float
     """Distance up to which two pictures count as the same; raises QueryError if the index is not calibrated."""
     if calibration is None:
         raise QueryError(
-            f"{folder}: is not calibrated, so it has no threshold for --same-only. Run twinlens calibrate "
-            f"{folder} with labelled pictures or pairs, or search without --same-only"
+            f"{folder}: is not calibrated, so it has no threshold for same-only. Run twinlens calibrate "
+            f"{folder} with labelled pictures or pairs, or search without same-only"
         )
     return calibration.threshold
 
