@@ -67,7 +67,8 @@ class FaissIvfPq4Index(FaissIvfIndex):
     @property
     def overfetch(self) -> int:
         """The parameter `candidates`."""
-        self._choose()
+        if self.parameters["candidates"] is None:
+            self._choose()
         return int(self.parameters["candidates"])
 
     def _efforts(self, rows: int) -> tuple[int, ...]:

@@ -172,8 +172,8 @@ def unit_queries(vectors: Floats, dim: int) -> Floats:
         queries = np.atleast_2d(queries)
     if queries.shape[1] != dim:
         raise QueryError(f"the vectors have {queries.shape[1]} dimensions, but those of the index have {dim}")
-    lengths = np.sqrt(np.einsum("qd,qd->q", queries, queries))
-    if not (np.abs(lengths - 1) <= _UNIT).all():  # False for NaN
+    least, most = (1 - _UNIT) ** 2, (1 + _UNIT) ** 2
+    if not all(least <= np.vdot(query, query) <= most for query in queries):  # nor is NaN
         raise QueryError("vectors must be of unit length: divide each by its Euclidean norm")
     return queries
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -34,11 +34,11 @@ def nearest_hits(found: Sequence[Found], k: int, pictures: Shown, confidence: Co
     """
     if len(found) == 1:
         segment, distances, rows = found[0]
-        if rows.size and rows[:, -1].min() >= 0:  # then no row is missing: the -1 come last
-            records = pictures.at(segment, rows.ravel().tolist())
-            shown = [record for record in records if record is not None]
-            if len(shown) == len(records):
-                return _rows_of_hits(distances, shown, confidence)
+        places = rows.ravel().tolist()
+        if places and min(places) >= 0:
+            records = pictures.at(segment, places)
+            if None not in records:
+                return _rows_of_hits(distances, cast("Sequence[ShownRecord]", records), confidence)
         there = rows >= 0
         return _hits(distances, there, pictures.at(segment, rows[there].tolist()), k, confidence, sort=False)
     distances = np.concatenate([each.distances for each in found], axis=1)
@@ -91,12 +91,12 @@ def _hits(
 
 def _rows_of_hits(distances: Floats, records: Sequence[ShownRecord], confidence: Confidence) -> list[list[Hit]]:
     """As `_hits`, from one segment that has a picture for every row; `distances` is `(Q, K)`."""
-    apart = distances.ravel()
+    flat, width = distances.ravel(), distances.shape[1]
+    apart = flat.tolist()
     with collection_paused() if len(apart) > _MANY else nullcontext():
-        hits = list(map(_hit, records, apart.tolist(), *confidence.of(apart)))
-    width = distances.shape[1]
+        hits = list(map(_hit, records, apart, *confidence.of(flat)))
     answers = [hits] if len(distances) == 1 else [hits[n : n + width] for n in range(0, len(hits), width)]
-    if (apart[:-1] == apart[1:]).any():
+    if len(set(apart)) < len(apart):
         for answer in answers:
             answer.sort(key=_order)
     return answers
@@ -107,15 +107,13 @@ class _Draft:
 
     __slots__ = Hit.__slots__
 
-    def __init__(self, record: ShownRecord, distance: float, chance: float | None, strength: Strength | None) -> None:
-        self.id, self.path, self.label, metadata = record
-        self.distance, self.probability, self.strength = distance, chance, strength
-        self.metadata = metadata.copy()  # it belongs to the caller
-        self.copies = None
-
 
 def _hit(record: ShownRecord, distance: float, chance: float | None, strength: Strength | None) -> Hit:
-    draft: Any = _Draft(record, distance, chance, strength)
+    draft: Any = _Draft()
+    draft.id, draft.path, draft.label, metadata = record
+    draft.distance, draft.probability, draft.strength = distance, chance, strength
+    draft.metadata = metadata.copy()  # it belongs to the caller
+    draft.copies = None
     draft.__class__ = Hit  # which has the same slots
     hit: Hit = draft
     return hit

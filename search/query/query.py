@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from typing import TypedDict, TypeVar
 
 from search.config import QueryConfig
@@ -19,6 +20,9 @@ from search.query.feedback import rated
 __all__ = ["Query", "SearchOptions", "Where", "shows_options"]
 
 Engine = TypeVar("Engine")
+
+_KEPT = 64
+"""Queries without options that are kept: most differ only in their picture, and checking takes longer than looking."""
 
 
 class SearchOptions(TypedDict, total=False):
@@ -102,6 +106,8 @@ class Query:
                 one picture, or a picture is liked and disliked.
             TypeError: an unknown keyword.
         """
+        if not options and type(k) is int:
+            return _plain(k, blended, worded)
         if unknown := [name for name in options if name not in _NAMES]:
             only_hits(options)
             raise TypeError(
@@ -112,6 +118,11 @@ class Query:
 
 
 _NAMES = tuple(SearchOptions.__annotations__)
+
+
+@lru_cache(_KEPT)
+def _plain(k: int, blended: bool, worded: bool) -> Query:
+    return Query(k, blended=blended, worded=worded)
 
 
 def only_hits(options: SearchOptions) -> SearchOptions:

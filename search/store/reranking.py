@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from search.distance import nearest_pairs, nearest_rows
+from search.distance import cosine_error, distances, nearest_pairs, nearest_rows
 from search.store.parallel import each_block
 
 if TYPE_CHECKING:
     from search.types import Floats, Mask, Rows
 
+_COPIED = 512
+"""Candidates of one query that are copied, which is faster than to read them twice where they lie."""
 _FEW = 48
-"""Candidates of one query up to which it is faster to measure all than to exclude some."""
+"""Of those, candidates up to which it is faster to measure all than to exclude some."""
 _PAIRS = 2_048
 """Pairs of a query and a row that a thread measures at a time."""
 _SMALLEST = np.float32(1e-30)
@@ -31,12 +33,28 @@ def rerank(vectors: Floats, queries: Floats, rows: Rows, k: int, squares: Floats
         squares: their squared distances `(Q, C)`, added as float32 in any order; computed here if None.
     """
     vectors = vectors.view(np.ndarray)  # of a memory map, which makes an object of its class at each step
-    if rows.size <= _FEW and len(queries) == 1:
-        return nearest_rows(vectors, queries[0], rows[0], k)
+    if len(queries) == 1 and 0 < rows.size <= _COPIED and rows[0, -1] >= 0:
+        return _of_one(vectors, queries[0], rows[0], k)
     which, place = np.nonzero(_may_be_nearest(vectors, queries, rows, k, squares))
     if len(queries) == 1 and len(place) <= _PAIRS:
         return nearest_rows(vectors, queries[0], rows[0, place], k)
     return _ordered(vectors, queries, which, rows[which, place], k)
+
+
+def _of_one(vectors: Floats, query: Floats, candidates: Rows, k: int) -> tuple[Floats, Rows]:
+    """As `rerank`, for one query `(D,)` and candidates `(C,)`, of which cosines exclude most.
+
+    In as few steps as possible: at this size, a step of NumPy costs more than its sums.
+    """
+    copied = vectors[candidates]
+    if len(candidates) > max(_FEW, k):
+        cosines = np.einsum("cd,d->c", copied, query)
+        least = np.partition(cosines, -k)[-k] - 2 * cosine_error(len(query))  # as both have an error
+        near = (cosines >= least).nonzero()[0]
+        copied, candidates = copied[near], candidates[near]
+    measured = distances(copied, query)
+    first = np.lexsort((candidates, measured))[None, :k]
+    return measured[first], candidates[first]
 
 
 def _ordered(vectors: Floats, queries: Floats, which: Rows, rows: Rows, k: int) -> tuple[Floats, Rows]:

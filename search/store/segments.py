@@ -126,7 +126,7 @@ class Segment:
         exact = structure.exact or narrow or not structure.supports(fetch)
         if audit is not None:
             audit.allowed, audit.exact = available, exact
-        if available == 0:
+        if available == 0 or len(queries) == 0:
             return _padded(len(queries), k)
         begun = time.perf_counter()
         if exact:
@@ -158,7 +158,7 @@ class Segment:
         """The k nearest candidates of each query; of all allowed rows where the structure found less than k."""
         self._use(candidates.rows)
         distances, rows = rerank(self.vectors, queries, candidates.rows, k, candidates.squares)
-        if rows[:, -1].min() < 0:
+        if min(rows[:, -1].tolist()) < 0:  # of few rows, Python finds it before NumPy has begun
             short = rows[:, -1] < 0
             distances[short], rows[short] = self._search_exactly(queries[short], k, allowed)
         return distances, rows
@@ -171,7 +171,7 @@ class Segment:
             return structure.search(queries, k, allowed)
         if entered is not None:
             allowed = Allowed(entered if allowed is None else entered & allowed.mask)
-        if allowed is not None and len(queries) <= _ONE_BY_ONE and k <= allowed.count:
+        if allowed is not None and 0 < len(queries) <= _ONE_BY_ONE and k <= allowed.count:
             self._use(allowed.rows)
             each = [rerank(self.vectors, query[None], allowed.rows[None], k) for query in queries]
             return np.concatenate([one[0] for one in each]), np.concatenate([one[1] for one in each])

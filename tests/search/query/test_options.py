@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 
     from search import Hit
 
+
+@pytest.mark.parametrize("k", [True, 3.0, np.float32(3), "3", [3], None])
+def test_a_number_of_hits_is_checked_after_an_equal_one_was_taken(k: Any) -> None:
+    assert (Query.of(1, {}).k, Query.of(3, {}).k, Query.of(np.int64(3), {}).k) == (1, 3, 3)  # type: ignore[arg-type]
+    with pytest.raises(QueryError, match="k must be a whole number"):
+        Query.of(k, {})
+
+
 DOORS = ("ask", "search", "search_id", "search_many", "search_together", "search_vectors")
 
 

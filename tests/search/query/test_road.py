@@ -94,10 +94,13 @@ def test_a_row_without_a_picture_leaves_its_place_to_others(tmp_path: Path) -> N
             assert [(hit.id, hit.distance) for hit in engine.search_vectors(query, 5)[0]] == expected
 
 
-@pytest.mark.parametrize("few", [0, 128])
+@pytest.mark.parametrize(("few", "copied"), [(0, 512), (128, 512), (0, 0)])
 @pytest.mark.parametrize("scale", [1.0, 1e-3])
-def test_no_candidate_of_the_first_k_is_excluded(few: int, scale: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_candidate_of_the_first_k_is_excluded(
+    few: int, copied: int, scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(reranking, "_FEW", few)
+    monkeypatch.setattr(reranking, "_COPIED", copied)
     random = np.random.default_rng(0)
     for dim in (1, 2, 7, 64, 300):
         base = unit(random.standard_normal((1, dim)))
@@ -115,6 +118,10 @@ def test_no_candidate_of_the_first_k_is_excluded(few: int, scale: float, monkeyp
                 found = sorted((apart(vectors[row], query), row) for row in rows[number].tolist() if row >= 0)[:k]
                 found += [(np.inf, -1)] * (k - len(found))
                 assert list(zip(distances[number].tolist(), nearest[number].tolist(), strict=True)) == found
+                alone = rerank(vectors, query[None], rows[number][None], k)
+                assert [each.tolist() for each in alone] == [
+                    [each.tolist()] for each in (distances[number], nearest[number])
+                ]
 
 
 @pytest.mark.parametrize("given", [False, True])
@@ -133,6 +140,13 @@ def test_pairs_that_several_threads_measure(given: bool, monkeypatch: pytest.Mon
             found = sorted((apart(vectors[row], query), row) for row in rows[number].tolist() if row >= 0)[:k]
             found += [(np.inf, -1)] * (k - len(found))
             assert list(zip(distances[number].tolist(), nearest[number].tolist(), strict=True)) == found
+
+
+def test_no_queries_have_no_answers(tmp_path: Path) -> None:
+    for kind in KINDS:
+        with open_index(collection(tmp_path / kind, kind, 2, seed=1), device="cpu") as engine:
+            none = np.empty((0, engine.dim), dtype=np.float32)
+            assert [engine.search_vectors(none, 3, where=where) for where in (None, "id < 5")] == [[], []]
 
 
 def test_a_hit_is_like_one_of_the_constructor(tmp_path: Path) -> None:
