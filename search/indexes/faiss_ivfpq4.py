@@ -20,19 +20,25 @@ if TYPE_CHECKING:
 
 _ROWS_PER_CLUSTER = 100
 """Rows to train a centroid on, and the least that a cluster has on average."""
+_CODES_AT_ONCE = 700
+"""Rows that a cluster has on average at most: a larger one is mostly codes that no query needs."""
 _TRAINING_ROUNDS = 10
 _CANDIDATES = 12
 _CANDIDATES_FOR = 65_536
 """Number of rows for which `_CANDIDATES` are enough; the square root of more rows takes more.
 
 These and the number of clusters were chosen on the 62,000 and the million embeddings of Tiny ImageNet, and with the
-queries, that docs/results/search.md measures. Other collections are in docs/results/stated_recall.md.
+queries, that docs/results/search.md and search_million.md measure. Other collections are in docs/results/stated_recall.md.
 """
 
 
 def clusters_for(rows: int) -> int:
-    """Number of clusters: the square root of half the rows, fewer if each would have less than 100; at least 1."""
-    return max(1, min(isqrt(rows // 2), rows // _ROWS_PER_CLUSTER))
+    """Number of clusters: the square root of half the rows, more if each would have over 700, fewer if under 100.
+
+    At most four times the square root of the rows, all of whose centroids a query is compared with; at least 1.
+    """
+    wanted = max(isqrt(rows // 2), rows // _CODES_AT_ONCE)
+    return max(1, min(wanted, 4 * isqrt(rows), rows // _ROWS_PER_CLUSTER))
 
 
 class FaissIvfPq4Index(FaissIvfIndex):
@@ -44,7 +50,7 @@ class FaissIvfPq4Index(FaissIvfIndex):
     again before they are shown.
 
     Parameters:
-        nlist: number of clusters, at most that of the rows; None for the square root of half the rows.
+        nlist: number of clusters, at most that of the rows; None for as many as `clusters_for`.
         m: parts per code, at most D; None for one per two dimensions.
         candidates: candidates per neighbour, which are re-ranked by the exact vectors; None for 12, or more for more
             than 65,536 rows, by the square root.
