@@ -42,12 +42,12 @@ def show(opened: SharedIndex, address: Address) -> None:
     with verdict:
         result = show_verdict(opened, a, b, threshold)
         offer_why(address)
+    if address.switch("why", False):  # first, so that its progress is in view of who asked for it
+        show_why(opened, a, b)
     if calibration is None or threshold is None:
         show_how_to_calibrate(opened)
     else:
         show_rates(calibration, result.distance, threshold)
-    if address.switch("why", False):
-        show_why(opened, a, b)
 
 
 if __name__ == "__main__":

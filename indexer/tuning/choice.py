@@ -45,7 +45,7 @@ CANDIDATES = {
     "cpu": (
         Candidate("flat", 1.0, 1.0),
         Candidate("pq4", 1.0, 0.5),
-        Candidate("ivfpq4", 0.6, 0.6),
+        Candidate("ivfpq4", 0.6, 0.85),
         Candidate("hnsw8", 0.65, 1.1),
         Candidate("ivf", 0.75, 1.5),
     ),

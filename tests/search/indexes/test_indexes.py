@@ -17,6 +17,7 @@ import pytest
 
 from search.errors import IndexFolderError, QueryError, UnsupportedError
 from search.indexes import KINDS, index_class
+from search.indexes.faiss_ivfpq4 import clusters_for
 from tests.search.indexes.structures_made import (
     GRAPHS,
     ON_GPU,
@@ -317,3 +318,9 @@ def test_threads_search_at_once(place: Place) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(ask, range(24)))
+
+
+def test_clusters_of_codes_are_neither_tiny_nor_huge() -> None:
+    assert [clusters_for(rows) for rows in (0, 150, 62_000, 1_000_000, 10**8)] == [1, 1, 176, 1428, 40_000]
+    for rows in range(200, 8_000_000, 9_973):
+        assert 100 <= rows / clusters_for(rows) <= 720  # above, centroids would be as many as codes to compare
