@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 FARTHEST = 2.0
 """The greatest distance of unit vectors."""
+OPPOSITE = -0.998
+"""Cosine above which a distance is below `FARTHEST`, even if one of the vectors is longer than 1 by a thousandth. Rows
+below it may be equally far although their cosines differ, because distances are cut."""
 _BLOCK_BYTES = 2**20
 """Size of the float64 differences computed at once: they fit the processor's cache, which makes 100,000 pairs twice as
 fast."""

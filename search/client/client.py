@@ -161,11 +161,11 @@ class Client(ClientReader):
         return self._ask({"query": {"id": picture_number(picture_id)}}, k, only_hits(options), Sent()).hits
 
     def _ask(self, body: dict[str, Any], k: int, options: SearchOptions, sent: Sent) -> Answer:
-        plain = self._service.post("/v1/search", {**body, "k": k, **plain_options(options)}, sent.names)
+        plain = self._service.post("/v1/search", {**body, **plain_options(k, options)}, sent.names)
         return results.answer_of(plain)
 
     def _batch(self, body: dict[str, Any], k: int, options: SearchOptions, sent: Sent) -> list[list[Hit]]:
-        plain = self._service.post("/v1/search:batch", {**body, "k": k, **plain_options(options)}, sent.names)
+        plain = self._service.post("/v1/search:batch", {**body, **plain_options(k, options)}, sent.names)
         return [results.hits_of(each, plain["types"]) for each in plain["answers"]]
 
     # Embeddings --------------------------------------------------------------------------------------------------

@@ -220,8 +220,6 @@ class VectorIndex(ABC):
             UnsupportedError: `supports` is False.
             DamagedFileError: the file that the structure was loaded from led to rows that do not exist.
         """
-        allowed = allowed_of(allowed)
-        self._check_search(queries, k, allowed)
         measured, found = self._found(queries, k, allowed, self._search)
         if self.squared:
             measured = np.minimum(np.sqrt(np.maximum(measured, 0)), np.float32(2.0))
@@ -232,20 +230,22 @@ class VectorIndex(ABC):
         return distances, rows
 
     def candidates(self, queries: Floats, k: int, allowed: Mask | Allowed | None = None) -> Candidates:
-        """At most k rows, for callers that measure and order them, and that checked what `search` checks.
+        """At most k rows, for callers that measure and order them; raises as `search`.
 
         These are the rows that `search` would find. There are none for a query that the structure cannot answer well
         with this filter, because it leaves out what is near the query.
         """
-        measured, rows = self._found(queries, k, allowed_of(allowed), self._search_candidates)
+        measured, rows = self._found(queries, k, allowed, self._search_candidates)
         return Candidates(rows, measured if self.squared and self._measures_vectors() else None)
 
     def _measures_vectors(self) -> bool:
         """Whether the squares of `_search` are float32 sums over the vectors themselves, not over codes of them."""
         return False
 
-    def _found(self, queries: Floats, k: int, allowed: Allowed | None, search: _Search) -> tuple[Floats, Rows]:
-        """As `search`, for any k and number of queries, with the rows checked."""
+    def _found(self, queries: Floats, k: int, given: Mask | Allowed | None, search: _Search) -> tuple[Floats, Rows]:
+        """As `search`, for any k and number of queries, with all checks."""
+        allowed = allowed_of(given)
+        self._check_search(queries, k, allowed)
         reachable = min(int(k), self.size if allowed is None else allowed.count)
         if not len(queries) or not reachable:
             return np.empty((len(queries), 0), dtype=np.float32), np.empty((len(queries), 0), dtype=np.int64)

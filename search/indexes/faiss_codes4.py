@@ -32,6 +32,12 @@ def sampled(vectors: Floats, most: int, seed: int) -> Floats:
     return vectors[np.sort(rows)]
 
 
+def padded(vectors: Floats, width: int) -> Floats:
+    """`(N, width)` with zeros at the end of each row `(N, D)`."""
+    missing = width - vectors.shape[1]
+    return np.pad(vectors, ((0, 0), (0, missing))) if missing else vectors
+
+
 @dataclass(frozen=True, slots=True)
 class Codes4:
     """How vectors of `dim` dimensions become codes of `parts` parts; zeros are added if these do not divide D."""
@@ -55,8 +61,7 @@ class Codes4:
 
     def padded(self, vectors: Floats) -> Floats:
         """`(N, width)` with zeros at the end of each row."""
-        missing = self.width - self.dim
-        return np.pad(vectors, ((0, 0), (0, missing))) if missing else vectors
+        return padded(vectors, self.width)
 
     def index(self, centroids: Any, clusters: int) -> Any:
         """The FAISS index without rows; it owns `centroids`, a flat index of the width."""

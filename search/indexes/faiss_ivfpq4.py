@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from math import isqrt, sqrt
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from search.indexes.effort_ladders import doubling
 from search.indexes.faiss_base import chosen
-from search.indexes.faiss_codes4 import BLOCK, Codes4, sampled
+from search.indexes.faiss_codes4 import BLOCK, Codes4, padded, sampled
 from search.indexes.faiss_ivf import FaissIvfIndex
 from search.indexes.faiss_layout import check_codes4
 from search.indexes.faiss_library import faiss
@@ -88,22 +87,21 @@ class FaissIvfPq4Index(FaissIvfIndex):
         if self.parameters["candidates"] is None:
             self.parameters["candidates"] = round(_CANDIDATES * sqrt(max(1.0, self.size / _CANDIDATES_FOR)))
 
-    @cached_property
     def _codes(self) -> Codes4:
         self._choose()
         return Codes4(self.dim, int(self.parameters["m"]))
 
     def _structure_bytes(self) -> int:
-        codes, clusters = self._codes, int(self.parameters["nlist"])
+        codes, clusters = self._codes(), int(self.parameters["nlist"])
         rows = self.size + clusters * (BLOCK // 2)  # a cluster ends within a block
         return codes.block_bytes(rows) + 8 * self.size + codes.codebook_bytes + 4 * clusters * codes.width
 
     def _empty(self) -> Any:
-        codes = self._codes
+        codes = self._codes()
         return codes.index(faiss.IndexFlatL2(codes.width), self.parameters["nlist"])
 
     def _train(self, index: Any, vectors: Floats) -> None:
-        codes, clusters, seed = self._codes, int(self.parameters["nlist"]), int(self.parameters["seed"])
+        codes, clusters, seed = self._codes(), int(self.parameters["nlist"]), int(self.parameters["seed"])
         settings = faiss.ClusteringParameters()
         settings.seed, settings.niter = seed, _TRAINING_ROUNDS
         settings.min_points_per_centroid = 1  # otherwise FAISS prints a warning for small blocks
@@ -113,15 +111,15 @@ class FaissIvfPq4Index(FaissIvfIndex):
         codes.train(index, vectors, seed)
 
     def _add(self, index: Any, vectors: Floats, rows: Rows | None) -> None:
-        self._codes.add(index, vectors, rows)
+        self._codes().add(index, vectors, rows)
 
     def _asked(self, queries: Floats) -> Floats:
-        return self._codes.padded(queries)
+        return padded(queries, self._on_cpu().d)
 
     def _measures_vectors(self) -> bool:
         return False
 
     def _check_file(self, path: Path) -> None:
-        codes = self._codes
+        codes = self._codes()
         clusters = int(self.parameters["nlist"])
         check_codes4(path, self.size, codes.width, clusters, clusters if self.size else 0, codes.parts)

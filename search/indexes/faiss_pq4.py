@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from search.indexes.effort_ladders import doubling
 from search.indexes.faiss_base import FaissIndex, chosen
-from search.indexes.faiss_codes4 import Codes4
+from search.indexes.faiss_codes4 import Codes4, padded
 from search.indexes.faiss_layout import check_codes4
 from search.indexes.faiss_library import faiss
 
@@ -61,29 +60,28 @@ class FaissPq4Index(FaissIndex):
         return max(_NARROW, self.size // _CODES_PER_VECTOR)
 
     def _structure_bytes(self) -> int:
-        codes = self._codes
+        codes = self._codes()
         return codes.block_bytes(self.size) + 8 * self.size + codes.codebook_bytes
 
-    @cached_property
     def _codes(self) -> Codes4:
         """Choose the number of parts."""
         self.parameters["m"] = chosen(self.parameters["m"], (self.dim + 1) // 2, self.dim)
         return Codes4(self.dim, int(self.parameters["m"]))
 
     def _empty(self) -> Any:
-        codes = self._codes
+        codes = self._codes()
         all_rows = faiss.IndexFlatL2(codes.width)
         all_rows.add(np.zeros((1, codes.width), dtype=np.float32))
         return codes.index(all_rows, 1)
 
     def _train(self, index: Any, vectors: Floats) -> None:
-        self._codes.train(index, vectors, self.parameters["seed"])
+        self._codes().train(index, vectors, self.parameters["seed"])
 
     def _add(self, index: Any, vectors: Floats, rows: Rows | None) -> None:
-        self._codes.add(index, vectors, rows)
+        self._codes().add(index, vectors, rows)
 
     def _asked(self, queries: Floats) -> Floats:
-        return self._codes.padded(queries)
+        return padded(queries, self._on_cpu().d)
 
     def _lists(self, allowed: Allowed) -> bool:
         """Always: a scan takes about as long whatever it returns."""
@@ -96,5 +94,5 @@ class FaissPq4Index(FaissIndex):
         return 1
 
     def _check_file(self, path: Path) -> None:
-        codes = self._codes
+        codes = self._codes()
         check_codes4(path, self.size, codes.width, 1, 1, codes.parts)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from search.distance import cosine_error, nearest_pairs
+from search.distance import OPPOSITE, cosine_error, nearest_pairs
 from search.indexes.base import VectorIndex
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class FlatIndex(VectorIndex):
         """The score `(Q, 1)` below which a row cannot be among the first k, whatever the rounding."""
         last = scores.shape[1] - k
         kth: NDArray[np.float32] = np.partition(scores, last, axis=1)[:, last : last + 1]
-        return kth - 2 * self._tolerance
+        return np.where(kth > OPPOSITE, kth - 2 * self._tolerance, np.float32(-2))
 
     def _search_gpu(self, queries: Floats, k: int, allowed: Allowed | None) -> tuple[Floats, Rows]:
         """Search on the GPU, and on the CPU if the GPU may not have fetched every row within the error bound.

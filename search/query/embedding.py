@@ -170,10 +170,12 @@ def unit_queries(vectors: Floats, dim: int) -> Floats:
     queries = np.asarray(vectors, dtype=np.float32)
     if queries.ndim != 2:
         queries = np.atleast_2d(queries)
+    if queries.ndim != 2:
+        raise QueryError(f"vectors must be (Q, {dim}), one row for each query, not {queries.shape}")
     if queries.shape[1] != dim:
         raise QueryError(f"the vectors have {queries.shape[1]} dimensions, but those of the index have {dim}")
     least, most = (1 - _UNIT) ** 2, (1 + _UNIT) ** 2
-    if not all(least <= np.vdot(query, query) <= most for query in queries):  # nor is NaN
+    if not all(least <= square <= most for square in np.einsum("qd,qd->q", queries, queries).tolist()):  # nor is NaN
         raise QueryError("vectors must be of unit length: divide each by its Euclidean norm")
     return queries
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from search.distance import cosine_error, distances, nearest_pairs, nearest_rows
+from search.distance import OPPOSITE, cosine_error, distances, nearest_pairs, nearest_rows
 from search.store.parallel import each_block
 
 if TYPE_CHECKING:
@@ -49,9 +49,10 @@ def _of_one(vectors: Floats, query: Floats, candidates: Rows, k: int) -> tuple[F
     copied = vectors[candidates]
     if len(candidates) > max(_FEW, k):
         cosines = np.einsum("cd,d->c", copied, query)
-        least = np.partition(cosines, -k)[-k] - 2 * cosine_error(len(query))  # as both have an error
-        near = (cosines >= least).nonzero()[0]
-        copied, candidates = copied[near], candidates[near]
+        kth = np.partition(cosines, -k)[-k]
+        if kth > OPPOSITE:
+            near = (cosines >= kth - 2 * cosine_error(len(query))).nonzero()[0]  # as both have an error
+            copied, candidates = copied[near], candidates[near]
     measured = distances(copied, query)
     first = np.lexsort((candidates, measured))[None, :k]
     return measured[first], candidates[first]

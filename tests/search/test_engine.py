@@ -95,6 +95,9 @@ def test_senseless_questions(index: Path) -> None:
             engine.search_vectors(np.ones((1, 3), dtype=np.float32))
         with pytest.raises(QueryError, match="unit"):
             engine.search_vectors(np.ones((1, engine.dim), dtype=np.float32))
+        for shape in ((1, engine.dim, 1), (1, engine.dim, 2), (0, engine.dim, 3)):
+            with pytest.raises(QueryError, match="one row for each query"):
+                engine.search_vectors(np.full(shape, np.prod(shape[1:]) ** -0.5, dtype=np.float32))
         for unknown in (4711, 0, -1, 10**40):
             with pytest.raises(QueryError, match=f"id {unknown}"):
                 engine.search_id(unknown)

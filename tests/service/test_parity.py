@@ -123,6 +123,12 @@ def test_an_id_and_a_vector(options: dict[str, Any], served: TestClient, engine:
     ]
 
 
+def test_numbers_of_numpy(engine: SearchEngine, client: Client) -> None:
+    options: dict[str, Any] = {"radius": np.float32(1.5), "diversity": np.float64(0.25), "liked": [np.int64(4)]}
+    for ask in (engine, client):
+        assert ask.search_id(3, np.int64(5), **options) == engine.search_id(3, 5, radius=1.5, diversity=0.25, liked=[4])  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_several_together(
     options: dict[str, Any], served: TestClient, engine: SearchEngine, client: Client, two: tuple[bytes, bytes]

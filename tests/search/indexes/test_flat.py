@@ -50,6 +50,16 @@ def test_returns_equal_rows_by_row():
     np.testing.assert_array_equal(rows, [[0, 1, 2]] * 2)
 
 
+@pytest.mark.parametrize("masked", [False, True])
+def test_rows_at_the_greatest_distance_are_equally_far(masked):
+    base = unit(1)
+    vectors = base + 0.02 * unit(FIRST + 5, seed=1)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    mask = np.arange(len(vectors)) % 4 > 0 if masked else None
+    distances, rows = FlatIndex().build(vectors).search(np.float32(-1.0009) * base, K, mask)
+    assert (distances[0].tolist(), rows[0].tolist()) == ([2.0] * K, [1, 2, 3] if masked else [0, 1, 2])
+
+
 def test_finds_the_last_columns_which_are_in_no_group():
     vectors, query = unit(FIRST + 63), unit(1, seed=1)
     vectors[-3:] = query

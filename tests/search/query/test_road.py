@@ -109,6 +109,7 @@ def test_no_candidate_of_the_first_k_is_excluded(
         vectors[200:250] = vectors[:50]
         vectors[250:260] = -vectors[:10]  # whose distances are cut at 2
         queries = np.concatenate([vectors[:5], unit(base + scale * random.standard_normal((5, dim))), -vectors[:2]])
+        queries = np.concatenate([queries, np.float32(1.0009) * unit(-base)])  # to which all may be equally far
         rows = random.permuted(np.tile(np.arange(500), (len(queries), 1)), axis=1)[:, :120]
         rows[3, 60:] = -1
         rows[4, 2:] = -1
