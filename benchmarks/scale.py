@@ -5,15 +5,13 @@
 VECTORS holds real embeddings, unit rows `(N, D) float32`. Each vector of a collection is one of them plus `--noise`
 times the difference of two others, scaled to unit length. QUERIES are embeddings of other pictures. Each step runs in
 its own process, so that its peak memory can be measured. With `--work` a stopped run resumes after its last finished
-step. The estimates beyond the largest collection are straight lines over the size; for queries of graphs over its
-log2, and of clusters over its square root.
+step. The estimates beyond the largest collection are straight lines, or for queries a line over log2 of the size.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import shutil
 import signal
@@ -21,7 +19,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,9 +37,6 @@ CHANGED = 1_000
 """Pictures that are added, and removed."""
 BEYOND = (10_000_000, 100_000_000, 1_000_000_000)
 _ROUNDING = 1e-5
-Over = Literal["size", "root", "log2"]
-"""What a cost grows in proportion to: the number of vectors, its square root or its log2."""
-_GRAPHS, _CLUSTERS = {"hnsw", "hnsw8", "hnswlib"}, {"ivf", "ivfpq", "ivfpq4"}
 OPEN = """
 import os
 import numpy as np
@@ -152,8 +147,8 @@ def estimates(results: list[Sized]) -> list[str]:
         "## Beyond",
         "",
         "Straight lines by least squares through the sizes above, with the error at the largest size when the line is"
-        " drawn without it. They are lines over the size; a query by a graph is one over its log2, and one by clusters"
-        " over its square root. *Memory* is what should fit into memory for these times: structures, and for `flat` the"
+        " drawn without it. A query by a graph is a line over log2 of the size; a query by codes or by all vectors is a"
+        " line over the size. *Memory* is what should fit into memory for these times: structures, and for `flat` the"
         " vectors. It is mapped from files, so that a machine with less still answers, more slowly.",
         "",
         "| kind | cost | per million, beyond the start | error at the largest | "
@@ -165,35 +160,34 @@ def estimates(results: list[Sized]) -> list[str]:
         own = [r for r in results if r.kind == kind]
         if len(own) < 2:
             continue
-        for title, unit, values, over in _costs(own):
-            line = Line([r.rows for r in own], values, over)
-            shorter = Line([r.rows for r in own[:-1]], values[:-1], over) if len(own) > 2 else None
+        for title, unit, values, log in _costs(own):
+            line = Line([r.rows for r in own], values, log)
+            shorter = Line([r.rows for r in own[:-1]], values[:-1], log) if len(own) > 2 else None
             error = "" if shorter is None else f"{shorter.at(own[-1].rows) / values[-1] - 1:+.0%}"
             cells = " | ".join(f"{line.at(n):,.3g} {unit}" for n in BEYOND)
-            slope = f"{line.slope:.3g} {unit} a doubling" if over == "log2" else f"{line.at_a_million:,.3g} {unit}"
+            slope = f"{line.slope:.3g} {unit} a doubling" if log else f"{line.slope * 1e6:,.3g} {unit}"
             lines.append(f"| {kind} | {title} | {slope} | {error} | {cells} |")
     return lines
 
 
-def _costs(own: list[Sized]) -> list[tuple[str, str, list[float], Over]]:
-    kinds = set(own[-1].asked["kinds"])
-    query: Over = "log2" if kinds <= _GRAPHS else "root" if kinds <= _CLUSTERS else "size"
+def _costs(own: list[Sized]) -> list[tuple[str, str, list[float], bool]]:
+    graph = all(each in {"hnsw", "hnsw8", "hnswlib"} for each in own[-1].asked["kinds"])
     needed = [(r.bytes["vectors"] if "flat" in r.asked["kinds"] else r.bytes["structures"]) / 2**30 for r in own]
     return [
-        ("import", "h", [r.imported["seconds"] / 3600 for r in own], "size"),
-        ("rebuild", "h", [r.rebuilt["seconds"] / 3600 for r in own], "size"),
-        ("open", "s", [r.opened["first"] for r in own], "size"),
-        ("one query", "ms", [1000 * r.asked["median"] for r in own], query),
-        ("disk", "GiB", [r.disk / 2**30 for r in own], "size"),
-        ("memory", "GiB", needed, "size"),
+        ("import", "h", [r.imported["seconds"] / 3600 for r in own], False),
+        ("rebuild", "h", [r.rebuilt["seconds"] / 3600 for r in own], False),
+        ("open", "s", [r.opened["first"] for r in own], False),
+        ("one query", "ms", [1000 * r.asked["median"] for r in own], graph),
+        ("disk", "GiB", [r.disk / 2**30 for r in own], False),
+        ("memory", "GiB", needed, False),
     ]
 
 
 class Line:
-    """A line by least squares over the size, its square root or its log2."""
+    """A line by least squares over the size, or over its log2."""
 
-    def __init__(self, sizes: list[int], values: list[float], over: Over) -> None:
-        self._over = over
+    def __init__(self, sizes: list[int], values: list[float], log: bool) -> None:
+        self._log = log
         if len(sizes) == 1:
             self.slope, self.start = values[0] / self._x(sizes[0]), 0.0
         else:
@@ -203,13 +197,8 @@ class Line:
         """The value at a size; not below zero."""
         return max(0.0, self.start + self.slope * self._x(size))
 
-    @property
-    def at_a_million(self) -> float:
-        """What a million costs beyond the start."""
-        return self.slope * self._x(1_000_000)
-
     def _x(self, size: int) -> float:
-        return float({"size": float, "root": math.sqrt, "log2": math.log2}[self._over](size))
+        return float(np.log2(size)) if self._log else float(size)
 
 
 def mib(size: float) -> str:
