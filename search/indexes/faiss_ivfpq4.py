@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _ROWS_PER_CLUSTER = 100
 """Rows to train a centroid on, and the least that a cluster has on average."""
-_CODES_AT_ONCE = 700
+_MOST_PER_CLUSTER = 700
 """Rows that a cluster has on average at most: a larger one is mostly codes that no query needs."""
 _TRAINING_ROUNDS = 10
 _CANDIDATES = 12
@@ -38,7 +38,7 @@ def clusters_for(rows: int) -> int:
 
     At most four times the square root of the rows, all of whose centroids a query is compared with; at least 1.
     """
-    wanted = max(isqrt(rows // 2), rows // _CODES_AT_ONCE)
+    wanted = max(isqrt(rows // 2), rows // _MOST_PER_CLUSTER)
     return max(1, min(wanted, 4 * isqrt(rows), rows // _ROWS_PER_CLUSTER))
 
 

@@ -175,7 +175,8 @@ def unit_queries(vectors: Floats, dim: int) -> Floats:
     if queries.shape[1] != dim:
         raise QueryError(f"the vectors have {queries.shape[1]} dimensions, but those of the index have {dim}")
     least, most = (1 - _UNIT) ** 2, (1 + _UNIT) ** 2
-    if not all(least <= square <= most for square in np.einsum("qd,qd->q", queries, queries).tolist()):  # nor is NaN
+    squares = np.einsum("qd,qd->q", queries, queries).tolist()
+    if not all(least <= square <= most for square in squares):  # as NaN is not
         raise QueryError("vectors must be of unit length: divide each by its Euclidean norm")
     return queries
 
