@@ -165,12 +165,12 @@ def unit_queries(vectors: Floats, dim: int) -> Floats:
     """Check embeddings `(Q, D)` or `(D,)` from a caller; return them as `(Q, D) float32`.
 
     Raises:
-        QueryError: they have another length than `dim`, or are not unit vectors.
+        QueryError: they have more dimensions or another length than `dim`, or are not unit vectors.
     """
     queries = np.asarray(vectors, dtype=np.float32)
-    if queries.ndim != 2:
+    if queries.ndim < 2:
         queries = np.atleast_2d(queries)
-    if queries.ndim != 2:
+    if queries.ndim > 2:
         raise QueryError(f"vectors must be (Q, {dim}), one row for each query, not {queries.shape}")
     if queries.shape[1] != dim:
         raise QueryError(f"the vectors have {queries.shape[1]} dimensions, but those of the index have {dim}")
